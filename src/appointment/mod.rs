@@ -1,0 +1,103 @@
+//! pure: a row becomes an appointment, or a reason why not.
+
+use jiff::Timestamp;
+
+use crate::row::ColumnName;
+use crate::zones::Zone;
+
+/// `[appointment]`: which column means what.
+#[derive(Debug, Clone)]
+pub struct AppointmentColumns {
+    /// One column, or several joined.
+    pub id: Vec<ColumnName>,
+    /// The first that holds a usable number.
+    pub phone: Vec<ColumnName>,
+    /// Region of national numbers, such as `US`.
+    pub default_region: Option<String>,
+    /// The start.
+    pub starts_at: StartColumns,
+    /// How the start is written.
+    pub date_format: DateFormat,
+    /// The zone in which the start is written.
+    pub timezone: Option<ColumnName>,
+    /// Where the person is.
+    pub recipient_timezone: Option<ColumnName>,
+    /// What `statuses` looks at.
+    pub status: Option<ColumnName>,
+    /// Who it is; the phone unless set.
+    pub person: Option<ColumnName>,
+    /// BCP 47 tag.
+    pub language: Option<ColumnName>,
+    /// True values opt out.
+    pub do_not_call: Option<ColumnName>,
+    /// Anything but a true value is no consent.
+    pub consent: Option<ColumnName>,
+}
+
+/// The column or columns of the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartColumns {
+    /// One column.
+    One(ColumnName),
+    /// Two, joined by a blank before `date_format` reads them.
+    DateAndTime {
+        /// The date.
+        date: ColumnName,
+        /// The time of day.
+        time: ColumnName,
+    },
+}
+
+/// How starts are written. Nothing is guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DateFormat {
+    /// ISO 8601, `T` or blank, offset or none.
+    Iso,
+    /// strftime patterns, tried in order.
+    Patterns(Vec<String>),
+    /// Serial numbers of a spreadsheet (1900 date system).
+    Excel,
+}
+
+/// A start as read: an instant when the text carried an offset, else a wall-clock time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartText {
+    /// It carried an offset.
+    Instant(Timestamp),
+    /// It carried none.
+    Wall(jiff::civil::DateTime),
+}
+
+/// An appointment's start in its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The instant (UTC).
+    pub at: Timestamp,
+    /// Whether the wall clock shows this time twice; the first pass was taken.
+    pub is_ambiguous: bool,
+}
+
+/// A usable phone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// `+15551234567`.
+    pub e164: String,
+    /// As written in its country.
+    pub national: String,
+    /// ISO 3166 region when the plans know it.
+    pub region: Option<String>,
+    /// E.164 and of possible length, but in no assigned range.
+    pub is_unassigned: bool,
+}
+
+/// Why no phone column is usable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneProblem {
+    /// Nothing in any column.
+    Missing,
+    /// Something, but no usable number; a sentence with the remedy and without the number.
+    Invalid(String),
+}
+
+/// What a zone column said.
+pub type RowZone = Zone;

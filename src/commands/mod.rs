@@ -1,0 +1,1 @@
+//! shell: the terminal: arguments in, answers printed; one verb, one file.

@@ -1,0 +1,1 @@
+//! shell: the service: heartbeat, reload, signals, systemd, control socket.

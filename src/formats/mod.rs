@@ -1,0 +1,11 @@
+//! pure: bytes become rows. One file per format.
+
+/// A text or tree that isn't what its format demands; nothing of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FormatError {
+    /// What is wrong and where, without personal data.
+    pub message: String,
+    /// Whether reading again may help (a last line that is cut).
+    pub may_pass: bool,
+}

@@ -1,0 +1,123 @@
+//! shell: the one way out: a client without redirects of its own and without retries, with bounded time, size and addresses.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::clock::SharedClock;
+
+/// One request.
+#[derive(Debug)]
+pub struct Ask {
+    /// `GET`, `POST`, …
+    pub method: reqwest::Method,
+    /// Where to. May itself be a secret: never printed whole.
+    pub url: Url,
+    /// Name and value; values may be secrets.
+    pub headers: Vec<(String, SecretString)>,
+    /// The exact bytes to send.
+    pub body: Bytes,
+    /// For everything: connecting, sending, reading.
+    pub timeout: Duration,
+    /// How many decoded bytes of the answer are read.
+    pub max_bytes: usize,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Exchange {
+    /// Provably nothing was sent: DNS, connect or TLS failed, or the address is refused.
+    NotSent {
+        /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`.
+        class: &'static str,
+        /// For people; without URL, secrets and personal data.
+        detail: String,
+    },
+    /// The request may have arrived; no answer came: `timeout`, `reset`, `protocol`.
+    Unknown {
+        /// The class, a word for the audit.
+        class: &'static str,
+        /// For people; without URL, secrets and personal data.
+        detail: String,
+        /// How long it took.
+        latency: Duration,
+    },
+    /// A status line came.
+    Answered(Answer),
+}
+
+/// An answer: its status, headers and as much of its body as is read.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// Up to `max_bytes`, decoded.
+    pub body: Bytes,
+    /// How the body ended.
+    pub end: BodyEnd,
+    /// From sending to the end of what was read.
+    pub latency: Duration,
+}
+
+/// How a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It was read whole.
+    Whole,
+    /// There is more than `max_bytes`.
+    TooLong,
+    /// The connection broke off, timed out, or the encoding is broken.
+    Cut,
+}
+
+impl Answer {
+    /// The first header of that (lower-case) name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why an address may not be asked: cloud metadata and link-local ones, also behind a name or an odd spelling.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RefusedAddress(pub String);
+
+/// The client; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Http {
+    _clock: SharedClock,
+}
+
+impl Http {
+    /// A client over the bundled TLS roots of the system, pooled connections.
+    ///
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn new(_clock: SharedClock) -> Result<Self, String> {
+        todo!()
+    }
+
+    /// Sends exactly one request.
+    pub async fn send(&self, _ask: Ask) -> Exchange {
+        todo!()
+    }
+}
+
+/// Whether the URL's host is refused as written (literal hosts in every spelling; names are judged when resolved).
+///
+/// # Errors
+/// With the reason, for people.
+pub fn check_host(_url: &Url) -> Result<(), RefusedAddress> {
+    todo!()
+}
+
+/// Whether the URL can only mean this machine: a loopback literal or `localhost`.
+#[must_use]
+pub fn is_loopback(_url: &Url) -> bool {
+    todo!()
+}

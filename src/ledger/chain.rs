@@ -1,0 +1,1 @@
+//! pure: the hash chain of the audit log.

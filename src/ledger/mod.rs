@@ -1,0 +1,656 @@
+//! shell: what was planned, tried and settled: nobody is phoned twice by accident, nobody is forgotten in silence.
+//!
+//! [`Ledger`] has few verbs, named for the work, so that another database can stand behind it. Every verb that changes
+//! something commits before it answers, together with the audit rows that report it: no audit, no call.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditEntry, AuditFilter, AuditRow};
+use crate::plan::{Knowledge, Plan};
+use crate::reminder::{Lead, ReminderId, RunId, RunKind, RunState, State};
+use crate::settings::Rate;
+
+pub mod chain;
+pub mod sqlite;
+
+/// Why the ledger could not do it. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Another process holds it (exit 75).
+    #[error("{0}")]
+    Busy(String),
+    /// The disk is full, the file is damaged or can't be written; the remedy is in the text.
+    #[error("{0}")]
+    Storage(String),
+    /// Written by a newer version.
+    #[error("{0}")]
+    NewerSchema(String),
+    /// Opened for reading only.
+    #[error("the ledger was opened for reading only")]
+    ReadOnly,
+    /// There is no such reminder, run or schedule, or it isn't in a state that allows this.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What every verb answers.
+pub type LedgerResult<T> = Result<T, LedgerError>;
+
+/// The verbs of a ledger.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// A schedule was loaded (at start, by reload): its text version is kept; a new schedule, or one whose cron, zone
+    /// or `enabled` changed, gets its cursor at `now`. Answers its cursor and standing.
+    async fn load_schedule(&self, loaded: LoadedSchedule) -> LedgerResult<ScheduleStanding>;
+    /// A schedule's file is gone: its pending reminders are cancelled, it is no longer listed.
+    async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64>;
+    /// What is known of every schedule ever loaded and not removed.
+    async fn schedules(&self) -> LedgerResult<Vec<ScheduleStanding>>;
+
+    /// A run begins: row and audit, and for the cron's runs the cursor. `None`: this nominal time was evaluated before.
+    async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>>;
+    /// A run is over: its plan is reconciled, in one transaction with the run's row and its audit rows.
+    async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun>;
+    /// Nominal times that are not evaluated (missed, paused, overlap), or a cursor moved back with the clock.
+    async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()>;
+    /// A scheduled run whose source can't be read yet: `waiting`.
+    async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<()>;
+    /// Runs found `running` or `waiting`, oldest first.
+    async fn open_runs(&self) -> LedgerResult<Vec<RunRow>>;
+    /// A run by its id.
+    async fn run(&self, run: RunId) -> LedgerResult<Option<RunRow>>;
+    /// A schedule's latest run of any kind.
+    async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>>;
+    /// The text of a schedule's version.
+    async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>>;
+
+    /// What a plan needs to know. `windows`: half-open ranges of starts (UTC).
+    async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge>;
+    /// For each of these appointments: the latest start (UTC) that was told (delivered, sending or uncertain).
+    async fn told_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>>;
+    /// A fresh read's plan: updates and cancels what is pending, inserts nothing, is no run.
+    async fn reconcile(&self, fresh: FreshRead) -> LedgerResult<RecordedRun>;
+
+    /// Commits intents for what may be sent now. The send follows at once.
+    async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken>;
+    /// Settles one attempt by compare-and-set; `false`: it was not ours to settle any more, nothing changed.
+    async fn settle(&self, settlement: Settlement) -> LedgerResult<bool>;
+    /// At the start: every `sending` becomes uncertain, then what may be resent returns to pending.
+    async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;
+    /// A person settles what nobody else can know.
+    async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow>;
+    /// When something may next be sent or expires, over those schedules.
+    async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
+    /// Pending ones past their expiry become `expired`, also of schedules that aren't loaded. Answers how many.
+    async fn expire(&self, now: Timestamp) -> LedgerResult<u64>;
+
+    /// Reminders by schedule, state or appointment, oldest first.
+    async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
+    /// Pending, uncertain, held: counts for `status`.
+    async fn tally(&self) -> LedgerResult<Tally>;
+
+    /// Pauses a schedule, or all when `schedule` is `None`.
+    async fn pause(&self, pause: Pause) -> LedgerResult<()>;
+    /// Lifts it; for all, accounts' pauses too.
+    async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
+    /// The pause of everything, if any.
+    async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
+    /// Accounts with their pauses.
+    async fn accounts(&self) -> LedgerResult<Vec<AccountRow>>;
+
+    /// Writes entries that report nothing but themselves (service, config, clock, export).
+    async fn append(&self, entries: Vec<AuditEntry>) -> LedgerResult<()>;
+    /// One page of the log, oldest first; at most 10,000 rows a page.
+    async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
+    /// Last sequence number and hash (0 and the empty chain's hash when there is none).
+    async fn head(&self) -> LedgerResult<Head>;
+    /// Walks the whole chain.
+    async fn verify(&self) -> LedgerResult<Verification>;
+    /// Removes payloads and phones, and audit rows, older than these instants.
+    async fn prune(&self, prune: Prune) -> LedgerResult<Pruned>;
+    /// A consistent copy with its key, into one new file.
+    async fn backup(&self, file: &std::path::Path) -> LedgerResult<()>;
+    /// The group-commit writer answers: what the watchdog asks.
+    async fn is_alive(&self) -> bool;
+}
+
+/// A schedule as loaded.
+#[derive(Debug, Clone)]
+pub struct LoadedSchedule {
+    /// Its name.
+    pub name: String,
+    /// As written.
+    pub cron: String,
+    /// IANA.
+    pub timezone: String,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// SHA-256, hex.
+    pub text_hash: String,
+    /// The file's text.
+    pub text: String,
+    /// Loading (UTC).
+    pub now: Timestamp,
+    /// Who loaded it.
+    pub actor: String,
+}
+
+/// What the ledger knows of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleStanding {
+    /// Its name.
+    pub name: String,
+    /// Nominal times up to and including this were dealt with (UTC).
+    pub cursor: Timestamp,
+    /// The last evaluation, run or trigger (UTC).
+    pub previous_evaluation: Option<Timestamp>,
+    /// Its pause, if any.
+    pub pause: Option<PauseRow>,
+    /// Its target is paused after three 403 in a row.
+    pub target_paused: bool,
+}
+
+/// A pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRow {
+    /// Since (UTC).
+    pub since: Timestamp,
+    /// Until (UTC), or until resumed.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// A run begins.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    /// A new id.
+    pub id: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The time it stands for (UTC).
+    pub nominal_at: Timestamp,
+    /// What brought it about.
+    pub kind: RunKind,
+    /// Now (UTC).
+    pub started_at: Timestamp,
+    /// The schedule's version.
+    pub text_hash: String,
+    /// Its text.
+    pub text: String,
+    /// Such as `2026f (bundled)`.
+    pub zone_rules: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub enum RunEnd {
+    /// Evaluated; the plan may be held.
+    Planned(Box<Plan>),
+    /// Its source could not be read, or something else broke; a sentence.
+    Failed(String),
+}
+
+/// The end of a run.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Which.
+    pub id: RunId,
+    /// Now (UTC).
+    pub finished_at: Timestamp,
+    /// What it came to.
+    pub end: RunEnd,
+    /// Hash or version of what was read.
+    pub source_fingerprint: Option<String>,
+    /// When the source was read (UTC).
+    pub read_at: Timestamp,
+    /// What the rows of new reminders take from their schedule.
+    pub terms: ReminderTerms,
+    /// Who.
+    pub actor: String,
+}
+
+/// What a reminder takes from its schedule when it is planned.
+#[derive(Debug, Clone)]
+pub struct ReminderTerms {
+    /// The account whose people and rate it shares.
+    pub account: String,
+    /// As written: `08:00-21:00`.
+    pub calling_hours: String,
+    /// Over all schedules of the account.
+    pub max_per_person_per_day: u32,
+}
+
+/// What the ledger made of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct RecordedRun {
+    /// The plan's reminders that stand now, with their ids (new, pending, returned).
+    pub reminders: Vec<ReminderId>,
+    /// Planned, but another schedule was faster: `person_limit` or already reminded.
+    pub overruled: Vec<ReminderId>,
+    /// Cancelled on evidence.
+    pub cancelled: u64,
+}
+
+/// A fresh read before a late send.
+#[derive(Debug, Clone)]
+pub struct FreshRead {
+    /// The run that planned what waits.
+    pub run: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Now (UTC).
+    pub read_at: Timestamp,
+    /// Planned as that run was.
+    pub plan: Plan,
+    /// Current terms.
+    pub terms: ReminderTerms,
+}
+
+/// Nominal times that are not evaluated.
+#[derive(Debug, Clone)]
+pub struct PassedOver {
+    /// Of which schedule.
+    pub schedule: String,
+    /// Each with its state (`missed` or `skipped`) and a word (`paused`, `overlap`, `down`).
+    pub times: Vec<(Timestamp, RunState, String)>,
+    /// Where the cursor stands afterwards (UTC); may lie before the present one.
+    pub cursor: Timestamp,
+    /// Now (UTC).
+    pub now: Timestamp,
+}
+
+/// A run as the ledger holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The time it stands for (UTC).
+    pub nominal_at: Timestamp,
+    /// What brought it about.
+    pub kind: RunKind,
+    /// UTC.
+    pub started_at: Timestamp,
+    /// UTC.
+    pub finished_at: Option<Timestamp>,
+    /// Where it stands.
+    pub state: RunState,
+    /// Rows by fate.
+    pub counts: crate::plan::Counts,
+    /// Skips by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Why it failed, is held or waits.
+    pub detail: Option<String>,
+    /// The schedule's version.
+    pub text_hash: String,
+    /// The zone rules' version.
+    pub zone_rules: String,
+    /// When the source was read (UTC).
+    pub read_at: Option<Timestamp>,
+}
+
+/// What to load for a plan.
+#[derive(Debug, Clone)]
+pub struct KnowledgeAsk {
+    /// Of which schedule.
+    pub schedule: String,
+    /// Of which account.
+    pub account: String,
+    /// Half-open ranges of starts (UTC).
+    pub windows: Vec<(Timestamp, Timestamp)>,
+    /// Calendar days of due times that may be asked for, first and last.
+    pub due_days: (jiff::civil::Date, jiff::civil::Date),
+}
+
+/// What may be sent now.
+#[derive(Debug, Clone)]
+pub struct TakeIntents {
+    /// UTC.
+    pub now: Timestamp,
+    /// One for each schedule that may send.
+    pub lanes: Vec<Lane>,
+    /// That appointment alone.
+    pub only: Option<String>,
+    /// A row whose source was last read longer ago needs a fresh read first.
+    pub fresh_for: Duration,
+    /// Who takes them.
+    pub actor: String,
+}
+
+/// One schedule's way out.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// Whose.
+    pub schedule: String,
+    /// The account whose rate it shares.
+    pub account: String,
+    /// That rate.
+    pub rate: Rate,
+    /// How many requests may be added.
+    pub free: u32,
+    /// Whether a contact must be known before the call.
+    pub needs_contact: bool,
+    /// Fingerprint of the account's credentials: a pause after 401 ends when it changes.
+    pub credentials: String,
+}
+
+/// Which request of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The only one, or the call.
+    Call,
+    /// Finding or creating the contact: repeating it is harmless.
+    Contact,
+}
+
+/// A committed intent: exactly one request may follow.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// The attempt's number, from 1.
+    pub attempt: u32,
+    /// Refusals counted so far.
+    pub tries: u32,
+    /// Which request.
+    pub step: Step,
+    /// E.164.
+    pub phone: String,
+    /// The exact bytes.
+    pub payload: String,
+    /// The rendered contact fields (JSON), for `target.call`.
+    pub contact: Option<String>,
+    /// The remembered contact.
+    pub contact_id: Option<String>,
+    /// Whether the contact was made anew for this reminder after a 404.
+    pub contact_renewed: bool,
+    /// UTC.
+    pub expires_at: Timestamp,
+    /// UTC.
+    pub starts_at: Timestamp,
+}
+
+/// What `take_intents` answers.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// To be sent at once.
+    pub intents: Vec<Intent>,
+    /// Due, but only after a fresh read: which run's read, of which schedule.
+    pub stale: Vec<(String, RunId)>,
+    /// Became `expired` on the way.
+    pub expired: u64,
+    /// When to ask again (UTC), if nothing else happens.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Where an attempt ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettleTo {
+    /// Accepted.
+    Delivered,
+    /// Refused for good.
+    Failed,
+    /// Nobody can know.
+    Uncertain,
+    /// Back to pending (refused for now, not connected, fate of the contact step unknown, or a resend).
+    Again {
+        /// Not before (UTC).
+        next_at: Timestamp,
+        /// Whether it uses up one of the attempts.
+        counts: bool,
+        /// Whether its fate is unknown and it is repeated all the same (`on_uncertain = "resend"`).
+        resend: bool,
+    },
+    /// Attempts used up.
+    Dropped,
+    /// The contact step is done: pending, the call step next.
+    ContactReady {
+        /// The remote contact.
+        contact_id: String,
+    },
+    /// The remembered contact is unknown there: forget it, pending, the contact step next, once.
+    ContactForgotten,
+}
+
+/// What an answer means for the account or the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// 429: the whole account waits (UTC).
+    PauseAccountUntil(Timestamp),
+    /// 401: the account waits until resumed or the credentials change.
+    PauseAccount {
+        /// Fingerprint of the refused credentials.
+        credentials: String,
+    },
+    /// 403: three in a row pause the schedule's target.
+    Forbidden,
+    /// Anything accepted ends a row of 403.
+    Accepted,
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// UTC.
+    pub at: Timestamp,
+    /// Where it ends.
+    pub to: SettleTo,
+    /// The HTTP status, when one came.
+    pub http_status: Option<u16>,
+    /// How long it took.
+    pub latency: Option<Duration>,
+    /// The other side's id.
+    pub remote_id: Option<String>,
+    /// A word: `timeout`, `http_503`, `error_in_200`, …
+    pub class: Option<String>,
+    /// A sentence without personal data and secrets.
+    pub detail: Option<String>,
+    /// For the account or the target.
+    pub effect: Effect,
+    /// Who.
+    pub actor: String,
+}
+
+/// How to recover.
+#[derive(Debug, Clone)]
+pub struct Recover {
+    /// UTC.
+    pub now: Timestamp,
+    /// Schedules with `on_uncertain = "resend"`, with their attempts.
+    pub resend: HashMap<String, u32>,
+    /// Who.
+    pub actor: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Were `sending`.
+    pub uncertain: u64,
+    /// Of those, pending again by `resend`.
+    pub resent: u64,
+}
+
+/// A person's word.
+#[derive(Debug, Clone)]
+pub struct Resolve {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// What they say.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// What a person can say of an uncertain reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was accepted after all.
+    Delivered,
+    /// Send it again (also failed and dropped ones).
+    Resend,
+    /// Give it up.
+    Drop,
+}
+
+/// A reminder as the ledger holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReminderRow {
+    /// Its id.
+    pub id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The run that planned it first.
+    pub run_id: RunId,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// UTC.
+    pub starts_at: Timestamp,
+    /// Which lead.
+    pub lead: Lead,
+    /// E.164; `None` once purged.
+    pub phone: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// UTC.
+    pub due_at: Timestamp,
+    /// Not before (UTC).
+    pub next_at: Timestamp,
+    /// UTC.
+    pub expires_at: Timestamp,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Refusals counted.
+    pub tries: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
+    /// The other side's id.
+    pub remote_id: Option<String>,
+    /// The exact bytes; `None` once purged.
+    pub payload: Option<String>,
+    /// UTC.
+    pub updated_at: Timestamp,
+}
+
+/// Which reminders.
+#[derive(Debug, Clone, Default)]
+pub struct ReminderAsk {
+    /// By id.
+    pub id: Option<ReminderId>,
+    /// Of that schedule.
+    pub schedule: Option<String>,
+    /// In one of these states (empty: any).
+    pub states: Vec<State>,
+    /// Of that appointment.
+    pub appointment_id: Option<String>,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+/// Counts for `status`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Pending reminders.
+    pub pending: u64,
+    /// Reminders being sent.
+    pub sending: u64,
+    /// Reminders of unknown fate.
+    pub uncertain: u64,
+    /// Held runs.
+    pub held_runs: u64,
+    /// Waiting runs.
+    pub waiting_runs: u64,
+}
+
+/// A pause to be set.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// `None`: all.
+    pub schedule: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Until (UTC), or until resumed.
+    pub until: Option<Timestamp>,
+    /// UTC.
+    pub now: Timestamp,
+    /// Who.
+    pub actor: String,
+}
+
+/// An account's standing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// Its name.
+    pub name: String,
+    /// After a 429 (UTC).
+    pub paused_until: Option<Timestamp>,
+    /// After a 401.
+    pub is_refused: bool,
+}
+
+/// The log's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The last sequence number.
+    pub seq: u64,
+    /// Hex.
+    pub hash: String,
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Rows walked.
+    pub rows: u64,
+    /// The end.
+    pub head: Head,
+    /// The first break: the sequence number and a sentence.
+    pub broken: Option<(u64, String)>,
+}
+
+/// What is too old.
+#[derive(Debug, Clone, Copy)]
+pub struct Prune {
+    /// UTC.
+    pub payloads_before: Timestamp,
+    /// UTC.
+    pub audit_before: Timestamp,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// Payloads with their phones.
+    pub payloads: u64,
+    /// Audit rows.
+    pub audit_rows: u64,
+}

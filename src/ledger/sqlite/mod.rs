@@ -1,0 +1,1 @@
+//! shell: the ledger in one SQLite file: one writer thread with group commit, read-only readers beside it.

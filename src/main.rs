@@ -1,0 +1,3 @@
+//! The thin binary: parse, run, print the error chain, exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! shell: telling people outside.

@@ -1,0 +1,339 @@
+//! pure: the vocabulary that every stage shares: reminders, their keys, states, and the reasons why nobody is called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Identifies one reminder for its whole life: a UUIDv7, sent as `Idempotency-Key` and usable in payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReminderId(pub Uuid);
+
+/// Identifies one run of a schedule: a UUIDv7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub Uuid);
+
+macro_rules! uuid_text {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+uuid_text!(ReminderId);
+uuid_text!(RunId);
+
+/// Makes a UUIDv7 from an instant and ten random bytes (RFC 9562, section 5.7).
+#[must_use]
+pub fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// How long before the appointment a reminder is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lead {
+    /// Calendar days in the schedule's zone, counted from the run's nominal date; written `1d`.
+    Days(u32),
+    /// Exact hours before the start; written `24h`.
+    Hours(u32),
+}
+
+impl fmt::Display for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(days) => write!(f, "{days}d"),
+            Self::Hours(hours) => write!(f, "{hours}h"),
+        }
+    }
+}
+
+/// A text that is no lead (`1d`, `24h`).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no lead: write days as `1d` or hours as `24h`")]
+pub struct NoLead(String);
+
+impl FromStr for Lead {
+    type Err = NoLead;
+    fn from_str(text: &str) -> Result<Self, NoLead> {
+        let no_lead = || NoLead(text.to_owned());
+        let split = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or_else(no_lead)?;
+        let count: u32 = text[..split].parse().map_err(|_| no_lead())?;
+        match &text[split..] {
+            "d" => Ok(Self::Days(count)),
+            "h" => Ok(Self::Hours(count)),
+            _ => Err(no_lead()),
+        }
+    }
+}
+
+impl Serialize for Lead {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lead {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What makes two reminders the same: neither the phone nor any other column is part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReminderKey {
+    /// The schedule's name.
+    pub schedule: String,
+    /// The appointment's id, as text.
+    pub appointment_id: String,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// Which of the schedule's leads.
+    pub lead: Lead,
+}
+
+macro_rules! word_enum {
+    ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$vmeta:meta])* $variant:ident => $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The word used in files, JSON, the ledger and metrics.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        }
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+                    .ok_or_else(|| UnknownWord { what: $what, word: text.to_owned() })
+            }
+        }
+    };
+}
+pub(crate) use word_enum;
+
+/// A word that is not one of a closed set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{word}` is no {what}")]
+pub struct UnknownWord {
+    /// Which set was asked, for people.
+    pub what: &'static str,
+    /// The word that isn't in it.
+    pub word: String,
+}
+
+word_enum! {
+    /// Where a reminder stands. `delivered`, `failed`, `expired`, `cancelled`, `dropped` are terminal.
+    State, "state of a reminder" {
+        /// Planned; not sent, and nothing of it is under way.
+        Pending => "pending",
+        /// Its intent is committed; a request may be on its way.
+        Sending => "sending",
+        /// Accepted by the other side; proves no ringing phone.
+        Delivered => "delivered",
+        /// Refused for good.
+        Failed => "failed",
+        /// A call may have been placed; nobody can know but a person.
+        Uncertain => "uncertain",
+        /// It was not sent in time.
+        Expired => "expired",
+        /// Gone, cancelled or moved in the source before anything was sent.
+        Cancelled => "cancelled",
+        /// Attempts used up, or given up by an operator.
+        Dropped => "dropped",
+    }
+}
+
+impl State {
+    /// Whether nothing leaves this state by itself.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Sending | Self::Uncertain => false,
+            Self::Delivered | Self::Failed | Self::Expired | Self::Cancelled | Self::Dropped => true,
+        }
+    }
+
+    /// Whether a reminder in this state takes one of its person's calls of the day.
+    #[must_use]
+    pub const fn counts_for_person(self) -> bool {
+        match self {
+            Self::Pending | Self::Sending | Self::Delivered | Self::Uncertain => true,
+            Self::Failed | Self::Expired | Self::Cancelled | Self::Dropped => false,
+        }
+    }
+}
+
+word_enum! {
+    /// Why an appointment in the window is not called: a closed set, used in plan, explain, audit and metrics.
+    SkipReason, "reason of a skip" {
+        /// The row can't be read (ragged, too long, not text).
+        BadRow => "bad_row",
+        /// The id column is empty or missing.
+        MissingId => "missing_id",
+        /// The start fits no `date_format`.
+        InvalidTime => "invalid_time",
+        /// The wall-clock time falls into a daylight-saving gap.
+        NoSuchTime => "no_such_time",
+        /// The same id and start came earlier in this read.
+        DuplicateRow => "duplicate_row",
+        /// Its status says cancelled.
+        Cancelled => "cancelled",
+        /// Its status isn't in `statuses`.
+        UnknownStatus => "unknown_status",
+        /// `only_if` says no.
+        Filtered => "filtered",
+        /// No phone column holds anything.
+        NoPhone => "no_phone",
+        /// No phone column holds a usable number.
+        InvalidPhone => "invalid_phone",
+        /// On a do-not-call list.
+        OptedOut => "opted_out",
+        /// The consent column isn't true.
+        NoConsent => "no_consent",
+        /// The appointment has begun.
+        AlreadyStarted => "already_started",
+        /// Past its expiry, or closer to the start than `min_notice`.
+        TooLate => "too_late",
+        /// Booked after the lead had passed.
+        LateBooking => "late_booking",
+        /// The next opening comes after the expiry.
+        OutsideCallingHours => "outside_calling_hours",
+        /// Told in another appointment's call.
+        Merged => "merged",
+        /// The person has had the calls of that day.
+        PersonLimit => "person_limit",
+        /// The payload's templates can't be filled.
+        PayloadError => "payload_error",
+    }
+}
+
+word_enum! {
+    /// What a run's row says of it.
+    RunState, "state of a run" {
+        /// Begun, its plan not yet recorded.
+        Running => "running",
+        /// Its source can't be read yet; it will be tried again.
+        Waiting => "waiting",
+        /// Its plan is recorded.
+        Done => "done",
+        /// It could not be done.
+        Failed => "failed",
+        /// A guard stopped it.
+        Held => "held",
+        /// Not done on purpose (paused, overlap).
+        Skipped => "skipped",
+        /// Its time passed while nobody was there.
+        Missed => "missed",
+    }
+}
+
+word_enum! {
+    /// What brought a run about.
+    RunKind, "kind of run" {
+        /// The cron line, on time.
+        Scheduled => "scheduled",
+        /// The cron line, made up for later.
+        CatchUp => "catch_up",
+        /// An operator's `trigger`.
+        Trigger => "trigger",
+    }
+}
+
+/// The instant that many microseconds after the Unix epoch, the ledger's form of time.
+///
+/// # Errors
+/// When the number lies outside the years jiff knows (-9999 to 9999).
+pub fn from_micros(micros: i64) -> Result<Timestamp, jiff::Error> {
+    Timestamp::from_microsecond(micros)
+}
+
+/// A duration as schedule files write it: `90s`, `20m`, `24h`, `7d`.
+///
+/// # Errors
+/// A sentence with the remedy, when the text isn't a whole number and one of the units `s`, `m`, `h`, `d`.
+pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    let trimmed = text.trim();
+    let remedy =
+        || format!("`{text}` is no duration: write a whole number and a unit, such as `90s`, `20m`, `24h` or `7d`");
+    let unit = trimmed.chars().next_back().ok_or_else(remedy)?;
+    let count: i64 = trimmed[..trimmed.len() - unit.len_utf8()].trim_end().parse().map_err(|_| remedy())?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(remedy()),
+    };
+    let total = count.checked_mul(seconds).filter(|total| (0..=LONGEST_DURATION).contains(total)).ok_or_else(remedy)?;
+    Ok(SignedDuration::from_secs(total))
+}
+
+/// Ten years: no duration in a schedule means more, and sums of two stay far from any overflow.
+const LONGEST_DURATION: i64 = 10 * 366 * 86_400;
+
+/// Writes a duration the way [`parse_duration`] reads it, in the largest unit that divides it.
+#[must_use]
+pub fn write_duration(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => "0s".to_owned(),
+        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_in_four_units_and_nothing_else() {
+        for (text, seconds) in [("90s", 90), ("20m", 1_200), ("24h", 86_400), ("7d", 604_800), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Ok(SignedDuration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "5", "h", "-1h", "1.5h", "1w", "99999999999999d", "1 é"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn leads_are_written_as_they_are_read() {
+        for text in ["1d", "0d", "24h"] {
+            assert_eq!(text.parse::<Lead>().map(|lead| lead.to_string()).as_deref(), Ok(text));
+        }
+        assert!("é".parse::<Lead>().is_err());
+    }
+
+    #[test]
+    fn every_skip_reason_reads_back() {
+        for reason in SkipReason::ALL {
+            assert_eq!(reason.as_str().parse(), Ok(*reason));
+        }
+        assert_eq!(SkipReason::ALL.len(), 19);
+    }
+}

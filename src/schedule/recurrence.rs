@@ -1,0 +1,65 @@
+//! pure: the cron line: which nominal times lie in a stretch of time.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use crate::zones::Zone;
+
+/// A cron line that was read.
+#[derive(Debug, Clone)]
+pub struct Recurrence {
+    _todo: (),
+}
+
+/// One nominal time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nominal {
+    /// The instant (UTC).
+    pub at: Timestamp,
+    /// The wall-clock time the pattern names (its date is the run's nominal date).
+    pub civil: DateTime,
+    /// `gap` or `overlap` when the day is odd.
+    pub odd: Option<Odd>,
+}
+
+/// What daylight saving did to a nominal time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Odd {
+    /// The named time doesn't exist; it runs at the first instant after the gap.
+    Gap,
+    /// The named time exists twice.
+    Overlap,
+}
+
+/// A cron line that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CronProblem {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Recurrence {
+    /// Reads five fields, six with seconds first, or `@hourly` … `@yearly`.
+    ///
+    /// # Errors
+    /// With the remedy: steps beyond the field, patterns that never fire, `@every`, `@reboot`, years.
+    pub fn parse(_text: &str) -> Result<Self, CronProblem> {
+        todo!()
+    }
+
+    /// The nominal times in (`after`, `until`], in order, at most `limit` of the latest.
+    #[must_use]
+    pub fn between(&self, _zone: &Zone, _after: Timestamp, _until: Timestamp, _limit: usize) -> Vec<Nominal> {
+        todo!()
+    }
+
+    /// The next `count` nominal times after an instant (fewer when the pattern ends beyond year 9000).
+    #[must_use]
+    pub fn next(&self, _zone: &Zone, _after: Timestamp, _count: usize) -> Vec<Nominal> {
+        todo!()
+    }
+}

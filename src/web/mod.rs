@@ -1,0 +1,1 @@
+//! shell: `/healthz` and `/readyz`, loopback by default.
