@@ -1,0 +1,264 @@
+//! The crash storm: the real binary, killed again and again while it sends, against a receiver that refuses, hangs and
+//! cuts connections. In the end nobody was phoned twice and nobody was lost.
+
+#[path = "crash/receiver.rs"]
+mod receiver;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use receiver::{Chance, Moment, Receiver};
+use rusqlite::{Connection, OpenFlags};
+
+const REMINDERS: u32 = 2_000;
+const KILLS: u32 = 60;
+const MAX_IN_FLIGHT: u32 = 8;
+
+/// One storm's folder: schedule, appointments, ledger, journal.
+struct Storm {
+    folder: tempfile::TempDir,
+    receiver: Receiver,
+    /// Seconds added to the clock at each start, so that back-offs pass without waiting.
+    clock: u32,
+}
+
+impl Storm {
+    fn brew(seed: u64, on_uncertain: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let receiver = Receiver::start(&folder.path().join("journal"), seed);
+        std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
+        std::fs::write(folder.path().join("appointments.csv"), appointments()).expect("the appointments");
+        std::fs::write(folder.path().join("schedules/storm.toml"), schedule(on_uncertain)).expect("the schedule");
+        Self { folder, receiver, clock: 0 }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts `tickler trigger storm`; each start lives 40 s later than the one before.
+    fn start(&mut self) -> Child {
+        self.clock += 40;
+        let (hours, minutes, seconds) = (14 + self.clock / 3_600, self.clock / 60 % 60, self.clock % 60);
+        let now = format!("2026-11-24T{hours:02}:{minutes:02}:{seconds:02}Z");
+        self.command(&["trigger", "storm", "--now", &now, "--format", "json"]).spawn().expect("tickler starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("TICKLER_SCHEDULES", self.path("schedules"))
+            .env("TICKLER_LEDGER", self.path("tickler.db"))
+            .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
+            .env("STORM_URL", format!("http://{}/webhook/automation/storm", self.receiver.address))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// Kills the binary `KILLS` times, each time at another moment of another exchange.
+    fn rage(&mut self, chance: &mut Chance) -> u32 {
+        let mut kills = 0;
+        while kills < KILLS {
+            let moment = [Moment::BeforeRecord, Moment::BeforeAnswer, Moment::AfterAnswer][chance.below(3) as usize];
+            let spark = self.receiver.light_fuse(1 + chance.below(30), moment);
+            let mut child = self.start();
+            if wait_for_spark_or_end(&spark, &mut child) {
+                child.kill().expect("SIGKILL is sent");
+                kills += 1;
+            }
+            child.wait().expect("the child is reaped");
+            self.receiver.put_out();
+            if self.open() == 0 && self.states().values().sum::<u32>() == REMINDERS {
+                break;
+            }
+        }
+        kills
+    }
+
+    /// Lets it run undisturbed until nothing is open any more.
+    fn calm(&mut self) {
+        for _ in 0..60 {
+            self.start().wait().expect("tickler ends");
+            if self.open() == 0 {
+                return;
+            }
+        }
+        panic!("still open after sixty undisturbed runs: {:?}", self.states());
+    }
+
+    fn ledger(&self) -> Connection {
+        Connection::open_with_flags(self.path("tickler.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .expect("the ledger opens")
+    }
+
+    fn states(&self) -> HashMap<String, u32> {
+        let ledger = self.ledger();
+        let mut query = ledger.prepare("SELECT state, count(*) FROM reminder GROUP BY state").expect("a query");
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("states");
+        rows.collect::<Result<_, _>>().expect("states and counts")
+    }
+
+    fn open(&self) -> u32 {
+        let states = self.states();
+        states.get("pending").copied().unwrap_or(0) + states.get("sending").copied().unwrap_or(0)
+    }
+
+    fn state_of_each(&self) -> HashMap<String, String> {
+        self.pairs("SELECT id, state FROM reminder")
+    }
+
+    fn pairs<T: rusqlite::types::FromSql>(&self, query: &str) -> HashMap<String, T> {
+        let ledger = self.ledger();
+        let mut query = ledger.prepare(query).expect("a query");
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.collect::<Result<_, _>>().expect("pairs")
+    }
+
+    fn assert_chain_is_whole(&self) {
+        let verified = self.command(&["audit", "verify"]).status().expect("tickler runs");
+        assert!(verified.success(), "the audit chain is whole after the storm");
+    }
+}
+
+fn wait_for_spark_or_end(spark: &std::sync::mpsc::Receiver<()>, child: &mut Child) -> bool {
+    let patience = std::time::Duration::from_millis(20);
+    loop {
+        match spark.recv_timeout(patience) {
+            Ok(()) => return true,
+            Err(_) if child.try_wait().expect("the child can be asked").is_some() => return false,
+            Err(_) => {}
+        }
+    }
+}
+
+fn appointments() -> String {
+    let mut table = String::from("id,phone,starts_at\n");
+    for number in 0..REMINDERS {
+        let (area, line) = (201 + number / 100, number % 100);
+        writeln!(table, "S-{number},+1{area}55501{line:02},2026-11-25T{:02}:{:02}:00", 9 + number % 8, number % 60)
+            .expect("a string takes text");
+    }
+    table
+}
+
+fn schedule(on_uncertain: &str) -> String {
+    format!(
+        r#"
+cron     = "0 9 * * *"
+timezone = "America/New_York"
+
+[source.csv]
+path = "../appointments.csv"
+
+[appointment]
+id        = "id"
+phone     = "phone"
+starts_at = "starts_at"
+
+[remind]
+days_before   = 1
+calling_hours = "always"
+max_lateness  = "20h"
+
+[target.automation]
+url = {{ env = "STORM_URL" }}
+
+[payload]
+contact_phone = "{{{{ phone }}}}"
+reminder_id   = "{{{{ reminder_id }}}}"
+
+[delivery]
+timeout       = "2s"
+max_in_flight = {MAX_IN_FLIGHT}
+on_uncertain  = "{on_uncertain}"
+
+[guard]
+max_calls = 5000
+"#
+    )
+}
+
+fn all_due_are_settled(storm: &Storm) {
+    let states = storm.states();
+    assert_eq!(states.values().sum::<u32>(), REMINDERS, "nobody is lost: {states:?}");
+    assert_eq!(storm.open(), 0, "every row is terminal or uncertain: {states:?}");
+}
+
+#[test]
+fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
+    let mut storm = Storm::brew(7, "hold");
+    let kills = storm.rage(&mut Chance(11));
+    storm.calm();
+    all_due_are_settled(&storm);
+    assert!(kills >= 50, "{kills} kills");
+
+    let receipts = storm.receiver.receipts();
+    let twice: Vec<_> = receipts.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "phoned twice: {twice:?}");
+
+    let states = storm.state_of_each();
+    for id in receipts.keys() {
+        let state = states[id].as_str();
+        assert!(["delivered", "uncertain"].contains(&state), "{id} was received and is {state}");
+    }
+    for (id, state) in &states {
+        assert!(state != "delivered" || receipts.contains_key(id), "{id} counts as delivered and was never received");
+    }
+    let crashed: u32 = storm
+        .ledger()
+        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND error_class = 'crash'", [], |row| {
+            row.get(0)
+        })
+        .expect("attempts are counted");
+    assert!(crashed <= MAX_IN_FLIGHT * kills, "{crashed} uncertain after {kills} kills");
+    storm.assert_chain_is_whole();
+}
+
+#[test]
+fn a_resend_storm_leaves_nothing_uncertain_and_announces_every_repeat() {
+    let mut storm = Storm::brew(8, "resend");
+    storm.rage(&mut Chance(12));
+    storm.calm();
+    all_due_are_settled(&storm);
+    assert_eq!(storm.states().get("uncertain"), None, "nothing is left uncertain: {:?}", storm.states());
+
+    let announced: HashMap<String, u32> = storm.pairs(
+        "SELECT reminder_id, count(*) FROM audit WHERE event = 'delivery.uncertain' AND reminder_id IS NOT NULL GROUP BY reminder_id",
+    );
+    for (id, times) in storm.receiver.receipts() {
+        let repeats = times - 1;
+        let said = announced.get(&id).copied().unwrap_or(0);
+        assert!(repeats <= said, "{id} was received {times} times, the audit announced {said}");
+    }
+    storm.assert_chain_is_whole();
+}
+
+/// The books of the receiver themselves: a second receipt is seen.
+#[test]
+fn the_receiver_counts_a_second_receipt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(&folder.path().join("journal"), 1);
+    let post = || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(receiver.address).expect("it listens");
+        stream
+            .write_all(b"POST / HTTP/1.1\r\nidempotency-key: twin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .expect("a request");
+        let mut first = [0_u8; 12];
+        stream.read_exact(&mut first).expect("a status");
+    };
+    post();
+    post();
+    assert_eq!(receiver.receipts().get("twin"), Some(&2));
+    assert!(journal_lines(&folder.path().join("journal")) == 2);
+}
+
+fn journal_lines(path: &Path) -> usize {
+    std::fs::read_to_string(path).expect("the journal").lines().count()
+}
