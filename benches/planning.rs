@@ -1,0 +1,119 @@
+//! Planning a large export, against the least that can be done with the same file.
+//!
+//! `cargo bench --bench planning` writes a CSV of 1,000,000 rows, 33,000 of them due tomorrow, and runs two programs over
+//! it in turn: `tickler plan`, and a bare loop with the csv crate that parses each row's date. Told: medians, their ratio
+//! (2 is the limit), and the peak memory of the plan (100 MiB is the limit).
+
+#[path = "support.rs"]
+mod support;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use support::{cost_of, median, ratio};
+
+const ROWS: u32 = 1_000_000;
+const ROUNDS: usize = 5;
+
+fn main() {
+    if let Some(table) = std::env::args().skip_while(|word| word != "--bare").nth(1) {
+        return bare_loop(Path::new(&table));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = folder.path().join("appointments.csv");
+    write_table(&table);
+    std::fs::create_dir(folder.path().join("schedules")).expect("a folder");
+    std::fs::write(folder.path().join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
+
+    let (mut plans, mut loops, mut peak_kib) = (Vec::new(), Vec::new(), 0);
+    for round in 0..=ROUNDS {
+        let plan = cost_of(
+            Command::new(env!("CARGO_BIN_EXE_tickler"))
+                .args(["plan", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
+                .current_dir(folder.path())
+                .env("BENCH_URL", "http://127.0.0.1:9/"),
+        );
+        let bare = cost_of(Command::new(std::env::current_exe().expect("this program")).args(["--bare"]).arg(&table));
+        if round > 0 {
+            // the first round warms the page cache
+            plans.push(plan.wall);
+            loops.push(bare.wall);
+            peak_kib = peak_kib.max(plan.peak_kib);
+        }
+    }
+    let (plan, bare) = (median(plans), median(loops));
+    println!("rows {ROWS}, due 33,000, rounds {ROUNDS}, medians of whole processes");
+    println!(
+        "tickler plan      {:>8.0} ms   peak memory {:.1} MiB (limit 100)",
+        plan.as_secs_f64() * 1e3,
+        peak_kib as f64 / 1024.0
+    );
+    println!("bare csv + dates  {:>8.0} ms", bare.as_secs_f64() * 1e3);
+    println!("ratio             {:>8.2}      (limit 2)", ratio(plan, bare));
+}
+
+/// The least: read every record, parse every date, count those of tomorrow.
+fn bare_loop(table: &Path) {
+    let mut reader = csv::Reader::from_path(table).expect("the table opens");
+    let column = reader.headers().expect("headers").iter().position(|name| name == "starts_at").expect("the column");
+    let mut record = csv::ByteRecord::new();
+    let mut due = 0_u32;
+    let day = jiff::civil::date(2026, 11, 25);
+    while reader.read_byte_record(&mut record).expect("a record") {
+        let text = std::str::from_utf8(&record[column]).expect("UTF-8");
+        let start: jiff::civil::DateTime = text.parse().expect("a date");
+        due += u32::from(start.date() == day);
+    }
+    assert_eq!(due, 33_000);
+}
+
+/// One row in about thirty is due tomorrow; the others lie around the year.
+fn write_table(path: &Path) {
+    let mut text = String::with_capacity(90 << 20);
+    text.push_str("id,name,phone,starts_at,service,status\n");
+    let mut due = 0;
+    for row in 0..ROWS {
+        let is_due = row % 30 == 0 && due < 33_000;
+        due += u32::from(is_due);
+        let (month, day) = if is_due { (11, 25) } else { (1 + row % 10, 1 + row % 28) };
+        let (hour, minute) = (9 + row % 9, row / 7 % 60);
+        let (area, line) = (201 + row / 10_000 % 700, row % 10_000);
+        writeln!(
+            text,
+            "B-{row},Person Number {row},+1{area}555{line:04},2026-{month:02}-{day:02}T{hour:02}:{minute:02}:00,Check-up,booked"
+        )
+        .expect("a string takes text");
+    }
+    std::fs::write(path, text).expect("the table is written");
+}
+
+const SCHEDULE: &str = r#"
+cron     = "0 9 * * *"
+timezone = "America/New_York"
+
+[source.csv]
+path = "../appointments.csv"
+
+[appointment]
+id        = "id"
+phone     = "phone"
+starts_at = "starts_at"
+status    = "status"
+
+[remind]
+days_before            = 1
+statuses               = ["booked"]
+max_per_person_per_day = 1000
+
+[target.automation]
+url = { env = "BENCH_URL" }
+
+[payload]
+contact_phone    = "{{ phone }}"
+appointment_time = "{{ starts_at }}"
+service_name     = "{{ service }}"
+
+[guard]
+max_calls = 100000
+"#;

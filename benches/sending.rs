@@ -1,0 +1,255 @@
+//! Triggering 10,000 reminders, every one durable, against bare POSTs to the same receiver.
+//!
+//! `cargo bench --bench sending` measures in one run, on the same cores: bare reqwest POSTs at 256 at once, a sequential
+//! loop of them, `tickler trigger` of 10,000 reminders with `max_in_flight = 256`, and a second trigger of the same list.
+//! Told: requests a second and the ratio to bare POSTs. With `-- --full` also: the cost of a reminder in a ledger that
+//! holds 10,000 and one that holds 1,000,000 settled reminders.
+
+#[path = "support.rs"]
+mod support;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use support::{cost_of, median, ratio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const REMINDERS: u32 = 10_000;
+const AT_ONCE: usize = 256;
+const ROUNDS: usize = 3;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|word| word == "--posts") {
+        return posts(
+            &arguments[at + 1],
+            arguments[at + 2].parse().expect("a count"),
+            arguments[at + 3].parse().expect("a count"),
+        );
+    }
+    let address = start_receiver();
+    let url = format!("http://{address}/webhook/automation/bench");
+
+    let (mut bare, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(post_cost(&url, REMINDERS, AT_ONCE));
+        let stage = Stage::new(&url, 0);
+        first.push(stage.trigger());
+        second.push(stage.trigger());
+        assert_eq!(stage.delivered(), REMINDERS, "every reminder was delivered");
+    }
+    let sequential = post_cost(&url, REMINDERS / 10, 1) * 10;
+    let (bare, first, second) = (median(bare), median(first), median(second));
+
+    println!("{REMINDERS} requests to one receiver on loopback, {ROUNDS} rounds, medians of whole processes");
+    tell("bare POSTs, 256 at once", bare);
+    tell("bare POSTs, one by one", sequential);
+    tell("tickler trigger, 256 at once, durable", first);
+    println!("trigger / bare rate          {:.2}   (goal 0.45, accepted from 0.30)", ratio(bare, first));
+    println!("second trigger / first time  {:.2}   (limit 0.20)", ratio(second, first));
+
+    if arguments.iter().any(|word| word == "--full") {
+        let small = median((0..ROUNDS).map(|_| Stage::new(&url, 10_000).trigger()).collect());
+        let large = median((0..ROUNDS).map(|_| Stage::new(&url, 1_000_000).trigger()).collect());
+        tell("trigger, 10,000 settled in the ledger", small);
+        tell("trigger, 1,000,000 settled in the ledger", large);
+        println!("large / small                {:.2}   (limit 1.30)", ratio(large, small));
+    }
+}
+
+fn tell(what: &str, wall: Duration) {
+    println!("{what:<42} {:>7.0} ms  {:>7.0}/s", wall.as_secs_f64() * 1e3, f64::from(REMINDERS) / wall.as_secs_f64());
+}
+
+/// A folder with a schedule, its appointments, and a ledger that holds `settled` old reminders.
+struct Stage {
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Stage {
+    fn new(url: &str, settled: u32) -> Self {
+        let stage = Self { folder: tempfile::tempdir().expect("a folder"), url: url.to_owned() };
+        let root = stage.folder.path();
+        std::fs::create_dir(root.join("schedules")).expect("a folder");
+        std::fs::write(root.join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
+        if settled > 0 {
+            std::fs::write(root.join("appointments.csv"), table(1, "seed")).expect("a table");
+            stage.trigger();
+            multiply(&root.join("tickler.db"), settled);
+        }
+        std::fs::write(root.join("appointments.csv"), table(REMINDERS, "B")).expect("a table");
+        stage
+    }
+
+    fn trigger(&self) -> Duration {
+        cost_of(
+            Command::new(env!("CARGO_BIN_EXE_tickler"))
+                .args(["trigger", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
+                .current_dir(self.folder.path())
+                .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
+                .env("BENCH_URL", &self.url),
+        )
+        .wall
+    }
+
+    fn delivered(&self) -> u32 {
+        let ledger = rusqlite::Connection::open(self.folder.path().join("tickler.db")).expect("the ledger opens");
+        ledger
+            .query_row("SELECT count(*) FROM reminder WHERE state = 'delivered'", [], |row| row.get(0))
+            .expect("a count")
+    }
+}
+
+/// Fills the ledger with copies of its one delivered reminder, each an appointment of its own in the past.
+fn multiply(ledger: &Path, settled: u32) {
+    let mut ledger = rusqlite::Connection::open(ledger).expect("the ledger opens");
+    let columns: Vec<String> = {
+        let mut query = ledger.prepare("SELECT name FROM pragma_table_info('reminder')").expect("a query");
+        query.query_map([], |row| row.get(0)).expect("columns").collect::<Result<_, _>>().expect("names")
+    };
+    let picked: Vec<String> = columns
+        .iter()
+        .map(|column| match column.as_str() {
+            "id" => "printf('00000000-0000-7000-8000-%012d', n)".to_owned(),
+            "appointment_id" => "'old-' || n".to_owned(),
+            "person" => "'person-' || n".to_owned(),
+            "starts_at" | "due_at" | "next_at" | "expires_at" => format!("{column} - 86400000000 * (1 + n % 1000)"),
+            "due_day" => "date('2026-11-23', '-' || (n % 1000) || ' days')".to_owned(),
+            other => other.to_owned(),
+        })
+        .collect();
+    let transaction = ledger.transaction().expect("a transaction");
+    let copy = format!(
+        "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < {settled})
+         INSERT INTO reminder ({}) SELECT {} FROM reminder, counter",
+        columns.join(", "),
+        picked.join(", ")
+    );
+    transaction.execute(&copy, []).expect("copies are made");
+    transaction.commit().expect("copies are kept");
+}
+
+fn table(rows: u32, prefix: &str) -> String {
+    let mut text = String::from("id,phone,starts_at\n");
+    for row in 0..rows {
+        let (area, line) = (201 + row / 10_000, row % 10_000);
+        writeln!(text, "{prefix}-{row},+1{area}555{line:04},2026-11-25T{:02}:{:02}:00", 9 + row % 9, row / 7 % 60)
+            .expect("a string takes text");
+    }
+    text
+}
+
+const SCHEDULE: &str = r#"
+cron     = "0 9 * * *"
+timezone = "America/New_York"
+
+[source.csv]
+path = "../appointments.csv"
+
+[appointment]
+id        = "id"
+phone     = "phone"
+starts_at = "starts_at"
+
+[remind]
+days_before = 1
+
+[target.automation]
+url = { env = "BENCH_URL" }
+
+[payload]
+contact_phone    = "{{ phone }}"
+appointment_time = "{{ starts_at }}"
+service_name     = "Check-up"
+
+[delivery]
+max_in_flight = 256
+
+[guard]
+max_calls = 100000
+"#;
+
+fn post_cost(url: &str, count: u32, at_once: usize) -> Duration {
+    let program = std::env::current_exe().expect("this program");
+    cost_of(Command::new(program).args(["--posts", url, &count.to_string(), &at_once.to_string()])).wall
+}
+
+/// The least: the same requests with nothing kept.
+fn posts(url: &str, count: u32, at_once: usize) {
+    // a second installation is refused and harmless
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let left = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(count));
+    runtime.block_on(async {
+        let mut workers = tokio::task::JoinSet::new();
+        for _ in 0..at_once {
+            let (client, left, url) = (client.clone(), std::sync::Arc::clone(&left), url.to_owned());
+            workers.spawn(async move {
+                let taken = || {
+                    use std::sync::atomic::Ordering::Relaxed;
+                    left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).ok()
+                };
+                while let Some(number) = taken() {
+                    let body = format!(
+                        r#"{{"contact_phone":"+12015550{:03}","appointment_time":"2026-11-25T09:30:00-05:00","service_name":"Check-up"}}"#,
+                        number % 1000
+                    );
+                    let answer = client.post(&url).header("content-type", "application/json").body(body).send().await;
+                    let answer = answer.expect("an answer").bytes().await.expect("a body");
+                    assert!(!answer.is_empty());
+                }
+            });
+        }
+        while let Some(done) = workers.join_next().await {
+            done.expect("a worker ends well");
+        }
+    });
+}
+
+/// Answers every POST at once; a thread of its own with its own runtime.
+fn start_receiver() -> SocketAddr {
+    let (told, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            told.send(listener.local_addr().expect("an address")).expect("somebody waits for it");
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer_all(stream));
+            }
+        });
+    });
+    address.recv().expect("the receiver starts")
+}
+
+async fn answer_all(mut stream: TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n{\"error\":null,\"data\":{}}";
+    let _slower = stream.set_nodelay(true);
+    let mut buffer = Vec::with_capacity(4096);
+    loop {
+        while let Some(length) = request_length(&buffer) {
+            buffer.drain(..length);
+            if stream.write_all(ANSWER).await.is_err() {
+                return;
+            }
+        }
+        if !matches!(stream.read_buf(&mut buffer).await, Ok(1..)) {
+            return;
+        }
+    }
+}
+
+/// The length of the first whole request in the buffer, if there is one.
+fn request_length(buffer: &[u8]) -> Option<usize> {
+    let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&buffer[..head]).ok()?.to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse::<usize>().ok()?;
+    (buffer.len() >= head + length).then_some(head + length)
+}
