@@ -233,12 +233,12 @@ fn not_connected(error: &reqwest::Error) -> Exchange {
     not_sent("connect", format!("no connection: {reason}"))
 }
 
-/// TLS errors hide inside I/O errors, whose `source` skips them.
+/// TLS errors hide inside I/O errors (which may hide in others), whose `source` skips them.
 fn find_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    if let Some(io) = cause.downcast_ref::<io::Error>() {
-        return io.get_ref().and_then(|inner| inner.downcast_ref());
+    match cause.downcast_ref::<io::Error>() {
+        Some(io) => find_tls(io.get_ref()?),
+        None => cause.downcast_ref(),
     }
-    cause.downcast_ref()
 }
 
 /// For people. What is wrong with a certificate is told without the names in it: the host may be a secret.

@@ -170,10 +170,8 @@ async fn a_server_that_never_finishes_tls_was_sent_nothing() {
 
 #[tokio::test]
 async fn a_server_that_speaks_no_tls_was_sent_nothing() {
-    let (mut address, _task) = answering(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    address.set_port(Some(listener.local_addr().expect("bound").port())).expect("a host");
-    address.set_scheme("https").expect("an http URL");
+    let address = url(&format!("https://{}/secret", listener.local_addr().expect("bound")));
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a client");
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("the client reads");
