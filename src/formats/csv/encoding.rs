@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use encoding_rs_io::DecodeReaderBytesBuilder;
+use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
 use super::MAX_FILE;
 use crate::formats::FormatError;
@@ -23,13 +23,33 @@ const SAMPLE: usize = 4096;
 ///
 /// # Errors
 /// An unknown encoding, a text that isn't in the encoding demanded, a cut one, an input too long.
-pub(super) fn decoded<R: Read + Seek>(mut input: R, demanded: Option<&str>) -> Result<impl Read, FormatError> {
+pub(super) fn decoded<R: Read + Seek>(mut input: R, demanded: Option<&str>) -> Result<Decoded<R>, FormatError> {
     let demanded = demanded.map(named).transpose()?;
     let found = find(&mut input, demanded)?;
     input.seek(SeekFrom::Start(found.mark)).map_err(|error| unreadable(&error))?;
+    if found.encoding == UTF_8 {
+        return Ok(Decoded::Plain(input));
+    }
     let mut decoder = DecodeReaderBytesBuilder::new();
-    decoder.encoding(Some(found.encoding)).utf8_passthru(true).bom_sniffing(false).strip_bom(false);
-    Ok(decoder.build(input))
+    decoder.encoding(Some(found.encoding)).bom_sniffing(false).strip_bom(false);
+    Ok(Decoded::Transcoded(Box::new(decoder.build(input))))
+}
+
+/// The input as UTF-8.
+pub(super) enum Decoded<R> {
+    /// It is UTF-8 already.
+    Plain(R),
+    /// It is being transcoded.
+    Transcoded(Box<DecodeReaderBytes<R, Vec<u8>>>),
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(input) => input.read(out),
+            Self::Transcoded(decoder) => decoder.read(out),
+        }
+    }
 }
 
 fn named(label: &str) -> Result<&'static Encoding, FormatError> {
@@ -116,10 +136,11 @@ fn validity(input: &mut impl Read) -> Result<Validity, FormatError> {
             Err(error) => return Err(unreadable(&error)),
         };
         let filled = kept + count;
-        let valid = Encoding::utf8_valid_up_to(&buffer[..filled]);
+        let ascii = Encoding::ascii_valid_up_to(&buffer[..filled]);
+        let valid = ascii + Encoding::utf8_valid_up_to(&buffer[ascii..filled]);
+        is_ascii = is_ascii && ascii == valid;
         let rest = &buffer[valid..filled];
         let is_unfinished = rest.is_empty() || std::str::from_utf8(rest).is_err_and(|e| e.error_len().is_none());
-        is_ascii = is_ascii && Encoding::ascii_valid_up_to(&buffer[..valid]) == valid;
         match (count, rest.is_empty()) {
             _ if !is_unfinished => return Ok(Validity::Broken { at: done + valid as u64 }),
             (0, true) => return Ok(Validity::Utf8),

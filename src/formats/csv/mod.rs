@@ -230,7 +230,8 @@ impl<R: Read> Rows<R> {
                 span.line
             )));
         }
-        let is_ragged = have < want || self.fields.iter().skip(self.width).any(|field| !field.trim().is_empty());
+        let is_extra = |at: usize| !self.fields[at].trim().is_empty();
+        let is_ragged = have < want || (self.width..have).any(is_extra);
         let text = self.fields.as_slice();
         Ok(match () {
             () if is_ragged => Some(format!("it has {have} fields where the header has {want}")),

@@ -12,8 +12,10 @@ pub(super) const CHUNK: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Window<R> {
     input: R,
-    kept: Vec<u8>,
-    /// The place of `kept[0]`.
+    /// The first `filled` bytes of it are the window; the rest is room, so that it needn't be cleared again and again.
+    room: Vec<u8>,
+    filled: usize,
+    /// The place of the window's first byte.
     kept_from: u64,
     /// What the table reader was given last ends here.
     given: u64,
@@ -23,20 +25,21 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, kept: Vec::with_capacity(3 * CHUNK), kept_from: 0, given: 0, row_from: 0, is_at_end: false }
+        Self { input, room: vec![0; 16 * CHUNK], filled: 0, kept_from: 0, given: 0, row_from: 0, is_at_end: false }
     }
 
     /// The first bytes, at least `wanted` of them unless the input is shorter.
     pub(super) fn peek(&mut self, wanted: usize) -> io::Result<&[u8]> {
-        while self.kept.len() < wanted && !self.is_at_end {
+        while self.filled < wanted && !self.is_at_end {
             self.fetch()?;
         }
-        Ok(&self.kept)
+        Ok(&self.room[..self.filled])
     }
 
-    /// Forgets the first bytes, before the table reader begins.
+    /// Forgets the window's first bytes.
     pub(super) fn skip(&mut self, count: usize) {
-        self.kept.drain(..count);
+        self.room.copy_within(count..self.filled, 0);
+        self.filled -= count;
     }
 
     /// A row begins here; what is before it is no longer needed.
@@ -44,14 +47,14 @@ impl<R: Read> Window<R> {
         self.row_from = place;
         let before = self.offset(place);
         if before > 8 * CHUNK {
-            self.kept.drain(..before);
+            self.skip(before);
             self.kept_from = place;
         }
     }
 
     /// The bytes of the row in hand.
     pub(super) fn raw(&self, until: u64) -> &[u8] {
-        &self.kept[self.offset(self.row_from)..self.offset(until)]
+        &self.room[self.offset(self.row_from)..self.offset(until)]
     }
 
     fn offset(&self, place: u64) -> usize {
@@ -59,16 +62,17 @@ impl<R: Read> Window<R> {
     }
 
     fn fetch(&mut self) -> io::Result<()> {
-        let had = self.kept.len();
-        self.kept.resize(had + CHUNK, 0);
+        if self.room.len() < self.filled + CHUNK {
+            self.room.resize(self.filled + 4 * CHUNK, 0);
+        }
         let read = loop {
-            match self.input.read(&mut self.kept[had..]) {
+            match self.input.read(&mut self.room[self.filled..self.filled + CHUNK]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+                other => break other?,
             }
         };
-        self.kept.truncate(had + *read.as_ref().unwrap_or(&0));
-        self.is_at_end = read? == 0;
+        self.filled += read;
+        self.is_at_end = read == 0;
         Ok(())
     }
 }
@@ -83,10 +87,10 @@ impl<R: Read> Read for Window<R> {
             return limit(format!("the table is longer than {MAX_FILE} bytes"));
         }
         let from = self.offset(self.given);
-        if from == self.kept.len() && !self.is_at_end {
+        if from == self.filled && !self.is_at_end {
             self.fetch()?;
         }
-        let fresh = &self.kept[from..];
+        let fresh = &self.room[from..self.filled];
         let count = fresh.len().min(out.len());
         out[..count].copy_from_slice(&fresh[..count]);
         self.given += count as u64;
