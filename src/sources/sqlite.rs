@@ -1,6 +1,10 @@
 //! shell: one SELECT on somebody else's SQLite file, which stays untouched: read-only, one statement, bounded in time
 //! and size, with an authorizer that knows what reading is.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -28,6 +32,11 @@ const BUSY: Duration = Duration::from_millis(500);
 const LONGEST_VALUE: i32 = 16 << 20;
 /// Rows of a query.
 const MAX_ROWS: u64 = 10_000_000;
+
+/// Why a database can't be read without harm or at all, and what to do.
+const COLD_WAL: &str = "the database can't be opened for reading: it is in WAL mode (or was left in the middle of a change) \
+    and nobody has it open, so SQLite needs to make its `-wal` and `-shm` files beside it: let its application keep it open, \
+    or run this program as the file's owner with the right to write in that folder, or read a copy";
 
 /// The names a query may bind.
 const NAMES: &str = ":from, :until, :from_utc, :until_utc, :from_epoch, :until_epoch, :day";
@@ -83,11 +92,25 @@ impl Database {
             }
             Err(error) => return Err(self.never(&format!("the file can't be read: {}", error.kind()))),
             Ok(facts) if !facts.is_file() => return Err(self.never("this is no regular file")),
+            Ok(facts)
+                if self.is_cold_wal() && !may_make_companions(rustix::process::geteuid().as_raw(), facts.uid()) =>
+            {
+                return Err(self.never(COLD_WAL));
+            }
             Ok(_) => {}
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(&self.spec.path, flags);
         opened.and_then(|connection| self.restrain(connection)).map_err(|error| self.failed(&error))
+    }
+
+    /// In WAL mode (bytes 18 and 19 of the header are 2), and nobody has it open.
+    fn is_cold_wal(&self) -> bool {
+        let mut header = [0; 20];
+        let is_read = File::open(&self.spec.path).and_then(|mut file| file.read_exact(&mut header)).is_ok();
+        let mut companion = self.spec.path.clone().into_os_string();
+        companion.push("-shm");
+        is_read && header[18..] == [2, 2] && !Path::new(&companion).exists()
     }
 
     fn restrain(&self, mut connection: Connection) -> rusqlite::Result<Connection> {
@@ -187,18 +210,14 @@ impl Database {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
                 soon("the database is busy: its application is writing")
             }
-            ErrorCode::OperationInterrupted => {
-                self.never(&format!("the query was stopped after {} s: narrow it, or add an index", LONGEST_QUERY.as_secs()))
-            }
-            ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(
-                "the database can't be opened for reading: it is in WAL mode (or was left in the middle of a change) and \
-                 nobody has it open, so SQLite needs to make its `-wal` and `-shm` files beside it: let its application \
-                 keep it open, or give this program's user the right to write in that folder, or read a copy",
-            ),
+            ErrorCode::OperationInterrupted => self.never(&format!(
+                "the query was stopped after {} s: narrow it, or add an index",
+                LONGEST_QUERY.as_secs()
+            )),
+            ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(COLD_WAL),
             ErrorCode::NotADatabase => self.never("this is no SQLite database"),
-            ErrorCode::AuthorizationForStatementDenied => {
-                self.never("the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)")
-            }
+            ErrorCode::AuthorizationForStatementDenied => self
+                .never("the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)"),
             ErrorCode::TooBig => self.never(&format!("a value or row is longer than {LONGEST_VALUE} bytes")),
             _ => self.never(&format!("the query can't be done: {error}")),
         }
@@ -216,6 +235,12 @@ impl Source for Database {
         let statement = self.prepare(&connection)?;
         Ok(Some(names(&statement)))
     }
+}
+
+/// Whether the `-wal` and `-shm` files that reading makes would still be its application's to write. SQLite gives them to
+/// the database's owner when root makes them; made by somebody else they would lock the application out.
+fn may_make_companions(user: u32, owner: u32) -> bool {
+    user == 0 || user == owner
 }
 
 fn names(statement: &Statement<'_>) -> Vec<String> {
@@ -290,4 +315,25 @@ const HARMLESS: &str = " \
 fn is_harmless(function: &str) -> bool {
     let lower = function.to_ascii_lowercase();
     !lower.contains(' ') && HARMLESS.contains(&format!(" {lower} "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_root_make_files_beside_a_database() {
+        assert!(may_make_companions(0, 1000) && may_make_companions(1000, 1000));
+        assert!(!may_make_companions(1001, 1000));
+    }
+
+    #[test]
+    fn functions_are_known_by_their_whole_names() {
+        for name in ["DateTime", "->>", "abs", "snippet"] {
+            assert!(is_harmless(name), "{name}");
+        }
+        for name in ["load_extension", "date datetime", "", "writefile", "fts3_tokenizer"] {
+            assert!(!is_harmless(name), "{name}");
+        }
+    }
 }
