@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use minijinja::value::Value as EngineValue;
+use minijinja::value::{Value as EngineValue, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Expression};
 use serde_json::Value;
 
 use super::{RenderError, Scope, TemplateProblem, filters, tokens};
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
+
+/// Items and fields of one value: as many as fit into the output's limit.
+const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
 
 /// One compiled expression, or a whole text with statements.
 pub(super) struct Program {
@@ -71,7 +74,11 @@ impl Program {
         match &self.code {
             Code::Expression(expression) => {
                 let value = expression.eval(context).map_err(|error| self.failure(&error))?;
-                from_engine(&value).ok_or_else(|| RenderError(format!("`{}` has no value", self.source)))
+                let mut parts = PARTS_LIMIT;
+                from_engine(&value, &mut parts).ok_or_else(|| {
+                    let why = if parts == 0 { "it is too large" } else { "it has no value" };
+                    RenderError(format!("`{}`: {why}", self.source))
+                })
             }
             Code::Whole => self.text(scope).map(Value::String),
         }
@@ -192,13 +199,28 @@ pub(super) fn to_engine(value: &Value) -> EngineValue {
     }
 }
 
-/// A value of minijinja as JSON; `None` when it is undefined or can't be written.
-fn from_engine(value: &EngineValue) -> Option<Value> {
-    if value.is_undefined() {
-        return None;
-    }
-    match value.as_str() {
-        Some(text) => Some(Value::String(text.to_owned())),
-        None => serde_json::to_value(value).ok(),
+/// A value of minijinja as JSON; `None` when it is undefined, can't be written, or has more parts than any payload
+/// (`[1] * 100000000` is made lazily and costs no fuel).
+fn from_engine(value: &EngineValue, parts_left: &mut usize) -> Option<Value> {
+    *parts_left = parts_left.checked_sub(1)?;
+    match value.kind() {
+        ValueKind::Undefined => None,
+        ValueKind::String => value.as_str().map(|text| Value::String(text.to_owned())),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter().ok()? {
+                items.push(from_engine(&item, parts_left)?);
+            }
+            Some(Value::Array(items))
+        }
+        ValueKind::Map => {
+            let mut fields = serde_json::Map::new();
+            for key in value.try_iter().ok()? {
+                let field = from_engine(&value.get_item(&key).ok()?, parts_left)?;
+                fields.insert(key.as_str().map_or_else(|| key.to_string(), str::to_owned), field);
+            }
+            Some(Value::Object(fields))
+        }
+        _ => serde_json::to_value(value).ok(),
     }
 }

@@ -39,6 +39,9 @@ pub(super) fn environment() -> Environment<'static> {
         if value.is_undefined() {
             return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN}it has no value")));
         }
+        if value.len().is_some_and(|length| length > OUTPUT_LIMIT) {
+            return Err(refuse("it is too long"));
+        }
         minijinja::escape_formatter(out, state, value)
     });
     add_text_filters(&mut environment);
@@ -73,6 +76,14 @@ fn changed(value: &Value, filter: &str, change: impl FnOnce(&str) -> String) -> 
         return Err(refuse(format!("`{filter}` gives more than {} KiB", OUTPUT_LIMIT / 1024)));
     }
     Ok(Value::from(changed))
+}
+
+/// The items of a list that isn't absurdly long: repetition (`[1] * 100000000`) is lazy and costs the engine nothing.
+fn items(value: &Value) -> Result<impl Iterator<Item = Value> + use<>, Error> {
+    if value.len().is_none_or(|length| length > OUTPUT_LIMIT) {
+        return Err(refuse("it is no list, or too long a one"));
+    }
+    value.try_iter().map_err(|_| refuse("it is no list"))
 }
 
 fn add_text_filters(environment: &mut Environment<'static>) {
@@ -138,7 +149,7 @@ fn join(value: &Value, rest: Rest<String>) -> Result<Value, Error> {
     }
     let separator = rest.first().map_or("", String::as_str);
     let mut joined = String::new();
-    for (place, item) in value.try_iter()?.enumerate() {
+    for (place, item) in items(value)?.enumerate() {
         if place > 0 {
             joined.push_str(separator);
         }
@@ -232,8 +243,8 @@ fn end_of(value: &Value, end: End) -> Result<Value, Error> {
     let found = match (value.as_str(), end) {
         (Some(text), End::First) => text.chars().next().map(|letter| Value::from(letter.to_string())),
         (Some(text), End::Last) => text.chars().next_back().map(|letter| Value::from(letter.to_string())),
-        (None, End::First) => value.try_iter().map_err(|_| refuse("it is no list"))?.next(),
-        (None, End::Last) => value.try_iter().map_err(|_| refuse("it is no list"))?.last(),
+        (None, End::First) => items(value)?.next(),
+        (None, End::Last) => items(value)?.last(),
     };
     Ok(found.unwrap_or_else(|| Value::from(())))
 }
@@ -296,6 +307,9 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     if a.is_undefined() || b.is_undefined() {
         return Err(mismatch(a, b));
     }
+    if [a, b].iter().any(|value| value.len().is_some_and(|length| length > OUTPUT_LIMIT)) {
+        return Err(refuse("it compares too long a value"));
+    }
     if a.is_none() || b.is_none() || a.kind() == b.kind() {
         return Ok(a == b);
     }
@@ -320,7 +334,7 @@ fn is_in(item: &Value, container: &Value) -> Result<bool, Error> {
         (ValueKind::String, ValueKind::None) => Ok(false),
         (ValueKind::Seq | ValueKind::Iterable, _) => {
             let mut problem = None;
-            for other in container.try_iter()? {
+            for other in items(container)? {
                 match equal(item, &other) {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}

@@ -203,6 +203,15 @@ fn no_template_makes_much_out_of_little() {
         "{% for a in tags %}{% for b in tags %}{{ 'x' * 60000 }}{% endfor %}{% endfor %}",
         "{{ 'aaaaaaaaaaaaaaaa' | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}",
         "{{ [1] * 100000000 }}",
+        "a {{ [1] * 100000000 }}",
+        "{{ ([1] * 100000000) | last }}",
+        "{{ ([1] * 100000000) | join }}",
+        "{{ ([1] * 100000000) == ([1] * 100000000) }}",
+        "{{ 2 in [1] * 100000000 }}",
+        "{{ [1] * 100000000 ~ 'x' }}",
+        "{{ [[1] * 60000] * 60000 }}",
+        "{{ [[1] * 60000] * 60000 | join }}",
+        "{% if 1 %}{{ [1] * 100000000 }}{% endif %}",
         "{{ starts_at | date('%20Y' * 20000) }}",
     ] {
         assert!(Template::compile(text).is_ok_and(|template| template.render(&scope()).is_err()), "{text}");
