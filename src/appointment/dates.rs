@@ -47,7 +47,11 @@ fn iso(text: &str) -> Option<StartText> {
     if bytes.len() < 16 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
         return None;
     }
-    let date = Date::new(digits(&bytes[..4])?, digits(&bytes[5..7])?.try_into().ok()?, digits(&bytes[8..10])?.try_into().ok()?);
+    let date = Date::new(
+        digits(&bytes[..4])?,
+        digits(&bytes[5..7])?.try_into().ok()?,
+        digits(&bytes[8..10])?.try_into().ok()?,
+    );
     let (time, rest) = clock(&bytes[11..])?;
     let wall = date.ok()?.to_datetime(time);
     match rest {
@@ -173,21 +177,61 @@ pub enum DateGuess {
 
 /// The date parts that are tried, pairs of different readings among them.
 const DATES: &[&str] = &[
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y",
-    "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%m.%d.%y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
-    "%B %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y%m%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%m.%d.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d.%m.%y",
+    "%m.%d.%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%B %d %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%a, %d %b %Y",
+    "%a %d %b %Y",
+    "%A, %B %d, %Y",
 ];
 
 /// The times that are tried after a date.
 const TIMES: &[&str] = &[
-    " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p", "T%H:%M", "T%H:%M:%S", ", %H:%M", ", %I:%M %p",
-    " %H.%M", " at %H:%M", " at %I:%M %p", " %H:%M %z", " %H:%M:%S %z", " %I %p", "%H%M", " %H%M",
+    " %H:%M",
+    " %H:%M:%S",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    " %I:%M%p",
+    "T%H:%M",
+    "T%H:%M:%S",
+    ", %H:%M",
+    ", %I:%M %p",
+    " %H.%M",
+    " at %H:%M",
+    " at %I:%M %p",
+    " %H:%M %z",
+    " %H:%M:%S %z",
+    " %I %p",
+    "%H%M",
+    " %H%M",
 ];
 
 /// Looks at a whole column (`check --connect`, `init`). Formats are proposed, never used by themselves.
 #[must_use]
 pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
-    let values: Vec<&str> = values.iter().map(|value| value.as_ref().trim()).filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> =
+        values.iter().map(|value| value.as_ref().trim()).filter(|value| !value.is_empty()).collect();
     let Some(first) = values.first() else { return DateGuess::Unknown };
     if values.iter().all(|value| iso(value).is_some()) {
         return DateGuess::Proposed("iso8601".into());
@@ -196,13 +240,15 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
         return DateGuess::Proposed("excel".into());
     }
     let readings = |value: &str| -> Vec<String> {
-        let patterns = DATES.iter().flat_map(|date| TIMES.iter().map(move |time| format!("{date}{time}")));
-        patterns.filter(|pattern| is_reading(value, pattern)).collect()
+        let with_times =
+            |date| std::iter::once("").chain(TIMES.iter().copied()).map(move |time| format!("{date}{time}"));
+        DATES.iter().flat_map(with_times).filter(|pattern| is_reading(value, pattern)).collect()
     };
     let mut fitting = readings(first);
     let mut each_fits = !fitting.is_empty();
     for value in &values[1..] {
-        each_fits = each_fits && (fitting.iter().any(|pattern| is_reading(value, pattern)) || !readings(value).is_empty());
+        each_fits =
+            each_fits && (fitting.iter().any(|pattern| is_reading(value, pattern)) || !readings(value).is_empty());
         fitting.retain(|pattern| is_reading(value, pattern));
     }
     match fitting.as_slice() {
@@ -213,14 +259,23 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     }
 }
 
-/// A reading must also make sense as a year of our days: `%Y` takes `26` for the year 26.
+/// A reading must also make sense as a year of our days: `%Y` takes `26` for the year 26. A date alone is a reading too:
+/// the format of one column of two.
 fn is_reading(value: &str, pattern: &str) -> bool {
     let year = match by_pattern(value, pattern) {
         Some(StartText::Wall(wall)) => wall.year(),
         Some(StartText::Instant(at)) => Offset::UTC.to_datetime(at).year(),
-        None => return false,
+        None if tells_time(pattern) => return false,
+        None => match strtime::parse(pattern, value).and_then(|parsed| parsed.to_date()) {
+            Ok(date) => date.year(),
+            Err(_) => return false,
+        },
     };
     (1990..2100).contains(&year)
+}
+
+fn tells_time(pattern: &str) -> bool {
+    ["%H", "%I"].iter().any(|hour| pattern.contains(hour))
 }
 
 /// What to write into `date_format` for a value that fits none, for an `invalid_time`'s detail. One value alone often
@@ -234,22 +289,20 @@ pub fn proposal(value: &str) -> String {
     if trimmed.len() > 64 {
         return "the value is too long to be a date and a time".into();
     }
+    let a_date_alone = "it holds a date without a time: `starts_at = { date = …, time = … }` joins two columns";
     match guess_formats(&[trimmed]) {
-        DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out, or list it".into(),
+        DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out".into(),
+        DateGuess::Proposed(format) if format == "excel" => "it would fit `date_format = \"excel\"`".into(),
+        DateGuess::Proposed(format) if !tells_time(&format) => format!("{a_date_alone} (the date reads as `{format}`)"),
         DateGuess::Proposed(format) => format!("it would fit `date_format = \"{format}\"`"),
+        DateGuess::Ambiguous(one, other) if !tells_time(&one) => {
+            format!("{a_date_alone} (the date reads as `{one}` or `{other}`)")
+        }
         DateGuess::Ambiguous(one, other) => {
-            format!("it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which")
+            format!(
+                "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which"
+            )
         }
-        DateGuess::Mixed | DateGuess::Unknown => no_format(trimmed),
-    }
-}
-
-fn no_format(value: &str) -> String {
-    let with_time = format!("{value} 09:00");
-    match guess_formats(&[with_time.as_str()]) {
-        DateGuess::Unknown | DateGuess::Mixed => "no common format fits it: write one with `date_format`".into(),
-        DateGuess::Proposed(_) | DateGuess::Ambiguous(..) => {
-            "it holds a date without a time: `starts_at = { date = …, time = … }` joins two columns".into()
-        }
+        DateGuess::Mixed | DateGuess::Unknown => "no common format fits it: write one with `date_format`".into(),
     }
 }
