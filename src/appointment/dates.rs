@@ -1,7 +1,6 @@
 //! pure: the start of an appointment as its source writes it. Nothing is guessed at a run: a text that fits no format is
 //! refused, and the refusal proposes one.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
@@ -86,11 +85,8 @@ fn fraction(bytes: &[u8]) -> Option<(i32, &[u8])> {
     if length == 0 {
         return None;
     }
-    let mut nanos = 0_i32;
-    for place in 0..9 {
-        let digit = if place < length { bytes[place] - b'0' } else { 0 };
-        nanos = nanos * 10 + i32::from(digit);
-    }
+    let padded = bytes[..length].iter().map(|byte| byte - b'0').chain(std::iter::repeat(0));
+    let nanos = padded.take(9).fold(0_i32, |nanos, digit| nanos * 10 + i32::from(digit));
     Some((nanos, &bytes[length..]))
 }
 
