@@ -21,7 +21,6 @@ impl std::fmt::Debug for ProcessEnvironment {
 impl ProcessEnvironment {
     /// This process's own.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "settings is the one reader of the environment")]
     pub fn of_process() -> Self {
         // `vars` would panic on a variable that isn't UTF-8.
         let variables = std::env::vars_os()

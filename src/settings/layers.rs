@@ -91,7 +91,7 @@ struct Toml;
 impl Format for Toml {
     type Error = toml::de::Error;
     const NAME: &'static str = "TOML";
-    fn from_str<'de, T: serde::de::DeserializeOwned>(text: &'de str) -> Result<T, toml::de::Error> {
+    fn from_str<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
         toml::from_str(text)
     }
 }

@@ -11,10 +11,7 @@ use crate::schedule::tree::Node;
 pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<AppointmentColumns> {
     let Shape::Table(keys) = SCHEDULE.key("appointment")?.shape else { return None };
     let section = Section::of(node, keys);
-    let default_region = match section.given("default_region") {
-        Some(node) => Some(country(node, reading)),
-        None => None,
-    };
+    let default_region = section.given("default_region").map(|node| country(node, reading));
     let date_format = date_format(section.given("date_format"), reading);
     Some(AppointmentColumns {
         id: section.columns("id")?,

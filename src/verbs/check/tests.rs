@@ -156,3 +156,16 @@ fn the_report_has_its_shape() {
     let text = report.to_text(Paint::Plain);
     assert!(text.ends_with("warnings\n") && text.contains("error[wrong-type]"), "{text}");
 }
+
+#[test]
+fn an_odd_cron_line_and_runs_too_far_apart_are_warnings() {
+    let hourly = schedule(COLUMNS, "", "a = 1").replace("days_before = 1", "hours_before = 24");
+    let daily = Place::with(&hourly, TABLE).found(Reach::Local);
+    assert_eq!((daily.len(), daily[0].code, daily[0].severity), (1, "runs-too-far-apart", Severity::Warning));
+    assert!(daily[0].message.contains("`max_lateness` (6h)"), "{}", daily[0].message);
+    let often = hourly.replace("0 9 * * *", "*/5 * * * *");
+    let found = Place::with(&often, TABLE).found(Reach::Local);
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, "cron", Severity::Warning));
+    let placed = found[0].placed();
+    assert_eq!((placed.line, placed.column, placed.end_column), (1, 8, 21));
+}
