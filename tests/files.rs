@@ -376,12 +376,52 @@ fn a_file_of_a_gigabyte_a_half_written_one_and_one_that_is_no_text_are_refused()
 }
 
 #[test]
+fn a_file_of_another_user_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("good.toml");
+    // Only root may give a file away; for anybody else root's own file shows that root is trusted.
+    if std::os::unix::fs::chown(&path, Some(4_242), None).is_ok() {
+        let loaded = read(&folder);
+        assert_eq!(loaded.refused, ["good"]);
+        assert!(loaded.problems[0].message.contains("another user"), "{}", loaded.problems[0].message);
+        std::os::unix::fs::chown(&path, Some(0), None).expect("it is given back");
+    }
+    assert_eq!(read(&folder).schedules.len(), 1);
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+    let text = format!("\u{feff}{}", MINIMAL.replace('\n', "\r\n"));
+    assert_eq!(load(&text).problems, []);
+    let problem = one_problem(&MINIMAL.replace('\n', "\r\n").replace("days_before = 1", "days_before = \"1\""));
+    assert_eq!((problem.line, problem.column, problem.end_column), (13, 15, 18));
+}
+
+#[test]
 fn a_single_path_and_a_folder_are_both_checked() {
     let folder = folder();
     let missing = folder.path().join("none.toml");
     let loaded = load::paths(&[folder.path().to_owned(), missing], &Zones::newest());
     assert_eq!((loaded.files, loaded.problems.len()), (2, 1));
     assert_eq!(loaded.problems[0].message, "there is no such file");
+}
+
+#[test]
+fn a_file_cut_or_garbled_anywhere_is_told_without_a_panic() {
+    let text = ALL_KEYS.replace("Calls before", "Zoë Müßig\u{1f4de}");
+    for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)).step_by(7) {
+        let cut = &text[..at];
+        let garbled = format!("{cut}\u{1f4de}\r\n={}", &text[at..]);
+        for text in [cut, garbled.as_str()] {
+            let loaded = load(text);
+            let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+            assert!(loaded.schedule.is_some() == (errors == 0), "{text}");
+            for problem in &loaded.problems {
+                let (placed, frame) = (problem.placed(), problem.frame(Paint::Coloured));
+                assert!(!frame.is_empty() && placed.line >= 1 && placed.column >= 1 && placed.end_line >= placed.line);
+            }
+        }
+    }
 }
 
 #[test]

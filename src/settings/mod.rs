@@ -21,7 +21,7 @@ pub use rate::Rate;
 pub use secrets::{SecretError, Secrets};
 
 /// Where a secret lives; the secret itself is never in a file of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum SecretRef {
     /// An environment variable (`.env` counts).

@@ -169,3 +169,43 @@ fn an_odd_cron_line_and_runs_too_far_apart_are_warnings() {
     let placed = found[0].placed();
     assert_eq!((placed.line, placed.column, placed.end_column), (1, 8, 21));
 }
+
+/// Answers every request with the same JSON, on a port of this machine.
+fn json_server(body: &'static str) -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut asked = [0; 4_096];
+            let read = stream.read(&mut asked).expect("a request");
+            assert!(read > 0);
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(format!("{head}{body}").as_bytes()).expect("an answer");
+        }
+    });
+    port
+}
+
+#[test]
+fn connecting_reads_an_api_and_holds_its_columns_against_the_file() {
+    let port = json_server(r#"[{"id": 1, "customer": {"phone": "+12025550143"}, "starts": "2026-11-24T09:00:00"}]"#);
+    let columns = "id = \"id\"\nphone = \"customer.phone\"\nstarts_at = \"start\"";
+    let text = schedule(columns, "", "a = \"{{ customer.phone }} {{ nam }}\"")
+        .replace("source.csv.path = \"table.csv\"", &format!("source.http.url = \"http://127.0.0.1:{port}/\""));
+    let place = Place::with(&text, TABLE);
+    assert_eq!(place.found(Reach::Local), [], "no network is touched without --connect");
+    let report =
+        place.check(Reach::Connect, &[("AUTOMATION", &format!("http://127.0.0.1:{port}/x"))], Warnings::Allowed);
+    let told: Vec<_> = report
+        .problems
+        .iter()
+        .filter(|problem| problem.file.ends_with("a.toml"))
+        .map(|problem| (problem.code, &text[problem.span.clone()]))
+        .collect();
+    assert_eq!(told, [("missing-column", "\"start\""), ("unknown-name", "nam")]);
+}
