@@ -1,8 +1,15 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
+pub mod examine;
+mod file;
+pub mod json_schema;
+pub mod keys;
 pub mod load;
+pub mod places;
 pub mod problems;
+pub mod read;
 pub mod recurrence;
+pub mod tree;
 
 use std::path::PathBuf;
 

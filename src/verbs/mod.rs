@@ -1,6 +1,10 @@
 //! what an operator can do: one verb, one file: the opened [`House`] and arguments → an answer; called by terminal,
 //! control socket and page alike.
 
+pub mod check;
+pub mod config;
+pub mod schema;
+
 use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};

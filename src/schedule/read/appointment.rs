@@ -1,0 +1,90 @@
+//! pure: `[appointment]`: which column means what.
+
+use super::Reading;
+use super::section::{Section, items};
+use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
+use crate::row::ColumnName;
+use crate::schedule::keys::{SCHEDULE, Shape};
+use crate::schedule::problems::did_you_mean;
+use crate::schedule::tree::Node;
+
+pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<AppointmentColumns> {
+    let Shape::Table(keys) = SCHEDULE.key("appointment")?.shape else { return None };
+    let section = Section::of(node, keys);
+    let default_region = section.given("default_region").map(|node| country(node, reading));
+    let date_format = date_format(section.given("date_format"), reading);
+    Some(AppointmentColumns {
+        id: section.columns("id")?,
+        phone: section.columns("phone")?,
+        default_region: match default_region {
+            Some(read) => Some(read?),
+            None => None,
+        },
+        starts_at: start(section.given("starts_at")?)?,
+        date_format: date_format?,
+        timezone: section.column("timezone"),
+        recipient_timezone: section.column("recipient_timezone"),
+        status: section.column("status"),
+        person: section.column("person"),
+        language: section.column("language"),
+        do_not_call: section.column("do_not_call"),
+        consent: section.column("consent"),
+    })
+}
+
+fn start(node: &Node) -> Option<StartColumns> {
+    if let Some(column) = node.text() {
+        return Some(StartColumns::One(ColumnName::new(column)));
+    }
+    let column = |key| node.get(key).and_then(Node::text).map(ColumnName::new);
+    Some(StartColumns::DateAndTime { date: column("date")?, time: column("time")? })
+}
+
+/// An ISO 3166 region the numbering plans know, in capitals.
+pub fn country(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
+    let text = node.text()?;
+    let capitals = text.to_ascii_uppercase();
+    let capitals = if capitals == "UK" { "GB".to_owned() } else { capitals };
+    let is_known = phone::is_region(&capitals);
+    if is_known && capitals == text {
+        return Some(capitals);
+    }
+    let help = if is_known {
+        format!("did you mean `\"{capitals}\"`?")
+    } else {
+        "write a country's two letters (ISO 3166), such as `\"US\"` or `\"CA\"`".to_owned()
+    };
+    reading.invalid(node, format!("`{text}` is no country"), help);
+    None
+}
+
+fn date_format(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<DateFormat> {
+    let Some(node) = node else { return Some(DateFormat::Iso) };
+    if node.text() == Some("excel") {
+        return Some(DateFormat::Excel);
+    }
+    let patterns: Vec<Option<String>> = items(node).into_iter().map(|item| pattern(item, reading)).collect();
+    patterns.into_iter().collect::<Option<Vec<String>>>().map(DateFormat::Patterns)
+}
+
+/// A strftime pattern that reads a date and a time of day.
+fn pattern(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
+    let text = node.text()?;
+    let example = "write a strftime pattern, such as `\"%d/%m/%Y %H:%M\"` or `\"%m/%d/%Y %I:%M %p\"`";
+    if !text.contains('%') {
+        let help = match did_you_mean(text, ["excel", "iso8601", "ISO 8601"]) {
+            Some("excel") => "did you mean `\"excel\"`?",
+            Some(_) => "ISO 8601 is read when `date_format` is left out",
+            None => example,
+        };
+        reading.invalid(node, format!("`{text}` has no `%` directive"), help);
+        return None;
+    }
+    match dates::check_pattern(text) {
+        Ok(()) => Some(text.to_owned()),
+        Err(message) => {
+            reading.invalid(node, message, example);
+            None
+        }
+    }
+}
