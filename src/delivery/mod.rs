@@ -8,6 +8,8 @@ mod lanes;
 pub mod retry;
 mod round;
 mod send;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
