@@ -43,6 +43,10 @@ const LONGEST_EMPTY_PAUSE: Duration = Duration::from_secs(5);
 /// So many such looks in a row, and `deliver` takes what is left for blocked.
 const EMPTY_LOOKS: u32 = 3;
 
+/// So often those that are about to end are given the floor before the next look: enough for the tasks that one commit
+/// wakes, too few to let the line run dry.
+const ROUNDS_FOR_OTHERS: usize = 8;
+
 /// When a round ends.
 pub(super) enum Until<'a> {
     /// When it is told to.
@@ -331,16 +335,17 @@ impl<'a> Round<'a> {
     /// look serves them all. Answers the soonest time at which one of them may go again.
     async fn absorb_with_others(&mut self, first: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
         let mut next_at = self.absorb(first);
-        loop {
+        for _ in 0..ROUNDS_FOR_OTHERS {
             let before = self.sends.len();
             tokio::task::yield_now().await;
             while let Some(sent) = self.sends.try_join_next() {
                 next_at = next_at.into_iter().chain(self.absorb(sent)).min();
             }
             if self.sends.len() == before {
-                return next_at;
+                break;
             }
         }
+        next_at
     }
 
     fn absorb(&mut self, sent: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -139,6 +140,30 @@ async fn a_reset_leaves_its_caller_without_an_answer() {
     assert!(matches!(exchange, Exchange::Unknown { class: "reset", .. }), "{exchange:?}");
     bench.events.recv().await.expect("the first event");
     assert_eq!(bench.events.recv().await.expect("the second event").outcome, Outcome::Reset);
+}
+
+#[tokio::test]
+async fn a_reset_is_abrupt_and_not_an_orderly_end() {
+    let faults = Faults { reset_after: Some(0), ..Faults::default() };
+    let bench = bench(Options { faults, ..Options::default() }).await;
+    let mut stream = tokio::net::TcpStream::connect(bench.running.address).await.expect("a connection");
+    let request = b"POST /webhook/automation/x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(request).await.expect("a sent request");
+    let end = stream.read(&mut [0]).await;
+    assert_eq!(end.map_err(|broken| broken.kind()), Err(io::ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_sandbox_that_was_asked_ends_when_it_is_told_to() {
+    let Bench { running, http, events } = {
+        let bench = bench(Options::default()).await;
+        assert_eq!(bench.ask("GET", "/interview", &Value::Null).await.0, 200);
+        bench
+    };
+    let address = running.address;
+    running.stop().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    drop((http, events));
 }
 
 #[tokio::test]
