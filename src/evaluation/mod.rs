@@ -63,3 +63,16 @@ pub async fn evaluate(
 ) -> Result<Evaluation, EvaluationError> {
     todo!()
 }
+
+/// Reads a schedule's source again before a late send, planned as the run that planned it first was; updates and cancels
+/// what is pending, inserts nothing, is no run.
+///
+/// # Errors
+/// As [`evaluate`]; what is pending stays so.
+pub async fn fresh_read(
+    _schedule: &Arc<Schedule>,
+    _run: crate::reminder::RunId,
+    _around: &Surroundings,
+) -> Result<(), EvaluationError> {
+    todo!()
+}
