@@ -1,1 +1,3 @@
 //! shell: the service: heartbeat, reload, signals, systemd, control socket.
+
+pub mod heartbeat;
