@@ -1,16 +1,30 @@
 //! shell: the conductor: read → map → plan → render → record. `run`, `trigger`, `plan`, `explain`, the page and the fresh
 //! read before a late send all go through it.
 
+mod do_not_call;
+mod fresh;
+mod reading;
+mod run;
+
 use std::sync::Arc;
 
-use crate::clock::SharedClock;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{SignedDuration, ToSpan};
+
+use crate::clock::{Clock, SharedClock};
 use crate::http::Http;
-use crate::ledger::{Ledger, LedgerError};
-use crate::plan::{Occasion, Plan};
+use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
+use crate::plan::{Knowledge, Occasion, Plan};
+use crate::reminder::{ReminderId, RunId, uuid_v7};
 use crate::schedule::Schedule;
 use crate::settings::Secrets;
 use crate::sources::{ReadReport, SourceError};
 use crate::zones::Zones;
+
+pub use fresh::fresh_read;
+pub use reading::{open_source, read_window};
+pub use run::{RunAsk, RunOutcome, next_look, perform_run, resume_run, run_once};
 
 /// What an evaluation needs of the world.
 #[derive(Clone)]
@@ -35,7 +49,7 @@ pub struct Evaluation {
     /// What the source says of itself.
     pub report: ReadReport,
     /// When the read began (UTC).
-    pub read_at: jiff::Timestamp,
+    pub read_at: Timestamp,
 }
 
 /// Why there is no plan.
@@ -57,9 +71,130 @@ pub enum EvaluationError {
 /// # Errors
 /// When the source, the ledger or a file the rules need can't be read: then nobody is planned.
 pub async fn evaluate(
-    _schedule: &Arc<Schedule>,
-    _occasion: Occasion,
-    _around: &Surroundings,
+    schedule: &Arc<Schedule>,
+    occasion: Occasion,
+    around: &Surroundings,
 ) -> Result<Evaluation, EvaluationError> {
-    todo!()
+    evaluate_over(schedule, occasion, None, around).await
 }
+
+/// As [`evaluate`], the read also covering the windows of `planned_at`: the moment the run that planned what waits
+/// looked at its source.
+async fn evaluate_over(
+    schedule: &Arc<Schedule>,
+    occasion: Occasion,
+    planned_at: Option<Timestamp>,
+    around: &Surroundings,
+) -> Result<Evaluation, EvaluationError> {
+    let previous = previous_evaluation(schedule, around).await?;
+    let mut windows = crate::plan::windows(schedule, &occasion, previous);
+    if let Some(now) = planned_at {
+        windows.extend(crate::plan::windows(schedule, &Occasion { now, ..occasion.clone() }, None));
+    }
+    let knowledge = knowledge(schedule, &occasion, previous, windows.clone(), around).await?;
+    let window = read_window(schedule, &occasion, &windows, &knowledge);
+    let reading = reading::Reading { schedule, occasion: &occasion, knowledge: &knowledge, window };
+    let read = reading.repeated(around).await?;
+    let told = match &around.ledger {
+        Some(ledger) => ledger.told_starts(&schedule.name, &read.candidates.appointment_ids()).await?,
+        None => std::collections::HashMap::new(),
+    };
+    let clock = Arc::clone(&around.clock);
+    let candidates = read.candidates;
+    let plan = tokio::task::spawn_blocking(move || candidates.decide(&told, &mut || new_reminder_id(clock.as_ref())))
+        .await
+        .map_err(|_| broke_off("while its rows were decided"))?;
+    Ok(Evaluation { plan, report: read.report, read_at: read.read_at })
+}
+
+/// When this schedule was last evaluated (UTC).
+async fn previous_evaluation(
+    schedule: &Schedule,
+    around: &Surroundings,
+) -> Result<Option<Timestamp>, EvaluationError> {
+    let Some(ledger) = &around.ledger else { return Ok(None) };
+    let standings = ledger.schedules().await?;
+    Ok(standings.into_iter().find(|standing| standing.name == schedule.name).and_then(|known| known.previous_evaluation))
+}
+
+async fn knowledge(
+    schedule: &Schedule,
+    occasion: &Occasion,
+    previous: Option<Timestamp>,
+    windows: Vec<(Timestamp, Timestamp)>,
+    around: &Surroundings,
+) -> Result<Knowledge, EvaluationError> {
+    let Some(ledger) = &around.ledger else { return Ok(Knowledge::default()) };
+    let ask = KnowledgeAsk {
+        schedule: schedule.name.clone(),
+        account: schedule.target.account().to_owned(),
+        windows,
+        due_days: due_days(schedule, occasion, previous),
+    };
+    Ok(ledger.knowledge(ask).await?)
+}
+
+/// The recipients' calendar days on which anything this evaluation looks at may be due: whoever is due counts from the
+/// last evaluation or `max_lateness` on, and every zone's day lies within one day of the schedule's.
+fn due_days(schedule: &Schedule, occasion: &Occasion, previous: Option<Timestamp>) -> (Date, Date) {
+    let late = occasion.now.saturating_sub(schedule.remind.max_lateness).unwrap_or(Timestamp::MIN);
+    let first = previous.unwrap_or(late).min(late).min(occasion.nominal_at);
+    let last = occasion.now.max(occasion.nominal_at);
+    (
+        schedule.zone.date(first).saturating_sub(2.days()),
+        schedule.zone.date(last).saturating_add(2.days()),
+    )
+}
+
+/// What the rows of new reminders take from their schedule.
+#[must_use]
+pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
+    ReminderTerms {
+        account: schedule.target.account().to_owned(),
+        calling_hours: schedule.remind.calling_hours.to_string(),
+        max_per_person_per_day: schedule.remind.max_per_person_per_day,
+    }
+}
+
+/// The moment as a nominal time: cut to the second.
+#[must_use]
+pub fn nominal_now(clock: &dyn Clock) -> Timestamp {
+    Timestamp::from_second(clock.now().as_second()).expect("the second of a valid instant is a valid instant")
+}
+
+/// A reminder id of this moment.
+#[must_use]
+pub fn new_reminder_id(clock: &dyn Clock) -> ReminderId {
+    ReminderId(uuid_v7(clock.now(), random_bytes()))
+}
+
+/// A run id of this moment.
+#[must_use]
+pub fn new_run_id(clock: &dyn Clock) -> RunId {
+    RunId(uuid_v7(clock.now(), random_bytes()))
+}
+
+fn random_bytes() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes on every machine tickler is built for");
+    bytes
+}
+
+/// Whether the machine's clock can be right: it can't be before the program was written. One given by `--now` may be any.
+#[must_use]
+pub fn clock_is_set(clock: &dyn Clock) -> bool {
+    clock.is_shifted() || clock.now() >= WRITTEN_AT
+}
+
+/// 2026-11-01T00:00:00Z: no machine that runs this program lives before it.
+const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);
+
+fn broke_off(when: &str) -> EvaluationError {
+    EvaluationError::Rule(format!("the evaluation broke off {when}: that is a fault of this program, not of the source"))
+}
+
+/// How long after its nominal time, and then between looks, a waiting run's source is read again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+#[cfg(test)]
+mod tests;
