@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::heartbeat::{Decision, Occupancy, Permission, View, decide, next_reading};
+use super::heartbeat::{Decision, Occupancy, Permission, View, decide};
+use crate::evaluation::next_look;
 use crate::ledger::PassedOver;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -48,6 +49,14 @@ pub struct Start {
     pub nominal: Timestamp,
     /// What brings it about.
     pub kind: RunKind,
+    /// Its row, when it was begun before and goes on under its id.
+    pub run: Option<RunId>,
+}
+
+impl Start {
+    const fn new(nominal: Timestamp, kind: RunKind) -> Self {
+        Self { nominal, kind, run: None }
+    }
 }
 
 /// A run whose source can't be read yet.
@@ -55,8 +64,8 @@ pub struct Start {
 pub struct Waiting {
     /// Which.
     pub run: RunId,
-    /// The time it stands for, and its kind.
-    pub start: Start,
+    /// The time it stands for (UTC).
+    pub nominal: Timestamp,
     /// When the source is read again (UTC).
     pub again_at: Timestamp,
 }
@@ -67,7 +76,12 @@ pub enum Ended {
     /// Its row is settled.
     Recorded,
     /// Its source can't be read yet.
-    Waiting(RunId),
+    Waiting {
+        /// Which.
+        run: RunId,
+        /// When the source is read again (UTC).
+        again_at: Timestamp,
+    },
     /// The ledger took nothing: the nominal time is still to be dealt with.
     NotBegun,
 }
@@ -85,6 +99,7 @@ pub struct Steps {
     pub start: Option<Start>,
     /// The cursor before these steps, for [`Board::take_back`].
     before: Timestamp,
+    recorded_before: Timestamp,
 }
 
 /// One beat, as far as all schedules share it.
@@ -112,11 +127,10 @@ impl Board {
     pub fn put(&mut self, arrival: Arrival) {
         let name = arrival.schedule.name.clone();
         if let Some(entry) = self.entries.get_mut(&name) {
-            // An edit that keeps the cursor in the ledger keeps the one in memory, which may be further.
-            if arrival.cursor > entry.cursor || arrival.cursor > entry.recorded {
+            // Any other edit keeps the cursor, and the one in memory may be further than the ledger's.
+            if fires_otherwise(&entry.schedule, &arrival.schedule) {
                 (entry.cursor, entry.recorded) = (arrival.cursor, arrival.cursor);
-                entry.owed = None;
-                entry.next = None;
+                (entry.owed, entry.next) = (None, None);
             }
             entry.schedule = arrival.schedule;
             entry.find_next_look();
@@ -147,8 +161,7 @@ impl Board {
         if nominal.duration_until(now) > entry.schedule.remind.max_lateness || entry.waiting.is_some() {
             return None;
         }
-        let start = Start { nominal, kind: RunKind::CatchUp };
-        entry.waiting = Some(Waiting { run, start, again_at: now });
+        entry.waiting = Some(Waiting { run, nominal, again_at: now });
         entry.cursor = entry.cursor.max(nominal);
         entry.find_next_look();
         Some(())
@@ -173,20 +186,22 @@ impl Board {
     /// The ledger could not record what was passed over: everything of these steps is still to be done.
     pub fn take_back(&mut self, steps: &Steps, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(&steps.schedule.name) else { return };
-        entry.cursor = steps.before;
-        entry.next = None;
-        if steps.start.is_some() {
+        (entry.cursor, entry.recorded) = (steps.before, steps.recorded_before);
+        entry.next = entry.next.filter(|next| next.nominal <= steps.before);
+        if let Some(start) = steps.start {
             entry.going = None;
+            let again = |run| Waiting { run, nominal: start.nominal, again_at: now };
+            entry.waiting = start.run.map(again).or(entry.waiting);
         }
+        entry.waiting = steps.give_up.or(entry.waiting);
         entry.look_at = now.checked_add(AFTER_REFUSAL).ok();
     }
 
     /// The wall clock stepped: waiting runs count from the new time.
     pub fn clock_stepped(&mut self, now: Timestamp) {
         for entry in self.entries.values_mut() {
-            let lateness = entry.schedule.remind.max_lateness;
             if let Some(waiting) = &mut entry.waiting {
-                waiting.again_at = next_reading(waiting.start.nominal, now, lateness).unwrap_or(now);
+                waiting.again_at = next_look(&entry.schedule, waiting.nominal, now).unwrap_or(now);
             }
         }
     }
@@ -202,6 +217,11 @@ impl Board {
     pub fn waiting(&self) -> usize {
         self.entries.values().filter(|entry| entry.waiting.is_some()).count()
     }
+}
+
+/// Whether two versions of a schedule differ in when they fire: then the new one starts at its loading.
+fn fires_otherwise(before: &Schedule, after: &Schedule) -> bool {
+    before.cron != after.cron || before.zone.name() != after.zone.name() || before.enabled != after.enabled
 }
 
 impl Entry {
@@ -254,23 +274,35 @@ impl Entry {
     }
 
     fn steps(&self) -> Steps {
-        Steps { schedule: Arc::clone(&self.schedule), give_up: None, passed: None, start: None, before: self.cursor }
+        Steps {
+            schedule: Arc::clone(&self.schedule),
+            give_up: None,
+            passed: None,
+            start: None,
+            before: self.cursor,
+            recorded_before: self.recorded,
+        }
     }
 
     fn take(&mut self, decision: Decision, passed: &mut Vec<(Timestamp, RunState, String)>, steps: &mut Steps) {
         match decision {
             Decision::Run { nominal, kind } => {
-                steps.give_up = self.waiting.take_if(|waiting| waiting.start.nominal != nominal);
+                steps.give_up = self.waiting.take_if(|waiting| waiting.nominal != nominal);
                 self.waiting = None;
-                steps.start = Some(Start { nominal, kind });
+                steps.start = Some(Start::new(nominal, kind));
                 self.going = steps.start;
             }
-            Decision::Wait { nominal, kind } => self.next = Some(Start { nominal, kind }),
+            Decision::Wait { nominal, kind } => self.next = Some(Start::new(nominal, kind)),
             Decision::Missed(nominal) => passed.push((nominal, RunState::Missed, "down".to_owned())),
             Decision::Skipped { nominal, why } => {
                 passed.push((nominal, RunState::Skipped, why.as_str().to_owned()));
             }
-            Decision::CursorBack(to) => (self.cursor, self.recorded, steps.before) = (to, to, to),
+            Decision::CursorBack(to) => {
+                (self.cursor, self.recorded) = (to, to);
+                (steps.before, steps.recorded_before) = (to, to);
+                let schedule = self.schedule.name.clone();
+                steps.passed = Some(PassedOver { schedule, times: Vec::new(), cursor: to, now: to });
+            }
         }
     }
 
@@ -286,12 +318,12 @@ impl Entry {
         let Some(waiting) = self.waiting.filter(|waiting| waiting.again_at <= now && self.going.is_none()) else {
             return;
         };
-        let is_too_old = waiting.start.nominal.duration_until(now) > self.schedule.remind.max_lateness;
+        let is_too_old = waiting.nominal.duration_until(now) > self.schedule.remind.max_lateness;
         match permission {
             _ if is_too_old => steps.give_up = self.waiting.take(),
             Permission::Granted => {
                 self.waiting = None;
-                steps.start = Some(waiting.start);
+                steps.start = Some(Start { run: Some(waiting.run), ..Start::new(waiting.nominal, RunKind::CatchUp) });
                 self.going = steps.start;
             }
             Permission::Paused | Permission::Disabled => {
@@ -303,8 +335,7 @@ impl Entry {
 
     /// The cursor in the ledger never passes a run that isn't begun yet: a crash would lose it.
     fn pass(&mut self, times: Vec<(Timestamp, RunState, String)>, now: Timestamp, steps: &mut Steps) {
-        let is_back = steps.before == now && self.recorded == now;
-        let Some(last) = times.iter().map(|(nominal, ..)| *nominal).max().or(is_back.then_some(now)) else { return };
+        let Some(last) = times.iter().map(|(nominal, ..)| *nominal).max() else { return };
         let unbegun = [self.going, self.next].into_iter().flatten().map(|start| start.nominal).min();
         let ceiling = unbegun.and_then(|nominal| nominal.checked_sub(SignedDuration::from_micros(1)).ok());
         let cursor = ceiling.map_or(last, |ceiling| ceiling.min(last)).max(self.recorded);
@@ -324,20 +355,17 @@ impl Entry {
                 self.look_at = now.checked_add(AFTER_REFUSAL).ok();
                 return steps;
             }
-            Ended::Waiting(run) => self.wait_for_source(run, start, now, &mut steps),
+            Ended::Waiting { run, again_at } => {
+                let waiting = Waiting { run, nominal: start.nominal, again_at };
+                if self.next.is_some() {
+                    steps.give_up = Some(waiting);
+                } else {
+                    self.waiting = Some(waiting);
+                }
+            }
         }
         steps.start = self.next.take();
         self.going = steps.start;
         steps
-    }
-
-    fn wait_for_source(&mut self, run: RunId, start: Start, now: Timestamp, steps: &mut Steps) {
-        let again_at = next_reading(start.nominal, now, self.schedule.remind.max_lateness);
-        let waiting = Waiting { run, start, again_at: again_at.unwrap_or(now) };
-        if again_at.is_none() || self.next.is_some() {
-            steps.give_up = Some(waiting);
-        } else {
-            self.waiting = Some(waiting);
-        }
     }
 }

@@ -172,22 +172,6 @@ impl Lane {
     }
 }
 
-/// A waiting run reads its source again every so often, counted from its nominal time.
-const READ_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// When a run whose source can't be read tries again: 5, 10, 15 … minutes after its nominal time, and at last when it
-/// is `max_lateness` old. `None`: that moment has passed, it has failed.
-#[must_use]
-pub fn next_reading(nominal: Timestamp, now: Timestamp, max_lateness: SignedDuration) -> Option<Timestamp> {
-    let age = nominal.duration_until(now).max(SignedDuration::ZERO);
-    if age >= max_lateness {
-        return None;
-    }
-    let readings = age.as_secs() / READ_AGAIN.as_secs() + 1;
-    let after = SignedDuration::from_secs(readings * READ_AGAIN.as_secs()).min(max_lateness);
-    nominal.checked_add(after).ok()
-}
-
 /// A difference between the wall clock and monotonic time up to this is the slewing of NTP, not a step.
 const SLEW: SignedDuration = SignedDuration::from_secs(2);
 
@@ -241,13 +225,4 @@ impl Pulse {
     pub const fn watched_since(&self) -> Timestamp {
         self.watched_since
     }
-}
-
-/// No machine's clock can be right and read less than this: the day this version was written.
-pub const WRITTEN: Timestamp = Timestamp::constant(1_795_478_400, 0); // 2026-11-24T00:00:00Z
-
-/// Whether the clock can be believed; one given by `--now` may read anything.
-#[must_use]
-pub fn is_clock_set(now: Timestamp, is_shifted: bool) -> bool {
-    is_shifted || now >= WRITTEN
 }

@@ -191,27 +191,6 @@ fn the_cursor_goes_back_with_the_clock() {
 }
 
 #[test]
-fn a_waiting_run_reads_every_five_minutes_from_its_nominal_time_until_max_lateness() {
-    let hours = SignedDuration::from_hours;
-    let minutes = SignedDuration::from_mins;
-    let cases = [
-        ("09:00:07", hours(6), Some("09:05:00")),
-        ("09:04:59", hours(6), Some("09:05:00")),
-        ("09:05:00", hours(6), Some("09:10:00")),
-        ("09:12:00", hours(6), Some("09:15:00")),
-        ("10:40:00", hours(6), Some("10:45:00")),
-        ("14:57:00", hours(6), Some("15:00:00")),
-        ("15:00:00", hours(6), None),
-        ("09:01:00", minutes(3), Some("09:03:00")),
-        ("09:03:00", minutes(3), None),
-        ("08:00:00", hours(6), Some("09:05:00")),
-    ];
-    for (now, max_lateness, next) in cases {
-        assert_eq!(next_reading(day("09:00:00"), day(now), max_lateness), next.map(day), "{now}");
-    }
-}
-
-#[test]
 fn a_step_of_the_clock_is_told_from_a_slew_and_from_standing_still() {
     let seconds = Duration::from_secs;
     let cases = [
@@ -227,12 +206,4 @@ fn a_step_of_the_clock_is_told_from_a_slew_and_from_standing_still() {
         let since = if rhythm == Rhythm::Steady { "09:00:00" } else { now };
         assert_eq!(pulse.watched_since(), day(since), "{told}");
     }
-}
-
-#[test]
-fn a_clock_before_the_day_of_writing_is_believed_only_when_it_was_given() {
-    assert_eq!(WRITTEN, at("2026-11-24T00:00:00Z"));
-    assert!(!is_clock_set(at("1970-01-01T00:00:10Z"), false));
-    assert!(is_clock_set(at("1970-01-01T00:00:10Z"), true));
-    assert!(is_clock_set(WRITTEN, false));
 }
