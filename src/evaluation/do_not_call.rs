@@ -36,11 +36,7 @@ fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, usize> {
         if entry.is_empty() {
             continue;
         }
-        found.insert(number(entry, region).ok_or(place + 1)?);
+        found.insert(super::phone_of(entry, region).map(|phone| phone.e164).ok_or(place + 1)?);
     }
     Ok(found)
-}
-
-fn number(_entry: &str, _region: Option<&str>) -> Option<String> {
-    todo!("appointment::phone")
 }

@@ -156,6 +156,12 @@ pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
     }
 }
 
+/// A phone number that may be called, read in that region.
+#[must_use]
+pub fn phone_of(_text: &str, _region: Option<&str>) -> Option<crate::appointment::Phone> {
+    todo!("appointment::phone")
+}
+
 /// The moment as a nominal time: cut to the second.
 #[must_use]
 pub fn nominal_now(clock: &dyn Clock) -> Timestamp {
