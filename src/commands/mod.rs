@@ -16,6 +16,7 @@ mod reach;
 mod run;
 mod sandbox;
 mod status;
+mod stub;
 mod test_call;
 mod times;
 mod trigger;

@@ -33,7 +33,7 @@ impl Rows {
     #[must_use]
     pub fn to_table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(self.headers.iter().map(|name| name.to_uppercase()));
+        table.load_style(presets::NOTHING).set_header(self.headers.iter().map(|name| name.to_uppercase()));
         if io::stdout().is_terminal() {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
