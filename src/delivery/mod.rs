@@ -1,20 +1,43 @@
 //! shell: the sender: take intents → send → classify → settle.
+//!
+//! One round is at work at a time: it does what is due, learns when to wake, and waits for that, for a request to end, or
+//! for a nudge.
 
-use std::collections::BTreeMap;
+pub mod classify;
+mod lanes;
+pub mod retry;
+mod round;
+mod send;
+mod waiting;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::evaluation::Surroundings;
-use crate::ledger::LedgerResult;
+use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
+use lanes::Lanes;
+use round::{Round, Until};
 
 /// Sends what is due. One for a process; its lanes are the schedules it was given last.
 pub struct Sender {
-    _around: Surroundings,
+    parts: SenderParts,
+    lanes: RwLock<Arc<Lanes>>,
+    problems: RwLock<BTreeMap<String, String>>,
+    wake: Notify,
+    /// Held by the round at work.
+    at_work: tokio::sync::Mutex<()>,
+    is_running: AtomicBool,
+    /// Counts the looks of the round at work, for those who wait for it.
+    progress: watch::Sender<u64>,
+    /// When (monotonic) a schedule's fresh read last failed.
+    failed_reads: Mutex<HashMap<String, Duration>>,
 }
 
 /// What a sender is made of.
@@ -42,29 +65,54 @@ impl Sender {
     /// A sender without schedules.
     #[must_use]
     pub fn new(parts: SenderParts) -> Arc<Self> {
-        Arc::new(Self { _around: parts.around })
+        Arc::new(Self {
+            parts,
+            lanes: RwLock::default(),
+            problems: RwLock::default(),
+            wake: Notify::new(),
+            at_work: tokio::sync::Mutex::default(),
+            is_running: AtomicBool::new(false),
+            progress: watch::Sender::new(0),
+            failed_reads: Mutex::default(),
+        })
     }
 
     /// The schedules that may send from now on (their targets are opened, problems are told in the log and by
     /// [`Sender::problems`]).
-    pub fn set_schedules(&self, _schedules: &BTreeMap<String, Arc<Schedule>>) {
-        todo!()
+    pub fn set_schedules(&self, schedules: &BTreeMap<String, Arc<Schedule>>) {
+        let (lanes, problems) = lanes::open(schedules, &self.parts);
+        for (schedule, problem) in &problems {
+            tracing::warn!(schedule, problem, "this schedule can't send");
+        }
+        *self.lanes.write().expect(UNPOISONED) = Arc::new(lanes);
+        *self.problems.write().expect(UNPOISONED) = problems;
+        self.nudge();
     }
 
     /// Schedules whose target can't be opened, and why.
     #[must_use]
     pub fn problems(&self) -> BTreeMap<String, String> {
-        todo!()
+        self.problems.read().expect(UNPOISONED).clone()
     }
 
     /// Something new may be due: look at once.
     pub fn nudge(&self) {
-        todo!()
+        self.wake.notify_one();
     }
 
     /// Delivers until `stop` turns true; then takes no new intents, lets requests in flight end, settles them, returns.
-    pub async fn run(&self, _stop: watch::Receiver<bool>) {
-        todo!()
+    pub async fn run(&self, stop: watch::Receiver<bool>) {
+        self.is_running.store(true, Ordering::Release);
+        let _at_work = self.at_work.lock().await;
+        let ended = match self.ledger() {
+            Ok(ledger) => Round::new(self, ledger, Until::Stopped(stop)).work().await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = ended {
+            tracing::error!(%failure, "delivery ended, and what was in flight could not be settled");
+        }
+        self.is_running.store(false, Ordering::Release);
+        self.note_progress();
     }
 
     /// Delivers what of `scope` is due now, until each is settled or not due within `wait` (UTC clock time from now).
@@ -72,7 +120,35 @@ impl Sender {
     ///
     /// # Errors
     /// When the ledger fails: nothing more is sent.
-    pub async fn deliver(&self, _scope: &Scope, _wait: Duration) -> LedgerResult<()> {
-        todo!()
+    pub async fn deliver(&self, scope: &Scope, wait: Duration) -> LedgerResult<()> {
+        let ledger = self.ledger()?;
+        let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
+        let deadline = retry::after(self.parts.around.clock.now(), wait);
+        if self.is_running.load(Ordering::Acquire) {
+            self.nudge();
+            return waiting::until_settled(self, ledger.as_ref(), scope, deadline).await;
+        }
+        let _at_work = self.at_work.lock().await;
+        Round::new(self, ledger, Until::Settled { scope, deadline }).work().await
+    }
+
+    fn ledger(&self) -> LedgerResult<Arc<dyn Ledger>> {
+        let none = || LedgerError::Storage("nothing can be sent without a ledger".to_owned());
+        self.parts.around.ledger.clone().ok_or_else(none)
+    }
+
+    fn lanes(&self) -> Arc<Lanes> {
+        Arc::clone(&self.lanes.read().expect(UNPOISONED))
+    }
+
+    fn is_stopped_by_file(&self) -> bool {
+        self.parts.stop_file.exists()
+    }
+
+    fn note_progress(&self) {
+        self.progress.send_modify(|looks| *looks = looks.wrapping_add(1));
     }
 }
+
+/// Why a lock of the sender can be taken: no holder calls anything that could panic.
+const UNPOISONED: &str = "no holder of the sender's locks panics";

@@ -1,1 +1,212 @@
 //! shell: a simulated Thoughtly on loopback, so that anybody can try a schedule without phoning anybody.
+//!
+//! It speaks the routes that are known of the real one. What is not known of it is an option, so that the sender can be
+//! tried against every reading; faults can be asked for. It prints nothing: every request received is an [`Event`].
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::clock::SharedClock;
+use crate::http::Http;
+
+mod calls;
+mod connection;
+mod faults;
+mod routes;
+mod state;
+
+/// How the sandbox behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Demanded as `x-api-token` by the API, and by automations when `verify_automations` is set. `None`: not checked.
+    pub api_token: Option<SecretString>,
+    /// Demanded as `team_id` by the API. `None`: not checked.
+    pub team_id: Option<SecretString>,
+    /// Webhook verification is switched on: automations demand the token too.
+    pub verify_automations: bool,
+    /// Call records show the metadata that came with the call.
+    pub metadata_echo: bool,
+    /// The automation is a draft: it answers 200 and calls nobody.
+    pub draft: bool,
+    /// What becomes of a contact that is created twice.
+    pub duplicate_contact: DuplicateContact,
+    /// Seconds that 429 and 503 name in `Retry-After`; `None`: they name none.
+    pub retry_after: Option<u32>,
+    /// Where finished calls are posted to.
+    pub callback: Option<Url>,
+    /// How long a call stays in each state before its last.
+    pub call_pace: Duration,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            api_token: None,
+            team_id: None,
+            verify_automations: false,
+            metadata_echo: false,
+            draft: false,
+            duplicate_contact: DuplicateContact::Reuse,
+            retry_after: None,
+            callback: None,
+            call_pace: Duration::from_secs(1),
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// What becomes of a contact that is created twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DuplicateContact {
+    /// The first is answered again.
+    Reuse,
+    /// There are two of one phone.
+    New,
+    /// It is refused with 409.
+    Conflict,
+}
+
+/// What goes wrong. Each request meets them in this order: latency, rate, failures, reset, error, HTML.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Every answer takes so much longer.
+    pub latency: Duration,
+    /// More requests in any minute are refused with 429.
+    pub rate_per_minute: Option<u32>,
+    /// The first requests fail with these statuses, one after the other; nothing is done for them.
+    pub fail: Vec<Failure>,
+    /// After so many requests every connection is reset once its request was read (and obeyed: the caller can't know).
+    pub reset_after: Option<u64>,
+    /// Every answer is 200 with an error inside; nothing is done.
+    pub error_in_200: bool,
+    /// Every answer to what was done is 200 with an HTML page.
+    pub html: bool,
+}
+
+/// So many requests that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The HTTP status.
+    pub status: u16,
+    /// How many requests.
+    pub count: u64,
+}
+
+/// One request received. No personal data but the phone's last four digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// UTC.
+    pub at: Timestamp,
+    /// `POST`, …
+    pub method: String,
+    /// The route; ids in it are left out.
+    pub route: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Of the phone it is about.
+    pub phone_last4: Option<String>,
+    /// The `Idempotency-Key`.
+    pub reminder_id: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered with that status.
+    Answered(u16),
+    /// It was read, and its connection reset.
+    Reset,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.at, self.method, self.route)?;
+        match self.outcome {
+            Outcome::Answered(status) => write!(f, " {status}")?,
+            Outcome::Reset => f.write_str(" reset")?,
+        }
+        if let Some(last4) = &self.phone_last4 {
+            write!(f, " phone …{last4}")?;
+        }
+        if let Some(id) = &self.reminder_id {
+            write!(f, " reminder {id}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the sandbox needs of the world.
+pub struct Surroundings {
+    /// For latency, the rate, and the pace of calls.
+    pub clock: SharedClock,
+    /// Posts what calls come to.
+    pub http: Http,
+    /// Takes every event, at once; must not block.
+    pub events: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+/// A sandbox at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    /// Ends it, once requests in progress are answered.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(failure) = self.task.await {
+            tracing::warn!(%failure, "the sandbox broke off");
+        }
+    }
+
+    /// Returns when it ends by itself, which it only does when the listener fails.
+    ///
+    /// # Errors
+    /// The listener's.
+    pub async fn ended(self) -> io::Result<()> {
+        self.task.await.unwrap_or_else(|broken| Err(io::Error::other(broken)))
+    }
+}
+
+/// Starts a sandbox; it is ready for requests when this returns.
+///
+/// # Errors
+/// When the address isn't a loopback one, or can't be listened at.
+pub async fn start(options: Options, around: Surroundings) -> io::Result<Running> {
+    if !options.listen.ip().is_loopback() {
+        let reason = format!("{} is not a loopback address: the sandbox is for this machine alone", options.listen);
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    let listener = TcpListener::bind(options.listen).await?;
+    let address = listener.local_addr()?;
+    let (stop, mut stopped) = watch::channel(false);
+    let state = Arc::new(state::Sandbox::new(options, around));
+    let service = routes::router(state).into_make_service_with_connect_info::<connection::Cut>();
+    let serving = axum::serve(connection::Lines(listener), service).with_graceful_shutdown(async move {
+        // a sender that is gone means that nobody will ever say stop
+        if stopped.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    });
+    let task = tokio::spawn(async move { serving.await });
+    Ok(Running { address, stop, task })
+}

@@ -1,11 +1,12 @@
 //! shell: reads schedule files without following links and without blocking, and keeps what was read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Schedule;
-use super::problems::Problem;
+use super::problems::{Problem, Problems};
+use super::{file, read};
 use crate::zones::Zones;
 
 /// The folder as read once: every file is a schedule or refused, none is passed over in silence.
@@ -21,16 +22,160 @@ pub struct Folder {
     pub files: usize,
 }
 
+/// What came of one file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The schedule, unless there is an error among the problems.
+    pub schedule: Option<Arc<Schedule>>,
+    /// In the order of their places.
+    pub problems: Vec<Problem>,
+}
+
 /// Reads every schedule of a folder.
 ///
 /// # Errors
 /// When the folder itself can't be read.
-pub fn folder(_path: &Path, _zones: &Zones) -> std::io::Result<Folder> {
-    todo!()
+pub fn folder(path: &Path, zones: &Zones) -> std::io::Result<Folder> {
+    let mut loaded = Folder::default();
+    for file in files_of(path)? {
+        loaded.add(&file, zones);
+    }
+    Ok(loaded)
 }
 
 /// Reads single files or folders (`check PATH…`).
 #[must_use]
-pub fn paths(_paths: &[std::path::PathBuf], _zones: &Zones) -> Folder {
-    todo!()
+pub fn paths(paths: &[PathBuf], zones: &Zones) -> Folder {
+    let mut loaded = Folder::default();
+    for path in paths {
+        // A named folder may be a link; a schedule file never is.
+        if !path.is_dir() || (path.is_symlink() && name_of(path).is_some()) {
+            loaded.add(path, zones);
+            continue;
+        }
+        match files_of(path) {
+            Ok(files) => files.iter().for_each(|file| loaded.add(file, zones)),
+            Err(error) => {
+                loaded.refuse(path, &format!("the folder can't be read: {error}"), "check its name and its rights");
+            }
+        }
+    }
+    loaded
+}
+
+/// The files of a folder that matter, in the order of their names. Editors' leftovers and tests are left out, anything
+/// else is in the list.
+fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !is_ignored(&path) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file of the folder is none of ours: hidden, an editor's leftover, or a schedule's tests.
+#[must_use]
+pub fn is_ignored(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with('.')
+        || name.ends_with('~')
+        || name.ends_with(".tmp")
+        || name.ends_with(".swp")
+        || name.ends_with(".test.toml")
+}
+
+/// The name of the schedule in a file, when the file's name is a proper one.
+#[must_use]
+pub fn name_of(path: &Path) -> Option<&str> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+    let is_proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (!stem.is_empty() && stem.chars().all(is_proper)).then_some(stem)
+}
+
+/// Reads one file by its path: opened safely, named properly, checked.
+#[must_use]
+pub fn one_file(path: &Path, zones: &Zones) -> Loaded {
+    if name_of(path).is_none() {
+        let (message, help) = improper_name(path);
+        return refusal(path, "improper-name", &message, &help);
+    }
+    match file::read(path) {
+        Ok(text) => one(path, &text, zones),
+        Err(why) => refusal(path, "unreadable-file", &why.message, why.help),
+    }
+}
+
+/// Checks a text as the schedule at `path` (a file just read, or an old version kept by the ledger).
+#[must_use]
+pub fn one(path: &Path, text: &str, zones: &Zones) -> Loaded {
+    let (schedule, problems) = read::schedule(path, text, zones);
+    Loaded { schedule: schedule.map(Arc::new), problems }
+}
+
+fn improper_name(path: &Path) -> (String, String) {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.strip_suffix(".toml").or_else(|| name.strip_suffix(".TOML")).unwrap_or(&name);
+    let proper: String = stem
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .collect();
+    let proper = proper.trim_matches('-');
+    let proper = if proper.is_empty() { "day-before" } else { proper };
+    (
+        format!("`{name}` is no name of a schedule file"),
+        format!(
+            "lower-case letters, digits and dashes, then `.toml`: rename it to `{proper}.toml`, or move it elsewhere"
+        ),
+    )
+}
+
+fn refusal(path: &Path, code: &'static str, message: &str, help: &str) -> Loaded {
+    let mut problems = Problems::of(path, Arc::from(""));
+    problems.error(code, 0..0, message).help(help);
+    Loaded { schedule: None, problems: problems.into_sorted() }
+}
+
+impl Folder {
+    fn add(&mut self, path: &Path, zones: &Zones) {
+        let loaded = one_file(path, zones);
+        self.files += 1;
+        self.problems.extend(loaded.problems);
+        let Some(schedule) = loaded.schedule else {
+            self.refused.push(self.shown_name(path));
+            return;
+        };
+        if self.schedules.contains_key(&schedule.name) {
+            self.refuse_twin(path, &schedule.name);
+            return;
+        }
+        self.schedules.insert(schedule.name.clone(), schedule);
+    }
+
+    fn shown_name(&self, path: &Path) -> String {
+        match name_of(path) {
+            Some(name) => name.to_owned(),
+            None => path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        }
+    }
+
+    /// Two of the paths may hold files of one name; a folder can't.
+    fn refuse_twin(&mut self, path: &Path, name: &str) {
+        let first = self.schedules.get(name).map(|schedule| schedule.path.clone());
+        if first.as_deref() != Some(path) {
+            let message = format!("a schedule named `{name}` was read from another file already");
+            let loaded = refusal(path, "duplicate-name", &message, "rename one of the two files");
+            self.problems.extend(loaded.problems);
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, message: &str, help: &str) {
+        self.files += 1;
+        self.problems.extend(refusal(path, "unreadable-file", message, help).problems);
+        self.refused.push(self.shown_name(path));
+    }
 }

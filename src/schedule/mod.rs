@@ -1,8 +1,13 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
+pub mod examine;
+mod file;
+pub mod keys;
 pub mod load;
 pub mod problems;
+pub mod read;
 pub mod recurrence;
+pub mod tree;
 
 use std::path::PathBuf;
 

@@ -1,11 +1,27 @@
-//! a payload becomes a request, a response becomes facts. To add a target: its file here, a variant in
+//! shell: a payload becomes a request, a response becomes facts. To add a target: its file here, a variant in
 //! [`crate::schedule::TargetSpec`], an arm in [`open`].
 
-use secrecy::SecretString;
+use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::Url;
 
-use crate::http::{Answer, Ask};
-use crate::schedule::Schedule;
+use crate::http::{self, Answer, Ask, BodyEnd};
+use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
+
+mod automation;
+mod call;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+/// How much of an answer is read; a longer one is judged by its status.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// Where Thoughtly's answers may have the id of what was made; none of them is documented for calls.
+const THOUGHTLY_IDS: [&str; 3] = ["/data/id", "/data/call_id", "/data/response_id"];
 
 /// What a target needs of an intent to make its request. (`ledger` is a sibling floor: delivery copies the fields.)
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +47,14 @@ pub struct Parcel<'a> {
 pub enum TargetStep {
     /// The only one, or the call.
     Call,
-    /// Finding or creating the contact.
+    /// Creating the contact.
     Contact,
+    /// Finding the contact, after creating it met one that exists.
+    ContactSearch,
 }
 
 /// What an answer says, before anybody decides what it means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Whether the status is one the target accepts.
     pub is_accepted_status: bool,
@@ -46,6 +64,10 @@ pub struct Facts {
     pub remote_id: Option<String>,
     /// Worth noting: `not_json`, `no_envelope`, `too_long`.
     pub note: Option<&'static str>,
+    /// Contact step: such a contact exists already, whatever the status that says so.
+    pub is_conflict: bool,
+    /// Contacts that a search found: phone and id.
+    pub found: Vec<(String, String)>,
 }
 
 /// Why no request can be made; nothing is sent.
@@ -76,13 +98,185 @@ pub trait Target: Send + Sync {
 ///
 /// # Errors
 /// When a secret isn't set or an address is refused: before any intent.
-pub fn open(
-    _schedule: &Schedule,
-    _account: Option<&Account>,
-    _secrets: &Secrets,
-) -> Result<Box<dyn Target>, TargetError> {
-    todo!()
+pub fn open(schedule: &Schedule, account: Option<&Account>, secrets: &Secrets) -> Result<Box<dyn Target>, TargetError> {
+    let timeout = schedule.delivery.timeout.unsigned_abs();
+    match &schedule.target {
+        TargetSpec::Automation { url, api_token, .. } => {
+            let written = automation::Written { url, api_token: api_token.as_ref(), timeout };
+            Ok(Box::new(automation::open(&written, account, secrets)?))
+        }
+        TargetSpec::Call { agent, account: name, .. } => {
+            let written = call::Written { agent, account: name, timeout };
+            Ok(Box::new(call::Caller::open(&written, account, secrets)?))
+        }
+        TargetSpec::Webhook(spec) => Ok(Box::new(webhook::open(spec, timeout, secrets)?)),
+    }
 }
 
 /// A header with a secret value.
 pub type SecretHeader = (String, SecretString);
+
+/// One URL that takes the payload as it is: the general shape, of which Thoughtly's automation is a preset.
+struct Endpoint {
+    method: reqwest::Method,
+    /// May be a secret as a whole: shown as its origin only.
+    url: Url,
+    headers: Vec<SecretHeader>,
+    signature: Option<webhook::SigningKey>,
+    /// `None`: any 2xx.
+    accept_status: Option<Vec<u16>>,
+    /// Must be null or absent.
+    error_pointer: Option<String>,
+    id_pointers: Vec<String>,
+    envelope: Envelope,
+    credentials: String,
+    timeout: std::time::Duration,
+}
+
+/// Whether an accepted answer ought to have Thoughtly's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    /// `{"error": …, "data": …}`; another form is noted.
+    Expected,
+    /// Any form will do.
+    Free,
+}
+
+impl Target for Endpoint {
+    fn request(&self, parcel: Parcel<'_>) -> Result<Ask, TargetError> {
+        let mut headers = Vec::with_capacity(self.headers.len() + 4);
+        headers.extend(self.headers.iter().cloned());
+        headers.push(("idempotency-key".to_owned(), parcel.reminder_id.into()));
+        if let Some(key) = &self.signature {
+            headers.extend(key.headers(parcel.reminder_id, parcel.now, parcel.payload));
+        }
+        Ok(Ask {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers,
+            body: Bytes::copy_from_slice(parcel.payload.as_bytes()),
+            timeout: self.timeout,
+            max_bytes: ANSWER_LIMIT,
+        })
+    }
+
+    fn facts(&self, _step: TargetStep, answer: &Answer) -> Facts {
+        let is_accepted_status = match &self.accept_status {
+            Some(listed) => listed.contains(&answer.status),
+            None => is_success(answer.status),
+        };
+        let asks_the_body =
+            self.envelope == Envelope::Expected || self.error_pointer.is_some() || !self.id_pointers.is_empty();
+        if !is_accepted_status || !asks_the_body {
+            let note = (answer.end == BodyEnd::TooLong).then_some("too_long");
+            return Facts { is_accepted_status, note, ..Facts::default() };
+        }
+        let (body, note) = read_body(answer, self.envelope);
+        let error = self.error_pointer.as_deref().and_then(|at| body.pointer(at)).and_then(error_class);
+        let remote_id = self.id_pointers.iter().find_map(|at| id_text(body.pointer(at)?));
+        Facts { is_accepted_status, error, remote_id, note, ..Facts::default() }
+    }
+
+    fn needs_contact(&self) -> bool {
+        false
+    }
+
+    fn credentials(&self) -> String {
+        self.credentials.clone()
+    }
+
+    fn is_loopback(&self) -> bool {
+        http::is_loopback(&self.url)
+    }
+
+    fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// The body as JSON (null when it is none or wasn't read whole), and what is worth noting about it.
+fn read_body(answer: &Answer, envelope: Envelope) -> (Value, Option<&'static str>) {
+    match answer.end {
+        BodyEnd::TooLong => return (Value::Null, Some("too_long")),
+        BodyEnd::Cut => return (Value::Null, None),
+        BodyEnd::Whole => {}
+    }
+    match serde_json::from_slice::<Value>(&answer.body) {
+        Err(_) => (Value::Null, Some("not_json")),
+        Ok(body) => {
+            let has_envelope = body.get("error").is_some() || body.get("data").is_some();
+            let note = (envelope == Envelope::Expected && !has_envelope).then_some("no_envelope");
+            (body, note)
+        }
+    }
+}
+
+/// A word for a non-null error; the other side's free text stays outside, it may hold personal data.
+fn error_class(error: &Value) -> Option<String> {
+    let word = match error {
+        Value::Null => return None,
+        Value::Object(fields) => ["code", "type", "name"].iter().find_map(|name| word(fields.get(*name)?)),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => word(error),
+    };
+    Some(word.unwrap_or_else(|| "error".to_owned()))
+}
+
+/// A code such as `invalid_agent` or `40012`, if that is what it is: one short word with a letter in it, or a number too
+/// short to be a phone.
+fn word(value: &Value) -> Option<String> {
+    const LONGEST_WORD: usize = 40;
+    const LONGEST_NUMBER: usize = 6;
+    let text = id_text(value)?;
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    (is_plain && text.len() <= LONGEST_WORD && digits <= LONGEST_NUMBER).then_some(text)
+}
+
+/// An id as text: strings and whole numbers are, anything else isn't one.
+fn id_text(value: &Value) -> Option<String> {
+    const LONGEST_ID: usize = 200;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let is_usable = !text.is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control);
+    is_usable.then_some(text)
+}
+
+/// Reads a URL that may be a secret; the complaint names where it comes from, never the text.
+fn parse_url(text: &SecretString, what: &str) -> Result<Url, TargetError> {
+    let complaint = |why: &str| TargetError(format!("{what} {why}: write an absolute address, http:// or https://"));
+    let url = Url::parse(text.expose_secret().trim()).map_err(|_| complaint("is no URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(complaint("isn't an HTTP address"));
+    }
+    http::check_host(&url).map_err(|refused| TargetError(format!("{what} is refused: {refused}")))?;
+    Ok(url)
+}
+
+/// A hash that changes with any of the values and tells none of them.
+fn fingerprint<'a>(values: impl IntoIterator<Item = Option<&'a SecretString>>) -> String {
+    let mut hash = Sha256::new();
+    for value in values {
+        match value {
+            None => hash.update([0]),
+            Some(secret) => {
+                let bytes = secret.expose_secret().as_bytes();
+                hash.update([1]);
+                hash.update((bytes.len() as u64).to_be_bytes());
+                hash.update(bytes);
+            }
+        }
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A header for JSON bodies.
+fn json_header() -> SecretHeader {
+    ("content-type".to_owned(), "application/json".into())
+}

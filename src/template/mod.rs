@@ -1,8 +1,45 @@
 //! pure: expressions and payload trees become JSON, with own bounded filters.
+//!
+//! The language is Jinja's, as minijinja reads it, started from nothing: only the filters and tests of `filters.rs` exist,
+//! there are no functions and no methods. A text that is exactly one `{{ expression }}` keeps the value's JSON type. In any
+//! other text an empty (null) value leaves nothing behind, so nobody is greeted as "none"; `{{ name | default("there") }}`
+//! puts a word in its place. A name that does not exist is always an error, whatever filter follows it; a part that may be
+//! absent is reached through its parent: `{{ row.nickname | default("") }}`.
+
+mod engine;
+mod filters;
+mod payload;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
+
+use engine::Program;
+pub use payload::PayloadTemplate;
+
+/// The names every payload template may use besides the row's columns, which they hide.
+pub const BUILT_IN_NAMES: &[&str] = &[
+    "phone",
+    "phone_national",
+    "starts_at",
+    "date",
+    "time",
+    "weekday",
+    "appointment_id",
+    "reminder_id",
+    "lead",
+    "schedule",
+    "previous_starts_at",
+    "row",
+];
+
+/// Names that belong to later versions: a template that uses one is refused, never filled from a column of that name.
+pub const NOT_YET_NAMES: &[&str] = &["spoken_date", "spoken_time", "appointments"];
 
 /// Where a template's names come from: built-in names first, then the row's columns.
 pub trait Scope {
@@ -29,22 +66,55 @@ pub struct TemplateProblem {
 #[error("{0}")]
 pub struct RenderError(pub String);
 
+/// The most text one template may render to: far above any payload, far below what hurts.
+pub(crate) const OUTPUT_LIMIT: usize = 64 * 1024;
+
 /// One text: a lone `{{ expression }}` keeps the value's JSON type, anything else is text.
 #[derive(Debug, Clone)]
 pub struct Template {
-    _todo: (),
+    shape: Shape,
+    names: BTreeSet<String>,
 }
 
-/// A tree of templates that renders to the payload.
 #[derive(Debug, Clone)]
-pub struct PayloadTemplate {
-    _todo: (),
+enum Shape {
+    /// No braces at all.
+    Literal(String),
+    /// A lone expression: its value as it is.
+    Value(Filling),
+    /// Text with expressions in it.
+    Text(Vec<Piece>),
+    /// Statements, comments or whitespace control: minijinja renders the whole text.
+    Whole(Arc<Program>),
 }
 
-/// A boolean expression over a row (`only_if`).
 #[derive(Debug, Clone)]
-pub struct Condition {
-    _todo: (),
+enum Piece {
+    Literal(String),
+    Filling(Filling),
+}
+
+/// One `{{ … }}`; the common case, a bare name, needs no engine.
+#[derive(Debug, Clone)]
+enum Filling {
+    Name(String),
+    Program(Arc<Program>),
+}
+
+impl Filling {
+    fn value(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
+        match self {
+            Self::Name(name) => engine::named(scope, name),
+            Self::Program(program) => program.value(scope),
+        }
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::Name(name) => BTreeSet::from([name.clone()]),
+            Self::Program(program) => program.names().clone(),
+        }
+    }
 }
 
 impl Template {
@@ -52,23 +122,60 @@ impl Template {
     ///
     /// # Errors
     /// When it doesn't parse, or uses a filter that isn't offered.
-    pub fn compile(_text: &str) -> Result<Self, TemplateProblem> {
-        todo!()
+    pub fn compile(text: &str) -> Result<Self, TemplateProblem> {
+        let shape = shape_of(text)?;
+        let names = match &shape {
+            Shape::Literal(_) => BTreeSet::new(),
+            Shape::Value(filling) => filling.names(),
+            Shape::Text(pieces) => pieces
+                .iter()
+                .flat_map(|piece| match piece {
+                    Piece::Literal(_) => BTreeSet::new(),
+                    Piece::Filling(filling) => filling.names(),
+                })
+                .collect(),
+            Shape::Whole(program) => program.names().clone(),
+        };
+        match names.iter().find(|name| NOT_YET_NAMES.contains(&name.as_str())) {
+            None => Ok(Self { shape, names }),
+            Some(name) => Err(TemplateProblem {
+                message: format!("`{name}` is not yet supported"),
+                at: text.find(name.as_str()).map(|from| from..from + name.len()),
+                help: Some("use `date`, `time` and `weekday`, or `starts_at | date(\"%A, %B %-d\")`".into()),
+            }),
+        }
     }
 
     /// The names it needs from its scope (`row` among them when it is used).
     #[must_use]
     pub fn names(&self) -> BTreeSet<String> {
-        todo!()
+        self.names.clone()
     }
 
     /// Fills it.
     ///
     /// # Errors
     /// On an unknown name, a failing filter, or output beyond the bounds.
-    pub fn render(&self, _scope: &dyn Scope) -> Result<Value, RenderError> {
-        todo!()
+    pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
+        let value = match &self.shape {
+            Shape::Literal(text) => return Ok(Value::String(text.clone())),
+            Shape::Value(filling) => filling.value(scope)?,
+            Shape::Text(pieces) => Value::String(filled(pieces, scope)?),
+            Shape::Whole(program) => Value::String(program.text(scope)?),
+        };
+        match &value {
+            Value::String(text) => bounded(text.len())?,
+            Value::Array(_) | Value::Object(_) => bounded(value.to_string().len())?,
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        Ok(value)
     }
+}
+
+/// A boolean expression over a row (`only_if`).
+#[derive(Debug, Clone)]
+pub struct Condition {
+    program: Arc<Program>,
 }
 
 impl Condition {
@@ -76,45 +183,97 @@ impl Condition {
     ///
     /// # Errors
     /// When it doesn't parse.
-    pub fn compile(_text: &str) -> Result<Self, TemplateProblem> {
-        todo!()
+    pub fn compile(text: &str) -> Result<Self, TemplateProblem> {
+        if text.contains("{{") {
+            return Err(TemplateProblem {
+                message: "a condition is an expression already".into(),
+                at: text.find("{{").map(|from| from..from + 2),
+                help: Some("leave the `{{` and `}}` out".into()),
+            });
+        }
+        Program::expression(text, 0).map(|program| Self { program: Arc::new(program) })
     }
 
     /// The names it needs from its scope.
     #[must_use]
     pub fn names(&self) -> BTreeSet<String> {
-        todo!()
+        self.program.names().clone()
     }
 
     /// Whether it holds.
     ///
     /// # Errors
     /// On an unknown name, a comparison of different types, or a result that isn't a boolean.
-    pub fn holds(&self, _scope: &dyn Scope) -> Result<bool, RenderError> {
-        todo!()
+    pub fn holds(&self, scope: &dyn Scope) -> Result<bool, RenderError> {
+        match self.program.value(scope)? {
+            Value::Bool(truth) => Ok(truth),
+            Value::Null => Err(no_boolean("nothing")),
+            Value::Number(_) => Err(no_boolean("a number")),
+            Value::String(_) => Err(no_boolean("a text")),
+            Value::Array(_) => Err(no_boolean("a list")),
+            Value::Object(_) => Err(no_boolean("an object")),
+        }
     }
 }
 
-impl PayloadTemplate {
-    /// Compiles every string of a tree (objects, lists, scalars; object keys stay as they are).
-    ///
-    /// # Errors
-    /// All problems, each with the path to its string (`["customer", "name"]`, list places as numbers).
-    pub fn compile(_tree: &Value) -> Result<Self, Vec<(Vec<String>, TemplateProblem)>> {
-        todo!()
-    }
+fn no_boolean(kind: &str) -> RenderError {
+    RenderError(format!("the condition gives {kind}, not true or false: compare it with something"))
+}
 
-    /// The names all of its templates need.
-    #[must_use]
-    pub fn names(&self) -> BTreeSet<String> {
-        todo!()
+fn bounded(length: usize) -> Result<(), RenderError> {
+    if length > OUTPUT_LIMIT {
+        return Err(RenderError(format!("it renders to more than {} KiB", OUTPUT_LIMIT / 1024)));
     }
+    Ok(())
+}
 
-    /// Fills the tree.
-    ///
-    /// # Errors
-    /// On the first template that can't be filled; the message names its path.
-    pub fn render(&self, _scope: &dyn Scope) -> Result<Value, RenderError> {
-        todo!()
+fn filled(pieces: &[Piece], scope: &dyn Scope) -> Result<String, RenderError> {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Literal(literal) => text.push_str(literal),
+            Piece::Filling(filling) => match filling.value(scope)? {
+                Value::Null => {}
+                Value::String(value) => text.push_str(&value),
+                Value::Bool(truth) => text.push_str(if truth { "true" } else { "false" }),
+                Value::Number(number) => text.push_str(&number.to_string()),
+                tree @ (Value::Array(_) | Value::Object(_)) => text.push_str(&tree.to_string()),
+            },
+        }
+        bounded(text.len())?;
     }
+    Ok(text)
+}
+
+fn shape_of(text: &str) -> Result<Shape, TemplateProblem> {
+    if ["{%", "{#", "{{-", "-}}", "{{+", "+}}"].iter().any(|mark| text.contains(mark)) {
+        return Program::whole(text).map(|program| Shape::Whole(Arc::new(program)));
+    }
+    let mut pieces = Vec::new();
+    let mut rest = 0;
+    while let Some(open) = text[rest..].find("{{").map(|at| rest + at) {
+        if open > rest {
+            pieces.push(Piece::Literal(text[rest..open].to_owned()));
+        }
+        let close = tokens::closing(text, open + 2)?;
+        pieces.push(Piece::Filling(filling(&text[open + 2..close], open + 2)?));
+        rest = close + 2;
+    }
+    if rest < text.len() {
+        pieces.push(Piece::Literal(text[rest..].to_owned()));
+    }
+    match <[Piece; 1]>::try_from(pieces) {
+        Ok([Piece::Filling(filling)]) => Ok(Shape::Value(filling)),
+        Ok([Piece::Literal(literal)]) => Ok(Shape::Literal(literal)),
+        Err(pieces) if pieces.is_empty() => Ok(Shape::Literal(String::new())),
+        Err(pieces) => Ok(Shape::Text(pieces)),
+    }
+}
+
+fn filling(expression: &str, offset: usize) -> Result<Filling, TemplateProblem> {
+    let trimmed = expression.trim();
+    if tokens::is_plain_name(trimmed) {
+        return Ok(Filling::Name(trimmed.to_owned()));
+    }
+    Program::expression(expression, offset).map(|program| Filling::Program(Arc::new(program)))
 }

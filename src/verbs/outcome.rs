@@ -27,6 +27,22 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The meaning of an exit status; one this version doesn't know is a failure.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Done,
+            Self::Usage,
+            Self::Undelivered,
+            Self::ChainBroken,
+            Self::Unreachable,
+            Self::Refused,
+            Self::Busy,
+            Self::Configuration,
+        ];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Failed)
+    }
+
     /// The process's exit status.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -89,6 +105,14 @@ pub enum VerbError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What the service answered.
+    #[error("{message}")]
+    Answered {
+        /// Its words.
+        message: String,
+        /// How the verb ended there.
+        exit: Exit,
+    },
     /// Anything else that keeps the verb from being done.
     #[error("{0}")]
     Failed(String),
@@ -102,6 +126,7 @@ impl VerbError {
             Self::UnknownSchedule { .. } | Self::Usage(_) => Exit::Usage,
             Self::RefusedSchedule { .. } | Self::Configuration(_) => Exit::Configuration,
             Self::Unsafe(_) => Exit::Refused,
+            Self::Answered { exit, .. } => *exit,
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Ledger(LedgerError::Busy(_)) => Exit::Busy,
             Self::Ledger(

@@ -8,6 +8,13 @@ use url::Url;
 
 use crate::clock::SharedClock;
 
+pub use addresses::{RefusedAddress, check_host, is_loopback};
+
+mod addresses;
+mod client;
+#[cfg(test)]
+mod tests;
+
 /// One request.
 #[derive(Debug)]
 pub struct Ask {
@@ -30,7 +37,8 @@ pub struct Ask {
 pub enum Exchange {
     /// Provably nothing was sent: DNS, connect or TLS failed, or the address is refused.
     NotSent {
-        /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`.
+        /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, and
+        /// `invalid_request` when a header or the URL can't be written on the wire.
         class: &'static str,
         /// For people; without URL, secrets and personal data.
         detail: String,
@@ -82,42 +90,26 @@ impl Answer {
     }
 }
 
-/// Why an address may not be asked: cloud metadata and link-local ones, also behind a name or an odd spelling.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RefusedAddress(pub String);
-
 /// The client; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
-    _clock: SharedClock,
+    clock: SharedClock,
+    client: reqwest::Client,
 }
 
 impl Http {
-    /// A client over the bundled TLS roots of the system, pooled connections.
+    /// A client over the system's TLS roots, with pooled connections. Where the system has no roots at all, plain HTTP
+    /// works and HTTPS fails as `tls`.
     ///
     /// # Errors
     /// When TLS can't be set up.
-    pub fn new(_clock: SharedClock) -> Result<Self, String> {
-        todo!()
+    pub fn new(clock: SharedClock) -> Result<Self, String> {
+        Ok(Self { clock, client: client::build()? })
     }
 
-    /// Sends exactly one request.
-    pub async fn send(&self, _ask: Ask) -> Exchange {
-        todo!()
+    /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
+    /// for the few bytes a delivery is answered with.
+    pub async fn send(&self, ask: Ask) -> Exchange {
+        client::exchange(&self.client, &self.clock, ask).await
     }
-}
-
-/// Whether the URL's host is refused as written (literal hosts in every spelling; names are judged when resolved).
-///
-/// # Errors
-/// With the reason, for people.
-pub fn check_host(_url: &Url) -> Result<(), RefusedAddress> {
-    todo!()
-}
-
-/// Whether the URL can only mean this machine: a loopback literal or `localhost`.
-#[must_use]
-pub fn is_loopback(_url: &Url) -> bool {
-    todo!()
 }

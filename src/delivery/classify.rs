@@ -1,0 +1,264 @@
+//! pure: what an exchange means for its reminder, its account and its target.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::retry;
+use crate::http::{Answer, BodyEnd, Exchange};
+use crate::ledger::{Effect, Intent, SettleTo, Settlement, Step};
+use crate::schedule::{DeliveryTerms, OnUncertain};
+use crate::targets::Facts;
+
+/// One attempt that is over, and what its judgement needs beside the exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// What was committed before it was sent.
+    pub intent: &'a Intent,
+    /// `[delivery]` of its schedule.
+    pub terms: &'a DeliveryTerms,
+    /// Whether the request was a search for the contact.
+    pub asked: Asked,
+    /// Fingerprint of the credentials that were sent.
+    pub credentials: &'a str,
+    /// Who the audit says it was.
+    pub actor: &'a str,
+    /// UTC, when it was over.
+    pub now: Timestamp,
+    /// Chance: a number in [0, 1).
+    pub jitter: f64,
+}
+
+/// Which request of its step was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The step's own: create the contact, or call.
+    Plainly,
+    /// The contact was searched for, because it exists already.
+    ByLookup,
+}
+
+/// A judgement: how the attempt is settled, and whether the contact must be searched for next time.
+#[derive(Debug)]
+pub struct Judgement {
+    /// For the ledger.
+    pub settlement: Settlement,
+    /// The contact exists there, its id isn't known: the next contact step searches.
+    pub search_next: bool,
+}
+
+/// Where it ends, in a word and a sentence.
+struct Ending {
+    to: SettleTo,
+    effect: Effect,
+    class: Option<String>,
+    detail: Option<String>,
+    search_next: bool,
+}
+
+/// Judges an exchange. `facts` are the target's reading of an answer; they are there when one came.
+#[must_use]
+pub fn judge(attempt: &Attempt<'_>, exchange: &Exchange, facts: &Facts) -> Judgement {
+    let ending = match exchange {
+        Exchange::NotSent { class, detail } => attempt.not_sent(class, detail),
+        Exchange::Unknown { class, detail, .. } => attempt.unknown(class, detail),
+        Exchange::Answered(answer) => attempt.answered(answer, facts),
+    };
+    let (http_status, latency) = match exchange {
+        Exchange::NotSent { .. } => (None, None),
+        Exchange::Unknown { latency, .. } => (None, Some(*latency)),
+        Exchange::Answered(answer) => (Some(answer.status), Some(answer.latency)),
+    };
+    let settlement = Settlement {
+        reminder_id: attempt.intent.reminder_id,
+        attempt: attempt.intent.attempt,
+        at: attempt.now,
+        to: ending.to,
+        http_status,
+        latency,
+        remote_id: facts.remote_id.clone().filter(|_| attempt.intent.step == Step::Call),
+        class: ending.class,
+        detail: ending.detail,
+        effect: ending.effect,
+        actor: attempt.actor.to_owned(),
+    };
+    Judgement { settlement, search_next: ending.search_next }
+}
+
+impl Ending {
+    fn new(to: SettleTo, class: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { to, effect: Effect::None, class: Some(class.into()), detail: Some(detail.into()), search_next: false }
+    }
+
+    fn with(self, effect: Effect) -> Self {
+        Self { effect, ..self }
+    }
+}
+
+impl Attempt<'_> {
+    fn pause(&self) -> SignedDuration {
+        retry::pause(self.intent.attempt, self.jitter)
+    }
+
+    fn again(&self, pause: SignedDuration) -> SettleTo {
+        SettleTo::Again { next_at: retry::after(self.now, pause), counts: false, resend: false }
+    }
+
+    /// One of the counted attempts is used up: once more, or dropped when it was the last.
+    fn counted(&self, pause: SignedDuration, resend: bool) -> SettleTo {
+        if self.intent.tries.saturating_add(1) >= self.terms.attempts {
+            return SettleTo::Dropped;
+        }
+        SettleTo::Again { next_at: retry::after(self.now, pause), counts: true, resend }
+    }
+
+    /// Nothing left this machine: as good as not tried.
+    fn not_sent(&self, class: &str, detail: &str) -> Ending {
+        Ending::new(self.again(self.pause()), class, format!("not sent: {detail}"))
+    }
+
+    /// The request may have arrived. A contact made twice rings nobody's phone; a call does.
+    fn unknown(&self, class: &str, detail: &str) -> Ending {
+        let to = match (self.intent.step, self.terms.on_uncertain) {
+            (Step::Contact, _) => self.again(self.pause()),
+            (Step::Call, OnUncertain::Hold) => SettleTo::Uncertain,
+            (Step::Call, OnUncertain::Resend) => self.counted(self.pause(), true),
+        };
+        let detail = match (&to, self.intent.step) {
+            (_, Step::Contact) => format!("fate of the contact unknown: {detail}"),
+            (SettleTo::Dropped, Step::Call) => format!("fate unknown: {detail}; all attempts are used up"),
+            (_, Step::Call) => format!("fate unknown, a call may have been placed: {detail}"),
+        };
+        Ending::new(to, class, detail)
+    }
+
+    fn answered(&self, answer: &Answer, facts: &Facts) -> Ending {
+        if facts.is_accepted_status {
+            return self.accepted(answer, facts);
+        }
+        if self.intent.step == Step::Contact && facts.is_conflict && self.asked == Asked::Plainly {
+            return self.contact_exists(facts);
+        }
+        let class = format!("http_{}", answer.status);
+        match answer.status {
+            401 => {
+                Ending::new(self.again(SignedDuration::ZERO), class, "the credentials were refused; no call was placed")
+                    .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
+            }
+            403 => Ending::new(SettleTo::Failed, class, FORBIDDEN).with(Effect::Forbidden),
+            404 if self.may_renew_contact() => {
+                Ending::new(SettleTo::ContactForgotten, "contact_unknown", "the remembered contact is not known there")
+            }
+            408 => self.unknown(&class, "the other side answered 408 (time-out)"),
+            429 => self.throttled(answer, class),
+            503 => self.refused(answer, class),
+            500.. => self.unknown(&class, &format!("the other side answered {}", answer.status)),
+            status => Ending::new(SettleTo::Failed, class, refusal(status)),
+        }
+    }
+
+    fn accepted(&self, answer: &Answer, facts: &Facts) -> Ending {
+        if answer.end == BodyEnd::Cut {
+            return self.unknown("cut", &format!("the answer ({}) was cut in the body", answer.status));
+        }
+        let conflict = self.intent.step == Step::Contact && facts.is_conflict && self.asked == Asked::Plainly;
+        match &facts.error {
+            Some(_) if conflict => self.contact_exists(facts),
+            Some(error) => {
+                let detail = format!("the other side answered {} with an error ({error})", answer.status);
+                Ending::new(SettleTo::Failed, format!("error_in_{}", answer.status), detail)
+            }
+            None => self.accepted_step(facts),
+        }
+    }
+
+    fn accepted_step(&self, facts: &Facts) -> Ending {
+        let contact_id = match (self.intent.step, self.asked) {
+            (Step::Call, _) => {
+                let detail = facts.note.map(|note| format!("accepted; its answer is noted: {}", note_text(note)));
+                let to = SettleTo::Delivered;
+                return Ending { to, effect: Effect::Accepted, class: None, detail, search_next: false };
+            }
+            (Step::Contact, Asked::Plainly) => facts.remote_id.clone(),
+            (Step::Contact, Asked::ByLookup) => {
+                facts.found.iter().find(|(phone, _)| same_number(phone, &self.intent.phone)).map(|(_, id)| id.clone())
+            }
+        };
+        match (contact_id, self.asked) {
+            (Some(contact_id), _) => {
+                let to = SettleTo::ContactReady { contact_id };
+                Ending { to, effect: Effect::None, class: None, detail: None, search_next: false }
+            }
+            (None, Asked::Plainly) => self.search("contact_without_id", "the contact was accepted without an id"),
+            (None, Asked::ByLookup) => {
+                let detail = "the contact is said to exist, but a search doesn't find it; look for it at Thoughtly";
+                Ending::new(SettleTo::Failed, "contact_not_found", detail)
+            }
+        }
+    }
+
+    fn contact_exists(&self, facts: &Facts) -> Ending {
+        match &facts.remote_id {
+            Some(id) => {
+                let to = SettleTo::ContactReady { contact_id: id.clone() };
+                Ending { to, effect: Effect::None, class: None, detail: None, search_next: false }
+            }
+            None => self.search("contact_exists", "the contact exists already"),
+        }
+    }
+
+    fn search(&self, class: &str, detail: &str) -> Ending {
+        let to = self.again(SignedDuration::ZERO);
+        Ending { search_next: true, ..Ending::new(to, class, format!("{detail}: it is searched for next")) }
+    }
+
+    /// 429: nobody was called, and the whole account slows down.
+    fn throttled(&self, answer: &Answer, class: String) -> Ending {
+        let pause = self.wished_pause(answer);
+        let until = retry::after(self.now, pause);
+        Ending::new(self.again(pause), class, "refused: too many requests; the account waits")
+            .with(Effect::PauseAccountUntil(until))
+    }
+
+    /// 503: refused, and counted.
+    fn refused(&self, answer: &Answer, class: String) -> Ending {
+        let to = self.counted(self.wished_pause(answer), false);
+        let last = if to == SettleTo::Dropped { "; all attempts are used up" } else { "" };
+        let detail = format!("refused: the other side is unavailable{last}");
+        Ending::new(to, class, detail)
+    }
+
+    /// The larger of the back-off and what the answer asks for.
+    fn wished_pause(&self, answer: &Answer) -> SignedDuration {
+        self.pause().max(retry::retry_after(answer, self.now).unwrap_or(SignedDuration::ZERO))
+    }
+
+    fn may_renew_contact(&self) -> bool {
+        self.intent.step == Step::Call && self.intent.contact_id.is_some() && !self.intent.contact_renewed
+    }
+}
+
+const FORBIDDEN: &str = "forbidden: outbound calling may be disabled for this agent";
+
+fn refusal(status: u16) -> String {
+    match status {
+        300..=399 => format!("the other side redirects ({status}); nothing is sent to another address: check the URL"),
+        400 => "bad request: the other side does not accept this payload".to_owned(),
+        404 => "not found: the other side knows no such automation, agent or contact".to_owned(),
+        200..=299 => format!("answered {status}, which is not in `accept_status`"),
+        _ => format!("refused with {status}"),
+    }
+}
+
+fn note_text(note: &str) -> &str {
+    match note {
+        "not_json" => "it was no JSON (not_json)",
+        "no_envelope" => "it had neither `error` nor `data` (no_envelope)",
+        "too_long" => "it was longer than 64 KiB and judged by its status (too_long)",
+        other => other,
+    }
+}
+
+/// Compares by digits: the other side may write `+1 (202) 555-0143`.
+fn same_number(theirs: &str, ours: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    digits(theirs) == digits(ours)
+}

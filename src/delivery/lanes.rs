@@ -1,0 +1,102 @@
+//! shell: the ways out: one for each schedule that may send, its target opened and its secrets resolved.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use super::SenderParts;
+use crate::ledger::Lane;
+use crate::reminder::ReminderId;
+use crate::schedule::Schedule;
+use crate::settings::Rate;
+use crate::targets::{self, Target};
+
+/// The rate of an account that the settings don't name: 95 a minute, one by one.
+const USUAL_RATE: Rate = Rate::Every { interval_us: 631_579 };
+
+/// By schedule.
+pub(super) type Lanes = BTreeMap<String, Arc<OpenLane>>;
+
+/// One schedule's way out.
+pub(super) struct OpenLane {
+    pub(super) schedule: Arc<Schedule>,
+    pub(super) target: Box<dyn Target>,
+    pub(super) credentials: String,
+    account: String,
+    rate: Rate,
+    /// Reminders whose contact exists there under an id that isn't known: their next contact step searches. Kept in
+    /// memory only: after a restart the contact is refused once more, and then searched for.
+    searching: Mutex<HashSet<ReminderId>>,
+}
+
+/// Opens what may send; tells what can't. Disabled schedules are neither.
+pub(super) fn open(
+    schedules: &BTreeMap<String, Arc<Schedule>>,
+    parts: &SenderParts,
+) -> (Lanes, BTreeMap<String, String>) {
+    let mut lanes = Lanes::new();
+    let mut problems = BTreeMap::new();
+    for (name, schedule) in schedules.iter().filter(|(_, schedule)| schedule.enabled) {
+        match OpenLane::open(schedule, parts) {
+            Ok(lane) => drop(lanes.insert(name.clone(), Arc::new(lane))),
+            Err(problem) => drop(problems.insert(name.clone(), problem)),
+        }
+    }
+    (lanes, problems)
+}
+
+impl OpenLane {
+    fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
+        let name = schedule.target.account();
+        let account = parts.accounts.get(name);
+        let target = targets::open(schedule, account, &parts.around.secrets).map_err(|problem| problem.to_string())?;
+        if parts.around.clock.is_shifted() && !target.is_loopback() {
+            let origin = target.origin();
+            return Err(format!("{origin} is a real host: with a time given by --now only this machine is sent to"));
+        }
+        Ok(Self {
+            schedule: Arc::clone(schedule),
+            credentials: target.credentials(),
+            target,
+            account: name.to_owned(),
+            rate: account.map_or(USUAL_RATE, |account| account.rate),
+            searching: Mutex::default(),
+        })
+    }
+
+    /// As the ledger wants it, with so many requests still free.
+    pub(super) fn with_free(&self, free: u32) -> Lane {
+        Lane {
+            schedule: self.schedule.name.clone(),
+            account: self.account.clone(),
+            rate: self.rate,
+            free,
+            needs_contact: self.target.needs_contact(),
+            credentials: self.credentials.clone(),
+        }
+    }
+
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The longest that the account's rate lets a request wait for its turn, when nothing else is in the way.
+    pub(super) fn turn(&self) -> jiff::SignedDuration {
+        match self.rate {
+            Rate::Every { interval_us } => jiff::SignedDuration::from_micros(interval_us),
+            Rate::Unlimited => jiff::SignedDuration::ZERO,
+        }
+    }
+
+    pub(super) fn is_searching(&self, reminder: ReminderId) -> bool {
+        self.searching.lock().expect(super::UNPOISONED).contains(&reminder)
+    }
+
+    pub(super) fn set_searching(&self, reminder: ReminderId, search_next: bool) {
+        let mut searching = self.searching.lock().expect(super::UNPOISONED);
+        if search_next {
+            searching.insert(reminder);
+        } else {
+            searching.remove(&reminder);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! pure: when a request that was refused, or never got out, is sent again.
+
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::http::Answer;
+
+/// The first pause; it doubles with every attempt.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+
+/// No pause is longer, so that a short outage in the morning doesn't eat up the day.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(15 * 60);
+
+/// A fifth of the pause may be added, so that what failed together isn't repeated together.
+const JITTER_SHARE: f64 = 0.2;
+
+/// The longest wait that an answer can ask for: a nonsensical `Retry-After` must not silence an account for years.
+const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
+
+/// The pause after the `attempt`-th request (counted from 1). `jitter` is a number in [0, 1).
+#[must_use]
+pub fn pause(attempt: u32, jitter: f64) -> SignedDuration {
+    let doublings = attempt.saturating_sub(1).min(20);
+    let plain = (FIRST_PAUSE * (1_i32 << doublings)).min(LONGEST_PAUSE);
+    plain + SignedDuration::from_secs_f64(plain.as_secs_f64() * JITTER_SHARE * jitter.clamp(0.0, 1.0))
+}
+
+/// What `Retry-After` asks for: seconds, or an HTTP date (RFC 9110, section 10.2.3). A date counts from the answer's
+/// own `Date` when there is one, so that the clocks of the two sides need not agree.
+#[must_use]
+pub fn retry_after(answer: &Answer, now: Timestamp) -> Option<SignedDuration> {
+    let wish = answer.header("retry-after")?.trim();
+    let wait = match wish.parse::<u32>() {
+        Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+        Err(_) => {
+            let sent_at = answer.header("date").and_then(http_date).unwrap_or(now);
+            sent_at.duration_until(http_date(wish)?)
+        }
+    };
+    Some(wait.clamp(SignedDuration::ZERO, LONGEST_WISH))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    PARSER.parse_timestamp(text.trim()).ok()
+}
+
+/// `now` and a pause later, without ever overflowing.
+#[must_use]
+pub fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::http::BodyEnd;
+
+    fn now() -> Timestamp {
+        "2026-11-24T14:00:00Z".parse().expect("a valid instant")
+    }
+
+    fn wish(headers: &[(&str, &str)]) -> Option<i64> {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let latency = std::time::Duration::ZERO;
+        let answer = Answer { status: 429, headers, body: Bytes::new(), end: BodyEnd::Whole, latency };
+        retry_after(&answer, now()).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn pauses_double_from_ten_seconds_to_a_quarter_of_an_hour() {
+        let seconds: Vec<i64> = (1..=9).map(|attempt| pause(attempt, 0.0).as_secs()).collect();
+        assert_eq!(seconds, [10, 20, 40, 80, 160, 320, 640, 900, 900]);
+        assert_eq!(pause(u32::MAX, 0.0).as_secs(), 900);
+        assert_eq!(pause(0, 0.0).as_secs(), 10);
+    }
+
+    #[test]
+    fn jitter_only_adds_and_at_most_a_fifth() {
+        assert_eq!(pause(1, 0.5), SignedDuration::from_secs(11));
+        assert!(pause(8, 0.999_999) < SignedDuration::from_secs(1_080));
+        assert_eq!(pause(1, -3.0), SignedDuration::from_secs(10));
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date_and_nothing_else() {
+        assert_eq!(wish(&[("retry-after", " 120 ")]), Some(120));
+        assert_eq!(wish(&[("retry-after", "Tue, 24 Nov 2026 14:02:00 GMT")]), Some(120));
+        assert_eq!(wish(&[("retry-after", "Tue, 24 Nov 2026 13:02:00 GMT")]), Some(0));
+        assert_eq!(wish(&[("retry-after", "4294967295")]), Some(86_400));
+        assert_eq!(wish(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]), Some(86_400));
+        for nonsense in ["-1", "1.5", "soon", "", "99999999999999999999"] {
+            assert_eq!(wish(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+        assert_eq!(wish(&[]), None);
+    }
+
+    #[test]
+    fn a_date_counts_from_the_clock_of_the_side_that_wrote_it() {
+        let headers = [("retry-after", "Mon, 01 Jan 2029 00:01:00 GMT"), ("date", "Mon, 01 Jan 2029 00:00:00 GMT")];
+        assert_eq!(wish(&headers), Some(60));
+    }
+}

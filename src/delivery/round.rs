@@ -1,0 +1,453 @@
+//! shell: one round of work: look what is due, send it, wait, look again; drained at its end.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::lanes::Lanes;
+use super::send::{self, Sent, Tools};
+use super::{Scope, Sender, retry};
+use crate::clock;
+use crate::evaluation;
+use crate::ledger::{Intent, Lane, Ledger, LedgerError, LedgerResult, Settlement, TakeIntents};
+use crate::reminder::RunId;
+
+/// A reminder whose source was last read longer ago goes out only after a fresh read.
+const FRESH_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// A run's source isn't read again sooner than this for what waits, whatever came of the last read.
+pub(super) const BETWEEN_READS: Duration = Duration::from_secs(60);
+
+/// How often the `STOP` file is looked for while it is there.
+const STOP_FILE_LOOK: Duration = Duration::from_secs(1);
+
+/// The ledger is asked at least this often, whatever it says itself.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The first pause after a failure of the ledger; it doubles up to [`LONGEST_WAIT`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause after a look that should have found something and didn't; it doubles up to [`LONGEST_EMPTY_PAUSE`], so that
+/// what is due but can't go (its fresh read fails) becomes no busy loop.
+const AFTER_AN_EMPTY_LOOK: Duration = Duration::from_millis(50);
+
+/// What becomes due meanwhile must not wait long.
+const LONGEST_EMPTY_PAUSE: Duration = Duration::from_secs(5);
+
+/// So many such looks in a row, and `deliver` takes what is left for blocked.
+const EMPTY_LOOKS: u32 = 3;
+
+/// When a round ends.
+pub(super) enum Until<'a> {
+    /// When it is told to.
+    Stopped(watch::Receiver<bool>),
+    /// When everything of the scope is settled, or not due before the deadline.
+    Settled { scope: &'a Scope, deadline: Timestamp },
+}
+
+/// A round of work.
+pub(super) struct Round<'a> {
+    sender: &'a Sender,
+    until: Until<'a>,
+    tools: Tools,
+    sends: JoinSet<Sent>,
+    reads: JoinSet<Read>,
+    in_flight: HashMap<String, u32>,
+    /// Reads under way, and when (monotonic) a run's source was last read.
+    read_at: HashMap<(String, RunId), Duration>,
+    reading: HashSet<(String, RunId)>,
+    /// What the ledger could not take, by schedule; nothing new is sent before it has.
+    unsettled: Vec<(String, Settlement)>,
+    ledger_pause: Duration,
+    empty_looks: u32,
+}
+
+/// A fresh read that is over.
+struct Read {
+    of: (String, RunId),
+    failure: Option<String>,
+}
+
+/// What a look found.
+struct Look {
+    /// Requests that were started.
+    started: usize,
+    /// When to look again.
+    again: Again,
+    /// A lane is as full as it may be: when a request ends there may be more to send.
+    is_full: bool,
+}
+
+/// When to look again if nothing else happens.
+#[derive(Debug, Clone, Copy)]
+enum Again {
+    /// At an instant (UTC).
+    At(Timestamp),
+    /// After a while.
+    In(Duration),
+    /// Nothing is to come.
+    Nothing,
+}
+
+/// What ended a wait.
+enum Woken {
+    /// There may be something to do.
+    Look,
+    /// The round is to end.
+    End,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Ledger>, until: Until<'a>) -> Self {
+        let around = &sender.parts.around;
+        let tools = Tools {
+            clock: Arc::clone(&around.clock),
+            http: around.http.clone(),
+            ledger,
+            actor: sender.parts.actor.as_str().into(),
+        };
+        Self {
+            sender,
+            until,
+            tools,
+            sends: JoinSet::new(),
+            reads: JoinSet::new(),
+            in_flight: HashMap::new(),
+            read_at: HashMap::new(),
+            reading: HashSet::new(),
+            unsettled: Vec::new(),
+            ledger_pause: FIRST_PAUSE,
+            empty_looks: 0,
+        }
+    }
+
+    /// Works until it is to end, then lets what is in flight end and settles it.
+    pub(super) async fn work(mut self) -> LedgerResult<()> {
+        let ended = self.work_until_end().await;
+        self.drain().await?;
+        ended
+    }
+
+    async fn work_until_end(&mut self) -> LedgerResult<()> {
+        while !self.is_told_to_stop() {
+            let look = match self.look().await {
+                Ok(look) => look,
+                Err(failure) => self.after_failure(failure)?,
+            };
+            self.sender.note_progress();
+            if self.is_over(&look) {
+                return Ok(());
+            }
+            match self.wait(look).await {
+                Woken::Look => {}
+                Woken::End => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_told_to_stop(&self) -> bool {
+        match &self.until {
+            // nobody left to say stop: stop
+            Until::Stopped(stop) => *stop.borrow() || stop.has_changed().is_err(),
+            Until::Settled { .. } => false,
+        }
+    }
+
+    /// The ledger fails: a service pauses and tries again, a `deliver` gives up.
+    fn after_failure(&mut self, failure: LedgerError) -> LedgerResult<Look> {
+        match &self.until {
+            Until::Settled { .. } => Err(failure),
+            Until::Stopped(_) => {
+                tracing::error!(%failure, pause = ?self.ledger_pause, "the ledger fails: nothing is sent");
+                let again = Again::In(self.ledger_pause);
+                self.ledger_pause = (self.ledger_pause * 2).min(LONGEST_WAIT);
+                Ok(Look { started: 0, again, is_full: false })
+            }
+        }
+    }
+
+    /// Takes intents for every free place and starts their requests.
+    async fn look(&mut self) -> LedgerResult<Look> {
+        self.settle_again().await?;
+        if self.sender.is_stopped_by_file() {
+            return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
+        }
+        let lanes = self.sender.lanes();
+        let free = self.free_lanes(&lanes);
+        if free.is_empty() {
+            return Ok(Look { started: 0, again: Again::Nothing, is_full: !lanes.is_empty() });
+        }
+        let only = match &self.until {
+            Until::Settled { scope, .. } => scope.only.clone(),
+            Until::Stopped(_) => None,
+        };
+        let now = self.tools.clock.now();
+        let actor = self.tools.actor.to_string();
+        let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
+        let taken = self.tools.ledger.take_intents(ask).await?;
+        self.ledger_pause = FIRST_PAUSE;
+        let started = taken.intents.len();
+        for intent in taken.intents {
+            self.start(&lanes, intent);
+        }
+        let reads = self.start_reads(&lanes, taken.stale);
+        let again = soonest(taken.wake_at.map_or(Again::Nothing, Again::At), reads, now);
+        Ok(Look { started, again: self.unless_empty(started, again, now), is_full: self.is_full(&lanes) })
+    }
+
+    /// The lanes of the scope with a free place.
+    fn free_lanes(&self, lanes: &Lanes) -> Vec<Lane> {
+        let is_meant = |name: &str| match &self.until {
+            Until::Stopped(_) => true,
+            Until::Settled { scope, .. } => scope.schedule == name,
+        };
+        let meant = lanes.iter().filter(|(name, _)| is_meant(name));
+        let with_free = meant.map(|(name, lane)| lane.with_free(self.free(name, lane.schedule.delivery.max_in_flight)));
+        with_free.filter(|lane| lane.free > 0).collect()
+    }
+
+    fn free(&self, schedule: &str, max_in_flight: u32) -> u32 {
+        max_in_flight.saturating_sub(self.in_flight.get(schedule).copied().unwrap_or(0))
+    }
+
+    fn is_full(&self, lanes: &Lanes) -> bool {
+        let places = |name: &String| lanes.get(name).map(|lane| lane.schedule.delivery.max_in_flight);
+        self.in_flight.keys().any(|name| places(name).is_some_and(|places| self.free(name, places) == 0))
+    }
+
+    fn start(&mut self, lanes: &Lanes, intent: Intent) {
+        let Some(lane) = lanes.get(&intent.schedule) else {
+            tracing::error!(schedule = intent.schedule, "an intent was taken for a schedule that wasn't asked for");
+            return;
+        };
+        *self.in_flight.entry(intent.schedule.clone()).or_default() += 1;
+        self.sends.spawn(send::send(Arc::clone(lane), intent, self.tools.clone()));
+    }
+
+    /// Starts the fresh reads that are needed; answers when the next one of those that must wait may start.
+    fn start_reads(&mut self, lanes: &Lanes, stale: Vec<(String, RunId)>) -> Again {
+        let now = self.tools.clock.monotonic();
+        let mut again = Again::Nothing;
+        for of in stale {
+            let Some(lane) = lanes.get(&of.0) else { continue };
+            let wait = self.read_at.get(&of).map_or(Duration::ZERO, |at| (*at + BETWEEN_READS).saturating_sub(now));
+            if self.reading.contains(&of) {
+                continue;
+            }
+            if !wait.is_zero() {
+                again = sooner(again, wait);
+                continue;
+            }
+            self.reading.insert(of.clone());
+            let (schedule, around) = (Arc::clone(&lane.schedule), self.sender.parts.around.clone());
+            self.reads.spawn(async move {
+                let read = AssertUnwindSafe(evaluation::fresh_read(&schedule, of.1, &around)).catch_unwind().await;
+                let failure = match read {
+                    Ok(Ok(())) => None,
+                    Ok(Err(failure)) => Some(failure.to_string()),
+                    Err(_panic) => Some("the program failed while it was reading".to_owned()),
+                };
+                Read { of, failure }
+            });
+        }
+        again
+    }
+
+    /// Guards against asking again and again for what the ledger says is due and doesn't give.
+    fn unless_empty(&mut self, started: usize, again: Again, now: Timestamp) -> Again {
+        match again {
+            Again::At(at) if started == 0 && at <= now => {
+                let pause = AFTER_AN_EMPTY_LOOK * (1 << self.empty_looks.min(7));
+                self.empty_looks += 1;
+                Again::In(pause.min(LONGEST_EMPTY_PAUSE))
+            }
+            Again::At(_) | Again::In(_) | Again::Nothing => {
+                self.empty_looks = 0;
+                again
+            }
+        }
+    }
+
+    /// Whether a `deliver` has nothing more to do.
+    fn is_over(&self, look: &Look) -> bool {
+        let Until::Settled { scope, deadline } = &self.until else { return false };
+        if look.started > 0 || !self.sends.is_empty() || !self.reads.is_empty() || !self.unsettled.is_empty() {
+            return false;
+        }
+        match look.again {
+            Again::Nothing => true,
+            Again::In(_) => {
+                self.sender.is_stopped_by_file() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS
+            }
+            Again::At(at) => {
+                let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());
+                at > *deadline && at > retry::after(self.tools.clock.now(), turn)
+            }
+        }
+    }
+
+    /// Waits for the next reason to look.
+    async fn wait(&mut self, look: Look) -> Woken {
+        let clock = Arc::clone(&self.tools.clock);
+        let mut again = look.again;
+        loop {
+            let mut stop = match &self.until {
+                Until::Stopped(stop) => Some(stop.clone()),
+                Until::Settled { .. } => None,
+            };
+            tokio::select! {
+                biased;
+                () = told_to_stop(stop.as_mut()) => return Woken::End,
+                Some(sent) = self.sends.join_next() => {
+                    let next_at = self.absorb_with_others(sent).await;
+                    let now = clock.now();
+                    if look.is_full || !self.unsettled.is_empty() || next_at.is_some_and(|at| at <= now) {
+                        return Woken::Look;
+                    }
+                    if matches!(self.until, Until::Settled { .. }) && self.sends.is_empty() {
+                        return Woken::Look;
+                    }
+                    again = soonest(again, next_at.map_or(Again::Nothing, Again::At), now);
+                }
+                Some(read) = self.reads.join_next() => {
+                    self.absorb_read(read);
+                    return Woken::Look;
+                }
+                () = self.sender.wake.notified() => return Woken::Look,
+                () = pause(clock.as_ref(), again) => return Woken::Look,
+            }
+        }
+    }
+
+    /// Takes in a request that is over, and those that end at the same time: group commits end many at once, and one
+    /// look serves them all. Answers the soonest time at which one of them may go again.
+    async fn absorb_with_others(&mut self, first: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
+        let mut next_at = self.absorb(first);
+        loop {
+            let before = self.sends.len();
+            tokio::task::yield_now().await;
+            while let Some(sent) = self.sends.try_join_next() {
+                next_at = next_at.into_iter().chain(self.absorb(sent)).min();
+            }
+            if self.sends.len() == before {
+                return next_at;
+            }
+        }
+    }
+
+    fn absorb(&mut self, sent: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(broken) => {
+                // its row stays `sending`, and its place taken, until the next start finds it
+                tracing::error!(%broken, "a send broke off before it was settled");
+                return None;
+            }
+        };
+        match sent.unsettled {
+            // its place stays taken: the ledger still says that it is being sent
+            Some((settlement, failure)) => {
+                tracing::error!(%failure, "an outcome could not be settled");
+                self.unsettled.push((sent.schedule, settlement));
+            }
+            None => self.leave(&sent.schedule),
+        }
+        sent.next_at
+    }
+
+    fn leave(&mut self, schedule: &str) {
+        let Some(count) = self.in_flight.get_mut(schedule) else { return };
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.in_flight.remove(schedule);
+        }
+    }
+
+    fn absorb_read(&mut self, read: Result<Read, tokio::task::JoinError>) {
+        let Ok(read) = read else { return };
+        let now = self.tools.clock.monotonic();
+        let mut failed = self.sender.failed_reads.lock().expect(super::UNPOISONED);
+        match read.failure {
+            Some(failure) => {
+                tracing::warn!(schedule = read.of.0, failure, "a fresh read failed: what waits for it stays");
+                failed.insert(read.of.0.clone(), now);
+            }
+            None => drop(failed.remove(&read.of.0)),
+        }
+        drop(failed);
+        self.read_at.retain(|_, at| *at + BETWEEN_READS > now);
+        self.reading.remove(&read.of);
+        self.read_at.insert(read.of, now);
+    }
+
+    /// Settles what the ledger could not take before; only then are its places free.
+    async fn settle_again(&mut self) -> LedgerResult<()> {
+        while let Some((schedule, settlement)) = self.unsettled.pop() {
+            if let Err(failed) = send::settle(self.tools.ledger.as_ref(), settlement).await {
+                let (settlement, failure) = *failed;
+                self.unsettled.push((schedule, settlement));
+                return Err(failure);
+            }
+            self.leave(&schedule);
+        }
+        Ok(())
+    }
+
+    /// Lets requests in flight end, and settles them. Reads under way are given up: they leave nothing behind.
+    async fn drain(&mut self) -> LedgerResult<()> {
+        self.reads.abort_all();
+        while let Some(sent) = self.sends.join_next().await {
+            self.absorb(sent);
+        }
+        self.settle_again().await
+    }
+}
+
+async fn told_to_stop(stop: Option<&mut watch::Receiver<bool>>) {
+    match stop {
+        // an error means that nobody is left to say stop: stop
+        Some(stop) => drop(stop.wait_for(|stop| *stop).await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn pause(clock: &dyn clock::Clock, again: Again) {
+    match again {
+        Again::At(at) => {
+            tokio::select! {
+                () = clock::sleep_until(clock, at) => {}
+                () = clock.sleep(LONGEST_WAIT) => {}
+            }
+        }
+        Again::In(wait) => clock.sleep(wait).await,
+        Again::Nothing => clock.sleep(LONGEST_WAIT).await,
+    }
+}
+
+fn sooner(again: Again, wait: Duration) -> Again {
+    match again {
+        Again::In(other) => Again::In(other.min(wait)),
+        Again::At(_) | Again::Nothing => Again::In(wait),
+    }
+}
+
+/// The sooner of two.
+fn soonest(one: Again, other: Again, now: Timestamp) -> Again {
+    let instant = |again| match again {
+        Again::At(at) => Some(at),
+        Again::In(wait) => Some(retry::after(now, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))),
+        Again::Nothing => None,
+    };
+    match (instant(one), instant(other)) {
+        (Some(a), Some(b)) if b < a => other,
+        (Some(_), _) => one,
+        (None, _) => other,
+    }
+}

@@ -1,0 +1,171 @@
+//! shell: one intent is sent and settled, whatever happens on the way.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::classify::{Asked, Attempt, judge};
+use super::lanes::OpenLane;
+use crate::clock::SharedClock;
+use crate::http::{Exchange, Http};
+use crate::ledger::{Effect, Intent, Ledger, LedgerError, SettleTo, Settlement, Step};
+use crate::targets::{Facts, Parcel, TargetError, TargetStep};
+
+/// What every send needs.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) clock: SharedClock,
+    pub(super) http: Http,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) actor: Arc<str>,
+}
+
+/// A request that is over.
+pub(super) struct Sent {
+    pub(super) schedule: String,
+    /// When the reminder may go again (UTC), if it may.
+    pub(super) next_at: Option<Timestamp>,
+    /// The settlement that the ledger could not take, and why.
+    pub(super) unsettled: Option<(Settlement, LedgerError)>,
+}
+
+/// Sends exactly one request and settles its intent; a panic on the way leaves its fate unknown, not its row.
+pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, tools: Tools) -> Sent {
+    let asked = asked(&lane, &intent);
+    let outcome = AssertUnwindSafe(exchange(&lane, &intent, asked, &tools)).catch_unwind().await;
+    let settlement = match outcome {
+        Ok(Ok((exchange, facts))) => settlement(&lane, &intent, asked, &exchange, &facts, &tools),
+        Ok(Err(unfit)) => never_sent(&intent, &unfit, &tools),
+        Err(_panic) => {
+            let detail = "the program failed while it was sending".to_owned();
+            let exchange = Exchange::Unknown { class: "panic", detail, latency: Duration::ZERO };
+            settlement(&lane, &intent, asked, &exchange, &Facts::default(), &tools)
+        }
+    };
+    tell(&intent.schedule, &settlement);
+    let next_at = next_at(&settlement);
+    let unsettled = settle(tools.ledger.as_ref(), settlement).await.err().map(|boxed| *boxed);
+    Sent { schedule: intent.schedule, next_at, unsettled }
+}
+
+/// Settles; a settlement that could not be taken comes back with the reason.
+pub(super) async fn settle(ledger: &dyn Ledger, settlement: Settlement) -> Result<(), Box<(Settlement, LedgerError)>> {
+    match ledger.settle(settlement.clone()).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            tracing::warn!(reminder = %settlement.reminder_id, "settled by somebody else before its answer came");
+            Ok(())
+        }
+        Err(failure) => Err(Box::new((settlement, failure))),
+    }
+}
+
+fn asked(lane: &OpenLane, intent: &Intent) -> Asked {
+    match intent.step {
+        Step::Contact if lane.is_searching(intent.reminder_id) => Asked::ByLookup,
+        Step::Contact | Step::Call => Asked::Plainly,
+    }
+}
+
+async fn exchange(
+    lane: &OpenLane,
+    intent: &Intent,
+    asked: Asked,
+    tools: &Tools,
+) -> Result<(Exchange, Facts), TargetError> {
+    let step = match (intent.step, asked) {
+        (Step::Call, _) => TargetStep::Call,
+        (Step::Contact, Asked::Plainly) => TargetStep::Contact,
+        (Step::Contact, Asked::ByLookup) => TargetStep::ContactSearch,
+    };
+    let ask = lane.target.request(Parcel {
+        reminder_id: &intent.reminder_id.to_string(),
+        phone: &intent.phone,
+        payload: &intent.payload,
+        contact: intent.contact.as_deref(),
+        contact_id: intent.contact_id.as_deref(),
+        step,
+        now: tools.clock.now(),
+    })?;
+    let exchange = tools.http.send(ask).await;
+    let facts = match &exchange {
+        Exchange::Answered(answer) => lane.target.facts(step, answer),
+        Exchange::NotSent { .. } | Exchange::Unknown { .. } => Facts::default(),
+    };
+    Ok((exchange, facts))
+}
+
+fn settlement(
+    lane: &OpenLane,
+    intent: &Intent,
+    asked: Asked,
+    exchange: &Exchange,
+    facts: &Facts,
+    tools: &Tools,
+) -> Settlement {
+    let attempt = Attempt {
+        intent,
+        terms: &lane.schedule.delivery,
+        asked,
+        credentials: &lane.credentials,
+        actor: &tools.actor,
+        now: tools.clock.now(),
+        jitter: chance(),
+    };
+    let judgement = judge(&attempt, exchange, facts);
+    if intent.step == Step::Contact {
+        let keeps_searching = asked == Asked::ByLookup && matches!(judgement.settlement.to, SettleTo::Again { .. });
+        lane.set_searching(intent.reminder_id, judgement.search_next || keeps_searching);
+    }
+    judgement.settlement
+}
+
+/// A number in [0, 1); when the system has no randomness, none is needed to stay correct.
+fn chance() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(0)) / 4_294_967_296.0
+}
+
+/// No request could be made of it: nothing left this machine, and trying again would change nothing.
+fn never_sent(intent: &Intent, unfit: &TargetError, tools: &Tools) -> Settlement {
+    Settlement {
+        reminder_id: intent.reminder_id,
+        attempt: intent.attempt,
+        at: tools.clock.now(),
+        to: SettleTo::Failed,
+        http_status: None,
+        latency: None,
+        remote_id: None,
+        class: Some("unfit".to_owned()),
+        detail: Some(format!("not sent: {unfit}")),
+        effect: Effect::None,
+        actor: tools.actor.to_string(),
+    }
+}
+
+fn next_at(settlement: &Settlement) -> Option<Timestamp> {
+    match &settlement.to {
+        SettleTo::Again { next_at, .. } => Some(*next_at),
+        SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(settlement.at),
+        SettleTo::Delivered | SettleTo::Failed | SettleTo::Uncertain | SettleTo::Dropped => None,
+    }
+}
+
+fn tell(schedule: &str, settlement: &Settlement) {
+    let reminder = settlement.reminder_id;
+    let class = settlement.class.as_deref().unwrap_or_default();
+    match &settlement.effect {
+        Effect::PauseAccount { .. } => {
+            tracing::error!(schedule, "the credentials were refused (401): the account is paused");
+        }
+        Effect::None | Effect::PauseAccountUntil(_) | Effect::Forbidden | Effect::Accepted => {}
+    }
+    match &settlement.to {
+        SettleTo::Failed => tracing::warn!(schedule, %reminder, class, "a delivery failed"),
+        SettleTo::Uncertain => tracing::warn!(schedule, %reminder, class, "the fate of a delivery is unknown"),
+        SettleTo::Dropped => tracing::warn!(schedule, %reminder, class, "a delivery was dropped: attempts used up"),
+        SettleTo::Delivered | SettleTo::Again { .. } | SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => {}
+    }
+}

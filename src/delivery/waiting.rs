@@ -1,0 +1,71 @@
+//! shell: waiting for a round that another task works: until a scope is settled.
+
+use jiff::Timestamp;
+
+use super::round::BETWEEN_READS;
+use super::{Scope, Sender};
+use crate::ledger::{Ledger, LedgerResult, ReminderAsk};
+use crate::reminder::State;
+
+/// Somebody may have changed the ledger without the round noticing: look at least this often.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Returns once everything of the scope is settled, blocked, or not due before the deadline.
+pub(super) async fn until_settled(
+    sender: &Sender,
+    ledger: &dyn Ledger,
+    scope: &Scope,
+    deadline: Timestamp,
+) -> LedgerResult<()> {
+    let mut progress = sender.progress.subscribe();
+    while !is_settled(sender, ledger, scope, deadline).await? {
+        tokio::select! {
+            _alive = progress.changed() => {}
+            () = sender.parts.around.clock.sleep(LONGEST_WAIT) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn is_settled(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+    let ask = |states: &[State], limit| ReminderAsk {
+        schedule: Some(scope.schedule.clone()),
+        states: states.to_vec(),
+        appointment_id: scope.only.clone(),
+        limit,
+        ..ReminderAsk::default()
+    };
+    if !ledger.reminders(ask(&[State::Sending], Some(1))).await?.is_empty() {
+        return Ok(false);
+    }
+    let next = match &scope.only {
+        // one appointment has few reminders
+        Some(_) => ledger.reminders(ask(&[State::Pending], None)).await?.iter().map(|row| row.next_at).min(),
+        None => ledger.next_due(std::slice::from_ref(&scope.schedule)).await?,
+    };
+    match next {
+        Some(next) if next <= deadline => is_blocked(sender, ledger, scope, deadline).await,
+        Some(_) | None => Ok(true),
+    }
+}
+
+/// Whether nothing of the schedule can go before the deadline, whatever is due.
+async fn is_blocked(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+    let lanes = sender.lanes();
+    let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
+    if sender.is_stopped_by_file() || read_failed_lately(sender, scope) || ledger.paused().await?.is_some() {
+        return Ok(true);
+    }
+    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == scope.schedule);
+    if standing.is_some_and(|standing| standing.pause.is_some() || standing.target_paused) {
+        return Ok(true);
+    }
+    let account = ledger.accounts().await?.into_iter().find(|account| account.name == lane.account());
+    Ok(account.is_some_and(|account| account.is_refused || account.paused_until.is_some_and(|until| until > deadline)))
+}
+
+fn read_failed_lately(sender: &Sender, scope: &Scope) -> bool {
+    let now = sender.parts.around.clock.monotonic();
+    let failed = sender.failed_reads.lock().expect(super::UNPOISONED);
+    failed.get(&scope.schedule).is_some_and(|at| *at + BETWEEN_READS > now)
+}

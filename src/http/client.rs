@@ -1,0 +1,281 @@
+//! shell: the client behind [`super::Http`]: how names are resolved, how one request is sent, and what came of it.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
+use reqwest::{Client, ClientBuilder, Method, Request, Response};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::addresses::{RefusedAddress, check_address, check_host, check_name, is_localhost};
+use super::{Answer, Ask, BodyEnd, Exchange};
+use crate::clock::SharedClock;
+
+/// Name look-up, TCP and TLS together. A host that takes longer is as good as down; the request's own time-out may be
+/// shorter.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Idle connections are closed before common servers close theirs (Node's default is 5 s): a request written into a
+/// connection that is just being closed has an unknown fate.
+const IDLE_CONNECTION: Duration = Duration::from_secs(3);
+
+/// Makes the client. Without any root certificate on the system it can still speak plain HTTP.
+pub(super) fn build() -> Result<Client, String> {
+    // Fails when somebody was first: then a provider is installed, which is all that is needed.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    settings()
+        .build()
+        .or_else(|_| settings().tls_certs_only([]).build())
+        .map_err(|error| format!("TLS can't be set up: {}", chain_text(&error.without_url())))
+}
+
+fn settings() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("tickler/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .dns_resolver(GuardedResolver)
+}
+
+/// The system's resolver; a name is refused when any of its addresses is.
+#[derive(Debug)]
+struct GuardedResolver;
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            check_name(name.as_str())?;
+            let mut found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if is_localhost(name.as_str()) {
+                found.retain(|address| address.ip().to_canonical().is_loopback());
+            }
+            for address in &found {
+                check_address(address.ip())?;
+            }
+            if found.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no usable address").into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A body that tells when it was taken: from then on something of the request may have been sent.
+struct WatchedBody {
+    bytes: Option<Bytes>,
+    taken: Arc<AtomicBool>,
+}
+
+impl http_body::Body for WatchedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.taken.store(true, Ordering::Release);
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+/// Sends one request and reads its answer.
+pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: Ask) -> Exchange {
+    if let Err(refused) = check_host(&ask.url) {
+        return not_sent("refused_address", refused.0);
+    }
+    let max_bytes = ask.max_bytes;
+    // An empty body is never asked for, so its request counts as sent from the start.
+    let taken = Arc::new(AtomicBool::new(ask.body.is_empty()));
+    let request = match write_request(ask, &taken) {
+        Ok(request) => request,
+        Err(detail) => return not_sent("invalid_request", detail),
+    };
+    let begun = clock.monotonic();
+    match client.execute(request).await {
+        Ok(response) => read_answer(response, max_bytes, clock, begun).await,
+        Err(error) => {
+            let latency = clock.monotonic().saturating_sub(begun);
+            classify(&error.without_url(), taken.load(Ordering::Acquire), latency)
+        }
+    }
+}
+
+fn not_sent(class: &'static str, detail: String) -> Exchange {
+    Exchange::NotSent { class, detail }
+}
+
+fn write_request(ask: Ask, taken: &Arc<AtomicBool>) -> Result<Request, String> {
+    let is_read = ask.method == Method::GET;
+    let mut request = Request::new(ask.method, ask.url);
+    for (name, value) in &ask.headers {
+        let (name, value) = write_header(name, value)?;
+        request.headers_mut().append(name, value);
+    }
+    if !is_read {
+        request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+    }
+    *request.timeout_mut() = Some(ask.timeout);
+    if !ask.body.is_empty() {
+        let body = WatchedBody { bytes: Some(ask.body), taken: Arc::clone(taken) };
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+    }
+    Ok(request)
+}
+
+fn write_header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderValue), String> {
+    let written = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+    let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| {
+        format!("the value of the header `{name}` has characters that no header may have (a line break, perhaps)")
+    })?;
+    value.set_sensitive(true);
+    Ok((written, value))
+}
+
+async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClock, begun: Duration) -> Exchange {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let (body, end) = read_body(&mut response, max_bytes).await;
+    let latency = clock.monotonic().saturating_sub(begun);
+    Exchange::Answered(Answer { status, headers, body, end, latency })
+}
+
+/// Reads decoded bytes up to the limit; never holds more than one chunk beyond it.
+async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd) {
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    let end = loop {
+        let mut chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break BodyEnd::Whole,
+            Err(_) => break BodyEnd::Cut,
+        };
+        let room = max_bytes - first.len() - more.len();
+        let is_too_long = chunk.len() > room;
+        chunk.truncate(room);
+        if first.is_empty() {
+            first = chunk; // most answers are one chunk: they are not copied
+        } else {
+            more.extend_from_slice(&chunk);
+        }
+        if is_too_long {
+            break BodyEnd::TooLong;
+        }
+    };
+    if more.is_empty() {
+        return (first, end);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + more.len());
+    whole.extend_from_slice(&first);
+    whole.unsplit(more);
+    (whole.freeze(), end)
+}
+
+/// What a failed request means. `Unknown` unless it is certain that nothing was sent.
+fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> Exchange {
+    if error.is_connect() {
+        return not_connected(error);
+    }
+    if error.is_builder() {
+        return not_sent("invalid_request", "the address can't be asked by HTTP".into());
+    }
+    if error.is_timeout() {
+        if !is_body_taken {
+            return not_sent("connect_timeout", "no connection came about within the time-out".into());
+        }
+        return Exchange::Unknown { class: "timeout", detail: "no answer came within the time-out".into(), latency };
+    }
+    let (class, detail) = match is_broken_off(error) {
+        true => ("reset", "the connection was closed before an answer came"),
+        false => ("protocol", "what came back is no HTTP answer"),
+    };
+    Exchange::Unknown { class, detail: detail.into(), latency }
+}
+
+fn not_connected(error: &reqwest::Error) -> Exchange {
+    if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
+        return not_sent("refused_address", refused.0.clone());
+    }
+    if error.is_dns() {
+        return not_sent("dns", "the host's name can't be resolved".into());
+    }
+    if let Some(tls) = causes(error).find_map(find_tls) {
+        return not_sent("tls", format!("no secure connection: {}", tls_text(tls)));
+    }
+    if error.is_timeout() {
+        return not_sent("connect_timeout", "no connection came about in time".into());
+    }
+    let reason = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
+    let reason = reason.map_or_else(|| "no connection".to_owned(), |io| io.kind().to_string());
+    not_sent("connect", format!("no connection: {reason}"))
+}
+
+/// TLS errors hide inside I/O errors (which may hide in others), whose `source` skips them.
+fn find_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(io) => find_tls(io.get_ref()?),
+        None => cause.downcast_ref(),
+    }
+}
+
+/// For people. What is wrong with a certificate is told without the names in it: the host may be a secret.
+fn tls_text(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            "the certificate isn't accepted (expired, made for another name, or of an issuer this machine doesn't know)"
+                .into()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn is_broken_off(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(io) => matches!(
+            io.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::NotConnected
+        ),
+        // hyper keeps this kind to itself; its text is part of its tests
+        None => cause.to_string() == "connection closed before message completed",
+    })
+}
+
+fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+fn chain_text(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}

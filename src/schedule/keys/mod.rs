@@ -1,0 +1,142 @@
+//! pure: the keys of a schedule file: one table of them drives the check of a file and its JSON Schema.
+
+mod tables;
+
+pub use tables::SCHEDULE;
+
+/// One key of a table.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub need: Need,
+    /// One line for people and editors.
+    pub doc: &'static str,
+}
+
+/// Whether a key must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The file is refused without it.
+    Required,
+    /// May be left out; nothing takes its place.
+    Optional,
+    /// May be left out: then this (written as in TOML) holds.
+    Default(&'static str),
+    /// Known, but not built: refused.
+    Later,
+}
+
+/// A table of keys.
+#[derive(Debug)]
+pub struct Table {
+    /// Its keys.
+    pub keys: &'static [Key],
+    /// Exactly one of these keys must be there (those not yet built count as there).
+    pub one_of: &'static [&'static str],
+}
+
+/// What a key takes.
+#[derive(Debug)]
+pub enum Shape {
+    /// `true` or `false`.
+    Boolean,
+    /// Any text but the empty one.
+    Text,
+    /// Any text.
+    AnyText,
+    /// One of a few words: those that are built, and those that aren't yet.
+    Word {
+        /// Taken.
+        now: &'static [&'static str],
+        /// Known, refused.
+        later: &'static [&'static str],
+    },
+    /// A whole number in a range.
+    Whole(i64, i64),
+    /// A whole number in a range, or a list of them.
+    Wholes(i64, i64),
+    /// A list of texts.
+    Texts,
+    /// A text or a list of texts.
+    TextOrTexts,
+    /// `90s`, `20m`, `24h`, `7d`.
+    Duration,
+    /// `64MiB`.
+    Size,
+    /// A column of a row.
+    Column,
+    /// A column, or a list of them.
+    Columns,
+    /// A column, or `{ date, time }`.
+    Start,
+    /// A table that says where a secret lives.
+    Secret,
+    /// A text, or a table that says where a secret lives.
+    TextOrSecret,
+    /// A table of texts and secret tables.
+    SecretMap,
+    /// A JSON pointer.
+    Pointer,
+    /// A template text.
+    Template,
+    /// A list of template texts.
+    Templates,
+    /// A table of template texts.
+    TemplateMap,
+    /// A tree whose strings are templates.
+    TemplateTree,
+    /// An expression that is true or false.
+    Condition,
+    /// Only ever `true`.
+    True,
+    /// Another table of keys.
+    Table(&'static Table),
+    /// Not looked into: not built yet.
+    Unread,
+}
+
+impl Table {
+    /// The key of that name.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+impl Shape {
+    /// What it takes, for people.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        match self {
+            Self::Boolean => "`true` or `false`".into(),
+            Self::Text | Self::AnyText => "a text".into(),
+            Self::Word { now, .. } => {
+                format!("one of {}", now.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "))
+            }
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Wholes(min, max) => format!("a whole number from {min} to {max}, or a list of them"),
+            Self::Texts => "a list of texts".into(),
+            Self::TextOrTexts => "a text or a list of texts".into(),
+            Self::Duration => "a duration such as `\"90s\"`, `\"20m\"`, `\"24h\"` or `\"7d\"`".into(),
+            Self::Size => "a size such as `\"64MiB\"`".into(),
+            Self::Column => "the name of a column".into(),
+            Self::Columns => "the name of a column, or a list of them".into(),
+            Self::Start => "the name of a column, or `{ date = \"…\", time = \"…\" }`".into(),
+            Self::Secret => "a table that says where the secret lives".into(),
+            Self::TextOrSecret => "a text, or a table that says where the secret lives".into(),
+            Self::SecretMap => "a table of texts or of tables that say where a secret lives".into(),
+            Self::Pointer => "a JSON pointer such as `\"/data/rows\"`".into(),
+            Self::Template => "a text with `{{ … }}`".into(),
+            Self::Templates => "a list of texts with `{{ … }}`".into(),
+            Self::TemplateMap => "a table of texts with `{{ … }}`".into(),
+            Self::TemplateTree | Self::Table(_) => "a table".into(),
+            Self::Condition => "an expression written as a text".into(),
+            Self::True => "`true`".into(),
+            Self::Unread => "anything".into(),
+        }
+    }
+}

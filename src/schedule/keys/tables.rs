@@ -1,0 +1,298 @@
+//! pure: every key of a schedule file, with what it takes, its default and one line of help.
+
+use super::Need::{Default, Later, Optional, Required};
+use super::{Key, Shape, Table};
+
+const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
+    Key { name, shape, need, doc }
+}
+
+const fn later(name: &'static str, doc: &'static str) -> Key {
+    Key { name, shape: Shape::Unread, need: Later, doc }
+}
+
+/// A year's days, the furthest lead in days.
+const MOST_DAYS: i64 = 366;
+/// A year's hours.
+const MOST_HOURS: i64 = 366 * 24;
+/// Of counts that have no natural bound.
+const MOST: i64 = 1_000_000;
+
+/// The whole file.
+pub static SCHEDULE: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "cron",
+            Shape::Text,
+            Required,
+            "When it runs: five fields (minute to weekday), six with seconds first, or `@daily`",
+        ),
+        key("timezone", Shape::Text, Required, "IANA zone of `cron`, of dates, and of times without an offset"),
+        key("enabled", Shape::Boolean, Default("true"), "`false` keeps the file checked but idle"),
+        later("mode", "`shadow` runs without sending"),
+        key("description", Shape::AnyText, Default("\"\""), "One line for lists"),
+        key("language", Shape::Text, Default("\"en\""), "BCP 47 tag of the language spoken"),
+        key("source", Shape::Table(&SOURCE), Required, "Where appointments come from: one of csv, sqlite, http"),
+        key("appointment", Shape::Table(&APPOINTMENT), Required, "Which column means what"),
+        key("remind", Shape::Table(&REMIND), Required, "Who is reminded, and when"),
+        key("target", Shape::Table(&TARGET), Required, "Where reminders go: one of automation, call, webhook"),
+        key("payload", Shape::TemplateTree, Required, "What is sent: a tree whose texts are templates"),
+        key("delivery", Shape::Table(&DELIVERY), Optional, "How it is sent"),
+        key("guard", Shape::Table(&GUARD), Optional, "What holds a run"),
+        later("columns", "Computed columns"),
+        later("join", "Objects put beside a row"),
+        later("outcome", "What becomes of a call"),
+    ],
+};
+
+static SOURCE: Table = Table {
+    one_of: &["csv", "sqlite", "http", "xlsx", "ical", "inbound"],
+    keys: &[
+        key("csv", Shape::Table(&CSV), Optional, "A text table"),
+        key("sqlite", Shape::Table(&SQLITE), Optional, "A query on a SQLite file, opened read-only"),
+        key("http", Shape::Table(&HTTP), Optional, "An HTTP API"),
+        later("xlsx", "A spreadsheet"),
+        later("ical", "A calendar file"),
+        later("inbound", "Requests posted to the service"),
+    ],
+};
+
+static CSV: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("path", Shape::Text, Required, "The file; relative paths count from the schedule file"),
+        key("encoding", Shape::Text, Default("\"auto\""), "`auto`, or an encoding's name such as `windows-1252`"),
+        key("delimiter", Shape::AnyText, Default("\"auto\""), "`auto`, or one of comma, semicolon, tab and pipe"),
+        key("header_row", Shape::Whole(1, MOST), Default("1"), "The line with the names of the columns, from 1"),
+    ],
+};
+
+static SQLITE: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("path", Shape::Text, Required, "The database file; relative paths count from the schedule file"),
+        key(
+            "query",
+            Shape::Text,
+            Required,
+            "One SELECT; `:from`, `:until`, `:day` and their kin are bound when it names them",
+        ),
+    ],
+};
+
+static HTTP: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "url",
+            Shape::TextOrSecret,
+            Required,
+            "The address; `{{ from }}`, `{{ until }}` and `{{ day }}` are filled in",
+        ),
+        key("format", Shape::Word { now: &["json", "csv"], later: &["ical"] }, Default("\"json\""), "What the body is"),
+        key("items", Shape::Pointer, Default("\"\""), "Where the array of rows is; the body itself unless set"),
+        key("headers", Shape::SecretMap, Optional, "Headers of the request"),
+        key("timeout", Shape::Duration, Default("\"30s\""), "For one page"),
+        key("max_bytes", Shape::Size, Default("\"64MiB\""), "Of one page, decoded"),
+        key("auth", Shape::Table(&AUTH), Optional, "How the request proves who asks"),
+        key("paging", Shape::Table(&PAGING), Optional, "How further pages are found"),
+        later("method", "Another method than GET"),
+        later("body", "A request body"),
+        later("each", "One row for every element of a list inside an item"),
+    ],
+};
+
+static AUTH: Table = Table {
+    one_of: &["bearer", "basic", "oauth2"],
+    keys: &[
+        key("bearer", Shape::Secret, Optional, "`Authorization: Bearer …`"),
+        key("basic", Shape::Table(&BASIC), Optional, "`Authorization: Basic …`"),
+        later("oauth2", "A token fetched first"),
+    ],
+};
+
+static BASIC: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("user", Shape::TextOrSecret, Required, "The user"),
+        key("password", Shape::Secret, Required, "The password"),
+    ],
+};
+
+static PAGING: Table = Table {
+    one_of: &["page", "cursor", "next", "link_header", "offset"],
+    keys: &[
+        key("page", Shape::Table(&PAGE), Optional, "Numbered pages; a short one is the last"),
+        key("cursor", Shape::Table(&CURSOR), Optional, "A mark in each page asks for the next"),
+        key("next", Shape::Table(&NEXT), Optional, "The next page's URL stands in the page"),
+        key("link_header", Shape::True, Optional, "The next page's URL stands in the `Link` header"),
+        later("offset", "Pages by the number of rows before them"),
+    ],
+};
+
+static PAGE: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("parameter", Shape::Text, Required, "The query parameter"),
+        key("start", Shape::Whole(0, MOST), Default("1"), "The first page's number"),
+        key("size", Shape::Whole(1, MOST), Required, "Rows of a full page"),
+    ],
+};
+
+static CURSOR: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("parameter", Shape::Text, Required, "The query parameter"),
+        key("at", Shape::Pointer, Required, "Where the mark stands in a page"),
+    ],
+};
+
+static NEXT: Table =
+    Table { one_of: &[], keys: &[key("at", Shape::Pointer, Required, "Where the next page's URL stands in a page")] };
+
+static APPOINTMENT: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "id",
+            Shape::Columns,
+            Required,
+            "What stays the same when the appointment moves; several columns are joined",
+        ),
+        key("phone", Shape::Columns, Required, "The first of these columns with a usable number"),
+        key("default_region", Shape::Text, Optional, "Country in which national numbers are read, such as `US`"),
+        key("starts_at", Shape::Start, Required, "The start: a column, or one for the date and one for the time"),
+        key(
+            "date_format",
+            Shape::TextOrTexts,
+            Optional,
+            "strftime pattern or list of them, or `excel`; ISO 8601 unless set",
+        ),
+        key("timezone", Shape::Column, Optional, "The zone in which the start is written"),
+        key("recipient_timezone", Shape::Column, Optional, "The zone where the person is"),
+        key("status", Shape::Column, Optional, "The column `statuses` looks at"),
+        key("person", Shape::Column, Optional, "Who it is, for the daily limit; the phone unless set"),
+        key("language", Shape::Column, Optional, "BCP 47 tag of the person's language"),
+        key("do_not_call", Shape::Column, Optional, "True values opt the person out"),
+        key("consent", Shape::Column, Optional, "Anything but a true value is no consent"),
+    ],
+};
+
+static REMIND: Table = Table {
+    one_of: &["days_before", "hours_before"],
+    keys: &[
+        key(
+            "days_before",
+            Shape::Wholes(0, MOST_DAYS),
+            Optional,
+            "Calendar days before the appointment, one or a list",
+        ),
+        key("hours_before", Shape::Wholes(1, MOST_HOURS), Optional, "Exact hours before the start, one or a list"),
+        key("statuses", Shape::Texts, Optional, "Only these statuses are called"),
+        key("only_if", Shape::Condition, Optional, "Only rows for which this holds are called"),
+        key("allowed_countries", Shape::Texts, Optional, "Only numbers of these countries are called"),
+        key("do_not_call", Shape::Text, Optional, "A file of numbers never to be called, one a line"),
+        key(
+            "calling_hours",
+            Shape::Text,
+            Default("\"08:00-21:00\""),
+            "When phones may ring, at the recipient's; or `always`",
+        ),
+        key("min_notice", Shape::Duration, Default("\"1h\""), "Nobody is called later than this before the start"),
+        key("max_lateness", Shape::Duration, Default("\"6h\""), "A reminder not sent within this time is dropped"),
+        key("max_per_person_per_day", Shape::Whole(1, 1_000), Default("1"), "Calls of one person on one of their days"),
+        later("closed_days", "Weekdays without calls"),
+        later("holidays", "Dates without calls"),
+        later("on_closed_day", "What becomes of reminders due on such a day"),
+        later("late_booking", "What becomes of a lead that passed before the booking"),
+        later("merge", "One call for several appointments"),
+        later("min_change", "Smaller moves are no new reminder"),
+    ],
+};
+
+static TARGET: Table = Table {
+    one_of: &["automation", "call", "webhook"],
+    keys: &[
+        key("automation", Shape::Table(&AUTOMATION), Optional, "Thoughtly's automation webhook"),
+        key("call", Shape::Table(&CALL), Optional, "Thoughtly's REST API: contact, then call"),
+        key("webhook", Shape::Table(&WEBHOOK), Optional, "Any other endpoint"),
+    ],
+};
+
+static AUTOMATION: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "url",
+            Shape::Secret,
+            Required,
+            "The automation's address: whoever has it can phone, so it is always a secret",
+        ),
+        key("api_token", Shape::Secret, Optional, "Sent as `x-api-token`"),
+        key("account", Shape::Text, Default("\"thoughtly\""), "Whose rate limit it shares"),
+    ],
+};
+
+static CALL: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("agent", Shape::TextOrSecret, Default("{ env = \"THOUGHTLY_AGENT_ID\" }"), "The agent's interview id"),
+        key("contact", Shape::Table(&CONTACT), Optional, "What the contact is created with"),
+        key("account", Shape::Text, Default("\"thoughtly\""), "Whose credentials and rate limit it uses"),
+    ],
+};
+
+static CONTACT: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("name", Shape::Template, Optional, "The contact's name"),
+        key("email", Shape::Template, Optional, "The contact's address"),
+        key("tags", Shape::Templates, Optional, "Tags"),
+        key("attributes", Shape::TemplateMap, Optional, "Names and values"),
+    ],
+};
+
+static WEBHOOK: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("url", Shape::TextOrSecret, Required, "The address"),
+        key("method", Shape::Word { now: &["POST", "PUT", "PATCH"], later: &[] }, Default("\"POST\""), "The method"),
+        key("headers", Shape::SecretMap, Optional, "Headers of the request"),
+        key("secret", Shape::Secret, Optional, "Signs as Standard Webhooks"),
+        key(
+            "accept_status",
+            Shape::Wholes(100, 599),
+            Optional,
+            "Statuses that accept the reminder; any 2xx unless set",
+        ),
+        key("error_pointer", Shape::Pointer, Optional, "Must be null or absent in an accepted answer"),
+        key("id_pointer", Shape::Pointer, Optional, "Where the remote id stands in the answer"),
+        key("account", Shape::Text, Optional, "Whose rate limit it shares; the URL's host unless set"),
+    ],
+};
+
+static DELIVERY: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("timeout", Shape::Duration, Default("\"30s\""), "For one request"),
+        key("max_in_flight", Shape::Whole(1, 1_000), Default("4"), "Requests at once"),
+        key("attempts", Shape::Whole(1, 1_000), Default("6"), "Refusals by the server before the reminder is dropped"),
+        key(
+            "on_uncertain",
+            Shape::Word { now: &["hold", "resend"], later: &[] },
+            Default("\"hold\""),
+            "What becomes of a request whose fate is unknown",
+        ),
+    ],
+};
+
+static GUARD: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("max_calls", Shape::Whole(1, MOST), Default("1000"), "More calls than this hold the run"),
+        later("max_age", "An older source holds the run"),
+        later("max_invalid", "A larger share of unusable rows holds the run"),
+        later("max_change", "An unusual number of rows holds the run"),
+    ],
+};

@@ -1,0 +1,134 @@
+//! pure: a schedule's text becomes a [`Schedule`]: the tree is held against the table of keys, then every value is
+//! read. Nothing stops at the first problem.
+
+mod appointment;
+mod remind;
+mod section;
+mod source;
+mod target;
+mod templates;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::Digest;
+
+use self::section::Section;
+use super::keys::SCHEDULE;
+use super::problems::{Problem, Problems};
+use super::recurrence::Recurrence;
+use super::tree::{self, Node};
+use super::{DeliveryTerms, OnUncertain, Schedule, examine, load};
+use crate::zones::{Zone, Zones};
+
+pub use self::templates::BUILT_IN_NAMES;
+
+/// Everything a part of the file is read with.
+struct Reading<'a> {
+    /// The schedule's folder: relative paths count from it.
+    folder: &'a Path,
+    problems: Problems,
+}
+
+impl Reading<'_> {
+    fn path(&self, written: &str) -> std::path::PathBuf {
+        self.folder.join(written)
+    }
+
+    fn invalid(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.error("invalid-value", node.span.clone(), message).help(help);
+    }
+}
+
+/// Checks a text as the schedule at `path`. There is a schedule unless an error is among the problems.
+#[must_use]
+pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Vec<Problem>) {
+    let (root, syntax) = tree::read(text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
+    for problem in &syntax {
+        reading
+            .problems
+            .error("syntax", problem.span.clone(), problem.message.clone())
+            .help("this isn't TOML: see https://toml.io");
+    }
+    examine::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
+    let parts = parts(&root, path, text, zones, &mut reading);
+    let schedule = parts.filter(|_| !reading.problems.has_errors());
+    (schedule, reading.problems.into_sorted())
+}
+
+fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Reading<'_>) -> Option<Schedule> {
+    let top = Section::of(Some(root), &SCHEDULE);
+    let cron = top.node("cron").and_then(|node| node.text().map(str::to_owned));
+    let recurrence = recurrence(&top, reading);
+    let zone = zone(&top, zones, reading);
+    let source = source::read(root.get("source"), reading);
+    let appointment = appointment::read(root.get("appointment"), reading);
+    let remind = remind::read(root, reading);
+    let target = target::read(root.get("target"), reading);
+    let payload = templates::payload(root.get("payload"), reading);
+    let delivery = delivery(&top, reading);
+    let max_calls = top.inner("guard").whole("max_calls");
+    Some(Schedule {
+        name: load::name_of(path).unwrap_or_default().to_owned(),
+        path: path.to_owned(),
+        text: text.to_owned(),
+        text_hash: hash(text),
+        cron: cron?,
+        recurrence: recurrence?,
+        zone: zone?,
+        enabled: top.truth("enabled")?,
+        description: top.text("description")?,
+        language: top.text("language")?,
+        source: source?,
+        appointment: appointment?,
+        remind: remind?,
+        target: target?,
+        payload: payload?,
+        delivery: delivery?,
+        max_calls: max_calls?,
+    })
+}
+
+fn hash(text: &str) -> String {
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn recurrence(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<Recurrence> {
+    let node = top.node("cron")?;
+    match Recurrence::parse(node.text()?) {
+        Ok(recurrence) => Some(recurrence),
+        Err(problem) => {
+            reading.invalid(&node, problem.message, problem.help);
+            None
+        }
+    }
+}
+
+fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Zone> {
+    let node = top.node("timezone")?;
+    match zones.zone(node.text()?) {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            reading.invalid(&node, format!("`{}` is no IANA time zone", error.name), error.remedy);
+            None
+        }
+    }
+}
+
+fn delivery(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<DeliveryTerms> {
+    let section = top.inner("delivery");
+    let timeout = section.positive_duration("timeout", reading);
+    let on_uncertain = match section.text("on_uncertain").as_deref() {
+        Some("hold") => Some(OnUncertain::Hold),
+        Some("resend") => Some(OnUncertain::Resend),
+        _ => None,
+    };
+    Some(DeliveryTerms {
+        timeout: timeout?,
+        max_in_flight: section.whole("max_in_flight")?,
+        attempts: section.whole("attempts")?,
+        on_uncertain: on_uncertain?,
+    })
+}

@@ -1,0 +1,119 @@
+//! pure: `[remind]`: who is reminded, and when.
+
+use jiff::SignedDuration;
+
+use super::section::{Section, items};
+use super::{Reading, appointment, templates};
+use crate::reminder::{Lead, write_duration};
+use crate::schedule::keys::{SCHEDULE, Shape};
+use crate::schedule::tree::{Node, Value};
+use crate::schedule::{Leads, Remind};
+use crate::template::Condition;
+use crate::zones::CallingHours;
+
+pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
+    let Shape::Table(keys) = SCHEDULE.key("remind")?.shape else { return None };
+    let node = root.get("remind");
+    let section = Section::of(node, keys);
+    let leads = leads(&section, reading);
+    leads_beyond_notice(&section, reading);
+    statuses_wanted(root, node, reading);
+    let only_if = only_if(&section, reading);
+    let allowed_countries = countries(&section, reading);
+    let calling_hours = calling_hours(&section, reading);
+    let max_lateness = section.positive_duration("max_lateness", reading);
+    let statuses = section.given("statuses").map(|_| section.texts("statuses"));
+    Some(Remind {
+        leads: leads?,
+        statuses: left_out_or_read(statuses)?,
+        only_if: left_out_or_read(only_if)?,
+        allowed_countries: left_out_or_read(allowed_countries)?,
+        do_not_call: section.path("do_not_call", reading),
+        calling_hours: calling_hours?,
+        min_notice: section.duration("min_notice")?,
+        max_lateness: max_lateness?,
+        max_per_person_per_day: section.whole("max_per_person_per_day")?,
+    })
+}
+
+fn left_out_or_read<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    match part {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+fn leads(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Leads> {
+    for name in ["days_before", "hours_before"] {
+        section.given(name).into_iter().for_each(|node| twice(node, reading));
+    }
+    if section.given("days_before").is_some() {
+        section.wholes("days_before").map(Leads::Days)
+    } else {
+        section.wholes("hours_before").map(Leads::Hours)
+    }
+}
+
+fn twice(node: &Node, reading: &mut Reading<'_>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for item in items(node) {
+        if let Value::Whole(Some(number)) = item.value
+            && !seen.insert(number)
+        {
+            reading.invalid(item, format!("the lead {number} stands here twice"), "remove one of them");
+        }
+    }
+}
+
+/// A lead of `min_notice` or less is never called. Today's appointments (`0` days) start within 24 hours.
+fn leads_beyond_notice(section: &Section<'_>, reading: &mut Reading<'_>) {
+    let Some(notice) = section.duration("min_notice") else { return };
+    let shown = write_duration(notice);
+    for (name, hours_each) in [("days_before", 24), ("hours_before", 1)] {
+        for item in section.given(name).map(items).unwrap_or_default() {
+            let Value::Whole(Some(count)) = item.value else { continue };
+            let Ok(number) = u32::try_from(count) else { continue };
+            let lead = if hours_each == 24 { Lead::Days(number) } else { Lead::Hours(number) };
+            let hours = if lead == Lead::Days(0) { 24 } else { i64::from(number) * hours_each };
+            if SignedDuration::from_hours(hours) <= notice {
+                reading.invalid(
+                    item,
+                    format!("the lead `{lead}` isn't longer than `min_notice` ({shown}): nobody would be called"),
+                    "lengthen the lead, or set a shorter `min_notice`",
+                );
+            }
+        }
+    }
+}
+
+fn statuses_wanted(root: &Node, remind: Option<&Node>, reading: &mut Reading<'_>) {
+    let Some(status) = root.at(&["appointment"]).and_then(|node| node.entry("status")) else { return };
+    if remind.is_some_and(|remind| remind.get("statuses").is_none()) {
+        reading
+            .problems
+            .warning("no-statuses", status.key_span.clone(), "a status column is mapped, but no status is asked for")
+            .help("add `statuses = [\"confirmed\", …]` to [remind]: only `cancelled` and `canceled` are skipped now");
+    }
+}
+
+fn only_if(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<Condition>> {
+    section.given("only_if").map(|node| templates::condition(node, reading))
+}
+
+fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<Vec<String>>> {
+    let node = section.given("allowed_countries")?;
+    let read: Vec<Option<String>> = items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
+    Some(read.into_iter().collect())
+}
+
+fn calling_hours(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<CallingHours> {
+    let node = section.node("calling_hours")?;
+    match CallingHours::parse(node.text()?) {
+        Ok(hours) => Some(hours),
+        Err(message) => {
+            let help = "write `\"08:00-21:00\"` (opening before closing), or `\"always\"`";
+            reading.invalid(&node, message, help);
+            None
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! pure: one table of the file, read key by key with the defaults of the table of keys. What doesn't fit its key was
+//! reported before, and reads as `None`.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+
+use super::Reading;
+use crate::reminder::parse_duration;
+use crate::row::ColumnName;
+use crate::schedule::keys::{Need, Shape, Table};
+use crate::schedule::tree::{self, Node, Value};
+use crate::settings::{SecretRef, TextOrSecret};
+
+/// A table of the file (or nothing where it was left out), and its keys.
+#[derive(Clone, Copy)]
+pub struct Section<'a> {
+    node: Option<&'a Node>,
+    keys: &'static Table,
+}
+
+impl<'a> Section<'a> {
+    /// A table, or nothing.
+    pub fn of(node: Option<&'a Node>, keys: &'static Table) -> Self {
+        Self { node, keys }
+    }
+
+    /// The table under a key.
+    pub fn inner(&self, name: &str) -> Section<'a> {
+        let key = self.keys.key(name).expect("asked for keys of the table only");
+        let Shape::Table(keys) = key.shape else { unreachable!("`{name}` is a table in the table of keys") };
+        Section { node: self.given(name), keys }
+    }
+
+    /// What the file has under a key.
+    pub fn given(&self, name: &str) -> Option<&'a Node> {
+        self.node?.get(name)
+    }
+
+    /// What the file has under a key, else the default.
+    pub fn node(&self, name: &str) -> Option<Cow<'a, Node>> {
+        if let Some(given) = self.given(name) {
+            return Some(Cow::Borrowed(given));
+        }
+        match self.keys.key(name).expect("asked for keys of the table only").need {
+            Need::Default(written) => {
+                let (root, _) = tree::read(&format!("value = {written}"));
+                root.get("value").cloned().map(Cow::Owned)
+            }
+            Need::Required | Need::Optional | Need::Later => None,
+        }
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.node(name)?.text().map(str::to_owned)
+    }
+
+    pub fn truth(&self, name: &str) -> Option<bool> {
+        match self.node(name)?.value {
+            Value::Boolean(truth) => Some(truth),
+            _ => None,
+        }
+    }
+
+    pub fn whole<N: TryFrom<i64>>(&self, name: &str) -> Option<N> {
+        whole(&*self.node(name)?)
+    }
+
+    /// One number or several.
+    pub fn wholes<N: TryFrom<i64>>(&self, name: &str) -> Option<Vec<N>> {
+        let node = self.node(name)?;
+        items(&node).into_iter().map(whole).collect()
+    }
+
+    /// One text or several.
+    pub fn texts(&self, name: &str) -> Option<Vec<String>> {
+        let node = self.node(name)?;
+        items(&node).into_iter().map(|item| item.text().map(str::to_owned)).collect()
+    }
+
+    pub fn duration(&self, name: &str) -> Option<SignedDuration> {
+        parse_duration(self.node(name)?.text()?).ok()
+    }
+
+    /// A duration that can't be nothing.
+    pub fn positive_duration(&self, name: &str, reading: &mut Reading<'_>) -> Option<SignedDuration> {
+        let duration = self.duration(name)?;
+        if duration.is_zero() {
+            reading.invalid(&*self.node(name)?, format!("`{name}` can't be nothing"), "write a longer time");
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// Relative paths count from the schedule file.
+    pub fn path(&self, name: &str, reading: &Reading<'_>) -> Option<PathBuf> {
+        self.text(name).map(|written| reading.path(&written))
+    }
+
+    pub fn column(&self, name: &str) -> Option<ColumnName> {
+        self.text(name).map(ColumnName::new)
+    }
+
+    pub fn columns(&self, name: &str) -> Option<Vec<ColumnName>> {
+        Some(self.texts(name)?.into_iter().map(ColumnName::new).collect())
+    }
+
+    pub fn secret(&self, name: &str, reading: &Reading<'_>) -> Option<SecretRef> {
+        secret(&*self.node(name)?, reading)
+    }
+
+    pub fn text_or_secret(&self, name: &str, reading: &Reading<'_>) -> Option<TextOrSecret> {
+        text_or_secret(&*self.node(name)?, reading)
+    }
+
+    /// A table of names and values; empty when it was left out.
+    pub fn secret_map(&self, name: &str, reading: &Reading<'_>) -> Option<Vec<(String, TextOrSecret)>> {
+        let Some(node) = self.given(name) else { return Some(Vec::new()) };
+        let pair = |entry: &tree::Entry| Some((entry.key.clone(), text_or_secret(&entry.node, reading)?));
+        node.entries().iter().map(pair).collect()
+    }
+}
+
+fn whole<N: TryFrom<i64>>(node: &Node) -> Option<N> {
+    match node.value {
+        Value::Whole(number) => N::try_from(number?).ok(),
+        _ => None,
+    }
+}
+
+/// The items of a list, or the value itself.
+pub fn items(node: &Node) -> Vec<&Node> {
+    match &node.value {
+        Value::List(items) => items.iter().collect(),
+        _ => vec![node],
+    }
+}
+
+fn text_or_secret(node: &Node, reading: &Reading<'_>) -> Option<TextOrSecret> {
+    match node.text() {
+        Some(text) => Some(TextOrSecret::Text(text.to_owned())),
+        None => secret(node, reading).map(TextOrSecret::Secret),
+    }
+}
+
+fn secret(node: &Node, reading: &Reading<'_>) -> Option<SecretRef> {
+    let [entry] = node.entries() else { return None };
+    let place = entry.node.text()?;
+    match entry.key.as_str() {
+        "env" => Some(SecretRef::Env(place.to_owned())),
+        "credential" => Some(SecretRef::Credential(place.to_owned())),
+        "file" => Some(SecretRef::File(reading.path(place))),
+        _ => None,
+    }
+}

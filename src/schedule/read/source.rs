@@ -1,0 +1,200 @@
+//! pure: `[source]`: a text table, SQLite or an HTTP API.
+
+use super::Reading;
+use super::section::Section;
+use super::templates;
+use crate::schedule::examine::{NOT_YET, parse_size};
+use crate::schedule::keys::{SCHEDULE, Shape};
+use crate::schedule::tree::Node;
+use crate::schedule::{CsvDialect, CsvSpec, HttpAuth, HttpFormat, HttpSpec, Paging, SourceSpec, SqliteSpec};
+use crate::settings::TextOrSecret;
+
+/// Names a URL may use.
+const URL_NAMES: [&str; 3] = ["from", "until", "day"];
+
+pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
+    let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
+    let section = Section::of(node, keys);
+    let csv = section.given("csv").map(|_| csv(&section.inner("csv"), reading));
+    let sqlite = section.given("sqlite").map(|_| sqlite(&section.inner("sqlite"), reading));
+    let http = section.given("http").map(|_| http(&section.inner("http"), reading));
+    csv.or(sqlite).or(http).flatten()
+}
+
+fn csv(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
+    if let Some(node) = section.given("path")
+        && node.text().is_some_and(|path| path.contains(['*', '?', '[']))
+    {
+        reading
+            .problems
+            .error(NOT_YET, node.span.clone(), "a pattern (`*`, `?`, `[`) in `path` is not yet supported")
+            .help("name one file, such as `appointments.csv`");
+    }
+    let encoding = encoding(section, reading);
+    let delimiter = delimiter(section, reading);
+    Some(SourceSpec::Csv(CsvSpec {
+        path: section.path("path", reading)?,
+        dialect: CsvDialect { encoding: encoding?, delimiter: delimiter?, header_row: section.whole("header_row")? },
+    }))
+}
+
+/// `Some(None)`: found out at every read.
+fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<String>> {
+    let node = section.node("encoding")?;
+    let text = node.text()?;
+    if text.eq_ignore_ascii_case("auto") {
+        return Some(None);
+    }
+    if encoding_rs::Encoding::for_label(text.as_bytes()).is_none() {
+        reading.invalid(
+            &node,
+            format!("`{text}` is no encoding"),
+            "write `\"auto\"`, `\"utf-8\"`, `\"utf-16le\"` or `\"windows-1252\"`",
+        );
+        return None;
+    }
+    Some(Some(text.to_owned()))
+}
+
+/// `Some(None)`: found out at every read.
+fn delimiter(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<u8>> {
+    let node = section.node("delimiter")?;
+    match node.text()? {
+        "auto" => Some(None),
+        "," | "comma" => Some(Some(b',')),
+        ";" | "semicolon" => Some(Some(b';')),
+        "\t" | "tab" => Some(Some(b'\t')),
+        "|" | "pipe" => Some(Some(b'|')),
+        other => {
+            let message = format!("`{other}` is no delimiter");
+            reading.invalid(&node, message, "write `\"auto\"`, `\",\"`, `\";\"`, `\"\\t\"` or `\"|\"`");
+            None
+        }
+    }
+}
+
+fn sqlite(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
+    if let Some(node) = section.given("query")
+        && let Some(query) = node.text()
+        && let Some(first) = first_word(query)
+        && !["select", "with", "values"].contains(&first.as_str())
+    {
+        reading.invalid(node, "the query isn't a SELECT", "write one SELECT; the file is opened read-only");
+    }
+    Some(SourceSpec::Sqlite(SqliteSpec { path: section.path("path", reading)?, query: section.text("query")? }))
+}
+
+/// The first word of a query, comments passed over, in lower case.
+fn first_word(query: &str) -> Option<String> {
+    let mut rest = query.trim_start();
+    loop {
+        if let Some(comment) = rest.strip_prefix("--") {
+            rest = comment.split_once('\n')?.1.trim_start();
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/")?.1.trim_start();
+        } else {
+            break;
+        }
+    }
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    Some(rest[..end].to_ascii_lowercase())
+}
+
+fn http(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
+    let url = section.text_or_secret("url", reading);
+    if let (Some(TextOrSecret::Text(_)), Some(node)) = (&url, section.given("url")) {
+        templates::url(node, &URL_NAMES, reading);
+    }
+    let timeout = section.positive_duration("timeout", reading);
+    let headers = headers(section, reading);
+    let format = match section.text("format").as_deref() {
+        Some("json") => Some(HttpFormat::Json),
+        Some("csv") => Some(HttpFormat::Csv),
+        _ => None,
+    };
+    if matches!(format, Some(HttpFormat::Csv)) {
+        pages_of_csv(section, reading);
+    }
+    let auth = section.given("auth").map(|_| auth(&section.inner("auth"), reading));
+    let paging = section.given("paging").map(|_| paging(&section.inner("paging")));
+    Some(SourceSpec::Http(Box::new(HttpSpec {
+        url: url?,
+        format: format?,
+        items: section.text("items")?,
+        headers: headers?,
+        timeout: timeout?,
+        max_bytes: parse_size(&section.text("max_bytes")?)?,
+        auth: all_or_none(auth)?,
+        paging: all_or_none(paging)?,
+    })))
+}
+
+/// A text table has no place for a pointer.
+fn pages_of_csv(section: &Section<'_>, reading: &mut Reading<'_>) {
+    if let Some(items) = section.given("items")
+        && items.text().is_some_and(|text| !text.is_empty())
+    {
+        reading.invalid(items, "`items` has no meaning with `format = \"csv\"`", "remove it");
+    }
+    let Some(paging) = section.given("paging") else { return };
+    for name in ["cursor", "next"] {
+        if let Some(node) = paging.get(name) {
+            reading.invalid(node, format!("`{name}` paging needs JSON pages"), "use `page` or `link_header`");
+        }
+    }
+}
+
+/// Names that no HTTP library takes are found here, not at nine in the morning.
+pub fn headers(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<(String, TextOrSecret)>> {
+    for entry in section.given("headers").map(Node::entries).unwrap_or_default() {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if entry.key.is_empty() || !entry.key.chars().all(is_token) {
+            reading
+                .problems
+                .error("invalid-value", entry.key_span.clone(), format!("`{}` is no name of a header", entry.key))
+                .help("letters, digits and dashes");
+        }
+        if let Some(text) = entry.node.text()
+            && text.chars().any(|c| c.is_control() && c != '\t')
+        {
+            reading.invalid(&entry.node, format!("the header `{}` has control characters", entry.key), "remove them");
+        }
+    }
+    section.secret_map("headers", reading)
+}
+
+/// `None` (left out) is fine, `Some(None)` (unreadable) isn't.
+fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    match part {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+fn auth(section: &Section<'_>, reading: &Reading<'_>) -> Option<HttpAuth> {
+    if let Some(bearer) = section.secret("bearer", reading) {
+        return Some(HttpAuth::Bearer(bearer));
+    }
+    section.given("basic")?;
+    let basic = section.inner("basic");
+    Some(HttpAuth::Basic { user: basic.text_or_secret("user", reading)?, password: basic.secret("password", reading)? })
+}
+
+fn paging(section: &Section<'_>) -> Option<Paging> {
+    if section.given("page").is_some() {
+        let page = section.inner("page");
+        return Some(Paging::Page {
+            parameter: page.text("parameter")?,
+            start: page.whole("start")?,
+            size: page.whole("size")?,
+        });
+    }
+    if section.given("cursor").is_some() {
+        let cursor = section.inner("cursor");
+        return Some(Paging::Cursor { parameter: cursor.text("parameter")?, at: cursor.text("at")? });
+    }
+    if section.given("next").is_some() {
+        return Some(Paging::Next { at: section.inner("next").text("at")? });
+    }
+    section.truth("link_header")?.then_some(Paging::LinkHeader)
+}

@@ -1,0 +1,183 @@
+//! pure: the texts of a schedule that are templates, each problem at its own string.
+
+use std::ops::Range;
+
+use super::Reading;
+use crate::schedule::examine::NOT_YET;
+use crate::schedule::problems::did_you_mean;
+use crate::schedule::tree::{Node, Value};
+use crate::template::{Condition, PayloadTemplate, Template, TemplateProblem};
+
+/// Names a payload has besides the row's columns, which they hide.
+pub const BUILT_IN_NAMES: [&str; 12] = [
+    "phone",
+    "phone_national",
+    "starts_at",
+    "date",
+    "time",
+    "weekday",
+    "appointment_id",
+    "reminder_id",
+    "lead",
+    "schedule",
+    "previous_starts_at",
+    "row",
+];
+
+/// Names that will have a meaning of their own: a column of that name would change its meaning then.
+const LATER_NAMES: [&str; 3] = ["spoken_date", "spoken_time", "appointments"];
+
+pub fn payload(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
+    let node = node?;
+    let Value::Table(_) = &node.value else { return None };
+    unrepresentable(node, reading);
+    let whole_texts: Vec<Option<Template>> =
+        node.strings().into_iter().map(|string| template(string, reading)).collect();
+    let is_whole = whole_texts.iter().all(Option::is_some);
+    match PayloadTemplate::compile(&node.to_json()) {
+        Ok(compiled) => Some(compiled),
+        Err(problems) => {
+            // Strings were compiled one by one before; what is left concerns the tree.
+            for (path, problem) in problems.into_iter().filter(|_| is_whole) {
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                report(at(node, &path).unwrap_or(node), problem, reading);
+            }
+            None
+        }
+    }
+}
+
+/// A value by a path in which places of lists are numbers.
+fn at<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
+    path.iter().try_fold(node, |node, step| match &node.value {
+        Value::List(items) => items.get(step.parse::<usize>().ok()?),
+        _ => node.get(step),
+    })
+}
+
+/// TOML's dates, infinities and numbers beyond 64 bits have no form in JSON.
+fn unrepresentable(node: &Node, reading: &mut Reading<'_>) {
+    match &node.value {
+        Value::Moment(_) => reading.invalid(node, "JSON has no dates", "put it between quotes"),
+        Value::Whole(None) => reading.invalid(node, "the number is too large", "put it between quotes"),
+        Value::Float(number) if !number.is_finite() => {
+            reading.invalid(node, "JSON has no such number", "put it between quotes");
+        }
+        Value::List(items) => items.iter().for_each(|item| unrepresentable(item, reading)),
+        Value::Table(entries) => entries.iter().for_each(|entry| unrepresentable(&entry.node, reading)),
+        Value::Text(_) | Value::Whole(_) | Value::Float(_) | Value::Boolean(_) => {}
+    }
+}
+
+/// One template text.
+pub fn template(node: &Node, reading: &mut Reading<'_>) -> Option<Template> {
+    match Template::compile(node.text()?) {
+        Ok(template) => {
+            not_yet(node, template.names().iter().map(String::as_str), reading);
+            Some(template)
+        }
+        Err(problem) => {
+            report(node, problem, reading);
+            None
+        }
+    }
+}
+
+pub fn condition(node: &Node, reading: &mut Reading<'_>) -> Option<Condition> {
+    match Condition::compile(node.text()?) {
+        Ok(condition) => Some(condition),
+        Err(problem) => {
+            report(node, problem, reading);
+            None
+        }
+    }
+}
+
+fn not_yet<'a>(node: &Node, names: impl Iterator<Item = &'a str>, reading: &mut Reading<'_>) {
+    for name in names.filter(|name| LATER_NAMES.contains(name)) {
+        let span = name_span(node, name, &reading.problems.text());
+        reading
+            .problems
+            .error(NOT_YET, span, format!("`{name}` is not yet supported in templates"))
+            .help("`date`, `time` and `weekday` are there; a column of this name is reached by `row[\"…\"]`");
+    }
+}
+
+/// Where a name stands in a template's string.
+#[must_use]
+pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
+    let text = node.text().unwrap_or_default();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let found = text.match_indices(name).map(|(at, _)| at).find(|at| {
+        let before = text[..*at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
+    });
+    node.part(file, found.map(|at| at..at + name.len()))
+}
+
+fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
+    let span = node.part(&reading.problems.text(), problem.at);
+    let found = reading.problems.error("invalid-template", span, problem.message);
+    found.help = problem.help;
+}
+
+/// A written-out URL with `{{ … }}`: its template, its names, its host.
+pub fn url(node: &Node, names: &[&str], reading: &mut Reading<'_>) {
+    let Some(text) = node.text() else { return };
+    match Template::compile(text) {
+        Err(problem) => return report(node, problem, reading),
+        Ok(template) => {
+            for unknown in template.names().iter().filter(|name| !names.contains(&name.as_str())) {
+                let span = name_span(node, unknown, &reading.problems.text());
+                let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let help = match (did_you_mean(unknown, names.iter().copied()), names.is_empty()) {
+                    (Some(likely), _) => format!("did you mean `{likely}`?"),
+                    (None, false) => format!("a URL may use {known}"),
+                    (None, true) => "this URL is taken as it is".to_owned(),
+                };
+                reading.problems.error("unknown-name", span, format!("a URL has no name `{unknown}`")).help(help);
+            }
+        }
+    }
+    address(node, &without_templates(text), reading);
+}
+
+/// Each `{{ … }}` as a zero, which is right in a path, a query and a port.
+fn without_templates(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once("{{") {
+        plain.push_str(before);
+        plain.push('0');
+        rest = inside.split_once("}}").map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
+/// A written-out address: absolute, http or https, and not one that is refused.
+pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url::Url> {
+    let remedy = "write it whole, such as `https://example.com/appointments`";
+    let url = match url::Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => url,
+        Ok(_) => {
+            reading.invalid(node, "this is no http or https address", remedy);
+            return None;
+        }
+        Err(error) => {
+            reading.invalid(node, format!("this is no URL: {error}"), remedy);
+            return None;
+        }
+    };
+    if url.password().is_some() {
+        let help = "use `[source.http.auth]`, a secret header, or make the whole url a secret: `{ env = \"NAME\" }`";
+        reading.problems.error("invalid-value", node.span.clone(), "a password stands in this URL").help(help);
+        return None;
+    }
+    if let Err(refused) = crate::http::check_host(&url) {
+        let help = "cloud metadata and link-local addresses are never asked";
+        reading.problems.error("refused-address", node.span.clone(), refused.0).help(help);
+        return None;
+    }
+    Some(url)
+}

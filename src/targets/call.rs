@@ -1,0 +1,188 @@
+//! shell: Thoughtly's REST API: create the contact (or find it, when it exists), then call it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::{
+    ANSWER_LIMIT, Envelope, Facts, Parcel, SecretHeader, THOUGHTLY_IDS, Target, TargetError, TargetStep, error_class,
+    fingerprint, id_text, is_success, json_header, parse_url, read_body,
+};
+use crate::http::{self, Answer, Ask, BodyEnd};
+use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
+
+/// The fields that creating a contact takes beside the phone; anything else is refused there.
+const CONTACT_FIELDS: [&str; 4] = ["name", "email", "tags", "attributes"];
+
+/// The most contacts one page of a search may have.
+const SEARCH_LIMIT: &str = "50";
+
+/// What a schedule says of it.
+pub(super) struct Written<'a> {
+    pub(super) agent: &'a TextOrSecret,
+    pub(super) account: &'a str,
+    pub(super) timeout: Duration,
+}
+
+/// Calls by contact id.
+pub(super) struct Caller {
+    base: Url,
+    token: SecretString,
+    team: SecretString,
+    agent: SecretString,
+    timeout: Duration,
+}
+
+impl Caller {
+    /// Opens what `[target.call]` and its account say.
+    pub(super) fn open(
+        written: &Written<'_>,
+        account: Option<&Account>,
+        secrets: &Secrets,
+    ) -> Result<Self, TargetError> {
+        let name = written.account;
+        let missing = |missing: SecretError| TargetError(missing.0);
+        let lacks = |key: &str| TargetError(format!("account `{name}` has no `{key}`: set [accounts.{name}] {key}"));
+        let account = account.ok_or_else(|| {
+            TargetError(format!("there is no account `{name}`: add [accounts.{name}] to the settings"))
+        })?;
+        let base_url = account.base_url.as_str().into();
+        Ok(Self {
+            base: parse_url(&base_url, &format!("`accounts.{name}.base_url`"))?,
+            token: secrets.resolve(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
+            team: secrets.text(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
+            agent: secrets.text(written.agent).map_err(missing)?,
+            timeout: written.timeout,
+        })
+    }
+
+    /// The base URL and two more segments, whatever path the base has.
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    fn ask(&self, method: reqwest::Method, url: Url, body: Option<&Value>) -> Ask {
+        let mut headers: Vec<SecretHeader> =
+            vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
+        if body.is_some() {
+            headers.push(json_header());
+        }
+        let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        Ask { method, url, headers, body, timeout: self.timeout, max_bytes: ANSWER_LIMIT }
+    }
+}
+
+impl Target for Caller {
+    fn request(&self, parcel: Parcel<'_>) -> Result<Ask, TargetError> {
+        let mut ask = match parcel.step {
+            TargetStep::Contact => {
+                let body = new_contact(parcel.phone, parcel.contact)?;
+                self.ask(reqwest::Method::POST, self.url(&["contact", "create"]), Some(&body))
+            }
+            TargetStep::ContactSearch => {
+                let mut url = self.url(&["contact"]);
+                url.query_pairs_mut().append_pair("search", parcel.phone).append_pair("limit", SEARCH_LIMIT);
+                self.ask(reqwest::Method::GET, url, None)
+            }
+            TargetStep::Call => {
+                let contact = parcel
+                    .contact_id
+                    .ok_or_else(|| TargetError("the contact must be known before it is called".to_owned()))?;
+                let body = json!({
+                    "contact_id": contact,
+                    "interview_id": self.agent.expose_secret(),
+                    "metadata": metadata(parcel.payload)?,
+                });
+                self.ask(reqwest::Method::POST, self.url(&["contact", "call"]), Some(&body))
+            }
+        };
+        ask.headers.push(("idempotency-key".to_owned(), parcel.reminder_id.into()));
+        Ok(ask)
+    }
+
+    fn facts(&self, step: TargetStep, answer: &Answer) -> Facts {
+        let is_accepted_status = is_success(answer.status);
+        let may_conflict = step == TargetStep::Contact && matches!(answer.status, 400 | 409 | 422);
+        if !is_accepted_status && !may_conflict {
+            let note = (answer.end == BodyEnd::TooLong).then_some("too_long");
+            return Facts { is_accepted_status, note, ..Facts::default() };
+        }
+        let (body, note) = read_body(answer, Envelope::Expected);
+        let failure = body.get("error").filter(|error| !error.is_null());
+        let is_conflict = step == TargetStep::Contact && (answer.status == 409 || failure.is_some_and(says_it_exists));
+        Facts {
+            is_accepted_status,
+            error: failure.filter(|_| is_accepted_status).and_then(error_class),
+            remote_id: THOUGHTLY_IDS.iter().find_map(|at| id_text(body.pointer(at)?)),
+            note: note.filter(|_| is_accepted_status),
+            is_conflict,
+            found: if step == TargetStep::ContactSearch { found(&body) } else { Vec::new() },
+        }
+    }
+
+    fn needs_contact(&self) -> bool {
+        true
+    }
+
+    /// The token alone: a wrong team or agent isn't what a 401 says, and the automations of the account, which have
+    /// no team, share it.
+    fn credentials(&self) -> String {
+        fingerprint([Some(&self.token)])
+    }
+
+    fn is_loopback(&self) -> bool {
+        http::is_loopback(&self.base)
+    }
+
+    fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+}
+
+fn new_contact(phone: &str, rendered: Option<&str>) -> Result<Value, TargetError> {
+    let unreadable = |_| TargetError("the rendered contact is no JSON".to_owned());
+    let rendered: Value = rendered.map_or(Ok(Value::Null), serde_json::from_str).map_err(unreadable)?;
+    let mut body = Map::new();
+    body.insert("phone_number".to_owned(), phone.into());
+    for name in CONTACT_FIELDS {
+        if let Some(value) = rendered.get(name).filter(|value| !value.is_null()) {
+            body.insert(name.to_owned(), value.clone());
+        }
+    }
+    Ok(Value::Object(body))
+}
+
+/// The payload as a flat object of strings: what has no text (null) is left out, lists and objects become JSON text.
+fn metadata(payload: &str) -> Result<Value, TargetError> {
+    let tree: Value = serde_json::from_str(payload).map_err(|_| TargetError("the payload is no JSON".to_owned()))?;
+    let Value::Object(fields) = tree else {
+        return Err(TargetError("a call's payload must be a table: it becomes the call's metadata".to_owned()));
+    };
+    let flat = fields.into_iter().filter_map(|(name, value)| match value {
+        Value::Null => None,
+        Value::String(text) => Some((name, Value::String(text))),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Some((name, Value::String(value.to_string())))
+        }
+    });
+    Ok(Value::Object(flat.collect()))
+}
+
+/// Whether an error says that the contact is there already. How it would say so is not documented.
+fn says_it_exists(error: &Value) -> bool {
+    let text = error.to_string().to_ascii_lowercase();
+    ["already", "conflict", "duplicate", "exists"].iter().any(|word| text.contains(word))
+}
+
+fn found(body: &Value) -> Vec<(String, String)> {
+    let contacts = body.pointer("/data/contacts").and_then(Value::as_array);
+    let pair = |contact: &Value| Some((id_text(contact.get("phone_number")?)?, id_text(contact.get("id")?)?));
+    contacts.into_iter().flatten().filter_map(pair).collect()
+}

@@ -1,0 +1,226 @@
+//! pure: minijinja behind a narrow door: compiled programs, values in and out, errors without a row's values in them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::LazyLock;
+
+use minijinja::value::{Value as EngineValue, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Expression};
+use serde_json::Value;
+
+use super::{RenderError, Scope, TemplateProblem, filters, tokens};
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
+
+/// Items and fields of one value: as many as fit into the output's limit.
+const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
+
+/// One compiled expression, or a whole text with statements.
+pub(super) struct Program {
+    source: String,
+    code: Code,
+    names: BTreeSet<String>,
+}
+
+enum Code {
+    Expression(Box<Expression<'static, 'static>>),
+    /// Parsed again at each rendering: minijinja's templates borrow their text, and statements in a payload are rare.
+    Whole,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Program").field(&self.source).finish()
+    }
+}
+
+impl Program {
+    /// Compiles an expression that begins at byte `offset` of its template.
+    pub(super) fn expression(text: &str, offset: usize) -> Result<Self, TemplateProblem> {
+        if text.trim().is_empty() {
+            return Err(TemplateProblem {
+                message: "there is no expression".into(),
+                at: Some(offset..offset + text.len()),
+                help: Some("name a column, such as `{{ phone }}`".into()),
+            });
+        }
+        let written =
+            ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| syntax(&error, text, offset))?;
+        tokens::check(text, offset)?;
+        let names = written.undeclared_variables(false).into_iter().collect();
+        let strict = ENVIRONMENT
+            .compile_expression_owned(tokens::strict(text))
+            .map_err(|error| syntax(&error, text, offset))?;
+        Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(strict)), names })
+    }
+
+    /// Compiles a text with statements, comments or whitespace control.
+    pub(super) fn whole(text: &str) -> Result<Self, TemplateProblem> {
+        let template = ENVIRONMENT.template_from_str(text).map_err(|error| syntax(&error, text, 0))?;
+        let names = template.undeclared_variables(false).into_iter().collect();
+        let source = strict_whole(text)?;
+        ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
+        Ok(Self { source, code: Code::Whole, names })
+    }
+
+    /// The names it needs.
+    pub(super) fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// The value of an expression.
+    pub(super) fn value(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
+        let context = self.context(scope)?;
+        match &self.code {
+            Code::Expression(expression) => {
+                let value = expression.eval(context).map_err(|error| self.failure(&error))?;
+                let mut parts = PARTS_LIMIT;
+                from_engine(&value, &mut parts).ok_or_else(|| {
+                    let why = if parts == 0 { "it is too large" } else { "it has no value" };
+                    RenderError(format!("`{}`: {why}", self.source))
+                })
+            }
+            Code::Whole => self.text(scope).map(Value::String),
+        }
+    }
+
+    /// The text of a whole template.
+    pub(super) fn text(&self, scope: &dyn Scope) -> Result<String, RenderError> {
+        let context = self.context(scope)?;
+        ENVIRONMENT.render_str(&self.source, context).map_err(|error| self.failure(&error))
+    }
+
+    fn context(&self, scope: &dyn Scope) -> Result<EngineValue, RenderError> {
+        let mut pairs = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            pairs.push((name.clone(), to_engine(&named(scope, name)?)));
+        }
+        Ok(EngineValue::from_pairs(pairs))
+    }
+
+    /// minijinja's own details can quote values of the row; only ours, and its kinds, are passed on.
+    fn failure(&self, error: &Error) -> RenderError {
+        let own = error.detail().and_then(|detail| detail.strip_prefix(filters::OWN));
+        let why = match (own, error.kind()) {
+            (Some(own), _) => own.to_owned(),
+            (None, ErrorKind::UndefinedError) => "it has no value".to_owned(),
+            (None, ErrorKind::OutOfFuel) => "it takes too long".to_owned(),
+            (None, ErrorKind::InvalidOperation) => "the operation doesn't fit the values' types".to_owned(),
+            (None, kind) => kind.to_string(),
+        };
+        RenderError(format!("`{}`: {why}", self.source))
+    }
+}
+
+/// The value of a name, or the error that there is none.
+pub(super) fn named(scope: &dyn Scope, name: &str) -> Result<Value, RenderError> {
+    match scope.lookup(name) {
+        Some(value) => Ok(value),
+        None if name == "row" => Ok(scope.row()),
+        None => Err(RenderError(format!("there is no `{name}`"))),
+    }
+}
+
+/// Makes the comparisons strict in every `{{ … }}`, `{% if … %}` and `{% elif … %}` of a text.
+fn strict_whole(text: &str) -> Result<String, TemplateProblem> {
+    let mut strict = String::with_capacity(text.len());
+    let mut rest = 0;
+    while let Some(open) = text[rest..].find("{").map(|at| rest + at) {
+        strict.push_str(&text[rest..open]);
+        let mark = text[open..].get(..2).unwrap_or("");
+        let close_mark = match mark {
+            "{{" => "}}",
+            "{%" => "%}",
+            "{#" => "#}",
+            _ => {
+                strict.push('{');
+                rest = open + 1;
+                continue;
+            }
+        };
+        let close = match mark {
+            "{{" => tokens::closing(text, open + 2)?,
+            _ => text[open..].find(close_mark).map_or(text.len(), |at| open + at),
+        };
+        strict.push_str(&strict_tag(mark, &text[open + 2..close], close_mark, open + 2)?);
+        rest = (close + 2).min(text.len());
+    }
+    strict.push_str(&text[rest..]);
+    Ok(strict)
+}
+
+fn strict_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Result<String, TemplateProblem> {
+    if mark == "{#" {
+        return Ok(String::new());
+    }
+    let (left, body) = match inside.strip_prefix(['-', '+']) {
+        Some(body) => (&inside[..1], body),
+        None => ("", inside),
+    };
+    let (body, right) = match body.strip_suffix(['-', '+']) {
+        Some(shorter) => (shorter, &body[shorter.len()..]),
+        None => (body, ""),
+    };
+    tokens::check(body, offset + left.len())?;
+    let statement = body.trim_start();
+    let keyword = ["if ", "elif "].into_iter().find(|keyword| statement.starts_with(keyword));
+    let body = match (mark, keyword) {
+        ("{{", _) => tokens::strict(body),
+        (_, Some(keyword)) => format!(" {keyword}{}", tokens::strict(&statement[keyword.len()..])),
+        (_, None) => body.to_owned(),
+    };
+    Ok(format!("{mark}{left}{body}{right}{close_mark}"))
+}
+
+fn syntax(error: &Error, text: &str, offset: usize) -> TemplateProblem {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    TemplateProblem {
+        message: format!("the expression doesn't parse: {detail}"),
+        at: Some(offset..offset + text.len()),
+        help: None,
+    }
+}
+
+/// A JSON value for minijinja.
+pub(super) fn to_engine(value: &Value) -> EngineValue {
+    match value {
+        Value::Null => EngineValue::from(()),
+        Value::Bool(truth) => EngineValue::from(*truth),
+        Value::String(text) => EngineValue::from(text.as_str()),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), _, _) => EngineValue::from(whole),
+            (None, Some(whole), _) => EngineValue::from(whole),
+            (None, None, float) => EngineValue::from(float.unwrap_or(f64::NAN)),
+        },
+        Value::Array(items) => items.iter().map(to_engine).collect::<Vec<_>>().into(),
+        Value::Object(fields) => {
+            EngineValue::from_pairs(fields.iter().map(|(key, field)| (key.clone(), to_engine(field))))
+        }
+    }
+}
+
+/// A value of minijinja as JSON; `None` when it is undefined, can't be written, or has more parts than any payload
+/// (`[1] * 100000000` is made lazily and costs no fuel).
+fn from_engine(value: &EngineValue, parts_left: &mut usize) -> Option<Value> {
+    *parts_left = parts_left.checked_sub(1)?;
+    match value.kind() {
+        ValueKind::Undefined => None,
+        ValueKind::String => value.as_str().map(|text| Value::String(text.to_owned())),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter().ok()? {
+                items.push(from_engine(&item, parts_left)?);
+            }
+            Some(Value::Array(items))
+        }
+        ValueKind::Map => {
+            let mut fields = serde_json::Map::new();
+            for key in value.try_iter().ok()? {
+                let field = from_engine(&value.get_item(&key).ok()?, parts_left)?;
+                fields.insert(key.as_str().map_or_else(|| key.to_string(), str::to_owned), field);
+            }
+            Some(Value::Object(fields))
+        }
+        _ => serde_json::to_value(value).ok(),
+    }
+}

@@ -1,0 +1,243 @@
+//! pure: the words of an expression, looked at before minijinja compiles it: where it ends, whether it uses something that
+//! isn't offered, and its comparisons, which are made strict (minijinja compares a text with a number and says false).
+
+use std::ops::Range;
+
+use super::TemplateProblem;
+use super::filters::{FILTER_NAMES, TEST_NAMES};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Word,
+    Number,
+    Text,
+    Mark,
+}
+
+#[derive(Debug, Clone)]
+struct Token<'a> {
+    kind: Kind,
+    text: &'a str,
+    at: Range<usize>,
+}
+
+/// Words that are no names.
+const KEYWORDS: &[&str] =
+    &["true", "True", "false", "False", "none", "None", "and", "or", "not", "in", "is", "if", "else", "loop", "self"];
+
+/// Whether an expression is nothing but one name, which needs no engine.
+pub(super) fn is_plain_name(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && !KEYWORDS.contains(&text)
+}
+
+/// Where the `}}` stands that closes an expression beginning at `from`.
+///
+/// # Errors
+/// When nothing closes it.
+pub(super) fn closing(text: &str, from: usize) -> Result<usize, TemplateProblem> {
+    let bytes = text.as_bytes();
+    let mut depth = 0_usize;
+    let mut at = from;
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'"' | b'\'') => at = end_of_text(bytes, at, quote),
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return Ok(at),
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    Err(TemplateProblem {
+        message: "`{{` is never closed".into(),
+        at: Some(from - 2..from),
+        help: Some("end the expression with `}}`".into()),
+    })
+}
+
+/// The place of the closing quote, or the last byte when there is none.
+fn end_of_text(bytes: &[u8], open: usize, quote: u8) -> usize {
+    let mut at = open + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 1,
+            byte if byte == quote => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len().saturating_sub(1)
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let from = at;
+        let kind = match bytes[at] {
+            byte if byte.is_ascii_whitespace() => {
+                at += 1;
+                continue;
+            }
+            quote @ (b'"' | b'\'') => {
+                at = end_of_text(bytes, at, quote) + 1;
+                Kind::Text
+            }
+            byte if byte.is_ascii_digit() => {
+                at = end_of_number(bytes, at);
+                Kind::Number
+            }
+            byte if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => {
+                while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' || !bytes[at].is_ascii())
+                {
+                    at += 1;
+                }
+                Kind::Word
+            }
+            _ => {
+                at += if ["==", "!=", "<=", ">=", "//", "**"].iter().any(|mark| text[at..].starts_with(mark)) { 2 } else { 1 };
+                Kind::Mark
+            }
+        };
+        found.push(Token { kind, text: &text[from..at], at: from..at });
+    }
+    found
+}
+
+fn end_of_number(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < bytes.len() {
+        let is_part = bytes[at].is_ascii_alphanumeric()
+            || bytes[at] == b'_'
+            || (bytes[at] == b'.' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit))
+            || (matches!(bytes[at], b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E'));
+        if !is_part {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Refuses filters and tests that aren't offered, and calls of any kind. `offset` is where `text` begins in its template.
+///
+/// # Errors
+/// With the likely name.
+pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
+    let tokens = tokens(text);
+    for (place, token) in tokens.iter().enumerate() {
+        let before = |steps: usize| place.checked_sub(steps).map_or("", |at| tokens[at].text);
+        if token.kind != Kind::Word {
+            continue;
+        }
+        let at = token.at.start + offset..token.at.end + offset;
+        if before(1) == "|" {
+            offered(token.text, "filter", FILTER_NAMES, at)?;
+        } else if (before(1) == "is" && token.text != "not") || (before(1) == "not" && before(2) == "is") {
+            offered(token.text, "test", TEST_NAMES, at)?;
+        } else if tokens.get(place + 1).is_some_and(|next| next.text == "(") && !KEYWORDS.contains(&token.text) {
+            return Err(TemplateProblem {
+                message: format!("there is no function or method `{}`", token.text),
+                at: Some(at),
+                help: Some(format!("filters change a value: {}", FILTER_NAMES.join(", "))),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn offered(name: &str, what: &str, names: &[&str], at: Range<usize>) -> Result<(), TemplateProblem> {
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let close = |candidate: &&&str| strsim::damerau_levenshtein(name, candidate) <= (name.len() / 3).max(2);
+    let likely = names.iter().filter(close).min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate));
+    let help = match likely {
+        Some(likely) => format!("did you mean `{likely}`?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Err(TemplateProblem { message: format!("there is no {what} `{name}`"), at: Some(at), help: Some(help) })
+}
+
+/// Rewrites every comparison of an expression to a call of the strict one: `a > b` becomes `__gt(a, b)`.
+pub(super) fn strict(text: &str) -> String {
+    let tokens = tokens(text);
+    let mut place = 0;
+    strict_group(&tokens, &mut place)
+}
+
+/// One bracket's inside (or the whole expression): comparisons bind looser than everything but `and`, `or`, `not`,
+/// `if`, `else`, commas and colons, so an operand reaches from one of those to the next.
+fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
+    let mut whole = String::new();
+    let mut chain = Chain::default();
+    while *place < tokens.len() {
+        let token = &tokens[*place];
+        let is_after_is = *place > 0 && tokens[*place - 1].text == "is";
+        let next = tokens.get(*place + 1).map_or("", |token| token.text);
+        *place += 1;
+        match token.text {
+            ")" | "]" | "}" => {
+                *place -= 1;
+                break;
+            }
+            "(" | "[" | "{" => {
+                let inside = strict_group(tokens, place);
+                let close = tokens.get(*place).map_or("", |token| token.text);
+                *place += 1;
+                chain.operand.push_str(&format!("{}{inside}{close} ", token.text));
+            }
+            "not" if !is_after_is && next == "in" => {
+                *place += 1;
+                chain.operator("__not_in");
+            }
+            "in" => chain.operator("__in"),
+            "==" => chain.operator("__eq"),
+            "!=" => chain.operator("__ne"),
+            "<" => chain.operator("__lt"),
+            "<=" => chain.operator("__le"),
+            ">" => chain.operator("__gt"),
+            ">=" => chain.operator("__ge"),
+            "not" if !is_after_is => chain.end(&mut whole, token.text),
+            "and" | "or" | "if" | "else" | "," | ":" | "=" => chain.end(&mut whole, token.text),
+            other => {
+                chain.operand.push_str(other);
+                chain.operand.push(' ');
+            }
+        }
+    }
+    chain.end(&mut whole, "");
+    whole
+}
+
+/// Operands with the operators between them: `1 < x < 5` is two comparisons.
+#[derive(Default)]
+struct Chain {
+    done: Vec<(String, &'static str)>,
+    operand: String,
+}
+
+impl Chain {
+    fn operator(&mut self, function: &'static str) {
+        self.done.push((std::mem::take(&mut self.operand), function));
+    }
+
+    fn end(&mut self, whole: &mut String, delimiter: &str) {
+        let last = std::mem::take(&mut self.operand);
+        let done = std::mem::take(&mut self.done);
+        if done.is_empty() {
+            whole.push_str(&last);
+        } else {
+            let rights = done.iter().skip(1).map(|(operand, _)| operand).chain(std::iter::once(&last));
+            let calls: Vec<String> =
+                done.iter().zip(rights).map(|((left, function), right)| format!("{function}({left},{right})")).collect();
+            whole.push_str(&format!("({}) ", calls.join(" and ")));
+        }
+        whole.push_str(delimiter);
+        whole.push(' ');
+    }
+}
