@@ -77,10 +77,7 @@ impl ControlSocket {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o777 & !MODE));
-        let bound = UnixListener::bind(path);
-        rustix::process::umask(before);
-        let listener = bound?;
+        let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
         Ok(Self { listener, path: path.to_owned() })
     }

@@ -104,7 +104,7 @@ impl Daemon {
         actor: &str,
         told: &mut Refusals,
     ) -> Reloaded {
-        let before = Arc::clone(&self.house.folder.read().expect("no holder of the folder's lock can panic"));
+        let before = self.house.folder();
         let merge = merge(&before, read, restless);
         let mut reloaded = Reloaded {
             refused: merge.folder.refused.clone(),
@@ -179,7 +179,7 @@ impl Daemon {
 
     /// Schedules whose files went while the service was down: they stop as any other. Once, after the first load.
     pub async fn remove_forgotten(&self) -> LedgerResult<()> {
-        let folder = Arc::clone(&self.house.folder.read().expect("no holder of the folder's lock can panic"));
+        let folder = self.house.folder();
         let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
         let gone: Vec<String> = known
             .filter(|name| !folder.schedules.contains_key(name) && !folder.refused.contains(name))
@@ -215,7 +215,7 @@ impl Daemon {
     /// One line for `systemctl status`.
     #[must_use]
     pub fn status_line(&self) -> String {
-        let folder = Arc::clone(&self.house.folder.read().expect("no holder of the folder's lock can panic"));
+        let folder = self.house.folder();
         let mut line = match folder.schedules.len() {
             1 => "1 schedule loaded".to_owned(),
             count => format!("{count} schedules loaded"),

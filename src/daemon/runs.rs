@@ -69,7 +69,7 @@ impl Daemon {
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
             is_ledger_ailing: AtomicBool::new(false),
-            stop_file: super::stop_file(&house.settings),
+            stop_file: house.stop_file(),
             house,
         })
     }
@@ -111,8 +111,7 @@ impl Daemon {
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
-        let folder = self.house.folder.read().expect("no holder of the folder's lock can panic");
-        folder.schedules.get(name).cloned()
+        self.house.folder().schedules.get(name).cloned()
     }
 
     async fn feel_pulse(&self) -> Beat {
@@ -166,8 +165,7 @@ impl Daemon {
         if self.is_clock_unset.load(Ordering::Relaxed) {
             return sender.set_schedules(&std::collections::BTreeMap::new());
         }
-        let folder = Arc::clone(&self.house.folder.read().expect("no holder of the folder's lock can panic"));
-        sender.set_schedules(&folder.schedules);
+        sender.set_schedules(&self.house.folder().schedules);
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
