@@ -16,7 +16,6 @@ mod reach;
 mod run;
 mod sandbox;
 mod status;
-mod stub;
 mod test_call;
 mod times;
 mod trigger;

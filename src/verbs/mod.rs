@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod explain;
 mod house;
 pub mod next;
 mod outcome;
