@@ -1,5 +1,9 @@
 //! pure: a row becomes an appointment, or a reason why not.
 
+pub mod dates;
+pub mod mapping;
+pub mod phone;
+
 use jiff::Timestamp;
 
 use crate::row::ColumnName;
