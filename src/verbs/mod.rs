@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod doctor;
 mod house;
 pub mod next;
 mod outcome;
@@ -10,6 +11,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod service;
 pub mod status;
 pub mod test_call;
 pub mod trigger;
