@@ -48,9 +48,8 @@ impl Program {
             ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| syntax(&error, text, offset))?;
         tokens::check(text, offset)?;
         let names = written.undeclared_variables(false).into_iter().collect();
-        let strict = ENVIRONMENT
-            .compile_expression_owned(tokens::strict(text))
-            .map_err(|error| syntax(&error, text, offset))?;
+        let strict =
+            ENVIRONMENT.compile_expression_owned(tokens::strict(text)).map_err(|error| syntax(&error, text, offset))?;
         Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(strict)), names })
     }
 

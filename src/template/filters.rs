@@ -16,14 +16,48 @@ const RECURSION: usize = 64;
 
 /// The filters offered, for *did you mean*.
 pub(super) const FILTER_NAMES: &[&str] = &[
-    "upper", "lower", "title", "capitalize", "trim", "default", "replace", "truncate", "int", "float", "round", "string",
-    "length", "join", "first", "last", "split", "digits", "utc", "date", "abs",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "trim",
+    "default",
+    "replace",
+    "truncate",
+    "int",
+    "float",
+    "round",
+    "string",
+    "length",
+    "join",
+    "first",
+    "last",
+    "split",
+    "digits",
+    "utc",
+    "date",
+    "abs",
 ];
 
 /// The tests offered.
 pub(super) const TEST_NAMES: &[&str] = &[
-    "defined", "undefined", "none", "number", "integer", "float", "string", "boolean", "sequence", "mapping", "empty",
-    "startingwith", "endingwith", "containing", "odd", "even", "in",
+    "defined",
+    "undefined",
+    "none",
+    "number",
+    "integer",
+    "float",
+    "string",
+    "boolean",
+    "sequence",
+    "mapping",
+    "empty",
+    "startingwith",
+    "endingwith",
+    "containing",
+    "odd",
+    "even",
+    "in",
 ];
 
 /// The environment all templates share.
@@ -263,7 +297,8 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("empty", |value: &Value| {
         value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty()) || value.len() == Some(0)
     });
-    environment.add_test("startingwith", |value: &Value, other: &str| text(value, "is").map(|it| it.starts_with(other)));
+    environment
+        .add_test("startingwith", |value: &Value, other: &str| text(value, "is").map(|it| it.starts_with(other)));
     environment.add_test("endingwith", |value: &Value, other: &str| text(value, "is").map(|it| it.ends_with(other)));
     environment.add_test("containing", |value: &Value, other: &str| text(value, "is").map(|it| it.contains(other)));
     environment.add_test("odd", |value: &Value| value.as_i64().is_some_and(|number| number % 2 != 0));

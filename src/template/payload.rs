@@ -108,8 +108,9 @@ fn rendered(node: &Node, scope: &dyn Scope) -> Result<Value, Failure> {
         Node::Fixed(value) => Ok(value.clone()),
         Node::Template(template) => template.render(scope).map_err(|error| Failure { path: Vec::new(), error }),
         Node::List(items) => {
-            let rendered_item =
-                |(place, item): (usize, &Node)| rendered(item, scope).map_err(|failure| failure.under(place.to_string()));
+            let rendered_item = |(place, item): (usize, &Node)| {
+                rendered(item, scope).map_err(|failure| failure.under(place.to_string()))
+            };
             items.iter().enumerate().map(rendered_item).collect::<Result<_, _>>().map(Value::Array)
         }
         Node::Object(fields) => {

@@ -92,14 +92,19 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
                 Kind::Number
             }
             byte if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => {
-                while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' || !bytes[at].is_ascii())
+                while at < bytes.len()
+                    && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_' || !bytes[at].is_ascii())
                 {
                     at += 1;
                 }
                 Kind::Word
             }
             _ => {
-                at += if ["==", "!=", "<=", ">=", "//", "**"].iter().any(|mark| text[at..].starts_with(mark)) { 2 } else { 1 };
+                at += if ["==", "!=", "<=", ">=", "//", "**"].iter().any(|mark| text[at..].starts_with(mark)) {
+                    2
+                } else {
+                    1
+                };
                 Kind::Mark
             }
         };
@@ -233,8 +238,11 @@ impl Chain {
             whole.push_str(&last);
         } else {
             let rights = done.iter().skip(1).map(|(operand, _)| operand).chain(std::iter::once(&last));
-            let calls: Vec<String> =
-                done.iter().zip(rights).map(|((left, function), right)| format!("{function}({left},{right})")).collect();
+            let calls: Vec<String> = done
+                .iter()
+                .zip(rights)
+                .map(|((left, function), right)| format!("{function}({left},{right})"))
+                .collect();
             whole.push_str(&format!("({}) ", calls.join(" and ")));
         }
         whole.push_str(delimiter);

@@ -1,0 +1,179 @@
+//! shell: `tickler.toml` through figment, secrets, and the only reader of the environment.
+
+mod dotenv;
+mod environment;
+mod layers;
+mod rate;
+mod reading;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use environment::ProcessEnvironment;
+pub use layers::Origin;
+pub use rate::Rate;
+pub use secrets::{SecretError, Secrets};
+
+/// Where a secret lives; the secret itself is never in a file of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum SecretRef {
+    /// An environment variable (`.env` counts).
+    Env(String),
+    /// A file of that name in `$CREDENTIALS_DIRECTORY` (systemd).
+    Credential(String),
+    /// A file; relative paths count from the file that names it.
+    File(PathBuf),
+}
+
+/// A value that is written out, or says where its secret lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextOrSecret {
+    /// The value itself.
+    Text(String),
+    /// Where the secret lives.
+    Secret(SecretRef),
+}
+
+/// One account with the other side: what its schedules share.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The API's address, `https://api.thoughtly.com` unless set.
+    pub base_url: url::Url,
+    /// `x-api-token`.
+    pub api_token: Option<SecretRef>,
+    /// `team_id`.
+    pub team_id: Option<TextOrSecret>,
+    /// `95/min` unless set.
+    pub rate: Rate,
+}
+
+/// The service's own settings, layered: defaults, file, `TICKLER_…`, flags.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder of schedule files.
+    pub schedules: PathBuf,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// `None` when switched off.
+    pub listen: Option<SocketAddr>,
+    /// Demanded by the web page for any address but loopback.
+    pub web_token: Option<SecretRef>,
+    /// Log filter, such as `info`.
+    pub log_level: String,
+    /// Text lines, JSON lines, or by surroundings.
+    pub log_format: LogFormat,
+    /// By name; `thoughtly` always exists.
+    pub accounts: BTreeMap<String, Account>,
+    /// Where grouped messages for people go.
+    pub notify_webhook: Option<TextOrSecret>,
+    /// Pinged at start and end of each run.
+    pub notify_heartbeat: Option<TextOrSecret>,
+    /// How long payloads and phones are kept.
+    pub keep_payloads: jiff::SignedDuration,
+    /// How long the audit log is kept.
+    pub keep_audit: jiff::SignedDuration,
+    /// For secrets of settings and schedules alike.
+    pub secrets: Secrets,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// journald fields under systemd, text on a terminal, JSON otherwise.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings that can't be used: every problem found (exit 78).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the settings can't be used:\n  {}", .0.join("\n  "))]
+pub struct SettingsError(pub Vec<String>);
+
+/// What the command line says of the settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--schedules`.
+    pub schedules: Option<PathBuf>,
+    /// `--ledger`.
+    pub ledger: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<String>,
+}
+
+/// Where every setting came from.
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    /// The settings file in use.
+    pub file: Option<PathBuf>,
+    /// Every effective setting, sorted by key.
+    pub rows: Vec<OriginRow>,
+}
+
+/// One effective setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OriginRow {
+    /// Such as `web.listen`.
+    pub key: String,
+    /// As it is in effect; `***` for a secret, `null` for what isn't set.
+    pub value: Option<String>,
+    /// `default`, the file's path, a variable's name, or a flag.
+    pub origin: String,
+}
+
+impl Settings {
+    /// Reads all layers: defaults, the file, `TICKLER_…` variables, flags. `.env` is read from beside the file, or from
+    /// the working directory when there is no file.
+    ///
+    /// # Errors
+    /// With every unknown key and every value that can't be used.
+    pub fn load(flags: Flags, environment: ProcessEnvironment) -> Result<(Self, Origins), SettingsError> {
+        let file = reading::find_file(&flags, &environment)?;
+        let beside = match &file {
+            Some((path, _)) => path.parent().unwrap_or(Path::new("")).to_owned(),
+            None => environment.folder().to_owned(),
+        };
+        let environment =
+            environment.with_file(&beside.join(".env")).map_err(|message| SettingsError(vec![message]))?;
+        let merged = layers::merge(layers::Above {
+            file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
+            environment: &environment,
+            flags: reading::flag_values(&flags),
+        })?;
+        reading::settings(merged, &environment, file.map(|(path, _)| path))
+    }
+
+    /// Whether the web page may start as it is set: any address but loopback needs a token.
+    ///
+    /// # Errors
+    /// A sentence with the remedy.
+    pub fn check_listen(&self) -> Result<(), String> {
+        match (self.listen, &self.web_token) {
+            (Some(address), None) if !address.ip().to_canonical().is_loopback() => Err(format!(
+                "the web page listens on {address}, which others can reach, and has no token: \
+                 set `[web] token = {{ env = \"NAME\" }}`, or listen on 127.0.0.1"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file beside the ledger that stops all sending while it exists.
+    #[must_use]
+    pub fn stop_file(&self) -> PathBuf {
+        self.ledger.parent().unwrap_or(Path::new("")).join("STOP")
+    }
+}

@@ -1,0 +1,95 @@
+//! shell: where secrets are fetched from: the environment, systemd's credentials, files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::environment::ProcessEnvironment;
+use super::{SecretRef, TextOrSecret};
+
+/// A secret that isn't there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretError(pub String);
+
+/// Resolves secrets: the process environment over `.env`, systemd credentials, files.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    environment: BTreeMap<String, SecretString>,
+    credentials_directory: Option<PathBuf>,
+}
+
+/// A secret is a line, not a file of any size.
+const LONGEST_SECRET: u64 = 64 << 10;
+
+impl Secrets {
+    /// Secrets out of this environment.
+    #[must_use]
+    pub fn of(environment: &ProcessEnvironment) -> Self {
+        let variables = environment.all().filter(|(_, value)| !value.is_empty());
+        Self {
+            environment: variables.map(|(name, value)| (name.to_owned(), value.to_owned().into())).collect(),
+            credentials_directory: environment.credentials_directory(),
+        }
+    }
+
+    /// Secrets written out, as environment variables.
+    #[must_use]
+    pub fn from_values<N: Into<String>, V: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
+        let environment = values.into_iter().map(|(name, value)| (name.into(), SecretString::from(value.into())));
+        Self { environment: environment.collect(), credentials_directory: None }
+    }
+
+    /// The secret's value; trailing line ends of files are cut.
+    ///
+    /// # Errors
+    /// When it isn't set; the message names the variable, credential or file and the remedy, never a value.
+    pub fn resolve(&self, secret: &SecretRef) -> Result<SecretString, SecretError> {
+        match secret {
+            SecretRef::Env(name) => self.environment.get(name).cloned().ok_or_else(|| {
+                SecretError(format!("the environment variable `{name}` isn't set: set it, or write it into `.env`"))
+            }),
+            SecretRef::Credential(name) => self.credential(name),
+            SecretRef::File(path) => read(path, &format!("the secret file `{}`", path.display())),
+        }
+    }
+
+    /// The text itself, or the secret's value.
+    ///
+    /// # Errors
+    /// As [`Secrets::resolve`].
+    pub fn text(&self, value: &TextOrSecret) -> Result<SecretString, SecretError> {
+        match value {
+            TextOrSecret::Text(text) => Ok(SecretString::from(text.clone())),
+            TextOrSecret::Secret(secret) => self.resolve(secret),
+        }
+    }
+
+    fn credential(&self, name: &str) -> Result<SecretString, SecretError> {
+        let Some(folder) = &self.credentials_directory else {
+            return Err(SecretError(format!(
+                "the credential `{name}` can't be read: $CREDENTIALS_DIRECTORY isn't set; \
+                 it is under systemd, with `LoadCredential={name}:…` in the unit"
+            )));
+        };
+        let is_plain = Path::new(name).components().count() == 1 && !name.starts_with('.') && !name.contains('/');
+        if !is_plain {
+            return Err(SecretError(format!("`{name}` is no name of a credential: it is a path")));
+        }
+        read(&folder.join(name), &format!("the credential `{name}`"))
+    }
+}
+
+fn read(path: &Path, what: &str) -> Result<SecretString, SecretError> {
+    let found = std::fs::metadata(path).map_err(|error| SecretError(format!("{what} can't be read: {error}")))?;
+    if !found.is_file() || found.len() > LONGEST_SECRET {
+        return Err(SecretError(format!("{what} is no regular file of at most 64 KiB")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| SecretError(format!("{what} can't be read: {error}")))?;
+    let value = text.trim_end_matches(['\r', '\n']);
+    if value.is_empty() {
+        return Err(SecretError(format!("{what} is empty")));
+    }
+    Ok(SecretString::from(value.to_owned()))
+}
