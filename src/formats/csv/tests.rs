@@ -1,0 +1,228 @@
+//! pure: tables as they come from the field.
+
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use super::{MAX_FIELD, MAX_ROW, Table, TableReport, columns, read};
+use crate::formats::FormatError;
+use crate::row::{ColumnName, Record, RecordSink};
+use crate::schedule::CsvDialect;
+
+const AUTO: CsvDialect = CsvDialect { encoding: None, delimiter: None, header_row: 1 };
+
+/// Each row as `line: id|name`, or `line! reason`.
+#[derive(Default)]
+struct Seen(Vec<String>);
+
+impl RecordSink for Seen {
+    fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
+        let text = |column: &str| record.text(&ColumnName::new(column)).unwrap_or_default().into_owned();
+        self.0.push(match record {
+            Record::Broken(reason) => format!("{number}! {reason}"),
+            Record::Text { .. } | Record::Tree(_) => format!("{number}: {}|{}", text("id"), text("name")),
+        });
+        ControlFlow::Continue(())
+    }
+}
+
+fn read_with(dialect: &CsvDialect, bytes: &[u8]) -> Result<(Vec<String>, TableReport), FormatError> {
+    let mapped = ["id".to_owned(), "name".to_owned()];
+    let mut seen = Seen::default();
+    let report = read(Cursor::new(bytes), &Table { dialect, mapped: &mapped }, &mut seen)?;
+    Ok((seen.0, report))
+}
+
+fn rows(bytes: impl AsRef<[u8]>) -> Vec<String> {
+    read_with(&AUTO, bytes.as_ref()).expect("a readable table").0
+}
+
+fn refused(bytes: impl AsRef<[u8]>) -> FormatError {
+    read_with(&AUTO, bytes.as_ref()).expect_err("the table is refused")
+}
+
+fn utf16(text: &str, to_bytes: impl Fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(to_bytes).collect()
+}
+
+#[test]
+fn one_table_reads_the_same_in_every_encoding_delimiter_and_line_end() {
+    let plain = "id;\"last, first\";name\n1;x;Zoë Müßig\n2;\"a;b\";\"two\nlines\"\n3;;Ann\n";
+    let wanted = ["2: 1|Zoë Müßig", "3: 2|two\nlines", "5: 3|Ann"];
+    for delimiter in [";", ",", "\t", "|"] {
+        let text = match delimiter {
+            "," => "id,\"last, first\",name\n1,x,Zoë Müßig\n2,\"a,b\",\"two\nlines\"\n3,,Ann\n".to_owned(),
+            other => plain.replace(';', other),
+        };
+        let windows = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
+        for (name, bytes) in [
+            ("UTF-8", text.clone().into_bytes()),
+            ("UTF-8 with mark", [b"\xef\xbb\xbf", text.as_bytes()].concat()),
+            ("UTF-16LE", utf16(&text, u16::to_le_bytes)),
+            ("UTF-16LE with mark", [b"\xff\xfe".to_vec(), utf16(&text, u16::to_le_bytes)].concat()),
+            ("UTF-16BE with mark", [b"\xfe\xff".to_vec(), utf16(&text, u16::to_be_bytes)].concat()),
+            ("UTF-16BE", utf16(&text, u16::to_be_bytes)),
+            ("Windows-1252", windows),
+        ] {
+            assert_eq!(rows(&bytes), wanted, "{name} with {delimiter:?}");
+        }
+        let crlf = text.replace('\n', "\r\n");
+        assert_eq!(rows(&crlf), wanted.map(|row| row.replace('\n', "\r\n")), "CRLF with {delimiter:?}");
+    }
+}
+
+#[test]
+fn lines_are_numbered_as_an_editor_numbers_them() {
+    assert_eq!(rows("id,name\n\n\n1,a\n\n2,b\n"), ["4: 1|a", "6: 2|b"]);
+    assert_eq!(rows("id,name\r\n\r\n1,a\r\n2,\"b\r\nc\"\r\n3,d\r\n"), ["3: 1|a", "4: 2|b\r\nc", "6: 3|d"]);
+    assert_eq!(rows("id,name\r1,a\r2,b\r"), ["2: 1|a", "3: 2|b"]);
+}
+
+#[test]
+fn an_invalid_byte_in_the_last_line_makes_the_whole_table_windows_1252() {
+    let mut bytes = b"id,name\n".to_vec();
+    for id in 0..20_000 {
+        bytes.extend_from_slice(format!("{id},plain\n").as_bytes());
+    }
+    bytes.extend_from_slice(b"x,M\xfc\xdfig\n");
+    assert_eq!(rows(&bytes).last().map(String::as_str), Some("20002: x|Müßig"));
+}
+
+#[test]
+fn a_utf8_text_cut_inside_a_character_is_cut_and_no_windows_1252() {
+    let text = "id,name\n1,Zoë\n2,Zoë";
+    let error = refused(&text.as_bytes()[..text.len() - 1]);
+    assert!(error.may_pass, "{error}");
+    assert_eq!(rows(b"id,name\n1,Caf\xe9"), ["2: 1|Café"], "a last letter of Windows-1252 is no cut");
+}
+
+#[test]
+fn a_demanded_encoding_that_does_not_fit_is_refused() {
+    let utf8 = CsvDialect { encoding: Some("utf-8".into()), ..AUTO };
+    let error = read_with(&utf8, b"id,name\n1,M\xfcller\n").expect_err("no UTF-8");
+    assert!(!error.may_pass && error.message.contains("byte 11"), "{error}");
+    let latin = CsvDialect { encoding: Some("latin1".into()), ..AUTO };
+    assert_eq!(read_with(&latin, b"id,name\n1,M\xfcller\n").expect("a table").0, ["2: 1|Müller"]);
+    let unknown = CsvDialect { encoding: Some("klingon".into()), ..AUTO };
+    assert!(read_with(&unknown, b"id,name\n").expect_err("unknown").message.contains("klingon"));
+}
+
+#[test]
+fn empty_tables_and_headers_alone_are_tables_of_no_rows() {
+    for text in ["", "\n\n", "\u{feff}", "id,name", "id,name\n", "id,name\r\n\r\n"] {
+        assert_eq!(rows(text), Vec::<String>::new(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_title_above_the_header_is_skipped_when_told_and_found_when_not() {
+    let text = "Appointments of \"Tuesday\n\nid,name\n1,a\n";
+    let third = CsvDialect { header_row: 3, ..AUTO };
+    assert_eq!(read_with(&third, text.as_bytes()).expect("a table").0, ["4: 1|a"]);
+    let text = "Appointments of Tuesday\n\nid;name\n1;a\n";
+    let error = refused(text);
+    assert!(error.message.contains("header_row = 3") && !error.may_pass, "{error}");
+}
+
+#[test]
+fn a_missing_column_is_named_and_a_file_without_header_is_not_repeated() {
+    let error = refused("id,first\n1,a\n");
+    assert!(error.message.contains("no column `name`") && error.message.contains("id, first"), "{error}");
+    let error = refused("17,Jane Doe,+12025550143\n");
+    assert!(!error.message.contains("Jane"), "{error}");
+    let mapped = ["id".to_owned(), "name".to_owned()];
+    let found = columns(Cursor::new("id; first ;\n"), &Table { dialect: &AUTO, mapped: &mapped });
+    assert_eq!(found, Ok(vec!["id".to_owned(), "first".to_owned()]));
+}
+
+#[test]
+fn names_are_trimmed_and_unnamed_columns_are_tolerated() {
+    assert_eq!(rows(" id ,, name\t,,\n1,x,a,,\n2,x,b,note,\n3,x,c\n"), ["2: 1|a", "3: 2|b", "4: 3|c"]);
+}
+
+#[test]
+fn ragged_rows_and_a_totals_line_are_bad_rows_by_line() {
+    let seen = rows("id,name,age\n1,a,3\n2,b\n3,c,4,,\n4,d,5,x\n   \nTotal: 4\n");
+    assert_eq!(
+        seen,
+        [
+            "2: 1|a",
+            "3! it has 2 fields where the header has 3",
+            "4: 3|c",
+            "5! it has 4 fields where the header has 3",
+            "7! it has 1 fields where the header has 3",
+        ]
+    );
+}
+
+#[test]
+fn a_last_line_without_fields_and_line_end_is_cut_and_a_whole_one_is_not() {
+    let error = refused("id,name,age\n1,a,3\n2,b");
+    assert!(error.may_pass && error.message.contains("(3)"), "{error}");
+    assert_eq!(rows("id,name\n1,a\n2,b"), ["2: 1|a", "3: 2|b"]);
+    let error = refused("id,name\n1,a\n2,\"b");
+    assert!(error.may_pass, "{error}");
+    let error = refused(&utf16("id,name\n1,a\n", u16::to_le_bytes)[..23]);
+    assert!(error.may_pass, "{error}");
+}
+
+#[test]
+fn a_stray_quote_costs_its_own_line_and_no_other() {
+    let seen = rows("id,name,age\n1,\"a,3\n2,\"b\",4\n3,c,5\n");
+    assert_eq!(seen, ["2! a quote is opened and not closed", "3: 2|b", "4: 3|c"]);
+    let seen = rows("id,name,age\r\n\r\n1,\"a,3\r\n2,b,4\r\n3,\"c\",5\r\n4,d,6\r\n");
+    assert_eq!(seen, ["3! a quote is opened and not closed", "4: 2|b", "5: 3|c", "6: 4|d"]);
+    // the fields would add up by chance
+    let seen = rows("id,name,age\n1,\"a,3\n2,\"c\",4\n");
+    assert_eq!(seen, ["2! a quote is opened and not closed", "3: 2|c"]);
+}
+
+#[test]
+fn an_unclosed_quote_never_swallows_the_rest_in_silence() {
+    let mut text = "id,name\n1,\"a\n".to_owned();
+    assert!(refused(&text).may_pass);
+    while text.len() < 2 * MAX_ROW {
+        text.push_str("2,b\n");
+    }
+    let error = refused(&text);
+    assert!(!error.may_pass && error.message.contains("longer"), "{error}");
+    let stray = "1,\"a,\n2,\"b\",\n".repeat(101);
+    assert!(refused(format!("id,name,x\n{stray}")).message.contains("100 rows"));
+}
+
+#[test]
+fn rows_beyond_the_limits_are_bad_rows() {
+    let long = "x".repeat(MAX_FIELD + 1);
+    let tall = "\n".repeat(101);
+    let seen = rows(format!("id,name\n1,{long}\n2,\"{tall}\"\n3,a\0b\n4,d\n"));
+    assert_eq!(seen[0], "2! it has a field of more than 65536 bytes");
+    assert_eq!(seen[1], "3! it has 101 line breaks: an unclosed quote, perhaps");
+    assert_eq!(seen[2], "105! it has a NUL byte");
+    assert_eq!(seen[3], "106: 4|d");
+}
+
+#[test]
+fn a_sink_that_breaks_ends_the_read() {
+    struct First(u64);
+    impl RecordSink for First {
+        fn record(&mut self, number: u64, _: Record<'_>) -> ControlFlow<()> {
+            self.0 = number;
+            ControlFlow::Break(())
+        }
+    }
+    let mut first = First(0);
+    let report = read(Cursor::new("id\n1\n2\n"), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
+    assert_eq!((first.0, report.rows), (2, 1));
+}
+
+#[test]
+fn the_window_moves_on_over_many_megabytes() {
+    let mut text = "id,name\n".to_owned();
+    for id in 0..100_000 {
+        text.push_str(&format!("{id},\"a name that is \"\"quoted\"\" and {id}\"\n"));
+    }
+    text.push_str("x,\"stray\ny,\"z\"\n");
+    let seen = rows(&text);
+    assert_eq!(seen.len(), 100_002);
+    assert_eq!(seen[99_999], "100001: 99999|a name that is \"quoted\" and 99999");
+    assert_eq!(seen[100_000..], ["100002! a quote is opened and not closed", "100003: y|z"]);
+}
