@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 
+use crate::appointment::{Phone, phone};
 use crate::clock::{Clock, SharedClock};
 use crate::http::Http;
 use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
@@ -158,8 +159,8 @@ pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
 
 /// A phone number that may be called, read in that region.
 #[must_use]
-pub fn phone_of(_text: &str, _region: Option<&str>) -> Option<crate::appointment::Phone> {
-    todo!("appointment::phone")
+pub fn phone_of(text: &str, region: Option<&str>) -> Option<Phone> {
+    phone::read(text, region).ok()
 }
 
 /// The moment as a nominal time: cut to the second.
