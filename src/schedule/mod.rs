@@ -2,6 +2,7 @@
 
 pub mod examine;
 mod file;
+pub mod json_schema;
 pub mod keys;
 pub mod load;
 pub mod problems;

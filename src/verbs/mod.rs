@@ -17,6 +17,11 @@ pub mod status;
 pub mod test_call;
 pub mod trigger;
 pub mod uncertain;
+pub mod check;
+pub mod config;
+pub mod schema;
+
+use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 
