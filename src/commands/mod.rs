@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod context;
 mod demo;
+mod doctor;
 mod explain;
 mod next;
 mod output;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::verbs::{Exit, VerbError};
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, ServiceVerb, Verb};
 
 /// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
 #[must_use]
@@ -72,6 +73,8 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Sandbox(ask) => sandbox::sandbox(common, ask).await,
         Verb::Demo => demo::demo(common).await,
         Verb::Backup { file } => backup::backup(common, file).await,
+        Verb::Doctor => doctor::doctor(common).await,
+        Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
         Verb::Config => papers::config(common),
         Verb::Schema => papers::schema(),
         Verb::Completions { shell } => papers::completions(shell),
@@ -82,8 +85,6 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Test(_) => not_yet("`test`"),
         Verb::Forget(_) => not_yet("`forget`"),
         Verb::Restore(_) => not_yet("`restore`"),
-        Verb::Doctor(_) => not_yet("`doctor`"),
-        Verb::Service(_) => not_yet("`service print`"),
     }
 }
 

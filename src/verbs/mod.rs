@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod config;
 pub mod doctor;
 pub mod explain;
 mod house;
@@ -12,16 +13,12 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod schema;
 pub mod service;
 pub mod status;
 pub mod test_call;
 pub mod trigger;
 pub mod uncertain;
-pub mod check;
-pub mod config;
-pub mod schema;
-
-use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 
