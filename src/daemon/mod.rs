@@ -44,7 +44,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
     let terms = logs::LogTerms {
         level: settings.log_level.clone(),
         format: settings.log_format,
-        is_under_journal: is_under_journal(&environment),
+        is_under_journal: environment.get("JOURNAL_STREAM").is_some(),
     };
     let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;
@@ -55,10 +55,6 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
             Ok(exit.code())
         }
     }
-}
-
-fn is_under_journal(_environment: &ProcessEnvironment) -> bool {
-    todo!("ProcessEnvironment")
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
