@@ -5,7 +5,7 @@ pub mod control;
 pub mod heartbeat;
 pub mod housekeeping;
 pub mod logs;
-mod opening;
+pub mod opening;
 mod recovery;
 pub mod reload;
 pub mod runs;
@@ -26,7 +26,7 @@ use crate::audit::{AuditEntry, Event};
 use crate::clock::SharedClock;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, perform};
-use opening::{Opened, Refusal};
+use opening::Opened;
 use runs::{ACTOR, Daemon};
 use signals::{Signals, Wish};
 
@@ -39,26 +39,17 @@ const SENDER_PAUSE: Duration = Duration::from_secs(5);
 /// Runs the service until a signal stops it; answers the exit code.
 ///
 /// # Errors
-/// When the operating system refuses what every service needs.
+/// A [`crate::verbs::VerbError`] with the remedy when something it needs can't be opened.
 pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: SharedClock) -> anyhow::Result<u8> {
     let terms = logs::LogTerms {
         level: settings.log_level.clone(),
         format: settings.log_format,
-        is_under_journal: is_under_journal(&environment),
+        is_under_journal: environment.is_under_journal(),
     };
     let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;
-    match opening::open(settings, clock).await {
-        Ok(opened) => Ok(serve(opened, &mut signals).await.code()),
-        Err(Refusal { exit, sentence }) => {
-            tracing::error!("the service does not start: {sentence}");
-            Ok(exit.code())
-        }
-    }
-}
-
-fn is_under_journal(_environment: &ProcessEnvironment) -> bool {
-    todo!("ProcessEnvironment")
+    let opened = opening::open(settings, clock).await?;
+    Ok(serve(opened, &mut signals).await.code())
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {

@@ -10,12 +10,13 @@ use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Surroundings;
 use crate::http::Http;
-use crate::ledger::{Ledger, LedgerError, Recover};
+use crate::ledger::{Ledger, Recover};
 use crate::notify::{self, Outside, Tellers};
 use crate::schedule::OnUncertain;
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
-use crate::verbs::{Exit, House};
+use crate::verbs::trigger::only_loopback;
+use crate::verbs::{House, VerbError, VerbResult};
 use crate::web::{self, Page};
 use crate::zones::Zones;
 
@@ -33,48 +34,17 @@ pub struct Opened {
     pub stillness: Stillness,
 }
 
-/// Why a service doesn't start.
-#[derive(Debug)]
-pub struct Refusal {
-    /// How the process ends.
-    pub exit: Exit,
-    /// With the remedy.
-    pub sentence: String,
-}
-
-impl Refusal {
-    fn configuration(sentence: impl Into<String>) -> Self {
-        Self { exit: Exit::Configuration, sentence: sentence.into() }
-    }
-
-    fn failed(sentence: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, sentence: sentence.into() }
-    }
-}
-
-impl From<LedgerError> for Refusal {
-    fn from(error: LedgerError) -> Self {
-        let exit = match &error {
-            LedgerError::Busy(_) => Exit::Busy,
-            LedgerError::Storage(_) | LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_) => {
-                Exit::Failed
-            }
-        };
-        Self { exit, sentence: error.to_string() }
-    }
-}
-
 /// Opens everything; the ledger's lock first, so that nothing of a running service is touched.
 ///
 /// # Errors
-/// With the exit code and a sentence.
-pub async fn open(settings: Settings, clock: SharedClock) -> Result<Opened, Refusal> {
+/// With the remedy; the error knows the exit code.
+pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> {
     let ledger = open_ledger(&settings)?;
     let stillness = Stillness::of(stamps(&settings.schedules));
     let house = Arc::new(house(settings, clock, Arc::clone(&ledger))?);
     let around = &house.around;
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
-    let (notifier, tellers) = notify::open(&house.settings, outside).map_err(Refusal::configuration)?;
+    let (notifier, tellers) = notify::open(&house.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&house), notifier);
     let page = page(&daemon).await?;
     let socket = socket(&house.settings)?;
@@ -82,50 +52,50 @@ pub async fn open(settings: Settings, clock: SharedClock) -> Result<Opened, Refu
     Ok(Opened { daemon, socket, page, tellers, stillness })
 }
 
-fn house(settings: Settings, clock: SharedClock, ledger: Arc<dyn Ledger>) -> Result<House, Refusal> {
-    let http = Http::new(Arc::clone(&clock)).map_err(Refusal::failed)?;
+fn house(settings: Settings, clock: SharedClock, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
+    let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
     let around =
         Surroundings { clock, zones: Zones::newest(), http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),
-        stop_file: settings.ledger.with_file_name("STOP"),
+        stop_file: settings.stop_file(),
         actor: ACTOR.to_owned(),
     });
     Ok(House::of_service(settings, around, Folder::default(), sender))
 }
 
-async fn page(daemon: &Daemon) -> Result<Option<Page>, Refusal> {
+async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
     let settings = &daemon.house.settings;
     let Some(listen) = settings.listen else { return Ok(None) };
     let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();
-    let token = token.map_err(|error| Refusal::configuration(format!("web.token: {error}")))?;
+    let token = token.map_err(|error| VerbError::Configuration(format!("web.token: {error}")))?;
     let page = web::bind(listen, token, Arc::clone(&daemon.vitals)).await.map_err(|error| match &error {
-        web::WebError::TokenMissing(_) => Refusal::configuration(error.to_string()),
-        web::WebError::NotBound(..) => Refusal::failed(error.to_string()),
+        web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
+        web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
     })?;
     tracing::info!("the page is at http://{}", page.address());
     Ok(Some(page))
 }
 
-fn socket(settings: &Settings) -> Result<ControlSocket, Refusal> {
+fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
     ControlSocket::bind(&settings.socket).map_err(|error| {
         let place = settings.socket.display();
-        Refusal::failed(format!("the control socket {place} can't be opened: {error}; `socket` in tickler.toml moves it"))
+        VerbError::Failed(format!("the control socket {place} can't be opened: {error}; `socket` in tickler.toml moves it"))
     })
 }
 
 /// What a crash left is settled first, then the folder is read, then runs that were left open go on.
-async fn begin(daemon: &Arc<Daemon>) -> Result<(), Refusal> {
+async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.house.settings;
     let folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
         let place = settings.schedules.display();
-        Refusal::configuration(format!("the folder of schedules {place} can't be read: {error}; --schedules names it"))
+        VerbError::Configuration(format!("the folder of schedules {place} can't be read: {error}; --schedules names it"))
     })?;
     recover(daemon, &folder).await?;
     let reloaded = daemon.reload(ACTOR, BTreeSet::new()).await;
     if let Some(failed) = reloaded.failed {
-        return Err(Refusal::failed(failed));
+        return Err(VerbError::Failed(failed));
     }
     refuse_real_hosts(daemon)?;
     daemon.remove_forgotten().await?;
@@ -134,7 +104,7 @@ async fn begin(daemon: &Arc<Daemon>) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn recover(daemon: &Daemon, folder: &Folder) -> Result<(), Refusal> {
+async fn recover(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
     let resend: HashMap<String, u32> = folder
         .schedules
         .values()
@@ -149,26 +119,19 @@ async fn recover(daemon: &Daemon, folder: &Folder) -> Result<(), Refusal> {
 }
 
 /// A clock given by `--now` must not phone anybody.
-fn refuse_real_hosts(daemon: &Daemon) -> Result<(), Refusal> {
+fn refuse_real_hosts(daemon: &Daemon) -> VerbResult<()> {
     if !daemon.house.around.clock.is_shifted() {
         return Ok(());
     }
-    let settings = &daemon.house.settings;
     for schedule in daemon.house.folder().schedules.values() {
-        let account = settings.accounts.get(schedule.target.account());
-        let Ok(target) = crate::targets::open(schedule, account, &settings.secrets) else { continue };
-        if !target.is_loopback() {
-            let sentence = format!(
-                "--now is refused: the schedule `{}` sends to {}; only targets on this machine are allowed with it",
-                schedule.name,
-                target.origin()
-            );
-            return Err(Refusal { exit: Exit::Refused, sentence });
+        // One that can't be opened can't send either: its own problem, told by the sender.
+        if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.house, schedule) {
+            return Err(error);
         }
     }
     Ok(())
 }
 
-fn open_ledger(_settings: &Settings) -> Result<Arc<dyn Ledger>, LedgerError> {
+fn open_ledger(_settings: &Settings) -> VerbResult<Arc<dyn Ledger>> {
     todo!("the ledger's file")
 }

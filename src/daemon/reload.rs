@@ -14,7 +14,7 @@ use crate::ledger::{LedgerResult, LoadedSchedule};
 use crate::reminder::RunState;
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::{Problem, Severity};
+use crate::schedule::problems::{PlacedProblem, Problem, Severity};
 use crate::verbs::Answer;
 
 /// Schedules loaded into the ledger at once; its writer commits them in groups.
@@ -257,7 +257,7 @@ impl Reloaded {
     #[must_use]
     pub fn answer(&self) -> Answer {
         let is_ok = self.refused.is_empty() && self.failed.is_none();
-        let problems: Vec<serde_json::Value> = self.problems.iter().map(problem_json).collect();
+        let problems: Vec<PlacedProblem> = self.problems.iter().map(Problem::placed).collect();
         let exit = match (&self.failed, self.refused.is_empty()) {
             (Some(_), _) => 1,
             (None, false) => 78,
@@ -275,14 +275,4 @@ impl Reloaded {
             message: self.failed.clone(),
         }
     }
-}
-
-fn problem_json(problem: &Problem) -> serde_json::Value {
-    json!({
-        "severity": problem.severity,
-        "code": problem.code,
-        "file": problem.file.display().to_string(),
-        "message": problem.message,
-        "help": problem.help,
-    })
 }
