@@ -3,7 +3,7 @@
 use super::arguments::{Common, ExplainArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
-use crate::verbs::explain::{ExplainAnswer, Step, StepResult, Verdict};
+use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::verbs::{Access, Exit, explain};
 
 /// Prints the rules in order for one appointment.
@@ -18,7 +18,7 @@ pub async fn explain(common: &Common, ask: &ExplainArguments) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-fn for_people(answer: &ExplainAnswer) -> String {
+fn for_people(answer: &Explanation) -> String {
     let verdict = match answer.verdict {
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
@@ -33,13 +33,12 @@ fn for_people(answer: &ExplainAnswer) -> String {
 fn rows(steps: &[Step]) -> Rows {
     let mut rows = Rows::of(&["rule", "result", "detail"]);
     for step in steps {
-        let rule = serde_json::to_value(step.rule).expect("a word is plain JSON");
         let result = match step.result {
             StepResult::Pass => "pass",
             StepResult::Block => "BLOCK",
             StepResult::NotReached => "not reached",
         };
-        rows.push(vec![rule.as_str().unwrap_or_default().to_owned(), result.to_owned(), step.detail.clone()]);
+        rows.push(vec![step.rule.clone(), result.to_owned(), step.detail.clone()]);
     }
     rows
 }

@@ -3,19 +3,64 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::steps::{Block, Rule, Step, steps};
-use super::{ExplainAnswer, Verdict, told};
+use jiff::Timestamp;
+
+use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
-use crate::ledger::{ReminderAsk, ReminderRow, RunRow};
+use crate::ledger::{ReminderRow, RunRow};
+use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::reminder::{RunId, RunState, SkipReason};
 use crate::schedule::{Schedule, load};
 use crate::verbs::{House, VerbError, VerbResult, audit};
+
+/// The rules in their order, as the plan names them; before them what keeps a whole run from deciding anything.
+const RULES: [&str; 18] = [
+    "run",
+    "row",
+    "time",
+    "window",
+    "already_reminded",
+    "duplicate_row",
+    "status",
+    "filtered",
+    "phone",
+    "opted_out",
+    "no_consent",
+    "already_started",
+    "too_late",
+    "late_booking",
+    "outside_calling_hours",
+    "payload_error",
+    "merged",
+    "person_limit",
+];
+
+/// The rule that gives a reason.
+const fn rule_of(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::BadRow | SkipReason::MissingId => "row",
+        SkipReason::InvalidTime | SkipReason::NoSuchTime => "time",
+        SkipReason::Cancelled | SkipReason::UnknownStatus => "status",
+        SkipReason::NoPhone | SkipReason::InvalidPhone => "phone",
+        SkipReason::DuplicateRow
+        | SkipReason::Filtered
+        | SkipReason::OptedOut
+        | SkipReason::NoConsent
+        | SkipReason::AlreadyStarted
+        | SkipReason::TooLate
+        | SkipReason::LateBooking
+        | SkipReason::OutsideCallingHours
+        | SkipReason::Merged
+        | SkipReason::PersonLimit
+        | SkipReason::PayloadError => reason.as_str(),
+    }
+}
 
 /// What that run decided for this appointment.
 ///
 /// # Errors
 /// When the ledger has no such run of this schedule, or can't be read.
-pub async fn explain_run(house: &House, name: &str, appointment: &str, run: RunId) -> VerbResult<ExplainAnswer> {
+pub async fn explain_run(house: &House, name: &str, appointment: &str, run: RunId) -> VerbResult<Explanation> {
     let ledger = house.ledger()?;
     let row = ledger.run(run).await?.filter(|row| row.schedule == name);
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
@@ -23,12 +68,7 @@ pub async fn explain_run(house: &House, name: &str, appointment: &str, run: RunI
     let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &house.around.zones).schedule);
     let filter = AuditFilter { run: Some(run), appointment: Some(appointment.to_owned()), ..AuditFilter::default() };
     let log = audit::list(house, filter).await?;
-    let ask = ReminderAsk {
-        schedule: Some(name.to_owned()),
-        appointment_id: Some(appointment.to_owned()),
-        ..ReminderAsk::default()
-    };
-    let reminders = ledger.reminders(ask).await?;
+    let reminders = reminders_of(house, name, appointment).await?;
     Ok(Earlier { run: &row, then, appointment, log: &log, reminders: &reminders }.decide())
 }
 
@@ -44,19 +84,18 @@ struct Earlier<'a> {
 struct Decision {
     verdict: Verdict,
     reason: Option<String>,
-    block: Option<(Rule, String)>,
+    block: Option<(&'static str, String)>,
 }
 
 impl Earlier<'_> {
-    fn decide(&self) -> ExplainAnswer {
+    fn decide(&self) -> Explanation {
         let decision = self.by_run().unwrap_or_else(|| self.by_log());
-        let block = decision.block.map(|(rule, detail)| Block { rule, detail });
-        ExplainAnswer {
+        Explanation {
             schedule: self.run.schedule.clone(),
             appointment_id: self.appointment.to_owned(),
             verdict: decision.verdict,
             reason: decision.reason,
-            steps: self.steps(block),
+            steps: self.steps(decision.block),
         }
     }
 
@@ -64,11 +103,11 @@ impl Earlier<'_> {
     fn by_run(&self) -> Option<Decision> {
         let detail = |what: &str| self.run.detail.clone().unwrap_or_else(|| what.to_owned());
         let (reason, rule, detail) = match self.run.state {
-            RunState::Held => ("run_held", Rule::Guard, detail("a guard held the run")),
-            RunState::Failed => ("run_failed", Rule::Row, detail("the run failed")),
-            RunState::Missed => ("run_missed", Rule::Row, detail("nobody was there at that time")),
-            RunState::Skipped => ("paused", Rule::Pause, detail("the run was left out")),
-            RunState::Running | RunState::Waiting => ("run_failed", Rule::Row, detail("the run isn't over")),
+            RunState::Held => ("run_held", "run", detail("a guard held the run")),
+            RunState::Failed => ("run_failed", "run", detail("the run failed")),
+            RunState::Missed => ("run_missed", "run", detail("nobody was there at that time")),
+            RunState::Skipped => ("paused", "run", detail("the run was left out")),
+            RunState::Running | RunState::Waiting => ("run_failed", "run", detail("the run isn't over")),
             RunState::Done => return None,
         };
         Some(Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block: Some((rule, detail)) })
@@ -80,7 +119,7 @@ impl Earlier<'_> {
         }
         let skipped = self.log.iter().find(|row| row.event == Event::ReminderSkipped);
         if let Some((row, reason)) = skipped.and_then(|row| Some((row, row.reason.as_deref()?))) {
-            let rule = reason.parse::<SkipReason>().map_or(Rule::Row, Rule::of);
+            let rule = reason.parse::<SkipReason>().map_or("row", rule_of);
             let detail = row.detail.clone().unwrap_or_else(|| reason.to_owned());
             let block = Some((rule, detail));
             return Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
@@ -91,38 +130,54 @@ impl Earlier<'_> {
             Some(reminder) => Decision {
                 verdict: Verdict::Reminded,
                 reason: Some("already_reminded".to_owned()),
-                block: Some((Rule::AlreadyReminded, self.told(reminder))),
+                block: Some(("already_reminded", self.told(reminder))),
             },
             None => Decision {
                 verdict: Verdict::Absent,
                 reason: None,
-                block: Some((Rule::Row, "that run's read had no such row, or not in its window".to_owned())),
+                block: Some(("row", "that run's read had no such row, or not in its window".to_owned())),
             },
         }
     }
 
     fn told(&self, reminder: &ReminderRow) -> String {
         match &self.then {
-            Some(schedule) => told(reminder, &schedule.zone),
+            Some(schedule) => in_words(reminder, &schedule.zone),
             None => format!("reminder {} is {}, due {}", reminder.id, reminder.state, reminder.due_at),
         }
     }
 
-    fn steps(&self, block: Option<Block>) -> Vec<Step> {
-        let hours = self.then.as_ref().map(|schedule| schedule.remind.calling_hours.to_string());
+    /// What the log kept of each rule; of one that let the row through it kept no more than its place.
+    fn steps(&self, block: Option<(&'static str, String)>) -> Vec<Step> {
+        let mut is_reached = true;
+        let step = |rule: &&str| {
+            let (result, detail) = match &block {
+                Some((blocking, detail)) if blocking == rule => (StepResult::Block, detail.clone()),
+                Some(_) | None if is_reached => (StepResult::Pass, self.input(rule)),
+                Some(_) | None => (StepResult::NotReached, String::new()),
+            };
+            is_reached &= result == StepResult::Pass;
+            Step { rule: (*rule).to_owned(), result, detail }
+        };
+        RULES.iter().map(step).collect()
+    }
+
+    fn input(&self, rule: &str) -> String {
         let planned = self.log.iter().find(|row| row.event == Event::ReminderPlanned);
-        let show = |at: jiff::Timestamp| match &self.then {
+        let show = |at: Timestamp| match &self.then {
             Some(schedule) => schedule.zone.rfc3339(at),
             None => at.to_string(),
         };
-        steps(block, |rule| match rule {
-            Rule::Id => format!("`{}`", self.appointment),
-            Rule::Time => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("starts {}", show(at))).unwrap_or_default(),
-            Rule::Window => planned.and_then(|row| row.lead).map(|lead| format!("lead {lead}")).unwrap_or_default(),
-            Rule::Phone => planned.and_then(|row| row.phone_last4.clone()).map(|last| format!("***{last}")).unwrap_or_default(),
-            Rule::CallingHours => hours.clone().unwrap_or_default(),
-            Rule::AlreadyStarted => format!("the run's nominal time was {}", show(self.run.nominal_at)),
-            _ => String::new(),
-        })
+        let input = match rule {
+            "run" => Some(format!("{} of {}", self.run.kind, show(self.run.nominal_at))),
+            "time" => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("it starts {}", show(at))),
+            "window" => planned.and_then(|row| row.lead).map(|lead| format!("in the window of lead {lead}")),
+            "phone" => planned.and_then(|row| row.phone_last4.as_ref()).map(|last| format!("***{last}")),
+            "outside_calling_hours" => {
+                self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calling_hours))
+            }
+            _ => None,
+        };
+        input.unwrap_or_default()
     }
 }
