@@ -47,7 +47,11 @@ fn iso(text: &str) -> Option<StartText> {
     if bytes.len() < 16 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
         return None;
     }
-    let date = Date::new(digits(&bytes[..4])?, digits(&bytes[5..7])?.try_into().ok()?, digits(&bytes[8..10])?.try_into().ok()?);
+    let date = Date::new(
+        digits(&bytes[..4])?,
+        digits(&bytes[5..7])?.try_into().ok()?,
+        digits(&bytes[8..10])?.try_into().ok()?,
+    );
     let (time, rest) = clock(&bytes[11..])?;
     let wall = date.ok()?.to_datetime(time);
     match rest {
@@ -173,21 +177,61 @@ pub enum DateGuess {
 
 /// The date parts that are tried, pairs of different readings among them.
 const DATES: &[&str] = &[
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y",
-    "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%m.%d.%y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
-    "%B %d %Y", "%d-%b-%Y", "%d-%b-%y", "%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y%m%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%m.%d.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d.%m.%y",
+    "%m.%d.%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%B %d %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%a, %d %b %Y",
+    "%a %d %b %Y",
+    "%A, %B %d, %Y",
 ];
 
 /// The times that are tried after a date.
 const TIMES: &[&str] = &[
-    " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p", "T%H:%M", "T%H:%M:%S", ", %H:%M", ", %I:%M %p",
-    " %H.%M", " at %H:%M", " at %I:%M %p", " %H:%M %z", " %H:%M:%S %z", " %I %p", "%H%M", " %H%M",
+    " %H:%M",
+    " %H:%M:%S",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    " %I:%M%p",
+    "T%H:%M",
+    "T%H:%M:%S",
+    ", %H:%M",
+    ", %I:%M %p",
+    " %H.%M",
+    " at %H:%M",
+    " at %I:%M %p",
+    " %H:%M %z",
+    " %H:%M:%S %z",
+    " %I %p",
+    "%H%M",
+    " %H%M",
 ];
 
 /// Looks at a whole column (`check --connect`, `init`). Formats are proposed, never used by themselves.
 #[must_use]
 pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
-    let values: Vec<&str> = values.iter().map(|value| value.as_ref().trim()).filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> =
+        values.iter().map(|value| value.as_ref().trim()).filter(|value| !value.is_empty()).collect();
     let Some(first) = values.first() else { return DateGuess::Unknown };
     if values.iter().all(|value| iso(value).is_some()) {
         return DateGuess::Proposed("iso8601".into());
@@ -202,7 +246,8 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     let mut fitting = readings(first);
     let mut each_fits = !fitting.is_empty();
     for value in &values[1..] {
-        each_fits = each_fits && (fitting.iter().any(|pattern| is_reading(value, pattern)) || !readings(value).is_empty());
+        each_fits =
+            each_fits && (fitting.iter().any(|pattern| is_reading(value, pattern)) || !readings(value).is_empty());
         fitting.retain(|pattern| is_reading(value, pattern));
     }
     match fitting.as_slice() {
@@ -235,10 +280,14 @@ pub fn proposal(value: &str) -> String {
         return "the value is too long to be a date and a time".into();
     }
     match guess_formats(&[trimmed]) {
-        DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out, or list it".into(),
+        DateGuess::Proposed(format) if format == "iso8601" => {
+            "it is ISO 8601: leave `date_format` out, or list it".into()
+        }
         DateGuess::Proposed(format) => format!("it would fit `date_format = \"{format}\"`"),
         DateGuess::Ambiguous(one, other) => {
-            format!("it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which")
+            format!(
+                "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which"
+            )
         }
         DateGuess::Mixed | DateGuess::Unknown => no_format(trimmed),
     }

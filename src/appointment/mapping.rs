@@ -199,10 +199,12 @@ impl Mapping {
         };
         match day {
             Day::Odd => resolved(&self.zone, wall),
-            Day::Regular(offset) => match jiff::tz::Offset::UTC.to_timestamp(wall).and_then(|at| at.checked_sub(offset)) {
-                Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
-                Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
-            },
+            Day::Regular(offset) => {
+                match jiff::tz::Offset::UTC.to_timestamp(wall).and_then(|at| at.checked_sub(offset)) {
+                    Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+                    Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
+                }
+            }
         }
     }
 

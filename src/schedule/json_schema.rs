@@ -36,8 +36,7 @@ fn definitions() -> Value {
 
 fn table(table: &Table) -> Value {
     let properties: Map<String, Value> = table.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> =
-        table.keys.iter().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
+    let required: Vec<&str> = table.keys.iter().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
     let object = schema.as_object_mut().expect("an object was written");
     if !required.is_empty() {
