@@ -1,6 +1,8 @@
 //! A raw TCP receiver for faults that no HTTP server commits on purpose: it resets, hangs, drips, and cuts.
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
+pub mod pile;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver as Channel, RecvTimeoutError, Sender, channel};
