@@ -240,8 +240,9 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
         return DateGuess::Proposed("excel".into());
     }
     let readings = |value: &str| -> Vec<String> {
-        let patterns = DATES.iter().flat_map(|date| TIMES.iter().map(move |time| format!("{date}{time}")));
-        patterns.filter(|pattern| is_reading(value, pattern)).collect()
+        let with_times =
+            |date| std::iter::once("").chain(TIMES.iter().copied()).map(move |time| format!("{date}{time}"));
+        DATES.iter().flat_map(with_times).filter(|pattern| is_reading(value, pattern)).collect()
     };
     let mut fitting = readings(first);
     let mut each_fits = !fitting.is_empty();
@@ -258,14 +259,23 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     }
 }
 
-/// A reading must also make sense as a year of our days: `%Y` takes `26` for the year 26.
+/// A reading must also make sense as a year of our days: `%Y` takes `26` for the year 26. A date alone is a reading too:
+/// the format of one column of two.
 fn is_reading(value: &str, pattern: &str) -> bool {
     let year = match by_pattern(value, pattern) {
         Some(StartText::Wall(wall)) => wall.year(),
         Some(StartText::Instant(at)) => Offset::UTC.to_datetime(at).year(),
-        None => return false,
+        None if tells_time(pattern) => return false,
+        None => match strtime::parse(pattern, value).and_then(|parsed| parsed.to_date()) {
+            Ok(date) => date.year(),
+            Err(_) => return false,
+        },
     };
     (1990..2100).contains(&year)
+}
+
+fn tells_time(pattern: &str) -> bool {
+    ["%H", "%I"].iter().any(|hour| pattern.contains(hour))
 }
 
 /// What to write into `date_format` for a value that fits none, for an `invalid_time`'s detail. One value alone often
@@ -279,26 +289,20 @@ pub fn proposal(value: &str) -> String {
     if trimmed.len() > 64 {
         return "the value is too long to be a date and a time".into();
     }
+    let a_date_alone = "it holds a date without a time: `starts_at = { date = …, time = … }` joins two columns";
     match guess_formats(&[trimmed]) {
-        DateGuess::Proposed(format) if format == "iso8601" => {
-            "it is ISO 8601: leave `date_format` out, or list it".into()
-        }
+        DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out".into(),
+        DateGuess::Proposed(format) if format == "excel" => "it would fit `date_format = \"excel\"`".into(),
+        DateGuess::Proposed(format) if !tells_time(&format) => format!("{a_date_alone} (the date reads as `{format}`)"),
         DateGuess::Proposed(format) => format!("it would fit `date_format = \"{format}\"`"),
+        DateGuess::Ambiguous(one, other) if !tells_time(&one) => {
+            format!("{a_date_alone} (the date reads as `{one}` or `{other}`)")
+        }
         DateGuess::Ambiguous(one, other) => {
             format!(
                 "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which"
             )
         }
-        DateGuess::Mixed | DateGuess::Unknown => no_format(trimmed),
-    }
-}
-
-fn no_format(value: &str) -> String {
-    let with_time = format!("{value} 09:00");
-    match guess_formats(&[with_time.as_str()]) {
-        DateGuess::Unknown | DateGuess::Mixed => "no common format fits it: write one with `date_format`".into(),
-        DateGuess::Proposed(_) | DateGuess::Ambiguous(..) => {
-            "it holds a date without a time: `starts_at = { date = …, time = … }` joins two columns".into()
-        }
+        DateGuess::Mixed | DateGuess::Unknown => "no common format fits it: write one with `date_format`".into(),
     }
 }

@@ -4,6 +4,9 @@ pub mod dates;
 pub mod mapping;
 pub mod phone;
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 
 use crate::row::ColumnName;

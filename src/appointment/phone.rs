@@ -154,8 +154,12 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
     } else {
         check_unassigned(&parsed, number, region)?;
     }
+    let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
+    if is_premium_range(&e164) {
+        return Err("it is in a premium-rate range, which is never called".into());
+    }
     Ok(Phone {
-        e164: parsed.format_as(PhoneNumberFormat::E164).into_owned(),
+        e164,
         national: parsed.format_as(PhoneNumberFormat::National).into_owned(),
         region: parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string()),
         is_unassigned: !is_valid,
@@ -182,13 +186,10 @@ fn check_unassigned(parsed: &PhoneNumber, number: &str, region: Option<Region>) 
     if e164.trim_start_matches('+') != written {
         return Err("it is no valid number of its country".into());
     }
-    if is_premium_range(&e164) {
-        return Err("it is in a premium-rate range, which is never called".into());
-    }
     Ok(())
 }
 
-/// North America's 900 and 976 numbers: the plans know only the assigned ones among them.
+/// North America's 900 numbers, of which the plans know the assigned ones only, and the 976 exchange of every area.
 fn is_premium_range(e164: &str) -> bool {
     e164.strip_prefix("+1").is_some_and(|rest| rest.starts_with("900") || rest.get(3..6) == Some("976"))
 }

@@ -43,8 +43,8 @@ pub struct Step {
     pub rule: String,
     /// What it said.
     pub result: StepResult,
-    /// Its input, and for a block what would let it through.
-    pub detail: String,
+    /// Its input, and for a block what would let it through; null when it wasn't reached.
+    pub detail: Option<String>,
 }
 
 /// What a rule said.
@@ -135,14 +135,18 @@ impl Seen {
             let rule_name = rule.name.to_owned();
             match (rule.ask)(case) {
                 Ok(()) => {
-                    self.steps.push(Step { rule: rule_name, result: StepResult::Pass, detail: (rule.tell)(case) });
+                    self.steps.push(Step {
+                        rule: rule_name,
+                        result: StepResult::Pass,
+                        detail: Some((rule.tell)(case)),
+                    });
                 }
                 Err(block) => {
                     let detail = match remedy(block.why) {
                         "" => block.detail,
                         remedy => format!("{}. {remedy}", block.detail),
                     };
-                    self.steps.push(Step { rule: rule_name, result: StepResult::Block, detail });
+                    self.steps.push(Step { rule: rule_name, result: StepResult::Block, detail: Some(detail) });
                     self.block = Some(block.why);
                     return;
                 }
@@ -152,14 +156,16 @@ impl Seen {
 }
 
 fn not_reached(rule: &str) -> Step {
-    Step { rule: rule.to_owned(), result: StepResult::NotReached, detail: String::new() }
+    Step { rule: rule.to_owned(), result: StepResult::NotReached, detail: None }
 }
 
 /// What would let a row through, where the rule's own detail doesn't say it.
 fn remedy(why: Why) -> &'static str {
     match why {
         Why::OutsideWindow => "A run whose window holds this start calls it: see `tickler next`",
-        Why::AlreadyReminded => "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped",
+        Why::AlreadyReminded => {
+            "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped"
+        }
         Why::Skip(reason) => match reason {
             SkipReason::BadRow => "Repair the row in the source",
             SkipReason::MissingId => "Fill the id in the source, or map another column",
@@ -174,7 +180,9 @@ fn remedy(why: Why) -> &'static str {
             SkipReason::OptedOut => "Take the number off the list, or change the column",
             SkipReason::NoConsent => "A consent of `yes` lets it through",
             SkipReason::AlreadyStarted => "Nothing: nobody is called after the start",
-            SkipReason::TooLate => "An earlier run, a smaller `min_notice` or a longer `max_lateness` would have called it",
+            SkipReason::TooLate => {
+                "An earlier run, a smaller `min_notice` or a longer `max_lateness` would have called it"
+            }
             SkipReason::LateBooking => "",
             SkipReason::OutsideCallingHours => "Wider `calling_hours`, or a run that is due inside them",
             SkipReason::Merged => "",

@@ -170,7 +170,8 @@ impl Planner {
         is_duplicate: bool,
     ) {
         let recipient_zone = self.mapping.recipient_zone(&sighting.record);
-        let known = lead.and_then(|lead| self.terms.known(sighting.id.as_deref()?, sighting.start.as_ref().ok()?.at, lead));
+        let known =
+            lead.and_then(|lead| self.terms.known(sighting.id.as_deref()?, sighting.start.as_ref().ok()?.at, lead));
         let due = lead.zip(sighting.start.as_ref().ok()).map(|(lead, start)| self.due(lead, start.at, known));
         let mapping = &self.mapping;
         let read_phone = || mapping.phone(&sighting.record);
@@ -238,7 +239,6 @@ impl RecordSink for Planner {
         }
         let start = match record {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
-            Record::Text { .. } | Record::Tree(_) if id.is_none() => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(&record),
         };
         if let Some(id) = id.as_deref() {

@@ -127,7 +127,9 @@ pub(super) const RULES: &[Rule] = &[
     }),
     rule("late_booking", Stage::Row, |_| Ok(()), |_| "not set".into()),
     rule("outside_calling_hours", Stage::Row, outside_calling_hours, |case| match sending_time(case) {
-        Some(at) => format!("calling hours are {}, it goes out at {}", case.schedule.remind.calling_hours, wall(case, at)),
+        Some(at) => {
+            format!("calling hours are {}, it goes out at {}", case.schedule.remind.calling_hours, wall(case, at))
+        }
         None => String::new(),
     }),
     rule("payload_error", Stage::WholeRead, payload_error, |_| "the payload renders".into()),
@@ -154,7 +156,10 @@ fn row(case: &Case<'_>) -> Result<(), Block> {
     }
     if case.id.is_none() {
         let columns: Vec<_> = case.schedule.appointment.id.iter().map(ColumnName::as_str).collect();
-        return skip(SkipReason::MissingId, format!("`{}` is empty: an appointment needs an id that stays", columns.join("`, `")));
+        return skip(
+            SkipReason::MissingId,
+            format!("`{}` is empty: an appointment needs an id that stays", columns.join("`, `")),
+        );
     }
     Ok(())
 }
