@@ -38,7 +38,7 @@ fn rows(steps: &[Step]) -> Rows {
             StepResult::Block => "BLOCK",
             StepResult::NotReached => "not reached",
         };
-        rows.push(vec![step.rule.clone(), result.to_owned(), step.detail.clone()]);
+        rows.push(vec![step.rule.clone(), result.to_owned(), step.detail.clone().unwrap_or_default()]);
     }
     rows
 }

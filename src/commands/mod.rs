@@ -58,7 +58,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
     let common = &arguments.common;
     match arguments.verb {
         Verb::Run(ask) => run::run(common, &ask).await,
-        Verb::Check(ask) => check::check(common, &ask),
+        Verb::Check(ask) => check::check(common, ask).await,
         Verb::Plan(ask) => plan::plan(common, &ask).await,
         Verb::Explain(ask) => explain::explain(common, &ask).await,
         Verb::Trigger(ask) => trigger::trigger(common, ask).await,

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod explain;

@@ -152,9 +152,9 @@ impl Earlier<'_> {
         let mut is_reached = true;
         let step = |rule: &&str| {
             let (result, detail) = match &block {
-                Some((blocking, detail)) if blocking == rule => (StepResult::Block, detail.clone()),
+                Some((blocking, detail)) if blocking == rule => (StepResult::Block, Some(detail.clone())),
                 Some(_) | None if is_reached => (StepResult::Pass, self.input(rule)),
-                Some(_) | None => (StepResult::NotReached, String::new()),
+                Some(_) | None => (StepResult::NotReached, None),
             };
             is_reached &= result == StepResult::Pass;
             Step { rule: (*rule).to_owned(), result, detail }
@@ -162,13 +162,13 @@ impl Earlier<'_> {
         RULES.iter().map(step).collect()
     }
 
-    fn input(&self, rule: &str) -> String {
+    fn input(&self, rule: &str) -> Option<String> {
         let planned = self.log.iter().find(|row| row.event == Event::ReminderPlanned);
         let show = |at: Timestamp| match &self.then {
             Some(schedule) => schedule.zone.rfc3339(at),
             None => at.to_string(),
         };
-        let input = match rule {
+        match rule {
             "run" => Some(format!("{} of {}", self.run.kind, show(self.run.nominal_at))),
             "time" => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("it starts {}", show(at))),
             "window" => planned.and_then(|row| row.lead).map(|lead| format!("in the window of lead {lead}")),
@@ -177,7 +177,6 @@ impl Earlier<'_> {
                 self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calling_hours))
             }
             _ => None,
-        };
-        input.unwrap_or_default()
+        }
     }
 }

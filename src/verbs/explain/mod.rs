@@ -37,7 +37,7 @@ async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -
     if let Some(detail) = pause::reason_not_to_send(house, schedule).await? {
         told.verdict = Verdict::Skip;
         told.reason = Some("paused".to_owned());
-        told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail });
+        told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
     }
     Ok(())
 }
@@ -47,7 +47,8 @@ async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanati
     let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
     if let Some(step) = told.steps.iter_mut().find(|step| step.result == StepResult::Block) {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
-        step.detail = format!("{}: {}", step.detail, reminders.join("; "));
+        let rule = step.detail.take().unwrap_or_default();
+        step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
     }
     Ok(())
 }
