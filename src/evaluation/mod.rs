@@ -223,5 +223,3 @@ fn broke_off(when: &str) -> EvaluationError {
 /// How long after its nominal time, and then between looks, a waiting run's source is read again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-#[cfg(test)]
-mod tests;

@@ -20,14 +20,15 @@ pub use earlier::explain_run;
 pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult<Explanation> {
     let schedule = house.schedule(name)?;
     let nominal_at = nominal_now(house.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: house.around.clock.now(), only: None };
+    let occasion = Occasion { nominal_at, now: nominal_at, only: None };
     let mut told = evaluation::explain(&schedule, occasion, appointment, &house.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     match told.verdict {
         Verdict::Reminded => tell_reminders(house, &schedule, &mut told).await?,
         Verdict::Call => hold_back(house, &schedule, &mut told).await?,
-        Verdict::Skip | Verdict::Absent => {}
+        Verdict::Absent => tell_absence(&mut told),
+        Verdict::Skip => {}
     }
     Ok(told)
 }
@@ -40,6 +41,13 @@ async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -
         told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
     }
     Ok(())
+}
+
+fn tell_absence(told: &mut Explanation) {
+    if let Some(step) = told.steps.first_mut() {
+        step.result = StepResult::Block;
+        step.detail = Some("the source has no row with this id; look for it in the source, or at the `id` column".into());
+    }
 }
 
 /// The state and times of the reminders that went out.
