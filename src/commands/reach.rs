@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::arguments::Common;
 use super::context::Context;
 use super::output::{Rows, Shown, complain};
-use super::stub::{self as control, ControlError};
 use crate::audit::Event;
+use super::stub::{self as control, ControlError};
 use crate::ledger::LedgerError;
 use crate::verbs::{Access, Answer, Exit, Request, VerbError, perform};
 
@@ -121,9 +121,7 @@ pub async fn reload(common: &Common) -> anyhow::Result<Exit> {
     let context = Context::of(common)?;
     let Some(answer) = ask(&context, &Request::Reload).await? else {
         let socket = context.settings.socket.display();
-        return Err(
-            VerbError::Unreachable(format!("no service listens at {socket}: start it with `tickler run`")).into()
-        );
+        return Err(VerbError::Unreachable(format!("no service listens at {socket}: start it with `tickler run`")).into());
     };
     if let Some(message) = &answer.message {
         complain(message);

@@ -108,13 +108,13 @@ async fn evaluate_over(
 }
 
 /// When this schedule was last evaluated (UTC).
-async fn previous_evaluation(schedule: &Schedule, around: &Surroundings) -> Result<Option<Timestamp>, EvaluationError> {
+async fn previous_evaluation(
+    schedule: &Schedule,
+    around: &Surroundings,
+) -> Result<Option<Timestamp>, EvaluationError> {
     let Some(ledger) = &around.ledger else { return Ok(None) };
     let standings = ledger.schedules().await?;
-    Ok(standings
-        .into_iter()
-        .find(|standing| standing.name == schedule.name)
-        .and_then(|known| known.previous_evaluation))
+    Ok(standings.into_iter().find(|standing| standing.name == schedule.name).and_then(|known| known.previous_evaluation))
 }
 
 async fn knowledge(
@@ -140,7 +140,10 @@ fn due_days(schedule: &Schedule, occasion: &Occasion, previous: Option<Timestamp
     let late = occasion.now.saturating_sub(schedule.remind.max_lateness).unwrap_or(Timestamp::MIN);
     let first = previous.unwrap_or(late).min(late).min(occasion.nominal_at);
     let last = occasion.now.max(occasion.nominal_at);
-    (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
+    (
+        schedule.zone.date(first).saturating_sub(2.days()),
+        schedule.zone.date(last).saturating_add(2.days()),
+    )
 }
 
 /// What the rows of new reminders take from their schedule.
@@ -193,9 +196,7 @@ pub fn clock_is_set(clock: &dyn Clock) -> bool {
 const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
 fn broke_off(when: &str) -> EvaluationError {
-    EvaluationError::Rule(format!(
-        "the evaluation broke off {when}: that is a fault of this program, not of the source"
-    ))
+    EvaluationError::Rule(format!("the evaluation broke off {when}: that is a fault of this program, not of the source"))
 }
 
 /// How long after its nominal time, and then between looks, a waiting run's source is read again.
