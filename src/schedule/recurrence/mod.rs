@@ -1,14 +1,23 @@
 //! pure: the cron line: which nominal times lie in a stretch of time.
 
+mod grammar;
+mod lints;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::zones::Zone;
 
+pub use lints::CronLint;
+
 /// A cron line that was read.
 #[derive(Debug, Clone)]
 pub struct Recurrence {
-    _todo: (),
+    pattern: pattern::Pattern,
 }
 
 /// One nominal time.
@@ -47,19 +56,25 @@ impl Recurrence {
     ///
     /// # Errors
     /// With the remedy: steps beyond the field, patterns that never fire, `@every`, `@reboot`, years.
-    pub fn parse(_text: &str) -> Result<Self, CronProblem> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, CronProblem> {
+        Ok(Self { pattern: pattern::Pattern::parse(text)? })
     }
 
     /// The nominal times in (`after`, `until`], in order, at most `limit` of the latest.
     #[must_use]
-    pub fn between(&self, _zone: &Zone, _after: Timestamp, _until: Timestamp, _limit: usize) -> Vec<Nominal> {
-        todo!()
+    pub fn between(&self, zone: &Zone, after: Timestamp, until: Timestamp, limit: usize) -> Vec<Nominal> {
+        let mut found = self.on(zone).backward(walk::floor(after), walk::floor(until), limit);
+        found.reverse();
+        found
     }
 
     /// The next `count` nominal times after an instant (fewer when the pattern ends beyond year 9000).
     #[must_use]
-    pub fn next(&self, _zone: &Zone, _after: Timestamp, _count: usize) -> Vec<Nominal> {
-        todo!()
+    pub fn next(&self, zone: &Zone, after: Timestamp, count: usize) -> Vec<Nominal> {
+        self.on(zone).forward(walk::floor(after), count)
+    }
+
+    fn on<'a>(&'a self, zone: &'a Zone) -> walk::Walk<'a> {
+        walk::Walk { pattern: &self.pattern, zone }
     }
 }

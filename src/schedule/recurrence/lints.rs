@@ -1,0 +1,151 @@
+//! pure: what is worth a warning about a cron line in its zone, and how far apart its runs lie.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::grammar::HourField;
+use super::pattern::{DAY, civil, civil_seconds};
+use super::walk::{floor, pause};
+use super::{Nominal, Odd, Recurrence};
+use crate::zones::{Change, Zone};
+
+/// Something to know about a cron line that may be as meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CronLint {
+    /// What is so.
+    pub message: String,
+    /// What to write if it isn't meant.
+    pub help: String,
+}
+
+/// More runs than one an hour are seldom meant: a source is read at each.
+const MOST_RUNS_A_DAY: u32 = 24;
+
+/// Intervals are looked for in the coming year and a month, so that every yearly pattern has its two runs… a rarer one
+/// (29 February) is longer apart than that, and told as this.
+const LOOK_AHEAD: i64 = 400 * DAY;
+
+impl Recurrence {
+    /// Warnings: both day fields set, more than 24 runs a day, a time inside the zone's next gap or overlap after `now`.
+    #[must_use]
+    pub fn lints(&self, zone: &Zone, now: Timestamp) -> Vec<CronLint> {
+        let mut lints = Vec::new();
+        lints.extend(self.lint_days());
+        lints.extend(self.lint_frequency());
+        lints.extend(self.lint_changes(zone, now));
+        lints
+    }
+
+    /// The longest pause between two runs in the year to come.
+    #[must_use]
+    pub fn longest_interval(&self, zone: &Zone, now: Timestamp) -> SignedDuration {
+        let start = civil_seconds(zone.wall(now));
+        let even = self.longest_even_interval(start).min(LOOK_AHEAD);
+        let odd = changes(zone, now).map(|(_, change)| self.longest_around(zone, change.at, even)).max();
+        pause(even.max(odd.unwrap_or(0)))
+    }
+
+    fn lint_days(&self) -> Option<CronLint> {
+        self.pattern.names_day_and_weekday().then(|| CronLint {
+            message: "day of month and weekday are both set: a day that fits either runs, as in cron".to_owned(),
+            help: "write `*` in one of the two fields, if days that fit both are meant use `MON#1`-like weekdays"
+                .to_owned(),
+        })
+    }
+
+    fn lint_frequency(&self) -> Option<CronLint> {
+        let runs = self.pattern.runs_a_day();
+        (runs > MOST_RUNS_A_DAY).then(|| CronLint {
+            message: format!("{runs} runs a day: the source is read at each"),
+            help: "write a number instead of `*` in the minute field, if one run an hour is enough".to_owned(),
+        })
+    }
+
+    fn lint_changes(&self, zone: &Zone, now: Timestamp) -> Vec<CronLint> {
+        let mut lints = Vec::new();
+        for odd in [Odd::Gap, Odd::Overlap] {
+            lints.extend(
+                changes(zone, now).find(|(kind, _)| *kind == odd).and_then(|(_, c)| self.lint_change(zone, odd, c)),
+            );
+        }
+        lints
+    }
+
+    /// A warning when a wall-clock time of the pattern is skipped or repeated by a change. Times that run in every hour
+    /// anyway miss nothing and double nothing.
+    fn lint_change(&self, zone: &Zone, odd: Odd, change: Change) -> Option<CronLint> {
+        if self.pattern.hour_field == HourField::Elapsed && self.pattern.has_every_hour() {
+            return None;
+        }
+        let before = i64::from(zone.offset(Timestamp::from_second(change.at.as_second() - 1).ok()?));
+        let (left, reached) = (change.at.as_second() + before, change.at.as_second() + i64::from(change.offset));
+        let time = civil(self.pattern.first_in(left.min(reached), left.max(reached))?)?;
+        let (name, clock, date) = (zone.name(), time.strftime("%H:%M"), time.date());
+        let (what, then) = match odd {
+            Odd::Gap => ("doesn't exist", civil(reached).map(|reached| reached.strftime("%H:%M").to_string())),
+            Odd::Overlap => ("comes twice", None),
+        };
+        let consequence = match (self.pattern.hour_field, then) {
+            (HourField::Fixed, Some(reached)) => format!("it runs once, when the clocks jump to {reached}"),
+            (HourField::Fixed, None) => "it runs once, the first time".to_owned(),
+            (HourField::Elapsed, Some(_)) => "with `*` or a step in the hours it doesn't run then".to_owned(),
+            (HourField::Elapsed, None) => "with `*` or a step in the hours it runs both times".to_owned(),
+        };
+        Some(CronLint {
+            message: format!("{clock} {what} in {name} on {date}: {consequence}"),
+            help: "choose a time outside the hours in which the clocks are set, if that is not meant".to_owned(),
+        })
+    }
+
+    /// On an even clock, in seconds.
+    fn longest_even_interval(&self, start: i64) -> i64 {
+        let mut longest = 0;
+        let mut previous: Option<i64> = None;
+        let mut day = start.div_euclid(DAY) * DAY;
+        let mut within = None;
+        while day < start + LOOK_AHEAD {
+            let Some(first) = self.pattern.first_in(day, start + 2 * LOOK_AHEAD) else { break };
+            day = first.div_euclid(DAY) * DAY + DAY;
+            let last = self.pattern.last_in(first, day).unwrap_or(first);
+            let within = *within.get_or_insert_with(|| self.longest_within(first, last));
+            longest = longest.max(within).max(previous.map_or(0, |previous| first - previous));
+            previous = Some(last);
+        }
+        if longest == 0 { LOOK_AHEAD } else { longest }
+    }
+
+    /// Every day has the same times.
+    fn longest_within(&self, first: i64, last: i64) -> i64 {
+        let (mut longest, mut time) = (0, first);
+        while let Some(following) = self.pattern.first_in(time + 1, last + 1) {
+            longest = longest.max(following - time);
+            time = following;
+        }
+        longest
+    }
+
+    fn longest_around(&self, zone: &Zone, change: Timestamp, even: i64) -> i64 {
+        let reach = pause(even + 26 * 3600);
+        let (Ok(from), Ok(to)) = (change.checked_sub(reach), change.checked_add(reach)) else { return 0 };
+        let runs: Vec<Nominal> = self.between(zone, from, to, usize::MAX);
+        runs.windows(2).map(|pair| floor(pair[1].at) - floor(pair[0].at)).max().unwrap_or(0)
+    }
+}
+
+/// The changes of the clocks in the year to come, the two next kinds at least where there are any.
+fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, Change)> {
+    let until = floor(now) + LOOK_AHEAD;
+    let mut at = now;
+    let mut offset = zone.offset(now);
+    std::iter::from_fn(move || {
+        loop {
+            let change = zone.change_after(at).filter(|change| change.at.as_second() <= until)?;
+            let before = std::mem::replace(&mut offset, change.offset);
+            at = change.at;
+            match change.offset.cmp(&before) {
+                std::cmp::Ordering::Greater => return Some((Odd::Gap, change)),
+                std::cmp::Ordering::Less => return Some((Odd::Overlap, change)),
+                std::cmp::Ordering::Equal => {}
+            }
+        }
+    })
+}

