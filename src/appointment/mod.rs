@@ -1,5 +1,12 @@
 //! pure: a row becomes an appointment, or a reason why not.
 
+pub mod dates;
+pub mod mapping;
+pub mod phone;
+
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 
 use crate::row::ColumnName;

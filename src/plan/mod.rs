@@ -1,17 +1,26 @@
 //! pure: the rules in their order decide who is called, when, and why not.
 
+mod decide;
+mod evidence;
+pub mod explain;
+mod payload;
+mod people;
+mod planner;
+mod rules;
+mod window;
+
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
-use crate::row::{Record, RecordSink};
-use crate::schedule::Schedule;
-use crate::zones::Zones;
+
+pub use decide::Candidates;
+pub use explain::Explanation;
+pub use planner::Planner;
+pub use window::{LeadWindow, lead_windows, read_span, windows};
 
 /// The circumstances of one evaluation.
 #[derive(Debug, Clone)]
@@ -186,63 +195,8 @@ pub struct Held {
     pub detail: String,
 }
 
-/// Takes a source's records one by one and keeps only those that matter.
-pub struct Planner {
-    _schedule: Arc<Schedule>,
-}
-
-/// Every row of the read is known; what is left needs one more look into the ledger.
-pub struct Candidates {
-    _schedule: Arc<Schedule>,
-}
-
-impl Planner {
-    /// A planner for one read. `do_not_call`: the schedule's own list, E.164.
-    #[must_use]
-    pub fn new(
-        schedule: Arc<Schedule>,
-        _occasion: Occasion,
-        _knowledge: Knowledge,
-        _zones: &Zones,
-        _do_not_call: HashSet<String>,
-    ) -> Self {
-        Self { _schedule: schedule }
-    }
-
-    /// The read was complete.
-    #[must_use]
-    pub fn finish(self) -> Candidates {
-        todo!()
-    }
-}
-
-impl RecordSink for Planner {
-    fn record(&mut self, _number: u64, _record: Record<'_>) -> ControlFlow<()> {
-        todo!()
-    }
-}
-
-impl Candidates {
-    /// The appointments that may be called: the ledger is asked which starts they were told before.
-    #[must_use]
-    pub fn appointment_ids(&self) -> Vec<String> {
-        todo!()
-    }
-
-    /// Renders payloads, judges persons, and decides. `told`: the start last told for an appointment; `new_id` makes
-    /// the id of each new reminder (time and chance are arguments).
-    #[must_use]
-    pub fn decide(self, _told: &HashMap<String, Timestamp>, _new_id: &mut dyn FnMut() -> ReminderId) -> Plan {
-        todo!()
-    }
-}
-
-/// The half-open ranges of starts (UTC) that this evaluation's leads look at.
-#[must_use]
-pub fn windows(
-    _schedule: &Schedule,
-    _occasion: &Occasion,
-    _previous_evaluation: Option<Timestamp>,
-) -> Vec<(Timestamp, Timestamp)> {
-    todo!()
+/// Cancellations in one order, whatever the order of rules that found them.
+fn evidence_order(cancellations: &mut Vec<Cancellation>) {
+    cancellations.sort_by_key(|cancellation| cancellation.id);
+    cancellations.dedup_by_key(|cancellation| cancellation.id);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use minijinja::value::{Value as EngineValue, ValueKind};
+use minijinja::value::{Tuple, Value as EngineValue, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Expression};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use super::{RenderError, Scope, TemplateProblem, filters, tokens};
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
 
 /// Items and fields of one value: as many as fit into the output's limit.
-const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
+pub(super) const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
 
 /// One compiled expression, or a whole text with statements.
 pub(super) struct Program {
@@ -191,7 +191,7 @@ pub(super) fn to_engine(value: &Value) -> EngineValue {
             (None, Some(whole), _) => EngineValue::from(whole),
             (None, None, float) => EngineValue::from(float.unwrap_or(f64::NAN)),
         },
-        Value::Array(items) => items.iter().map(to_engine).collect::<Vec<_>>().into(),
+        Value::Array(items) => Tuple::from(items.iter().map(to_engine).collect::<Vec<_>>()).into(),
         Value::Object(fields) => {
             EngineValue::from_pairs(fields.iter().map(|(key, field)| (key.clone(), to_engine(field))))
         }
@@ -200,7 +200,7 @@ pub(super) fn to_engine(value: &Value) -> EngineValue {
 
 /// A value of minijinja as JSON; `None` when it is undefined, can't be written, or has more parts than any payload
 /// (`[1] * 100000000` is made lazily and costs no fuel).
-fn from_engine(value: &EngineValue, parts_left: &mut usize) -> Option<Value> {
+pub(super) fn from_engine(value: &EngineValue, parts_left: &mut usize) -> Option<Value> {
     *parts_left = parts_left.checked_sub(1)?;
     match value.kind() {
         ValueKind::Undefined => None,

@@ -1,9 +1,10 @@
 //! pure: what an expression may do to a value: own filters and tests, each bounded, in an environment that has nothing else.
 
-use minijinja::value::{Rest, Value, ValueKind};
+use minijinja::value::{Rest, Tuple, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::OUTPUT_LIMIT;
+use super::engine::{PARTS_LIMIT, from_engine};
 
 /// Marks the details of our own errors: they hold no value of a row and may be shown.
 pub(super) const OWN: &str = "tickler: ";
@@ -73,10 +74,14 @@ pub(super) fn environment() -> Environment<'static> {
         if value.is_undefined() {
             return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN}it has no value")));
         }
-        if value.len().is_some_and(|length| length > OUTPUT_LIMIT) {
-            return Err(refuse("it is too long"));
+        match value.kind() {
+            ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+                let mut parts = PARTS_LIMIT;
+                let tree = from_engine(value, &mut parts).ok_or_else(|| refuse("it is too long"))?;
+                Ok(out.write_str(&tree.to_string())?)
+            }
+            _ => minijinja::escape_formatter(out, state, value),
         }
-        minijinja::escape_formatter(out, state, value)
     });
     add_text_filters(&mut environment);
     add_value_filters(&mut environment);
@@ -174,7 +179,7 @@ fn split(value: &Value, rest: Rest<String>) -> Result<Value, Error> {
         Some("") => return Err(refuse("`split` takes a separator that isn't empty")),
         Some(separator) => text.split(separator).map(Value::from).collect(),
     };
-    Ok(Value::from(parts))
+    Ok(Tuple::from(parts).into())
 }
 
 fn join(value: &Value, rest: Rest<String>) -> Result<Value, Error> {

@@ -191,10 +191,15 @@ fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
                 break;
             }
             "(" | "[" | "{" => {
+                let is_list = token.text == "[" && !is_operand_end(tokens, *place - 1);
                 let inside = strict_group(tokens, place);
                 let close = tokens.get(*place).map_or("", |token| token.text);
                 *place += 1;
-                chain.operand.push_str(&format!("{}{inside}{close} ", token.text));
+                chain.operand.push_str(&match (is_list, inside.trim()) {
+                    (true, "") => "() ".to_owned(),
+                    (true, items) => format!("({},) ", items.trim_end_matches(',')),
+                    (false, _) => format!("{}{inside}{close} ", token.text),
+                });
             }
             "not" if !is_after_is && next == "in" => {
                 *place += 1;
@@ -217,6 +222,17 @@ fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
     }
     chain.end(&mut whole, "");
     whole
+}
+
+/// Whether a value ends before this token: then a `[` after it is a look-up, else it begins a list. Lists become tuples,
+/// because the engine repeats lists lazily and for nothing (`[1] * 100000000`), while tuples cost fuel.
+fn is_operand_end(tokens: &[Token<'_>], place: usize) -> bool {
+    let Some(before) = place.checked_sub(1).map(|at| &tokens[at]) else { return false };
+    match before.kind {
+        Kind::Text | Kind::Number => true,
+        Kind::Word => !["and", "or", "not", "in", "is", "if", "else"].contains(&before.text),
+        Kind::Mark => matches!(before.text, ")" | "]" | "}"),
+    }
 }
 
 /// Operands with the operators between them: `1 < x < 5` is two comparisons.

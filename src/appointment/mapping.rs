@@ -1,0 +1,296 @@
+//! pure: which column means what, compiled once for a read: a borrowed record → id, start, zone, status, phone.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::{AppointmentColumns, DateFormat, Phone, PhoneProblem, Start, StartColumns, StartText, dates, phone};
+use crate::row::{ColumnName, Record};
+use crate::zones::{Wall, Zone, Zones};
+
+/// Stands between the parts of an id that is made of several columns; inside a part it is written `\|`, so that two
+/// different rows never join to the same id.
+const ID_SEPARATOR: char = '|';
+
+/// Proposing a format tries hundreds of them: after so many unreadable rows the message does without.
+const PROPOSALS: usize = 100;
+
+/// Reads records by `[appointment]`. Keeps what it learned about zones and days from row to row.
+#[derive(Debug)]
+pub struct Mapping {
+    columns: AppointmentColumns,
+    zone: Zone,
+    zones: Zones,
+    row_zones: HashMap<String, Option<Zone>>,
+    days: HashMap<Date, Day>,
+    latest_day: Option<(Date, Day)>,
+    joined: String,
+    proposals: usize,
+}
+
+/// What daylight saving does to a calendar day of the schedule's zone.
+#[derive(Debug, Clone, Copy)]
+enum Day {
+    /// Every wall-clock time of it is this far from UTC.
+    Regular(SignedDuration),
+    /// The offset changes: each time is looked up by itself.
+    Odd,
+}
+
+/// Why a row has no start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeProblem {
+    /// It fits no format, or its zone is unknown; a sentence.
+    Invalid(String),
+    /// The wall clock skips it; a sentence.
+    NoSuchTime(String),
+}
+
+impl Mapping {
+    /// A mapping for one read; `zone` is the schedule's.
+    #[must_use]
+    pub fn new(columns: &AppointmentColumns, zone: &Zone, zones: &Zones) -> Self {
+        Self {
+            columns: columns.clone(),
+            zone: zone.clone(),
+            zones: zones.clone(),
+            row_zones: HashMap::new(),
+            days: HashMap::new(),
+            latest_day: None,
+            joined: String::new(),
+            proposals: PROPOSALS,
+        }
+    }
+
+    /// The columns it was made of.
+    #[must_use]
+    pub fn columns(&self) -> &AppointmentColumns {
+        &self.columns
+    }
+
+    /// The appointment's id without outer blanks; `None` when every column of it is empty.
+    #[must_use]
+    pub fn id<'r>(&self, record: &Record<'r>) -> Option<Cow<'r, str>> {
+        if let [column] = self.columns.id.as_slice() {
+            return trimmed(record.text(column)?);
+        }
+        let parts: Vec<_> = self.columns.id.iter().map(|column| record.text(column).and_then(trimmed)).collect();
+        if parts.iter().all(Option::is_none) {
+            return None;
+        }
+        let mut id = String::new();
+        for (place, part) in parts.iter().enumerate() {
+            if place > 0 {
+                id.push(ID_SEPARATOR);
+            }
+            for letter in part.as_deref().unwrap_or("").chars() {
+                if letter == ID_SEPARATOR || letter == '\\' {
+                    id.push('\\');
+                }
+                id.push(letter);
+            }
+        }
+        Some(Cow::Owned(id))
+    }
+
+    /// The start, cut to the microsecond (the ledger's resolution).
+    ///
+    /// # Errors
+    /// When it fits no format, its zone is unknown, or the wall clock skips it.
+    pub fn start(&mut self, record: &Record<'_>) -> Result<Start, TimeProblem> {
+        match self.start_text(record)? {
+            StartText::Instant(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+            StartText::Wall(wall) => match self.row_zone(record).map_err(TimeProblem::Invalid)? {
+                None => self.in_schedule_zone(wall),
+                Some(zone) => resolved(&zone, wall),
+            },
+        }
+    }
+
+    fn start_text(&mut self, record: &Record<'_>) -> Result<StartText, TimeProblem> {
+        let read = match &self.columns.starts_at {
+            StartColumns::One(column) => {
+                let text = record.text(column);
+                text.as_deref().and_then(|text| dates::read(text, &self.columns.date_format))
+            }
+            StartColumns::DateAndTime { date, time } => match (record.text(date), record.text(time)) {
+                (Some(date), Some(time)) => {
+                    self.joined.clear();
+                    self.joined.push_str(date.trim());
+                    self.joined.push(' ');
+                    self.joined.push_str(time.trim());
+                    joined_start(&self.joined, &self.columns.date_format)
+                }
+                _ => None,
+            },
+        };
+        read.ok_or_else(|| TimeProblem::Invalid(self.unreadable(record)))
+    }
+
+    /// The sentence of an `invalid_time`: which column, which format, and a proposal; never the value.
+    fn unreadable(&mut self, record: &Record<'_>) -> String {
+        let (name, value) = match &self.columns.starts_at {
+            StartColumns::One(column) => (format!("`{}`", column.as_str()), record.text(column).map(Cow::into_owned)),
+            StartColumns::DateAndTime { date, time } => {
+                let value = record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"));
+                (format!("`{}` and `{}`", date.as_str(), time.as_str()), value)
+            }
+        };
+        let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
+            return format!("{name}: there is no date and time");
+        };
+        let expected = match &self.columns.date_format {
+            DateFormat::Iso => "ISO 8601".to_owned(),
+            DateFormat::Excel => "a spreadsheet's serial number".to_owned(),
+            DateFormat::Patterns(patterns) => format!("`{}`", patterns.join("`, `")),
+        };
+        if self.proposals == 0 {
+            return format!("{name} doesn't read as {expected}");
+        }
+        self.proposals -= 1;
+        format!("{name} doesn't read as {expected}; {}", dates::proposal(&value))
+    }
+
+    /// The zone that the row's own column names; `None` when the schedule's is meant.
+    ///
+    /// # Errors
+    /// A sentence, when there is no such zone.
+    pub fn row_zone(&mut self, record: &Record<'_>) -> Result<Option<Zone>, String> {
+        let Some(column) = self.columns.timezone.clone() else { return Ok(None) };
+        self.zone_in(record, &column)
+    }
+
+    /// Where the person is: `recipient_timezone`, else the row's zone, else the schedule's.
+    ///
+    /// # Errors
+    /// A sentence, when a zone is named that doesn't exist.
+    pub fn recipient_zone(&mut self, record: &Record<'_>) -> Result<Zone, String> {
+        if let Some(column) = self.columns.recipient_timezone.clone()
+            && let Some(zone) = self.zone_in(record, &column)?
+        {
+            return Ok(zone);
+        }
+        Ok(self.row_zone(record)?.unwrap_or_else(|| self.zone.clone()))
+    }
+
+    fn zone_in(&mut self, record: &Record<'_>, column: &ColumnName) -> Result<Option<Zone>, String> {
+        let Some(name) = record.text(column).and_then(trimmed) else { return Ok(None) };
+        if let Some(zone) = self.row_zones.get(name.as_ref()) {
+            return zone.clone().map(Some).ok_or_else(|| unknown_zone(column, &name));
+        }
+        let zone = self.zones.zone_of_row(&name).ok();
+        self.row_zones.insert(name.clone().into_owned(), zone.clone());
+        zone.map(Some).ok_or_else(|| unknown_zone(column, &name))
+    }
+
+    /// A wall-clock time in the schedule's zone: most days have one offset from midnight to midnight, which is learned once.
+    fn in_schedule_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
+        let date = wall.date();
+        let day = match self.latest_day {
+            Some((latest, day)) if latest == date => day,
+            Some(_) | None => {
+                let zone = &self.zone;
+                let day = *self.days.entry(date).or_insert_with(|| day_in(zone, date));
+                self.latest_day = Some((date, day));
+                day
+            }
+        };
+        match day {
+            Day::Odd => resolved(&self.zone, wall),
+            Day::Regular(offset) => {
+                match jiff::tz::Offset::UTC.to_timestamp(wall).and_then(|at| at.checked_sub(offset)) {
+                    Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+                    Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
+                }
+            }
+        }
+    }
+
+    /// The status, as written.
+    #[must_use]
+    pub fn status<'r>(&self, record: &Record<'r>) -> Option<Cow<'r, str>> {
+        record.text(self.columns.status.as_ref()?)
+    }
+
+    /// The first usable phone.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn phone(&self, record: &Record<'_>) -> Result<Phone, PhoneProblem> {
+        let texts = self.columns.phone.iter().map(|column| record.text(column));
+        phone::first_usable(texts, self.columns.default_region.as_deref())
+    }
+
+    /// Who it is: the person column, else the phone.
+    #[must_use]
+    pub fn person(&self, record: &Record<'_>, phone: &Phone) -> String {
+        let named = self.columns.person.as_ref().and_then(|column| record.text(column)).and_then(trimmed);
+        named.map_or_else(|| phone.e164.clone(), Cow::into_owned)
+    }
+}
+
+/// Two columns joined by a blank; an ISO date column may carry a midnight of its own (`2026-11-24T00:00:00`).
+fn joined_start(joined: &str, format: &DateFormat) -> Option<StartText> {
+    dates::read(joined, format).or_else(|| match format {
+        DateFormat::Excel => {
+            let (date, time) = joined.split_once(' ')?;
+            let sum: f64 = date.parse::<f64>().ok()? + time.parse::<f64>().ok()?;
+            dates::read(&sum.to_string(), format)
+        }
+        DateFormat::Iso | DateFormat::Patterns(_) => None,
+    })
+}
+
+fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let cut = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    (!cut.is_empty()).then_some(cut)
+}
+
+fn unknown_zone(column: &ColumnName, name: &str) -> String {
+    format!("`{}` names no known time zone: `{name}`", column.as_str())
+}
+
+/// The ledger keeps microseconds; a key must read back as it was written.
+#[must_use]
+pub fn to_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+fn day_in(zone: &Zone, date: Date) -> Day {
+    let midnight = date.at(0, 0, 0, 0);
+    let (Ok(next), Ok(as_utc)) = (midnight.checked_add(1.day()), jiff::tz::Offset::UTC.to_timestamp(midnight)) else {
+        return Day::Odd;
+    };
+    match (zone.resolve(midnight), zone.resolve(next)) {
+        (Wall::Once(from), Wall::Once(until)) if from.duration_until(until) == SignedDuration::from_hours(24) => {
+            Day::Regular(from.duration_until(as_utc))
+        }
+        _ => Day::Odd,
+    }
+}
+
+fn resolved(zone: &Zone, wall: DateTime) -> Result<Start, TimeProblem> {
+    match zone.resolve(wall) {
+        Wall::Once(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+        Wall::Twice { first, second: _ } => Ok(Start { at: to_micros(first), is_ambiguous: true }),
+        Wall::Gap { after } => Err(TimeProblem::NoSuchTime(format!(
+            "{} doesn't exist in {}: clocks go forward to {}",
+            wall.strftime("%Y-%m-%d %H:%M"),
+            zone.name(),
+            zone.wall(after).strftime("%H:%M"),
+        ))),
+    }
+}
+
+/// Whether a flag column says yes: `true`, `yes`, `y`, `x`, `1`, `on`, in any case.
+#[must_use]
+pub fn is_true(text: Option<&str>) -> bool {
+    let Some(text) = text.map(str::trim) else { return false };
+    ["true", "yes", "y", "x", "1", "on"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}

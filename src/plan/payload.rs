@@ -1,0 +1,98 @@
+//! pure: the names a payload may use, and the payload and contact rendered with them.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::planner::Candidate;
+use crate::reminder::ReminderId;
+use crate::schedule::{ContactTemplates, Schedule, TargetSpec};
+use crate::template::{RenderError, Scope, Template};
+
+/// Built-in names first, then the row's columns.
+pub(super) struct PayloadScope<'a> {
+    pub(super) schedule: &'a Schedule,
+    pub(super) candidate: &'a Candidate,
+    pub(super) reminder_id: ReminderId,
+    pub(super) previous_starts_at: Option<Timestamp>,
+}
+
+impl PayloadScope<'_> {
+    fn wall(&self, pattern: &str) -> Value {
+        self.candidate.zone.wall(self.candidate.start.at).strftime(pattern).to_string().into()
+    }
+}
+
+impl Scope for PayloadScope<'_> {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        let candidate = self.candidate;
+        Some(match name {
+            "phone" => candidate.phone.e164.as_str().into(),
+            "phone_national" => candidate.phone.national.as_str().into(),
+            "starts_at" => candidate.zone.rfc3339(candidate.start.at).into(),
+            "date" => self.wall("%Y-%m-%d"),
+            "time" => self.wall("%H:%M"),
+            "weekday" => self.wall("%A"),
+            "appointment_id" => candidate.id.as_str().into(),
+            "reminder_id" => self.reminder_id.to_string().into(),
+            "lead" => candidate.lead.lead.to_string().into(),
+            "schedule" => self.schedule.name.as_str().into(),
+            "previous_starts_at" => self.previous_starts_at.map(|at| candidate.zone.rfc3339(at)).into(),
+            "row" => self.row(),
+            column => candidate.row.get(column)?.into_owned(),
+        })
+    }
+
+    fn row(&self) -> Value {
+        Value::Object(self.candidate.row.to_object())
+    }
+}
+
+/// The payload, and the contact fields where the target wants them (else null).
+///
+/// # Errors
+/// On the first template that can't be filled.
+pub(super) fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Value, Value), RenderError> {
+    let payload = schedule.payload.render(scope)?;
+    let contact = match &schedule.target {
+        TargetSpec::Call { contact, .. } => contact_fields(contact, scope)?,
+        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => Value::Null,
+    };
+    Ok((payload, contact))
+}
+
+/// Only the fields that are set and not empty: the other side is told nothing rather than null.
+fn contact_fields(templates: &ContactTemplates, scope: &dyn Scope) -> Result<Value, RenderError> {
+    let mut fields = Map::new();
+    let place = |name: &str, error: RenderError| RenderError(format!("contact `{name}`: {error}"));
+    for (name, template) in [("name", &templates.name), ("email", &templates.email)] {
+        let value = template.as_ref().map_or(Ok(Value::Null), |it| it.render(scope)).map_err(|it| place(name, it))?;
+        if !value.is_null() {
+            fields.insert(name.to_owned(), value);
+        }
+    }
+    let tags: Vec<Value> = templates
+        .tags
+        .iter()
+        .map(|tag| tag.render(scope).map_err(|error| place("tags", error)))
+        .filter(|tag| tag != &Ok(Value::Null))
+        .collect::<Result<_, _>>()?;
+    if !tags.is_empty() {
+        fields.insert("tags".to_owned(), json!(tags));
+    }
+    let attributes = attributes(&templates.attributes, scope).map_err(|error| place("attributes", error))?;
+    if !attributes.is_empty() {
+        fields.insert("attributes".to_owned(), Value::Object(attributes));
+    }
+    Ok(Value::Object(fields))
+}
+
+fn attributes(templates: &[(String, Template)], scope: &dyn Scope) -> Result<Map<String, Value>, RenderError> {
+    let mut attributes = Map::new();
+    for (name, template) in templates {
+        let value = template.render(scope)?;
+        if !value.is_null() {
+            attributes.insert(name.clone(), value);
+        }
+    }
+    Ok(attributes)
+}

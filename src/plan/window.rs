@@ -1,0 +1,126 @@
+//! pure: the half-open ranges of starts that an evaluation's leads look at.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::Occasion;
+use crate::appointment::mapping::to_micros;
+use crate::reminder::Lead;
+use crate::schedule::{Leads, Schedule};
+
+/// One lead's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeadWindow {
+    /// Which lead.
+    pub lead: Lead,
+    /// First start in it (UTC).
+    pub from: Timestamp,
+    /// First start after it (UTC).
+    pub until: Timestamp,
+}
+
+impl LeadWindow {
+    /// Whether a start lies in it.
+    #[must_use]
+    pub fn holds(&self, start: Timestamp) -> bool {
+        self.from <= start && start < self.until
+    }
+}
+
+/// The smallest step of a key's time: a closed end becomes an open one by it.
+const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
+
+/// The window of each lead, the lead nearest the start first.
+#[must_use]
+pub fn lead_windows(
+    schedule: &Schedule,
+    occasion: &Occasion,
+    previous_evaluation: Option<Timestamp>,
+) -> Vec<LeadWindow> {
+    match &schedule.remind.leads {
+        Leads::Days(days) => {
+            let nominal = schedule.zone.date(occasion.nominal_at);
+            nearest_first(days).filter_map(|days| day_window(schedule, nominal, days)).collect()
+        }
+        Leads::Hours(hours) => {
+            let now = to_micros(occasion.now);
+            let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
+            let since = previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)));
+            nearest_first(hours)
+                .map(|hours| {
+                    let ahead = SignedDuration::from_hours(i64::from(hours));
+                    LeadWindow {
+                        lead: Lead::Hours(hours),
+                        from: since.saturating_add_duration(ahead),
+                        until: now.saturating_add_duration(ahead + MICROSECOND),
+                    }
+                })
+                .collect()
+        }
+    }
+}
+
+fn nearest_first(leads: &[u32]) -> impl Iterator<Item = u32> {
+    let mut sorted = leads.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.into_iter()
+}
+
+fn day_window(schedule: &Schedule, nominal: Date, days: u32) -> Option<LeadWindow> {
+    let date = nominal.checked_add(i64::from(days).days()).ok()?;
+    Some(LeadWindow {
+        lead: Lead::Days(days),
+        from: schedule.zone.day_start(date),
+        until: schedule.zone.day_start(date.tomorrow().ok()?),
+    })
+}
+
+/// The half-open ranges of starts (UTC) that this evaluation's leads look at.
+#[must_use]
+pub fn windows(
+    schedule: &Schedule,
+    occasion: &Occasion,
+    previous_evaluation: Option<Timestamp>,
+) -> Vec<(Timestamp, Timestamp)> {
+    lead_windows(schedule, occasion, previous_evaluation).iter().map(|window| (window.from, window.until)).collect()
+}
+
+/// What a source is asked for: whole days of the schedule's zone (half open, UTC) that cover the windows and the starts
+/// of pending reminders, with a day more on each side where rows name a zone of their own.
+#[must_use]
+pub fn read_span(
+    schedule: &Schedule,
+    windows: &[(Timestamp, Timestamp)],
+    pending_starts: &[Timestamp],
+) -> (Timestamp, Timestamp) {
+    let firsts = windows.iter().map(|(from, _)| *from).chain(pending_starts.iter().copied());
+    let lasts = windows
+        .iter()
+        .map(|(from, until)| until.saturating_sub_duration(MICROSECOND).max(*from))
+        .chain(pending_starts.iter().copied());
+    let first = firsts.min().unwrap_or(Timestamp::UNIX_EPOCH);
+    let last = lasts.max().unwrap_or(first);
+    let around = i64::from(schedule.appointment.timezone.is_some());
+    let from = schedule.zone.date(first).saturating_sub(around.days());
+    let until = schedule.zone.date(last).saturating_add((around + 1).days());
+    (schedule.zone.day_start(from), schedule.zone.day_start(until))
+}
+
+/// Sums that stop at the ends of time: a schedule may say ten years, a source year 9999.
+pub(super) trait Saturating {
+    /// This much later.
+    fn saturating_add_duration(self, by: SignedDuration) -> Timestamp;
+    /// This much earlier.
+    fn saturating_sub_duration(self, by: SignedDuration) -> Timestamp;
+}
+
+impl Saturating for Timestamp {
+    fn saturating_add_duration(self, by: SignedDuration) -> Timestamp {
+        self.checked_add(by).unwrap_or(Timestamp::MAX)
+    }
+
+    fn saturating_sub_duration(self, by: SignedDuration) -> Timestamp {
+        self.checked_sub(by).unwrap_or(Timestamp::MIN)
+    }
+}
