@@ -107,6 +107,12 @@ impl Http {
         Ok(Self { clock, client: client::build()? })
     }
 
+    /// The clock by which latencies are measured.
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
     /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
     /// for the few bytes a delivery is answered with.
     pub async fn send(&self, ask: Ask) -> Exchange {

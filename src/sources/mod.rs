@@ -4,10 +4,17 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::appointment::{AppointmentColumns, StartColumns};
+use crate::formats::FormatError;
 use crate::http::Http;
-use crate::row::RecordSink;
-use crate::schedule::Schedule;
+use crate::row::{ColumnName, RecordSink};
+use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Secrets;
+use crate::zones::Zone;
+
+pub mod file;
+pub mod http;
+pub mod sqlite;
 
 /// What a read binds: the run's date and the half-open range of starts that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +86,95 @@ pub struct SourceTools {
 
 /// The schedule's source.
 #[must_use]
-pub fn open(_schedule: &Schedule, _tools: SourceTools) -> Box<dyn Source> {
-    todo!()
+pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
+    let mapped = mapped_columns(&schedule.appointment);
+    match &schedule.source {
+        SourceSpec::Csv(spec) => Box::new(file::TextFile::new(spec.clone(), mapped)),
+        SourceSpec::Sqlite(spec) => {
+            let clock = tools.http.clock().clone();
+            Box::new(sqlite::Database::new(spec.clone(), mapped, schedule.zone.clone(), clock))
+        }
+        SourceSpec::Http(spec) => Box::new(http::Api::new(spec.as_ref().clone(), mapped, schedule.zone.clone(), tools)),
+    }
+}
+
+/// Every column that `[appointment]` names, each once.
+fn mapped_columns(columns: &AppointmentColumns) -> Vec<String> {
+    let start: Vec<&ColumnName> = match &columns.starts_at {
+        StartColumns::One(column) => vec![column],
+        StartColumns::DateAndTime { date, time } => vec![date, time],
+    };
+    let others = [
+        &columns.timezone,
+        &columns.recipient_timezone,
+        &columns.status,
+        &columns.person,
+        &columns.language,
+        &columns.do_not_call,
+        &columns.consent,
+    ];
+    let mut names: Vec<String> = Vec::new();
+    for column in columns.id.iter().chain(&columns.phone).chain(start).chain(others.into_iter().flatten()) {
+        if !names.iter().any(|name| name == column.as_str()) {
+            names.push(column.as_str().to_owned());
+        }
+    }
+    names
+}
+
+/// A read window in the forms that queries and addresses take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowTexts {
+    /// The range's bounds, the earlier first: RFC 3339 with the schedule's offset.
+    pub local: [String; 2],
+    /// The bounds, RFC 3339 with `Z`.
+    pub utc: [String; 2],
+    /// The bounds on the schedule's wall clock, in the form SQLite's own functions write.
+    pub sql_local: [String; 2],
+    /// The bounds in UTC, in the form SQLite's own functions write.
+    pub sql_utc: [String; 2],
+    /// The bounds in seconds since 1970.
+    pub epoch: [i64; 2],
+    /// The run's date.
+    pub day: String,
+}
+
+impl WindowTexts {
+    /// Writes a window for a schedule's zone.
+    #[must_use]
+    pub fn new(window: &ReadWindow, zone: &Zone) -> Self {
+        let bounds = [window.from, window.until];
+        let utc = jiff::tz::TimeZone::UTC;
+        Self {
+            local: bounds.map(|at| zone.rfc3339(at)),
+            utc: bounds.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            sql_local: bounds.map(|at| zone.wall(at).strftime("%Y-%m-%d %H:%M:%S").to_string()),
+            sql_utc: bounds.map(|at| utc.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()),
+            epoch: bounds.map(Timestamp::as_second),
+            day: window.day.to_string(),
+        }
+    }
+}
+
+impl SourceError {
+    fn new(again: Again, message: impl Into<String>) -> Self {
+        Self { message: message.into(), again }
+    }
+
+    fn of_format(place: &str, error: &FormatError) -> Self {
+        let again = if error.may_pass { Again::Soon } else { Again::Never };
+        Self::new(again, format!("{place}: {}", error.message))
+    }
+}
+
+/// Demands that every mapped column is among those a source has; a path with dots is as good as its first part.
+fn demand_columns(place: &str, mapped: &[String], have: &[String]) -> Result<(), SourceError> {
+    let is_there = |column: &String| have.contains(column);
+    match mapped.iter().find(|column| !is_there(column)) {
+        None => Ok(()),
+        Some(column) => Err(SourceError::new(
+            Again::Never,
+            format!("{place}: there is no column `{column}`; there are: {}", have.join(", ")),
+        )),
+    }
 }

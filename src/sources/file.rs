@@ -1,0 +1,114 @@
+//! shell: a text table in a file. A file that changes while it is read is not used.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use super::{Again, ReadReport, ReadWindow, Source, SourceError};
+use crate::formats::csv::{self, Table};
+use crate::row::RecordSink;
+use crate::schedule::CsvSpec;
+
+/// `[source.csv]`.
+#[derive(Debug)]
+pub struct TextFile {
+    spec: CsvSpec,
+    mapped: Vec<String>,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(facts: &Metadata) -> Self {
+        Self {
+            file: (facts.dev(), facts.ino()),
+            size: facts.size(),
+            modified: (facts.mtime(), facts.mtime_nsec()),
+            changed: (facts.ctime(), facts.ctime_nsec()),
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        let (seconds, nanoseconds) = self.modified;
+        let nanoseconds = i32::try_from(nanoseconds).unwrap_or(0);
+        match jiff::Timestamp::new(seconds, nanoseconds) {
+            Ok(at) => format!("{} bytes of {at}", self.size),
+            Err(_) => format!("{} bytes", self.size),
+        }
+    }
+}
+
+impl TextFile {
+    /// A table whose header must have the `mapped` columns.
+    #[must_use]
+    pub fn new(spec: CsvSpec, mapped: Vec<String>) -> Self {
+        Self { spec, mapped }
+    }
+
+    fn place(&self) -> String {
+        self.spec.path.display().to_string()
+    }
+
+    /// Opens a regular file; a pipe or a device is refused without waiting for it.
+    fn open(&self) -> Result<(File, Stamp), SourceError> {
+        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(&self.spec.path);
+        let file = opened.map_err(|error| self.failed(&error))?;
+        let facts = file.metadata().map_err(|error| self.failed(&error))?;
+        if !facts.is_file() {
+            return Err(SourceError::new(Again::Never, format!("{}: this is no regular file", self.place())));
+        }
+        let stamp = Stamp::of(&facts);
+        Ok((file, stamp))
+    }
+
+    fn failed(&self, error: &io::Error) -> SourceError {
+        let place = self.place();
+        match error.kind() {
+            io::ErrorKind::NotFound => SourceError::new(Again::Later, format!("{place}: the file isn't there")),
+            io::ErrorKind::PermissionDenied => SourceError::new(
+                Again::Never,
+                format!("{place}: the file may not be read: give this program's user the right to"),
+            ),
+            kind => SourceError::new(Again::Never, format!("{place}: the file can't be read: {kind}")),
+        }
+    }
+
+    /// Whether the file, and what its path names, are still what they were.
+    fn is_unchanged(&self, file: &File, before: Stamp) -> bool {
+        let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| Stamp::of(&facts) == before);
+        is_same(file.metadata()) && is_same(std::fs::metadata(&self.spec.path))
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table { dialect: &self.spec.dialect, mapped: &self.mapped }
+    }
+}
+
+impl Source for TextFile {
+    fn read(&self, _window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let (file, before) = self.open()?;
+        let outcome = csv::read(&file, &self.table(), sink);
+        if !self.is_unchanged(&file, before) {
+            let message = format!("{}: the file changed while it was read", self.place());
+            return Err(SourceError::new(Again::Soon, message));
+        }
+        let report = outcome.map_err(|error| SourceError::of_format(&self.place(), &error))?;
+        let columns = (!report.columns.is_empty()).then_some(report.columns);
+        Ok(ReadReport { columns, fingerprint: before.fingerprint() })
+    }
+
+    fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
+        let (file, _) = self.open()?;
+        let names =
+            csv::columns(&file, &self.table()).map_err(|error| SourceError::of_format(&self.place(), &error))?;
+        Ok((!names.is_empty()).then_some(names))
+    }
+}
