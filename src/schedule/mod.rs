@@ -2,8 +2,10 @@
 
 pub mod examine;
 mod file;
+pub mod json_schema;
 pub mod keys;
 pub mod load;
+pub mod places;
 pub mod problems;
 pub mod read;
 pub mod recurrence;

@@ -3,6 +3,8 @@
 
 pub mod audit;
 pub mod backup;
+pub mod check;
+pub mod config;
 pub mod doctor;
 mod house;
 pub mod next;
@@ -11,6 +13,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod schema;
 pub mod service;
 pub mod status;
 pub mod test_call;

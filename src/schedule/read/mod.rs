@@ -21,7 +21,7 @@ use super::tree::{self, Node};
 use super::{DeliveryTerms, OnUncertain, Schedule, examine, load};
 use crate::zones::{Zone, Zones};
 
-pub use self::templates::BUILT_IN_NAMES;
+pub use self::templates::{name_span, without_templates};
 
 /// Everything a part of the file is read with.
 struct Reading<'a> {

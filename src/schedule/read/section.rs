@@ -10,6 +10,7 @@ use super::Reading;
 use crate::reminder::parse_duration;
 use crate::row::ColumnName;
 use crate::schedule::keys::{Need, Shape, Table};
+use crate::schedule::places::secret_ref;
 use crate::schedule::tree::{self, Node, Value};
 use crate::settings::{SecretRef, TextOrSecret};
 
@@ -145,12 +146,5 @@ fn text_or_secret(node: &Node, reading: &Reading<'_>) -> Option<TextOrSecret> {
 }
 
 fn secret(node: &Node, reading: &Reading<'_>) -> Option<SecretRef> {
-    let [entry] = node.entries() else { return None };
-    let place = entry.node.text()?;
-    match entry.key.as_str() {
-        "env" => Some(SecretRef::Env(place.to_owned())),
-        "credential" => Some(SecretRef::Credential(place.to_owned())),
-        "file" => Some(SecretRef::File(reading.path(place))),
-        _ => None,
-    }
+    secret_ref(node, reading.folder)
 }

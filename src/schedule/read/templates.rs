@@ -6,26 +6,7 @@ use super::Reading;
 use crate::schedule::examine::NOT_YET;
 use crate::schedule::problems::did_you_mean;
 use crate::schedule::tree::{Node, Value};
-use crate::template::{Condition, PayloadTemplate, Template, TemplateProblem};
-
-/// Names a payload has besides the row's columns, which they hide.
-pub const BUILT_IN_NAMES: [&str; 12] = [
-    "phone",
-    "phone_national",
-    "starts_at",
-    "date",
-    "time",
-    "weekday",
-    "appointment_id",
-    "reminder_id",
-    "lead",
-    "schedule",
-    "previous_starts_at",
-    "row",
-];
-
-/// Names that will have a meaning of their own: a column of that name would change its meaning then.
-const LATER_NAMES: [&str; 3] = ["spoken_date", "spoken_time", "appointments"];
+use crate::template::{Condition, NOT_YET_NAMES, PayloadTemplate, Template, TemplateProblem};
 
 pub fn payload(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
     let node = node?;
@@ -72,10 +53,7 @@ fn unrepresentable(node: &Node, reading: &mut Reading<'_>) {
 /// One template text.
 pub fn template(node: &Node, reading: &mut Reading<'_>) -> Option<Template> {
     match Template::compile(node.text()?) {
-        Ok(template) => {
-            not_yet(node, template.names().iter().map(String::as_str), reading);
-            Some(template)
-        }
+        Ok(template) => Some(template),
         Err(problem) => {
             report(node, problem, reading);
             None
@@ -93,16 +71,6 @@ pub fn condition(node: &Node, reading: &mut Reading<'_>) -> Option<Condition> {
     }
 }
 
-fn not_yet<'a>(node: &Node, names: impl Iterator<Item = &'a str>, reading: &mut Reading<'_>) {
-    for name in names.filter(|name| LATER_NAMES.contains(name)) {
-        let span = name_span(node, name, &reading.problems.text());
-        reading
-            .problems
-            .error(NOT_YET, span, format!("`{name}` is not yet supported in templates"))
-            .help("`date`, `time` and `weekday` are there; a column of this name is reached by `row[\"…\"]`");
-    }
-}
-
 /// Where a name stands in a template's string.
 #[must_use]
 pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
@@ -117,9 +85,10 @@ pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
 }
 
 fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
+    let later = problem.at.clone().and_then(|at| node.text()?.get(at)).filter(|name| NOT_YET_NAMES.contains(name));
+    let code = if later.is_some() { NOT_YET } else { "invalid-template" };
     let span = node.part(&reading.problems.text(), problem.at);
-    let found = reading.problems.error("invalid-template", span, problem.message);
-    found.help = problem.help;
+    reading.problems.error(code, span, problem.message).help = problem.help;
 }
 
 /// A written-out URL with `{{ … }}`: its template, its names, its host.
@@ -144,7 +113,8 @@ pub fn url(node: &Node, names: &[&str], reading: &mut Reading<'_>) {
 }
 
 /// Each `{{ … }}` as a zero, which is right in a path, a query and a port.
-fn without_templates(text: &str) -> String {
+#[must_use]
+pub fn without_templates(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, inside)) = rest.split_once("{{") {

@@ -1,0 +1,88 @@
+//! pure: where in a schedule's text its columns, names and secrets stand: for checks that need the world as well.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::keys::{SCHEDULE, Shape, Table};
+use super::tree::{Entry, Node, Value};
+use crate::settings::SecretRef;
+
+/// Keys of `[appointment]` that name columns.
+const COLUMN_KEYS: [&str; 10] = [
+    "id",
+    "phone",
+    "starts_at",
+    "timezone",
+    "recipient_timezone",
+    "status",
+    "person",
+    "language",
+    "do_not_call",
+    "consent",
+];
+
+/// A secret that a schedule names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedSecret {
+    /// Where its table stands (bytes).
+    pub span: Range<usize>,
+    /// Where the secret lives.
+    pub secret: SecretRef,
+    /// Whether it is an address.
+    pub is_url: bool,
+}
+
+/// Every column that `[appointment]` maps, with the string that names it.
+#[must_use]
+pub fn mapped_columns(root: &Node) -> Vec<&Node> {
+    let Some(appointment) = root.get("appointment") else { return Vec::new() };
+    let mapped = appointment.entries().iter().filter(|entry| COLUMN_KEYS.contains(&entry.key.as_str()));
+    mapped.flat_map(|entry| entry.node.strings()).collect()
+}
+
+/// Every template that is filled with a row: the payload's and the contact's strings.
+#[must_use]
+pub fn row_templates(root: &Node) -> Vec<&Node> {
+    let trees = [root.get("payload"), root.at(&["target", "call", "contact"])];
+    trees.into_iter().flatten().flat_map(Node::strings).collect()
+}
+
+/// Every secret the file names. Paths count from `folder`.
+#[must_use]
+pub fn secrets(root: &Node, folder: &Path) -> Vec<PlacedSecret> {
+    let mut found = Vec::new();
+    collect(root, &SCHEDULE, folder, &mut found);
+    found
+}
+
+fn collect(node: &Node, keys: &Table, folder: &Path, found: &mut Vec<PlacedSecret>) {
+    for entry in node.entries() {
+        match keys.key(&entry.key).map(|key| &key.shape) {
+            Some(Shape::Secret | Shape::TextOrSecret) => found.extend(placed(entry, folder)),
+            Some(Shape::SecretMap) => {
+                found.extend(entry.node.entries().iter().filter_map(|header| placed(header, folder)));
+            }
+            Some(Shape::Table(inner)) => collect(&entry.node, inner, folder, found),
+            _ => {}
+        }
+    }
+}
+
+fn placed(entry: &Entry, folder: &Path) -> Option<PlacedSecret> {
+    let secret = secret_ref(&entry.node, folder)?;
+    Some(PlacedSecret { span: entry.node.span.clone(), secret, is_url: entry.key == "url" })
+}
+
+/// The secret a table names; `None` when it names none, or several.
+#[must_use]
+pub fn secret_ref(node: &Node, folder: &Path) -> Option<SecretRef> {
+    let Value::Table(entries) = &node.value else { return None };
+    let [entry] = entries.as_slice() else { return None };
+    let place = entry.node.text()?;
+    match entry.key.as_str() {
+        "env" => Some(SecretRef::Env(place.to_owned())),
+        "credential" => Some(SecretRef::Credential(place.to_owned())),
+        "file" => Some(SecretRef::File(folder.join(place))),
+        _ => None,
+    }
+}

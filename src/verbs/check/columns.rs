@@ -1,0 +1,120 @@
+//! shell: whether a local source has the columns a schedule maps, and templates use names that exist.
+
+use std::collections::BTreeSet;
+
+use super::{CheckAsk, Checked, Reach};
+use crate::row::Header;
+use crate::schedule::SourceSpec;
+use crate::schedule::places;
+use crate::schedule::problems::did_you_mean;
+use crate::schedule::read::name_span;
+use crate::sources::{self, Again};
+use crate::template::{BUILT_IN_NAMES, Condition, Template};
+
+pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    match sources::open(checked.schedule, ask.tools.clone()).columns() {
+        Ok(Some(columns)) => against(checked, &columns),
+        Ok(None) => {}
+        Err(error) => {
+            let span = source_span(checked);
+            let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
+            let problem = if is_warning {
+                checked.problems.warning("source-not-there", span, error.message)
+            } else {
+                checked.problems.error("unreadable-source", span, error.message)
+            };
+            problem.help("its columns can't be checked until it can be read");
+        }
+    }
+}
+
+/// Where a problem of the source as a whole is shown.
+pub fn source_span(checked: &Checked<'_>) -> std::ops::Range<usize> {
+    match checked.schedule.source {
+        SourceSpec::Csv(_) => checked.span(&["source", "csv", "path"]),
+        SourceSpec::Sqlite(_) => checked.span(&["source", "sqlite", "path"]),
+        SourceSpec::Http(_) => checked.span(&["source", "http", "url"]),
+    }
+}
+
+fn is_absent(checked: &Checked<'_>) -> bool {
+    match &checked.schedule.source {
+        SourceSpec::Csv(spec) => !spec.path.exists(),
+        SourceSpec::Sqlite(spec) => !spec.path.exists(),
+        SourceSpec::Http(_) => false,
+    }
+}
+
+/// Holds a schedule against the columns its source has.
+pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
+    let header = Header::new(columns.to_vec());
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    for node in places::mapped_columns(&checked.root) {
+        let Some(name) = node.text() else { continue };
+        // A path with dots leads into an object, whose inside isn't known here.
+        let outer = name.split('.').next().unwrap_or(name);
+        let is_path = matches!(checked.schedule.source, SourceSpec::Http(_)) && header.place(outer).is_some();
+        if header.place(name).is_none() && !is_path {
+            let help = missing_help(name, &names);
+            checked
+                .problems
+                .error("missing-column", node.span.clone(), format!("the source has no column `{name}`"))
+                .help(help);
+        }
+    }
+    templates(checked, &names);
+}
+
+fn missing_help(name: &str, columns: &[&str]) -> String {
+    match did_you_mean(name, columns.iter().copied()) {
+        Some(likely) => format!("did you mean `{likely}`?"),
+        None if columns.is_empty() => "it has no columns at all".to_owned(),
+        None => format!("it has {}", list(columns)),
+    }
+}
+
+/// The first columns: a table of two hundred needs no page.
+fn list(columns: &[&str]) -> String {
+    let shown: Vec<String> = columns.iter().take(20).map(|name| format!("`{name}`")).collect();
+    let more =
+        if columns.len() > shown.len() { format!(" and {} more", columns.len() - shown.len()) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn templates(checked: &mut Checked<'_>, columns: &[&str]) {
+    let payload_names: Vec<&str> = BUILT_IN_NAMES.iter().copied().chain(columns.iter().copied()).collect();
+    let row_names: Vec<&str> = columns.iter().copied().chain(["row"]).collect();
+    let file = checked.problems.text();
+    for node in places::row_templates(&checked.root) {
+        let names = node.text().and_then(|text| Template::compile(text).ok()).map(|template| template.names());
+        unknown(node, &names.unwrap_or_default(), &payload_names, &file, &mut checked.problems);
+    }
+    if let Some(node) = checked.root.at(&["remind", "only_if"]) {
+        let names = node.text().and_then(|text| Condition::compile(text).ok()).map(|condition| condition.names());
+        unknown(node, &names.unwrap_or_default(), &row_names, &file, &mut checked.problems);
+    }
+}
+
+fn unknown(
+    node: &crate::schedule::tree::Node,
+    names: &BTreeSet<String>,
+    known: &[&str],
+    file: &str,
+    problems: &mut crate::schedule::problems::Problems,
+) {
+    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(likely) if is_plain(likely) => format!("did you mean `{likely}`?"),
+            Some(likely) => format!("did you mean `row[\"{likely}\"]`?"),
+            None => format!("there are {}", list(known)),
+        };
+        problems
+            .error("unknown-name", name_span(node, name, file), format!("there is no name `{name}` in this source"))
+            .help(help);
+    }
+}
+
+/// Whether a name can stand in a template by itself.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}

@@ -1,0 +1,194 @@
+//! shell: `check --connect`: the source is read whole, its starts are looked at as a column, the target's host is asked.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::columns::{against, source_span};
+use super::{CheckAsk, Checked};
+use crate::appointment::dates::{self, DateGuess};
+use crate::appointment::{DateFormat, StartColumns};
+use crate::http::{Ask, Exchange};
+use crate::row::{Record, RecordSink};
+use crate::schedule::{Leads, SourceSpec, TargetSpec};
+use crate::settings::TextOrSecret;
+use crate::sources::{self, ReadWindow};
+
+/// Distinct starts that are kept: a column that needs more to tell its format has none.
+const MOST_STARTS: usize = 20_000;
+
+pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let source = sources::open(checked.schedule, ask.tools.clone());
+    let mut seen =
+        Seen { starts_at: &checked.schedule.appointment.starts_at, starts: BTreeSet::new(), columns: Vec::new() };
+    match source.read(&window(checked, ask), &mut seen) {
+        Err(error) => {
+            let span = source_span(checked);
+            checked
+                .problems
+                .error("unreadable-source", span, error.message)
+                .help("nobody is called while it can't be read");
+        }
+        Ok(_) => {
+            let (starts, columns) = (seen.starts, seen.columns);
+            // Local sources had their columns checked by their headers already.
+            if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
+                against(checked, &columns);
+            }
+            formats(checked, &starts);
+        }
+    }
+    host(checked, ask);
+}
+
+/// From today to the furthest lead, in whole days of the schedule's zone.
+fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
+    let schedule = checked.schedule;
+    let day = schedule.zone.date(ask.now);
+    let furthest = match &schedule.remind.leads {
+        Leads::Days(days) => days.iter().copied().max().unwrap_or(0),
+        Leads::Hours(hours) => hours.iter().copied().max().unwrap_or(0) / 24 + 1,
+    };
+    let last = day.saturating_add(jiff::Span::new().days(i64::from(furthest) + 1));
+    ReadWindow { from: schedule.zone.day_start(day), until: schedule.zone.day_start(last), day }
+}
+
+/// What a read shows of a source: its starts as texts, and its columns.
+struct Seen<'a> {
+    starts_at: &'a StartColumns,
+    starts: BTreeSet<String>,
+    columns: Vec<String>,
+}
+
+impl RecordSink for Seen<'_> {
+    fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+        match record {
+            Record::Tree(tree) => {
+                for column in tree.keys() {
+                    if !self.columns.contains(column) {
+                        self.columns.push(column.clone());
+                    }
+                }
+            }
+            Record::Text { header, .. } if self.columns.is_empty() => self.columns = header.names().to_vec(),
+            Record::Text { .. } | Record::Broken(_) => {}
+        }
+        let start = match self.starts_at {
+            StartColumns::One(column) => record.text(column).map(std::borrow::Cow::into_owned),
+            StartColumns::DateAndTime { date, time } => {
+                record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"))
+            }
+        };
+        if self.starts.len() < MOST_STARTS {
+            self.starts.extend(start);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Looks at the whole column: what the format can't read, and which format would.
+fn formats(checked: &mut Checked<'_>, starts: &BTreeSet<String>) {
+    let format = &checked.schedule.appointment.date_format;
+    let unread = starts.iter().filter(|text| dates::read(text, format).is_none()).count();
+    if unread == 0 {
+        return;
+    }
+    let span = match format {
+        DateFormat::Iso => checked.span(&["appointment", "starts_at"]),
+        DateFormat::Patterns(_) | DateFormat::Excel => checked.span(&["appointment", "date_format"]),
+    };
+    let wanted = match format {
+        DateFormat::Iso => "ISO 8601",
+        DateFormat::Patterns(_) | DateFormat::Excel => "`date_format`",
+    };
+    let message = format!("{unread} of {} different starts don't fit {wanted}", starts.len());
+    let texts: Vec<&str> = starts.iter().map(String::as_str).collect();
+    checked.problems.error("date-format", span, message).help(proposal(&texts));
+}
+
+/// What to write, or why nothing can be written yet.
+#[must_use]
+pub fn proposal(starts: &[&str]) -> String {
+    let (guess, suffix) = guess(starts);
+    let pattern = |guessed: &str| guessed.strip_suffix(suffix).unwrap_or(guessed).to_owned();
+    let no_time = if suffix.is_empty() {
+        ""
+    } else {
+        "; there is no time of day: name its column too, `starts_at = { date = \"…\", time = \"…\" }`"
+    };
+    match guess {
+        DateGuess::Proposed(format) if format == "iso8601" => {
+            format!("every start is ISO 8601: remove `date_format`{no_time}")
+        }
+        DateGuess::Proposed(format) => {
+            format!("every start fits: write `date_format = \"{}\"`{no_time}", pattern(&format))
+        }
+        DateGuess::Ambiguous(one, other) => format!(
+            "two readings fit every start: `date_format = \"{}\"` or `date_format = \"{}\"`: \
+             ask whoever writes the source which is meant{no_time}",
+            pattern(&one),
+            pattern(&other)
+        ),
+        DateGuess::Mixed => "the column is mixed: some starts can only be read one way, others only another; \
+                             have the source write one form, or list the formats in `date_format`"
+            .to_owned(),
+        DateGuess::Unknown => {
+            "no common format fits every start: write a strftime pattern, such as `date_format = \"%d/%m/%Y %H:%M\"`"
+                .to_owned()
+        }
+    }
+}
+
+/// A guess, and what was put behind every text to get it: dates alone are guessed with a time beside them.
+fn guess(starts: &[&str]) -> (DateGuess, &'static str) {
+    match dates::guess_formats(starts) {
+        DateGuess::Unknown => {
+            let with_time: Vec<String> = starts.iter().map(|text| format!("{} 09:00", text.trim())).collect();
+            (dates::guess_formats(&with_time), " %H:%M")
+        }
+        guess => (guess, ""),
+    }
+}
+
+/// Asks the target's host for nothing (`HEAD /`): it shows that there is a way, and places no call.
+fn host(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let Some((span, url)) = target_origin(checked, ask) else { return };
+    let request = Ask {
+        method: reqwest::Method::HEAD,
+        url,
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+        timeout: Duration::from_secs(10),
+        max_bytes: 1_024,
+    };
+    let told = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
+        Exchange::Answered(_) => return,
+        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => detail,
+    };
+    checked
+        .problems
+        .error("unreachable-host", span, format!("the target's host can't be reached: {told}"))
+        .help("check its name, the network and the firewall; nothing was sent");
+}
+
+/// The target's scheme, host and port; nothing when its secret isn't set, which is told elsewhere.
+fn target_origin(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> Option<(std::ops::Range<usize>, url::Url)> {
+    let (path, url): (&[&str], String) = match &checked.schedule.target {
+        TargetSpec::Automation { url, .. } => {
+            let url = TextOrSecret::Secret(url.clone());
+            (&["target", "automation", "url"], ask.tools.secrets.text(&url).ok()?.expose_secret().to_owned())
+        }
+        TargetSpec::Webhook(spec) => {
+            (&["target", "webhook", "url"], ask.tools.secrets.text(&spec.url).ok()?.expose_secret().to_owned())
+        }
+        TargetSpec::Call { account, .. } => (&["target", "call"], ask.accounts.get(account)?.base_url.to_string()),
+    };
+    let mut url = url::Url::parse(&url).ok()?;
+    url.set_path("/");
+    url.set_query(None);
+    url.set_fragment(None);
+    let _had_userinfo = (url.set_username(""), url.set_password(None));
+    Some((checked.span(path), url))
+}

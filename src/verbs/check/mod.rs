@@ -1,0 +1,191 @@
+//! shell: `tickler check`: every problem of every file: what the text alone shows, what the cron line means in its zone,
+//! whether secrets are set and sources have the columns that are mapped. With `--connect` sources are read and hosts
+//! asked.
+
+mod columns;
+mod connect;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::reminder::write_duration;
+use crate::schedule::load::{self, Folder};
+use crate::schedule::problems::{Paint, Problem, Problems, Severity};
+use crate::schedule::tree::{self, Node};
+use crate::schedule::{Leads, Schedule};
+use crate::settings::Account;
+use crate::sources::SourceTools;
+use crate::zones::Zones;
+
+/// What is checked.
+#[derive(Debug, Clone)]
+pub enum Files {
+    /// Every schedule of this folder.
+    Folder(PathBuf),
+    /// These files and folders.
+    Paths(Vec<PathBuf>),
+}
+
+/// How far a check goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Files on this machine only.
+    Local,
+    /// Sources are read and hosts asked; what can't be read is an error.
+    Connect,
+}
+
+/// What a warning means for the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warnings {
+    /// Warnings alone are fine.
+    Allowed,
+    /// `--deny-warnings`.
+    Denied,
+}
+
+/// What a check needs. It blocks: call it on a thread that may.
+#[derive(Debug, Clone)]
+pub struct CheckAsk<'a> {
+    /// What is checked.
+    pub files: Files,
+    /// How far it goes.
+    pub reach: Reach,
+    /// What warnings mean.
+    pub warnings: Warnings,
+    /// The present (UTC).
+    pub now: Timestamp,
+    /// The zone rules in use.
+    pub zones: &'a Zones,
+    /// For opening sources; its secrets are those that must be set.
+    pub tools: &'a SourceTools,
+    /// The settings' accounts.
+    pub accounts: &'a BTreeMap<String, Account>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// Whether nothing stands in the way (exit 0; else 78).
+    pub ok: bool,
+    /// Files looked at.
+    pub files: usize,
+    /// In the order of files and places.
+    pub problems: Vec<Problem>,
+}
+
+impl CheckReport {
+    /// The machine-readable shape.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let problems: Vec<_> = self.problems.iter().map(Problem::placed).collect();
+        json!({"ok": self.ok, "files": self.files, "problems": problems})
+    }
+
+    /// Every problem as a code frame, a blank line between two, and a summary.
+    #[must_use]
+    pub fn to_text(&self, paint: Paint) -> String {
+        let frames: String = self.problems.iter().map(|problem| format!("{}\n\n", problem.frame(paint))).collect();
+        format!("{frames}{}\n", self.summary())
+    }
+
+    fn summary(&self) -> String {
+        let count = |severity| self.problems.iter().filter(|problem| problem.severity == severity).count();
+        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        format!(
+            "{}: {}, {}",
+            plural(self.files, "file"),
+            plural(count(Severity::Error), "error"),
+            plural(count(Severity::Warning), "warning")
+        )
+    }
+}
+
+/// Checks files.
+#[must_use]
+pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
+    let mut folder = read(ask);
+    let mut problems = std::mem::take(&mut folder.problems);
+    for schedule in folder.schedules.values() {
+        problems.extend(one(schedule, ask));
+    }
+    // Stable: problems without a text to point into stay where they are.
+    problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
+    let refused = |problem: &Problem| problem.severity == Severity::Error || ask.warnings == Warnings::Denied;
+    CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
+}
+
+fn read(ask: &CheckAsk<'_>) -> Folder {
+    match &ask.files {
+        Files::Paths(paths) => load::paths(paths, ask.zones),
+        Files::Folder(path) => load::folder(path, ask.zones).unwrap_or_else(|error| no_folder(path, &error)),
+    }
+}
+
+fn no_folder(path: &Path, error: &std::io::Error) -> Folder {
+    let mut problems = Problems::of(path, Arc::from(""));
+    problems
+        .error("unreadable-folder", 0..0, format!("the folder of schedules can't be read: {error}"))
+        .help("name it with `--schedules`, or by `schedules` in tickler.toml");
+    Folder { problems: problems.into_sorted(), ..Folder::default() }
+}
+
+/// A schedule that loads, with its text as a tree, while the world around it is asked.
+struct Checked<'a> {
+    schedule: &'a Schedule,
+    root: Node,
+    problems: Problems,
+}
+
+impl Checked<'_> {
+    /// Where the value at a path stands, else the nearest table above it that is there.
+    fn span(&self, path: &[&str]) -> std::ops::Range<usize> {
+        let found = (0..=path.len()).rev().find_map(|depth| self.root.at(&path[..depth]));
+        found.map_or(0..0, |node| node.span.clone())
+    }
+}
+
+fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
+    let (root, _) = tree::read(&schedule.text);
+    let problems = Problems::of(&schedule.path, Arc::from(schedule.text.as_str()));
+    let mut checked = Checked { schedule, root, problems };
+    cron(&mut checked, ask);
+    secrets::check(&mut checked, ask);
+    columns::check(&mut checked, ask);
+    if ask.reach == Reach::Connect {
+        connect::check(&mut checked, ask);
+    }
+    checked.problems.into_sorted()
+}
+
+fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let schedule = checked.schedule;
+    let span = checked.span(&["cron"]);
+    for lint in schedule.recurrence.lints(&schedule.zone, ask.now) {
+        checked.problems.warning("cron", span.clone(), lint.message).help(lint.help);
+    }
+    let Leads::Hours(_) = schedule.remind.leads else { return };
+    let Some(longest) = schedule.recurrence.longest_interval(&schedule.zone, ask.now) else { return };
+    if longest > schedule.remind.max_lateness {
+        let message = format!(
+            "runs are up to {} apart, which is more than `max_lateness` ({}): some reminders would come too late",
+            write_duration(longest),
+            write_duration(schedule.remind.max_lateness)
+        );
+        checked
+            .problems
+            .warning(
+                "runs-too-far-apart",
+                checked.root.at(&["remind", "hours_before"]).map_or(span, |node| node.span.clone()),
+                message,
+            )
+            .help("with `hours_before` let the cron run often, such as `*/15 * * * *`");
+    }
+}

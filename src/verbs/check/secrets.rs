@@ -1,0 +1,88 @@
+//! shell: whether the secrets a schedule names are set, and whether addresses among them may be asked.
+
+use secrecy::ExposeSecret;
+
+use super::{CheckAsk, Checked, Reach};
+use crate::http::check_host;
+use crate::schedule::places::{self, PlacedSecret};
+use crate::schedule::{TargetSpec, read::without_templates};
+use crate::settings::{SecretRef, TextOrSecret};
+
+/// The code of a secret that isn't set.
+const NOT_SET: &str = "secret-not-set";
+
+pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let folder = checked.schedule.path.parent().unwrap_or(std::path::Path::new(""));
+    for placed in places::secrets(&checked.root, folder) {
+        match ask.tools.secrets.resolve(&placed.secret) {
+            Err(missing) => not_set(checked, ask, placed.span, missing.0),
+            Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
+            Ok(_) => {}
+        }
+    }
+    if let TargetSpec::Call { agent, account, .. } = &checked.schedule.target {
+        let (agent, account) = (agent.clone(), account.clone());
+        call(checked, ask, &agent, &account);
+    }
+}
+
+fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, span: std::ops::Range<usize>, message: String) {
+    let problem = match ask.reach {
+        Reach::Local => checked.problems.warning(NOT_SET, span, message),
+        Reach::Connect => checked.problems.error(NOT_SET, span, message),
+    };
+    problem.help("without it nobody can be called, or no appointment read");
+}
+
+/// An address out of a secret is judged like one that is written out, but never shown.
+fn address(checked: &mut Checked<'_>, placed: &PlacedSecret, value: &str) {
+    let remedy = "it must be a whole http or https address";
+    match url::Url::parse(&without_templates(value)) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
+            if let Err(refused) = check_host(&url) {
+                checked.problems.error("refused-address", placed.span.clone(), refused.0);
+            }
+        }
+        Ok(_) | Err(_) => {
+            checked.problems.error("invalid-value", placed.span.clone(), "this secret holds no URL").help(remedy);
+        }
+    }
+}
+
+/// What `[target.call]` needs besides what is written in it: the default agent and its account's credentials.
+fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, account: &str) {
+    let span = checked.span(&["target", "call"]);
+    let is_written = checked.root.at(&["target", "call", "agent"]).is_some();
+    if let (TextOrSecret::Secret(secret), false) = (agent, is_written)
+        && let Err(missing) = ask.tools.secrets.resolve(secret)
+    {
+        not_set(checked, ask, span.clone(), format!("no `agent` is named, and {}", missing.0));
+    }
+    let known = ask.accounts.get(account);
+    let credentials: [(&str, Option<SecretRef>); 2] = [
+        ("api_token", known.and_then(|account| account.api_token.clone())),
+        (
+            "team_id",
+            known.and_then(|account| match &account.team_id {
+                Some(TextOrSecret::Secret(secret)) => Some(secret.clone()),
+                Some(TextOrSecret::Text(_)) | None => None,
+            }),
+        ),
+    ];
+    let has_text_team = known.is_some_and(|account| matches!(account.team_id, Some(TextOrSecret::Text(_))));
+    for (name, secret) in credentials {
+        match secret {
+            Some(secret) => {
+                if let Err(missing) = ask.tools.secrets.resolve(&secret) {
+                    not_set(checked, ask, span.clone(), format!("`{name}` of the account `{account}`: {}", missing.0));
+                }
+            }
+            None if name == "team_id" && has_text_team => {}
+            None => {
+                let variable = if name == "api_token" { "THOUGHTLY_API_TOKEN" } else { "THOUGHTLY_TEAM_ID" };
+                let remedy = format!("set {variable}, or `{name}` in [accounts.{account}] of tickler.toml");
+                not_set(checked, ask, span.clone(), format!("the account `{account}` has no `{name}`: {remedy}"));
+            }
+        }
+    }
+}
