@@ -8,6 +8,8 @@ mod lanes;
 pub mod retry;
 mod round;
 mod send;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
@@ -102,7 +104,7 @@ impl Sender {
 
     /// Delivers until `stop` turns true; then takes no new intents, lets requests in flight end, settles them, returns.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
-        self.is_running.store(true, Ordering::Release);
+        let _running = AtWork::begin(self);
         let _at_work = self.at_work.lock().await;
         let ended = match self.ledger() {
             Ok(ledger) => Round::new(self, ledger, Until::Stopped(stop)).work().await,
@@ -111,8 +113,6 @@ impl Sender {
         if let Err(failure) = ended {
             tracing::error!(%failure, "delivery ended, and what was in flight could not be settled");
         }
-        self.is_running.store(false, Ordering::Release);
-        self.note_progress();
     }
 
     /// Delivers what of `scope` is due now, until each is settled or not due within `wait` (UTC clock time from now).
@@ -147,6 +147,23 @@ impl Sender {
 
     fn note_progress(&self) {
         self.progress.send_modify(|looks| *looks = looks.wrapping_add(1));
+    }
+}
+
+/// Says that [`Sender::run`] is at work as long as it lives, also when the task that runs it is given up.
+struct AtWork<'a>(&'a Sender);
+
+impl<'a> AtWork<'a> {
+    fn begin(sender: &'a Sender) -> Self {
+        sender.is_running.store(true, Ordering::Release);
+        Self(sender)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.is_running.store(false, Ordering::Release);
+        self.0.note_progress();
     }
 }
 

@@ -24,6 +24,8 @@ mod connection;
 mod faults;
 mod routes;
 mod state;
+#[cfg(test)]
+mod tests;
 
 /// How the sandbox behaves.
 #[derive(Debug, Clone)]

@@ -1,0 +1,190 @@
+//! shell: the sandbox over real sockets, asked through the one way out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::http::{Ask, Exchange};
+
+const PHONE: &str = "+12025550102";
+
+struct Bench {
+    running: Running,
+    http: Http,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+async fn bench(options: Options) -> Bench {
+    let clock: SharedClock = Arc::new(SystemClock::new());
+    let http = Http::new(Arc::clone(&clock)).expect("a client");
+    let (told, events) = mpsc::unbounded_channel();
+    let events_to = Box::new(move |event| told.send(event).expect("somebody listens"));
+    let around = Surroundings { clock, http: http.clone(), events: events_to };
+    Bench { running: start(options, around).await.expect("a sandbox"), http, events }
+}
+
+impl Bench {
+    async fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Exchange {
+        let url = Url::parse(&format!("http://{}{path}", self.running.address)).expect("a URL");
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let method = method.parse().expect("a method");
+        self.http.send(Ask { method, url, headers, body, timeout: Duration::from_secs(10), max_bytes: 65_536 }).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        match self.exchange(method, path, &[], body).await {
+            Exchange::Answered(answer) => (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)),
+            other => panic!("an answer, not {other:?}"),
+        }
+    }
+
+    async fn contact(&self, phone: &str) -> (u16, Value) {
+        self.ask("POST", "/contact/create", &json!({ "phone_number": phone })).await
+    }
+}
+
+#[tokio::test]
+async fn an_automation_takes_any_object_and_tells_no_more_than_four_digits() {
+    let mut bench = bench(Options::default()).await;
+    let id = "01997c3e-8a00-7000-8000-000000000001";
+    let body = json!({ "contact_phone": PHONE, "service_name": "Cleaning" });
+    let exchange = bench.exchange("POST", "/webhook/automation/hidden", &[("idempotency-key", id)], &body).await;
+    assert!(matches!(exchange, Exchange::Answered(answer) if answer.status == 200));
+    let event = bench.events.recv().await.expect("an event");
+    assert_eq!(event.outcome, Outcome::Answered(200));
+    let line = event.to_string();
+    assert!(line.ends_with(&format!("POST /webhook/automation/{{id}} 200 phone …0102 reminder {id}")), "{line}");
+    assert_eq!(bench.ask("POST", "/webhook/automation/hidden", &json!(["no object"])).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_draft_answers_200_and_calls_nobody() {
+    let bench = bench(Options { draft: true, ..Options::default() }).await;
+    assert_eq!(bench.ask("POST", "/webhook/automation/x", &json!({ "phone": PHONE })).await.0, 200);
+    let (_, calls) = bench.ask("GET", "/interview/sandbox-agent/responses", &Value::Null).await;
+    assert_eq!(calls["data"]["responses"], json!([]));
+}
+
+#[tokio::test]
+async fn a_contact_that_is_created_twice_follows_the_reading_that_was_chosen() {
+    for (reading, status, is_same) in [
+        (DuplicateContact::Reuse, 200, true),
+        (DuplicateContact::New, 200, false),
+        (DuplicateContact::Conflict, 409, false),
+    ] {
+        let bench = bench(Options { duplicate_contact: reading, ..Options::default() }).await;
+        let (_, first) = bench.contact(PHONE).await;
+        let (second_status, second) = bench.contact(PHONE).await;
+        assert_eq!((second_status, first["data"]["id"] == second["data"]["id"]), (status, is_same), "{reading:?}");
+    }
+}
+
+#[tokio::test]
+async fn contacts_are_found_shown_and_deleted() {
+    let bench = bench(Options::default()).await;
+    let (_, created) = bench.contact(PHONE).await;
+    let id = created["data"]["id"].as_str().expect("an id").to_owned();
+    let (_, found) = bench.ask("GET", "/contact?search=%2B12025550102&limit=50", &Value::Null).await;
+    assert_eq!(found["data"]["contacts"][0]["id"], json!(id));
+    assert_eq!(bench.ask("GET", "/contact?limit=51", &Value::Null).await.0, 400);
+    assert_eq!(bench.ask("DELETE", &format!("/contact/{id}"), &Value::Null).await.0, 200);
+    assert_eq!(bench.ask("GET", &format!("/contact/{id}"), &Value::Null).await.0, 404);
+    let refused = bench.ask("POST", "/contact/create", &json!({ "phone_number": PHONE, "custom_fields": {} })).await;
+    assert_eq!(refused.0, 400);
+}
+
+#[tokio::test]
+async fn a_call_wants_a_known_contact_an_agent_and_flat_metadata() {
+    let bench = bench(Options::default()).await;
+    let (_, created) = bench.contact(PHONE).await;
+    let id = &created["data"]["id"];
+    let call = async |body: Value| bench.ask("POST", "/contact/call", &body).await;
+    let (status, placed) = call(json!({ "contact_id": id, "interview_id": "a", "metadata": { "k": "v" } })).await;
+    assert!(status == 200 && placed["data"]["id"].is_string());
+    assert_eq!(call(json!({ "contact_id": "nobody", "interview_id": "a" })).await.0, 404);
+    assert_eq!(call(json!({ "contact_id": id })).await.0, 400);
+    assert_eq!(call(json!({ "contact_id": id, "interview_id": "a", "metadata": { "k": 1 } })).await.0, 400);
+}
+
+#[tokio::test]
+async fn the_api_wants_both_credentials_when_they_are_set() {
+    let options = Options { api_token: Some("t".into()), team_id: Some("g".into()), ..Options::default() };
+    let bench = bench(options).await;
+    let status = async |headers: &[(&str, &str)]| match bench.exchange("GET", "/interview", headers, &Value::Null).await
+    {
+        Exchange::Answered(answer) => answer.status,
+        other => panic!("an answer, not {other:?}"),
+    };
+    assert_eq!(status(&[]).await, 401);
+    assert_eq!(status(&[("x-api-token", "t")]).await, 401);
+    assert_eq!(status(&[("x-api-token", "t"), ("team_id", "wrong")]).await, 401);
+    assert_eq!(status(&[("x-api-token", "t"), ("team_id", "g")]).await, 200);
+    assert_eq!(bench.ask("POST", "/webhook/automation/x", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_reset_leaves_its_caller_without_an_answer() {
+    let faults = Faults { reset_after: Some(1), ..Faults::default() };
+    let mut bench = bench(Options { faults, ..Options::default() }).await;
+    let body = json!({ "phone": PHONE });
+    assert_eq!(bench.ask("POST", "/webhook/automation/x", &body).await.0, 200);
+    let exchange = bench.exchange("POST", "/webhook/automation/x", &[], &body).await;
+    assert!(matches!(exchange, Exchange::Unknown { class: "reset", .. }), "{exchange:?}");
+    bench.events.recv().await.expect("the first event");
+    assert_eq!(bench.events.recv().await.expect("the second event").outcome, Outcome::Reset);
+}
+
+#[tokio::test]
+async fn refusals_name_a_time_only_when_told_to() {
+    for (retry_after, named) in [(None, None), (Some(7), Some("7"))] {
+        let faults = Faults { rate_per_minute: Some(0), ..Faults::default() };
+        let bench = bench(Options { faults, retry_after, ..Options::default() }).await;
+        let exchange = bench.exchange("POST", "/webhook/automation/x", &[], &json!({})).await;
+        let Exchange::Answered(answer) = exchange else { panic!("an answer, not {exchange:?}") };
+        assert_eq!((answer.status, answer.header("retry-after")), (429, named));
+    }
+}
+
+#[tokio::test]
+async fn errors_in_200_and_pages_come_as_told() {
+    let faults = Faults { error_in_200: true, ..Faults::default() };
+    let erring = bench(Options { faults, ..Options::default() }).await;
+    let (status, body) = erring.ask("POST", "/webhook/automation/x", &json!({})).await;
+    assert!(status == 200 && body["error"].is_object());
+    let faults = Faults { html: true, ..Faults::default() };
+    let paging = bench(Options { faults, ..Options::default() }).await;
+    assert_eq!(paging.ask("POST", "/webhook/automation/x", &json!({})).await, (200, Value::Null));
+}
+
+#[tokio::test]
+async fn a_calls_end_follows_the_last_two_digits_and_is_posted_to_the_callback() {
+    let mut receiver = bench(Options::default()).await;
+    let callback = Url::parse(&format!("http://{}/webhook/automation/back", receiver.running.address));
+    let options = Options { callback: callback.ok(), call_pace: Duration::ZERO, ..Options::default() };
+    let bench = bench(options).await;
+    bench.ask("POST", "/webhook/automation/x", &json!({ "phone": PHONE })).await;
+    let told = receiver.events.recv().await.expect("the callback comes");
+    assert_eq!((told.outcome, told.phone_last4.as_deref()), (Outcome::Answered(200), Some("0102")));
+    let (_, calls) = bench.ask("GET", "/interview/sandbox-agent/responses", &Value::Null).await;
+    assert_eq!(calls["data"]["responses"][0]["status"], "NO_ANSWER");
+    let endings =
+        ["01", "02", "03", "04", "05", "06", "77"].map(|end| calls::ending(Some(&format!("+120255501{end}"))));
+    let expected = ["COMPLETED", "NO_ANSWER", "BUSY", "LEFT_VOICEMAIL", "FAILED", "SUPPRESSED", "COMPLETED"];
+    assert_eq!(endings, expected);
+}
+
+#[tokio::test]
+async fn only_this_machine_can_be_listened_at() {
+    let clock: SharedClock = Arc::new(SystemClock::new());
+    let http = Http::new(Arc::clone(&clock)).expect("a client");
+    let around = Surroundings { clock, http, events: Box::new(drop) };
+    let listen = "0.0.0.0:0".parse().expect("an address");
+    assert!(start(Options { listen, ..Options::default() }, around).await.is_err());
+}
