@@ -78,26 +78,3 @@ impl Recurrence {
         walk::Walk { pattern: &self.pattern, zone }
     }
 }
-
-/// Something about a cron line that is worth a look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CronLint {
-    /// What.
-    pub message: String,
-    /// The remedy.
-    pub help: String,
-}
-
-impl Recurrence {
-    /// What is worth a look about this line in this zone.
-    #[must_use]
-    pub fn lints(&self, _zone: &Zone, _now: Timestamp) -> Vec<CronLint> {
-        todo!()
-    }
-
-    /// The longest time between two runs.
-    #[must_use]
-    pub fn longest_interval(&self, _zone: &Zone, _now: Timestamp) -> Option<jiff::SignedDuration> {
-        todo!()
-    }
-}

@@ -172,7 +172,7 @@ fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         checked.problems.warning("cron", span.clone(), lint.message).help(lint.help);
     }
     let Leads::Hours(_) = schedule.remind.leads else { return };
-    let Some(longest) = schedule.recurrence.longest_interval(&schedule.zone, ask.now) else { return };
+    let longest = schedule.recurrence.longest_interval(&schedule.zone, ask.now);
     if longest > schedule.remind.max_lateness {
         let message = format!(
             "runs are up to {} apart, which is more than `max_lateness` ({}): some reminders would come too late",
