@@ -5,10 +5,12 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
 
 /// No request is longer.
@@ -16,6 +18,9 @@ const LONGEST_REQUEST: u64 = 64 * 1024;
 
 /// Members of the service's group may speak to it, nobody else.
 const MODE: u32 = 0o660;
+
+/// After a caller was lost (no file descriptors are left), the next is waited for so long.
+const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// Why the running service did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +88,7 @@ impl ControlSocket {
     }
 
     /// Answers every caller with `perform(actor, request)` until it is dropped.
-    pub async fn serve<P, F>(&self, perform: P)
+    pub async fn serve<P, F>(&self, clock: SharedClock, perform: P)
     where
         P: Fn(String, Request) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
@@ -95,10 +100,9 @@ impl ControlSocket {
                     let perform = Arc::clone(&perform);
                     tokio::spawn(async move { converse(stream, perform.as_ref()).await });
                 }
-                // Out of file descriptors: the next caller may have more luck.
                 Err(error) => {
                     tracing::warn!(%error, "a caller of the control socket was lost");
-                    tokio::task::yield_now().await;
+                    clock.sleep(AFTER_A_LOSS).await;
                 }
             }
         }
@@ -167,6 +171,7 @@ fn name_in(passwd: &str, uid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
 
     #[test]
     fn the_actor_is_the_users_name_as_the_machine_knows_it() {
@@ -185,7 +190,7 @@ mod tests {
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
             let answer = |actor: String, _request| async move { Answer { exit: 3, body: actor.into(), message: None } };
-            socket.serve(answer).await;
+            socket.serve(Arc::new(SystemClock::new()), answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");
         let me = user_name(rustix::process::getuid().as_raw());
@@ -203,7 +208,7 @@ mod tests {
                 assert!(matches!(request, Request::Reload), "only a reload is answered here");
                 Answer { exit: 0, body: serde_json::Value::Null, message: None }
             };
-            socket.serve(answer).await;
+            socket.serve(Arc::new(SystemClock::new()), answer).await;
         });
         assert_eq!(ask(&path, &Request::Status).await.expect("an answer").exit, 1);
         assert_eq!(ask(&path, &Request::Reload).await.expect("an answer").exit, 0);
@@ -218,7 +223,11 @@ mod tests {
         assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
         let socket = ControlSocket::bind(&path).expect("the stale file is replaced");
         let serving = tokio::spawn(async move {
-            socket.serve(|_, _| async { Answer { exit: 0, body: serde_json::Value::Null, message: None } }).await;
+            socket
+                .serve(Arc::new(SystemClock::new()), |_, _| async {
+                    Answer { exit: 0, body: serde_json::Value::Null, message: None }
+                })
+                .await;
         });
         let stream = UnixStream::connect(&path).await.expect("a connection");
         let (reading, mut writing) = stream.into_split();

@@ -48,7 +48,11 @@ impl Daemon {
         };
         match self.ledger.prune(Prune { payloads_before, audit_before, now }).await {
             Ok(pruned) if pruned.payloads + pruned.audit_rows > 0 => {
-                tracing::info!(payloads = pruned.payloads, audit_rows = pruned.audit_rows, "what is too old was removed");
+                tracing::info!(
+                    payloads = pruned.payloads,
+                    audit_rows = pruned.audit_rows,
+                    "what is too old was removed"
+                );
             }
             Ok(_nothing) => {}
             Err(error) => self.ledger_ails(&error.to_string()),

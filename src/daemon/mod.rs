@@ -75,7 +75,8 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     beside.spawn(tellers.run());
     beside.spawn({
         let daemon = Arc::clone(&daemon);
-        async move { socket.serve(move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
+        let clock = Arc::clone(&daemon.house.around.clock);
+        async move { socket.serve(clock, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
     });
     if let Some(page) = page {
         beside.spawn(page.serve());

@@ -81,7 +81,9 @@ async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
 fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
     ControlSocket::bind(&settings.socket).map_err(|error| {
         let place = settings.socket.display();
-        VerbError::Failed(format!("the control socket {place} can't be opened: {error}; `socket` in tickler.toml moves it"))
+        VerbError::Failed(format!(
+            "the control socket {place} can't be opened: {error}; `socket` in tickler.toml moves it"
+        ))
     })
 }
 
@@ -90,7 +92,9 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.house.settings;
     let folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
         let place = settings.schedules.display();
-        VerbError::Configuration(format!("the folder of schedules {place} can't be read: {error}; --schedules names it"))
+        VerbError::Configuration(format!(
+            "the folder of schedules {place} can't be read: {error}; --schedules names it"
+        ))
     })?;
     recover(daemon, &folder).await?;
     let reloaded = daemon.reload(ACTOR, BTreeSet::new()).await;

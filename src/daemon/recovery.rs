@@ -70,11 +70,8 @@ impl Daemon {
     async fn fail_orphan(&self, row: &RunRow) -> LedgerResult<()> {
         let sentence = "the service ended in the middle of it, and it is too late to make up for it";
         // A failed run plans nobody, so the terms reach no reminder; its schedule may be gone.
-        let terms = ReminderTerms {
-            account: String::new(),
-            calling_hours: "always".to_owned(),
-            max_per_person_per_day: 1,
-        };
+        let terms =
+            ReminderTerms { account: String::new(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 };
         self.record_failure(row.id, terms, sentence).await
     }
 }

@@ -134,11 +134,7 @@ impl Daemon {
         reloaded
     }
 
-    async fn load_all(
-        &self,
-        taken: Vec<Arc<Schedule>>,
-        actor: &str,
-    ) -> Vec<(Arc<Schedule>, LedgerResult<Arrival>)> {
+    async fn load_all(&self, taken: Vec<Arc<Schedule>>, actor: &str) -> Vec<(Arc<Schedule>, LedgerResult<Arrival>)> {
         stream::iter(taken)
             .map(|schedule| async move { (Arc::clone(&schedule), self.load(schedule, actor).await) })
             .buffer_unordered(AT_ONCE)
@@ -181,9 +177,8 @@ impl Daemon {
     pub async fn remove_forgotten(&self) -> LedgerResult<()> {
         let folder = self.house.folder();
         let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
-        let gone: Vec<String> = known
-            .filter(|name| !folder.schedules.contains_key(name) && !folder.refused.contains(name))
-            .collect();
+        let gone: Vec<String> =
+            known.filter(|name| !folder.schedules.contains_key(name) && !folder.refused.contains(name)).collect();
         self.remove(&gone, ACTOR).await;
         Ok(())
     }

@@ -169,9 +169,8 @@ impl Daemon {
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        let holds = |pause: &Option<PauseRow>| {
-            pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| until > now))
-        };
+        let holds =
+            |pause: &Option<PauseRow>| pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| until > now));
         // A folder that can't be looked into may hold the file: better nobody is called.
         let is_stopped = tokio::fs::try_exists(&self.stop_file).await.unwrap_or(true);
         let standings = self.ledger.schedules().await?;
@@ -269,9 +268,11 @@ impl Daemon {
 
     /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.
     async fn after_failure(&self, schedule: &Schedule, start: Start, run: RunId) -> Ended {
-        let is_recorded = self.ledger.run(run).await.is_ok_and(|row| {
-            row.is_none_or(|row| !matches!(row.state, RunState::Running | RunState::Waiting))
-        });
+        let is_recorded = self
+            .ledger
+            .run(run)
+            .await
+            .is_ok_and(|row| row.is_none_or(|row| !matches!(row.state, RunState::Running | RunState::Waiting)));
         if is_recorded {
             return Ended::Recorded;
         }

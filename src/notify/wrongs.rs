@@ -198,9 +198,8 @@ impl Wrongs {
             (trouble.count > told).then(|| line(place, trouble.count - told, trouble.detail.clone()))
         };
         let wrong: Vec<Line> = self.open.iter().filter_map(untold).collect();
-        let is_over = |(place, count): (&Place, &u64)| {
-            (!self.open.contains_key(place)).then(|| line(place, *count, None))
-        };
+        let is_over =
+            |(place, count): (&Place, &u64)| (!self.open.contains_key(place)).then(|| line(place, *count, None));
         let over: Vec<Line> = self.told.iter().filter_map(is_over).collect();
         if wrong.is_empty() && over.is_empty() {
             return None;
@@ -219,11 +218,7 @@ impl Wrongs {
     pub fn remembered(file: &Path) -> Self {
         let memory: Memory =
             std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self {
-            seen: memory.seen,
-            open: memory.open.into_iter().collect(),
-            told: memory.told.into_iter().collect(),
-        }
+        Self { seen: memory.seen, open: memory.open.into_iter().collect(), told: memory.told.into_iter().collect() }
     }
 
     /// Keeps it; where that fails, a restart may tell something twice.

@@ -21,8 +21,11 @@ use crate::targets;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a unit of this name may be installed.
-const UNITS: [&str; 3] =
-    ["/etc/systemd/system/tickler.service", "/usr/lib/systemd/system/tickler.service", "/lib/systemd/system/tickler.service"];
+const UNITS: [&str; 3] = [
+    "/etc/systemd/system/tickler.service",
+    "/usr/lib/systemd/system/tickler.service",
+    "/lib/systemd/system/tickler.service",
+];
 
 /// What `ProtectHome` hides from a service.
 const HIDDEN_HOMES: [&str; 3] = ["/home", "/root", "/run/user"];

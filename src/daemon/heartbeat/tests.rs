@@ -122,9 +122,12 @@ fn what_passed_unwatched_is_made_up_for_once_or_recorded_as_missed() {
             vec![missed("11:00:00"), missed("12:00:00"), run("13:00:00", Scheduled)],
         )
         .unwatched_until("12:59:59"),
-        Case::of("a nominal time at the very start of watching", "09:00:00", &["09:00:00"], vec![
-            run("09:00:00", CatchUp),
-        ])
+        Case::of(
+            "a nominal time at the very start of watching",
+            "09:00:00",
+            &["09:00:00"],
+            vec![run("09:00:00", CatchUp)],
+        )
         .unwatched_until("09:00:00"),
     ];
     cases.iter().for_each(Case::holds);
@@ -138,17 +141,20 @@ fn one_waits_for_a_run_that_is_going_and_more_are_left_out() {
             .while_it_is(Occupancy::Running),
         Case::of("the next is left out", "09:00:00", &["09:00:00"], vec![skipped("09:00:00", Skip::Overlap)])
             .while_it_is(waiting),
-        Case::of("one waits, one is left out", "09:00:01", &["09:00:00", "09:00:01"], vec![
-            wait("09:00:00", Scheduled),
-            skipped("09:00:01", Skip::Overlap),
-        ])
+        Case::of(
+            "one waits, one is left out",
+            "09:00:01",
+            &["09:00:00", "09:00:01"],
+            vec![wait("09:00:00", Scheduled), skipped("09:00:01", Skip::Overlap)],
+        )
         .while_it_is(Occupancy::Running),
-        Case::of("the clock went back: what waits comes again", "08:00:00", &["08:00:00"], vec![])
-            .while_it_is(waiting),
-        Case::of("asleep with a run going", "13:10:00", &["12:00:00", "13:00:00"], vec![
-            missed("12:00:00"),
-            wait("13:00:00", CatchUp),
-        ])
+        Case::of("the clock went back: what waits comes again", "08:00:00", &["08:00:00"], vec![]).while_it_is(waiting),
+        Case::of(
+            "asleep with a run going",
+            "13:10:00",
+            &["12:00:00", "13:00:00"],
+            vec![missed("12:00:00"), wait("13:00:00", CatchUp)],
+        )
         .unwatched_until("13:10:00")
         .while_it_is(Occupancy::Running),
     ];
@@ -158,10 +164,12 @@ fn one_waits_for_a_run_that_is_going_and_more_are_left_out() {
 #[test]
 fn a_pause_leaves_out_and_its_end_makes_up_for_the_latest() {
     let cases = [
-        Case::of("paused", "09:00:00", &["08:00:00", "09:00:00"], vec![
-            skipped("08:00:00", Skip::Paused),
-            skipped("09:00:00", Skip::Paused),
-        ])
+        Case::of(
+            "paused",
+            "09:00:00",
+            &["08:00:00", "09:00:00"],
+            vec![skipped("08:00:00", Skip::Paused), skipped("09:00:00", Skip::Paused)],
+        )
         .when(Permission::Paused),
         Case::of("disabled", "09:00:00", &["09:00:00"], vec![skipped("09:00:00", Skip::Paused)])
             .when(Permission::Disabled),
@@ -173,10 +181,8 @@ fn a_pause_leaves_out_and_its_end_makes_up_for_the_latest() {
             .owing("09:00:00")
             .while_it_is(Occupancy::Running),
         Case::of("resumed too late", "15:00:01", &[], vec![]).owing("09:00:00"),
-        Case::of("resumed as the next comes: that one", "10:00:00", &["10:00:00"], vec![
-            run("10:00:00", Scheduled),
-        ])
-        .owing("09:00:00"),
+        Case::of("resumed as the next comes: that one", "10:00:00", &["10:00:00"], vec![run("10:00:00", Scheduled)])
+            .owing("09:00:00"),
     ];
     cases.iter().for_each(Case::holds);
 }

@@ -55,19 +55,15 @@ fn the_end_of_a_trouble_is_told_to_those_who_heard_of_it() {
     wrongs.note(&row(2, Event::RunFinished, None, None));
     assert_eq!(told(&mut wrongs).as_deref(), Some("tickler: day-before: over: run failed"));
     assert_eq!(told(&mut wrongs), None);
-    let mut unheard = following(&[
-        row(1, Event::RunFinished, Some("failed"), None),
-        row(2, Event::RunFinished, None, None),
-    ]);
+    let mut unheard =
+        following(&[row(1, Event::RunFinished, Some("failed"), None), row(2, Event::RunFinished, None, None)]);
     assert_eq!(told(&mut unheard), None);
 }
 
 #[test]
 fn an_unknown_fate_is_over_when_every_reminder_is_settled() {
-    let mut wrongs = following(&[
-        row(1, Event::DeliveryUncertain, None, Some(1)),
-        row(2, Event::DeliveryUncertain, None, Some(2)),
-    ]);
+    let mut wrongs =
+        following(&[row(1, Event::DeliveryUncertain, None, Some(1)), row(2, Event::DeliveryUncertain, None, Some(2))]);
     assert_eq!(told(&mut wrongs).as_deref(), Some("tickler: day-before: fate unknown (2×)"));
     wrongs.note(&row(3, Event::OperatorResolved, None, Some(1)));
     assert_eq!(told(&mut wrongs), None);
