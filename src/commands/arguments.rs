@@ -186,7 +186,8 @@ pub struct CheckArguments {
 #[derive(Debug, Args)]
 pub struct PlanArguments {
     /// Which schedules [default: all]
-    pub schedules: Vec<String>,
+    #[arg(value_name = "SCHEDULE")]
+    pub named: Vec<String>,
     /// Show whole phone numbers; the audit log tells of it
     #[arg(long)]
     pub reveal: bool,
