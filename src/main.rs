@@ -1,3 +1,5 @@
 //! The thin binary: parse, run, print the error chain, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tickler::commands::main()
+}

@@ -1,1 +1,94 @@
 //! shell: the terminal: arguments in, answers printed; one verb, one file.
+
+mod arguments;
+mod audit;
+mod backup;
+mod check;
+mod context;
+mod demo;
+mod doctor;
+mod explain;
+mod next;
+mod output;
+mod papers;
+mod pause;
+mod plan;
+mod reach;
+mod run;
+mod sandbox;
+mod status;
+mod test_call;
+mod times;
+mod trigger;
+mod uncertain;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::verbs::{Exit, VerbError};
+use arguments::{Arguments, ServiceVerb, Verb};
+
+/// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
+    };
+    let ended = runtime.block_on(perform(arguments));
+    // blocking reads that were given up are not waited for
+    runtime.shutdown_background();
+    end(ended)
+}
+
+fn end(ended: anyhow::Result<Exit>) -> ExitCode {
+    match ended {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("error: {error:#}"));
+            ExitCode::from(error.downcast_ref::<VerbError>().map_or(Exit::Failed, VerbError::exit).code())
+        }
+    }
+}
+
+async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
+    let common = &arguments.common;
+    match arguments.verb {
+        Verb::Run(ask) => run::run(common, &ask).await,
+        Verb::Check(ask) => check::check(common, ask).await,
+        Verb::Plan(ask) => plan::plan(common, &ask).await,
+        Verb::Explain(ask) => explain::explain(common, &ask).await,
+        Verb::Trigger(ask) => trigger::trigger(common, ask).await,
+        Verb::Next(ask) => next::next(common, &ask).await,
+        Verb::Status => status::status(common).await,
+        Verb::Reload => reach::reload(common).await,
+        Verb::Audit(ask) => audit::audit(common, ask).await,
+        Verb::Uncertain(ask) => uncertain::uncertain(common, ask).await,
+        Verb::Pause(ask) => pause::pause(common, ask).await,
+        Verb::Resume(ask) => pause::resume(common, ask).await,
+        Verb::TestCall(ask) => test_call::test_call(common, ask).await,
+        Verb::Sandbox(ask) => sandbox::sandbox(common, ask).await,
+        Verb::Demo => demo::demo(common).await,
+        Verb::Backup { file } => backup::backup(common, file).await,
+        Verb::Doctor => doctor::doctor(common).await,
+        Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
+        Verb::Config => papers::config(common),
+        Verb::Schema => papers::schema(),
+        Verb::Completions { shell } => papers::completions(shell),
+        Verb::Man { folder } => papers::manual(folder.as_deref()),
+        Verb::Approve(_) | Verb::Reject(_) => not_yet("`approve` and `reject`"),
+        Verb::Optout(_) => not_yet("`optout`"),
+        Verb::Init(_) => not_yet("`init`"),
+        Verb::Test(_) => not_yet("`test`"),
+        Verb::Forget(_) => not_yet("`forget`"),
+        Verb::Restore(_) => not_yet("`restore`"),
+    }
+}
+
+/// A verb that exists in the contract and not yet in the program.
+fn not_yet(what: &str) -> anyhow::Result<Exit> {
+    Err(VerbError::Usage(format!("{what}: not yet supported")).into())
+}

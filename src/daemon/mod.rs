@@ -1,1 +1,154 @@
 //! shell: the service: heartbeat, reload, signals, systemd, control socket.
+
+pub mod board;
+pub mod control;
+pub mod heartbeat;
+pub mod housekeeping;
+pub mod logs;
+pub mod opening;
+mod recovery;
+pub mod reload;
+pub mod runs;
+pub mod signals;
+pub mod systemd;
+pub mod ticker;
+pub mod watch;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::watch as channel;
+use tokio::task::JoinSet;
+
+use crate::audit::{AuditEntry, Event};
+use crate::clock::SharedClock;
+use crate::settings::{ProcessEnvironment, Settings};
+use crate::verbs::{Answer, Exit, Request, perform};
+use opening::Opened;
+use runs::{ACTOR, Daemon};
+use signals::{Signals, Wish};
+
+/// At a stop, runs that are being evaluated get this long; what is left is made up for at the next start.
+const LAST_RUNS: Duration = Duration::from_secs(10);
+
+/// After the ledger failed under the sender, it begins again this much later.
+const SENDER_PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs the service until a signal stops it; answers the exit code.
+///
+/// # Errors
+/// A [`crate::verbs::VerbError`] with the remedy when something it needs can't be opened.
+pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: SharedClock) -> anyhow::Result<u8> {
+    let terms = logs::LogTerms {
+        level: settings.log_level.clone(),
+        format: settings.log_format,
+        is_under_journal: environment.is_under_journal(),
+    };
+    let _begun_by_the_caller = logs::begin(&terms);
+    let mut signals = Signals::listen().context("signals can't be listened to")?;
+    let opened = opening::open(settings, clock).await?;
+    Ok(serve(opened, &mut signals).await.code())
+}
+
+async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
+    let Opened { daemon, socket, page, tellers, stillness } = opened;
+    let (stop, stopped) = channel::channel(false);
+    let mut sending = JoinSet::new();
+    if let Some(sender) = daemon.house.sender.clone() {
+        let clock = Arc::clone(&daemon.house.around.clock);
+        sending.spawn(async move {
+            while !*stopped.borrow() {
+                // It returns early only when the ledger fails; nothing is sent until it can be used again.
+                sender.run(stopped.clone()).await;
+                if !*stopped.borrow() {
+                    clock.sleep(SENDER_PAUSE).await;
+                }
+            }
+        });
+    }
+    let mut beside = JoinSet::new();
+    beside.spawn(ticker::beat(Arc::clone(&daemon)));
+    beside.spawn(watch::follow(Arc::clone(&daemon), stillness));
+    beside.spawn(housekeeping::keep(Arc::clone(&daemon)));
+    beside.spawn(tellers.run());
+    beside.spawn({
+        let daemon = Arc::clone(&daemon);
+        let clock = Arc::clone(&daemon.house.around.clock);
+        async move { socket.serve(clock, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
+    });
+    if let Some(page) = page {
+        beside.spawn(page.serve());
+    }
+    beside.spawn({
+        let daemon = Arc::clone(&daemon);
+        async move { systemd::feed_watchdog(&daemon.vitals, daemon.house.around.clock.as_ref()).await }
+    });
+    note(&daemon, Event::ServiceStarted).await;
+    tracing::info!("the service is up: {}", daemon.status_line());
+    systemd::ready(&daemon.status_line());
+    wait_for_stop(&daemon, signals).await;
+    systemd::stopping();
+    tokio::select! {
+        () = wind_up(&daemon, &stop, beside, sending) => Exit::Done,
+        () = signals.end_at_second() => Exit::Failed,
+    }
+}
+
+async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) {
+    loop {
+        match signals.next().await {
+            Wish::Reload => {
+                daemon.reload(ACTOR, BTreeSet::new()).await;
+            }
+            Wish::Stop(signal) => {
+                tracing::info!(signal, "the service stops: requests in flight are awaited");
+                return;
+            }
+        }
+    }
+}
+
+/// No new run, no new intent; requests in flight end and are settled.
+async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, mut beside: JoinSet<()>, mut sending: JoinSet<()>) {
+    daemon.stop_runs();
+    stop.send_replace(true);
+    let clock = &daemon.house.around.clock;
+    tokio::select! {
+        () = daemon.quiet() => {}
+        () = clock.sleep(LAST_RUNS) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),
+    }
+    while sending.join_next().await.is_some() {}
+    beside.shutdown().await;
+    note(daemon, Event::ServiceStopped).await;
+    tracing::info!("the service has stopped");
+}
+
+async fn note(daemon: &Daemon, event: Event) {
+    let entry = AuditEntry {
+        actor: Some(ACTOR.to_owned()),
+        detail: Some(format!("tickler {}", env!("CARGO_PKG_VERSION"))),
+        ..AuditEntry::new(daemon.now(), event)
+    };
+    if let Err(error) = daemon.ledger.append(vec![entry]).await {
+        daemon.ledger_ails(&error.to_string());
+    }
+}
+
+/// What a caller of the control socket asks for.
+async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer {
+    match request {
+        Request::Reload => daemon.reload(&actor, BTreeSet::new()).await.answer(),
+        Request::Status
+        | Request::Trigger { .. }
+        | Request::Pause { .. }
+        | Request::Resume { .. }
+        | Request::TestCall { .. }
+        | Request::Resolve { .. }
+        | Request::Record { .. }
+        | Request::Backup { .. }
+        | Request::Audit { .. }
+        | Request::UncertainList => perform(&daemon.house, &actor, request).await,
+    }
+}

@@ -1,16 +1,31 @@
 //! shell: the conductor: read → map → plan → render → record. `run`, `trigger`, `plan`, `explain`, the page and the fresh
 //! read before a late send all go through it.
 
+mod do_not_call;
+mod fresh;
+mod reading;
+mod run;
+
 use std::sync::Arc;
 
-use crate::clock::SharedClock;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{SignedDuration, ToSpan};
+
+use crate::appointment::{Phone, phone};
+use crate::clock::{Clock, SharedClock};
 use crate::http::Http;
-use crate::ledger::{Ledger, LedgerError};
-use crate::plan::{Occasion, Plan};
+use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
+use crate::plan::{Explanation, Knowledge, Occasion, Plan};
+use crate::reminder::{ReminderId, RunId, uuid_v7};
 use crate::schedule::Schedule;
 use crate::settings::Secrets;
 use crate::sources::{ReadReport, SourceError};
 use crate::zones::Zones;
+
+pub use fresh::fresh_read;
+pub use reading::{open_source, read_window};
+pub use run::{RunAsk, RunOutcome, next_look, perform_run, resume_run, run_once};
 
 /// What an evaluation needs of the world.
 #[derive(Clone)]
@@ -35,7 +50,7 @@ pub struct Evaluation {
     /// What the source says of itself.
     pub report: ReadReport,
     /// When the read began (UTC).
-    pub read_at: jiff::Timestamp,
+    pub read_at: Timestamp,
 }
 
 /// Why there is no plan.
@@ -57,22 +72,154 @@ pub enum EvaluationError {
 /// # Errors
 /// When the source, the ledger or a file the rules need can't be read: then nobody is planned.
 pub async fn evaluate(
-    _schedule: &Arc<Schedule>,
-    _occasion: Occasion,
-    _around: &Surroundings,
+    schedule: &Arc<Schedule>,
+    occasion: Occasion,
+    around: &Surroundings,
 ) -> Result<Evaluation, EvaluationError> {
-    todo!()
+    let look = Look { schedule, occasion, planned_at: None, watched: None };
+    look.evaluated(around).await.map(|(evaluation, _)| evaluation)
 }
 
-/// Reads a schedule's source again before a late send, planned as the run that planned it first was; updates and cancels
-/// what is pending, inserts nothing, is no run.
+/// As [`evaluate`], telling what each rule said of one appointment.
 ///
 /// # Errors
-/// As [`evaluate`]; what is pending stays so.
-pub async fn fresh_read(
-    _schedule: &Arc<Schedule>,
-    _run: crate::reminder::RunId,
-    _around: &Surroundings,
-) -> Result<(), EvaluationError> {
-    todo!()
+/// As [`evaluate`].
+pub async fn explain(
+    schedule: &Arc<Schedule>,
+    occasion: Occasion,
+    appointment: &str,
+    around: &Surroundings,
+) -> Result<Explanation, EvaluationError> {
+    let look = Look { schedule, occasion, planned_at: None, watched: Some(appointment.to_owned()) };
+    look.evaluated(around).await.map(|(_, explanation)| explanation)
 }
+
+/// One evaluation to be made.
+struct Look<'a> {
+    schedule: &'a Arc<Schedule>,
+    occasion: Occasion,
+    /// For a fresh read: when the run that planned what waits looked at its source. The read covers its windows too.
+    planned_at: Option<Timestamp>,
+    /// The appointment whose rules are told.
+    watched: Option<String>,
+}
+
+impl Look<'_> {
+    async fn evaluated(&self, around: &Surroundings) -> Result<(Evaluation, Explanation), EvaluationError> {
+        let Self { schedule, occasion, .. } = self;
+        let previous = previous_evaluation(schedule, around).await?;
+        let mut windows = crate::plan::windows(schedule, occasion, previous);
+        if let Some(now) = self.planned_at {
+            windows.extend(crate::plan::windows(schedule, &Occasion { now, ..occasion.clone() }, None));
+        }
+        let knowledge = knowledge(schedule, occasion, previous, windows.clone(), around).await?;
+        let window = read_window(schedule, occasion, &windows, &knowledge);
+        let reading = reading::Reading { look: self, knowledge: &knowledge, window };
+        let read = reading.repeated(around).await?;
+        let told = match &around.ledger {
+            Some(ledger) => ledger.told_starts(&schedule.name, &read.candidates.appointment_ids()).await?,
+            None => std::collections::HashMap::new(),
+        };
+        let (clock, candidates) = (Arc::clone(&around.clock), read.candidates);
+        let decide = move || candidates.explain(&told, &mut || new_reminder_id(clock.as_ref()));
+        let decided = tokio::task::spawn_blocking(decide).await;
+        let (plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
+        Ok((Evaluation { plan, report: read.report, read_at: read.read_at }, explanation))
+    }
+}
+
+/// When this schedule was last evaluated (UTC).
+async fn previous_evaluation(
+    schedule: &Schedule,
+    around: &Surroundings,
+) -> Result<Option<Timestamp>, EvaluationError> {
+    let Some(ledger) = &around.ledger else { return Ok(None) };
+    let standings = ledger.schedules().await?;
+    Ok(standings.into_iter().find(|standing| standing.name == schedule.name).and_then(|known| known.previous_evaluation))
+}
+
+async fn knowledge(
+    schedule: &Schedule,
+    occasion: &Occasion,
+    previous: Option<Timestamp>,
+    windows: Vec<(Timestamp, Timestamp)>,
+    around: &Surroundings,
+) -> Result<Knowledge, EvaluationError> {
+    let Some(ledger) = &around.ledger else { return Ok(Knowledge::default()) };
+    let ask = KnowledgeAsk {
+        schedule: schedule.name.clone(),
+        account: schedule.target.account().to_owned(),
+        windows,
+        due_days: due_days(schedule, occasion, previous),
+    };
+    Ok(ledger.knowledge(ask).await?)
+}
+
+/// The recipients' calendar days on which anything this evaluation looks at may be due: whoever is due counts from the
+/// last evaluation or `max_lateness` on, and every zone's day lies within one day of the schedule's.
+fn due_days(schedule: &Schedule, occasion: &Occasion, previous: Option<Timestamp>) -> (Date, Date) {
+    let late = occasion.now.saturating_sub(schedule.remind.max_lateness).unwrap_or(Timestamp::MIN);
+    let first = previous.unwrap_or(late).min(late).min(occasion.nominal_at);
+    let last = occasion.now.max(occasion.nominal_at);
+    (
+        schedule.zone.date(first).saturating_sub(2.days()),
+        schedule.zone.date(last).saturating_add(2.days()),
+    )
+}
+
+/// What the rows of new reminders take from their schedule.
+#[must_use]
+pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
+    ReminderTerms {
+        account: schedule.target.account().to_owned(),
+        calling_hours: schedule.remind.calling_hours.to_string(),
+        max_per_person_per_day: schedule.remind.max_per_person_per_day,
+    }
+}
+
+/// A phone number that may be called, read in that region.
+#[must_use]
+pub fn phone_of(text: &str, region: Option<&str>) -> Option<Phone> {
+    phone::read(text, region).ok()
+}
+
+/// The moment as a nominal time: cut to the second.
+#[must_use]
+pub fn nominal_now(clock: &dyn Clock) -> Timestamp {
+    Timestamp::from_second(clock.now().as_second()).expect("the second of a valid instant is a valid instant")
+}
+
+/// A reminder id of this moment.
+#[must_use]
+pub fn new_reminder_id(clock: &dyn Clock) -> ReminderId {
+    ReminderId(uuid_v7(clock.now(), random_bytes()))
+}
+
+/// A run id of this moment.
+#[must_use]
+pub fn new_run_id(clock: &dyn Clock) -> RunId {
+    RunId(uuid_v7(clock.now(), random_bytes()))
+}
+
+fn random_bytes() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes on every machine tickler is built for");
+    bytes
+}
+
+/// Whether the machine's clock can be right: it can't be before the program was written. One given by `--now` may be any.
+#[must_use]
+pub fn clock_is_set(clock: &dyn Clock) -> bool {
+    clock.is_shifted() || clock.now() >= WRITTEN_AT
+}
+
+/// 2026-11-01T00:00:00Z: no machine that runs this program lives before it.
+const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);
+
+fn broke_off(when: &str) -> EvaluationError {
+    EvaluationError::Rule(format!("the evaluation broke off {when}: that is a fault of this program, not of the source"))
+}
+
+/// How long after its nominal time, and then between looks, a waiting run's source is read again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+

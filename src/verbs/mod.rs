@@ -1,35 +1,39 @@
-//! what an operator can do: one verb, one file: the opened [`House`] and arguments → an answer; called by terminal,
+//! shell: what an operator can do: one verb, one file: the opened [`House`] and arguments → an answer; called by terminal,
 //! control socket and page alike.
 
+pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod config;
+pub mod doctor;
+pub mod explain;
+mod house;
+pub mod next;
+mod outcome;
+pub mod pause;
+mod perform;
+pub mod plan;
+pub mod redact;
 pub mod schema;
-
-use std::sync::{Arc, RwLock};
+pub mod service;
+pub mod status;
+pub mod test_call;
+pub mod trigger;
+pub mod uncertain;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{AuditEntry, AuditFilter};
-use crate::delivery::Sender;
-use crate::evaluation::Surroundings;
+use crate::audit::AuditFilter;
 use crate::ledger::Verdict;
 use crate::reminder::ReminderId;
-use crate::schedule::load::Folder;
-use crate::settings::Settings;
 
-/// The opened house: everything a verb works with.
-pub struct House {
-    /// The service's own settings.
-    pub settings: Settings,
-    /// Clock, zones, the one way out, secrets, ledger.
-    pub around: Surroundings,
-    /// The schedules as loaded last; replaced whole by a reload.
-    pub folder: RwLock<Arc<Folder>>,
-    /// What sends; `None` where nothing may be sent (reading verbs).
-    pub sender: Option<Arc<Sender>>,
-    /// Whether this is the running service.
-    pub is_service: bool,
-}
+pub use house::{Access, House};
+pub use outcome::{Exit, VerbError, likely_name};
+pub use perform::{entry_of, perform};
+pub use redact::Reveal;
+
+/// What a verb answers, or why it couldn't be done.
+pub type VerbResult<T> = Result<T, VerbError>;
 
 /// A verb with its arguments, as it goes through the control socket (one JSON object a line).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,7 +106,7 @@ pub enum Request {
 /// A verb's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
-    /// The exit code (see `commands::exit`).
+    /// The exit code (see [`Exit`]).
     pub exit: u8,
     /// What `--format json` prints.
     pub body: serde_json::Value,
@@ -110,13 +114,17 @@ pub struct Answer {
     pub message: Option<String>,
 }
 
-/// Does it, in the house of the service or in one opened for this verb.
-pub async fn perform(_house: &House, _actor: &str, _request: Request) -> Answer {
-    todo!()
+impl Answer {
+    /// A typed answer as it goes over the socket.
+    #[must_use]
+    pub fn of(exit: Exit, body: &impl Serialize) -> Self {
+        let body = serde_json::to_value(body).expect("answers are plain trees with text keys");
+        Self { exit: exit.code(), body, message: None }
+    }
 }
 
-/// An entry of the log by an operator.
-#[must_use]
-pub fn entry_of(_house: &House, _actor: &str, _event: crate::audit::Event, _detail: &str) -> AuditEntry {
-    todo!()
+impl From<VerbError> for Answer {
+    fn from(error: VerbError) -> Self {
+        Self { exit: error.exit().code(), body: serde_json::Value::Null, message: Some(error.to_string()) }
+    }
 }

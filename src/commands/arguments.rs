@@ -1,0 +1,484 @@
+//! shell: what may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::SignedDuration;
+
+use crate::reminder::{ReminderId, RunId};
+
+/// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
+#[derive(Debug, Parser)]
+#[command(name = "tickler", version, propagate_version = true, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Begin with `tickler demo`: a whole day in ten seconds, and nobody is phoned.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Common {
+    /// The service's own settings [default: $TICKLER_CONFIG, ./tickler.toml, /etc/tickler/tickler.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of schedule files
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub schedules: Option<PathBuf>,
+    /// The ledger's file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Where the web page listens, or `off`
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// How rows are printed
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON value
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated, with headers
+    Csv,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Be the service: heartbeat, delivery, web page
+    Run(RunArguments),
+    /// Tell every problem of every schedule file
+    Check(CheckArguments),
+    /// Who would be called, when, with what; who not, and why. Sends nothing
+    Plan(PlanArguments),
+    /// The rules in order for one appointment
+    Explain(ExplainArguments),
+    /// Evaluate now and deliver
+    Trigger(TriggerArguments),
+    /// The next runs of each schedule
+    Next(NextArguments),
+    /// One screen: health, schedules, what is pending and uncertain
+    Status,
+    /// Make the running service read the folder again
+    Reload,
+    /// The log of everything that was planned, sent and decided
+    Audit(AuditArguments),
+    /// What nobody can know but a person
+    Uncertain(UncertainArguments),
+    /// Call nobody until it is resumed, over restarts too
+    Pause(PauseArguments),
+    /// Lift a pause
+    Resume(ResumeArguments),
+    /// Send one real payload with `test: true` to your own phone
+    TestCall(TestCallArguments),
+    /// A simulated Thoughtly on this machine
+    Sandbox(SandboxArguments),
+    /// A whole day in ten seconds: sandbox, example schedule, run, audit. Nobody is phoned
+    Demo,
+    /// Copy the ledger with its key into a new file, also under a running service
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Look at the surroundings: clock, zone rules, folder, ledger, credentials, reachability
+    Doctor,
+    /// Every setting with where it came from
+    Config,
+    /// The JSON Schema of the schedule file
+    Schema,
+    /// The systemd unit
+    Service {
+        /// What of it
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
+    /// A completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Manual pages: this program's to stdout, or all into a folder
+    Man {
+        /// The folder
+        folder: Option<PathBuf>,
+    },
+    /// Not yet
+    #[command(hide = true)]
+    Approve(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Reject(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Optout(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Init(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Test(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Forget(Later),
+    /// Not yet
+    #[command(hide = true)]
+    Restore(Later),
+}
+
+/// `service …`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ServiceVerb {
+    /// Print the unit for this program
+    Print,
+}
+
+/// Arguments of a verb that isn't there yet.
+#[derive(Debug, Args)]
+pub struct Later {
+    /// Whatever was given.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub rest: Vec<String>,
+}
+
+/// A clock for trying things out.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Now {
+    /// Start this program's clock at that time (RFC 3339) and let it run on
+    #[arg(long, value_name = "TIME", value_parser = rfc3339)]
+    pub now: Option<Timestamp>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// A clock for trying things out; sends to this machine alone
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Files or folders [default: the schedules' folder]
+    pub paths: Vec<PathBuf>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Also open sources and hosts
+    #[arg(long)]
+    pub connect: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Which schedules [default: all]
+    #[arg(value_name = "SCHEDULE")]
+    pub named: Vec<String>,
+    /// Show whole phone numbers; the audit log tells of it
+    #[arg(long)]
+    pub reveal: bool,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// Which schedule
+    pub schedule: String,
+    /// The appointment's id
+    pub appointment: String,
+    /// What that run decided
+    #[arg(long)]
+    pub run: Option<RunId>,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `trigger`.
+#[derive(Debug, Args)]
+pub struct TriggerArguments {
+    /// Which schedule
+    pub schedule: String,
+    /// Tell what would be sent, send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// That appointment alone
+    #[arg(long, value_name = "ID")]
+    pub only: Option<String>,
+    /// How long to wait for what isn't due yet
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub wait: SignedDuration,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `next`.
+#[derive(Debug, Args)]
+pub struct NextArguments {
+    /// Which schedule [default: all]
+    pub schedule: Option<String>,
+    /// How many runs of each
+    #[arg(short = 'n', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub count: u32,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// What of the log [default: list]
+    #[command(subcommand)]
+    pub verb: Option<AuditVerb>,
+    /// Which rows.
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// The rows, oldest first
+    List,
+    /// The whole story of one reminder or appointment
+    Show {
+        /// A reminder's or an appointment's id
+        id: String,
+    },
+    /// Walk the whole chain; exit 5 when it is broken or cut
+    Verify,
+    /// Every row as JSON lines or CSV, with an end line by which a cut file shows
+    Export,
+    /// Not yet
+    #[command(hide = true)]
+    Stats,
+    /// Not yet
+    #[command(hide = true)]
+    Prune,
+}
+
+/// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which rows")]
+pub struct Filters {
+    /// At or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Before that time
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Of that schedule
+    #[arg(long, global = true, value_name = "NAME")]
+    pub schedule: Option<String>,
+    /// That event, or a family of events (`delivery`)
+    #[arg(long, global = true, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// With that reason
+    #[arg(long, global = true, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Of that appointment
+    #[arg(long, global = true, value_name = "ID")]
+    pub appointment: Option<String>,
+    /// Of that phone
+    #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub phone: Option<String>,
+    /// Of that run
+    #[arg(long, global = true, value_name = "RUN")]
+    pub run: Option<RunId>,
+    /// At most so many
+    #[arg(long, global = true, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// `uncertain`.
+#[derive(Debug, Args)]
+pub struct UncertainArguments {
+    /// What to do with them [default: list]
+    #[command(subcommand)]
+    pub verb: Option<UncertainVerb>,
+}
+
+/// `uncertain …`.
+#[derive(Debug, Subcommand)]
+pub enum UncertainVerb {
+    /// Every reminder of unknown fate
+    List,
+    /// Settle one by a person's word
+    Resolve(ResolveArguments),
+}
+
+/// `uncertain resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArguments {
+    /// The reminder's id
+    pub id: ReminderId,
+    /// Your word.
+    #[command(flatten)]
+    pub word: WordArguments,
+    /// Why; the audit log keeps it
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// A person's word; exactly one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct WordArguments {
+    /// It was accepted after all
+    #[arg(long)]
+    pub delivered: bool,
+    /// Send it again (also failed and dropped ones)
+    #[arg(long)]
+    pub resend: bool,
+    /// Give it up
+    #[arg(long)]
+    pub drop: bool,
+}
+
+/// `pause`.
+#[derive(Debug, Args)]
+pub struct PauseArguments {
+    /// Which schedule [default: all]
+    #[arg(conflicts_with = "all")]
+    pub schedule: Option<String>,
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+    /// Why; the audit log keeps it
+    #[arg(long)]
+    pub reason: String,
+    /// Until then (RFC 3339, `+2h`, `tomorrow 08:00`) [default: until it is resumed]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ResumeArguments {
+    /// Which schedule
+    pub schedule: Option<String>,
+    /// Everything, the accounts' pauses too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `test-call`.
+#[derive(Debug, Args)]
+pub struct TestCallArguments {
+    /// Which schedule
+    pub schedule: String,
+    /// Your own phone
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub to: String,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `sandbox`. It listens at `--listen`, `127.0.0.1:8468` unless given; port 0 takes a free one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Open readings of Thoughtly's interface")]
+pub struct SandboxArguments {
+    /// Call records show the metadata that came with the call
+    #[arg(long)]
+    pub metadata_echo: bool,
+    /// The automation is a draft: it answers 200 and calls nobody
+    #[arg(long)]
+    pub draft: bool,
+    /// What becomes of a contact that is created twice
+    #[arg(long, value_name = "READING", default_value = "reuse")]
+    pub duplicate_contact: DuplicateContact,
+    /// Name these seconds in the `Retry-After` of 429 and 503
+    #[arg(long, value_name = "SECONDS")]
+    pub retry_after: Option<u32>,
+    /// Post finished calls to this URL
+    #[arg(long, value_name = "URL")]
+    pub callback: Option<url::Url>,
+    /// What goes wrong.
+    #[command(flatten)]
+    pub faults: FaultArguments,
+}
+
+/// What becomes of a contact that is created twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DuplicateContact {
+    /// The first is answered again
+    Reuse,
+    /// There are two of one phone
+    New,
+    /// It is refused with 409
+    Conflict,
+}
+
+/// What goes wrong.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults")]
+pub struct FaultArguments {
+    /// Every answer takes so much longer (`200ms`, `2s`)
+    #[arg(long, value_name = "DURATION", value_parser = latency)]
+    pub latency: Option<std::time::Duration>,
+    /// The next N requests fail with STATUS; may be repeated
+    #[arg(long, value_name = "STATUS:N", value_parser = failure)]
+    pub fail: Vec<crate::sandbox::Failure>,
+    /// Reset every connection after N requests, once the request was read
+    #[arg(long, value_name = "N")]
+    pub reset_after: Option<u64>,
+    /// Answer 200 with an error inside
+    #[arg(long)]
+    pub error_in_200: bool,
+    /// Answer 200 with an HTML page
+    #[arg(long)]
+    pub html: bool,
+    /// Refuse with 429 what exceeds this (`100/min`)
+    #[arg(long, value_name = "N/min", value_parser = per_minute)]
+    pub rate: Option<u32>,
+}
+
+fn latency(text: &str) -> Result<std::time::Duration, String> {
+    let millis = text.strip_suffix("ms").and_then(|count| count.parse().ok());
+    match millis {
+        Some(millis) => Ok(std::time::Duration::from_millis(millis)),
+        None => duration(text).map(SignedDuration::unsigned_abs),
+    }
+}
+
+fn failure(text: &str) -> Result<crate::sandbox::Failure, String> {
+    let read = text.split_once(':').and_then(|(status, count)| Some((status.parse().ok()?, count.parse().ok()?)));
+    match read {
+        Some((status @ 200..=599, count)) => Ok(crate::sandbox::Failure { status, count }),
+        Some(_) | None => Err("write a status and how often, such as `503:2`".to_owned()),
+    }
+}
+
+fn per_minute(text: &str) -> Result<u32, String> {
+    let remedy = || "write how many a minute, such as `100/min`".to_owned();
+    text.strip_suffix("/min").unwrap_or(text).parse().map_err(|_| remedy())
+}
+
+fn rfc3339(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write it as RFC 3339, such as 2026-11-24T09:00:00-05:00".to_owned())
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    crate::reminder::parse_duration(text)
+}

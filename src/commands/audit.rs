@@ -1,0 +1,280 @@
+//! shell: `tickler audit`: listed, one story, exported, verified.
+
+use serde_json::json;
+
+use super::arguments::{AuditArguments, AuditVerb, Common, Filters, Format};
+use super::context::Context;
+use super::output::{Rows, Shown, write_out};
+use super::trigger::word_for;
+use super::{reach, times};
+use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::evaluation::phone_of;
+use crate::verbs::audit::{ExportEnd, Pages, Told};
+use crate::verbs::{Access, Exit, Request, VerbError, audit};
+use crate::zones::Zone;
+
+/// The export's fields, in its order.
+const FIELDS: [&str; 17] = [
+    "seq",
+    "at",
+    "event",
+    "schedule",
+    "run_id",
+    "reminder_id",
+    "appointment_id",
+    "phone_last4",
+    "starts_at",
+    "lead",
+    "attempt",
+    "reason",
+    "http_status",
+    "latency_ms",
+    "actor",
+    "detail",
+    "hash",
+];
+
+/// Reads the log.
+pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    match ask.verb.unwrap_or(AuditVerb::List) {
+        AuditVerb::List => list(&context, &ask.filters).await,
+        AuditVerb::Show { id } => show(&context, &id).await,
+        AuditVerb::Verify => verify(&context).await,
+        AuditVerb::Export => export(&context, &ask.filters).await,
+        AuditVerb::Stats => super::not_yet("`audit stats`"),
+        AuditVerb::Prune => super::not_yet("`audit prune`"),
+    }
+}
+
+async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+    let filter = filter(context, filters)?;
+    let rows = match context.open(Access::Reading).await {
+        Ok(house) => audit::list(&house, filter).await?,
+        Err(refused) => reach::read(context, &Request::Audit { filter }, refused).await?,
+    };
+    let zone = context.zone_of(filters.schedule.as_deref());
+    let people = || match rows.is_empty() {
+        true => "the log has no such row".to_owned(),
+        false => for_people(&rows, &zone).to_table(),
+    };
+    Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
+    let house = context.open(Access::Reading).await?;
+    let told = audit::show(&house, id).await?;
+    let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
+    let zone = context.zone_of(schedule);
+    let people = || story(&told, &zone);
+    Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+fn story(told: &Told, zone: &Zone) -> String {
+    let mut blocks: Vec<String> = told
+        .reminders
+        .iter()
+        .map(|reminder| {
+            format!(
+                "{} appointment {} at {}, {} before: {}",
+                reminder.id,
+                reminder.appointment_id,
+                zone.rfc3339(reminder.starts_at),
+                reminder.lead,
+                word_for(reminder.state)
+            )
+        })
+        .collect();
+    blocks.push(for_people(&told.rows, zone).to_table());
+    blocks.join("\n")
+}
+
+async fn verify(context: &Context) -> anyhow::Result<Exit> {
+    let house = context.open(Access::Reading).await?;
+    let found = audit::verify(&house).await?;
+    let people = || match &found.broken {
+        None => format!("the chain is whole: {} rows, the last is {} {}", found.rows, found.head.seq, found.head.hash),
+        Some((seq, what)) => format!("the chain is BROKEN at row {seq}: {what}"),
+    };
+    let answer = json!({
+        "ok": found.broken.is_none(),
+        "rows": found.rows,
+        "seq": found.head.seq,
+        "hash": found.head.hash,
+        "broken_at": found.broken.as_ref().map(|(seq, _)| seq),
+        "detail": found.broken.as_ref().map(|(_, what)| what),
+    });
+    let rows = || {
+        let mut rows = Rows::of(&["ok", "rows", "seq", "hash"]);
+        let ok = found.broken.is_none().to_string();
+        rows.push(vec![ok, found.rows.to_string(), found.head.seq.to_string(), found.head.hash.clone()]);
+        rows
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
+    Ok(if found.broken.is_none() { Exit::Done } else { Exit::ChainBroken })
+}
+
+/// Page by page, so that six years of log need no memory; then the log tells of it.
+async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+    let format = context.format.unwrap_or(Format::Jsonl);
+    let filter = filter(context, filters)?;
+    let house = context.open(Access::Reading).await?;
+    let mut end = ExportEnd::of_nothing();
+    let mut written = Writing::begin(format)?;
+    if let Some(ledger) = &house.around.ledger {
+        let mut pages = Pages::new(ledger.as_ref(), filter);
+        while let Some(page) = pages.next().await? {
+            page.iter().for_each(|row| end.add(row));
+            written.rows(&page)?;
+        }
+    }
+    written.end(&end)?;
+    if house.around.ledger.is_some() {
+        reach::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
+    }
+    Ok(Exit::Done)
+}
+
+/// An export that is being written.
+struct Writing {
+    format: Format,
+    is_first: bool,
+}
+
+impl Writing {
+    fn begin(format: Format) -> anyhow::Result<Self> {
+        match format {
+            Format::Table => {
+                return Err(VerbError::Usage("an export is `--format jsonl`, `json` or `csv`".into()).into());
+            }
+            Format::Json => write_out(b"[")?,
+            Format::Csv => write_out(Rows::of(&FIELDS).to_csv()?.as_bytes())?,
+            Format::Jsonl => {}
+        }
+        Ok(Self { format, is_first: true })
+    }
+
+    fn rows(&mut self, page: &[AuditRow]) -> anyhow::Result<()> {
+        match self.format {
+            Format::Csv => write_out(exported(page).to_csv_body()?.as_bytes()),
+            Format::Json | Format::Jsonl | Format::Table => {
+                let mut text = String::new();
+                for row in page {
+                    self.line(&mut text, &serde_json::to_string(row)?);
+                }
+                write_out(text.as_bytes())
+            }
+        }
+    }
+
+    fn line(&mut self, text: &mut String, line: &str) {
+        if self.format == Format::Json {
+            text.push_str(if self.is_first { "\n" } else { ",\n" });
+            text.push_str(line);
+        } else {
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.is_first = false;
+    }
+
+    fn end(mut self, end: &ExportEnd) -> anyhow::Result<()> {
+        if self.format == Format::Csv {
+            return Ok(());
+        }
+        let mut text = String::new();
+        self.line(&mut text, &serde_json::to_string(end)?);
+        if self.format == Format::Json {
+            text.push_str("\n]\n");
+        }
+        write_out(text.as_bytes())
+    }
+}
+
+fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
+    let now = context.clock.now();
+    let zone = context.zone_of(filters.schedule.as_deref());
+    let time = |text: &Option<String>| text.as_deref().map(|text| times::read(text, now, &zone)).transpose();
+    Ok(AuditFilter {
+        since: time(&filters.since).map_err(VerbError::Usage)?,
+        until: time(&filters.until).map_err(VerbError::Usage)?,
+        schedule: filters.schedule.clone(),
+        event: filters.event.as_deref().map(known_event).transpose()?,
+        reason: filters.reason.clone(),
+        appointment: filters.appointment.clone(),
+        phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone)).transpose()?,
+        run: filters.run,
+        reminder: None,
+        limit: filters.limit,
+        after_seq: None,
+    })
+}
+
+/// An event's word, or a family's.
+fn known_event(word: &str) -> Result<String, VerbError> {
+    let family = |event: &Event| event.as_str().split('.').next() == Some(word);
+    if word.parse::<Event>().is_ok() || Event::ALL.iter().any(family) {
+        return Ok(word.to_owned());
+    }
+    let likely = crate::verbs::likely_name(word, Event::ALL.iter().map(|event| event.as_str()));
+    let remedy = likely.map_or_else(String::new, |likely| format!(": did you mean `{likely}`?"));
+    Err(VerbError::Usage(format!("the log has no event `{word}`{remedy}")))
+}
+
+/// A phone as the ledger knows it: national numbers are read in the one region that the schedules share.
+fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
+    let zones = crate::zones::Zones::newest();
+    let folder = crate::schedule::load::folder(&context.settings.schedules, &zones).unwrap_or_default();
+    let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
+    let phone = phone_of(text, region.as_deref());
+    phone.map(|phone| phone.e164).ok_or_else(|| {
+        VerbError::Usage("--phone is no phone number: write it as +12025550143".into())
+    })
+}
+
+fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
+    let mut table = Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
+    for row in rows {
+        table.push(vec![
+            row.seq.to_string(),
+            zone.rfc3339(row.at),
+            row.event.to_string(),
+            row.schedule.clone().unwrap_or_default(),
+            row.appointment_id.clone().unwrap_or_default(),
+            row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
+            row.reason.clone().unwrap_or_default(),
+            row.http_status.map(|status| status.to_string()).unwrap_or_default(),
+            row.actor.clone().unwrap_or_default(),
+            row.detail.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn exported(rows: &[AuditRow]) -> Rows {
+    let mut table = Rows::of(&FIELDS);
+    for row in rows {
+        let tree = serde_json::to_value(row).expect("a row of the log is plain JSON");
+        let cell = |name: &&str| match tree.get(*name) {
+            None | Some(serde_json::Value::Null) => String::new(),
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        table.push(FIELDS.iter().map(cell).collect());
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_event_gets_the_likely_one() {
+        assert!(known_event("delivery").is_ok() && known_event("run.held").is_ok());
+        let refused = known_event("run.hold").map_err(|error| error.to_string());
+        assert_eq!(refused, Err("the log has no event `run.hold`: did you mean `run.held`?".into()));
+    }
+}

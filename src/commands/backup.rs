@@ -1,0 +1,25 @@
+//! shell: `tickler backup`.
+
+use std::path::PathBuf;
+
+use super::arguments::Common;
+use super::context::Context;
+use super::output::{Rows, Shown};
+use super::reach;
+use crate::verbs::backup::BackedUp;
+use crate::verbs::{Exit, Request};
+
+/// Copies the ledger into a new file.
+pub async fn backup(common: &Common, file: PathBuf) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let file = std::path::absolute(file)?;
+    let (copy, exit): (BackedUp, Exit) = reach::change(&context, Request::Backup { file }).await?;
+    let people = || format!("{} holds the ledger and its key ({} bytes)", copy.file.display(), copy.bytes);
+    let rows = || {
+        let mut rows = Rows::of(&["file", "bytes"]);
+        rows.push(vec![copy.file.display().to_string(), copy.bytes.to_string()]);
+        rows
+    };
+    Shown { answer: &copy, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
+}

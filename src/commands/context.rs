@@ -1,0 +1,129 @@
+//! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::arguments::{Common, Format, Now};
+use super::output::complain;
+use crate::clock::{SharedClock, ShiftedClock, SystemClock};
+use crate::daemon::logs::{self, LogTerms};
+use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
+use crate::verbs::{Access, Exit, House, VerbError, VerbResult};
+use crate::zones::{Zone, Zones};
+
+/// What a verb of the terminal works with.
+pub struct Context {
+    /// The service's own settings.
+    pub settings: Settings,
+    /// Where each came from.
+    pub origins: Origins,
+    /// What the process was started with.
+    pub environment: ProcessEnvironment,
+    /// The machine's clock, or the one given by `--now`.
+    pub clock: SharedClock,
+    /// How rows are printed.
+    pub format: Option<Format>,
+    /// Who asks, for the audit.
+    pub actor: String,
+}
+
+impl Context {
+    /// Reads the settings, and writes warnings of this verb to stderr.
+    pub fn of(common: &Common) -> anyhow::Result<Self> {
+        let context = Self::quiet(common)?;
+        // what goes on is told by the answer; a log that is begun already was begun by the service
+        let _begun = logs::begin(&LogTerms {
+            level: "warn".to_owned(),
+            format: LogFormat::Text,
+            is_under_journal: false,
+        });
+        Ok(context)
+    }
+
+    /// Reads the settings; the log is somebody else's.
+    pub fn quiet(common: &Common) -> anyhow::Result<Self> {
+        let environment = ProcessEnvironment::of_process();
+        let loaded = Settings::load(flags(common), environment.clone());
+        let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { settings, origins, environment, clock, format: common.format, actor: caller() })
+    }
+
+    /// Of settings made by hand.
+    pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
+        let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
+        Self { settings, origins, environment, clock, format, actor: caller() }
+    }
+
+    /// The same with the clock that was asked for.
+    #[must_use]
+    pub fn at(self, now: Now) -> Self {
+        match now.now {
+            Some(start) => Self { clock: Arc::new(ShiftedClock::starting_at(start)), ..self },
+            None => self,
+        }
+    }
+
+    /// Opens the house for one verb.
+    pub async fn open(&self, access: Access) -> VerbResult<House> {
+        House::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor).await
+    }
+
+    /// Tells which files a verb over all schedules had to leave out.
+    pub fn tell_refused(&self, house: &House, named: &[String]) -> Exit {
+        let folder = house.folder();
+        if !named.is_empty() || folder.refused.is_empty() {
+            return Exit::Done;
+        }
+        complain(&format!("refused: {} (see `tickler check`)", folder.refused.join(", ")));
+        Exit::Configuration
+    }
+
+    /// The zone in which a person's times are read and shown: the named schedule's, or the one that all share; else UTC.
+    pub fn zone_of(&self, schedule: Option<&str>) -> Zone {
+        let zones = Zones::newest();
+        let folder = crate::schedule::load::folder(&self.settings.schedules, &zones).unwrap_or_default();
+        let mut named = folder.schedules.values().filter(|loaded| schedule.is_none_or(|name| loaded.name == name));
+        let first = named.next().map(|loaded| loaded.zone.clone());
+        match first {
+            Some(zone) if named.all(|loaded| loaded.zone == zone) => zone,
+            Some(_) | None => zones.zone("UTC").expect("every version of the rules has UTC"),
+        }
+    }
+}
+
+/// The demo's: everything in its own folder, its target in the sandbox, nothing of this machine's settings.
+///
+/// # Errors
+/// When the folder can't be used.
+pub fn settings_of_demo(folder: &Path, automation_url: &str) -> anyhow::Result<Settings> {
+    let environment = ProcessEnvironment::of([("THOUGHTLY_AUTOMATION_URL", automation_url)], folder);
+    let flags = Flags {
+        config: Some(folder.join("tickler.toml")),
+        schedules: Some(folder.join("schedules")),
+        ledger: Some(folder.join("tickler.db")),
+        listen: Some("off".to_owned()),
+    };
+    Ok(Settings::load(flags, environment)?.0)
+}
+
+fn flags(common: &Common) -> Flags {
+    Flags {
+        config: common.config.clone(),
+        schedules: common.schedules.clone(),
+        ledger: common.ledger.clone(),
+        listen: common.listen.clone(),
+    }
+}
+
+/// The name of the user who asks; their number where the machine knows no name.
+fn caller() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("uid {uid}"))
+}

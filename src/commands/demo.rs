@@ -1,0 +1,130 @@
+//! shell: `tickler demo`: a whole day in ten seconds. It phones nobody: everything goes to a sandbox of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::arguments::Common;
+use super::context::{self, Context};
+use super::output::{Rows, print};
+use super::{sandbox, trigger};
+use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::clock::ShiftedClock;
+use crate::sandbox::Options;
+use crate::verbs::audit::list;
+use crate::verbs::trigger::{TriggerAsk, trigger as perform_trigger};
+use crate::verbs::{Access, Exit, House};
+use crate::zones::Zone;
+
+/// The shipped schedule and clinic, so that the program alone is enough.
+const SCHEDULE: &str = include_str!("../../schedules/day-before.toml");
+const APPOINTMENTS: &str = include_str!("../../examples/clinic/appointments.csv");
+
+/// The shipped schedule's name.
+const NAME: &str = "day-before";
+
+/// 2026-11-24, 09:00 in New York: the clinic's appointments are tomorrow.
+const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
+
+/// Plays the day.
+pub async fn demo(common: &Common) -> anyhow::Result<Exit> {
+    let folder = Folder::make()?;
+    let running = sandbox::start(Options::default(), |event| {
+        let _nobody_reads = print(&format!("  sandbox  {event}"));
+    })
+    .await?;
+    let house = open(common, folder.path(), &running.address.to_string()).await?;
+    print("It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.")?;
+    print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
+    let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
+    let answer = perform_trigger(&house, "demo", ask).await?;
+    running.stop().await;
+    let zone = house.schedule(NAME)?.zone.clone();
+    let rows = list(&house, AuditFilter::default()).await?;
+    print(&format!("\n{}", story(&rows, &zone)))?;
+    print(NEXT)?;
+    Ok(answer.exit())
+}
+
+const NEXT: &str = "
+What to do next:
+  tickler check                      is every schedule file right?
+  tickler plan                       who would be called now, who not, and why
+  tickler sandbox                    the simulated Thoughtly, to try your own schedule against
+  tickler run                        the service
+The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
+
+async fn open(common: &Common, folder: &Path, address: &str) -> anyhow::Result<House> {
+    let url = format!("http://{address}/webhook/automation/demo");
+    let settings = context::settings_of_demo(folder, &url)?;
+    let clock = Arc::new(ShiftedClock::starting_at(MORNING));
+    let context = Context::with(settings, clock, common.format);
+    Ok(context.open(Access::Working).await?)
+}
+
+/// Who was called, and who not and why, in words for people.
+fn story(rows: &[AuditRow], zone: &Zone) -> String {
+    let mut table = Rows::of(&["appointment", "phone", "starts at", "what became of it", "because"]);
+    for row in rows {
+        let what = match row.event {
+            Event::DeliveryDelivered => trigger::word_for(crate::reminder::State::Delivered),
+            Event::DeliveryFailed => trigger::word_for(crate::reminder::State::Failed),
+            Event::DeliveryUncertain => trigger::word_for(crate::reminder::State::Uncertain),
+            Event::ReminderSkipped => "not called",
+            _ => continue,
+        };
+        let reason = row.reason.clone().unwrap_or_default().replace('_', " ");
+        let because = match (&row.detail, row.event) {
+            (Some(detail), Event::ReminderSkipped) => format!("{reason}: {detail}"),
+            (_, Event::ReminderSkipped) => reason,
+            _ => String::new(),
+        };
+        table.push(vec![
+            row.appointment_id.clone().unwrap_or_default(),
+            row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
+            row.starts_at.map(|at| zone.wall(at).strftime("%a %H:%M").to_string()).unwrap_or_default(),
+            what.to_owned(),
+            because,
+        ]);
+    }
+    table.to_table()
+}
+
+/// A folder that goes with the demo.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> anyhow::Result<Self> {
+        let mut name = [0; 8];
+        getrandom::fill(&mut name).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
+        let path = std::env::temp_dir().join(format!("tickler-demo-{:016x}", u64::from_be_bytes(name)));
+        let made = Self(path);
+        made.fill().with_context(|| format!("the demo can't write into {}", made.0.display()))?;
+        Ok(made)
+    }
+
+    fn fill(&self) -> std::io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().mode(0o700).create(&self.0)?;
+        fs::create_dir_all(self.0.join("schedules"))?;
+        fs::create_dir_all(self.0.join("examples/clinic"))?;
+        fs::write(self.0.join("tickler.toml"), "")?;
+        fs::write(self.0.join("schedules/day-before.toml"), SCHEDULE)?;
+        fs::write(self.0.join("examples/clinic/appointments.csv"), APPOINTMENTS)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // what is left in the machine's folder of temporary files is swept by the machine
+        let _swept_later = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,39 @@
+//! shell: `tickler next`.
+
+use super::arguments::{Common, NextArguments};
+use super::context::Context;
+use super::output::{Rows, Shown, complain};
+use crate::verbs::next::{NextRun, Note};
+use crate::verbs::{Access, Exit, next};
+
+/// Prints the next runs.
+pub async fn next(common: &Common, ask: &NextArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?.at(ask.now);
+    let house = context.open(Access::None).await?;
+    let named: Vec<String> = ask.schedule.iter().cloned().collect();
+    let schedules = house.named(&named)?;
+    let count = usize::try_from(ask.count).expect("a machine addresses more than 1000 things");
+    let mut runs = Vec::new();
+    for schedule in &schedules {
+        if !schedule.enabled {
+            complain(&format!("{}: switched off by `enabled = false`, it has no runs", schedule.name));
+        }
+        runs.extend(next::next(&house, schedule, count));
+    }
+    let rows = || rows(&runs);
+    Shown { answer: &runs, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    Ok(context.tell_refused(&house, &named))
+}
+
+fn rows(runs: &[NextRun]) -> Rows {
+    let mut rows = Rows::of(&["schedule", "at", "at_utc", "note"]);
+    for run in runs {
+        let note = match run.note {
+            None => "",
+            Some(Note::Gap) => "gap",
+            Some(Note::Overlap) => "overlap",
+        };
+        rows.push(vec![run.schedule.clone(), run.at.clone(), run.at_utc.clone(), note.to_owned()]);
+    }
+    rows
+}

@@ -1,0 +1,161 @@
+//! shell: printing: data on stdout, everything else on stderr; tables for people, JSON and CSV for programs.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::arguments::Format;
+
+/// Rows for people or for CSV.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// The columns' names.
+    pub headers: Vec<&'static str>,
+    /// The cells, as many as headers.
+    pub cells: Vec<Vec<String>>,
+}
+
+impl Rows {
+    /// No rows yet.
+    #[must_use]
+    pub fn of(headers: &[&'static str]) -> Self {
+        Self { headers: headers.to_vec(), cells: Vec::new() }
+    }
+
+    /// One row more.
+    pub fn push(&mut self, cells: Vec<String>) {
+        self.cells.push(cells);
+    }
+
+    /// As a table for people; control characters are shown, not obeyed.
+    #[must_use]
+    pub fn to_table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(self.headers.iter().map(|name| name.to_uppercase()));
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        for row in &self.cells {
+            table.add_row(row.iter().map(|cell| Cell::new(escape(cell))));
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        lines.join("\n")
+    }
+
+    /// As CSV with headers.
+    ///
+    /// # Errors
+    /// When a row has not as many cells as there are headers.
+    pub fn to_csv(&self) -> anyhow::Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.headers)?;
+        Ok(String::from_utf8(writer.into_inner()?)? + &self.to_csv_body()?)
+    }
+
+    /// As CSV without headers.
+    ///
+    /// # Errors
+    /// As [`Rows::to_csv`].
+    pub fn to_csv_body(&self) -> anyhow::Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in &self.cells {
+            writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+        }
+        Ok(String::from_utf8(writer.into_inner()?)?)
+    }
+}
+
+/// What a verb answers, in every form it may be printed.
+pub struct Shown<'a, T> {
+    /// For `json`.
+    pub answer: &'a T,
+    /// For `table`.
+    pub people: &'a dyn Fn() -> String,
+    /// For `csv`.
+    pub rows: &'a dyn Fn() -> Rows,
+}
+
+impl<T: Serialize> Shown<'_, T> {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// When stdout can't be written.
+    pub fn print(&self, format: Option<Format>) -> anyhow::Result<()> {
+        match format.unwrap_or(Format::Table) {
+            Format::Table => print(&(self.people)()),
+            Format::Json => print(&serde_json::to_string_pretty(self.answer)?),
+            Format::Jsonl => match serde_json::to_value(self.answer)? {
+                Value::Array(list) => list.iter().try_for_each(|line| print(&line.to_string())),
+                single => print(&single.to_string()),
+            },
+            Format::Csv => write_out((self.rows)().to_csv()?.as_bytes()),
+        }
+    }
+}
+
+/// Writes a text and a line's end to stdout.
+///
+/// # Errors
+/// When stdout can't be written.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut line = text.trim_end_matches('\n').to_owned();
+    line.push('\n');
+    write_out(line.as_bytes())
+}
+
+/// Writes bytes to stdout.
+///
+/// # Errors
+/// When stdout can't be written.
+pub fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}
+
+/// Tells people something that is no data.
+pub fn complain(text: &str) {
+    // nobody is left to be told when stderr is gone
+    let _unwritten = writeln!(io::stderr().lock(), "{}", escape_lines(text));
+}
+
+/// Whether whoever read our stdout went away: no failure of ours.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// A text of others on a terminal: one line, no control characters.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.chars().flat_map(|c| if is_treacherous(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+fn is_treacherous(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A cell that no spreadsheet takes for a formula.
+#[must_use]
+pub fn harmless(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// Counts for people: `3 planned, 1 skipped`; what is zero isn't told.
+#[must_use]
+pub fn tally(counts: &[(u64, &str)]) -> String {
+    let told: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
+}

@@ -1,0 +1,49 @@
+//! shell: `tickler pause` and `tickler resume`.
+
+use super::arguments::{Common, PauseArguments, ResumeArguments};
+use super::context::Context;
+use super::output::{Rows, Shown};
+use super::{reach, times};
+use crate::verbs::pause::Paused;
+use crate::verbs::{Exit, Request, VerbError};
+
+/// Throws the kill switch.
+pub async fn pause(common: &Common, ask: PauseArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let zone = context.zone_of(ask.schedule.as_deref());
+    let until = ask.until.as_deref().map(|text| times::read(text, context.clock.now(), &zone)).transpose();
+    let until = until.map_err(VerbError::Usage)?;
+    change(&context, Request::Pause { schedule: ask.schedule, reason: ask.reason, until }).await
+}
+
+/// Lifts it.
+pub async fn resume(common: &Common, ask: ResumeArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    change(&context, Request::Resume { schedule: ask.schedule }).await
+}
+
+async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {
+    let (paused, exit): (Paused, Exit) = reach::change(context, request).await?;
+    Shown { answer: &paused, people: &|| for_people(&paused), rows: &|| rows(&paused) }.print(context.format)?;
+    Ok(exit)
+}
+
+fn for_people(paused: &Paused) -> String {
+    let what = paused.schedule.as_deref().unwrap_or("everything");
+    match (paused.paused, &paused.until) {
+        (false, _) => format!("{what} goes on"),
+        (true, None) => format!("{what} is paused until it is resumed: nobody is called"),
+        (true, Some(until)) => format!("{what} is paused until {until}: nobody is called"),
+    }
+}
+
+fn rows(paused: &Paused) -> Rows {
+    let mut rows = Rows::of(&["schedule", "paused", "until", "reason"]);
+    rows.push(vec![
+        paused.schedule.clone().unwrap_or_default(),
+        paused.paused.to_string(),
+        paused.until.clone().unwrap_or_default(),
+        paused.reason.clone().unwrap_or_default(),
+    ]);
+    rows
+}

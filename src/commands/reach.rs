@@ -1,0 +1,143 @@
+//! shell: who does the work: the running service through its socket, else this process under the ledger's lock.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use super::arguments::Common;
+use super::context::Context;
+use super::output::{Rows, Shown, complain};
+use crate::audit::Event;
+use crate::daemon::control::{self, ControlError};
+use crate::ledger::LedgerError;
+use crate::verbs::{Access, Answer, Exit, Request, VerbError, perform};
+
+/// How often a waiting verb looks whether the other one is done.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Longer than any trigger's usual `--wait` and its requests: after that, whoever holds the ledger is told of.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Asks the running service; `None` when there is none.
+///
+/// # Errors
+/// When one is there and can't be asked.
+pub async fn ask(context: &Context, request: &Request) -> anyhow::Result<Option<Answer>> {
+    match control::ask(&context.settings.socket, request).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ControlError::NobodyThere(_)) => Ok(None),
+        Err(error @ (ControlError::Forbidden(_) | ControlError::Broken(_))) => {
+            Err(VerbError::Unreachable(error.to_string()).into())
+        }
+    }
+}
+
+/// Has a changing verb done, by the service when one is running, else here under the lock.
+///
+/// # Errors
+/// As the verb's; busy when another process keeps the ledger and answers nobody.
+pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
+    body(done(context, request).await?)
+}
+
+/// Writes what a reading verb has to record; it waits for a trigger that holds the ledger.
+///
+/// # Errors
+/// When it can't be recorded: then nothing is shown.
+pub async fn record(context: &Context, event: Event, detail: &str) -> anyhow::Result<()> {
+    let request = Request::Record { event, detail: detail.to_owned() };
+    let answer = done(context, request).await?;
+    body::<serde_json::Value>(answer).map(|_| ())
+}
+
+/// A reading verb of somebody who may not open the ledger: the service reads for them.
+///
+/// # Errors
+/// `refused`, when no service answers either.
+pub async fn read<T: DeserializeOwned>(context: &Context, request: &Request, refused: VerbError) -> anyhow::Result<T> {
+    match ask(context, request).await {
+        Ok(Some(answer)) => body(answer).map(|(body, _)| body),
+        Ok(None) | Err(_) => Err(refused.into()),
+    }
+}
+
+async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let is_shifted = context.clock.is_shifted();
+        if !is_shifted && let Some(answer) = ask(context, &request).await? {
+            return Ok(answer);
+        }
+        match context.open(Access::Working).await {
+            Ok(house) => return Ok(perform(&house, &context.actor, request).await),
+            Err(VerbError::Ledger(LedgerError::Busy(who))) => {
+                if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
+                    return Err(through_the_socket());
+                }
+                if waited >= PATIENCE || !is_worth_waiting(&request) {
+                    return Err(VerbError::Ledger(LedgerError::Busy(who)).into());
+                }
+            }
+            Err(other) => return Err(other.into()),
+        }
+        if waited.is_zero() {
+            complain("another trigger is at work: waiting for it");
+        }
+        context.clock.sleep(LOOK).await;
+        waited += LOOK;
+    }
+}
+
+/// A trigger waits for another one, and no record is lost because of one.
+fn is_worth_waiting(request: &Request) -> bool {
+    matches!(request, Request::Trigger { .. } | Request::Record { .. })
+}
+
+fn through_the_socket() -> anyhow::Error {
+    VerbError::Unsafe("--now doesn't reach through the running service: stop it, or use another --ledger".into()).into()
+}
+
+/// The typed body of an answer, and how the verb ends.
+///
+/// # Errors
+/// The refusal, when there is no body.
+pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
+    let exit = Exit::of_code(answer.exit);
+    if answer.body.is_null()
+        && let Some(message) = answer.message
+    {
+        return Err(VerbError::Answered { message, exit }.into());
+    }
+    let body = serde_json::from_value(answer.body).context("the service speaks another version's language")?;
+    Ok((body, exit))
+}
+
+/// `tickler reload`: only a running service can.
+///
+/// # Errors
+/// When none is running (exit 6).
+pub async fn reload(common: &Common) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let Some(answer) = ask(&context, &Request::Reload).await? else {
+        let socket = context.settings.socket.display();
+        return Err(VerbError::Unreachable(format!("no service listens at {socket}: start it with `tickler run`")).into());
+    };
+    if let Some(message) = &answer.message {
+        complain(message);
+    }
+    let names = |key: &str| -> Vec<String> {
+        let list = answer.body.get(key).and_then(serde_json::Value::as_array);
+        list.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["schedule", "fate"]);
+        for fate in ["taken", "removed", "refused"] {
+            names(fate).into_iter().for_each(|name| rows.push(vec![name, fate.to_owned()]));
+        }
+        rows
+    };
+    let people = || if rows().cells.is_empty() { "nothing changed".to_owned() } else { rows().to_table() };
+    Shown { answer: &answer.body, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::of_code(answer.exit))
+}

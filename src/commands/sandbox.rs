@@ -1,0 +1,83 @@
+//! shell: `tickler sandbox`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::arguments::{Common, DuplicateContact, SandboxArguments};
+use super::output::{complain, print};
+use crate::clock::SystemClock;
+use crate::http::Http;
+use crate::sandbox::{self, Event, Faults, Options, Running, Surroundings};
+use crate::verbs::{Exit, VerbError};
+
+/// Where it listens unless told otherwise.
+const USUAL_PLACE: &str = "127.0.0.1:8468";
+
+/// Is a simulated Thoughtly until it is interrupted; one line for each request.
+pub async fn sandbox(common: &Common, ask: SandboxArguments) -> anyhow::Result<Exit> {
+    let listen = common.listen.as_deref().unwrap_or(USUAL_PLACE);
+    let listen = listen.parse().map_err(|_| {
+        VerbError::Usage(format!("--listen {listen}: write an address and a port, such as {USUAL_PLACE}"))
+    })?;
+    let running = start(Options { listen, ..options(ask) }, |event| {
+        if print(&event.to_string()).is_err() {
+            tracing::debug!("nobody reads the sandbox's lines any more");
+        }
+    })
+    .await?;
+    complain(&format!(
+        "a simulated Thoughtly listens at http://{0}; nobody is phoned. For a schedule:\n  \
+         export THOUGHTLY_AUTOMATION_URL=http://{0}/webhook/automation/sandbox\nand to end it: Ctrl-C",
+        running.address
+    ));
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.context("no signal can be waited for")?,
+        () = terminated() => {}
+    }
+    running.stop().await;
+    Ok(Exit::Done)
+}
+
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// A sandbox at work whose events go to `events`.
+pub async fn start(options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> anyhow::Result<Running> {
+    let clock = Arc::new(SystemClock::new());
+    let http = Http::new(clock.clone()).map_err(VerbError::Failed)?;
+    let place = options.listen;
+    let around = Surroundings { clock, http, events: Box::new(events) };
+    let started = sandbox::start(options, around).await;
+    started.with_context(|| format!("the sandbox can't listen at {place}"))
+}
+
+fn options(ask: SandboxArguments) -> Options {
+    let faults = ask.faults;
+    Options {
+        metadata_echo: ask.metadata_echo,
+        draft: ask.draft,
+        duplicate_contact: match ask.duplicate_contact {
+            DuplicateContact::Reuse => sandbox::DuplicateContact::Reuse,
+            DuplicateContact::New => sandbox::DuplicateContact::New,
+            DuplicateContact::Conflict => sandbox::DuplicateContact::Conflict,
+        },
+        retry_after: ask.retry_after,
+        callback: ask.callback,
+        faults: Faults {
+            latency: faults.latency.unwrap_or_default(),
+            rate_per_minute: faults.rate,
+            fail: faults.fail,
+            reset_after: faults.reset_after,
+            error_in_200: faults.error_in_200,
+            html: faults.html,
+        },
+        ..Options::default()
+    }
+}

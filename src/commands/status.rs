@@ -1,0 +1,68 @@
+//! shell: `tickler status`.
+
+use super::arguments::Common;
+use super::context::Context;
+use super::output::{Rows, Shown, escape};
+use super::reach;
+use crate::verbs::status::{Health, StatusAnswer};
+use crate::verbs::{Access, Exit, Request, status};
+
+/// Prints the screen of the running service, or of what is here when there is none.
+pub async fn status(common: &Common) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let answer: StatusAnswer = match reach::ask(&context, &Request::Status).await? {
+        Some(answer) => reach::body(answer)?.0,
+        None => status::status(&context.open(Access::Reading).await?).await?,
+    };
+    let rows = || rows(&answer);
+    Shown { answer: &answer, people: &|| for_people(&answer), rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+fn for_people(answer: &StatusAnswer) -> String {
+    let health = match (answer.state, answer.service) {
+        (Health::Ok, _) => "ok",
+        (Health::Degraded, _) => "degraded: something needs a person",
+        (Health::Down, true) => "down: the ledger can't be written, nobody is called",
+        (Health::Down, false) => "down: no service is running, so nobody is called by itself",
+    };
+    let mut lines = vec![
+        format!("tickler {} is {health}", answer.version),
+        format!("clock {}   zone rules {}   audit row {}", answer.now, answer.zone_rules, answer.audit.seq),
+        format!(
+            "{} pending   {} of unknown fate   {} held runs   {} waiting runs{}",
+            answer.pending,
+            answer.uncertain,
+            answer.held_runs,
+            answer.waiting_runs,
+            if answer.paused { "   EVERYTHING IS PAUSED" } else { "" }
+        ),
+    ];
+    if answer.schedules.is_empty() {
+        lines.push("no schedules yet: put a file into the schedules' folder".into());
+    } else {
+        lines.push(String::new());
+        lines.push(rows(answer).to_table());
+    }
+    if !answer.problems.is_empty() {
+        lines.push(String::new());
+        lines.extend(answer.problems.iter().map(|problem| format!("! {}", escape(problem))));
+    }
+    lines.join("\n")
+}
+
+fn rows(answer: &StatusAnswer) -> Rows {
+    let mut rows = Rows::of(&["name", "state", "next_run", "last_run", "last_state", "problem"]);
+    for schedule in &answer.schedules {
+        let state = serde_json::to_value(schedule.state).expect("a word is plain JSON");
+        rows.push(vec![
+            schedule.name.clone(),
+            state.as_str().unwrap_or_default().to_owned(),
+            schedule.next_run.clone().unwrap_or_default(),
+            schedule.last_run.clone().unwrap_or_default(),
+            schedule.last_state.map(|state| state.to_string()).unwrap_or_default(),
+            schedule.problem.clone().unwrap_or_default(),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,37 @@
+//! shell: `tickler test-call`.
+
+use super::arguments::{Common, TestCallArguments};
+use super::context::Context;
+use super::output::{Rows, Shown};
+use super::reach;
+use super::trigger::word_for;
+use crate::verbs::test_call::TestCallAnswer;
+use crate::verbs::{Exit, Request};
+
+/// Sends one payload to one's own phone.
+pub async fn test_call(common: &Common, ask: TestCallArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?.at(ask.now);
+    let request = Request::TestCall { schedule: ask.schedule, to: ask.to };
+    let (answer, exit): (TestCallAnswer, Exit) = reach::change(&context, request).await?;
+    Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer) }.print(context.format)?;
+    Ok(exit)
+}
+
+fn for_people(answer: &TestCallAnswer) -> String {
+    let status = answer.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
+    let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("the test call of {} is {}{status}{reason}\n{}", answer.schedule, word_for(answer.state), answer.payload)
+}
+
+fn rows(answer: &TestCallAnswer) -> Rows {
+    let mut rows = Rows::of(&["schedule", "reminder_id", "state", "http_status", "reason", "payload"]);
+    rows.push(vec![
+        answer.schedule.clone(),
+        answer.reminder_id.to_string(),
+        answer.state.to_string(),
+        answer.http_status.map(|status| status.to_string()).unwrap_or_default(),
+        answer.reason.clone().unwrap_or_default(),
+        answer.payload.to_string(),
+    ]);
+    rows
+}

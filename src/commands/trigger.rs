@@ -1,0 +1,94 @@
+//! shell: `tickler trigger`.
+
+use super::arguments::{Common, TriggerArguments};
+use super::context::Context;
+use super::output::{Rows, Shown, complain, tally};
+use super::reach;
+use crate::reminder::State;
+use crate::verbs::trigger::TriggerAnswer;
+use crate::verbs::{Access, Exit, Request, trigger};
+
+/// Evaluates now and delivers, in the service when one is running.
+pub async fn trigger(common: &Common, ask: TriggerArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?.at(ask.now);
+    if ask.dry_run {
+        let house = context.open(Access::Reading).await?;
+        let answer = trigger::dry_run(&house, &ask.schedule, ask.only).await?;
+        show(&context, &answer)?;
+        return Ok(Exit::Done);
+    }
+    let request = Request::Trigger {
+        schedule: ask.schedule,
+        only: ask.only,
+        wait_seconds: u64::try_from(ask.wait.as_secs()).unwrap_or_default(),
+    };
+    let (answer, exit): (TriggerAnswer, Exit) = reach::change(&context, request).await?;
+    show(&context, &answer)?;
+    if let Some(detail) = &answer.detail {
+        complain(&format!("{}: {detail}", answer.schedule));
+    }
+    Ok(exit)
+}
+
+fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
+    let rows = || rows(answer);
+    Shown { answer, people: &|| for_people(answer), rows: &rows }.print(context.format)
+}
+
+/// What a state is called among people.
+pub fn word_for(state: State) -> &'static str {
+    match state {
+        State::Delivered => "accepted by Thoughtly",
+        State::Uncertain => "fate unknown",
+        State::Pending => "waits",
+        State::Sending => "being sent",
+        State::Failed => "failed",
+        State::Expired => "expired",
+        State::Cancelled => "cancelled",
+        State::Dropped => "given up",
+    }
+}
+
+fn for_people(answer: &TriggerAnswer) -> String {
+    let counts = &answer.counts;
+    let told = tally(&[
+        (counts.delivered, "accepted by Thoughtly"),
+        (counts.uncertain, "of unknown fate"),
+        (counts.failed, "failed"),
+        (counts.dropped, "given up"),
+        (counts.expired, "expired"),
+        (counts.pending, "wait"),
+        (counts.skipped, "not called"),
+        (counts.already_reminded, "reminded before"),
+        (counts.outside_window, "outside the window"),
+    ]);
+    let head = format!("{} at {}: {} ({told})", answer.schedule, answer.nominal_at, answer.state);
+    if answer.reminders.is_empty() {
+        return head;
+    }
+    let mut rows = Rows::of(&["appointment", "state", "attempts", "http", "reminder"]);
+    for reminder in &answer.reminders {
+        rows.push(vec![
+            reminder.appointment_id.clone(),
+            word_for(reminder.state).to_owned(),
+            reminder.attempts.to_string(),
+            reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
+            reminder.reminder_id.map(|id| id.to_string()).unwrap_or_default(),
+        ]);
+    }
+    format!("{head}\n\n{}", rows.to_table())
+}
+
+fn rows(answer: &TriggerAnswer) -> Rows {
+    let mut rows = Rows::of(&["reminder_id", "appointment_id", "state", "attempts", "http_status"]);
+    for reminder in &answer.reminders {
+        rows.push(vec![
+            reminder.reminder_id.map(|id| id.to_string()).unwrap_or_default(),
+            reminder.appointment_id.clone(),
+            reminder.state.to_string(),
+            reminder.attempts.to_string(),
+            reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,79 @@
+//! shell: `tickler uncertain`.
+
+use super::arguments::{Common, ResolveArguments, UncertainArguments, UncertainVerb, WordArguments};
+use super::context::Context;
+use super::output::{Rows, Shown};
+use super::reach;
+use super::trigger::word_for;
+use crate::ledger::Verdict;
+use crate::verbs::uncertain::UncertainReminder;
+use crate::verbs::{Access, Exit, Request, uncertain};
+
+/// Lists or settles what nobody can know but a person.
+pub async fn uncertain(common: &Common, ask: UncertainArguments) -> anyhow::Result<Exit> {
+    match ask.verb.unwrap_or(UncertainVerb::List) {
+        UncertainVerb::List => list(common).await,
+        UncertainVerb::Resolve(word) => resolve(common, word).await,
+    }
+}
+
+async fn list(common: &Common) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let reminders: Vec<UncertainReminder> = match context.open(Access::Reading).await {
+        Ok(house) => uncertain::list(&house).await?,
+        Err(refused) => reach::read(&context, &Request::UncertainList, refused).await?,
+    };
+    let rows = || rows(&reminders);
+    let people = || match reminders.is_empty() {
+        true => "nothing is uncertain".to_owned(),
+        false => rows().to_table(),
+    };
+    Shown { answer: &reminders, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+async fn resolve(common: &Common, ask: ResolveArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let request = Request::Resolve { reminder_id: ask.id, verdict: verdict(&ask.word), reason: ask.reason };
+    let (reminder, exit): (UncertainReminder, Exit) = reach::change(&context, request).await?;
+    let people = || format!("reminder {} is {} now", reminder.reminder_id, word_for(reminder.state));
+    let rows = || rows(std::slice::from_ref(&reminder));
+    Shown { answer: &reminder, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
+}
+
+fn verdict(word: &WordArguments) -> Verdict {
+    match (word.delivered, word.resend) {
+        (true, _) => Verdict::Delivered,
+        (false, true) => Verdict::Resend,
+        (false, false) => Verdict::Drop,
+    }
+}
+
+fn rows(reminders: &[UncertainReminder]) -> Rows {
+    let mut rows = Rows::of(&[
+        "reminder_id",
+        "schedule",
+        "appointment_id",
+        "starts_at",
+        "phone",
+        "state",
+        "attempts",
+        "http_status",
+        "since",
+    ]);
+    for reminder in reminders {
+        rows.push(vec![
+            reminder.reminder_id.to_string(),
+            reminder.schedule.clone(),
+            reminder.appointment_id.clone(),
+            reminder.starts_at.clone(),
+            reminder.phone.clone().unwrap_or_default(),
+            reminder.state.to_string(),
+            reminder.attempts.to_string(),
+            reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
+            reminder.since.clone(),
+        ]);
+    }
+    rows
+}

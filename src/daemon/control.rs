@@ -1,0 +1,240 @@
+//! shell: the control socket: one JSON request a line, one JSON answer a line; the caller's user is the audit's actor.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::clock::SharedClock;
+use crate::verbs::{Answer, Request};
+
+/// No request is longer.
+const LONGEST_REQUEST: u64 = 64 * 1024;
+
+/// Members of the service's group may speak to it, nobody else.
+const MODE: u32 = 0o660;
+
+/// After a caller was lost (no file descriptors are left), the next is waited for so long.
+const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+
+/// Why the running service did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// No service runs: the verb does the work itself, or ends with 6.
+    #[error("no service listens at `{}`", .0.display())]
+    NobodyThere(PathBuf),
+    /// It runs, but the caller is not in its group.
+    #[error("you may not speak to the service at `{}`: become a member of its group", .0.display())]
+    Forbidden(PathBuf),
+    /// It broke off.
+    #[error("the service did not answer: {0}")]
+    Broken(String),
+}
+
+/// Asks the running service and waits for its answer, which may take as long as the verb does.
+///
+/// # Errors
+/// When nobody is there, the caller may not, or the connection breaks.
+pub async fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
+    let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(socket, &error))?;
+    let broken = |error: io::Error| ControlError::Broken(error.to_string());
+    let mut line = serde_json::to_string(request).map_err(|error| ControlError::Broken(error.to_string()))?;
+    line.push('\n');
+    let (reading, mut writing) = stream.into_split();
+    writing.write_all(line.as_bytes()).await.map_err(broken)?;
+    let mut answer = String::new();
+    BufReader::new(reading).read_line(&mut answer).await.map_err(broken)?;
+    if answer.is_empty() {
+        return Err(ControlError::Broken("it closed the connection; its log tells more".to_owned()));
+    }
+    serde_json::from_str(&answer).map_err(|error| ControlError::Broken(error.to_string()))
+}
+
+fn not_connected(socket: &Path, error: &io::Error) -> ControlError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
+            ControlError::NobodyThere(socket.to_owned())
+        }
+        io::ErrorKind::PermissionDenied => ControlError::Forbidden(socket.to_owned()),
+        _ => ControlError::Broken(error.to_string()),
+    }
+}
+
+/// The socket, bound; its file goes with it.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Binds it. A file left by a crash is replaced: whoever holds the ledger's lock is the one service.
+    ///
+    /// # Errors
+    /// When the folder isn't there or may not be written.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Answers every caller with `perform(actor, request)` until it is dropped.
+    pub async fn serve<P, F>(&self, clock: SharedClock, perform: P)
+    where
+        P: Fn(String, Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let perform = Arc::new(perform);
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _address)) => {
+                    let perform = Arc::clone(&perform);
+                    tokio::spawn(async move { converse(stream, perform.as_ref()).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a caller of the control socket was lost");
+                    clock.sleep(AFTER_A_LOSS).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn converse<P, F>(stream: UnixStream, perform: &P)
+where
+    P: Fn(String, Request) -> F,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let Ok(caller) = stream.peer_cred() else { return };
+    let actor = user_name(caller.uid());
+    let (reading, mut writing) = stream.into_split();
+    let mut reading = BufReader::new(reading);
+    loop {
+        let mut line = String::new();
+        let read = (&mut reading).take(LONGEST_REQUEST).read_line(&mut line).await;
+        if !matches!(read, Ok(length) if length > 0) {
+            return;
+        }
+        let answer = match serde_json::from_str(&line) {
+            Ok(request) => perform_safely(perform(actor.clone(), request)).await,
+            Err(error) => refusal(2, format!("this is no request: {error}")),
+        };
+        let mut answer = serde_json::to_string(&answer).expect("an answer is JSON already");
+        answer.push('\n');
+        if writing.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A caller that goes away doesn't end what it asked for, and a fault in a verb doesn't end the service.
+async fn perform_safely<F: Future<Output = Answer> + Send + 'static>(verb: F) -> Answer {
+    tokio::spawn(verb).await.unwrap_or_else(|_panic| {
+        tracing::error!("a verb broke off: a fault of this program");
+        refusal(1, "the verb broke off: a fault of this program; the service goes on".to_owned())
+    })
+}
+
+fn refusal(exit: u8, message: String) -> Answer {
+    Answer { exit, body: serde_json::Value::Null, message: Some(message) }
+}
+
+/// The user's name as this machine knows it, else its number.
+fn user_name(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_in(&passwd, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+fn name_in(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn the_actor_is_the_users_name_as_the_machine_knows_it() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nodd line\nclinic:x:1001:1001::/home/clinic:/bin/sh\n";
+        assert_eq!(name_in(passwd, 1001).as_deref(), Some("clinic"));
+        assert_eq!(name_in(passwd, 4), None);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_answered_for_the_user_at_the_other_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tickler.sock");
+        assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
+        let socket = ControlSocket::bind(&path).expect("a socket");
+        let mode = std::fs::metadata(&path).expect("the socket's file").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o660);
+        let serving = tokio::spawn(async move {
+            let answer = |actor: String, _request| async move { Answer { exit: 3, body: actor.into(), message: None } };
+            socket.serve(Arc::new(SystemClock::new()), answer).await;
+        });
+        let answer = ask(&path, &Request::Reload).await.expect("an answer");
+        let me = user_name(rustix::process::getuid().as_raw());
+        assert_eq!((answer.exit, answer.body), (3, serde_json::Value::from(me)));
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn a_fault_in_a_verb_is_an_answer_and_the_next_request_is_served() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tickler.sock");
+        let socket = ControlSocket::bind(&path).expect("a socket");
+        let serving = tokio::spawn(async move {
+            let answer = |_actor, request| async move {
+                assert!(matches!(request, Request::Reload), "only a reload is answered here");
+                Answer { exit: 0, body: serde_json::Value::Null, message: None }
+            };
+            socket.serve(Arc::new(SystemClock::new()), answer).await;
+        });
+        assert_eq!(ask(&path, &Request::Status).await.expect("an answer").exit, 1);
+        assert_eq!(ask(&path, &Request::Reload).await.expect("an answer").exit, 0);
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_refused_and_a_stale_socket_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tickler.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket left behind"));
+        assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
+        let socket = ControlSocket::bind(&path).expect("the stale file is replaced");
+        let serving = tokio::spawn(async move {
+            socket
+                .serve(Arc::new(SystemClock::new()), |_, _| async {
+                    Answer { exit: 0, body: serde_json::Value::Null, message: None }
+                })
+                .await;
+        });
+        let stream = UnixStream::connect(&path).await.expect("a connection");
+        let (reading, mut writing) = stream.into_split();
+        writing.write_all(b"{\"verb\":\"dance\"}\n").await.expect("written");
+        let mut line = String::new();
+        BufReader::new(reading).read_line(&mut line).await.expect("an answer");
+        assert!(line.contains("\"exit\":2") && line.contains("this is no request"), "{line}");
+        serving.abort();
+    }
+}

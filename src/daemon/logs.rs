@@ -1,0 +1,206 @@
+//! shell: the log: fields for journald under systemd, lines elsewhere; no control character ever leaves unescaped.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::settings::LogFormat;
+
+/// Where journald takes entries with fields.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// A datagram stays far below what a socket takes by default; a longer field is cut.
+const LONGEST_FIELD: usize = 16 * 1024;
+
+/// How the log is to be written.
+#[derive(Debug, Clone)]
+pub struct LogTerms {
+    /// A level or a filter: `info`, `tickler=debug`.
+    pub level: String,
+    /// As the settings say.
+    pub format: LogFormat,
+    /// Whether stderr goes to the journal (`$JOURNAL_STREAM` is set).
+    pub is_under_journal: bool,
+}
+
+/// Writes the log from now on.
+///
+/// # Errors
+/// When a log is written already.
+pub fn begin(terms: &LogTerms) -> Result<(), TryInitError> {
+    let filter = filter(&terms.level);
+    let registry = tracing_subscriber::registry().with(filter);
+    if terms.format == LogFormat::Auto
+        && terms.is_under_journal
+        && let Ok(journal) = Journal::connect(Path::new(JOURNAL))
+    {
+        return registry.with(journal).try_init();
+    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(EscapedStderr).with_ansi(false);
+    match terms.format {
+        LogFormat::Json => registry.with(lines.json()).try_init(),
+        LogFormat::Auto if !io::stderr().is_terminal() => registry.with(lines.json()).try_init(),
+        LogFormat::Text | LogFormat::Auto => registry.with(lines).try_init(),
+    }
+}
+
+/// The scheduler tells every tick of its one job; only its complaints are of use.
+fn filter(level: &str) -> EnvFilter {
+    let quiet = "tokio_cron_scheduler=warn".parse().expect("a directive written here");
+    EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info")).add_directive(quiet)
+}
+
+/// Escapes what could forge an entry, move a terminal's cursor or turn the text around: C0, DEL, C1, bidirectional and
+/// line separators. The form is JSON's, so that a JSON line stays one.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_dangerous(c) {
+            write!(escaped, "\\u{:04x}", u32::from(c)).expect("writing into a String can't fail");
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+fn is_dangerous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// stderr, each entry escaped but for the line end that closes it.
+#[derive(Debug, Clone, Copy)]
+struct EscapedStderr;
+
+impl<'a> MakeWriter<'a> for EscapedStderr {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for EscapedStderr {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(entry);
+        let mut line = escape(text.strip_suffix('\n').unwrap_or(&text));
+        line.push('\n');
+        io::stderr().write_all(line.as_bytes())?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// journald's native protocol: one datagram an entry, one `NAME=value` a line.
+struct Journal {
+    socket: UnixDatagram,
+}
+
+impl Journal {
+    fn connect(path: &Path) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(path)?;
+        Ok(Self { socket })
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Journal {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut entry = Entry { text: String::new() };
+        entry.put("PRIORITY", priority(*event.metadata().level()));
+        entry.put("SYSLOG_IDENTIFIER", "tickler");
+        entry.put("TARGET", event.metadata().target());
+        event.record(&mut entry);
+        // A journal that is away takes nothing; there is nowhere to tell that.
+        let _lost = self.socket.send(entry.text.as_bytes());
+    }
+}
+
+const fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "3",
+        Level::WARN => "4",
+        Level::INFO => "6",
+        Level::DEBUG | Level::TRACE => "7",
+    }
+}
+
+/// One entry being written.
+struct Entry {
+    text: String,
+}
+
+impl Entry {
+    fn put(&mut self, name: &str, value: &str) {
+        let cut = value.char_indices().nth(LONGEST_FIELD / 4).map_or(value, |(at, _)| &value[..at]);
+        writeln!(self.text, "{name}={}", escape(cut)).expect("writing into a String can't fail");
+    }
+
+    fn put_field(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.put("MESSAGE", value),
+            name => self.put(&field_name(name), value),
+        }
+    }
+}
+
+/// journald takes upper-case letters, digits and underscores.
+fn field_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("TICKLER_{}", name.chars().map(plain).collect::<String>())
+}
+
+impl Visit for Entry {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put_field(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.put_field(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_can_forge_an_entry_or_move_the_cursor() {
+        assert_eq!(escape("Bob\n<2>audit ok\x1b[2J"), "Bob\\u000a<2>audit ok\\u001b[2J");
+        assert_eq!(escape("a\u{202e}b\u{85}c\u{2028}d\u{7f}"), "a\\u202eb\\u0085c\\u2028d\\u007f");
+        assert_eq!(escape("Zoë Müßig, 9 o'clock"), "Zoë Müßig, 9 o'clock");
+    }
+
+    #[test]
+    fn an_entry_reaches_the_journal_as_fields_on_single_lines() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let journal = UnixDatagram::bind(&path).expect("a journal");
+        let layer = Journal::connect(&path).expect("a connection");
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::warn!(schedule = "day-before\nPRIORITY=0", rows = 3, "the run is {}", "held\x1b[2J");
+        });
+        let mut entry = [0; 2_048];
+        let length = journal.recv(&mut entry).expect("an entry");
+        let entry = String::from_utf8_lossy(&entry[..length]).into_owned();
+        let lines: Vec<&str> = entry.lines().collect();
+        assert_eq!(lines[0], "PRIORITY=4");
+        assert!(lines.contains(&"MESSAGE=the run is held\\u001b[2J"), "{entry}");
+        assert!(lines.contains(&"TICKLER_SCHEDULE=day-before\\u000aPRIORITY=0"), "{entry}");
+        assert!(lines.contains(&"TICKLER_ROWS=3"), "{entry}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("PRIORITY=")).count(), 1);
+    }
+}

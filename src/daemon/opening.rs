@@ -1,0 +1,141 @@
+//! shell: everything a service needs, opened in order; what is missing refuses the start with its exit code.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::control::ControlSocket;
+use super::runs::{ACTOR, Daemon};
+use super::watch::{Stillness, stamps};
+use crate::clock::SharedClock;
+use crate::delivery::{Sender, SenderParts};
+use crate::evaluation::Surroundings;
+use crate::http::Http;
+use crate::ledger::{Ledger, Recover};
+use crate::notify::{self, Outside, Tellers};
+use crate::schedule::OnUncertain;
+use crate::schedule::load::{self, Folder};
+use crate::settings::Settings;
+use crate::verbs::trigger::only_loopback;
+use crate::verbs::{House, VerbError, VerbResult};
+use crate::web::{self, Page};
+use crate::zones::Zones;
+
+/// An opened service.
+pub struct Opened {
+    /// With its schedules loaded.
+    pub daemon: Arc<Daemon>,
+    /// Bound.
+    pub socket: ControlSocket,
+    /// Bound, unless switched off.
+    pub page: Option<Page>,
+    /// Not yet telling.
+    pub tellers: Tellers,
+    /// The folder as it was just before it was read.
+    pub stillness: Stillness,
+}
+
+/// Opens everything; the ledger's lock first, so that nothing of a running service is touched.
+///
+/// # Errors
+/// With the remedy; the error knows the exit code.
+pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> {
+    let ledger = open_ledger(&settings)?;
+    let stillness = Stillness::of(stamps(&settings.schedules));
+    let house = Arc::new(house(settings, clock, Arc::clone(&ledger))?);
+    let around = &house.around;
+    let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
+    let (notifier, tellers) = notify::open(&house.settings, outside).map_err(VerbError::Configuration)?;
+    let daemon = Daemon::new(Arc::clone(&house), notifier);
+    let page = page(&daemon).await?;
+    let socket = socket(&house.settings)?;
+    begin(&daemon).await?;
+    Ok(Opened { daemon, socket, page, tellers, stillness })
+}
+
+fn house(settings: Settings, clock: SharedClock, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
+    let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
+    let around =
+        Surroundings { clock, zones: Zones::newest(), http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
+    let sender = Sender::new(SenderParts {
+        around: around.clone(),
+        accounts: settings.accounts.clone(),
+        stop_file: settings.stop_file(),
+        actor: ACTOR.to_owned(),
+    });
+    Ok(House::of_service(settings, around, Folder::default(), sender))
+}
+
+async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
+    let settings = &daemon.house.settings;
+    let Some(listen) = settings.listen else { return Ok(None) };
+    let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();
+    let token = token.map_err(|error| VerbError::Configuration(format!("web.token: {error}")))?;
+    let page = web::bind(listen, token, Arc::clone(&daemon.vitals)).await.map_err(|error| match &error {
+        web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
+        web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
+    })?;
+    tracing::info!("the page is at http://{}", page.address());
+    Ok(Some(page))
+}
+
+fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
+    ControlSocket::bind(&settings.socket).map_err(|error| {
+        let place = settings.socket.display();
+        VerbError::Failed(format!(
+            "the control socket {place} can't be opened: {error}; `socket` in tickler.toml moves it"
+        ))
+    })
+}
+
+/// What a crash left is settled first, then the folder is read, then runs that were left open go on.
+async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
+    let settings = &daemon.house.settings;
+    let folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
+        let place = settings.schedules.display();
+        VerbError::Configuration(format!(
+            "the folder of schedules {place} can't be read: {error}; --schedules names it"
+        ))
+    })?;
+    recover(daemon, &folder).await?;
+    let reloaded = daemon.reload(ACTOR, BTreeSet::new()).await;
+    if let Some(failed) = reloaded.failed {
+        return Err(VerbError::Failed(failed));
+    }
+    refuse_real_hosts(daemon)?;
+    daemon.remove_forgotten().await?;
+    daemon.resume_open_runs().await?;
+    daemon.vitals.set_ready();
+    Ok(())
+}
+
+async fn recover(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
+    let resend: HashMap<String, u32> = folder
+        .schedules
+        .values()
+        .filter(|schedule| schedule.delivery.on_uncertain == OnUncertain::Resend)
+        .map(|schedule| (schedule.name.clone(), schedule.delivery.attempts))
+        .collect();
+    let recovered = daemon.ledger.recover(Recover { now: daemon.now(), resend, actor: ACTOR.to_owned() }).await?;
+    if recovered.uncertain > 0 {
+        tracing::warn!(uncertain = recovered.uncertain, "a crash left reminders whose fate nobody knows");
+    }
+    Ok(())
+}
+
+/// A clock given by `--now` must not phone anybody.
+fn refuse_real_hosts(daemon: &Daemon) -> VerbResult<()> {
+    if !daemon.house.around.clock.is_shifted() {
+        return Ok(());
+    }
+    for schedule in daemon.house.folder().schedules.values() {
+        // One that can't be opened can't send either: its own problem, told by the sender.
+        if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.house, schedule) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn open_ledger(_settings: &Settings) -> VerbResult<Arc<dyn Ledger>> {
+    todo!("the ledger's file")
+}

@@ -1,0 +1,77 @@
+//! shell: runs that can't end by themselves: waited too long, panicked, left open by a crash or a stop.
+
+use std::sync::Arc;
+
+use super::board::{Ended, Start, Waiting};
+use super::runs::{ACTOR, Daemon};
+use crate::evaluation::terms_of;
+use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow};
+use crate::notify::Ping;
+use crate::reminder::{RunId, RunKind};
+use crate::schedule::Schedule;
+
+impl Daemon {
+    pub(super) async fn give_up(&self, schedule: &Schedule, waiting: Waiting) {
+        let sentence = "its source could not be read in time; its appointments were not called by this run";
+        self.fail_run(schedule, waiting.run, sentence).await;
+    }
+
+    async fn fail_run(&self, schedule: &Schedule, run: RunId, sentence: &str) {
+        tracing::error!(schedule = schedule.name, run = %run, "the run failed: {sentence}");
+        if let Err(error) = self.record_failure(run, terms_of(schedule), sentence).await {
+            self.ledger_ails(&error.to_string());
+        }
+        self.notifier.ping(Ping::Fail);
+    }
+
+    async fn record_failure(&self, run: RunId, terms: ReminderTerms, sentence: &str) -> LedgerResult<()> {
+        let now = self.now();
+        let record = RunRecord {
+            id: run,
+            finished_at: now,
+            end: RunEnd::Failed(sentence.to_owned()),
+            source_fingerprint: None,
+            read_at: now,
+            terms,
+            actor: ACTOR.to_owned(),
+        };
+        self.ledger.record_run(record).await.map(|_recorded| ())
+    }
+
+    pub(super) async fn run_panicked(&self, schedule: &Schedule, start: Start) -> Ended {
+        let open = self.ledger.open_runs().await.unwrap_or_default();
+        let row = open.iter().find(|row| row.schedule == schedule.name && row.nominal_at == start.nominal);
+        match row {
+            Some(row) => {
+                self.fail_run(schedule, row.id, "a fault of this program ended it; the service goes on").await;
+                Ended::Recorded
+            }
+            None => Ended::NotBegun,
+        }
+    }
+
+    /// What a crash or a stop left open: made again when it is young enough, else failed. Once, after the first load.
+    pub async fn resume_open_runs(self: &Arc<Self>) -> LedgerResult<()> {
+        let now = self.now();
+        for row in self.ledger.open_runs().await? {
+            let is_made_again = match row.kind {
+                RunKind::Scheduled | RunKind::CatchUp => {
+                    self.board().resume(&row.schedule, row.id, row.nominal_at, now).is_some()
+                }
+                RunKind::Trigger => false,
+            };
+            if !is_made_again {
+                self.fail_orphan(&row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fail_orphan(&self, row: &RunRow) -> LedgerResult<()> {
+        let sentence = "the service ended in the middle of it, and it is too late to make up for it";
+        // A failed run plans nobody, so the terms reach no reminder; its schedule may be gone.
+        let terms =
+            ReminderTerms { account: String::new(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 };
+        self.record_failure(row.id, terms, sentence).await
+    }
+}

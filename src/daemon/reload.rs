@@ -1,0 +1,273 @@
+//! shell: reads the folder again; each file by itself is taken whole or keeps its last good version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use super::board::Arrival;
+use super::runs::{ACTOR, Daemon};
+use super::systemd;
+use crate::audit::{AuditEntry, Event};
+use crate::ledger::{LedgerResult, LoadedSchedule};
+use crate::reminder::RunState;
+use crate::schedule::Schedule;
+use crate::schedule::load::{self, Folder};
+use crate::schedule::problems::{PlacedProblem, Problem, Severity};
+use crate::verbs::Answer;
+
+/// Schedules loaded into the ledger at once; its writer commits them in groups.
+const AT_ONCE: usize = 64;
+
+/// What was told of refused files already: by name, the problems.
+pub type Refusals = BTreeMap<String, String>;
+
+/// What a reading of the folder came to.
+#[derive(Debug, Default)]
+pub struct Reloaded {
+    /// New and changed schedules that were taken.
+    pub taken: Vec<String>,
+    /// Schedules whose file is gone.
+    pub removed: Vec<String>,
+    /// Files that were refused; their last good version stays.
+    pub refused: Vec<String>,
+    /// Their problems, warnings of taken files among them.
+    pub problems: Vec<Problem>,
+    /// The folder or the ledger could not be used: nothing changed.
+    pub failed: Option<String>,
+}
+
+/// A folder read again, beside what was loaded before.
+struct Merge {
+    folder: Folder,
+    taken: Vec<Arc<Schedule>>,
+    removed: Vec<String>,
+}
+
+/// Every file by itself: a refused or restless one keeps its last good version, a missing one goes.
+fn merge(before: &Folder, mut read: Folder, restless: &BTreeSet<String>) -> Merge {
+    let mut taken = Vec::new();
+    read.schedules.retain(|name, _| !restless.contains(name));
+    for (name, schedule) in &read.schedules {
+        if before.schedules.get(name).is_none_or(|loaded| loaded.text_hash != schedule.text_hash) {
+            taken.push(Arc::clone(schedule));
+        }
+    }
+    let mut removed = Vec::new();
+    for (name, schedule) in &before.schedules {
+        if read.schedules.contains_key(name) {
+            continue;
+        }
+        if read.refused.contains(name) || restless.contains(name) {
+            read.schedules.insert(name.clone(), Arc::clone(schedule));
+        } else {
+            removed.push(name.clone());
+        }
+    }
+    Merge { folder: read, taken, removed }
+}
+
+impl Daemon {
+    /// Reads the folder and takes what is good; answers when it is in force. `restless`: schedules whose files are
+    /// being written at this moment.
+    pub async fn reload(&self, actor: &str, restless: BTreeSet<String>) -> Reloaded {
+        let mut told = self.reloading.lock().await;
+        systemd::reloading();
+        let reloaded = match self.read_folder().await {
+            Ok(read) => self.put_in_force(read, &restless, actor, &mut told).await,
+            Err(failed) => {
+                tracing::error!("{failed}");
+                Reloaded { failed: Some(failed), ..Reloaded::default() }
+            }
+        };
+        systemd::ready(&self.status_line());
+        reloaded
+    }
+
+    async fn read_folder(&self) -> Result<Folder, String> {
+        let path = self.house.settings.schedules.clone();
+        let zones = self.house.around.zones.clone();
+        let place = path.display().to_string();
+        let read = tokio::task::spawn_blocking(move || load::folder(&path, &zones)).await;
+        match read {
+            Ok(Ok(folder)) => Ok(folder),
+            Ok(Err(error)) => Err(format!("the folder of schedules `{place}` can't be read: {error}")),
+            Err(_panic) => Err(format!("reading the folder of schedules `{place}` broke off: a fault of this program")),
+        }
+    }
+
+    async fn put_in_force(
+        &self,
+        read: Folder,
+        restless: &BTreeSet<String>,
+        actor: &str,
+        told: &mut Refusals,
+    ) -> Reloaded {
+        let before = self.house.folder();
+        let merge = merge(&before, read, restless);
+        let mut reloaded = Reloaded {
+            refused: merge.folder.refused.clone(),
+            problems: merge.folder.problems.clone(),
+            removed: merge.removed.clone(),
+            ..Reloaded::default()
+        };
+        let mut folder = merge.folder;
+        for (schedule, loaded) in self.load_all(merge.taken, actor).await {
+            match loaded {
+                Ok(arrival) => {
+                    tracing::info!(schedule = schedule.name, "the schedule is loaded");
+                    self.board().put(arrival);
+                    reloaded.taken.push(schedule.name.clone());
+                }
+                Err(error) => {
+                    keep_former(&mut folder, &before, &schedule.name);
+                    reloaded.failed = Some(format!("the ledger can't take a schedule: {error}"));
+                    self.ledger_ails(&error.to_string());
+                }
+            }
+        }
+        self.remove(&reloaded.removed, actor).await;
+        self.tell_refusals(&folder, actor, told).await;
+        *self.house.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(folder);
+        self.tell_sender();
+        reloaded
+    }
+
+    async fn load_all(&self, taken: Vec<Arc<Schedule>>, actor: &str) -> Vec<(Arc<Schedule>, LedgerResult<Arrival>)> {
+        stream::iter(taken)
+            .map(|schedule| async move { (Arc::clone(&schedule), self.load(schedule, actor).await) })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await
+    }
+
+    async fn load(&self, schedule: Arc<Schedule>, actor: &str) -> LedgerResult<Arrival> {
+        let loaded = LoadedSchedule {
+            name: schedule.name.clone(),
+            cron: schedule.cron.clone(),
+            timezone: schedule.zone.name().to_owned(),
+            enabled: schedule.enabled,
+            text_hash: schedule.text_hash.clone(),
+            text: schedule.text.clone(),
+            now: self.now(),
+            actor: actor.to_owned(),
+        };
+        let standing = self.ledger.load_schedule(loaded).await?;
+        let last = self.ledger.last_run(&schedule.name).await?;
+        // A pause that ended while nobody was there; a cursor beyond it was set by a new cron, zone or `enabled`.
+        let owed = last
+            .filter(|run| run.state == RunState::Skipped && run.detail.as_deref() == Some("paused"))
+            .map(|run| run.nominal_at)
+            .filter(|nominal| schedule.enabled && *nominal >= standing.cursor);
+        Ok(Arrival { schedule, cursor: standing.cursor, owed })
+    }
+
+    async fn remove(&self, names: &[String], actor: &str) {
+        for name in names {
+            self.board().remove(name);
+            match self.ledger.remove_schedule(name, self.now(), actor).await {
+                Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
+                Err(error) => self.ledger_ails(&error.to_string()),
+            }
+        }
+    }
+
+    /// Schedules whose files went while the service was down: they stop as any other. Once, after the first load.
+    pub async fn remove_forgotten(&self) -> LedgerResult<()> {
+        let folder = self.house.folder();
+        let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
+        let gone: Vec<String> =
+            known.filter(|name| !folder.schedules.contains_key(name) && !folder.refused.contains(name)).collect();
+        self.remove(&gone, ACTOR).await;
+        Ok(())
+    }
+
+    async fn tell_refusals(&self, folder: &Folder, actor: &str, told: &mut Refusals) {
+        told.retain(|name, _| folder.refused.contains(name));
+        let mut entries = Vec::new();
+        for name in &folder.refused {
+            let sentence = problem_sentence(folder, name);
+            if told.get(name) == Some(&sentence) {
+                continue;
+            }
+            tracing::error!(schedule = name, "the schedule file is refused: {sentence}");
+            entries.push(AuditEntry {
+                schedule: Some(name.clone()),
+                actor: Some(actor.to_owned()),
+                detail: Some(sentence.clone()),
+                ..AuditEntry::new(self.now(), Event::ConfigRejected)
+            });
+            told.insert(name.clone(), sentence);
+        }
+        if !entries.is_empty()
+            && let Err(error) = self.ledger.append(entries).await
+        {
+            self.ledger_ails(&error.to_string());
+        }
+    }
+
+    /// One line for `systemctl status`.
+    #[must_use]
+    pub fn status_line(&self) -> String {
+        let folder = self.house.folder();
+        let mut line = match folder.schedules.len() {
+            1 => "1 schedule loaded".to_owned(),
+            count => format!("{count} schedules loaded"),
+        };
+        if let Some(first) = folder.refused.first() {
+            line += &format!(", {} refused ({first}: {})", folder.refused.len(), problem_sentence(&folder, first));
+        }
+        let board = self.board();
+        if board.waiting() > 0 {
+            line += &format!(", {} waiting for their source", board.waiting());
+        }
+        if let Some((at, name)) = board.next_look() {
+            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            line += &format!(", next run {at} ({name})");
+        }
+        line
+    }
+}
+
+fn keep_former(folder: &mut Folder, before: &Folder, name: &str) {
+    match before.schedules.get(name) {
+        Some(former) => folder.schedules.insert(name.to_owned(), Arc::clone(former)),
+        None => folder.schedules.remove(name),
+    };
+}
+
+/// The first error of a refused file.
+fn problem_sentence(folder: &Folder, name: &str) -> String {
+    let is_of = |problem: &&Problem| {
+        let stem = problem.file.file_stem().map(|stem| stem.to_string_lossy());
+        let file = problem.file.file_name().map(|file| file.to_string_lossy());
+        problem.severity == Severity::Error && (stem.as_deref() == Some(name) || file.as_deref() == Some(name))
+    };
+    folder.problems.iter().find(is_of).map_or_else(|| "see `tickler check`".to_owned(), |first| first.message.clone())
+}
+
+impl Reloaded {
+    /// What `tickler reload` answers: 78 when a file is refused.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let is_ok = self.refused.is_empty() && self.failed.is_none();
+        let problems: Vec<PlacedProblem> = self.problems.iter().map(Problem::placed).collect();
+        let exit = match (&self.failed, self.refused.is_empty()) {
+            (Some(_), _) => 1,
+            (None, false) => 78,
+            (None, true) => 0,
+        };
+        Answer {
+            exit,
+            body: json!({
+                "ok": is_ok,
+                "taken": self.taken,
+                "removed": self.removed,
+                "refused": self.refused,
+                "problems": problems,
+            }),
+            message: self.failed.clone(),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! shell: performs what the heartbeat decides: runs as supervised tasks of their own, the rest as rows in the ledger.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Semaphore, watch};
+
+use super::board::{Beat, Board, Ended, Start, Steps};
+use super::heartbeat::{Permission, Pulse, Rhythm};
+use crate::audit::{AuditEntry, Event};
+use crate::evaluation::{RunOutcome, clock_is_set, next_look, perform_run, resume_run};
+use crate::ledger::{Ledger, LedgerResult, PauseRow, RunRow};
+use crate::notify::{Notifier, Ping};
+use crate::reminder::{RunId, RunState};
+use crate::schedule::Schedule;
+use crate::verbs::House;
+use crate::web::vitals::Vitals;
+
+/// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
+const AT_ONCE: u32 = 64;
+
+/// Who the audit says it was.
+pub const ACTOR: &str = "service";
+
+/// The service at work: what every beat, reload and signal acts upon.
+pub struct Daemon {
+    /// The opened house.
+    pub house: Arc<House>,
+    /// Signs of life.
+    pub vitals: Arc<Vitals>,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) notifier: Notifier,
+    pub(super) reloading: tokio::sync::Mutex<super::reload::Refusals>,
+    board: Mutex<Board>,
+    pulse: Mutex<Pulse>,
+    beating: tokio::sync::Mutex<()>,
+    slots: Semaphore,
+    under_way: watch::Sender<usize>,
+    is_stopping: AtomicBool,
+    is_clock_unset: AtomicBool,
+    is_ledger_ailing: AtomicBool,
+    stop_file: PathBuf,
+}
+
+impl Daemon {
+    /// A service over an opened house; nothing is loaded yet. `house.around.ledger` is there.
+    ///
+    /// # Panics
+    /// When the house has no ledger: a service is never opened without.
+    #[must_use]
+    pub fn new(house: Arc<House>, notifier: Notifier) -> Arc<Self> {
+        let ledger = house.around.ledger.clone().expect("the service opens its ledger before anything else");
+        let clock = Arc::clone(&house.around.clock);
+        Arc::new(Self {
+            vitals: Arc::new(Vitals::new(Arc::clone(&clock), Arc::clone(&ledger))),
+            ledger,
+            notifier,
+            reloading: tokio::sync::Mutex::default(),
+            board: Mutex::default(),
+            pulse: Mutex::new(Pulse::starting_at(clock.now(), clock.monotonic())),
+            beating: tokio::sync::Mutex::new(()),
+            slots: Semaphore::new(AT_ONCE as usize),
+            under_way: watch::Sender::new(0),
+            is_stopping: AtomicBool::new(false),
+            is_clock_unset: AtomicBool::new(false),
+            is_ledger_ailing: AtomicBool::new(false),
+            stop_file: house.stop_file(),
+            house,
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.house.around.clock.now()
+    }
+
+    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().expect("no holder of the board's lock can panic")
+    }
+
+    /// One beat of the heart: decides over every schedule that needs it, and never waits for a run.
+    pub async fn tick(self: &Arc<Self>) {
+        self.vitals.beat();
+        let Ok(_alone) = self.beating.try_lock() else { return };
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return;
+        }
+        let beat = self.feel_pulse().await;
+        if !self.is_clock_believed() {
+            return;
+        }
+        let due = self.board().due(beat.now);
+        if due.is_empty() {
+            return;
+        }
+        let permits = match self.permits(beat.now).await {
+            Ok(permits) => permits,
+            Err(error) => return self.ledger_ails(&error.to_string()),
+        };
+        let steps: Vec<Steps> = due.iter().filter_map(|name| self.look(name, beat, &permits)).collect();
+        stream::iter(steps).for_each_concurrent(AT_ONCE as usize, |steps| self.perform(steps)).await;
+    }
+
+    fn look(&self, name: &str, beat: Beat, permits: &Permits) -> Option<Steps> {
+        let is_enabled = self.schedule(name).is_some_and(|schedule| schedule.enabled);
+        self.board().look(name, beat, permits.of(name, is_enabled))
+    }
+
+    pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
+        self.house.folder().schedules.get(name).cloned()
+    }
+
+    async fn feel_pulse(&self) -> Beat {
+        let clock = &self.house.around.clock;
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        let (rhythm, watched_since) = {
+            let mut pulse = self.pulse.lock().expect("no holder of the pulse's lock can panic");
+            (pulse.beat(now, monotonic), pulse.watched_since())
+        };
+        match rhythm {
+            Rhythm::Steady => {}
+            Rhythm::Away(pause) => tracing::warn!(seconds = pause.as_secs(), "the service stood still"),
+            Rhythm::Jumped(by) => self.clock_jumped(now, by).await,
+        }
+        Beat { now, watched_since }
+    }
+
+    async fn clock_jumped(&self, now: Timestamp, by: SignedDuration) {
+        self.board().clock_stepped(now);
+        let direction = if by.is_negative() { "back" } else { "forward" };
+        let detail = format!("the clock went {direction} by {} s", by.abs().as_secs());
+        tracing::warn!(seconds = by.as_secs(), "the clock was stepped, or the machine slept");
+        let entry = AuditEntry {
+            actor: Some(ACTOR.to_owned()),
+            reason: Some(direction.to_owned()),
+            detail: Some(detail),
+            ..AuditEntry::new(now, Event::ClockJumped)
+        };
+        if let Err(error) = self.ledger.append(vec![entry]).await {
+            self.ledger_ails(&error.to_string());
+        }
+    }
+
+    /// With a clock that can't be right nobody is called: neither planned nor sent.
+    fn is_clock_believed(&self) -> bool {
+        let is_unset = !clock_is_set(self.house.around.clock.as_ref());
+        if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
+            if is_unset {
+                tracing::error!("the system clock isn't set: nobody is called until it is; check the time service");
+            } else {
+                tracing::warn!("the system clock is set");
+            }
+            self.tell_sender();
+        }
+        !is_unset
+    }
+
+    /// The sender gets the schedules that may send.
+    pub(super) fn tell_sender(&self) {
+        let Some(sender) = &self.house.sender else { return };
+        if self.is_clock_unset.load(Ordering::Relaxed) {
+            return sender.set_schedules(&std::collections::BTreeMap::new());
+        }
+        sender.set_schedules(&self.house.folder().schedules);
+    }
+
+    pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
+        let holds =
+            |pause: &Option<PauseRow>| pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| until > now));
+        // A folder that can't be looked into may hold the file: better nobody is called.
+        let is_stopped = tokio::fs::try_exists(&self.stop_file).await.unwrap_or(true);
+        let standings = self.ledger.schedules().await?;
+        let paused = standings.into_iter().filter(|standing| holds(&standing.pause)).map(|standing| standing.name);
+        Ok(Permits { is_all_paused: is_stopped || holds(&self.ledger.paused().await?), paused: paused.collect() })
+    }
+
+    pub(super) fn ledger_ails(&self, error: &str) {
+        if !self.is_ledger_ailing.swap(true, Ordering::Relaxed) {
+            tracing::error!(error, "the ledger can't be used: nothing is planned or sent until it can");
+        }
+    }
+
+    fn ledger_works(&self) {
+        if self.is_ledger_ailing.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the ledger can be used again");
+        }
+    }
+
+    async fn perform(self: &Arc<Self>, steps: Steps) {
+        if let Some(passed) = steps.passed.clone() {
+            if let Err(error) = self.ledger.pass_over(passed).await {
+                self.ledger_ails(&error.to_string());
+                return self.board().take_back(&steps, self.now());
+            }
+            self.ledger_works();
+        }
+        if let Some(waiting) = steps.give_up {
+            self.give_up(&steps.schedule, waiting).await;
+        }
+        if let Some(start) = steps.start {
+            self.start(Arc::clone(&steps.schedule), start);
+        }
+    }
+
+    fn start(self: &Arc<Self>, schedule: Arc<Schedule>, start: Start) {
+        self.under_way.send_modify(|count| *count += 1);
+        let daemon = Arc::clone(self);
+        tokio::spawn(async move {
+            let steps = daemon.run_in_turn(&schedule, start).await;
+            if let Some(steps) = steps {
+                daemon.perform(steps).await;
+            }
+            daemon.under_way.send_modify(|count| *count -= 1);
+        });
+    }
+
+    async fn run_in_turn(&self, schedule: &Arc<Schedule>, start: Start) -> Option<Steps> {
+        let _slot = self.slots.acquire().await.expect("the slots are never closed");
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.notifier.ping(Ping::Start);
+        let ended = match AssertUnwindSafe(self.evaluate(schedule, start)).catch_unwind().await {
+            Ok(outcome) => self.conclude(schedule, start, outcome).await,
+            Err(_panic) => self.run_panicked(schedule, start).await,
+        };
+        self.board().ended(&schedule.name, start, ended, self.now())
+    }
+
+    async fn evaluate(&self, schedule: &Arc<Schedule>, start: Start) -> RunOutcome {
+        let around = &self.house.around;
+        if let Some(run) = start.run
+            && let Ok(Some(row)) = self.ledger.run(run).await
+        {
+            return resume_run(schedule, &RunRow { kind: start.kind, ..row }, ACTOR, around).await;
+        }
+        perform_run(schedule, start.kind, start.nominal, ACTOR, around).await
+    }
+
+    async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
+        if let Some(sender) = &self.house.sender {
+            sender.nudge();
+        }
+        let ended = match (outcome.state, outcome.run_id) {
+            (RunState::Waiting, Some(run)) => {
+                let again_at = outcome.again.unwrap_or_else(|| self.now());
+                Ended::Waiting { run, again_at }
+            }
+            (RunState::Failed, None) => Ended::NotBegun,
+            (RunState::Failed, Some(run)) => self.after_failure(schedule, start, run).await,
+            (
+                RunState::Running
+                | RunState::Waiting
+                | RunState::Done
+                | RunState::Held
+                | RunState::Skipped
+                | RunState::Missed,
+                _,
+            ) => Ended::Recorded,
+        };
+        self.tell(schedule, start, &outcome, ended);
+        ended
+    }
+
+    /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.
+    async fn after_failure(&self, schedule: &Schedule, start: Start, run: RunId) -> Ended {
+        let is_recorded = self
+            .ledger
+            .run(run)
+            .await
+            .is_ok_and(|row| row.is_none_or(|row| !matches!(row.state, RunState::Running | RunState::Waiting)));
+        if is_recorded {
+            return Ended::Recorded;
+        }
+        let now = self.now();
+        Ended::Waiting { run, again_at: next_look(schedule, start.nominal, now).unwrap_or(now) }
+    }
+
+    fn tell(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome, ended: Ended) {
+        let name = schedule.name.as_str();
+        let because = outcome.error.as_deref().unwrap_or_default();
+        let nominal_at = start.nominal;
+        match (outcome.state, ended) {
+            (_, Ended::NotBegun) => self.ledger_ails(because),
+            (RunState::Waiting, _) => {
+                if start.run.is_none() {
+                    tracing::warn!(schedule = name, %nominal_at, "the run waits for its source: {because}");
+                }
+                self.notifier.waiting(name, because);
+            }
+            (RunState::Failed, _) => {
+                tracing::error!(schedule = name, %nominal_at, "the run failed: {because}");
+                self.notifier.ping(Ping::Fail);
+            }
+            (RunState::Held, _) => {
+                tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
+                self.notifier.ping(Ping::Fail);
+            }
+            (RunState::Running | RunState::Done | RunState::Skipped | RunState::Missed, _) => {
+                self.ledger_works();
+                let planned = outcome.plan.as_ref().map_or(0, |plan| plan.counts.planned);
+                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
+                self.notifier.ping(Ping::End);
+            }
+        }
+    }
+
+    /// Runs that are going or stand in line.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        *self.under_way.borrow()
+    }
+
+    /// Returns once no run is going.
+    pub async fn quiet(&self) {
+        let mut under_way = self.under_way.subscribe();
+        let _closed = under_way.wait_for(|count| *count == 0).await;
+    }
+
+    /// No run begins from now on; what stands in line is left to the next start.
+    pub fn stop_runs(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Who may fire.
+pub(super) struct Permits {
+    is_all_paused: bool,
+    paused: HashSet<String>,
+}
+
+impl Permits {
+    fn of(&self, name: &str, is_enabled: bool) -> Permission {
+        if !is_enabled {
+            Permission::Disabled
+        } else if self.is_all_paused || self.paused.contains(name) {
+            Permission::Paused
+        } else {
+            Permission::Granted
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! shell: the fresh read before a late send: what waited is looked at again, nobody new is planned.
+
+use std::sync::Arc;
+
+use super::{EvaluationError, Look, Surroundings, terms_of};
+use crate::ledger::{FreshRead, LedgerError};
+use crate::plan::Occasion;
+use crate::reminder::RunId;
+use crate::schedule::Schedule;
+
+/// Reads the source as the run that planned bound it (its date, its range, what is pending now), updates and cancels what
+/// waits. It inserts nothing and is no run.
+///
+/// # Errors
+/// When the read fails or is held: what waits stays as it is until it expires.
+pub async fn fresh_read(
+    schedule: &Arc<Schedule>,
+    run: RunId,
+    around: &Surroundings,
+) -> Result<(), EvaluationError> {
+    let ledger = around.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
+    let planned_by = ledger
+        .run(run)
+        .await?
+        .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
+    let occasion = Occasion { nominal_at: planned_by.nominal_at, now: around.clock.now(), only: None };
+    let look = Look { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
+    let (evaluation, _) = look.evaluated(around).await?;
+    if let Some(held) = evaluation.plan.held {
+        return Err(EvaluationError::Rule(held.detail));
+    }
+    let fresh = FreshRead {
+        run,
+        schedule: schedule.name.clone(),
+        read_at: evaluation.read_at,
+        plan: evaluation.plan,
+        terms: terms_of(schedule),
+    };
+    ledger.reconcile(fresh).await?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! shell: the log: listed, one story, exported, verified.
+
+use serde::{Deserialize, Serialize};
+
+use super::{House, VerbError, VerbResult};
+use crate::audit::{AuditFilter, AuditRow};
+use crate::ledger::{Ledger, LedgerResult, ReminderAsk, ReminderRow, Verification};
+use crate::reminder::ReminderId;
+
+/// How many rows one page asks the ledger for.
+const PAGE: u64 = 10_000;
+
+/// The log from beginning to end of a filter, page by page.
+pub struct Pages<'a> {
+    ledger: &'a dyn Ledger,
+    filter: AuditFilter,
+    left: Option<u64>,
+}
+
+impl<'a> Pages<'a> {
+    /// Nothing is read yet.
+    #[must_use]
+    pub const fn new(ledger: &'a dyn Ledger, filter: AuditFilter) -> Self {
+        let left = filter.limit;
+        Self { ledger, filter, left }
+    }
+
+    /// The next rows, oldest first; `None` at the end.
+    ///
+    /// # Errors
+    /// When the ledger can't be read.
+    pub async fn next(&mut self) -> LedgerResult<Option<Vec<AuditRow>>> {
+        let wanted = self.left.unwrap_or(PAGE).min(PAGE);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let rows = self.ledger.audit(AuditFilter { limit: Some(wanted), ..self.filter.clone() }).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        self.filter.after_seq = Some(last.seq);
+        let came = rows.len() as u64;
+        self.left = match self.left {
+            Some(left) => Some(left - came.min(left)),
+            None if came < wanted => Some(0),
+            None => None,
+        };
+        Ok(Some(rows))
+    }
+}
+
+/// All rows of a filter, oldest first; none where there is no ledger yet.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn list(house: &House, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
+    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
+    let mut pages = Pages::new(ledger.as_ref(), filter);
+    let mut rows = Vec::new();
+    while let Some(page) = pages.next().await? {
+        rows.extend(page);
+    }
+    Ok(rows)
+}
+
+/// The last line of an export, by which a cut file shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportEnd {
+    /// Always `end`.
+    pub event: String,
+    /// Rows before this line.
+    pub count: u64,
+    /// The last row's number; null when there is none.
+    pub last_seq: Option<u64>,
+    /// The last row's hash; null when there is none.
+    pub last_hash: Option<String>,
+}
+
+impl ExportEnd {
+    /// The end of an export without rows.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self { event: "end".into(), count: 0, last_seq: None, last_hash: None }
+    }
+
+    /// Counts a row.
+    pub fn add(&mut self, row: &AuditRow) {
+        self.count += 1;
+        self.last_seq = Some(row.seq);
+        self.last_hash = Some(row.hash.clone());
+    }
+}
+
+/// Everything that is known of one reminder or one appointment.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The reminders, oldest first.
+    pub reminders: Vec<ReminderRow>,
+    /// The log's rows, oldest first.
+    pub rows: Vec<AuditRow>,
+}
+
+/// The story of a reminder or an appointment by its id.
+///
+/// # Errors
+/// When nothing of that id is known, or the ledger can't be read.
+pub async fn show(house: &House, id: &str) -> VerbResult<Told> {
+    let ledger = house.ledger()?;
+    let by_reminder = match id.parse::<ReminderId>() {
+        Ok(reminder) => ledger.reminders(ReminderAsk { id: Some(reminder), ..ReminderAsk::default() }).await?,
+        Err(_) => Vec::new(),
+    };
+    if let [reminder] = &by_reminder[..] {
+        let filter = AuditFilter { reminder: Some(reminder.id), ..AuditFilter::default() };
+        return Ok(Told { rows: list(house, filter).await?, reminders: by_reminder });
+    }
+    let ask = ReminderAsk { appointment_id: Some(id.to_owned()), ..ReminderAsk::default() };
+    let reminders = ledger.reminders(ask).await?;
+    let rows = list(house, AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() }).await?;
+    if reminders.is_empty() && rows.is_empty() {
+        return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
+    }
+    Ok(Told { reminders, rows })
+}
+
+/// Walks the whole chain.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn verify(house: &House) -> VerbResult<Verification> {
+    Ok(house.ledger()?.verify().await?)
+}

@@ -1,0 +1,373 @@
+//! shell: a look at the surroundings: clock, zone rules, folder, sources, ledger, credentials, reachability, unit.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{Answer, Exit, House};
+use crate::evaluation::clock_is_set;
+use crate::http::{Ask, Exchange};
+use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
+use crate::settings::{Account, SecretError, TextOrSecret};
+use crate::targets;
+
+/// One look at a host.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a unit of this name may be installed.
+const UNITS: [&str; 3] = [
+    "/etc/systemd/system/tickler.service",
+    "/usr/lib/systemd/system/tickler.service",
+    "/lib/systemd/system/tickler.service",
+];
+
+/// What `ProtectHome` hides from a service.
+const HIDDEN_HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+
+/// What `PrivateTmp` replaces for a service.
+const PRIVATE_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// How something was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Worth a look.
+    Warning,
+    /// Somebody won't be called because of it.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What: `clock`, `zones`, `schedules`, `source`, `ledger`, `credentials`, `reachability`, `unit`.
+    pub subject: String,
+    /// How it was found.
+    pub verdict: Verdict,
+    /// A sentence with the remedy.
+    pub detail: String,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DoctorAnswer {
+    /// No problem was found.
+    pub ok: bool,
+    /// In the order of looking.
+    pub findings: Vec<Finding>,
+}
+
+impl DoctorAnswer {
+    /// How the verb ends: 1 when a problem was found.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        if self.ok { Exit::Done } else { Exit::Failed }
+    }
+}
+
+impl From<DoctorAnswer> for Answer {
+    fn from(answer: DoctorAnswer) -> Self {
+        Self::of(answer.exit(), &answer)
+    }
+}
+
+fn finding(subject: &str, verdict: Verdict, detail: impl Into<String>) -> Finding {
+    Finding { subject: subject.to_owned(), verdict, detail: detail.into() }
+}
+
+/// Looks at everything; a house without a ledger will do.
+pub async fn doctor(house: &House) -> DoctorAnswer {
+    let mut findings = vec![clock(house), zones(house), folder(house)];
+    findings.extend(ledger(house).await);
+    for schedule in house.folder().schedules.values() {
+        findings.extend(source(schedule));
+        findings.extend(credentials(house, schedule));
+    }
+    findings.extend(reachability(house).await);
+    findings.push(unit(house));
+    let ok = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
+    DoctorAnswer { ok, findings }
+}
+
+fn clock(house: &House) -> Finding {
+    let clock = house.around.clock.as_ref();
+    let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    if clock_is_set(clock) {
+        finding("clock", Verdict::Ok, format!("it reads {now}"))
+    } else {
+        let detail = format!("it reads {now}, which can't be: nobody is called; set it (timedatectl set-ntp true)");
+        finding("clock", Verdict::Problem, detail)
+    }
+}
+
+fn zones(house: &House) -> Finding {
+    let version = house.around.zones.version();
+    match years_behind(version, house.around.clock.now()) {
+        Some(years) if years > 1 => {
+            let detail = format!(
+                "the zone rules are of {version}: governments may have changed theirs since; update tzdata or tickler"
+            );
+            finding("zones", Verdict::Warning, detail)
+        }
+        Some(_) | None => finding("zones", Verdict::Ok, format!("rules of {version}")),
+    }
+}
+
+/// A version of the zone rules begins with its year: `2026f`.
+fn years_behind(version: &str, now: Timestamp) -> Option<i16> {
+    let year: i16 = version.get(..4)?.parse().ok()?;
+    Some(jiff::tz::TimeZone::UTC.to_datetime(now).year() - year)
+}
+
+fn folder(house: &House) -> Finding {
+    let folder = house.folder();
+    let place = house.settings.schedules.display();
+    match (folder.refused.as_slice(), folder.schedules.len()) {
+        ([], 0) => finding("schedules", Verdict::Warning, format!("{place} holds no schedule: nobody is called")),
+        ([], count) => finding("schedules", Verdict::Ok, format!("{count} in {place}")),
+        (refused, _) => {
+            let detail = format!("refused: {}; `tickler check` tells why", refused.join(", "));
+            finding("schedules", Verdict::Problem, detail)
+        }
+    }
+}
+
+async fn ledger(house: &House) -> Vec<Finding> {
+    let path = &house.settings.ledger;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut findings = vec![modes(parent, 0o700), modes(path, 0o600)];
+    if house.stop_file().exists() {
+        let detail = format!("{} is there: nobody is called until it is removed", house.stop_file().display());
+        findings.push(finding("ledger", Verdict::Problem, detail));
+    }
+    if let Some(ledger) = &house.around.ledger
+        && let Err(error) = ledger.head().await
+    {
+        findings.push(finding("ledger", Verdict::Problem, error.to_string()));
+    }
+    findings
+}
+
+/// Whether nobody but the owner may look into the ledger: it holds phone numbers.
+fn modes(path: &Path, allowed: u32) -> Finding {
+    let place = path.display();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            finding("ledger", Verdict::Ok, format!("{place} isn't there yet: the first run creates it"))
+        }
+        Err(error) => finding("ledger", Verdict::Problem, format!("{place} can't be looked at: {error}")),
+        Ok(found) => {
+            let mode = found.permissions().mode() & 0o777;
+            if mode & !allowed == 0 {
+                finding("ledger", Verdict::Ok, format!("{place} is closed to others"))
+            } else {
+                let detail = format!("{place} is open to others (mode {mode:o}): chmod {allowed:o} {place}");
+                finding("ledger", Verdict::Warning, detail)
+            }
+        }
+    }
+}
+
+fn source(schedule: &Schedule) -> Option<Finding> {
+    let path = match &schedule.source {
+        SourceSpec::Csv(csv) => &csv.path,
+        SourceSpec::Sqlite(sqlite) => &sqlite.path,
+        SourceSpec::Http(_) => return None,
+    };
+    let path = absolute(path);
+    let name = &schedule.name;
+    let place = path.display();
+    if let Err(error) = std::fs::File::open(&path) {
+        let detail = format!("{name}: {place} can't be read: {error}");
+        return Some(finding("source", Verdict::Problem, detail));
+    }
+    let (verdict, detail) = match sandbox_directive(&path) {
+        Some(directive) => (
+            Verdict::Warning,
+            format!(
+                "{name}: {place} lies behind {directive} of the systemd unit: the service can't see it; move it to \
+                 /srv, or add BindReadOnlyPaths={place}"
+            ),
+        ),
+        None => (Verdict::Ok, format!("{name}: {place} can be read")),
+    };
+    Some(finding("source", verdict, detail))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Which directive of the unit hides this path from the service.
+fn sandbox_directive(path: &Path) -> Option<&'static str> {
+    let lies_in = |folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
+    if lies_in(&HIDDEN_HOMES) {
+        Some("ProtectHome")
+    } else if lies_in(&PRIVATE_TMP) {
+        Some("PrivateTmp")
+    } else {
+        None
+    }
+}
+
+fn credentials(house: &House, schedule: &Schedule) -> Vec<Finding> {
+    let name = &schedule.name;
+    let mut problems = Vec::new();
+    if let Err(error) = targets::open(schedule, account_of(house, schedule), &house.settings.secrets) {
+        problems.push(error.to_string());
+    }
+    if let SourceSpec::Http(http) = &schedule.source {
+        problems.extend(secrets_of(http, house).into_iter().filter_map(|found| found.err().map(|e| e.to_string())));
+    }
+    if problems.is_empty() {
+        return vec![finding("credentials", Verdict::Ok, format!("{name}: every secret is set"))];
+    }
+    problems.into_iter().map(|problem| finding("credentials", Verdict::Problem, format!("{name}: {problem}"))).collect()
+}
+
+fn account_of<'a>(house: &'a House, schedule: &Schedule) -> Option<&'a Account> {
+    house.settings.accounts.get(schedule.target.account())
+}
+
+fn secrets_of(http: &HttpSpec, house: &House) -> Vec<Result<SecretString, SecretError>> {
+    let secrets = &house.settings.secrets;
+    let mut found = vec![secrets.text(&http.url)];
+    found.extend(http.headers.iter().map(|(_, value)| secrets.text(value)));
+    match &http.auth {
+        Some(HttpAuth::Bearer(token)) => found.push(secrets.resolve(token)),
+        Some(HttpAuth::Basic { user, password }) => found.extend([secrets.text(user), secrets.resolve(password)]),
+        None => {}
+    }
+    found
+}
+
+/// Every host once: Thoughtly's by its list of agents, which needs the credentials; others by their front door, which
+/// calls nobody.
+async fn reachability(house: &House) -> Vec<Finding> {
+    let mut asked = std::collections::BTreeSet::new();
+    let mut findings = Vec::new();
+    for schedule in house.folder().schedules.values() {
+        let account = account_of(house, schedule);
+        let Ok(target) = targets::open(schedule, account, &house.settings.secrets) else { continue };
+        if !asked.insert((target.origin(), schedule.target.account().to_owned())) {
+            continue;
+        }
+        findings.push(match (&schedule.target, account) {
+            (TargetSpec::Call { .. }, Some(account)) => agents(house, account).await,
+            (TargetSpec::Call { .. } | TargetSpec::Automation { .. } | TargetSpec::Webhook(_), _) => {
+                front_door(house, &target.origin()).await
+            }
+        });
+    }
+    findings
+}
+
+async fn agents(house: &House, account: &Account) -> Finding {
+    let secrets = &house.settings.secrets;
+    let token = account.api_token.as_ref().and_then(|token| secrets.resolve(token).ok());
+    let team = account.team_id.as_ref().and_then(|team: &TextOrSecret| secrets.text(team).ok());
+    let Ok(url) = account.base_url.join("interview") else {
+        return finding("reachability", Verdict::Problem, "base_url can't be continued by /interview");
+    };
+    let header = |name: &str, value: Option<SecretString>| {
+        value.map(|value| (name.to_owned(), SecretString::from(value.expose_secret())))
+    };
+    let headers = [header("x-api-token", token), header("team_id", team)].into_iter().flatten().collect();
+    match look(house, url, headers).await {
+        Ok(200..300) => finding("reachability", Verdict::Ok, "Thoughtly takes the credentials"),
+        Ok(401) => {
+            let detail = "Thoughtly refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew";
+            finding("reachability", Verdict::Problem, detail)
+        }
+        Ok(status) => finding("reachability", Verdict::Warning, format!("Thoughtly answers {status} to a look")),
+        Err(detail) => finding("reachability", Verdict::Problem, format!("Thoughtly can't be reached: {detail}")),
+    }
+}
+
+async fn front_door(house: &House, origin: &str) -> Finding {
+    let Ok(url) = Url::parse(origin) else {
+        return finding("reachability", Verdict::Problem, format!("{origin} is no address"));
+    };
+    match look(house, url, Vec::new()).await {
+        Ok(_status) => finding("reachability", Verdict::Ok, format!("{origin} answers")),
+        Err(detail) => finding("reachability", Verdict::Problem, format!("{origin} can't be reached: {detail}")),
+    }
+}
+
+async fn look(house: &House, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
+    let ask =
+        Ask { method: reqwest::Method::GET, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: 4_096 };
+    match house.around.http.send(ask).await {
+        Exchange::Answered(answer) => Ok(answer.status),
+        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
+    }
+}
+
+fn unit(house: &House) -> Finding {
+    let socket = &house.settings.socket;
+    if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+        return finding("unit", Verdict::Ok, format!("the service answers at {}", socket.display()));
+    }
+    match UNITS.iter().find(|path| Path::new(path).exists()) {
+        Some(path) => {
+            let detail = format!("{path} is installed, and no service answers: systemctl enable --now tickler");
+            finding("unit", Verdict::Warning, detail)
+        }
+        None => {
+            let detail = format!(
+                "no service answers at {}: `tickler run` is one; `tickler service print` writes a unit for systemd",
+                socket.display()
+            );
+            finding("unit", Verdict::Warning, detail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_behind_the_sandbox_are_found_by_their_place() {
+        let cases = [
+            ("/home/clinic/export.csv", Some("ProtectHome")),
+            ("/root/export.csv", Some("ProtectHome")),
+            ("/tmp/export.csv", Some("PrivateTmp")),
+            ("/var/tmp/export.csv", Some("PrivateTmp")),
+            ("/homes/export.csv", None),
+            ("/srv/export.csv", None),
+        ];
+        for (path, directive) in cases {
+            assert_eq!(sandbox_directive(Path::new(path)), directive, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_age_of_the_zone_rules_is_counted_in_years() {
+        let now: Timestamp = "2028-03-01T00:00:00Z".parse().expect("a valid instant");
+        assert_eq!(years_behind("2026f (bundled)", now), Some(2));
+        assert_eq!(years_behind("", now), None);
+    }
+
+    #[test]
+    fn a_ledger_that_others_may_read_is_told_with_the_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("tickler.db");
+        std::fs::write(&file, "").expect("written");
+        for (mode, verdict) in [(0o600, Verdict::Ok), (0o640, Verdict::Warning)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
+            let found = modes(&file, 0o600);
+            assert_eq!(found.verdict, verdict);
+            assert_eq!(found.detail.contains("chmod 600"), verdict == Verdict::Warning);
+        }
+        assert_eq!(modes(&folder.path().join("none.db"), 0o600).verdict, Verdict::Ok);
+    }
+}

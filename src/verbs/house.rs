@@ -1,0 +1,201 @@
+//! shell: the opened house: settings, schedules, ledger, clock, and what sends.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+use super::outcome::{VerbError, likely_name};
+use super::VerbResult;
+use crate::clock::SharedClock;
+use crate::delivery::{Sender, SenderParts};
+use crate::evaluation::Surroundings;
+use crate::http::Http;
+use crate::ledger::{Ledger, LedgerError, Recover};
+use crate::schedule::load::{self, Folder};
+use crate::schedule::problems::Severity;
+use crate::schedule::{OnUncertain, Schedule};
+use crate::settings::Settings;
+use crate::zones::Zones;
+
+/// The opened house: everything a verb works with.
+pub struct House {
+    /// The service's own settings.
+    pub settings: Settings,
+    /// Clock, zones, the one way out, secrets, ledger.
+    pub around: Surroundings,
+    /// The schedules as loaded last; replaced whole by a reload.
+    pub folder: RwLock<Arc<Folder>>,
+    /// What sends; `None` where nothing may be sent (reading verbs).
+    pub sender: Option<Arc<Sender>>,
+    /// Whether this is the running service.
+    pub is_service: bool,
+    /// Triggers at work, by schedule: a second one waits for the first.
+    pub(super) at_work: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What a verb may do to the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing of it is needed.
+    None,
+    /// It is read when it is there; nothing is created.
+    Reading,
+    /// It is locked, created when missing, and what a crash left is settled.
+    Working,
+}
+
+impl House {
+    /// A house of opened parts, for the service.
+    #[must_use]
+    pub fn of_service(settings: Settings, around: Surroundings, folder: Folder, sender: Arc<Sender>) -> Self {
+        Self {
+            settings,
+            around,
+            folder: RwLock::new(Arc::new(folder)),
+            sender: Some(sender),
+            is_service: true,
+            at_work: Mutex::default(),
+        }
+    }
+
+    /// Opens the house for one verb.
+    ///
+    /// # Errors
+    /// When the folder or the ledger can't be opened, TLS can't be set up, or another process holds the ledger.
+    pub async fn open(settings: Settings, clock: SharedClock, access: Access, actor: &str) -> VerbResult<Self> {
+        let zones = Zones::newest();
+        let folder = load::folder(&settings.schedules, &zones).map_err(|error| no_folder(&settings, &error))?;
+        let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
+        let ledger = open_ledger(&settings, access)?;
+        let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger };
+        let sender = match access {
+            Access::None | Access::Reading => None,
+            Access::Working => Some(sender_of(&settings, &around)),
+        };
+        let house = Self {
+            settings,
+            around,
+            folder: RwLock::new(Arc::new(folder)),
+            sender,
+            is_service: false,
+            at_work: Mutex::default(),
+        };
+        if access == Access::Working {
+            house.recover(actor).await?;
+        }
+        Ok(house)
+    }
+
+    /// Whoever holds the lock is alone: what is found `sending` was left by a crash.
+    async fn recover(&self, actor: &str) -> VerbResult<()> {
+        let resend: HashMap<String, u32> = self
+            .folder()
+            .schedules
+            .values()
+            .filter(|schedule| schedule.delivery.on_uncertain == OnUncertain::Resend)
+            .map(|schedule| (schedule.name.clone(), schedule.delivery.attempts))
+            .collect();
+        let recover = Recover { now: self.around.clock.now(), resend, actor: actor.to_owned() };
+        let found = self.ledger()?.recover(recover).await?;
+        if found.uncertain > 0 {
+            tracing::warn!(uncertain = found.uncertain, "a crash left reminders whose fate nobody knows");
+        }
+        Ok(())
+    }
+
+    /// The schedules as loaded last.
+    #[must_use]
+    pub fn folder(&self) -> Arc<Folder> {
+        Arc::clone(&self.folder.read().expect("no holder of the folder's lock can panic"))
+    }
+
+    /// The ledger.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn ledger(&self) -> VerbResult<&Arc<dyn Ledger>> {
+        self.around.ledger.as_ref().ok_or_else(|| {
+            let path = self.settings.ledger.display();
+            VerbError::Failed(format!("there is no ledger at {path} yet: a run, a trigger or the service creates it"))
+        })
+    }
+
+    /// A loaded schedule by its name.
+    ///
+    /// # Errors
+    /// When there is no such file (with the name probably meant), or it is refused.
+    pub fn schedule(&self, name: &str) -> VerbResult<Arc<Schedule>> {
+        let folder = self.folder();
+        if let Some(schedule) = folder.schedules.get(name) {
+            return Ok(Arc::clone(schedule));
+        }
+        if folder.refused.iter().any(|refused| refused == name) {
+            return Err(VerbError::RefusedSchedule { name: name.to_owned(), first: first_error(&folder, name) });
+        }
+        let known: Vec<String> = folder.schedules.keys().chain(&folder.refused).cloned().collect();
+        let likely = likely_name(name, known.iter().map(String::as_str));
+        Err(VerbError::UnknownSchedule { name: name.to_owned(), likely, known })
+    }
+
+    /// The schedules of these names, in their order; all loaded ones for none.
+    ///
+    /// # Errors
+    /// As [`House::schedule`].
+    pub fn named(&self, names: &[String]) -> VerbResult<Vec<Arc<Schedule>>> {
+        if names.is_empty() {
+            return Ok(self.folder().schedules.values().cloned().collect());
+        }
+        names.iter().map(|name| self.schedule(name)).collect()
+    }
+
+    /// While this file exists nobody is called.
+    #[must_use]
+    pub fn stop_file(&self) -> PathBuf {
+        stop_file(&self.settings)
+    }
+
+    /// The turn of a schedule's triggers.
+    pub(super) fn turn(&self, schedule: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut at_work = self.at_work.lock().expect("no holder of the lock can panic");
+        Arc::clone(at_work.entry(schedule.to_owned()).or_default())
+    }
+}
+
+fn stop_file(settings: &Settings) -> PathBuf {
+    settings.ledger.with_file_name("STOP")
+}
+
+fn sender_of(settings: &Settings, around: &Surroundings) -> Arc<Sender> {
+    Sender::new(SenderParts {
+        around: around.clone(),
+        accounts: settings.accounts.clone(),
+        stop_file: stop_file(settings),
+        actor: "trigger".to_owned(),
+    })
+}
+
+fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
+    let path = settings.schedules.display();
+    VerbError::Configuration(format!(
+        "the schedules' folder {path} can't be read: {error}; name it with --schedules, or by `schedules` in tickler.toml"
+    ))
+}
+
+/// The first error of a refused file, for people.
+#[must_use]
+pub(super) fn first_error(folder: &Folder, name: &str) -> String {
+    let problem = folder.problems.iter().find(|problem| {
+        problem.severity == Severity::Error
+            && (problem.file.file_stem().is_some_and(|stem| stem == name)
+                || problem.file.file_name().is_some_and(|file| file == name))
+    });
+    problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
+}
+
+fn open_ledger(settings: &Settings, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
+    match access {
+        Access::None => Ok(None),
+        Access::Reading if !settings.ledger.exists() => Ok(None),
+        Access::Reading | Access::Working => todo!("the ledger's file"),
+    }
+}

@@ -1,0 +1,50 @@
+//! shell: the next runs of a schedule, local and UTC, odd daylight-saving days marked.
+
+use serde::{Deserialize, Serialize};
+
+use super::House;
+use crate::schedule::Schedule;
+use crate::schedule::recurrence::Odd;
+
+/// One run to come, as `next --format json` prints it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NextRun {
+    /// The schedule's name.
+    pub schedule: String,
+    /// With the schedule's offset.
+    pub at: String,
+    /// The same instant, `Z`.
+    pub at_utc: String,
+    /// `gap` or `overlap`.
+    pub note: Option<Note>,
+}
+
+/// What daylight saving does to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Note {
+    /// The named time doesn't exist that day.
+    Gap,
+    /// The named time comes twice that day.
+    Overlap,
+}
+
+/// The next `count` runs from now; none for a schedule that is switched off.
+#[must_use]
+pub fn next(house: &House, schedule: &Schedule, count: usize) -> Vec<NextRun> {
+    if !schedule.enabled {
+        return Vec::new();
+    }
+    let runs = schedule.recurrence.next(&schedule.zone, house.around.clock.now(), count);
+    runs.into_iter()
+        .map(|run| NextRun {
+            schedule: schedule.name.clone(),
+            at: schedule.zone.rfc3339(run.at),
+            at_utc: run.at.to_string(),
+            note: run.odd.map(|odd| match odd {
+                Odd::Gap => Note::Gap,
+                Odd::Overlap => Note::Overlap,
+            }),
+        })
+        .collect()
+}

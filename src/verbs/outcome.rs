@@ -1,0 +1,162 @@
+//! pure: how a verb ends: the exit codes, and what goes wrong with the remedy.
+
+use crate::evaluation::EvaluationError;
+use crate::ledger::LedgerError;
+
+/// How a verb ends, for scripts: a written contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing wrong.
+    Done,
+    /// The command failed, or a problem was found.
+    Failed,
+    /// Usage; an unknown schedule among it.
+    Usage,
+    /// The run was done, but a delivery failed, is uncertain or was dropped.
+    Undelivered,
+    /// The audit chain is broken or cut.
+    ChainBroken,
+    /// The service can't be reached.
+    Unreachable,
+    /// Refused for safety.
+    Refused,
+    /// Another process holds the ledger.
+    Busy,
+    /// The configuration is invalid.
+    Configuration,
+}
+
+impl Exit {
+    /// The meaning of an exit status; one this version doesn't know is a failure.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Done,
+            Self::Usage,
+            Self::Undelivered,
+            Self::ChainBroken,
+            Self::Unreachable,
+            Self::Refused,
+            Self::Busy,
+            Self::Configuration,
+        ];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Failed)
+    }
+
+    /// The process's exit status.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Undelivered => 3,
+            Self::ChainBroken => 5,
+            Self::Unreachable => 6,
+            Self::Refused => 7,
+            Self::Busy => 75,
+            Self::Configuration => 78,
+        }
+    }
+}
+
+/// Why a verb could not be done. The text holds the remedy, never a secret or a phone number.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum VerbError {
+    /// No file of that name is in the folder.
+    #[error("there is no schedule `{name}`{}", remedy_for_name(.likely.as_ref(), .known))]
+    UnknownSchedule {
+        /// As it was asked for.
+        name: String,
+        /// The one probably meant.
+        likely: Option<String>,
+        /// All there are.
+        known: Vec<String>,
+    },
+    /// Its file has errors.
+    #[error("the schedule `{name}` is refused: {first} (see `tickler check`)")]
+    RefusedSchedule {
+        /// Its name.
+        name: String,
+        /// The first error.
+        first: String,
+    },
+    /// The settings or the folder can't be used.
+    #[error("{0}")]
+    Configuration(String),
+    /// Arguments that make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// Calling somebody would not be safe.
+    #[error("{0}")]
+    Unsafe(String),
+    /// The service isn't there.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The source, or a file its rules need.
+    #[error("{schedule}: {error}")]
+    Evaluation {
+        /// Whose.
+        schedule: String,
+        /// What.
+        #[source]
+        error: EvaluationError,
+    },
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What the service answered.
+    #[error("{message}")]
+    Answered {
+        /// Its words.
+        message: String,
+        /// How the verb ended there.
+        exit: Exit,
+    },
+    /// Anything else that keeps the verb from being done.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl VerbError {
+    /// The exit status it ends with.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::UnknownSchedule { .. } | Self::Usage(_) => Exit::Usage,
+            Self::RefusedSchedule { .. } | Self::Configuration(_) => Exit::Configuration,
+            Self::Unsafe(_) => Exit::Refused,
+            Self::Answered { exit, .. } => *exit,
+            Self::Unreachable(_) => Exit::Unreachable,
+            Self::Ledger(LedgerError::Busy(_)) => Exit::Busy,
+            Self::Ledger(
+                LedgerError::Storage(_)
+                | LedgerError::NewerSchema(_)
+                | LedgerError::ReadOnly
+                | LedgerError::Refused(_),
+            )
+            | Self::Evaluation { .. }
+            | Self::Failed(_) => Exit::Failed,
+        }
+    }
+}
+
+fn remedy_for_name(likely: Option<&String>, known: &[String]) -> String {
+    match likely {
+        Some(likely) => format!(": did you mean `{likely}`?"),
+        None if known.is_empty() => ": the folder holds none".to_owned(),
+        None => format!(": there are {}", known.join(", ")),
+    }
+}
+
+/// The name among `known` that was probably meant.
+#[must_use]
+pub fn likely_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let bound = (name.chars().count() / 3).max(2);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= bound)
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}

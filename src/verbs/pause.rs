@@ -1,0 +1,110 @@
+//! shell: the kill switch: nobody is called while it is thrown, over restarts too.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{House, VerbError, VerbResult};
+use crate::ledger::Pause;
+use crate::schedule::Schedule;
+
+/// What is paused, or no longer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Paused {
+    /// `null`: all.
+    pub schedule: Option<String>,
+    /// Whether it is paused now.
+    pub paused: bool,
+    /// Until (UTC); null: until resumed.
+    pub until: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A pause that is asked for.
+#[derive(Debug, Clone)]
+pub struct PauseAsk {
+    /// `None`: all.
+    pub schedule: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Until (UTC), or until resumed.
+    pub until: Option<Timestamp>,
+}
+
+/// Pauses a schedule, or all.
+///
+/// # Errors
+/// When there is no such schedule, the end lies in the past, or the ledger fails.
+pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
+    if let Some(name) = &ask.schedule {
+        known(house, name).await?;
+    }
+    let now = house.around.clock.now();
+    if ask.until.is_some_and(|until| until <= now) {
+        return Err(VerbError::Usage("--until lies in the past: such a pause would end before it begins".into()));
+    }
+    let pause = Pause {
+        schedule: ask.schedule.clone(),
+        reason: ask.reason.clone(),
+        until: ask.until,
+        now,
+        actor: actor.to_owned(),
+    };
+    house.ledger()?.pause(pause).await?;
+    let until = ask.until.map(|until| until.to_string());
+    Ok(Paused { schedule: ask.schedule, paused: true, until, reason: Some(ask.reason) })
+}
+
+/// Lifts a schedule's pause, or that of everything with the accounts' pauses.
+///
+/// # Errors
+/// When there is no such schedule, or the ledger fails.
+pub async fn resume(house: &House, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
+    if let Some(name) = &schedule {
+        known(house, name).await?;
+    }
+    house.ledger()?.resume(schedule.as_deref(), house.around.clock.now(), actor).await?;
+    if let Some(sender) = &house.sender {
+        sender.nudge();
+    }
+    Ok(Paused { schedule, paused: false, until: None, reason: None })
+}
+
+/// A schedule may be paused when its file is there, refused too, or the ledger knows it.
+async fn known(house: &House, name: &str) -> VerbResult<()> {
+    match house.schedule(name) {
+        Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
+        Err(unknown) => {
+            let standings = house.ledger()?.schedules().await?;
+            if standings.iter().any(|standing| standing.name == name) { Ok(()) } else { Err(unknown) }
+        }
+    }
+}
+
+/// Why nothing of this schedule may be sent now, if so.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn reason_not_to_send(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
+    if house.stop_file().exists() {
+        let path = house.stop_file().display().to_string();
+        return Ok(Some(format!("nobody is called while {path} exists: remove it to go on")));
+    }
+    if !schedule.enabled {
+        return Ok(Some(format!("`{}` is switched off by `enabled = false` in its file", schedule.name)));
+    }
+    let Some(ledger) = &house.around.ledger else { return Ok(None) };
+    let now = house.around.clock.now();
+    let lasts = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
+    if let Some(all) = ledger.paused().await?.filter(|pause| lasts(pause.until)) {
+        return Ok(Some(format!("everything is paused ({}): `tickler resume --all` lifts it", all.reason)));
+    }
+    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == schedule.name);
+    let Some(standing) = standing else { return Ok(None) };
+    let name = &schedule.name;
+    if let Some(pause) = standing.pause.filter(|pause| lasts(pause.until)) {
+        return Ok(Some(format!("`{name}` is paused ({}): `tickler resume {name}` lifts it", pause.reason)));
+    }
+    let refused = "its target answered 403 three times in a row; calling may be disabled for this agent";
+    Ok(standing.target_paused.then(|| format!("`{name}` is paused: {refused}; `tickler resume {name}` tries again")))
+}

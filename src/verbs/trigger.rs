@@ -1,0 +1,288 @@
+//! shell: evaluate now, record, deliver what is due, and wait until each is settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, House, VerbError, VerbResult, pause};
+use crate::delivery::Scope;
+use crate::evaluation::{RunAsk, RunOutcome, clock_is_set, evaluate, nominal_now, run_once};
+use crate::plan::{Counts, Occasion, Plan};
+use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
+use crate::schedule::Schedule;
+
+/// How a trigger is asked for.
+#[derive(Debug, Clone)]
+pub struct TriggerAsk {
+    /// Which schedule.
+    pub schedule: String,
+    /// That appointment alone.
+    pub only: Option<String>,
+    /// How long to wait for what isn't due yet.
+    pub wait: Duration,
+}
+
+/// What became of it, as `trigger --format json` prints it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TriggerAnswer {
+    /// Null for a dry run.
+    pub run_id: Option<RunId>,
+    /// The schedule's name.
+    pub schedule: String,
+    /// With the schedule's offset.
+    pub nominal_at: String,
+    /// `done`, `held` or `failed`.
+    pub state: RunState,
+    /// Rows by fate, and reminders by state.
+    pub counts: TriggerCounts,
+    /// What this trigger looked after.
+    pub reminders: Vec<TriggeredReminder>,
+    /// Why it failed or is held.
+    pub detail: Option<String>,
+}
+
+/// Rows by fate, and the reminders this trigger looked after by their state at its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerCounts {
+    /// All rows read.
+    pub rows: u64,
+    /// Not in any lead's window.
+    pub outside_window: u64,
+    /// To be called.
+    pub planned: u64,
+    /// Accepted.
+    pub delivered: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Fate unknown.
+    pub uncertain: u64,
+    /// Given up.
+    pub dropped: u64,
+    /// Not sent in time.
+    pub expired: u64,
+    /// Left for later.
+    pub pending: u64,
+    /// Not to be called.
+    pub skipped: u64,
+    /// Reminded before.
+    pub already_reminded: u64,
+}
+
+/// One reminder at a trigger's end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TriggeredReminder {
+    /// Null for one a dry run would make.
+    pub reminder_id: Option<ReminderId>,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
+}
+
+impl TriggerAnswer {
+    /// How the verb ends.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self.state {
+            RunState::Held | RunState::Skipped => Exit::Refused,
+            RunState::Failed | RunState::Running | RunState::Waiting | RunState::Missed => Exit::Failed,
+            RunState::Done if self.counts.failed + self.counts.uncertain + self.counts.dropped > 0 => Exit::Undelivered,
+            RunState::Done => Exit::Done,
+        }
+    }
+}
+
+/// Evaluates now and delivers. A second trigger of the schedule waits for the first.
+///
+/// # Errors
+/// When there is no such schedule, nobody may be called now, or the ledger fails.
+pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<TriggerAnswer> {
+    let schedule = house.schedule(&ask.schedule)?;
+    let turn = house.turn(&schedule.name);
+    let _at_work = turn.lock().await;
+    refuse_when_unsafe(house, &schedule).await?;
+    let sender = house.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
+    if !house.is_service {
+        sender.set_schedules(&[(schedule.name.clone(), Arc::clone(&schedule))].into());
+        if let Some(problem) = sender.problems().remove(&schedule.name) {
+            return Err(VerbError::Failed(problem));
+        }
+    }
+    let run = RunAsk {
+        kind: RunKind::Trigger,
+        nominal_at: nominal_now(house.around.clock.as_ref()),
+        actor: actor.to_owned(),
+        only: ask.only.clone(),
+    };
+    let outcome = run_once(&schedule, run, &house.around).await;
+    let mut looked_after = Vec::new();
+    if outcome.state == RunState::Done {
+        looked_after = open_reminders(house, &schedule, ask.only.as_deref()).await?;
+        let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
+        sender.deliver(&scope, ask.wait).await?;
+    }
+    answer(house, &schedule, outcome, looked_after).await
+}
+
+/// What a trigger would do: the plan in a trigger's shape. Nothing is sent or written.
+///
+/// # Errors
+/// When there is no such schedule, or its source or the ledger can't be read.
+pub async fn dry_run(house: &House, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
+    let schedule = house.schedule(name)?;
+    let nominal_at = nominal_now(house.around.clock.as_ref());
+    let occasion = Occasion { nominal_at, now: nominal_at, only };
+    let plan = evaluate(&schedule, occasion, &house.around)
+        .await
+        .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
+        .plan;
+    let mut counts = of_rows(plan.counts);
+    counts.pending = plan.reminders.len() as u64;
+    Ok(TriggerAnswer {
+        run_id: None,
+        schedule: schedule.name.clone(),
+        nominal_at: schedule.zone.rfc3339(nominal_at),
+        state: if plan.held.is_some() { RunState::Held } else { RunState::Done },
+        counts,
+        reminders: would_be(&plan),
+        detail: plan.held.map(|held| held.detail),
+    })
+}
+
+fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
+    plan.reminders
+        .iter()
+        .map(|reminder| TriggeredReminder {
+            reminder_id: match reminder.standing {
+                crate::plan::Standing::New => None,
+                crate::plan::Standing::Pending | crate::plan::Standing::Returning => Some(reminder.id),
+            },
+            appointment_id: reminder.appointment_id.clone(),
+            state: State::Pending,
+            attempts: 0,
+            http_status: None,
+        })
+        .collect()
+}
+
+/// Refuses what could phone somebody at the wrong time.
+async fn refuse_when_unsafe(house: &House, schedule: &Schedule) -> VerbResult<()> {
+    let clock = house.around.clock.as_ref();
+    if !clock_is_set(clock) {
+        let now = clock.now();
+        return Err(VerbError::Unsafe(format!("this machine's clock reads {now}, it isn't set: nobody is called")));
+    }
+    if clock.is_shifted() {
+        only_loopback(house, schedule)?;
+    }
+    match pause::reason_not_to_send(house, schedule).await? {
+        Some(reason) => Err(VerbError::Unsafe(reason)),
+        None => Ok(()),
+    }
+}
+
+/// A clock given by `--now` may send to this machine alone: a wrong clock can't phone anybody.
+///
+/// # Errors
+/// When the schedule's target is any other host, or can't be opened.
+pub fn only_loopback(house: &House, schedule: &Schedule) -> VerbResult<()> {
+    let account = house.settings.accounts.get(schedule.target.account());
+    let target = crate::targets::open(schedule, account, &house.around.secrets)
+        .map_err(|error| VerbError::Failed(format!("{}: {error}", schedule.name)))?;
+    if target.is_loopback() {
+        return Ok(());
+    }
+    Err(VerbError::Unsafe(format!(
+        "--now sends to this machine alone, and `{}` goes to {}: try it against `tickler sandbox`",
+        schedule.name,
+        target.origin()
+    )))
+}
+
+/// What of the schedule isn't settled yet: this run's reminders and earlier ones.
+async fn open_reminders(house: &House, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
+    let ask = crate::ledger::ReminderAsk {
+        schedule: Some(schedule.name.clone()),
+        states: vec![State::Pending, State::Sending],
+        appointment_id: only.map(str::to_owned),
+        ..Default::default()
+    };
+    Ok(house.ledger()?.reminders(ask).await?.into_iter().map(|row| row.id).collect())
+}
+
+async fn answer(
+    house: &House,
+    schedule: &Schedule,
+    outcome: RunOutcome,
+    looked_after: Vec<ReminderId>,
+) -> VerbResult<TriggerAnswer> {
+    let mut counts = of_rows(recorded_counts(house, &outcome).await?);
+    let mut reminders = Vec::with_capacity(looked_after.len());
+    for id in looked_after {
+        let ask = crate::ledger::ReminderAsk { id: Some(id), ..Default::default() };
+        for row in house.ledger()?.reminders(ask).await? {
+            counts.add(row.state);
+            reminders.push(TriggeredReminder {
+                reminder_id: Some(row.id),
+                appointment_id: row.appointment_id,
+                state: row.state,
+                attempts: row.attempts,
+                http_status: row.http_status,
+            });
+        }
+    }
+    Ok(TriggerAnswer {
+        run_id: outcome.run_id,
+        schedule: schedule.name.clone(),
+        nominal_at: schedule.zone.rfc3339(outcome.nominal_at),
+        state: outcome.state,
+        counts,
+        reminders,
+        detail: outcome.error,
+    })
+}
+
+/// The rows as the ledger recorded them: what another schedule was faster with is skipped there.
+async fn recorded_counts(house: &House, outcome: &RunOutcome) -> VerbResult<Counts> {
+    if let (Some(run), Some(_)) = (outcome.run_id, &outcome.recorded)
+        && let Some(row) = house.ledger()?.run(run).await?
+    {
+        return Ok(row.counts);
+    }
+    Ok(outcome.plan.as_ref().map(|plan| plan.counts).unwrap_or_default())
+}
+
+const fn of_rows(rows: Counts) -> TriggerCounts {
+    TriggerCounts {
+        rows: rows.rows,
+        outside_window: rows.outside_window,
+        planned: rows.planned,
+        delivered: 0,
+        failed: 0,
+        uncertain: 0,
+        dropped: 0,
+        expired: 0,
+        pending: 0,
+        skipped: rows.skipped,
+        already_reminded: rows.already_reminded,
+    }
+}
+
+impl TriggerCounts {
+    const fn add(&mut self, state: State) {
+        match state {
+            State::Delivered => self.delivered += 1,
+            State::Failed => self.failed += 1,
+            State::Uncertain => self.uncertain += 1,
+            State::Dropped => self.dropped += 1,
+            State::Expired => self.expired += 1,
+            State::Pending | State::Sending => self.pending += 1,
+            State::Cancelled => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! shell: what nobody can know but a person.
+
+use serde::{Deserialize, Serialize};
+
+use super::redact::{self, Reveal};
+use super::{House, VerbResult};
+use crate::ledger::{ReminderAsk, ReminderRow, Resolve, Verdict};
+use crate::reminder::{Lead, ReminderId, State};
+
+/// One reminder of unknown fate; times in UTC.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UncertainReminder {
+    /// Its id, which `resolve` takes.
+    pub reminder_id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// The appointment's start (UTC).
+    pub starts_at: String,
+    /// Which lead.
+    pub lead: Lead,
+    /// The last four digits; null once purged.
+    pub phone: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
+    /// Since when (UTC).
+    pub since: String,
+    /// Not sent after this (UTC).
+    pub expires_at: String,
+}
+
+/// Every reminder of unknown fate, oldest first.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn list(house: &House) -> VerbResult<Vec<UncertainReminder>> {
+    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
+    let ask = ReminderAsk { states: vec![State::Uncertain], ..ReminderAsk::default() };
+    Ok(ledger.reminders(ask).await?.iter().map(shown).collect())
+}
+
+/// A person's word.
+#[derive(Debug, Clone)]
+pub struct Word {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// What they say.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+}
+
+/// Settles what nobody else can know; the answer is the reminder as it stands then.
+///
+/// # Errors
+/// When there is no such reminder, its state doesn't allow it, or the ledger fails.
+pub async fn resolve(house: &House, actor: &str, word: Word) -> VerbResult<UncertainReminder> {
+    let resolve = Resolve {
+        reminder_id: word.reminder_id,
+        verdict: word.verdict,
+        reason: word.reason,
+        actor: actor.to_owned(),
+        now: house.around.clock.now(),
+    };
+    let row = house.ledger()?.resolve(resolve).await?;
+    if let Some(sender) = &house.sender {
+        sender.nudge();
+    }
+    Ok(shown(&row))
+}
+
+fn shown(row: &ReminderRow) -> UncertainReminder {
+    UncertainReminder {
+        reminder_id: row.id,
+        schedule: row.schedule.clone(),
+        appointment_id: row.appointment_id.clone(),
+        starts_at: row.starts_at.to_string(),
+        lead: row.lead,
+        phone: row.phone.as_deref().map(|phone| redact::phone(phone, Reveal::LastFour)),
+        state: row.state,
+        attempts: row.attempts,
+        http_status: row.http_status,
+        since: row.updated_at.to_string(),
+        expires_at: row.expires_at.to_string(),
+    }
+}

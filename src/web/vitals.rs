@@ -1,0 +1,68 @@
+//! shell: the signs of life that `/healthz` answers by and systemd's watchdog is fed by.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::clock::SharedClock;
+use crate::ledger::Ledger;
+
+/// A heartbeat is expected every second; its stand-in comes after five. Without either for so long it is dead.
+const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+
+/// A writer that doesn't answer within this time is dead.
+const WRITER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is seen of the service's life.
+pub struct Vitals {
+    clock: SharedClock,
+    ledger: Arc<dyn Ledger>,
+    last_beat_ms: AtomicU64,
+    is_ready: AtomicBool,
+}
+
+impl Vitals {
+    /// A service that has just begun.
+    #[must_use]
+    pub fn new(clock: SharedClock, ledger: Arc<dyn Ledger>) -> Self {
+        let vitals = Self { clock, ledger, last_beat_ms: AtomicU64::new(0), is_ready: AtomicBool::new(false) };
+        vitals.beat();
+        vitals
+    }
+
+    /// The heart beats.
+    pub fn beat(&self) {
+        let now = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+        self.last_beat_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// How long no beat came (monotonic).
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.clock.monotonic().saturating_sub(Duration::from_millis(self.last_beat_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The folder was read.
+    pub fn set_ready(&self) {
+        self.is_ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the folder was read.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed)
+    }
+
+    /// Whether heartbeat and writer both live, whatever schedules are refused or paused.
+    pub async fn are_live(&self) -> bool {
+        if self.silence() > LONGEST_SILENCE {
+            return false;
+        }
+        match select(self.ledger.is_alive(), self.clock.sleep(WRITER_PATIENCE)).await {
+            Either::Left((answers, _)) => answers,
+            Either::Right(_) => false,
+        }
+    }
+}
