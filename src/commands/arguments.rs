@@ -93,10 +93,18 @@ pub enum Verb {
         /// The new file
         file: PathBuf,
     },
+    /// Look at the surroundings: clock, zone rules, folder, ledger, credentials, reachability
+    Doctor,
     /// Every setting with where it came from
     Config,
     /// The JSON Schema of the schedule file
     Schema,
+    /// The systemd unit
+    Service {
+        /// What of it
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
     /// A completion script
     Completions {
         /// For which shell
@@ -128,12 +136,13 @@ pub enum Verb {
     /// Not yet
     #[command(hide = true)]
     Restore(Later),
-    /// Not yet
-    #[command(hide = true)]
-    Doctor(Later),
-    /// Not yet
-    #[command(hide = true)]
-    Service(Later),
+}
+
+/// `service …`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ServiceVerb {
+    /// Print the unit for this program
+    Print,
 }
 
 /// Arguments of a verb that isn't there yet.

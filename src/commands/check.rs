@@ -1,9 +1,82 @@
 //! shell: `tickler check`.
 
-use super::arguments::{CheckArguments, Common};
-use crate::verbs::Exit;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use super::arguments::{CheckArguments, Common, Format};
+use super::context::Context;
+use super::output::{Rows, Shown};
+use crate::http::Http;
+use crate::schedule::problems::{Paint, Severity};
+use crate::sources::SourceTools;
+use crate::verbs::check::{CheckAsk, CheckReport, Files, Reach, Warnings, check as examine};
+use crate::verbs::{Exit, VerbError};
+use crate::zones::Zones;
 
 /// Tells every problem of every file.
-pub fn check(_common: &Common, _ask: &CheckArguments) -> anyhow::Result<Exit> {
-    todo!("check")
+pub async fn check(common: &Common, ask: CheckArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let paint = if context.environment.wants_no_color() || !std::io::stdout().is_terminal() {
+        Paint::Plain
+    } else {
+        Paint::Coloured
+    };
+    let format = context.format;
+    let tools = SourceTools {
+        http: Http::new(Arc::clone(&context.clock)).map_err(VerbError::Failed)?,
+        secrets: context.settings.secrets.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    // it reads files and, when asked, waits for hosts
+    let report = tokio::task::spawn_blocking(move || report(&context, ask, &tools)).await??;
+    show(&report, format, paint)?;
+    Ok(if report.ok { Exit::Done } else { Exit::Configuration })
+}
+
+fn report(context: &Context, ask: CheckArguments, tools: &SourceTools) -> Result<CheckReport, VerbError> {
+    let files = if ask.paths.is_empty() { Files::Folder(context.settings.schedules.clone()) } else { Files::Paths(ask.paths) };
+    if let Files::Folder(folder) = &files
+        && let Err(error) = std::fs::read_dir(folder)
+    {
+        let folder = folder.display();
+        return Err(VerbError::Configuration(format!("the schedules' folder {folder} can't be read: {error}")));
+    }
+    Ok(examine(&CheckAsk {
+        files,
+        reach: if ask.connect { Reach::Connect } else { Reach::Local },
+        warnings: if ask.deny_warnings { Warnings::Denied } else { Warnings::Allowed },
+        now: context.clock.now(),
+        zones: &Zones::newest(),
+        tools,
+        accounts: &context.settings.accounts,
+    }))
+}
+
+fn show(report: &CheckReport, format: Option<Format>, paint: Paint) -> anyhow::Result<()> {
+    if format == Some(Format::Jsonl) {
+        let problems: Vec<_> = report.problems.iter().map(crate::schedule::problems::Problem::placed).collect();
+        return Shown { answer: &problems, people: &String::new, rows: &Rows::default }.print(format);
+    }
+    let people = || report.to_text(paint);
+    Shown { answer: &report.to_json(), people: &people, rows: &|| rows(report) }.print(format)
+}
+
+fn rows(report: &CheckReport) -> Rows {
+    let mut rows = Rows::of(&["severity", "code", "file", "line", "column", "message", "help"]);
+    for problem in &report.problems {
+        let placed = problem.placed();
+        rows.push(vec![
+            match placed.severity {
+                Severity::Error => "error".to_owned(),
+                Severity::Warning => "warning".to_owned(),
+            },
+            placed.code.to_owned(),
+            placed.file,
+            placed.line.to_string(),
+            placed.column.to_string(),
+            placed.message,
+            placed.help.unwrap_or_default(),
+        ]);
+    }
+    rows
 }

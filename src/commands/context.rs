@@ -1,18 +1,24 @@
 //! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arguments::{Common, Format, Now};
 use super::output::complain;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
-use crate::settings::Settings;
-use crate::verbs::{Access, Exit, House, VerbResult};
+use crate::daemon::logs::{self, LogTerms};
+use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
+use crate::verbs::{Access, Exit, House, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
 
 /// What a verb of the terminal works with.
 pub struct Context {
     /// The service's own settings.
     pub settings: Settings,
+    /// Where each came from.
+    pub origins: Origins,
+    /// What the process was started with.
+    pub environment: ProcessEnvironment,
     /// The machine's clock, or the one given by `--now`.
     pub clock: SharedClock,
     /// How rows are printed.
@@ -22,15 +28,31 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads the settings and sets the log up.
+    /// Reads the settings, and writes warnings of this verb to stderr.
     pub fn of(common: &Common) -> anyhow::Result<Self> {
-        let settings = read_settings(common)?;
-        Ok(Self { settings, clock: Arc::new(SystemClock::new()), format: common.format, actor: caller() })
+        let context = Self::quiet(common)?;
+        // what goes on is told by the answer; a log that is begun already was begun by the service
+        let _begun = logs::begin(&LogTerms {
+            level: "warn".to_owned(),
+            format: LogFormat::Text,
+            is_under_journal: false,
+        });
+        Ok(context)
+    }
+
+    /// Reads the settings; the log is somebody else's.
+    pub fn quiet(common: &Common) -> anyhow::Result<Self> {
+        let environment = ProcessEnvironment::of_process();
+        let loaded = Settings::load(flags(common), environment.clone());
+        let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { settings, origins, environment, clock, format: common.format, actor: caller() })
     }
 
     /// Of settings made by hand.
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
-        Self { settings, clock, format, actor: caller() }
+        let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
+        Self { settings, origins, environment, clock, format, actor: caller() }
     }
 
     /// The same with the clock that was asked for.
@@ -70,13 +92,28 @@ impl Context {
     }
 }
 
-/// The demo's: everything in its own folder, its target in the sandbox.
-pub fn settings_of_demo(_folder: &std::path::Path, _automation_url: &str) -> anyhow::Result<Settings> {
-    todo!("settings")
+/// The demo's: everything in its own folder, its target in the sandbox, nothing of this machine's settings.
+///
+/// # Errors
+/// When the folder can't be used.
+pub fn settings_of_demo(folder: &Path, automation_url: &str) -> anyhow::Result<Settings> {
+    let environment = ProcessEnvironment::of([("THOUGHTLY_AUTOMATION_URL", automation_url)], folder);
+    let flags = Flags {
+        config: Some(folder.join("tickler.toml")),
+        schedules: Some(folder.join("schedules")),
+        ledger: Some(folder.join("tickler.db")),
+        listen: Some("off".to_owned()),
+    };
+    Ok(Settings::load(flags, environment)?.0)
 }
 
-fn read_settings(_common: &Common) -> anyhow::Result<Settings> {
-    todo!("settings")
+fn flags(common: &Common) -> Flags {
+    Flags {
+        config: common.config.clone(),
+        schedules: common.schedules.clone(),
+        ledger: common.ledger.clone(),
+        listen: common.listen.clone(),
+    }
 }
 
 /// The name of the user who asks; their number where the machine knows no name.

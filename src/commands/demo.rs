@@ -112,6 +112,7 @@ impl Folder {
         fs::DirBuilder::new().mode(0o700).create(&self.0)?;
         fs::create_dir_all(self.0.join("schedules"))?;
         fs::create_dir_all(self.0.join("examples/clinic"))?;
+        fs::write(self.0.join("tickler.toml"), "")?;
         fs::write(self.0.join("schedules/day-before.toml"), SCHEDULE)?;
         fs::write(self.0.join("examples/clinic/appointments.csv"), APPOINTMENTS)
     }

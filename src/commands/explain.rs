@@ -1,4 +1,44 @@
 //! shell: `tickler explain`.
+
 use super::arguments::{Common, ExplainArguments};
-use crate::verbs::Exit;
-pub async fn explain(_common: &Common, _ask: &ExplainArguments) -> anyhow::Result<Exit> { todo!() }
+use super::context::Context;
+use super::output::{Rows, Shown};
+use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::verbs::{Access, Exit, explain};
+
+/// Prints the rules in order for one appointment.
+pub async fn explain(common: &Common, ask: &ExplainArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?.at(ask.now);
+    let house = context.open(Access::Reading).await?;
+    let answer = match ask.run {
+        None => explain::explain(&house, &ask.schedule, &ask.appointment).await?,
+        Some(run) => explain::explain_run(&house, &ask.schedule, &ask.appointment, run).await?,
+    };
+    Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer.steps) }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+fn for_people(answer: &Explanation) -> String {
+    let verdict = match answer.verdict {
+        Verdict::Call => "is called",
+        Verdict::Skip => "is not called",
+        Verdict::Reminded => "was reminded before",
+        Verdict::Absent => "isn't there",
+    };
+    let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let head = format!("{} of {} {verdict}{reason}", answer.appointment_id, answer.schedule);
+    format!("{head}\n\n{}", rows(&answer.steps).to_table())
+}
+
+fn rows(steps: &[Step]) -> Rows {
+    let mut rows = Rows::of(&["rule", "result", "detail"]);
+    for step in steps {
+        let result = match step.result {
+            StepResult::Pass => "pass",
+            StepResult::Block => "BLOCK",
+            StepResult::NotReached => "not reached",
+        };
+        rows.push(vec![step.rule.clone(), result.to_owned(), step.detail.clone().unwrap_or_default()]);
+    }
+    rows
+}

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod context;
 mod demo;
+mod doctor;
 mod explain;
 mod next;
 mod output;
@@ -16,7 +17,6 @@ mod reach;
 mod run;
 mod sandbox;
 mod status;
-mod stub;
 mod test_call;
 mod times;
 mod trigger;
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::verbs::{Exit, VerbError};
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, ServiceVerb, Verb};
 
 /// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
 #[must_use]
@@ -58,7 +58,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
     let common = &arguments.common;
     match arguments.verb {
         Verb::Run(ask) => run::run(common, &ask).await,
-        Verb::Check(ask) => check::check(common, &ask),
+        Verb::Check(ask) => check::check(common, ask).await,
         Verb::Plan(ask) => plan::plan(common, &ask).await,
         Verb::Explain(ask) => explain::explain(common, &ask).await,
         Verb::Trigger(ask) => trigger::trigger(common, ask).await,
@@ -73,6 +73,8 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Sandbox(ask) => sandbox::sandbox(common, ask).await,
         Verb::Demo => demo::demo(common).await,
         Verb::Backup { file } => backup::backup(common, file).await,
+        Verb::Doctor => doctor::doctor(common).await,
+        Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
         Verb::Config => papers::config(common),
         Verb::Schema => papers::schema(),
         Verb::Completions { shell } => papers::completions(shell),
@@ -83,8 +85,6 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Test(_) => not_yet("`test`"),
         Verb::Forget(_) => not_yet("`forget`"),
         Verb::Restore(_) => not_yet("`restore`"),
-        Verb::Doctor(_) => not_yet("`doctor`"),
-        Verb::Service(_) => not_yet("`service print`"),
     }
 }
 

@@ -5,17 +5,29 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::arguments::{Arguments, Common};
-use super::output::{print, write_out};
-use crate::verbs::{Exit, VerbError};
+use super::context::Context;
+use super::output::{Rows, Shown, print, write_out};
+use crate::verbs::{Exit, VerbError, config, schema};
 
 /// Every setting with where it came from, secrets as `***`.
-pub fn config(_common: &Common) -> anyhow::Result<Exit> {
-    todo!("config")
+pub fn config(common: &Common) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let answer = config::config(&context.origins);
+    let rows = || {
+        let mut rows = Rows::of(&["key", "value", "origin"]);
+        for row in &answer.settings {
+            rows.push(vec![row.key.clone(), row.value.clone().unwrap_or_default(), row.origin.clone()]);
+        }
+        rows
+    };
+    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
 }
 
 /// The JSON Schema of the schedule file.
 pub fn schema() -> anyhow::Result<Exit> {
-    todo!("schema")
+    print(&schema::schema())?;
+    Ok(Exit::Done)
 }
 
 /// A completion script.

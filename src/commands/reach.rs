@@ -9,7 +9,7 @@ use super::arguments::Common;
 use super::context::Context;
 use super::output::{Rows, Shown, complain};
 use crate::audit::Event;
-use super::stub::{self as control, ControlError};
+use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
 use crate::verbs::{Access, Answer, Exit, Request, VerbError, perform};
 

@@ -307,6 +307,7 @@ impl<'a> Round<'a> {
                 () = told_to_stop(stop.as_mut()) => return Woken::End,
                 Some(sent) = self.sends.join_next() => {
                     let next_at = self.absorb_with_others(sent).await;
+                    self.sender.note_progress();
                     let now = clock.now();
                     if look.is_full || !self.unsettled.is_empty() || next_at.is_some_and(|at| at <= now) {
                         return Woken::Look;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EvaluationError, Surroundings, evaluate_over, terms_of};
+use super::{EvaluationError, Look, Surroundings, terms_of};
 use crate::ledger::{FreshRead, LedgerError};
 use crate::plan::Occasion;
 use crate::reminder::RunId;
@@ -24,7 +24,8 @@ pub async fn fresh_read(
         .await?
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
     let occasion = Occasion { nominal_at: planned_by.nominal_at, now: around.clock.now(), only: None };
-    let evaluation = evaluate_over(schedule, occasion, Some(planned_by.started_at), around).await?;
+    let look = Look { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
+    let (evaluation, _) = look.evaluated(around).await?;
     if let Some(held) = evaluation.plan.held {
         return Err(EvaluationError::Rule(held.detail));
     }

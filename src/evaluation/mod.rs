@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 
+use crate::appointment::{Phone, phone};
 use crate::clock::{Clock, SharedClock};
 use crate::http::Http;
 use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
-use crate::plan::{Knowledge, Occasion, Plan};
+use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, uuid_v7};
 use crate::schedule::Schedule;
 use crate::settings::Secrets;
@@ -75,36 +76,56 @@ pub async fn evaluate(
     occasion: Occasion,
     around: &Surroundings,
 ) -> Result<Evaluation, EvaluationError> {
-    evaluate_over(schedule, occasion, None, around).await
+    let look = Look { schedule, occasion, planned_at: None, watched: None };
+    look.evaluated(around).await.map(|(evaluation, _)| evaluation)
 }
 
-/// As [`evaluate`], the read also covering the windows of `planned_at`: the moment the run that planned what waits
-/// looked at its source.
-async fn evaluate_over(
+/// As [`evaluate`], telling what each rule said of one appointment.
+///
+/// # Errors
+/// As [`evaluate`].
+pub async fn explain(
     schedule: &Arc<Schedule>,
     occasion: Occasion,
-    planned_at: Option<Timestamp>,
+    appointment: &str,
     around: &Surroundings,
-) -> Result<Evaluation, EvaluationError> {
-    let previous = previous_evaluation(schedule, around).await?;
-    let mut windows = crate::plan::windows(schedule, &occasion, previous);
-    if let Some(now) = planned_at {
-        windows.extend(crate::plan::windows(schedule, &Occasion { now, ..occasion.clone() }, None));
+) -> Result<Explanation, EvaluationError> {
+    let look = Look { schedule, occasion, planned_at: None, watched: Some(appointment.to_owned()) };
+    look.evaluated(around).await.map(|(_, explanation)| explanation)
+}
+
+/// One evaluation to be made.
+struct Look<'a> {
+    schedule: &'a Arc<Schedule>,
+    occasion: Occasion,
+    /// For a fresh read: when the run that planned what waits looked at its source. The read covers its windows too.
+    planned_at: Option<Timestamp>,
+    /// The appointment whose rules are told.
+    watched: Option<String>,
+}
+
+impl Look<'_> {
+    async fn evaluated(&self, around: &Surroundings) -> Result<(Evaluation, Explanation), EvaluationError> {
+        let Self { schedule, occasion, .. } = self;
+        let previous = previous_evaluation(schedule, around).await?;
+        let mut windows = crate::plan::windows(schedule, occasion, previous);
+        if let Some(now) = self.planned_at {
+            windows.extend(crate::plan::windows(schedule, &Occasion { now, ..occasion.clone() }, None));
+        }
+        let knowledge = knowledge(schedule, occasion, previous, windows.clone(), around).await?;
+        let window = read_window(schedule, occasion, &windows, &knowledge);
+        let reading = reading::Reading { look: self, knowledge: &knowledge, window };
+        let read = reading.repeated(around).await?;
+        let told = match &around.ledger {
+            Some(ledger) => ledger.told_starts(&schedule.name, &read.candidates.appointment_ids()).await?,
+            None => std::collections::HashMap::new(),
+        };
+        let (clock, candidates) = (Arc::clone(&around.clock), read.candidates);
+        let decide = move || candidates.explain(&told, &mut || new_reminder_id(clock.as_ref()));
+        let decided = tokio::task::spawn_blocking(decide).await;
+        let (plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
+        Ok((Evaluation { plan, report: read.report, read_at: read.read_at }, explanation))
     }
-    let knowledge = knowledge(schedule, &occasion, previous, windows.clone(), around).await?;
-    let window = read_window(schedule, &occasion, &windows, &knowledge);
-    let reading = reading::Reading { schedule, occasion: &occasion, knowledge: &knowledge, window };
-    let read = reading.repeated(around).await?;
-    let told = match &around.ledger {
-        Some(ledger) => ledger.told_starts(&schedule.name, &read.candidates.appointment_ids()).await?,
-        None => std::collections::HashMap::new(),
-    };
-    let clock = Arc::clone(&around.clock);
-    let candidates = read.candidates;
-    let plan = tokio::task::spawn_blocking(move || candidates.decide(&told, &mut || new_reminder_id(clock.as_ref())))
-        .await
-        .map_err(|_| broke_off("while its rows were decided"))?;
-    Ok(Evaluation { plan, report: read.report, read_at: read.read_at })
 }
 
 /// When this schedule was last evaluated (UTC).
@@ -158,8 +179,8 @@ pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
 
 /// A phone number that may be called, read in that region.
 #[must_use]
-pub fn phone_of(_text: &str, _region: Option<&str>) -> Option<crate::appointment::Phone> {
-    todo!("appointment::phone")
+pub fn phone_of(text: &str, region: Option<&str>) -> Option<Phone> {
+    phone::read(text, region).ok()
 }
 
 /// The moment as a nominal time: cut to the second.
@@ -202,5 +223,3 @@ fn broke_off(when: &str) -> EvaluationError {
 /// How long after its nominal time, and then between looks, a waiting run's source is read again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-#[cfg(test)]
-mod tests;

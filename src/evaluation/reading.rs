@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{EvaluationError, Surroundings, broke_off, do_not_call};
+use super::{EvaluationError, Look, Surroundings, broke_off, do_not_call};
 use crate::plan::{Candidates, Knowledge, Occasion, Planner};
 use crate::reminder::State;
 use crate::schedule::Schedule;
@@ -17,10 +17,8 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), D
 
 /// One read to be made.
 pub(super) struct Reading<'a> {
-    /// Whose source.
-    pub schedule: &'a Arc<Schedule>,
-    /// The circumstances.
-    pub occasion: &'a Occasion,
+    /// Whose source, and the circumstances.
+    pub look: &'a Look<'a>,
     /// What the ledger knows.
     pub knowledge: &'a Knowledge,
     /// What the read binds.
@@ -43,7 +41,7 @@ impl Reading<'_> {
         for pause in PAUSES {
             match self.once(around).await {
                 Err(EvaluationError::Source(error)) if error.again == Again::Soon => {
-                    tracing::info!(schedule = %self.schedule.name, "the source can't be read, it is tried again: {error}");
+                    tracing::info!(schedule = %self.look.schedule.name, "the source can't be read, it is tried again: {error}");
                     around.clock.sleep(pause).await;
                 }
                 settled => return settled,
@@ -54,13 +52,16 @@ impl Reading<'_> {
 
     async fn once(&self, around: &Surroundings) -> Result<Complete, EvaluationError> {
         let read_at = around.clock.now();
-        let schedule = Arc::clone(self.schedule);
-        let (occasion, knowledge, window) = (self.occasion.clone(), self.knowledge.clone(), self.window);
-        let (zones, tools) = (around.zones.clone(), tools(around));
+        let schedule = Arc::clone(self.look.schedule);
+        let (occasion, knowledge, window) = (self.look.occasion.clone(), self.knowledge.clone(), self.window);
+        let (zones, tools, watched) = (around.zones.clone(), tools(around), self.look.watched.clone());
         tokio::task::spawn_blocking(move || {
             let listed = do_not_call::read(&schedule)?;
             let source = sources::open(&schedule, tools);
             let mut planner = Planner::new(schedule, occasion, knowledge, &zones, listed);
+            if let Some(appointment) = &watched {
+                planner = planner.watching(appointment);
+            }
             let report = source.read(&window, &mut planner)?;
             Ok(Complete { candidates: planner.finish(), report, read_at })
         })
@@ -93,24 +94,9 @@ pub fn read_window(
     knowledge: &Knowledge,
 ) -> ReadWindow {
     let pending = knowledge.reminders.iter().filter(|(_, known)| known.state == State::Pending);
-    let pending = pending.map(|(key, _)| (key.starts_at, key.starts_at));
-    let ranges = windows.iter().map(|(from, until)| (*from, last_inside(*from, *until))).chain(pending);
-    let day = nominal_date(schedule, occasion.nominal_at);
-    let (first, last) = ranges
-        .map(|(from, last)| (schedule.zone.date(from), schedule.zone.date(last)))
-        .reduce(|(first, last), (from, until)| (first.min(from), last.max(until)))
-        .unwrap_or((day, day));
-    let margin = if schedule.appointment.timezone.is_some() { 1 } else { 0 };
-    ReadWindow {
-        from: schedule.zone.day_start(first.saturating_sub(margin.days())),
-        until: schedule.zone.day_start(last.saturating_add((margin + 1).days())),
-        day,
-    }
-}
-
-/// The last instant of a half-open range: a window that ends at midnight needs no day more.
-fn last_inside(from: Timestamp, until: Timestamp) -> Timestamp {
-    until.saturating_sub(1.microsecond()).unwrap_or(from).max(from)
+    let pending: Vec<Timestamp> = pending.map(|(key, _)| key.starts_at).collect();
+    let (from, until) = crate::plan::read_span(schedule, windows, &pending);
+    ReadWindow { from, until, day: nominal_date(schedule, occasion.nominal_at) }
 }
 
 /// The date a nominal time stands for: that of the wall-clock time the cron line names, which a gap around midnight can

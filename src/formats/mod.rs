@@ -1,6 +1,7 @@
 //! pure: bytes become rows. One file per format.
 
 pub mod csv;
+pub mod json;
 
 /// A text or tree that isn't what its format demands; nothing of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -284,7 +284,7 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
         }
         Shape::Duration => {
             if let Err(message) = crate::reminder::parse_duration(text) {
-                problems.error("invalid-value", span, message);
+                problems.error("invalid-value", span, message).help(format!("write {}", wanted.wanted()));
             }
         }
         Shape::Size if parse_size(text).is_none() => {

@@ -167,10 +167,9 @@ impl SourceError {
     }
 }
 
-/// Demands that every mapped column is among those a source has; a path with dots is as good as its first part.
+/// Demands that every mapped column is among those a source has.
 fn demand_columns(place: &str, mapped: &[String], have: &[String]) -> Result<(), SourceError> {
-    let is_there = |column: &String| have.contains(column);
-    match mapped.iter().find(|column| !is_there(column)) {
+    match mapped.iter().find(|column| !have.contains(column)) {
         None => Ok(()),
         Some(column) => Err(SourceError::new(
             Again::Never,

@@ -192,6 +192,10 @@ pub(super) fn first_error(folder: &Folder, name: &str) -> String {
     problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
 }
 
-fn open_ledger(_settings: &Settings, _access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
-    todo!("the ledger's file")
+fn open_ledger(settings: &Settings, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
+    match access {
+        Access::None => Ok(None),
+        Access::Reading if !settings.ledger.exists() => Ok(None),
+        Access::Reading | Access::Working => todo!("the ledger's file"),
+    }
 }

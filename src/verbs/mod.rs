@@ -6,6 +6,7 @@ pub mod backup;
 pub mod check;
 pub mod config;
 pub mod doctor;
+pub mod explain;
 mod house;
 pub mod next;
 mod outcome;

@@ -70,7 +70,8 @@ pub struct SkippedCall {
 /// When its source can't be read, or the ledger.
 pub async fn plan(house: &House, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbResult<PlanAnswer> {
     let nominal_at = nominal_now(house.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: house.around.clock.now(), only: None };
+    // the plan of a second: asked twice within it, it says the same
+    let occasion = Occasion { nominal_at, now: nominal_at, only: None };
     let evaluation = evaluate(schedule, occasion, &house.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;

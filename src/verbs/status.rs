@@ -132,7 +132,7 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
         paused: known.is_paused,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
-        now: house.around.clock.now().to_string(),
+        now: crate::evaluation::nominal_now(house.around.clock.as_ref()).to_string(),
         zone_rules: house.around.zones.version().to_owned(),
         service: house.is_service,
         version: env!("CARGO_PKG_VERSION").to_owned(),

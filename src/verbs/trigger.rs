@@ -136,7 +136,7 @@ pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<
 pub async fn dry_run(house: &House, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
     let schedule = house.schedule(name)?;
     let nominal_at = nominal_now(house.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: house.around.clock.now(), only };
+    let occasion = Occasion { nominal_at, now: nominal_at, only };
     let plan = evaluate(&schedule, occasion, &house.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?

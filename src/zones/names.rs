@@ -52,7 +52,9 @@ pub(super) fn refusal(name: &str) -> Option<Refusal> {
 pub(super) fn likely(name: &str) -> Refusal {
     let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '-'], "_");
     let wanted = plain(name.trim());
-    let bound = 2.max(wanted.chars().count() / 3);
+    let length = wanted.chars().count();
+    // Of a name of three letters hardly anything may be left after two changes.
+    let bound = 2.max(length / 3).min(length.saturating_sub(2));
     let whole = |known: &str| strsim::damerau_levenshtein(&wanted, &plain(known));
     // A city alone (`Chicago`, `new york`) is near nothing as a whole.
     let city = |known: &str| {
@@ -82,4 +84,10 @@ fn obsolescence(name: &str) -> u8 {
 /// The IANA zone of a Windows name, in any case; Unicode CLDR's choice for the world (`windowsZones`, territory 001).
 pub(super) fn iana_of_windows(name: &str) -> Option<&'static str> {
     windows::WINDOWS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, zone)| *zone)
+}
+
+/// Every name with a likely zone in the tables.
+#[cfg(test)]
+pub(super) fn likely_names() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    abbreviations::ABBREVIATIONS.iter().chain(windows::WINDOWS)
 }

@@ -88,7 +88,9 @@ fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
     let later = problem.at.clone().and_then(|at| node.text()?.get(at)).filter(|name| NOT_YET_NAMES.contains(name));
     let code = if later.is_some() { NOT_YET } else { "invalid-template" };
     let span = node.part(&reading.problems.text(), problem.at);
-    reading.problems.error(code, span, problem.message).help = problem.help;
+    let help =
+        problem.help.unwrap_or_else(|| "expressions are Jinja's: `{{ name }}`, `{{ name | filter }}`".to_owned());
+    reading.problems.error(code, span, problem.message).help(help);
 }
 
 /// A written-out URL with `{{ … }}`: its template, its names, its host.

@@ -20,8 +20,8 @@ pub struct CronLint {
 /// More runs than one an hour are seldom meant: a source is read at each.
 const MOST_RUNS_A_DAY: u32 = 24;
 
-/// Intervals are looked for in the coming year and a month, so that every yearly pattern has its two runs… a rarer one
-/// (29 February) is longer apart than that, and told as this.
+/// How far intervals and changes are looked for: a yearly pattern has its two runs in 400 days. One that is rarer
+/// (29 February) is told as this far apart.
 const LOOK_AHEAD: i64 = 400 * DAY;
 
 impl Recurrence {
@@ -35,7 +35,8 @@ impl Recurrence {
         lints
     }
 
-    /// The longest pause between two runs in the year to come.
+    /// The longest pause between two runs in the year to come, changes of the clocks included; 400 days when there are
+    /// no two.
     #[must_use]
     pub fn longest_interval(&self, zone: &Zone, now: Timestamp) -> SignedDuration {
         let start = civil_seconds(zone.wall(now));
@@ -47,8 +48,7 @@ impl Recurrence {
     fn lint_days(&self) -> Option<CronLint> {
         self.pattern.names_day_and_weekday().then(|| CronLint {
             message: "day of month and weekday are both set: a day that fits either runs, as in cron".to_owned(),
-            help: "write `*` in one of the two fields, if days that fit both are meant use `MON#1`-like weekdays"
-                .to_owned(),
+            help: "write `*` in one of the two fields; the first Monday of a month is `* * MON#1`".to_owned(),
         })
     }
 
@@ -131,7 +131,7 @@ impl Recurrence {
     }
 }
 
-/// The changes of the clocks in the year to come, the two next kinds at least where there are any.
+/// The changes of the clocks in the year to come.
 fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, Change)> {
     let until = floor(now) + LOOK_AHEAD;
     let mut at = now;

@@ -1,1 +1,158 @@
+use std::sync::Arc;
 
+use super::connect::proposal;
+use super::*;
+use crate::clock::ManualClock;
+use crate::http::Http;
+use crate::settings::Secrets;
+
+const URL: (&str, &str) = ("AUTOMATION", "http://127.0.0.1:1/webhook/automation/x");
+
+struct Place {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Place {
+    fn with(schedule: &str, table: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.toml"), schedule).expect("written");
+        std::fs::write(folder.path().join("table.csv"), table).expect("written");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self { folder, runtime: runtime.expect("a runtime") }
+    }
+
+    fn check(&self, reach: Reach, secrets: &[(&str, &str)], warnings: Warnings) -> CheckReport {
+        let now = "2026-11-24T09:00:00Z".parse().expect("an instant");
+        let tools = SourceTools {
+            http: Http::new(Arc::new(ManualClock::starting_at(now))).expect("a client"),
+            secrets: Secrets::from_values(secrets.iter().copied()),
+            runtime: self.runtime.handle().clone(),
+        };
+        check(&CheckAsk {
+            files: Files::Folder(self.folder.path().join("")),
+            reach,
+            warnings,
+            now,
+            zones: &Zones::newest(),
+            tools: &tools,
+            accounts: &BTreeMap::new(),
+        })
+    }
+
+    /// Errors and warnings of the schedule alone (the folder holds its table, too).
+    fn found(&self, reach: Reach) -> Vec<Problem> {
+        let report = self.check(reach, &[URL], Warnings::Allowed);
+        report.problems.into_iter().filter(|problem| problem.file.ends_with("a.toml")).collect()
+    }
+}
+
+fn schedule(appointment: &str, remind: &str, payload: &str) -> String {
+    format!(
+        "cron = \"0 9 * * *\"\ntimezone = \"Europe/Berlin\"\nsource.csv.path = \"table.csv\"\n[appointment]\n{appointment}\n\
+         [remind]\ndays_before = 1\n{remind}\n[target.automation]\nurl = {{ env = \"AUTOMATION\" }}\n[payload]\n{payload}\n"
+    )
+}
+
+const COLUMNS: &str = "id = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"";
+const TABLE: &str = "id,phone,starts_at,service,Appt Note\n1,+12025550143,2026-11-25 09:00,Cut,x\n";
+
+fn codes(problems: &[Problem]) -> Vec<(&'static str, String)> {
+    problems.iter().map(|problem| (problem.code, problem.help.clone().unwrap_or_default())).collect()
+}
+
+#[test]
+fn a_schedule_whose_source_has_every_column_is_fine() {
+    let place =
+        Place::with(&schedule(COLUMNS, "only_if = \"service != 'x'\"", "a = \"{{ service }} {{ date }}\""), TABLE);
+    assert_eq!(place.found(Reach::Local), []);
+}
+
+#[test]
+fn a_mapped_column_that_is_not_there_is_an_error_at_its_own_place() {
+    let columns = "id = [\"id\", \"servise\"]\nphone = \"phone\"\nstarts_at = \"starts_at\"";
+    let place = Place::with(&schedule(columns, "", "a = \"{{ phone }}\""), TABLE);
+    let found = place.found(Reach::Local);
+    assert_eq!(codes(&found), [("missing-column", "did you mean `service`?".to_owned())]);
+    let placed = found[0].placed();
+    assert_eq!((placed.severity, placed.line, placed.column), (Severity::Error, 5, 13));
+}
+
+#[test]
+fn a_name_that_no_row_has_is_an_error_of_check() {
+    let text = schedule(
+        COLUMNS,
+        "only_if = \"servce == 'x' and date\"",
+        "a = \"Hi {{ servicee }}\"\nb = \"{{ row['none'] }}\"",
+    );
+    let found = Place::with(&text, TABLE).found(Reach::Local);
+    let told: Vec<_> = found.iter().map(|problem| (problem.code, &text[problem.span.clone()])).collect();
+    assert_eq!(told, [("unknown-name", "servce"), ("unknown-name", "date"), ("unknown-name", "servicee")]);
+    assert_eq!(found[2].help.as_deref(), Some("did you mean `service`?"));
+}
+
+#[test]
+fn a_source_that_is_not_there_is_a_warning_and_an_error_when_connecting() {
+    let place = Place::with(&schedule(COLUMNS, "", "a = 1"), TABLE);
+    std::fs::remove_file(place.folder.path().join("table.csv")).expect("removed");
+    let found = place.found(Reach::Local);
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, "source-not-there", Severity::Warning));
+    let report = place.check(Reach::Local, &[URL], Warnings::Allowed);
+    assert!(report.ok);
+    assert!(!place.check(Reach::Local, &[URL], Warnings::Denied).ok);
+    assert!(!place.check(Reach::Connect, &[URL], Warnings::Allowed).ok);
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_a_warning_and_its_value_is_never_shown() {
+    let place = Place::with(&schedule(COLUMNS, "", "a = 1"), TABLE);
+    let problems = |secrets: &[(&str, &str)]| -> Vec<Problem> {
+        let report = place.check(Reach::Local, secrets, Warnings::Allowed);
+        report.problems.into_iter().filter(|problem| problem.file.ends_with("a.toml")).collect()
+    };
+    let missing = problems(&[]);
+    assert_eq!((missing[0].code, missing[0].severity), ("secret-not-set", Severity::Warning));
+    let refused = problems(&[("AUTOMATION", "http://169.254.169.254/hunter2")]);
+    assert_eq!((refused[0].code, refused[0].severity), ("refused-address", Severity::Error));
+    let nonsense = problems(&[("AUTOMATION", "hunter2")]);
+    assert_eq!((nonsense[0].code, nonsense[0].severity), ("invalid-value", Severity::Error));
+    for problem in refused.iter().chain(&nonsense) {
+        assert!(!problem.frame(Paint::Plain).contains("hunter2"));
+    }
+}
+
+#[test]
+fn the_whole_column_tells_the_date_format_or_both_readings_or_that_it_is_mixed() {
+    let told = |starts: &[&str]| proposal(starts);
+    assert!(told(&["03/04/2026 09:00", "26/04/2026 10:30"]).contains("`date_format = \"%d/%m/%Y %H:%M\"`"));
+    let both = told(&["03/04/2026 09:00", "05/06/2026 10:30"]);
+    assert!(both.contains("%d/%m/%Y %H:%M") && both.contains("%m/%d/%Y %H:%M"), "{both}");
+    assert!(told(&["13/04/2026 09:00", "04/13/2026 10:30"]).contains("mixed"));
+    assert!(told(&["03/04/2026", "26/04/2026"]).contains("`date_format = \"%d/%m/%Y\"`"));
+    let both = told(&["03/04/2026", "05/06/2026"]);
+    assert!(both.contains("\"%d/%m/%Y\"") && both.contains("\"%m/%d/%Y\""), "{both}");
+    assert!(told(&["13/04/2026", "04/13/2026"]).contains("mixed"));
+    assert!(told(&["soon"]).contains("no common format"));
+}
+
+#[test]
+fn connecting_reads_the_starts_and_asks_the_targets_host() {
+    let table = "id,phone,starts_at\n1,+12025550143,26/04/2026 09:00\n2,+12025550143,03/04/2026 10:00\n";
+    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(Reach::Connect);
+    let told: Vec<_> = found.iter().map(|problem| problem.code).collect();
+    assert_eq!(told, ["date-format", "unreachable-host"]);
+    assert!(found[0].help.as_deref().is_some_and(|help| help.contains("%d/%m/%Y %H:%M")));
+    assert_eq!(found[0].placed().line, 7);
+}
+
+#[test]
+fn the_report_has_its_shape() {
+    let place = Place::with("cron = 1\n", TABLE);
+    let report = place.check(Reach::Local, &[], Warnings::Allowed);
+    let json = report.to_json();
+    assert_eq!((&json["ok"], &json["files"]), (&false.into(), &2.into()));
+    let keys: Vec<_> = json["problems"][0].as_object().expect("an object").keys().cloned().collect();
+    assert_eq!(keys, ["severity", "code", "file", "line", "column", "end_line", "end_column", "message", "help"]);
+    let text = report.to_text(Paint::Plain);
+    assert!(text.ends_with("warnings\n") && text.contains("error[wrong-type]"), "{text}");
+}

@@ -1,0 +1,37 @@
+//! shell: `tickler doctor` and `tickler service print`.
+
+use super::arguments::Common;
+use super::context::Context;
+use super::output::{Rows, Shown, write_out};
+use crate::verbs::doctor::{DoctorAnswer, Verdict, doctor as examine};
+use crate::verbs::{Access, Exit, VerbError, service};
+
+/// Looks at the surroundings.
+pub async fn doctor(common: &Common) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?;
+    let house = context.open(Access::Reading).await?;
+    let answer = examine(&house).await;
+    let rows = || rows(&answer);
+    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    Ok(if answer.ok { Exit::Done } else { Exit::Failed })
+}
+
+fn rows(answer: &DoctorAnswer) -> Rows {
+    let mut rows = Rows::of(&["subject", "verdict", "detail"]);
+    for finding in &answer.findings {
+        let verdict = match finding.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warning => "warning",
+            Verdict::Problem => "PROBLEM",
+        };
+        rows.push(vec![finding.subject.clone(), verdict.to_owned(), finding.detail.clone()]);
+    }
+    rows
+}
+
+/// Prints the systemd unit for this program.
+pub fn print_unit() -> anyhow::Result<Exit> {
+    let program = std::env::current_exe().map_err(|error| VerbError::Failed(format!("where am I? {error}")))?;
+    write_out(service::unit(&program).as_bytes())?;
+    Ok(Exit::Done)
+}

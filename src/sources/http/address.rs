@@ -1,0 +1,171 @@
+//! pure: the addresses of an API: the window filled in, the next page's, and what stays on the same origin.
+
+use url::Url;
+
+use crate::sources::WindowTexts;
+
+/// The names an address may use.
+const NAMES: &str = "`from`, `until`, `from | utc`, `until | utc`, `day`";
+
+/// Fills `{{ from }}` and the like into an address, percent-encoded.
+///
+/// # Errors
+/// With the remedy, on any other name and on braces that aren't closed.
+pub fn fill(template: &str, texts: &WindowTexts) -> Result<String, String> {
+    let (mut filled, mut rest) = (String::with_capacity(template.len() + 64), template);
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (expression, behind) = after
+            .split_once("}}")
+            .ok_or_else(|| format!("the address has a `{{{{` that isn't closed; it may use {NAMES}"))?;
+        filled.push_str(before);
+        push_encoded(&mut filled, value(expression, texts)?);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+fn value<'t>(expression: &str, texts: &'t WindowTexts) -> Result<&'t str, String> {
+    let words: Vec<&str> = expression.split('|').map(str::trim).collect();
+    match words[..] {
+        ["from"] => Ok(&texts.local[0]),
+        ["until"] => Ok(&texts.local[1]),
+        ["from", "utc"] => Ok(&texts.utc[0]),
+        ["until", "utc"] => Ok(&texts.utc[1]),
+        ["day"] => Ok(&texts.day),
+        _ => {
+            Err(format!("the address uses `{{{{ {} }}}}`, which isn't offered; it may use {NAMES}", expression.trim()))
+        }
+    }
+}
+
+/// RFC 3986: everything but the unreserved characters.
+fn push_encoded(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+/// The same address with one query parameter set, replacing what it had.
+pub(super) fn with_parameter(address: &Url, name: &str, value: &str) -> Url {
+    let mut changed = address.clone();
+    let is_other = |pair: &&str| url::form_urlencoded::parse(pair.as_bytes()).next().is_none_or(|(key, _)| key != name);
+    // the other pairs stay byte for byte as the author wrote them
+    let others: Vec<&str> =
+        address.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).filter(is_other).collect();
+    let mut query = others.join("&");
+    if !query.is_empty() {
+        query.push('&');
+    }
+    push_encoded(&mut query, name);
+    query.push('=');
+    push_encoded(&mut query, value);
+    changed.set_query(Some(&query));
+    changed
+}
+
+/// An address that came out of data or a redirect, made absolute.
+///
+/// # Errors
+/// When it can't be read, or leaves the origin (scheme, host and port) of the source.
+pub(super) fn follow(current: &Url, link: &str) -> Result<Url, &'static str> {
+    let mut next = current.join(link.trim()).map_err(|_| "it isn't an address")?;
+    if next.origin() != current.origin() || !next.has_host() {
+        return Err("it leads to another scheme, host or port, and only the source's own is asked");
+    }
+    // what a link carries as a login isn't ours
+    let _cleared = (next.set_username(""), next.set_password(None));
+    next.set_fragment(None);
+    Ok(next)
+}
+
+/// The target of `rel="next"` in `Link` headers (RFC 8288).
+pub(super) fn next_link<'h>(headers: impl Iterator<Item = &'h str>) -> Option<&'h str> {
+    headers.flat_map(links).find(|(_, parameters)| is_next(parameters)).map(|(target, _)| target)
+}
+
+/// Splits `<target>; parameters, <target>; …`; commas inside targets stay.
+fn links(header: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut rest = header;
+    while let Some((_, after)) = rest.split_once('<') {
+        let Some((target, behind)) = after.split_once('>') else { break };
+        let end = behind.find(", <").or_else(|| behind.find(",<")).unwrap_or(behind.len());
+        found.push((target, &behind[..end]));
+        rest = &behind[end..];
+    }
+    found
+}
+
+fn is_next(parameters: &str) -> bool {
+    parameters.split(';').any(|parameter| {
+        let Some((name, value)) = parameter.split_once('=') else { return false };
+        let relations = value.trim().trim_matches(|c| c == '"' || c == ',');
+        name.trim().eq_ignore_ascii_case("rel")
+            && relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts() -> WindowTexts {
+        let two = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        WindowTexts {
+            local: two("2026-11-25T00:00:00+05:30", "2026-11-26T00:00:00+05:30"),
+            utc: two("2026-11-24T18:30:00Z", "2026-11-25T18:30:00Z"),
+            sql_local: two("2026-11-25 00:00:00", "2026-11-26 00:00:00"),
+            sql_utc: two("2026-11-24 18:30:00", "2026-11-25 18:30:00"),
+            epoch: [1_795_545_000, 1_795_631_400],
+            day: "2026-11-24".into(),
+        }
+    }
+
+    #[test]
+    fn the_window_is_filled_in_percent_encoded() {
+        let filled = fill("https://x.test/{{day}}?a={{ from }}&b={{ until|utc }}", &texts());
+        let wanted = "https://x.test/2026-11-24?a=2026-11-25T00%3A00%3A00%2B05%3A30&b=2026-11-25T18%3A30%3A00Z";
+        assert_eq!(filled.as_deref(), Ok(wanted));
+        for wrong in ["{{ form }}", "{{ from | lower }}", "{{ from", "{{ day | utc }}"] {
+            assert!(fill(wrong, &texts()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_replaced_and_the_others_stay_as_written() {
+        let address: Url = "https://x.test/a?b=%2B+1&page=1&c".parse().expect("a URL");
+        assert_eq!(with_parameter(&address, "page", "a b").as_str(), "https://x.test/a?b=%2B+1&c&page=a%20b");
+        let bare: Url = "https://x.test/a".parse().expect("a URL");
+        assert_eq!(with_parameter(&bare, "page", "0").as_str(), "https://x.test/a?page=0");
+    }
+
+    #[test]
+    fn links_stay_on_the_origin() {
+        let here: Url = "https://x.test/v1/list?page=1".parse().expect("a URL");
+        for (link, wanted) in [
+            ("?page=2", "https://x.test/v1/list?page=2"),
+            ("/v2", "https://x.test/v2"),
+            ("https://me:secret@x.test:443/v1#top", "https://x.test/v1"),
+        ] {
+            assert_eq!(follow(&here, link).expect("the same origin").as_str(), wanted);
+        }
+        for link in
+            ["http://x.test/", "https://x.test:8443/", "//evil.test/", "https://x.test.evil.test/", "file:///etc"]
+        {
+            assert!(follow(&here, link).is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn the_next_link_is_found_among_others() {
+        let headers = [r#"<https://x.test/a?ids=1,2>; rel="prev", </b?ids=3,4>; title="x"; REL="last next""#];
+        assert_eq!(next_link(headers.into_iter()), Some("/b?ids=3,4"));
+        assert_eq!(next_link([r#"<a>; rel=prev"#, "<c>; rel=next"].into_iter()), Some("c"));
+        assert_eq!(next_link([r#"<a>; rel="prevnext""#, "nonsense <"].into_iter()), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! pure: whether an answer may hold rows at all, by how it came, its status, type and end.
+
+use super::never;
+use crate::http::{Answer, BodyEnd, Exchange};
+use crate::schedule::{HttpFormat, HttpSpec};
+use crate::sources::{Again, SourceError};
+
+/// An answer, or why there is none and whether that may pass.
+pub(super) fn answered(exchange: Exchange, page: usize) -> Result<Answer, SourceError> {
+    match exchange {
+        Exchange::Answered(answer) => Ok(answer),
+        Exchange::NotSent { class, detail } => {
+            let again = match class {
+                "refused_address" | "invalid_request" => Again::Never,
+                _ => Again::Soon,
+            };
+            Err(SourceError::new(again, format!("the source can't be asked for page {page}: {detail}")))
+        }
+        Exchange::Unknown { class, detail, .. } => {
+            let again = if class == "protocol" { Again::Never } else { Again::Soon };
+            Err(SourceError::new(again, format!("the source didn't answer for page {page}: {detail}")))
+        }
+    }
+}
+
+/// Judges an answer by its status, type and end, before its content is looked at.
+pub(super) fn accept(answer: Answer, page: usize, spec: &HttpSpec) -> Result<Answer, SourceError> {
+    let status = answer.status;
+    match status {
+        206 => return Err(never(format!("the source answered page {page} with a part of it (206)"))),
+        200..=299 => {}
+        408 | 429 | 500..=599 => {
+            return Err(SourceError::new(Again::Soon, format!("the source answered page {page} with {status}")));
+        }
+        401 | 403 => {
+            return Err(never(format!("the source refuses page {page} ({status}): look at its `auth` and `headers`")));
+        }
+        _ => return Err(never(format!("the source answered page {page} with {status}"))),
+    }
+    let kind = answer.header("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if !is_fitting(&kind, &spec.format) {
+        let hint = if kind.contains("html") { ": a login page, perhaps" } else { "" };
+        let kind: String = kind.chars().filter(char::is_ascii_graphic).take(60).collect();
+        return Err(never(format!("the source answered page {page} with `{kind}`{hint}")));
+    }
+    match answer.end {
+        BodyEnd::Whole => Ok(answer),
+        BodyEnd::Cut => Err(SourceError::new(Again::Soon, format!("the source's page {page} broke off"))),
+        BodyEnd::TooLong => {
+            Err(never(format!("the source's page {page} is longer than `max_bytes` ({})", spec.max_bytes)))
+        }
+    }
+}
+
+/// Whether a content type may hold the format; many servers name none, or a general one.
+fn is_fitting(kind: &str, format: &HttpFormat) -> bool {
+    let general = ["", "text/plain", "application/octet-stream", "binary/octet-stream"];
+    general.contains(&kind)
+        || match format {
+            HttpFormat::Json => kind.ends_with("/json") || kind.ends_with("+json") || kind.ends_with("/javascript"),
+            HttpFormat::Csv => {
+                kind.ends_with("csv")
+                    || kind.contains("comma-separated")
+                    || kind.contains("tab-separated")
+                    || kind.ends_with("excel")
+                    || kind == "application/download"
+            }
+        }
+}

@@ -1,0 +1,85 @@
+//! shell: the rules in order for one appointment: each with its input and result, the first that blocks, and what would
+//! let it through.
+
+mod earlier;
+
+use super::{House, VerbError, VerbResult, pause};
+use crate::evaluation::{self, nominal_now};
+use crate::ledger::{ReminderAsk, ReminderRow};
+use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::plan::Occasion;
+use crate::schedule::Schedule;
+use crate::zones::Zone;
+
+pub use earlier::explain_run;
+
+/// What would be decided for this appointment at this moment.
+///
+/// # Errors
+/// When the source or the ledger can't be read.
+pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult<Explanation> {
+    let schedule = house.schedule(name)?;
+    let nominal_at = nominal_now(house.around.clock.as_ref());
+    let occasion = Occasion { nominal_at, now: nominal_at, only: None };
+    let mut told = evaluation::explain(&schedule, occasion, appointment, &house.around)
+        .await
+        .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
+    match told.verdict {
+        Verdict::Reminded => tell_reminders(house, &schedule, &mut told).await?,
+        Verdict::Call => hold_back(house, &schedule, &mut told).await?,
+        Verdict::Absent => tell_absence(&mut told),
+        Verdict::Skip => {}
+    }
+    Ok(told)
+}
+
+/// A call that passes every rule and still isn't made, because everything or its schedule is paused.
+async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    if let Some(detail) = pause::reason_not_to_send(house, schedule).await? {
+        told.verdict = Verdict::Skip;
+        told.reason = Some("paused".to_owned());
+        told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
+    }
+    Ok(())
+}
+
+fn tell_absence(told: &mut Explanation) {
+    if let Some(step) = told.steps.first_mut() {
+        step.result = StepResult::Block;
+        step.detail = Some("the source has no row with this id; look for it in the source, or at the `id` column".into());
+    }
+}
+
+/// The state and times of the reminders that went out.
+async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
+    if let Some(step) = told.steps.iter_mut().find(|step| step.result == StepResult::Block) {
+        let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
+        let rule = step.detail.take().unwrap_or_default();
+        step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
+    }
+    Ok(())
+}
+
+/// A reminder's state and times, for people.
+fn in_words(reminder: &ReminderRow, zone: &Zone) -> String {
+    format!(
+        "reminder {} ({} before {}) is {}, due {}, last touched {}",
+        reminder.id,
+        reminder.lead,
+        zone.rfc3339(reminder.starts_at),
+        reminder.state,
+        zone.rfc3339(reminder.due_at),
+        zone.rfc3339(reminder.updated_at)
+    )
+}
+
+async fn reminders_of(house: &House, schedule: &str, appointment: &str) -> VerbResult<Vec<ReminderRow>> {
+    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
+    let ask = ReminderAsk {
+        schedule: Some(schedule.to_owned()),
+        appointment_id: Some(appointment.to_owned()),
+        ..ReminderAsk::default()
+    };
+    Ok(ledger.reminders(ask).await?)
+}

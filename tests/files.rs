@@ -1,0 +1,408 @@
+//! Schedule files as they are read from disk: every problem at its place, and nothing that can hurt the reader.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use tickler::schedule::load::{self, Folder, Loaded};
+use tickler::schedule::problems::{Paint, PlacedProblem, Severity};
+use tickler::schedule::{HttpAuth, Leads, Paging, SourceSpec, TargetSpec};
+use tickler::settings::{SecretRef, TextOrSecret};
+use tickler::zones::{CallingHours, Zones};
+
+const MINIMAL: &str = r#"cron     = "0 9 * * *"
+timezone = "America/New_York"
+
+[source.csv]
+path = "../examples/clinic/appointments.csv"
+
+[appointment]
+id        = "id"
+phone     = "phone"
+starts_at = "starts_at"
+
+[remind]
+days_before = 1
+
+[target.automation]
+url = { env = "THOUGHTLY_AUTOMATION_URL" }
+
+[payload]
+contact_phone    = "{{ phone }}"
+appointment_time = "{{ starts_at }}"
+service_name     = "{{ service }}"
+"#;
+
+fn load(text: &str) -> Loaded {
+    load::one(Path::new("schedules/day-before.toml"), text, &Zones::newest())
+}
+
+fn problems(text: &str) -> Vec<PlacedProblem> {
+    load(text).problems.iter().map(tickler::schedule::problems::Problem::placed).collect()
+}
+
+/// The minimal file with one line in another line's place.
+fn with(line: &str, instead: &str) -> String {
+    assert!(MINIMAL.contains(line), "`{line}` is a line of the minimal file");
+    MINIMAL.replacen(line, instead, 1)
+}
+
+fn one_problem(text: &str) -> PlacedProblem {
+    let found = problems(text);
+    assert_eq!(found.len(), 1, "{found:#?}\n{text}");
+    found.into_iter().next().expect("there is one")
+}
+
+#[test]
+fn the_smallest_file_loads_with_every_default() {
+    let loaded = load(MINIMAL);
+    assert_eq!(loaded.problems, []);
+    let schedule = loaded.schedule.expect("it loads");
+    assert_eq!(schedule.name, "day-before");
+    assert_eq!(schedule.text, MINIMAL);
+    assert_eq!(schedule.text_hash.len(), 64);
+    assert!(schedule.enabled);
+    assert_eq!(schedule.language, "en");
+    let SourceSpec::Csv(csv) = &schedule.source else { panic!("a text table") };
+    assert_eq!(csv.path, Path::new("schedules/../examples/clinic/appointments.csv"));
+    assert_eq!((csv.dialect.encoding.as_deref(), csv.dialect.delimiter, csv.dialect.header_row), (None, None, 1));
+    assert_eq!(schedule.remind.leads, Leads::Days(vec![1]));
+    assert_eq!(schedule.remind.calling_hours, CallingHours::Daily { open: 480, close: 1_260 });
+    assert_eq!(schedule.remind.min_notice.as_hours(), 1);
+    assert_eq!(schedule.remind.max_lateness.as_hours(), 6);
+    assert_eq!(schedule.remind.max_per_person_per_day, 1);
+    assert_eq!((schedule.delivery.attempts, schedule.delivery.max_in_flight), (6, 4));
+    assert_eq!(schedule.delivery.timeout.as_secs(), 30);
+    assert_eq!(schedule.max_calls, 1_000);
+    let TargetSpec::Automation { url, api_token, account } = &schedule.target else { panic!("an automation") };
+    assert_eq!(url, &SecretRef::Env("THOUGHTLY_AUTOMATION_URL".into()));
+    assert_eq!((api_token, account.as_str()), (&None, "thoughtly"));
+}
+
+const ALL_KEYS: &str = r#"cron = "*/15 8-20 * * MON-FRI"
+timezone = "Europe/Berlin"
+enabled = false
+description = "Calls before the visit"
+language = "de"
+
+[source.http]
+url = "https://crm.example.com/api?from={{ from | utc }}&until={{ until }}&day={{ day }}"
+format = "json"
+items = "/data/rows"
+headers = { Accept = "application/json", "X-Key" = { env = "CRM_KEY" } }
+timeout = "20s"
+max_bytes = "8MiB"
+auth.basic = { user = "reader", password = { credential = "crm" } }
+paging.page = { parameter = "page", start = 0, size = 100 }
+
+[appointment]
+id = ["clinic", "id"]
+phone = ["mobile", "customer.phone"]
+default_region = "DE"
+starts_at = { date = "Appt Date", time = "Appt Time" }
+date_format = ["%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M"]
+timezone = "zone"
+recipient_timezone = "their_zone"
+status = "status"
+person = "patient"
+language = "lang"
+do_not_call = "dnc"
+consent = "consent"
+
+[remind]
+hours_before = [24, 2]
+statuses = ["confirmed", "booked"]
+only_if = "service != 'Walk-in'"
+allowed_countries = ["DE", "AT"]
+do_not_call = "never.txt"
+calling_hours = "always"
+min_notice = "90m"
+max_lateness = "2h"
+max_per_person_per_day = 2
+
+[target.webhook]
+url = "https://hooks.example.com/call"
+method = "PUT"
+headers = { Authorization = { file = "token" } }
+secret = { env = "SIGNING" }
+accept_status = [200, 202]
+error_pointer = "/error"
+id_pointer = "/data/id"
+account = "voice"
+
+[payload]
+phone = "{{ phone }}"
+nested = { list = ["{{ date }}", 1, true], when = "{{ weekday }} at {{ time }}" }
+
+[delivery]
+timeout = "10s"
+max_in_flight = 2
+attempts = 3
+on_uncertain = "resend"
+
+[guard]
+max_calls = 50
+"#;
+
+#[test]
+fn a_file_with_every_key_loads() {
+    let loaded = load(ALL_KEYS);
+    assert_eq!(loaded.problems, []);
+    let schedule = loaded.schedule.expect("it loads");
+    let SourceSpec::Http(http) = &schedule.source else { panic!("an API") };
+    assert_eq!(http.max_bytes, 8 << 20);
+    assert!(matches!(&http.auth, Some(HttpAuth::Basic { user: TextOrSecret::Text(user), .. }) if user == "reader"));
+    assert!(matches!(http.paging, Some(Paging::Page { start: 0, size: 100, .. })));
+    assert_eq!(http.headers.len(), 2);
+    let TargetSpec::Webhook(webhook) = &schedule.target else { panic!("a webhook") };
+    assert_eq!(webhook.accept_status, Some(vec![200, 202]));
+    assert_eq!(webhook.headers[0].1, TextOrSecret::Secret(SecretRef::File("schedules/token".into())));
+    assert_eq!(schedule.remind.do_not_call, Some(PathBuf::from("schedules/never.txt")));
+    assert_eq!(schedule.remind.leads, Leads::Hours(vec![24, 2]));
+    assert_eq!(schedule.target.account(), "voice");
+}
+
+#[test]
+fn a_webhook_shares_the_limit_of_its_host_unless_it_says_otherwise() {
+    let text = with(
+        "[target.automation]\nurl = { env = \"THOUGHTLY_AUTOMATION_URL\" }",
+        "[target.webhook]\nurl = \"http://127.0.0.1:9000/x\"",
+    );
+    assert_eq!(load(&text).schedule.expect("it loads").target.account(), "127.0.0.1");
+}
+
+/// Every mistake alone: the line it replaces, the line instead, and code, line and columns of the one problem.
+#[rustfmt::skip]
+const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
+    ("timezone =", "timezon =", "unknown-key", 2, 1, 8),
+    ("days_before = 1", "days_befor = 1", "unknown-key", 13, 1, 11),
+    ("[payload]", "[payloads]", "unknown-key", 18, 2, 10),
+    ("cron     = \"0 9 * * *\"\n", "", "missing-key", 1, 1, 30),
+    ("phone     = \"phone\"\n", "", "missing-key", 7, 1, 14),
+    ("days_before = 1\n", "", "missing-key", 12, 1, 9),
+    ("url = { env = \"THOUGHTLY_AUTOMATION_URL\" }", "", "missing-key", 15, 1, 20),
+    ("\"0 9 * * *\"", "9", "wrong-type", 1, 12, 13),
+    ("days_before = 1", "days_before = \"1\"", "wrong-type", 13, 15, 18),
+    ("id        = \"id\"", "id        = [1]", "wrong-type", 8, 14, 15),
+    ("[remind]", "enabled = \"yes\"\n[remind]", "unknown-key", 12, 1, 8),
+    ("days_before = 1", "days_before = -1", "invalid-value", 13, 15, 17),
+    ("days_before = 1", "days_before = 1\nhours_before = 24", "conflicting-keys", 14, 1, 13),
+    ("days_before = 1", "hours_before = [24, 1]", "invalid-value", 13, 21, 22),
+    ("days_before = 1", "days_before = [1, 1]", "invalid-value", 13, 19, 20),
+    ("days_before = 1", "days_before = 1\nmin_notice = \"1 hour\"", "invalid-value", 14, 14, 22),
+    ("days_before = 1", "days_before = 1\nmin_notice = \"24h\"", "invalid-value", 13, 15, 16),
+    ("days_before = 1", "days_before = 1\ncalling_hours = \"21:00-08:00\"", "invalid-value", 14, 17, 30),
+    ("days_before = 1", "days_before = 1\nallowed_countries = [\"US\", \"XX\"]", "invalid-value", 14, 28, 32),
+    ("days_before = 1", "days_before = 1\nonly_if = \"service ==\"", "invalid-template", 14, 0, 0),
+    ("starts_at = \"starts_at\"", "starts_at = \"starts_at\"\ndate_format = \"%Q\"", "invalid-value", 11, 15, 19),
+    ("starts_at = \"starts_at\"", "starts_at = { date = \"d\" }", "missing-key", 10, 13, 27),
+    ("\"America/New_York\"", "\"America/New_Yrok\"", "invalid-value", 2, 12, 30),
+    ("\"America/New_York\"", "\"EST\"", "invalid-value", 2, 12, 17),
+    ("\"0 9 * * *\"", "\"0 9 *\"", "invalid-value", 1, 12, 19),
+    ("{ env = \"THOUGHTLY_AUTOMATION_URL\" }", "\"https://example.com/x\"", "wrong-type", 16, 7, 30),
+    ("{ env = \"THOUGHTLY_AUTOMATION_URL\" }", "{ env = \"A\", file = \"b\" }", "conflicting-keys", 16, 7, 32),
+    ("{ env = \"THOUGHTLY_AUTOMATION_URL\" }", "{ evn = \"A\" }", "unknown-key", 16, 9, 12),
+    ("\"{{ phone }}\"", "\"Zoë {{ phone | nofilter }}\"", "invalid-template", 19, 0, 0),
+    ("\"{{ phone }}\"", "2026-11-24", "invalid-value", 19, 20, 30),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"http://169.254.169.254/x\"", "refused-address", 5, 7, 33),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"http://a.example/?x={{ form }}\"", "unknown-name", 5, 31, 35),
+    ("[source.csv]\n", "[source.csv]\nheader_row = 0\n", "invalid-value", 5, 14, 15),
+    ("\"0 9 * * *\"", "\"0 9 * * *", "syntax", 1, 0, 0),
+];
+
+#[test]
+fn every_mistake_is_shown_at_its_place() {
+    for (line, instead, code, at_line, column, end_column) in MISTAKES {
+        let text = with(line, instead);
+        let found = problems(&text);
+        let problem = found.iter().find(|problem| problem.severity == Severity::Error).expect("there is an error");
+        assert_eq!(problem.code, *code, "{instead}: {found:#?}");
+        if *code != "syntax" {
+            assert_eq!(found.len(), 1, "{instead}: {found:#?}");
+        }
+        assert_eq!(problem.line, *at_line, "{instead}: {problem:#?}");
+        if *column > 0 {
+            assert_eq!((problem.column, problem.end_column), (*column, *end_column), "{instead}: {problem:#?}");
+        }
+        assert!(problem.help.as_deref().is_some_and(|help| !help.is_empty()), "{problem:#?}");
+        assert!(load(&text).schedule.is_none(), "{instead}");
+    }
+}
+
+/// What comes later is refused in so many words: a line to add after another, or to put in its place.
+#[rustfmt::skip]
+const LATER: &[(&str, &str)] = &[
+    ("timezone = \"America/New_York\"", "timezone = \"America/New_York\"\nmode = \"shadow\""),
+    ("appointments.csv\"", "*.csv\""),
+    ("[source.csv]", "[source.xlsx]"),
+    ("[source.csv]", "[source.ical]"),
+    ("[source.csv]", "[source.inbound]"),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nformat = \"ical\""),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nmethod = \"POST\""),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nbody = { a = 1 }"),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\neach = \"/x\""),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nitems = \"$.x[*]\""),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.offset = { parameter = \"o\", size = 5 }"),
+    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.next = { at = \"$.next\" }"),
+    ("id        = \"id\"", "id        = \"$.id\""),
+    ("days_before = 1", "days_before = 1\nclosed_days = [\"sat\"]"),
+    ("days_before = 1", "days_before = 1\nholidays = []"),
+    ("days_before = 1", "days_before = 1\non_closed_day = \"previous\""),
+    ("days_before = 1", "days_before = 1\nlate_booking = \"skip\""),
+    ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
+    ("days_before = 1", "days_before = 1\nmin_change = \"15m\""),
+    ("[remind]", "[guard]\nmax_age = \"1d\"\n[remind]"),
+    ("[remind]", "[guard]\nmax_invalid = \"20%\"\n[remind]"),
+    ("[remind]", "[guard]\nmax_change = \"3x\"\n[remind]"),
+    ("[remind]", "[columns]\na = \"b\"\n[remind]"),
+    ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
+    ("[remind]", "[outcome]\n[remind]"),
+    ("\"{{ service }}\"", "\"{{ spoken_date }}\""),
+    ("\"{{ service }}\"", "\"at {{ spoken_time }}\""),
+    ("\"{{ service }}\"", "[\"{{ appointments }}\"]"),
+];
+
+#[test]
+fn what_is_built_later_is_refused_and_never_ignored() {
+    for (line, instead) in LATER {
+        let problem = one_problem(&with(line, instead));
+        assert_eq!(problem.code, "not-yet-supported", "{instead}");
+        assert!(problem.message.contains("not yet supported"), "{}", problem.message);
+    }
+}
+
+#[test]
+fn five_mistakes_give_five_frames_in_one_go() {
+    let text = MINIMAL
+        .replace("timezone =", "timezon =")
+        .replace("days_before = 1", "days_before = \"one\"\nmax_lateness = \"soon\"")
+        .replace("phone     = \"phone\"\n", "")
+        .replace("\"{{ phone }}\"", "\"{{ phone | nofilter }}\"");
+    let found = problems(&text);
+    let places: Vec<(&str, usize)> = found.iter().map(|problem| (problem.code, problem.line)).collect();
+    assert_eq!(
+        places,
+        [("unknown-key", 2), ("missing-key", 7), ("wrong-type", 12), ("invalid-value", 13), ("invalid-template", 19)]
+    );
+    assert_eq!(found[0].help.as_deref(), Some("did you mean `timezone`?"));
+    let frame = load(&text).problems[0].frame(Paint::Plain);
+    assert!(frame.contains("schedules/day-before.toml:2:1"), "{frame}");
+    assert!(frame.contains("2 | timezon = \"America/New_York\""), "{frame}");
+    assert!(frame.contains("^^^^^^^"), "{frame}");
+    assert!(frame.contains("did you mean `timezone`?"), "{frame}");
+}
+
+#[test]
+fn columns_count_characters_not_bytes() {
+    let problem = one_problem(&with("[remind]", "# Zoë Müßig\n[remind]\nstatuses = [\"Zoë\", 1]"));
+    assert_eq!((problem.line, problem.column, problem.end_column), (14, 20, 21));
+}
+
+#[test]
+fn a_status_column_without_statuses_is_a_warning_and_the_file_loads() {
+    let text = with("starts_at = \"starts_at\"", "starts_at = \"starts_at\"\nstatus = \"status\"");
+    let problem = one_problem(&text);
+    assert_eq!((problem.severity, problem.code, problem.line), (Severity::Warning, "no-statuses", 11));
+    assert!(load(&text).schedule.is_some());
+}
+
+#[test]
+fn a_frame_cannot_attack_a_terminal() {
+    let text = with("days_before = 1", "days_before = 1 # \u{1b}[2J\u{202e}x\nwat = 1");
+    for problem in load(&text).problems {
+        let frame = problem.frame(Paint::Plain);
+        assert!(!frame.contains('\u{1b}') && !frame.contains('\u{202e}'), "{frame:?}");
+    }
+    let text = with("days_before = 1", "\"wa\\u001b[2Jt\" = 1");
+    let frame = load(&text).problems[0].frame(Paint::Plain);
+    assert!(!frame.contains('\u{1b}'), "{frame:?}");
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("good.toml"), MINIMAL).expect("a schedule is written");
+    folder
+}
+
+fn read(folder: &tempfile::TempDir) -> Folder {
+    load::folder(folder.path(), &Zones::newest()).expect("the folder can be read")
+}
+
+#[test]
+fn links_pipes_folders_and_improper_names_are_errors_without_content() {
+    let folder = folder();
+    let secret = folder.path().join(".secret");
+    std::fs::write(&secret, "root:hunter2").expect("written");
+    symlink(&secret, folder.path().join("link.toml")).expect("a link");
+    symlink("nowhere", folder.path().join("loose.toml")).expect("a link");
+    std::fs::create_dir(folder.path().join("sub.toml")).expect("a folder");
+    let pipe = folder.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    for name in ["Upper.toml", "shout.TOML", "notes.txt", "a b.toml", ".toml.toml~"] {
+        std::fs::write(folder.path().join(name), "hunter2").expect("written");
+    }
+    let loaded = read(&folder);
+    assert_eq!(loaded.schedules.keys().collect::<Vec<_>>(), ["good"]);
+    assert_eq!(loaded.refused, ["Upper.toml", "a b.toml", "link", "loose", "notes.txt", "pipe", "shout.TOML", "sub"]);
+    assert_eq!((loaded.files, loaded.problems.len()), (9, 8));
+    for problem in &loaded.problems {
+        let frame = problem.frame(Paint::Plain);
+        assert!(!frame.contains("hunter2") && problem.help.is_some(), "{frame}");
+    }
+}
+
+#[test]
+fn hidden_files_editors_leftovers_and_tests_are_no_schedules() {
+    let folder = folder();
+    for name in [".hidden.toml", "good.toml~", "x.tmp", "x.swp", "good.test.toml"] {
+        std::fs::write(folder.path().join(name), "nonsense").expect("written");
+    }
+    let loaded = read(&folder);
+    assert_eq!((loaded.files, loaded.problems), (1, Vec::new()));
+}
+
+#[test]
+fn a_file_of_a_gigabyte_a_half_written_one_and_one_that_is_no_text_are_refused() {
+    let folder = folder();
+    let huge = std::fs::File::create(folder.path().join("huge.toml")).expect("created");
+    huge.set_len(1 << 30).expect("sparse");
+    std::fs::write(folder.path().join("half.toml"), &MINIMAL[..MINIMAL.len() / 2]).expect("written");
+    std::fs::write(folder.path().join("bytes.toml"), b"cron = \"\xff\"").expect("written");
+    std::fs::write(folder.path().join("nul.toml"), "cron = \"\0\"").expect("written");
+    std::fs::write(folder.path().join("empty.toml"), "").expect("written");
+    let loaded = read(&folder);
+    assert_eq!(loaded.refused, ["bytes", "empty", "half", "huge", "nul"]);
+    assert_eq!(loaded.schedules.len(), 1);
+}
+
+#[test]
+fn a_single_path_and_a_folder_are_both_checked() {
+    let folder = folder();
+    let missing = folder.path().join("none.toml");
+    let loaded = load::paths(&[folder.path().to_owned(), missing], &Zones::newest());
+    assert_eq!((loaded.files, loaded.problems.len()), (2, 1));
+    assert_eq!(loaded.problems[0].message, "there is no such file");
+}
+
+#[test]
+fn the_schema_has_every_key_of_the_file_with_every_key() {
+    let schema: serde_json::Value = serde_json::from_str(&tickler::verbs::schema::schema()).expect("JSON");
+    let file: serde_json::Value =
+        serde_json::to_value(toml::from_str::<toml::Table>(ALL_KEYS).expect("TOML")).expect("JSON");
+    covers(&schema, &file, "");
+    let remind = &schema["properties"]["remind"];
+    assert_eq!(remind["properties"]["max_lateness"]["default"], "6h");
+    assert_eq!(remind["oneOf"].as_array().map(Vec::len), Some(2));
+    assert_eq!(remind["properties"]["merge"]["not"], serde_json::json!({}));
+    assert_eq!(schema["properties"]["source"]["additionalProperties"], false);
+}
+
+/// Every key of `value` is a described property, down to where the schema leaves keys free.
+fn covers(schema: &serde_json::Value, value: &serde_json::Value, place: &str) {
+    let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) else { return };
+    for (key, inner) in object {
+        let property = properties.get(key).unwrap_or_else(|| panic!("{place}.{key} isn't in the schema"));
+        assert!(property["description"].is_string(), "{place}.{key} has no description");
+        covers(property, inner, &format!("{place}.{key}"));
+    }
+}

@@ -1,0 +1,6 @@
+//! The plan from rows to decisions: every rule and their order, what a read proves about pending reminders, persons.
+
+mod cases;
+mod properties;
+mod rules;
+mod world;

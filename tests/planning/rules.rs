@@ -1,0 +1,316 @@
+use tickler::appointment::{DateFormat, StartColumns};
+use tickler::plan::explain::{StepResult, Verdict};
+use tickler::reminder::{SkipReason, State};
+use tickler::schedule::Leads;
+use tickler::template::{Condition, PayloadTemplate};
+use tickler::zones::CallingHours;
+
+use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, column, payload_of, reason_word};
+
+const PHONE: &str = "+12025550143";
+const LOCAL_TEN: &str = "2026-11-25 10:00";
+
+/// A row that is called.
+fn good() -> World {
+    World::with(|world| {
+        world.row(&["a", PHONE, LOCAL_TEN]);
+    })
+}
+
+/// One good row, changed.
+fn changed(change: impl FnOnce(&mut World)) -> World {
+    let mut world = good();
+    change(&mut world);
+    world
+}
+
+#[test]
+fn a_good_row_is_called_at_the_runs_time_with_its_payload() {
+    let plan = good().plan();
+    let reminder = &plan.reminders[0];
+    assert_eq!(
+        (reminder.starts_at, reminder.due_at, reminder.send_at),
+        (at(WEDNESDAY_TEN), at(TUESDAY_NINE), at(TUESDAY_NINE))
+    );
+    assert_eq!(reminder.expires_at, at("2026-11-24T20:00:00Z"));
+    assert_eq!((reminder.lead.to_string().as_str(), reminder.recipient_zone.as_str()), ("1d", "America/New_York"));
+    assert_eq!(payload_of(&plan), &serde_json::json!({"contact_phone": PHONE, "at": "2026-11-25T10:00:00-05:00"}));
+    assert_eq!(reminder.contact, serde_json::Value::Null);
+}
+
+#[test]
+fn each_rule_blocks_for_its_own_reason() {
+    for (expected, world) in each_reason() {
+        assert_eq!(world.verdict(), reason_word(expected), "{expected}");
+        assert!(!world.detail().contains("0143"), "{expected}: {}", world.detail());
+    }
+}
+
+/// One world for each reason that a single row can be skipped for, in the order of the rules.
+fn each_reason() -> Vec<(SkipReason, World)> {
+    let set = |index: usize, value: &'static str| changed(move |world| world.rows[0][index] = value.into());
+    let with_column = |name: &'static str, value: &'static str, map: fn(&mut World)| {
+        changed(move |world| {
+            world.column(name, value);
+            map(world);
+        })
+    };
+    vec![
+        (SkipReason::BadRow, set(0, "BROKEN")),
+        (SkipReason::MissingId, set(0, "  ")),
+        (SkipReason::InvalidTime, set(2, "26/04/2026 10:00")),
+        (
+            SkipReason::NoSuchTime,
+            changed(|world| {
+                world.now("2026-03-07T14:00:00Z", "2026-03-07T14:00:00Z");
+                world.rows[0][2] = "2026-03-08 02:30".into();
+            }),
+        ),
+        (
+            SkipReason::Cancelled,
+            with_column("st", " Canceled ", |world| world.schedule.appointment.status = Some(column("st"))),
+        ),
+        (
+            SkipReason::UnknownStatus,
+            with_column("st", "Foo", |world| {
+                world.schedule.appointment.status = Some(column("st"));
+                world.schedule.remind.statuses = Some(vec!["Confirmed".into(), "Booked".into()]);
+            }),
+        ),
+        (
+            SkipReason::Filtered,
+            with_column("service", "Walk-in", |world| {
+                world.schedule.remind.only_if = Some(Condition::compile("service != 'Walk-in'").expect("a condition"));
+            }),
+        ),
+        (SkipReason::NoPhone, set(1, " ")),
+        (SkipReason::InvalidPhone, set(1, "911")),
+        (
+            SkipReason::OptedOut,
+            with_column("dnc", "Yes", |world| world.schedule.appointment.do_not_call = Some(column("dnc"))),
+        ),
+        (SkipReason::NoConsent, with_column("ok", "", |world| world.schedule.appointment.consent = Some(column("ok")))),
+        (
+            SkipReason::AlreadyStarted,
+            changed(|world| {
+                world.schedule.remind.leads = Leads::Days(vec![0]);
+                world.now("2026-11-25T14:00:00Z", "2026-11-25T15:00:00Z");
+            }),
+        ),
+        (SkipReason::TooLate, changed(|world| world.now(TUESDAY_NINE, "2026-11-24T20:00:01Z"))),
+        (
+            SkipReason::OutsideCallingHours,
+            changed(|world| {
+                world.now("2026-11-24T11:00:00Z", "2026-11-24T11:00:00Z");
+                world.schedule.remind.calling_hours = CallingHours::parse("13:00-14:00").expect("hours");
+            }),
+        ),
+        (
+            SkipReason::PayloadError,
+            changed(|world| {
+                let payload = serde_json::json!({"a": "{{ nobody }}"});
+                world.schedule.payload = PayloadTemplate::compile(&payload).expect("it parses");
+            }),
+        ),
+        (
+            SkipReason::PersonLimit,
+            changed(|world| {
+                world.known("other", "2026-11-25T20:00:00Z", "1d", State::Delivered, TUESDAY_NINE);
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn of_two_blocking_rules_the_earlier_names_the_reason() {
+    let order = each_reason();
+    let words = |world: &World| world.explain("a").steps.iter().position(|step| step.result == StepResult::Block);
+    let places: Vec<_> = order.iter().skip(2).map(|(_, world)| words(world)).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    let everything_wrong = |until: usize| {
+        let mut world = good();
+        for (name, value) in [("st", "Canceled"), ("service", "Walk-in"), ("dnc", "x"), ("ok", "no")] {
+            world.column(name, value);
+        }
+        world.schedule.appointment.status = Some(column("st"));
+        world.schedule.remind.only_if = Some(Condition::compile("service != 'Walk-in'").expect("a condition"));
+        world.schedule.appointment.do_not_call = Some(column("dnc"));
+        world.schedule.appointment.consent = Some(column("ok"));
+        world.schedule.payload = PayloadTemplate::compile(&serde_json::json!("{{ nobody }}")).expect("it parses");
+        world.rows[0][1] = String::new();
+        world.schedule.remind.leads = Leads::Days(vec![0]);
+        world.now("2026-11-25T14:00:00Z", "2026-11-25T22:00:00Z");
+        world.known("other", "2026-11-25T20:00:00Z", "0d", State::Delivered, "2026-11-25T14:00:00Z");
+        let repairs: [fn(&mut World); 8] = [
+            |world| world.rows[0][3] = "Confirmed".into(),
+            |world| world.rows[0][4] = "Check-up".into(),
+            |world| world.rows[0][1] = PHONE.into(),
+            |world| world.rows[0][5] = String::new(),
+            |world| world.rows[0][6] = "yes".into(),
+            |world| world.now("2026-11-25T05:00:00Z", "2026-11-25T14:30:00Z"),
+            |world| world.now("2026-11-25T13:00:00Z", "2026-11-25T13:00:00Z"),
+            |world| world.schedule.payload = PayloadTemplate::compile(&serde_json::json!("x")).expect("it parses"),
+        ];
+        repairs.iter().take(until).for_each(|repair| repair(&mut world));
+        world.verdict()
+    };
+    let expected = [
+        "cancelled",
+        "filtered",
+        "no_phone",
+        "opted_out",
+        "no_consent",
+        "already_started",
+        "too_late",
+        "payload_error",
+        "person_limit",
+    ];
+    for (repaired, reason) in expected.iter().enumerate() {
+        assert_eq!(everything_wrong(repaired), *reason, "{repaired} repaired");
+    }
+}
+
+#[test]
+fn statuses_compare_without_case_and_blanks_and_tell_what_they_met() {
+    for (status, expected) in [
+        ("Confirmed", "call"),
+        (" CONFIRMED ", "call"),
+        ("booked", "call"),
+        ("x", "unknown_status"),
+        ("%", "unknown_status"),
+        ("Cancelled ", "cancelled"),
+        ("CANCELLED_BY_CUSTOMER", "unknown_status"),
+        ("", "unknown_status"),
+        ("Foo", "unknown_status"),
+    ] {
+        let world = changed(|world| {
+            world.column("st", status);
+            world.schedule.appointment.status = Some(column("st"));
+            world.schedule.remind.statuses = Some(vec!["Confirmed".into(), " Booked".into()]);
+        });
+        assert_eq!(world.verdict(), expected, "{status}");
+        if status == "Foo" {
+            assert_eq!(world.detail(), "status is `Foo`, allowed: Confirmed,  Booked");
+        }
+    }
+}
+
+#[test]
+fn do_not_call_lists_and_countries_are_asked_with_the_normalised_number() {
+    let listed = changed(|world| {
+        world.rows[0][1] = "(202) 555-0143".into();
+        world.do_not_call.insert(PHONE.into());
+    });
+    assert_eq!(listed.verdict(), "opted_out");
+    let house = changed(|world| {
+        world.knowledge.opted_out.insert(PHONE.into());
+    });
+    assert_eq!(house.verdict(), "opted_out");
+    for (countries, expected) in [(&["US", "CA"][..], "call"), (&["ca"], "invalid_phone"), (&["us"], "call")] {
+        let countries = countries.iter().map(|country| (*country).to_owned()).collect();
+        let world = changed(|world| world.schedule.remind.allowed_countries = Some(countries));
+        assert_eq!(world.verdict(), expected);
+    }
+}
+
+#[test]
+fn calling_hours_are_the_recipients_and_a_reminder_waits_for_them() {
+    let world = changed(|world| {
+        world.column("zone", "America/Los_Angeles");
+        world.schedule.appointment.recipient_timezone = Some(column("zone"));
+    });
+    let plan = world.plan();
+    let reminder = &plan.reminders[0];
+    assert_eq!((reminder.due_at, reminder.send_at), (at(TUESDAY_NINE), at("2026-11-24T16:00:00Z")));
+    assert_eq!(reminder.payload["at"], "2026-11-25T07:00:00-08:00");
+    let unknown = changed(|world| {
+        world.column("zone", "Mars/Olympus");
+        world.schedule.appointment.recipient_timezone = Some(column("zone"));
+    });
+    assert_eq!(unknown.verdict(), "invalid_time");
+    let windows_name = changed(|world| {
+        world.column("zone", "Pacific Standard Time");
+        world.schedule.appointment.timezone = Some(column("zone"));
+    });
+    assert_eq!(windows_name.plan().reminders[0].starts_at, at("2026-11-25T18:00:00Z"));
+}
+
+#[test]
+fn explaining_tells_every_rule_in_order_and_the_first_that_blocks() {
+    let names = [
+        "row",
+        "time",
+        "window",
+        "already_reminded",
+        "duplicate_row",
+        "status",
+        "filtered",
+        "phone",
+        "opted_out",
+        "no_consent",
+        "already_started",
+        "too_late",
+        "late_booking",
+        "outside_calling_hours",
+        "payload_error",
+        "merged",
+        "person_limit",
+    ];
+    let explanation = good().explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Call, None));
+    assert_eq!(explanation.steps.iter().map(|step| step.rule.as_str()).collect::<Vec<_>>(), names);
+    assert!(explanation.steps.iter().all(|step| step.result == StepResult::Pass && step.detail.is_some()));
+    for (reason, world) in each_reason().into_iter().skip(2) {
+        let explanation = world.explain("a");
+        assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some(reason.as_str())));
+        let block = explanation.steps.iter().position(|step| step.result == StepResult::Block).expect("one blocks");
+        assert!(explanation.steps[..block].iter().all(|step| step.result == StepResult::Pass), "{reason}");
+        assert!(explanation.steps[block + 1..].iter().all(|step| step.result == StepResult::NotReached), "{reason}");
+        assert_eq!(explanation.steps.len(), names.len());
+    }
+}
+
+#[test]
+fn explaining_tells_what_lies_outside_is_absent_reminded_or_held() {
+    let outside = changed(|world| world.rows[0][2] = "2026-11-26 10:00".into());
+    let explanation = outside.explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some("outside_window")));
+    assert_eq!(outside.explain("b").verdict, Verdict::Absent);
+    let reminded = changed(|world| {
+        world.known("a", WEDNESDAY_TEN, "1d", State::Delivered, TUESDAY_NINE);
+    });
+    let explanation = reminded.explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Reminded, Some("already_reminded")));
+    assert!(explanation.steps[3].detail.as_deref().is_some_and(|detail| detail.contains("delivered")));
+    let held = changed(|world| world.schedule.max_calls = 0);
+    let explanation = held.explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some("run_held")));
+}
+
+#[test]
+fn two_columns_join_and_a_doubled_time_takes_its_first_pass() {
+    let world = World::with(|world| {
+        world.header = vec!["id", "phone", "day", "time"];
+        world.schedule.appointment.starts_at = StartColumns::DateAndTime { date: column("day"), time: column("time") };
+        world.schedule.appointment.date_format = DateFormat::Patterns(vec!["%m/%d/%Y %I:%M %p".into()]);
+        world.now("2026-10-31T13:00:00Z", "2026-10-31T13:00:00Z");
+        world.row(&["a", "+15551234567", "11/01/2026", "1:30 AM"]);
+    });
+    let plan = world.plan();
+    assert_eq!(plan.reminders[0].starts_at, at("2026-11-01T05:30:00Z"));
+    assert_eq!(plan.reminders[0].note.as_deref(), Some("ambiguous_time, unassigned range"));
+}
+
+#[test]
+fn an_id_of_several_columns_never_joins_two_rows_into_one() {
+    let world = World::with(|world| {
+        world.header = vec!["id", "phone", "starts_at", "line"];
+        world.schedule.appointment.id = vec![column("id"), column("line")];
+        world.schedule.remind.max_per_person_per_day = 9;
+        world.row(&["a|", PHONE, LOCAL_TEN, "b"]);
+        world.row(&["a", PHONE, LOCAL_TEN, "|b"]);
+        world.row(&["", PHONE, LOCAL_TEN, ""]);
+    });
+    assert_eq!(world.calls(), ["a\\||b 1d", "a|\\|b 1d"]);
+    assert_eq!(world.skips(), ["- missing_id"]);
+}

@@ -1,0 +1,240 @@
+//! A schedule, a table, what the ledger knows: enough of a world to plan in.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
+use tickler::plan::{Candidates, Explanation, Knowledge, Known, KnownKey, Occasion, Plan, Planner};
+use tickler::reminder::{ReminderId, SkipReason, State, uuid_v7};
+use tickler::row::{ColumnName, Header, Record, RecordSink as _};
+use tickler::schedule::recurrence::Recurrence;
+use tickler::schedule::{
+    CsvDialect, CsvSpec, DeliveryTerms, Leads, OnUncertain, Remind, Schedule, SourceSpec, TargetSpec,
+};
+use tickler::settings::SecretRef;
+use tickler::template::PayloadTemplate;
+use tickler::zones::{CallingHours, Zones};
+
+/// Read once: finding the newest rules takes milliseconds.
+static ZONES: LazyLock<Zones> = LazyLock::new(Zones::newest);
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+pub fn column(name: &str) -> ColumnName {
+    ColumnName::new(name)
+}
+
+/// A clinic in New York whose schedule runs the day before.
+pub fn clinic() -> Schedule {
+    Schedule {
+        name: "day-before".into(),
+        path: "day-before.toml".into(),
+        text: String::new(),
+        text_hash: String::new(),
+        cron: "0 9 * * *".into(),
+        recurrence: Recurrence::parse("0 9 * * *").expect("a cron line"),
+        zone: ZONES.zone("America/New_York").expect("a zone"),
+        enabled: true,
+        description: String::new(),
+        language: "en".into(),
+        source: SourceSpec::Csv(CsvSpec {
+            path: "appointments.csv".into(),
+            dialect: CsvDialect { encoding: None, delimiter: None, header_row: 1 },
+        }),
+        appointment: AppointmentColumns {
+            id: vec![column("id")],
+            phone: vec![column("phone")],
+            default_region: Some("US".into()),
+            starts_at: StartColumns::One(column("starts_at")),
+            date_format: DateFormat::Iso,
+            timezone: None,
+            recipient_timezone: None,
+            status: None,
+            person: None,
+            language: None,
+            do_not_call: None,
+            consent: None,
+        },
+        remind: Remind {
+            leads: Leads::Days(vec![1]),
+            statuses: None,
+            only_if: None,
+            allowed_countries: None,
+            do_not_call: None,
+            calling_hours: CallingHours::parse("08:00-21:00").expect("hours"),
+            min_notice: SignedDuration::from_hours(1),
+            max_lateness: SignedDuration::from_hours(6),
+            max_per_person_per_day: 1,
+        },
+        target: TargetSpec::Automation {
+            url: SecretRef::Env("URL".into()),
+            api_token: None,
+            account: "thoughtly".into(),
+        },
+        payload: PayloadTemplate::compile(&json!({"contact_phone": "{{ phone }}", "at": "{{ starts_at }}"}))
+            .expect("a payload"),
+        delivery: DeliveryTerms {
+            timeout: SignedDuration::from_secs(30),
+            max_in_flight: 4,
+            attempts: 6,
+            on_uncertain: OnUncertain::Hold,
+        },
+        max_calls: 1000,
+    }
+}
+
+/// Tuesday 09:00 in New York.
+pub const TUESDAY_NINE: &str = "2026-11-24T14:00:00Z";
+/// The day after it, 10:00 in New York.
+pub const WEDNESDAY_TEN: &str = "2026-11-25T15:00:00Z";
+
+pub struct World {
+    pub schedule: Schedule,
+    pub occasion: Occasion,
+    pub knowledge: Knowledge,
+    pub do_not_call: HashSet<String>,
+    pub told: HashMap<String, Timestamp>,
+    pub header: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl World {
+    /// The clinic on Tuesday at nine with an empty table of `id, phone, starts_at`.
+    pub fn new() -> Self {
+        Self {
+            schedule: clinic(),
+            occasion: Occasion { nominal_at: at(TUESDAY_NINE), now: at(TUESDAY_NINE), only: None },
+            knowledge: Knowledge::default(),
+            do_not_call: HashSet::new(),
+            told: HashMap::new(),
+            header: vec!["id", "phone", "starts_at"],
+            rows: Vec::new(),
+        }
+    }
+
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut world = Self::new();
+        change(&mut world);
+        world
+    }
+
+    pub fn now(&mut self, nominal_at: &str, now: &str) {
+        self.occasion = Occasion { nominal_at: at(nominal_at), now: at(now), only: self.occasion.only.take() };
+    }
+
+    pub fn row(&mut self, fields: &[&str]) -> &mut Self {
+        self.rows.push(fields.iter().map(|field| (*field).to_owned()).collect());
+        self
+    }
+
+    /// Further columns, each with one value for every row.
+    pub fn column(&mut self, name: &'static str, value: &str) {
+        self.header.push(name);
+        self.rows.iter_mut().for_each(|row| row.push(value.to_owned()));
+    }
+
+    /// What the ledger holds under a key; counts for the phone on that New York day.
+    pub fn known(&mut self, id: &str, starts_at: &str, lead: &str, state: State, due_at: &str) -> ReminderId {
+        let number = u128::try_from(self.knowledge.reminders.len()).expect("few") + 1;
+        let reminder = ReminderId(uuid_from(number));
+        let due_at = at(due_at);
+        let (person, due_day) = ("+12025550143".to_owned(), self.schedule.zone.date(due_at));
+        if state.counts_for_person() {
+            self.knowledge.people.entry((person.clone(), due_day)).or_default().push(reminder);
+        }
+        let key = KnownKey { appointment_id: id.into(), starts_at: at(starts_at), lead: lead.parse().expect("a lead") };
+        let may_return = state == State::Cancelled;
+        let known = Known { id: reminder, state, due_at, updated_at: due_at, may_return, person, due_day };
+        self.knowledge.reminders.insert(key, known);
+        reminder
+    }
+
+    fn read(&self, watched: Option<&str>) -> Candidates {
+        let mut planner = Planner::new(
+            Arc::new(self.schedule.clone()),
+            self.occasion.clone(),
+            self.knowledge.clone(),
+            &ZONES,
+            self.do_not_call.clone(),
+        );
+        if let Some(watched) = watched {
+            planner = planner.watching(watched);
+        }
+        let header = Arc::new(Header::new(self.header.iter().map(|name| (*name).to_owned()).collect()));
+        for (place, row) in self.rows.iter().enumerate() {
+            let fields = csv::StringRecord::from(row.clone());
+            let number = u64::try_from(place).expect("few") + 2;
+            let _go_on = match row.first().map(String::as_str) {
+                Some("BROKEN") => planner.record(number, Record::Broken("it has 2 fields, the header 3")),
+                _ => planner.record(number, Record::Text { header: &header, fields: &fields }),
+            };
+        }
+        planner.finish()
+    }
+
+    pub fn plan(&self) -> Plan {
+        let plan = self.read(None).decide(&self.told, &mut ids());
+        let counts = plan.counts;
+        assert_eq!(counts.rows, counts.outside_window + counts.planned + counts.skipped + counts.already_reminded);
+        assert_eq!(counts.rows, u64::try_from(self.rows.len()).expect("few"));
+        plan
+    }
+
+    pub fn explain(&self, id: &str) -> Explanation {
+        self.read(Some(id)).explain(&self.told, &mut ids()).1
+    }
+
+    /// `id reason` of each skip.
+    pub fn skips(&self) -> Vec<String> {
+        let told = |skip: &tickler::plan::SkippedRow| {
+            format!("{} {}", skip.appointment_id.as_deref().unwrap_or("-"), skip.reason)
+        };
+        self.plan().skipped.iter().map(told).collect()
+    }
+
+    /// `id lead` of each call.
+    pub fn calls(&self) -> Vec<String> {
+        self.plan().reminders.iter().map(|it| format!("{} {}", it.appointment_id, it.lead)).collect()
+    }
+
+    /// The one row's reason, `call`, `outside` or `already`.
+    pub fn verdict(&self) -> String {
+        let plan = self.plan();
+        assert_eq!(self.rows.len(), 1, "one row is asked for");
+        match plan.skipped.first() {
+            Some(skip) => skip.reason.to_string(),
+            None if plan.counts.planned == 1 => "call".into(),
+            None if plan.counts.already_reminded == 1 => "already".into(),
+            None => "outside".into(),
+        }
+    }
+
+    pub fn detail(&self) -> String {
+        self.plan().skipped.first().map(|skip| skip.detail.clone()).unwrap_or_default()
+    }
+}
+
+pub fn uuid_from(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
+
+/// New ids, the same in every run.
+pub fn ids() -> impl FnMut() -> ReminderId {
+    let mut count = 0_u8;
+    move || {
+        count = count.wrapping_add(1);
+        ReminderId(uuid_v7(at(TUESDAY_NINE), [count; 10]))
+    }
+}
+
+pub fn payload_of(plan: &Plan) -> &Value {
+    &plan.reminders.first().expect("a call").payload
+}
+
+pub const fn reason_word(reason: SkipReason) -> &'static str {
+    reason.as_str()
+}

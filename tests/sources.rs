@@ -1,0 +1,12 @@
+//! shell: sources as they are met in the field: real files, real databases, real sockets.
+
+#[path = "sources/api.rs"]
+mod api;
+#[path = "sources/database.rs"]
+mod database;
+#[path = "sources/rows.rs"]
+mod rows;
+#[path = "sources/server.rs"]
+mod server;
+#[path = "sources/table.rs"]
+mod table;
