@@ -16,6 +16,7 @@ use crate::reminder::{Lead, ReminderId, RunId, RunKind, RunState, State};
 use crate::settings::Rate;
 
 pub mod chain;
+pub mod rate;
 pub mod sqlite;
 
 /// Why the ledger could not do it. Nothing was changed.

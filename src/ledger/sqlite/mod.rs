@@ -1,1 +1,248 @@
 //! shell: the ledger in one SQLite file: one writer thread with group commit, read-only readers beside it.
+
+mod backup;
+mod chained;
+mod delivery;
+mod faults;
+mod files;
+mod intents;
+mod knowledge;
+mod log;
+mod maintenance;
+mod pauses;
+mod reading;
+mod reconcile;
+mod records;
+mod resolve;
+mod runs;
+mod schedules;
+mod schema;
+mod stored;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::*;
+use crate::clock::Clock;
+use crate::zones::Zones;
+use reading::Readers;
+use writer::{Desk, Writer};
+
+/// What the ledger is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To change it: takes the lock, creates what is missing.
+    Write,
+    /// To read it beside a running service; nothing is created.
+    Read,
+}
+
+/// A ledger in one SQLite file. Beside it: `.lock` (who writes), `.key` (for the phone hashes), `-wal` and `-shm`.
+pub struct SqliteLedger {
+    path: PathBuf,
+    writer: Option<Writer>,
+    readers: Arc<Readers>,
+}
+
+/// How often a process that waits for the lock looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl SqliteLedger {
+    /// Whether there is a ledger at `path`; where there is none it counts as empty.
+    #[must_use]
+    pub fn exists(path: &Path) -> bool {
+        path.exists()
+    }
+
+    /// Opens the ledger; [`Access::Write`] creates it when it is missing and brings its schema up to date (after a copy).
+    ///
+    /// # Errors
+    /// [`LedgerError::Busy`] when another process writes it, [`LedgerError::Refused`] when it is to be read and isn't
+    /// there, [`LedgerError::NewerSchema`], and [`LedgerError::Storage`] for everything the disk has against it.
+    pub fn open(path: impl AsRef<Path>, access: Access, zones: Zones) -> LedgerResult<Arc<Self>> {
+        let path = path.as_ref().to_owned();
+        match access {
+            Access::Read => Self::open_for_reading(path),
+            Access::Write => Self::open_for_writing(path, zones),
+        }
+    }
+
+    /// As [`SqliteLedger::open`] for writing, but waits up to `patience` of the clock's monotonic time for whoever holds
+    /// the ledger.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub async fn open_waiting(
+        path: impl AsRef<Path>,
+        zones: Zones,
+        clock: &dyn Clock,
+        patience: Duration,
+    ) -> LedgerResult<Arc<Self>> {
+        let until = clock.monotonic() + patience;
+        loop {
+            match Self::open(path.as_ref(), Access::Write, zones.clone()) {
+                Err(LedgerError::Busy(_)) if clock.monotonic() < until => clock.sleep(LOOK_AGAIN).await,
+                opened => return opened,
+            }
+        }
+    }
+
+    fn open_for_reading(path: PathBuf) -> LedgerResult<Arc<Self>> {
+        if !Self::exists(&path) {
+            let place = path.display();
+            return Err(LedgerError::Refused(format!("there is no ledger at {place} yet")));
+        }
+        let readers = Arc::new(Readers::new(path.clone(), files::read_key(&path)?));
+        readers.check_schema()?;
+        Ok(Arc::new(Self { path, writer: None, readers }))
+    }
+
+    fn open_for_writing(path: PathBuf, zones: Zones) -> LedgerResult<Arc<Self>> {
+        let lock = files::lock(&path)?;
+        let conn = schema::open(&path)?;
+        let key = files::key(&path, &conn)?;
+        let readers = Arc::new(Readers::new(path.clone(), Some(key)));
+        let desk = Desk::new(conn, key, zones)?;
+        let writer = Some(Writer::start(desk, lock)?);
+        Ok(Arc::new(Self { path, writer, readers }))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Desk) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&reading::Reader) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let readers = Arc::clone(&self.readers);
+        let reading = tokio::task::spawn_blocking(move || readers.read(work));
+        reading.await.map_err(|_| LedgerError::Storage("a read of the ledger broke off".into()))?
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn load_schedule(&self, loaded: LoadedSchedule) -> LedgerResult<ScheduleStanding> {
+        self.write(move |desk| desk.load_schedule(&loaded)).await
+    }
+    async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
+        let (name, actor) = (name.to_owned(), actor.to_owned());
+        self.write(move |desk| desk.remove_schedule(&name, now, &actor)).await
+    }
+    async fn schedules(&self) -> LedgerResult<Vec<ScheduleStanding>> {
+        self.read(|reader| schedules::all(&reader.conn)).await
+    }
+    async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>> {
+        self.write(move |desk| desk.begin_run(&start)).await
+    }
+    async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun> {
+        self.write(move |desk| desk.record_run(&record)).await
+    }
+    async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()> {
+        self.write(move |desk| desk.pass_over(&passed)).await
+    }
+    async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<()> {
+        let detail = detail.to_owned();
+        self.write(move |desk| desk.postpone_run(run, at, &detail)).await
+    }
+    async fn open_runs(&self) -> LedgerResult<Vec<RunRow>> {
+        self.read(|reader| runs::open(&reader.conn)).await
+    }
+    async fn run(&self, run: RunId) -> LedgerResult<Option<RunRow>> {
+        self.read(move |reader| runs::by_id(&reader.conn, run)).await
+    }
+    async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
+        let schedule = schedule.to_owned();
+        self.read(move |reader| runs::last(&reader.conn, &schedule)).await
+    }
+    async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
+        let hash = text_hash.to_owned();
+        self.read(move |reader| schedules::text(&reader.conn, &hash)).await
+    }
+    async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge> {
+        self.read(move |reader| knowledge::load(&reader.conn, &ask)).await
+    }
+    async fn told_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>> {
+        let (schedule, ids) = (schedule.to_owned(), ids.to_vec());
+        self.read(move |reader| knowledge::told_starts(&reader.conn, &schedule, ids)).await
+    }
+    async fn reconcile(&self, fresh: FreshRead) -> LedgerResult<RecordedRun> {
+        self.write(move |desk| desk.reconcile(&fresh)).await
+    }
+    async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken> {
+        self.write(move |desk| desk.take_intents(&ask)).await
+    }
+    async fn settle(&self, settlement: Settlement) -> LedgerResult<bool> {
+        self.write(move |desk| desk.settle(&settlement)).await
+    }
+    async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
+        self.write(move |desk| desk.recover(&recover)).await
+    }
+    async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow> {
+        self.write(move |desk| desk.resolve(&resolve)).await
+    }
+    async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
+        let schedules = schedules.to_vec();
+        self.read(move |reader| intents::next_due(&reader.conn, &schedules)).await
+    }
+    async fn expire(&self, now: Timestamp) -> LedgerResult<u64> {
+        self.write(move |desk| desk.expire_all(now)).await
+    }
+    async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+        self.read(move |reader| records::reminders(&reader.conn, &ask)).await
+    }
+    async fn tally(&self) -> LedgerResult<Tally> {
+        self.read(|reader| records::tally(&reader.conn)).await
+    }
+    async fn pause(&self, pause: Pause) -> LedgerResult<()> {
+        self.write(move |desk| desk.pause(&pause)).await
+    }
+    async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let (schedule, actor) = (schedule.map(str::to_owned), actor.to_owned());
+        self.write(move |desk| desk.resume(schedule.as_deref(), now, &actor)).await
+    }
+    async fn paused(&self) -> LedgerResult<Option<PauseRow>> {
+        self.read(|reader| pauses::of(&reader.conn, pauses::ALL)).await
+    }
+    async fn accounts(&self) -> LedgerResult<Vec<AccountRow>> {
+        self.read(|reader| pauses::accounts(&reader.conn)).await
+    }
+    async fn append(&self, entries: Vec<AuditEntry>) -> LedgerResult<()> {
+        self.write(move |desk| entries.iter().try_for_each(|entry| desk.log(entry))).await
+    }
+    async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+        self.read(move |reader| records::audit(reader, &filter)).await
+    }
+    async fn head(&self) -> LedgerResult<Head> {
+        self.read(|reader| chained::head(&reader.conn)).await
+    }
+    async fn verify(&self) -> LedgerResult<Verification> {
+        self.read(|reader| chained::verify(&reader.conn)).await
+    }
+    async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
+        self.write(move |desk| desk.prune(prune)).await
+    }
+    async fn backup(&self, file: &Path) -> LedgerResult<()> {
+        let (path, file) = (self.path.clone(), file.to_owned());
+        self.read(move |reader| backup::copy(reader, &path, &file)).await
+    }
+    async fn is_alive(&self) -> bool {
+        match &self.writer {
+            Some(writer) => writer.perform(|_| Ok(())).await.is_ok(),
+            None => true,
+        }
+    }
+}

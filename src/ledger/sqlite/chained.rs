@@ -1,0 +1,199 @@
+//! shell: the log's chain in its table: written row by row, walked from end to end.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::stored::{uuid_or_null, word, word_or_null};
+use super::writer::Desk;
+use crate::ledger::chain::{self, Hash, Personal, Plain, Salt};
+use crate::ledger::{Head, LedgerError, LedgerResult, Verification};
+
+/// The log's end as the writer remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chain {
+    pub(super) seq: u64,
+    pub(super) hash: Hash,
+    /// Whether the table `head` has it, too.
+    pub(super) is_saved: bool,
+}
+
+impl Chain {
+    pub(super) fn load(conn: &Connection) -> LedgerResult<Self> {
+        let (seq, hash) = conn.query_row("SELECT seq, hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self { seq, hash, is_saved: true })
+    }
+}
+
+/// Random salts, asked for in bulk: one call of the system serves 256 rows.
+pub(super) struct Salts {
+    pool: [u8; 4_096],
+    used: usize,
+}
+
+impl Default for Salts {
+    fn default() -> Self {
+        Self { pool: [0; 4_096], used: 4_096 }
+    }
+}
+
+impl Salts {
+    pub(super) fn next(&mut self) -> LedgerResult<Salt> {
+        if self.used == self.pool.len() {
+            getrandom::fill(&mut self.pool)
+                .map_err(|_| LedgerError::Storage("the system gives no random bytes".into()))?;
+            self.used = 0;
+        }
+        let mut salt = Salt::default();
+        let end = self.used + salt.len();
+        salt.copy_from_slice(&self.pool[self.used..end]);
+        self.used = end;
+        Ok(salt)
+    }
+}
+
+impl Desk {
+    /// Writes the log's end, once for each commit.
+    pub(super) fn save_head(&self) -> LedgerResult<()> {
+        let chain = self.chain.get();
+        if !chain.is_saved {
+            let mut update = self.conn.prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?;
+            update.execute(params![chain.seq, chain.hash])?;
+            self.chain.set(Chain { is_saved: true, ..chain });
+        }
+        Ok(())
+    }
+}
+
+/// The log's end.
+pub(super) fn head(conn: &Connection) -> LedgerResult<Head> {
+    let chain = Chain::load(conn)?;
+    Ok(Head { seq: chain.seq, hash: chain::hex(&chain.hash) })
+}
+
+/// Where the walk stands.
+struct Walk {
+    seq: u64,
+    hash: Hash,
+    rows: u64,
+    /// The last `operator.pruned` that cut the log's beginning, as it says itself.
+    last_prune: Option<String>,
+}
+
+/// Walks the whole chain and compares its end with the head row.
+pub(super) fn verify(conn: &Connection) -> LedgerResult<Verification> {
+    let start: (u64, Hash) =
+        conn.query_row("SELECT pruned_seq, pruned_hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let head = head(conn)?;
+    let mut walk = Walk { seq: start.0, hash: start.1, rows: 0, last_prune: None };
+    let mut statement = conn.prepare("SELECT * FROM audit ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Err(sentence) = walk.step(row) {
+            let seq: u64 = row.get(0)?;
+            return Ok(Verification { rows: walk.rows, head, broken: Some((seq, sentence)) });
+        }
+    }
+    let broken = walk.end(&head, start);
+    Ok(Verification { rows: walk.rows, head, broken })
+}
+
+/// The word by which a row tells that the log's beginning was removed.
+pub(super) fn prune_mark(seq: u64, hash: &Hash) -> String {
+    format!("removed up to {seq}, whose hash is {}", chain::hex(hash))
+}
+
+impl Walk {
+    fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let seq: u64 = row.get("seq").map_err(|_| "its number can't be read".to_owned())?;
+        if seq != self.seq + 1 {
+            return Err(format!("rows {} to {} are missing", self.seq + 1, seq.saturating_sub(1)));
+        }
+        let found = Stored::of(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
+        if found.prev != self.hash {
+            return Err("it doesn't follow the row before it".to_owned());
+        }
+        let commitment = match found.salt {
+            Some(salt) => chain::commitment(&salt, &found.personal()),
+            None => return Err("its salt is gone, and no erasure names it".to_owned()),
+        };
+        if commitment != found.commitment {
+            return Err("a personal field was changed".to_owned());
+        }
+        if chain::hash(&self.hash, &found.plain, &commitment) != found.hash {
+            return Err("a field was changed".to_owned());
+        }
+        if found.plain.event == crate::audit::Event::OperatorPruned && found.plain.reason == Some("audit") {
+            self.last_prune = found.detail.map(str::to_owned);
+        }
+        (self.seq, self.hash, self.rows) = (seq, found.hash, self.rows + 1);
+        Ok(())
+    }
+
+    fn end(&self, head: &Head, start: (u64, Hash)) -> Option<(u64, String)> {
+        if (self.seq, chain::hex(&self.hash)) != (head.seq, head.hash.clone()) {
+            return Some((self.seq + 1, format!("the log ends at {}, but {} rows were written", self.seq, head.seq)));
+        }
+        let told = self.last_prune.as_deref().is_some_and(|detail| detail.starts_with(&prune_mark(start.0, &start.1)));
+        (start.0 > 0 && !told).then(|| (start.0, "the log's beginning is gone, and no removal names it".to_owned()))
+    }
+}
+
+/// A row as its table holds it.
+struct Stored<'r> {
+    plain: Plain<'r>,
+    appointment_id: Option<&'r str>,
+    phone_last4: Option<&'r str>,
+    phone_hash: Option<&'r [u8]>,
+    starts_at: Option<i64>,
+    detail: Option<&'r str>,
+    salt: Option<Salt>,
+    commitment: Hash,
+    prev: Hash,
+    hash: Hash,
+}
+
+impl<'r> Stored<'r> {
+    /// Columns in the order of the table.
+    fn of(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+        let text = |column: usize| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?));
+        Ok(Self {
+            plain: Plain {
+                seq: row.get(0)?,
+                at: row.get(1)?,
+                event: word(row, 2)?,
+                schedule: text(3)?,
+                run_id: uuid_or_null(row, 4)?.map(uuid::Uuid::into_bytes),
+                reminder_id: uuid_or_null(row, 5)?.map(uuid::Uuid::into_bytes),
+                lead: word_or_null(row, 9)?,
+                attempt: row.get(10)?,
+                reason: text(11)?,
+                http_status: row.get(12)?,
+                latency_ms: row.get(13)?,
+                actor: text(14)?,
+            },
+            appointment_id: text(6)?,
+            phone_last4: text(7)?,
+            starts_at: row.get(8)?,
+            detail: text(15)?,
+            phone_hash: row.get_ref(16)?.as_blob_or_null()?,
+            salt: row.get(17)?,
+            commitment: row.get(18)?,
+            prev: row.get(19)?,
+            hash: row.get(20)?,
+        })
+    }
+
+    fn personal(&self) -> Personal<'r> {
+        Personal {
+            appointment_id: self.appointment_id,
+            phone_last4: self.phone_last4,
+            phone_hash: self.phone_hash,
+            starts_at: self.starts_at,
+            detail: self.detail,
+        }
+    }
+}
+
+/// The hash of the row at `seq`, if it is there.
+pub(super) fn hash_at(conn: &Connection, seq: u64) -> LedgerResult<Option<Hash>> {
+    Ok(conn.query_row("SELECT hash FROM audit WHERE seq = ?1", [seq], |row| row.get(0)).optional()?)
+}

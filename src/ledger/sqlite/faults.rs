@@ -1,0 +1,44 @@
+//! shell: what SQLite has against a verb, told with its remedy.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::ledger::LedgerError;
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(sentence(&error))
+    }
+}
+
+/// A sentence with the remedy and without any value of a row.
+fn sentence(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            "the ledger can't be written: the disk is full; free some space, nothing was changed and nobody is called \
+             until it can be written"
+                .into()
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            format!("the ledger can't be written: {error}; check the owner and mode of the file and its folder")
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            format!("the ledger is damaged: {error}; stop the service and restore a backup")
+        }
+        Some(ErrorCode::SystemIoFailure) => format!("the ledger's disk failed: {error}; look into the system's log"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "the ledger is locked by another program; close whatever has the file open".into()
+        }
+        Some(ErrorCode::CannotOpen) => {
+            format!("the ledger can't be opened: {error}; check the mode of the file and of its folder")
+        }
+        Some(_) | None => format!("the ledger failed: {error}"),
+    }
+}
+
+/// A file beside the ledger that can't be used.
+pub(super) fn file_fault(path: &Path, error: &std::io::Error) -> LedgerError {
+    let place = path.display();
+    LedgerError::Storage(format!("{place}: {error}; the ledger's folder and files must be ours to read and write"))
+}

@@ -1,0 +1,94 @@
+//! shell: what a plan needs to know.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::{Connection, Row, params};
+
+use super::schedules;
+use super::stored::{day, micros, time, time_or_null, uuid, word};
+use crate::ledger::{KnowledgeAsk, LedgerResult};
+use crate::plan::{Knowledge, Known, KnownKey};
+use crate::reminder::{ReminderId, State};
+
+/// The columns of [`known`].
+const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day \
+    FROM reminder";
+
+fn known(row: &Row<'_>) -> rusqlite::Result<(KnownKey, Known)> {
+    let key = KnownKey { appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
+    let state: State = word(row, 4)?;
+    let unknown_fates: u32 = row.get(7)?;
+    let known = Known {
+        id: ReminderId(uuid(row, 3)?),
+        state,
+        due_at: time(row, 5)?,
+        updated_at: time(row, 6)?,
+        may_return: state == State::Cancelled && unknown_fates == 0,
+        person: row.get(8)?,
+        due_day: day(row, 9)?,
+    };
+    Ok((key, known))
+}
+
+/// The schedule's reminders of the windows and all its pending ones, and whom the account calls on those days.
+pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+    let mut reminders = HashMap::new();
+    let pending = format!("{KNOWN} WHERE schedule = ?1 AND state = 'pending'");
+    for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], known)? {
+        reminders.extend([found?]);
+    }
+    let started = format!("{KNOWN} WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3");
+    for (from, until) in &ask.windows {
+        let values = params![ask.schedule, micros(*from), micros(*until)];
+        for found in conn.prepare_cached(&started)?.query_map(values, known)? {
+            reminders.extend([found?]);
+        }
+    }
+    Ok(Knowledge {
+        reminders,
+        people: people(conn, ask)?,
+        opted_out: opted_out(conn)?,
+        previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
+    })
+}
+
+fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String, Date), Vec<ReminderId>>> {
+    let sql = "SELECT person, due_day, id FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
+        AND state IN ('pending', 'sending', 'delivered', 'uncertain')";
+    let (first, last) = ask.due_days;
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string()], |row| {
+        Ok(((row.get::<_, String>(0)?, day(row, 1)?), ReminderId(uuid(row, 2)?)))
+    })?;
+    let mut people: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let (person, id) = row?;
+        people.entry(person).or_default().push(id);
+    }
+    Ok(people)
+}
+
+fn opted_out(conn: &Connection) -> LedgerResult<HashSet<String>> {
+    let mut statement = conn.prepare_cached("SELECT phone FROM optout")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// For each of these appointments the latest start that was told.
+pub(super) fn told_starts(
+    conn: &Connection,
+    schedule: &str,
+    ids: Vec<String>,
+) -> LedgerResult<HashMap<String, Timestamp>> {
+    let sql = "SELECT max(starts_at) FROM reminder WHERE schedule = ?1 AND appointment_id = ?2 \
+        AND state IN ('delivered', 'sending', 'uncertain')";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut told = HashMap::new();
+    for id in ids {
+        if let Some(start) = statement.query_row(params![schedule, id], |row| time_or_null(row, 0))? {
+            told.insert(id, start);
+        }
+    }
+    Ok(told)
+}

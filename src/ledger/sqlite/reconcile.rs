@@ -1,0 +1,473 @@
+//! shell: a plan meets the ledger: what is new, pending still, returns, goes, or comes too late.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::records::{CARD, Card, card};
+use super::stored::{micros, time};
+use super::writer::Desk;
+use crate::audit::{AuditEntry, Event};
+use crate::ledger::{FreshRead, LedgerError, LedgerResult, RecordedRun, ReminderTerms, RunEnd, RunRecord};
+use crate::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow};
+use crate::reminder::{ReminderId, RunId, SkipReason, State};
+
+/// The run or fresh read that brings a plan.
+struct Bringer<'a> {
+    run: RunId,
+    schedule: &'a str,
+    now: Timestamp,
+    read_at: Timestamp,
+    terms: &'a ReminderTerms,
+    actor: &'a str,
+    inserts: Inserts,
+}
+
+/// Whether keys the ledger doesn't hold are planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inserts {
+    Yes,
+    No,
+}
+
+/// What became of one planned reminder.
+enum Fate {
+    Stands(ReminderId),
+    /// The person has had the calls of that day.
+    PersonLimit,
+    /// Sent, or under way, or over.
+    AlreadyReminded,
+    /// A fresh read plans nothing new.
+    Unknown,
+}
+
+impl Desk {
+    pub(super) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
+        let schedule = self.running(record.id)?;
+        match &record.end {
+            RunEnd::Failed(sentence) => {
+                self.fail_run(record, &schedule, sentence)?;
+                Ok(RecordedRun::default())
+            }
+            RunEnd::Planned(plan) => match &plan.held {
+                Some(held) => {
+                    self.hold_run(record, &schedule, plan, held)?;
+                    Ok(RecordedRun::default())
+                }
+                None => self.finish_run(record, &schedule, plan),
+            },
+        }
+    }
+
+    /// The schedule of a run that is under way.
+    fn running(&self, run: RunId) -> LedgerResult<String> {
+        let sql = "SELECT schedule FROM run WHERE id = ?1 AND state IN ('running', 'waiting')";
+        let found = self.conn.prepare_cached(sql)?.query_row([run.0.as_bytes()], |row| row.get(0)).optional()?;
+        found.ok_or_else(|| LedgerError::Refused(format!("run {run} is not under way")))
+    }
+
+    fn fail_run(&self, record: &RunRecord, schedule: &str, sentence: &str) -> LedgerResult<()> {
+        let sql =
+            "UPDATE run SET state = 'failed', finished_at = ?2, detail = ?3, source_fingerprint = ?4 WHERE id = ?1";
+        let values = params![record.id.0.as_bytes(), micros(record.finished_at), sentence, record.source_fingerprint];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        self.log(&AuditEntry {
+            reason: Some("failed".into()),
+            detail: Some(sentence.to_owned()),
+            ..of_run(record, schedule, Event::RunFinished)
+        })
+    }
+
+    fn hold_run(&self, record: &RunRecord, schedule: &str, plan: &Plan, held: &Held) -> LedgerResult<()> {
+        let skipped = by_reason(&plan.skipped);
+        self.close_run(
+            record,
+            &Closing { state: "held", counts: plan.counts, skipped: &skipped, detail: Some(&held.detail) },
+        )?;
+        self.log(&AuditEntry {
+            reason: Some(held.guard.clone()),
+            detail: Some(held.detail.clone()),
+            ..of_run(record, schedule, Event::RunHeld)
+        })
+    }
+
+    fn finish_run(&self, record: &RunRecord, schedule: &str, plan: &Plan) -> LedgerResult<RecordedRun> {
+        let bringer = Bringer {
+            run: record.id,
+            schedule,
+            now: record.finished_at,
+            read_at: record.read_at,
+            terms: &record.terms,
+            actor: &record.actor,
+            inserts: Inserts::Yes,
+        };
+        let mut counts = plan.counts;
+        let mut skipped = by_reason(&plan.skipped);
+        let recorded = self.take_plan(&bringer, plan, &mut |reason| {
+            counts.planned = counts.planned.saturating_sub(1);
+            match reason {
+                Some(reason) => {
+                    counts.skipped += 1;
+                    *skipped.entry(reason.to_string()).or_default() += 1;
+                }
+                None => counts.already_reminded += 1,
+            }
+        })?;
+        for row in &plan.skipped {
+            self.log(&skip_entry(&bringer, row))?;
+        }
+        self.close_run(record, &Closing { state: "done", counts, skipped: &skipped, detail: None })?;
+        self.log(&AuditEntry {
+            detail: Some(in_words(counts, recorded.cancelled)),
+            ..of_run(record, schedule, Event::RunFinished)
+        })?;
+        Ok(recorded)
+    }
+
+    fn close_run(&self, record: &RunRecord, closing: &Closing<'_>) -> LedgerResult<()> {
+        let sql = "UPDATE run SET state = ?2, finished_at = ?3, row_count = ?4, outside_window = ?5, planned = ?6, \
+            skipped = ?7, already_reminded = ?8, skipped_by_reason = ?9, source_fingerprint = ?10, read_at = ?11, \
+            detail = ?12 WHERE id = ?1";
+        let skipped = serde_json::to_string(closing.skipped).expect("words and numbers are always JSON");
+        let counts = closing.counts;
+        self.conn.prepare_cached(sql)?.execute(params![
+            record.id.0.as_bytes(),
+            closing.state,
+            micros(record.finished_at),
+            counts.rows,
+            counts.outside_window,
+            counts.planned,
+            counts.skipped,
+            counts.already_reminded,
+            skipped,
+            record.source_fingerprint,
+            micros(record.read_at),
+            closing.detail
+        ])?;
+        Ok(())
+    }
+
+    pub(super) fn reconcile(&self, fresh: &FreshRead) -> LedgerResult<RecordedRun> {
+        if fresh.plan.held.is_some() {
+            return Ok(RecordedRun::default());
+        }
+        let bringer = Bringer {
+            run: fresh.run,
+            schedule: &fresh.schedule,
+            now: fresh.read_at,
+            read_at: fresh.read_at,
+            terms: &fresh.terms,
+            actor: "service",
+            inserts: Inserts::No,
+        };
+        self.take_plan(&bringer, &fresh.plan, &mut |_| {})
+    }
+
+    /// Cancellations first: they free their persons' calls of the day. `overruled` is told the skip's reason, or `None`
+    /// for a reminder that was sent meanwhile.
+    fn take_plan(
+        &self,
+        bringer: &Bringer<'_>,
+        plan: &Plan,
+        overruled: &mut dyn FnMut(Option<SkipReason>),
+    ) -> LedgerResult<RecordedRun> {
+        let mut recorded = RecordedRun::default();
+        for cancellation in &plan.cancellations {
+            recorded.cancelled += u64::from(self.cancel_on_evidence(bringer, cancellation)?);
+        }
+        for planned in &plan.reminders {
+            match self.place(bringer, planned)? {
+                Fate::Stands(id) => recorded.reminders.push(id),
+                Fate::PersonLimit => {
+                    self.log(&limit_entry(bringer, planned))?;
+                    overruled(Some(SkipReason::PersonLimit));
+                    recorded.overruled.push(planned.id);
+                }
+                Fate::AlreadyReminded => {
+                    overruled(None);
+                    recorded.overruled.push(planned.id);
+                }
+                Fate::Unknown => {}
+            }
+        }
+        Ok(recorded)
+    }
+
+    fn cancel_on_evidence(&self, bringer: &Bringer<'_>, cancellation: &Cancellation) -> LedgerResult<bool> {
+        let Some(found) = self.card_of(cancellation.id)? else { return Ok(false) };
+        if found.state != State::Pending || found.schedule != bringer.schedule {
+            return Ok(false);
+        }
+        self.cancel(found.nr, bringer.now)?;
+        self.log(&AuditEntry {
+            run_id: Some(bringer.run),
+            reason: Some(cancellation.reason.clone()),
+            detail: Some(cancellation.detail.clone()),
+            actor: Some(bringer.actor.to_owned()),
+            ..found.entry(bringer.now, Event::ReminderCancelled)
+        })?;
+        Ok(true)
+    }
+
+    fn place(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<Fate> {
+        let Some(found) = self.card_by_key(bringer.schedule, planned)? else {
+            return match bringer.inserts {
+                Inserts::No => Ok(Fate::Unknown),
+                Inserts::Yes => self.insert(bringer, planned),
+            };
+        };
+        match found.state {
+            State::Pending => self.renew(bringer, planned, &found),
+            State::Cancelled if found.unknown_fates == 0 && bringer.inserts == Inserts::Yes => {
+                self.bring_back(bringer, planned, &found)
+            }
+            State::Sending
+            | State::Delivered
+            | State::Uncertain
+            | State::Failed
+            | State::Expired
+            | State::Dropped
+            | State::Cancelled => Ok(Fate::AlreadyReminded),
+        }
+    }
+
+    fn card_by_key(&self, schedule: &str, planned: &PlannedReminder) -> LedgerResult<Option<Card>> {
+        let sql = format!(
+            "SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 \
+            AND r.lead = ?4"
+        );
+        let key = params![schedule, planned.appointment_id, micros(planned.starts_at), planned.lead.to_string()];
+        Ok(self.conn.prepare_cached(&sql)?.query_row(key, card).optional()?)
+    }
+
+    /// Whether the person has had the calls of that day, this reminder itself not counted.
+    fn is_full(&self, bringer: &Bringer<'_>, planned: &PlannedReminder, due_day: &str, nr: i64) -> LedgerResult<bool> {
+        let sql = "SELECT count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 AND person = ?3 AND nr <> ?4 \
+            AND state IN ('pending', 'sending', 'delivered', 'uncertain')";
+        let key = params![bringer.terms.account, due_day, planned.person, nr];
+        let calls: u32 = self.conn.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
+        Ok(calls >= bringer.terms.max_per_person_per_day)
+    }
+
+    fn insert(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<Fate> {
+        let due_day = planned.due_day.to_string();
+        if self.is_full(bringer, planned, &due_day, 0)? {
+            return Ok(Fate::PersonLimit);
+        }
+        let sql = "INSERT INTO reminder (id, run_id, schedule, appointment_id, starts_at, lead, account, phone, person, \
+            due_day, recipient_zone, calling_hours, due_at, next_at, expires_at, state, waited_for_opening, read_at, \
+            previous_starts_at, note, payload_hash, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+            ?12, ?13, ?14, ?15, 'pending', ?16, ?17, ?18, ?19, ?20, ?21)";
+        let content = Content::of(planned);
+        self.conn.prepare_cached(sql)?.execute(params![
+            planned.id.0.as_bytes(),
+            bringer.run.0.as_bytes(),
+            bringer.schedule,
+            planned.appointment_id,
+            micros(planned.starts_at),
+            planned.lead.to_string(),
+            bringer.terms.account,
+            planned.phone,
+            planned.person,
+            due_day,
+            planned.recipient_zone,
+            bringer.terms.calling_hours,
+            micros(planned.due_at),
+            micros(planned.send_at),
+            micros(planned.expires_at),
+            waits_for_opening(bringer, planned),
+            micros(bringer.read_at),
+            planned.previous_starts_at.map(micros),
+            planned.note,
+            content.hash,
+            micros(bringer.now)
+        ])?;
+        self.keep_content(self.conn.last_insert_rowid(), &content)?;
+        self.log(&planned_entry(bringer, planned, None))?;
+        Ok(Fate::Stands(planned.id))
+    }
+
+    fn keep_content(&self, nr: i64, content: &Content) -> LedgerResult<()> {
+        let sql = "INSERT INTO content (reminder, payload, contact) VALUES (?1, ?2, ?3) \
+            ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact";
+        self.conn.prepare_cached(sql)?.execute(params![nr, content.payload, content.contact])?;
+        Ok(())
+    }
+
+    /// A pending one that is planned again keeps id, due time and tries, and takes the row's newest columns.
+    fn renew(&self, bringer: &Bringer<'_>, planned: &PlannedReminder, found: &Card) -> LedgerResult<Fate> {
+        let (due_day, due_at) = self.due_of(found.nr)?;
+        if found.person != planned.person && self.is_full(bringer, planned, &due_day, found.nr)? {
+            self.cancel(found.nr, bringer.now)?;
+            return Ok(Fate::PersonLimit);
+        }
+        // it waits for the opening of hours that no longer hold: look at once
+        let is_moved =
+            found.calling_hours != bringer.terms.calling_hours || found.recipient_zone != planned.recipient_zone;
+        let sql = "UPDATE reminder SET phone = ?2, person = ?3, recipient_zone = ?4, calling_hours = ?5, expires_at = ?6, \
+            read_at = ?7, previous_starts_at = ?8, note = ?9, payload_hash = ?10, \
+            next_at = CASE WHEN ?11 AND waited_for_opening THEN ?12 ELSE next_at END, \
+            waited_for_opening = waited_for_opening AND ?13, account = ?14 WHERE nr = ?1";
+        let content = Content::of(planned);
+        self.conn.prepare_cached(sql)?.execute(params![
+            found.nr,
+            planned.phone,
+            planned.person,
+            planned.recipient_zone,
+            bringer.terms.calling_hours,
+            micros(planned.expires_at),
+            micros(bringer.read_at),
+            planned.previous_starts_at.map(micros),
+            planned.note,
+            content.hash,
+            is_moved,
+            micros(due_at),
+            planned.send_at > bringer.now,
+            bringer.terms.account
+        ])?;
+        self.keep_content(found.nr, &content)?;
+        if found.phone.as_deref() != Some(planned.phone.as_str()) {
+            let entry = planned_entry(bringer, planned, Some("phone_changed"));
+            self.log(&AuditEntry { reminder_id: Some(found.id), ..entry })?;
+        }
+        Ok(Fate::Stands(found.id))
+    }
+
+    fn due_of(&self, nr: i64) -> LedgerResult<(String, Timestamp)> {
+        let mut statement = self.conn.prepare_cached("SELECT due_day, due_at FROM reminder WHERE nr = ?1")?;
+        Ok(statement.query_row([nr], |row| Ok((row.get(0)?, time(row, 1)?)))?)
+    }
+
+    /// A cancelled one, none of whose requests has an unknown fate, is pending again, with the new due time.
+    fn bring_back(&self, bringer: &Bringer<'_>, planned: &PlannedReminder, found: &Card) -> LedgerResult<Fate> {
+        let due_day = planned.due_day.to_string();
+        if self.is_full(bringer, planned, &due_day, found.nr)? {
+            return Ok(Fate::PersonLimit);
+        }
+        let sql = "UPDATE reminder SET state = 'pending', account = ?2, phone = ?3, person = ?4, due_day = ?5, \
+            recipient_zone = ?6, calling_hours = ?7, due_at = ?8, next_at = ?9, expires_at = ?10, tries = 0, \
+            waited_for_opening = ?11, read_at = ?12, previous_starts_at = ?13, note = ?14, payload_hash = ?15, \
+            updated_at = ?16 WHERE nr = ?1";
+        let content = Content::of(planned);
+        self.conn.prepare_cached(sql)?.execute(params![
+            found.nr,
+            bringer.terms.account,
+            planned.phone,
+            planned.person,
+            due_day,
+            planned.recipient_zone,
+            bringer.terms.calling_hours,
+            micros(planned.due_at),
+            micros(planned.send_at),
+            micros(planned.expires_at),
+            waits_for_opening(bringer, planned),
+            micros(bringer.read_at),
+            planned.previous_starts_at.map(micros),
+            planned.note,
+            content.hash,
+            micros(bringer.now)
+        ])?;
+        self.keep_content(found.nr, &content)?;
+        let entry = planned_entry(bringer, planned, Some("returned"));
+        self.log(&AuditEntry { reminder_id: Some(found.id), ..entry })?;
+        Ok(Fate::Stands(found.id))
+    }
+}
+
+/// A run's last words.
+struct Closing<'a> {
+    state: &'a str,
+    counts: Counts,
+    skipped: &'a BTreeMap<String, u64>,
+    detail: Option<&'a str>,
+}
+
+/// The exact bytes to send.
+struct Content {
+    payload: String,
+    contact: Option<String>,
+    hash: [u8; 32],
+}
+
+impl Content {
+    fn of(planned: &PlannedReminder) -> Self {
+        let payload = planned.payload.to_string();
+        let contact = (!planned.contact.is_null()).then(|| planned.contact.to_string());
+        let hash = Sha256::digest(payload.as_bytes()).into();
+        Self { payload, contact, hash }
+    }
+}
+
+/// Its hours open later than it is due: the source may say otherwise by then.
+fn waits_for_opening(bringer: &Bringer<'_>, planned: &PlannedReminder) -> bool {
+    planned.send_at > bringer.now && planned.send_at > planned.due_at
+}
+
+fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for row in skipped {
+        *counts.entry(row.reason.as_str()).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect()
+}
+
+fn in_words(counts: Counts, cancelled: u64) -> String {
+    let Counts { rows, outside_window, planned, skipped, already_reminded } = counts;
+    format!(
+        "{rows} rows: {planned} planned, {skipped} skipped, {already_reminded} already reminded, {outside_window} outside \
+         the window; {cancelled} cancelled"
+    )
+}
+
+fn of_run(record: &RunRecord, schedule: &str, event: Event) -> AuditEntry {
+    AuditEntry {
+        schedule: Some(schedule.to_owned()),
+        run_id: Some(record.id),
+        actor: Some(record.actor.clone()),
+        ..AuditEntry::new(record.finished_at, event)
+    }
+}
+
+fn planned_entry(bringer: &Bringer<'_>, planned: &PlannedReminder, reason: Option<&str>) -> AuditEntry {
+    let note = planned.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+    AuditEntry {
+        schedule: Some(bringer.schedule.to_owned()),
+        run_id: Some(bringer.run),
+        reminder_id: Some(planned.id),
+        appointment_id: Some(planned.appointment_id.clone()),
+        phone: Some(planned.phone.clone()),
+        starts_at: Some(planned.starts_at),
+        lead: Some(planned.lead),
+        reason: reason.map(str::to_owned),
+        actor: Some(bringer.actor.to_owned()),
+        detail: Some(format!("to be sent from {}{note}", planned.send_at)),
+        ..AuditEntry::new(bringer.now, Event::ReminderPlanned)
+    }
+}
+
+fn limit_entry(bringer: &Bringer<'_>, planned: &PlannedReminder) -> AuditEntry {
+    let limit = bringer.terms.max_per_person_per_day;
+    AuditEntry {
+        reminder_id: None,
+        detail: Some(format!("the person has {limit} of {limit} calls on {}", planned.due_day)),
+        event: Event::ReminderSkipped,
+        ..planned_entry(bringer, planned, Some(SkipReason::PersonLimit.as_str()))
+    }
+}
+
+fn skip_entry(bringer: &Bringer<'_>, row: &SkippedRow) -> AuditEntry {
+    AuditEntry {
+        schedule: Some(bringer.schedule.to_owned()),
+        run_id: Some(bringer.run),
+        appointment_id: row.appointment_id.clone(),
+        phone: row.phone.clone(),
+        starts_at: row.starts_at,
+        lead: row.lead,
+        reason: Some(row.reason.as_str().to_owned()),
+        actor: Some(bringer.actor.to_owned()),
+        detail: Some(row.detail.clone()),
+        ..AuditEntry::new(bringer.now, Event::ReminderSkipped)
+    }
+}

@@ -1,0 +1,264 @@
+//! shell: reminders and log rows as they are read, and the one form in which verbs hold a reminder.
+
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use super::reading::Reader;
+use super::stored::{micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::writer::Desk;
+use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
+use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderRow, Tally, chain};
+use crate::reminder::{Lead, ReminderId, RunId, State};
+
+/// A reminder as the writing verbs hold it.
+#[derive(Debug, Clone)]
+pub(super) struct Card {
+    pub(super) nr: i64,
+    pub(super) id: ReminderId,
+    pub(super) run_id: RunId,
+    pub(super) schedule: String,
+    pub(super) appointment_id: String,
+    pub(super) starts_at: Timestamp,
+    pub(super) lead: Lead,
+    pub(super) account: String,
+    pub(super) phone: Option<String>,
+    pub(super) state: State,
+    pub(super) attempt: u32,
+    pub(super) tries: u32,
+    pub(super) unknown_fates: u32,
+    pub(super) expires_at: Timestamp,
+    pub(super) person: String,
+    pub(super) calling_hours: String,
+    pub(super) recipient_zone: String,
+    pub(super) contact_renewed: bool,
+}
+
+/// The columns of [`card`], from `reminder r`.
+pub(super) const CARD: &str = "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, \
+    r.phone, r.state, r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
+    r.contact_renewed";
+/// How many they are.
+pub(super) const CARD_WIDTH: usize = 18;
+
+pub(super) fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
+    Ok(Card {
+        nr: row.get(0)?,
+        id: ReminderId(uuid(row, 1)?),
+        run_id: RunId(uuid(row, 2)?),
+        schedule: row.get(3)?,
+        appointment_id: row.get(4)?,
+        starts_at: time(row, 5)?,
+        lead: word(row, 6)?,
+        account: row.get(7)?,
+        phone: row.get(8)?,
+        state: word(row, 9)?,
+        attempt: row.get(10)?,
+        tries: row.get(11)?,
+        unknown_fates: row.get(12)?,
+        expires_at: time(row, 13)?,
+        person: row.get(14)?,
+        calling_hours: row.get(15)?,
+        recipient_zone: row.get(16)?,
+        contact_renewed: row.get(17)?,
+    })
+}
+
+impl Card {
+    /// A row of the log about this reminder.
+    pub(super) fn entry(&self, at: Timestamp, event: Event) -> AuditEntry {
+        AuditEntry {
+            schedule: Some(self.schedule.clone()),
+            run_id: Some(self.run_id),
+            reminder_id: Some(self.id),
+            appointment_id: Some(self.appointment_id.clone()),
+            phone: self.phone.clone(),
+            starts_at: Some(self.starts_at),
+            lead: Some(self.lead),
+            ..AuditEntry::new(at, event)
+        }
+    }
+}
+
+impl Desk {
+    /// A schedule's pending reminders, oldest first.
+    pub(super) fn pending_of(&self, schedule: &str) -> LedgerResult<Vec<Card>> {
+        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr");
+        Ok(self.conn.prepare_cached(&sql)?.query_map([schedule], card)?.collect::<Result<_, _>>()?)
+    }
+
+    /// A reminder by its id.
+    pub(super) fn card_of(&self, id: ReminderId) -> LedgerResult<Option<Card>> {
+        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1");
+        Ok(self.conn.prepare_cached(&sql)?.query_row([id.0.as_bytes()], card).optional()?)
+    }
+
+    /// Sets the state and nothing else.
+    pub(super) fn set_state(&self, nr: i64, state: State, now: Timestamp) -> LedgerResult<()> {
+        let sql = "UPDATE reminder SET state = ?2, updated_at = ?3 WHERE nr = ?1";
+        self.conn.prepare_cached(sql)?.execute(params![nr, state.as_str(), micros(now)])?;
+        Ok(())
+    }
+
+    pub(super) fn cancel(&self, nr: i64, now: Timestamp) -> LedgerResult<()> {
+        self.set_state(nr, State::Cancelled, now)
+    }
+}
+
+/// The columns of [`reminder_row`].
+const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
+    r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at \
+    FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
+    LEFT JOIN content c ON c.reminder = r.nr";
+
+fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
+    Ok(ReminderRow {
+        id: ReminderId(uuid(row, 0)?),
+        schedule: row.get(1)?,
+        run_id: RunId(uuid(row, 2)?),
+        appointment_id: row.get(3)?,
+        starts_at: time(row, 4)?,
+        lead: word(row, 5)?,
+        phone: row.get(6)?,
+        state: word(row, 7)?,
+        due_at: time(row, 8)?,
+        next_at: time(row, 9)?,
+        expires_at: time(row, 10)?,
+        attempts: row.get(11)?,
+        tries: row.get(12)?,
+        http_status: row.get(13)?,
+        remote_id: row.get(14)?,
+        payload: row.get(15)?,
+        updated_at: time(row, 16)?,
+    })
+}
+
+/// Conditions joined by AND, each with its value.
+#[derive(Default)]
+struct Where {
+    conditions: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Where {
+    fn and(&mut self, column_and_operator: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.values.push(value.into());
+            self.conditions.push(format!("{column_and_operator} ?{}", self.values.len()));
+        }
+    }
+
+    fn clause(&self) -> String {
+        match self.conditions.as_slice() {
+            [] => String::new(),
+            conditions => format!(" WHERE {}", conditions.join(" AND ")),
+        }
+    }
+}
+
+fn blob(id: uuid::Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+/// Reminders, oldest first.
+pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+    let mut conditions = Where::default();
+    conditions.and("r.id =", ask.id.map(|id| blob(id.0)));
+    conditions.and("r.schedule =", ask.schedule.clone());
+    conditions.and("r.appointment_id =", ask.appointment_id.clone());
+    if !ask.states.is_empty() {
+        // words of a closed set need no quoting
+        let words: Vec<String> = ask.states.iter().map(|state| format!("'{state}'")).collect();
+        conditions.conditions.push(format!("r.state IN ({})", words.join(", ")));
+    }
+    let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let sql = format!("{REMINDER}{} ORDER BY r.nr LIMIT {limit}", conditions.clause());
+    let mut statement = conn.prepare(&sql)?;
+    Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
+}
+
+/// Counts for `status`.
+pub(super) fn tally(conn: &Connection) -> LedgerResult<Tally> {
+    let sql = "SELECT (SELECT count(*) FROM reminder WHERE state = 'pending'), \
+        (SELECT count(*) FROM reminder WHERE state = 'sending'), \
+        (SELECT count(*) FROM reminder WHERE state = 'uncertain'), \
+        (SELECT count(*) FROM run WHERE state = 'held'), (SELECT count(*) FROM run WHERE state = 'waiting')";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| {
+        Ok(Tally {
+            pending: row.get(0)?,
+            sending: row.get(1)?,
+            uncertain: row.get(2)?,
+            held_runs: row.get(3)?,
+            waiting_runs: row.get(4)?,
+        })
+    })?)
+}
+
+/// Rows of one page.
+const PAGE: u64 = 10_000;
+
+/// The columns of [`audit_row`].
+const AUDIT: &str = "SELECT seq, at, event, schedule, run_id, reminder_id, appointment_id, phone_last4, starts_at, lead, \
+    attempt, reason, http_status, latency_ms, actor, detail, hash FROM audit";
+
+fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    Ok(AuditRow {
+        seq: row.get(0)?,
+        at: time(row, 1)?,
+        event: word(row, 2)?,
+        schedule: row.get(3)?,
+        run_id: uuid_or_null(row, 4)?.map(RunId),
+        reminder_id: uuid_or_null(row, 5)?.map(ReminderId),
+        appointment_id: row.get(6)?,
+        phone_last4: row.get(7)?,
+        starts_at: time_or_null(row, 8)?,
+        lead: word_or_null(row, 9)?,
+        attempt: row.get(10)?,
+        reason: row.get(11)?,
+        http_status: row.get(12)?,
+        latency_ms: row.get(13)?,
+        actor: row.get(14)?,
+        detail: row.get(15)?,
+        hash: chain::hex(row.get_ref(16)?.as_blob()?),
+    })
+}
+
+/// One page of the log, oldest first.
+pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+    let conditions = audit_conditions(reader, filter)?;
+    let limit = filter.limit.unwrap_or(PAGE).min(PAGE);
+    let sql = format!("{AUDIT}{} ORDER BY seq LIMIT {limit}", conditions.clause());
+    let mut statement = reader.conn.prepare(&sql)?;
+    Ok(statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?)
+}
+
+fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where> {
+    let mut conditions = Where::default();
+    conditions.and("seq >", filter.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
+    conditions.and("at >=", filter.since.map(micros));
+    conditions.and("at <", filter.until.map(micros));
+    conditions.and("schedule =", filter.schedule.clone());
+    conditions.and("reason =", filter.reason.clone());
+    conditions.and("appointment_id =", filter.appointment.clone());
+    conditions.and("run_id =", filter.run.map(|run| blob(run.0)));
+    if let Some(event) = &filter.event {
+        // a family is a word without its point: `delivery`
+        conditions.and("event GLOB", Some(if event.contains('.') { event.clone() } else { format!("{event}.*") }));
+    }
+    if let Some(phone) = &filter.phone {
+        let key = reader.key.ok_or_else(|| {
+            LedgerError::Storage(
+                "the ledger's key can't be read, so no phone can be looked for: ask the service".into(),
+            )
+        })?;
+        conditions.and("phone_hash =", Some(chain::phone_hash(&key, phone).to_vec()));
+    }
+    if let Some(reminder) = filter.reminder {
+        // the log is indexed by appointment, which the reminder knows
+        let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
+        let found: Option<String> = reader.conn.query_row(sql, [reminder.0.as_bytes()], |row| row.get(0)).optional()?;
+        conditions.and("reminder_id =", Some(blob(reminder.0)));
+        conditions.and("appointment_id =", found);
+    }
+    Ok(conditions)
+}

@@ -1,0 +1,115 @@
+//! shell: schedules as loaded: their versions, cursors and standing.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::pauses;
+use super::stored::{micros, time, time_or_null};
+use super::writer::Desk;
+use crate::audit::{AuditEntry, Event};
+use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, ScheduleStanding};
+
+/// The columns of [`standing`].
+const STANDING: &str = "SELECT s.name, s.cursor, \
+    (SELECT max(r.started_at) FROM run r WHERE r.schedule = s.name AND r.state = 'done'), \
+    coalesce((SELECT t.paused FROM target t WHERE t.schedule = s.name), 0) FROM schedule s";
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<ScheduleStanding> {
+    Ok(ScheduleStanding {
+        name: row.get(0)?,
+        cursor: time(row, 1)?,
+        previous_evaluation: time_or_null(row, 2)?,
+        pause: None,
+        target_paused: row.get(3)?,
+    })
+}
+
+fn with_pause(conn: &Connection, mut standing: ScheduleStanding) -> LedgerResult<ScheduleStanding> {
+    standing.pause = pauses::of(conn, &standing.name)?;
+    Ok(standing)
+}
+
+/// Every schedule that is loaded, by name.
+pub(super) fn all(conn: &Connection) -> LedgerResult<Vec<ScheduleStanding>> {
+    let mut statement = conn.prepare_cached(&format!("{STANDING} WHERE s.removed = 0 ORDER BY s.name"))?;
+    let found = statement.query_map([], standing)?.collect::<Result<Vec<_>, _>>()?;
+    found.into_iter().map(|standing| with_pause(conn, standing)).collect()
+}
+
+/// The text of a version.
+pub(super) fn text(conn: &Connection, hash: &str) -> LedgerResult<Option<String>> {
+    let mut statement = conn.prepare_cached("SELECT text FROM schedule_text WHERE hash = ?1")?;
+    Ok(statement.query_row([hash], |row| row.get(0)).optional()?)
+}
+
+/// The last evaluation of a schedule, run or trigger.
+pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerResult<Option<Timestamp>> {
+    let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done'";
+    Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
+}
+
+impl Desk {
+    pub(super) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
+        self.keep_text(&loaded.text_hash, &loaded.text, loaded.now)?;
+        let now = micros(loaded.now);
+        // one whose cron, zone or `enabled` changed starts anew, and so does one that was gone
+        let sql = "INSERT INTO schedule (name, cron, timezone, enabled, text_hash, first_loaded, cursor) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) \
+            ON CONFLICT (name) DO UPDATE SET cursor = CASE WHEN removed = 0 AND cron = excluded.cron \
+                AND timezone = excluded.timezone AND enabled = excluded.enabled THEN cursor ELSE excluded.cursor END, \
+            cron = excluded.cron, timezone = excluded.timezone, enabled = excluded.enabled, \
+            text_hash = excluded.text_hash, removed = 0";
+        let values = params![loaded.name, loaded.cron, loaded.timezone, loaded.enabled, loaded.text_hash, now];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        let mut statement = self.conn.prepare_cached(&format!("{STANDING} WHERE s.name = ?1"))?;
+        let found = statement.query_row([&loaded.name], standing)?;
+        with_pause(&self.conn, found)
+    }
+
+    /// Keeps a version's text under its hash.
+    pub(super) fn keep_text(&self, hash: &str, text: &str, now: Timestamp) -> LedgerResult<()> {
+        let sql =
+            "INSERT INTO schedule_text (hash, text, first_seen) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING";
+        self.conn.prepare_cached(sql)?.execute(params![hash, text, micros(now)])?;
+        Ok(())
+    }
+
+    pub(super) fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
+        let marked = self.conn.execute("UPDATE schedule SET removed = 1 WHERE name = ?1 AND removed = 0", [name])?;
+        if marked == 0 {
+            return Err(LedgerError::Refused(format!("no schedule `{name}` is loaded")));
+        }
+        self.end_waiting_runs(name, now, actor)?;
+        let mut cancelled = 0;
+        for pending in self.pending_of(name)? {
+            let entry = AuditEntry {
+                reason: Some("schedule_removed".into()),
+                actor: Some(actor.to_owned()),
+                ..pending.entry(now, Event::ReminderCancelled)
+            };
+            self.cancel(pending.nr, now)?;
+            self.log(&entry)?;
+            cancelled += 1;
+        }
+        Ok(cancelled)
+    }
+
+    fn end_waiting_runs(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let sql = "UPDATE run SET state = 'failed', finished_at = ?2, detail = 'the schedule was removed' \
+            WHERE schedule = ?1 AND state = 'waiting' RETURNING id";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let ended = statement
+            .query_map(params![name, micros(now)], |row| super::stored::uuid(row, 0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        ended.into_iter().try_for_each(|run| {
+            self.log(&AuditEntry {
+                schedule: Some(name.to_owned()),
+                run_id: Some(crate::reminder::RunId(run)),
+                reason: Some("failed".into()),
+                detail: Some("the schedule was removed".into()),
+                actor: Some(actor.to_owned()),
+                ..AuditEntry::new(now, Event::RunFinished)
+            })
+        })
+    }
+}

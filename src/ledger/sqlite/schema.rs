@@ -1,0 +1,126 @@
+//! shell: opening the file, and its schema's history.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::faults::file_fault;
+use super::files::{beside, private};
+use crate::ledger::{LedgerError, LedgerResult};
+
+/// Append only: number n brings the schema from version n to n + 1.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+
+/// Another program (a backup, a shell) may hold the file this long.
+const BUSY_MILLIS: u32 = 5_000;
+/// Distinct statements of all verbs, with room.
+const STATEMENTS: usize = 192;
+
+/// Opens for writing; creates the file and brings its schema up to date.
+pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
+    private().create(true).truncate(false).open(path).map_err(|error| file_fault(path, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(absolute(path)?, flags)?;
+    set(
+        &conn,
+        &[
+            ("busy_timeout", &BUSY_MILLIS.to_string()),
+            ("journal_mode", "WAL"),
+            ("synchronous", "FULL"),
+            ("foreign_keys", "ON"),
+            ("recursive_triggers", "ON"),
+            ("trusted_schema", "OFF"),
+            // a checkpoint syncs twice: not with every few groups
+            ("wal_autocheckpoint", "4000"),
+            ("journal_size_limit", "67108864"),
+            ("cache_size", "-65536"),
+            ("temp_store", "MEMORY"),
+        ],
+    )?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    migrate(path, &conn)?;
+    Ok(conn)
+}
+
+/// Opens for reading beside a writer.
+pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(absolute(path)?, flags)?;
+    set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("query_only", "ON"), ("trusted_schema", "OFF")])?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+/// `NOFOLLOW` looks at every part of a path; only the file itself must be no link.
+fn absolute(path: &Path) -> LedgerResult<std::path::PathBuf> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let folder = folder.canonicalize().map_err(|error| file_fault(folder, &error))?;
+    Ok(folder.join(path.file_name().unwrap_or_default()))
+}
+
+fn set(conn: &Connection, pragmas: &[(&str, &str)]) -> LedgerResult<()> {
+    pragmas.iter().try_for_each(|(name, value)| Ok(conn.pragma_update(None, name, value)?))
+}
+
+/// The schema's version; 0 for a new file.
+fn version(conn: &Connection) -> LedgerResult<usize> {
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    usize::try_from(version)
+        .map_err(|_| LedgerError::Storage("the ledger's schema version is no number of ours".into()))
+}
+
+/// Refuses what this version can't read.
+pub(super) fn check(path: &Path, conn: &Connection) -> LedgerResult<()> {
+    let found = version(conn)?;
+    let place = path.display();
+    match found.cmp(&MIGRATIONS.len()) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(newer(path, found)),
+        std::cmp::Ordering::Less => Err(LedgerError::Storage(format!(
+            "the ledger {place} has the older schema {found}: start the service once, it brings it up to date"
+        ))),
+    }
+}
+
+fn newer(path: &Path, found: usize) -> LedgerError {
+    LedgerError::NewerSchema(format!(
+        "the ledger {} has schema {found}, this version knows {}: install the newer version, or restore the copy it made",
+        path.display(),
+        MIGRATIONS.len()
+    ))
+}
+
+fn migrate(path: &Path, conn: &Connection) -> LedgerResult<()> {
+    let found = version(conn)?;
+    if found > MIGRATIONS.len() {
+        return Err(newer(path, found));
+    }
+    for (from, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+        if from > 0 {
+            keep_copy(path, conn, from)?;
+        }
+        let to = from + 1;
+        let script = format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {to}; COMMIT;");
+        if let Err(error) = conn.execute_batch(&script) {
+            // the first error is the one to tell; a transaction that is gone already can't be rolled back
+            let _gone = conn.execute_batch("ROLLBACK");
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// The file as it was, beside it as `.schema-N`; an earlier copy of the same version gives way.
+fn keep_copy(path: &Path, conn: &Connection, version: usize) -> LedgerResult<()> {
+    let place = beside(path, &format!(".schema-{version}"));
+    match std::fs::remove_file(&place) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
+        Ok(()) | Err(_) => {}
+    }
+    private().create_new(true).open(&place).map_err(|error| file_fault(&place, &error))?;
+    conn.backup("main", &place, None::<fn(rusqlite::backup::Progress)>)?;
+    Ok(())
+}

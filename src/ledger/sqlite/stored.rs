@@ -1,0 +1,115 @@
+//! shell: values as the tables hold them, and back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use uuid::Uuid;
+
+use crate::ledger::{LedgerError, LedgerResult};
+use crate::reminder::from_micros;
+use crate::zones::{CallingHours, Zone, Zones};
+
+type Read<T> = rusqlite::Result<T>;
+
+fn wrong<E: std::error::Error + Send + Sync + 'static>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error {
+    move |error| rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
+}
+
+/// Microseconds UTC, the tables' form of time.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// An instant.
+pub(super) fn time(row: &Row<'_>, column: usize) -> Read<Timestamp> {
+    from_micros(row.get(column)?).map_err(wrong(column, Type::Integer))
+}
+
+/// An instant or null.
+pub(super) fn time_or_null(row: &Row<'_>, column: usize) -> Read<Option<Timestamp>> {
+    let micros: Option<i64> = row.get(column)?;
+    micros.map(from_micros).transpose().map_err(wrong(column, Type::Integer))
+}
+
+/// A word of a closed set, a lead, or anything else that reads back from its text.
+pub(super) fn word<T: FromStr>(row: &Row<'_>, column: usize) -> Read<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(wrong(column, Type::Text))
+}
+
+/// The same, or null.
+pub(super) fn word_or_null<T: FromStr>(row: &Row<'_>, column: usize) -> Read<Option<T>>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text = row.get_ref(column)?.as_str_or_null()?;
+    text.map(str::parse).transpose().map_err(wrong(column, Type::Text))
+}
+
+/// An id's sixteen bytes.
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> Read<Uuid> {
+    Uuid::from_slice(row.get_ref(column)?.as_blob()?).map_err(wrong(column, Type::Blob))
+}
+
+/// The same, or null.
+pub(super) fn uuid_or_null(row: &Row<'_>, column: usize) -> Read<Option<Uuid>> {
+    let bytes = row.get_ref(column)?.as_blob_or_null()?;
+    bytes.map(Uuid::from_slice).transpose().map_err(wrong(column, Type::Blob))
+}
+
+/// A calendar day, written `2026-11-24`.
+pub(super) fn day(row: &Row<'_>, column: usize) -> Read<Date> {
+    row.get_ref(column)?.as_str()?.parse().map_err(wrong(column, Type::Text))
+}
+
+/// Calling hours by their text and zone name, each read once.
+pub(super) struct Hours {
+    zones: Zones,
+    known: RefCell<HashMap<(String, String), (CallingHours, Option<Zone>)>>,
+}
+
+/// Whether phones may ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Now.
+    Open,
+    /// At this instant.
+    At(Timestamp),
+}
+
+impl Hours {
+    pub(super) fn new(zones: Zones) -> Self {
+        Self { zones, known: RefCell::default() }
+    }
+
+    /// Whether phones may ring at `now` under hours as a schedule writes them, in that zone.
+    pub(super) fn opening(&self, hours: &str, zone: &str, now: Timestamp) -> LedgerResult<Opening> {
+        if hours == "always" {
+            return Ok(Opening::Open);
+        }
+        let mut known = self.known.borrow_mut();
+        let key = (hours.to_owned(), zone.to_owned());
+        let entry = match known.entry(key) {
+            std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
+            std::collections::hash_map::Entry::Vacant(free) => free.insert(self.understood(hours, zone)?),
+        };
+        Ok(match entry {
+            (CallingHours::Always, _) | (_, None) => Opening::Open,
+            (hours, Some(zone)) if hours.is_open(now, zone) => Opening::Open,
+            (hours, Some(zone)) => Opening::At(hours.next_opening(now, zone)),
+        })
+    }
+
+    fn understood(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Option<Zone>)> {
+        let hours = CallingHours::parse(hours).map_err(LedgerError::Storage)?;
+        let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
+        Ok((hours, Some(zone)))
+    }
+}
