@@ -4,7 +4,6 @@
 //! it in turn: `tickler plan`, and a bare loop with the csv crate that parses each row's date. Told: medians, their ratio
 //! (2 is the limit), and the peak memory of the plan (100 MiB is the limit).
 
-#[path = "support.rs"]
 mod support;
 
 use std::fmt::Write as _;

@@ -5,7 +5,6 @@
 //! Told: requests a second and the ratio to bare POSTs. With `-- --full` also: the cost of a reminder in a ledger that
 //! holds 10,000 and one that holds 1,000,000 settled reminders.
 
-#[path = "support.rs"]
 mod support;
 
 use std::fmt::Write as _;

@@ -132,7 +132,6 @@ macro_rules! word_enum {
         }
     };
 }
-pub(crate) use word_enum;
 
 /// A word that is not one of a closed set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
