@@ -53,7 +53,7 @@ fn settings() -> ClientBuilder {
 
 /// The system's resolver; a name is refused when any of its addresses is.
 #[derive(Debug)]
-struct GuardedResolver;
+pub(super) struct GuardedResolver;
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
+use reqwest::dns::Resolve as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use super::client::GuardedResolver;
 use super::{Answer, Ask, BodyEnd, Exchange, Http, check_host, is_loopback};
 use crate::clock::SystemClock;
 
@@ -144,6 +146,16 @@ fn only_loopback_literals_and_localhost_mean_this_machine() {
     for host in ["localhost.example.com", "notlocalhost", "10.0.0.1", "0.0.0.0", "[::]", "127.0.0.1.example.com"] {
         assert!(!is_loopback(&url(&format!("http://{host}/"))), "{host}");
     }
+}
+
+#[tokio::test]
+async fn what_a_name_resolves_to_is_judged_as_well() {
+    let resolved = async |name: &str| GuardedResolver.resolve(name.parse().expect("a name")).await;
+    let refused = resolved("169.254.169.254").await.err().expect("link-local");
+    assert!(refused.downcast_ref::<super::RefusedAddress>().is_some(), "{refused}");
+    assert!(resolved("Metadata.Google.Internal").await.is_err());
+    let local: Vec<_> = resolved("localhost").await.expect("this machine").collect();
+    assert!(!local.is_empty() && local.iter().all(|address| address.ip().is_loopback()), "{local:?}");
 }
 
 #[tokio::test]

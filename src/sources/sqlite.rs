@@ -328,10 +328,11 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_known_by_their_whole_names() {
+    fn functions_and_raw_tables_are_known_by_their_whole_names() {
         for name in ["DateTime", "->>", "abs", "snippet"] {
             assert!(is_harmless(name), "{name}");
         }
+        assert!(is_readable("visits") && !is_readable("SQLITE_dbpage") && !is_readable("dbstat"));
         for name in ["load_extension", "date datetime", "", "writefile", "fts3_tokenizer"] {
             assert!(!is_harmless(name), "{name}");
         }
