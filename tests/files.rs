@@ -308,14 +308,18 @@ fn a_status_column_without_statuses_is_a_warning_and_the_file_loads() {
 
 #[test]
 fn a_frame_cannot_attack_a_terminal() {
-    let text = with("days_before = 1", "days_before = 1 # \u{1b}[2J\u{202e}x\nwat = 1");
-    for problem in load(&text).problems {
+    let hostile = "\u{9b}2J\u{202e}x\u{2066}";
+    let name = format!("schedules/a\u{1b}[2J{hostile}\n.toml");
+    let text = format!("{MINIMAL}\n\"{hostile}\" = 1 # {hostile}\n\"e\\u001b[2J\\u009b\" = 1\n")
+        .replace("[payload]", &format!("[delivery]\nwat = \"{hostile}\"\n\"w\\u001b{hostile}\" = 1\n[payload]"));
+    let found = load::one(Path::new(&name), &text, &Zones::newest()).problems;
+    assert!(found.len() >= 2, "{found:?}");
+    for problem in found {
         let frame = problem.frame(Paint::Plain);
-        assert!(!frame.contains('\u{1b}') && !frame.contains('\u{202e}'), "{frame:?}");
+        for c in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{2066}'] {
+            assert!(!frame.contains(c), "{c:?} in {frame:?}");
+        }
     }
-    let text = with("days_before = 1", "\"wa\\u001b[2Jt\" = 1");
-    let frame = load(&text).problems[0].frame(Paint::Plain);
-    assert!(!frame.contains('\u{1b}'), "{frame:?}");
 }
 
 fn folder() -> tempfile::TempDir {
