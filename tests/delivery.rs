@@ -173,7 +173,6 @@ async fn every_broken_exchange_settles_its_reminder_as_the_table_says() {
     let slow = answer("200 OK", &[], "{}");
     let half_a_head = "HTTP/1.1 200 OK\r\ncontent-le";
     for (name, conduct, status, class) in [
-        ("reset before the request", Conduct::ResetAtOnce, None, "reset"),
         ("reset after the request", Conduct::ResetAfterReading, None, "reset"),
         ("cut in the head", Conduct::Cut(half_a_head.to_owned()), None, "reset"),
         ("cut in the body", Conduct::Cut(cut.to_owned()), Some(200), "cut"),
@@ -182,6 +181,21 @@ async fn every_broken_exchange_settles_its_reminder_as_the_table_says() {
     ] {
         meet(name, conduct, expect(State::Uncertain, status, class)).await;
     }
+}
+
+#[tokio::test]
+async fn a_reset_before_the_request_is_uncertain_unless_it_provably_came_first() {
+    let receiver = Receiver::start(vec![Conduct::ResetAtOnce]);
+    let bench = bench_for(&receiver, "");
+    let id = bench.plan(7);
+    bench.deliver().await.expect("a ledger that works");
+    let settlement = bench.pile.settled().remove(0);
+    // the kernel decides whether the reset meets the connecting or the sending
+    match settlement.class.as_deref() {
+        Some("connect") => assert_eq!(bench.pile.row(id).state, State::Pending),
+        other => assert_eq!((other, bench.pile.row(id).state), (Some("reset"), State::Uncertain)),
+    }
+    assert_eq!((receiver.received().len(), bench.pile.row(id).tries), (0, 0));
 }
 
 #[tokio::test]
