@@ -2,118 +2,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use support::pile::{Pile, pile};
+use support::bench::{Bench, NAME, bench, bench_for, in_seconds, webhook};
 use support::{Conduct, Receiver, answer, closed_port};
-use tickler::clock::{Clock, ManualClock, SharedClock};
-use tickler::delivery::{Scope, Sender, SenderParts};
-use tickler::evaluation::Surroundings;
-use tickler::http::Http;
-use tickler::ledger::{Effect, Ledger, LedgerError, SettleTo};
-use tickler::reminder::{ReminderId, State};
-use tickler::schedule::{Schedule, load};
-use tickler::settings::{Account, Rate, SecretRef, Secrets, TextOrSecret};
-use tickler::zones::Zones;
+use tickler::delivery::Scope;
+use tickler::ledger::{Effect, SettleTo};
+use tickler::reminder::State;
 use tokio::sync::watch;
-
-const NAME: &str = "day-before";
-
-/// A sender with its ledger, its clock and one schedule.
-struct Bench {
-    pile: Arc<Pile>,
-    sender: Arc<Sender>,
-    clock: Arc<ManualClock>,
-    folder: tempfile::TempDir,
-}
-
-fn now() -> Timestamp {
-    "2026-11-24T14:00:00Z".parse().expect("a valid instant")
-}
-
-fn schedule(target: &str, delivery: &str) -> Arc<Schedule> {
-    let text = format!(
-        r#"
-cron     = "0 9 * * *"
-timezone = "America/New_York"
-[source.csv]
-path = "appointments.csv"
-[appointment]
-id        = "id"
-phone     = "phone"
-starts_at = "starts_at"
-[remind]
-days_before = 1
-{target}
-[payload]
-contact_phone = "{{{{ phone }}}}"
-[delivery]
-timeout = "1s"
-{delivery}
-"#
-    );
-    let loaded = load::one(Path::new("schedules/day-before.toml"), &text, &Zones::newest());
-    loaded.schedule.unwrap_or_else(|| panic!("a whole schedule: {:?}", loaded.problems))
-}
-
-fn webhook(url: &str) -> String {
-    format!("[target.webhook]\nurl = \"{url}\"\naccount = \"test\"\nerror_pointer = \"/error\"")
-}
-
-fn account(base_url: &str) -> Account {
-    Account {
-        base_url: base_url.parse().expect("a URL"),
-        api_token: Some(SecretRef::Env("TOKEN".to_owned())),
-        team_id: Some(TextOrSecret::Text("team-1".to_owned())),
-        rate: Rate::Unlimited,
-    }
-}
-
-fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
-    let clock = Arc::new(ManualClock::starting_at(now()));
-    let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-    let pile = pile();
-    let folder = tempfile::tempdir().expect("a folder");
-    let around = Surroundings {
-        http: Http::new(Arc::clone(&shared)).expect("a client"),
-        clock: shared,
-        zones: Zones::newest(),
-        secrets: Secrets::from_values([("TOKEN", "t-1")]),
-        ledger: Some(Arc::clone(&pile) as Arc<dyn Ledger>),
-    };
-    let sender = Sender::new(SenderParts {
-        around,
-        accounts: BTreeMap::from([("test".to_owned(), account(base_url))]),
-        stop_file: folder.path().join("STOP"),
-        actor: "trigger".to_owned(),
-    });
-    sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), schedule(target, delivery))]));
-    Bench { pile, sender, clock, folder }
-}
-
-/// A bench whose webhook goes to this receiver.
-fn bench_for(receiver: &Receiver, delivery: &str) -> Bench {
-    bench(&webhook(&receiver.url("/in")), delivery, "http://127.0.0.1:9")
-}
-
-impl Bench {
-    fn plan(&self, number: u128) -> ReminderId {
-        self.pile.plan(NAME, number, self.clock.now())
-    }
-
-    async fn deliver(&self) -> Result<(), LedgerError> {
-        let scope = Scope { schedule: NAME.to_owned(), only: None };
-        self.sender.deliver(&scope, Duration::ZERO).await
-    }
-}
-
-fn in_seconds(seconds: i64) -> Timestamp {
-    now() + SignedDuration::from_secs(seconds)
-}
 
 /// What one fault comes to.
 struct Expected {
@@ -173,7 +70,6 @@ async fn every_broken_exchange_settles_its_reminder_as_the_table_says() {
     let slow = answer("200 OK", &[], "{}");
     let half_a_head = "HTTP/1.1 200 OK\r\ncontent-le";
     for (name, conduct, status, class) in [
-        ("reset before the request", Conduct::ResetAtOnce, None, "reset"),
         ("reset after the request", Conduct::ResetAfterReading, None, "reset"),
         ("cut in the head", Conduct::Cut(half_a_head.to_owned()), None, "reset"),
         ("cut in the body", Conduct::Cut(cut.to_owned()), Some(200), "cut"),
@@ -182,6 +78,21 @@ async fn every_broken_exchange_settles_its_reminder_as_the_table_says() {
     ] {
         meet(name, conduct, expect(State::Uncertain, status, class)).await;
     }
+}
+
+#[tokio::test]
+async fn a_reset_before_the_request_is_uncertain_unless_it_provably_came_first() {
+    let receiver = Receiver::start(vec![Conduct::ResetAtOnce]);
+    let bench = bench_for(&receiver, "");
+    let id = bench.plan(7);
+    bench.deliver().await.expect("a ledger that works");
+    let settlement = bench.pile.settled().remove(0);
+    // the kernel decides whether the reset meets the connecting or the sending
+    match settlement.class.as_deref() {
+        Some("connect") => assert_eq!(bench.pile.row(id).state, State::Pending),
+        other => assert_eq!((other, bench.pile.row(id).state), (Some("reset"), State::Uncertain)),
+    }
+    assert_eq!((receiver.received().len(), bench.pile.row(id).tries), (0, 0));
 }
 
 #[tokio::test]
@@ -304,7 +215,9 @@ async fn never_more_requests_at_once_than_the_schedule_allows_and_each_once() {
 #[tokio::test]
 async fn one_appointment_alone_can_be_delivered() {
     let receiver = Receiver::start(vec![plain("200 OK")]);
-    let bench = bench_for(&receiver, "");
+    // the others' turns come all the time: they are no reason to wait
+    let target = webhook(&receiver.url("/in")).replace("\"test\"", "\"slow\"");
+    let bench = bench(&target, "", "http://127.0.0.1:9");
     let (_, second) = (bench.plan(1), bench.plan(2));
     let scope = Scope { schedule: NAME.to_owned(), only: Some("a2".to_owned()) };
     bench.sender.deliver(&scope, Duration::ZERO).await.expect("a ledger that works");

@@ -139,10 +139,7 @@ impl Attempt<'_> {
         }
         let class = format!("http_{}", answer.status);
         match answer.status {
-            401 => {
-                Ending::new(self.again(SignedDuration::ZERO), class, "the credentials were refused; no call was placed")
-                    .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
-            }
+            401 => self.unauthorized(class),
             403 => Ending::new(SettleTo::Failed, class, FORBIDDEN).with(Effect::Forbidden),
             404 if self.may_renew_contact() => {
                 Ending::new(SettleTo::ContactForgotten, "contact_unknown", "the remembered contact is not known there")
@@ -208,6 +205,13 @@ impl Attempt<'_> {
     fn search(&self, class: &str, detail: &str) -> Ending {
         let to = self.again(SignedDuration::ZERO);
         Ending { search_next: true, ..Ending::new(to, class, format!("{detail}: it is searched for next")) }
+    }
+
+    /// 401: no call was placed. The pause is for schedules of one account that have different credentials: one that is
+    /// accepted lifts the account's pause, and the refused one must not follow each time at once.
+    fn unauthorized(&self, class: String) -> Ending {
+        Ending::new(self.again(self.pause()), class, "the credentials were refused; no call was placed")
+            .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
     }
 
     /// 429: nobody was called, and the whole account slows down.

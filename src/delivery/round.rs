@@ -15,8 +15,8 @@ use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
 use crate::clock;
 use crate::evaluation;
-use crate::ledger::{Intent, Lane, Ledger, LedgerError, LedgerResult, Settlement, TakeIntents};
-use crate::reminder::RunId;
+use crate::ledger::{Intent, Lane, Ledger, LedgerError, LedgerResult, ReminderAsk, Settlement, TakeIntents};
+use crate::reminder::{RunId, State};
 
 /// A reminder whose source was last read longer ago goes out only after a fresh read.
 const FRESH_FOR: Duration = Duration::from_secs(15 * 60);
@@ -69,7 +69,10 @@ pub(super) struct Round<'a> {
     /// What the ledger could not take, by schedule; nothing new is sent before it has.
     unsettled: Vec<(String, Settlement)>,
     ledger_pause: Duration,
+    /// Looks in a row that should have found something and didn't.
     empty_looks: u32,
+    /// Looks in a row that started nothing.
+    fruitless_looks: u32,
 }
 
 /// A fresh read that is over.
@@ -128,6 +131,7 @@ impl<'a> Round<'a> {
             unsettled: Vec::new(),
             ledger_pause: FIRST_PAUSE,
             empty_looks: 0,
+            fruitless_looks: 0,
         }
     }
 
@@ -145,7 +149,7 @@ impl<'a> Round<'a> {
                 Err(failure) => self.after_failure(failure)?,
             };
             self.sender.note_progress();
-            if self.is_over(&look) {
+            if self.is_over(&look).await? {
                 return Ok(());
             }
             match self.wait(look).await {
@@ -198,6 +202,7 @@ impl<'a> Round<'a> {
         let taken = self.tools.ledger.take_intents(ask).await?;
         self.ledger_pause = FIRST_PAUSE;
         let started = taken.intents.len();
+        self.fruitless_looks = if started == 0 { self.fruitless_looks.saturating_add(1) } else { 0 };
         for intent in taken.intents {
             self.start(&lanes, intent);
         }
@@ -280,21 +285,37 @@ impl<'a> Round<'a> {
     }
 
     /// Whether a `deliver` has nothing more to do.
-    fn is_over(&self, look: &Look) -> bool {
-        let Until::Settled { scope, deadline } = &self.until else { return false };
+    async fn is_over(&self, look: &Look) -> LedgerResult<bool> {
+        let Until::Settled { scope, deadline } = &self.until else { return Ok(false) };
         if look.started > 0 || !self.sends.is_empty() || !self.reads.is_empty() || !self.unsettled.is_empty() {
-            return false;
+            return Ok(false);
         }
         match look.again {
-            Again::Nothing => true,
+            Again::Nothing => Ok(true),
             Again::In(_) => {
-                self.sender.is_stopped_by_file() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS
+                Ok(self.sender.is_stopped_by_file() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
             }
             Again::At(at) => {
                 let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());
-                at > *deadline && at > retry::after(self.tools.clock.now(), turn)
+                let is_turn = at <= retry::after(self.tools.clock.now(), turn);
+                if is_turn && self.fruitless_looks >= EMPTY_LOOKS || at > *deadline && !is_turn {
+                    return Ok(true);
+                }
+                self.is_appointment_over(scope, *deadline).await
             }
         }
+    }
+
+    /// For one appointment alone, what the ledger says of the schedule's other reminders is no reason to stay.
+    async fn is_appointment_over(&self, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+        let Some(only) = &scope.only else { return Ok(false) };
+        let ask = ReminderAsk {
+            schedule: Some(scope.schedule.clone()),
+            appointment_id: Some(only.clone()),
+            states: vec![State::Pending],
+            ..ReminderAsk::default()
+        };
+        Ok(self.tools.ledger.reminders(ask).await?.iter().all(|row| row.next_at > deadline))
     }
 
     /// Waits for the next reason to look.
@@ -378,6 +399,7 @@ impl<'a> Round<'a> {
 
     fn absorb_read(&mut self, read: Result<Read, tokio::task::JoinError>) {
         let Ok(read) = read else { return };
+        self.fruitless_looks = 0;
         let now = self.tools.clock.monotonic();
         let mut failed = self.sender.failed_reads.lock().expect(super::UNPOISONED);
         match read.failure {

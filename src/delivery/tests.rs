@@ -95,7 +95,7 @@ fn every_status_has_its_meaning() {
     for status in [408, 500, 501, 502, 504, 520, 599, 600, 999] {
         assert_eq!(held(&plain(status)), (SettleTo::Uncertain, Effect::None), "{status}");
     }
-    assert_eq!(held(&plain(401)), (again(0, false, false), Effect::PauseAccount { credentials: "c1".to_owned() }));
+    assert_eq!(held(&plain(401)), (again(10, false, false), Effect::PauseAccount { credentials: "c1".to_owned() }));
     assert_eq!(held(&plain(403)), (SettleTo::Failed, Effect::Forbidden));
     assert_eq!(held(&plain(429)), (again(10, false, false), Effect::PauseAccountUntil(in_seconds(10))));
     assert_eq!(held(&plain(503)), (again(10, true, false), Effect::None));

@@ -133,6 +133,11 @@ impl Inside {
             let r = &mut row.row;
             let is_meant =
                 r.schedule == lane.schedule && ask.only.as_ref().is_none_or(|only| *only == r.appointment_id);
+            if r.state == State::Pending && r.schedule == lane.schedule && !is_meant {
+                // its turn comes, but not by this asking
+                let turn = ask.now + SignedDuration::from_millis(600);
+                taken.wake_at = taken.wake_at.into_iter().chain([turn]).min();
+            }
             if !is_meant || r.state != State::Pending {
                 continue;
             }
