@@ -232,6 +232,14 @@ fn a_payload_names_the_place_of_each_problem() {
     assert_eq!(paths, [vec!["a".to_owned()], vec!["b".to_owned(), "0".to_owned()]]);
 }
 
+#[test]
+fn templates_are_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Template>();
+    shared::<Condition>();
+    shared::<PayloadTemplate>();
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_compiler_or_the_renderer_panic(text in "[a-z{}%#|()\\[\\]'\" +*/<>=!.,:~0-9é-]{0,40}") {
