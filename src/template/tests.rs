@@ -180,7 +180,16 @@ fn what_is_not_offered_is_refused_with_its_place_and_the_likely_name() {
         assert_eq!(&text[at], part, "{text}: {problem:?}");
         assert!(problem.help.is_some_and(|it| it.contains(help)), "{text}");
     }
-    for text in ["{{ }}", "{{ 1 + }}", "{{ name | }}", "{% if %}", "{{ name name }}", "{{ (name }}"] {
+    for text in [
+        "{{ }}",
+        "{{ 1 + }}",
+        "{{ name | }}",
+        "{% if %}",
+        "{{ name name }}",
+        "{{ (name }}",
+        "{{ name == }}",
+        "{{ in tags }}",
+    ] {
         assert!(Template::compile(text).is_err(), "{text}");
     }
     assert!(Condition::compile("{{ name }}").is_err());
