@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::{AppointmentColumns, DateFormat, Phone, PhoneProblem, Start, StartColumns, StartText, dates, phone};
-use crate::row::{ColumnName, Record};
+use crate::row::{ColumnName, Header, Record};
 use crate::zones::{Wall, Zone, Zones};
 
 /// Stands between the parts of an id that is made of several columns; inside a part it is written `\|`, so that two
@@ -24,8 +26,8 @@ pub struct Mapping {
     zone: Zone,
     zones: Zones,
     row_zones: HashMap<String, Option<Zone>>,
-    days: HashMap<Date, Day>,
-    latest_day: Option<(Date, Day)>,
+    days: Vec<Day>,
+    places: Places,
     joined: String,
     proposals: usize,
 }
@@ -33,10 +35,23 @@ pub struct Mapping {
 /// What daylight saving does to a calendar day of the schedule's zone.
 #[derive(Debug, Clone, Copy)]
 enum Day {
-    /// Every wall-clock time of it is this far from UTC.
-    Regular(SignedDuration),
+    /// Not asked for yet.
+    Unknown,
+    /// Every wall-clock time of it has this offset.
+    Regular(Offset),
     /// The offset changes: each time is looked up by itself.
     Odd,
+}
+
+/// The years whose days are remembered; any other is looked up each time.
+const REMEMBERED_YEARS: std::ops::Range<i16> = 1990..2110;
+
+/// Where the columns that every row is asked for stand in a text table: a name is looked up once a table, not a row.
+#[derive(Debug, Default)]
+struct Places {
+    header: Option<Arc<Header>>,
+    id: Option<usize>,
+    start: Option<usize>,
 }
 
 /// Why a row has no start.
@@ -57,8 +72,8 @@ impl Mapping {
             zone: zone.clone(),
             zones: zones.clone(),
             row_zones: HashMap::new(),
-            days: HashMap::new(),
-            latest_day: None,
+            days: Vec::new(),
+            places: Places::default(),
             joined: String::new(),
             proposals: PROPOSALS,
         }
@@ -72,9 +87,15 @@ impl Mapping {
 
     /// The appointment's id without outer blanks; `None` when every column of it is empty.
     #[must_use]
-    pub fn id<'r>(&self, record: &Record<'r>) -> Option<Cow<'r, str>> {
+    pub fn id<'r>(&mut self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         if let [column] = self.columns.id.as_slice() {
-            return trimmed(record.text(column)?);
+            return match *record {
+                Record::Text { header, fields } => {
+                    self.places.learn(header, &self.columns);
+                    trimmed(Cow::Borrowed(fields.get(self.places.id?)?))
+                }
+                Record::Tree(_) | Record::Broken(_) => trimmed(record.text(column)?),
+            };
         }
         let parts: Vec<_> = self.columns.id.iter().map(|column| record.text(column).and_then(trimmed)).collect();
         if parts.iter().all(Option::is_none) {
@@ -112,7 +133,13 @@ impl Mapping {
     fn start_text(&mut self, record: &Record<'_>) -> Result<StartText, TimeProblem> {
         let read = match &self.columns.starts_at {
             StartColumns::One(column) => {
-                let text = record.text(column);
+                let text = match *record {
+                    Record::Text { header, fields } => {
+                        self.places.learn(header, &self.columns);
+                        self.places.start.and_then(|place| fields.get(place)).map(Cow::Borrowed)
+                    }
+                    Record::Tree(_) | Record::Broken(_) => record.text(column),
+                };
                 text.as_deref().and_then(|text| dates::read(text, &self.columns.date_format))
             }
             StartColumns::DateAndTime { date, time } => match (record.text(date), record.text(time)) {
@@ -158,8 +185,7 @@ impl Mapping {
     /// # Errors
     /// A sentence, when there is no such zone.
     pub fn row_zone(&mut self, record: &Record<'_>) -> Result<Option<Zone>, String> {
-        let Some(column) = self.columns.timezone.clone() else { return Ok(None) };
-        self.zone_in(record, &column)
+        zone_in(record, self.columns.timezone.as_ref(), &self.zones, &mut self.row_zones)
     }
 
     /// Where the person is: `recipient_timezone`, else the row's zone, else the schedule's.
@@ -167,44 +193,41 @@ impl Mapping {
     /// # Errors
     /// A sentence, when a zone is named that doesn't exist.
     pub fn recipient_zone(&mut self, record: &Record<'_>) -> Result<Zone, String> {
-        if let Some(column) = self.columns.recipient_timezone.clone()
-            && let Some(zone) = self.zone_in(record, &column)?
-        {
-            return Ok(zone);
+        let own = zone_in(record, self.columns.recipient_timezone.as_ref(), &self.zones, &mut self.row_zones)?;
+        match own {
+            Some(zone) => Ok(zone),
+            None => Ok(self.row_zone(record)?.unwrap_or_else(|| self.zone.clone())),
         }
-        Ok(self.row_zone(record)?.unwrap_or_else(|| self.zone.clone()))
-    }
-
-    fn zone_in(&mut self, record: &Record<'_>, column: &ColumnName) -> Result<Option<Zone>, String> {
-        let Some(name) = record.text(column).and_then(trimmed) else { return Ok(None) };
-        if let Some(zone) = self.row_zones.get(name.as_ref()) {
-            return zone.clone().map(Some).ok_or_else(|| unknown_zone(column, &name));
-        }
-        let zone = self.zones.zone_of_row(&name).ok();
-        self.row_zones.insert(name.clone().into_owned(), zone.clone());
-        zone.map(Some).ok_or_else(|| unknown_zone(column, &name))
     }
 
     /// A wall-clock time in the schedule's zone: most days have one offset from midnight to midnight, which is learned once.
     fn in_schedule_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
-        let date = wall.date();
-        let day = match self.latest_day {
-            Some((latest, day)) if latest == date => day,
-            Some(_) | None => {
-                let zone = &self.zone;
-                let day = *self.days.entry(date).or_insert_with(|| day_in(zone, date));
-                self.latest_day = Some((date, day));
+        match self.day(wall.date()) {
+            Day::Odd | Day::Unknown => resolved(&self.zone, wall),
+            Day::Regular(offset) => match offset.to_timestamp(wall) {
+                Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+                Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
+            },
+        }
+    }
+
+    fn day(&mut self, date: Date) -> Day {
+        if !REMEMBERED_YEARS.contains(&date.year()) {
+            return Day::Unknown;
+        }
+        let years = usize::try_from(date.year() - REMEMBERED_YEARS.start).unwrap_or(0);
+        let in_year = usize::try_from((i16::from(date.month()) - 1) * 31 + i16::from(date.day()) - 1).unwrap_or(0);
+        let place = years * DAY_PLACES + in_year;
+        if self.days.is_empty() {
+            self.days = vec![Day::Unknown; REMEMBERED_YEARS.len() * DAY_PLACES];
+        }
+        match self.days[place] {
+            Day::Unknown => {
+                let day = day_in(&self.zone, date);
+                self.days[place] = day;
                 day
             }
-        };
-        match day {
-            Day::Odd => resolved(&self.zone, wall),
-            Day::Regular(offset) => {
-                match jiff::tz::Offset::UTC.to_timestamp(wall).and_then(|at| at.checked_sub(offset)) {
-                    Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
-                    Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
-                }
-            }
+            known @ (Day::Regular(_) | Day::Odd) => known,
         }
     }
 
@@ -231,6 +254,42 @@ impl Mapping {
     }
 }
 
+/// Twelve months of 31 places: a date's place is found without a calendar.
+const DAY_PLACES: usize = 12 * 31;
+
+impl Places {
+    fn learn(&mut self, header: &Arc<Header>, columns: &AppointmentColumns) {
+        if self.header.as_ref().is_some_and(|known| Arc::ptr_eq(known, header)) {
+            return;
+        }
+        self.id = columns.id.first().and_then(|column| header.place(column.as_str()));
+        self.start = match &columns.starts_at {
+            StartColumns::One(column) => header.place(column.as_str()),
+            StartColumns::DateAndTime { .. } => None,
+        };
+        self.header = Some(Arc::clone(header));
+    }
+}
+
+fn zone_in(
+    record: &Record<'_>,
+    column: Option<&ColumnName>,
+    zones: &Zones,
+    known: &mut HashMap<String, Option<Zone>>,
+) -> Result<Option<Zone>, String> {
+    let Some(column) = column else { return Ok(None) };
+    let Some(name) = record.text(column).and_then(trimmed) else { return Ok(None) };
+    let zone = match known.get(name.as_ref()) {
+        Some(zone) => zone.clone(),
+        None => {
+            let zone = zones.zone_of_row(&name).ok();
+            known.insert(name.clone().into_owned(), zone.clone());
+            zone
+        }
+    };
+    zone.map(Some).ok_or_else(|| format!("`{}` names no known time zone: `{name}`", column.as_str()))
+}
+
 /// Two columns joined by a blank; an ISO date column may carry a midnight of its own (`2026-11-24T00:00:00`).
 fn joined_start(joined: &str, format: &DateFormat) -> Option<StartText> {
     dates::read(joined, format).or_else(|| match format {
@@ -252,27 +311,23 @@ fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!cut.is_empty()).then_some(cut)
 }
 
-fn unknown_zone(column: &ColumnName, name: &str) -> String {
-    format!("`{}` names no known time zone: `{name}`", column.as_str())
-}
-
 /// The ledger keeps microseconds; a key must read back as it was written.
 #[must_use]
 pub fn to_micros(at: Timestamp) -> Timestamp {
+    if at.subsec_nanosecond() % 1_000 == 0 {
+        return at;
+    }
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 fn day_in(zone: &Zone, date: Date) -> Day {
     let midnight = date.at(0, 0, 0, 0);
-    let (Ok(next), Ok(as_utc)) = (midnight.checked_add(1.day()), jiff::tz::Offset::UTC.to_timestamp(midnight)) else {
+    let Ok(next) = midnight.checked_add(1.day()) else { return Day::Odd };
+    let (Wall::Once(from), Wall::Once(until)) = (zone.resolve(midnight), zone.resolve(next)) else { return Day::Odd };
+    if from.duration_until(until) != SignedDuration::from_hours(24) {
         return Day::Odd;
-    };
-    match (zone.resolve(midnight), zone.resolve(next)) {
-        (Wall::Once(from), Wall::Once(until)) if from.duration_until(until) == SignedDuration::from_hours(24) => {
-            Day::Regular(from.duration_until(as_utc))
-        }
-        _ => Day::Odd,
     }
+    Offset::from_seconds(zone.offset(from)).map_or(Day::Odd, Day::Regular)
 }
 
 fn resolved(zone: &Zone, wall: DateTime) -> Result<Start, TimeProblem> {

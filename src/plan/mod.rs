@@ -20,7 +20,7 @@ use crate::reminder::{Lead, ReminderId, SkipReason, State};
 pub use decide::Candidates;
 pub use explain::Explanation;
 pub use planner::Planner;
-pub use window::{LeadWindow, lead_windows, read_span, windows};
+pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
 
 /// The circumstances of one evaluation.
 #[derive(Debug, Clone)]

@@ -44,8 +44,7 @@ pub fn lead_windows(
         }
         Leads::Hours(hours) => {
             let now = to_micros(occasion.now);
-            let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
-            let since = previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)));
+            let since = due_since(schedule, now, previous_evaluation);
             nearest_first(hours)
                 .map(|hours| {
                     let ahead = SignedDuration::from_hours(i64::from(hours));
@@ -84,6 +83,23 @@ pub fn windows(
     previous_evaluation: Option<Timestamp>,
 ) -> Vec<(Timestamp, Timestamp)> {
     lead_windows(schedule, occasion, previous_evaluation).iter().map(|window| (window.from, window.until)).collect()
+}
+
+/// The first and last calendar day, in any zone, on which a reminder that this evaluation plans can be due: what the
+/// ledger is asked for to judge persons.
+#[must_use]
+pub fn due_days(schedule: &Schedule, occasion: &Occasion, previous_evaluation: Option<Timestamp>) -> (Date, Date) {
+    let (first, last) = match &schedule.remind.leads {
+        Leads::Days(_) => (occasion.nominal_at, occasion.nominal_at),
+        Leads::Hours(_) => (due_since(schedule, occasion.now, previous_evaluation), occasion.now),
+    };
+    (schedule.zone.date(first).saturating_sub(1.day()), schedule.zone.date(last).saturating_add(1.day()))
+}
+
+/// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.
+fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
+    let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
+    previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)))
 }
 
 /// What a source is asked for: whole days of the schedule's zone (half open, UTC) that cover the windows and the starts

@@ -1,6 +1,6 @@
 //! pure: minijinja behind a narrow door: compiled programs, values in and out, errors without a row's values in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -44,21 +44,19 @@ impl Program {
                 help: Some("name a column, such as `{{ phone }}`".into()),
             });
         }
-        let written =
-            ENVIRONMENT.compile_expression_owned(text.to_owned()).map_err(|error| syntax(&error, text, offset))?;
         tokens::check(text, offset)?;
-        let names = written.undeclared_variables(false).into_iter().collect();
+        // Only the strict form is ever compiled: the engine folds constant comparisons without fuel.
         let strict =
             ENVIRONMENT.compile_expression_owned(tokens::strict(text)).map_err(|error| syntax(&error, text, offset))?;
+        let names = own_names(strict.undeclared_variables(false));
         Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(strict)), names })
     }
 
     /// Compiles a text with statements, comments or whitespace control.
     pub(super) fn whole(text: &str) -> Result<Self, TemplateProblem> {
-        let template = ENVIRONMENT.template_from_str(text).map_err(|error| syntax(&error, text, 0))?;
-        let names = template.undeclared_variables(false).into_iter().collect();
         let source = strict_whole(text)?;
-        ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
+        let template = ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
+        let names = own_names(template.undeclared_variables(false));
         Ok(Self { source, code: Code::Whole, names })
     }
 
@@ -109,6 +107,11 @@ impl Program {
         };
         RenderError(format!("`{}`: {why}", self.source))
     }
+}
+
+/// The names of a scope, without the strict comparisons' own.
+fn own_names(names: HashSet<String>) -> BTreeSet<String> {
+    names.into_iter().filter(|name| !filters::COMPARISONS.contains(&name.as_str())).collect()
 }
 
 /// The value of a name, or the error that there is none.
@@ -162,11 +165,13 @@ fn strict_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Resu
     };
     tokens::check(body, offset + left.len())?;
     let statement = body.trim_start();
-    let keyword = ["if ", "elif "].into_iter().find(|keyword| statement.starts_with(keyword));
-    let body = match (mark, keyword) {
-        ("{{", _) => tokens::strict(body),
-        (_, Some(keyword)) => format!(" {keyword}{}", tokens::strict(&statement[keyword.len()..])),
-        (_, None) => body.to_owned(),
+    let keyword = ["if ", "elif ", "set "].into_iter().find(|keyword| statement.starts_with(keyword));
+    let loop_head = statement.strip_prefix("for ").and_then(|head| head.split_once(" in "));
+    let body = match (mark, keyword, loop_head) {
+        ("{{", _, _) => tokens::strict(body),
+        (_, Some(keyword), _) => format!(" {keyword}{}", tokens::strict(&statement[keyword.len()..])),
+        (_, None, Some((item, list))) => format!(" for {item} in {}", tokens::strict(list)),
+        (_, None, None) => body.to_owned(),
     };
     Ok(format!("{mark}{left}{body}{right}{close_mark}"))
 }

@@ -61,6 +61,9 @@ pub(super) const TEST_NAMES: &[&str] = &[
     "in",
 ];
 
+/// The functions that stand for the operators of comparison.
+pub(super) const COMPARISONS: &[&str] = &["__eq", "__ne", "__lt", "__le", "__gt", "__ge", "__in", "__not_in"];
+
 /// The environment all templates share.
 pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::empty();

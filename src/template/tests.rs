@@ -180,7 +180,16 @@ fn what_is_not_offered_is_refused_with_its_place_and_the_likely_name() {
         assert_eq!(&text[at], part, "{text}: {problem:?}");
         assert!(problem.help.is_some_and(|it| it.contains(help)), "{text}");
     }
-    for text in ["{{ }}", "{{ 1 + }}", "{{ name | }}", "{% if %}", "{{ name name }}", "{{ (name }}"] {
+    for text in [
+        "{{ }}",
+        "{{ 1 + }}",
+        "{{ name | }}",
+        "{% if %}",
+        "{{ name name }}",
+        "{{ (name }}",
+        "{{ name == }}",
+        "{{ in tags }}",
+    ] {
         assert!(Template::compile(text).is_err(), "{text}");
     }
     assert!(Condition::compile("{{ name }}").is_err());
@@ -230,6 +239,14 @@ fn a_payload_names_the_place_of_each_problem() {
     let paths: Vec<_> =
         PayloadTemplate::compile(&tree).expect_err("two problems").into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, [vec!["a".to_owned()], vec!["b".to_owned(), "0".to_owned()]]);
+}
+
+#[test]
+fn templates_are_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Template>();
+    shared::<Condition>();
+    shared::<PayloadTemplate>();
 }
 
 proptest! {

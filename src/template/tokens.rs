@@ -249,7 +249,12 @@ impl Chain {
 
     fn end(&mut self, whole: &mut String, delimiter: &str) {
         let last = std::mem::take(&mut self.operand);
-        let done = std::mem::take(&mut self.done);
+        let mut done = std::mem::take(&mut self.done);
+        let is_incomplete = last.is_empty() || done.iter().any(|(operand, _)| operand.is_empty());
+        if !done.is_empty() && is_incomplete {
+            done.clear();
+            whole.push('?'); // an operand is missing: the engine then refuses the expression, as it would have
+        }
         if done.is_empty() {
             whole.push_str(&last);
         } else {

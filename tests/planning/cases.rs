@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use tickler::plan::{Standing, read_span, windows};
+use tickler::plan::{Standing, due_days, read_span, windows};
 use tickler::reminder::State;
 use tickler::schedule::{ContactTemplates, Leads, TargetSpec};
 use tickler::settings::TextOrSecret;
@@ -365,6 +365,23 @@ fn the_source_is_asked_for_whole_days_around_windows_and_what_waits() {
     );
     world.schedule.appointment.timezone = Some(column("zone"));
     assert_eq!(span(&world, &[]), (at("2026-11-24T05:00:00Z"), at("2026-11-27T05:00:00Z")));
+}
+
+#[test]
+fn days_of_due_times_reach_a_day_around_what_can_be_due() {
+    let mut world = World::new();
+    let days = |world: &World| due_days(&world.schedule, &world.occasion, Some(at("2026-11-20T14:00:00Z")));
+    let date = |text: &str| text.parse::<jiff::civil::Date>().expect("a date");
+    assert_eq!(days(&world), (date("2026-11-23"), date("2026-11-25")));
+    world.schedule.remind.leads = Leads::Hours(vec![24]);
+    assert_eq!(days(&world), (date("2026-11-19"), date("2026-11-25")));
+}
+
+#[test]
+fn a_plan_is_made_on_whatever_thread_may_block() {
+    fn sent<T: Send>() {}
+    sent::<tickler::plan::Planner>();
+    sent::<tickler::plan::Candidates>();
 }
 
 #[test]
