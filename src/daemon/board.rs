@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::heartbeat::{Decision, Occupancy, Permission, View, decide};
 use crate::evaluation::next_look;
-use crate::ledger::PassedOver;
+use crate::ledger::{PassedOver, RunRow};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 
@@ -49,13 +49,22 @@ pub struct Start {
     pub nominal: Timestamp,
     /// What brings it about.
     pub kind: RunKind,
-    /// Its row, when it was begun before and goes on under its id.
-    pub run: Option<RunId>,
+    /// Whether its row was begun before: it goes on under its id.
+    pub turn: Turn,
+}
+
+/// Whether a run begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It begins.
+    First,
+    /// Its source is read again, or a crash had ended it.
+    Again,
 }
 
 impl Start {
     const fn new(nominal: Timestamp, kind: RunKind) -> Self {
-        Self { nominal, kind, run: None }
+        Self { nominal, kind, turn: Turn::First }
     }
 }
 
@@ -64,8 +73,8 @@ impl Start {
 pub struct Waiting {
     /// Which.
     pub run: RunId,
-    /// The time it stands for (UTC).
-    pub nominal: Timestamp,
+    /// What it is.
+    pub start: Start,
     /// When the source is read again (UTC).
     pub again_at: Timestamp,
 }
@@ -100,6 +109,7 @@ pub struct Steps {
     /// The cursor before these steps, for [`Board::take_back`].
     before: Timestamp,
     recorded_before: Timestamp,
+    read_again: Option<Waiting>,
 }
 
 /// One beat, as far as all schedules share it.
@@ -156,13 +166,15 @@ impl Board {
     }
 
     /// A run found `running` or `waiting` at the start: `None` when it is too old or its schedule isn't loaded.
-    pub fn resume(&mut self, name: &str, run: RunId, nominal: Timestamp, now: Timestamp) -> Option<()> {
-        let entry = self.entries.get_mut(name)?;
-        if nominal.duration_until(now) > entry.schedule.remind.max_lateness || entry.waiting.is_some() {
+    pub fn resume(&mut self, row: &RunRow, now: Timestamp) -> Option<()> {
+        let entry = self.entries.get_mut(&row.schedule)?;
+        let lateness = row.nominal_at.duration_until(now);
+        if lateness > entry.schedule.remind.max_lateness || entry.waiting.is_some() {
             return None;
         }
-        entry.waiting = Some(Waiting { run, nominal, again_at: now });
-        entry.cursor = entry.cursor.max(nominal);
+        let kind = if row.state == RunState::Waiting { row.kind } else { RunKind::CatchUp };
+        entry.waiting = Some(Waiting { run: row.id, start: Start::new(row.nominal_at, kind), again_at: now });
+        entry.cursor = entry.cursor.max(row.nominal_at);
         entry.find_next_look();
         Some(())
     }
@@ -188,10 +200,9 @@ impl Board {
         let Some(entry) = self.entries.get_mut(&steps.schedule.name) else { return };
         (entry.cursor, entry.recorded) = (steps.before, steps.recorded_before);
         entry.next = entry.next.filter(|next| next.nominal <= steps.before);
-        if let Some(start) = steps.start {
+        if steps.start.is_some() {
             entry.going = None;
-            let again = |run| Waiting { run, nominal: start.nominal, again_at: now };
-            entry.waiting = start.run.map(again).or(entry.waiting);
+            entry.waiting = steps.read_again.or(entry.waiting);
         }
         entry.waiting = steps.give_up.or(entry.waiting);
         entry.look_at = now.checked_add(AFTER_REFUSAL).ok();
@@ -201,7 +212,7 @@ impl Board {
     pub fn clock_stepped(&mut self, now: Timestamp) {
         for entry in self.entries.values_mut() {
             if let Some(waiting) = &mut entry.waiting {
-                waiting.again_at = next_look(&entry.schedule, waiting.nominal, now).unwrap_or(now);
+                waiting.again_at = next_look(&entry.schedule, waiting.start.nominal, now).unwrap_or(now);
             }
         }
     }
@@ -281,13 +292,14 @@ impl Entry {
             start: None,
             before: self.cursor,
             recorded_before: self.recorded,
+            read_again: None,
         }
     }
 
     fn take(&mut self, decision: Decision, passed: &mut Vec<(Timestamp, RunState, String)>, steps: &mut Steps) {
         match decision {
             Decision::Run { nominal, kind } => {
-                steps.give_up = self.waiting.take_if(|waiting| waiting.nominal != nominal);
+                steps.give_up = self.waiting.take_if(|waiting| waiting.start.nominal != nominal);
                 self.waiting = None;
                 steps.start = Some(Start::new(nominal, kind));
                 self.going = steps.start;
@@ -318,12 +330,12 @@ impl Entry {
         let Some(waiting) = self.waiting.filter(|waiting| waiting.again_at <= now && self.going.is_none()) else {
             return;
         };
-        let is_too_old = waiting.nominal.duration_until(now) > self.schedule.remind.max_lateness;
+        let is_too_old = waiting.start.nominal.duration_until(now) > self.schedule.remind.max_lateness;
         match permission {
             _ if is_too_old => steps.give_up = self.waiting.take(),
             Permission::Granted => {
-                self.waiting = None;
-                steps.start = Some(Start { run: Some(waiting.run), ..Start::new(waiting.nominal, RunKind::CatchUp) });
+                steps.read_again = self.waiting.take();
+                steps.start = Some(Start { turn: Turn::Again, ..waiting.start });
                 self.going = steps.start;
             }
             Permission::Paused | Permission::Disabled => {
@@ -356,7 +368,7 @@ impl Entry {
                 return steps;
             }
             Ended::Waiting { run, again_at } => {
-                let waiting = Waiting { run, nominal: start.nominal, again_at };
+                let waiting = Waiting { run, start, again_at };
                 if self.next.is_some() {
                     steps.give_up = Some(waiting);
                 } else {

@@ -55,9 +55,7 @@ impl Daemon {
         let now = self.now();
         for row in self.ledger.open_runs().await? {
             let is_made_again = match row.kind {
-                RunKind::Scheduled | RunKind::CatchUp => {
-                    self.board().resume(&row.schedule, row.id, row.nominal_at, now).is_some()
-                }
+                RunKind::Scheduled | RunKind::CatchUp => self.board().resume(&row, now).is_some(),
                 RunKind::Trigger => false,
             };
             if !is_made_again {

@@ -10,11 +10,11 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
-use super::board::{Beat, Board, Ended, Start, Steps};
+use super::board::{Beat, Board, Ended, Start, Steps, Turn};
 use super::heartbeat::{Permission, Pulse, Rhythm};
 use crate::audit::{AuditEntry, Event};
-use crate::evaluation::{RunOutcome, clock_is_set, next_look, perform_run, resume_run};
-use crate::ledger::{Ledger, LedgerResult, PauseRow, RunRow};
+use crate::evaluation::{RunOutcome, clock_is_set, next_look, perform_run};
+use crate::ledger::{Ledger, LedgerResult, PauseRow};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
@@ -224,21 +224,12 @@ impl Daemon {
             return None;
         }
         self.notifier.ping(Ping::Start);
-        let ended = match AssertUnwindSafe(self.evaluate(schedule, start)).catch_unwind().await {
+        let run = perform_run(schedule, start.kind, start.nominal, ACTOR, &self.house.around);
+        let ended = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(outcome) => self.conclude(schedule, start, outcome).await,
             Err(_panic) => self.run_panicked(schedule, start).await,
         };
         self.board().ended(&schedule.name, start, ended, self.now())
-    }
-
-    async fn evaluate(&self, schedule: &Arc<Schedule>, start: Start) -> RunOutcome {
-        let around = &self.house.around;
-        if let Some(run) = start.run
-            && let Ok(Some(row)) = self.ledger.run(run).await
-        {
-            return resume_run(schedule, &RunRow { kind: start.kind, ..row }, ACTOR, around).await;
-        }
-        perform_run(schedule, start.kind, start.nominal, ACTOR, around).await
     }
 
     async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
@@ -287,7 +278,7 @@ impl Daemon {
         match (outcome.state, ended) {
             (_, Ended::NotBegun) => self.ledger_ails(because),
             (RunState::Waiting, _) => {
-                if start.run.is_none() {
+                if start.turn == Turn::First {
                     tracing::warn!(schedule = name, %nominal_at, "the run waits for its source: {because}");
                 }
                 self.notifier.waiting(name, because);

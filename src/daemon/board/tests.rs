@@ -95,7 +95,7 @@ fn a_waiting_run_goes_on_under_its_id_and_ends_when_the_next_begins() {
     board.ended("hourly", first, ended, at("09:00:07")).expect("loaded");
     assert!(board.due(at("09:04:59")).is_empty());
     let again = look(&mut board, "09:05:00").start.expect("read again");
-    assert_eq!((again.run, again.nominal), (Some(run), at("09:00:00")));
+    assert_eq!(again, Start { turn: Turn::Again, ..first });
     board.ended("hourly", again, Ended::Waiting { run, again_at: at("10:10:00") }, at("09:05:07")).expect("loaded");
     let steps = look(&mut board, "10:00:00");
     assert_eq!(steps.give_up.map(|waiting| waiting.run), Some(run));

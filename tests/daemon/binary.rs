@@ -1,0 +1,168 @@
+//! The real binary as a service: its log is followed line by line, so that no test waits longer than it must.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Nothing a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Service {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    /// What it said until it was up.
+    beginning: Vec<String>,
+}
+
+impl Service {
+    /// `tickler run` in that folder; returns once it is up.
+    pub fn start(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = tickler(folder)
+            .arg("run")
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("a pipe");
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut service = Self { child, lines, beginning: Vec::new() };
+        (service.beginning, _) = service.lines_until("the service is up");
+        service
+    }
+
+    /// Where its page is.
+    pub fn page(&self) -> String {
+        let line = self.beginning.iter().find_map(|line| line.split_once("the page is at http://"));
+        let (_, rest) = line.expect("a page");
+        rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
+    }
+
+    /// The next line of the log that holds `text`.
+    pub fn line_with(&self, text: &str) -> String {
+        self.lines_until(text).1
+    }
+
+    fn lines_until(&self, text: &str) -> (Vec<String>, String) {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return (seen, line),
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("`{text}` didn't come; the log says:\n{}", seen.join("\n")),
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, signal).expect("a running service");
+    }
+
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.child.wait().expect("the service ends")
+    }
+
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the service ends")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The binary over the clinic in `folder`, with nothing of this machine's environment.
+pub fn tickler(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("TICKLER_LEDGER", folder.join("tickler.db"))
+        .env("TICKLER_SCHEDULES", folder.join("schedules"))
+        .env("TICKLER_WEB__LISTEN", "off");
+    command
+}
+
+/// The whole log, exported as JSON lines.
+pub fn export(folder: &Path) -> String {
+    let output = tickler(folder).args(["audit", "export", "--format", "jsonl"]).output().expect("an export");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Where calls go: each request is handed over together with its connection, to be answered when the test says so.
+pub struct Receiver {
+    listener: TcpListener,
+}
+
+impl Receiver {
+    pub fn listen() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").expect("a free port") }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/webhook/automation/clinic", self.listener.local_addr().expect("an address"))
+    }
+
+    /// Waits for one request and reads it whole.
+    pub fn request(&self) -> Call {
+        let (mut stream, _from) = self.listener.accept().expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut text = String::new();
+        let mut bytes = [0; 4_096];
+        while !is_whole(&text) {
+            let length = stream.read(&mut bytes).expect("a request");
+            assert!(length > 0, "the request broke off: {text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+        Call { stream, text }
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+pub struct Call {
+    stream: TcpStream,
+    pub text: String,
+}
+
+impl Call {
+    pub fn accept(mut self) {
+        let body = r#"{"error":null,"data":{}}"#;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(answer.as_bytes()).expect("an answer");
+    }
+}
+
+/// One GET, its status line.
+pub fn get(address: &str, path: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.lines().next().unwrap_or_default().to_owned()
+}

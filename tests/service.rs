@@ -1,0 +1,185 @@
+//! `tickler run`, the real binary: when it fires, how it reloads, how it stops.
+
+#[path = "daemon/binary.rs"]
+mod binary;
+
+use std::path::Path;
+
+use binary::{Receiver, Service, export, get, tickler};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+const TABLE: &str = "id,phone,starts_at,service\nA-1,+12025550143,2026-11-25 10:00,Check-up\n";
+
+fn schedule(cron: &str) -> String {
+    format!(
+        r#"
+cron = "{cron}"
+timezone = "America/New_York"
+[source.csv]
+path = "../appointments.csv"
+[appointment]
+id = "id"
+phone = "phone"
+starts_at = "starts_at"
+[remind]
+days_before = 1
+calling_hours = "always"
+[target.automation]
+url = {{ env = "THOUGHTLY_AUTOMATION_URL" }}
+[payload]
+contact_phone = "{{{{ phone }}}}"
+appointment_time = "{{{{ starts_at }}}}"
+"#
+    )
+}
+
+fn clinic(cron: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
+    std::fs::write(folder.path().join("appointments.csv"), TABLE).expect("a table");
+    write(folder.path(), "day-before", &schedule(cron));
+    folder
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join("schedules").join(format!("{name}.toml")), text).expect("a schedule");
+}
+
+/// Two seconds before nine in New York.
+const BEFORE_NINE: &str = "2026-11-24T13:59:58Z";
+
+#[test]
+fn it_fires_at_nine_in_the_schedules_zone_whatever_the_host_says() {
+    for host_zone in ["UTC", "Asia/Kolkata", "America/Los_Angeles"] {
+        let folder = clinic("0 9 * * *");
+        let receiver = Receiver::listen();
+        let variables = [("TZ", host_zone), ("THOUGHTLY_AUTOMATION_URL", &receiver.url())];
+        let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &variables);
+        let call = receiver.request();
+        assert!(call.text.contains(r#""appointment_time":"2026-11-25T10:00:00-05:00""#), "{}", call.text);
+        call.accept();
+        assert_eq!(service.stop().code(), Some(0));
+        let log = export(folder.path());
+        assert!(log.contains("nominal time 2026-11-24T14:00:00Z"), "{log}");
+        assert_eq!(log.matches("delivery.delivered").count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn a_stop_lets_the_request_in_flight_end_and_settles_it() {
+    let folder = clinic("0 9 * * *");
+    let receiver = Receiver::listen();
+    let url = receiver.url();
+    let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &[("THOUGHTLY_AUTOMATION_URL", &url)]);
+    let call = receiver.request();
+    service.signal(Signal::TERM);
+    service.line_with("the service stops");
+    call.accept();
+    assert_eq!(service.wait().code(), Some(0));
+    let log = export(folder.path());
+    assert_eq!(log.matches("delivery.delivered").count(), 1, "{log}");
+    assert!(log.contains("service.stopped"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_next_start_knows_that_a_fate_is_unknown() {
+    let folder = clinic("0 9 * * *");
+    let receiver = Receiver::listen();
+    let url = receiver.url();
+    let variables = [("THOUGHTLY_AUTOMATION_URL", url.as_str())];
+    let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &variables);
+    let _never_answered = receiver.request();
+    service.signal(Signal::TERM);
+    service.line_with("the service stops");
+    service.signal(Signal::INT);
+    assert_eq!(service.wait().code(), Some(130));
+    let again = Service::start(folder.path(), &["--now", "2026-11-24T14:00:30Z"], &variables);
+    assert_eq!(again.stop().code(), Some(0));
+    assert_eq!(export(folder.path()).matches("delivery.uncertain").count(), 1);
+}
+
+#[test]
+fn files_are_taken_as_they_come_and_half_written_ones_call_nobody() {
+    let folder = clinic("0 9 * * *");
+    let service = Service::start(folder.path(), &[], &[]);
+    let whole = schedule("30 8 * * *");
+    // An editor without manners: the same file half, whole, gone, half … two hundred times within moments.
+    for round in 0..200 {
+        write(folder.path(), "other", &whole[..(round * 7) % whole.len()]);
+        if round % 20 == 19 {
+            std::fs::remove_file(folder.path().join("schedules/other.toml")).expect("the file goes");
+        }
+    }
+    write(folder.path(), "other", &whole);
+    let line = service.line_with("the schedule is loaded");
+    assert!(line.contains("other"), "{line}");
+    assert_eq!(service.stop().code(), Some(0));
+    let log = export(folder.path());
+    let rejected = log.matches("config.rejected").count();
+    assert!(rejected <= 2, "{rejected} half-written versions were read");
+}
+
+#[test]
+fn sighup_and_reload_read_the_folder_and_answer() {
+    let folder = clinic("0 9 * * *");
+    let service = Service::start(folder.path(), &[], &[]);
+    write(folder.path(), "other", &schedule("30 8 * * *"));
+    service.signal(Signal::HUP);
+    let line = service.line_with("the schedule is loaded");
+    assert!(line.contains("other"), "{line}");
+    write(folder.path(), "broken", "cron = 5\n");
+    let reload = tickler(folder.path()).args(["reload", "--format", "json"]).output().expect("an answer");
+    assert_eq!(reload.status.code(), Some(78), "{}", String::from_utf8_lossy(&reload.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&reload.stdout).expect("JSON");
+    assert_eq!(answer["refused"], serde_json::json!(["broken"]));
+    assert_eq!(service.stop().code(), Some(0));
+    let nobody = tickler(folder.path()).arg("reload").output().expect("an answer");
+    assert_eq!(nobody.status.code(), Some(6));
+}
+
+#[test]
+fn a_verb_goes_through_the_running_service_and_a_second_service_is_turned_away() {
+    let folder = clinic("0 9 * * *");
+    let service = Service::start(folder.path(), &[], &[]);
+    let status = tickler(folder.path()).args(["status", "--format", "json"]).output().expect("an answer");
+    let answer: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert_eq!(answer["service"], serde_json::json!(true), "{answer}");
+    let second = tickler(folder.path()).arg("run").output().expect("an answer");
+    assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
+    let pause = tickler(folder.path()).args(["pause", "--all", "--reason", "a fire drill"]).output().expect("an answer");
+    assert_eq!(pause.status.code(), Some(0), "{}", String::from_utf8_lossy(&pause.stderr));
+    assert_eq!(service.stop().code(), Some(0));
+    assert!(export(folder.path()).contains("operator.paused"));
+}
+
+#[test]
+fn health_and_readiness_are_told_on_loopback_to_those_who_ask_by_its_name() {
+    let folder = clinic("0 9 * * *");
+    let listen = [("TICKLER_WEB__LISTEN", "127.0.0.1:0")];
+    let service = Service::start(folder.path(), &[], &listen);
+    let address = service.page();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(&address, path, &address), "HTTP/1.1 200 OK");
+        assert_eq!(get(&address, path, "rebound.example"), "HTTP/1.1 421 Misdirected Request");
+    }
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn an_address_others_can_reach_is_refused_without_a_token() {
+    let folder = clinic("0 9 * * *");
+    let run = tickler(folder.path()).args(["run", "--listen", "0.0.0.0:0"]).output().expect("an answer");
+    assert_eq!(run.status.code(), Some(78), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_given_clock_and_a_real_host_are_refused() {
+    let folder = clinic("0 9 * * *");
+    let run = tickler(folder.path())
+        .args(["run", "--now", BEFORE_NINE])
+        .env("THOUGHTLY_AUTOMATION_URL", "https://api.thoughtly.example/webhook/automation/clinic")
+        .output()
+        .expect("an answer");
+    assert_eq!(run.status.code(), Some(7), "{}", String::from_utf8_lossy(&run.stderr));
+}
