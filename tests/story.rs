@@ -134,9 +134,8 @@ async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and
             tokio::join!(clinic.trigger("hourly"), clinic.trigger("hourly"));
         } else {
             let (one, other) = tokio::join!(clinic.run("hourly"), clinic.run("hourly"));
-            let mut states = [one.state, other.state];
-            states.sort_unstable();
-            assert_eq!(states, [RunState::Done, RunState::Skipped], "a nominal time is evaluated once");
+            let done = [one.state, other.state].iter().filter(|state| **state == RunState::Done).count();
+            assert_eq!(done, 1, "a nominal time is recorded once: {:?} {:?}", one.error, other.error);
         }
         clinic.clock.advance(Duration::from_secs(3600));
     }
@@ -148,7 +147,9 @@ async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_appointment_is_told_once_more_with_its_former_start_and_a_corrected_phone_is_not() {
-    let clinic = Clinic::open(&[("day", "days_before = 1")], "a,+12025550143,2026-11-24 10:00,ok\n", "2026-11-23T09:00:00Z").await;
+    let clinic =
+        Clinic::open(&[("day", "days_before = 1")], "a,+12025550143,2026-11-24 10:00,ok\n", "2026-11-23T09:00:00Z")
+            .await;
     assert_eq!(clinic.trigger("day").await.counts.delivered, 1);
     clinic.rows("a,+12025550164,2026-11-24 10:00,ok\n");
     clinic.clock.advance(Duration::from_secs(60));
@@ -165,9 +166,8 @@ async fn a_moved_appointment_is_told_once_more_with_its_former_start_and_a_corre
 #[tokio::test(flavor = "multi_thread")]
 async fn forty_rows_of_one_phone_in_five_spellings_are_one_call_and_thirty_nine_reasons() {
     let spellings = ["+12025550143", "(202) 555-0143", "202-555-0143", "2025550143", "+1 202.555.0143"];
-    let rows: String = (0..40)
-        .map(|row| format!("a{row},{},2026-11-25 {:02}:00,ok\n", spellings[row % 5], 8 + row / 4))
-        .collect();
+    let rows: String =
+        (0..40).map(|row| format!("a{row},{},2026-11-25 {:02}:00,ok\n", spellings[row % 5], 8 + row / 4)).collect();
     let clinic = Clinic::open(&[("day", "days_before = 1")], &rows, "2026-11-24T09:00:00Z").await;
     let answer = clinic.trigger("day").await;
     assert_eq!((answer.counts.delivered, answer.counts.skipped), (1, 39));

@@ -229,9 +229,10 @@ pub fn clock_is_set(clock: &dyn Clock) -> bool {
 const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
 fn broke_off(when: &str) -> EvaluationError {
-    EvaluationError::Rule(format!("the evaluation broke off {when}: that is a fault of this program, not of the source"))
+    EvaluationError::Rule(format!(
+        "the evaluation broke off {when}: that is a fault of this program, not of the source"
+    ))
 }
 
 /// How long after its nominal time, and then between looks, a waiting run's source is read again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-

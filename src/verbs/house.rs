@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::outcome::{VerbError, likely_name};
 use super::VerbResult;
+use super::outcome::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Surroundings;
