@@ -196,6 +196,15 @@ fn open_ledger(settings: &Settings, access: Access) -> Result<Option<Arc<dyn Led
     match access {
         Access::None => Ok(None),
         Access::Reading if !settings.ledger.exists() => Ok(None),
-        Access::Reading | Access::Working => todo!("the ledger's file"),
+        Access::Reading => Ok(Some(crate::ledger::sqlite::SqliteLedger::open(
+            &settings.ledger,
+            crate::ledger::sqlite::Access::Read,
+            Zones::newest(),
+        )?)),
+        Access::Working => Ok(Some(crate::ledger::sqlite::SqliteLedger::open(
+            &settings.ledger,
+            crate::ledger::sqlite::Access::Write,
+            Zones::newest(),
+        )?)),
     }
 }
