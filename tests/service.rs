@@ -147,7 +147,8 @@ fn a_verb_goes_through_the_running_service_and_a_second_service_is_turned_away()
     assert_eq!(answer["service"], serde_json::json!(true), "{answer}");
     let second = tickler(folder.path()).arg("run").output().expect("an answer");
     assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
-    let pause = tickler(folder.path()).args(["pause", "--all", "--reason", "a fire drill"]).output().expect("an answer");
+    let pause =
+        tickler(folder.path()).args(["pause", "--all", "--reason", "a fire drill"]).output().expect("an answer");
     assert_eq!(pause.status.code(), Some(0), "{}", String::from_utf8_lossy(&pause.stderr));
     assert_eq!(service.stop().code(), Some(0));
     assert!(export(folder.path()).contains("operator.paused"));

@@ -10,6 +10,7 @@ use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Surroundings;
 use crate::http::Http;
+use crate::ledger::sqlite::{Access, SqliteLedger};
 use crate::ledger::{Ledger, Recover};
 use crate::notify::{self, Outside, Tellers};
 use crate::schedule::OnUncertain;
@@ -39,9 +40,10 @@ pub struct Opened {
 /// # Errors
 /// With the remedy; the error knows the exit code.
 pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> {
-    let ledger = open_ledger(&settings)?;
+    let zones = Zones::newest();
+    let ledger: Arc<dyn Ledger> = SqliteLedger::open(&settings.ledger, Access::Write, zones.clone())?;
     let stillness = Stillness::of(stamps(&settings.schedules));
-    let house = Arc::new(house(settings, clock, Arc::clone(&ledger))?);
+    let house = Arc::new(house(settings, clock, zones, Arc::clone(&ledger))?);
     let around = &house.around;
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
     let (notifier, tellers) = notify::open(&house.settings, outside).map_err(VerbError::Configuration)?;
@@ -52,10 +54,9 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     Ok(Opened { daemon, socket, page, tellers, stillness })
 }
 
-fn house(settings: Settings, clock: SharedClock, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
+fn house(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
     let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
-    let around =
-        Surroundings { clock, zones: Zones::newest(), http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
+    let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),
@@ -134,8 +135,4 @@ fn refuse_real_hosts(daemon: &Daemon) -> VerbResult<()> {
         }
     }
     Ok(())
-}
-
-fn open_ledger(_settings: &Settings) -> VerbResult<Arc<dyn Ledger>> {
-    todo!("the ledger's file")
 }
