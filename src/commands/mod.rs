@@ -16,6 +16,7 @@ mod plan;
 mod reach;
 mod run;
 mod sandbox;
+mod sandbox_arguments;
 mod status;
 mod test_call;
 mod times;
