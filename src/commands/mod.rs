@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod doctor;
 mod explain;
+mod filters;
 mod next;
 mod output;
 mod papers;
