@@ -129,7 +129,7 @@ async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and
     let rows = "a,+12025550143,2026-11-25T12:00Z,ok\nb,+12025550164,2026-11-25T16:30Z,ok\n";
     let remind = "hours_before = [24, 2]\ncalling_hours = \"always\"\nmax_per_person_per_day = 9";
     let clinic = Clinic::open(&[("hourly", remind)], rows, "2026-11-24T13:00:00Z").await;
-    for hour in 0..26 {
+    for hour in 0..28 {
         if hour % 2 == 0 {
             tokio::join!(clinic.trigger("hourly"), clinic.trigger("hourly"));
         } else {

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use super::filters::Filters;
+use super::sandbox_arguments::SandboxArguments;
 use crate::reminder::{ReminderId, RunId};
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
@@ -282,39 +284,6 @@ pub enum AuditVerb {
     Prune,
 }
 
-/// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Which rows")]
-pub struct Filters {
-    /// At or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
-    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Before that time
-    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
-    pub until: Option<String>,
-    /// Of that schedule
-    #[arg(long, global = true, value_name = "NAME")]
-    pub schedule: Option<String>,
-    /// That event, or a family of events (`delivery`)
-    #[arg(long, global = true, value_name = "EVENT")]
-    pub event: Option<String>,
-    /// With that reason
-    #[arg(long, global = true, value_name = "REASON")]
-    pub reason: Option<String>,
-    /// Of that appointment
-    #[arg(long, global = true, value_name = "ID")]
-    pub appointment: Option<String>,
-    /// Of that phone
-    #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub phone: Option<String>,
-    /// Of that run
-    #[arg(long, global = true, value_name = "RUN")]
-    pub run: Option<RunId>,
-    /// At most so many
-    #[arg(long, global = true, value_name = "N")]
-    pub limit: Option<u64>,
-}
-
 /// `uncertain`.
 #[derive(Debug, Args)]
 pub struct UncertainArguments {
@@ -401,90 +370,10 @@ pub struct TestCallArguments {
     pub now: Now,
 }
 
-/// `sandbox`. It listens at `--listen`, `127.0.0.1:8468` unless given; port 0 takes a free one.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Open readings of Thoughtly's interface")]
-pub struct SandboxArguments {
-    /// Call records show the metadata that came with the call
-    #[arg(long)]
-    pub metadata_echo: bool,
-    /// The automation is a draft: it answers 200 and calls nobody
-    #[arg(long)]
-    pub draft: bool,
-    /// What becomes of a contact that is created twice
-    #[arg(long, value_name = "READING", default_value = "reuse")]
-    pub duplicate_contact: DuplicateContact,
-    /// Name these seconds in the `Retry-After` of 429 and 503
-    #[arg(long, value_name = "SECONDS")]
-    pub retry_after: Option<u32>,
-    /// Post finished calls to this URL
-    #[arg(long, value_name = "URL")]
-    pub callback: Option<url::Url>,
-    /// What goes wrong.
-    #[command(flatten)]
-    pub faults: FaultArguments,
-}
-
-/// What becomes of a contact that is created twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DuplicateContact {
-    /// The first is answered again
-    Reuse,
-    /// There are two of one phone
-    New,
-    /// It is refused with 409
-    Conflict,
-}
-
-/// What goes wrong.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Faults")]
-pub struct FaultArguments {
-    /// Every answer takes so much longer (`200ms`, `2s`)
-    #[arg(long, value_name = "DURATION", value_parser = latency)]
-    pub latency: Option<std::time::Duration>,
-    /// The next N requests fail with STATUS; may be repeated
-    #[arg(long, value_name = "STATUS:N", value_parser = failure)]
-    pub fail: Vec<crate::sandbox::Failure>,
-    /// Reset every connection after N requests, once the request was read
-    #[arg(long, value_name = "N")]
-    pub reset_after: Option<u64>,
-    /// Answer 200 with an error inside
-    #[arg(long)]
-    pub error_in_200: bool,
-    /// Answer 200 with an HTML page
-    #[arg(long)]
-    pub html: bool,
-    /// Refuse with 429 what exceeds this (`100/min`)
-    #[arg(long, value_name = "N/min", value_parser = per_minute)]
-    pub rate: Option<u32>,
-}
-
-fn latency(text: &str) -> Result<std::time::Duration, String> {
-    let millis = text.strip_suffix("ms").and_then(|count| count.parse().ok());
-    match millis {
-        Some(millis) => Ok(std::time::Duration::from_millis(millis)),
-        None => duration(text).map(SignedDuration::unsigned_abs),
-    }
-}
-
-fn failure(text: &str) -> Result<crate::sandbox::Failure, String> {
-    let read = text.split_once(':').and_then(|(status, count)| Some((status.parse().ok()?, count.parse().ok()?)));
-    match read {
-        Some((status @ 200..=599, count)) => Ok(crate::sandbox::Failure { status, count }),
-        Some(_) | None => Err("write a status and how often, such as `503:2`".to_owned()),
-    }
-}
-
-fn per_minute(text: &str) -> Result<u32, String> {
-    let remedy = || "write how many a minute, such as `100/min`".to_owned();
-    text.strip_suffix("/min").unwrap_or(text).parse().map_err(|_| remedy())
-}
-
 fn rfc3339(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "write it as RFC 3339, such as 2026-11-24T09:00:00-05:00".to_owned())
 }
 
-fn duration(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     crate::reminder::parse_duration(text)
 }

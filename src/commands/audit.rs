@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::arguments::{AuditArguments, AuditVerb, Common, Filters, Format};
+use super::arguments::{AuditArguments, AuditVerb, Common, Format};
 use super::context::Context;
+use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
 use super::trigger::word_for;
 use super::{reach, times};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::arguments::{Common, DuplicateContact, SandboxArguments};
+use super::arguments::Common;
 use super::output::{complain, print};
+use super::sandbox_arguments::{DuplicateContact, SandboxArguments};
 use crate::clock::SystemClock;
 use crate::http::Http;
 use crate::sandbox::{self, Event, Faults, Options, Running, Surroundings};

@@ -1,0 +1,38 @@
+//! shell: what may be typed to choose rows of the log.
+
+use clap::Args;
+
+use crate::reminder::RunId;
+
+/// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which rows")]
+pub struct Filters {
+    /// At or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Before that time
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Of that schedule
+    #[arg(long, global = true, value_name = "NAME")]
+    pub schedule: Option<String>,
+    /// That event, or a family of events (`delivery`)
+    #[arg(long, global = true, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// With that reason
+    #[arg(long, global = true, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Of that appointment
+    #[arg(long, global = true, value_name = "ID")]
+    pub appointment: Option<String>,
+    /// Of that phone
+    #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub phone: Option<String>,
+    /// Of that run
+    #[arg(long, global = true, value_name = "RUN")]
+    pub run: Option<RunId>,
+    /// At most so many
+    #[arg(long, global = true, value_name = "N")]
+    pub limit: Option<u64>,
+}

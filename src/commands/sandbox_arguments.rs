@@ -1,0 +1,86 @@
+//! shell: what may be typed after `tickler sandbox`.
+
+use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
+
+use super::arguments::duration;
+
+/// `sandbox`. It listens at `--listen`, `127.0.0.1:8468` unless given; port 0 takes a free one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Open readings of Thoughtly's interface")]
+pub struct SandboxArguments {
+    /// Call records show the metadata that came with the call
+    #[arg(long)]
+    pub metadata_echo: bool,
+    /// The automation is a draft: it answers 200 and calls nobody
+    #[arg(long)]
+    pub draft: bool,
+    /// What becomes of a contact that is created twice
+    #[arg(long, value_name = "READING", default_value = "reuse")]
+    pub duplicate_contact: DuplicateContact,
+    /// Name these seconds in the `Retry-After` of 429 and 503
+    #[arg(long, value_name = "SECONDS")]
+    pub retry_after: Option<u32>,
+    /// Post finished calls to this URL
+    #[arg(long, value_name = "URL")]
+    pub callback: Option<url::Url>,
+    /// What goes wrong.
+    #[command(flatten)]
+    pub faults: FaultArguments,
+}
+
+/// What becomes of a contact that is created twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DuplicateContact {
+    /// The first is answered again
+    Reuse,
+    /// There are two of one phone
+    New,
+    /// It is refused with 409
+    Conflict,
+}
+
+/// What goes wrong.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults")]
+pub struct FaultArguments {
+    /// Every answer takes so much longer (`200ms`, `2s`)
+    #[arg(long, value_name = "DURATION", value_parser = latency)]
+    pub latency: Option<std::time::Duration>,
+    /// The next N requests fail with STATUS; may be repeated
+    #[arg(long, value_name = "STATUS:N", value_parser = failure)]
+    pub fail: Vec<crate::sandbox::Failure>,
+    /// Reset every connection after N requests, once the request was read
+    #[arg(long, value_name = "N")]
+    pub reset_after: Option<u64>,
+    /// Answer 200 with an error inside
+    #[arg(long)]
+    pub error_in_200: bool,
+    /// Answer 200 with an HTML page
+    #[arg(long)]
+    pub html: bool,
+    /// Refuse with 429 what exceeds this (`100/min`)
+    #[arg(long, value_name = "N/min", value_parser = per_minute)]
+    pub rate: Option<u32>,
+}
+
+fn latency(text: &str) -> Result<std::time::Duration, String> {
+    let millis = text.strip_suffix("ms").and_then(|count| count.parse().ok());
+    match millis {
+        Some(millis) => Ok(std::time::Duration::from_millis(millis)),
+        None => duration(text).map(SignedDuration::unsigned_abs),
+    }
+}
+
+fn failure(text: &str) -> Result<crate::sandbox::Failure, String> {
+    let read = text.split_once(':').and_then(|(status, count)| Some((status.parse().ok()?, count.parse().ok()?)));
+    match read {
+        Some((status @ 200..=599, count)) => Ok(crate::sandbox::Failure { status, count }),
+        Some(_) | None => Err("write a status and how often, such as `503:2`".to_owned()),
+    }
+}
+
+fn per_minute(text: &str) -> Result<u32, String> {
+    let remedy = || "write how many a minute, such as `100/min`".to_owned();
+    text.strip_suffix("/min").unwrap_or(text).parse().map_err(|_| remedy())
+}
