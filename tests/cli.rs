@@ -202,10 +202,7 @@ fn a_plan_has_its_shape_and_shows_no_phone() {
     let (exit, plans) = clinic.json(&["plan", "--now", MORNING]);
     assert_eq!(exit, 0);
     let plan = &plans[0];
-    assert_eq!(
-        keys(plan),
-        ["schedule", "nominal_at", "timezone", "counts", "reminders", "skipped", "held"]
-    );
+    assert_eq!(keys(plan), ["schedule", "nominal_at", "timezone", "counts", "reminders", "skipped", "held"]);
     assert_eq!(plan["nominal_at"], "2026-11-24T09:00:00-05:00");
     assert_eq!(
         plan["counts"],
@@ -317,10 +314,7 @@ fn a_trigger_delivers_once_and_tells_every_state() {
         "expired": 0, "pending": 0, "skipped": 2, "already_reminded": 0,
     });
     assert_eq!(first["counts"], counts);
-    assert_eq!(
-        keys(&first["reminders"][0]),
-        ["reminder_id", "appointment_id", "state", "attempts", "http_status"]
-    );
+    assert_eq!(keys(&first["reminders"][0]), ["reminder_id", "appointment_id", "state", "attempts", "http_status"]);
     let (exit, second) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
     assert_eq!((exit, &second["counts"]["already_reminded"]), (0, &2.into()), "{second}");
     assert_eq!(second["counts"]["planned"], 0);
@@ -365,6 +359,9 @@ fn what_is_paused_is_not_triggered_until_it_is_resumed() {
     let (_, told) = clinic.json(&["explain", "day-before", "A-1", "--now", MORNING]);
     assert_eq!((&told["verdict"], &told["reason"]), (&"skip".into(), &"paused".into()), "{told}");
     assert_eq!(clinic.run(&["resume", "--all"]).exit, 0);
+    assert_eq!(clinic.run(&["pause", "day-before", "--reason", "snow"]).exit, 0);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 7);
+    assert_eq!(clinic.run(&["resume", "day-before"]).exit, 0);
     assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 0);
 }
 
@@ -410,8 +407,23 @@ fn the_log_is_exported_with_its_end_and_tells_that_it_was() {
     assert_eq!(
         keys(&rows[0]),
         [
-            "seq", "at", "event", "schedule", "run_id", "reminder_id", "appointment_id", "phone_last4", "starts_at",
-            "lead", "attempt", "reason", "http_status", "latency_ms", "actor", "detail", "hash",
+            "seq",
+            "at",
+            "event",
+            "schedule",
+            "run_id",
+            "reminder_id",
+            "appointment_id",
+            "phone_last4",
+            "starts_at",
+            "lead",
+            "attempt",
+            "reason",
+            "http_status",
+            "latency_ms",
+            "actor",
+            "detail",
+            "hash",
         ]
     );
     let csv = clinic.run(&["audit", "export", "--format", "csv"]).stdout;
@@ -483,7 +495,8 @@ fn settings_that_make_no_sense_end_with_78() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let clinic = Clinic::new();
-    let mut child = clinic.command(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child =
+        clinic.command(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     drop(child.stdout.take());
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     assert_eq!((ended.exit, ended.stderr.as_str()), (0, ""));

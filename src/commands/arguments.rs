@@ -3,14 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use jiff::SignedDuration;
+use jiff::Timestamp;
 
 use crate::reminder::{ReminderId, RunId};
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
 #[derive(Debug, Parser)]
-#[command(name = "tickler", version, propagate_version = true, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    name = "tickler",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Begin with `tickler demo`: a whole day in ten seconds, and nobody is phoned.")]
 pub struct Arguments {
     /// What to do.
@@ -186,7 +192,8 @@ pub struct CheckArguments {
 #[derive(Debug, Args)]
 pub struct PlanArguments {
     /// Which schedules [default: all]
-    pub schedules: Vec<String>,
+    #[arg(value_name = "SCHEDULE")]
+    pub named: Vec<String>,
     /// Show whole phone numbers; the audit log tells of it
     #[arg(long)]
     pub reveal: bool,

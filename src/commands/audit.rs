@@ -229,13 +229,14 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
     let folder = crate::schedule::load::folder(&context.settings.schedules, &zones).unwrap_or_default();
     let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
     let phone = phone_of(text, region.as_deref());
-    phone.map(|phone| phone.e164).ok_or_else(|| {
-        VerbError::Usage("--phone is no phone number: write it as +12025550143".into())
-    })
+    phone
+        .map(|phone| phone.e164)
+        .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))
 }
 
 fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
-    let mut table = Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
+    let mut table =
+        Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
     for row in rows {
         table.push(vec![
             row.seq.to_string(),

@@ -34,7 +34,8 @@ pub async fn check(common: &Common, ask: CheckArguments) -> anyhow::Result<Exit>
 }
 
 fn report(context: &Context, ask: CheckArguments, tools: &SourceTools) -> Result<CheckReport, VerbError> {
-    let files = if ask.paths.is_empty() { Files::Folder(context.settings.schedules.clone()) } else { Files::Paths(ask.paths) };
+    let files =
+        if ask.paths.is_empty() { Files::Folder(context.settings.schedules.clone()) } else { Files::Paths(ask.paths) };
     if let Files::Folder(folder) = &files
         && let Err(error) = std::fs::read_dir(folder)
     {

@@ -38,7 +38,9 @@ pub async fn demo(common: &Common) -> anyhow::Result<Exit> {
     })
     .await?;
     let house = open(common, folder.path(), &running.address.to_string()).await?;
-    print("It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.")?;
+    print(
+        "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
+    )?;
     print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
     let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
     let answer = perform_trigger(&house, "demo", ask).await?;

@@ -12,10 +12,10 @@ use crate::verbs::{Access, Exit, Reveal, VerbError, plan};
 pub async fn plan(common: &Common, ask: &PlanArguments) -> anyhow::Result<Exit> {
     let context = Context::of(common)?.at(ask.now);
     let house = context.open(Access::Reading).await?;
-    let schedules = house.named(&ask.schedules)?;
+    let schedules = house.named(&ask.named)?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
     let mut answers = Vec::new();
-    let mut exit = context.tell_refused(&house, &ask.schedules);
+    let mut exit = context.tell_refused(&house, &ask.named);
     for schedule in &schedules {
         match plan::plan(&house, schedule, reveal).await {
             Ok(answer) => answers.push(answer),

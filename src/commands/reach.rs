@@ -121,7 +121,9 @@ pub async fn reload(common: &Common) -> anyhow::Result<Exit> {
     let context = Context::of(common)?;
     let Some(answer) = ask(&context, &Request::Reload).await? else {
         let socket = context.settings.socket.display();
-        return Err(VerbError::Unreachable(format!("no service listens at {socket}: start it with `tickler run`")).into());
+        return Err(
+            VerbError::Unreachable(format!("no service listens at {socket}: start it with `tickler run`")).into()
+        );
     };
     if let Some(message) = &answer.message {
         complain(message);

@@ -23,8 +23,9 @@ pub(super) fn read(schedule: &Schedule) -> Result<HashSet<String>, EvaluationErr
         return Err(fail("is no file of numbers, or is larger than 64 MiB".into()));
     }
     let text = std::fs::read_to_string(path).map_err(|error| fail(format!("can't be read: {error}")))?;
-    numbers(&text, schedule.appointment.default_region.as_deref())
-        .map_err(|line| fail(format!("has no phone number in line {line}: write one number a line, `#` before remarks")))
+    numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|line| {
+        fail(format!("has no phone number in line {line}: write one number a line, `#` before remarks"))
+    })
 }
 
 /// The numbers of a list, or the line that holds none.

@@ -13,11 +13,7 @@ use crate::schedule::Schedule;
 ///
 /// # Errors
 /// When the read fails or is held: what waits stays as it is until it expires.
-pub async fn fresh_read(
-    schedule: &Arc<Schedule>,
-    run: RunId,
-    around: &Surroundings,
-) -> Result<(), EvaluationError> {
+pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Surroundings) -> Result<(), EvaluationError> {
     let ledger = around.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger
         .run(run)

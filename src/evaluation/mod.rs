@@ -18,7 +18,7 @@ use crate::http::Http;
 use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
 use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, uuid_v7};
-use crate::schedule::Schedule;
+use crate::schedule::{Leads, Schedule};
 use crate::settings::Secrets;
 use crate::sources::{ReadReport, SourceError};
 use crate::zones::Zones;
@@ -107,12 +107,7 @@ struct Look<'a> {
 impl Look<'_> {
     async fn evaluated(&self, around: &Surroundings) -> Result<(Evaluation, Explanation), EvaluationError> {
         let Self { schedule, occasion, .. } = self;
-        let previous = previous_evaluation(schedule, around).await?;
-        let mut windows = crate::plan::windows(schedule, occasion, previous);
-        if let Some(now) = self.planned_at {
-            windows.extend(crate::plan::windows(schedule, &Occasion { now, ..occasion.clone() }, None));
-        }
-        let knowledge = knowledge(schedule, occasion, previous, windows.clone(), around).await?;
+        let (windows, knowledge) = self.known(around).await?;
         let window = read_window(schedule, occasion, &windows, &knowledge);
         let reading = reading::Reading { look: self, knowledge: &knowledge, window };
         let read = reading.repeated(around).await?;
@@ -126,45 +121,62 @@ impl Look<'_> {
         let (plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
         Ok((Evaluation { plan, report: read.report, read_at: read.read_at }, explanation))
     }
+
+    /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
+    async fn known(&self, around: &Surroundings) -> Result<(Windows, Knowledge), EvaluationError> {
+        let windows = self.windows(None);
+        let known = knowledge(self.schedule, &self.occasion, windows.clone(), around).await?;
+        let reaching = self.windows(known.previous_evaluation);
+        if reaching == windows {
+            return Ok((windows, known));
+        }
+        let known = knowledge(self.schedule, &self.occasion, reaching.clone(), around).await?;
+        Ok((reaching, known))
+    }
+
+    fn windows(&self, previous: Option<Timestamp>) -> Windows {
+        let mut windows = crate::plan::windows(self.schedule, &self.occasion, previous);
+        if let Some(now) = self.planned_at {
+            windows.extend(crate::plan::windows(self.schedule, &Occasion { now, ..self.occasion.clone() }, None));
+        }
+        windows
+    }
 }
 
-/// When this schedule was last evaluated (UTC).
-async fn previous_evaluation(
-    schedule: &Schedule,
-    around: &Surroundings,
-) -> Result<Option<Timestamp>, EvaluationError> {
-    let Some(ledger) = &around.ledger else { return Ok(None) };
-    let standings = ledger.schedules().await?;
-    Ok(standings.into_iter().find(|standing| standing.name == schedule.name).and_then(|known| known.previous_evaluation))
-}
+/// Half-open ranges of starts (UTC).
+type Windows = Vec<(Timestamp, Timestamp)>;
 
 async fn knowledge(
     schedule: &Schedule,
     occasion: &Occasion,
-    previous: Option<Timestamp>,
-    windows: Vec<(Timestamp, Timestamp)>,
+    windows: Windows,
     around: &Surroundings,
 ) -> Result<Knowledge, EvaluationError> {
     let Some(ledger) = &around.ledger else { return Ok(Knowledge::default()) };
     let ask = KnowledgeAsk {
         schedule: schedule.name.clone(),
         account: schedule.target.account().to_owned(),
+        due_days: due_days(schedule, occasion, &windows),
         windows,
-        due_days: due_days(schedule, occasion, previous),
     };
     Ok(ledger.knowledge(ask).await?)
 }
 
-/// The recipients' calendar days on which anything this evaluation looks at may be due: whoever is due counts from the
-/// last evaluation or `max_lateness` on, and every zone's day lies within one day of the schedule's.
-fn due_days(schedule: &Schedule, occasion: &Occasion, previous: Option<Timestamp>) -> (Date, Date) {
+/// The recipients' calendar days on which anything this evaluation looks at may be due: between the due time of the
+/// windows' earliest start, or `max_lateness` ago, and now; every zone's day lies within one day of the schedule's.
+fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &Windows) -> (Date, Date) {
     let late = occasion.now.saturating_sub(schedule.remind.max_lateness).unwrap_or(Timestamp::MIN);
-    let first = previous.unwrap_or(late).min(late).min(occasion.nominal_at);
+    let earliest = match &schedule.remind.leads {
+        Leads::Days(_) => late,
+        Leads::Hours(hours) => {
+            let furthest = SignedDuration::from_hours(i64::from(hours.iter().max().copied().unwrap_or(0)));
+            let start = windows.iter().map(|(from, _)| *from).min().unwrap_or(late);
+            start.saturating_sub(furthest).unwrap_or(Timestamp::MIN)
+        }
+    };
+    let first = earliest.min(late).min(occasion.nominal_at);
     let last = occasion.now.max(occasion.nominal_at);
-    (
-        schedule.zone.date(first).saturating_sub(2.days()),
-        schedule.zone.date(last).saturating_add(2.days()),
-    )
+    (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
 }
 
 /// What the rows of new reminders take from their schedule.
@@ -217,9 +229,10 @@ pub fn clock_is_set(clock: &dyn Clock) -> bool {
 const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
 fn broke_off(when: &str) -> EvaluationError {
-    EvaluationError::Rule(format!("the evaluation broke off {when}: that is a fault of this program, not of the source"))
+    EvaluationError::Rule(format!(
+        "the evaluation broke off {when}: that is a fault of this program, not of the source"
+    ))
 }
 
 /// How long after its nominal time, and then between looks, a waiting run's source is read again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
-

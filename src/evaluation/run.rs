@@ -115,11 +115,7 @@ async fn finish(schedule: &Arc<Schedule>, run: RunId, ask: RunAsk, around: &Surr
         return not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string());
     };
     let begun = Begun { schedule, run, ask, ledger, around };
-    let occasion = Occasion {
-        nominal_at: begun.ask.nominal_at,
-        now: around.clock.now(),
-        only: begun.ask.only.clone(),
-    };
+    let occasion = Occasion { nominal_at: begun.ask.nominal_at, now: around.clock.now(), only: begun.ask.only.clone() };
     // a panic in one schedule's run is that run's failure, nobody else's
     let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, around)).catch_unwind().await;
     match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {
@@ -150,12 +146,9 @@ impl Begun<'_> {
         let detail = error.to_string();
         if let Some(again) = self.may_wait(&error) {
             return match self.ledger.postpone_run(self.run, self.around.clock.now(), &detail).await {
-                Ok(()) => RunOutcome {
-                    state: RunState::Waiting,
-                    error: Some(detail),
-                    again: Some(again),
-                    ..self.outcome()
-                },
+                Ok(()) => {
+                    RunOutcome { state: RunState::Waiting, error: Some(detail), again: Some(again), ..self.outcome() }
+                }
                 Err(error) => RunOutcome { error: Some(error.to_string()), ..self.outcome() },
             };
         }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::outcome::{VerbError, likely_name};
 use super::VerbResult;
+use super::outcome::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Surroundings;
 use crate::http::Http;
+use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError, Recover};
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::Severity;
@@ -66,7 +67,7 @@ impl House {
         let zones = Zones::newest();
         let folder = load::folder(&settings.schedules, &zones).map_err(|error| no_folder(&settings, &error))?;
         let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
-        let ledger = open_ledger(&settings, access)?;
+        let ledger = open_ledger(&settings, &zones, access)?;
         let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger };
         let sender = match access {
             Access::None | Access::Reading => None,
@@ -192,19 +193,13 @@ pub(super) fn first_error(folder: &Folder, name: &str) -> String {
     problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
 }
 
-fn open_ledger(settings: &Settings, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
-    match access {
-        Access::None => Ok(None),
-        Access::Reading if !settings.ledger.exists() => Ok(None),
-        Access::Reading => Ok(Some(crate::ledger::sqlite::SqliteLedger::open(
-            &settings.ledger,
-            crate::ledger::sqlite::Access::Read,
-            Zones::newest(),
-        )?)),
-        Access::Working => Ok(Some(crate::ledger::sqlite::SqliteLedger::open(
-            &settings.ledger,
-            crate::ledger::sqlite::Access::Write,
-            Zones::newest(),
-        )?)),
-    }
+fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
+    let access = match access {
+        Access::None => return Ok(None),
+        Access::Reading if !SqliteLedger::exists(&settings.ledger) => return Ok(None),
+        Access::Reading => sqlite::Access::Read,
+        Access::Working => sqlite::Access::Write,
+    };
+    let ledger = SqliteLedger::open(&settings.ledger, access, zones.clone())?;
+    Ok(Some(ledger))
 }

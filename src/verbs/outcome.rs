@@ -130,10 +130,7 @@ impl VerbError {
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Ledger(LedgerError::Busy(_)) => Exit::Busy,
             Self::Ledger(
-                LedgerError::Storage(_)
-                | LedgerError::NewerSchema(_)
-                | LedgerError::ReadOnly
-                | LedgerError::Refused(_),
+                LedgerError::Storage(_) | LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_),
             )
             | Self::Evaluation { .. }
             | Self::Failed(_) => Exit::Failed,

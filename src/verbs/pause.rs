@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{House, VerbError, VerbResult};
-use crate::ledger::Pause;
+use crate::ledger::{LoadedSchedule, Pause};
 use crate::schedule::Schedule;
 
 /// What is paused, or no longer.
@@ -38,6 +38,7 @@ pub struct PauseAsk {
 pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
     if let Some(name) = &ask.schedule {
         known(house, name).await?;
+        introduce(house, actor, name).await?;
     }
     let now = house.around.clock.now();
     if ask.until.is_some_and(|until| until <= now) {
@@ -79,6 +80,27 @@ async fn known(house: &House, name: &str) -> VerbResult<()> {
             if standings.iter().any(|standing| standing.name == name) { Ok(()) } else { Err(unknown) }
         }
     }
+}
+
+/// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
+async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
+    let ledger = house.ledger()?;
+    let is_known = ledger.schedules().await?.iter().any(|standing| standing.name == name);
+    let Ok(schedule) = house.schedule(name) else { return Ok(()) };
+    if !is_known {
+        let loaded = LoadedSchedule {
+            name: schedule.name.clone(),
+            cron: schedule.cron.clone(),
+            timezone: schedule.zone.name().to_owned(),
+            enabled: schedule.enabled,
+            text_hash: schedule.text_hash.clone(),
+            text: schedule.text.clone(),
+            now: house.around.clock.now(),
+            actor: actor.to_owned(),
+        };
+        ledger.load_schedule(loaded).await?;
+    }
+    Ok(())
 }
 
 /// Why nothing of this schedule may be sent now, if so.

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn another_persons_number_is_cut_too() {
-        let shown = payload(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}), "+12025550143", Reveal::LastFour);
+        let shown =
+            payload(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}), "+12025550143", Reveal::LastFour);
         assert_eq!(shown, json!({"other": "***0018", "b": "***0199"}));
     }
 

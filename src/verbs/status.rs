@@ -168,7 +168,10 @@ async fn known(house: &House) -> VerbResult<Known> {
 async fn account_problems(ledger: &dyn Ledger, now: jiff::Timestamp) -> VerbResult<Vec<String>> {
     let accounts = ledger.accounts().await?;
     let refused = accounts.iter().filter(|account| account.is_refused).map(|account| {
-        format!("account `{}`: its credentials were refused (401); put them right, then `tickler resume --all`", account.name)
+        format!(
+            "account `{}`: its credentials were refused (401); put them right, then `tickler resume --all`",
+            account.name
+        )
     });
     let waiting = accounts.iter().filter_map(|account| {
         let until = account.paused_until.filter(|until| now < *until)?;
@@ -224,9 +227,11 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
 
 fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
     let mut problems = known.problems.clone();
-    problems.extend(schedules.iter().filter_map(|schedule| {
-        schedule.problem.as_ref().map(|problem| format!("{}: {problem}", schedule.name))
-    }));
+    problems.extend(
+        schedules
+            .iter()
+            .filter_map(|schedule| schedule.problem.as_ref().map(|problem| format!("{}: {problem}", schedule.name))),
+    );
     if known.is_paused {
         problems.push("everything is paused: `tickler resume --all` lifts it".into());
     }

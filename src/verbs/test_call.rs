@@ -143,11 +143,9 @@ impl TestCall<'_> {
     fn came_of(&self, step: TargetStep, exchange: Exchange) -> Came {
         match exchange {
             Exchange::NotSent { class, .. } => failed(class.to_owned()),
-            Exchange::Unknown { class, latency, .. } => Came {
-                state: crate::reminder::State::Uncertain,
-                latency: Some(latency),
-                ..failed(class.to_owned())
-            },
+            Exchange::Unknown { class, latency, .. } => {
+                Came { state: crate::reminder::State::Uncertain, latency: Some(latency), ..failed(class.to_owned()) }
+            }
             Exchange::Answered(answer) => {
                 let facts = self.target.facts(step, &answer);
                 let reason = reason_of(answer.status, &facts);

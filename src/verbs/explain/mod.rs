@@ -6,8 +6,8 @@ mod earlier;
 use super::{House, VerbError, VerbResult, pause};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::{ReminderAsk, ReminderRow};
-use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::plan::Occasion;
+use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::schedule::Schedule;
 use crate::zones::Zone;
 
@@ -46,7 +46,8 @@ async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -
 fn tell_absence(told: &mut Explanation) {
     if let Some(step) = told.steps.first_mut() {
         step.result = StepResult::Block;
-        step.detail = Some("the source has no row with this id; look for it in the source, or at the `id` column".into());
+        step.detail =
+            Some("the source has no row with this id; look for it in the source, or at the `id` column".into());
     }
 }
 

@@ -1,0 +1,229 @@
+//! The whole pipeline over a clock moved by hand: real files, a real ledger, a real sandbox behind a socket.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tickler::audit::AuditFilter;
+use tickler::clock::{ManualClock, SystemClock};
+use tickler::delivery::Scope;
+use tickler::evaluation::{RunOutcome, perform_run};
+use tickler::http::Http;
+use tickler::ledger::{ReminderAsk, ReminderRow};
+use tickler::reminder::{RunKind, RunState, State};
+use tickler::sandbox::{self, Options};
+use tickler::settings::{Flags, ProcessEnvironment, Settings};
+use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
+use tickler::verbs::{Access, House, audit};
+
+const HEADER: &str = "id,phone,starts_at,status\n";
+
+/// A clinic, its sandbox and its clock.
+struct Clinic {
+    folder: TempDir,
+    clock: Arc<ManualClock>,
+    house: House,
+    posts: Arc<Mutex<Vec<String>>>,
+    _sandbox: sandbox::Running,
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a valid instant")
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("a file is written");
+}
+
+fn schedule(remind: &str) -> String {
+    format!(
+        "cron = \"0 * * * *\"\ntimezone = \"UTC\"\n[source.csv]\npath = \"../appointments.csv\"\n\
+         [appointment]\nid = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"starts_at\"\n\
+         status = \"status\"\n[remind]\n{remind}\n[target.automation]\nurl = {{ env = \"URL\" }}\n\
+         [payload]\nphone = \"{{{{ phone }}}}\"\nwhen = \"{{{{ starts_at }}}}\"\n\
+         before = \"{{{{ previous_starts_at }}}}\"\n"
+    )
+}
+
+impl Clinic {
+    async fn open(schedules: &[(&str, &str)], rows: &str, now: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        std::fs::create_dir(folder.path().join("schedules")).expect("a folder of schedules");
+        write(folder.path(), "tickler.toml", "[accounts.thoughtly]\nrate = \"unlimited\"\n");
+        write(folder.path(), "appointments.csv", &format!("{HEADER}{rows}"));
+        for (name, remind) in schedules {
+            write(folder.path(), &format!("schedules/{name}.toml"), &schedule(remind));
+        }
+        let posts = Arc::new(Mutex::new(Vec::new()));
+        let sandbox = Self::sandbox(Arc::clone(&posts)).await;
+        let url = format!("http://{}/webhook/automation/story", sandbox.address);
+        let environment = ProcessEnvironment::of([("URL", url)], folder.path());
+        let flags = Flags {
+            config: Some(folder.path().join("tickler.toml")),
+            schedules: Some(folder.path().join("schedules")),
+            ledger: Some(folder.path().join("tickler.db")),
+            listen: None,
+        };
+        let (settings, _origins) = Settings::load(flags, environment).expect("settings");
+        let clock = Arc::new(ManualClock::starting_at(at(now)));
+        let house = House::open(settings, clock.clone(), Access::Working, "story").await.expect("the house opens");
+        let sender = house.sender.clone().expect("it may send");
+        sender.set_schedules(&house.folder().schedules);
+        Self { folder, clock, house, posts, _sandbox: sandbox }
+    }
+
+    async fn sandbox(posts: Arc<Mutex<Vec<String>>>) -> sandbox::Running {
+        let clock = Arc::new(SystemClock::new());
+        let http = Http::new(clock.clone()).expect("a client");
+        let events = Box::new(move |event: sandbox::Event| {
+            posts.lock().expect("no poison").push(event.phone_last4.unwrap_or_default());
+        });
+        sandbox::start(Options::default(), sandbox::Surroundings { clock, http, events }).await.expect("a sandbox")
+    }
+
+    fn rows(&self, rows: &str) {
+        write(self.folder.path(), "appointments.csv", &format!("{HEADER}{rows}"));
+    }
+
+    async fn trigger(&self, name: &str) -> TriggerAnswer {
+        let ask = TriggerAsk { schedule: name.to_owned(), only: None, wait: Duration::ZERO };
+        trigger(&self.house, "story", ask).await.expect("a trigger")
+    }
+
+    /// The cron's run of this moment, then what is due.
+    async fn run(&self, name: &str) -> RunOutcome {
+        let loaded = self.house.schedule(name).expect("it is loaded");
+        let now = tickler::evaluation::nominal_now(self.clock.as_ref());
+        let outcome = perform_run(&loaded, RunKind::Scheduled, now, "story", &self.house.around).await;
+        self.deliver(name).await;
+        outcome
+    }
+
+    async fn deliver(&self, name: &str) {
+        let sender = self.house.sender.clone().expect("it may send");
+        sender.set_schedules(&self.house.folder().schedules);
+        let scope = Scope { schedule: name.to_owned(), only: None };
+        sender.deliver(&scope, Duration::ZERO).await.expect("the ledger holds");
+    }
+
+    async fn reminders(&self) -> Vec<ReminderRow> {
+        let ledger = self.house.ledger().expect("a ledger");
+        ledger.reminders(ReminderAsk::default()).await.expect("it can be read")
+    }
+
+    async fn reasons(&self, event: &str) -> Vec<String> {
+        let filter = AuditFilter { event: Some(event.to_owned()), ..AuditFilter::default() };
+        let rows = audit::list(&self.house, filter).await.expect("it can be read");
+        rows.into_iter().filter_map(|row| row.reason).collect()
+    }
+
+    fn posts(&self) -> Vec<String> {
+        self.posts.lock().expect("no poison").clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and_lead() {
+    let rows = "a,+12025550143,2026-11-25T12:00Z,ok\nb,+12025550164,2026-11-25T16:30Z,ok\n";
+    let remind = "hours_before = [24, 2]\ncalling_hours = \"always\"\nmax_per_person_per_day = 9";
+    let clinic = Clinic::open(&[("hourly", remind)], rows, "2026-11-24T13:00:00Z").await;
+    for hour in 0..26 {
+        if hour % 2 == 0 {
+            tokio::join!(clinic.trigger("hourly"), clinic.trigger("hourly"));
+        } else {
+            let (one, other) = tokio::join!(clinic.run("hourly"), clinic.run("hourly"));
+            let done = [one.state, other.state].iter().filter(|state| **state == RunState::Done).count();
+            assert_eq!(done, 1, "a nominal time is recorded once: {:?} {:?}", one.error, other.error);
+        }
+        clinic.clock.advance(Duration::from_secs(3600));
+    }
+    let mut posts = clinic.posts();
+    posts.sort();
+    assert_eq!(posts, ["0143", "0143", "0164", "0164"]);
+    assert!(clinic.reminders().await.iter().all(|reminder| reminder.state == State::Delivered));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_appointment_is_told_once_more_with_its_former_start_and_a_corrected_phone_is_not() {
+    let clinic =
+        Clinic::open(&[("day", "days_before = 1")], "a,+12025550143,2026-11-24 10:00,ok\n", "2026-11-23T09:00:00Z")
+            .await;
+    assert_eq!(clinic.trigger("day").await.counts.delivered, 1);
+    clinic.rows("a,+12025550164,2026-11-24 10:00,ok\n");
+    clinic.clock.advance(Duration::from_secs(60));
+    assert_eq!(clinic.trigger("day").await.counts.already_reminded, 1, "another phone is no other call");
+    clinic.rows("a,+12025550164,2026-11-25 15:00,ok\n");
+    clinic.clock.set(at("2026-11-24T09:00:00Z"));
+    assert_eq!(clinic.trigger("day").await.counts.delivered, 1);
+    assert_eq!(clinic.posts(), ["0143", "0164"]);
+    let reminders = clinic.reminders().await;
+    let payload = reminders[1].payload.clone().expect("it is kept");
+    assert!(payload.contains("\"before\":\"2026-11-24T10:00:00+00:00\""), "{payload}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_rows_of_one_phone_in_five_spellings_are_one_call_and_thirty_nine_reasons() {
+    let spellings = ["+12025550143", "(202) 555-0143", "202-555-0143", "2025550143", "+1 202.555.0143"];
+    let rows: String =
+        (0..40).map(|row| format!("a{row},{},2026-11-25 {:02}:00,ok\n", spellings[row % 5], 8 + row / 4)).collect();
+    let clinic = Clinic::open(&[("day", "days_before = 1")], &rows, "2026-11-24T09:00:00Z").await;
+    let answer = clinic.trigger("day").await;
+    assert_eq!((answer.counts.delivered, answer.counts.skipped), (1, 39));
+    assert_eq!(clinic.posts().len(), 1);
+    assert_eq!(clinic.reasons("reminder.skipped").await, vec!["person_limit"; 39]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_opening_is_read_again_before_it_goes_out() {
+    let rows = "a,+12025550143,2026-11-26 15:00,ok\nb,+12025550164,2026-11-26 16:00,ok\n";
+    let remind = "days_before = 2\nmax_lateness = \"12h\"";
+    let clinic = Clinic::open(&[("late", remind)], rows, "2026-11-24T22:00:00Z").await;
+    assert_eq!(clinic.trigger("late").await.counts.pending, 2);
+    clinic.clock.set(at("2026-11-25T00:30:00Z"));
+    let other_date = clinic.trigger("late").await;
+    assert_eq!(other_date.counts.pending, 2, "a run of another date cancels nothing");
+    clinic.rows("a,+12025550188,2026-11-26 15:00,ok\nb,+12025550164,2026-11-26 16:00,cancelled\n");
+    clinic.clock.set(at("2026-11-25T08:00:00Z"));
+    clinic.deliver("late").await;
+    assert_eq!(clinic.posts(), ["0188"], "the call goes to the corrected number");
+    let states: Vec<State> = clinic.reminders().await.iter().map(|reminder| reminder.state).collect();
+    assert_eq!(states, [State::Delivered, State::Cancelled]);
+    assert_eq!(clinic.reasons("reminder.cancelled").await, ["cancelled"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moved_and_moved_back_or_missing_from_one_read_is_one_call() {
+    let (ten, three) = ("a,+12025550143,2026-11-25 10:00,ok\n", "a,+12025550143,2026-11-25 15:00,ok\n");
+    let remind = "days_before = 1\nmax_lateness = \"12h\"";
+    let clinic = Clinic::open(&[("late", remind)], ten, "2026-11-24T22:00:00Z").await;
+    for rows in [ten, three, ten, "", ten] {
+        clinic.rows(rows);
+        clinic.trigger("late").await;
+        clinic.clock.advance(Duration::from_secs(60));
+    }
+    clinic.clock.set(at("2026-11-25T08:00:00Z"));
+    clinic.deliver("late").await;
+    assert_eq!(clinic.posts(), ["0143"]);
+    let reminders = clinic.reminders().await;
+    let delivered: Vec<_> = reminders.iter().filter(|reminder| reminder.state == State::Delivered).collect();
+    assert_eq!(delivered.len(), 1);
+    assert_eq!(delivered[0].starts_at, at("2026-11-25T10:00:00Z"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_schedules_at_the_same_minute_call_one_person_once_a_hundred_times_over() {
+    let first = at("2026-01-02T10:00:00Z");
+    let day = jiff::SignedDuration::from_hours(24);
+    let rows: String = (0..100).map(|n| format!("a{n},+12025550143,{},ok\n", first + day * n)).collect();
+    let remind = "days_before = 1";
+    let clinic = Clinic::open(&[("one", remind), ("two", remind)], &rows, "2026-01-01T09:00:00Z").await;
+    for n in 0..100 {
+        clinic.clock.set(at("2026-01-01T09:00:00Z") + day * n);
+        let (one, two) = tokio::join!(clinic.run("one"), clinic.run("two"));
+        assert_eq!((one.state, two.state), (RunState::Done, RunState::Done));
+    }
+    assert_eq!(clinic.posts().len(), 100);
+    assert_eq!(clinic.reasons("reminder.skipped").await, vec!["person_limit"; 100]);
+}
