@@ -1,0 +1,32 @@
+//! The conformance suite of every kind of ledger: written over `Arc<dyn Ledger>`, made by a [`Maker`].
+
+use std::sync::Arc;
+
+use tickler::ledger::Ledger;
+
+#[path = "ledger/calls.rs"]
+mod calls;
+#[path = "ledger/files.rs"]
+mod files;
+#[path = "ledger/limits.rs"]
+mod limits;
+#[path = "ledger/log.rs"]
+mod log;
+#[path = "ledger/planning.rs"]
+mod planning;
+#[path = "ledger/runs.rs"]
+mod runs;
+#[path = "ledger/speed.rs"]
+mod speed;
+#[path = "ledger/states.rs"]
+mod states;
+
+/// One database of one kind; `open` may be called again after the last handle was dropped.
+trait Maker {
+    fn open(&self) -> Arc<dyn Ledger>;
+}
+
+/// The kinds a suite is run for.
+fn makers() -> Vec<Box<dyn Maker>> {
+    vec![Box::new(files::SqliteMaker::new())]
+}

@@ -1,0 +1,197 @@
+//! Short ways to say what the suite says often. Invented people and numbers only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tickler::ledger::*;
+use tickler::plan::{Cancellation, Counts, Plan, PlannedReminder, Standing};
+use tickler::reminder::{Lead, ReminderId, RunId, RunKind, State};
+use tickler::settings::Rate;
+use uuid::Uuid;
+
+pub const PHONE: &str = "+12025550143";
+pub const SCHEDULE: &str = "clinic";
+
+/// An instant on 2026-11-24, in seconds after 15:00 UTC.
+pub fn at(seconds: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-24T15:00:00Z".parse().expect("a valid instant");
+    start + jiff::SignedDuration::from_secs(seconds)
+}
+
+/// The appointment's start in the suite: the next day.
+pub fn start() -> Timestamp {
+    at(86_400)
+}
+
+pub fn new_id() -> Uuid {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).expect("random bytes");
+    tickler::reminder::uuid_v7(at(0), random)
+}
+
+pub fn planned(appointment: &str) -> PlannedReminder {
+    PlannedReminder {
+        id: ReminderId(new_id()),
+        standing: Standing::New,
+        appointment_id: appointment.to_owned(),
+        starts_at: start(),
+        lead: Lead::Days(1),
+        due_at: at(0),
+        send_at: at(0),
+        expires_at: at(21_600),
+        phone: PHONE.to_owned(),
+        person: format!("person of {appointment}"),
+        due_day: jiff::civil::date(2026, 11, 24),
+        recipient_zone: "America/New_York".to_owned(),
+        payload: serde_json::json!({"appointment": appointment}),
+        contact: serde_json::Value::Null,
+        note: None,
+        previous_starts_at: None,
+    }
+}
+
+pub fn plan_of(reminders: Vec<PlannedReminder>) -> Plan {
+    let planned = reminders.len() as u64;
+    Plan { counts: Counts { rows: planned, planned, ..Counts::default() }, reminders, ..Plan::default() }
+}
+
+pub fn cancelling(ids: &[ReminderId]) -> Plan {
+    let cancellations = ids
+        .iter()
+        .map(|id| Cancellation { id: *id, reason: "missing".to_owned(), detail: "it is gone".to_owned() })
+        .collect();
+    Plan { cancellations, ..Plan::default() }
+}
+
+pub fn terms() -> ReminderTerms {
+    ReminderTerms {
+        account: "thoughtly".to_owned(),
+        calling_hours: "always".to_owned(),
+        max_per_person_per_day: 1,
+    }
+}
+
+pub fn run_start(schedule: &str, kind: RunKind, nominal_at: Timestamp) -> RunStart {
+    RunStart {
+        id: RunId(new_id()),
+        schedule: schedule.to_owned(),
+        nominal_at,
+        kind,
+        started_at: nominal_at,
+        text_hash: "abc".to_owned(),
+        text: "cron = \"0 9 * * *\"".to_owned(),
+        zone_rules: "2026f (bundled)".to_owned(),
+        actor: "service".to_owned(),
+    }
+}
+
+pub fn record(run: RunId, now: Timestamp, end: RunEnd) -> RunRecord {
+    RunRecord {
+        id: run,
+        finished_at: now,
+        end,
+        source_fingerprint: Some("f00".to_owned()),
+        read_at: now,
+        terms: terms(),
+        actor: "service".to_owned(),
+    }
+}
+
+/// A trigger of `schedule` that records `plan` at `now`.
+pub async fn run_plan_of(ledger: &Arc<dyn Ledger>, schedule: &str, now: Timestamp, plan: Plan) -> RecordedRun {
+    let start = run_start(schedule, RunKind::Trigger, now);
+    let run = ledger.begin_run(start).await.expect("a run begins").expect("a trigger always has its own row");
+    ledger.record_run(record(run, now, RunEnd::Planned(Box::new(plan)))).await.expect("the plan is recorded")
+}
+
+pub async fn run_plan(ledger: &Arc<dyn Ledger>, now: Timestamp, plan: Plan) -> RecordedRun {
+    run_plan_of(ledger, SCHEDULE, now, plan).await
+}
+
+/// Plans one reminder and answers its id.
+pub async fn one_pending(ledger: &Arc<dyn Ledger>) -> ReminderId {
+    run_plan(ledger, at(0), plan_of(vec![planned("A1")])).await.reminders[0]
+}
+
+pub fn lane(schedule: &str) -> Lane {
+    Lane {
+        schedule: schedule.to_owned(),
+        account: "thoughtly".to_owned(),
+        rate: Rate::Unlimited,
+        free: 256,
+        needs_contact: false,
+        credentials: "c1".to_owned(),
+    }
+}
+
+pub fn asking(now: Timestamp, lanes: Vec<Lane>) -> TakeIntents {
+    TakeIntents { now, lanes, only: None, fresh_for: Duration::from_secs(900), actor: "service".to_owned() }
+}
+
+pub async fn take(ledger: &Arc<dyn Ledger>, now: Timestamp) -> Taken {
+    ledger.take_intents(asking(now, vec![lane(SCHEDULE)])).await.expect("intents are taken")
+}
+
+pub fn settlement(intent: &Intent, now: Timestamp, to: SettleTo) -> Settlement {
+    Settlement {
+        reminder_id: intent.reminder_id,
+        attempt: intent.attempt,
+        at: now,
+        to,
+        http_status: Some(200),
+        latency: Some(Duration::from_millis(12)),
+        remote_id: None,
+        class: None,
+        detail: None,
+        effect: Effect::None,
+        actor: "service".to_owned(),
+    }
+}
+
+/// Takes the one intent there is at `now` and settles it.
+pub async fn send(ledger: &Arc<dyn Ledger>, now: Timestamp, to: SettleTo) -> Intent {
+    let mut taken = take(ledger, now).await;
+    assert_eq!(taken.intents.len(), 1, "one reminder is due");
+    let intent = taken.intents.remove(0);
+    assert!(ledger.settle(settlement(&intent, now, to)).await.expect("it settles"));
+    intent
+}
+
+pub async fn row(ledger: &Arc<dyn Ledger>, id: ReminderId) -> ReminderRow {
+    let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
+    ledger.reminders(ask).await.expect("reminders are read").remove(0)
+}
+
+pub async fn state(ledger: &Arc<dyn Ledger>, id: ReminderId) -> State {
+    row(ledger, id).await.state
+}
+
+/// The log's events, oldest first, each with its reason.
+pub async fn events(ledger: &Arc<dyn Ledger>) -> Vec<(String, Option<String>)> {
+    let rows = ledger.audit(tickler::audit::AuditFilter::default()).await.expect("the log is read");
+    rows.into_iter().map(|row| (row.event.to_string(), row.reason)).collect()
+}
+
+/// How often an event is in the log.
+pub async fn count_of(ledger: &Arc<dyn Ledger>, event: &str) -> usize {
+    events(ledger).await.into_iter().filter(|(word, _)| word == event).count()
+}
+
+pub fn recover(now: Timestamp, resend: &[(&str, u32)]) -> Recover {
+    let resend: HashMap<String, u32> = resend.iter().map(|(name, attempts)| ((*name).to_owned(), *attempts)).collect();
+    Recover { now, resend, actor: "service".to_owned() }
+}
+
+pub fn resolve(id: ReminderId, verdict: Verdict, now: Timestamp) -> Resolve {
+    Resolve { reminder_id: id, verdict, reason: "asked them".to_owned(), actor: "maria".to_owned(), now }
+}
+
+pub fn again(next_at: Timestamp) -> SettleTo {
+    SettleTo::Again { next_at, counts: true, resend: false }
+}
+
+pub async fn verified(ledger: &Arc<dyn Ledger>) {
+    assert_eq!(ledger.verify().await.expect("the log is walked").broken, None);
+}

@@ -1,0 +1,234 @@
+//! What is SQLite's alone: its files, lock, migrations, and tampering.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tickler::ledger::sqlite::{Access, SqliteLedger};
+use tickler::ledger::{Ledger, LedgerError};
+use tickler::zones::Zones;
+
+use crate::Maker;
+use crate::calls::*;
+
+pub struct SqliteMaker {
+    folder: tempfile::TempDir,
+}
+
+impl SqliteMaker {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("state").join("ledger.db")
+    }
+}
+
+impl Maker for SqliteMaker {
+    fn open(&self) -> Arc<dyn Ledger> {
+        SqliteLedger::open(self.path(), Access::Write, Zones::newest()).expect("the ledger opens")
+    }
+}
+
+fn mode(path: &std::path::Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_ledger_and_what_lies_beside_it_are_for_our_own_eyes() {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    one_pending(&ledger).await;
+    for suffix in ["", ".lock", ".key", "-wal"] {
+        let mut name = maker.path().into_os_string();
+        name.push(suffix);
+        assert_eq!(mode(&PathBuf::from(name)), 0o600, "{suffix}");
+    }
+    assert_eq!(mode(maker.path().parent().expect("a folder")), 0o700);
+}
+
+#[tokio::test]
+async fn a_second_writer_is_told_who_holds_the_ledger() {
+    let maker = SqliteMaker::new();
+    let first = maker.open();
+    let Err(LedgerError::Busy(sentence)) = SqliteLedger::open(maker.path(), Access::Write, Zones::newest()) else {
+        panic!("the second is turned away")
+    };
+    assert!(sentence.contains(&format!("process {}", std::process::id())), "{sentence}");
+    drop(first);
+    maker.open();
+}
+
+#[tokio::test]
+async fn who_waits_for_the_ledger_gets_it_when_it_is_free_and_gives_up_in_time() {
+    let maker = SqliteMaker::new();
+    let first = maker.open();
+    let clock = Arc::new(tickler::clock::ManualClock::starting_at(at(0)));
+    let waiting = tokio::spawn({
+        let (clock, path) = (Arc::clone(&clock), maker.path());
+        async move {
+            let patience = std::time::Duration::from_secs(1);
+            SqliteLedger::open_waiting(path, Zones::newest(), clock.as_ref(), patience).await.map(drop)
+        }
+    });
+    tokio::task::yield_now().await;
+    clock.advance(std::time::Duration::from_secs(2));
+    assert!(matches!(waiting.await.expect("it ends"), Err(LedgerError::Busy(_))));
+    drop(first);
+    let patience = std::time::Duration::from_secs(1);
+    SqliteLedger::open_waiting(maker.path(), Zones::newest(), clock.as_ref(), patience).await.expect("it is free");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_there_is_not_created_by_reading() {
+    let maker = SqliteMaker::new();
+    assert!(!SqliteLedger::exists(&maker.path()));
+    let found = SqliteLedger::open(maker.path(), Access::Read, Zones::newest());
+    assert!(matches!(found, Err(LedgerError::Refused(_))));
+    assert!(!SqliteLedger::exists(&maker.path()));
+}
+
+#[tokio::test]
+async fn a_reader_beside_a_writer_sees_what_is_committed_and_changes_nothing() {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    let id = one_pending(&ledger).await;
+    let reader: Arc<dyn Ledger> = SqliteLedger::open(maker.path(), Access::Read, Zones::newest()).expect("it opens");
+    assert_eq!(row(&reader, id).await.id, id);
+    assert_eq!(reader.expire(at(0)).await, Err(LedgerError::ReadOnly));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let maker = SqliteMaker::new();
+    drop(maker.open());
+    let conn = Connection::open(maker.path()).expect("it opens");
+    conn.pragma_update(None, "user_version", 99).expect("it is set");
+    drop(conn);
+    for access in [Access::Write, Access::Read] {
+        let found = SqliteLedger::open(maker.path(), access, Zones::newest());
+        assert!(matches!(found, Err(LedgerError::NewerSchema(_))), "{access:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_schema_of_all_opens_and_its_pending_reminder_goes_out() {
+    let maker = SqliteMaker::new();
+    std::fs::create_dir_all(maker.path().parent().expect("a folder")).expect("it is made");
+    let conn = Connection::open(maker.path()).expect("it opens");
+    conn.execute_batch(include_str!("schema-1.sql")).expect("the dump is read");
+    drop(conn);
+    let mut key = maker.path().into_os_string();
+    key.push(".key");
+    std::fs::write(key, [7; 32]).expect("the key is there");
+    let ledger = maker.open();
+    verified(&ledger).await;
+    let taken = take(&ledger, at(60)).await;
+    assert_eq!(taken.intents.len(), 1);
+    assert_eq!(taken.intents[0].appointment_id, "A1");
+}
+
+/// A log of some rows, tampered with while nobody holds it.
+async fn tampered(sql: &str) -> (u64, String) {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    one_pending(&ledger).await;
+    send(&ledger, at(1), tickler::ledger::SettleTo::Delivered).await;
+    verified(&ledger).await;
+    drop(ledger);
+    let conn = Connection::open(maker.path()).expect("it opens");
+    conn.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut;").expect("they go");
+    conn.execute_batch(sql).expect("it is changed");
+    drop(conn);
+    maker.open().verify().await.expect("the log is walked").broken.unwrap_or_else(|| panic!("{sql} is found"))
+}
+
+#[tokio::test]
+async fn any_edited_field_is_found_in_its_row() {
+    for column in [
+        "at = at + 1", "event = 'run.held'", "schedule = 'other'", "run_id = zeroblob(16)", "reminder_id = zeroblob(16)",
+        "appointment_id = 'A2'", "phone_last4 = '0199'", "starts_at = starts_at + 1", "lead = '2d'", "attempt = 9",
+        "reason = 'x'", "http_status = 500", "latency_ms = 1", "actor = 'x'", "detail = 'x'", "phone_hash = zeroblob(32)",
+        "salt = zeroblob(16)", "commitment = zeroblob(32)", "prev = zeroblob(32)", "hash = zeroblob(32)", "salt = NULL",
+    ] {
+        let (seq, sentence) = tampered(&format!("UPDATE audit SET {column} WHERE seq = 3")).await;
+        assert_eq!(seq, 3, "{column}: {sentence}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_row_a_cut_tail_and_a_cut_beginning_are_found() {
+    assert_eq!(tampered("DELETE FROM audit WHERE seq = 3").await.0, 4);
+    assert_eq!(tampered("DELETE FROM audit WHERE seq >= 4").await.0, 4);
+    assert_eq!(tampered("DELETE FROM audit").await.0, 1);
+    assert_eq!(tampered("DELETE FROM audit WHERE seq <= 2").await.0, 3);
+    let quiet = "UPDATE head SET pruned_seq = 2, pruned_hash = (SELECT hash FROM audit WHERE seq = 2);
+        DELETE FROM audit WHERE seq <= 2";
+    assert_eq!(tampered(quiet).await.0, 2);
+}
+
+#[tokio::test]
+async fn the_log_refuses_every_statement_but_its_next_row() {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    one_pending(&ledger).await;
+    drop(ledger);
+    let conn = Connection::open(maker.path()).expect("it opens");
+    for sql in [
+        "UPDATE audit SET detail = 'x'",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1",
+        "REPLACE INTO audit (seq, at, event, commitment, prev, hash) VALUES (2, 0, 'x', x'', x'', x'')",
+        "INSERT INTO audit (seq, at, event, commitment, prev, hash) SELECT max(seq) + 2, 0, 'x', x'', hash, x'' FROM audit",
+        "INSERT INTO audit (seq, at, event, commitment, prev, hash) SELECT max(seq) + 1, 0, 'x', x'', x'', x'' FROM audit",
+    ] {
+        assert!(conn.execute_batch(sql).is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_one_file_that_opens_with_the_same_key_and_an_intact_log() {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    let id = one_pending(&ledger).await;
+    let other = SqliteMaker::new();
+    std::fs::create_dir_all(other.path().parent().expect("a folder")).expect("it is made");
+    ledger.backup(&other.path()).await.expect("it is copied");
+    assert_eq!(mode(&other.path()), 0o600);
+    assert!(ledger.backup(&other.path()).await.is_err(), "nothing is overwritten");
+    let copy = other.open();
+    assert_eq!(row(&copy, id).await.phone.as_deref(), Some(PHONE));
+    verified(&copy).await;
+    let by_phone = tickler::audit::AuditFilter { phone: Some(PHONE.to_owned()), ..Default::default() };
+    assert_eq!(copy.audit(by_phone).await.expect("the key came along").len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_key_is_told_and_never_replaced_in_silence() {
+    let maker = SqliteMaker::new();
+    one_pending(&maker.open()).await;
+    let mut key = maker.path().into_os_string();
+    key.push(".key");
+    std::fs::remove_file(key).expect("it is removed");
+    let found = SqliteLedger::open(maker.path(), Access::Write, Zones::newest());
+    assert!(matches!(found, Err(LedgerError::Storage(sentence)) if sentence.contains("key")));
+}
+
+#[tokio::test]
+async fn a_write_that_fails_changes_nothing_and_the_writer_lives_on() {
+    let maker = SqliteMaker::new();
+    let ledger = maker.open();
+    let id = one_pending(&ledger).await;
+    let saboteur = Connection::open(maker.path()).expect("it opens");
+    let trap = "CREATE TRIGGER trap BEFORE INSERT ON attempt BEGIN SELECT raise(ROLLBACK, 'no room'); END";
+    saboteur.execute_batch(trap).expect("the trap is set");
+    let failed = ledger.take_intents(asking(at(1), vec![lane(SCHEDULE)])).await;
+    assert!(matches!(failed, Err(LedgerError::Storage(_))), "{failed:?}");
+    saboteur.execute_batch("DROP TRIGGER trap").expect("the trap is gone");
+    assert!(ledger.is_alive().await);
+    assert_eq!(state(&ledger, id).await, tickler::reminder::State::Pending);
+    send(&ledger, at(2), tickler::ledger::SettleTo::Delivered).await;
+    verified(&ledger).await;
+}
