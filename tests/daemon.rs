@@ -11,7 +11,7 @@ use clinic::{Clinic, HEADER, at, beat, count, ledger, log, run_lines, runs, sche
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;
-use tickler::ledger::{Ledger, Pause};
+use tickler::ledger::Pause;
 use tickler::reminder::RunState;
 
 const NEW_YORK: &str = "America/New_York";

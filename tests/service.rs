@@ -184,3 +184,18 @@ fn a_given_clock_and_a_real_host_are_refused() {
         .expect("an answer");
     assert_eq!(run.status.code(), Some(7), "{}", String::from_utf8_lossy(&run.stderr));
 }
+
+#[test]
+fn a_run_that_waits_for_its_source_is_told_outside_without_personal_data() {
+    let folder = clinic("0 9 * * *");
+    std::fs::remove_file(folder.path().join("appointments.csv")).expect("the table goes");
+    let receiver = Receiver::listen();
+    let url = receiver.url();
+    let variables = [("TICKLER_NOTIFY__WEBHOOK", url.as_str()), ("THOUGHTLY_AUTOMATION_URL", url.as_str())];
+    let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &variables);
+    let message = receiver.request();
+    assert!(message.text.contains("day-before: run waits for its source"), "{}", message.text);
+    assert!(message.text.contains(r#""kind":"run_waiting""#), "{}", message.text);
+    message.accept();
+    assert_eq!(service.stop().code(), Some(0));
+}

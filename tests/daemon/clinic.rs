@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tickler::audit::{AuditFilter, AuditRow, Event};
-use tickler::clock::{Clock, ManualClock, SystemClock};
+use tickler::clock::{ManualClock, SystemClock};
 use tickler::daemon::opening::{Opened, open};
 use tickler::daemon::runs::Daemon;
 use tickler::delivery::Scope;
@@ -185,9 +185,4 @@ pub async fn tally(daemon: &Daemon) -> BTreeMap<&'static str, usize> {
 
 pub async fn count(daemon: &Daemon, event: Event) -> usize {
     tally(daemon).await.get(event.as_str()).copied().unwrap_or(0)
-}
-
-/// The clock's instant, for messages.
-pub fn now(clinic: &Clinic) -> Timestamp {
-    clinic.clock.now()
 }
