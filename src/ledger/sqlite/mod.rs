@@ -20,9 +20,6 @@ mod schema;
 mod stored;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
