@@ -17,7 +17,7 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-const fn is_treacherous(c: char) -> bool {
+fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

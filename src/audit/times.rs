@@ -23,7 +23,10 @@ pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String
     if let Ok(at) = trimmed.parse::<Timestamp>() {
         return Ok(at);
     }
-    if let Ok(time) = trimmed.parse::<Time>() {
+    // a date's time would be read, too: `06:30` and `06:30:15` only
+    if trimmed.len() <= 8
+        && let Ok(time) = trimmed.parse::<Time>()
+    {
         return Ok(instant(zone.date(now).to_datetime(time), zone));
     }
     let (day, time) = match trimmed.split_once([' ', 'T']) {

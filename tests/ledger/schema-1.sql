@@ -1,3 +1,4 @@
+PRAGMA foreign_keys = OFF;
 BEGIN;
 CREATE TABLE account (
     name        TEXT PRIMARY KEY,
