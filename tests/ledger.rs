@@ -10,8 +10,6 @@ mod calls;
 mod files;
 #[path = "ledger/limits.rs"]
 mod limits;
-#[path = "ledger/log.rs"]
-mod log;
 #[path = "ledger/planning.rs"]
 mod planning;
 #[path = "ledger/runs.rs"]

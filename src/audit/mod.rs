@@ -1,9 +1,15 @@
 //! pure: the log for people: events, filters, one appointment's story; shared by terminal, page and export.
 
+pub mod export;
+mod safe;
+pub mod story;
+pub mod times;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reminder::{Lead, ReminderId, RunId};
+pub use safe::{cell, escape};
 
 macro_rules! events {
     ($($(#[$meta:meta])* $variant:ident => $word:literal,)+) => {

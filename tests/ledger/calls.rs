@@ -66,11 +66,7 @@ pub fn cancelling(ids: &[ReminderId]) -> Plan {
 }
 
 pub fn terms() -> ReminderTerms {
-    ReminderTerms {
-        account: "thoughtly".to_owned(),
-        calling_hours: "always".to_owned(),
-        max_per_person_per_day: 1,
-    }
+    ReminderTerms { account: "thoughtly".to_owned(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 }
 }
 
 pub fn run_start(schedule: &str, kind: RunKind, nominal_at: Timestamp) -> RunStart {

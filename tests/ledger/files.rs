@@ -148,13 +148,30 @@ async fn tampered(sql: &str) -> (u64, String) {
 #[tokio::test]
 async fn any_edited_field_is_found_in_its_row() {
     for column in [
-        "at = at + 1", "event = 'run.held'", "schedule = 'other'", "run_id = zeroblob(16)", "reminder_id = zeroblob(16)",
-        "appointment_id = 'A2'", "phone_last4 = '0199'", "starts_at = starts_at + 1", "lead = '2d'", "attempt = 9",
-        "reason = 'x'", "http_status = 500", "latency_ms = 1", "actor = 'x'", "detail = 'x'", "phone_hash = zeroblob(32)",
-        "salt = zeroblob(16)", "commitment = zeroblob(32)", "prev = zeroblob(32)", "hash = zeroblob(32)", "salt = NULL",
+        "at = at + 1",
+        "event = 'run.held'",
+        "schedule = 'other'",
+        "run_id = zeroblob(16)",
+        "reminder_id = zeroblob(16)",
+        "appointment_id = 'A2'",
+        "phone_last4 = '0199'",
+        "starts_at = starts_at + 1",
+        "lead = '2d'",
+        "attempt = 9",
+        "reason = 'x'",
+        "http_status = 500",
+        "latency_ms = 1",
+        "actor = 'x'",
+        "detail = 'x'",
+        "phone_hash = zeroblob(32)",
+        "salt = zeroblob(16)",
+        "commitment = zeroblob(32)",
+        "prev = zeroblob(32)",
+        "hash = zeroblob(32)",
+        "salt = NULL",
     ] {
-        let (seq, sentence) = tampered(&format!("UPDATE audit SET {column} WHERE seq = 3")).await;
-        assert_eq!(seq, 3, "{column}: {sentence}");
+        let (seq, sentence) = tampered(&format!("UPDATE audit SET {column} WHERE seq = 4")).await;
+        assert_eq!(seq, 4, "{column}: {sentence}");
     }
 }
 

@@ -45,7 +45,10 @@ async fn ten_thousand_are_planned_and_sent_in_groups_of_256() {
                 }
                 sent += taken.intents.len();
                 let settled = taken.intents.iter().map(|intent| {
-                    ledger.settle(Settlement { effect: Effect::Accepted, ..settlement(intent, at(2), SettleTo::Delivered) })
+                    ledger.settle(Settlement {
+                        effect: Effect::Accepted,
+                        ..settlement(intent, at(2), SettleTo::Delivered)
+                    })
                 });
                 for settled in futures_util::future::join_all(settled).await {
                     assert!(settled.expect("it settles"));
@@ -54,7 +57,10 @@ async fn ten_thousand_are_planned_and_sent_in_groups_of_256() {
                 settling += clock.monotonic() - t1;
             }
             let rate = sent as f64 / (clock.monotonic() - planned).as_secs_f64();
-            println!("round {round}: planned in {:?}, {sent} sent, {rate:.0}/s (take {taking:?}, settle {settling:?})", planned - before);
+            println!(
+                "round {round}: planned in {:?}, {sent} sent, {rate:.0}/s (take {taking:?}, settle {settling:?})",
+                planned - before
+            );
         }
     }
 }

@@ -275,6 +275,11 @@ impl Desk {
     /// The intent itself: the attempt's row, the reminder's state, the log.
     fn commit_to(&self, ask: &TakeIntents, due: Due, lane: &Lane) -> LedgerResult<Intent> {
         let card = due.card;
+        if card.account != lane.account {
+            // the schedule's account changed since it was planned
+            let sql = "UPDATE reminder SET account = ?2 WHERE nr = ?1";
+            self.conn.prepare_cached(sql)?.execute(params![card.nr, lane.account])?;
+        }
         let phone = card.phone.clone().expect("a reminder without a phone isn't taken");
         let contact_id = match lane.needs_contact {
             true => self.contact_id(&lane.account, &phone)?,

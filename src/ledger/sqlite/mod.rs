@@ -14,14 +14,12 @@ mod reading;
 mod reconcile;
 mod records;
 mod resolve;
+mod run_end;
 mod runs;
 mod schedules;
 mod schema;
 mod stored;
 mod writer;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,8 +29,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::*;
+use super::{
+    AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
+    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderRow, Resolve, RunRecord, RunRow,
+    RunStart, ScheduleStanding, Settlement, TakeIntents, Taken, Tally, Verification,
+};
+use crate::audit::{AuditEntry, AuditFilter, AuditRow};
 use crate::clock::Clock;
+use crate::plan::Knowledge;
+use crate::reminder::RunId;
 use crate::zones::Zones;
 use reading::Readers;
 use writer::{Desk, Writer};

@@ -1,7 +1,5 @@
 //! shell: a plan meets the ledger: what is new, pending still, returns, goes, or comes too late.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -10,24 +8,24 @@ use super::records::{CARD, Card, card};
 use super::stored::{micros, time};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
-use crate::ledger::{FreshRead, LedgerError, LedgerResult, RecordedRun, ReminderTerms, RunEnd, RunRecord};
-use crate::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow};
+use crate::ledger::{FreshRead, LedgerResult, RecordedRun, ReminderTerms};
+use crate::plan::{Cancellation, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{ReminderId, RunId, SkipReason, State};
 
 /// The run or fresh read that brings a plan.
-struct Bringer<'a> {
-    run: RunId,
-    schedule: &'a str,
-    now: Timestamp,
-    read_at: Timestamp,
-    terms: &'a ReminderTerms,
-    actor: &'a str,
-    inserts: Inserts,
+pub(super) struct Bringer<'a> {
+    pub(super) run: RunId,
+    pub(super) schedule: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) read_at: Timestamp,
+    pub(super) terms: &'a ReminderTerms,
+    pub(super) actor: &'a str,
+    pub(super) inserts: Inserts,
 }
 
 /// Whether keys the ledger doesn't hold are planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inserts {
+pub(super) enum Inserts {
     Yes,
     No,
 }
@@ -44,111 +42,6 @@ enum Fate {
 }
 
 impl Desk {
-    pub(super) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
-        let schedule = self.running(record.id)?;
-        match &record.end {
-            RunEnd::Failed(sentence) => {
-                self.fail_run(record, &schedule, sentence)?;
-                Ok(RecordedRun::default())
-            }
-            RunEnd::Planned(plan) => match &plan.held {
-                Some(held) => {
-                    self.hold_run(record, &schedule, plan, held)?;
-                    Ok(RecordedRun::default())
-                }
-                None => self.finish_run(record, &schedule, plan),
-            },
-        }
-    }
-
-    /// The schedule of a run that is under way.
-    fn running(&self, run: RunId) -> LedgerResult<String> {
-        let sql = "SELECT schedule FROM run WHERE id = ?1 AND state IN ('running', 'waiting')";
-        let found = self.conn.prepare_cached(sql)?.query_row([run.0.as_bytes()], |row| row.get(0)).optional()?;
-        found.ok_or_else(|| LedgerError::Refused(format!("run {run} is not under way")))
-    }
-
-    fn fail_run(&self, record: &RunRecord, schedule: &str, sentence: &str) -> LedgerResult<()> {
-        let sql =
-            "UPDATE run SET state = 'failed', finished_at = ?2, detail = ?3, source_fingerprint = ?4 WHERE id = ?1";
-        let values = params![record.id.0.as_bytes(), micros(record.finished_at), sentence, record.source_fingerprint];
-        self.conn.prepare_cached(sql)?.execute(values)?;
-        self.log(&AuditEntry {
-            reason: Some("failed".into()),
-            detail: Some(sentence.to_owned()),
-            ..of_run(record, schedule, Event::RunFinished)
-        })
-    }
-
-    fn hold_run(&self, record: &RunRecord, schedule: &str, plan: &Plan, held: &Held) -> LedgerResult<()> {
-        let skipped = by_reason(&plan.skipped);
-        self.close_run(
-            record,
-            &Closing { state: "held", counts: plan.counts, skipped: &skipped, detail: Some(&held.detail) },
-        )?;
-        self.log(&AuditEntry {
-            reason: Some(held.guard.clone()),
-            detail: Some(held.detail.clone()),
-            ..of_run(record, schedule, Event::RunHeld)
-        })
-    }
-
-    fn finish_run(&self, record: &RunRecord, schedule: &str, plan: &Plan) -> LedgerResult<RecordedRun> {
-        let bringer = Bringer {
-            run: record.id,
-            schedule,
-            now: record.finished_at,
-            read_at: record.read_at,
-            terms: &record.terms,
-            actor: &record.actor,
-            inserts: Inserts::Yes,
-        };
-        let mut counts = plan.counts;
-        let mut skipped = by_reason(&plan.skipped);
-        let recorded = self.take_plan(&bringer, plan, &mut |reason| {
-            counts.planned = counts.planned.saturating_sub(1);
-            match reason {
-                Some(reason) => {
-                    counts.skipped += 1;
-                    *skipped.entry(reason.to_string()).or_default() += 1;
-                }
-                None => counts.already_reminded += 1,
-            }
-        })?;
-        for row in &plan.skipped {
-            self.log(&skip_entry(&bringer, row))?;
-        }
-        self.close_run(record, &Closing { state: "done", counts, skipped: &skipped, detail: None })?;
-        self.log(&AuditEntry {
-            detail: Some(in_words(counts, recorded.cancelled)),
-            ..of_run(record, schedule, Event::RunFinished)
-        })?;
-        Ok(recorded)
-    }
-
-    fn close_run(&self, record: &RunRecord, closing: &Closing<'_>) -> LedgerResult<()> {
-        let sql = "UPDATE run SET state = ?2, finished_at = ?3, row_count = ?4, outside_window = ?5, planned = ?6, \
-            skipped = ?7, already_reminded = ?8, skipped_by_reason = ?9, source_fingerprint = ?10, read_at = ?11, \
-            detail = ?12 WHERE id = ?1";
-        let skipped = serde_json::to_string(closing.skipped).expect("words and numbers are always JSON");
-        let counts = closing.counts;
-        self.conn.prepare_cached(sql)?.execute(params![
-            record.id.0.as_bytes(),
-            closing.state,
-            micros(record.finished_at),
-            counts.rows,
-            counts.outside_window,
-            counts.planned,
-            counts.skipped,
-            counts.already_reminded,
-            skipped,
-            record.source_fingerprint,
-            micros(record.read_at),
-            closing.detail
-        ])?;
-        Ok(())
-    }
-
     pub(super) fn reconcile(&self, fresh: &FreshRead) -> LedgerResult<RecordedRun> {
         if fresh.plan.held.is_some() {
             return Ok(RecordedRun::default());
@@ -167,7 +60,7 @@ impl Desk {
 
     /// Cancellations first: they free their persons' calls of the day. `overruled` is told the skip's reason, or `None`
     /// for a reminder that was sent meanwhile.
-    fn take_plan(
+    pub(super) fn take_plan(
         &self,
         bringer: &Bringer<'_>,
         plan: &Plan,
@@ -376,14 +269,6 @@ impl Desk {
     }
 }
 
-/// A run's last words.
-struct Closing<'a> {
-    state: &'a str,
-    counts: Counts,
-    skipped: &'a BTreeMap<String, u64>,
-    detail: Option<&'a str>,
-}
-
 /// The exact bytes to send.
 struct Content {
     payload: String,
@@ -403,31 +288,6 @@ impl Content {
 /// Its hours open later than it is due: the source may say otherwise by then.
 fn waits_for_opening(bringer: &Bringer<'_>, planned: &PlannedReminder) -> bool {
     planned.send_at > bringer.now && planned.send_at > planned.due_at
-}
-
-fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for row in skipped {
-        *counts.entry(row.reason.as_str()).or_insert(0) += 1;
-    }
-    counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect()
-}
-
-fn in_words(counts: Counts, cancelled: u64) -> String {
-    let Counts { rows, outside_window, planned, skipped, already_reminded } = counts;
-    format!(
-        "{rows} rows: {planned} planned, {skipped} skipped, {already_reminded} already reminded, {outside_window} outside \
-         the window; {cancelled} cancelled"
-    )
-}
-
-fn of_run(record: &RunRecord, schedule: &str, event: Event) -> AuditEntry {
-    AuditEntry {
-        schedule: Some(schedule.to_owned()),
-        run_id: Some(record.id),
-        actor: Some(record.actor.clone()),
-        ..AuditEntry::new(record.finished_at, event)
-    }
 }
 
 fn planned_entry(bringer: &Bringer<'_>, planned: &PlannedReminder, reason: Option<&str>) -> AuditEntry {
@@ -457,7 +317,7 @@ fn limit_entry(bringer: &Bringer<'_>, planned: &PlannedReminder) -> AuditEntry {
     }
 }
 
-fn skip_entry(bringer: &Bringer<'_>, row: &SkippedRow) -> AuditEntry {
+pub(super) fn skip_entry(bringer: &Bringer<'_>, row: &SkippedRow) -> AuditEntry {
     AuditEntry {
         schedule: Some(bringer.schedule.to_owned()),
         run_id: Some(bringer.run),

@@ -69,10 +69,13 @@ pub(super) fn day(row: &Row<'_>, column: usize) -> Read<Date> {
     row.get_ref(column)?.as_str()?.parse().map_err(wrong(column, Type::Text))
 }
 
+/// By the hours' text and the zone's name.
+type Known = HashMap<(String, String), (CallingHours, Zone)>;
+
 /// Calling hours by their text and zone name, each read once.
 pub(super) struct Hours {
     zones: Zones,
-    known: RefCell<HashMap<(String, String), (CallingHours, Option<Zone>)>>,
+    known: RefCell<Known>,
 }
 
 /// Whether phones may ring.
@@ -101,15 +104,15 @@ impl Hours {
             std::collections::hash_map::Entry::Vacant(free) => free.insert(self.understood(hours, zone)?),
         };
         Ok(match entry {
-            (CallingHours::Always, _) | (_, None) => Opening::Open,
-            (hours, Some(zone)) if hours.is_open(now, zone) => Opening::Open,
-            (hours, Some(zone)) => Opening::At(hours.next_opening(now, zone)),
+            (CallingHours::Always, _) => Opening::Open,
+            (hours, zone) if hours.is_open(now, zone) => Opening::Open,
+            (hours, zone) => Opening::At(hours.next_opening(now, zone)),
         })
     }
 
-    fn understood(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Option<Zone>)> {
+    fn understood(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Zone)> {
         let hours = CallingHours::parse(hours).map_err(LedgerError::Storage)?;
         let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
-        Ok((hours, Some(zone)))
+        Ok((hours, zone))
     }
 }

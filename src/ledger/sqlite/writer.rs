@@ -105,11 +105,11 @@ fn work(desk: &Desk, waiting: &mpsc::Receiver<Job>) {
 fn commit_group(desk: &Desk, group: impl Iterator<Item = Job>) {
     let mut answers = Vec::new();
     for job in group {
-        if desk.conn.is_autocommit() {
-            if let Err(error) = desk.begin() {
-                answers.push(job(Err(error)));
-                continue;
-            }
+        if desk.conn.is_autocommit()
+            && let Err(error) = desk.begin()
+        {
+            answers.push(job(Err(error)));
+            continue;
         }
         answers.extend(desk.run_apart(job));
         if desk.conn.is_autocommit() {
