@@ -114,7 +114,7 @@ fn multiply(ledger: &Path, settled: u32) {
     let picked: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "id" => "printf('00000000-0000-7000-8000-%012d', n)".to_owned(),
+            "id" => "randomblob(16)".to_owned(),
             "appointment_id" => "'old-' || n".to_owned(),
             "person" => "'person-' || n".to_owned(),
             "starts_at" | "due_at" | "next_at" | "expires_at" => format!("{column} - 86400000000 * (1 + n % 1000)"),
