@@ -212,7 +212,7 @@ fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
     }
     let crashed: u32 = storm
         .ledger()
-        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND error_class = 'crash'", [], |row| {
+        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND class = 'crash'", [], |row| {
             row.get(0)
         })
         .expect("attempts are counted");
