@@ -137,7 +137,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("person_limit", Stage::WholeRead, person_limit, |case| {
         let others = case.person_calls.unwrap_or(0);
         let limit = case.schedule.remind.max_per_person_per_day;
-        format!("the person has {others} other calls that day, {limit} allowed")
+        format!("other calls of the person that day: {others}, allowed: {limit}")
     }),
 ];
 
@@ -380,7 +380,7 @@ fn person_limit(case: &Case<'_>) -> Result<(), Block> {
     match case.person_calls {
         Some(others) if others >= usize::try_from(limit).unwrap_or(usize::MAX) => skip(
             SkipReason::PersonLimit,
-            format!("the person has {others} other calls that day, `max_per_person_per_day` is {limit}"),
+            format!("other calls of the person that day: {others}, `max_per_person_per_day` is {limit}"),
         ),
         Some(_) | None => Ok(()),
     }

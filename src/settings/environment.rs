@@ -21,6 +21,7 @@ impl std::fmt::Debug for ProcessEnvironment {
 impl ProcessEnvironment {
     /// This process's own.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "settings is the one reader of the environment")]
     pub fn of_process() -> Self {
         // `vars` would panic on a variable that isn't UTF-8.
         let variables = std::env::vars_os()
@@ -79,22 +80,10 @@ impl ProcessEnvironment {
         self.get("NO_COLOR").is_some()
     }
 
-    /// systemd's notification socket.
-    #[must_use]
-    pub fn notify_socket(&self) -> Option<&str> {
-        self.get("NOTIFY_SOCKET")
-    }
-
     /// Whether stderr goes to the journal.
     #[must_use]
     pub fn is_under_journal(&self) -> bool {
         self.get("JOURNAL_STREAM").is_some()
-    }
-
-    /// systemd's id of this start of the unit.
-    #[must_use]
-    pub fn invocation_id(&self) -> Option<&str> {
-        self.get("INVOCATION_ID")
     }
 
     /// Where systemd puts credentials.
