@@ -54,7 +54,7 @@ fn tell_absence(told: &mut Explanation) {
 /// The state and times of the reminders that went out.
 async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
     let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
-    if let Some(step) = told.steps.iter_mut().find(|step| step.result == StepResult::Block) {
+    if let Some(step) = told.steps.iter_mut().find(|step| step.rule == "already_reminded") {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
         step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
