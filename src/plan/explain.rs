@@ -170,7 +170,7 @@ fn not_reached(rule: &str) -> Step {
 /// What would let a row through, where the rule's own detail doesn't say it.
 fn remedy(why: Why) -> &'static str {
     match why {
-        Why::OutsideWindow => "A run whose window holds this start calls it: see `tickler next`",
+        Why::OutsideWindow => "",
         Why::AlreadyReminded => {
             "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped"
         }

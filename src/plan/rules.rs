@@ -6,7 +6,7 @@ mod filter;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::Known;
 use super::window::Saturating as _;
@@ -14,7 +14,7 @@ use crate::appointment::mapping::{TimeProblem, is_true};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::{Lead, SkipReason, State};
 use crate::row::{ColumnName, Row, scalar_text};
-use crate::schedule::Schedule;
+use crate::schedule::{Leads, Schedule};
 use crate::zones::Zone;
 
 /// Everything the rules may ask about one row.
@@ -176,8 +176,25 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     if case.lead.is_some() {
         return Ok(());
     }
-    let detail = format!("it starts {}, in no lead's window of this run", at_start(case));
+    let detail = format!("it starts {}, in no lead's window of this run; {}", at_start(case), caught_by(case));
     Err(Block { why: Why::OutsideWindow, detail })
+}
+
+/// Which runs would hold the start.
+fn caught_by(case: &Case<'_>) -> String {
+    let Ok(start) = &case.start else { return String::new() };
+    match &case.schedule.remind.leads {
+        Leads::Days(days) => {
+            let date = case.schedule.zone.date(start.at);
+            let dates = days.iter().map(|days| date.saturating_sub(i64::from(*days).days()).to_string());
+            format!("a run on {} calls it", dates.collect::<Vec<_>>().join(" or "))
+        }
+        Leads::Hours(hours) => {
+            let due = |hours: &u32| start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(*hours)));
+            let times: Vec<String> = hours.iter().map(|hours| wall(case, due(hours))).collect();
+            format!("the first run at or after {} calls it", times.join(" or "))
+        }
+    }
 }
 
 fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
