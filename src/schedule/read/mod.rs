@@ -3,6 +3,7 @@
 
 mod appointment;
 mod remind;
+mod salvage;
 mod section;
 mod source;
 mod target;
@@ -21,6 +22,7 @@ use super::tree::{self, Node};
 use super::{DeliveryTerms, OnUncertain, Schedule, examine, load};
 use crate::zones::{Zone, Zones};
 
+pub use self::salvage::source_alone;
 pub use self::templates::{name_span, without_templates};
 
 /// Everything a part of the file is read with.
