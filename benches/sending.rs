@@ -108,7 +108,8 @@ impl Stage {
 fn multiply(ledger: &Path, settled: u32) {
     let mut ledger = rusqlite::Connection::open(ledger).expect("the ledger opens");
     let columns: Vec<String> = {
-        let mut query = ledger.prepare("SELECT name FROM pragma_table_info('reminder') WHERE name <> 'nr'").expect("a query");
+        let mut query =
+            ledger.prepare("SELECT name FROM pragma_table_info('reminder') WHERE name <> 'nr'").expect("a query");
         query.query_map([], |row| row.get(0)).expect("columns").collect::<Result<_, _>>().expect("names")
     };
     let picked: Vec<String> = columns

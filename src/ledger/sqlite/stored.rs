@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::{Row, ToSql};
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
 use crate::ledger::{LedgerError, LedgerResult};
