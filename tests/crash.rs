@@ -174,7 +174,7 @@ contact_phone = "{{{{ phone }}}}"
 reminder_id   = "{{{{ reminder_id }}}}"
 
 [delivery]
-timeout       = "2s"
+timeout       = "1s"
 max_in_flight = {MAX_IN_FLIGHT}
 on_uncertain  = "{on_uncertain}"
 

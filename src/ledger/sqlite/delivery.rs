@@ -177,6 +177,8 @@ fn settled_entry(found: &Card, settlement: &Settlement, ending: &Ending) -> Audi
         (None, "resend") => Some("it is sent again (on_uncertain = \"resend\")".to_owned()),
         (detail, _) => detail.clone(),
     };
+    let remote_id = settlement.remote_id.as_ref().map(|id| format!("remote id {id}"));
+    let detail = detail.into_iter().chain(remote_id).reduce(|detail, remote_id| format!("{detail}; {remote_id}"));
     AuditEntry {
         attempt: Some(settlement.attempt),
         reason: settlement.class.clone().or(step_word),
