@@ -221,6 +221,9 @@ fn three_403_in_a_row_pause_the_schedules_target_and_status_says_so() {
     assert_eq!((&status["schedules"][0]["state"], &status["pending"]), (&"paused".into(), &2.into()));
     let problem = status["schedules"][0]["problem"].as_str().expect("a problem");
     assert!(problem.contains("calling may be disabled"), "{problem}");
+    let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:30:00Z", "--wait", "0s"];
+    let refused = clinic.command(&arguments, &sandbox.base).output().expect("tickler runs");
+    assert_eq!(refused.status.code(), Some(7), "{}", String::from_utf8_lossy(&refused.stderr));
     assert_eq!(sandbox.received().len(), 3);
 }
 
