@@ -41,9 +41,10 @@ fn ms(count: i64) -> SignedDuration {
 /// Runs a course for two minutes; answers when the receiver got each request (ms).
 async fn receipts(maker: &dyn crate::Maker, course: &Course) -> Vec<i64> {
     let ledger = maker.open();
-    let reminders = course.due.iter().enumerate();
-    let reminders =
-        reminders.map(|(n, due)| PlannedReminder { send_at: at(0) + ms(*due), ..planned(&format!("A{n}")) });
+    let reminders = course.due.iter().enumerate().map(|(n, due)| {
+        let due_at = at(0) + ms(*due);
+        PlannedReminder { due_at, send_at: due_at, ..planned(&format!("A{n}")) }
+    });
     run_plan(&ledger, at(0), plan_of(reminders.collect())).await;
     drop(ledger);
     let (mut now, mut lags, mut received) = (0_i64, course.lags.iter().cycle(), Vec::new());
@@ -91,7 +92,7 @@ proptest! {
             let within = |from: &i64| received.iter().filter(|at| *at >= from && **at < from + 60_000).count();
             let most = received.iter().map(within).max().unwrap_or(0);
             prop_assert!(most <= 100, "{most} in a minute");
-            prop_assert!(received.len() >= 10, "{} at all", received.len());
+            prop_assert!(received.len() >= 30, "{} at all", received.len());
         }
     }
 }
