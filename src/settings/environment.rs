@@ -97,10 +97,4 @@ impl ProcessEnvironment {
     pub fn runtime_directory(&self) -> Option<PathBuf> {
         self.get("RUNTIME_DIRECTORY")?.split(':').find(|path| !path.is_empty()).map(PathBuf::from)
     }
-
-    /// The host's zone, which changes nothing but what `doctor` tells.
-    #[must_use]
-    pub fn host_zone(&self) -> Option<&str> {
-        self.get("TZ")
-    }
 }
