@@ -8,6 +8,7 @@ use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
 use super::trigger::word_for;
 use super::{reach, times};
+use crate::audit::export::json_line;
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::phone_of;
 use crate::verbs::audit::{ExportEnd, Pages, Told};
@@ -163,7 +164,7 @@ impl Writing {
             Format::Json | Format::Jsonl | Format::Table => {
                 let mut text = String::new();
                 for row in page {
-                    self.line(&mut text, &serde_json::to_string(row)?);
+                    self.line(&mut text, &json_line(row));
                 }
                 write_out(text.as_bytes())
             }

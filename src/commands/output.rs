@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
+use crate::audit;
 
 /// Rows for people or for CSV.
 #[derive(Debug, Clone, Default)]
@@ -84,11 +85,11 @@ impl<T: Serialize> Shown<'_, T> {
     /// When stdout can't be written.
     pub fn print(&self, format: Option<Format>) -> anyhow::Result<()> {
         match format.unwrap_or(Format::Table) {
-            Format::Table => print(&(self.people)()),
-            Format::Json => print(&serde_json::to_string_pretty(self.answer)?),
+            Format::Table => print(&escape_lines(&(self.people)())),
+            Format::Json => print(&audit::json(&serde_json::to_string_pretty(self.answer)?)),
             Format::Jsonl => match serde_json::to_value(self.answer)? {
-                Value::Array(list) => list.iter().try_for_each(|line| print(&line.to_string())),
-                single => print(&single.to_string()),
+                Value::Array(list) => list.iter().try_for_each(|line| print(&audit::json(&line.to_string()))),
+                single => print(&audit::json(&single.to_string())),
             },
             Format::Csv => write_out((self.rows)().to_csv()?.as_bytes()),
         }
@@ -135,21 +136,17 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// A text of others on a terminal: one line, no control characters.
 #[must_use]
 pub fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| if is_treacherous(c) { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if audit::is_treacherous(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-fn is_treacherous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula, in one line and without control characters.
 #[must_use]
 pub fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+    escape(&audit::cell(cell))
 }
 
 /// Counts for people: `3 planned, 1 skipped`; what is zero isn't told.
