@@ -3,6 +3,8 @@
 
 #[path = "secrets/clinic.rs"]
 mod clinic;
+#[path = "secrets/names.rs"]
+mod names;
 mod support;
 
 use clinic::{Clinic, MARK, NOW};
