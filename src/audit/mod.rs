@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reminder::{Lead, ReminderId, RunId};
-pub use safe::{cell, escape};
+pub use safe::{cell, escape, is_treacherous, json};
 
 macro_rules! events {
     ($($(#[$meta:meta])* $variant:ident => $word:literal,)+) => {

@@ -16,6 +16,7 @@ use sha2::Digest;
 
 use self::section::Section;
 use super::keys::SCHEDULE;
+use super::masking::{self, Syntax};
 use super::problems::{Problem, Problems};
 use super::recurrence::Recurrence;
 use super::tree::{self, Node};
@@ -48,6 +49,8 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     let (root, syntax) = tree::read(text);
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
+    let soundness = if syntax.is_empty() { Syntax::Sound } else { Syntax::Broken };
+    reading.problems.hide(masking::hidden(&root, text, soundness));
     for problem in &syntax {
         reading
             .problems
