@@ -91,7 +91,7 @@ fn books(ledger: &Path) -> (u32, u32, u32) {
 
 #[test]
 fn a_full_disk_stops_the_calls_and_ends_a_trigger_with_one() {
-    let Some(disk) = SmallDisk::mount(8 * 1024) else {
+    let Some(disk) = SmallDisk::mount(48 * 1024) else {
         eprintln!("SKIPPED: this process may not mount a small file system (it takes root)");
         return;
     };
