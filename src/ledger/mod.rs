@@ -567,6 +567,8 @@ pub struct ReminderRow {
 pub struct ReminderAsk {
     /// By id.
     pub id: Option<ReminderId>,
+    /// One of these (empty: any); answered in this order, those that are there.
+    pub ids: Vec<ReminderId>,
     /// Of that schedule.
     pub schedule: Option<String>,
     /// In one of these states (empty: any).

@@ -156,8 +156,24 @@ impl Where {
     }
 }
 
-/// Reminders, oldest first.
+/// Reminders, oldest first, or in the order of the ids that are asked for.
 pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+    if ask.ids.is_empty() {
+        return selected(conn, ask);
+    }
+    let ReminderAsk { ref schedule, ref states, ref appointment_id, limit, .. } = *ask;
+    let (schedule, states, appointment_id) = (schedule.clone(), states.clone(), appointment_id.clone());
+    let mut one = ReminderAsk { schedule, states, appointment_id, ..ReminderAsk::default() };
+    let mut found = Vec::with_capacity(ask.ids.len());
+    for id in &ask.ids {
+        one.id = Some(*id);
+        found.extend(selected(conn, &one)?);
+    }
+    found.truncate(limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.schedule =", ask.schedule.clone());
@@ -169,7 +185,7 @@ pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Ve
     }
     let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!("{REMINDER}{} ORDER BY r.nr LIMIT {limit}", conditions.clause());
-    let mut statement = conn.prepare(&sql)?;
+    let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
 }
 
