@@ -1,5 +1,14 @@
 //! The crash storm: the real binary, killed again and again while it sends, against a receiver that refuses, hangs and
 //! cuts connections. In the end nobody was phoned twice and nobody was lost.
+//!
+//! That it catches a wrong build was seen with two, each of which fails the first storm with a list of those who were
+//! phoned twice. To see it again, change one of these and run `cargo nextest run --test crash sixty`:
+//!
+//! - *What was being sent is taken for unsent*: in `recover_call` (`src/ledger/sqlite/resolve.rs`) let a reminder whose
+//!   schedule holds become `State::Pending` instead of `State::Uncertain`.
+//! - *The intent after the send*: in `commit_to` (`src/ledger/sqlite/intents.rs`) leave out the two statements that write
+//!   the attempt and the state `sending`, and remember the row's `nr` in a static set that `may_go` passes over; at the
+//!   beginning of `settle` (`src/ledger/sqlite/delivery.rs`) remove it from the set and execute the two statements there.
 
 #[path = "crash/receiver.rs"]
 mod receiver;
