@@ -322,11 +322,18 @@ fn already_started(case: &Case<'_>) -> Result<(), Block> {
     }
 }
 
-/// Not sent after this (UTC): the earlier of due + `max_lateness` and start − `min_notice`.
+/// The last second in which it may be sent (UTC): the earlier of due + `max_lateness` and start − `min_notice`.
 pub(super) fn expiry(case: &Case<'_>) -> Option<Timestamp> {
     let (Ok(start), Some(lead)) = (&case.start, case.lead) else { return None };
     let by_lateness = lead.due_at.saturating_add_duration(case.schedule.remind.max_lateness);
     Some(by_lateness.min(start.at.saturating_sub_duration(case.schedule.remind.min_notice)))
+}
+
+/// The first moment at which it may be sent no more (UTC). The last second counts whole: a clock that is read twice
+/// within it says the same. Never after the start.
+pub(super) fn over_at(case: &Case<'_>) -> Option<Timestamp> {
+    let start = case.start.as_ref().ok()?.at;
+    Some(expiry(case)?.saturating_add_duration(SignedDuration::from_secs(1)).min(start))
 }
 
 fn too_late(case: &Case<'_>) -> Result<(), Block> {

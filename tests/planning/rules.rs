@@ -32,7 +32,7 @@ fn a_good_row_is_called_at_the_runs_time_with_its_payload() {
         (reminder.starts_at, reminder.due_at, reminder.send_at),
         (at(WEDNESDAY_TEN), at(TUESDAY_NINE), at(TUESDAY_NINE))
     );
-    assert_eq!(reminder.expires_at, at("2026-11-24T20:00:00Z"));
+    assert_eq!(reminder.expires_at, at("2026-11-24T20:00:01Z"));
     assert_eq!((reminder.lead.to_string().as_str(), reminder.recipient_zone.as_str()), ("1d", "America/New_York"));
     assert_eq!(payload_of(&plan), &serde_json::json!({"contact_phone": PHONE, "at": "2026-11-25T10:00:00-05:00"}));
     assert_eq!(reminder.contact, serde_json::Value::Null);
@@ -119,6 +119,25 @@ fn each_reason() -> Vec<(SkipReason, World)> {
             }),
         ),
     ]
+}
+
+#[test]
+fn the_last_second_before_the_notice_still_counts_and_the_next_is_too_late() {
+    let today = |now: &str| {
+        changed(|world| {
+            world.schedule.remind.leads = Leads::Days(vec![0]);
+            world.now("2026-11-25T14:00:00Z", now);
+        })
+    };
+    let last = today("2026-11-25T14:00:00Z").plan();
+    assert_eq!(last.reminders[0].expires_at, at("2026-11-25T14:00:01Z"));
+    assert_eq!(today("2026-11-25T14:00:01Z").verdict(), "too_late");
+    let without_notice = changed(|world| {
+        world.schedule.remind.leads = Leads::Days(vec![0]);
+        world.schedule.remind.min_notice = jiff::SignedDuration::ZERO;
+        world.now("2026-11-25T14:00:00Z", "2026-11-25T14:00:00Z");
+    });
+    assert_eq!(without_notice.plan().reminders[0].expires_at, at(WEDNESDAY_TEN), "never after the start");
 }
 
 #[test]

@@ -177,10 +177,33 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
     cron(&mut checked, ask);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
+    do_not_call(&mut checked, ask);
     if ask.reach == Reach::Connect {
         connect::check(&mut checked, ask);
     }
     checked.problems.into_sorted()
+}
+
+/// A pipe of that name would be waited for.
+fn opened(path: &Path) -> std::io::Result<std::fs::File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    std::fs::File::open(path)
+}
+
+/// Without its list a run fails and calls nobody.
+fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let Some(error) = checked.schedule.remind.do_not_call.as_deref().and_then(|path| opened(path).err()) else {
+        return;
+    };
+    let span = checked.span(&["remind", "do_not_call"]);
+    let message = format!("the do-not-call list can't be read: {error}");
+    let problem = match ask.reach {
+        Reach::Local => checked.problems.warning("list-not-there", span, message),
+        Reach::Connect => checked.problems.error("list-not-there", span, message),
+    };
+    problem.help("a run fails, and nobody is called, until it is there: one number a line, an empty file is fine");
 }
 
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
