@@ -212,9 +212,7 @@ fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
     }
     let crashed: u32 = storm
         .ledger()
-        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND class = 'crash'", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND class = 'crash'", [], |row| row.get(0))
         .expect("attempts are counted");
     assert!(crashed <= MAX_IN_FLIGHT * kills, "{crashed} uncertain after {kills} kills");
     storm.assert_chain_is_whole();

@@ -20,6 +20,10 @@ pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String
         let ago = parse_duration(ago)?;
         return now.checked_sub(ago).map_err(|_| remedy(text));
     }
+    if let Some(ahead) = trimmed.strip_prefix('+') {
+        let ahead = parse_duration(ahead)?;
+        return now.checked_add(ahead).map_err(|_| remedy(text));
+    }
     if let Ok(at) = trimmed.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -58,7 +62,9 @@ fn instant(wall: DateTime, zone: &Zone) -> Timestamp {
 
 fn remedy(text: &str) -> String {
     let shown = super::escape(text);
-    format!("`{shown}` is no time: write `-2h`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`")
+    format!(
+        "`{shown}` is no time: write `-2h`, `+30m`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`"
+    )
 }
 
 #[cfg(test)]
@@ -73,6 +79,7 @@ mod tests {
         for (text, expected) in [
             ("now", "2026-11-24T15:00:00Z"),
             ("-2h", "2026-11-24T13:00:00Z"),
+            ("+30m", "2026-11-24T15:30:00Z"),
             ("-7d", "2026-11-17T15:00:00Z"),
             ("yesterday 06:00", "2026-11-23T11:00:00Z"),
             ("yesterday", "2026-11-23T05:00:00Z"),

@@ -6,34 +6,15 @@ use super::arguments::{AuditArguments, AuditVerb, Common, Format};
 use super::context::Context;
 use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
+use super::reach;
 use super::trigger::word_for;
-use super::{reach, times};
+use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::audit::{story as words_of, times};
 use crate::evaluation::phone_of;
-use crate::verbs::audit::{ExportEnd, Pages, Told};
+use crate::verbs::audit::{Pages, Told};
 use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
-
-/// The export's fields, in its order.
-const FIELDS: [&str; 17] = [
-    "seq",
-    "at",
-    "event",
-    "schedule",
-    "run_id",
-    "reminder_id",
-    "appointment_id",
-    "phone_last4",
-    "starts_at",
-    "lead",
-    "attempt",
-    "reason",
-    "http_status",
-    "latency_ms",
-    "actor",
-    "detail",
-    "hash",
-];
 
 /// Reads the log.
 pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit> {
@@ -88,7 +69,11 @@ fn story(told: &Told, zone: &Zone) -> String {
             )
         })
         .collect();
-    blocks.push(for_people(&told.rows, zone).to_table());
+    let mut table = Rows::of(&["at", "what happened"]);
+    for line in words_of::tell(&told.rows, zone) {
+        table.push(vec![line.at, line.words]);
+    }
+    blocks.push(table.to_table());
     blocks.join("\n")
 }
 
@@ -122,7 +107,7 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters)?;
     let house = context.open(Access::Reading).await?;
-    let mut end = ExportEnd::of_nothing();
+    let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
     if let Some(ledger) = &house.around.ledger {
         let mut pages = Pages::new(ledger.as_ref(), filter);
@@ -163,7 +148,7 @@ impl Writing {
             Format::Json | Format::Jsonl | Format::Table => {
                 let mut text = String::new();
                 for row in page {
-                    self.line(&mut text, &serde_json::to_string(row)?);
+                    self.line(&mut text, &json_line(row));
                 }
                 write_out(text.as_bytes())
             }
@@ -257,15 +242,7 @@ fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
 
 fn exported(rows: &[AuditRow]) -> Rows {
     let mut table = Rows::of(&FIELDS);
-    for row in rows {
-        let tree = serde_json::to_value(row).expect("a row of the log is plain JSON");
-        let cell = |name: &&str| match tree.get(*name) {
-            None | Some(serde_json::Value::Null) => String::new(),
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        table.push(FIELDS.iter().map(cell).collect());
-    }
+    rows.iter().for_each(|row| table.push(csv_cells(row).into()));
     table
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
+use crate::audit::{cell, escape};
 
 /// Rows for people or for CSV.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +39,7 @@ impl Rows {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
         for row in &self.cells {
-            table.add_row(row.iter().map(|cell| Cell::new(escape(cell))));
+            table.add_row(row.iter().map(|text| Cell::new(escape(text))));
         }
         let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n")
@@ -61,7 +62,7 @@ impl Rows {
     pub fn to_csv_body(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.cells {
-            writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+            writer.write_record(row.iter().map(|text| cell(text).into_owned()))?;
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
@@ -132,24 +133,8 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// A text of others on a terminal: one line, no control characters.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| if is_treacherous(c) { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
 fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
-}
-
-fn is_treacherous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A cell that no spreadsheet takes for a formula.
-#[must_use]
-pub fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// Counts for people: `3 planned, 1 skipped`; what is zero isn't told.

@@ -2,8 +2,9 @@
 
 use super::arguments::Common;
 use super::context::Context;
-use super::output::{Rows, Shown, escape};
+use super::output::{Rows, Shown};
 use super::reach;
+use crate::audit::escape;
 use crate::verbs::status::{Health, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 

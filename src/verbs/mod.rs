@@ -14,6 +14,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod restore;
 pub mod schema;
 pub mod service;
 pub mod status;
