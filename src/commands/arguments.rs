@@ -281,11 +281,9 @@ pub enum AuditVerb {
     Verify,
     /// Every row as JSON lines or CSV, with an end line by which a cut file shows
     Export,
-    /// Not yet
-    #[command(hide = true)]
+    /// How many rows of each event and reason
     Stats,
-    /// Not yet
-    #[command(hide = true)]
+    /// Remove what is older than `retention` in tickler.toml allows; the chain stays whole
     Prune,
 }
 

@@ -12,6 +12,7 @@ use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::audit::{story as words_of, times};
 use crate::evaluation::phone_of;
+use crate::ledger::Pruned;
 use crate::verbs::audit::{Pages, Told};
 use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
@@ -24,8 +25,8 @@ pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit>
         AuditVerb::Show { id } => show(&context, &id).await,
         AuditVerb::Verify => verify(&context).await,
         AuditVerb::Export => export(&context, &ask.filters).await,
-        AuditVerb::Stats => super::not_yet("`audit stats`"),
-        AuditVerb::Prune => super::not_yet("`audit prune`"),
+        AuditVerb::Stats => stats(&context, &ask.filters).await,
+        AuditVerb::Prune => prune(&context).await,
     }
 }
 
@@ -100,6 +101,48 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
     };
     Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
     Ok(if found.broken.is_none() { Exit::Done } else { Exit::ChainBroken })
+}
+
+async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+    let filter = filter(context, filters)?;
+    let counts = match context.open(Access::Reading).await {
+        Ok(house) => audit::stats(&house, filter).await?,
+        Err(refused) => {
+            let rows: Vec<AuditRow> = reach::read(context, &Request::Audit { filter }, refused).await?;
+            audit::counted(&rows)
+        }
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["schedule", "event", "reason", "count"]);
+        for count in &counts {
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            rows.push(vec![
+                text(&count.schedule),
+                count.event.to_string(),
+                text(&count.reason),
+                count.count.to_string(),
+            ]);
+        }
+        rows
+    };
+    let people = || match counts.is_empty() {
+        true => "the log has no such row".to_owned(),
+        false => rows().to_table(),
+    };
+    Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+async fn prune(context: &Context) -> anyhow::Result<Exit> {
+    let (pruned, exit): (Pruned, Exit) = reach::change(context, Request::Prune).await?;
+    let people = || format!("{} rows of the log and {} payloads were removed", pruned.audit_rows, pruned.payloads);
+    let rows = || {
+        let mut rows = Rows::of(&["audit_rows", "payloads"]);
+        rows.push(vec![pruned.audit_rows.to_string(), pruned.payloads.to_string()]);
+        rows
+    };
+    Shown { answer: &pruned, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
 }
 
 /// Page by page, so that six years of log need no memory; then the log tells of it.

@@ -51,8 +51,10 @@ impl Gap {
         let mut moments: Vec<_> = latest
             .take_while(|date| *date >= first)
             .map(|date| {
-                let at = zone.day_start(date);
-                (at, at.clamp(self.from, self.until))
+                let end = date.tomorrow().map_or(self.until, |next| zone.day_start(next));
+                let now = zone.day_start(date).clamp(self.from, self.until);
+                // the latest time of that date that isn't after the moment: nothing is too late by the hour alone
+                (now.min(end.saturating_sub_duration(SignedDuration::from_secs(1))), now)
             })
             .collect();
         moments.reverse();

@@ -95,6 +95,8 @@ pub enum Request {
         /// Into this new file (absolute).
         file: std::path::PathBuf,
     },
+    /// Remove what is older than its retention.
+    Prune,
     /// Reading verbs of those who may not open the ledger themselves.
     Audit {
         /// Which rows.

@@ -84,6 +84,7 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restore
     let desk = Desk::new(conn, key, zones)?;
     desk.conn.execute_batch("BEGIN IMMEDIATE")?;
     let restored = desk.mark_restored(ask)?;
+    desk.save_head()?;
     desk.conn.execute_batch("DELETE FROM carried_key; COMMIT")?;
     desk.conn.pragma_update(None, "journal_mode", "DELETE")?;
     Ok((key, restored))
