@@ -67,3 +67,23 @@ fn what_is_no_copy_changes_nothing() {
     assert_eq!(std::fs::read(clinic.path().join("tickler.db")).expect("a ledger"), before);
     assert!(!clinic.path().join("tickler.db.restoring").exists());
 }
+
+#[test]
+fn exact_hours_due_inside_the_gap_are_not_called_again() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    clinic.write("schedules/day-before.toml", &DAY_BEFORE.replace("days_before = 1", "hours_before = [24]"));
+    clinic.write("appointments.csv", "id,name,phone,starts_at,service,status\n");
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", DAWN]).exit, 0);
+    assert_eq!(clinic.run(&["backup", "copy.db"]).exit, 0);
+    clinic.write("appointments.csv", THREE);
+    let (_, called) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T15:31:00Z"]);
+    assert_eq!(called["counts"]["delivered"].as_u64(), Some(3), "{called}");
+    let later = "A-4,Eve Invented,+12025550151,2026-11-25 11:30,X-ray,confirmed\n";
+    clinic.write("appointments.csv", &format!("{THREE}{later}"));
+    let (exit, restored) = clinic.json(&["restore", "copy.db", "--now", "2026-11-24T16:00:00Z"]);
+    assert_eq!((exit, restored["uncertain"].as_u64()), (0, Some(3)), "{restored}");
+    let (_, again) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T16:31:00Z"]);
+    assert_eq!(again["counts"]["delivered"].as_u64(), Some(1), "only what was due after the gap: {again}");
+    assert_eq!(sandbox.received().len(), 4);
+}
