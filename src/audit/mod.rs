@@ -3,6 +3,7 @@
 pub mod export;
 mod safe;
 pub mod story;
+pub mod times;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

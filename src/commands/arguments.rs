@@ -101,6 +101,14 @@ pub enum Verb {
         /// The new file
         file: PathBuf,
     },
+    /// Make a copy the ledger again; whoever may have been called since becomes uncertain, nobody is called
+    Restore {
+        /// The copy, made by `backup`
+        file: PathBuf,
+        /// The clock.
+        #[command(flatten)]
+        now: Now,
+    },
     /// Look at the surroundings: clock, zone rules, folder, ledger, credentials, reachability
     Doctor,
     /// Every setting with where it came from
@@ -141,9 +149,6 @@ pub enum Verb {
     /// Not yet
     #[command(hide = true)]
     Forget(Later),
-    /// Not yet
-    #[command(hide = true)]
-    Restore(Later),
 }
 
 /// `service …`.
@@ -276,11 +281,9 @@ pub enum AuditVerb {
     Verify,
     /// Every row as JSON lines or CSV, with an end line by which a cut file shows
     Export,
-    /// Not yet
-    #[command(hide = true)]
+    /// How many rows of each event and reason
     Stats,
-    /// Not yet
-    #[command(hide = true)]
+    /// Remove what is older than `retention` in tickler.toml allows; the chain stays whole
     Prune,
 }
 

@@ -6,12 +6,13 @@ use super::arguments::{AuditArguments, AuditVerb, Common, Format};
 use super::context::Context;
 use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
+use super::reach;
 use super::trigger::word_for;
-use super::{reach, times};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::{AuditFilter, AuditRow, Event, story};
+use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::audit::{story as words_of, times};
 use crate::evaluation::phone_of;
-use crate::reminder::SkipReason;
+use crate::ledger::Pruned;
 use crate::verbs::audit::{Pages, Told};
 use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
@@ -24,8 +25,8 @@ pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit>
         AuditVerb::Show { id } => show(&context, &id).await,
         AuditVerb::Verify => verify(&context).await,
         AuditVerb::Export => export(&context, &ask.filters).await,
-        AuditVerb::Stats => super::not_yet("`audit stats`"),
-        AuditVerb::Prune => super::not_yet("`audit prune`"),
+        AuditVerb::Stats => stats(&context, &ask.filters).await,
+        AuditVerb::Prune => prune(&context).await,
     }
 }
 
@@ -37,21 +38,11 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     };
     let zone = context.zone_of(filters.schedule.as_deref());
     let people = || match rows.is_empty() {
-        true => nothing_found(filters),
+        true => "the log has no such row".to_owned(),
         false => for_people(&rows, &zone).to_table(),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
     Ok(Exit::Done)
-}
-
-/// An empty answer; a reason that is nearly one of a skip's was likely mistyped.
-fn nothing_found(filters: &Filters) -> String {
-    let known = || SkipReason::ALL.iter().map(|reason| reason.as_str());
-    let mistyped = filters.reason.as_deref().filter(|reason| known().all(|known| known != *reason));
-    match mistyped.and_then(|reason| crate::verbs::likely_name(reason, known())) {
-        Some(likely) => format!("the log has no such row: did you mean `--reason {likely}`?"),
-        None => "the log has no such row".to_owned(),
-    }
 }
 
 async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
@@ -59,12 +50,12 @@ async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
     let told = audit::show(&house, id).await?;
     let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
-    let people = || story_of(&told, &zone);
+    let people = || story(&told, &zone);
     Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
     Ok(Exit::Done)
 }
 
-fn story_of(told: &Told, zone: &Zone) -> String {
+fn story(told: &Told, zone: &Zone) -> String {
     let mut blocks: Vec<String> = told
         .reminders
         .iter()
@@ -80,7 +71,9 @@ fn story_of(told: &Told, zone: &Zone) -> String {
         })
         .collect();
     let mut table = Rows::of(&["at", "what happened"]);
-    story::tell(&told.rows, zone).into_iter().for_each(|line| table.push(vec![line.at, line.words]));
+    for line in words_of::tell(&told.rows, zone) {
+        table.push(vec![line.at, line.words]);
+    }
     blocks.push(table.to_table());
     blocks.join("\n")
 }
@@ -108,6 +101,48 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
     };
     Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
     Ok(if found.broken.is_none() { Exit::Done } else { Exit::ChainBroken })
+}
+
+async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+    let filter = filter(context, filters)?;
+    let counts = match context.open(Access::Reading).await {
+        Ok(house) => audit::stats(&house, filter).await?,
+        Err(refused) => {
+            let rows: Vec<AuditRow> = reach::read(context, &Request::Audit { filter }, refused).await?;
+            audit::counted(&rows)
+        }
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["schedule", "event", "reason", "count"]);
+        for count in &counts {
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            rows.push(vec![
+                text(&count.schedule),
+                count.event.to_string(),
+                text(&count.reason),
+                count.count.to_string(),
+            ]);
+        }
+        rows
+    };
+    let people = || match counts.is_empty() {
+        true => "the log has no such row".to_owned(),
+        false => rows().to_table(),
+    };
+    Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+async fn prune(context: &Context) -> anyhow::Result<Exit> {
+    let (pruned, exit): (Pruned, Exit) = reach::change(context, Request::Prune).await?;
+    let people = || format!("{} rows of the log and {} payloads were removed", pruned.audit_rows, pruned.payloads);
+    let rows = || {
+        let mut rows = Rows::of(&["audit_rows", "payloads"]);
+        rows.push(vec![pruned.audit_rows.to_string(), pruned.payloads.to_string()]);
+        rows
+    };
+    Shown { answer: &pruned, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
 }
 
 /// Page by page, so that six years of log need no memory; then the log tells of it.
@@ -229,27 +264,23 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
 }
 
 fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
-    let mut table = Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "by", "because"]);
+    let mut table =
+        Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
     for row in rows {
         table.push(vec![
             row.seq.to_string(),
-            zone.wall(row.at).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            zone.rfc3339(row.at),
             row.event.to_string(),
             row.schedule.clone().unwrap_or_default(),
             row.appointment_id.clone().unwrap_or_default(),
             row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
+            row.reason.clone().unwrap_or_default(),
+            row.http_status.map(|status| status.to_string()).unwrap_or_default(),
             row.actor.clone().unwrap_or_default(),
-            because(row),
+            row.detail.clone().unwrap_or_default(),
         ]);
     }
-    table.narrowed(&["seq", "by", "schedule"])
-}
-
-/// Reason, answer and detail in one sentence.
-fn because(row: &AuditRow) -> String {
-    let status = row.http_status.map(|status| format!("HTTP {status}"));
-    let parts = [row.reason.clone(), status, row.detail.clone()];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    table
 }
 
 fn exported(rows: &[AuditRow]) -> Rows {

@@ -13,12 +13,12 @@ use super::context::{self, Context};
 use super::output::{Rows, print};
 use super::{sandbox, trigger};
 use crate::audit::{AuditFilter, AuditRow, Event};
-use crate::clock::ShiftedClock;
+use crate::clock::{SharedClock, ShiftedClock};
 use crate::sandbox::Options;
 use crate::verbs::audit::list;
 use crate::verbs::trigger::{TriggerAsk, trigger as perform_trigger};
 use crate::verbs::{Access, Exit, House};
-use crate::zones::Zone;
+use crate::zones::{Zone, Zones};
 
 /// The shipped schedule and clinic, so that the program alone is enough.
 const SCHEDULE: &str = include_str!("../../schedules/day-before.toml");
@@ -33,11 +33,13 @@ const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
 /// Plays the day.
 pub async fn demo(common: &Common) -> anyhow::Result<Exit> {
     let folder = Folder::make()?;
-    let running = sandbox::start(Options::default(), |event| {
-        let _nobody_reads = print(&format!("  sandbox  {event}"));
+    let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
+    let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
+    let running = sandbox::start(Options::default(), Arc::clone(&clock), move |event| {
+        let _nobody_reads = print(&format!("  {} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.told()));
     })
     .await?;
-    let house = open(common, folder.path(), &running.address.to_string()).await?;
+    let house = open(common, clock, folder.path(), &running.address.to_string()).await?;
     print(
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
     )?;
@@ -60,10 +62,9 @@ What to do next:
   tickler run                        the service
 The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
 
-async fn open(common: &Common, folder: &Path, address: &str) -> anyhow::Result<House> {
+async fn open(common: &Common, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<House> {
     let url = format!("http://{address}/webhook/automation/demo");
     let settings = context::settings_of_demo(folder, &url)?;
-    let clock = Arc::new(ShiftedClock::starting_at(MORNING));
     let context = Context::with(settings, clock, common.format);
     Ok(context.open(Access::Working).await?)
 }
@@ -71,6 +72,9 @@ async fn open(common: &Common, folder: &Path, address: &str) -> anyhow::Result<H
 /// Who was called, and who not and why, in words for people.
 fn story(rows: &[AuditRow], zone: &Zone) -> String {
     let mut table = Rows::of(&["appointment", "phone", "starts at", "what became of it", "because"]);
+    let mut rows: Vec<&AuditRow> = rows.iter().collect();
+    // who was called comes first
+    rows.sort_by_key(|row| row.event == Event::ReminderSkipped);
     for row in rows {
         let what = match row.event {
             Event::DeliveryDelivered => trigger::word_for(crate::reminder::State::Delivered),

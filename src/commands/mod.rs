@@ -15,12 +15,12 @@ mod papers;
 mod pause;
 mod plan;
 mod reach;
+mod restore;
 mod run;
 mod sandbox;
 mod sandbox_arguments;
 mod status;
 mod test_call;
-mod times;
 mod trigger;
 mod uncertain;
 
@@ -75,6 +75,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Sandbox(ask) => sandbox::sandbox(common, ask).await,
         Verb::Demo => demo::demo(common).await,
         Verb::Backup { file } => backup::backup(common, file).await,
+        Verb::Restore { file, now } => restore::restore(common, file, now).await,
         Verb::Doctor => doctor::doctor(common).await,
         Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
         Verb::Config => papers::config(common),
@@ -86,7 +87,6 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Init(_) => not_yet("`init`"),
         Verb::Test(_) => not_yet("`test`"),
         Verb::Forget(_) => not_yet("`forget`"),
-        Verb::Restore(_) => not_yet("`restore`"),
     }
 }
 

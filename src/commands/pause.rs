@@ -3,7 +3,8 @@
 use super::arguments::{Common, PauseArguments, ResumeArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
-use super::{reach, times};
+use super::reach;
+use crate::audit::times;
 use crate::verbs::pause::Paused;
 use crate::verbs::{Exit, Request, VerbError};
 

@@ -89,9 +89,16 @@ async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {
     }
 }
 
-/// A trigger waits for another one, and no record is lost because of one.
+/// A trigger waits for another one, and no record and no word of an operator is lost because of one.
 fn is_worth_waiting(request: &Request) -> bool {
-    matches!(request, Request::Trigger { .. } | Request::Record { .. })
+    matches!(
+        request,
+        Request::Trigger { .. }
+            | Request::Record { .. }
+            | Request::Pause { .. }
+            | Request::Resume { .. }
+            | Request::Resolve { .. }
+    )
 }
 
 fn through_the_socket() -> anyhow::Error {

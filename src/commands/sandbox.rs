@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::arguments::Common;
 use super::output::{complain, print};
 use super::sandbox_arguments::{DuplicateContact, SandboxArguments};
-use crate::clock::SystemClock;
+use crate::clock::{SharedClock, SystemClock};
 use crate::http::Http;
 use crate::sandbox::{self, Event, Faults, Options, Running, Surroundings};
 use crate::verbs::{Exit, VerbError};
@@ -21,7 +21,7 @@ pub async fn sandbox(common: &Common, ask: SandboxArguments) -> anyhow::Result<E
     let listen = listen.parse().map_err(|_| {
         VerbError::Usage(format!("--listen {listen}: write an address and a port, such as {USUAL_PLACE}"))
     })?;
-    let running = start(Options { listen, ..options(ask) }, |event| {
+    let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {
         if print(&event.to_string()).is_err() {
             tracing::debug!("nobody reads the sandbox's lines any more");
         }
@@ -50,8 +50,11 @@ async fn terminated() {
 }
 
 /// A sandbox at work whose events go to `events`.
-pub async fn start(options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> anyhow::Result<Running> {
-    let clock = Arc::new(SystemClock::new());
+pub async fn start(
+    options: Options,
+    clock: SharedClock,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> anyhow::Result<Running> {
     let http = Http::new(clock.clone()).map_err(VerbError::Failed)?;
     let place = options.listen;
     let around = Surroundings { clock, http, events: Box::new(events) };

@@ -148,6 +148,7 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::Resolve { .. }
         | Request::Record { .. }
         | Request::Backup { .. }
+        | Request::Prune
         | Request::Audit { .. }
         | Request::UncertainList => perform(&daemon.house, &actor, request).await,
     }

@@ -118,7 +118,8 @@ impl Look<'_> {
         let (clock, candidates) = (Arc::clone(&around.clock), read.candidates);
         let decide = move || candidates.explain(&told, &mut || new_reminder_id(clock.as_ref()));
         let decided = tokio::task::spawn_blocking(decide).await;
-        let (plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
+        let (mut plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
+        crate::plan::set_apart(&mut plan, &knowledge.gaps, schedule);
         Ok((Evaluation { plan, report: read.report, read_at: read.read_at }, explanation))
     }
 

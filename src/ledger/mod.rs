@@ -658,6 +658,17 @@ pub struct Verification {
     pub broken: Option<(u64, String)>,
 }
 
+/// A copy that became the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The time whose calls are forgotten.
+    pub gap: crate::plan::Gap,
+    /// Reminders the copy held as pending or being sent.
+    pub uncertain: u64,
+    /// Where the former ledger lies.
+    pub kept: Option<std::path::PathBuf>,
+}
+
 /// What is too old.
 #[derive(Debug, Clone, Copy)]
 pub struct Prune {

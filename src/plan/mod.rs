@@ -3,6 +3,7 @@
 mod decide;
 mod evidence;
 pub mod explain;
+mod gap;
 mod payload;
 mod people;
 mod planner;
@@ -19,6 +20,7 @@ use crate::reminder::{Lead, ReminderId, SkipReason, State};
 
 pub use decide::Candidates;
 pub use explain::Explanation;
+pub use gap::{Gap, set_apart};
 pub use planner::Planner;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
 
@@ -42,6 +44,8 @@ pub struct Knowledge {
     pub people: HashMap<(String, Date), Vec<ReminderId>>,
     /// The house's opt-out list, E.164.
     pub opted_out: HashSet<String>,
+    /// Times whose calls the ledger has forgotten.
+    pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
 }
@@ -83,6 +87,8 @@ pub struct Plan {
     pub counts: Counts,
     /// Who is called, soonest start first.
     pub reminders: Vec<PlannedReminder>,
+    /// Who may have been called in a time that the ledger has forgotten; a person settles them.
+    pub forgotten: Vec<PlannedReminder>,
     /// Who isn't, in the order of the rows.
     pub skipped: Vec<SkippedRow>,
     /// Pending reminders that the read gives evidence against.

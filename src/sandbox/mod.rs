@@ -137,18 +137,21 @@ pub enum Outcome {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} {} {}", self.at, self.method, self.route)?;
-        match self.outcome {
-            Outcome::Answered(status) => write!(f, " {status}")?,
-            Outcome::Reset => f.write_str(" reset")?,
-        }
-        if let Some(last4) = &self.phone_last4 {
-            write!(f, " phone …{last4}")?;
-        }
-        if let Some(id) = &self.reminder_id {
-            write!(f, " reminder {id}")?;
-        }
-        Ok(())
+        write!(f, "{:.0} {}", self.at, self.told())
+    }
+}
+
+impl Event {
+    /// What happened, without its time.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let outcome = match self.outcome {
+            Outcome::Answered(status) => status.to_string(),
+            Outcome::Reset => "reset".to_owned(),
+        };
+        let phone = self.phone_last4.as_ref().map(|last4| format!(" phone …{last4}")).unwrap_or_default();
+        let reminder = self.reminder_id.as_ref().map(|id| format!(" reminder {id}")).unwrap_or_default();
+        format!("{} {} {outcome}{phone}{reminder}", self.method, self.route)
     }
 }
 

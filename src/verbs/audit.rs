@@ -1,8 +1,13 @@
 //! shell: the log: listed, one story, exported, verified.
 
 use super::{House, VerbError, VerbResult};
-use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::{Ledger, LedgerResult, ReminderAsk, ReminderRow, Verification};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::evaluation::clock_is_set;
+use crate::ledger::{Ledger, LedgerResult, Prune, Pruned, ReminderAsk, ReminderRow, Verification};
 use crate::reminder::ReminderId;
 
 /// How many rows one page asks the ledger for.
@@ -89,6 +94,61 @@ pub async fn show(house: &House, id: &str) -> VerbResult<Told> {
         return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
     }
     Ok(Told { reminders, rows })
+}
+
+/// How often something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Of which schedule.
+    pub schedule: Option<String>,
+    /// What.
+    pub event: Event,
+    /// With which reason.
+    pub reason: Option<String>,
+    /// So often.
+    pub count: u64,
+}
+
+/// The rows of a filter, counted.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn stats(house: &House, filter: AuditFilter) -> VerbResult<Vec<Count>> {
+    Ok(counted(&list(house, filter).await?))
+}
+
+/// Rows counted by schedule, event and reason, in that order.
+#[must_use]
+pub fn counted(rows: &[AuditRow]) -> Vec<Count> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let key = (row.schedule.as_deref(), row.event.as_str(), row.reason.as_deref());
+        counts.entry(key).or_insert((row.event, 0_u64)).1 += 1;
+    }
+    counts
+        .into_iter()
+        .map(|((schedule, _, reason), (event, count))| Count {
+            schedule: schedule.map(str::to_owned),
+            event,
+            reason: reason.map(str::to_owned),
+            count,
+        })
+        .collect()
+}
+
+/// Removes payloads and rows of the log that are older than their retention.
+///
+/// # Errors
+/// Refused under a clock that was given or isn't set: a wrong date would remove everything.
+pub async fn prune(house: &House) -> VerbResult<Pruned> {
+    let clock = house.around.clock.as_ref();
+    if clock.is_shifted() || !clock_is_set(clock) {
+        return Err(VerbError::Unsafe("nothing is removed by a clock that may be wrong".into()));
+    }
+    let (now, settings) = (clock.now(), &house.settings);
+    let before = |keep| now.checked_sub(keep).map_err(|error| VerbError::Failed(error.to_string()));
+    let (payloads_before, audit_before) = (before(settings.keep_payloads)?, before(settings.keep_audit)?);
+    Ok(house.ledger()?.prune(Prune { payloads_before, audit_before, now }).await?)
 }
 
 /// Walks the whole chain.

@@ -14,6 +14,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod restore;
 pub mod schema;
 pub mod service;
 pub mod status;
@@ -94,6 +95,8 @@ pub enum Request {
         /// Into this new file (absolute).
         file: std::path::PathBuf,
     },
+    /// Remove what is older than its retention.
+    Prune,
     /// Reading verbs of those who may not open the ledger themselves.
     Audit {
         /// Which rows.

@@ -43,6 +43,7 @@ async fn work(house: &House, actor: &str, request: Request) -> VerbResult<Answer
             Answer::of(Exit::Done, &serde_json::Value::Null)
         }
         Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(house, &file).await?),
+        Request::Prune => Answer::of(Exit::Done, &audit::prune(house).await?),
         Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(house, filter).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(house).await?),
     })

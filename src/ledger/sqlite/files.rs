@@ -99,7 +99,7 @@ pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
     }
 }
 
-fn write_key(path: &Path, key: &Key) -> LedgerResult<()> {
+pub(super) fn write_key(path: &Path, key: &Key) -> LedgerResult<()> {
     let (place, draft) = (beside(path, ".key"), beside(path, ".key.new"));
     let written = private()
         .create(true)

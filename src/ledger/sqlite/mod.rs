@@ -14,6 +14,7 @@ mod reading;
 mod reconcile;
 mod records;
 mod resolve;
+mod restore;
 mod run_end;
 mod runs;
 mod schedules;
@@ -40,6 +41,7 @@ use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::zones::Zones;
 use reading::Readers;
+pub use restore::{Restore, restore};
 use writer::{Desk, Writer};
 
 /// What the ledger is opened for.

@@ -85,7 +85,25 @@ impl Desk {
                 Fate::Unknown => {}
             }
         }
+        if bringer.inserts == Inserts::Yes {
+            plan.forgotten.iter().try_for_each(|planned| self.insert_forgotten(bringer, planned))?;
+        }
         Ok(recorded)
+    }
+
+    /// It may have been sent in a time the ledger doesn't know: a person settles it.
+    fn insert_forgotten(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
+        if self.card_by_key(bringer.schedule, planned)?.is_some() {
+            return Ok(());
+        }
+        self.write_new(bringer, planned)?;
+        let sql = "UPDATE reminder SET state = 'uncertain', unknown_fates = 1 WHERE id = ?1";
+        self.conn.prepare_cached(sql)?.execute([planned.id.0.as_bytes()])?;
+        self.log(&AuditEntry {
+            event: Event::DeliveryUncertain,
+            detail: Some("the restored ledger doesn't know whether it was called".into()),
+            ..planned_entry(bringer, planned, Some("restored"))
+        })
     }
 
     fn cancel_on_evidence(&self, bringer: &Bringer<'_>, cancellation: &Cancellation) -> LedgerResult<bool> {
@@ -149,6 +167,11 @@ impl Desk {
         if self.is_full(bringer, planned, &due_day, 0)? {
             return Ok(Fate::PersonLimit);
         }
+        self.write_new(bringer, planned)?;
+        Ok(Fate::Stands(planned.id))
+    }
+
+    fn write_new(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
         let sql = "INSERT INTO reminder (id, run_id, schedule, appointment_id, starts_at, lead, account, phone, person, \
             due_day, recipient_zone, calling_hours, due_at, next_at, expires_at, state, waited_for_opening, read_at, \
             previous_starts_at, note, payload_hash, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
@@ -164,7 +187,7 @@ impl Desk {
             bringer.terms.account,
             planned.phone,
             planned.person,
-            due_day,
+            planned.due_day.to_string(),
             planned.recipient_zone,
             bringer.terms.calling_hours,
             micros(planned.due_at),
@@ -178,8 +201,7 @@ impl Desk {
             micros(bringer.now)
         ])?;
         self.keep_content(self.conn.last_insert_rowid(), &content)?;
-        self.log(&planned_entry(bringer, planned, None))?;
-        Ok(Fate::Stands(planned.id))
+        self.log(&planned_entry(bringer, planned, None))
     }
 
     fn keep_content(&self, nr: i64, content: &Content) -> LedgerResult<()> {

@@ -9,7 +9,7 @@ use super::files::{beside, private};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Append only: number n brings the schema from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
 
 /// Another program (a backup, a shell) may hold the file this long.
 const BUSY_MILLIS: u32 = 5_000;
@@ -99,7 +99,7 @@ fn migrate(path: &Path, conn: &Connection, migrations: &[&str]) -> LedgerResult<
         return Err(newer(path, found));
     }
     for (from, sql) in migrations.iter().enumerate().skip(found) {
-        if from > 0 {
+        if found > 0 {
             keep_copy(path, conn, from)?;
         }
         let to = from + 1;

@@ -1,0 +1,99 @@
+//! pure: the times people write: `-2h`, `yesterday 06:00`, `2026-11-24`, RFC 3339.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+
+use crate::reminder::parse_duration;
+use crate::zones::{Wall, Zone};
+
+/// Reads a time. Dates and wall-clock times are those of `zone`; a date alone is its first instant, a time alone is
+/// today's, and where the wall clock shows a time twice the first is meant.
+///
+/// # Errors
+/// A sentence with the remedy.
+pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String> {
+    let trimmed = text.trim();
+    if trimmed == "now" {
+        return Ok(now);
+    }
+    if let Some(ago) = trimmed.strip_prefix('-') {
+        let ago = parse_duration(ago)?;
+        return now.checked_sub(ago).map_err(|_| remedy(text));
+    }
+    if let Some(ahead) = trimmed.strip_prefix('+') {
+        let ahead = parse_duration(ahead)?;
+        return now.checked_add(ahead).map_err(|_| remedy(text));
+    }
+    if let Ok(at) = trimmed.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    // a date's time would be read, too: `06:30` and `06:30:15` only
+    if trimmed.len() <= 8
+        && let Ok(time) = trimmed.parse::<Time>()
+    {
+        return Ok(instant(zone.date(now).to_datetime(time), zone));
+    }
+    let (day, time) = match trimmed.split_once([' ', 'T']) {
+        Some((day, time)) => (day, Some(time.trim().parse::<Time>().map_err(|_| remedy(text))?)),
+        None => (trimmed, None),
+    };
+    let date = date(day, now, zone).ok_or_else(|| remedy(text))?;
+    Ok(match time {
+        None => zone.day_start(date),
+        Some(time) => instant(date.to_datetime(time), zone),
+    })
+}
+
+fn date(word: &str, now: Timestamp, zone: &Zone) -> Option<Date> {
+    let today = zone.date(now);
+    match word {
+        "today" => Some(today),
+        "yesterday" => today.yesterday().ok(),
+        "tomorrow" => today.tomorrow().ok(),
+        _ => word.parse().ok(),
+    }
+}
+
+fn instant(wall: DateTime, zone: &Zone) -> Timestamp {
+    match zone.resolve(wall) {
+        Wall::Once(at) | Wall::Gap { after: at } | Wall::Twice { first: at, .. } => at,
+    }
+}
+
+fn remedy(text: &str) -> String {
+    let shown = super::escape(text);
+    format!(
+        "`{shown}` is no time: write `-2h`, `+30m`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zones::Zones;
+
+    #[test]
+    fn times_are_read_in_their_zone() {
+        let zone = Zones::newest().zone("America/New_York").expect("a zone");
+        let now: Timestamp = "2026-11-24T15:00:00Z".parse().expect("a valid instant");
+        for (text, expected) in [
+            ("now", "2026-11-24T15:00:00Z"),
+            ("-2h", "2026-11-24T13:00:00Z"),
+            ("+30m", "2026-11-24T15:30:00Z"),
+            ("-7d", "2026-11-17T15:00:00Z"),
+            ("yesterday 06:00", "2026-11-23T11:00:00Z"),
+            ("yesterday", "2026-11-23T05:00:00Z"),
+            ("today", "2026-11-24T05:00:00Z"),
+            ("06:30", "2026-11-24T11:30:00Z"),
+            ("2026-11-01", "2026-11-01T04:00:00Z"),
+            ("2026-11-01 01:30", "2026-11-01T05:30:00Z"),
+            ("2026-11-24T09:00:00-05:00", "2026-11-24T14:00:00Z"),
+            ("2026-03-08 02:30", "2026-03-08T07:00:00Z"),
+        ] {
+            assert_eq!(read(text, now, &zone).map(|at| at.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["", "soon", "-2", "yesterday 6 o'clock", "2026-02-30", "--2h"] {
+            assert!(read(text, now, &zone).is_err(), "{text}");
+        }
+    }
+}

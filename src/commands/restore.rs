@@ -1,0 +1,39 @@
+//! shell: `tickler restore`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::arguments::{Common, Now};
+use super::context::Context;
+use super::output::{Rows, Shown, complain};
+use crate::verbs::{Exit, restore};
+
+/// Makes a copy the ledger again.
+pub async fn restore(common: &Common, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
+    let context = Context::of(common)?.at(now);
+    let file = std::path::absolute(file)?;
+    let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor).await?;
+    for unread in &answer.unread {
+        complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
+    }
+    let people = || {
+        let kept = answer.kept.as_ref().map(|kept| format!("\nthe former ledger is kept as {}", kept.display()));
+        format!(
+            "{} is the ledger now; calls from {} to {} are forgotten: {} of unknown fate (see `tickler uncertain`){}",
+            answer.file.display(),
+            answer.gap.from,
+            answer.gap.until,
+            answer.uncertain,
+            kept.unwrap_or_default()
+        )
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["file", "gap_from", "gap_until", "uncertain"]);
+        let gap = answer.gap;
+        let file = answer.file.display().to_string();
+        rows.push(vec![file, gap.from.to_string(), gap.until.to_string(), answer.uncertain.to_string()]);
+        rows
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
+    Ok(if answer.unread.is_empty() { Exit::Done } else { Exit::Failed })
+}

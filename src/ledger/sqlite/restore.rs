@@ -1,0 +1,167 @@
+//! shell: a copy becomes the ledger again; what it has forgotten is marked before it takes its place.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::faults::file_fault;
+use super::files::{self, Key, beside, private};
+use super::records::{CARD, Card, card};
+use super::stored::{micros, time};
+use super::writer::Desk;
+use super::{chained, schema};
+use crate::audit::{AuditEntry, Event};
+use crate::ledger::{LedgerError, LedgerResult, Restored};
+use crate::plan::Gap;
+use crate::reminder::State;
+use crate::zones::Zones;
+
+/// A restoring to be made.
+#[derive(Debug, Clone)]
+pub struct Restore {
+    /// The copy.
+    pub copy: PathBuf,
+    /// The ledger's place.
+    pub path: PathBuf,
+    /// Now (UTC).
+    pub now: Timestamp,
+    /// Who.
+    pub actor: String,
+}
+
+/// Puts the copy into the ledger's place; the present one stays beside it.
+///
+/// # Errors
+/// [`LedgerError::Busy`] while another process writes the ledger; refused when the file is no copy made by `backup`.
+pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
+    let lock = files::lock(&ask.path)?;
+    let draft = beside(&ask.path, ".restoring");
+    clear(&draft)?;
+    let marked = mark(ask, &draft, zones);
+    let Ok((key, restored)) = marked else {
+        let _the_first_error_is_told = clear(&draft);
+        return marked.map(|(_, restored)| restored);
+    };
+    let kept = keep_present(&ask.path)?;
+    std::fs::rename(&draft, &ask.path).map_err(|error| file_fault(&ask.path, &error))?;
+    files::write_key(&ask.path, &key)?;
+    sync_folder(&ask.path)?;
+    drop(lock);
+    Ok(Restored { kept, ..restored })
+}
+
+fn clear(draft: &Path) -> LedgerResult<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let place = beside(draft, suffix);
+        match std::fs::remove_file(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A draft of the new ledger, with its gap written.
+fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restored)> {
+    let mut from = File::open(&ask.copy).map_err(|error| file_fault(&ask.copy, &error))?;
+    let mut to = private().create_new(true).open(draft).map_err(|error| file_fault(draft, &error))?;
+    std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| file_fault(draft, &error))?;
+    let no_copy = || {
+        LedgerError::Refused(format!("{} is no copy made by `tickler backup`, nothing is changed", ask.copy.display()))
+    };
+    let conn = schema::open(draft).map_err(|error| match error {
+        LedgerError::NewerSchema(_) => error,
+        LedgerError::Busy(_) | LedgerError::ReadOnly | LedgerError::Refused(_) | LedgerError::Storage(_) => no_copy(),
+    })?;
+    let carried: Option<Vec<u8>> =
+        conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional().map_err(|_| no_copy())?;
+    let key = carried.and_then(|bytes| Key::try_from(bytes).ok()).ok_or_else(no_copy)?;
+    if chained::verify(&conn)?.broken.is_some() {
+        return Err(LedgerError::Refused(format!("the log in {} is broken, nothing is changed", ask.copy.display())));
+    }
+    let desk = Desk::new(conn, key, zones)?;
+    desk.conn.execute_batch("BEGIN IMMEDIATE")?;
+    let restored = desk.mark_restored(ask)?;
+    desk.save_head()?;
+    desk.conn.execute_batch("DELETE FROM carried_key; COMMIT")?;
+    desk.conn.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok((key, restored))
+}
+
+impl Desk {
+    fn mark_restored(&self, ask: &Restore) -> LedgerResult<Restored> {
+        let last = "SELECT at FROM audit ORDER BY seq DESC LIMIT 1";
+        let from = self.conn.query_row(last, [], |row| time(row, 0)).optional()?.unwrap_or(Timestamp::UNIX_EPOCH);
+        let gap = Gap { from, until: ask.now.max(from) };
+        let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";
+        self.conn.execute(sql, params![micros(gap.from), micros(gap.until)])?;
+        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.state IN ('pending', 'sending') ORDER BY r.nr");
+        let open: Vec<Card> = self.conn.prepare(&sql)?.query_map([], card)?.collect::<Result<_, _>>()?;
+        for reminder in &open {
+            self.doubt(ask, reminder)?;
+        }
+        self.log(&AuditEntry {
+            reason: Some("restored".into()),
+            actor: Some(ask.actor.clone()),
+            detail: Some(format!(
+                "an older copy is the ledger now; calls from {} to {} are forgotten",
+                gap.from, gap.until
+            )),
+            ..AuditEntry::new(ask.now, Event::ServiceRecovered)
+        })?;
+        Ok(Restored { gap, uncertain: open.len() as u64, kept: None })
+    }
+
+    fn doubt(&self, ask: &Restore, reminder: &Card) -> LedgerResult<()> {
+        if reminder.state == State::Sending {
+            let sql = "UPDATE attempt SET finished_at = ?3, outcome = 'uncertain', class = 'restored' \
+                WHERE reminder = ?1 AND number = ?2";
+            self.conn.execute(sql, params![reminder.nr, reminder.attempt, micros(ask.now)])?;
+        }
+        let sql =
+            "UPDATE reminder SET state = 'uncertain', unknown_fates = unknown_fates + 1, updated_at = ?2 WHERE nr = ?1";
+        self.conn.execute(sql, params![reminder.nr, micros(ask.now)])?;
+        self.log(&AuditEntry {
+            reason: Some("restored".into()),
+            actor: Some(ask.actor.clone()),
+            detail: Some("the restored copy doesn't know whether it was called".into()),
+            ..reminder.entry(ask.now, Event::DeliveryUncertain)
+        })
+    }
+}
+
+/// Moves the present ledger beside as `.before-restore`; an earlier one kept so stays.
+fn keep_present(path: &Path) -> LedgerResult<Option<PathBuf>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let place = (1..)
+        .map(|n| beside(path, &if n == 1 { ".before-restore".to_owned() } else { format!(".before-restore-{n}") }))
+        .find(|place| !place.exists())
+        .expect("some number is free");
+    let key = beside(path, ".key");
+    if key.exists() {
+        std::fs::copy(&key, beside(&place, ".key")).map_err(|error| file_fault(&key, &error))?;
+    }
+    for suffix in ["-wal", "-shm", ""] {
+        let (from, to) = (beside(path, suffix), beside(&place, suffix));
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|error| file_fault(&from, &error))?;
+        }
+    }
+    Ok(Some(place))
+}
+
+fn sync_folder(path: &Path) -> LedgerResult<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| file_fault(folder, &error))
+}
+
+/// The gaps that restorings left.
+pub(super) fn gaps(conn: &Connection) -> LedgerResult<Vec<Gap>> {
+    let mut statement = conn.prepare_cached("SELECT from_at, until_at FROM gap")?;
+    let gap = |row: &rusqlite::Row<'_>| Ok(Gap { from: time(row, 0)?, until: time(row, 1)? });
+    Ok(statement.query_map([], gap)?.collect::<Result<_, _>>()?)
+}

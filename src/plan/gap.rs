@@ -1,0 +1,87 @@
+//! pure: a time of which the ledger has forgotten the calls, because an older copy of it was restored.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::window::Saturating as _;
+use super::{Plan, PlannedReminder, Standing};
+use crate::reminder::Lead;
+use crate::schedule::{Leads, Schedule};
+
+/// From the copy's last row of the log to the restoring (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Gap {
+    /// Since then nothing is known.
+    pub from: Timestamp,
+    /// The restoring.
+    pub until: Timestamp,
+}
+
+/// More looks than this into one gap find nobody new: what they leave out is caught when a run plans it.
+const LOOKS: i32 = 400;
+
+impl Gap {
+    /// Whether a run or a trigger inside the gap could have planned this reminder.
+    #[must_use]
+    pub fn may_have_planned(&self, schedule: &Schedule, planned: &PlannedReminder) -> bool {
+        match planned.lead {
+            Lead::Hours(_) => planned.due_at < self.until && planned.expires_at > self.from,
+            Lead::Days(days) => {
+                let zone = &schedule.zone;
+                let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
+                let due = zone.date(planned.starts_at).checked_sub(i64::from(days).days());
+                due.is_ok_and(|due| first <= due && due <= zone.date(self.until))
+            }
+        }
+    }
+
+    /// The moments at which to plan again what may have been planned inside the gap: nominal time and now of each.
+    #[must_use]
+    pub fn moments(&self, schedule: &Schedule) -> Vec<(Timestamp, Timestamp)> {
+        match &schedule.remind.leads {
+            Leads::Days(_) => self.days(schedule),
+            Leads::Hours(_) => self.steps(schedule.remind.max_lateness),
+        }
+    }
+
+    fn days(&self, schedule: &Schedule) -> Vec<(Timestamp, Timestamp)> {
+        let zone = &schedule.zone;
+        let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
+        let last = zone.date(self.until);
+        let latest = (0..LOOKS).filter_map(|back| last.checked_sub(back.days()).ok());
+        let mut moments: Vec<_> = latest
+            .take_while(|date| *date >= first)
+            .map(|date| {
+                let end = date.tomorrow().map_or(self.until, |next| zone.day_start(next));
+                let now = zone.day_start(date).clamp(self.from, self.until);
+                // the latest time of that date that isn't after the moment: nothing is too late by the hour alone
+                (now.min(end.saturating_sub_duration(SignedDuration::from_secs(1))), now)
+            })
+            .collect();
+        moments.reverse();
+        moments
+    }
+
+    fn steps(&self, lateness: SignedDuration) -> Vec<(Timestamp, Timestamp)> {
+        let step = lateness.max(SignedDuration::from_mins(15)).max(self.until.duration_since(self.from) / LOOKS);
+        let mut at = self.from;
+        let mut moments = Vec::new();
+        while at < self.until {
+            moments.push((at, at));
+            at = at.saturating_add_duration(step);
+        }
+        moments.push((self.until, self.until));
+        moments
+    }
+}
+
+/// Takes the new reminders that a forgotten run may have sent out of a plan: they aren't called, a person settles them.
+pub fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
+    let is_forgotten = |planned: &PlannedReminder| {
+        planned.standing == Standing::New && gaps.iter().any(|gap| gap.may_have_planned(schedule, planned))
+    };
+    let (forgotten, planned) = std::mem::take(&mut plan.reminders).into_iter().partition(is_forgotten);
+    (plan.forgotten, plan.reminders) = (forgotten, planned);
+    let apart = plan.forgotten.len() as u64;
+    plan.counts.planned = plan.counts.planned.saturating_sub(apart);
+    plan.counts.already_reminded += apart;
+}

@@ -1,0 +1,160 @@
+//! What verbs that change nothing answer.
+
+use serde_json::Value;
+
+use crate::clinic::*;
+
+#[test]
+fn what_is_mistyped_ends_with_two_and_the_likely_word() {
+    let clinic = Clinic::new();
+    let mistyped = clinic.run(&["trigge", "day-before"]);
+    assert_eq!(mistyped.exit, 2);
+    assert!(mistyped.stderr.contains("'trigger'"), "{mistyped:?}");
+    let mistyped = clinic.run(&["plan", "--revel"]);
+    assert_eq!(mistyped.exit, 2);
+    assert!(mistyped.stderr.contains("--reveal"), "{mistyped:?}");
+    for verb in ["plan", "next", "trigger", "explain", "pause"] {
+        let arguments: &[&str] = match verb {
+            "explain" => &["explain", "day-befor", "A-1"],
+            "pause" => &["pause", "day-befor", "--reason", "snow"],
+            verb => &[verb, "day-befor"],
+        };
+        let ended = clinic.run(arguments);
+        assert_eq!(ended.exit, 2, "{verb}: {ended:?}");
+        assert!(ended.stderr.contains("did you mean `day-before`?"), "{verb}: {ended:?}");
+    }
+}
+
+#[test]
+fn verbs_that_are_not_there_yet_say_so() {
+    let clinic = Clinic::new();
+    let later: [&[&str]; 6] = [
+        &["approve", "x"],
+        &["reject", "x"],
+        &["optout", "list"],
+        &["init", "x.csv"],
+        &["test"],
+        &["forget", "--phone", "+12025550143"],
+    ];
+    for arguments in later {
+        let ended = clinic.run(arguments);
+        assert_eq!(ended.exit, 2, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains("not yet supported"), "{arguments:?}: {ended:?}");
+    }
+    assert!(!clinic.run(&["--help"]).stdout.contains("optout"));
+}
+
+#[test]
+fn a_plan_has_its_shape_and_shows_no_phone() {
+    let clinic = Clinic::new();
+    let (exit, plans) = clinic.json(&["plan", "--now", MORNING]);
+    assert_eq!(exit, 0);
+    let plan = &plans[0];
+    assert_eq!(keys(plan), ["schedule", "nominal_at", "timezone", "counts", "reminders", "skipped", "held"]);
+    assert_eq!(plan["nominal_at"], "2026-11-24T09:00:00-05:00");
+    assert_eq!(
+        plan["counts"],
+        serde_json::json!({"rows": 5, "outside_window": 1, "planned": 2, "skipped": 2, "already_reminded": 0})
+    );
+    let call = &plan["reminders"][0];
+    assert_eq!(keys(call), ["appointment_id", "starts_at", "lead", "due_at", "phone", "payload", "note"]);
+    assert_eq!((call["starts_at"].as_str(), call["lead"].as_str()), (Some("2026-11-25T09:30:00-05:00"), Some("1d")));
+    assert_eq!(call["due_at"], "2026-11-24T09:00:00-05:00");
+    assert_eq!(call["payload"]["contact_phone"], "***0143");
+    let skips: Vec<_> = plan["skipped"].as_array().expect("a list").iter().collect();
+    assert_eq!(keys(skips[0]), ["appointment_id", "starts_at", "reason", "detail"]);
+    assert_eq!((&skips[0]["reason"], &skips[1]["reason"]), (&"cancelled".into(), &"no_phone".into()));
+    let text = plans.to_string();
+    assert!(!text.contains("5550143") && !text.contains("555-0143"), "{text}");
+    let plain = clinic.run(&["plan", "day-before", "--now", MORNING]).stdout;
+    assert!(plain.contains("***0164") && !plain.contains("5550164") && !plain.contains('\u{1b}'), "{plain}");
+}
+
+#[test]
+fn reading_verbs_create_nothing() {
+    let clinic = Clinic::new();
+    let verbs: [&[&str]; 8] = [
+        &["plan", "--now", MORNING],
+        &["explain", "day-before", "A-1", "--now", MORNING],
+        &["next"],
+        &["check"],
+        &["status"],
+        &["audit"],
+        &["uncertain"],
+        &["trigger", "day-before", "--dry-run", "--now", MORNING],
+    ];
+    for arguments in verbs {
+        let ended = clinic.run(arguments);
+        assert_eq!(ended.exit, 0, "{arguments:?}: {ended:?}");
+        assert!(!clinic.has_ledger(), "{arguments:?} created a ledger");
+    }
+}
+
+#[test]
+fn explain_names_the_first_rule_that_blocks() {
+    let clinic = Clinic::new();
+    for (appointment, verdict, reason) in [
+        ("A-1", "call", Value::Null),
+        ("A-3", "skip", "cancelled".into()),
+        ("A-4", "skip", "no_phone".into()),
+        ("A-5", "skip", "outside_window".into()),
+        ("A-9", "absent", Value::Null),
+    ] {
+        let (exit, told) = clinic.json(&["explain", "day-before", appointment, "--now", MORNING]);
+        assert_eq!((exit, &told["verdict"], &told["reason"]), (0, &verdict.into(), &reason), "{told}");
+        assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "steps"]);
+        let blocks = told["steps"].as_array().expect("steps").iter().filter(|step| step["result"] == "block").count();
+        assert_eq!(blocks, usize::from(verdict != "call"), "{told}");
+    }
+}
+
+#[test]
+fn the_next_runs_are_local_and_utc_and_odd_days_are_marked() {
+    let clinic = Clinic::new();
+    let half_past_two = DAY_BEFORE.replace("0 9 * * *", "30 2 * * *");
+    clinic.write("schedules/day-before.toml", &half_past_two);
+    let (exit, runs) = clinic.json(&["next", "-n", "2", "--now", "2026-03-07T12:00:00Z"]);
+    assert_eq!(exit, 0);
+    let expected = serde_json::json!([
+        {"schedule": "day-before", "at": "2026-03-08T03:00:00-04:00", "at_utc": "2026-03-08T07:00:00Z", "note": "gap"},
+        {"schedule": "day-before", "at": "2026-03-09T02:30:00-04:00", "at_utc": "2026-03-09T06:30:00Z", "note": null},
+    ]);
+    assert_eq!(runs, expected);
+}
+
+#[test]
+fn a_refused_file_hinders_no_verb_that_names_another() {
+    let clinic = Clinic::new();
+    clinic.write("schedules/broken.toml", "crom = \"0 9 * * *\"\n");
+    let (exit, found) = clinic.json(&["check"]);
+    assert_eq!((exit, &found["ok"], &found["files"]), (78, &Value::Bool(false), &2.into()));
+    let problem = &found["problems"][0];
+    assert_eq!(
+        keys(problem),
+        ["severity", "code", "file", "line", "column", "end_line", "end_column", "message", "help"]
+    );
+    assert_eq!(clinic.json(&["plan", "day-before", "--now", MORNING]).0, 0);
+    assert_eq!(clinic.json(&["plan", "--now", MORNING]).0, 78);
+    assert_eq!(clinic.run(&["plan", "broken"]).exit, 78);
+    let (_, status) = clinic.json(&["status"]);
+    assert_eq!(status["schedules"][0]["state"], "refused");
+}
+
+#[test]
+fn a_source_that_is_not_there_fails_the_plan_and_the_trigger() {
+    let clinic = Clinic::new();
+    std::fs::remove_file(clinic.path().join("appointments.csv")).expect("it was there");
+    let planned = clinic.run(&["plan", "day-before", "--now", MORNING]);
+    assert_eq!(planned.exit, 1, "{planned:?}");
+    let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!((exit, &answer["state"]), (1, &"failed".into()), "{answer}");
+}
+
+#[test]
+fn settings_that_make_no_sense_end_with_78() {
+    let clinic = Clinic::new();
+    clinic.write("tickler.toml", "schedulez = \"x\"\n");
+    let ended = clinic.run(&["plan"]);
+    assert_eq!(ended.exit, 78, "{ended:?}");
+    assert!(ended.stderr.contains("schedulez"), "{ended:?}");
+}

@@ -1,0 +1,154 @@
+//! A clinic in a folder of its own, and the real binary in it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// 09:00 in New York; the clinic's appointments are on the 25th.
+pub const MORNING: &str = "2026-11-24T14:00:00Z";
+
+pub const CLINIC: &str = "\
+id,name,phone,starts_at,service,status
+A-1,Ada Example,+12025550143,2026-11-25 09:30,Check-up,confirmed
+A-2,Ben Sample,(202) 555-0164,2026-11-25 10:00,Cleaning,confirmed
+A-3,Cleo Testing,202-555-0117,2026-11-25 10:30,X-ray,cancelled
+A-4,Dan Nobody,,2026-11-25 11:00,Check-up,confirmed
+A-5,Ivo Madeup,+12025550151,2026-12-02 09:00,Cleaning,confirmed
+";
+
+pub const DAY_BEFORE: &str = r#"
+cron = "0 9 * * *"
+timezone = "America/New_York"
+[source.csv]
+path = "../appointments.csv"
+[appointment]
+id = "id"
+phone = "phone"
+default_region = "US"
+starts_at = "starts_at"
+status = "status"
+[remind]
+days_before = 1
+statuses = ["confirmed"]
+[target.automation]
+url = { env = "THOUGHTLY_AUTOMATION_URL" }
+[payload]
+contact_phone = "{{ phone }}"
+national = "{{ phone_national }}"
+appointment_time = "{{ starts_at }}"
+service_name = "{{ service }}"
+"#;
+
+/// A clinic in a folder of its own.
+pub struct Clinic {
+    pub folder: TempDir,
+    pub url: String,
+}
+
+impl Clinic {
+    pub fn new() -> Self {
+        Self::with_target("http://127.0.0.1:9/webhook/automation/nobody")
+    }
+
+    pub fn with_target(url: &str) -> Self {
+        let clinic = Self { folder: TempDir::new().expect("a folder"), url: url.to_owned() };
+        std::fs::create_dir(clinic.path().join("schedules")).expect("a folder of schedules");
+        clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n");
+        clinic.write("appointments.csv", CLINIC);
+        clinic.write("schedules/day-before.toml", DAY_BEFORE);
+        clinic
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("a file is written");
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+        command.args(arguments).current_dir(self.path()).env_clear();
+        command.env("THOUGHTLY_AUTOMATION_URL", &self.url).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().expect("the program runs"))
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let ended = self.run(&[arguments, &["--format", "json"]].concat());
+        let value = serde_json::from_str(&ended.stdout);
+        (ended.exit, value.unwrap_or_else(|error| panic!("{error}: {ended:?}")))
+    }
+
+    pub fn has_ledger(&self) -> bool {
+        let files = std::fs::read_dir(self.path()).expect("the folder is there");
+        files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("tickler.db"))
+    }
+}
+
+#[derive(Debug)]
+pub struct Ended {
+    pub exit: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn of(output: Output) -> Self {
+        Self {
+            exit: output.status.code().expect("it ended by itself"),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
+/// A sandbox as a process of its own.
+pub struct Sandbox {
+    pub process: Child,
+    pub url: String,
+}
+
+impl Sandbox {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_tickler"))
+            .args(["sandbox", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the sandbox starts");
+        let stderr = process.stderr.take().expect("it was piped");
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let url = lines.into_iter().find_map(|line| Some(line.split_once("URL=")?.1.to_owned()));
+        Self { process, url: url.expect("it tells its address") }
+    }
+
+    /// Ends it; what it received, one line each.
+    pub fn received(mut self) -> Vec<String> {
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is there");
+        let mut text = String::new();
+        self.process.stdout.take().expect("it was piped").read_to_string(&mut text).expect("UTF-8");
+        self.process.wait().expect("it ends");
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _reaped_already = self.process.wait();
+    }
+}
+
+pub fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}

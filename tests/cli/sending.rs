@@ -1,0 +1,94 @@
+//! What verbs that send do.
+
+use crate::clinic::*;
+
+#[test]
+fn a_trigger_delivers_once_and_tells_every_state() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let (exit, first) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!(exit, 0, "{first}");
+    assert_eq!(&keys(&first)[..6], ["run_id", "schedule", "nominal_at", "state", "counts", "reminders"]);
+    let counts = serde_json::json!({
+        "rows": 5, "outside_window": 1, "planned": 2, "delivered": 2, "failed": 0, "uncertain": 0, "dropped": 0,
+        "expired": 0, "pending": 0, "skipped": 2, "already_reminded": 0,
+    });
+    assert_eq!(first["counts"], counts);
+    assert_eq!(keys(&first["reminders"][0]), ["reminder_id", "appointment_id", "state", "attempts", "http_status"]);
+    let (exit, second) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
+    assert_eq!((exit, &second["counts"]["already_reminded"]), (0, &2.into()), "{second}");
+    assert_eq!(second["counts"]["planned"], 0);
+    let (_, told) = clinic.json(&["explain", "day-before", "A-1", "--now", "2026-11-24T14:05:00Z"]);
+    assert_eq!((&told["verdict"], &told["reason"]), (&"reminded".into(), &"already_reminded".into()), "{told}");
+    let run = first["run_id"].as_str().expect("an id");
+    let (_, then) = clinic.json(&["explain", "day-before", "A-1", "--run", run]);
+    assert_eq!(then["verdict"], "call", "{then}");
+    let (_, then) = clinic.json(&["explain", "day-before", "A-3", "--run", run]);
+    assert_eq!((&then["verdict"], &then["reason"]), (&"skip".into(), &"cancelled".into()), "{then}");
+    let posts = sandbox.received();
+    assert_eq!(posts.len(), 2, "{posts:?}");
+}
+
+#[test]
+fn a_refusal_for_good_ends_with_three() {
+    let sandbox = Sandbox::start(&["--fail", "400:1"]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!(exit, 3, "{answer}");
+    assert_eq!((&answer["counts"]["failed"], &answer["counts"]["delivered"]), (&1.into(), &1.into()), "{answer}");
+}
+
+#[test]
+fn a_given_clock_phones_nobody_but_this_machine() {
+    let clinic = Clinic::with_target("https://api.thoughtly.com/webhook/automation/x");
+    let ended = clinic.run(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!(ended.exit, 7, "{ended:?}");
+    let ended = clinic.run(&["test-call", "day-before", "--to", "+12025550143", "--now", MORNING]);
+    assert_eq!(ended.exit, 7, "{ended:?}");
+    assert_eq!(clinic.run(&["trigger", "day-before", "--dry-run", "--now", MORNING]).exit, 0);
+}
+
+#[test]
+fn what_is_paused_is_not_triggered_until_it_is_resumed() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    assert_eq!(clinic.run(&["pause", "--all", "--reason", "snow"]).exit, 0);
+    assert_eq!(clinic.json(&["status"]).1["paused"], true);
+    let refused = clinic.run(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!(refused.exit, 7, "{refused:?}");
+    let (_, told) = clinic.json(&["explain", "day-before", "A-1", "--now", MORNING]);
+    assert_eq!((&told["verdict"], &told["reason"]), (&"skip".into(), &"paused".into()), "{told}");
+    assert_eq!(clinic.run(&["resume", "--all"]).exit, 0);
+    assert_eq!(clinic.run(&["pause", "day-before", "--reason", "snow"]).exit, 0);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 7);
+    assert_eq!(clinic.run(&["resume", "day-before"]).exit, 0);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 0);
+}
+
+#[test]
+fn too_many_calls_hold_the_run() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    clinic.write("schedules/day-before.toml", &format!("{DAY_BEFORE}\n[guard]\nmax_calls = 1\n"));
+    let (exit, plan) = clinic.json(&["plan", "day-before", "--now", MORNING]);
+    assert_eq!((exit, &plan[0]["held"]["guard"]), (0, &"max_calls".into()), "{plan}");
+    let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!((exit, &answer["state"]), (7, &"held".into()), "{answer}");
+    assert_eq!(sandbox.received(), Vec::<String>::new());
+}
+
+#[test]
+fn a_test_call_goes_to_ones_own_phone_and_is_no_reminder() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let (exit, answer) = clinic.json(&["test-call", "day-before", "--to", "+12025550199", "--now", MORNING]);
+    assert_eq!((exit, &answer["state"]), (0, &"delivered".into()), "{answer}");
+    assert_eq!((&answer["payload"]["test"], &answer["payload"]["contact_phone"]), (&true.into(), &"***0199".into()));
+    let (_, plan) = clinic.json(&["plan", "--now", MORNING]);
+    assert_eq!(plan[0]["counts"]["planned"], 2, "the test call is outside dedup");
+    let (_, log) = clinic.json(&["audit", "list", "--reason", "test"]);
+    let events: Vec<_> = log.as_array().expect("rows").iter().map(|row| &row["event"]).collect();
+    assert_eq!(events, ["delivery.intent", "delivery.delivered"]);
+    assert_eq!(clinic.run(&["test-call", "day-before", "--to", "911"]).exit, 2);
+    assert_eq!(sandbox.received().len(), 1);
+}
