@@ -217,7 +217,8 @@ impl Daemon {
     #[must_use]
     pub fn status_line(&self) -> String {
         let folder = self.house.folder();
-        let fault = if self.vitals.is_stand_in() { "FAULT: the scheduler fell silent, a plain timer beats; " } else { "" };
+        let fault =
+            if self.vitals.is_stand_in() { "FAULT: the scheduler fell silent, a plain timer beats; " } else { "" };
         let mut line = match folder.schedules.len() {
             1 => format!("{fault}1 schedule loaded"),
             count => format!("{fault}{count} schedules loaded"),
