@@ -108,13 +108,13 @@ impl Stage {
 fn multiply(ledger: &Path, settled: u32) {
     let mut ledger = rusqlite::Connection::open(ledger).expect("the ledger opens");
     let columns: Vec<String> = {
-        let mut query = ledger.prepare("SELECT name FROM pragma_table_info('reminder')").expect("a query");
+        let mut query = ledger.prepare("SELECT name FROM pragma_table_info('reminder') WHERE pk = 0").expect("a query");
         query.query_map([], |row| row.get(0)).expect("columns").collect::<Result<_, _>>().expect("names")
     };
     let picked: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "id" => "randomblob(16)".to_owned(),
+            "id" => "lower(printf('00000000-0000-7000-8000-%012x', n))".to_owned(),
             "appointment_id" => "'old-' || n".to_owned(),
             "person" => "'person-' || n".to_owned(),
             "starts_at" | "due_at" | "next_at" | "expires_at" => format!("{column} - 86400000000 * (1 + n % 1000)"),

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clinic::{Clinic, HEADER, at, beat, count, ledger, log, run_lines, runs, schedule_text};
+use clinic::{Clinic, HEADER, at, beat, count, ledger, run_lines, runs, schedule_text};
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;

@@ -23,7 +23,7 @@ pub async fn check(common: &Common, ask: CheckArguments) -> anyhow::Result<Exit>
     };
     let format = context.format;
     let tools = SourceTools {
-        http: Http::new(Arc::clone(&context.clock)).map_err(VerbError::Failed)?,
+        http: Http::at_first_use(Arc::clone(&context.clock)),
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
     };

@@ -22,6 +22,7 @@ fn for_people(answer: &Explanation) -> String {
     let verdict = match answer.verdict {
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
+        Verdict::Reminded if answer.reason.is_none() => "has a reminder that waits",
         Verdict::Reminded => "was reminded before",
         Verdict::Absent => "isn't there",
     };

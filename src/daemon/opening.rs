@@ -1,6 +1,6 @@
 //! shell: everything a service needs, opened in order; what is missing refuses the start with its exit code.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::control::ControlSocket;
@@ -99,7 +99,7 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     })?;
     refuse_real_hosts(daemon, &folder)?;
     recover(daemon, &folder).await?;
-    let reloaded = daemon.reload(ACTOR, BTreeSet::new()).await;
+    let reloaded = daemon.load_first(folder).await;
     if let Some(failed) = reloaded.failed {
         return Err(VerbError::Failed(failed));
     }

@@ -17,8 +17,8 @@ use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{PlacedProblem, Problem, Severity};
 use crate::verbs::Answer;
 
-/// Schedules loaded into the ledger at once; its writer commits them in groups.
-const AT_ONCE: usize = 64;
+/// Schedules loaded into the ledger at once; its writer commits them in groups, and each commit waits for the disk.
+const AT_ONCE: usize = 1_024;
 
 /// What was told of refused files already: by name, the problems.
 pub type Refusals = BTreeMap<String, String>;
@@ -89,6 +89,12 @@ impl Daemon {
     pub async fn reload_now(&self, actor: &str) -> Reloaded {
         let restless = super::watch::rest(&self.house.settings.schedules).await;
         self.reload(actor, restless).await
+    }
+
+    /// The start's own reload: the folder was read already.
+    pub async fn load_first(&self, read: Folder) -> Reloaded {
+        let mut told = self.reloading.lock().await;
+        self.put_in_force(read, &BTreeSet::new(), ACTOR, &mut told).await
     }
 
     async fn read_folder(&self) -> Result<Folder, String> {

@@ -3,6 +3,7 @@
 //! One round is at work at a time: it does what is due, learns when to wake, and waits for that, for a request to end, or
 //! for a nudge.
 
+mod again;
 pub mod classify;
 mod lanes;
 pub mod retry;

@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::again::{Again, LONGEST_WAIT, pause, sooner, soonest};
 use super::lanes::Lanes;
 use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
-use crate::clock;
 use crate::evaluation;
 use crate::ledger::{Intent, Lane, Ledger, LedgerError, LedgerResult, ReminderAsk, Settlement, TakeIntents};
 use crate::reminder::{RunId, State};
@@ -26,9 +26,6 @@ pub(super) const BETWEEN_READS: Duration = Duration::from_secs(60);
 
 /// How often the `STOP` file is looked for while it is there.
 const STOP_FILE_LOOK: Duration = Duration::from_secs(1);
-
-/// The ledger is asked at least this often, whatever it says itself.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The first pause after a failure of the ledger; it doubles up to [`LONGEST_WAIT`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +43,13 @@ const EMPTY_LOOKS: u32 = 3;
 /// So often those that are about to end are given the floor before the next look: enough for the tasks that one commit
 /// wakes, too few to let the line run dry.
 const ROUNDS_FOR_OTHERS: usize = 8;
+
+/// A look that took longer (thousands of lanes have something pending) …
+const LONG_LOOK: Duration = Duration::from_millis(20);
+
+/// … makes nudges wait this many times as long, at most [`FIRST_PAUSE`]: the ledger's writer must have room for the runs
+/// that nudge.
+const ROOM_FOR_RUNS: u32 = 4;
 
 /// When a round ends.
 pub(super) enum Until<'a> {
@@ -73,6 +77,8 @@ pub(super) struct Round<'a> {
     empty_looks: u32,
     /// Looks in a row that started nothing.
     fruitless_looks: u32,
+    /// How long the last look took.
+    look_took: Duration,
 }
 
 /// A fresh read that is over.
@@ -89,17 +95,6 @@ struct Look {
     again: Again,
     /// A lane is as full as it may be: when a request ends there may be more to send.
     is_full: bool,
-}
-
-/// When to look again if nothing else happens.
-#[derive(Debug, Clone, Copy)]
-enum Again {
-    /// At an instant (UTC).
-    At(Timestamp),
-    /// After a while.
-    In(Duration),
-    /// Nothing is to come.
-    Nothing,
 }
 
 /// What ended a wait.
@@ -132,6 +127,7 @@ impl<'a> Round<'a> {
             ledger_pause: FIRST_PAUSE,
             empty_looks: 0,
             fruitless_looks: 0,
+            look_took: Duration::ZERO,
         }
     }
 
@@ -144,10 +140,12 @@ impl<'a> Round<'a> {
 
     async fn work_until_end(&mut self) -> LedgerResult<()> {
         while !self.is_told_to_stop() {
+            let before = self.tools.clock.monotonic();
             let look = match self.look().await {
                 Ok(look) => look,
                 Err(failure) => self.after_failure(failure)?,
             };
+            self.look_took = self.tools.clock.monotonic().saturating_sub(before);
             self.sender.note_progress();
             if self.is_over(&look).await? {
                 return Ok(());
@@ -321,7 +319,18 @@ impl<'a> Round<'a> {
     /// Waits for the next reason to look.
     async fn wait(&mut self, look: Look) -> Woken {
         let clock = Arc::clone(&self.tools.clock);
+        let nudges_wait = match self.look_took > LONG_LOOK {
+            true => (self.look_took * ROOM_FOR_RUNS).min(FIRST_PAUSE),
+            false => Duration::ZERO,
+        };
         let mut again = look.again;
+        let nudged = async {
+            if !nudges_wait.is_zero() {
+                clock.sleep(nudges_wait).await;
+            }
+            self.sender.wake.notified().await;
+        };
+        tokio::pin!(nudged);
         loop {
             let mut stop = match &self.until {
                 Until::Stopped(stop) => Some(stop.clone()),
@@ -346,7 +355,7 @@ impl<'a> Round<'a> {
                     self.absorb_read(read);
                     return Woken::Look;
                 }
-                () = self.sender.wake.notified() => return Woken::Look,
+                () = &mut nudged => return Woken::Look,
                 () = pause(clock.as_ref(), again) => return Woken::Look,
             }
         }
@@ -443,39 +452,5 @@ async fn told_to_stop(stop: Option<&mut watch::Receiver<bool>>) {
         // an error means that nobody is left to say stop: stop
         Some(stop) => drop(stop.wait_for(|stop| *stop).await),
         None => std::future::pending().await,
-    }
-}
-
-async fn pause(clock: &dyn clock::Clock, again: Again) {
-    match again {
-        Again::At(at) => {
-            tokio::select! {
-                () = clock::sleep_until(clock, at) => {}
-                () = clock.sleep(LONGEST_WAIT) => {}
-            }
-        }
-        Again::In(wait) => clock.sleep(wait).await,
-        Again::Nothing => clock.sleep(LONGEST_WAIT).await,
-    }
-}
-
-fn sooner(again: Again, wait: Duration) -> Again {
-    match again {
-        Again::In(other) => Again::In(other.min(wait)),
-        Again::At(_) | Again::Nothing => Again::In(wait),
-    }
-}
-
-/// The sooner of two.
-fn soonest(one: Again, other: Again, now: Timestamp) -> Again {
-    let instant = |again| match again {
-        Again::At(at) => Some(at),
-        Again::In(wait) => Some(retry::after(now, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))),
-        Again::Nothing => None,
-    };
-    match (instant(one), instant(other)) {
-        (Some(a), Some(b)) if b < a => other,
-        (Some(_), _) => one,
-        (None, _) => other,
     }
 }

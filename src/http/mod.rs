@@ -1,5 +1,6 @@
 //! shell: the one way out: a client without redirects of its own and without retries, with bounded time, size and addresses.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -94,7 +95,7 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Http {
     clock: SharedClock,
-    client: reqwest::Client,
+    client: Arc<OnceLock<Result<reqwest::Client, String>>>,
 }
 
 impl Http {
@@ -104,7 +105,14 @@ impl Http {
     /// # Errors
     /// When TLS can't be set up.
     pub fn new(clock: SharedClock) -> Result<Self, String> {
-        Ok(Self { clock, client: client::build()? })
+        Ok(Self { clock, client: Arc::new(Ok(client::build()?).into()) })
+    }
+
+    /// The same, made when it is first used: reading the system's TLS roots takes longer than most verbs that send nothing.
+    /// When TLS can't be set up then, every request fails as `tls`.
+    #[must_use]
+    pub fn at_first_use(clock: SharedClock) -> Self {
+        Self { clock, client: Arc::default() }
     }
 
     /// The clock by which latencies are measured.
@@ -116,6 +124,9 @@ impl Http {
     /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
     /// for the few bytes a delivery is answered with.
     pub async fn send(&self, ask: Ask) -> Exchange {
-        client::exchange(&self.client, &self.clock, ask).await
+        match self.client.get_or_init(client::build) {
+            Ok(client) => client::exchange(client, &self.clock, ask).await,
+            Err(detail) => Exchange::NotSent { class: "tls", detail: detail.clone() },
+        }
     }
 }

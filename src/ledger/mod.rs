@@ -101,6 +101,8 @@ pub trait Ledger: Send + Sync {
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
     /// The pause of everything, if any.
     async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
+    /// Schedules whose target is paused after three 403 in a row, loaded or not.
+    async fn paused_targets(&self) -> LedgerResult<Vec<String>>;
     /// Accounts with their pauses.
     async fn accounts(&self) -> LedgerResult<Vec<AccountRow>>;
 
@@ -565,6 +567,8 @@ pub struct ReminderRow {
 pub struct ReminderAsk {
     /// By id.
     pub id: Option<ReminderId>,
+    /// One of these (empty: any); answered in this order, those that are there.
+    pub ids: Vec<ReminderId>,
     /// Of that schedule.
     pub schedule: Option<String>,
     /// In one of these states (empty: any).

@@ -62,11 +62,11 @@ impl House {
     /// Opens the house for one verb.
     ///
     /// # Errors
-    /// When the folder or the ledger can't be opened, TLS can't be set up, or another process holds the ledger.
+    /// When the folder or the ledger can't be opened, or another process holds the ledger.
     pub async fn open(settings: Settings, clock: SharedClock, access: Access, actor: &str) -> VerbResult<Self> {
         let zones = Zones::newest();
         let folder = load::folder(&settings.schedules, &zones).map_err(|error| no_folder(&settings, &error))?;
-        let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
+        let http = Http::at_first_use(Arc::clone(&clock));
         let ledger = open_ledger(&settings, &zones, access)?;
         let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger };
         let sender = match access {

@@ -222,19 +222,23 @@ async fn answer(
     looked_after: Vec<ReminderId>,
 ) -> VerbResult<TriggerAnswer> {
     let mut counts = of_rows(recorded_counts(house, &outcome).await?);
-    let mut reminders = Vec::with_capacity(looked_after.len());
-    for id in looked_after {
-        let ask = crate::ledger::ReminderAsk { id: Some(id), ..Default::default() };
-        for row in house.ledger()?.reminders(ask).await? {
-            counts.add(row.state);
-            reminders.push(TriggeredReminder {
-                reminder_id: Some(row.id),
-                appointment_id: row.appointment_id,
-                state: row.state,
-                attempts: row.attempts,
-                http_status: row.http_status,
-            });
+    let settled = match looked_after.is_empty() {
+        true => Vec::new(),
+        false => {
+            let ask = crate::ledger::ReminderAsk { ids: looked_after, ..Default::default() };
+            house.ledger()?.reminders(ask).await?
         }
+    };
+    let mut reminders = Vec::with_capacity(settled.len());
+    for row in settled {
+        counts.add(row.state);
+        reminders.push(TriggeredReminder {
+            reminder_id: Some(row.id),
+            appointment_id: row.appointment_id,
+            state: row.state,
+            attempts: row.attempts,
+            http_status: row.http_status,
+        });
     }
     Ok(TriggerAnswer {
         run_id: outcome.run_id,

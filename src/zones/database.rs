@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -120,12 +121,19 @@ fn bundled_version() -> &'static str {
 
 /// The version a zoneinfo folder says it has: the first line of `tzdata.zi` (`# version 2025b`), else `+VERSION`.
 fn version_in(folder: &Path) -> Option<String> {
-    let of_text = fs::read_to_string(folder.join("tzdata.zi"))
-        .ok()
-        .and_then(|text| text.lines().next()?.strip_prefix("# version ").map(|version| version.trim().to_owned()));
+    let of_text = first_line(&folder.join("tzdata.zi"))
+        .and_then(|line| line.strip_prefix("# version ").map(|version| version.trim().to_owned()));
     of_text
         .or_else(|| Some(fs::read_to_string(folder.join("+VERSION")).ok()?.trim().to_owned()))
         .filter(|version| release(version).is_some())
+}
+
+/// The rest of the file, all rules as text, isn't needed.
+fn first_line(path: &Path) -> Option<String> {
+    const LONGEST: u64 = 200;
+    let mut line = String::new();
+    BufReader::new(fs::File::open(path).ok()?.take(LONGEST)).read_line(&mut line).ok()?;
+    Some(line)
 }
 
 /// A version as something to compare: the year, then the letters, a longer row of letters being later (`z` < `za`).

@@ -125,3 +125,17 @@ async fn a_held_plan_plans_nobody_and_a_failed_run_says_why() {
         assert_eq!(ledger.tally().await.expect("counted").held_runs, 1);
     }
 }
+
+#[tokio::test]
+async fn reminders_asked_for_by_id_come_in_the_order_of_the_ids_and_unknown_ones_are_left_out() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let ids = run_plan(&ledger, at(0), plan_of(vec![planned("A1"), planned("A2"), planned("A3")])).await.reminders;
+        let unknown = tickler::reminder::ReminderId(new_id());
+        let ask = ReminderAsk { ids: vec![ids[2], unknown, ids[0]], ..ReminderAsk::default() };
+        let found = ledger.reminders(ask).await.expect("reminders are read");
+        assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[2], ids[0]]);
+        let ask = ReminderAsk { ids: vec![ids[1]], states: vec![State::Delivered], ..ReminderAsk::default() };
+        assert!(ledger.reminders(ask).await.expect("reminders are read").is_empty());
+    }
+}

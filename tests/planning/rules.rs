@@ -196,6 +196,24 @@ fn statuses_compare_without_case_and_blanks_and_tell_what_they_met() {
 }
 
 #[test]
+fn a_filter_tells_the_expression_and_the_values_it_looked_at_but_no_phone() {
+    let world = |condition: &str| {
+        changed(|world| {
+            world.column("service", "Walk-in");
+            world.column("note", "");
+            world.schedule.remind.only_if = Some(Condition::compile(condition).expect("a condition"));
+        })
+    };
+    let detail = world("service != 'Walk-in' or note == 'x' or phone == 'y'").detail();
+    assert_eq!(
+        detail,
+        "`only_if` doesn't hold: `service != 'Walk-in' or note == 'x' or phone == 'y'`, where note is empty, \
+         phone is not shown, service is \"Walk-in\""
+    );
+    assert!(world("row['service'] == 'x'").detail().ends_with("`row['service'] == 'x'`"));
+}
+
+#[test]
 fn do_not_call_lists_and_countries_are_asked_with_the_normalised_number() {
     let listed = changed(|world| {
         world.rows[0][1] = "(202) 555-0143".into();
@@ -285,6 +303,14 @@ fn explaining_tells_what_lies_outside_is_absent_reminded_or_held() {
     let held = changed(|world| world.schedule.max_calls = 0);
     let explanation = held.explain("a");
     assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some("run_held")));
+    let last = explanation.steps.last().expect("steps");
+    assert_eq!((last.rule.as_str(), last.result), ("guard", StepResult::Block));
+    let waiting = changed(|world| {
+        world.known("a", WEDNESDAY_TEN, "1d", State::Pending, TUESDAY_NINE);
+    });
+    let explanation = waiting.explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Reminded, None));
+    assert!(explanation.steps[3].detail.as_deref().is_some_and(|detail| detail.contains("is pending, due")));
 }
 
 #[test]

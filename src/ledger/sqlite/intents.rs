@@ -87,6 +87,8 @@ struct Taking<'a> {
     ask: &'a TakeIntents,
     accounts: BTreeMap<&'a str, Standing>,
     has_optouts: bool,
+    /// Those that are looked at.
+    lanes: Vec<&'a Lane>,
     stale: BTreeSet<(String, RunId)>,
     wake_at: Option<Timestamp>,
 }
@@ -104,12 +106,14 @@ impl Desk {
                 .conn
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM optout)")?
                 .query_row([], |row| row.get(0))?,
+            lanes: Vec::new(),
             stale: BTreeSet::new(),
             wake_at: None,
         };
+        self.pick_lanes(&mut taking)?;
         let mut expired = 0;
         let mut found: Vec<(Due, &Lane)> = Vec::new();
-        for lane in &ask.lanes {
+        for lane in taking.lanes.clone() {
             expired += self.expire(&lane.schedule, ask.now, &ask.actor)?;
             let most = self.most_of(&mut taking, lane)?;
             let due = self.gather(&mut taking, lane, most)?;
@@ -127,11 +131,23 @@ impl Desk {
         Ok(Taken { intents, stale: taking.stale.into_iter().collect(), expired, wake_at })
     }
 
-    /// How many of a lane may be taken at most: nothing while it is paused or its account has no slot.
-    fn most_of<'a>(&self, taking: &mut Taking<'a>, lane: &'a Lane) -> LedgerResult<u32> {
-        if !taking.accounts.contains_key(lane.account.as_str()) {
-            taking.accounts.insert(&lane.account, self.standing(&lane.account)?);
+    /// Of thousands of schedules few have anything pending; one whose account's credentials were refused is looked at
+    /// all the same, since other ones may have come.
+    fn pick_lanes(&self, taking: &mut Taking<'_>) -> LedgerResult<()> {
+        let waiting = self.schedules_with_pending()?;
+        for lane in &taking.ask.lanes {
+            if !taking.accounts.contains_key(lane.account.as_str()) {
+                taking.accounts.insert(&lane.account, self.standing(&lane.account)?);
+            }
+            if waiting.contains(&lane.schedule) || taking.accounts[lane.account.as_str()].refused.is_some() {
+                taking.lanes.push(lane);
+            }
         }
+        Ok(())
+    }
+
+    /// How many of a lane may be taken at most: nothing while it is paused or its account has no slot.
+    fn most_of(&self, taking: &mut Taking<'_>, lane: &Lane) -> LedgerResult<u32> {
         match self.gate(taking, lane)? {
             Gate::Shut => return Ok(0),
             Gate::Until(end) => {
@@ -140,10 +156,17 @@ impl Desk {
             }
             Gate::Open => {}
         }
-        match lane.rate {
-            Rate::Unlimited => Ok(lane.free),
-            Rate::Every { .. } => Ok(lane.free.min(1)),
-        }
+        Ok(match lane.rate {
+            Rate::Unlimited => lane.free,
+            // without a slot the lanes that share it, thousands perhaps, needn't be asked who would take it
+            Rate::Every { interval_us } => match admit(taking.tat(lane), interval_us, micros(taking.ask.now)) {
+                Admission::Now { .. } => lane.free.min(1),
+                Admission::At { tat } => {
+                    taking.remember(lane, tat);
+                    0
+                }
+            },
+        })
     }
 
     fn standing(&self, account: &str) -> LedgerResult<Standing> {
@@ -337,7 +360,7 @@ impl Desk {
         let mut wake_at = taking.wake_at;
         let sql = "SELECT (SELECT min(next_at) FROM reminder WHERE schedule = ?1 AND state = 'pending' AND next_at > ?2), \
             (SELECT min(expires_at) FROM reminder WHERE schedule = ?1 AND state = 'pending')";
-        for lane in &taking.ask.lanes {
+        for lane in &taking.lanes {
             let key = params![lane.schedule, micros(taking.ask.now)];
             let (next, expiry) = self
                 .conn
@@ -358,17 +381,20 @@ impl Taking<'_> {
     /// Takes a slot of the account's rate, if there is one.
     fn admits(&mut self, lane: &Lane) -> bool {
         let Rate::Every { interval_us } = lane.rate else { return true };
-        let account = self.accounts.get_mut(lane.account.as_str()).expect("it was loaded for this lane");
-        match admit(account.tat, interval_us, micros(self.ask.now)) {
-            Admission::Now { tat } => {
-                account.tat = Some(tat);
-                true
-            }
-            Admission::At { tat } => {
-                account.tat = Some(tat);
-                false
-            }
-        }
+        let (is_admitted, tat) = match admit(self.tat(lane), interval_us, micros(self.ask.now)) {
+            Admission::Now { tat } => (true, tat),
+            Admission::At { tat } => (false, tat),
+        };
+        self.remember(lane, tat);
+        is_admitted
+    }
+
+    fn tat(&self, lane: &Lane) -> Option<i64> {
+        self.accounts.get(lane.account.as_str())?.tat
+    }
+
+    fn remember(&mut self, lane: &Lane, tat: i64) {
+        self.accounts.get_mut(lane.account.as_str()).expect("it was loaded for this lane").tat = Some(tat);
     }
 
     /// The account's next slot, when it lies ahead and the account isn't held up otherwise.

@@ -1,5 +1,7 @@
 //! shell: what time does to rows: they expire, and what is older than its retention goes.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -15,13 +17,18 @@ impl Desk {
     /// Pending ones of every schedule, loaded or not, that are past their expiry.
     pub(super) fn expire_all(&self, now: Timestamp) -> LedgerResult<u64> {
         self.end_pauses(now, "service")?;
+        let names = self.schedules_with_pending()?;
+        names.iter().try_fold(0, |expired, name| Ok(expired + self.expire(name, now, "service")?))
+    }
+
+    /// Names of schedules that have something pending.
+    pub(super) fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
         // from name to name along the index of pending ones: their number doesn't matter
         let sql = "WITH RECURSIVE names (name) AS (SELECT min(schedule) FROM reminder WHERE state = 'pending' \
             UNION ALL SELECT (SELECT min(schedule) FROM reminder WHERE state = 'pending' AND schedule > name) FROM names \
             WHERE name NOT NULL) SELECT name FROM names WHERE name NOT NULL";
         let mut statement = self.conn.prepare_cached(sql)?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        names.iter().try_fold(0, |expired, name| Ok(expired + self.expire(name, now, "service")?))
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// Those of one schedule.

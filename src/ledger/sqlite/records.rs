@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::reading::Reader;
-use super::stored::{micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderRow, Tally, chain};
@@ -90,7 +90,7 @@ impl Desk {
     /// A reminder by its id.
     pub(super) fn card_of(&self, id: ReminderId) -> LedgerResult<Option<Card>> {
         let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1");
-        Ok(self.conn.prepare_cached(&sql)?.query_row([id.0.as_bytes()], card).optional()?)
+        Ok(self.conn.prepare_cached(&sql)?.query_row([id_text(id.0)], card).optional()?)
     }
 
     /// Sets the state and nothing else.
@@ -156,14 +156,26 @@ impl Where {
     }
 }
 
-fn blob(id: uuid::Uuid) -> Vec<u8> {
-    id.as_bytes().to_vec()
+/// Reminders, oldest first, or in the order of the ids that are asked for.
+pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+    if ask.ids.is_empty() {
+        return selected(conn, ask);
+    }
+    let ReminderAsk { ref schedule, ref states, ref appointment_id, limit, .. } = *ask;
+    let (schedule, states, appointment_id) = (schedule.clone(), states.clone(), appointment_id.clone());
+    let mut one = ReminderAsk { schedule, states, appointment_id, ..ReminderAsk::default() };
+    let mut found = Vec::with_capacity(ask.ids.len());
+    for id in &ask.ids {
+        one.id = Some(*id);
+        found.extend(selected(conn, &one)?);
+    }
+    found.truncate(limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
-/// Reminders, oldest first.
-pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     let mut conditions = Where::default();
-    conditions.and("r.id =", ask.id.map(|id| blob(id.0)));
+    conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.schedule =", ask.schedule.clone());
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
     if !ask.states.is_empty() {
@@ -173,7 +185,7 @@ pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Ve
     }
     let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!("{REMINDER}{} ORDER BY r.nr LIMIT {limit}", conditions.clause());
-    let mut statement = conn.prepare(&sql)?;
+    let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
 }
 
@@ -240,7 +252,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("schedule =", filter.schedule.clone());
     conditions.and("reason =", filter.reason.clone());
     conditions.and("appointment_id =", filter.appointment.clone());
-    conditions.and("run_id =", filter.run.map(|run| blob(run.0)));
+    conditions.and("run_id =", filter.run.map(|run| run.to_string()));
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
         conditions.and("event GLOB", Some(if event.contains('.') { event.clone() } else { format!("{event}.*") }));
@@ -256,8 +268,8 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     if let Some(reminder) = filter.reminder {
         // the log is indexed by appointment, which the reminder knows
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
-        let found: Option<String> = reader.conn.query_row(sql, [reminder.0.as_bytes()], |row| row.get(0)).optional()?;
-        conditions.and("reminder_id =", Some(blob(reminder.0)));
+        let found: Option<String> = reader.conn.query_row(sql, [id_text(reminder.0)], |row| row.get(0)).optional()?;
+        conditions.and("reminder_id =", Some(reminder.to_string()));
         conditions.and("appointment_id =", found);
     }
     Ok(conditions)

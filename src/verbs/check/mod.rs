@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity};
+use crate::schedule::read::source_alone;
 use crate::schedule::tree::{self, Node};
 use crate::schedule::{Leads, Schedule};
 use crate::settings::Account;
@@ -113,13 +114,30 @@ impl CheckReport {
 pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     let mut folder = read(ask);
     let mut problems = std::mem::take(&mut folder.problems);
+    let refused = columns_of_refused(&problems, ask);
     for schedule in folder.schedules.values() {
         problems.extend(one(schedule, ask));
     }
+    problems.extend(refused);
     // Stable: problems without a text to point into stay where they are.
     problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
     let refused = |problem: &Problem| problem.severity == Severity::Error || ask.warnings == Warnings::Denied;
     CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
+}
+
+/// A file that is refused for one thing is told its missing columns as well: nobody wants to hear of them next time.
+fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
+    let refused = found.iter().filter(|problem| problem.severity == Severity::Error && !problem.text.is_empty());
+    let texts: BTreeMap<&Path, &Arc<str>> = refused.map(|problem| (problem.file.as_path(), &problem.text)).collect();
+    let mut more = Vec::new();
+    for (path, text) in texts {
+        let Some(schedule) = source_alone(path, text, ask.zones) else { continue };
+        let (root, _) = tree::read(text);
+        let mut checked = Checked { schedule: &schedule, root, problems: Problems::of(path, Arc::clone(text)) };
+        columns::check(&mut checked, ask);
+        more.extend(checked.problems.into_sorted());
+    }
+    more
 }
 
 fn read(ask: &CheckAsk<'_>) -> Folder {

@@ -1,0 +1,58 @@
+//! shell: when a round looks again if nothing else happens.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::retry;
+use crate::clock::{Clock, sleep_until};
+
+/// The ledger is asked at least this often, whatever it says itself.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// When to look again if nothing else happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Again {
+    /// At an instant (UTC).
+    At(Timestamp),
+    /// After a while.
+    In(Duration),
+    /// Nothing is to come.
+    Nothing,
+}
+
+/// Returns when it is time.
+pub(super) async fn pause(clock: &dyn Clock, again: Again) {
+    match again {
+        Again::At(at) => {
+            tokio::select! {
+                () = sleep_until(clock, at) => {}
+                () = clock.sleep(LONGEST_WAIT) => {}
+            }
+        }
+        Again::In(wait) => clock.sleep(wait).await,
+        Again::Nothing => clock.sleep(LONGEST_WAIT).await,
+    }
+}
+
+/// The sooner of a time and a while from now; an instant gives way.
+pub(super) fn sooner(again: Again, wait: Duration) -> Again {
+    match again {
+        Again::In(other) => Again::In(other.min(wait)),
+        Again::At(_) | Again::Nothing => Again::In(wait),
+    }
+}
+
+/// The sooner of two.
+pub(super) fn soonest(one: Again, other: Again, now: Timestamp) -> Again {
+    let instant = |again| match again {
+        Again::At(at) => Some(at),
+        Again::In(wait) => Some(retry::after(now, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))),
+        Again::Nothing => None,
+    };
+    match (instant(one), instant(other)) {
+        (Some(a), Some(b)) if b < a => other,
+        (Some(_), _) => one,
+        (None, _) => other,
+    }
+}
