@@ -200,6 +200,18 @@ fn a_given_clock_and_a_real_host_are_refused() {
 }
 
 #[test]
+fn a_secret_that_is_not_set_is_that_schedules_problem_and_hinders_no_start() {
+    let folder = clinic("0 9 * * *");
+    for arguments in [&[][..], &["--now", BEFORE_NINE]] {
+        let service = Service::start(folder.path(), arguments, &[]);
+        let status = tickler(folder.path()).args(["status", "--format", "json"]).output().expect("an answer");
+        let text = String::from_utf8_lossy(&status.stdout);
+        assert!(text.contains("THOUGHTLY_AUTOMATION_URL"), "{text}");
+        assert_eq!(service.stop().code(), Some(0));
+    }
+}
+
+#[test]
 fn a_run_that_waits_for_its_source_is_told_outside_without_personal_data() {
     let folder = clinic("0 9 * * *");
     std::fs::remove_file(folder.path().join("appointments.csv")).expect("the table goes");
