@@ -3,7 +3,6 @@
 pub mod export;
 mod safe;
 pub mod story;
-pub mod times;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

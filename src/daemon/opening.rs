@@ -75,7 +75,7 @@ async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
         web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
         web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
     })?;
-    tracing::info!("the page is at http://{}", page.address());
+    tracing::info!("health is told at http://{}/healthz", page.address());
     Ok(Some(page))
 }
 

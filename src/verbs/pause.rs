@@ -88,16 +88,7 @@ async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
     let is_known = ledger.schedules().await?.iter().any(|standing| standing.name == name);
     let Ok(schedule) = house.schedule(name) else { return Ok(()) };
     if !is_known {
-        let loaded = LoadedSchedule {
-            name: schedule.name.clone(),
-            cron: schedule.cron.clone(),
-            timezone: schedule.zone.name().to_owned(),
-            enabled: schedule.enabled,
-            text_hash: schedule.text_hash.clone(),
-            text: schedule.text.clone(),
-            now: house.around.clock.now(),
-            actor: actor.to_owned(),
-        };
+        let loaded = LoadedSchedule::of(&schedule, house.around.clock.now(), actor);
         ledger.load_schedule(loaded).await?;
     }
     Ok(())

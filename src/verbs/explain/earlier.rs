@@ -189,8 +189,8 @@ impl Earlier<'_> {
     /// Whether a reminder waited to be sent when this run was evaluated.
     fn waited(&self, reminder: &ReminderRow) -> bool {
         let evaluated = self.run.read_at.unwrap_or(self.run.started_at);
-        let before = self.history.iter().filter(|row| row.reminder_id == Some(reminder.id) && row.at <= evaluated);
-        match before.last() {
+        let mut before = self.history.iter().filter(|row| row.reminder_id == Some(reminder.id) && row.at <= evaluated);
+        match before.next_back() {
             Some(row) => matches!(row.event, Event::ReminderPlanned | Event::DeliveryRefused),
             None => reminder.state == State::Pending,
         }
