@@ -2,12 +2,20 @@
 
 #[path = "daemon/clinic.rs"]
 mod clinic;
+#[path = "daemon/faults.rs"]
+mod faults;
+#[path = "daemon/folder.rs"]
+mod folder;
+#[path = "daemon/steps.rs"]
+mod steps;
+#[path = "support/mod.rs"]
+mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clinic::{Clinic, HEADER, at, beat, count, ledger, log, run_lines, runs, schedule_text};
+use clinic::{Clinic, HEADER, at, beat, count, ledger, run_lines, runs, schedule_text};
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;
@@ -194,67 +202,6 @@ async fn a_disabled_schedule_is_not_made_up_for_when_it_is_enabled() {
     daemon.reload("clinic", BTreeSet::new()).await;
     clinic.beat_for(daemon, 3).await;
     assert_eq!(run_lines(daemon).await, ["2026-11-24T14:00:00Z scheduled skipped"]);
-}
-
-/// A small generator of pseudo-random numbers (SplitMix64): the same instants at every run of the test.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn however_the_clock_steps_no_nominal_time_is_evaluated_twice_or_left_unrecorded() {
-    let start = at("2026-11-24T12:00:00Z");
-    let clinic = Clinic::at("2026-11-24T12:00:00Z").await;
-    for number in 0..200 {
-        let cron = format!("{} * * * *", number % 60);
-        clinic.write_schedule(&format!("s-{number}"), &schedule_text(&cron, "UTC", DAY_BEFORE));
-    }
-    let opened = clinic.open().await;
-    let daemon = &opened.daemon;
-    let mut chance = Chance(2026);
-    let mut latest = start;
-    for step in 0..20 {
-        for _beat in 0..chance.below(40) + 2 {
-            clinic.clock.advance(Duration::from_secs(chance.below(25) + 1));
-            beat(daemon).await;
-        }
-        latest = latest.max(clinic.clock.now());
-        let hour = SignedDuration::from_hours(if step % 2 == 0 { 1 } else { -1 });
-        clinic.clock.set(clinic.clock.now() + hour);
-        beat(daemon).await;
-        latest = latest.max(clinic.clock.now());
-    }
-    let mut nominal: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
-    for run in runs(daemon).await {
-        nominal.entry(run.schedule).or_default().push(run.nominal_at);
-    }
-    // Times that lie ahead again after the last step back were recorded before it, or will fire when they come.
-    for (name, schedule) in &daemon.house.folder().schedules {
-        let due: BTreeSet<Timestamp> = schedule
-            .recurrence
-            .between(&schedule.zone, start, latest, 1_000)
-            .iter()
-            .map(|nominal| nominal.at)
-            .collect();
-        let recorded = nominal.remove(name).unwrap_or_default();
-        let unique: BTreeSet<Timestamp> = recorded.iter().copied().collect();
-        assert_eq!(unique.len(), recorded.len(), "{name}: a nominal time has two rows");
-        assert_eq!(unique, due, "{name}");
-    }
-    let mut finished: BTreeMap<_, usize> = BTreeMap::new();
-    for row in log(daemon).await.into_iter().filter(|row| row.event == Event::RunFinished) {
-        *finished.entry(row.run_id).or_default() += 1;
-    }
-    assert!(finished.values().all(|times| *times == 1), "a run was evaluated twice");
-    assert_eq!(count(daemon, Event::ClockJumped).await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

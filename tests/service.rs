@@ -51,17 +51,31 @@ const BEFORE_NINE: &str = "2026-11-24T13:59:58Z";
 
 #[test]
 fn it_fires_at_nine_in_the_schedules_zone_whatever_the_host_says() {
-    for host_zone in ["UTC", "Asia/Kolkata", "America/Los_Angeles"] {
+    std::thread::scope(|threads| {
+        for host_zone in ["UTC", "Asia/Kolkata", "America/Los_Angeles"] {
+            threads.spawn(move || fires_at_nine_under(host_zone));
+        }
+    });
+}
+
+fn fires_at_nine_under(host_zone: &str) {
+    let cases = [
+        ("America/New_York", BEFORE_NINE, "2026-11-24T14:00:00Z", "2026-11-25T10:00:00-05:00"),
+        // by the law of 2026 it keeps its summer time
+        ("America/Vancouver", "2026-11-24T15:59:58Z", "2026-11-24T16:00:00Z", "2026-11-25T10:00:00-07:00"),
+    ];
+    for (zone, start, nominal, told) in cases {
         let folder = clinic("0 9 * * *");
+        write(folder.path(), "day-before", &schedule("0 9 * * *").replace("America/New_York", zone));
         let receiver = Receiver::listen();
         let variables = [("TZ", host_zone), ("THOUGHTLY_AUTOMATION_URL", &receiver.url())];
-        let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &variables);
+        let service = Service::start(folder.path(), &["--now", start], &variables);
         let call = receiver.request();
-        assert!(call.text.contains(r#""appointment_time":"2026-11-25T10:00:00-05:00""#), "{}", call.text);
+        assert!(call.text.contains(&format!(r#""appointment_time":"{told}""#)), "{}", call.text);
         call.accept();
         assert_eq!(service.stop().code(), Some(0));
         let log = export(folder.path());
-        assert!(log.contains("nominal time 2026-11-24T14:00:00Z"), "{log}");
+        assert!(log.contains(&format!("nominal time {nominal}")), "{log}");
         assert_eq!(log.matches("delivery.delivered").count(), 1, "{log}");
     }
 }
@@ -183,6 +197,18 @@ fn a_given_clock_and_a_real_host_are_refused() {
         .output()
         .expect("an answer");
     assert_eq!(run.status.code(), Some(7), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_that_schedules_problem_and_hinders_no_start() {
+    let folder = clinic("0 9 * * *");
+    for arguments in [&[][..], &["--now", BEFORE_NINE]] {
+        let service = Service::start(folder.path(), arguments, &[]);
+        let status = tickler(folder.path()).args(["status", "--format", "json"]).output().expect("an answer");
+        let text = String::from_utf8_lossy(&status.stdout);
+        assert!(text.contains("THOUGHTLY_AUTOMATION_URL"), "{text}");
+        assert_eq!(service.stop().code(), Some(0));
+    }
 }
 
 #[test]

@@ -14,7 +14,6 @@ pub mod systemd;
 pub mod ticker;
 pub mod watch;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +99,7 @@ async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) {
     loop {
         match signals.next().await {
             Wish::Reload => {
-                daemon.reload(ACTOR, BTreeSet::new()).await;
+                daemon.reload_now(ACTOR).await;
             }
             Wish::Stop(signal) => {
                 tracing::info!(signal, "the service stops: requests in flight are awaited");
@@ -139,7 +138,7 @@ async fn note(daemon: &Daemon, event: Event) {
 /// What a caller of the control socket asks for.
 async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer {
     match request {
-        Request::Reload => daemon.reload(&actor, BTreeSet::new()).await.answer(),
+        Request::Reload => daemon.reload_now(&actor).await.answer(),
         Request::Status
         | Request::Trigger { .. }
         | Request::Pause { .. }

@@ -85,6 +85,12 @@ impl Daemon {
         reloaded
     }
 
+    /// As [`Daemon::reload`], for somebody who asks: a file that is being written at this moment is awaited, or left out.
+    pub async fn reload_now(&self, actor: &str) -> Reloaded {
+        let restless = super::watch::rest(&self.house.settings.schedules).await;
+        self.reload(actor, restless).await
+    }
+
     /// The start's own reload: the folder was read already.
     pub async fn load_first(&self, read: Folder) -> Reloaded {
         let mut told = self.reloading.lock().await;
@@ -160,7 +166,7 @@ impl Daemon {
         Ok(Arrival { schedule, cursor: standing.cursor, owed })
     }
 
-    async fn remove(&self, names: &[String], actor: &str) {
+    pub(super) async fn remove(&self, names: &[String], actor: &str) {
         for name in names {
             self.board().remove(name);
             match self.ledger.remove_schedule(name, self.now(), actor).await {
@@ -208,9 +214,11 @@ impl Daemon {
     #[must_use]
     pub fn status_line(&self) -> String {
         let folder = self.house.folder();
+        let fault =
+            if self.vitals.is_stand_in() { "FAULT: the scheduler fell silent, a plain timer beats; " } else { "" };
         let mut line = match folder.schedules.len() {
-            1 => "1 schedule loaded".to_owned(),
-            count => format!("{count} schedules loaded"),
+            1 => format!("{fault}1 schedule loaded"),
+            count => format!("{fault}{count} schedules loaded"),
         };
         if let Some(first) = folder.refused.first() {
             line += &format!(", {} refused ({first}: {})", folder.refused.len(), problem_sentence(&folder, first));

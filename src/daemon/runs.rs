@@ -229,7 +229,12 @@ impl Daemon {
             Ok(outcome) => self.conclude(schedule, start, outcome).await,
             Err(_panic) => self.run_panicked(schedule, start).await,
         };
-        self.board().ended(&schedule.name, start, ended, self.now())
+        let steps = self.board().ended(&schedule.name, start, ended, self.now());
+        if steps.is_none() {
+            // Its file went meanwhile: what this run has planned is cancelled like the rest.
+            self.remove(std::slice::from_ref(&schedule.name), ACTOR).await;
+        }
+        steps
     }
 
     async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {

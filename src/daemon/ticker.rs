@@ -52,7 +52,8 @@ pub async fn beat(daemon: Arc<Daemon>) {
         }
         Err(error) => tracing::error!(%error, "the scheduler could not begin: a plain timer beats instead"),
     }
-    systemd::status(&format!("FAULT: the scheduler fell silent, a plain timer beats; {}", daemon.status_line()));
+    daemon.vitals.set_stand_in();
+    systemd::status(&daemon.status_line());
     loop {
         daemon.tick().await;
         clock.sleep(Duration::from_secs(1)).await;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use tokio::sync::Notify;
 
 use super::runs::{ACTOR, Daemon};
+use crate::clock::{Clock as _, SystemClock};
 
 /// A file is read once it has been unchanged for so long.
 const SETTLED: Duration = Duration::from_millis(250);
@@ -23,12 +25,26 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Where the folder can't be watched (no inotify watches left, a network file system) it is looked at this often.
 const WITHOUT_WATCH: Duration = Duration::from_secs(5);
 
+/// Beside a watch, for what it doesn't see: the folder itself was replaced.
+const BESIDE_WATCH: Duration = Duration::from_secs(30);
+
 /// What tells two states of a file apart without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
     modified: Option<std::time::SystemTime>,
     inode: u64,
+}
+
+impl Stamp {
+    /// Whether it was written less than 250 ms before `now` (UTC). A time ahead of the clock tells nothing.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let Some(modified) = self.modified.and_then(|modified| Timestamp::try_from(modified).ok()) else {
+            return false;
+        };
+        let age = modified.duration_until(now);
+        !age.is_negative() && age.unsigned_abs() < SETTLED
+    }
 }
 
 /// Which files have rested.
@@ -85,7 +101,7 @@ pub fn stamps(folder: &Path) -> BTreeMap<String, Stamp> {
 }
 
 /// Follows the folder until it is dropped.
-pub async fn follow(daemon: Arc<Daemon>, mut stillness: Stillness) {
+pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     let folder = daemon.house.settings.schedules.clone();
     let clock = Arc::clone(&daemon.house.around.clock);
     let nudge = Arc::new(Notify::new());
@@ -93,29 +109,76 @@ pub async fn follow(daemon: Arc<Daemon>, mut stillness: Stillness) {
     if let Err(error) = &watcher {
         tracing::warn!(%error, "the folder of schedules can't be watched: it is looked at every few seconds");
     }
+    let pause = if watcher.is_ok() { BESIDE_WATCH } else { WITHOUT_WATCH };
+    let mut settling = Settling::of(stillness);
     loop {
-        match &watcher {
-            Ok(_alive) => nudge.notified().await,
-            Err(_) => clock.sleep(WITHOUT_WATCH).await,
+        // What changed between the first reading and the watch's beginning was seen by nobody.
+        while settling.glance(&daemon).await == Rest::No {
+            clock.sleep(GLANCE).await;
         }
-        settle(&daemon, &folder, &mut stillness).await;
+        tokio::select! {
+            () = nudge.notified() => {}
+            () = clock.sleep(pause) => {}
+        }
     }
 }
 
-async fn settle(daemon: &Daemon, folder: &Path, stillness: &mut Stillness) {
-    let clock = &daemon.house.around.clock;
-    let mut since = clock.monotonic();
-    let mut is_unread = false;
-    loop {
-        is_unread |= stillness.look(&stamps_aside(folder.to_owned()).await, clock.monotonic());
-        let restless = stillness.restless(clock.monotonic());
-        let is_at_rest = restless.is_empty();
-        if is_unread && (is_at_rest || clock.monotonic().saturating_sub(since) >= LONGEST_WAIT) {
-            daemon.reload(ACTOR, restless).await;
-            (since, is_unread) = (clock.monotonic(), !is_at_rest);
+/// Waits for the files of the folder to rest, and reads it.
+#[derive(Debug)]
+pub struct Settling {
+    stillness: Stillness,
+    /// Since when something is unread (monotonic).
+    unread_since: Option<Duration>,
+}
+
+/// Whether every file has rested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// And what was new was read.
+    Yes,
+    /// It is to be looked at again soon.
+    No,
+}
+
+impl Settling {
+    /// Nothing is unread.
+    #[must_use]
+    pub const fn of(stillness: Stillness) -> Self {
+        Self { stillness, unread_since: None }
+    }
+
+    /// One look at the folder: it is read when all that changed has rested; where some files never rest, the others are
+    /// read every two seconds.
+    pub async fn glance(&mut self, daemon: &Daemon) -> Rest {
+        let clock = &daemon.house.around.clock;
+        let stamps = stamps_aside(daemon.house.settings.schedules.clone()).await;
+        let now = clock.monotonic();
+        if self.stillness.look(&stamps, now) {
+            self.unread_since = self.unread_since.or(Some(now));
         }
-        if is_at_rest {
-            return;
+        let restless = self.stillness.restless(now);
+        let is_at_rest = restless.is_empty();
+        let is_to_be_read =
+            self.unread_since.is_some_and(|since| is_at_rest || now.saturating_sub(since) >= LONGEST_WAIT);
+        if is_to_be_read {
+            daemon.reload(ACTOR, restless).await;
+            self.unread_since = if is_at_rest { None } else { Some(clock.monotonic()) };
+        }
+        if is_at_rest { Rest::Yes } else { Rest::No }
+    }
+}
+
+/// Somebody asks for the folder to be read now: files that are being written at this moment are given time to rest. Answers
+/// those that don't. (By the files' own times, hence by the machine's clock.)
+pub async fn rest(folder: &Path) -> BTreeSet<String> {
+    let clock = SystemClock::new();
+    loop {
+        let stamps = stamps_aside(folder.to_owned()).await;
+        let now = clock.now();
+        let restless: BTreeSet<String> =
+            stamps.into_iter().filter(|(_, stamp)| stamp.is_fresh(now)).map(|(name, _)| name).collect();
+        if restless.is_empty() || clock.monotonic() >= LONGEST_WAIT {
+            return restless;
         }
         clock.sleep(GLANCE).await;
     }

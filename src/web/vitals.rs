@@ -21,13 +21,20 @@ pub struct Vitals {
     ledger: Arc<dyn Ledger>,
     last_beat_ms: AtomicU64,
     is_ready: AtomicBool,
+    is_stand_in: AtomicBool,
 }
 
 impl Vitals {
     /// A service that has just begun.
     #[must_use]
     pub fn new(clock: SharedClock, ledger: Arc<dyn Ledger>) -> Self {
-        let vitals = Self { clock, ledger, last_beat_ms: AtomicU64::new(0), is_ready: AtomicBool::new(false) };
+        let vitals = Self {
+            clock,
+            ledger,
+            last_beat_ms: AtomicU64::new(0),
+            is_ready: AtomicBool::new(false),
+            is_stand_in: AtomicBool::new(false),
+        };
         vitals.beat();
         vitals
     }
@@ -42,6 +49,17 @@ impl Vitals {
     #[must_use]
     pub fn silence(&self) -> Duration {
         self.clock.monotonic().saturating_sub(Duration::from_millis(self.last_beat_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The scheduler fell silent: a plain timer beats in its place from now on.
+    pub fn set_stand_in(&self) {
+        self.is_stand_in.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a plain timer beats in the scheduler's place: a fault, and not the end.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.is_stand_in.load(Ordering::Relaxed)
     }
 
     /// The folder was read.

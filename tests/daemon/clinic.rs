@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tickler::audit::{AuditFilter, AuditRow, Event};
-use tickler::clock::{ManualClock, SystemClock};
+use tickler::clock::{ManualClock, SharedClock, SystemClock};
 use tickler::daemon::opening::{Opened, open};
 use tickler::daemon::runs::Daemon;
 use tickler::delivery::Scope;
@@ -111,6 +111,11 @@ impl Clinic {
         open(self.settings(), self.clock.clone()).await.expect("a service")
     }
 
+    /// The same by another clock.
+    pub async fn open_by(&self, clock: SharedClock) -> Opened {
+        open(self.settings(), clock).await.expect("a service")
+    }
+
     /// Sets the wall clock as waking from sleep or an administrator does, and beats.
     pub async fn beat_at(&self, daemon: &Arc<Daemon>, now: &str) {
         self.clock.set(at(now));
@@ -185,4 +190,17 @@ pub async fn tally(daemon: &Daemon) -> BTreeMap<&'static str, usize> {
 
 pub async fn count(daemon: &Daemon, event: Event) -> usize {
     tally(daemon).await.get(event.as_str()).copied().unwrap_or(0)
+}
+
+/// A small generator of pseudo-random numbers (SplitMix64): the same at every run of a test.
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
 }

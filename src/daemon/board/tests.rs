@@ -123,3 +123,17 @@ fn an_edit_keeps_the_cursor_and_a_new_cron_starts_at_its_loading() {
     assert!(board.due(at("10:29:59")).is_empty());
     assert_eq!(board.due(at("10:30:00")), ["hourly"]);
 }
+
+#[test]
+fn hours_of_seconds_are_passed_over_from_the_oldest_and_none_is_left_out() {
+    let mut board = Board::default();
+    board.put(Arrival { schedule: schedule("* * * * * *"), cursor: at("08:30:00"), owed: None });
+    let asleep = Beat { now: at("12:30:00"), watched_since: at("12:30:00") };
+    let first = board.look("hourly", asleep, Permission::Granted).expect("loaded");
+    let passed = first.passed.expect("the oldest").times;
+    assert_eq!((first.start, passed.len(), passed[0].0), (None, LONGEST_LIST, at("08:30:01")));
+    assert_eq!(board.due(at("12:30:00")), ["hourly"], "the rest is for the next beat");
+    let rest = board.look("hourly", asleep, Permission::Granted).expect("loaded");
+    assert_eq!(rest.passed.map(|passed| passed.times.len()), Some(4 * 3_600 - LONGEST_LIST - 1));
+    assert_eq!(rest.start, Some(Start::new(at("12:30:00"), RunKind::CatchUp)));
+}

@@ -75,9 +75,9 @@ impl Desk {
     }
 
     pub(super) fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
-        let marked = self.conn.execute("UPDATE schedule SET removed = 1 WHERE name = ?1 AND removed = 0", [name])?;
-        if marked == 0 {
-            return Err(LedgerError::Refused(format!("no schedule `{name}` is loaded")));
+        // again for one that is removed already: a run that was going at its removal may have planned since
+        if self.conn.execute("UPDATE schedule SET removed = 1 WHERE name = ?1", [name])? == 0 {
+            return Err(LedgerError::Refused(format!("no schedule `{name}` is known")));
         }
         self.end_waiting_runs(name, now, actor)?;
         let mut cancelled = 0;
