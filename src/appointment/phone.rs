@@ -155,15 +155,14 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
         return Err("it is too short: emergency and short numbers are never called".into());
     }
     let parsed = PhoneNumber::parse(number, region).map_err(|_| unreadable(region))?;
-    let is_valid = parsed.is_valid();
-    if is_valid {
-        match parsed.get_type() {
-            PhoneNumberType::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
-            PhoneNumberType::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
-            _ => {}
-        }
-    } else {
-        check_unassigned(&parsed, number, region)?;
+    // a number is valid when its region's plan knows of what type it is
+    let kind = parsed.get_type();
+    let is_valid = kind != PhoneNumberType::Unknown;
+    match kind {
+        PhoneNumberType::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
+        PhoneNumberType::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
+        PhoneNumberType::Unknown => check_unassigned(&parsed, number, region)?,
+        _ => {}
     }
     let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
     if is_premium_range(&e164) {
@@ -171,10 +170,18 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
     }
     Ok(Phone {
         e164,
-        national: parsed.format_as(PhoneNumberFormat::National).into_owned(),
         region: parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string()),
         is_unassigned: !is_valid,
     })
+}
+
+impl Phone {
+    /// As written in its country. Worked out when it is asked for: few payloads do.
+    #[must_use]
+    pub fn national(&self) -> String {
+        let parsed = PhoneNumber::parse(self.e164.as_str(), None);
+        parsed.map_or_else(|_| self.e164.clone(), |phone| phone.format_as(PhoneNumberFormat::National).into_owned())
+    }
 }
 
 fn unreadable(region: Option<Region>) -> String {

@@ -124,7 +124,7 @@ impl<T: Serialize> Shown<'_, T> {
     pub fn print(&self, format: Option<Format>) -> anyhow::Result<()> {
         match format.unwrap_or(Format::Table) {
             Format::Table => print(&(self.people)()),
-            Format::Json => print(&serde_json::to_string_pretty(self.answer)?),
+            Format::Json => write_json(self.answer),
             Format::Jsonl => match serde_json::to_value(self.answer)? {
                 Value::Array(list) => list.iter().try_for_each(|line| print(&line.to_string())),
                 single => print(&single.to_string()),
@@ -132,6 +132,14 @@ impl<T: Serialize> Shown<'_, T> {
             Format::Csv => write_out((self.rows)().to_csv()?.as_bytes()),
         }
     }
+}
+
+/// Writes piece by piece: a large answer is never held as one text.
+fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from)?;
+    stdout.write_all(b"\n")?;
+    Ok(stdout.flush()?)
 }
 
 /// Writes a text and a line's end to stdout.

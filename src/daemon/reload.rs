@@ -17,8 +17,9 @@ use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{PlacedProblem, Problem, Severity};
 use crate::verbs::Answer;
 
-/// Schedules loaded into the ledger at once; its writer commits them in groups, and each commit waits for the disk.
-const AT_ONCE: usize = 1_024;
+/// Schedules loaded into the ledger at once; its writer commits them in groups. Each also reads the ledger through a
+/// connection of its own, which stays open: more at once cost memory for good.
+const AT_ONCE: usize = 64;
 
 /// What was told of refused files already: by name, the problems.
 pub type Refusals = BTreeMap<String, String>;

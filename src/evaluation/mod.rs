@@ -116,7 +116,10 @@ impl Look<'_> {
             None => std::collections::HashMap::new(),
         };
         let (clock, candidates) = (Arc::clone(&around.clock), read.candidates);
-        let decide = move || candidates.explain(&told, &mut || new_reminder_id(clock.as_ref()));
+        let decide = move || {
+            let mut chance = Chance::default();
+            candidates.explain(&told, &mut || ReminderId(uuid_v7(clock.now(), chance.next())))
+        };
         let decided = tokio::task::spawn_blocking(decide).await;
         let (mut plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;
         crate::plan::set_apart(&mut plan, &knowledge.gaps, schedule);
@@ -216,8 +219,35 @@ pub fn new_run_id(clock: &dyn Clock) -> RunId {
 
 fn random_bytes() -> [u8; 10] {
     let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes on every machine tickler is built for");
+    fill(&mut bytes);
     bytes
+}
+
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes on every machine tickler is built for");
+}
+
+/// Random bytes for many ids, asked for in bulk.
+struct Chance {
+    pool: [[u8; 10]; 256],
+    left: usize,
+}
+
+impl Default for Chance {
+    fn default() -> Self {
+        Self { pool: [[0; 10]; 256], left: 0 }
+    }
+}
+
+impl Chance {
+    fn next(&mut self) -> [u8; 10] {
+        if self.left == 0 {
+            fill(self.pool.as_flattened_mut());
+            self.left = self.pool.len();
+        }
+        self.left -= 1;
+        self.pool[self.left]
+    }
 }
 
 /// Whether the machine's clock can be right: it can't be before the program was written. One given by `--now` may be any.

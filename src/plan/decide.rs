@@ -13,6 +13,7 @@ use super::planner::{Candidate, Share, Terms};
 use super::rules::{self, Block, Case, Stage, Why};
 use super::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, SkipReason, State};
+use crate::row::Row;
 use crate::template::RenderError;
 
 /// Every row of the read is known; what is left needs one more look into the ledger.
@@ -98,6 +99,12 @@ impl Candidates {
         let schedule = &self.terms.schedule;
         let scope = PayloadScope { schedule, candidate: &candidate, reminder_id: id, previous_starts_at };
         let outcome = payload::rendered(schedule, &scope);
+        let is_watched = self.watch.as_ref().is_some_and(|watch| watch.appointment_id() == candidate.id);
+        let mut candidate = candidate;
+        if !is_watched {
+            // nothing asks for the columns any more, and they are most of what tens of thousands take
+            candidate.row = Row::Tree(serde_json::Map::new());
+        }
         Rendered { candidate, id, previous_starts_at, outcome }
     }
 

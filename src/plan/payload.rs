@@ -27,7 +27,7 @@ impl Scope for PayloadScope<'_> {
         let candidate = self.candidate;
         Some(match name {
             "phone" => candidate.phone.e164.as_str().into(),
-            "phone_national" => candidate.phone.national.as_str().into(),
+            "phone_national" => candidate.phone.national().into(),
             "starts_at" => candidate.zone.rfc3339(candidate.start.at).into(),
             "date" => self.wall("%Y-%m-%d"),
             "time" => self.wall("%H:%M"),

@@ -76,7 +76,7 @@ pub async fn plan(house: &House, schedule: &Arc<Schedule>, reveal: Reveal) -> Ve
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     let showing = Showing { schedule, around: &house.around, reveal };
-    Ok(showing.answer(nominal_at, &evaluation.plan))
+    Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
 /// How a plan is shown.
@@ -90,40 +90,40 @@ pub(super) struct Showing<'a> {
 }
 
 impl Showing<'_> {
-    fn answer(&self, nominal_at: jiff::Timestamp, plan: &Plan) -> PlanAnswer {
+    fn answer(&self, nominal_at: jiff::Timestamp, plan: Plan) -> PlanAnswer {
         PlanAnswer {
             schedule: self.schedule.name.clone(),
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
-            reminders: plan.reminders.iter().map(|reminder| self.call(reminder)).collect(),
-            skipped: plan.skipped.iter().map(|row| self.skip(row)).collect(),
-            held: plan.held.clone(),
+            reminders: plan.reminders.into_iter().map(|reminder| self.call(reminder)).collect(),
+            skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
+            held: plan.held,
         }
     }
 
-    fn call(&self, reminder: &PlannedReminder) -> PlannedCall {
+    fn call(&self, reminder: PlannedReminder) -> PlannedCall {
         let zone = self.zone(Some(&reminder.recipient_zone));
         PlannedCall {
-            appointment_id: reminder.appointment_id.clone(),
+            appointment_id: reminder.appointment_id,
             starts_at: zone.rfc3339(reminder.starts_at),
             lead: reminder.lead,
             due_at: zone.rfc3339(reminder.send_at),
             phone: redact::phone(&reminder.phone, self.reveal),
             payload: redact::payload(&reminder.payload, &reminder.phone, self.reveal),
-            note: reminder.note.clone(),
+            note: reminder.note,
         }
     }
 
-    fn skip(&self, row: &SkippedRow) -> SkippedCall {
+    fn skip(&self, row: SkippedRow) -> SkippedCall {
         let zone = self.zone(row.recipient_zone.as_deref());
         SkippedCall {
-            appointment_id: row.appointment_id.clone(),
+            appointment_id: row.appointment_id,
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
             detail: match self.reveal {
                 Reveal::LastFour => redact::text(&row.detail),
-                Reveal::Whole => row.detail.clone(),
+                Reveal::Whole => row.detail,
             },
         }
     }

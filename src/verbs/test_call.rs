@@ -284,7 +284,7 @@ impl Scope for Sample<'_> {
         let wall = zone.wall(starts_at);
         Some(match name {
             "phone" => json!(self.phone.e164),
-            "phone_national" => json!(self.phone.national),
+            "phone_national" => json!(self.phone.national()),
             "starts_at" => json!(zone.rfc3339(starts_at)),
             "date" => json!(wall.date().to_string()),
             "time" => json!(wall.strftime("%H:%M").to_string()),
