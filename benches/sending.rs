@@ -107,17 +107,14 @@ impl Stage {
 /// Fills the ledger with copies of its one delivered reminder, each an appointment of its own in the past.
 fn multiply(ledger: &Path, settled: u32) {
     let mut ledger = rusqlite::Connection::open(ledger).expect("the ledger opens");
-    let columns: Vec<(String, String)> = {
-        let mut query =
-            ledger.prepare("SELECT name, type FROM pragma_table_info('reminder') WHERE pk = 0").expect("a query");
-        let named = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("columns");
-        named.collect::<Result<_, _>>().expect("names and types")
+    let columns: Vec<String> = {
+        let mut query = ledger.prepare("SELECT name FROM pragma_table_info('reminder') WHERE pk = 0").expect("a query");
+        query.query_map([], |row| row.get(0)).expect("columns").collect::<Result<_, _>>().expect("names")
     };
     let picked: Vec<String> = columns
         .iter()
-        .map(|(column, kind)| match column.as_str() {
-            "id" if kind == "TEXT" => uuid_text(),
-            "id" => "randomblob(16)".to_owned(),
+        .map(|column| match column.as_str() {
+            "id" => "lower(printf('00000000-0000-7000-8000-%012x', n))".to_owned(),
             "appointment_id" => "'old-' || n".to_owned(),
             "person" => "'person-' || n".to_owned(),
             "starts_at" | "due_at" | "next_at" | "expires_at" => format!("{column} - 86400000000 * (1 + n % 1000)"),
@@ -125,7 +122,6 @@ fn multiply(ledger: &Path, settled: u32) {
             other => other.to_owned(),
         })
         .collect();
-    let columns: Vec<String> = columns.into_iter().map(|(column, _)| column).collect();
     let transaction = ledger.transaction().expect("a transaction");
     let copy = format!(
         "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < {settled})
@@ -135,11 +131,6 @@ fn multiply(ledger: &Path, settled: u32) {
     );
     transaction.execute(&copy, []).expect("copies are made");
     transaction.commit().expect("copies are kept");
-}
-
-/// A random id in the form of a UUID, as SQL.
-fn uuid_text() -> String {
-    [4, 2, 2, 2, 6].map(|bytes| format!("lower(hex(randomblob({bytes})))")).join(" || '-' || ")
 }
 
 fn table(rows: u32, prefix: &str) -> String {

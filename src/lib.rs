@@ -23,7 +23,7 @@
 //! | [`notify`] | shell: telling people outside |
 //! | [`verbs`] | what an operator can do; called by terminal, socket and page alike |
 //! | [`daemon`] | shell: heartbeat, reload, signals, systemd, control socket |
-//! | [`web`] | shell: health and pages |
+//! | [`web`] | shell: health, told over HTTP |
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
 //!

@@ -17,6 +17,13 @@ pub struct ReminderId(pub Uuid);
 #[serde(transparent)]
 pub struct RunId(pub Uuid);
 
+/// A text that is no id of a reminder or a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an id looks like 01a20d74-fb00-79d2-8af1-139fd9830846; `tickler audit` and `tickler uncertain list` tell them"
+)]
+pub struct NoId;
+
 macro_rules! uuid_text {
     ($name:ident) => {
         impl fmt::Display for $name {
@@ -25,9 +32,9 @@ macro_rules! uuid_text {
             }
         }
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NoId;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self)
+                text.parse().map(Self).map_err(|_| NoId)
             }
         }
     };

@@ -1,5 +1,14 @@
 //! The crash storm: the real binary, killed again and again while it sends, against a receiver that refuses, hangs and
 //! cuts connections. In the end nobody was phoned twice and nobody was lost.
+//!
+//! That it catches a wrong build was seen with two, each of which fails the first storm with a list of those who were
+//! phoned twice. To see it again, change one of these and run `cargo nextest run --test crash sixty`:
+//!
+//! - *What was being sent is taken for unsent*: in `recover_call` (`src/ledger/sqlite/resolve.rs`) let a reminder whose
+//!   schedule holds become `State::Pending` instead of `State::Uncertain`.
+//! - *The intent after the send*: in `commit_to` (`src/ledger/sqlite/intents.rs`) leave out the two statements that write
+//!   the attempt and the state `sending`, and remember the row's `nr` in a static set that `may_go` passes over; at the
+//!   beginning of `settle` (`src/ledger/sqlite/delivery.rs`) remove it from the set and execute the two statements there.
 
 #[path = "crash/receiver.rs"]
 mod receiver;
@@ -110,7 +119,7 @@ impl Storm {
     }
 
     fn state_of_each(&self) -> HashMap<String, String> {
-        self.pairs("SELECT lower(hex(id)), state FROM reminder")
+        self.pairs("SELECT id, state FROM reminder")
     }
 
     fn pairs<T: rusqlite::types::FromSql>(&self, query: &str) -> HashMap<String, T> {
@@ -174,7 +183,7 @@ contact_phone = "{{{{ phone }}}}"
 reminder_id   = "{{{{ reminder_id }}}}"
 
 [delivery]
-timeout       = "2s"
+timeout       = "1s"
 max_in_flight = {MAX_IN_FLIGHT}
 on_uncertain  = "{on_uncertain}"
 
@@ -212,9 +221,7 @@ fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
     }
     let crashed: u32 = storm
         .ledger()
-        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND class = 'crash'", [], |row| {
-            row.get(0)
-        })
+        .query_row("SELECT count(*) FROM attempt WHERE outcome = 'uncertain' AND class = 'crash'", [], |row| row.get(0))
         .expect("attempts are counted");
     assert!(crashed <= MAX_IN_FLIGHT * kills, "{crashed} uncertain after {kills} kills");
     storm.assert_chain_is_whole();
@@ -229,7 +236,7 @@ fn a_resend_storm_leaves_nothing_uncertain_and_announces_every_repeat() {
     assert_eq!(storm.states().get("uncertain"), None, "nothing is left uncertain: {:?}", storm.states());
 
     let announced: HashMap<String, u32> = storm.pairs(
-        "SELECT lower(hex(reminder_id)), count(*) FROM audit WHERE event = 'delivery.uncertain' AND reminder_id IS NOT NULL GROUP BY reminder_id",
+        "SELECT reminder_id, count(*) FROM audit WHERE event = 'delivery.uncertain' AND reminder_id IS NOT NULL GROUP BY reminder_id",
     );
     for (id, times) in storm.receiver.receipts() {
         let repeats = times - 1;

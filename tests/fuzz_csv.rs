@@ -100,7 +100,7 @@ proptest! {
     ) {
         let text: String = (0..count).map(|id| format!("{id},\"Zoë, {id}\",x{id}\n")).collect();
         let text = format!("id,name,note\n{text}");
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a part of a length, rounded")]
         let end = 13 + ((text.len() - 13) as f64 * share) as usize;
         let (whole, all) = read_all(text.as_bytes(), &dialect(None, 1), &["id".to_owned()]);
         prop_assert!(whole.is_ok());

@@ -12,6 +12,8 @@ mod files;
 mod limits;
 #[path = "ledger/planning.rs"]
 mod planning;
+#[path = "ledger/rate.rs"]
+mod rate;
 #[path = "ledger/runs.rs"]
 mod runs;
 #[path = "ledger/speed.rs"]

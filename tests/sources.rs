@@ -2,11 +2,14 @@
 
 #[path = "sources/api.rs"]
 mod api;
+#[path = "sources/binary.rs"]
+mod binary;
 #[path = "sources/database.rs"]
 mod database;
 #[path = "sources/rows.rs"]
 mod rows;
 #[path = "sources/server.rs"]
 mod server;
+mod support;
 #[path = "sources/table.rs"]
 mod table;

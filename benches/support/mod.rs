@@ -1,4 +1,5 @@
 //! What the benchmarks share: timing a whole process, and telling figures.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ pub struct Cost {
     /// From start to reaping.
     pub wall: Duration,
     /// The largest resident set, in KiB.
+    #[allow(dead_code, reason = "not every benchmark tells the memory")]
     pub peak_kib: u64,
 }
 

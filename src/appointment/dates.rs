@@ -121,7 +121,17 @@ fn digits(bytes: &[u8]) -> Option<i16> {
 }
 
 /// A strftime pattern; the hour must be told (a date alone is no start), minutes and seconds may be missing.
+/// A year of less than four digits is none: `%Y` takes `26` for the year 26, and the appointment would be lost in it.
 fn by_pattern(text: &str, pattern: &str) -> Option<StartText> {
+    let read = parsed_by(text, pattern)?;
+    let year = match read {
+        StartText::Instant(at) => Offset::UTC.to_datetime(at).year(),
+        StartText::Wall(wall) => wall.year(),
+    };
+    (year >= 1_000).then_some(read)
+}
+
+fn parsed_by(text: &str, pattern: &str) -> Option<StartText> {
     let parsed = strtime::parse(pattern, text).ok()?;
     if let Some(instant) = parsed.timestamp() {
         return Some(StartText::Instant(instant));

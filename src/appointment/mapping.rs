@@ -162,7 +162,7 @@ impl Mapping {
             StartColumns::One(column) => (format!("`{}`", column.as_str()), record.text(column).map(Cow::into_owned)),
             StartColumns::DateAndTime { date, time } => {
                 let value = record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"));
-                (format!("`{}` and `{}`", date.as_str(), time.as_str()), value)
+                (format!("`{}` with `{}`", date.as_str(), time.as_str()), value)
             }
         };
         let Some(value) = value.filter(|value| !value.trim().is_empty()) else {

@@ -79,6 +79,9 @@ fn read_normalised(text: &str, default_region: Option<&str>) -> Result<Phone, St
     if is_exponent(text) {
         return Err("a spreadsheet turned it into a rounded number (such as 1.5E+10): export the column as text".into());
     }
+    if is_decimal(text) {
+        return Err("it is a decimal number, as a spreadsheet writes one: export the column as text".into());
+    }
     let (number, extension) = split_extension(text);
     if extension {
         return Err("it has an extension, which can't be dialled: use a direct number".into());
@@ -122,6 +125,14 @@ fn is_exponent(text: &str) -> bool {
         && exponent.bytes().all(|byte| byte.is_ascii_digit())
         && mantissa.bytes().any(|byte| byte.is_ascii_digit())
         && mantissa.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'+' | b'-'))
+}
+
+/// `15550100000.0`: what is left of a rounded number may be a stranger's. Two dots (`202.555.0143`) or a plus are a
+/// person's way of writing.
+fn is_decimal(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(whole, fraction)| {
+        [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// Cuts `ext. 12`, `x12`, `;ext=12` off, and tells whether it was there.

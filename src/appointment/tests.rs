@@ -77,6 +77,14 @@ fn a_pattern_that_tells_too_little_is_refused_before_any_run() {
 }
 
 #[test]
+fn a_year_of_two_digits_is_no_year_of_the_first_century() {
+    let both = patterns(&["%d.%m.%Y %H:%M", "%d.%m.%y %H:%M"]);
+    assert_eq!(dates::read("24.11.26 09:30", &both), wall("2026-11-24T09:30"));
+    assert_eq!(dates::read("24.11.2026 09:30", &both), wall("2026-11-24T09:30"));
+    assert_eq!(dates::read("24.11.26 09:30", &patterns(&["%d.%m.%Y %H:%M"])), None);
+}
+
+#[test]
 fn serial_numbers_of_a_spreadsheet_round_to_the_second() {
     for (text, expected) in [
         ("46350", wall("2026-11-24T00:00")),
@@ -185,6 +193,9 @@ fn what_must_never_be_called_is_refused_without_repeating_the_number() {
         ("1.55501E+10", Some("US")),
         ("1,55501E+10", Some("US")),
         ("2.025550143e9", Some("US")),
+        ("2025550143.0", Some("US")),
+        ("12025550143.0", Some("US")),
+        (" 2025550143.00 ", Some("US")),
         ("1-800-FLOWERS", Some("US")),
         ("202-555-0143 ext. 12", Some("US")),
         ("+12025550143x9", None),

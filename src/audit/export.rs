@@ -56,14 +56,14 @@ impl ExportEnd {
 /// One JSON object, without a line end; values are exact.
 #[must_use]
 pub fn json_line(row: &AuditRow) -> String {
-    serde_json::to_string(row).expect("a row of the log is always JSON")
+    safe::json(&serde_json::to_string(row).expect("a row of the log is always JSON"))
 }
 
 /// One row of CSV, in the order of [`FIELDS`]; dangerous first characters are quoted.
 #[must_use]
 pub fn csv_cells(row: &AuditRow) -> [String; 17] {
     fn text<T: ToString>(value: Option<T>) -> String {
-        value.map(|value| safe::cell(&value.to_string()).into_owned()).unwrap_or_default()
+        value.map(|value| safe::escape(&safe::cell(&value.to_string()))).unwrap_or_default()
     }
     [
         row.seq.to_string(),

@@ -3,13 +3,12 @@
 pub mod export;
 mod safe;
 pub mod story;
-pub mod times;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reminder::{Lead, ReminderId, RunId};
-pub use safe::{cell, escape};
+pub use safe::{cell, escape, is_treacherous, json};
 
 macro_rules! events {
     ($($(#[$meta:meta])* $variant:ident => $word:literal,)+) => {

@@ -17,7 +17,25 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-fn is_treacherous(c: char) -> bool {
+/// JSON text in which nothing is left for a terminal to obey (JSON itself leaves DEL, C1 and marks of direction as they
+/// are): written as `\u202e`, so that every value stays exact.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        // line ends and blanks of the layout stay: within a value JSON has escaped C0 already
+        if is_treacherous(c) && c >= '\u{7f}' {
+            write!(safe, "\\u{:04x}", u32::from(c)).expect("a String takes all that is written");
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Whether a character forges lines, moves a cursor or turns the reading direction.
+#[must_use]
+pub fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
@@ -40,6 +58,14 @@ mod tests {
     fn nothing_moves_the_cursor_and_names_stay_whole() {
         assert_eq!(escape("Bob\n<2>ok\u{1b}[2J\u{9b}\u{202e}"), r"Bob\u{a}<2>ok\u{1b}[2J\u{9b}\u{202e}");
         assert_eq!(escape("Zoë Müßig 東"), "Zoë Müßig 東");
+    }
+
+    #[test]
+    fn json_stays_exact_and_tells_a_terminal_nothing() {
+        let value = serde_json::json!({"name": "Bob\n<2>ok\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\u{feff}Zoë"});
+        let written = json(&serde_json::to_string_pretty(&value).expect("it is JSON"));
+        assert!(!written.chars().any(|c| c != '\n' && is_treacherous(c)), "{written:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).expect("it is JSON"), value);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! pure: one appointment's story in words, from the plan to the outcome.
 
+use jiff::{Timestamp, Unit};
+
 use super::{AuditRow, Event, safe};
 use crate::zones::Zone;
 
 /// One line of a story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When, in the zone that was asked for (RFC 3339).
+    /// When, to the second, in the zone that was asked for (RFC 3339).
     pub at: String,
     /// What happened, safe for a terminal.
     pub words: String,
@@ -15,7 +17,8 @@ pub struct Line {
 /// Tells the rows of one appointment or reminder, in their order.
 #[must_use]
 pub fn tell(rows: &[AuditRow], zone: &Zone) -> Vec<Line> {
-    rows.iter().map(|row| Line { at: zone.rfc3339(row.at), words: safe::escape(&sentence(row)) }).collect()
+    let second = |at: Timestamp| at.round(Unit::Second).unwrap_or(at);
+    rows.iter().map(|row| Line { at: zone.rfc3339(second(row.at)), words: safe::escape(&sentence(row)) }).collect()
 }
 
 fn sentence(row: &AuditRow) -> String {
@@ -51,7 +54,7 @@ pub const fn words(event: Event) -> &'static str {
         Event::ReminderCancelled => "cancelled",
         Event::ReminderExpired => "not sent in time",
         Event::DeliveryIntent => "about to be sent",
-        Event::DeliveryDelivered => "accepted by the other side",
+        Event::DeliveryDelivered => "accepted by Thoughtly",
         Event::DeliveryRefused => "refused for now",
         Event::DeliveryFailed => "refused for good",
         Event::DeliveryUncertain => "fate unknown",

@@ -42,7 +42,7 @@ pub struct Common {
     /// The ledger's file
     #[arg(long, global = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
-    /// Where the web page listens, or `off`
+    /// Where the service tells its health (`/healthz`, `/readyz`), or `off`
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// How rows are printed
@@ -66,7 +66,7 @@ pub enum Format {
 /// What a person can ask for.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Be the service: heartbeat, delivery, web page
+    /// Be the service: every schedule at its time, until it is told to stop
     Run(RunArguments),
     /// Tell every problem of every schedule file
     Check(CheckArguments),

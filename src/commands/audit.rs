@@ -8,32 +8,13 @@ use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
 use super::trigger::word_for;
 use super::{reach, times};
-use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
+use crate::audit::{AuditFilter, AuditRow, Event, story};
 use crate::evaluation::phone_of;
-use crate::verbs::audit::{ExportEnd, Pages, Told};
+use crate::reminder::SkipReason;
+use crate::verbs::audit::{Pages, Told};
 use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
-
-/// The export's fields, in its order.
-const FIELDS: [&str; 17] = [
-    "seq",
-    "at",
-    "event",
-    "schedule",
-    "run_id",
-    "reminder_id",
-    "appointment_id",
-    "phone_last4",
-    "starts_at",
-    "lead",
-    "attempt",
-    "reason",
-    "http_status",
-    "latency_ms",
-    "actor",
-    "detail",
-    "hash",
-];
 
 /// Reads the log.
 pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit> {
@@ -56,11 +37,21 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     };
     let zone = context.zone_of(filters.schedule.as_deref());
     let people = || match rows.is_empty() {
-        true => "the log has no such row".to_owned(),
+        true => nothing_found(filters),
         false => for_people(&rows, &zone).to_table(),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
     Ok(Exit::Done)
+}
+
+/// An empty answer; a reason that is nearly one of a skip's was likely mistyped.
+fn nothing_found(filters: &Filters) -> String {
+    let known = || SkipReason::ALL.iter().map(|reason| reason.as_str());
+    let mistyped = filters.reason.as_deref().filter(|reason| known().all(|known| known != *reason));
+    match mistyped.and_then(|reason| crate::verbs::likely_name(reason, known())) {
+        Some(likely) => format!("the log has no such row: did you mean `--reason {likely}`?"),
+        None => "the log has no such row".to_owned(),
+    }
 }
 
 async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
@@ -68,12 +59,12 @@ async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
     let told = audit::show(&house, id).await?;
     let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
-    let people = || story(&told, &zone);
+    let people = || story_of(&told, &zone);
     Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
     Ok(Exit::Done)
 }
 
-fn story(told: &Told, zone: &Zone) -> String {
+fn story_of(told: &Told, zone: &Zone) -> String {
     let mut blocks: Vec<String> = told
         .reminders
         .iter()
@@ -88,7 +79,9 @@ fn story(told: &Told, zone: &Zone) -> String {
             )
         })
         .collect();
-    blocks.push(for_people(&told.rows, zone).to_table());
+    let mut table = Rows::of(&["at", "what happened"]);
+    story::tell(&told.rows, zone).into_iter().for_each(|line| table.push(vec![line.at, line.words]));
+    blocks.push(table.to_table());
     blocks.join("\n")
 }
 
@@ -122,7 +115,7 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters)?;
     let house = context.open(Access::Reading).await?;
-    let mut end = ExportEnd::of_nothing();
+    let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
     if let Some(ledger) = &house.around.ledger {
         let mut pages = Pages::new(ledger.as_ref(), filter);
@@ -163,7 +156,7 @@ impl Writing {
             Format::Json | Format::Jsonl | Format::Table => {
                 let mut text = String::new();
                 for row in page {
-                    self.line(&mut text, &serde_json::to_string(row)?);
+                    self.line(&mut text, &json_line(row));
                 }
                 write_out(text.as_bytes())
             }
@@ -236,36 +229,32 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
 }
 
 fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
-    let mut table =
-        Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
+    let mut table = Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "by", "because"]);
     for row in rows {
         table.push(vec![
             row.seq.to_string(),
-            zone.rfc3339(row.at),
+            zone.wall(row.at).strftime("%Y-%m-%d %H:%M:%S").to_string(),
             row.event.to_string(),
             row.schedule.clone().unwrap_or_default(),
             row.appointment_id.clone().unwrap_or_default(),
             row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
-            row.reason.clone().unwrap_or_default(),
-            row.http_status.map(|status| status.to_string()).unwrap_or_default(),
             row.actor.clone().unwrap_or_default(),
-            row.detail.clone().unwrap_or_default(),
+            because(row),
         ]);
     }
-    table
+    table.narrowed(&["seq", "by", "schedule"])
+}
+
+/// Reason, answer and detail in one sentence.
+fn because(row: &AuditRow) -> String {
+    let status = row.http_status.map(|status| format!("HTTP {status}"));
+    let parts = [row.reason.clone(), status, row.detail.clone()];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 fn exported(rows: &[AuditRow]) -> Rows {
     let mut table = Rows::of(&FIELDS);
-    for row in rows {
-        let tree = serde_json::to_value(row).expect("a row of the log is plain JSON");
-        let cell = |name: &&str| match tree.get(*name) {
-            None | Some(serde_json::Value::Null) => String::new(),
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        table.push(FIELDS.iter().map(cell).collect());
-    }
+    rows.iter().for_each(|row| table.push(csv_cells(row).into()));
     table
 }
 

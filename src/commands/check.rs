@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::arguments::{CheckArguments, Common, Format};
 use super::context::Context;
-use super::output::{Rows, Shown};
+use super::output::{Rows, Shown, print};
 use crate::http::Http;
 use crate::schedule::problems::{Paint, Severity};
 use crate::sources::SourceTools;
@@ -58,7 +58,10 @@ fn show(report: &CheckReport, format: Option<Format>, paint: Paint) -> anyhow::R
         let problems: Vec<_> = report.problems.iter().map(crate::schedule::problems::Problem::placed).collect();
         return Shown { answer: &problems, people: &String::new, rows: &Rows::default }.print(format);
     }
-    let people = || report.to_text(paint);
+    if matches!(format, None | Some(Format::Table)) {
+        return print(&report.to_text(paint)); // with its colours; frames are harmless by themselves
+    }
+    let people = String::new;
     Shown { answer: &report.to_json(), people: &people, rows: &|| rows(report) }.print(format)
 }
 

@@ -3,6 +3,7 @@
 use super::arguments::{Common, ExplainArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
+use crate::audit::escape;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::verbs::{Access, Exit, explain};
 
@@ -22,11 +23,12 @@ fn for_people(answer: &Explanation) -> String {
     let verdict = match answer.verdict {
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
+        Verdict::Reminded if answer.reason.is_none() => "has a reminder that waits",
         Verdict::Reminded => "was reminded before",
         Verdict::Absent => "isn't there",
     };
     let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let head = format!("{} of {} {verdict}{reason}", answer.appointment_id, answer.schedule);
+    let head = format!("{} of {} {verdict}{reason}", escape(&answer.appointment_id), answer.schedule);
     format!("{head}\n\n{}", rows(&answer.steps).to_table())
 }
 

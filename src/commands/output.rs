@@ -2,11 +2,18 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
+use crate::audit::{cell, escape};
+
+/// The last column is readable down to this width.
+const NARROWEST: usize = 16;
+
+/// Between two columns.
+const PADDING: usize = 2;
 
 /// Rows for people or for CSV.
 #[derive(Debug, Clone, Default)]
@@ -34,14 +41,46 @@ impl Rows {
     pub fn to_table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(self.headers.iter().map(|name| name.to_uppercase()));
-        if io::stdout().is_terminal() {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        }
         for row in &self.cells {
             table.add_row(row.iter().map(|cell| Cell::new(escape(cell))));
         }
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            let width = table.width().map_or(usize::MAX, usize::from);
+            // where there is room, only the last column, which has the sentences, is wrapped
+            if self.width_without_last() + NARROWEST <= width {
+                for column in table.column_iter_mut().take(self.headers.len().saturating_sub(1)) {
+                    column.set_constraint(ColumnConstraint::ContentWidth);
+                }
+            }
+        }
         let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n")
+    }
+
+    /// Without the first of the columns `least`, as many as have to go so that the rest fits the terminal.
+    #[must_use]
+    pub fn narrowed(mut self, least: &[&str]) -> Self {
+        let Some(width) = Table::new().width().map(usize::from) else { return self };
+        for name in least {
+            if self.width_without_last() + NARROWEST <= width {
+                break;
+            }
+            if let Some(place) = self.headers.iter().position(|header| header == name) {
+                self.headers.remove(place);
+                self.cells.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+        self
+    }
+
+    fn width_without_last(&self) -> usize {
+        let columns = self.headers.len().saturating_sub(1);
+        let widest = |column: usize| {
+            let cells = self.cells.iter().filter_map(|row| Some(row.get(column)?.chars().count()));
+            cells.chain([self.headers[column].len()]).max().unwrap_or(0) + PADDING
+        };
+        (0..columns).map(widest).sum()
     }
 
     /// As CSV with headers.
@@ -61,7 +100,7 @@ impl Rows {
     pub fn to_csv_body(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.cells {
-            writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+            writer.write_record(row.iter().map(|text| cell(text).into_owned()))?;
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
@@ -140,24 +179,8 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
-/// A text of others on a terminal: one line, no control characters.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| if is_treacherous(c) { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
 fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
-}
-
-fn is_treacherous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A cell that no spreadsheet takes for a formula.
-#[must_use]
-pub fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// Counts for people: `3 planned, 1 skipped`; what is zero isn't told.

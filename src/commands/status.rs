@@ -2,8 +2,9 @@
 
 use super::arguments::Common;
 use super::context::Context;
-use super::output::{Rows, Shown, escape};
+use super::output::{Rows, Shown};
 use super::reach;
+use crate::audit::escape;
 use crate::verbs::status::{Health, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
@@ -42,7 +43,8 @@ fn for_people(answer: &StatusAnswer) -> String {
         lines.push("no schedules yet: put a file into the schedules' folder".into());
     } else {
         lines.push(String::new());
-        lines.push(rows(answer).to_table());
+        // problems are told in full below
+        lines.push(rows(answer).narrowed(&["problem", "last_state"]).to_table());
     }
     if !answer.problems.is_empty() {
         lines.push(String::new());

@@ -14,8 +14,8 @@ use crate::schedule::Schedule;
 #[cfg(test)]
 mod tests;
 
-/// Nominal times listed in one look; more (a month of minutes) are cut, the oldest first.
-const LONGEST_LIST: usize = 50_000;
+/// Nominal times dealt with in one look: a commit of more would hold the ledger up. What is left is for the next beats.
+const LONGEST_LIST: usize = 10_000;
 
 /// After the ledger refused to write, a schedule is looked at again this much later.
 const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(10);
@@ -68,15 +68,26 @@ impl Start {
     }
 }
 
-/// A run whose source can't be read yet.
+/// A run that is to be taken up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// Which.
     pub run: RunId,
     /// What it is.
     pub start: Start,
+    /// What keeps it.
+    pub cause: Cause,
     /// When the source is read again (UTC).
     pub again_at: Timestamp,
+}
+
+/// Why a run isn't over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its source can't be read yet: the next nominal time takes its place.
+    Source,
+    /// A crash or a stop ended it: it goes on, and the next nominal time waits for its end.
+    Crash,
 }
 
 /// How a run left its place.
@@ -140,7 +151,9 @@ impl Board {
             // Any other edit keeps the cursor, and the one in memory may be further than the ledger's.
             if fires_otherwise(&entry.schedule, &arrival.schedule) {
                 (entry.cursor, entry.recorded) = (arrival.cursor, arrival.cursor);
-                (entry.owed, entry.next) = (None, None);
+                entry.owed = None;
+                // what came before the change and stands in line isn't lost with it
+                entry.next = entry.next.filter(|_| arrival.schedule.enabled);
             }
             entry.schedule = arrival.schedule;
             entry.find_next_look();
@@ -172,8 +185,9 @@ impl Board {
         if lateness > entry.schedule.remind.max_lateness || entry.waiting.is_some() {
             return None;
         }
-        let kind = if row.state == RunState::Waiting { row.kind } else { RunKind::CatchUp };
-        entry.waiting = Some(Waiting { run: row.id, start: Start::new(row.nominal_at, kind), again_at: now });
+        let is_waiting = row.state == RunState::Waiting;
+        let (kind, cause) = if is_waiting { (row.kind, Cause::Source) } else { (RunKind::CatchUp, Cause::Crash) };
+        entry.waiting = Some(Waiting { run: row.id, start: Start::new(row.nominal_at, kind), cause, again_at: now });
         entry.cursor = entry.cursor.max(row.nominal_at);
         entry.find_next_look();
         Some(())
@@ -257,16 +271,23 @@ impl Entry {
 
     fn look(&mut self, beat: Beat, permission: Permission) -> Steps {
         let mut steps = self.steps();
-        let times: Vec<Timestamp> = (self.schedule.recurrence)
-            .between(&self.schedule.zone, self.cursor, beat.now, LONGEST_LIST)
-            .iter()
-            .map(|nominal| nominal.at)
-            .collect();
+        let mut beat = beat;
+        let mut max_lateness = self.schedule.remind.max_lateness;
+        let mut listed = self.schedule.recurrence.between(&self.schedule.zone, self.cursor, beat.now, LONGEST_LIST);
+        if listed.len() == LONGEST_LIST {
+            // Days of seconds: the oldest are passed over first, none of them is the one to be made up for.
+            listed = self.schedule.recurrence.next(&self.schedule.zone, self.cursor, LONGEST_LIST);
+            (beat.watched_since, max_lateness) = (beat.now, SignedDuration::ZERO);
+        }
+        let times: Vec<Timestamp> = listed.iter().map(|nominal| nominal.at).collect();
+        if self.waiting.is_some_and(|waiting| waiting.cause == Cause::Crash) {
+            self.read_again(beat.now, permission, &mut steps);
+        }
         let decisions = decide(&View {
             cursor: self.cursor,
             now: beat.now,
             watched_since: beat.watched_since,
-            max_lateness: self.schedule.remind.max_lateness,
+            max_lateness,
             times: &times,
             occupancy: self.occupancy(),
             permission,
@@ -368,7 +389,7 @@ impl Entry {
                 return steps;
             }
             Ended::Waiting { run, again_at } => {
-                let waiting = Waiting { run, start, again_at };
+                let waiting = Waiting { run, start, cause: Cause::Source, again_at };
                 if self.next.is_some() {
                     steps.give_up = Some(waiting);
                 } else {

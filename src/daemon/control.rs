@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,14 +73,15 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Binds it. A file left by a crash is replaced: whoever holds the ledger's lock is the one service.
+    /// Binds it. A socket left by a crash is replaced: whoever holds the ledger's lock is the one service.
     ///
     /// # Errors
-    /// When the folder isn't there or may not be written.
+    /// When the folder isn't there or may not be written, or the file is somebody's and no socket.
     pub fn bind(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+            Ok(_somebodys) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and no socket")),
+            Err(_none) => {}
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
@@ -219,6 +220,9 @@ mod tests {
     async fn what_is_no_request_is_refused_and_a_stale_socket_is_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("tickler.sock");
+        std::fs::write(&path, "somebody's").expect("a file");
+        assert_eq!(ControlSocket::bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AlreadyExists));
+        std::fs::remove_file(&path).expect("the file goes");
         drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket left behind"));
         assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
         let socket = ControlSocket::bind(&path).expect("the stale file is replaced");

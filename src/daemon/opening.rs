@@ -75,7 +75,7 @@ async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
         web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
         web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
     })?;
-    tracing::info!("the page is at http://{}", page.address());
+    tracing::info!("health is told at http://{}/healthz", page.address());
     Ok(Some(page))
 }
 
@@ -97,12 +97,12 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
             "the folder of schedules {place} can't be read: {error}; --schedules names it"
         ))
     })?;
+    refuse_real_hosts(daemon, &folder)?;
     recover(daemon, &folder).await?;
     let reloaded = daemon.load_first(folder).await;
     if let Some(failed) = reloaded.failed {
         return Err(VerbError::Failed(failed));
     }
-    refuse_real_hosts(daemon)?;
     daemon.remove_forgotten().await?;
     daemon.resume_open_runs().await?;
     daemon.vitals.set_ready();
@@ -123,12 +123,13 @@ async fn recover(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
     Ok(())
 }
 
-/// A clock given by `--now` must not phone anybody.
-fn refuse_real_hosts(daemon: &Daemon) -> VerbResult<()> {
+/// A clock given by `--now` must not phone anybody: asked before anything is written by that clock. What is dropped into
+/// the folder later is refused by the sender.
+fn refuse_real_hosts(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
     if !daemon.house.around.clock.is_shifted() {
         return Ok(());
     }
-    for schedule in daemon.house.folder().schedules.values() {
+    for schedule in folder.schedules.values() {
         // One that can't be opened can't send either: its own problem, told by the sender.
         if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.house, schedule) {
             return Err(error);

@@ -7,13 +7,14 @@ use super::runs::{ACTOR, Daemon};
 use crate::evaluation::terms_of;
 use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow};
 use crate::notify::Ping;
-use crate::reminder::{RunId, RunKind};
+use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
+
+const TOO_LONG: &str = "its source could not be read in time; its appointments were not called by this run";
 
 impl Daemon {
     pub(super) async fn give_up(&self, schedule: &Schedule, waiting: Waiting) {
-        let sentence = "its source could not be read in time; its appointments were not called by this run";
-        self.fail_run(schedule, waiting.run, sentence).await;
+        self.fail_run(schedule, waiting.run, TOO_LONG).await;
     }
 
     async fn fail_run(&self, schedule: &Schedule, run: RunId, sentence: &str) {
@@ -66,7 +67,15 @@ impl Daemon {
     }
 
     async fn fail_orphan(&self, row: &RunRow) -> LedgerResult<()> {
-        let sentence = "the service ended in the middle of it, and it is too late to make up for it";
+        let sentence = match row.state {
+            RunState::Waiting => TOO_LONG,
+            RunState::Running
+            | RunState::Done
+            | RunState::Failed
+            | RunState::Held
+            | RunState::Skipped
+            | RunState::Missed => "the service ended in the middle of it, and it is too late to make up for it",
+        };
         // A failed run plans nobody, so the terms reach no reminder; its schedule may be gone.
         let terms =
             ReminderTerms { account: String::new(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 };

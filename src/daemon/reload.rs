@@ -150,16 +150,7 @@ impl Daemon {
     }
 
     async fn load(&self, schedule: Arc<Schedule>, actor: &str) -> LedgerResult<Arrival> {
-        let loaded = LoadedSchedule {
-            name: schedule.name.clone(),
-            cron: schedule.cron.clone(),
-            timezone: schedule.zone.name().to_owned(),
-            enabled: schedule.enabled,
-            text_hash: schedule.text_hash.clone(),
-            text: schedule.text.clone(),
-            now: self.now(),
-            actor: actor.to_owned(),
-        };
+        let loaded = LoadedSchedule::of(&schedule, self.now(), actor);
         let standing = self.ledger.load_schedule(loaded).await?;
         let last = self.ledger.last_run(&schedule.name).await?;
         // A pause that ended while nobody was there; a cursor beyond it was set by a new cron, zone or `enabled`.

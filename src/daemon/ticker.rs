@@ -62,7 +62,7 @@ pub async fn beat(daemon: Arc<Daemon>) {
 async fn begin(daemon: &Arc<Daemon>, last: &Arc<LastBeat>) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
     let (daemon, last) = (Arc::clone(daemon), Arc::clone(last));
-    let heartbeat = Job::new_async(EVERY_SECOND, move |_id, _scheduler| {
+    let heartbeat = Job::new_async_tz(EVERY_SECOND, chrono::Utc, move |_id, _scheduler| {
         let (daemon, last) = (Arc::clone(&daemon), Arc::clone(&last));
         Box::pin(async move {
             last.mark();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EvaluationError, Look, Surroundings, terms_of};
+use super::{EvaluationError, Look, Surroundings, nominal_now, terms_of};
 use crate::ledger::{FreshRead, LedgerError};
 use crate::plan::Occasion;
 use crate::reminder::RunId;
@@ -19,7 +19,7 @@ pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Surroundi
         .run(run)
         .await?
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
-    let occasion = Occasion { nominal_at: planned_by.nominal_at, now: around.clock.now(), only: None };
+    let occasion = Occasion { nominal_at: planned_by.nominal_at, now: nominal_now(around.clock.as_ref()), only: None };
     let look = Look { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
     let (evaluation, _) = look.evaluated(around).await?;
     if let Some(held) = evaluation.plan.held {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::{Evaluation, EvaluationError, LOOK_AGAIN, Surroundings, broke_off, evaluate, new_run_id, terms_of};
+use super::{
+    Evaluation, EvaluationError, LOOK_AGAIN, Surroundings, broke_off, evaluate, new_run_id, nominal_now, terms_of,
+};
 use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunRow, RunStart};
 use crate::plan::{Occasion, Plan};
 use crate::reminder::{RunId, RunKind, RunState};
@@ -115,7 +117,9 @@ async fn finish(schedule: &Arc<Schedule>, run: RunId, ask: RunAsk, around: &Surr
         return not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string());
     };
     let begun = Begun { schedule, run, ask, ledger, around };
-    let occasion = Occasion { nominal_at: begun.ask.nominal_at, now: around.clock.now(), only: begun.ask.only.clone() };
+    // decided by the second, as `plan` does: what it shows for a moment is what a run of that moment makes of it
+    let now = nominal_now(around.clock.as_ref());
+    let occasion = Occasion { nominal_at: begun.ask.nominal_at, now, only: begun.ask.only.clone() };
     // a panic in one schedule's run is that run's failure, nobody else's
     let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, around)).catch_unwind().await;
     match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{AuditEntry, AuditFilter, AuditRow};
 use crate::plan::{Knowledge, Plan};
 use crate::reminder::{Lead, ReminderId, RunId, RunKind, RunState, State};
+use crate::schedule::Schedule;
 use crate::settings::Rate;
 
 pub mod chain;
@@ -101,6 +102,8 @@ pub trait Ledger: Send + Sync {
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
     /// The pause of everything, if any.
     async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
+    /// Schedules whose target is paused after three 403 in a row, loaded or not.
+    async fn paused_targets(&self) -> LedgerResult<Vec<String>>;
     /// Accounts with their pauses.
     async fn accounts(&self) -> LedgerResult<Vec<AccountRow>>;
 
@@ -139,6 +142,23 @@ pub struct LoadedSchedule {
     pub now: Timestamp,
     /// Who loaded it.
     pub actor: String,
+}
+
+impl LoadedSchedule {
+    /// That schedule, loaded at `now` (UTC) by `actor`.
+    #[must_use]
+    pub fn of(schedule: &Schedule, now: Timestamp, actor: &str) -> Self {
+        Self {
+            name: schedule.name.clone(),
+            cron: schedule.cron.clone(),
+            timezone: schedule.zone.name().to_owned(),
+            enabled: schedule.enabled,
+            text_hash: schedule.text_hash.clone(),
+            text: schedule.text.clone(),
+            now,
+            actor: actor.to_owned(),
+        }
+    }
 }
 
 /// What the ledger knows of a schedule.

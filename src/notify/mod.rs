@@ -182,7 +182,8 @@ impl Webhook {
 
     async fn follow_log(&self, outside: &Outside) -> LedgerResult<()> {
         let head = outside.ledger.head().await?;
-        let Some(mut seen) = lock(&self.wrongs).begin_at(head.seq) else { return Ok(()) };
+        let Some(following) = lock(&self.wrongs).begin_at(head.seq) else { return Ok(()) };
+        let mut seen = following.after;
         while seen < head.seq {
             let filter = AuditFilter { after_seq: Some(seen), limit: Some(PAGE), ..AuditFilter::default() };
             let rows = outside.ledger.audit(filter).await?;
@@ -191,7 +192,9 @@ impl Webhook {
             let mut wrongs = lock(&self.wrongs);
             rows.iter().for_each(|row| wrongs.note(row));
         }
-        lock(&self.wrongs).remember(&self.memory);
+        let mut wrongs = lock(&self.wrongs);
+        wrongs.followed(following, seen.max(head.seq));
+        wrongs.remember(&self.memory);
         Ok(())
     }
 }

@@ -56,6 +56,23 @@ struct Trouble {
 
 type Place = (Kind, String);
 
+/// A part of the log that is to be followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Following {
+    /// The rows beyond this one.
+    pub after: u64,
+    past: Past,
+}
+
+/// What that part is to those who are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    /// Everything is told, also what is over already.
+    News,
+    /// Only what is still wrong.
+    History,
+}
+
 /// How much of what is wrong was told.
 pub type Told = BTreeMap<Place, u64>;
 
@@ -65,6 +82,8 @@ pub struct Wrongs {
     seen: Option<u64>,
     open: BTreeMap<Place, Trouble>,
     told: Told,
+    /// What came and went between two messages: it is told all the same.
+    passed: BTreeMap<Place, Trouble>,
 }
 
 /// The message: chat tools show `text`.
@@ -97,14 +116,31 @@ struct Memory {
     seen: Option<u64>,
     open: Vec<(Place, Trouble)>,
     told: Vec<(Place, u64)>,
+    #[serde(default)]
+    passed: Vec<(Place, Trouble)>,
 }
 
 impl Wrongs {
-    /// Where the log is to be followed from; a first look begins at its present end and has nothing to tell.
-    pub fn begin_at(&mut self, head: u64) -> Option<u64> {
-        let seen = self.seen.filter(|seen| *seen <= head);
-        self.seen = seen.or(Some(head));
-        seen.filter(|seen| *seen < head)
+    /// Where the log is to be followed from; `None` when nothing is new. A first look begins at the log's beginning: what
+    /// is still wrong was never told. (So does one at a log that is shorter than it was: another one was put in its place.)
+    pub fn begin_at(&mut self, head: u64) -> Option<Following> {
+        match self.seen {
+            Some(seen) if seen == head => None,
+            Some(seen) if seen < head => Some(Following { after: seen, past: Past::News }),
+            Some(_) | None => {
+                (self.open, self.passed) = (BTreeMap::new(), BTreeMap::new());
+                Some(Following { after: 0, past: Past::History })
+            }
+        }
+    }
+
+    /// The log was followed to this row.
+    pub fn followed(&mut self, following: Following, to: u64) {
+        self.seen = Some(to);
+        match following.past {
+            Past::News => {}
+            Past::History => self.passed.clear(),
+        }
     }
 
     /// Takes one row of the log.
@@ -177,7 +213,17 @@ impl Wrongs {
 
     fn close(&mut self, schedule: &str, kinds: &[Kind]) {
         for kind in kinds {
-            self.open.remove(&(*kind, schedule.to_owned()));
+            self.end(&(*kind, schedule.to_owned()));
+        }
+    }
+
+    fn end(&mut self, place: &Place) {
+        let Some(trouble) = self.open.remove(place) else { return };
+        let untold = trouble.count.saturating_sub(self.told.get(place).copied().unwrap_or(0));
+        if untold > 0 {
+            let passed = self.passed.entry(place.clone()).or_default();
+            passed.count += untold;
+            passed.detail = trouble.detail;
         }
     }
 
@@ -186,7 +232,7 @@ impl Wrongs {
         let place = (Kind::DeliveryUncertain, schedule.to_owned());
         let (Some(trouble), Some(reminder)) = (self.open.get_mut(&place), row.reminder_id) else { return };
         if trouble.reminders.remove(&reminder) && trouble.reminders.is_empty() {
-            self.open.remove(&place);
+            self.end(&place);
         }
     }
 
@@ -197,10 +243,16 @@ impl Wrongs {
             let told = self.told.get(place).copied().unwrap_or(0);
             (trouble.count > told).then(|| line(place, trouble.count - told, trouble.detail.clone()))
         };
-        let wrong: Vec<Line> = self.open.iter().filter_map(untold).collect();
-        let is_over =
-            |(place, count): (&Place, &u64)| (!self.open.contains_key(place)).then(|| line(place, *count, None));
-        let over: Vec<Line> = self.told.iter().filter_map(is_over).collect();
+        let passed = self.passed.iter().map(|(place, trouble)| line(place, trouble.count, trouble.detail.clone()));
+        let wrong: Vec<Line> = passed.chain(self.open.iter().filter_map(untold)).collect();
+        let mut heard: BTreeMap<&Place, u64> =
+            self.passed.iter().map(|(place, passed)| (place, passed.count)).collect();
+        heard.extend(self.told.iter().map(|(place, count)| (place, *count)));
+        let over: Vec<Line> = heard
+            .into_iter()
+            .filter(|(place, _)| !self.open.contains_key(*place))
+            .map(|(place, count)| line(place, count, None))
+            .collect();
         if wrong.is_empty() && over.is_empty() {
             return None;
         }
@@ -211,6 +263,7 @@ impl Wrongs {
     /// The message with that much has arrived.
     pub fn set_told(&mut self, told: Told) {
         self.told = told;
+        self.passed.clear();
     }
 
     /// Reads what an earlier service kept; a file that is damaged or missing is a beginning.
@@ -218,7 +271,12 @@ impl Wrongs {
     pub fn remembered(file: &Path) -> Self {
         let memory: Memory =
             std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { seen: memory.seen, open: memory.open.into_iter().collect(), told: memory.told.into_iter().collect() }
+        Self {
+            seen: memory.seen,
+            open: memory.open.into_iter().collect(),
+            told: memory.told.into_iter().collect(),
+            passed: memory.passed.into_iter().collect(),
+        }
     }
 
     /// Keeps it; where that fails, a restart may tell something twice.
@@ -227,6 +285,7 @@ impl Wrongs {
             seen: self.seen,
             open: self.open.clone().into_iter().collect(),
             told: self.told.clone().into_iter().collect(),
+            passed: self.passed.clone().into_iter().collect(),
         };
         let bytes = serde_json::to_vec(&memory).expect("texts and numbers are JSON");
         if let Err(error) = std::fs::write(file, bytes) {

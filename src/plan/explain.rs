@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Held;
 use super::rules::{Case, RULES, Stage, Why};
-use crate::reminder::SkipReason;
+use crate::reminder::{SkipReason, State};
 
 /// What `explain` answers; its JSON has these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +26,11 @@ pub struct Explanation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It would be called, or waits to be.
+    /// It would be called.
     Call,
     /// It isn't called.
     Skip,
-    /// Its reminder is settled or under way.
+    /// Its key has a reminder: it waits, is under way, or is settled.
     Reminded,
     /// The read had no such row.
     Absent,
@@ -70,6 +70,8 @@ struct Seen {
     starts_at: Option<jiff::Timestamp>,
     steps: Vec<Step>,
     block: Option<Why>,
+    /// Its key has a reminder that waits.
+    is_pending: bool,
 }
 
 impl Watch {
@@ -84,7 +86,8 @@ impl Watch {
     /// A row of it, right after it was read.
     pub(super) fn see(&mut self, case: &Case<'_>) {
         let starts_at = case.start.as_ref().ok().map(|start| start.at);
-        let mut seen = Seen { starts_at, steps: Vec::new(), block: None };
+        let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
+        let mut seen = Seen { starts_at, steps: Vec::new(), block: None, is_pending };
         seen.ask(case, Stage::Row);
         self.seen.push(seen);
     }
@@ -119,7 +122,12 @@ impl Watch {
             (Some(Why::Skip(reason)), _) => told(Verdict::Skip, Some(reason.as_str()), steps),
             (Some(Why::OutsideWindow), _) => told(Verdict::Skip, Some("outside_window"), steps),
             (Some(Why::AlreadyReminded), _) => told(Verdict::Reminded, Some("already_reminded"), steps),
-            (None, Some(_)) => told(Verdict::Skip, Some("run_held"), steps),
+            (None, _) if seen.is_pending => told(Verdict::Reminded, None, steps),
+            (None, Some(held)) => {
+                let detail = Some(held.detail.clone());
+                steps.push(Step { rule: "guard".to_owned(), result: StepResult::Block, detail });
+                told(Verdict::Skip, Some("run_held"), steps)
+            }
             (None, None) => told(Verdict::Call, None, steps),
         }
     }
@@ -162,7 +170,7 @@ fn not_reached(rule: &str) -> Step {
 /// What would let a row through, where the rule's own detail doesn't say it.
 fn remedy(why: Why) -> &'static str {
     match why {
-        Why::OutsideWindow => "A run whose window holds this start calls it: see `tickler next`",
+        Why::OutsideWindow => "",
         Why::AlreadyReminded => {
             "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped"
         }

@@ -123,7 +123,7 @@ pub struct PlannedReminder {
     pub due_at: Timestamp,
     /// When it would really go out: not before now, after the hours' opening (UTC).
     pub send_at: Timestamp,
-    /// Not sent after this (UTC).
+    /// Sent before this, or not at all (UTC).
     pub expires_at: Timestamp,
     /// E.164.
     pub phone: String,

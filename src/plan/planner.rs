@@ -357,7 +357,7 @@ fn candidate(sighting: &Sighting<'_>, case: &Case<'_>, mapping: &Mapping, share:
         phone,
         due_day: zone.date(lead.due_at),
         send_at: rules::sending_time(case)?,
-        expires_at: rules::expiry(case)?,
+        expires_at: rules::over_at(case)?,
         zone,
         share,
     })

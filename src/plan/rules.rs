@@ -1,11 +1,12 @@
 //! pure: the rules, in their order, each a function; the first that blocks names the reason. `plan` asks them of every row
 //! that matters, `explain` of one row aloud: the same table.
 
+mod filter;
+
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use jiff::Timestamp;
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::Known;
 use super::window::Saturating as _;
@@ -13,8 +14,7 @@ use crate::appointment::mapping::{TimeProblem, is_true};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::{Lead, SkipReason, State};
 use crate::row::{ColumnName, Row, scalar_text};
-use crate::schedule::Schedule;
-use crate::template::Scope;
+use crate::schedule::{Leads, Schedule};
 use crate::zones::Zone;
 
 /// Everything the rules may ask about one row.
@@ -108,10 +108,7 @@ pub(super) const RULES: &[Rule] = &[
     rule("already_reminded", Stage::Row, already_reminded, tell_known),
     rule("duplicate_row", Stage::Row, duplicate_row, |_| "no earlier row has this id and start".into()),
     rule("status", Stage::Row, status, tell_status),
-    rule("filtered", Stage::Row, filtered, |case| match &case.schedule.remind.only_if {
-        Some(_) => "`only_if` holds".into(),
-        None => "no `only_if` is set".into(),
-    }),
+    rule("filtered", Stage::Row, filter::ask, filter::tell),
     rule("phone", Stage::Row, phone, tell_phone),
     rule("opted_out", Stage::Row, opted_out, |_| "on no do-not-call list".into()),
     rule("no_consent", Stage::Row, no_consent, |case| match &case.schedule.appointment.consent {
@@ -135,9 +132,11 @@ pub(super) const RULES: &[Rule] = &[
     rule("payload_error", Stage::WholeRead, payload_error, |_| "the payload renders".into()),
     rule("merged", Stage::WholeRead, |_| Ok(()), |_| "not set".into()),
     rule("person_limit", Stage::WholeRead, person_limit, |case| {
-        let others = case.person_calls.unwrap_or(0);
         let limit = case.schedule.remind.max_per_person_per_day;
-        format!("the person has {others} other calls that day, {limit} allowed")
+        match case.person_calls {
+            Some(others) => format!("the person has {} that day, {limit} allowed", other_calls(others)),
+            None => "it has its place among the person's calls of that day".into(),
+        }
     }),
 ];
 
@@ -177,8 +176,25 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     if case.lead.is_some() {
         return Ok(());
     }
-    let detail = format!("it starts {}, in no lead's window of this run", at_start(case));
+    let detail = format!("it starts {}, in no lead's window of this run; {}", at_start(case), caught_by(case));
     Err(Block { why: Why::OutsideWindow, detail })
+}
+
+/// Which runs would hold the start.
+fn caught_by(case: &Case<'_>) -> String {
+    let Ok(start) = &case.start else { return String::new() };
+    match &case.schedule.remind.leads {
+        Leads::Days(days) => {
+            let date = case.schedule.zone.date(start.at);
+            let dates = days.iter().map(|days| date.saturating_sub(i64::from(*days).days()).to_string());
+            format!("a run on {} calls it", dates.collect::<Vec<_>>().join(" or "))
+        }
+        Leads::Hours(hours) => {
+            let due = |hours: &u32| start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(*hours)));
+            let times: Vec<String> = hours.iter().map(|hours| wall(case, due(hours))).collect();
+            format!("the first run at or after {} calls it", times.join(" or "))
+        }
+    }
 }
 
 fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
@@ -238,28 +254,6 @@ fn tell_status(case: &Case<'_>) -> String {
     match &case.schedule.appointment.status {
         None => "no `status` column is set".into(),
         Some(column) => format!("status is `{}`", column_text(case, Some(column)).unwrap_or_default()),
-    }
-}
-
-/// `only_if` sees the row as its source wrote it, without the payload's built-in names.
-struct RowScope<'a>(&'a Row);
-
-impl Scope for RowScope<'_> {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(std::borrow::Cow::into_owned)
-    }
-
-    fn row(&self) -> Value {
-        Value::Object(self.0.to_object())
-    }
-}
-
-fn filtered(case: &Case<'_>) -> Result<(), Block> {
-    let (Some(condition), Some(row)) = (&case.schedule.remind.only_if, case.row) else { return Ok(()) };
-    match condition.holds(&RowScope(row)) {
-        Ok(true) => Ok(()),
-        Ok(false) => skip(SkipReason::Filtered, "`only_if` doesn't hold for this row"),
-        Err(error) => skip(SkipReason::Filtered, format!("`only_if` can't be decided: {error}")),
     }
 }
 
@@ -328,11 +322,18 @@ fn already_started(case: &Case<'_>) -> Result<(), Block> {
     }
 }
 
-/// Not sent after this (UTC): the earlier of due + `max_lateness` and start − `min_notice`.
+/// The last second in which it may be sent (UTC): the earlier of due + `max_lateness` and start − `min_notice`.
 pub(super) fn expiry(case: &Case<'_>) -> Option<Timestamp> {
     let (Ok(start), Some(lead)) = (&case.start, case.lead) else { return None };
     let by_lateness = lead.due_at.saturating_add_duration(case.schedule.remind.max_lateness);
     Some(by_lateness.min(start.at.saturating_sub_duration(case.schedule.remind.min_notice)))
+}
+
+/// The first moment at which it may be sent no more (UTC). The last second counts whole: a clock that is read twice
+/// within it says the same. Never after the start.
+pub(super) fn over_at(case: &Case<'_>) -> Option<Timestamp> {
+    let start = case.start.as_ref().ok()?.at;
+    Some(expiry(case)?.saturating_add_duration(SignedDuration::from_secs(1)).min(start))
 }
 
 fn too_late(case: &Case<'_>) -> Result<(), Block> {
@@ -380,9 +381,17 @@ fn person_limit(case: &Case<'_>) -> Result<(), Block> {
     match case.person_calls {
         Some(others) if others >= usize::try_from(limit).unwrap_or(usize::MAX) => skip(
             SkipReason::PersonLimit,
-            format!("the person has {others} other calls that day, `max_per_person_per_day` is {limit}"),
+            format!("the person has {} that day, `max_per_person_per_day` is {limit}", other_calls(others)),
         ),
         Some(_) | None => Ok(()),
+    }
+}
+
+fn other_calls(count: usize) -> String {
+    match count {
+        0 => "no other call".into(),
+        1 => "1 other call".into(),
+        more => format!("{more} other calls"),
     }
 }
 

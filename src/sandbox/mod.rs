@@ -137,7 +137,7 @@ pub enum Outcome {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.at, self.method, self.route)?;
+        write!(f, "{:.3} {} {}", self.at, self.method, self.route)?;
         match self.outcome {
             Outcome::Answered(status) => write!(f, " {status}")?,
             Outcome::Reset => f.write_str(" reset")?,

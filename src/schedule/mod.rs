@@ -5,6 +5,7 @@ mod file;
 pub mod json_schema;
 pub mod keys;
 pub mod load;
+mod masking;
 pub mod places;
 pub mod problems;
 pub mod read;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
+use super::masking::masked;
+
 /// One problem with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -18,6 +20,8 @@ pub struct Problem {
     pub file: PathBuf,
     /// The file's text, for the code frame; empty when there is none to show (a link, a folder).
     pub text: Arc<str>,
+    /// Places (bytes) in `text` that the code frame doesn't show: secrets written out by mistake.
+    pub hidden: Arc<[Range<usize>]>,
     /// Bytes in `text`.
     pub span: Range<usize>,
     /// What is wrong.
@@ -125,9 +129,8 @@ impl Problem {
         let from = text[..own_start.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
         let from = if own_start == 0 { 0 } else { from };
         let until = text[end..].find('\n').map_or(text.len(), |at| end + at);
-        let before = tame(&text[from..start]);
-        let inside = tame(&text[start..end]);
-        let after = tame(&text[end..until]);
+        let shown = |part: Range<usize>| tame(&masked(text, part, &self.hidden));
+        let (before, inside, after) = (shown(from..start), shown(start..end), shown(end..until));
         let span = before.len()..before.len() + inside.len();
         let first_line = text[..from].matches('\n').count() + 1;
         (before + &inside + &after, span, first_line)
@@ -177,6 +180,7 @@ fn symbol_of(c: char) -> char {
 pub struct Problems {
     file: PathBuf,
     text: Arc<str>,
+    hidden: Arc<[Range<usize>]>,
     found: Vec<Problem>,
 }
 
@@ -184,7 +188,12 @@ impl Problems {
     /// A collector for a file and its text (empty when there is none to show).
     #[must_use]
     pub fn of(file: &Path, text: Arc<str>) -> Self {
-        Self { file: file.to_owned(), text, found: Vec::new() }
+        Self { file: file.to_owned(), text, hidden: Arc::from([]), found: Vec::new() }
+    }
+
+    /// The code frames of all problems added from now on don't show these places.
+    pub fn hide(&mut self, places: Vec<Range<usize>>) {
+        self.hidden = places.into();
     }
 
     /// The file's text.
@@ -204,8 +213,8 @@ impl Problems {
     }
 
     fn add(&mut self, severity: Severity, code: &'static str, span: Range<usize>, message: String) -> &mut Problem {
-        let (file, text) = (self.file.clone(), Arc::clone(&self.text));
-        self.found.push(Problem { severity, code, file, text, span, message, help: None });
+        let (file, text, hidden) = (self.file.clone(), Arc::clone(&self.text), Arc::clone(&self.hidden));
+        self.found.push(Problem { severity, code, file, text, hidden, span, message, help: None });
         self.found.last_mut().expect("one was just added")
     }
 

@@ -21,6 +21,7 @@ impl std::fmt::Debug for ProcessEnvironment {
 impl ProcessEnvironment {
     /// This process's own.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "settings is the one reader of the environment")]
     pub fn of_process() -> Self {
         // `vars` would panic on a variable that isn't UTF-8.
         let variables = std::env::vars_os()
@@ -79,22 +80,10 @@ impl ProcessEnvironment {
         self.get("NO_COLOR").is_some()
     }
 
-    /// systemd's notification socket.
-    #[must_use]
-    pub fn notify_socket(&self) -> Option<&str> {
-        self.get("NOTIFY_SOCKET")
-    }
-
     /// Whether stderr goes to the journal.
     #[must_use]
     pub fn is_under_journal(&self) -> bool {
         self.get("JOURNAL_STREAM").is_some()
-    }
-
-    /// systemd's id of this start of the unit.
-    #[must_use]
-    pub fn invocation_id(&self) -> Option<&str> {
-        self.get("INVOCATION_ID")
     }
 
     /// Where systemd puts credentials.
@@ -107,11 +96,5 @@ impl ProcessEnvironment {
     #[must_use]
     pub fn runtime_directory(&self) -> Option<PathBuf> {
         self.get("RUNTIME_DIRECTORY")?.split(':').find(|path| !path.is_empty()).map(PathBuf::from)
-    }
-
-    /// The host's zone, which changes nothing but what `doctor` tells.
-    #[must_use]
-    pub fn host_zone(&self) -> Option<&str> {
-        self.get("TZ")
     }
 }

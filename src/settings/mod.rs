@@ -65,7 +65,7 @@ pub struct Settings {
     pub socket: PathBuf,
     /// `None` when switched off.
     pub listen: Option<SocketAddr>,
-    /// Demanded by the web page for any address but loopback.
+    /// Demanded for any address but loopback.
     pub web_token: Option<SecretRef>,
     /// Log filter, such as `info`.
     pub log_level: String,
@@ -157,14 +157,14 @@ impl Settings {
         reading::settings(merged, &environment, file.map(|(path, _)| path))
     }
 
-    /// Whether the web page may start as it is set: any address but loopback needs a token.
+    /// Whether `web.listen` may be opened as it is set: any address but loopback needs a token.
     ///
     /// # Errors
     /// A sentence with the remedy.
     pub fn check_listen(&self) -> Result<(), String> {
         match (self.listen, &self.web_token) {
             (Some(address), None) if !address.ip().to_canonical().is_loopback() => Err(format!(
-                "the web page listens on {address}, which others can reach, and has no token: \
+                "`web.listen` is {address}, which others can reach, and has no token: \
                  set `[web] token = {{ env = \"NAME\" }}`, or listen on 127.0.0.1"
             )),
             _ => Ok(()),

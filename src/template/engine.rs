@@ -60,6 +60,11 @@ impl Program {
         Ok(Self { source, code: Code::Whole, names })
     }
 
+    /// The text it was compiled from.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The names it needs.
     pub(super) fn names(&self) -> &BTreeSet<String> {
         &self.names

@@ -200,6 +200,12 @@ impl Condition {
         self.program.names().clone()
     }
 
+    /// The expression as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.program.source()
+    }
+
     /// Whether it holds.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! shell: the log: listed, one story, exported, verified.
 
-use serde::{Deserialize, Serialize};
-
 use super::{House, VerbError, VerbResult};
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{Ledger, LedgerResult, ReminderAsk, ReminderRow, Verification};
@@ -59,34 +57,6 @@ pub async fn list(house: &House, filter: AuditFilter) -> VerbResult<Vec<AuditRow
         rows.extend(page);
     }
     Ok(rows)
-}
-
-/// The last line of an export, by which a cut file shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExportEnd {
-    /// Always `end`.
-    pub event: String,
-    /// Rows before this line.
-    pub count: u64,
-    /// The last row's number; null when there is none.
-    pub last_seq: Option<u64>,
-    /// The last row's hash; null when there is none.
-    pub last_hash: Option<String>,
-}
-
-impl ExportEnd {
-    /// The end of an export without rows.
-    #[must_use]
-    pub fn of_nothing() -> Self {
-        Self { event: "end".into(), count: 0, last_seq: None, last_hash: None }
-    }
-
-    /// Counts a row.
-    pub fn add(&mut self, row: &AuditRow) {
-        self.count += 1;
-        self.last_seq = Some(row.seq);
-        self.last_hash = Some(row.hash.clone());
-    }
 }
 
 /// Everything that is known of one reminder or one appointment.

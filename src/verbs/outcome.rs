@@ -142,7 +142,7 @@ fn remedy_for_name(likely: Option<&String>, known: &[String]) -> String {
     match likely {
         Some(likely) => format!(": did you mean `{likely}`?"),
         None if known.is_empty() => ": the folder holds none".to_owned(),
-        None => format!(": there are {}", known.join(", ")),
+        None => format!(": the folder holds {}", known.join(", ")),
     }
 }
 

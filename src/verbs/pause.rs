@@ -88,16 +88,7 @@ async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
     let is_known = ledger.schedules().await?.iter().any(|standing| standing.name == name);
     let Ok(schedule) = house.schedule(name) else { return Ok(()) };
     if !is_known {
-        let loaded = LoadedSchedule {
-            name: schedule.name.clone(),
-            cron: schedule.cron.clone(),
-            timezone: schedule.zone.name().to_owned(),
-            enabled: schedule.enabled,
-            text_hash: schedule.text_hash.clone(),
-            text: schedule.text.clone(),
-            now: house.around.clock.now(),
-            actor: actor.to_owned(),
-        };
+        let loaded = LoadedSchedule::of(&schedule, house.around.clock.now(), actor);
         ledger.load_schedule(loaded).await?;
     }
     Ok(())
@@ -121,12 +112,12 @@ pub async fn reason_not_to_send(house: &House, schedule: &Schedule) -> VerbResul
     if let Some(all) = ledger.paused().await?.filter(|pause| lasts(pause.until)) {
         return Ok(Some(format!("everything is paused ({}): `tickler resume --all` lifts it", all.reason)));
     }
-    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == schedule.name);
-    let Some(standing) = standing else { return Ok(None) };
     let name = &schedule.name;
-    if let Some(pause) = standing.pause.filter(|pause| lasts(pause.until)) {
+    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == *name);
+    if let Some(pause) = standing.and_then(|standing| standing.pause).filter(|pause| lasts(pause.until)) {
         return Ok(Some(format!("`{name}` is paused ({}): `tickler resume {name}` lifts it", pause.reason)));
     }
     let refused = "its target answered 403 three times in a row; calling may be disabled for this agent";
-    Ok(standing.target_paused.then(|| format!("`{name}` is paused: {refused}; `tickler resume {name}` tries again")))
+    let target_paused = ledger.paused_targets().await?.contains(name);
+    Ok(target_paused.then(|| format!("`{name}` is paused: {refused}; `tickler resume {name}` tries again")))
 }

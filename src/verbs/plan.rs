@@ -121,7 +121,10 @@ impl Showing<'_> {
             appointment_id: row.appointment_id,
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
-            detail: row.detail,
+            detail: match self.reveal {
+                Reveal::LastFour => redact::text(&row.detail),
+                Reveal::Whole => row.detail,
+            },
         }
     }
 

@@ -192,7 +192,10 @@ async fn of_loaded(
     };
     let paused = standing.and_then(|standing| standing.pause.as_ref());
     let paused = paused.filter(|pause| pause.until.is_none_or(|until| now < until));
-    let target_paused = standing.is_some_and(|standing| standing.target_paused);
+    let target_paused = match &house.around.ledger {
+        Some(ledger) => ledger.paused_targets().await?.contains(&schedule.name),
+        None => false,
+    };
     let problem = house.sender.as_ref().and_then(|sender| sender.problems().remove(&schedule.name));
     let next = super::next::next(house, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, paused.is_some() || target_paused) {

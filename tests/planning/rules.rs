@@ -32,7 +32,7 @@ fn a_good_row_is_called_at_the_runs_time_with_its_payload() {
         (reminder.starts_at, reminder.due_at, reminder.send_at),
         (at(WEDNESDAY_TEN), at(TUESDAY_NINE), at(TUESDAY_NINE))
     );
-    assert_eq!(reminder.expires_at, at("2026-11-24T20:00:00Z"));
+    assert_eq!(reminder.expires_at, at("2026-11-24T20:00:01Z"));
     assert_eq!((reminder.lead.to_string().as_str(), reminder.recipient_zone.as_str()), ("1d", "America/New_York"));
     assert_eq!(payload_of(&plan), &serde_json::json!({"contact_phone": PHONE, "at": "2026-11-25T10:00:00-05:00"}));
     assert_eq!(reminder.contact, serde_json::Value::Null);
@@ -122,6 +122,25 @@ fn each_reason() -> Vec<(SkipReason, World)> {
 }
 
 #[test]
+fn the_last_second_before_the_notice_still_counts_and_the_next_is_too_late() {
+    let today = |now: &str| {
+        changed(|world| {
+            world.schedule.remind.leads = Leads::Days(vec![0]);
+            world.now("2026-11-25T14:00:00Z", now);
+        })
+    };
+    let last = today("2026-11-25T14:00:00Z").plan();
+    assert_eq!(last.reminders[0].expires_at, at("2026-11-25T14:00:01Z"));
+    assert_eq!(today("2026-11-25T14:00:01Z").verdict(), "too_late");
+    let without_notice = changed(|world| {
+        world.schedule.remind.leads = Leads::Days(vec![0]);
+        world.schedule.remind.min_notice = jiff::SignedDuration::ZERO;
+        world.now("2026-11-25T14:00:00Z", "2026-11-25T14:00:00Z");
+    });
+    assert_eq!(without_notice.plan().reminders[0].expires_at, at(WEDNESDAY_TEN), "never after the start");
+}
+
+#[test]
 fn of_two_blocking_rules_the_earlier_names_the_reason() {
     let order = each_reason();
     let words = |world: &World| world.explain("a").steps.iter().position(|step| step.result == StepResult::Block);
@@ -193,6 +212,24 @@ fn statuses_compare_without_case_and_blanks_and_tell_what_they_met() {
             assert_eq!(world.detail(), "status is `Foo`, allowed: Confirmed,  Booked");
         }
     }
+}
+
+#[test]
+fn a_filter_tells_the_expression_and_the_values_it_looked_at_but_no_phone() {
+    let world = |condition: &str| {
+        changed(|world| {
+            world.column("service", "Walk-in");
+            world.column("note", "");
+            world.schedule.remind.only_if = Some(Condition::compile(condition).expect("a condition"));
+        })
+    };
+    let detail = world("service != 'Walk-in' or note == 'x' or phone == 'y'").detail();
+    assert_eq!(
+        detail,
+        "`only_if` doesn't hold: `service != 'Walk-in' or note == 'x' or phone == 'y'`, where note is empty, \
+         phone is not shown, service is \"Walk-in\""
+    );
+    assert!(world("row['service'] == 'x'").detail().ends_with("`row['service'] == 'x'`"));
 }
 
 #[test]
@@ -285,6 +322,14 @@ fn explaining_tells_what_lies_outside_is_absent_reminded_or_held() {
     let held = changed(|world| world.schedule.max_calls = 0);
     let explanation = held.explain("a");
     assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some("run_held")));
+    let last = explanation.steps.last().expect("steps");
+    assert_eq!((last.rule.as_str(), last.result), ("guard", StepResult::Block));
+    let waiting = changed(|world| {
+        world.known("a", WEDNESDAY_TEN, "1d", State::Pending, TUESDAY_NINE);
+    });
+    let explanation = waiting.explain("a");
+    assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Reminded, None));
+    assert!(explanation.steps[3].detail.as_deref().is_some_and(|detail| detail.contains("is pending, due")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A sender over a pile of reminders, its clock moved by hand, its one schedule sending to this machine.
+//! A sender over a real ledger, its clock moved by hand, its one schedule sending to this machine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,24 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tickler::audit::{AuditFilter, AuditRow, Event};
 use tickler::clock::{Clock, ManualClock, SharedClock};
 use tickler::delivery::{Scope, Sender, SenderParts};
 use tickler::evaluation::Surroundings;
 use tickler::http::Http;
-use tickler::ledger::{Ledger, LedgerError};
-use tickler::reminder::ReminderId;
+use tickler::ledger::sqlite::{Access, SqliteLedger};
+use tickler::ledger::{Ledger, LedgerError, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord};
+use tickler::plan::PlannedReminder;
+use tickler::reminder::{ReminderId, RunKind, State};
 use tickler::schedule::{Schedule, load};
 use tickler::settings::{Account, Rate, SecretRef, Secrets, TextOrSecret};
 use tickler::zones::Zones;
 
 use super::Receiver;
-use super::pile::{Pile, pile};
+use calls::{plan_of, planned, record, run_start, terms};
+
+#[path = "../ledger/calls.rs"]
+mod calls;
 
 pub const NAME: &str = "day-before";
 
 /// A sender with its ledger, its clock and one schedule.
 pub struct Bench {
-    pub pile: Arc<Pile>,
+    pub ledger: Arc<dyn Ledger>,
     pub sender: Arc<Sender>,
     pub clock: Arc<ManualClock>,
     pub folder: tempfile::TempDir,
@@ -33,13 +39,13 @@ pub fn now() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().expect("a valid instant")
 }
 
-fn schedule(target: &str, delivery: &str) -> Arc<Schedule> {
+fn schedule(folder: &Path, target: &str, delivery: &str) -> Arc<Schedule> {
     let text = format!(
         r#"
 cron     = "0 9 * * *"
 timezone = "America/New_York"
 [source.csv]
-path = "appointments.csv"
+path = "../appointments.csv"
 [appointment]
 id        = "id"
 phone     = "phone"
@@ -54,7 +60,7 @@ timeout = "1s"
 {delivery}
 "#
     );
-    let loaded = load::one(Path::new("schedules/day-before.toml"), &text, &Zones::newest());
+    let loaded = load::one(&folder.join("schedules/day-before.toml"), &text, &Zones::newest());
     loaded.schedule.unwrap_or_else(|| panic!("a whole schedule: {:?}", loaded.problems))
 }
 
@@ -74,14 +80,15 @@ fn account(base_url: &str) -> Account {
 pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
     let clock = Arc::new(ManualClock::starting_at(now()));
     let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-    let pile = pile();
     let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
+    let ledger = open(folder.path());
     let around = Surroundings {
         http: Http::new(Arc::clone(&shared)).expect("a client"),
         clock: shared,
         zones: Zones::newest(),
         secrets: Secrets::from_values([("TOKEN", "t-1")]),
-        ledger: Some(Arc::clone(&pile) as Arc<dyn Ledger>),
+        ledger: Some(Arc::clone(&ledger)),
     };
     let sender = Sender::new(SenderParts {
         around,
@@ -92,8 +99,8 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         stop_file: folder.path().join("STOP"),
         actor: "trigger".to_owned(),
     });
-    sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), schedule(target, delivery))]));
-    Bench { pile, sender, clock, folder }
+    sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), schedule(folder.path(), target, delivery))]));
+    Bench { ledger, sender, clock, folder }
 }
 
 /// A bench whose webhook goes to this receiver.
@@ -101,14 +108,72 @@ pub fn bench_for(receiver: &Receiver, delivery: &str) -> Bench {
     bench(&webhook(&receiver.url("/in")), delivery, "http://127.0.0.1:9")
 }
 
+/// The folder's ledger, opened for writing.
+fn open(folder: &Path) -> Arc<dyn Ledger> {
+    SqliteLedger::open(folder.join("tickler.db"), Access::Write, Zones::newest()).expect("the ledger opens")
+}
+
 impl Bench {
-    pub fn plan(&self, number: u128) -> ReminderId {
-        self.pile.plan(NAME, number, self.clock.now())
+    /// A new reminder, due now, of an appointment that is in the source, too.
+    pub async fn plan(&self, number: u32) -> ReminderId {
+        let now = self.clock.now();
+        let phone = format!("+120255501{:02}", number % 100);
+        self.write_source(number, &phone);
+        let start = run_start(NAME, RunKind::Trigger, now);
+        let run = self.ledger.begin_run(start).await.expect("a run begins").expect("a trigger has its own row");
+        let reminder = PlannedReminder {
+            starts_at: self::now() + SignedDuration::from_hours(24),
+            due_at: now,
+            send_at: now,
+            expires_at: now + SignedDuration::from_hours(6),
+            person: format!("person {number}"),
+            payload: serde_json::json!({ "contact_phone": phone }),
+            phone,
+            ..planned(&format!("a{number}"))
+        };
+        let end = RunEnd::Planned(Box::new(plan_of(vec![reminder])));
+        let terms = ReminderTerms { account: "test".to_owned(), ..terms() };
+        let recorded = RunRecord { terms, ..record(run, now, end) };
+        self.ledger.record_run(recorded).await.expect("the plan is recorded").reminders[0]
+    }
+
+    fn write_source(&self, number: u32, phone: &str) {
+        let path = self.folder.path().join("appointments.csv");
+        let mut table = std::fs::read_to_string(&path).unwrap_or_else(|_| "id,phone,starts_at\n".to_owned());
+        table.push_str(&format!("a{number},{phone},2026-11-25T09:00:00\n"));
+        std::fs::write(path, table).expect("the source");
     }
 
     pub async fn deliver(&self) -> Result<(), LedgerError> {
         let scope = Scope { schedule: NAME.to_owned(), only: None };
         self.sender.deliver(&scope, Duration::ZERO).await
+    }
+
+    /// A reminder as it stands.
+    pub async fn row(&self, id: ReminderId) -> ReminderRow {
+        let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
+        self.ledger.reminders(ask).await.expect("reminders are read").remove(0)
+    }
+
+    pub async fn state(&self, id: ReminderId) -> State {
+        self.row(id).await.state
+    }
+
+    /// Every row of the log about deliveries, in order.
+    pub async fn log(&self) -> Vec<AuditRow> {
+        let rows = self.ledger.audit(AuditFilter::default()).await.expect("the log is read");
+        rows.into_iter().filter(|row| row.attempt.is_some()).collect()
+    }
+
+    /// Those that end an attempt.
+    pub async fn settled(&self) -> Vec<AuditRow> {
+        self.log().await.into_iter().filter(|row| row.event != Event::DeliveryIntent).collect()
+    }
+
+    /// Makes every statement of that kind fail in the ledger, or stops doing so.
+    pub fn sabotage(&self, trap: &str) {
+        let saboteur = rusqlite::Connection::open(self.folder.path().join("tickler.db")).expect("it opens");
+        saboteur.execute_batch(trap).expect("the trap is set");
     }
 }
 

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
 pub mod bench;
-pub mod pile;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

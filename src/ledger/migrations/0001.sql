@@ -1,4 +1,4 @@
--- times are integers: microseconds UTC; ids are the sixteen bytes of a UUIDv7
+-- times are integers: microseconds UTC; ids are UUIDs (version 7) as text
 CREATE TABLE schedule_text (
     hash        TEXT PRIMARY KEY,
     text        TEXT NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE target (
 
 CREATE TABLE run (
     nr          INTEGER PRIMARY KEY,
-    id          BLOB NOT NULL UNIQUE,
+    id          TEXT NOT NULL UNIQUE,
     schedule    TEXT NOT NULL,
     nominal_at  INTEGER NOT NULL,
     kind        TEXT NOT NULL,
@@ -60,8 +60,8 @@ CREATE INDEX run_open ON run (state) WHERE state IN ('running', 'waiting', 'held
 
 CREATE TABLE reminder (
     nr          INTEGER PRIMARY KEY,
-    id          BLOB NOT NULL UNIQUE,
-    run_id      BLOB NOT NULL,
+    id          TEXT NOT NULL UNIQUE,
+    run_id      TEXT NOT NULL,
     schedule    TEXT NOT NULL,
     appointment_id TEXT NOT NULL,
     starts_at   INTEGER NOT NULL,
@@ -142,8 +142,8 @@ CREATE TABLE audit (
     at          INTEGER NOT NULL,
     event       TEXT NOT NULL,
     schedule    TEXT,
-    run_id      BLOB,
-    reminder_id BLOB,
+    run_id      TEXT,
+    reminder_id TEXT,
     appointment_id TEXT,
     phone_last4 TEXT,
     starts_at   INTEGER,

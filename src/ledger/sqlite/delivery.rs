@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::pauses::Affected;
 use super::records::{CARD, Card, card};
-use super::stored::micros;
+use super::stored::{id_text, micros};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerResult, SettleTo, Settlement, chain};
@@ -77,7 +77,7 @@ impl Ending {
 impl Desk {
     pub(super) fn settle(&self, settlement: &Settlement) -> LedgerResult<bool> {
         let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1 AND r.state = 'sending' AND r.attempt = ?2");
-        let key = params![settlement.reminder_id.0.as_bytes(), settlement.attempt];
+        let key = params![id_text(settlement.reminder_id.0), settlement.attempt];
         let Some(found) = self.conn.prepare_cached(&sql)?.query_row(key, card).optional()? else { return Ok(false) };
         let ending = Ending::of(settlement, found.expires_at);
         self.end_attempt(&found, settlement, &ending)?;
@@ -177,6 +177,8 @@ fn settled_entry(found: &Card, settlement: &Settlement, ending: &Ending) -> Audi
         (None, "resend") => Some("it is sent again (on_uncertain = \"resend\")".to_owned()),
         (detail, _) => detail.clone(),
     };
+    let remote_id = settlement.remote_id.as_ref().map(|id| format!("remote id {id}"));
+    let detail = detail.into_iter().chain(remote_id).reduce(|detail, remote_id| format!("{detail}; {remote_id}"));
     AuditEntry {
         attempt: Some(settlement.attempt),
         reason: settlement.class.clone().or(step_word),

@@ -12,14 +12,17 @@ impl From<rusqlite::Error> for LedgerError {
     }
 }
 
+const FULL: &str = "the ledger can't be written: the disk is full; free some space, nothing was changed and nobody is \
+    called until it can be written";
+
 /// A sentence with the remedy and without any value of a row.
 fn sentence(error: &rusqlite::Error) -> String {
+    // no room for the file that readers and writer share is told as a failure of the disk
+    if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+        return FULL.into();
+    }
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            "the ledger can't be written: the disk is full; free some space, nothing was changed and nobody is called \
-             until it can be written"
-                .into()
-        }
+        Some(ErrorCode::DiskFull) => FULL.into(),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             format!("the ledger can't be written: {error}; check the owner and mode of the file and its folder")
         }

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::chained::Chain;
-use super::stored::micros;
+use super::stored::{id_text, micros};
 use super::writer::Desk;
 use crate::audit::AuditEntry;
 use crate::ledger::LedgerResult;
@@ -34,8 +34,8 @@ impl Desk {
             plain.at,
             plain.event.as_str(),
             plain.schedule,
-            plain.run_id,
-            plain.reminder_id,
+            entry.run_id.map(|run| id_text(run.0)),
+            entry.reminder_id.map(|reminder| id_text(reminder.0)),
             personal.appointment_id,
             personal.phone_last4,
             personal.starts_at,

@@ -222,6 +222,10 @@ impl Ledger for SqliteLedger {
     async fn paused(&self) -> LedgerResult<Option<PauseRow>> {
         self.read(|reader| pauses::of(&reader.conn, pauses::ALL)).await
     }
+    async fn paused_targets(&self) -> LedgerResult<Vec<String>> {
+        self.read(|reader| pauses::targets(&reader.conn)).await
+    }
+
     async fn accounts(&self) -> LedgerResult<Vec<AccountRow>> {
         self.read(|reader| pauses::accounts(&reader.conn)).await
     }

@@ -33,6 +33,12 @@ pub(super) fn accounts(conn: &Connection) -> LedgerResult<Vec<AccountRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Schedules whose target is paused.
+pub(super) fn targets(conn: &Connection) -> LedgerResult<Vec<String>> {
+    let mut statement = conn.prepare_cached("SELECT schedule FROM target WHERE paused ORDER BY schedule")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 fn named(schedule: &str) -> Option<String> {
     (schedule != ALL).then(|| schedule.to_owned())
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::records::{CARD, Card, card};
-use super::stored::{micros, time};
+use super::stored::{id_text, micros, time};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::{FreshRead, LedgerResult, RecordedRun, ReminderTerms};
@@ -155,8 +155,8 @@ impl Desk {
             ?12, ?13, ?14, ?15, 'pending', ?16, ?17, ?18, ?19, ?20, ?21)";
         let content = Content::of(planned);
         self.conn.prepare_cached(sql)?.execute(params![
-            planned.id.0.as_bytes(),
-            bringer.run.0.as_bytes(),
+            id_text(planned.id.0),
+            id_text(bringer.run.0),
             bringer.schedule,
             planned.appointment_id,
             micros(planned.starts_at),

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::reading::Reader;
-use super::stored::{micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderRow, Tally, chain};
@@ -90,7 +90,7 @@ impl Desk {
     /// A reminder by its id.
     pub(super) fn card_of(&self, id: ReminderId) -> LedgerResult<Option<Card>> {
         let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1");
-        Ok(self.conn.prepare_cached(&sql)?.query_row([id.0.as_bytes()], card).optional()?)
+        Ok(self.conn.prepare_cached(&sql)?.query_row([id_text(id.0)], card).optional()?)
     }
 
     /// Sets the state and nothing else.
@@ -156,10 +156,6 @@ impl Where {
     }
 }
 
-fn blob(id: uuid::Uuid) -> Vec<u8> {
-    id.as_bytes().to_vec()
-}
-
 /// Reminders, oldest first, or in the order of the ids that are asked for.
 pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     if ask.ids.is_empty() {
@@ -179,7 +175,7 @@ pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Ve
 
 fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     let mut conditions = Where::default();
-    conditions.and("r.id =", ask.id.map(|id| blob(id.0)));
+    conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.schedule =", ask.schedule.clone());
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
     if !ask.states.is_empty() {
@@ -256,7 +252,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("schedule =", filter.schedule.clone());
     conditions.and("reason =", filter.reason.clone());
     conditions.and("appointment_id =", filter.appointment.clone());
-    conditions.and("run_id =", filter.run.map(|run| blob(run.0)));
+    conditions.and("run_id =", filter.run.map(|run| run.to_string()));
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
         conditions.and("event GLOB", Some(if event.contains('.') { event.clone() } else { format!("{event}.*") }));
@@ -272,8 +268,8 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     if let Some(reminder) = filter.reminder {
         // the log is indexed by appointment, which the reminder knows
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
-        let found: Option<String> = reader.conn.query_row(sql, [reminder.0.as_bytes()], |row| row.get(0)).optional()?;
-        conditions.and("reminder_id =", Some(blob(reminder.0)));
+        let found: Option<String> = reader.conn.query_row(sql, [id_text(reminder.0)], |row| row.get(0)).optional()?;
+        conditions.and("reminder_id =", Some(reminder.to_string()));
         conditions.and("appointment_id =", found);
     }
     Ok(conditions)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, params};
 
 use super::reconcile::{Bringer, Inserts, skip_entry};
-use super::stored::micros;
+use super::stored::{id_text, micros};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord};
@@ -33,14 +33,14 @@ impl Desk {
     /// The schedule of a run that is under way.
     fn running(&self, run: RunId) -> LedgerResult<String> {
         let sql = "SELECT schedule FROM run WHERE id = ?1 AND state IN ('running', 'waiting')";
-        let found = self.conn.prepare_cached(sql)?.query_row([run.0.as_bytes()], |row| row.get(0)).optional()?;
+        let found = self.conn.prepare_cached(sql)?.query_row([id_text(run.0)], |row| row.get(0)).optional()?;
         found.ok_or_else(|| LedgerError::Refused(format!("run {run} is not under way")))
     }
 
     fn fail_run(&self, record: &RunRecord, schedule: &str, sentence: &str) -> LedgerResult<()> {
         let sql =
             "UPDATE run SET state = 'failed', finished_at = ?2, detail = ?3, source_fingerprint = ?4 WHERE id = ?1";
-        let values = params![record.id.0.as_bytes(), micros(record.finished_at), sentence, record.source_fingerprint];
+        let values = params![id_text(record.id.0), micros(record.finished_at), sentence, record.source_fingerprint];
         self.conn.prepare_cached(sql)?.execute(values)?;
         self.log(&AuditEntry {
             reason: Some("failed".into()),
@@ -102,7 +102,7 @@ impl Desk {
         let skipped = serde_json::to_string(closing.skipped).expect("words and numbers are always JSON");
         let counts = closing.counts;
         self.conn.prepare_cached(sql)?.execute(params![
-            record.id.0.as_bytes(),
+            id_text(record.id.0),
             closing.state,
             micros(record.finished_at),
             counts.rows,

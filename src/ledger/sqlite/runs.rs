@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::stored::{micros, time, time_or_null, uuid, word};
+use super::stored::{id_text, micros, time, time_or_null, uuid, word};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerError, LedgerResult, PassedOver, RunRow, RunStart};
@@ -50,7 +50,7 @@ pub(super) fn open(conn: &Connection) -> LedgerResult<Vec<RunRow>> {
 /// A run by its id.
 pub(super) fn by_id(conn: &Connection, run: RunId) -> LedgerResult<Option<RunRow>> {
     let mut statement = conn.prepare_cached(&format!("{RUN} WHERE id = ?1"))?;
-    Ok(statement.query_row([run.0.as_bytes()], run_row).optional()?)
+    Ok(statement.query_row([id_text(run.0)], run_row).optional()?)
 }
 
 /// A schedule's latest run of any kind.
@@ -124,7 +124,7 @@ impl Desk {
         let sql = "INSERT INTO run (id, schedule, nominal_at, kind, started_at, state, text_hash, zone_rules) \
             VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7)";
         self.conn.prepare_cached(sql)?.execute(params![
-            start.id.0.as_bytes(),
+            id_text(start.id.0),
             start.schedule,
             micros(start.nominal_at),
             start.kind.as_str(),
@@ -141,7 +141,7 @@ impl Desk {
         let sql = "UPDATE run SET state = 'running', kind = ?2, started_at = ?3, finished_at = NULL, detail = NULL, \
             text_hash = ?4, zone_rules = ?5 WHERE id = ?1";
         self.conn.prepare_cached(sql)?.execute(params![
-            earlier.id.0.as_bytes(),
+            id_text(earlier.id.0),
             start.kind.as_str(),
             micros(start.started_at),
             start.text_hash,
@@ -161,7 +161,7 @@ impl Desk {
     pub(super) fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<()> {
         let sql = "UPDATE run SET state = 'waiting', detail = ?2, started_at = max(started_at, ?3) \
             WHERE id = ?1 AND state IN ('running', 'waiting')";
-        let changed = self.conn.prepare_cached(sql)?.execute(params![run.0.as_bytes(), detail, micros(at)])?;
+        let changed = self.conn.prepare_cached(sql)?.execute(params![id_text(run.0), detail, micros(at)])?;
         if changed == 0 {
             return Err(LedgerError::Refused(format!("run {run} is not under way")));
         }
@@ -193,7 +193,7 @@ impl Desk {
             coalesce((SELECT text_hash FROM schedule WHERE name = ?2), ''), '') \
             ON CONFLICT (schedule, nominal_at) WHERE kind <> 'trigger' DO NOTHING";
         let (nominal, now) = (micros(nominal_at), micros(passed.now));
-        let values = params![id.0.as_bytes(), passed.schedule, nominal, now, state.as_str(), word];
+        let values = params![id_text(id.0), passed.schedule, nominal, now, state.as_str(), word];
         if self.conn.prepare_cached(sql)?.execute(values)? == 0 {
             return Ok(());
         }

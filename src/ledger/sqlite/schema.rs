@@ -38,7 +38,7 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
         ],
     )?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    migrate(path, &conn)?;
+    migrate(path, &conn, MIGRATIONS)?;
     Ok(conn)
 }
 
@@ -93,12 +93,12 @@ fn newer(path: &Path, found: usize) -> LedgerError {
     ))
 }
 
-fn migrate(path: &Path, conn: &Connection) -> LedgerResult<()> {
+fn migrate(path: &Path, conn: &Connection, migrations: &[&str]) -> LedgerResult<()> {
     let found = version(conn)?;
-    if found > MIGRATIONS.len() {
+    if found > migrations.len() {
         return Err(newer(path, found));
     }
-    for (from, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+    for (from, sql) in migrations.iter().enumerate().skip(found) {
         if from > 0 {
             keep_copy(path, conn, from)?;
         }
@@ -123,4 +123,54 @@ fn keep_copy(path: &Path, conn: &Connection, version: usize) -> LedgerResult<()>
     private().create_new(true).open(&place).map_err(|error| file_fault(&place, &error))?;
     conn.backup("main", &place, None::<fn(rusqlite::backup::Progress)>)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second version that adds a table, changes a row, and ends as it is told.
+    fn second(end: &str) -> String {
+        format!("CREATE TABLE later (x INTEGER); UPDATE head SET pruned_seq = 7; {end}")
+    }
+
+    fn pruned(conn: &Connection) -> i64 {
+        conn.query_row("SELECT pruned_seq FROM head", [], |row| row.get(0)).expect("a head")
+    }
+
+    #[test]
+    fn a_migration_that_breaks_off_leaves_the_ledger_and_a_copy_of_it_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.db");
+        drop(open(&path).expect("the first version"));
+        let conn = Connection::open(&path).expect("it opens");
+        let broken = second("SELECT nothing FROM nowhere;");
+        assert!(migrate(&path, &conn, &[MIGRATIONS[0], &broken]).is_err());
+        let copy = Connection::open(beside(&path, ".schema-1")).expect("the copy opens");
+        for held in [&conn, &copy] {
+            assert_eq!((version(held).expect("a version"), pruned(held)), (1, 0));
+        }
+        drop(copy);
+        migrate(&path, &conn, &[MIGRATIONS[0], &second("")]).expect("the next start brings it up to date");
+        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (2, 7));
+    }
+
+    #[test]
+    fn a_process_that_dies_in_a_migration_leaves_what_was_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.db");
+        drop(open(&path).expect("the first version"));
+        let dying = Connection::open(&path).expect("it opens");
+        dying.pragma_update(None, "cache_size", 1).expect("so that pages reach the file before the commit");
+        dying
+            .execute_batch(&format!("BEGIN IMMEDIATE; {} PRAGMA user_version = 2;", second("")))
+            .expect("it is under way");
+        // what lies on the disk at that instant is what a SIGKILL leaves
+        let left = tempfile::tempdir().expect("a folder");
+        let found = left.path().join("ledger.db");
+        std::fs::copy(&path, &found).expect("the file");
+        std::fs::copy(beside(&path, "-wal"), beside(&found, "-wal")).expect("its log");
+        let conn = open(&found).expect("it opens again");
+        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (1, 0));
+    }
 }

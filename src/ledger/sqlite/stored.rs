@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
 use crate::ledger::{LedgerError, LedgerResult};
@@ -53,16 +53,42 @@ where
     text.map(str::parse).transpose().map_err(wrong(column, Type::Text))
 }
 
-/// An id's sixteen bytes.
+/// An id as the tables hold it, so that people can read them: 36 lower-case characters.
+pub(super) struct IdText([u8; uuid::fmt::Hyphenated::LENGTH]);
+
+/// That form of an id.
+pub(super) fn id_text(id: Uuid) -> IdText {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    id.hyphenated().encode_lower(&mut text);
+    IdText(text)
+}
+
+impl ToSql for IdText {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(&self.0)))
+    }
+}
+
+/// An id.
 pub(super) fn uuid(row: &Row<'_>, column: usize) -> Read<Uuid> {
-    Uuid::from_slice(row.get_ref(column)?.as_blob()?).map_err(wrong(column, Type::Blob))
+    same_text(row.get_ref(column)?.as_str()?).map_err(wrong(column, Type::Text))
 }
 
 /// The same, or null.
 pub(super) fn uuid_or_null(row: &Row<'_>, column: usize) -> Read<Option<Uuid>> {
-    let bytes = row.get_ref(column)?.as_blob_or_null()?;
-    bytes.map(Uuid::from_slice).transpose().map_err(wrong(column, Type::Blob))
+    let text = row.get_ref(column)?.as_str_or_null()?;
+    text.map(same_text).transpose().map_err(wrong(column, Type::Text))
 }
+
+/// Reads the one form that is written: any other is an edit.
+fn same_text(text: &str) -> Result<Uuid, OtherForm> {
+    let id = Uuid::try_parse(text).map_err(|_| OtherForm)?;
+    if id_text(id).0 == text.as_bytes() { Ok(id) } else { Err(OtherForm) }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("this is no id in the form that the ledger writes")]
+struct OtherForm;
 
 /// A calendar day, written `2026-11-24`.
 pub(super) fn day(row: &Row<'_>, column: usize) -> Read<Date> {

@@ -25,7 +25,8 @@ fn row(seq: u64, event: Event, reason: Option<&str>, reminder: Option<u128>) -> 
 
 fn following(rows: &[AuditRow]) -> Wrongs {
     let mut wrongs = Wrongs::default();
-    assert_eq!(wrongs.begin_at(0), None);
+    let following = wrongs.begin_at(0).expect("a first look");
+    wrongs.followed(following, 0);
     rows.iter().for_each(|row| wrongs.note(row));
     wrongs
 }
@@ -55,9 +56,33 @@ fn the_end_of_a_trouble_is_told_to_those_who_heard_of_it() {
     wrongs.note(&row(2, Event::RunFinished, None, None));
     assert_eq!(told(&mut wrongs).as_deref(), Some("tickler: day-before: over: run failed"));
     assert_eq!(told(&mut wrongs), None);
-    let mut unheard =
-        following(&[row(1, Event::RunFinished, Some("failed"), None), row(2, Event::RunFinished, None, None)]);
-    assert_eq!(told(&mut unheard), None);
+}
+
+#[test]
+fn what_came_and_went_between_two_looks_is_told_all_the_same() {
+    let cases = [
+        (
+            vec![row(1, Event::RunFinished, Some("failed"), None), row(2, Event::RunFinished, None, None)],
+            "tickler: day-before: run failed: no connection\ntickler: day-before: over: run failed",
+        ),
+        (
+            vec![
+                row(1, Event::RunMissed, None, None),
+                row(2, Event::RunMissed, None, None),
+                row(3, Event::RunFinished, None, None),
+            ],
+            "tickler: day-before: runs missed (2×)\ntickler: day-before: over: runs missed",
+        ),
+        (
+            vec![row(1, Event::DeliveryFailed, None, Some(1)), row(2, Event::DeliveryDelivered, None, Some(2))],
+            "tickler: day-before: failed\ntickler: day-before: over: failed",
+        ),
+    ];
+    for (rows, text) in cases {
+        let mut wrongs = following(&rows);
+        assert_eq!(told(&mut wrongs).as_deref(), Some(text));
+        assert_eq!(told(&mut wrongs), None);
+    }
 }
 
 #[test]
@@ -93,13 +118,24 @@ fn a_restart_neither_repeats_nor_forgets() {
     before.remember(&file);
     let mut after = Wrongs::remembered(&file);
     assert_eq!(after, before);
-    assert_eq!(after.begin_at(5), Some(2));
+    assert_eq!(after.begin_at(5).map(|following| following.after), Some(2));
     assert_eq!(told(&mut after).as_deref(), Some("tickler: day-before: run held: no connection"));
 }
 
 #[test]
-fn a_first_look_at_an_old_log_tells_nothing_of_its_past() {
+fn a_first_look_at_an_old_log_tells_what_is_still_wrong_and_nothing_else() {
     let mut wrongs = Wrongs::remembered(Path::new("/nowhere/tickler.db.told"));
-    assert_eq!(wrongs.begin_at(5_000), None);
-    assert_eq!(wrongs.begin_at(5_001), Some(5_000));
+    let following = wrongs.begin_at(3).expect("a first look");
+    assert_eq!(following.after, 0);
+    for past in [
+        row(1, Event::RunFinished, Some("failed"), None),
+        row(2, Event::RunFinished, None, None),
+        row(3, Event::DeliveryUncertain, None, Some(1)),
+    ] {
+        wrongs.note(&past);
+    }
+    wrongs.followed(following, 3);
+    assert_eq!(told(&mut wrongs).as_deref(), Some("tickler: day-before: fate unknown"));
+    assert_eq!(wrongs.begin_at(3), None);
+    assert_eq!(wrongs.begin_at(4).map(|following| following.after), Some(3));
 }

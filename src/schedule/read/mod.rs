@@ -3,6 +3,7 @@
 
 mod appointment;
 mod remind;
+mod salvage;
 mod section;
 mod source;
 mod target;
@@ -15,12 +16,14 @@ use sha2::Digest;
 
 use self::section::Section;
 use super::keys::SCHEDULE;
+use super::masking::{self, Syntax};
 use super::problems::{Problem, Problems};
 use super::recurrence::Recurrence;
 use super::tree::{self, Node};
 use super::{DeliveryTerms, OnUncertain, Schedule, examine, load};
 use crate::zones::{Zone, Zones};
 
+pub use self::salvage::source_alone;
 pub use self::templates::{name_span, without_templates};
 
 /// Everything a part of the file is read with.
@@ -46,6 +49,8 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     let (root, syntax) = tree::read(text);
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
+    let soundness = if syntax.is_empty() { Syntax::Sound } else { Syntax::Broken };
+    reading.problems.hide(masking::hidden(&root, text, soundness));
     for problem in &syntax {
         reading
             .problems
@@ -109,7 +114,15 @@ fn recurrence(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<Recurrence
 fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Zone> {
     let node = top.node("timezone")?;
     match zones.zone(node.text()?) {
-        Ok(zone) => Some(zone),
+        Ok(zone) => {
+            if zone.name() == "GMT" {
+                let message = "`GMT` has no summer time: London's clocks do";
+                reading.problems.warning("timezone", node.span.clone(), message).help(
+                    "for a place in Britain write `Europe/London`; for a clock that never changes `UTC` says it plainly",
+                );
+            }
+            Some(zone)
+        }
         Err(error) => {
             reading.invalid(&node, format!("`{}` is no IANA time zone", error.name), error.remedy);
             None

@@ -112,6 +112,8 @@ fn is_next(parameters: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn texts() -> WindowTexts {
@@ -167,5 +169,23 @@ mod tests {
         assert_eq!(next_link(headers.into_iter()), Some("/b?ids=3,4"));
         assert_eq!(next_link([r#"<a>; rel=prev"#, "<c>; rel=next"].into_iter()), Some("c"));
         assert_eq!(next_link([r#"<a>; rel="prevnext""#, "nonsense <"].into_iter()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_link_header_panics_or_leads_away(header in "[<>;,=\"/:a-z@ ]{0,30}|(</[a-z]{0,3}>; ?rel=\"?(next|x)\"?,? ?){0,4}") {
+            let here: Url = "https://x.test/v1?page=1".parse().expect("a URL");
+            if let Some(link) = next_link([header.as_str()].into_iter())
+                && let Ok(next) = follow(&here, link)
+            {
+                prop_assert_eq!(next.origin(), here.origin());
+                prop_assert!(next.username().is_empty() && next.password().is_none());
+            }
+        }
+
+        #[test]
+        fn no_address_makes_filling_in_panic(template in "[{}| a-z:/?&]{0,30}|https://x.test/[{}| froma-z]{0,20}") {
+            let _filled = fill(&template, &texts());
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::template::{BUILT_IN_NAMES, Condition, Template};
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     match sources::open(checked.schedule, ask.tools.clone()).columns() {
         Ok(Some(columns)) => against(checked, &columns),
-        Ok(None) => {}
+        Ok(None) => no_header(checked),
         Err(error) => {
             let span = source_span(checked);
             let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
@@ -26,6 +26,15 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             problem.help("its columns can't be checked until it can be read");
         }
     }
+}
+
+/// An export that is empty for once is no mistake; a header looked for below the table's end is.
+fn no_header(checked: &mut Checked<'_>) {
+    let SourceSpec::Csv(spec) = &checked.schedule.source else { return };
+    let message = format!("the file ends before line {}, where its header should be", spec.dialect.header_row);
+    let is_given = checked.root.at(&["source", "csv", "header_row"]).is_some();
+    let span = checked.span(if is_given { &["source", "csv", "header_row"] } else { &["source", "csv", "path"] });
+    checked.problems.warning("no-header", span, message).help("its columns can't be checked until it has one");
 }
 
 /// Where a problem of the source as a whole is shown.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity};
+use crate::schedule::read::source_alone;
 use crate::schedule::tree::{self, Node};
 use crate::schedule::{Leads, Schedule};
 use crate::settings::Account;
@@ -113,13 +114,30 @@ impl CheckReport {
 pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     let mut folder = read(ask);
     let mut problems = std::mem::take(&mut folder.problems);
+    let refused = columns_of_refused(&problems, ask);
     for schedule in folder.schedules.values() {
         problems.extend(one(schedule, ask));
     }
+    problems.extend(refused);
     // Stable: problems without a text to point into stay where they are.
     problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
     let refused = |problem: &Problem| problem.severity == Severity::Error || ask.warnings == Warnings::Denied;
     CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
+}
+
+/// A file that is refused for one thing is told its missing columns as well: nobody wants to hear of them next time.
+fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
+    let refused = found.iter().filter(|problem| problem.severity == Severity::Error && !problem.text.is_empty());
+    let texts: BTreeMap<&Path, &Arc<str>> = refused.map(|problem| (problem.file.as_path(), &problem.text)).collect();
+    let mut more = Vec::new();
+    for (path, text) in texts {
+        let Some(schedule) = source_alone(path, text, ask.zones) else { continue };
+        let (root, _) = tree::read(text);
+        let mut checked = Checked { schedule: &schedule, root, problems: Problems::of(path, Arc::clone(text)) };
+        columns::check(&mut checked, ask);
+        more.extend(checked.problems.into_sorted());
+    }
+    more
 }
 
 fn read(ask: &CheckAsk<'_>) -> Folder {
@@ -159,10 +177,33 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
     cron(&mut checked, ask);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
+    do_not_call(&mut checked, ask);
     if ask.reach == Reach::Connect {
         connect::check(&mut checked, ask);
     }
     checked.problems.into_sorted()
+}
+
+/// A pipe of that name would be waited for.
+fn opened(path: &Path) -> std::io::Result<std::fs::File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    std::fs::File::open(path)
+}
+
+/// Without its list a run fails and calls nobody.
+fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let Some(error) = checked.schedule.remind.do_not_call.as_deref().and_then(|path| opened(path).err()) else {
+        return;
+    };
+    let span = checked.span(&["remind", "do_not_call"]);
+    let message = format!("the do-not-call list can't be read: {error}");
+    let problem = match ask.reach {
+        Reach::Local => checked.problems.warning("list-not-there", span, message),
+        Reach::Connect => checked.problems.error("list-not-there", span, message),
+    };
+    problem.help("a run fails, and nobody is called, until it is there: one number a line, an empty file is fine");
 }
 
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {

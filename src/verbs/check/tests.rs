@@ -92,6 +92,43 @@ fn a_name_that_no_row_has_is_an_error_of_check() {
 }
 
 #[test]
+fn a_file_with_five_mistakes_of_five_kinds_is_told_all_five_at_once() {
+    let text = schedule(COLUMNS, "only_if = \"servce == 'x'\"", "a = \"{{ phone | uper }}\"")
+        .replace("0 9 * * *", "0 25 * * *")
+        .replace("\"phone\"", "5")
+        .replace("\"starts_at\"", "\"start\"");
+    let found = Place::with(&text, TABLE).found(Reach::Local);
+    let told: Vec<_> = found.iter().map(|problem| (problem.code, &text[problem.span.clone()])).collect();
+    let expected = [
+        ("invalid-value", "\"0 25 * * *\""),
+        ("wrong-type", "5"),
+        ("missing-column", "\"start\""),
+        ("unknown-name", "servce"),
+        ("invalid-template", "uper"),
+    ];
+    assert_eq!(told, expected);
+    let mistyped = text.replace("source.csv.path", "source.csv.pth");
+    let found = Place::with(&mistyped, TABLE).found(Reach::Local);
+    assert!(found.iter().all(|problem| problem.code != "missing-column"), "a source at fault has no columns to miss");
+}
+
+#[test]
+fn a_list_that_is_not_there_and_a_header_below_the_end_are_told() {
+    let text = schedule(COLUMNS, "do_not_call = \"none.txt\"", "a = 1")
+        .replace("source.csv.path", "source.csv.header_row = 9\nsource.csv.path");
+    let place = Place::with(&text, TABLE);
+    let told = |reach| {
+        let found = place.found(reach);
+        let of_lists = found.iter().filter(|it| ["no-header", "list-not-there"].contains(&it.code));
+        of_lists.map(|it| (it.code, it.severity, text[it.span.clone()].to_owned())).collect::<Vec<_>>()
+    };
+    let (header, list) = ("9".to_owned(), "\"none.txt\"".to_owned());
+    let expected = [("no-header", Severity::Warning, header), ("list-not-there", Severity::Warning, list)];
+    assert_eq!(told(Reach::Local), expected);
+    assert_eq!(told(Reach::Connect)[1].1, Severity::Error);
+}
+
+#[test]
 fn a_source_that_is_not_there_is_a_warning_and_an_error_when_connecting() {
     let place = Place::with(&schedule(COLUMNS, "", "a = 1"), TABLE);
     std::fs::remove_file(place.folder.path().join("table.csv")).expect("removed");

@@ -9,8 +9,9 @@ use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::ledger::{ReminderRow, RunRow};
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
-use crate::reminder::{RunId, RunState, SkipReason};
-use crate::schedule::{Schedule, load};
+use crate::plan::{Occasion, lead_windows};
+use crate::reminder::{RunId, RunState, SkipReason, State};
+use crate::schedule::{Leads, Schedule, load};
 use crate::verbs::{House, VerbError, VerbResult, audit};
 
 /// The rules in their order, as the plan names them; before them what keeps a whole run from deciding anything.
@@ -68,15 +69,24 @@ pub async fn explain_run(house: &House, name: &str, appointment: &str, run: RunI
     let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &house.around.zones).schedule);
     let filter = AuditFilter { run: Some(run), appointment: Some(appointment.to_owned()), ..AuditFilter::default() };
     let log = audit::list(house, filter).await?;
+    let ever = AuditFilter {
+        schedule: Some(name.to_owned()),
+        appointment: Some(appointment.to_owned()),
+        ..AuditFilter::default()
+    };
+    let history = audit::list(house, ever).await?;
     let reminders = reminders_of(house, name, appointment).await?;
-    Ok(Earlier { run: &row, then, appointment, log: &log, reminders: &reminders }.decide())
+    Ok(Earlier { run: &row, then, appointment, log: &log, history: &history, reminders: &reminders }.decide())
 }
 
 struct Earlier<'a> {
     run: &'a RunRow,
     then: Option<Arc<Schedule>>,
     appointment: &'a str,
+    /// What that run wrote of it.
     log: &'a [AuditRow],
+    /// All that was ever written of it.
+    history: &'a [AuditRow],
     reminders: &'a [ReminderRow],
 }
 
@@ -85,6 +95,11 @@ struct Decision {
     verdict: Verdict,
     reason: Option<String>,
     block: Option<(&'static str, String)>,
+}
+
+fn outside(detail: String) -> Decision {
+    let reason = Some("outside_window".to_owned());
+    Decision { verdict: Verdict::Skip, reason, block: Some(("window", detail)) }
 }
 
 impl Earlier<'_> {
@@ -106,6 +121,9 @@ impl Earlier<'_> {
             RunState::Held => ("run_held", "run", detail("a guard held the run")),
             RunState::Failed => ("run_failed", "run", detail("the run failed")),
             RunState::Missed => ("run_missed", "run", detail("nobody was there at that time")),
+            RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.contains("overlap")) => {
+                ("run_missed", "run", detail("the run before it was still going"))
+            }
             RunState::Skipped => ("paused", "run", detail("the run was left out")),
             RunState::Running | RunState::Waiting => ("run_failed", "run", detail("the run isn't over")),
             RunState::Done => return None,
@@ -124,20 +142,71 @@ impl Earlier<'_> {
             let block = Some((rule, detail));
             return Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
         }
-        // reminders' ids are made in the order of time, as runs' are: an earlier one was there before this run
-        let before = self.reminders.iter().rfind(|reminder| reminder.run_id < self.run.id);
-        match before {
-            Some(reminder) => Decision {
-                verdict: Verdict::Reminded,
-                reason: Some("already_reminded".to_owned()),
-                block: Some(("already_reminded", self.told(reminder))),
-            },
-            None => Decision {
+        self.by_cancellation().or_else(|| self.by_reminder()).unwrap_or_else(|| self.by_start())
+    }
+
+    /// A reminder that waited, and that this run took back.
+    fn by_cancellation(&self) -> Option<Decision> {
+        let row = self.log.iter().find(|row| row.event == Event::ReminderCancelled)?;
+        let detail = row.detail.clone().unwrap_or_default();
+        let (verdict, reason, rule) = match row.reason.as_deref() {
+            Some("moved") => (Verdict::Skip, Some("outside_window"), "window"),
+            Some("missing") | None => (Verdict::Absent, None, "row"),
+            Some(reason) => (Verdict::Skip, Some(reason), reason.parse::<SkipReason>().map_or("row", rule_of)),
+        };
+        Some(Decision { verdict, reason: reason.map(str::to_owned), block: Some((rule, detail)) })
+    }
+
+    /// A reminder that was there before this run.
+    fn by_reminder(&self) -> Option<Decision> {
+        // reminders' ids are made in the order of time, as runs' are
+        let reminder = self.reminders.iter().rfind(|reminder| reminder.run_id < self.run.id)?;
+        let (told, reminded) = (self.told(reminder), Verdict::Reminded);
+        if self.waited(reminder) {
+            return Some(Decision { verdict: reminded, reason: None, block: None });
+        }
+        if self.is_outside(reminder.starts_at) {
+            return Some(outside(told));
+        }
+        let reason = Some("already_reminded".to_owned());
+        Some(Decision { verdict: reminded, reason, block: Some(("already_reminded", told)) })
+    }
+
+    /// A start that some other run wrote down.
+    fn by_start(&self) -> Decision {
+        match self.history.iter().rev().find_map(|row| row.starts_at) {
+            Some(start) if self.is_outside(start) => {
+                outside(format!("as far as the log knows it starts {}", self.show(start)))
+            }
+            Some(_) | None => Decision {
                 verdict: Verdict::Absent,
                 reason: None,
                 block: Some(("row", "that run's read had no such row, or not in its window".to_owned())),
             },
         }
+    }
+
+    /// Whether a reminder waited to be sent when this run was evaluated.
+    fn waited(&self, reminder: &ReminderRow) -> bool {
+        let evaluated = self.run.read_at.unwrap_or(self.run.started_at);
+        let mut before = self.history.iter().filter(|row| row.reminder_id == Some(reminder.id) && row.at <= evaluated);
+        match before.next_back() {
+            Some(row) => matches!(row.event, Event::ReminderPlanned | Event::DeliveryRefused),
+            None => reminder.state == State::Pending,
+        }
+    }
+
+    /// Whether a start lay outside that run's dates. How far back a window of hours reached isn't known any more.
+    fn is_outside(&self, start: Timestamp) -> bool {
+        let Some(schedule) = self.then.as_ref().filter(|then| matches!(then.remind.leads, Leads::Days(_))) else {
+            return false;
+        };
+        let occasion = Occasion { nominal_at: self.run.nominal_at, now: self.run.started_at, only: None };
+        !lead_windows(schedule, &occasion, None).iter().any(|window| window.holds(start))
+    }
+
+    fn show(&self, at: Timestamp) -> String {
+        self.then.as_ref().map_or_else(|| at.to_string(), |schedule| schedule.zone.rfc3339(at))
     }
 
     fn told(&self, reminder: &ReminderRow) -> String {
@@ -164,14 +233,15 @@ impl Earlier<'_> {
 
     fn input(&self, rule: &str) -> Option<String> {
         let planned = self.log.iter().find(|row| row.event == Event::ReminderPlanned);
-        let show = |at: Timestamp| match &self.then {
-            Some(schedule) => schedule.zone.rfc3339(at),
-            None => at.to_string(),
-        };
         match rule {
-            "run" => Some(format!("{} of {}", self.run.kind, show(self.run.nominal_at))),
-            "time" => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("it starts {}", show(at))),
+            "run" => Some(format!("{} of {}", self.run.kind, self.show(self.run.nominal_at))),
+            "time" => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("it starts {}", self.show(at))),
             "window" => planned.and_then(|row| row.lead).map(|lead| format!("in the window of lead {lead}")),
+            "already_reminded" => self
+                .reminders
+                .iter()
+                .rfind(|reminder| reminder.run_id < self.run.id && self.waited(reminder))
+                .map(|reminder| self.told(reminder)),
             "phone" => planned.and_then(|row| row.phone_last4.as_ref()).map(|last| format!("***{last}")),
             "outside_calling_hours" => {
                 self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calling_hours))

@@ -28,6 +28,9 @@ pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult
         Verdict::Reminded => tell_reminders(house, &schedule, &mut told).await?,
         Verdict::Call => hold_back(house, &schedule, &mut told).await?,
         Verdict::Absent => tell_absence(&mut told),
+        Verdict::Skip if told.reason.as_deref() == Some("outside_window") => {
+            tell_earlier(house, &schedule, &mut told).await?;
+        }
         Verdict::Skip => {}
     }
     Ok(told)
@@ -54,10 +57,22 @@ fn tell_absence(told: &mut Explanation) {
 /// The state and times of the reminders that went out.
 async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
     let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
-    if let Some(step) = told.steps.iter_mut().find(|step| step.result == StepResult::Block) {
+    if let Some(step) = told.steps.iter_mut().find(|step| step.rule == "already_reminded") {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
         step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
+    }
+    Ok(())
+}
+
+/// The reminders of an appointment whose window has moved on.
+async fn tell_earlier(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
+    let block = told.steps.iter_mut().find(|step| step.result == StepResult::Block);
+    if let (Some(step), false) = (block, reminders.is_empty()) {
+        let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
+        let rule = step.detail.take().unwrap_or_default();
+        step.detail = Some(format!("{rule}. So far: {}", reminders.join("; ")));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 /// Some of these are in the database too (`EST` has no daylight saving there, `CET` follows Brussels): whoever writes
 /// one means the clock on a wall somewhere, and only a place's name says which.
+/// `GMT` alone isn't here: it names one offset and no place's clock.
 pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("ACDT", "Australia/Adelaide"),
     ("ACST", "Australia/Darwin"),
@@ -31,7 +32,6 @@ pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("EST", "America/New_York"),
     ("EST5EDT", "America/New_York"),
     ("ET", "America/New_York"),
-    ("GMT", "Europe/London"),
     ("GMT+0", "Europe/London"),
     ("GMT-0", "Europe/London"),
     ("GMT0", "Europe/London"),

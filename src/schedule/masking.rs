@@ -1,0 +1,116 @@
+//! pure: which places of a schedule's text may hold a secret that was written out by mistake: code frames, which go to
+//! terminals, logs and pages, don't show them.
+
+use std::ops::Range;
+
+use super::keys::{SCHEDULE, Shape, Table};
+use super::tree::{Entry, Node, Value};
+
+/// What stands in a frame where a secret may stand in the file.
+const MASK: &str = "***";
+
+/// Keys behind which a secret is likely, where the text isn't TOML and no tree tells more.
+const LIKELY: [&str; 8] = ["url", "token", "secret", "bearer", "password", "authorization", "key", "basic"];
+
+/// Whether the text was TOML throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// The tree has all of it.
+    Sound,
+    /// Parts of it may be missing from the tree.
+    Broken,
+}
+
+/// The places (bytes) of a schedule's text that no frame shows.
+#[must_use]
+pub fn hidden(root: &Node, text: &str, syntax: Syntax) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    for name in ["source", "target"] {
+        if let (Some(node), Some(Shape::Table(keys))) = (root.get(name), SCHEDULE.key(name).map(|key| &key.shape)) {
+            in_table(node, keys, &mut hidden);
+        }
+    }
+    if syntax == Syntax::Broken {
+        likely(text, &mut hidden);
+    }
+    hidden
+}
+
+fn in_table(node: &Node, keys: &'static Table, hidden: &mut Vec<Range<usize>>) {
+    for entry in node.entries() {
+        match keys.key(&entry.key).map(|key| &key.shape) {
+            Some(Shape::Table(inner)) if matches!(entry.node.value, Value::Table(_)) => {
+                in_table(&entry.node, inner, hidden);
+            }
+            Some(Shape::Table(_) | Shape::Secret) => secret(&entry.node, hidden),
+            Some(Shape::SecretMap) => entry.node.entries().iter().for_each(|header| secret(&header.node, hidden)),
+            Some(Shape::TextOrSecret) if has_login(&entry.node) || entry.node.text().is_none() => {
+                secret(&entry.node, hidden);
+            }
+            // a misspelt `api_token`, perhaps
+            None => texts(&entry.node, hidden),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whether an address names a user, and so perhaps a password.
+fn has_login(node: &Node) -> bool {
+    node.text().and_then(|text| text.split_once("://")).is_some_and(|(_, rest)| rest.contains('@'))
+}
+
+/// Everything but the names of the places where secrets live.
+fn secret(node: &Node, hidden: &mut Vec<Range<usize>>) {
+    let is_place = |entry: &&Entry| !["env", "credential", "file"].contains(&entry.key.as_str());
+    match &node.value {
+        Value::Table(entries) => entries.iter().filter(is_place).for_each(|entry| texts(&entry.node, hidden)),
+        _ => texts(node, hidden),
+    }
+}
+
+fn texts(node: &Node, hidden: &mut Vec<Range<usize>>) {
+    match &node.value {
+        Value::Table(entries) => entries.iter().for_each(|entry| texts(&entry.node, hidden)),
+        Value::List(nodes) => nodes.iter().for_each(|node| texts(node, hidden)),
+        Value::Boolean(_) => {}
+        Value::Text(_) | Value::Whole(_) | Value::Float(_) | Value::Moment(_) => hidden.push(node.span.clone()),
+    }
+}
+
+/// The rests of lines behind a likely key.
+fn likely(text: &str, hidden: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    for line in text.split_inclusive('\n') {
+        let is_likely = |at: &usize| {
+            let before = line[..*at].trim_end_matches([' ', '\t', '"', '\'']).to_ascii_lowercase();
+            LIKELY.iter().any(|word| before.ends_with(word))
+        };
+        if let Some(at) = line.match_indices('=').map(|(at, _)| at).find(is_likely) {
+            let rest = line[at + 1..].trim_end();
+            let blanks = rest.len() - rest.trim_start().len();
+            hidden.push(from + at + 1 + blanks..from + at + 1 + rest.len());
+        }
+        from += line.len();
+    }
+}
+
+/// A part of a text with its hidden places masked; line ends and the quotes around a text stay.
+#[must_use]
+pub fn masked(text: &str, part: Range<usize>, hidden: &[Range<usize>]) -> String {
+    let mut shown = String::new();
+    let mut is_masking = false;
+    for (at, c) in text[part.clone()].char_indices().map(|(at, c)| (at + part.start, c)) {
+        let place = hidden.iter().find(|place| place.contains(&at));
+        let is_shown = place.is_none_or(|place| {
+            let is_edge = at == place.start || at + c.len_utf8() == place.end;
+            c == '\n' || (is_edge && matches!(c, '"' | '\''))
+        });
+        if is_shown {
+            shown.push(c);
+        } else if !is_masking {
+            shown.push_str(MASK);
+        }
+        is_masking = !is_shown;
+    }
+    shown
+}

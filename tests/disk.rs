@@ -1,0 +1,153 @@
+//! The real binary on a ledger that can't be written: a full disk, a lock, a folder that is read-only. Nobody is called,
+//! nothing is lost, and the complaint names the remedy.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rusqlite::Connection;
+use support::{Conduct, Receiver, answer};
+
+const ROWS: u32 = 400;
+
+fn clinic(folder: &Path) {
+    std::fs::create_dir(folder.join("schedules")).expect("a folder for schedules");
+    let rows: String = (0..ROWS)
+        .map(|n| format!("A{n},+1{}55501{:02},2036-11-25T1{}:00:00\n", 201 + n / 100, n % 100, n % 8))
+        .collect();
+    std::fs::write(folder.join("appointments.csv"), format!("id,phone,starts_at\n{rows}")).expect("a table");
+    let schedule = "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n[source.csv]\npath = \"../appointments.csv\"\n\
+        [appointment]\nid = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\n\
+        [remind]\ndays_before = 1\ncalling_hours = \"always\"\n[target.automation]\nurl = { env = \"AUTOMATION\" }\n\
+        [payload]\ncontact_phone = \"{{ phone }}\"\n[delivery]\nmax_in_flight = 8\n";
+    std::fs::write(folder.join("schedules/clinic.toml"), schedule).expect("a schedule");
+}
+
+fn receiver() -> Receiver {
+    Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null,"data":{}}"#))])
+}
+
+fn tickler(folder: &Path, ledger: &Path, receiver: &Receiver, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tickler"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("TICKLER_LEDGER", ledger)
+        .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
+        .env("AUTOMATION", receiver.url("/webhook/automation/x"))
+        .output()
+        .expect("tickler runs")
+}
+
+fn trigger(folder: &Path, ledger: &Path, receiver: &Receiver) -> (i32, String) {
+    let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--format", "json"];
+    let output = tickler(folder, ledger, receiver, &arguments);
+    (output.status.code().expect("an exit code"), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A file system of that size; dropped, it is gone.
+struct SmallDisk {
+    folder: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    /// `None` where this process may not mount one.
+    fn mount(kibibytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let size = format!("size={kibibytes}k");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self { folder })
+    }
+
+    /// Takes all the room that is left but so much.
+    fn fill_but(&self, kibibytes: u64) {
+        let space = rustix::fs::statvfs(self.folder.path()).expect("a file system");
+        let size = (space.f_bavail * space.f_frsize).saturating_sub(kibibytes * 1024);
+        std::fs::write(self.folder.path().join("ballast"), vec![0; usize::try_from(size).expect("a small disk")])
+            .expect("the ballast fits");
+    }
+
+    fn lighten(&self) {
+        std::fs::remove_file(self.folder.path().join("ballast")).expect("the ballast goes");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _unmounted = Command::new("umount").arg("-l").arg(self.folder.path()).status();
+    }
+}
+
+/// Reminders by state, and how many rows the log says were sent.
+fn books(ledger: &Path) -> (u32, u32, u32) {
+    let conn = Connection::open(ledger).expect("the ledger opens");
+    let count = |sql: &str| conn.query_row(sql, [], |row| row.get(0)).expect("a count");
+    (
+        count("SELECT count(*) FROM reminder WHERE state = 'delivered'"),
+        count("SELECT count(*) FROM reminder WHERE state = 'uncertain'"),
+        count("SELECT count(*) FROM reminder WHERE state IN ('pending', 'sending')"),
+    )
+}
+
+#[test]
+fn a_full_disk_stops_the_calls_and_ends_a_trigger_with_one() {
+    let Some(disk) = SmallDisk::mount(48 * 1024) else {
+        eprintln!("SKIPPED: this process may not mount a small file system (it takes root)");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    clinic(folder.path());
+    let (receiver, ledger) = (receiver(), disk.folder.path().join("tickler.db"));
+    // opened once, so that its schema is there
+    let paused = tickler(folder.path(), &ledger, &receiver, &["pause", "--all", "--reason", "not yet"]);
+    assert!(paused.status.success(), "{}", String::from_utf8_lossy(&paused.stderr));
+    assert!(tickler(folder.path(), &ledger, &receiver, &["resume", "--all"]).status.success());
+    for room in [0, 64, 512, 900, 1_300] {
+        disk.fill_but(room);
+        let (exit, complaint) = trigger(folder.path(), &ledger, &receiver);
+        disk.lighten();
+        assert_eq!(exit, 1, "{room} KiB: {complaint}");
+        assert!(complaint.contains("disk is full"), "{room} KiB: {complaint}");
+        assert!(!complaint.contains("panicked"), "{room} KiB: {complaint}");
+    }
+    let (exit, complaint) = trigger(folder.path(), &ledger, &receiver);
+    let (delivered, uncertain, open) = books(&ledger);
+    assert_eq!((delivered + uncertain, open), (ROWS, 0), "{complaint}");
+    assert_eq!(exit, 0, "what a full disk left unsettled is told by the run that met it: {complaint}");
+    let mut ids: Vec<_> =
+        receiver.received().iter().filter_map(|sent| sent.header("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!(ids.len(), ROWS as usize, "each was received");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), ROWS as usize, "nobody twice");
+    assert!(tickler(folder.path(), &ledger, &receiver, &["audit", "verify"]).status.success());
+}
+
+#[test]
+fn a_ledger_that_another_program_has_locked_is_told_and_nobody_is_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    clinic(folder.path());
+    let (receiver, ledger) = (receiver(), folder.path().join("tickler.db"));
+    assert!(tickler(folder.path(), &ledger, &receiver, &["resume", "--all"]).status.success());
+    let other = Connection::open(&ledger).expect("the ledger opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is locked");
+    let (exit, complaint) = trigger(folder.path(), &ledger, &receiver);
+    assert_eq!((exit, receiver.connections()), (1, 0), "{complaint}");
+    assert!(complaint.contains("locked by another program"), "{complaint}");
+}
+
+#[test]
+fn a_second_writer_a_newer_schema_and_a_folder_without_rights_are_refused_with_their_exit_codes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    clinic(folder.path());
+    let (receiver, ledger) = (receiver(), folder.path().join("tickler.db"));
+    assert!(tickler(folder.path(), &ledger, &receiver, &["resume", "--all"]).status.success());
+    Connection::open(&ledger).expect("it opens").pragma_update(None, "user_version", 99).expect("it is set");
+    let (exit, complaint) = trigger(folder.path(), &ledger, &receiver);
+    assert_eq!((exit, receiver.connections()), (1, 0), "{complaint}");
+    assert!(complaint.contains("schema 99"), "{complaint}");
+    // the kernel's own file system takes no files from anybody, root included
+    let (exit, complaint) = trigger(folder.path(), Path::new("/proc/tickler/tickler.db"), &receiver);
+    assert_eq!((exit, receiver.connections()), (1, 0), "{complaint}");
+    assert!(complaint.contains("/proc/tickler"), "{complaint}");
+}

@@ -1,0 +1,158 @@
+//! pure: whatever bytes and texts come in, the readers answer with values or with reasons: none panics, none hangs.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tickler::appointment::{DateFormat, dates, phone};
+use tickler::delivery::retry::retry_after;
+use tickler::formats::json::{self, Places};
+use tickler::http::{Answer, BodyEnd};
+use tickler::row::{ColumnName, Record, RecordSink};
+use tickler::schedule::load;
+use tickler::schedule::problems::Paint;
+use tickler::schedule::recurrence::Recurrence;
+use tickler::settings::{Flags, ProcessEnvironment, Settings};
+use tickler::verbs::Request;
+use tickler::zones::Zones;
+
+/// Counts the rows and reads a nested column of each.
+#[derive(Default)]
+struct Rows(u64);
+
+impl RecordSink for Rows {
+    fn record(&mut self, _: u64, record: Record<'_>) -> ControlFlow<()> {
+        self.0 += 1;
+        let _text = record.text(&ColumnName::new("a.b"));
+        ControlFlow::Continue(())
+    }
+}
+
+const SCHEDULE: &str = r#"cron = "0 9 * * MON-FRI"
+timezone = "Europe/Berlin"
+[source.http]
+url = "https://x.test/{{ from | utc }}"
+headers = { "X-Key" = { env = "KEY" } }
+paging.page = { parameter = "p", start = 0, size = 9 }
+[appointment]
+id = ["a", "b.c"]
+phone = "phone"
+starts_at = { date = "d", time = "t" }
+date_format = "%d.%m.%Y %H:%M"
+[remind]
+hours_before = [24, 2]
+only_if = "minutes|int > 10"
+calling_hours = "09:00-19:00"
+[target.automation]
+url = { env = "U" }
+[payload]
+contact_phone = "{{ phone }}"
+deep = { list = ["{{ row['x y'] }}", 1] }
+"#;
+
+const SETTINGS: &str = "ledger = \"a.db\"\n[web]\nlisten = \"127.0.0.1:0\"\ntoken = { env = \"T\" }\n[log]\nlevel = \"info\"\n\
+    [accounts.x]\nrate = \"95/min\"\nbase_url = \"http://127.0.0.1\"\n[retention]\npayloads = \"30d\"\n";
+
+/// A sound text with pieces cut out of it or put into it.
+fn damaged(sound: &'static str) -> impl Strategy<Value = String> {
+    let piece =
+        prop_oneof!["[\\[\\]{}\"'=.#,\n-9a-z]{0,4}", "\\PC{0,3}", Just("'''".to_owned()), Just("\"\"\"\n".to_owned())];
+    proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..12, piece), 1..5).prop_map(|wounds| {
+        let mut text: Vec<char> = sound.chars().collect();
+        for (place, length, piece) in wounds {
+            let from = place.index(text.len() + 1).min(text.len());
+            let until = (from + length).min(text.len());
+            text.splice(from..until, piece.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+fn json_text() -> impl Strategy<Value = Vec<u8>> {
+    let pieces =
+        ["{", "}", "[", "]", ":", ",", "\"a\"", "\"b\"", "\"data\"", "1", "-1e9", "1e999", "null", "\"\\ud800\"", " "];
+    let noise = proptest::collection::vec(any::<u8>(), 0..3);
+    let piece =
+        prop_oneof![8 => prop::sample::select(pieces.to_vec()).prop_map(|it| it.as_bytes().to_vec()), 1 => noise];
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(250))]
+
+    #[test]
+    fn any_bytes_are_rows_of_json_or_no_json(bytes in json_text(), items in "(/(data|a|0|~1|~)?){0,3}|x") {
+        let mut rows = Rows::default();
+        let places = Places { items: &items, beside: &["/error", "/a/b"] };
+        if let Ok(report) = json::read(&bytes, &places, 1, &mut rows) {
+            prop_assert_eq!(report.rows, rows.0);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_date_or_none(text in "\\PC{0,30}|[0-9 T:.+Zz/-]{0,32}", pattern in "[%a-zA-Z0-9 :/.-]{0,14}") {
+        for format in [DateFormat::Iso, DateFormat::Excel, DateFormat::Patterns(vec![pattern.clone()])] {
+            let _start = dates::read(&text, &format);
+        }
+        let _problem = dates::check_pattern(&pattern);
+        let _proposal = dates::proposal(&text);
+        let _guess = dates::guess_formats(&[text.as_str(), &pattern]);
+    }
+
+    #[test]
+    fn any_text_is_a_phone_that_reads_back_as_itself_or_none(text in "\\PC{0,30}|[+0-9 ()ext;=.-]{0,24}|(tel:)?[+]?1?202555[0-9]{0,6}") {
+        for region in [None, Some("US"), Some("DE"), Some("??")] {
+            if let Ok(phone) = phone::read(&text, region) {
+                let again = phone::read(&phone.e164, None);
+                prop_assert_eq!(again.map(|phone| phone.e164), Ok(phone.e164));
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_cron_line_or_has_a_remedy(text in "([-*/,0-9LW#?a-zA-Z]{1,6} ){0,6}|@[a-z]{0,9}|\\PC{0,20}") {
+        if let Err(problem) = Recurrence::parse(&text) {
+            prop_assert!(!problem.message.is_empty() && !problem.help.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_header_is_a_bounded_wish_or_none(wish in "\\PC{0,30}|[0-9]{0,25}|(Tue|Thu), [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT") {
+        let headers = vec![("retry-after".to_owned(), wish)];
+        let answer = Answer { status: 429, headers, body: bytes::Bytes::new(), end: BodyEnd::Whole, latency: Duration::ZERO };
+        if let Some(pause) = retry_after(&answer, "2026-11-24T14:00:00Z".parse().expect("an instant")) {
+            prop_assert!(!pause.is_negative() && pause.as_hours() <= 24);
+        }
+    }
+
+    #[test]
+    fn any_line_of_the_socket_is_a_request_or_refused(line in "\\PC{0,40}|[{}\\[\\]\":,a-z0-9_]{0,60}") {
+        let _request = serde_json::from_str::<Request>(&line);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_schedule_loads_or_has_frames(text in prop_oneof![4 => damaged(SCHEDULE), 1 => "\\PC{0,80}"]) {
+        let loaded = load::one(Path::new("schedules/x.toml"), &text, &Zones::newest());
+        for problem in &loaded.problems {
+            let (frame, placed) = (problem.frame(Paint::Plain), problem.placed());
+            prop_assert!(!frame.is_empty() && placed.line >= 1 && placed.column >= 1);
+        }
+        prop_assert!(loaded.schedule.is_some() || !loaded.problems.is_empty());
+    }
+
+    #[test]
+    fn any_settings_load_or_have_a_reason(text in prop_oneof![4 => damaged(SETTINGS), 1 => "\\PC{0,60}"], dot in "[A-Z=\"'# \n\\\\$]{0,30}") {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("tickler.toml"), &text).expect("a file is written");
+        std::fs::write(folder.path().join(".env"), &dot).expect("a file is written");
+        let environment = ProcessEnvironment::of([("TICKLER_LOG__LEVEL", text.as_str())], folder.path());
+        if let Err(error) = Settings::load(Flags::default(), environment) {
+            prop_assert!(!error.0.is_empty());
+        }
+    }
+}
