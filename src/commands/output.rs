@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
-use crate::audit::{cell, escape};
+use crate::audit::{self, cell, escape};
 
 /// The last column is readable down to this width.
 const NARROWEST: usize = 16;
@@ -126,17 +126,36 @@ impl<T: Serialize> Shown<'_, T> {
             Format::Table => print(&(self.people)()),
             Format::Json => write_json(self.answer),
             Format::Jsonl => match serde_json::to_value(self.answer)? {
-                Value::Array(list) => list.iter().try_for_each(|line| print(&line.to_string())),
-                single => print(&single.to_string()),
+                Value::Array(list) => list.iter().try_for_each(|line| print(&audit::json(&line.to_string()))),
+                single => print(&audit::json(&single.to_string())),
             },
             Format::Csv => write_out((self.rows)().to_csv()?.as_bytes()),
         }
     }
 }
 
+/// JSON on its way out, in which nothing is left for a terminal to obey. serde_json writes whole characters.
+struct Tamed<W>(W);
+
+impl<W: Write> Write for Tamed<W> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if piece.iter().all(|byte| *byte < 0x7f) {
+            self.0.write_all(piece)?;
+        } else {
+            let text = std::str::from_utf8(piece).map_err(io::Error::other)?;
+            self.0.write_all(audit::json(text).as_bytes())?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes piece by piece: a large answer is never held as one text.
 fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
-    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut stdout = Tamed(io::BufWriter::with_capacity(1 << 16, io::stdout().lock()));
     serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from)?;
     stdout.write_all(b"\n")?;
     Ok(stdout.flush()?)

@@ -98,7 +98,7 @@ impl Desk {
         }
         self.write_new(bringer, planned)?;
         let sql = "UPDATE reminder SET state = 'uncertain', unknown_fates = 1 WHERE id = ?1";
-        self.conn.prepare_cached(sql)?.execute([planned.id.0.as_bytes()])?;
+        self.conn.prepare_cached(sql)?.execute([id_text(planned.id.0)])?;
         self.log(&AuditEntry {
             event: Event::DeliveryUncertain,
             detail: Some("the restored ledger doesn't know whether it was called".into()),

@@ -129,9 +129,16 @@ fn keep_copy(path: &Path, conn: &Connection, version: usize) -> LedgerResult<()>
 mod tests {
     use super::*;
 
-    /// A second version that adds a table, changes a row, and ends as it is told.
-    fn second(end: &str) -> String {
+    /// The newest version.
+    const NEWEST: usize = MIGRATIONS.len();
+
+    /// A next version that adds a table, changes a row, and ends as it is told.
+    fn next(end: &str) -> String {
         format!("CREATE TABLE later (x INTEGER); UPDATE head SET pruned_seq = 7; {end}")
+    }
+
+    fn with<'a>(next: &'a str) -> Vec<&'a str> {
+        MIGRATIONS.iter().copied().chain([next]).collect()
     }
 
     fn pruned(conn: &Connection) -> i64 {
@@ -142,28 +149,28 @@ mod tests {
     fn a_migration_that_breaks_off_leaves_the_ledger_and_a_copy_of_it_as_they_were() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.db");
-        drop(open(&path).expect("the first version"));
+        drop(open(&path).expect("today's version"));
         let conn = Connection::open(&path).expect("it opens");
-        let broken = second("SELECT nothing FROM nowhere;");
-        assert!(migrate(&path, &conn, &[MIGRATIONS[0], &broken]).is_err());
-        let copy = Connection::open(beside(&path, ".schema-1")).expect("the copy opens");
+        let broken = next("SELECT nothing FROM nowhere;");
+        assert!(migrate(&path, &conn, &with(&broken)).is_err());
+        let copy = Connection::open(beside(&path, &format!(".schema-{NEWEST}"))).expect("the copy opens");
         for held in [&conn, &copy] {
-            assert_eq!((version(held).expect("a version"), pruned(held)), (1, 0));
+            assert_eq!((version(held).expect("a version"), pruned(held)), (NEWEST, 0));
         }
         drop(copy);
-        migrate(&path, &conn, &[MIGRATIONS[0], &second("")]).expect("the next start brings it up to date");
-        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (2, 7));
+        migrate(&path, &conn, &with(&next(""))).expect("the next start brings it up to date");
+        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (NEWEST + 1, 7));
     }
 
     #[test]
     fn a_process_that_dies_in_a_migration_leaves_what_was_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.db");
-        drop(open(&path).expect("the first version"));
+        drop(open(&path).expect("today's version"));
         let dying = Connection::open(&path).expect("it opens");
         dying.pragma_update(None, "cache_size", 1).expect("so that pages reach the file before the commit");
         dying
-            .execute_batch(&format!("BEGIN IMMEDIATE; {} PRAGMA user_version = 2;", second("")))
+            .execute_batch(&format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; ", next(""), NEWEST + 1))
             .expect("it is under way");
         // what lies on the disk at that instant is what a SIGKILL leaves
         let left = tempfile::tempdir().expect("a folder");
@@ -171,6 +178,6 @@ mod tests {
         std::fs::copy(&path, &found).expect("the file");
         std::fs::copy(beside(&path, "-wal"), beside(&found, "-wal")).expect("its log");
         let conn = open(&found).expect("it opens again");
-        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (1, 0));
+        assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (NEWEST, 0));
     }
 }
