@@ -100,7 +100,7 @@ impl Rows {
     pub fn to_csv_body(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.cells {
-            writer.write_record(row.iter().map(|text| cell(text).into_owned()))?;
+            writer.write_record(row.iter().map(|text| escape(&cell(text))))?;
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
