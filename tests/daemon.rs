@@ -116,7 +116,7 @@ async fn a_waiting_run_is_read_again_at_a_start_and_fails_when_it_is_too_old() {
     clinic.remove_table();
     let opened = clinic.open().await;
     clinic.beat_for(&opened.daemon, 1).await;
-    drop(opened);
+    clinic.leave(opened).await;
     clinic.clock.set(at("2026-11-24T14:01:00Z"));
     let opened = clinic.open().await;
     clinic.beat_for(&opened.daemon, 1).await;
@@ -183,7 +183,7 @@ async fn a_stop_file_pauses_and_a_restart_after_its_end_makes_up() {
     std::fs::write(clinic.path().join("STOP"), "").expect("a stop file");
     clinic.beat_for(&opened.daemon, 3).await;
     assert_eq!(run_lines(&opened.daemon).await, ["2026-11-24T14:00:00Z scheduled skipped"]);
-    drop(opened);
+    clinic.leave(opened).await;
     std::fs::remove_file(clinic.path().join("STOP")).expect("the stop file goes");
     let opened = clinic.open().await;
     clinic.beat_for(&opened.daemon, 2).await;

@@ -116,6 +116,16 @@ impl Clinic {
         open(self.settings(), clock).await.expect("a service")
     }
 
+    /// Lets a service go, and waits until the last of its tasks has let go of the ledger.
+    pub async fn leave(&self, opened: Opened) {
+        drop(opened);
+        let lock = std::fs::File::open(self.path().join("tickler.db.lock")).expect("the ledger's lock");
+        while lock.try_lock().is_err() {
+            tokio::task::yield_now().await;
+        }
+        lock.unlock().expect("it is given back");
+    }
+
     /// Sets the wall clock as waking from sleep or an administrator does, and beats.
     pub async fn beat_at(&self, daemon: &Arc<Daemon>, now: &str) {
         self.clock.set(at(now));

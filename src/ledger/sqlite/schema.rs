@@ -137,7 +137,7 @@ mod tests {
         format!("CREATE TABLE later (x INTEGER); UPDATE head SET pruned_seq = 7; {end}")
     }
 
-    fn with<'a>(next: &'a str) -> Vec<&'a str> {
+    fn with(next: &str) -> Vec<&str> {
         MIGRATIONS.iter().copied().chain([next]).collect()
     }
 
