@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::keys::{Key, Need, Shape, Table};
 use super::problems::{Problems, did_you_mean};
 use super::tree::{Entry, Node, Value};
+use crate::settings::is_variable_name;
 
 /// The code of what is known but not built.
 pub const NOT_YET: &str = "not-yet-supported";
@@ -370,6 +371,12 @@ fn secret_table(node: &Node, entries: &[Entry], named: &Named<'_>, problems: &mu
         known += 1;
         let inner = Named { key: &entry.key, place: named.place };
         match entry.node.text() {
+            Some(text) if entry.key == "env" && !is_variable_name(text) => {
+                let message = format!("the `env` of {place} is no name of an environment variable");
+                problems.error("invalid-value", entry.node.span.clone(), message).help(
+                    "write the name of the variable that holds the secret (letters, digits, `_`), never the secret itself",
+                );
+            }
             Some(text) => text_value(&entry.node, text, &Shape::Text, &inner, problems),
             None => wrong_type(&entry.node, &Shape::Text, &inner, problems),
         }

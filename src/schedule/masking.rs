@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::keys::{SCHEDULE, Shape, Table};
 use super::tree::{Entry, Node, Value};
+use crate::settings::is_variable_name;
 
 /// What stands in a frame where a secret may stand in the file.
 const MASK: &str = "***";
@@ -61,7 +62,12 @@ fn has_login(node: &Node) -> bool {
 
 /// Everything but the names of the places where secrets live.
 fn secret(node: &Node, hidden: &mut Vec<Range<usize>>) {
-    let is_place = |entry: &&Entry| !["env", "credential", "file"].contains(&entry.key.as_str());
+    // an `env` that can't be a variable's name is likely the secret itself
+    let is_place = |entry: &&Entry| match entry.key.as_str() {
+        "credential" | "file" => false,
+        "env" => !entry.node.text().is_some_and(is_variable_name),
+        _ => true,
+    };
     match &node.value {
         Value::Table(entries) => entries.iter().filter(is_place).for_each(|entry| texts(&entry.node, hidden)),
         _ => texts(node, hidden),

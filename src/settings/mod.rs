@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use environment::ProcessEnvironment;
 pub use layers::Origin;
 pub use rate::Rate;
-pub use secrets::{SecretError, Secrets};
+pub use secrets::{SecretError, Secrets, is_variable_name};
 
 /// Where a secret lives; the secret itself is never in a file of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::environment::ProcessEnvironment;
 use super::layers::{Leaf, Merged, Origin, Takes};
+use super::secrets::is_variable_name;
 use super::{
     Account, Flags, LogFormat, OriginRow, Origins, Rate, SecretRef, Secrets, Settings, SettingsError, TextOrSecret,
 };
@@ -220,7 +221,7 @@ impl Leaves<'_> {
 
     fn secret_ref(&self, place: &str, text: &str, origin: &Origin) -> Option<SecretRef> {
         match place {
-            "env" => Some(SecretRef::Env(text.to_owned())),
+            "env" => is_variable_name(text).then(|| SecretRef::Env(text.to_owned())),
             "credential" => Some(SecretRef::Credential(text.to_owned())),
             "file" => Some(SecretRef::File(self.base(origin).join(text))),
             _ => None,

@@ -23,6 +23,13 @@ pub struct Secrets {
 /// A secret is a line, not a file of any size.
 const LONGEST_SECRET: u64 = 64 << 10;
 
+/// Whether a text can be the name of an environment variable, as shells write them (POSIX, section 8.1).
+#[must_use]
+pub fn is_variable_name(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    text.starts_with(is_letter) && text.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+}
+
 impl Secrets {
     /// Secrets out of this environment.
     #[must_use]

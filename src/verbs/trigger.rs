@@ -38,6 +38,8 @@ pub struct TriggerAnswer {
     pub counts: TriggerCounts,
     /// What this trigger looked after.
     pub reminders: Vec<TriggeredReminder>,
+    /// Whether something pending waits for a pause to be lifted, not for its hour.
+    pub paused: bool,
     /// Why it failed or is held.
     pub detail: Option<String>,
 }
@@ -92,6 +94,7 @@ impl TriggerAnswer {
             RunState::Held | RunState::Skipped => Exit::Refused,
             RunState::Failed | RunState::Running | RunState::Waiting | RunState::Missed => Exit::Failed,
             RunState::Done if self.counts.failed + self.counts.uncertain + self.counts.dropped > 0 => Exit::Undelivered,
+            RunState::Done if self.paused => Exit::Refused,
             RunState::Done => Exit::Done,
         }
     }
@@ -150,6 +153,7 @@ pub async fn dry_run(house: &House, name: &str, only: Option<String>) -> VerbRes
         state: if plan.held.is_some() { RunState::Held } else { RunState::Done },
         counts,
         reminders: would_be(&plan),
+        paused: false,
         detail: plan.held.map(|held| held.detail),
     })
 }
@@ -240,6 +244,7 @@ async fn answer(
             http_status: row.http_status,
         });
     }
+    let pause = if counts.pending > 0 { reason_of_pause(house, schedule).await? } else { None };
     Ok(TriggerAnswer {
         run_id: outcome.run_id,
         schedule: schedule.name.clone(),
@@ -247,8 +252,20 @@ async fn answer(
         state: outcome.state,
         counts,
         reminders,
-        detail: outcome.error,
+        paused: pause.is_some(),
+        detail: outcome.error.or(pause),
     })
+}
+
+/// Why what is pending was not sent and won't be by itself: paused meanwhile, or the account's credentials are refused.
+async fn reason_of_pause(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
+    let account = schedule.target.account();
+    if house.ledger()?.accounts().await?.iter().any(|row| row.name == account && row.is_refused) {
+        return Ok(Some(format!(
+            "the account `{account}` is paused: its credentials were refused (401); set new ones, or `tickler resume --all`"
+        )));
+    }
+    pause::reason_not_to_send(house, schedule).await
 }
 
 /// The rows as the ledger recorded them: what another schedule was faster with is skipped there.

@@ -176,6 +176,7 @@ fn a_secret_written_out_by_mistake_is_in_no_frame() {
         with(url, "url = https://x.test/canary"),
         with(url, "url = [\"canary\"]"),
         with(url, "url = { evn = \"canary\" }"),
+        with(url, "url = { env = \"https://x.test/canary\" }"),
         with(url, &format!("{url}\napi_token = \"canary\"")),
         with(url, &format!("{url}\napi_tokn = \"canary\"")),
         with(url, &format!("{url}\napi_token = \"\"\"\ncanary\"\"\"")),
