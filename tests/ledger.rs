@@ -8,6 +8,8 @@ use tickler::ledger::Ledger;
 mod calls;
 #[path = "ledger/files.rs"]
 mod files;
+#[path = "ledger/groups.rs"]
+mod groups;
 #[path = "ledger/limits.rs"]
 mod limits;
 #[path = "ledger/planning.rs"]
@@ -16,8 +18,6 @@ mod planning;
 mod rate;
 #[path = "ledger/runs.rs"]
 mod runs;
-#[path = "ledger/speed.rs"]
-mod speed;
 #[path = "ledger/states.rs"]
 mod states;
 
