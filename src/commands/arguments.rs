@@ -276,6 +276,9 @@ pub enum AuditVerb {
     Show {
         /// A reminder's or an appointment's id
         id: String,
+        /// Show whole phone numbers and what was sent, while they are kept; the audit log tells of it
+        #[arg(long)]
+        reveal: bool,
     },
     /// Walk the whole chain; exit 5 when it is broken or cut
     Verify,

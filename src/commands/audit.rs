@@ -9,11 +9,12 @@ use super::output::{Rows, Shown, write_out};
 use super::reach;
 use super::trigger::word_for;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::audit::{AuditFilter, AuditRow, Event, escape};
 use crate::audit::{story as words_of, times};
 use crate::evaluation::phone_of;
-use crate::ledger::Pruned;
+use crate::ledger::{Pruned, ReminderRow};
 use crate::verbs::audit::{Pages, Told};
+use crate::verbs::redact::{self, Reveal};
 use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
 
@@ -22,7 +23,9 @@ pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit>
     let context = Context::of(common)?;
     match ask.verb.unwrap_or(AuditVerb::List) {
         AuditVerb::List => list(&context, &ask.filters).await,
-        AuditVerb::Show { id } => show(&context, &id).await,
+        AuditVerb::Show { id, reveal } => {
+            show(&context, &id, if reveal { Reveal::Whole } else { Reveal::LastFour }).await
+        }
         AuditVerb::Verify => verify(&context).await,
         AuditVerb::Export => export(&context, &ask.filters).await,
         AuditVerb::Stats => stats(&context, &ask.filters).await,
@@ -45,7 +48,7 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
+async fn show(context: &Context, id: &str, reveal: Reveal) -> anyhow::Result<Exit> {
     let told = match context.open(Access::Reading).await {
         Ok(house) => audit::show(&house, id).await?,
         Err(refused) => {
@@ -58,32 +61,39 @@ async fn show(context: &Context, id: &str) -> anyhow::Result<Exit> {
     };
     let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
-    let people = || story(&told, &zone);
+    if reveal == Reveal::Whole {
+        reach::record(context, Event::OperatorRevealed, &format!("the story of {id}")).await?;
+    }
+    let people = || story(&told, &zone, reveal);
     Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
     Ok(Exit::Done)
 }
 
-fn story(told: &Told, zone: &Zone) -> String {
-    let mut blocks: Vec<String> = told
-        .reminders
-        .iter()
-        .map(|reminder| {
-            format!(
-                "{} appointment {} at {}, {} before: {}",
-                reminder.id,
-                reminder.appointment_id,
-                zone.rfc3339(reminder.starts_at),
-                reminder.lead,
-                word_for(reminder.state)
-            )
-        })
-        .collect();
+fn story(told: &Told, zone: &Zone, reveal: Reveal) -> String {
+    let mut blocks: Vec<String> = told.reminders.iter().map(|reminder| headline(reminder, zone, reveal)).collect();
     let mut table = Rows::of(&["at", "what happened"]);
     for line in words_of::tell(&told.rows, zone) {
         table.push(vec![line.at, line.words]);
     }
     blocks.push(table.to_table());
     blocks.join("\n")
+}
+
+/// What one reminder is, and where it stands.
+fn headline(reminder: &ReminderRow, zone: &Zone, reveal: Reveal) -> String {
+    let number = reminder.phone.as_ref().map_or("(no longer kept)".into(), |number| redact::phone(number, reveal));
+    let mut line = format!(
+        "{} appointment {} at {}, {} before, to {number}: {}",
+        reminder.id,
+        escape(&reminder.appointment_id),
+        zone.rfc3339(reminder.starts_at),
+        reminder.lead,
+        word_for(reminder.state)
+    );
+    if let (Reveal::Whole, Some(payload)) = (reveal, &reminder.payload) {
+        line.push_str(&format!("\n  {}", escape(payload)));
+    }
+    line
 }
 
 async fn verify(context: &Context) -> anyhow::Result<Exit> {

@@ -80,6 +80,20 @@ fn whole_phones_are_shown_only_when_the_log_knows_of_it() {
 }
 
 #[test]
+fn what_was_sent_is_shown_whole_only_when_the_log_knows_of_it() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let (_, told) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    let id = told["reminders"][0]["reminder_id"].as_str().expect("a reminder");
+    let story = clinic.run(&["audit", "show", id]).stdout;
+    assert!(story.contains("***0143") && !story.contains("2025550143"), "{story}");
+    let whole = clinic.run(&["audit", "show", id, "--reveal"]).stdout;
+    assert!(whole.contains("to +12025550143") && whole.contains("contact_phone"), "{whole}");
+    let (_, log) = clinic.json(&["audit", "list", "--event", "operator.revealed"]);
+    assert_eq!(log.as_array().map(Vec::len), Some(1), "{log}");
+}
+
+#[test]
 fn a_backup_is_one_new_file() {
     let clinic = Clinic::new();
     clinic.run(&["pause", "--all", "--reason", "snow"]);
