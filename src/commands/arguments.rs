@@ -26,13 +26,13 @@ pub struct Arguments {
     pub verb: Verb,
     /// Flags of every verb.
     #[command(flatten)]
-    pub common: Common,
+    pub globals: Globals,
 }
 
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
-pub struct Common {
+pub struct Globals {
     /// The service's own settings [default: $TICKLER_CONFIG, ./tickler.toml, /etc/tickler/tickler.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,

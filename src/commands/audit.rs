@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::arguments::{AuditArguments, AuditVerb, Common, Format};
+use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
 use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
@@ -19,8 +19,8 @@ use crate::verbs::{Access, Exit, Request, VerbError, audit};
 use crate::zones::Zone;
 
 /// Reads the log.
-pub async fn audit(common: &Common, ask: AuditArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     match ask.verb.unwrap_or(AuditVerb::List) {
         AuditVerb::List => list(&context, &ask.filters).await,
         AuditVerb::Show { id, reveal } => {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown};
 use super::reach;
@@ -10,8 +10,8 @@ use crate::verbs::backup::BackedUp;
 use crate::verbs::{Exit, Request};
 
 /// Copies the ledger into a new file.
-pub async fn backup(common: &Common, file: PathBuf) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let file = std::path::absolute(file)?;
     let (copy, exit): (BackedUp, Exit) = reach::change(&context, Request::Backup { file }).await?;
     let people = || format!("{} holds the ledger and its key ({} bytes)", copy.file.display(), copy.bytes);

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use super::arguments::{CheckArguments, Common, Format};
+use super::arguments::{CheckArguments, Format, Globals};
 use super::context::Context;
 use super::output::{Rows, Shown, print};
 use crate::http::Http;
@@ -14,8 +14,8 @@ use crate::verbs::{Exit, VerbError};
 use crate::zones::Zones;
 
 /// Tells every problem of every file.
-pub async fn check(common: &Common, ask: CheckArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let paint = if context.environment.wants_no_color() || !std::io::stdout().is_terminal() {
         Paint::Plain
     } else {

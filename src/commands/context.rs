@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::arguments::{Common, Format, Now};
+use super::arguments::{Format, Globals, Now};
 use super::output::complain;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
 use crate::daemon::logs::{self, LogTerms};
@@ -29,8 +29,8 @@ pub struct Context {
 
 impl Context {
     /// Reads the settings, and writes warnings of this verb to stderr.
-    pub fn of(common: &Common) -> anyhow::Result<Self> {
-        let context = Self::quiet(common)?;
+    pub fn of(globals: &Globals) -> anyhow::Result<Self> {
+        let context = Self::quiet(globals)?;
         // what goes on is told by the answer; a log that is begun already was begun by the service
         let _begun =
             logs::begin(&LogTerms { level: "warn".to_owned(), format: LogFormat::Text, is_under_journal: false });
@@ -38,12 +38,12 @@ impl Context {
     }
 
     /// Reads the settings; the log is somebody else's.
-    pub fn quiet(common: &Common) -> anyhow::Result<Self> {
+    pub fn quiet(globals: &Globals) -> anyhow::Result<Self> {
         let environment = ProcessEnvironment::of_process();
-        let loaded = Settings::load(flags(common), environment.clone());
+        let loaded = Settings::load(flags(globals), environment.clone());
         let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { settings, origins, environment, clock, format: common.format, actor: caller() })
+        Ok(Self { settings, origins, environment, clock, format: globals.format, actor: caller() })
     }
 
     /// Of settings made by hand.
@@ -104,12 +104,12 @@ pub fn settings_of_demo(folder: &Path, automation_url: &str) -> anyhow::Result<S
     Ok(Settings::load(flags, environment)?.0)
 }
 
-fn flags(common: &Common) -> Flags {
+fn flags(globals: &Globals) -> Flags {
     Flags {
-        config: common.config.clone(),
-        schedules: common.schedules.clone(),
-        ledger: common.ledger.clone(),
-        listen: common.listen.clone(),
+        config: globals.config.clone(),
+        schedules: globals.schedules.clone(),
+        ledger: globals.ledger.clone(),
+        listen: globals.listen.clone(),
     }
 }
 

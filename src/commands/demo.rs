@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::context::{self, Context};
 use super::output::{Rows, print};
 use super::{sandbox, trigger};
@@ -31,7 +31,7 @@ const NAME: &str = "day-before";
 const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
 
 /// Plays the day.
-pub async fn demo(common: &Common) -> anyhow::Result<Exit> {
+pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let folder = Folder::make()?;
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
@@ -39,7 +39,7 @@ pub async fn demo(common: &Common) -> anyhow::Result<Exit> {
         let _nobody_reads = print(&format!("  {} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.told()));
     })
     .await?;
-    let house = open(common, clock, folder.path(), &running.address.to_string()).await?;
+    let house = open(globals, clock, folder.path(), &running.address.to_string()).await?;
     print(
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
     )?;
@@ -62,10 +62,10 @@ What to do next:
   tickler run                        the service
 The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
 
-async fn open(common: &Common, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<House> {
+async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<House> {
     let url = format!("http://{address}/webhook/automation/demo");
     let settings = context::settings_of_demo(folder, &url)?;
-    let context = Context::with(settings, clock, common.format);
+    let context = Context::with(settings, clock, globals.format);
     Ok(context.open(Access::Working).await?)
 }
 

@@ -1,14 +1,14 @@
 //! shell: `tickler doctor` and `tickler service print`.
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown, write_out};
 use crate::verbs::doctor::{DoctorAnswer, Verdict, doctor as examine};
 use crate::verbs::{Access, Exit, VerbError, service};
 
 /// Looks at the surroundings.
-pub async fn doctor(common: &Common) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let house = context.open(Access::Reading).await?;
     let answer = examine(&house).await;
     let rows = || rows(&answer);

@@ -1,6 +1,6 @@
 //! shell: `tickler explain`.
 
-use super::arguments::{Common, ExplainArguments};
+use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;
 use super::output::{Rows, Shown};
 use crate::audit::escape;
@@ -8,8 +8,8 @@ use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::verbs::{Access, Exit, explain};
 
 /// Prints the rules in order for one appointment.
-pub async fn explain(common: &Common, ask: &ExplainArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(ask.now);
+pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(ask.now);
     let house = context.open(Access::Reading).await?;
     let answer = match ask.run {
         None => explain::explain(&house, &ask.schedule, &ask.appointment).await?,

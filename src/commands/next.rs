@@ -1,14 +1,14 @@
 //! shell: `tickler next`.
 
-use super::arguments::{Common, NextArguments};
+use super::arguments::{Globals, NextArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain};
 use crate::verbs::next::{NextRun, Note};
 use crate::verbs::{Access, Exit, next};
 
 /// Prints the next runs.
-pub async fn next(common: &Common, ask: &NextArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(ask.now);
+pub async fn next(globals: &Globals, ask: &NextArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(ask.now);
     let house = context.open(Access::None).await?;
     let named: Vec<String> = ask.schedule.iter().cloned().collect();
     let schedules = house.named(&named)?;

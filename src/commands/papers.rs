@@ -4,14 +4,14 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::arguments::{Arguments, Common};
+use super::arguments::{Arguments, Globals};
 use super::context::Context;
 use super::output::{Rows, Shown, print, write_out};
 use crate::verbs::{Exit, VerbError, config, schema};
 
 /// Every setting with where it came from, secrets as `***`.
-pub fn config(common: &Common) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub fn config(globals: &Globals) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let answer = config::config(&context.origins);
     let rows = || {
         let mut rows = Rows::of(&["key", "value", "origin"]);

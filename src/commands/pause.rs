@@ -1,6 +1,6 @@
 //! shell: `tickler pause` and `tickler resume`.
 
-use super::arguments::{Common, PauseArguments, ResumeArguments};
+use super::arguments::{Globals, PauseArguments, ResumeArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
 use super::reach;
@@ -9,8 +9,8 @@ use crate::verbs::pause::Paused;
 use crate::verbs::{Exit, Request, VerbError};
 
 /// Throws the kill switch.
-pub async fn pause(common: &Common, ask: PauseArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let zone = context.zone_of(ask.schedule.as_deref());
     let until = ask.until.as_deref().map(|text| times::read(text, context.clock.now(), &zone)).transpose();
     let until = until.map_err(VerbError::Usage)?;
@@ -18,8 +18,8 @@ pub async fn pause(common: &Common, ask: PauseArguments) -> anyhow::Result<Exit>
 }
 
 /// Lifts it.
-pub async fn resume(common: &Common, ask: ResumeArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     change(&context, Request::Resume { schedule: ask.schedule }).await
 }
 

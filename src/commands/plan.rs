@@ -1,6 +1,6 @@
 //! shell: `tickler plan`.
 
-use super::arguments::{Common, PlanArguments};
+use super::arguments::{Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
 use super::reach;
@@ -9,8 +9,8 @@ use crate::verbs::plan::{PlanAnswer, PlannedCall, SkippedCall};
 use crate::verbs::{Access, Exit, Reveal, VerbError, plan};
 
 /// Prints who would be called and who not.
-pub async fn plan(common: &Common, ask: &PlanArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(ask.now);
+pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(ask.now);
     let house = context.open(Access::Reading).await?;
     let schedules = house.named(&ask.named)?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };

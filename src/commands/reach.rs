@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown, complain};
 use crate::audit::Event;
@@ -124,8 +124,8 @@ pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
 ///
 /// # Errors
 /// When none is running (exit 6).
-pub async fn reload(common: &Common) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let Some(answer) = ask(&context, &Request::Reload).await? else {
         let socket = context.settings.socket.display();
         return Err(

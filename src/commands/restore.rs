@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::arguments::{Common, Now};
+use super::arguments::{Globals, Now};
 use super::context::Context;
 use super::output::{Rows, Shown, complain};
 use crate::verbs::{Exit, restore};
 
 /// Makes a copy the ledger again.
-pub async fn restore(common: &Common, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(now);
+pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(now);
     let file = std::path::absolute(file)?;
     let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor).await?;
     for unread in &answer.unread {

@@ -1,12 +1,12 @@
 //! shell: `tickler run`.
 
-use super::arguments::{Common, RunArguments};
+use super::arguments::{Globals, RunArguments};
 use super::context::Context;
 use crate::verbs::Exit;
 
 /// Is the service until it is told to end.
-pub async fn run(common: &Common, ask: &RunArguments) -> anyhow::Result<Exit> {
-    let context = Context::quiet(common)?.at(ask.now);
+pub async fn run(globals: &Globals, ask: &RunArguments) -> anyhow::Result<Exit> {
+    let context = Context::quiet(globals)?.at(ask.now);
     let code = crate::daemon::run(context.settings, context.environment, context.clock).await?;
     Ok(Exit::of_code(code))
 }

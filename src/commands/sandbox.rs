@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::output::{complain, print};
 use super::sandbox_arguments::{DuplicateContact, SandboxArguments};
 use crate::clock::{SharedClock, SystemClock};
@@ -16,8 +16,8 @@ use crate::verbs::{Exit, VerbError};
 const USUAL_PLACE: &str = "127.0.0.1:8468";
 
 /// Is a simulated Thoughtly until it is interrupted; one line for each request.
-pub async fn sandbox(common: &Common, ask: SandboxArguments) -> anyhow::Result<Exit> {
-    let listen = common.listen.as_deref().unwrap_or(USUAL_PLACE);
+pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result<Exit> {
+    let listen = globals.listen.as_deref().unwrap_or(USUAL_PLACE);
     let listen = listen.parse().map_err(|_| {
         VerbError::Usage(format!("--listen {listen}: write an address and a port, such as {USUAL_PLACE}"))
     })?;

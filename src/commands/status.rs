@@ -1,6 +1,6 @@
 //! shell: `tickler status`.
 
-use super::arguments::Common;
+use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown};
 use super::reach;
@@ -9,8 +9,8 @@ use crate::verbs::status::{Health, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
 /// Prints the screen of the running service, or of what is here when there is none.
-pub async fn status(common: &Common) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+pub async fn status(globals: &Globals) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let answer: StatusAnswer = match reach::ask(&context, &Request::Status).await? {
         Some(answer) => reach::body(answer)?.0,
         None => status::status(&context.open(Access::Reading).await?).await?,

@@ -1,6 +1,6 @@
 //! shell: `tickler test-call`.
 
-use super::arguments::{Common, TestCallArguments};
+use super::arguments::{Globals, TestCallArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
 use super::reach;
@@ -9,8 +9,8 @@ use crate::verbs::test_call::TestCallAnswer;
 use crate::verbs::{Exit, Request};
 
 /// Sends one payload to one's own phone.
-pub async fn test_call(common: &Common, ask: TestCallArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(ask.now);
+pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(ask.now);
     let request = Request::TestCall { schedule: ask.schedule, to: ask.to };
     let (answer, exit): (TestCallAnswer, Exit) = reach::change(&context, request).await?;
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer) }.print(context.format)?;

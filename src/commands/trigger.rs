@@ -1,6 +1,6 @@
 //! shell: `tickler trigger`.
 
-use super::arguments::{Common, TriggerArguments};
+use super::arguments::{Globals, TriggerArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
 use super::reach;
@@ -9,8 +9,8 @@ use crate::verbs::trigger::TriggerAnswer;
 use crate::verbs::{Access, Exit, Request, trigger};
 
 /// Evaluates now and delivers, in the service when one is running.
-pub async fn trigger(common: &Common, ask: TriggerArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?.at(ask.now);
+pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?.at(ask.now);
     if ask.dry_run {
         let house = context.open(Access::Reading).await?;
         let answer = trigger::dry_run(&house, &ask.schedule, ask.only).await?;

@@ -1,6 +1,6 @@
 //! shell: `tickler uncertain`.
 
-use super::arguments::{Common, ResolveArguments, UncertainArguments, UncertainVerb, WordArguments};
+use super::arguments::{Globals, ResolveArguments, UncertainArguments, UncertainVerb, WordArguments};
 use super::context::Context;
 use super::output::{Rows, Shown};
 use super::reach;
@@ -10,15 +10,15 @@ use crate::verbs::uncertain::UncertainReminder;
 use crate::verbs::{Access, Exit, Request, uncertain};
 
 /// Lists or settles what nobody can know but a person.
-pub async fn uncertain(common: &Common, ask: UncertainArguments) -> anyhow::Result<Exit> {
+pub async fn uncertain(globals: &Globals, ask: UncertainArguments) -> anyhow::Result<Exit> {
     match ask.verb.unwrap_or(UncertainVerb::List) {
-        UncertainVerb::List => list(common).await,
-        UncertainVerb::Resolve(word) => resolve(common, word).await,
+        UncertainVerb::List => list(globals).await,
+        UncertainVerb::Resolve(word) => resolve(globals, word).await,
     }
 }
 
-async fn list(common: &Common) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+async fn list(globals: &Globals) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let reminders: Vec<UncertainReminder> = match context.open(Access::Reading).await {
         Ok(house) => uncertain::list(&house).await?,
         Err(refused) => reach::read(&context, &Request::UncertainList, refused).await?,
@@ -32,8 +32,8 @@ async fn list(common: &Common) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn resolve(common: &Common, ask: ResolveArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(common)?;
+async fn resolve(globals: &Globals, ask: ResolveArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
     let request = Request::Resolve { reminder_id: ask.id, verdict: verdict(&ask.word), reason: ask.reason };
     let (reminder, exit): (UncertainReminder, Exit) = reach::change(&context, request).await?;
     let people = || format!("reminder {} is {} now", reminder.reminder_id, word_for(reminder.state));
