@@ -64,6 +64,15 @@ impl Row {
         }
     }
 
+    /// The row as it was read.
+    #[must_use]
+    pub fn as_record(&self) -> Record<'_> {
+        match self {
+            Self::Text { header, fields } => Record::Text { header, fields },
+            Self::Tree(tree) => Record::Tree(tree),
+        }
+    }
+
     /// The columns of this row, in their order.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::{AppointmentColumns, DateFormat, Phone, PhoneProblem, Start, StartColumns, StartText, dates, phone};
+use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
 use crate::row::{ColumnName, Header, Record};
 use crate::zones::{Wall, Zone, Zones};
 
@@ -236,22 +236,6 @@ impl Mapping {
     pub fn status<'r>(&self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         record.text(self.columns.status.as_ref()?)
     }
-
-    /// The first usable phone.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn phone(&self, record: &Record<'_>) -> Result<Phone, PhoneProblem> {
-        let texts = self.columns.phone.iter().map(|column| record.text(column));
-        phone::first_usable(texts, self.columns.default_region.as_deref())
-    }
-
-    /// Who it is: the person column, else the phone.
-    #[must_use]
-    pub fn person(&self, record: &Record<'_>, phone: &Phone) -> String {
-        let named = self.columns.person.as_ref().and_then(|column| record.text(column)).and_then(trimmed);
-        named.map_or_else(|| phone.e164.clone(), Cow::into_owned)
-    }
 }
 
 /// Twelve months of 31 places: a date's place is found without a calendar.
@@ -302,7 +286,7 @@ fn joined_start(joined: &str, format: &DateFormat) -> Option<StartText> {
     })
 }
 
-fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+pub(crate) fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let cut = match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),

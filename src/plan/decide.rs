@@ -1,6 +1,7 @@
 //! pure: the whole read is known: payloads are rendered, persons judged, and the plan is made.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::evidence_order;
 use super::explain::{Explanation, Watch};
 use super::payload::{self, PayloadScope};
 use super::people::People;
-use super::planner::{Candidate, Share, Terms};
+use super::planner::{Candidate, Kept, Share, Terms};
 use super::rules::{self, Block, Case, Stage, Why};
 use super::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, SkipReason, State};
@@ -18,17 +19,17 @@ use crate::template::RenderError;
 
 /// Every row of the read is known; what is left needs one more look into the ledger.
 pub struct Candidates {
-    pub(super) terms: Terms,
+    pub(super) terms: Arc<Terms>,
     pub(super) counts: Counts,
     pub(super) skipped: Vec<SkippedRow>,
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Kept>,
     pub(super) cancellations: Vec<Cancellation>,
     pub(super) watch: Option<Watch>,
 }
 
 /// A candidate with its id and what its templates gave.
 struct Rendered {
-    candidate: Candidate,
+    candidate: Kept,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
     outcome: Result<(Value, Value), RenderError>,
@@ -75,8 +76,8 @@ impl Candidates {
             candidates.into_iter().map(|candidate| self.rendered(candidate, told, new_id)).collect();
         let unrenderable = rendered.iter().filter(|it| it.outcome.is_err()).filter_map(|it| it.candidate.pending_id());
         let leaving = self.cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable);
-        let knowledge = std::mem::take(&mut self.terms.knowledge);
-        let mut people = People::new(&knowledge, leaving, rendered.iter().map(|it| &it.candidate));
+        let terms = Arc::clone(&self.terms);
+        let mut people = People::new(&terms.knowledge, leaving, rendered.iter().map(|it| &*it.candidate));
         let mut plan = Plan { counts: self.counts, skipped: std::mem::take(&mut self.skipped), ..Plan::default() };
         plan.cancellations = std::mem::take(&mut self.cancellations);
         for it in rendered {
@@ -90,7 +91,7 @@ impl Candidates {
 
     fn rendered(
         &self,
-        candidate: Candidate,
+        candidate: Kept,
         told: &HashMap<String, Timestamp>,
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> Rendered {
@@ -132,12 +133,12 @@ impl Candidates {
             (Ok(()), Ok((payload, contact))) => {
                 people.accept(&candidate);
                 plan.counts.planned += u64::from(candidate.share == Share::Main);
-                plan.reminders.push(planned(candidate, id, previous_starts_at, payload, contact));
+                plan.reminders.push(planned(*candidate, id, previous_starts_at, payload, contact));
             }
-            (Err(block), _) => skip(candidate, block, plan),
+            (Err(block), _) => skip(*candidate, block, plan),
             (Ok(()), Err(error)) => {
                 let why = Why::Skip(SkipReason::PayloadError);
-                skip(candidate, Block { why, detail: error.0 }, plan);
+                skip(*candidate, Block { why, detail: error.0 }, plan);
             }
         }
     }

@@ -4,6 +4,7 @@ mod decide;
 mod evidence;
 pub mod explain;
 mod gap;
+mod judging;
 mod payload;
 mod people;
 mod planner;

@@ -110,7 +110,7 @@ impl Showing<'_> {
             lead: reminder.lead,
             due_at: zone.rfc3339(reminder.send_at),
             phone: redact::phone(&reminder.phone, self.reveal),
-            payload: redact::payload(&reminder.payload, &reminder.phone, self.reveal),
+            payload: redact::payload(reminder.payload, &reminder.phone, self.reveal),
             note: reminder.note,
         }
     }

@@ -1,5 +1,7 @@
 //! shell: reminders and log rows as they are read, and the one form in which verbs hold a reminder.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -161,15 +163,10 @@ pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Ve
     if ask.ids.is_empty() {
         return selected(conn, ask);
     }
-    let ReminderAsk { ref schedule, ref states, ref appointment_id, limit, .. } = *ask;
-    let (schedule, states, appointment_id) = (schedule.clone(), states.clone(), appointment_id.clone());
-    let mut one = ReminderAsk { schedule, states, appointment_id, ..ReminderAsk::default() };
-    let mut found = Vec::with_capacity(ask.ids.len());
-    for id in &ask.ids {
-        one.id = Some(*id);
-        found.extend(selected(conn, &one)?);
-    }
-    found.truncate(limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let mut found = selected(conn, ask)?;
+    found.sort_by_key(|row| place.get(&row.id).copied());
+    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
     Ok(found)
 }
 
@@ -183,8 +180,20 @@ fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRo
         let words: Vec<String> = ask.states.iter().map(|state| format!("'{state}'")).collect();
         conditions.conditions.push(format!("r.state IN ({})", words.join(", ")));
     }
-    let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let sql = format!("{REMINDER}{} ORDER BY r.nr LIMIT {limit}", conditions.clause());
+    let order = match ask.ids.is_empty() {
+        true => {
+            let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+            format!("ORDER BY r.nr LIMIT {limit}")
+        }
+        // all at once: each by itself would be prepared anew. Unordered, so that their index is what is gone through
+        false => {
+            let ids: Vec<String> = ask.ids.iter().map(ToString::to_string).collect();
+            conditions.values.push(serde_json::Value::from(ids).to_string().into());
+            conditions.conditions.push(format!("r.id IN (SELECT value FROM json_each(?{}))", conditions.values.len()));
+            String::new()
+        }
+    };
+    let sql = format!("{REMINDER}{} {order}", conditions.clause());
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
 }
