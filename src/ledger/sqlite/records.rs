@@ -150,6 +150,18 @@ impl Where {
         }
     }
 
+    /// In one of these states: each is looked up by itself, so that its own index serves and settled rows cost nothing.
+    fn in_states(&mut self, states: &[State], schedule: Option<String>) {
+        let of_schedule = schedule.map_or_else(String::new, |schedule| {
+            self.values.push(schedule.into());
+            format!(" AND schedule = ?{}", self.values.len())
+        });
+        // words of a closed set need no quoting
+        let each = |state: &State| format!("SELECT nr FROM reminder WHERE state = '{state}'{of_schedule}");
+        let all: Vec<String> = states.iter().map(each).collect();
+        self.conditions.push(format!("r.nr IN ({})", all.join(" UNION ALL ")));
+    }
+
     fn clause(&self) -> String {
         match self.conditions.as_slice() {
             [] => String::new(),
@@ -173,12 +185,17 @@ pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Ve
 fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
-    conditions.and("r.schedule =", ask.schedule.clone());
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
-    if !ask.states.is_empty() {
-        // words of a closed set need no quoting
-        let words: Vec<String> = ask.states.iter().map(|state| format!("'{state}'")).collect();
-        conditions.conditions.push(format!("r.state IN ({})", words.join(", ")));
+    let one_row = ask.id.is_some() || !ask.ids.is_empty();
+    match (ask.states.as_slice(), one_row || ask.appointment_id.is_some()) {
+        ([], _) => conditions.and("r.schedule =", ask.schedule.clone()),
+        (states, true) => {
+            conditions.and("r.schedule =", ask.schedule.clone());
+            // words of a closed set need no quoting
+            let words: Vec<String> = states.iter().map(|state| format!("'{state}'")).collect();
+            conditions.conditions.push(format!("r.state IN ({})", words.join(", ")));
+        }
+        (states, false) => conditions.in_states(states, ask.schedule.clone()),
     }
     let order = match ask.ids.is_empty() {
         true => {

@@ -12,7 +12,9 @@ use crate::reminder::State;
 
 impl Desk {
     pub(super) fn recover(&self, recover: &Recover) -> LedgerResult<Recovered> {
-        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.state = 'sending' ORDER BY r.nr");
+        let sql = format!(
+            "SELECT {CARD} FROM reminder r WHERE r.nr IN (SELECT nr FROM reminder WHERE state = 'sending') ORDER BY r.nr"
+        );
         let found: Vec<Card> = self.conn.prepare_cached(&sql)?.query_map([], card)?.collect::<Result<_, _>>()?;
         let mut recovered = Recovered::default();
         for reminder in &found {
