@@ -35,14 +35,15 @@ async fn is_settled(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadlin
         limit,
         ..ReminderAsk::default()
     };
-    if !ledger.reminders(ask(&[State::Sending], Some(1))).await?.is_empty() {
-        return Ok(false);
-    }
+    // what is pending first: what is taken between the two looks is then seen as being sent
     let next = match &scope.only {
         // one appointment has few reminders
         Some(_) => ledger.reminders(ask(&[State::Pending], None)).await?.iter().map(|row| row.next_at).min(),
         None => ledger.next_due(std::slice::from_ref(&scope.schedule)).await?,
     };
+    if !ledger.reminders(ask(&[State::Sending], Some(1))).await?.is_empty() {
+        return Ok(false);
+    }
     match next {
         Some(next) if next <= deadline => is_blocked(sender, ledger, scope, deadline).await,
         Some(_) | None => Ok(true),
