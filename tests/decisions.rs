@@ -324,3 +324,37 @@ fn explain_tells_a_call_a_wait_a_reminder_and_a_run_that_was_held() {
     assert_eq!((exit, &held["state"]), (7, &"held".into()));
     assert_eq!(verdict(&["held", "a", "--run", held["run_id"].as_str().expect("a run")]), "skip run_held run");
 }
+
+/// More due rows than are judged in one go: what is decided, and its order, are those of the rows.
+#[test]
+fn nine_hundred_due_rows_are_decided_in_their_order() {
+    let (mut table, mut planned, mut skipped) = ("id,phone,starts_at\n".to_owned(), Vec::new(), Vec::new());
+    for row in 0..900_u32 {
+        let minute = row * 600 / 900;
+        let starts_at = format!("2026-11-25 {:02}:{:02}", 9 + minute / 60, minute % 60);
+        let phone = format!("+1{}55501{:02}", 202 + row / 100, row % 100);
+        match row % 10 {
+            3 => {
+                table.push_str(&format!("r{row},,{starts_at}\n"));
+                skipped.push(format!("r{row} no_phone"));
+            }
+            6 => {
+                table.push_str(&format!("r{row},123,{starts_at}\n"));
+                skipped.push(format!("r{row} invalid_phone"));
+            }
+            8 => {
+                // the row before it once more
+                let line = table.lines().last().expect("a row").to_owned();
+                table.push_str(&format!("{line}\n"));
+                skipped.push(format!("r{} duplicate_row", row - 1));
+            }
+            _ => {
+                table.push_str(&format!("r{row},{phone},{starts_at}\n"));
+                planned.push(format!("r{row}"));
+            }
+        }
+    }
+    let plan = Clinic::new(&TERMS, table.as_bytes()).plan(MORNING);
+    assert_eq!(plan["counts"]["rows"], 900);
+    assert_eq!(told(&plan), format!("{} | {}", planned.join(" "), skipped.join(", ")));
+}
