@@ -147,7 +147,8 @@ fn strict_whole(text: &str) -> Result<String, TemplateProblem> {
         };
         let close = match mark {
             "{{" => tokens::closing(text, open + 2)?,
-            _ => text[open..].find(close_mark).map_or(text.len(), |at| open + at),
+            // behind the mark: in `{%}` nothing is closed
+            _ => text[open + 2..].find(close_mark).map_or(text.len(), |at| open + 2 + at),
         };
         strict.push_str(&strict_tag(mark, &text[open + 2..close], close_mark, open + 2)?);
         rest = (close + 2).min(text.len());

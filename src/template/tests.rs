@@ -249,6 +249,16 @@ fn templates_are_shared_between_threads() {
     shared::<PayloadTemplate>();
 }
 
+#[test]
+fn a_mark_that_overlaps_its_own_end_is_a_problem_and_no_panic() {
+    for text in ["{%}", "{#}", "a {%} b", "{{}", "{{ x {%} }}", "{%", "{#", "{"] {
+        if let Ok(template) = Template::compile(text) {
+            let _rendered = template.render(&scope());
+        }
+    }
+    assert!(Template::compile("{%} x").is_err());
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_compiler_or_the_renderer_panic(text in "[a-z{}%#|()\\[\\]'\" +*/<>=!.,:~0-9é-]{0,40}") {
