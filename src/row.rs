@@ -45,10 +45,83 @@ pub enum Row {
         /// The table's columns.
         header: Arc<Header>,
         /// The fields of this line.
-        fields: csv::StringRecord,
+        line: Line,
     },
     /// An object with typed values.
     Tree(serde_json::Map<String, Value>),
+}
+
+/// The fields of one line of a text table, borrowed from whoever read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Fields<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+}
+
+impl<'a> Fields<'a> {
+    /// Fields that stand in `text` one after another; each ends where `ends` says.
+    #[must_use]
+    pub fn new(text: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { text, ends }
+    }
+
+    /// How many there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a line has at least one field")]
+    pub fn len(self) -> usize {
+        self.ends.len()
+    }
+
+    /// One field; `None` when the line is shorter, and for what isn't UTF-8.
+    #[must_use]
+    pub fn get(self, place: usize) -> Option<&'a str> {
+        let end = *self.ends.get(place)?;
+        let begin = if place == 0 { 0 } else { self.ends[place - 1] };
+        std::str::from_utf8(&self.text[begin..end]).ok()
+    }
+
+    /// Every field, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        (0..self.len()).map(move |place| self.get(place).unwrap_or(""))
+    }
+
+    /// All fields without anything between them.
+    #[must_use]
+    pub fn text(self) -> &'a [u8] {
+        self.text
+    }
+}
+
+/// One line of a text table, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    text: Box<[u8]>,
+    ends: Box<[usize]>,
+}
+
+impl Line {
+    /// Its fields.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'_> {
+        Fields { text: &self.text, ends: &self.ends }
+    }
+}
+
+impl From<Fields<'_>> for Line {
+    fn from(fields: Fields<'_>) -> Self {
+        Self { text: fields.text.into(), ends: fields.ends.into() }
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Line {
+    fn from_iter<I: IntoIterator<Item = S>>(fields: I) -> Self {
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
+        for field in fields {
+            text.extend_from_slice(field.as_ref().as_bytes());
+            ends.push(text.len());
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
 }
 
 impl Row {
@@ -57,8 +130,8 @@ impl Row {
     #[must_use]
     pub fn get(&self, column: &str) -> Option<Cow<'_, Value>> {
         match self {
-            Self::Text { header, fields } => {
-                header.place(column).map(|place| Cow::Owned(text_value(fields.get(place))))
+            Self::Text { header, line } => {
+                header.place(column).map(|place| Cow::Owned(text_value(line.fields().get(place))))
             }
             Self::Tree(tree) => in_tree(tree, column).map(Cow::Borrowed),
         }
@@ -68,7 +141,7 @@ impl Row {
     #[must_use]
     pub fn as_record(&self) -> Record<'_> {
         match self {
-            Self::Text { header, fields } => Record::Text { header, fields },
+            Self::Text { header, line } => Record::Text { header, fields: line.fields() },
             Self::Tree(tree) => Record::Tree(tree),
         }
     }
@@ -86,12 +159,12 @@ impl Row {
     #[must_use]
     pub fn to_object(&self) -> serde_json::Map<String, Value> {
         match self {
-            Self::Text { header, fields } => header
+            Self::Text { header, line } => header
                 .names()
                 .iter()
                 .enumerate()
                 .rev() // of two columns with one name the first is meant: it is inserted last
-                .map(|(place, name)| (name.clone(), text_value(fields.get(place))))
+                .map(|(place, name)| (name.clone(), text_value(line.fields().get(place))))
                 .collect(),
             Self::Tree(tree) => tree.clone(),
         }
@@ -127,7 +200,7 @@ pub enum Record<'a> {
         /// The table's columns.
         header: &'a Arc<Header>,
         /// The fields of this line.
-        fields: &'a csv::StringRecord,
+        fields: Fields<'a>,
     },
     /// An object with typed values.
     Tree(&'a serde_json::Map<String, Value>),
@@ -154,7 +227,7 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn to_row(&self) -> Option<Row> {
         match *self {
-            Self::Text { header, fields } => Some(Row::Text { header: Arc::clone(header), fields: fields.clone() }),
+            Self::Text { header, fields } => Some(Row::Text { header: Arc::clone(header), line: fields.into() }),
             Self::Tree(tree) => Some(Row::Tree(tree.clone())),
             Self::Broken(_) => None,
         }
@@ -213,7 +286,7 @@ mod tests {
     #[test]
     fn an_empty_field_is_null_and_a_missing_column_is_nothing() {
         let header = Arc::new(Header::new(vec!["id".into(), "name".into()]));
-        let row = Row::Text { header, fields: csv::StringRecord::from(vec!["7", ""]) };
+        let row = Row::Text { header, line: Line::from_iter(["7", ""]) };
         assert_eq!(row.get("name").as_deref(), Some(&Value::Null));
         assert_eq!(row.get("age"), None);
     }

@@ -1,6 +1,5 @@
 //! pure: tables as they come from the field.
 
-use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use super::{MAX_FIELD, MAX_ROW, Table, TableReport, columns, read};
@@ -28,7 +27,7 @@ impl RecordSink for Seen {
 fn read_with(dialect: &CsvDialect, bytes: &[u8]) -> Result<(Vec<String>, TableReport), FormatError> {
     let mapped = ["id".to_owned(), "name".to_owned()];
     let mut seen = Seen::default();
-    let report = read(Cursor::new(bytes), &Table { dialect, mapped: &mapped }, &mut seen)?;
+    let report = read(bytes, &Table { dialect, mapped: &mapped }, &mut seen)?;
     Ok((seen.0, report))
 }
 
@@ -130,7 +129,7 @@ fn a_missing_column_is_named_and_a_file_without_header_is_not_repeated() {
     let error = refused("17,Jane Doe,+12025550143\n");
     assert!(!error.message.contains("Jane"), "{error}");
     let mapped = ["id".to_owned(), "name".to_owned()];
-    let found = columns(Cursor::new("id; first ;\n"), &Table { dialect: &AUTO, mapped: &mapped });
+    let found = columns(b"id; first ;\n".as_slice(), &Table { dialect: &AUTO, mapped: &mapped });
     assert_eq!(found, Ok(vec!["id".to_owned(), "first".to_owned()]));
 }
 
@@ -210,7 +209,7 @@ fn a_sink_that_breaks_ends_the_read() {
         }
     }
     let mut first = First(0);
-    let report = read(Cursor::new("id\n1\n2\n"), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
+    let report = read(b"id\n1\n2\n".as_slice(), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
     assert_eq!((first.0, report.rows), (2, 1));
 }
 
