@@ -137,6 +137,9 @@ fn is_decimal(text: &str) -> bool {
 
 /// Cuts `ext. 12`, `x12`, `;ext=12` off, and tells whether it was there.
 fn split_extension(text: &str) -> (&str, bool) {
+    if !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return (text, false);
+    }
     let lower = text.to_ascii_lowercase();
     for mark in [";ext=", "extension", "ext.", "ext", "x"] {
         if let Some(at) = lower.find(mark) {
@@ -168,14 +171,17 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
     if is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone {
-        e164,
-        region: parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string()),
-        is_unassigned: !is_valid,
-    })
+    Ok(Phone { e164, is_unassigned: !is_valid })
 }
 
 impl Phone {
+    /// Its ISO 3166 region, when the plans know it. Worked out when it is asked for, and that takes as long as reading.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        let parsed = PhoneNumber::parse(self.e164.as_str(), None).ok()?;
+        parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string())
+    }
+
     /// As written in its country. Worked out when it is asked for: few payloads do.
     #[must_use]
     pub fn national(&self) -> String {

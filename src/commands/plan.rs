@@ -106,7 +106,7 @@ fn rows(answers: &[PlanAnswer]) -> Rows {
                 call.lead.to_string(),
                 call.due_at.clone(),
                 call.phone.trim_start_matches('+').to_owned(),
-                call.payload.to_string(),
+                call.payload.as_str().to_owned(),
                 call.note.clone().unwrap_or_default(),
                 String::new(),
                 String::new(),

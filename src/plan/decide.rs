@@ -15,7 +15,7 @@ use super::rules::{self, Block, Case, Stage, Why};
 use super::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, SkipReason, State};
 use crate::row::Row;
-use crate::template::RenderError;
+use crate::template::{Payload, RenderError};
 
 /// Every row of the read is known; what is left needs one more look into the ledger.
 pub struct Candidates {
@@ -32,7 +32,7 @@ struct Rendered {
     candidate: Kept,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
-    outcome: Result<(Value, Value), RenderError>,
+    outcome: Result<(Payload, Value), RenderError>,
 }
 
 impl Candidates {
@@ -194,7 +194,7 @@ fn planned(
     candidate: Candidate,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
-    payload: Value,
+    payload: Payload,
     contact: Value,
 ) -> PlannedReminder {
     let note = note(&candidate);

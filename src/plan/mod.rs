@@ -18,6 +18,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
+use crate::template::Payload;
 
 pub use decide::Candidates;
 pub use explain::Explanation;
@@ -140,8 +141,8 @@ pub struct PlannedReminder {
     pub due_day: Date,
     /// The recipient's zone (IANA).
     pub recipient_zone: String,
-    /// The rendered payload: the exact bytes to send are its compact JSON.
-    pub payload: Value,
+    /// The rendered payload: the exact bytes to send.
+    pub payload: Payload,
     /// The rendered contact fields of `target.call`, else null.
     pub contact: Value,
     /// `ambiguous_time`, `unassigned range`, or both.

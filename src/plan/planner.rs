@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use super::evidence::Pendings;
 use super::explain::Watch;
-use super::judging::{Findings, Judging, Sighting};
+use super::judging::{Findings, Judge, Judging, Sighting};
 use super::rules::{Case, LeadDue};
 use super::window::{LeadWindow, lead_windows};
 use super::{Candidates, Knowledge, Known, KnownKey, Occasion};
@@ -28,11 +28,10 @@ pub struct Planner {
     mapping: Mapping,
     windows: Vec<LeadWindow>,
     pendings: Pendings,
-    seen: HashSet<(String, Timestamp)>,
     rows: u64,
     outside_window: u64,
     judging: Judging,
-    watch: Option<Watch>,
+    watched: Option<String>,
 }
 
 /// What stays the same for every row of a read.
@@ -89,31 +88,33 @@ impl Planner {
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, zones);
         let pendings = Pendings::of(&knowledge, occasion.only.as_deref());
         let terms = Arc::new(Terms { schedule, occasion, knowledge, do_not_call });
+        let judges_mapping = Mapping::new(&terms.schedule.appointment, &terms.schedule.zone, zones);
+        let judge = Judge::new(Arc::clone(&terms), judges_mapping, windows.clone());
         Self {
             mapping,
             pendings,
-            judging: Judging::new(Arc::clone(&terms)),
+            judging: Judging::new(judge),
             terms,
             windows,
-            seen: HashSet::new(),
             rows: 0,
             outside_window: 0,
-            watch: None,
+            watched: None,
         }
     }
 
     /// Keeps what the rules say of one appointment, for [`Candidates::explain`].
     #[must_use]
     pub fn watching(mut self, appointment_id: &str) -> Self {
-        self.watch = Some(Watch::of(appointment_id));
+        self.watched = Some(appointment_id.to_owned());
+        self.judging.watch(Watch::of(appointment_id));
         self
     }
 
     /// The read was complete.
     #[must_use]
     pub fn finish(self) -> Candidates {
-        let Self { terms, windows, mut pendings, rows, outside_window, judging, watch, .. } = self;
-        let Findings { mut counts, skipped, candidates, against } = judging.findings();
+        let Self { terms, windows, mut pendings, rows, outside_window, judging, .. } = self;
+        let Findings { mut counts, skipped, candidates, against, watch } = judging.findings();
         counts.rows = rows;
         counts.outside_window += outside_window;
         for (id, reason, detail) in &against {
@@ -127,49 +128,8 @@ impl Planner {
         self.windows.iter().any(|window| window.holds(start))
     }
 
-    fn is_watched(&self, id: Option<&str>) -> bool {
-        self.watch.as_ref().is_some_and(|watch| Some(watch.appointment_id()) == id)
-    }
-
-    /// A row that isn't plainly outside: its leads are found, and the rules are asked for each.
-    fn consider(&mut self, number: u64, record: &Record<'_>, id: Option<String>, start: Result<Start, TimeProblem>) {
-        let (main, further) = self.leads(id.as_deref(), &start);
-        let is_duplicate = match (&id, &start, main) {
-            (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
-            _ => false,
-        };
-        let recipient_zone = self.mapping.recipient_zone(record);
-        let sighting = |lead, share| Sighting {
-            number,
-            row: match record {
-                Record::Broken(why) => Err((*why).to_owned()),
-                Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
-            },
-            id: id.clone(),
-            start: start.clone(),
-            recipient_zone: recipient_zone.clone(),
-            lead,
-            share,
-            is_duplicate,
-        };
-        let main = sighting(main, Share::Main);
-        if let Some(watch) = self.watch.as_mut().filter(|watch| Some(watch.appointment_id()) == id.as_deref()) {
-            self.judging.tell(&main, watch);
-        }
-        self.judging.take(main);
-        for lead in further {
-            self.judging.take(sighting(Some(lead), Share::Further));
-        }
-    }
-
-    /// The lead nearest the start among those whose window holds it and those pending for it, and the other pending ones.
-    fn leads(&self, id: Option<&str>, start: &Result<Start, TimeProblem>) -> (Option<Lead>, Vec<Lead>) {
-        let (Some(id), Ok(start)) = (id, start) else { return (None, Vec::new()) };
-        let mut pending = self.pendings.leads_at(id, start.at);
-        let in_window = self.windows.iter().filter(|window| window.holds(start.at)).map(|window| window.lead);
-        let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
-        pending.retain(|lead| Some(*lead) != main);
-        (main, pending)
+    fn is_watched(&self, id: &str) -> bool {
+        self.watched.as_deref() == Some(id)
     }
 }
 
@@ -187,19 +147,24 @@ impl RecordSink for Planner {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(&record),
         };
+        let mut pending = Vec::new();
         if let Some(id) = id.as_deref() {
             let is_pending_here = self.pendings.witness(id, &start);
-            if let Ok(start) = &start
-                && !is_pending_here
-                && !self.is_in_a_window(start.at)
-                && !self.is_watched(Some(id))
-            {
-                self.outside_window += 1;
-                return ControlFlow::Continue(());
+            if let Ok(start) = &start {
+                if !is_pending_here && !self.is_in_a_window(start.at) && !self.is_watched(id) {
+                    self.outside_window += 1;
+                    return ControlFlow::Continue(());
+                }
+                if is_pending_here {
+                    pending = self.pendings.leads_at(id, start.at);
+                }
             }
         }
-        let id = id.map(std::borrow::Cow::into_owned);
-        self.consider(number, &record, id, start);
+        let row = match record {
+            Record::Broken(why) => Err(why.to_owned()),
+            Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
+        };
+        self.judging.take(Sighting { number, row, start, pending });
         ControlFlow::Continue(())
     }
 }
@@ -233,14 +198,6 @@ impl Terms {
             payload_problem: None,
             person_calls: None,
         }
-    }
-}
-
-/// How far before the start a lead is, to compare days with hours.
-fn hours_of(lead: Lead) -> u64 {
-    match lead {
-        Lead::Days(days) => u64::from(days) * 24,
-        Lead::Hours(hours) => u64::from(hours),
     }
 }
 

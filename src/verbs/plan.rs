@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
@@ -11,6 +10,7 @@ use crate::evaluation::{Surroundings, evaluate, nominal_now};
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
+use crate::template::Payload;
 use crate::zones::Zone;
 
 /// One schedule's plan, as `plan --format json` prints it.
@@ -46,7 +46,7 @@ pub struct PlannedCall {
     /// The last four digits, unless revealed.
     pub phone: String,
     /// What would be sent.
-    pub payload: Value,
+    pub payload: Payload,
     /// Worth knowing.
     pub note: Option<String>,
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::template::Payload;
+
 /// Whether whole phone numbers are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reveal {
@@ -30,28 +32,63 @@ pub fn phone(number: &str, reveal: Reveal) -> String {
 
 /// A payload as it may be shown: whatever holds the phone's digits, or looks like a phone number, is cut to four digits.
 #[must_use]
-pub fn payload(mut value: Value, phone: &str, reveal: Reveal) -> Value {
+pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
-        Reveal::Whole => {}
-        Reveal::LastFour => redact(&mut value, &digits(phone)),
+        Reveal::Whole => whole,
+        Reveal::LastFour => Payload::parsed(redacted_json(whole.as_str(), &digits(phone)))
+            .expect("JSON stays JSON when texts and numbers become texts"),
     }
-    value
 }
 
-/// In its place: a plan has tens of thousands of payloads.
-fn redact(value: &mut Value, own: &str) {
-    match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => {
-            let written = digits(&number.to_string());
-            if is_own(&written, own) {
-                *value = Value::String(last_four(&written));
+/// Redacts compact JSON where it lies: a plan has tens of thousands of payloads. Keys are the schedule file's own words.
+fn redacted_json(json: &str, own: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(first) = rest.bytes().next() {
+        let length = match first {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => rest.find([',', ']', '}']).unwrap_or(rest.len()),
+            _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
+        };
+        let (piece, behind) = rest.split_at(length);
+        let is_key = first == b'"' && behind.starts_with(':');
+        match first {
+            _ if is_key || is_harmless(piece) => shown.push_str(piece),
+            b'"' => push_text(&mut shown, piece, own),
+            b'-' | b'0'..=b'9' if is_own(&digits(piece), own) => {
+                shown.extend(["\"", &last_four(&digits(piece)), "\""]);
             }
+            _ => shown.push_str(piece),
         }
-        Value::String(text) => *text = redacted_text(text, own),
-        Value::Array(list) => list.iter_mut().for_each(|inner| redact(inner, own)),
-        Value::Object(tree) => tree.values_mut().for_each(|inner| redact(inner, own)),
+        rest = behind;
     }
+    shown
+}
+
+/// How long a JSON text is, its quotes included.
+fn text_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+/// Too few digits for anybody's number.
+fn is_harmless(piece: &str) -> bool {
+    piece.bytes().filter(u8::is_ascii_digit).count() < SHORTEST
+}
+
+fn push_text(shown: &mut String, quoted: &str, own: &str) {
+    let inner = &quoted[1..quoted.len() - 1];
+    if !inner.contains('\\') {
+        shown.extend(["\"", &redacted_text(inner, own), "\""]);
+        return;
+    }
+    let text: String = serde_json::from_str(quoted).expect("a text of a payload is JSON");
+    shown.push_str(&Value::String(redacted_text(&text, own)).to_string());
 }
 
 /// Free text in which nobody's number shall stand.
@@ -149,19 +186,32 @@ mod tests {
             "a": "+12025550143", "b": "(202) 555-0143", "c": "call 202.555.0143 now", "d": [12_025_550_143_u64],
             "e": {"f": "tel:+1-202-555-0143"},
         });
-        let shown = payload(whole.clone(), "+12025550143", Reveal::LastFour);
+        let payload = |value: &Value, reveal| super::payload(Payload::of(value), "+12025550143", reveal).to_value();
+        let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
             "a": "***0143", "b": "***0143", "c": "call ***0143 now", "d": ["***0143"], "e": {"f": "tel:***0143"},
         });
         assert_eq!(shown, expected);
-        assert_eq!(payload(whole.clone(), "+12025550143", Reveal::Whole), whole);
+        assert_eq!(payload(&whole, Reveal::Whole), whole);
     }
 
     #[test]
     fn another_persons_number_is_cut_too() {
-        let shown =
-            payload(json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}), "+12025550143", Reveal::LastFour);
-        assert_eq!(shown, json!({"other": "***0018", "b": "***0199"}));
+        let whole = Payload::of(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}));
+        let shown = payload(whole, "+12025550143", Reveal::LastFour);
+        assert_eq!(shown.as_str(), r#"{"other":"***0018","b":"***0199"}"#);
+    }
+
+    #[test]
+    fn what_json_escapes_is_redacted_as_it_reads_and_keys_stay() {
+        let whole = json!({
+            "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
+        });
+        let shown = payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value();
+        let expected = json!({
+            "2025550143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
+        });
+        assert_eq!(shown, expected);
     }
 
     #[test]

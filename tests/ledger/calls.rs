@@ -45,7 +45,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         person: format!("person of {appointment}"),
         due_day: jiff::civil::date(2026, 11, 24),
         recipient_zone: "America/New_York".to_owned(),
-        payload: serde_json::json!({"appointment": appointment}),
+        payload: tickler::template::Payload::of(&serde_json::json!({"appointment": appointment})),
         contact: serde_json::Value::Null,
         note: None,
         previous_starts_at: None,

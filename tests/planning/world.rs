@@ -231,8 +231,8 @@ pub fn ids() -> impl FnMut() -> ReminderId {
     }
 }
 
-pub fn payload_of(plan: &Plan) -> &Value {
-    &plan.reminders.first().expect("a call").payload
+pub fn payload_of(plan: &Plan) -> Value {
+    plan.reminders.first().expect("a call").payload.to_value()
 }
 
 pub const fn reason_word(reason: SkipReason) -> &'static str {

@@ -300,7 +300,7 @@ struct Content {
 
 impl Content {
     fn of(planned: &PlannedReminder) -> Self {
-        let payload = planned.payload.to_string();
+        let payload = planned.payload.as_str().to_owned();
         let contact = (!planned.contact.is_null()).then(|| planned.contact.to_string());
         let hash = Sha256::digest(payload.as_bytes()).into();
         Self { payload, contact, hash }
