@@ -56,13 +56,21 @@ pub enum Row {
 pub struct Fields<'a> {
     text: &'a [u8],
     ends: &'a [usize],
+    /// Bytes between one field's end and the next one's begin.
+    gap: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// Fields that stand in `text` one after another; each ends where `ends` says.
+    /// Fields that stand in `text` one right after another; each ends where `ends` says.
     #[must_use]
-    pub fn new(text: &'a [u8], ends: &'a [usize]) -> Self {
-        Self { text, ends }
+    pub fn adjacent(text: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { text, ends, gap: 0 }
+    }
+
+    /// Fields as they stand in `text`, a delimiter of one byte after each but the last.
+    #[must_use]
+    pub fn delimited(text: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { text, ends, gap: 1 }
     }
 
     /// How many there are.
@@ -75,9 +83,15 @@ impl<'a> Fields<'a> {
     /// One field; `None` when the line is shorter, and for what isn't UTF-8.
     #[must_use]
     pub fn get(self, place: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes(place)?).ok()
+    }
+
+    /// One field's bytes; `None` when the line is shorter.
+    #[must_use]
+    pub fn bytes(self, place: usize) -> Option<&'a [u8]> {
         let end = *self.ends.get(place)?;
-        let begin = if place == 0 { 0 } else { self.ends[place - 1] };
-        std::str::from_utf8(&self.text[begin..end]).ok()
+        let begin = if place == 0 { 0 } else { self.ends[place - 1] + self.gap };
+        Some(&self.text[begin..end])
     }
 
     /// Every field, in order.
@@ -85,7 +99,7 @@ impl<'a> Fields<'a> {
         (0..self.len()).map(move |place| self.get(place).unwrap_or(""))
     }
 
-    /// All fields without anything between them.
+    /// All fields in one, with their delimiters or without.
     #[must_use]
     pub fn text(self) -> &'a [u8] {
         self.text
@@ -97,19 +111,20 @@ impl<'a> Fields<'a> {
 pub struct Line {
     text: Box<[u8]>,
     ends: Box<[usize]>,
+    gap: usize,
 }
 
 impl Line {
     /// Its fields.
     #[must_use]
     pub fn fields(&self) -> Fields<'_> {
-        Fields { text: &self.text, ends: &self.ends }
+        Fields { text: &self.text, ends: &self.ends, gap: self.gap }
     }
 }
 
 impl From<Fields<'_>> for Line {
     fn from(fields: Fields<'_>) -> Self {
-        Self { text: fields.text.into(), ends: fields.ends.into() }
+        Self { text: fields.text.into(), ends: fields.ends.into(), gap: fields.gap }
     }
 }
 
@@ -120,7 +135,7 @@ impl<S: AsRef<str>> FromIterator<S> for Line {
             text.extend_from_slice(field.as_ref().as_bytes());
             ends.push(text.len());
         }
-        Self { text: text.into(), ends: ends.into() }
+        Self { text: text.into(), ends: ends.into(), gap: 0 }
     }
 }
 

@@ -4,6 +4,7 @@ mod decide;
 mod evidence;
 pub mod explain;
 mod gap;
+mod halves;
 mod judging;
 mod payload;
 mod people;
@@ -23,6 +24,7 @@ use crate::template::Payload;
 pub use decide::Candidates;
 pub use explain::Explanation;
 pub use gap::{Gap, set_apart};
+pub use halves::in_halves;
 pub use planner::Planner;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
 

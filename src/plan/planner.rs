@@ -131,14 +131,32 @@ impl Planner {
     fn is_watched(&self, id: &str) -> bool {
         self.watched.as_deref() == Some(id)
     }
+
+    /// The leads that are pending for a row that matters; `None` for one that is plainly outside. Most rows are, and of
+    /// these no more is looked at than has to be.
+    fn pending_of(&mut self, record: &Record<'_>, start: &Result<Start, TimeProblem>) -> Option<Vec<Lead>> {
+        let is_in_a_window = start.as_ref().is_ok_and(|start| self.is_in_a_window(start.at));
+        let asks_for_id = self.watched.is_some() || !self.pendings.is_empty();
+        if !asks_for_id {
+            let is_outside = start.is_ok() && !is_in_a_window && self.mapping.has_id(record);
+            return (!is_outside).then(Vec::new);
+        }
+        let Some(id) = self.mapping.id(record) else { return Some(Vec::new()) };
+        let is_pending_here = self.pendings.witness(&id, start);
+        match start {
+            Ok(start) if is_pending_here => Some(self.pendings.leads_at(&id, start.at)),
+            Ok(_) if is_in_a_window || self.is_watched(&id) => Some(Vec::new()),
+            Ok(_) => None,
+            Err(_) => Some(Vec::new()),
+        }
+    }
 }
 
 impl RecordSink for Planner {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.rows += 1;
-        let id = self.mapping.id(&record);
         if let Some(only) = &self.terms.occasion.only
-            && id.as_deref() != Some(only.as_str())
+            && self.mapping.id(&record).as_deref() != Some(only.as_str())
         {
             self.outside_window += 1;
             return ControlFlow::Continue(());
@@ -147,19 +165,10 @@ impl RecordSink for Planner {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(&record),
         };
-        let mut pending = Vec::new();
-        if let Some(id) = id.as_deref() {
-            let is_pending_here = self.pendings.witness(id, &start);
-            if let Ok(start) = &start {
-                if !is_pending_here && !self.is_in_a_window(start.at) && !self.is_watched(id) {
-                    self.outside_window += 1;
-                    return ControlFlow::Continue(());
-                }
-                if is_pending_here {
-                    pending = self.pendings.leads_at(id, start.at);
-                }
-            }
-        }
+        let Some(pending) = self.pending_of(&record, &start) else {
+            self.outside_window += 1;
+            return ControlFlow::Continue(());
+        };
         let row = match record {
             Record::Broken(why) => Err(why.to_owned()),
             Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),

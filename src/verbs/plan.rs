@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
 use crate::evaluation::{Surroundings, evaluate, nominal_now};
-use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
+use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow, in_halves};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
 use crate::template::Payload;
@@ -96,7 +96,7 @@ impl Showing<'_> {
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
-            reminders: plan.reminders.into_iter().map(|reminder| self.call(reminder)).collect(),
+            reminders: in_halves(plan.reminders, |reminder| self.call(reminder)),
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
         }

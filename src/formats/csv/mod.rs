@@ -12,7 +12,7 @@ use crate::schedule::CsvDialect;
 
 use encoding::Decoded;
 use quoting::Quoting;
-use window::{Window, too_long_row};
+use window::{PlainLine, Window, too_long_row};
 
 mod encoding;
 mod header;
@@ -134,6 +134,9 @@ struct Rows<R> {
     ends: Vec<usize>,
     text_length: usize,
     field_count: usize,
+    /// The row in hand instead, where it lies in the window.
+    plain: Option<PlainLine>,
+    plain_ends: Vec<usize>,
     broken: Option<String>,
     /// Lines that the table reader doesn't count: those above the header, and those ended by a lone carriage return.
     lines_before: u64,
@@ -165,6 +168,8 @@ fn open_unconfirmed<'i, B: Bytes + ?Sized>(
         ends: vec![0; 64],
         text_length: 0,
         field_count: 0,
+        plain: None,
+        plain_ends: Vec::new(),
         broken: None,
         lines_before: u64::from(table.dialect.header_row.max(1)) - 1,
         ended_by_return: false,
@@ -201,12 +206,16 @@ struct Span {
 
 impl<R: Read> Rows<R> {
     fn fields(&self) -> Fields<'_> {
-        Fields::new(&self.text[..self.text_length], &self.ends[..self.field_count])
+        match self.plain {
+            Some(line) => Fields::delimited(&self.window.raw()[..line.text_length], &self.plain_ends),
+            None => Fields::adjacent(&self.text[..self.text_length], &self.ends[..self.field_count]),
+        }
     }
 
     /// Takes the next row's fields in hand; `false` at the end.
     fn take_fields(&mut self) -> Result<bool, FormatError> {
         self.window.begin_row();
+        self.plain = None;
         (self.text_length, self.field_count) = (0, 0);
         loop {
             let ahead = self.window.ahead()?;
@@ -225,9 +234,36 @@ impl<R: Read> Rows<R> {
         }
     }
 
+    /// Takes the next row in hand if it can be split where it lies; tells where it stands.
+    fn take_plain_line(&mut self) -> Option<Span> {
+        if self.ended_by_return && self.window.next_is(b'\n') {
+            // the second half of a line's end; the table reader takes its state after the first half for a row's begin
+            self.window.advance(1);
+            self.core.set_line(self.core.line() + 1);
+            self.ended_by_return = false;
+        }
+        if self.ended_by_return {
+            return None;
+        }
+        let line = self.window.plain_line(self.delimiter, &mut self.plain_ends)?;
+        let span = Span { line: self.core.line() + self.lines_before, breaks: 0, lead: 0, is_ended: true };
+        self.core.set_line(self.core.line() + 1);
+        self.window.begin_row();
+        self.window.advance(line.length);
+        self.plain = Some(line);
+        Some(span)
+    }
+
     /// Takes the next row in hand and tells its line; `None` at the end.
     fn next(&mut self) -> Result<Option<u64>, FormatError> {
         loop {
+            if let Some(span) = self.take_plain_line() {
+                if self.is_blank() {
+                    continue;
+                }
+                self.broken = self.problem(span)?;
+                return Ok(Some(span.line));
+            }
             let begin = Begin { place: self.window.place(), line: self.core.line() };
             if !self.take_fields()? {
                 return Ok(None);
@@ -297,18 +333,19 @@ impl<R: Read> Rows<R> {
 
     /// A line of blanks only is no row.
     fn is_blank(&self) -> bool {
-        self.field_count == 1 && self.width > 1 && self.fields().text().trim_ascii().is_empty()
+        let fields = self.fields();
+        fields.len() == 1 && self.width > 1 && fields.get(0).is_some_and(|field| field.trim().is_empty())
     }
 
     fn problem(&self, span: Span) -> Result<Option<String>, FormatError> {
-        let (have, want) = (self.field_count, self.header.names().len());
+        let fields = self.fields();
+        let (have, want) = (fields.len(), self.header.names().len());
         if have < want && !span.is_ended {
             return Err(FormatError::cut(format!(
                 "the last line ({}) has {have} of {want} fields and no line end: it is cut",
                 span.line
             )));
         }
-        let fields = self.fields();
         if fields.text().len() > MAX_ROW {
             return Err(too_long_row());
         }
@@ -319,7 +356,7 @@ impl<R: Read> Rows<R> {
             () if span.breaks > MAX_BREAKS => {
                 Some(format!("it has {} line breaks: an unclosed quote, perhaps", span.breaks))
             }
-            () if fields.text().contains(&0) => Some("it has a NUL byte".into()),
+            () if memchr::memchr(0, fields.text()).is_some() => Some("it has a NUL byte".into()),
             () if fields.text().len() > MAX_FIELD && fields.iter().any(|field| field.len() > MAX_FIELD) => {
                 Some(format!("it has a field of more than {MAX_FIELD} bytes"))
             }

@@ -22,11 +22,24 @@ pub(super) struct Window<R> {
     place: u64,
     row_from: u64,
     is_at_end: bool,
+    /// Whether the window has any of them.
+    has_quotes: bool,
+    has_returns: bool,
 }
 
 impl<R: Read> Window<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, room: vec![0; 4 * CHUNK], filled: 0, kept_from: 0, place: 0, row_from: 0, is_at_end: false }
+        Self {
+            input,
+            room: vec![0; 4 * CHUNK],
+            filled: 0,
+            kept_from: 0,
+            place: 0,
+            row_from: 0,
+            is_at_end: false,
+            has_quotes: false,
+            has_returns: false,
+        }
     }
 
     /// The first bytes, at least `wanted` of them unless the input is shorter. Only before the first row.
@@ -65,6 +78,29 @@ impl<R: Read> Window<R> {
             self.fetch()?;
         }
         Ok(&self.room[self.offset(self.place)..self.filled])
+    }
+
+    /// Whether that byte comes next, as far as was read.
+    pub(super) fn next_is(&self, byte: u8) -> bool {
+        self.room[self.offset(self.place)..self.filled].first() == Some(&byte)
+    }
+
+    /// Where the next line's delimiters are, and its end: for a line without quotes and other line ends than `\n` and
+    /// `\r\n` that lies in the window whole and isn't empty. Then it is what the table reader would make of it, sooner.
+    pub(super) fn plain_line(&self, delimiter: u8, ends: &mut Vec<usize>) -> Option<PlainLine> {
+        let ahead = &self.room[self.offset(self.place)..self.filled];
+        ends.clear();
+        let length = match self.has_quotes {
+            false => line_of(memchr::memchr2_iter(delimiter, b'\n', ahead), ahead, ends)?,
+            true => line_of(memchr::memchr3_iter(delimiter, b'\n', b'"', ahead), ahead, ends)?,
+        };
+        let line = &ahead[..length];
+        let text = if self.has_returns { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
+        if text.is_empty() || self.has_returns && memchr::memchr(b'\r', text).is_some() {
+            return None;
+        }
+        ends.push(text.len());
+        Some(PlainLine { text_length: text.len(), length: length + 1 })
     }
 
     /// So many bytes of what lies ahead were read.
@@ -108,10 +144,35 @@ impl<R: Read> Window<R> {
                 other => break other.map_err(|error| unreadable(&error))?,
             }
         };
+        let from = if before > 0 { 0 } else { self.filled };
         self.filled += read;
         self.is_at_end = read == 0;
+        let fresh = &self.room[from..self.filled];
+        let has = |byte, before: bool| before && from > 0 || memchr::memchr(byte, fresh).is_some();
+        (self.has_quotes, self.has_returns) = (has(b'"', self.has_quotes), has(b'\r', self.has_returns));
         Ok(())
     }
+}
+
+/// A line that can be split where it lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlainLine {
+    /// Bytes without its end.
+    pub(super) text_length: usize,
+    /// Bytes with its end.
+    pub(super) length: usize,
+}
+
+/// Takes delimiters until the line's end and tells where that is; `None` when a quote or nothing comes first.
+fn line_of(marks: impl Iterator<Item = usize>, text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
+    for at in marks {
+        match text[at] {
+            b'\n' => return Some(at),
+            b'"' => return None,
+            _ => ends.push(at),
+        }
+    }
+    None
 }
 
 pub(super) fn too_long_row() -> FormatError {
