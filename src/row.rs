@@ -253,6 +253,23 @@ impl<'a> Record<'a> {
 pub trait RecordSink {
     /// One record; `number` counts records from 1 (for a text table the line in the file).
     fn record(&mut self, number: u64, record: Record<'_>) -> std::ops::ControlFlow<()>;
+
+    /// Whether [`RecordSink::restart`] may be called. One that can't is given no record before all of its text was seen.
+    fn restarts(&self) -> Restarts {
+        Restarts::No
+    }
+
+    /// Forgets every record so far: late bytes of the text showed that it is encoded otherwise, and it is read anew.
+    fn restart(&mut self) {}
+}
+
+/// Whether a sink can begin anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restarts {
+    /// It can.
+    Yes,
+    /// It can't.
+    No,
 }
 
 /// A scalar as text: `None` for null, empty text, lists and objects.

@@ -19,7 +19,7 @@ const ID_SEPARATOR: char = '|';
 const PROPOSALS: usize = 100;
 
 /// Reads records by `[appointment]`. Keeps what it learned about zones and days from row to row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mapping {
     columns: AppointmentColumns,
     zone: Zone,
@@ -46,7 +46,7 @@ enum Day {
 const REMEMBERED_YEARS: std::ops::Range<i16> = 1990..2110;
 
 /// Where the columns that every row is asked for stand in a text table: a name is looked up once a table, not a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Places {
     header: Option<Arc<Header>>,
     id: Option<usize>,

@@ -211,7 +211,7 @@ fn planned(
         phone: candidate.phone.e164,
         person: candidate.person,
         due_day: candidate.due_day,
-        recipient_zone: candidate.zone.name().to_owned(),
+        recipient_zone: candidate.zone.shared_name(),
         payload,
         contact,
         note,

@@ -13,6 +13,7 @@ mod rules;
 mod window;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -142,7 +143,7 @@ pub struct PlannedReminder {
     /// The recipient's calendar day of the due time.
     pub due_day: Date,
     /// The recipient's zone (IANA).
-    pub recipient_zone: String,
+    pub recipient_zone: Arc<str>,
     /// The rendered payload: the exact bytes to send.
     pub payload: Payload,
     /// The rendered contact fields of `target.call`, else null.

@@ -18,7 +18,7 @@ use super::{Candidates, Knowledge, Known, KnownKey, Occasion};
 use crate::appointment::mapping::{Mapping, TimeProblem, to_micros};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::Lead;
-use crate::row::{Record, RecordSink, Row};
+use crate::row::{Record, RecordSink, Restarts, Row};
 use crate::schedule::Schedule;
 use crate::zones::{Zone, Zones};
 
@@ -86,13 +86,16 @@ impl Planner {
         let occasion =
             Occasion { nominal_at: to_micros(occasion.nominal_at), now: to_micros(occasion.now), only: occasion.only };
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, zones);
-        let pendings = Pendings::of(&knowledge, occasion.only.as_deref());
         let terms = Arc::new(Terms { schedule, occasion, knowledge, do_not_call });
-        let judges_mapping = Mapping::new(&terms.schedule.appointment, &terms.schedule.zone, zones);
-        let judge = Judge::new(Arc::clone(&terms), judges_mapping, windows.clone());
+        Self::beginning(terms, mapping, windows)
+    }
+
+    /// Before the first record.
+    fn beginning(terms: Arc<Terms>, mapping: Mapping, windows: Vec<LeadWindow>) -> Self {
+        let judge = Judge::new(Arc::clone(&terms), mapping.clone(), windows.clone());
         Self {
+            pendings: Pendings::of(&terms.knowledge, terms.occasion.only.as_deref()),
             mapping,
-            pendings,
             judging: Judging::new(judge),
             terms,
             windows,
@@ -175,6 +178,19 @@ impl RecordSink for Planner {
         };
         self.judging.take(Sighting { number, row, start, pending });
         ControlFlow::Continue(())
+    }
+
+    fn restarts(&self) -> Restarts {
+        Restarts::Yes
+    }
+
+    fn restart(&mut self) {
+        let anew = Self::beginning(Arc::clone(&self.terms), self.mapping.clone(), self.windows.clone());
+        let before = std::mem::replace(self, anew);
+        if let Some(watched) = before.watched {
+            self.judging.watch(Watch::of(&watched));
+            self.watched = Some(watched);
+        }
     }
 }
 

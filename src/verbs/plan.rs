@@ -1,5 +1,6 @@
 //! shell: who would be called, when, with what; who not, and why. Nothing is sent or written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,9 @@ impl Showing<'_> {
     }
 
     /// The recipient's zone, the schedule's where it isn't known.
-    pub(super) fn zone(&self, name: Option<&str>) -> Zone {
-        name.and_then(|name| self.around.zones.zone(name).ok()).unwrap_or_else(|| self.schedule.zone.clone())
+    pub(super) fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
+        let other = name.filter(|name| *name != self.schedule.zone.name());
+        let found = other.and_then(|name| self.around.zones.zone(name).ok());
+        found.map_or(Cow::Borrowed(&self.schedule.zone), Cow::Owned)
     }
 }

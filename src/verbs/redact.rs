@@ -26,7 +26,11 @@ const LONGEST: usize = 15;
 pub fn phone(number: &str, reveal: Reveal) -> String {
     match reveal {
         Reveal::Whole => number.to_owned(),
-        Reveal::LastFour => last_four(&digits(number)),
+        Reveal::LastFour => {
+            let mut shown = String::with_capacity(HIDDEN.len() + 4);
+            push_last_four(&mut shown, number);
+            shown
+        }
     }
 }
 
@@ -35,34 +39,125 @@ pub fn phone(number: &str, reveal: Reveal) -> String {
 pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
         Reveal::Whole => whole,
-        Reveal::LastFour => Payload::parsed(redacted_json(whole.as_str(), &digits(phone)))
-            .expect("JSON stays JSON when texts and numbers become texts"),
+        Reveal::LastFour => {
+            let mut redaction = Redaction::of(phone);
+            redaction.shown.reserve(whole.as_str().len());
+            redaction.json(whole.as_str());
+            Payload::parsed(redaction.shown).expect("JSON stays JSON when texts and numbers become texts")
+        }
     }
 }
 
-/// Redacts compact JSON where it lies: a plan has tens of thousands of payloads. Keys are the schedule file's own words.
-fn redacted_json(json: &str, own: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(first) = rest.bytes().next() {
-        let length = match first {
-            b'"' => text_length(rest),
-            b'-' | b'0'..=b'9' => rest.find([',', ']', '}']).unwrap_or(rest.len()),
-            _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
-        };
-        let (piece, behind) = rest.split_at(length);
-        let is_key = first == b'"' && behind.starts_with(':');
-        match first {
-            _ if is_key || is_harmless(piece) => shown.push_str(piece),
-            b'"' => push_text(&mut shown, piece, own),
-            b'-' | b'0'..=b'9' if is_own(&digits(piece), own) => {
-                shown.extend(["\"", &last_four(&digits(piece)), "\""]);
-            }
-            _ => shown.push_str(piece),
-        }
-        rest = behind;
+/// Free text in which nobody's number shall stand.
+#[must_use]
+pub fn text(text: &str) -> String {
+    let mut redaction = Redaction::of("");
+    redaction.text(text);
+    redaction.shown
+}
+
+/// What is shown so far of a payload or a text. A plan has tens of thousands: nothing is made twice.
+struct Redaction {
+    shown: String,
+    /// The digits of the phone that the payload is for.
+    own: String,
+    /// Room for the digits of the run in hand.
+    digits: String,
+}
+
+impl Redaction {
+    fn of(phone: &str) -> Self {
+        Self { shown: String::new(), own: digits(phone).collect(), digits: String::new() }
     }
-    shown
+
+    /// Compact JSON, redacted where it lies. Keys are the schedule file's own words.
+    fn json(&mut self, json: &str) {
+        let mut rest = json;
+        while let Some(first) = rest.bytes().next() {
+            let length = match first {
+                b'"' => text_length(rest),
+                b'-' | b'0'..=b'9' => rest.find([',', ']', '}']).unwrap_or(rest.len()),
+                _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
+            };
+            let (piece, behind) = rest.split_at(length);
+            let is_key = first == b'"' && behind.starts_with(':');
+            match first {
+                _ if is_key || is_harmless(piece) => self.shown.push_str(piece),
+                b'"' => self.quoted(piece),
+                b'-' | b'0'..=b'9' if self.is_own(piece) => {
+                    self.shown.push('"');
+                    push_last_four(&mut self.shown, piece);
+                    self.shown.push('"');
+                }
+                _ => self.shown.push_str(piece),
+            }
+            rest = behind;
+        }
+    }
+
+    fn quoted(&mut self, quoted: &str) {
+        let inner = &quoted[1..quoted.len() - 1];
+        if !inner.contains('\\') {
+            self.shown.push('"');
+            self.text(inner);
+            self.shown.push('"');
+            return;
+        }
+        let text: String = serde_json::from_str(quoted).expect("a text of a payload is JSON");
+        let before = std::mem::take(&mut self.shown);
+        self.text(&text);
+        let redacted = std::mem::replace(&mut self.shown, before);
+        self.shown.push_str(&Value::String(redacted).to_string());
+    }
+
+    fn text(&mut self, text: &str) {
+        let mut rest = text;
+        let mut behind_run = None;
+        while let Some(start) = rest.find(begins_number) {
+            let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
+            let run = rest[start..start + run_length].trim_end_matches(|c: char| !c.is_ascii_digit());
+            let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
+            let neighbours = Neighbours {
+                before: rest[..start].chars().next_back().or(behind_run),
+                after: rest[start + run.len()..].chars().next(),
+            };
+            self.shown.push_str(&rest[..start]);
+            if self.is_phone(run, neighbours) {
+                push_last_four(&mut self.shown, run);
+            } else {
+                self.shown.push_str(run);
+            }
+            behind_run = run.chars().next_back();
+            rest = &rest[start + run.len()..];
+        }
+        self.shown.push_str(rest);
+    }
+
+    fn is_phone(&mut self, run: &str, neighbours: Neighbours) -> bool {
+        if self.is_own(run) {
+            return true;
+        }
+        let count = self.digits.len();
+        if !(SHORTEST..=LONGEST).contains(&count) {
+            return false;
+        }
+        if run.starts_with('+') {
+            return true;
+        }
+        let is_date = run.len() >= 10 && run.as_bytes()[4] == b'-' && run.as_bytes()[7] == b'-';
+        count >= 10 && !is_date && !neighbours.join()
+    }
+
+    /// Whether the digits of a run hold the phone's own, with or without its country's prefix.
+    fn is_own(&mut self, run: &str) -> bool {
+        self.digits.clear();
+        self.digits.extend(digits(run));
+        let (written, own) = (self.digits.as_str(), self.own.as_str());
+        let bare = written.trim_start_matches('0');
+        own.len() >= SHORTEST
+            && written.len() >= SHORTEST
+            && (bare.len() >= SHORTEST && own.ends_with(bare) || written.contains(own))
+    }
 }
 
 /// How long a JSON text is, its quotes included.
@@ -81,45 +176,6 @@ fn is_harmless(piece: &str) -> bool {
     piece.bytes().filter(u8::is_ascii_digit).count() < SHORTEST
 }
 
-fn push_text(shown: &mut String, quoted: &str, own: &str) {
-    let inner = &quoted[1..quoted.len() - 1];
-    if !inner.contains('\\') {
-        shown.extend(["\"", &redacted_text(inner, own), "\""]);
-        return;
-    }
-    let text: String = serde_json::from_str(quoted).expect("a text of a payload is JSON");
-    shown.push_str(&Value::String(redacted_text(&text, own)).to_string());
-}
-
-/// Free text in which nobody's number shall stand.
-#[must_use]
-pub fn text(text: &str) -> String {
-    redacted_text(text, "")
-}
-
-fn redacted_text(text: &str, own: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(begins_number) {
-        let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
-        let run = rest[start..start + run_length].trim_end_matches(|c: char| !c.is_ascii_digit());
-        let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
-        let neighbours = Neighbours {
-            before: rest[..start].chars().next_back().or_else(|| shown.chars().next_back()),
-            after: rest[start + run.len()..].chars().next(),
-        };
-        shown.push_str(&rest[..start]);
-        if is_phone(run, own, neighbours) {
-            shown.push_str(&last_four(&digits(run)));
-        } else {
-            shown.push_str(run);
-        }
-        rest = &rest[start + run.len()..];
-    }
-    shown.push_str(rest);
-    shown
-}
-
 /// The characters around a run of digits.
 #[derive(Clone, Copy)]
 struct Neighbours {
@@ -135,29 +191,6 @@ impl Neighbours {
     }
 }
 
-fn is_phone(run: &str, own: &str, neighbours: Neighbours) -> bool {
-    let written = digits(run);
-    if is_own(&written, own) {
-        return true;
-    }
-    if !(SHORTEST..=LONGEST).contains(&written.len()) {
-        return false;
-    }
-    if run.starts_with('+') {
-        return true;
-    }
-    let is_date = run.len() >= 10 && run.as_bytes()[4] == b'-' && run.as_bytes()[7] == b'-';
-    written.len() >= 10 && !is_date && !neighbours.join()
-}
-
-/// Whether these digits hold the phone's own, with or without its country's prefix.
-fn is_own(written: &str, own: &str) -> bool {
-    written.len() >= SHORTEST
-        && own.len() >= SHORTEST
-        && (own.ends_with(written.trim_start_matches('0')) && written.trim_start_matches('0').len() >= SHORTEST
-            || written.contains(own))
-}
-
 fn begins_number(c: char) -> bool {
     c.is_ascii_digit() || c == '+' || c == '('
 }
@@ -166,12 +199,14 @@ fn continues_number(c: char) -> bool {
     begins_number(c) || matches!(c, ' ' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{2011}' | '\u{2013}')
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+fn digits(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(char::is_ascii_digit)
 }
 
-fn last_four(digits: &str) -> String {
-    format!("{HIDDEN}{}", &digits[digits.len().saturating_sub(4)..])
+fn push_last_four(shown: &mut String, number: &str) {
+    let count = digits(number).count();
+    shown.push_str(HIDDEN);
+    shown.extend(digits(number).skip(count.saturating_sub(4)));
 }
 
 #[cfg(test)]
@@ -227,7 +262,9 @@ mod tests {
             "(none)",
             "+",
         ] {
-            assert_eq!(redacted_text(text, "12025550143"), text);
+            let mut redaction = Redaction::of("12025550143");
+            redaction.text(text);
+            assert_eq!(redaction.shown, text);
         }
     }
 

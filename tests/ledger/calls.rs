@@ -44,7 +44,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         phone: PHONE.to_owned(),
         person: format!("person of {appointment}"),
         due_day: jiff::civil::date(2026, 11, 24),
-        recipient_zone: "America/New_York".to_owned(),
+        recipient_zone: "America/New_York".into(),
         payload: tickler::template::Payload::of(&serde_json::json!({"appointment": appointment})),
         contact: serde_json::Value::Null,
         note: None,

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::window::Window;
-use super::{MAX_ROW, Table};
+use super::{Failure, MAX_ROW, Table};
 use crate::formats::FormatError;
 
 /// The delimiters that are tried, the likeliest first.
@@ -13,7 +13,7 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const LINES_LOOKED_AT: usize = 30;
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
-pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result<Option<u8>, FormatError> {
+pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result<Option<u8>, Failure> {
     skip_lines(window, table.dialect.header_row)?;
     let prefix = window.peek(MAX_ROW)?;
     if prefix.trim_ascii().is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result
     Ok(Some(best_delimiter(prefix, table)))
 }
 
-fn skip_lines<R: Read>(window: &mut Window<R>, header_row: u32) -> Result<(), FormatError> {
+fn skip_lines<R: Read>(window: &mut Window<R>, header_row: u32) -> Result<(), Failure> {
     for _ in 1..header_row {
         let prefix = window.peek(MAX_ROW)?;
         let end = line_end(prefix);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use csv_core::ReadRecordResult;
 
 use crate::formats::FormatError;
-use crate::row::{Fields, Header, Record, RecordSink};
+use crate::row::{Fields, Header, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
-use encoding::Decoded;
+use encoding::{Decoded, Found, Look};
 use quoting::Quoting;
 use window::{PlainLine, Window, too_long_row};
 
@@ -90,22 +90,19 @@ pub fn read<B: Bytes + ?Sized>(
     table: &Table<'_>,
     sink: &mut dyn RecordSink,
 ) -> Result<TableReport, FormatError> {
-    let Some(mut rows) = open(input, table)? else { return Ok(TableReport::default()) };
-    let mut count = 0;
-    while let Some(number) = rows.next()? {
-        count += 1;
-        if count > MAX_ROWS {
-            return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")));
-        }
-        let record = match &rows.broken {
-            Some(reason) => Record::Broken(reason),
-            None => Record::Text { header: &rows.header, fields: rows.fields() },
-        };
-        if sink.record(number, record).is_break() {
-            break;
-        }
+    let found = encoding::first_look(input, table.dialect.encoding.as_deref())?;
+    if !found.is_utf8() || sink.restarts() == Restarts::No {
+        let text = Text { input, found: encoding::whole_look(input, found)?, look: None };
+        return Ok(text.read(table, sink)?);
     }
-    Ok(TableReport { columns: named(rows.header.names()), rows: count })
+    match (Text { input, found, look: Some(found.look()) }).read(table, sink) {
+        Err(Failure::NotUtf8(flaw)) => {
+            let found = found.settled(flaw)?;
+            sink.restart();
+            Ok(Text { input, found, look: None }.read(table, sink)?)
+        }
+        read => Ok(read?),
+    }
 }
 
 /// The columns of a table, whether or not the mapped ones are among them; empty for an empty input.
@@ -113,8 +110,92 @@ pub fn read<B: Bytes + ?Sized>(
 /// # Errors
 /// As [`read`], but for the rows.
 pub fn columns<B: Bytes + ?Sized>(input: &B, table: &Table<'_>) -> Result<Vec<String>, FormatError> {
-    let header = open_unconfirmed(input, table)?.map(|rows| rows.header);
+    let found = encoding::first_look(input, table.dialect.encoding.as_deref())?;
+    let text = Text { input, found: encoding::whole_look(input, found)?, look: None };
+    let header = text.open(table)?.map(|rows| rows.header);
     Ok(header.map_or_else(Vec::new, |header| named(header.names())))
+}
+
+/// Why a table isn't read to its end.
+enum Failure {
+    /// It isn't what it should be.
+    Format(FormatError),
+    /// It turned out not to be UTF-8.
+    NotUtf8(encoding::Flaw),
+}
+
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+impl From<Failure> for FormatError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Format(error) => error,
+            // it was UTF-8 when it was looked through
+            Failure::NotUtf8(_) => Self::cut("the table changed while it was read"),
+        }
+    }
+}
+
+/// An input whose encoding is known, or is being looked at while it is read.
+struct Text<'i, B: ?Sized> {
+    input: &'i B,
+    found: Found,
+    look: Option<Look>,
+}
+
+impl<'i, B: Bytes + ?Sized> Text<'i, B> {
+    fn read(self, table: &Table<'_>, sink: &mut dyn RecordSink) -> Result<TableReport, Failure> {
+        let Some(mut rows) = self.open(table)? else { return Ok(TableReport::default()) };
+        let prefix = rows.window.peek(0)?;
+        header::confirm(rows.header.names(), prefix, table, rows.delimiter)?;
+        let mut count = 0;
+        while let Some(number) = rows.next()? {
+            count += 1;
+            if count > MAX_ROWS {
+                return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")).into());
+            }
+            let record = match &rows.broken {
+                Some(reason) => Record::Broken(reason),
+                None => Record::Text { header: &rows.header, fields: rows.fields() },
+            };
+            if sink.record(number, record).is_break() {
+                break;
+            }
+        }
+        Ok(TableReport { columns: named(rows.header.names()), rows: count })
+    }
+
+    /// The table, its header read; `None` when nothing but blanks is there.
+    fn open(self, table: &Table<'_>) -> Result<Option<Rows<Decoded<'i, B>>>, Failure> {
+        let mut window = Window::new(self.found.decoded(self.input), self.look);
+        let Some(delimiter) = header::find(&mut window, table)? else { return Ok(None) };
+        let mut rows = Rows {
+            window,
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            header: Arc::default(),
+            width: 0,
+            text: vec![0; 1024],
+            ends: vec![0; 64],
+            text_length: 0,
+            field_count: 0,
+            plain: None,
+            plain_ends: Vec::new(),
+            broken: None,
+            lines_before: u64::from(table.dialect.header_row.max(1)) - 1,
+            ended_by_return: false,
+            stray_quotes: 0,
+        };
+        rows.take_fields()?;
+        rows.header = Arc::new(Header::new(header::names(rows.fields().iter())));
+        rows.width = rows.field_count;
+        rows.ended_by_return = rows.window.raw().ends_with(b"\r");
+        Ok(Some(rows))
+    }
 }
 
 fn named(names: &[String]) -> Vec<String> {
@@ -142,44 +223,6 @@ struct Rows<R> {
     lines_before: u64,
     ended_by_return: bool,
     stray_quotes: u32,
-}
-
-/// The table, its header read and confirmed.
-fn open<'i, B: Bytes + ?Sized>(input: &'i B, table: &Table<'_>) -> Result<Option<Rows<Decoded<'i, B>>>, FormatError> {
-    let Some(mut rows) = open_unconfirmed(input, table)? else { return Ok(None) };
-    let prefix = rows.window.peek(0)?;
-    header::confirm(rows.header.names(), prefix, table, rows.delimiter)?;
-    Ok(Some(rows))
-}
-
-fn open_unconfirmed<'i, B: Bytes + ?Sized>(
-    input: &'i B,
-    table: &Table<'_>,
-) -> Result<Option<Rows<Decoded<'i, B>>>, FormatError> {
-    let mut window = Window::new(encoding::decoded(input, table.dialect.encoding.as_deref())?);
-    let Some(delimiter) = header::find(&mut window, table)? else { return Ok(None) };
-    let mut rows = Rows {
-        window,
-        core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
-        delimiter,
-        header: Arc::default(),
-        width: 0,
-        text: vec![0; 1024],
-        ends: vec![0; 64],
-        text_length: 0,
-        field_count: 0,
-        plain: None,
-        plain_ends: Vec::new(),
-        broken: None,
-        lines_before: u64::from(table.dialect.header_row.max(1)) - 1,
-        ended_by_return: false,
-        stray_quotes: 0,
-    };
-    rows.take_fields()?;
-    rows.header = Arc::new(Header::new(header::names(rows.fields().iter())));
-    rows.width = rows.field_count;
-    rows.ended_by_return = rows.window.raw().ends_with(b"\r");
-    Ok(Some(rows))
 }
 
 /// Where a row begins.
@@ -213,7 +256,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Takes the next row's fields in hand; `false` at the end.
-    fn take_fields(&mut self) -> Result<bool, FormatError> {
+    fn take_fields(&mut self) -> Result<bool, Failure> {
         self.window.begin_row();
         self.plain = None;
         (self.text_length, self.field_count) = (0, 0);
@@ -255,7 +298,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Takes the next row in hand and tells its line; `None` at the end.
-    fn next(&mut self) -> Result<Option<u64>, FormatError> {
+    fn next(&mut self) -> Result<Option<u64>, Failure> {
         loop {
             if let Some(span) = self.take_plain_line() {
                 if self.is_blank() {

@@ -2,15 +2,14 @@
 
 use std::io::Read;
 
-use super::encoding::unreadable;
-use super::{MAX_FILE, MAX_ROW};
+use super::encoding::{Look, unreadable};
+use super::{Failure, MAX_FILE, MAX_ROW};
 use crate::formats::FormatError;
 
 /// What is asked of the input at once.
 const CHUNK: usize = 1 << 16;
 
 /// A reader that remembers from the row in hand on. Places count decoded bytes from where the header begins.
-#[derive(Debug)]
 pub(super) struct Window<R> {
     input: R,
     /// The first `filled` bytes of it are the window; the rest is room, so that it needn't be cleared again and again.
@@ -22,13 +21,17 @@ pub(super) struct Window<R> {
     place: u64,
     row_from: u64,
     is_at_end: bool,
+    /// Whether it is UTF-8 at all is found out while it is read; so many bytes at its end are an unfinished character.
+    look: Option<Look>,
+    unfinished: usize,
     /// Whether the window has any of them.
     has_quotes: bool,
     has_returns: bool,
 }
 
 impl<R: Read> Window<R> {
-    pub(super) fn new(input: R) -> Self {
+    /// With a look, the input is checked as it comes.
+    pub(super) fn new(input: R, look: Option<Look>) -> Self {
         Self {
             input,
             room: vec![0; 4 * CHUNK],
@@ -37,13 +40,15 @@ impl<R: Read> Window<R> {
             place: 0,
             row_from: 0,
             is_at_end: false,
+            look,
+            unfinished: 0,
             has_quotes: false,
             has_returns: false,
         }
     }
 
     /// The first bytes, at least `wanted` of them unless the input is shorter. Only before the first row.
-    pub(super) fn peek(&mut self, wanted: usize) -> Result<&[u8], FormatError> {
+    pub(super) fn peek(&mut self, wanted: usize) -> Result<&[u8], Failure> {
         while self.filled < wanted && !self.is_at_end {
             self.fetch()?;
         }
@@ -72,7 +77,7 @@ impl<R: Read> Window<R> {
     }
 
     /// What lies ahead: nothing only at the end.
-    pub(super) fn ahead(&mut self) -> Result<&[u8], FormatError> {
+    pub(super) fn ahead(&mut self) -> Result<&[u8], Failure> {
         if self.offset(self.place) == self.filled && !self.is_at_end {
             self.within_limits()?;
             self.fetch()?;
@@ -127,7 +132,7 @@ impl<R: Read> Window<R> {
         usize::try_from(place - self.kept_from).expect("the window is a few MiB wide")
     }
 
-    fn fetch(&mut self) -> Result<(), FormatError> {
+    fn fetch(&mut self) -> Result<(), Failure> {
         let before = self.offset(self.row_from);
         if before > 0 {
             // all but the row in hand was read: little is moved, and the window stays in the processor's cache
@@ -145,8 +150,13 @@ impl<R: Read> Window<R> {
             }
         };
         let from = if before > 0 { 0 } else { self.filled };
+        let unchecked = self.filled.saturating_sub(self.unfinished);
         self.filled += read;
         self.is_at_end = read == 0;
+        if let Some(look) = &mut self.look {
+            self.unfinished =
+                look.step(&self.room[unchecked..self.filled], self.is_at_end).map_err(Failure::NotUtf8)?;
+        }
         let fresh = &self.room[from..self.filled];
         let has = |byte, before: bool| before && from > 0 || memchr::memchr(byte, fresh).is_some();
         (self.has_quotes, self.has_returns) = (has(b'"', self.has_quotes), has(b'\r', self.has_returns));
