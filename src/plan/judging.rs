@@ -12,7 +12,7 @@ use super::explain::Watch;
 use super::planner::{Candidate, Kept, Share, Terms};
 use super::rules::{self, Block, Case, LeadDue, Stage, Why};
 use super::window::{LeadWindow, Saturating as _};
-use super::{Counts, SkippedRow};
+use super::{Counts, Seed, SkippedRow};
 use crate::appointment::mapping::{Mapping, TimeProblem, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
@@ -132,13 +132,13 @@ pub(super) struct Judge {
     terms: Arc<Terms>,
     mapping: Mapping,
     windows: Vec<LeadWindow>,
-    seen: HashSet<(String, jiff::Timestamp)>,
+    seen: HashSet<(String, jiff::Timestamp), Seed>,
     findings: Findings,
 }
 
 impl Judge {
     pub(super) fn new(terms: Arc<Terms>, mapping: Mapping, windows: Vec<LeadWindow>) -> Self {
-        Self { terms, mapping, windows, seen: HashSet::new(), findings: Findings::default() }
+        Self { terms, mapping, windows, seen: HashSet::default(), findings: Findings::default() }
     }
 
     fn all(mut self, sightings: impl Iterator<Item = Sighting>) -> Findings {
