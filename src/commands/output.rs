@@ -151,20 +151,27 @@ impl<W: Write> Write for Tamed<W> {
     }
 
     fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        if piece.len() >= PIECE {
+            self.flush()?;
+            return tame(&mut self.out, piece);
+        }
         self.waiting.extend_from_slice(piece);
         if self.waiting.len() >= PIECE { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.waiting.iter().all(|byte| *byte < 0x7f) {
-            self.out.write_all(&self.waiting)?;
-        } else {
-            let text = std::str::from_utf8(&self.waiting).map_err(io::Error::other)?;
-            self.out.write_all(audit::json(text).as_bytes())?;
-        }
+        tame(&mut self.out, &self.waiting)?;
         self.waiting.clear();
         self.out.flush()
     }
+}
+
+fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    if text.iter().all(|byte| *byte < 0x7f) {
+        return out.write_all(text);
+    }
+    let text = std::str::from_utf8(text).map_err(io::Error::other)?;
+    out.write_all(audit::json(text).as_bytes())
 }
 
 /// Writes piece by piece: a large answer is never held as one text.

@@ -12,6 +12,9 @@ const EMPTY: &str = "\"reminders\": []";
 /// How deep a call lies in the list of plans: list, plan, its reminders.
 const DEPTH: usize = 3;
 
+/// About as many bytes as a call takes.
+const USUAL: usize = 384;
+
 /// Fewer calls aren't worth a thread.
 const WORTH_HALVING: usize = 512;
 
@@ -65,7 +68,7 @@ fn items<T: Serialize>(calls: &[T], mut before: &str) -> serde_json::Result<Stri
     for _ in 0..DEPTH {
         depth.begin_array(&mut Vec::new()).map_err(serde_json::Error::io)?;
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(calls.len() * USUAL);
     for call in calls {
         text.extend_from_slice(before.as_bytes());
         text.extend_from_slice("  ".repeat(DEPTH).as_bytes());

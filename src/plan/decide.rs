@@ -112,7 +112,7 @@ impl Candidates {
         let case = Case {
             id: Some(&candidate.id),
             start: Ok(candidate.start),
-            recipient_zone: Ok(candidate.zone.clone()),
+            recipient_zone: Ok(&candidate.zone),
             lead: Some(candidate.lead),
             known: candidate.known.as_ref(),
             row: Some(&candidate.row),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::explain::Watch;
@@ -73,14 +73,25 @@ pub(super) struct Judging {
 
 struct Worker {
     batches: SyncSender<Vec<Sighting>>,
+    /// Batches that were taken and may be filled again.
+    spare: Receiver<Vec<Sighting>>,
     thread: JoinHandle<Findings>,
 }
 
 impl Worker {
     fn start(judge: Judge) -> Self {
-        let (batches, received): (_, Receiver<Vec<Sighting>>) = sync_channel(WAITING);
-        let thread = std::thread::spawn(move || judge.all(received.iter().flatten()));
-        Self { batches, thread }
+        let (batches, received) = sync_channel::<Vec<Sighting>>(WAITING);
+        let (taken, spare) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut judge = judge;
+            for mut batch in received {
+                batch.drain(..).for_each(|sighting| judge.judge(sighting));
+                // the reader may have ended: then nobody fills it again
+                let _unwanted = taken.send(batch);
+            }
+            judge.findings
+        });
+        Self { batches, spare, thread }
     }
 
     /// Waits until there is room; then there is time to read the phones, which takes longest.
@@ -120,7 +131,8 @@ impl Judging {
         if self.waiting.len() < BATCH {
             return;
         }
-        let batch = std::mem::replace(&mut self.waiting, Vec::with_capacity(BATCH));
+        let spare = self.worker.as_ref().and_then(|worker| worker.spare.try_recv().ok());
+        let batch = std::mem::replace(&mut self.waiting, spare.unwrap_or_else(|| Vec::with_capacity(BATCH)));
         if let Some(judge) = self.judge.take() {
             self.worker = Some(Worker::start(judge));
         }
@@ -286,7 +298,7 @@ fn case<'a>(terms: &'a Terms, asked: &'a Asked, read_phone: &'a dyn Fn() -> Resu
         broken: asked.row.as_ref().err().map(String::as_str),
         id: asked.id.as_deref(),
         start: asked.start.clone(),
-        recipient_zone: asked.recipient_zone.clone(),
+        recipient_zone: asked.recipient_zone.as_ref().map_err(String::as_str),
         lead: asked.lead.zip(asked.start.as_ref().ok()).map(due),
         known,
         is_duplicate: asked.is_duplicate,
@@ -322,7 +334,7 @@ fn skipped(asked: &Asked, case: &Case<'_>, reason: SkipReason, detail: String) -
         reason,
         detail,
         phone: case.phone.get().and_then(|phone| phone.as_ref().ok()).map(|phone| phone.e164.clone()),
-        recipient_zone: case.recipient_zone.as_ref().ok().map(|zone| zone.name().to_owned()),
+        recipient_zone: case.recipient_zone.ok().map(|zone| zone.name().to_owned()),
     }
 }
 

@@ -213,7 +213,7 @@ impl Terms {
             broken: None,
             id: None,
             start: Err(TimeProblem::Invalid(String::new())),
-            recipient_zone: Err(String::new()),
+            recipient_zone: Err(""),
             lead: None,
             known: None,
             is_duplicate: false,

@@ -32,7 +32,7 @@ pub(super) struct Case<'a> {
     pub(super) id: Option<&'a str>,
     pub(super) start: Result<Start, TimeProblem>,
     /// Where the person is, or why nobody knows.
-    pub(super) recipient_zone: Result<Zone, String>,
+    pub(super) recipient_zone: Result<&'a Zone, &'a str>,
     /// The lead whose window the start lies in, or whose key is pending.
     pub(super) lead: Option<LeadDue>,
     /// What the ledger holds under the key.
@@ -165,7 +165,7 @@ fn row(case: &Case<'_>) -> Result<(), Block> {
 }
 
 fn time(case: &Case<'_>) -> Result<(), Block> {
-    match (&case.start, &case.recipient_zone) {
+    match (&case.start, case.recipient_zone) {
         (Err(TimeProblem::Invalid(detail)), _) => skip(SkipReason::InvalidTime, detail),
         (Err(TimeProblem::NoSuchTime(detail)), _) => skip(SkipReason::NoSuchTime, detail),
         (Ok(_), Err(detail)) => skip(SkipReason::InvalidTime, detail),
@@ -356,7 +356,7 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
 
 /// When it would go out (UTC): not before it is due nor before now, and inside the calling hours.
 pub(super) fn sending_time(case: &Case<'_>) -> Option<Timestamp> {
-    let (Some(lead), Ok(zone)) = (case.lead, &case.recipient_zone) else { return None };
+    let (Some(lead), Ok(zone)) = (case.lead, case.recipient_zone) else { return None };
     Some(case.schedule.remind.calling_hours.next_opening(lead.due_at.max(case.now), zone))
 }
 
@@ -410,6 +410,6 @@ fn at_start(case: &Case<'_>) -> String {
 
 /// An instant for people: on the recipient's wall clock, else on the schedule's.
 pub(super) fn wall(case: &Case<'_>, at: Timestamp) -> String {
-    let zone = case.recipient_zone.as_ref().unwrap_or(&case.schedule.zone);
+    let zone = case.recipient_zone.unwrap_or(&case.schedule.zone);
     zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string()
 }
