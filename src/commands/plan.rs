@@ -54,8 +54,8 @@ fn for_people(answer: &PlanAnswer) -> String {
     }
     if !answer.reminders.is_empty() {
         let mut calls = Rows::of(&["call at", "phone", "appointment", "starts at", "lead", "note"]);
-        for call in &answer.reminders {
-            calls.push(call_cells(call));
+        for call in answer.reminders.iter() {
+            calls.push(call_cells(&call));
         }
         blocks.push(calls.to_table());
     }
@@ -69,7 +69,7 @@ fn for_people(answer: &PlanAnswer) -> String {
     blocks.join("\n\n")
 }
 
-fn call_cells(call: &PlannedCall) -> Vec<String> {
+fn call_cells(call: &PlannedCall<'_>) -> Vec<String> {
     vec![
         call.due_at(),
         call.phone(),
@@ -103,7 +103,7 @@ fn rows(answers: &[PlanAnswer]) -> Rows {
         "detail",
     ]);
     for answer in answers {
-        for call in &answer.reminders {
+        for call in answer.reminders.iter() {
             rows.push(vec![
                 answer.schedule.clone(),
                 call.appointment_id().to_owned(),

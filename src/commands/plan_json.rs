@@ -1,5 +1,7 @@
 //! shell: a plan as JSON: what any other answer would look like, its calls written on two threads.
 
+use std::ops::Range;
+
 use serde::Serialize;
 use serde_json::ser::{Formatter as _, PrettyFormatter};
 
@@ -23,9 +25,10 @@ const WORTH_HALVING: usize = 512;
 /// # Errors
 /// When stdout can't be written.
 pub fn print(plans: &mut [PlanAnswer]) -> anyhow::Result<()> {
-    let calls: Vec<_> = plans.iter_mut().map(|plan| std::mem::take(&mut plan.reminders)).collect();
+    let calls: Vec<_> = plans.iter_mut().map(|plan| plan.reminders.take()).collect();
     let frame = serde_json::to_string_pretty(&plans)?;
-    let lists = calls.iter().map(|calls| in_two(calls)).collect::<Result<Vec<_>, _>>()?;
+    let lists =
+        calls.iter().map(|calls| in_two(calls.len(), |places| calls.range(places))).collect::<Result<Vec<_>, _>>()?;
     output::write_json_text(&filled(&frame, &lists))?;
     // the program ends here: tens of thousands of calls needn't be taken apart first
     std::mem::forget(calls);
@@ -49,26 +52,30 @@ fn filled<'t>(frame: &'t str, lists: &'t [(String, String)]) -> Vec<&'t str> {
     pieces
 }
 
-/// The items of the list, in two texts.
-fn in_two<T: Serialize + Sync>(calls: &[T]) -> serde_json::Result<(String, String)> {
-    if calls.len() < WORTH_HALVING {
-        return Ok((items(calls, "\n")?, String::new()));
+/// The items of a list, in two texts.
+fn in_two<T: Serialize, I: Iterator<Item = T>>(
+    length: usize,
+    some: impl Fn(Range<usize>) -> I + Sync,
+) -> serde_json::Result<(String, String)> {
+    if length < WORTH_HALVING {
+        return Ok((items(some(0..length), "\n")?, String::new()));
     }
-    let (first, second) = calls.split_at(calls.len() / 2);
+    let middle = length / 2;
     let (first, second) = std::thread::scope(|threads| {
-        let second = threads.spawn(|| items(second, ",\n"));
-        (items(first, "\n"), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let second = threads.spawn(|| items(some(middle..length), ",\n"));
+        let first = items(some(0..middle), "\n");
+        (first, second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     Ok((first?, second?))
 }
 
 /// Some items of the list, as a printer would write them that has come to this depth.
-fn items<T: Serialize>(calls: &[T], mut before: &str) -> serde_json::Result<String> {
+fn items<T: Serialize>(calls: impl Iterator<Item = T>, mut before: &str) -> serde_json::Result<String> {
     let mut depth = PrettyFormatter::new();
     for _ in 0..DEPTH {
         depth.begin_array(&mut Vec::new()).map_err(serde_json::Error::io)?;
     }
-    let mut text = Vec::with_capacity(calls.len() * USUAL);
+    let mut text = Vec::with_capacity(calls.size_hint().0 * USUAL);
     for call in calls {
         text.extend_from_slice(before.as_bytes());
         text.extend_from_slice("  ".repeat(DEPTH).as_bytes());
@@ -95,7 +102,10 @@ mod tests {
             let whole: Vec<Value> = lists.iter().map(|list| plan(list)).collect();
             let frame: Vec<Value> = lists.iter().map(|_| plan(&[])).collect();
             let frame = serde_json::to_string_pretty(&frame).expect("a tree is JSON");
-            let texts: Vec<_> = lists.iter().map(|list| in_two(list).expect("a tree is JSON")).collect();
+            let texts: Vec<_> = lists
+                .iter()
+                .map(|list| in_two(list.len(), |places| list[places].iter()).expect("a tree is JSON"))
+                .collect();
             assert_eq!(filled(&frame, &texts).concat(), serde_json::to_string_pretty(&whole).expect("a tree is JSON"));
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct People<'a> {
     held: &'a HashMap<(String, Date), Vec<ReminderId>>,
     leaving: HashSet<ReminderId>,
     accepted: HashMap<Date, HashMap<String, usize, Seed>, Seed>,
+    /// How many candidates there are: the first day has room for all, since most plans look at one day.
+    expected: usize,
 }
 
 impl<'a> People<'a> {
@@ -20,12 +22,13 @@ impl<'a> People<'a> {
     pub(super) fn new<'c>(
         knowledge: &'a Knowledge,
         cancelled: impl Iterator<Item = ReminderId>,
-        candidates: impl Iterator<Item = &'c Candidate>,
+        candidates: impl ExactSizeIterator<Item = &'c Candidate>,
     ) -> Self {
+        let count = candidates.len();
         let mut leaving: HashSet<ReminderId> = cancelled.collect();
         let changed = candidates.filter(|candidate| is_pending(candidate) && !keeps_place(candidate));
         leaving.extend(changed.filter_map(|candidate| candidate.known.as_ref().map(|known| known.id)));
-        Self { held: &knowledge.people, leaving, accepted: HashMap::default() }
+        Self { held: &knowledge.people, leaving, accepted: HashMap::default(), expected: count }
     }
 
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
@@ -47,7 +50,9 @@ impl<'a> People<'a> {
         if keeps && self.held_of(candidate).iter().any(|id| Some(*id) == own) {
             return;
         }
-        let day = self.accepted.entry(candidate.due_day).or_default();
+        let room = if self.accepted.is_empty() { self.expected } else { 0 };
+        let day = self.accepted.entry(candidate.due_day);
+        let day = day.or_insert_with(|| HashMap::with_capacity_and_hasher(room, Seed::default()));
         match day.get_mut(&candidate.person) {
             Some(calls) => *calls += 1,
             None => drop(day.insert(candidate.person.clone(), 1)),

@@ -13,7 +13,7 @@ use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
 use crate::template::Payload;
-use crate::zones::Zone;
+use crate::zones::{Zone, Zones};
 
 /// One schedule's plan, as `plan --format json` prints it.
 #[derive(Debug, Clone, Serialize)]
@@ -27,26 +27,85 @@ pub struct PlanAnswer {
     /// Rows by fate.
     pub counts: Counts,
     /// Who would be called.
-    pub reminders: Vec<PlannedCall>,
+    pub reminders: PlannedCalls,
     /// Who not.
     pub skipped: Vec<SkippedCall>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
 }
 
-/// One call that would be made. What is shown of it is made when it is asked for: a plan may have tens of thousands.
+/// The calls that would be made. What is shown of one is made when it is asked for: a plan may have tens of thousands.
 #[derive(Debug, Clone)]
-pub struct PlannedCall {
-    reminder: PlannedReminder,
-    /// The recipient's.
+pub struct PlannedCalls {
+    planned: Vec<PlannedReminder>,
+    zones: Zones,
+    /// The schedule's.
     zone: Zone,
     reveal: Reveal,
 }
 
-impl PlannedCall {
+impl PlannedCalls {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.planned.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.planned.is_empty()
+    }
+
+    /// Some of them, soonest start first.
+    pub fn range(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = PlannedCall<'_>> {
+        self.planned[places].iter().map(|reminder| self.call(reminder))
+    }
+
+    /// All of them, soonest start first.
+    pub fn iter(&self) -> impl Iterator<Item = PlannedCall<'_>> {
+        self.range(0..self.len())
+    }
+
+    /// Takes them out.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let planned = std::mem::take(&mut self.planned);
+        Self { planned, zones: self.zones.clone(), zone: self.zone.clone(), reveal: self.reveal }
+    }
+
+    fn call<'c>(&'c self, reminder: &'c PlannedReminder) -> PlannedCall<'c> {
+        let zone = zone_or(&self.zone, Some(&reminder.recipient_zone), &self.zones);
+        PlannedCall { reminder, zone, reveal: self.reveal }
+    }
+}
+
+impl Serialize for PlannedCalls {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// The zone of that name, the schedule's where it has none or isn't known.
+fn zone_or<'z>(schedules: &'z Zone, name: Option<&str>, zones: &Zones) -> Cow<'z, Zone> {
+    let other = name.filter(|name| *name != schedules.name());
+    let found = other.and_then(|name| zones.zone(name).ok());
+    found.map_or(Cow::Borrowed(schedules), Cow::Owned)
+}
+
+/// One call that would be made.
+#[derive(Debug, Clone)]
+pub struct PlannedCall<'c> {
+    reminder: &'c PlannedReminder,
+    /// The recipient's.
+    zone: Cow<'c, Zone>,
+    reveal: Reveal,
+}
+
+impl<'c> PlannedCall<'c> {
     /// The appointment's id.
     #[must_use]
-    pub fn appointment_id(&self) -> &str {
+    pub fn appointment_id(&self) -> &'c str {
         &self.reminder.appointment_id
     }
 
@@ -76,18 +135,18 @@ impl PlannedCall {
 
     /// What would be sent, phones as their last four digits unless revealed.
     #[must_use]
-    pub fn payload(&self) -> Cow<'_, Payload> {
+    pub fn payload(&self) -> Cow<'c, Payload> {
         redact::payload(&self.reminder.payload, &self.reminder.phone, self.reveal)
     }
 
     /// Worth knowing.
     #[must_use]
-    pub fn note(&self) -> Option<&str> {
+    pub fn note(&self) -> Option<&'c str> {
         self.reminder.note.as_deref()
     }
 }
 
-impl Serialize for PlannedCall {
+impl Serialize for PlannedCall<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut call = serializer.serialize_struct("PlannedCall", 7)?;
         call.serialize_field("appointment_id", self.appointment_id())?;
@@ -146,15 +205,15 @@ impl Showing<'_> {
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
-            reminders: plan.reminders.into_iter().map(|reminder| self.call(reminder)).collect(),
+            reminders: PlannedCalls {
+                planned: plan.reminders,
+                zones: self.around.zones.clone(),
+                zone: self.schedule.zone.clone(),
+                reveal: self.reveal,
+            },
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
         }
-    }
-
-    fn call(&self, reminder: PlannedReminder) -> PlannedCall {
-        let zone = self.zone(Some(&reminder.recipient_zone)).into_owned();
-        PlannedCall { reminder, zone, reveal: self.reveal }
     }
 
     fn skip(&self, row: SkippedRow) -> SkippedCall {
@@ -172,8 +231,6 @@ impl Showing<'_> {
 
     /// The recipient's zone, the schedule's where it isn't known.
     pub(super) fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
-        let other = name.filter(|name| *name != self.schedule.zone.name());
-        let found = other.and_then(|name| self.around.zones.zone(name).ok());
-        found.map_or(Cow::Borrowed(&self.schedule.zone), Cow::Owned)
+        zone_or(&self.schedule.zone, name, &self.around.zones)
     }
 }
