@@ -1,6 +1,6 @@
 //! shell: one screen: health, schedules loaded and refused, last and next runs, what is pending, uncertain, held, paused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,10 @@ pub enum Standing {
 /// What the ledger says for the screen.
 struct Known {
     standings: BTreeMap<String, ScheduleStanding>,
+    /// Their schedules are loaded or not.
+    paused_targets: BTreeSet<String>,
+    /// Why some schedules can't send.
+    unsendable: BTreeMap<String, String>,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
@@ -104,7 +108,7 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
     let folder = house.folder();
     let mut schedules = Vec::new();
     for schedule in folder.schedules.values() {
-        schedules.push(of_loaded(house, schedule, known.standings.get(&schedule.name)).await?);
+        schedules.push(of_loaded(house, schedule, &known).await?);
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
     schedules.extend(without_good_version.map(|name| refused(name, first_error(&folder, name))));
@@ -141,10 +145,13 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
 }
 
 async fn known(house: &House) -> VerbResult<Known> {
+    let unsendable = house.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
     let Some(ledger) = &house.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known {
             standings: BTreeMap::new(),
+            paused_targets: BTreeSet::new(),
+            unsendable,
             tally: Tally::default(),
             head,
             problems: Vec::new(),
@@ -157,6 +164,8 @@ async fn known(house: &House) -> VerbResult<Known> {
     let pause = ledger.paused().await?.filter(|pause| pause.until.is_none_or(|until| now < until));
     Ok(Known {
         standings,
+        paused_targets: ledger.paused_targets().await?.into_iter().collect(),
+        unsendable,
         tally: ledger.tally().await?,
         head: ledger.head().await?,
         problems: account_problems(ledger.as_ref(), now).await?,
@@ -180,23 +189,16 @@ async fn account_problems(ledger: &dyn Ledger, now: jiff::Timestamp) -> VerbResu
     Ok(refused.chain(waiting).collect())
 }
 
-async fn of_loaded(
-    house: &House,
-    schedule: &Schedule,
-    standing: Option<&ScheduleStanding>,
-) -> VerbResult<ScheduleStatus> {
+async fn of_loaded(house: &House, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
     let now = house.around.clock.now();
     let last = match &house.around.ledger {
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
-    let paused = standing.and_then(|standing| standing.pause.as_ref());
+    let paused = known.standings.get(&schedule.name).and_then(|standing| standing.pause.as_ref());
     let paused = paused.filter(|pause| pause.until.is_none_or(|until| now < until));
-    let target_paused = match &house.around.ledger {
-        Some(ledger) => ledger.paused_targets().await?.contains(&schedule.name),
-        None => false,
-    };
-    let problem = house.sender.as_ref().and_then(|sender| sender.problems().remove(&schedule.name));
+    let target_paused = known.paused_targets.contains(&schedule.name);
+    let problem = known.unsendable.get(&schedule.name).cloned();
     let next = super::next::next(house, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, paused.is_some() || target_paused) {
         (false, _) => Standing::Disabled,
