@@ -6,6 +6,8 @@ mod clinic;
 mod faults;
 #[path = "daemon/folder.rs"]
 mod folder;
+#[path = "daemon/reloading.rs"]
+mod reloading;
 #[path = "daemon/steps.rs"]
 mod steps;
 #[path = "support/mod.rs"]

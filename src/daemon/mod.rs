@@ -7,6 +7,7 @@ pub mod housekeeping;
 pub mod logs;
 pub mod opening;
 mod recovery;
+pub mod refusals;
 pub mod reload;
 pub mod runs;
 pub mod signals;

@@ -35,7 +35,7 @@ pub struct Daemon {
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) notifier: Notifier,
-    pub(super) reloading: tokio::sync::Mutex<super::reload::Refusals>,
+    pub(super) reloading: tokio::sync::Mutex<super::refusals::Refusals>,
     board: Mutex<Board>,
     pulse: Mutex<Pulse>,
     beating: tokio::sync::Mutex<()>,

@@ -183,14 +183,26 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
 }
 
 /// The first error of a refused file, for people.
-#[must_use]
-pub(super) fn first_error(folder: &Folder, name: &str) -> String {
+fn first_error(folder: &Folder, name: &str) -> String {
     let problem = folder.problems.iter().find(|problem| {
         problem.severity == Severity::Error
             && (problem.file.file_stem().is_some_and(|stem| stem == name)
                 || problem.file.file_name().is_some_and(|file| file == name))
     });
     problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
+}
+
+/// The first error of a refused file, and what is in force instead, for people.
+#[must_use]
+pub fn refusal(folder: &Folder, name: &str) -> String {
+    let error = first_error(folder, name);
+    match folder.schedules.get(name) {
+        Some(former) => {
+            let version: String = former.text_hash.chars().take(12).collect();
+            format!("{error}; its last good version ({version}) stays in force")
+        }
+        None => format!("{error}; no version of it is in force"),
+    }
 }
 
 fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::house::first_error;
+use super::house::refusal;
 use super::{House, VerbResult};
 use crate::ledger::{Head, Ledger, ScheduleStanding, Tally};
 use crate::schedule::Schedule;
@@ -111,9 +111,9 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
         schedules.push(of_loaded(house, schedule, &known).await?);
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
-    schedules.extend(without_good_version.map(|name| refused(name, first_error(&folder, name))));
+    schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
     for status in schedules.iter_mut().filter(|status| folder.refused.contains(&status.name)) {
-        status.problem = Some(first_error(&folder, &status.name));
+        status.problem = Some(refusal(&folder, &status.name));
         status.state = Standing::Refused;
     }
     schedules.sort_by(|one, other| one.name.cmp(&other.name));

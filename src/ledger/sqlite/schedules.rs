@@ -53,9 +53,23 @@ pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerRe
     Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
 }
 
+/// A new version is told; one that was in force before a restart isn't.
+fn taken(loaded: &LoadedSchedule) -> AuditEntry {
+    let version: String = loaded.text_hash.chars().take(12).collect();
+    AuditEntry {
+        schedule: Some(loaded.name.clone()),
+        actor: Some(loaded.actor.clone()),
+        detail: Some(format!("version {version}")),
+        ..AuditEntry::new(loaded.now, Event::ConfigLoaded)
+    }
+}
+
 impl Desk {
     pub(super) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
         self.keep_text(&loaded.text_hash, &loaded.text, loaded.now)?;
+        if one(&self.conn, &loaded.name)?.is_none_or(|known| known.text_hash != loaded.text_hash) {
+            self.log(&taken(loaded))?;
+        }
         let now = micros(loaded.now);
         // one whose cron, zone or `enabled` changed starts anew, and so does one that was gone
         let sql = "INSERT INTO schedule (name, cron, timezone, enabled, text_hash, first_loaded, cursor) \
