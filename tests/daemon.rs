@@ -12,6 +12,8 @@ mod reloading;
 mod steps;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "daemon/telling.rs"]
+mod telling;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -330,7 +330,11 @@ impl Daemon {
                 tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
                 self.notifier.ping(Ping::Fail);
             }
-            (RunState::Running | RunState::Done | RunState::Skipped | RunState::Missed, _) => {
+            (RunState::Skipped | RunState::Missed, _) => {
+                self.ledger_works();
+                tracing::debug!(schedule = name, %nominal_at, "{because}");
+            }
+            (RunState::Running | RunState::Done, _) => {
                 self.ledger_works();
                 let planned = outcome.plan.as_ref().map_or(0, |plan| plan.counts.planned);
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");

@@ -143,7 +143,8 @@ impl Sender {
     }
 
     fn is_stopped_by_file(&self) -> bool {
-        self.parts.stop_file.exists()
+        // one that can't be looked for counts as there
+        self.parts.stop_file.try_exists().unwrap_or(true)
     }
 
     fn note_progress(&self) {

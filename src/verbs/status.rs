@@ -22,8 +22,10 @@ pub struct StatusAnswer {
     pub uncertain: u64,
     /// Held runs.
     pub held_runs: u64,
-    /// Whether everything is paused.
+    /// Whether everything is paused, by an operator or by the `STOP` file.
     pub paused: bool,
+    /// The `STOP` file, while it is there: nobody is called, whatever else is resumed.
+    pub stop_file: Option<String>,
     /// The log's end.
     pub audit: Head,
     /// Waiting runs.
@@ -121,6 +123,7 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
 }
 
 fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
+    let stop_file = stop_file(house);
     let problems = problems(house, &schedules, &known);
     let state = match (house.is_service && known.is_alive, problems.is_empty()) {
         (false, _) => Health::Down,
@@ -133,7 +136,8 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
         pending: known.tally.pending,
         uncertain: known.tally.uncertain,
         held_runs: known.tally.held_runs,
-        paused: known.is_paused,
+        paused: known.is_paused || stop_file.is_some(),
+        stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
         now: crate::evaluation::nominal_now(house.around.clock.as_ref()).to_string(),
@@ -230,6 +234,13 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
+fn stop_file(house: &House) -> Option<String> {
+    let path = house.stop_file();
+    // one that can't be looked for counts as there, as it does for the heartbeat
+    let is_there = path.try_exists().unwrap_or(true);
+    is_there.then(|| std::path::absolute(&path).unwrap_or(path).display().to_string())
+}
+
 fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
     let mut problems = known.problems.clone();
     problems.extend(
@@ -240,8 +251,8 @@ fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<S
     if known.is_paused {
         problems.push("everything is paused: `tickler resume --all` lifts it".into());
     }
-    if house.stop_file().exists() {
-        problems.push(format!("nobody is called while {} exists", house.stop_file().display()));
+    if let Some(path) = stop_file(house) {
+        problems.push(format!("nobody is called while {path} exists: remove it to go on (`resume` doesn't)"));
     }
     if known.tally.uncertain > 0 {
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));

@@ -67,10 +67,11 @@ pub struct SqliteLedger {
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl SqliteLedger {
-    /// Whether there is a ledger at `path`; where there is none it counts as empty.
+    /// Whether there is a ledger at `path`; where there is none it counts as empty. In a folder that may not be looked
+    /// into there may be one: opening it tells.
     #[must_use]
     pub fn exists(path: &Path) -> bool {
-        path.exists()
+        path.try_exists().unwrap_or(true)
     }
 
     /// Opens the ledger; [`Access::Write`] creates it when it is missing and brings its schema up to date (after a copy).
