@@ -6,6 +6,8 @@ mod binary;
 mod command;
 #[path = "daemon/others.rs"]
 mod others;
+#[path = "daemon/stopping.rs"]
+mod stopping;
 
 use std::path::Path;
 

@@ -18,7 +18,7 @@ pub(super) async fn until_settled(
     deadline: Timestamp,
 ) -> LedgerResult<()> {
     let mut progress = sender.progress.subscribe();
-    while !is_settled(sender, ledger, scope, deadline).await? {
+    while !sender.has_stopped() && !is_settled(sender, ledger, scope, deadline).await? {
         tokio::select! {
             _alive = progress.changed() => {}
             () = sender.parts.around.clock.sleep(LONGEST_WAIT) => {}
