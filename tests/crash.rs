@@ -10,6 +10,8 @@
 //!   the attempt and the state `sending`, and remember the row's `nr` in a static set that `may_go` passes over; at the
 //!   beginning of `settle` (`src/ledger/sqlite/delivery.rs`) remove it from the set and execute the two statements there.
 
+#[path = "support/chance.rs"]
+mod chance;
 #[path = "support/command.rs"]
 mod command;
 #[path = "crash/receiver.rs"]
@@ -20,8 +22,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use chance::Chance;
 use command::tickler;
-use receiver::{Chance, Moment, Receiver};
+use receiver::{Moment, Receiver};
 use rusqlite::{Connection, OpenFlags};
 
 const REMINDERS: u32 = 2_000;

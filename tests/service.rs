@@ -2,8 +2,12 @@
 
 #[path = "daemon/binary.rs"]
 mod binary;
+#[path = "support/chance.rs"]
+mod chance;
 #[path = "support/command.rs"]
 mod command;
+#[path = "daemon/editing.rs"]
+mod editing;
 #[path = "daemon/others.rs"]
 mod others;
 #[path = "daemon/stopping.rs"]
