@@ -45,10 +45,98 @@ pub enum Row {
         /// The table's columns.
         header: Arc<Header>,
         /// The fields of this line.
-        fields: csv::StringRecord,
+        line: Line,
     },
     /// An object with typed values.
     Tree(serde_json::Map<String, Value>),
+}
+
+/// The fields of one line of a text table, borrowed from whoever read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Fields<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+    /// Bytes between one field's end and the next one's begin.
+    gap: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Fields that stand in `text` one right after another; each ends where `ends` says.
+    #[must_use]
+    pub fn adjacent(text: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { text, ends, gap: 0 }
+    }
+
+    /// Fields as they stand in `text`, a delimiter of one byte after each but the last.
+    #[must_use]
+    pub fn delimited(text: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { text, ends, gap: 1 }
+    }
+
+    /// How many there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a line has at least one field")]
+    pub fn len(self) -> usize {
+        self.ends.len()
+    }
+
+    /// One field; `None` when the line is shorter, and for what isn't UTF-8.
+    #[must_use]
+    pub fn get(self, place: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes(place)?).ok()
+    }
+
+    /// One field's bytes; `None` when the line is shorter.
+    #[must_use]
+    pub fn bytes(self, place: usize) -> Option<&'a [u8]> {
+        let end = *self.ends.get(place)?;
+        let begin = if place == 0 { 0 } else { self.ends[place - 1] + self.gap };
+        Some(&self.text[begin..end])
+    }
+
+    /// Every field, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        (0..self.len()).map(move |place| self.get(place).unwrap_or(""))
+    }
+
+    /// All fields in one, with their delimiters or without.
+    #[must_use]
+    pub fn text(self) -> &'a [u8] {
+        self.text
+    }
+}
+
+/// One line of a text table, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    text: Box<[u8]>,
+    ends: Box<[usize]>,
+    gap: usize,
+}
+
+impl Line {
+    /// Its fields.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'_> {
+        Fields { text: &self.text, ends: &self.ends, gap: self.gap }
+    }
+}
+
+impl From<Fields<'_>> for Line {
+    fn from(fields: Fields<'_>) -> Self {
+        Self { text: fields.text.into(), ends: fields.ends.into(), gap: fields.gap }
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Line {
+    fn from_iter<I: IntoIterator<Item = S>>(fields: I) -> Self {
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
+        for field in fields {
+            text.extend_from_slice(field.as_ref().as_bytes());
+            ends.push(text.len());
+        }
+        Self { text: text.into(), ends: ends.into(), gap: 0 }
+    }
 }
 
 impl Row {
@@ -57,8 +145,8 @@ impl Row {
     #[must_use]
     pub fn get(&self, column: &str) -> Option<Cow<'_, Value>> {
         match self {
-            Self::Text { header, fields } => {
-                header.place(column).map(|place| Cow::Owned(text_value(fields.get(place))))
+            Self::Text { header, line } => {
+                header.place(column).map(|place| Cow::Owned(text_value(line.fields().get(place))))
             }
             Self::Tree(tree) => in_tree(tree, column).map(Cow::Borrowed),
         }
@@ -68,7 +156,7 @@ impl Row {
     #[must_use]
     pub fn as_record(&self) -> Record<'_> {
         match self {
-            Self::Text { header, fields } => Record::Text { header, fields },
+            Self::Text { header, line } => Record::Text { header, fields: line.fields() },
             Self::Tree(tree) => Record::Tree(tree),
         }
     }
@@ -86,12 +174,12 @@ impl Row {
     #[must_use]
     pub fn to_object(&self) -> serde_json::Map<String, Value> {
         match self {
-            Self::Text { header, fields } => header
+            Self::Text { header, line } => header
                 .names()
                 .iter()
                 .enumerate()
                 .rev() // of two columns with one name the first is meant: it is inserted last
-                .map(|(place, name)| (name.clone(), text_value(fields.get(place))))
+                .map(|(place, name)| (name.clone(), text_value(line.fields().get(place))))
                 .collect(),
             Self::Tree(tree) => tree.clone(),
         }
@@ -127,7 +215,7 @@ pub enum Record<'a> {
         /// The table's columns.
         header: &'a Arc<Header>,
         /// The fields of this line.
-        fields: &'a csv::StringRecord,
+        fields: Fields<'a>,
     },
     /// An object with typed values.
     Tree(&'a serde_json::Map<String, Value>),
@@ -154,7 +242,7 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn to_row(&self) -> Option<Row> {
         match *self {
-            Self::Text { header, fields } => Some(Row::Text { header: Arc::clone(header), fields: fields.clone() }),
+            Self::Text { header, fields } => Some(Row::Text { header: Arc::clone(header), line: fields.into() }),
             Self::Tree(tree) => Some(Row::Tree(tree.clone())),
             Self::Broken(_) => None,
         }
@@ -165,6 +253,23 @@ impl<'a> Record<'a> {
 pub trait RecordSink {
     /// One record; `number` counts records from 1 (for a text table the line in the file).
     fn record(&mut self, number: u64, record: Record<'_>) -> std::ops::ControlFlow<()>;
+
+    /// Whether [`RecordSink::restart`] may be called. One that can't is given no record before all of its text was seen.
+    fn restarts(&self) -> Restarts {
+        Restarts::No
+    }
+
+    /// Forgets every record so far: late bytes of the text showed that it is encoded otherwise, and it is read anew.
+    fn restart(&mut self) {}
+}
+
+/// Whether a sink can begin anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restarts {
+    /// It can.
+    Yes,
+    /// It can't.
+    No,
 }
 
 /// A scalar as text: `None` for null, empty text, lists and objects.
@@ -213,7 +318,7 @@ mod tests {
     #[test]
     fn an_empty_field_is_null_and_a_missing_column_is_nothing() {
         let header = Arc::new(Header::new(vec!["id".into(), "name".into()]));
-        let row = Row::Text { header, fields: csv::StringRecord::from(vec!["7", ""]) };
+        let row = Row::Text { header, line: Line::from_iter(["7", ""]) };
         assert_eq!(row.get("name").as_deref(), Some(&Value::Null));
         assert_eq!(row.get("age"), None);
     }

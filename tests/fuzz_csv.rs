@@ -1,7 +1,6 @@
 //! pure: the table reader against bytes nobody would write: it never panics, never hangs, numbers rows upwards, and loses
 //! no line of a well-written table whatever bytes its fields have.
 
-use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
@@ -29,8 +28,8 @@ impl RecordSink for Rows {
 fn read_all(bytes: &[u8], dialect: &CsvDialect, mapped: &[String]) -> (Result<TableReport, FormatError>, Rows) {
     let mut rows = Rows::default();
     let table = Table { dialect, mapped };
-    let _columns = columns(Cursor::new(bytes), &table);
-    (read(Cursor::new(bytes), &table, &mut rows), rows)
+    let _columns = columns(bytes, &table);
+    (read(bytes, &table, &mut rows), rows)
 }
 
 fn dialect(delimiter: Option<u8>, header_row: u32) -> CsvDialect {
@@ -84,13 +83,45 @@ proptest! {
         let separator = char::from(delimiter).to_string();
         let mut text = ["id", "name", "note"].join(&separator) + line_end;
         for row in &table {
-            text += &row.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(&separator);
+            let needs_quotes = |field: &String| field.contains([char::from(delimiter), '"', '\n', '\r']) || field.is_empty();
+            let written = |field: &String| if needs_quotes(field) { quoted(field) } else { field.clone() };
+            text += &row.iter().map(written).collect::<Vec<_>>().join(&separator);
             text += line_end;
         }
         let mapped = ["id", "name", "note"].map(str::to_owned);
         let (outcome, rows) = read_all(text.as_bytes(), &dialect(None, 1), &mapped);
         prop_assert!(outcome.is_ok(), "{outcome:?}");
         prop_assert_eq!(rows.fields, table);
+    }
+
+    #[test]
+    fn plain_and_quoted_lines_in_any_mixture_are_what_another_reader_makes_of_them(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec!["a", ",", "b,c\n", "\n", "\r\n", "d,\"e\"\n", "\"f\ng\",h\r\n", "i,\"j\r\n\"\n", " ", "é"]),
+            0..60,
+        ),
+        header_end in proptest::sample::select(vec!["\n", "\r\n"]),
+    ) {
+        let text = format!("id,name{header_end}{}\n", pieces.concat());
+        let (outcome, rows) = read_all(text.as_bytes(), &dialect(Some(b','), 1), &["id".to_owned()]);
+        prop_assert!(outcome.is_ok(), "{outcome:?}");
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+        let is_blank = |record: &csv::StringRecord| record.len() == 1 && record[0].trim().is_empty();
+        let others: Vec<csv::StringRecord> =
+            reader.records().map(|record| record.expect("UTF-8")).filter(|record| !is_blank(record)).collect();
+        let is_whole = |record: &&csv::StringRecord| {
+            record.len() >= 2 && record.iter().skip(2).all(|extra| extra.trim().is_empty())
+        };
+        let wanted: Vec<Vec<String>> =
+            others.iter().filter(is_whole).map(|record| record.iter().map(str::to_owned).collect()).collect();
+        prop_assert_eq!(&rows.fields, &wanted);
+        prop_assert_eq!(rows.numbers.len(), others.len());
+        let line_of = |at: usize| 1 + text[..at].matches('\n').count() as u64;
+        let begins = others.iter().map(|record| {
+            let at = usize::try_from(record.position().expect("it was read").byte()).expect("a short text");
+            line_of(at + text[at..].len() - text[at..].trim_start_matches(['\r', '\n']).len())
+        });
+        prop_assert_eq!(rows.numbers, begins.collect::<Vec<_>>());
     }
 
     #[test]

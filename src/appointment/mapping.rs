@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
@@ -20,7 +19,7 @@ const ID_SEPARATOR: char = '|';
 const PROPOSALS: usize = 100;
 
 /// Reads records by `[appointment]`. Keeps what it learned about zones and days from row to row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mapping {
     columns: AppointmentColumns,
     zone: Zone,
@@ -37,8 +36,8 @@ pub struct Mapping {
 enum Day {
     /// Not asked for yet.
     Unknown,
-    /// Every wall-clock time of it has this offset.
-    Regular(Offset),
+    /// It has 24 hours; its midnight in seconds (UTC).
+    Regular(i64),
     /// The offset changes: each time is looked up by itself.
     Odd,
 }
@@ -47,7 +46,7 @@ enum Day {
 const REMEMBERED_YEARS: std::ops::Range<i16> = 1990..2110;
 
 /// Where the columns that every row is asked for stand in a text table: a name is looked up once a table, not a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Places {
     header: Option<Arc<Header>>,
     id: Option<usize>,
@@ -114,6 +113,19 @@ impl Mapping {
             }
         }
         Some(Cow::Owned(id))
+    }
+
+    /// Whether the record has an id, without making it where that can be seen sooner.
+    #[must_use]
+    pub fn has_id(&mut self, record: &Record<'_>) -> bool {
+        if let (Record::Text { header, fields }, [_]) = (*record, self.columns.id.as_slice()) {
+            self.places.learn(header, &self.columns);
+            let first = self.places.id.and_then(|place| fields.bytes(place)).and_then(<[u8]>::first);
+            if first.is_some_and(u8::is_ascii_graphic) {
+                return true;
+            }
+        }
+        self.id(record).is_some()
     }
 
     /// The start, cut to the microsecond (the ledger's resolution).
@@ -204,10 +216,15 @@ impl Mapping {
     fn in_schedule_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
         match self.day(wall.date()) {
             Day::Odd | Day::Unknown => resolved(&self.zone, wall),
-            Day::Regular(offset) => match offset.to_timestamp(wall) {
-                Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
-                Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
-            },
+            Day::Regular(midnight) => {
+                let time = wall.time();
+                let (hour, minute, second) =
+                    (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
+                match Timestamp::new(midnight + hour * 3600 + minute * 60 + second, time.subsec_nanosecond()) {
+                    Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+                    Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
+                }
+            }
         }
     }
 
@@ -311,7 +328,7 @@ fn day_in(zone: &Zone, date: Date) -> Day {
     if from.duration_until(until) != SignedDuration::from_hours(24) {
         return Day::Odd;
     }
-    Offset::from_seconds(zone.offset(from)).map_or(Day::Odd, Day::Regular)
+    Day::Regular(from.as_second())
 }
 
 fn resolved(zone: &Zone, wall: DateTime) -> Result<Start, TimeProblem> {

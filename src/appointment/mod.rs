@@ -89,8 +89,6 @@ pub struct Start {
 pub struct Phone {
     /// `+15551234567`.
     pub e164: String,
-    /// ISO 3166 region when the plans know it.
-    pub region: Option<String>,
     /// E.164 and of possible length, but in no assigned range.
     pub is_unassigned: bool,
 }

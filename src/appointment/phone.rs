@@ -1,5 +1,7 @@
 //! pure: a phone column's text → a number that may be called, or why not. No message holds a number.
 
+use std::borrow::Cow;
+
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
 use super::{Phone, PhoneProblem};
@@ -24,7 +26,7 @@ pub fn read(text: &str, default_region: Option<&str>) -> Result<Phone, PhoneProb
 /// # Errors
 /// The first column's problem that isn't emptiness, else [`PhoneProblem::Missing`].
 pub fn first_usable<'a>(
-    texts: impl Iterator<Item = Option<std::borrow::Cow<'a, str>>>,
+    texts: impl Iterator<Item = Option<Cow<'a, str>>>,
     default_region: Option<&str>,
 ) -> Result<Phone, PhoneProblem> {
     let mut problem = PhoneProblem::Missing;
@@ -51,10 +53,14 @@ fn region(code: &str) -> Option<Region> {
 }
 
 /// Full-width and other digits as ASCII, exotic blanks and dashes as plain ones, bidi marks and a leading `tel:` gone.
-fn normalised(text: &str) -> String {
+fn normalised(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     let text = text.strip_prefix("tel:").unwrap_or(text);
-    text.chars()
+    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Cow::Borrowed(text.trim());
+    }
+    let plain: String = text
+        .chars()
         .filter_map(|letter| match letter {
             '\u{FF10}'..='\u{FF19}' => char::from_digit(u32::from(letter) - 0xFF10, 10),
             '\u{0660}'..='\u{0669}' => char::from_digit(u32::from(letter) - 0x0660, 10),
@@ -67,9 +73,8 @@ fn normalised(text: &str) -> String {
             blank if blank.is_whitespace() => Some(' '),
             other => Some(other),
         })
-        .collect::<String>()
-        .trim()
-        .to_owned()
+        .collect();
+    Cow::Owned(plain.trim().to_owned())
 }
 
 fn read_normalised(text: &str, default_region: Option<&str>) -> Result<Phone, String> {
@@ -109,8 +114,11 @@ fn read_normalised(text: &str, default_region: Option<&str>) -> Result<Phone, St
 }
 
 /// `+44 (0)20 7946 0958`: the zero in brackets is dialled inside the country only.
-fn without_trunk_zero(number: &str, is_international: bool) -> String {
-    if is_international { number.replacen("(0)", "", 1) } else { number.to_owned() }
+fn without_trunk_zero(number: &str, is_international: bool) -> Cow<'_, str> {
+    match is_international && number.contains("(0)") {
+        true => Cow::Owned(number.replacen("(0)", "", 1)),
+        false => Cow::Borrowed(number),
+    }
 }
 
 fn is_dialled(letter: char) -> bool {
@@ -137,6 +145,9 @@ fn is_decimal(text: &str) -> bool {
 
 /// Cuts `ext. 12`, `x12`, `;ext=12` off, and tells whether it was there.
 fn split_extension(text: &str) -> (&str, bool) {
+    if !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return (text, false);
+    }
     let lower = text.to_ascii_lowercase();
     for mark in [";ext=", "extension", "ext.", "ext", "x"] {
         if let Some(at) = lower.find(mark) {
@@ -168,14 +179,17 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
     if is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone {
-        e164,
-        region: parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string()),
-        is_unassigned: !is_valid,
-    })
+    Ok(Phone { e164, is_unassigned: !is_valid })
 }
 
 impl Phone {
+    /// Its ISO 3166 region, when the plans know it. Worked out when it is asked for, and that takes as long as reading.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        let parsed = PhoneNumber::parse(self.e164.as_str(), None).ok()?;
+        parsed.get_region_code().or_else(|| only_region(&parsed)).map(|region| region.to_string())
+    }
+
     /// As written in its country. Worked out when it is asked for: few payloads do.
     #[must_use]
     pub fn national(&self) -> String {

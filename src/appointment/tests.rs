@@ -162,7 +162,7 @@ fn one_number_in_many_spellings_is_one_number() {
     }
     let phone = phone::read("+12025550143", None).expect("a valid number");
     assert_eq!(
-        (phone.national().as_str(), phone.region.as_deref(), phone.is_unassigned),
+        (phone.national().as_str(), phone.region().as_deref(), phone.is_unassigned),
         ("(202) 555-0143", Some("US"), false)
     );
     assert_eq!(e164("+44 (0)20 7946 0958", None).as_deref(), Ok("+442079460958"));

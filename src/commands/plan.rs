@@ -32,6 +32,8 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
     }
     let people = || answers.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
     Shown { answer: &answers, people: &people, rows: &|| rows(&answers) }.print(context.format)?;
+    // the program ends here: tens of thousands of calls needn't be taken apart first
+    std::mem::forget(answers);
     Ok(exit)
 }
 
@@ -106,7 +108,7 @@ fn rows(answers: &[PlanAnswer]) -> Rows {
                 call.lead.to_string(),
                 call.due_at.clone(),
                 call.phone.trim_start_matches('+').to_owned(),
-                call.payload.to_string(),
+                call.payload.as_str().to_owned(),
                 call.note.clone().unwrap_or_default(),
                 String::new(),
                 String::new(),

@@ -20,7 +20,12 @@ pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Res
 fn for_people(answer: &TestCallAnswer) -> String {
     let status = answer.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
     let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("the test call of {} is {}{status}{reason}\n{}", answer.schedule, word_for(answer.state), answer.payload)
+    format!(
+        "the test call of {} is {}{status}{reason}\n{}",
+        answer.schedule,
+        word_for(answer.state),
+        answer.payload.as_str()
+    )
 }
 
 fn rows(answer: &TestCallAnswer) -> Rows {
@@ -31,7 +36,7 @@ fn rows(answer: &TestCallAnswer) -> Rows {
         answer.state.to_string(),
         answer.http_status.map(|status| status.to_string()).unwrap_or_default(),
         answer.reason.clone().unwrap_or_default(),
-        answer.payload.to_string(),
+        answer.payload.as_str().to_owned(),
     ]);
     rows
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::evidence_order;
 use super::explain::{Explanation, Watch};
+use super::halves::in_halves;
 use super::payload::{self, PayloadScope};
 use super::people::People;
 use super::planner::{Candidate, Kept, Share, Terms};
@@ -15,7 +16,7 @@ use super::rules::{self, Block, Case, Stage, Why};
 use super::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, SkipReason, State};
 use crate::row::Row;
-use crate::template::RenderError;
+use crate::template::{Payload, RenderError};
 
 /// Every row of the read is known; what is left needs one more look into the ledger.
 pub struct Candidates {
@@ -32,7 +33,7 @@ struct Rendered {
     candidate: Kept,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
-    outcome: Result<(Value, Value), RenderError>,
+    outcome: Result<(Payload, Value), RenderError>,
 }
 
 impl Candidates {
@@ -72,13 +73,15 @@ impl Candidates {
     ) -> (Plan, Option<Watch>) {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.sort_by_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
-        let rendered: Vec<Rendered> =
-            candidates.into_iter().map(|candidate| self.rendered(candidate, told, new_id)).collect();
+        let mut id_of = |candidate: &Kept| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
+        let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
+        let rendered = in_halves(named, |(id, candidate)| self.rendered(id, candidate, told));
         let unrenderable = rendered.iter().filter(|it| it.outcome.is_err()).filter_map(|it| it.candidate.pending_id());
         let leaving = self.cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable);
         let terms = Arc::clone(&self.terms);
         let mut people = People::new(&terms.knowledge, leaving, rendered.iter().map(|it| &*it.candidate));
         let mut plan = Plan { counts: self.counts, skipped: std::mem::take(&mut self.skipped), ..Plan::default() };
+        plan.reminders.reserve_exact(rendered.len());
         plan.cancellations = std::mem::take(&mut self.cancellations);
         for it in rendered {
             self.judge(it, &mut people, &mut plan);
@@ -89,13 +92,7 @@ impl Candidates {
         (plan, self.watch)
     }
 
-    fn rendered(
-        &self,
-        candidate: Kept,
-        told: &HashMap<String, Timestamp>,
-        new_id: &mut dyn FnMut() -> ReminderId,
-    ) -> Rendered {
-        let id = candidate.known.as_ref().map_or_else(new_id, |known| known.id);
+    fn rendered(&self, id: ReminderId, candidate: Kept, told: &HashMap<String, Timestamp>) -> Rendered {
         let previous_starts_at = told.get(&candidate.id).copied().filter(|told| *told != candidate.start.at);
         let schedule = &self.terms.schedule;
         let scope = PayloadScope { schedule, candidate: &candidate, reminder_id: id, previous_starts_at };
@@ -194,7 +191,7 @@ fn planned(
     candidate: Candidate,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
-    payload: Value,
+    payload: Payload,
     contact: Value,
 ) -> PlannedReminder {
     let note = note(&candidate);
@@ -214,7 +211,7 @@ fn planned(
         phone: candidate.phone.e164,
         person: candidate.person,
         due_day: candidate.due_day,
-        recipient_zone: candidate.zone.name().to_owned(),
+        recipient_zone: candidate.zone.shared_name(),
         payload,
         contact,
         note,

@@ -55,11 +55,13 @@ impl Pendings {
         Self { by_appointment, cancelled: HashMap::new() }
     }
 
+    /// Whether none is pending.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_appointment.is_empty()
+    }
+
     /// Takes note of a row; answers whether a reminder with its id and start is pending.
     pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> bool {
-        if self.by_appointment.is_empty() {
-            return false;
-        }
         let Some(pendings) = self.by_appointment.get_mut(id) else { return false };
         let mut is_here = false;
         for pending in pendings {

@@ -76,6 +76,9 @@ impl Gap {
 
 /// Takes the new reminders that a forgotten run may have sent out of a plan: they aren't called, a person settles them.
 pub fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
+    if gaps.is_empty() {
+        return;
+    }
     let is_forgotten = |planned: &PlannedReminder| {
         planned.standing == Standing::New && gaps.iter().any(|gap| gap.may_have_planned(schedule, planned))
     };

@@ -1,6 +1,8 @@
 //! pure: the rules that one row answers by itself, asked on a second thread while the read goes on. That thread takes the
 //! rows in their order, so what it finds is what one thread would have found.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,12 +11,12 @@ use std::thread::JoinHandle;
 use super::explain::Watch;
 use super::planner::{Candidate, Kept, Share, Terms};
 use super::rules::{self, Block, Case, LeadDue, Stage, Why};
-use super::window::Saturating as _;
+use super::window::{LeadWindow, Saturating as _};
 use super::{Counts, SkippedRow};
-use crate::appointment::mapping::{TimeProblem, trimmed};
+use crate::appointment::mapping::{Mapping, TimeProblem, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
-use crate::row::Row;
+use crate::row::{Record, Row};
 use crate::zones::Zone;
 
 /// So many rows go over at once; a read with fewer needs no second thread.
@@ -23,17 +25,26 @@ const BATCH: usize = 256;
 /// So many batches may wait before the read does.
 const WAITING: usize = 8;
 
-/// One lead of a row that isn't plainly outside, free of its record.
+/// A row that isn't plainly outside, free of its record.
 pub(super) struct Sighting {
     pub(super) number: u64,
     /// The row, or why it can't be read.
     pub(super) row: Result<Row, String>,
-    pub(super) id: Option<String>,
     pub(super) start: Result<Start, TimeProblem>,
-    pub(super) recipient_zone: Result<Zone, String>,
-    pub(super) lead: Option<Lead>,
-    pub(super) share: Share,
-    pub(super) is_duplicate: bool,
+    /// The leads that are pending for exactly its id and start.
+    pub(super) pending: Vec<Lead>,
+}
+
+/// One lead of such a row.
+struct Asked {
+    number: u64,
+    row: Result<Row, String>,
+    id: Option<String>,
+    start: Result<Start, TimeProblem>,
+    recipient_zone: Result<Zone, String>,
+    lead: Option<Lead>,
+    share: Share,
+    is_duplicate: bool,
 }
 
 /// What the rules made of the rows so far.
@@ -44,12 +55,15 @@ pub(super) struct Findings {
     pub(super) candidates: Vec<Kept>,
     /// Pending reminders that a rule blocks now: which, why, and in what words.
     pub(super) against: Vec<(ReminderId, SkipReason, String)>,
+    /// What was said of the watched appointment.
+    pub(super) watch: Option<Watch>,
 }
 
 /// Takes sightings in the order of their rows.
 pub(super) struct Judging {
-    terms: Arc<Terms>,
     waiting: Vec<Sighting>,
+    /// On this thread while there are few rows, then on one of its own.
+    judge: Option<Judge>,
     worker: Option<Worker>,
 }
 
@@ -59,13 +73,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(terms: Arc<Terms>) -> Self {
+    fn start(judge: Judge) -> Self {
         let (batches, received): (_, Receiver<Vec<Sighting>>) = sync_channel(WAITING);
-        let thread = std::thread::spawn(move || {
-            let mut findings = Findings::default();
-            received.iter().flatten().for_each(|sighting| findings.judge(&terms, sighting));
-            findings
-        });
+        let thread = std::thread::spawn(move || judge.all(received.iter().flatten()));
         Self { batches, thread }
     }
 
@@ -76,14 +86,15 @@ impl Worker {
 }
 
 impl Judging {
-    pub(super) fn new(terms: Arc<Terms>) -> Self {
-        Self { terms, waiting: Vec::new(), worker: None }
+    pub(super) fn new(judge: Judge) -> Self {
+        Self { waiting: Vec::new(), judge: Some(judge), worker: None }
     }
 
-    /// Asks the rules of a row aloud.
-    pub(super) fn tell(&self, sighting: &Sighting, watch: &mut Watch) {
-        let read_phone = || read_phone(&self.terms, sighting);
-        watch.see(&case(&self.terms, sighting, &read_phone));
+    /// Keeps what the rules say of one appointment.
+    pub(super) fn watch(&mut self, watch: Watch) {
+        if let Some(judge) = &mut self.judge {
+            judge.findings.watch = Some(watch);
+        }
     }
 
     /// One more.
@@ -93,9 +104,11 @@ impl Judging {
             return;
         }
         let batch = std::mem::replace(&mut self.waiting, Vec::with_capacity(BATCH));
-        let terms = &self.terms;
-        let worker = self.worker.get_or_insert_with(|| Worker::start(Arc::clone(terms)));
-        if worker.batches.send(batch).is_err() {
+        if let Some(judge) = self.judge.take() {
+            self.worker = Some(Worker::start(judge));
+        }
+        let is_gone = self.worker.as_ref().is_some_and(|worker| worker.batches.send(batch).is_err());
+        if is_gone {
             // the thread broke off: joining it tells with what
             let _findings = self.worker.take().map(Worker::ended);
         }
@@ -103,37 +116,126 @@ impl Judging {
 
     /// The read is complete.
     pub(super) fn findings(self) -> Findings {
-        let mut findings = self.worker.map(Worker::ended).unwrap_or_default();
-        for sighting in self.waiting {
-            findings.judge(&self.terms, sighting);
+        match (self.judge, self.worker) {
+            (Some(judge), _) => judge.all(self.waiting.into_iter()),
+            (None, Some(worker)) => {
+                let _sent = worker.batches.send(self.waiting);
+                worker.ended()
+            }
+            (None, None) => Findings::default(),
         }
-        findings
+    }
+}
+
+/// Asks the rules of one row after another.
+pub(super) struct Judge {
+    terms: Arc<Terms>,
+    mapping: Mapping,
+    windows: Vec<LeadWindow>,
+    seen: HashSet<(String, jiff::Timestamp)>,
+    findings: Findings,
+}
+
+impl Judge {
+    pub(super) fn new(terms: Arc<Terms>, mapping: Mapping, windows: Vec<LeadWindow>) -> Self {
+        Self { terms, mapping, windows, seen: HashSet::new(), findings: Findings::default() }
+    }
+
+    fn all(mut self, sightings: impl Iterator<Item = Sighting>) -> Findings {
+        for sighting in sightings {
+            self.judge(sighting);
+        }
+        self.findings
+    }
+
+    /// Finds the leads of a row and asks the rules for each.
+    fn judge(&mut self, sighting: Sighting) {
+        let Sighting { number, row, start, pending } = sighting;
+        let record = match &row {
+            Ok(row) => row.as_record(),
+            Err(why) => Record::Broken(why),
+        };
+        let id = self.mapping.id(&record).map(Cow::into_owned);
+        let recipient_zone = self.mapping.recipient_zone(&record);
+        let (lead, further) = self.leads(&start, pending);
+        let is_duplicate = match (&id, &start, lead) {
+            (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
+            _ => false,
+        };
+        let main = Asked { number, row, id, start, recipient_zone, lead, share: Share::Main, is_duplicate };
+        let further: Vec<Asked> = further.into_iter().map(|lead| main.further(lead)).collect();
+        self.findings.tell(&self.terms, &main);
+        self.findings.judge(&self.terms, main);
+        for asked in further {
+            self.findings.judge(&self.terms, asked);
+        }
+    }
+
+    /// The lead nearest the start among those whose window holds it and those pending for it, and the other pending ones.
+    fn leads(&self, start: &Result<Start, TimeProblem>, mut pending: Vec<Lead>) -> (Option<Lead>, Vec<Lead>) {
+        let Ok(start) = start else { return (None, Vec::new()) };
+        let in_window = self.windows.iter().filter(|window| window.holds(start.at)).map(|window| window.lead);
+        let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
+        pending.retain(|lead| Some(*lead) != main);
+        (main, pending)
+    }
+}
+
+/// How far before the start a lead is, to compare days with hours.
+fn hours_of(lead: Lead) -> u64 {
+    match lead {
+        Lead::Days(days) => u64::from(days) * 24,
+        Lead::Hours(hours) => u64::from(hours),
+    }
+}
+
+impl Asked {
+    /// Another lead of the same row.
+    fn further(&self, lead: Lead) -> Self {
+        Self {
+            number: self.number,
+            row: self.row.clone(),
+            id: self.id.clone(),
+            start: self.start.clone(),
+            recipient_zone: self.recipient_zone.clone(),
+            lead: Some(lead),
+            share: Share::Further,
+            is_duplicate: self.is_duplicate,
+        }
     }
 }
 
 impl Findings {
+    /// Asks the rules aloud of the appointment that is watched.
+    fn tell(&mut self, terms: &Terms, asked: &Asked) {
+        let watch = self.watch.as_mut().filter(|watch| Some(watch.appointment_id()) == asked.id.as_deref());
+        if let Some(watch) = watch {
+            watch.see(&case(terms, asked, &|| read_phone(terms, asked)));
+        }
+    }
+
     /// Asks the rules of one row.
-    fn judge(&mut self, terms: &Terms, sighting: Sighting) {
-        let read_phone = || read_phone(terms, &sighting);
-        let case = case(terms, &sighting, &read_phone);
+    fn judge(&mut self, terms: &Terms, asked: Asked) {
+        let read_phone = || read_phone(terms, &asked);
+        let case = case(terms, &asked, &read_phone);
         match rules::ask(&case, Stage::Row) {
-            Err(block) => self.blocked(&sighting, &case, block),
+            Err(block) => self.blocked(&asked, &case, block),
             Ok(()) => {
                 let passed = Passed::of(&case);
-                let candidate = passed.and_then(|passed| passed.candidate(terms, sighting));
+                let candidate = passed.and_then(|passed| passed.candidate(terms, asked));
                 self.candidates.extend(candidate.map(Box::new));
             }
         }
     }
 
-    fn blocked(&mut self, sighting: &Sighting, case: &Case<'_>, block: Block) {
+    fn blocked(&mut self, asked: &Asked, case: &Case<'_>, block: Block) {
         let pending = case.known.filter(|known| known.state == State::Pending).map(|known| known.id);
         if let (Some(pending), Why::Skip(reason)) = (pending, block.why)
             && cancels(reason)
         {
             self.against.push((pending, reason, block.detail.clone()));
         }
-        if sighting.share == Share::Further {
+        if asked.share == Share::Further {
             return;
         }
         match block.why {
@@ -141,20 +243,16 @@ impl Findings {
             Why::AlreadyReminded => self.counts.already_reminded += 1,
             Why::Skip(reason) => {
                 self.counts.skipped += 1;
-                self.skipped.push(skipped(sighting, case, reason, block.detail));
+                self.skipped.push(skipped(asked, case, reason, block.detail));
             }
         }
     }
 }
 
-fn case<'a>(
-    terms: &'a Terms,
-    sighting: &'a Sighting,
-    read_phone: &'a dyn Fn() -> Result<Phone, PhoneProblem>,
-) -> Case<'a> {
-    let known = sighting.lead.and_then(|lead| {
-        let start = sighting.start.as_ref().ok()?;
-        terms.known(sighting.id.as_deref()?, start.at, lead)
+fn case<'a>(terms: &'a Terms, asked: &'a Asked, read_phone: &'a dyn Fn() -> Result<Phone, PhoneProblem>) -> Case<'a> {
+    let known = asked.lead.and_then(|lead| {
+        let start = asked.start.as_ref().ok()?;
+        terms.known(asked.id.as_deref()?, start.at, lead)
     });
     let due = |(lead, start): (Lead, &Start)| {
         let due_at = match (known, lead) {
@@ -167,31 +265,31 @@ fn case<'a>(
         LeadDue { lead, due_at }
     };
     Case {
-        broken: sighting.row.as_ref().err().map(String::as_str),
-        id: sighting.id.as_deref(),
-        start: sighting.start.clone(),
-        recipient_zone: sighting.recipient_zone.clone(),
-        lead: sighting.lead.zip(sighting.start.as_ref().ok()).map(due),
+        broken: asked.row.as_ref().err().map(String::as_str),
+        id: asked.id.as_deref(),
+        start: asked.start.clone(),
+        recipient_zone: asked.recipient_zone.clone(),
+        lead: asked.lead.zip(asked.start.as_ref().ok()).map(due),
         known,
-        is_duplicate: sighting.is_duplicate,
-        row: sighting.row.as_ref().ok(),
+        is_duplicate: asked.is_duplicate,
+        row: asked.row.as_ref().ok(),
         read_phone,
         ..terms.case()
     }
 }
 
 /// The first usable phone of the row.
-fn read_phone(terms: &Terms, sighting: &Sighting) -> Result<Phone, PhoneProblem> {
-    let Ok(row) = &sighting.row else { return Err(PhoneProblem::Missing) };
+fn read_phone(terms: &Terms, asked: &Asked) -> Result<Phone, PhoneProblem> {
+    let Ok(row) = &asked.row else { return Err(PhoneProblem::Missing) };
     let columns = &terms.schedule.appointment;
     let texts = columns.phone.iter().map(|column| row.as_record().text(column));
     phone::first_usable(texts, columns.default_region.as_deref())
 }
 
-fn skipped(sighting: &Sighting, case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
+fn skipped(asked: &Asked, case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
     SkippedRow {
-        row: sighting.number,
-        appointment_id: sighting.id.clone(),
+        row: asked.number,
+        appointment_id: asked.id.clone(),
         starts_at: case.start.as_ref().ok().map(|start| start.at),
         lead: case.lead.map(|lead| lead.lead),
         reason,
@@ -221,17 +319,17 @@ impl Passed {
         })
     }
 
-    fn candidate(self, terms: &Terms, sighting: Sighting) -> Option<Candidate> {
+    fn candidate(self, terms: &Terms, asked: Asked) -> Option<Candidate> {
         let Self { lead, known, phone, send_at, expires_at } = self;
-        let (row, zone) = (sighting.row.ok()?, sighting.recipient_zone.ok()?);
+        let (row, zone) = (asked.row.ok()?, asked.recipient_zone.ok()?);
         let person = terms.schedule.appointment.person.as_ref();
         let named = person.and_then(|column| row.as_record().text(column)).and_then(trimmed);
         Some(Candidate {
-            number: sighting.number,
+            number: asked.number,
             person: named.map_or_else(|| phone.e164.clone(), std::borrow::Cow::into_owned),
             row,
-            id: sighting.id?,
-            start: sighting.start.ok()?,
+            id: asked.id?,
+            start: asked.start.ok()?,
             lead,
             known,
             phone,
@@ -239,7 +337,7 @@ impl Passed {
             send_at,
             expires_at,
             zone,
-            share: sighting.share,
+            share: asked.share,
         })
     }
 }

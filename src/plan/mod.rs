@@ -4,6 +4,7 @@ mod decide;
 mod evidence;
 pub mod explain;
 mod gap;
+mod halves;
 mod judging;
 mod payload;
 mod people;
@@ -12,16 +13,19 @@ mod rules;
 mod window;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
+use crate::template::Payload;
 
 pub use decide::Candidates;
 pub use explain::Explanation;
 pub use gap::{Gap, set_apart};
+pub use halves::in_halves;
 pub use planner::Planner;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
 
@@ -139,9 +143,9 @@ pub struct PlannedReminder {
     /// The recipient's calendar day of the due time.
     pub due_day: Date,
     /// The recipient's zone (IANA).
-    pub recipient_zone: String,
-    /// The rendered payload: the exact bytes to send are its compact JSON.
-    pub payload: Value,
+    pub recipient_zone: Arc<str>,
+    /// The rendered payload: the exact bytes to send.
+    pub payload: Payload,
     /// The rendered contact fields of `target.call`, else null.
     pub contact: Value,
     /// `ambiguous_time`, `unassigned range`, or both.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::planner::Candidate;
 use crate::reminder::ReminderId;
 use crate::schedule::{ContactTemplates, Schedule, TargetSpec};
-use crate::template::{RenderError, Scope, Template};
+use crate::template::{Payload, RenderError, Scope, Template};
 
 /// Built-in names first, then the row's columns.
 pub(super) struct PayloadScope<'a> {
@@ -51,7 +51,7 @@ impl Scope for PayloadScope<'_> {
 ///
 /// # Errors
 /// On the first template that can't be filled.
-pub(super) fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Value, Value), RenderError> {
+pub(super) fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Value), RenderError> {
     let payload = schedule.payload.render(scope)?;
     let contact = match &schedule.target {
         TargetSpec::Call { contact, .. } => contact_fields(contact, scope)?,

@@ -12,7 +12,7 @@ use crate::reminder::{ReminderId, State};
 pub(super) struct People<'a> {
     held: &'a HashMap<(String, Date), Vec<ReminderId>>,
     leaving: HashSet<ReminderId>,
-    accepted: HashMap<(String, Date), usize>,
+    accepted: HashMap<Date, HashMap<String, usize>>,
 }
 
 impl<'a> People<'a> {
@@ -33,23 +33,33 @@ impl<'a> People<'a> {
         if is_pending(candidate) && keeps_place(candidate) {
             return None;
         }
-        let key = (candidate.person.clone(), candidate.due_day);
         let own = candidate.known.as_ref().map(|known| known.id);
-        let held = self.held.get(&key).map_or(&[][..], Vec::as_slice);
-        let others = held.iter().filter(|id| Some(**id) != own && !self.leaving.contains(id)).count();
-        Some(others + self.accepted.get(&key).copied().unwrap_or(0))
+        let others =
+            self.held_of(candidate).iter().filter(|id| Some(**id) != own && !self.leaving.contains(id)).count();
+        let accepted = self.accepted.get(&candidate.due_day).and_then(|day| day.get(&candidate.person));
+        Some(others + accepted.copied().unwrap_or(0))
     }
 
     /// It is called.
     pub(super) fn accept(&mut self, candidate: &Candidate) {
-        let key = (candidate.person.clone(), candidate.due_day);
         let own = candidate.known.as_ref().map(|known| known.id);
-        let is_held = is_pending(candidate)
-            && keeps_place(candidate)
-            && self.held.get(&key).is_some_and(|ids| ids.iter().any(|id| Some(*id) == own));
-        if !is_held {
-            *self.accepted.entry(key).or_default() += 1;
+        let keeps = is_pending(candidate) && keeps_place(candidate);
+        if keeps && self.held_of(candidate).iter().any(|id| Some(*id) == own) {
+            return;
         }
+        let day = self.accepted.entry(candidate.due_day).or_default();
+        match day.get_mut(&candidate.person) {
+            Some(calls) => *calls += 1,
+            None => drop(day.insert(candidate.person.clone(), 1)),
+        }
+    }
+
+    /// The calls of that person and day that the ledger holds.
+    fn held_of(&self, candidate: &Candidate) -> &'a [ReminderId] {
+        if self.held.is_empty() {
+            return &[];
+        }
+        self.held.get(&(candidate.person.clone(), candidate.due_day)).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -11,14 +11,14 @@ use jiff::civil::Date;
 
 use super::evidence::Pendings;
 use super::explain::Watch;
-use super::judging::{Findings, Judging, Sighting};
+use super::judging::{Findings, Judge, Judging, Sighting};
 use super::rules::{Case, LeadDue};
 use super::window::{LeadWindow, lead_windows};
 use super::{Candidates, Knowledge, Known, KnownKey, Occasion};
 use crate::appointment::mapping::{Mapping, TimeProblem, to_micros};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::Lead;
-use crate::row::{Record, RecordSink, Row};
+use crate::row::{Record, RecordSink, Restarts, Row};
 use crate::schedule::Schedule;
 use crate::zones::{Zone, Zones};
 
@@ -28,11 +28,10 @@ pub struct Planner {
     mapping: Mapping,
     windows: Vec<LeadWindow>,
     pendings: Pendings,
-    seen: HashSet<(String, Timestamp)>,
     rows: u64,
     outside_window: u64,
     judging: Judging,
-    watch: Option<Watch>,
+    watched: Option<String>,
 }
 
 /// What stays the same for every row of a read.
@@ -87,33 +86,38 @@ impl Planner {
         let occasion =
             Occasion { nominal_at: to_micros(occasion.nominal_at), now: to_micros(occasion.now), only: occasion.only };
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, zones);
-        let pendings = Pendings::of(&knowledge, occasion.only.as_deref());
         let terms = Arc::new(Terms { schedule, occasion, knowledge, do_not_call });
+        Self::beginning(terms, mapping, windows)
+    }
+
+    /// Before the first record.
+    fn beginning(terms: Arc<Terms>, mapping: Mapping, windows: Vec<LeadWindow>) -> Self {
+        let judge = Judge::new(Arc::clone(&terms), mapping.clone(), windows.clone());
         Self {
+            pendings: Pendings::of(&terms.knowledge, terms.occasion.only.as_deref()),
             mapping,
-            pendings,
-            judging: Judging::new(Arc::clone(&terms)),
+            judging: Judging::new(judge),
             terms,
             windows,
-            seen: HashSet::new(),
             rows: 0,
             outside_window: 0,
-            watch: None,
+            watched: None,
         }
     }
 
     /// Keeps what the rules say of one appointment, for [`Candidates::explain`].
     #[must_use]
     pub fn watching(mut self, appointment_id: &str) -> Self {
-        self.watch = Some(Watch::of(appointment_id));
+        self.watched = Some(appointment_id.to_owned());
+        self.judging.watch(Watch::of(appointment_id));
         self
     }
 
     /// The read was complete.
     #[must_use]
     pub fn finish(self) -> Candidates {
-        let Self { terms, windows, mut pendings, rows, outside_window, judging, watch, .. } = self;
-        let Findings { mut counts, skipped, candidates, against } = judging.findings();
+        let Self { terms, windows, mut pendings, rows, outside_window, judging, .. } = self;
+        let Findings { mut counts, skipped, candidates, against, watch } = judging.findings();
         counts.rows = rows;
         counts.outside_window += outside_window;
         for (id, reason, detail) in &against {
@@ -127,58 +131,35 @@ impl Planner {
         self.windows.iter().any(|window| window.holds(start))
     }
 
-    fn is_watched(&self, id: Option<&str>) -> bool {
-        self.watch.as_ref().is_some_and(|watch| Some(watch.appointment_id()) == id)
+    fn is_watched(&self, id: &str) -> bool {
+        self.watched.as_deref() == Some(id)
     }
 
-    /// A row that isn't plainly outside: its leads are found, and the rules are asked for each.
-    fn consider(&mut self, number: u64, record: &Record<'_>, id: Option<String>, start: Result<Start, TimeProblem>) {
-        let (main, further) = self.leads(id.as_deref(), &start);
-        let is_duplicate = match (&id, &start, main) {
-            (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
-            _ => false,
-        };
-        let recipient_zone = self.mapping.recipient_zone(record);
-        let sighting = |lead, share| Sighting {
-            number,
-            row: match record {
-                Record::Broken(why) => Err((*why).to_owned()),
-                Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
-            },
-            id: id.clone(),
-            start: start.clone(),
-            recipient_zone: recipient_zone.clone(),
-            lead,
-            share,
-            is_duplicate,
-        };
-        let main = sighting(main, Share::Main);
-        if let Some(watch) = self.watch.as_mut().filter(|watch| Some(watch.appointment_id()) == id.as_deref()) {
-            self.judging.tell(&main, watch);
+    /// The leads that are pending for a row that matters; `None` for one that is plainly outside. Most rows are, and of
+    /// these no more is looked at than has to be.
+    fn pending_of(&mut self, record: &Record<'_>, start: &Result<Start, TimeProblem>) -> Option<Vec<Lead>> {
+        let is_in_a_window = start.as_ref().is_ok_and(|start| self.is_in_a_window(start.at));
+        let asks_for_id = self.watched.is_some() || !self.pendings.is_empty();
+        if !asks_for_id {
+            let is_outside = start.is_ok() && !is_in_a_window && self.mapping.has_id(record);
+            return (!is_outside).then(Vec::new);
         }
-        self.judging.take(main);
-        for lead in further {
-            self.judging.take(sighting(Some(lead), Share::Further));
+        let Some(id) = self.mapping.id(record) else { return Some(Vec::new()) };
+        let is_pending_here = self.pendings.witness(&id, start);
+        match start {
+            Ok(start) if is_pending_here => Some(self.pendings.leads_at(&id, start.at)),
+            Ok(_) if is_in_a_window || self.is_watched(&id) => Some(Vec::new()),
+            Ok(_) => None,
+            Err(_) => Some(Vec::new()),
         }
-    }
-
-    /// The lead nearest the start among those whose window holds it and those pending for it, and the other pending ones.
-    fn leads(&self, id: Option<&str>, start: &Result<Start, TimeProblem>) -> (Option<Lead>, Vec<Lead>) {
-        let (Some(id), Ok(start)) = (id, start) else { return (None, Vec::new()) };
-        let mut pending = self.pendings.leads_at(id, start.at);
-        let in_window = self.windows.iter().filter(|window| window.holds(start.at)).map(|window| window.lead);
-        let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
-        pending.retain(|lead| Some(*lead) != main);
-        (main, pending)
     }
 }
 
 impl RecordSink for Planner {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.rows += 1;
-        let id = self.mapping.id(&record);
         if let Some(only) = &self.terms.occasion.only
-            && id.as_deref() != Some(only.as_str())
+            && self.mapping.id(&record).as_deref() != Some(only.as_str())
         {
             self.outside_window += 1;
             return ControlFlow::Continue(());
@@ -187,20 +168,29 @@ impl RecordSink for Planner {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(&record),
         };
-        if let Some(id) = id.as_deref() {
-            let is_pending_here = self.pendings.witness(id, &start);
-            if let Ok(start) = &start
-                && !is_pending_here
-                && !self.is_in_a_window(start.at)
-                && !self.is_watched(Some(id))
-            {
-                self.outside_window += 1;
-                return ControlFlow::Continue(());
-            }
-        }
-        let id = id.map(std::borrow::Cow::into_owned);
-        self.consider(number, &record, id, start);
+        let Some(pending) = self.pending_of(&record, &start) else {
+            self.outside_window += 1;
+            return ControlFlow::Continue(());
+        };
+        let row = match record {
+            Record::Broken(why) => Err(why.to_owned()),
+            Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
+        };
+        self.judging.take(Sighting { number, row, start, pending });
         ControlFlow::Continue(())
+    }
+
+    fn restarts(&self) -> Restarts {
+        Restarts::Yes
+    }
+
+    fn restart(&mut self) {
+        let anew = Self::beginning(Arc::clone(&self.terms), self.mapping.clone(), self.windows.clone());
+        let before = std::mem::replace(self, anew);
+        if let Some(watched) = before.watched {
+            self.judging.watch(Watch::of(&watched));
+            self.watched = Some(watched);
+        }
     }
 }
 
@@ -233,14 +223,6 @@ impl Terms {
             payload_problem: None,
             person_calls: None,
         }
-    }
-}
-
-/// How far before the start a lead is, to compare days with hours.
-fn hours_of(lead: Lead) -> u64 {
-    match lead {
-        Lead::Days(days) => u64::from(days) * 24,
-        Lead::Hours(hours) => u64::from(hours),
     }
 }
 

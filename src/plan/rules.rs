@@ -271,8 +271,8 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
         Err(PhoneProblem::Invalid(why)) => return skip(SkipReason::InvalidPhone, format!("`{named}`: {why}")),
     };
     let Some(allowed) = &case.schedule.remind.allowed_countries else { return Ok(()) };
-    let region = phone.region.as_deref().unwrap_or("unknown");
-    if allowed.iter().any(|country| country.eq_ignore_ascii_case(region)) {
+    let region = phone.region().unwrap_or_else(|| "unknown".to_owned());
+    if allowed.iter().any(|country| country.eq_ignore_ascii_case(&region)) {
         return Ok(());
     }
     skip(SkipReason::InvalidPhone, format!("its country is {region}, `allowed_countries`: {}", allowed.join(", ")))
@@ -281,7 +281,7 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
 fn tell_phone(case: &Case<'_>) -> String {
     match phone_of(case) {
         Ok(phone) if phone.is_unassigned => "a possible number in an unassigned range".into(),
-        Ok(phone) => format!("a valid number of {}", phone.region.as_deref().unwrap_or("no single country")),
+        Ok(phone) => format!("a valid number of {}", phone.region().as_deref().unwrap_or("no single country")),
         Err(_) => String::new(),
     }
 }

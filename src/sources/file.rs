@@ -2,10 +2,10 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError};
-use crate::formats::csv::{self, Table};
+use crate::formats::csv::{self, Bytes, Table};
 use crate::row::RecordSink;
 use crate::schedule::CsvSpec;
 
@@ -42,6 +42,16 @@ impl Stamp {
             Ok(at) => format!("{} bytes of {at}", self.size),
             Err(_) => format!("{} bytes", self.size),
         }
+    }
+}
+
+impl Bytes for File {
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|facts| facts.len())
+    }
+
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, out, place)
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use engine::Program;
-pub use payload::PayloadTemplate;
+pub use payload::{Payload, PayloadTemplate};
 
 /// The names every payload template may use besides the row's columns, which they hide.
 pub const BUILT_IN_NAMES: &[&str] = &[

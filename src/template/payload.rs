@@ -1,8 +1,12 @@
-//! pure: a tree of templates, as `[payload]` writes it.
+//! pure: a tree of templates, as `[payload]` writes it, and what it renders to: one compact JSON text, the bytes that are sent.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde::ser::{Error as _, SerializeMap as _, SerializeSeq as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{RenderError, Scope, Template, TemplateProblem};
 
@@ -45,11 +49,67 @@ impl PayloadTemplate {
     ///
     /// # Errors
     /// On the first template that can't be filled; the message names its path.
-    pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
-        rendered(&self.root, scope).map_err(|failure| {
-            let path: Vec<String> = failure.path.into_iter().rev().collect();
-            RenderError(format!("`{}`: {}", path.join("."), failure.error.0))
+    pub fn render(&self, scope: &dyn Scope) -> Result<Payload, RenderError> {
+        let failure = RefCell::new(None);
+        let filled = Filled { node: &self.root, scope, failure: &failure };
+        to_raw_value(&filled).map(Payload).map_err(|error| match failure.into_inner() {
+            Some(Failure { path, error }) => {
+                let path: Vec<String> = path.into_iter().rev().collect();
+                RenderError(format!("`{}`: {}", path.join("."), error.0))
+            }
+            None => RenderError(error.to_string()),
         })
+    }
+}
+
+/// A rendered payload: compact JSON, its fields in the order of the schedule file.
+#[derive(Debug, Clone)]
+pub struct Payload(Box<RawValue>);
+
+impl Payload {
+    /// A payload as JSON that was compact already, or any other value.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        Self(to_raw_value(value).expect("a tree with text keys is JSON"))
+    }
+
+    /// A payload of JSON text.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parsed(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self)
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// As a tree.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        serde_json::from_str(self.0.get()).expect("it was written as JSON")
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// From whatever holds it: raw JSON can be taken from a text only.
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(|value| Self::of(&value))
     }
 }
 
@@ -96,30 +156,54 @@ struct Failure {
     error: RenderError,
 }
 
-impl Failure {
-    fn under(mut self, step: String) -> Self {
-        self.path.push(step);
-        self
+/// A part of the tree on its way into JSON. The serializer's errors are texts: the failure itself is left beside them.
+struct Filled<'a> {
+    node: &'a Node,
+    scope: &'a dyn Scope,
+    failure: &'a RefCell<Option<Failure>>,
+}
+
+impl Filled<'_> {
+    fn part<'a>(&'a self, node: &'a Node) -> Filled<'a> {
+        Filled { node, scope: self.scope, failure: self.failure }
+    }
+
+    /// The way to a failure grows from its end.
+    fn under<T, E>(&self, step: impl Fn() -> String, written: Result<T, E>) -> Result<T, E> {
+        if written.is_err()
+            && let Some(failure) = self.failure.borrow_mut().as_mut()
+        {
+            failure.path.push(step());
+        }
+        written
     }
 }
 
-fn rendered(node: &Node, scope: &dyn Scope) -> Result<Value, Failure> {
-    match node {
-        Node::Fixed(value) => Ok(value.clone()),
-        Node::Template(template) => template.render(scope).map_err(|error| Failure { path: Vec::new(), error }),
-        Node::List(items) => {
-            let rendered_item = |(place, item): (usize, &Node)| {
-                rendered(item, scope).map_err(|failure| failure.under(place.to_string()))
-            };
-            items.iter().enumerate().map(rendered_item).collect::<Result<_, _>>().map(Value::Array)
-        }
-        Node::Object(fields) => {
-            let mut object = Map::with_capacity(fields.len());
-            for (key, field) in fields {
-                let value = rendered(field, scope).map_err(|failure| failure.under(key.clone()))?;
-                object.insert(key.clone(), value);
+impl Serialize for Filled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.node {
+            Node::Fixed(value) => value.serialize(serializer),
+            Node::Template(template) => match template.render(self.scope) {
+                Ok(value) => value.serialize(serializer),
+                Err(error) => {
+                    *self.failure.borrow_mut() = Some(Failure { path: Vec::new(), error });
+                    Err(S::Error::custom("a template can't be filled"))
+                }
+            },
+            Node::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for (place, item) in items.iter().enumerate() {
+                    self.under(|| place.to_string(), list.serialize_element(&self.part(item)))?;
+                }
+                list.end()
             }
-            Ok(Value::Object(object))
+            Node::Object(fields) => {
+                let mut object = serializer.serialize_map(Some(fields.len()))?;
+                for (key, field) in fields {
+                    self.under(|| key.clone(), object.serialize_entry(key, &self.part(field)))?;
+                }
+                object.end()
+            }
         }
     }
 }

@@ -1,16 +1,17 @@
 //! shell: who would be called, when, with what; who not, and why. Nothing is sent or written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
 use crate::evaluation::{Surroundings, evaluate, nominal_now};
-use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
+use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow, in_halves};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
+use crate::template::Payload;
 use crate::zones::Zone;
 
 /// One schedule's plan, as `plan --format json` prints it.
@@ -46,7 +47,7 @@ pub struct PlannedCall {
     /// The last four digits, unless revealed.
     pub phone: String,
     /// What would be sent.
-    pub payload: Value,
+    pub payload: Payload,
     /// Worth knowing.
     pub note: Option<String>,
 }
@@ -96,7 +97,7 @@ impl Showing<'_> {
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
-            reminders: plan.reminders.into_iter().map(|reminder| self.call(reminder)).collect(),
+            reminders: in_halves(plan.reminders, |reminder| self.call(reminder)),
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
         }
@@ -129,7 +130,9 @@ impl Showing<'_> {
     }
 
     /// The recipient's zone, the schedule's where it isn't known.
-    pub(super) fn zone(&self, name: Option<&str>) -> Zone {
-        name.and_then(|name| self.around.zones.zone(name).ok()).unwrap_or_else(|| self.schedule.zone.clone())
+    pub(super) fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
+        let other = name.filter(|name| *name != self.schedule.zone.name());
+        let found = other.and_then(|name| self.around.zones.zone(name).ok());
+        found.map_or(Cow::Borrowed(&self.schedule.zone), Cow::Owned)
     }
 }

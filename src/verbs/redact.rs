@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::template::Payload;
+
 /// Whether whole phone numbers are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reveal {
@@ -24,63 +26,154 @@ const LONGEST: usize = 15;
 pub fn phone(number: &str, reveal: Reveal) -> String {
     match reveal {
         Reveal::Whole => number.to_owned(),
-        Reveal::LastFour => last_four(&digits(number)),
+        Reveal::LastFour => {
+            let mut shown = String::with_capacity(HIDDEN.len() + 4);
+            push_last_four(&mut shown, number);
+            shown
+        }
     }
 }
 
 /// A payload as it may be shown: whatever holds the phone's digits, or looks like a phone number, is cut to four digits.
 #[must_use]
-pub fn payload(mut value: Value, phone: &str, reveal: Reveal) -> Value {
+pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
-        Reveal::Whole => {}
-        Reveal::LastFour => redact(&mut value, &digits(phone)),
-    }
-    value
-}
-
-/// In its place: a plan has tens of thousands of payloads.
-fn redact(value: &mut Value, own: &str) {
-    match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => {
-            let written = digits(&number.to_string());
-            if is_own(&written, own) {
-                *value = Value::String(last_four(&written));
-            }
+        Reveal::Whole => whole,
+        Reveal::LastFour => {
+            let mut redaction = Redaction::of(phone);
+            redaction.shown.reserve(whole.as_str().len());
+            redaction.json(whole.as_str());
+            Payload::parsed(redaction.shown).expect("JSON stays JSON when texts and numbers become texts")
         }
-        Value::String(text) => *text = redacted_text(text, own),
-        Value::Array(list) => list.iter_mut().for_each(|inner| redact(inner, own)),
-        Value::Object(tree) => tree.values_mut().for_each(|inner| redact(inner, own)),
     }
 }
 
 /// Free text in which nobody's number shall stand.
 #[must_use]
 pub fn text(text: &str) -> String {
-    redacted_text(text, "")
+    let mut redaction = Redaction::of("");
+    redaction.text(text);
+    redaction.shown
 }
 
-fn redacted_text(text: &str, own: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(begins_number) {
-        let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
-        let run = rest[start..start + run_length].trim_end_matches(|c: char| !c.is_ascii_digit());
-        let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
-        let neighbours = Neighbours {
-            before: rest[..start].chars().next_back().or_else(|| shown.chars().next_back()),
-            after: rest[start + run.len()..].chars().next(),
-        };
-        shown.push_str(&rest[..start]);
-        if is_phone(run, own, neighbours) {
-            shown.push_str(&last_four(&digits(run)));
-        } else {
-            shown.push_str(run);
-        }
-        rest = &rest[start + run.len()..];
+/// What is shown so far of a payload or a text. A plan has tens of thousands: nothing is made twice.
+struct Redaction {
+    shown: String,
+    /// The digits of the phone that the payload is for.
+    own: String,
+    /// Room for the digits of the run in hand.
+    digits: String,
+}
+
+impl Redaction {
+    fn of(phone: &str) -> Self {
+        Self { shown: String::new(), own: digits(phone).collect(), digits: String::new() }
     }
-    shown.push_str(rest);
-    shown
+
+    /// Compact JSON, redacted where it lies. Keys are the schedule file's own words.
+    fn json(&mut self, json: &str) {
+        let mut rest = json;
+        while let Some(first) = rest.bytes().next() {
+            let length = match first {
+                b'"' => text_length(rest),
+                b'-' | b'0'..=b'9' => rest.find([',', ']', '}']).unwrap_or(rest.len()),
+                _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
+            };
+            let (piece, behind) = rest.split_at(length);
+            let is_key = first == b'"' && behind.starts_with(':');
+            match first {
+                _ if is_key || is_harmless(piece) => self.shown.push_str(piece),
+                b'"' => self.quoted(piece),
+                b'-' | b'0'..=b'9' if self.is_own(piece) => {
+                    self.shown.push('"');
+                    push_last_four(&mut self.shown, piece);
+                    self.shown.push('"');
+                }
+                _ => self.shown.push_str(piece),
+            }
+            rest = behind;
+        }
+    }
+
+    fn quoted(&mut self, quoted: &str) {
+        let inner = &quoted[1..quoted.len() - 1];
+        if !inner.contains('\\') {
+            self.shown.push('"');
+            self.text(inner);
+            self.shown.push('"');
+            return;
+        }
+        let text: String = serde_json::from_str(quoted).expect("a text of a payload is JSON");
+        let before = std::mem::take(&mut self.shown);
+        self.text(&text);
+        let redacted = std::mem::replace(&mut self.shown, before);
+        self.shown.push_str(&Value::String(redacted).to_string());
+    }
+
+    fn text(&mut self, text: &str) {
+        let mut rest = text;
+        let mut behind_run = None;
+        while let Some(start) = rest.find(begins_number) {
+            let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
+            let run = rest[start..start + run_length].trim_end_matches(|c: char| !c.is_ascii_digit());
+            let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
+            let neighbours = Neighbours {
+                before: rest[..start].chars().next_back().or(behind_run),
+                after: rest[start + run.len()..].chars().next(),
+            };
+            self.shown.push_str(&rest[..start]);
+            if self.is_phone(run, neighbours) {
+                push_last_four(&mut self.shown, run);
+            } else {
+                self.shown.push_str(run);
+            }
+            behind_run = run.chars().next_back();
+            rest = &rest[start + run.len()..];
+        }
+        self.shown.push_str(rest);
+    }
+
+    fn is_phone(&mut self, run: &str, neighbours: Neighbours) -> bool {
+        if self.is_own(run) {
+            return true;
+        }
+        let count = self.digits.len();
+        if !(SHORTEST..=LONGEST).contains(&count) {
+            return false;
+        }
+        if run.starts_with('+') {
+            return true;
+        }
+        let is_date = run.len() >= 10 && run.as_bytes()[4] == b'-' && run.as_bytes()[7] == b'-';
+        count >= 10 && !is_date && !neighbours.join()
+    }
+
+    /// Whether the digits of a run hold the phone's own, with or without its country's prefix.
+    fn is_own(&mut self, run: &str) -> bool {
+        self.digits.clear();
+        self.digits.extend(digits(run));
+        let (written, own) = (self.digits.as_str(), self.own.as_str());
+        let bare = written.trim_start_matches('0');
+        own.len() >= SHORTEST
+            && written.len() >= SHORTEST
+            && (bare.len() >= SHORTEST && own.ends_with(bare) || written.contains(own))
+    }
+}
+
+/// How long a JSON text is, its quotes included.
+fn text_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+/// Too few digits for anybody's number.
+fn is_harmless(piece: &str) -> bool {
+    piece.bytes().filter(u8::is_ascii_digit).count() < SHORTEST
 }
 
 /// The characters around a run of digits.
@@ -98,29 +191,6 @@ impl Neighbours {
     }
 }
 
-fn is_phone(run: &str, own: &str, neighbours: Neighbours) -> bool {
-    let written = digits(run);
-    if is_own(&written, own) {
-        return true;
-    }
-    if !(SHORTEST..=LONGEST).contains(&written.len()) {
-        return false;
-    }
-    if run.starts_with('+') {
-        return true;
-    }
-    let is_date = run.len() >= 10 && run.as_bytes()[4] == b'-' && run.as_bytes()[7] == b'-';
-    written.len() >= 10 && !is_date && !neighbours.join()
-}
-
-/// Whether these digits hold the phone's own, with or without its country's prefix.
-fn is_own(written: &str, own: &str) -> bool {
-    written.len() >= SHORTEST
-        && own.len() >= SHORTEST
-        && (own.ends_with(written.trim_start_matches('0')) && written.trim_start_matches('0').len() >= SHORTEST
-            || written.contains(own))
-}
-
 fn begins_number(c: char) -> bool {
     c.is_ascii_digit() || c == '+' || c == '('
 }
@@ -129,12 +199,14 @@ fn continues_number(c: char) -> bool {
     begins_number(c) || matches!(c, ' ' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{2011}' | '\u{2013}')
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+fn digits(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(char::is_ascii_digit)
 }
 
-fn last_four(digits: &str) -> String {
-    format!("{HIDDEN}{}", &digits[digits.len().saturating_sub(4)..])
+fn push_last_four(shown: &mut String, number: &str) {
+    let count = digits(number).count();
+    shown.push_str(HIDDEN);
+    shown.extend(digits(number).skip(count.saturating_sub(4)));
 }
 
 #[cfg(test)]
@@ -149,19 +221,32 @@ mod tests {
             "a": "+12025550143", "b": "(202) 555-0143", "c": "call 202.555.0143 now", "d": [12_025_550_143_u64],
             "e": {"f": "tel:+1-202-555-0143"},
         });
-        let shown = payload(whole.clone(), "+12025550143", Reveal::LastFour);
+        let payload = |value: &Value, reveal| super::payload(Payload::of(value), "+12025550143", reveal).to_value();
+        let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
             "a": "***0143", "b": "***0143", "c": "call ***0143 now", "d": ["***0143"], "e": {"f": "tel:***0143"},
         });
         assert_eq!(shown, expected);
-        assert_eq!(payload(whole.clone(), "+12025550143", Reveal::Whole), whole);
+        assert_eq!(payload(&whole, Reveal::Whole), whole);
     }
 
     #[test]
     fn another_persons_number_is_cut_too() {
-        let shown =
-            payload(json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}), "+12025550143", Reveal::LastFour);
-        assert_eq!(shown, json!({"other": "***0018", "b": "***0199"}));
+        let whole = Payload::of(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}));
+        let shown = payload(whole, "+12025550143", Reveal::LastFour);
+        assert_eq!(shown.as_str(), r#"{"other":"***0018","b":"***0199"}"#);
+    }
+
+    #[test]
+    fn what_json_escapes_is_redacted_as_it_reads_and_keys_stay() {
+        let whole = json!({
+            "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
+        });
+        let shown = payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value();
+        let expected = json!({
+            "2025550143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
+        });
+        assert_eq!(shown, expected);
     }
 
     #[test]
@@ -177,7 +262,9 @@ mod tests {
             "(none)",
             "+",
         ] {
-            assert_eq!(redacted_text(text, "12025550143"), text);
+            let mut redaction = Redaction::of("12025550143");
+            redaction.text(text);
+            assert_eq!(redaction.shown, text);
         }
     }
 

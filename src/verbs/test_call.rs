@@ -19,6 +19,7 @@ use crate::reminder::{Lead, ReminderId};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::{Leads, Schedule};
 use crate::targets::{self, Facts, Parcel, Target, TargetStep};
+use crate::template::Payload;
 use crate::template::Scope;
 
 /// What became of it.
@@ -37,7 +38,7 @@ pub struct TestCallAnswer {
     /// A word on what went wrong.
     pub reason: Option<String>,
     /// What was sent, the phone as its last four digits.
-    pub payload: Value,
+    pub payload: Payload,
 }
 
 impl TestCallAnswer {
@@ -82,7 +83,7 @@ struct TestCall<'a> {
     target: &'a dyn Target,
     reminder_id: ReminderId,
     phone: Phone,
-    payload: Value,
+    payload: Payload,
 }
 
 /// What one request came to.
@@ -130,11 +131,18 @@ impl TestCall<'_> {
     }
 
     async fn step(&self, step: TargetStep, contact_id: Option<&str>) -> Came {
-        let (id, payload) = (self.reminder_id.to_string(), self.payload.to_string());
+        let id = self.reminder_id.to_string();
         let now = self.house.around.clock.now();
         let contact = None;
-        let parcel =
-            Parcel { reminder_id: &id, phone: &self.phone.e164, payload: &payload, contact, contact_id, step, now };
+        let parcel = Parcel {
+            reminder_id: &id,
+            phone: &self.phone.e164,
+            payload: self.payload.as_str(),
+            contact,
+            contact_id,
+            step,
+            now,
+        };
         match self.target.request(parcel) {
             Ok(ask) => self.came_of(step, self.house.around.http.send(ask).await),
             Err(error) => failed(error.to_string()),
@@ -210,17 +218,18 @@ async fn sample_payload(
     schedule: &Arc<Schedule>,
     phone: &Phone,
     reminder_id: ReminderId,
-) -> VerbResult<Value> {
+) -> VerbResult<Payload> {
     let now = house.around.clock.now();
     let row = first_row(house, schedule).await?;
     let sample = Sample { schedule, phone, reminder_id, row: with_phone(schedule, row, phone), now };
-    let mut payload = schedule.payload.render(&sample).map_err(|error| {
+    let payload = schedule.payload.render(&sample).map_err(|error| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))
     })?;
+    let mut payload = payload.to_value();
     if let Value::Object(tree) = &mut payload {
         tree.insert("test".into(), Value::Bool(true));
     }
-    Ok(payload)
+    Ok(Payload::of(&payload))
 }
 
 async fn first_row(house: &House, schedule: &Arc<Schedule>) -> VerbResult<Row> {

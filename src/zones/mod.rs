@@ -68,6 +68,12 @@ impl Zone {
         &self.name
     }
 
+    /// Its IANA name, for many to hold.
+    #[must_use]
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     /// The wall clock at an instant.
     #[must_use]
     pub fn wall(&self, at: Timestamp) -> DateTime {

@@ -16,7 +16,7 @@ async fn a_pending_one_that_is_planned_again_keeps_id_due_time_and_tries_and_tak
         let corrected = PlannedReminder {
             phone: "+12025550144".to_owned(),
             due_at: at(20),
-            payload: serde_json::json!({"new": true}),
+            payload: tickler::template::Payload::of(&serde_json::json!({"new": true})),
             expires_at: at(20_000),
             ..planned("A1")
         };

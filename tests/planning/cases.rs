@@ -321,7 +321,7 @@ fn an_empty_column_is_null_alone_and_nothing_inside_a_text() {
     world.schedule.payload = PayloadTemplate::compile(&payload).expect("it parses");
     assert_eq!(
         payload_of(&world.plan()),
-        &serde_json::json!({
+        serde_json::json!({
             "name": "Zoë Müßig", "note": null, "text": "Hello !", "at": "Wednesday 2026-11-25 10:00",
             "keys": "(202) 555-0143 a day-before", "raw": "2026-11-25 10:00",
         })

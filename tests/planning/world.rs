@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
 use tickler::plan::{Candidates, Explanation, Knowledge, Known, KnownKey, Occasion, Plan, Planner};
 use tickler::reminder::{ReminderId, SkipReason, State, uuid_v7};
-use tickler::row::{ColumnName, Header, Record, RecordSink as _};
+use tickler::row::{ColumnName, Header, Line, Record, RecordSink as _};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
     CsvDialect, CsvSpec, DeliveryTerms, Leads, OnUncertain, Remind, Schedule, SourceSpec, TargetSpec,
@@ -166,11 +166,11 @@ impl World {
         }
         let header = Arc::new(Header::new(self.header.iter().map(|name| (*name).to_owned()).collect()));
         for (place, row) in self.rows.iter().enumerate() {
-            let fields = csv::StringRecord::from(row.clone());
+            let line = Line::from_iter(row);
             let number = u64::try_from(place).expect("few") + 2;
             let _go_on = match row.first().map(String::as_str) {
                 Some("BROKEN") => planner.record(number, Record::Broken("it has 2 fields, the header 3")),
-                _ => planner.record(number, Record::Text { header: &header, fields: &fields }),
+                _ => planner.record(number, Record::Text { header: &header, fields: line.fields() }),
             };
         }
         planner.finish()
@@ -231,8 +231,8 @@ pub fn ids() -> impl FnMut() -> ReminderId {
     }
 }
 
-pub fn payload_of(plan: &Plan) -> &Value {
-    &plan.reminders.first().expect("a call").payload
+pub fn payload_of(plan: &Plan) -> Value {
+    plan.reminders.first().expect("a call").payload.to_value()
 }
 
 pub const fn reason_word(reason: SkipReason) -> &'static str {

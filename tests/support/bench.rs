@@ -127,7 +127,7 @@ impl Bench {
             send_at: now,
             expires_at: now + SignedDuration::from_hours(6),
             person: format!("person {number}"),
-            payload: serde_json::json!({ "contact_phone": phone }),
+            payload: tickler::template::Payload::of(&serde_json::json!({ "contact_phone": phone })),
             phone,
             ..planned(&format!("a{number}"))
         };

@@ -1,53 +1,94 @@
-//! pure: how a text is encoded, decided for the whole of it before any row is read: never a mixture.
+//! pure: how a text is encoded, decided for the whole of it: never a mixture.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
-use super::MAX_FILE;
+use super::{Bytes, MAX_FILE};
 use crate::formats::FormatError;
 
 /// An encoding, and how many bytes of byte order mark stand before the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found {
+pub(super) struct Found {
     encoding: &'static Encoding,
     mark: u64,
+    /// Whether a mark or the schedule says so; UTF-8 may else turn out to be Windows-1252, by the last line alone.
+    is_certain: bool,
 }
 
 /// How much is looked at to see whether NULs give UTF-16 away.
 const SAMPLE: usize = 4096;
 
-/// Opens the input as UTF-8 text without its byte order mark. UTF-8 is looked through once from end to end first, since
-/// the last line alone may say that it is Windows-1252 after all.
-///
-/// # Errors
-/// An unknown encoding, a text that isn't in the encoding demanded, a cut one, an input too long.
-pub(super) fn decoded<R: Read + Seek>(mut input: R, demanded: Option<&str>) -> Result<Decoded<R>, FormatError> {
-    let demanded = demanded.map(named).transpose()?;
-    let found = find(&mut input, demanded)?;
-    input.seek(SeekFrom::Start(found.mark)).map_err(|error| unreadable(&error))?;
-    if found.encoding == UTF_8 {
-        return Ok(Decoded::Plain(input));
+impl Found {
+    pub(super) fn is_utf8(self) -> bool {
+        self.encoding == UTF_8
     }
-    let mut decoder = DecodeReaderBytesBuilder::new();
-    decoder.encoding(Some(found.encoding)).bom_sniffing(false).strip_bom(false);
-    Ok(Decoded::Transcoded(Box::new(decoder.build(input))))
+
+    /// What it is after a look at the text, or why that isn't what it should be.
+    pub(super) fn settled(self, flaw: Flaw) -> Result<Self, FormatError> {
+        let windows = Self { encoding: WINDOWS_1252, mark: 0, is_certain: true };
+        match flaw {
+            Flaw::CutInside { is_ascii_before } if is_ascii_before && !self.is_certain => Ok(windows),
+            Flaw::CutInside { .. } => Err(FormatError::cut("the UTF-8 text ends inside a character: it is cut")),
+            Flaw::Broken { .. } if !self.is_certain => Ok(windows),
+            Flaw::Broken { at } => Err(FormatError::wrong(format!(
+                "the text should be UTF-8 and isn't at byte {at}: write its true encoding (`windows-1252`, perhaps), or export it again"
+            ))),
+        }
+    }
+
+    /// The input as UTF-8 text without its byte order mark.
+    pub(super) fn decoded<B: Bytes + ?Sized>(self, input: &B) -> Decoded<'_, B> {
+        let text = InOrder { input, place: self.mark };
+        if self.is_utf8() {
+            return Decoded::Plain(text);
+        }
+        let mut decoder = DecodeReaderBytesBuilder::new();
+        decoder.encoding(Some(self.encoding)).bom_sniffing(false).strip_bom(false);
+        Decoded::Transcoded(Box::new(decoder.build(text)))
+    }
+
+    /// The look that goes along with reading it.
+    pub(super) fn look(self) -> Look {
+        Look { done: self.mark, is_ascii: true }
+    }
 }
 
 /// The input as UTF-8.
-pub(super) enum Decoded<R> {
+pub(super) enum Decoded<'i, B: ?Sized> {
     /// It is UTF-8 already.
-    Plain(R),
+    Plain(InOrder<'i, B>),
     /// It is being transcoded.
-    Transcoded(Box<DecodeReaderBytes<R, Vec<u8>>>),
+    Transcoded(Box<DecodeReaderBytes<InOrder<'i, B>, Vec<u8>>>),
 }
 
-impl<R: Read> Read for Decoded<R> {
+impl<B: Bytes + ?Sized> Read for Decoded<'_, B> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(input) => input.read(out),
             Self::Transcoded(decoder) => decoder.read(out),
+        }
+    }
+}
+
+/// Bytes read one after another.
+pub(super) struct InOrder<'i, B: ?Sized> {
+    input: &'i B,
+    place: u64,
+}
+
+impl<B: Bytes + ?Sized> Read for InOrder<'_, B> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.input.read_at(self.place, out) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    self.place += count as u64;
+                    return Ok(count);
+                }
+            }
         }
     }
 }
@@ -64,25 +105,61 @@ pub(super) fn unreadable(error: &io::Error) -> FormatError {
     FormatError::cut(format!("the table can't be read: {}", error.kind()))
 }
 
-fn find<R: Read + Seek>(input: &mut R, demanded: Option<&'static Encoding>) -> Result<Found, FormatError> {
-    let length = input.seek(SeekFrom::End(0)).map_err(|error| unreadable(&error))?;
-    if length > MAX_FILE {
-        return Err(FormatError::wrong(format!("the table has {length} bytes; {MAX_FILE} are the most that is read")));
-    }
-    input.seek(SeekFrom::Start(0)).map_err(|error| unreadable(&error))?;
+/// What the first bytes say.
+///
+/// # Errors
+/// An unknown encoding, a cut text, an input too long.
+pub(super) fn first_look<B: Bytes + ?Sized>(input: &B, demanded: Option<&str>) -> Result<Found, FormatError> {
+    let demanded = demanded.map(named).transpose()?;
+    let length = length_of(input)?;
     let mut sample = Vec::with_capacity(SAMPLE);
-    input.by_ref().take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
+    let start = InOrder { input, place: 0 };
+    start.take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
     let found = match Encoding::for_bom(&sample) {
-        Some((encoding, mark)) => Found { encoding, mark: mark as u64 },
-        None => Found { encoding: demanded.or_else(|| utf16_by_nuls(&sample)).unwrap_or(UTF_8), mark: 0 },
+        Some((encoding, mark)) => Found { encoding, mark: mark as u64, is_certain: true },
+        None => Found {
+            encoding: demanded.or_else(|| utf16_by_nuls(&sample)).unwrap_or(UTF_8),
+            mark: 0,
+            is_certain: demanded.is_some(),
+        },
     };
     if (found.encoding == UTF_16LE || found.encoding == UTF_16BE) && (length - found.mark) % 2 == 1 {
         return Err(FormatError::cut("the UTF-16 text ends in half a character: it is cut"));
     }
-    let is_certain = found.mark > 0 || demanded.is_some();
-    match found.encoding == UTF_8 {
-        true => look_through(input, found, is_certain),
-        false => Ok(found),
+    Ok(found)
+}
+
+fn length_of<B: Bytes + ?Sized>(input: &B) -> Result<u64, FormatError> {
+    let length = input.length().map_err(|error| unreadable(&error))?;
+    if length > MAX_FILE {
+        return Err(FormatError::wrong(format!("the table has {length} bytes; {MAX_FILE} are the most that is read")));
+    }
+    Ok(length)
+}
+
+/// What the whole text says, read from end to end.
+///
+/// # Errors
+/// A text that isn't in the encoding demanded, a cut one.
+pub(super) fn whole_look<B: Bytes + ?Sized>(input: &B, found: Found) -> Result<Found, FormatError> {
+    if !found.is_utf8() {
+        return Ok(found);
+    }
+    let mut input = InOrder { input, place: found.mark };
+    let mut look = found.look();
+    let mut buffer = vec![0; 1 << 16];
+    let mut kept = 0;
+    loop {
+        let count = input.read(&mut buffer[kept..]).map_err(|error| unreadable(&error))?;
+        let filled = kept + count;
+        match look.step(&buffer[..filled], count == 0) {
+            Err(flaw) => return found.settled(flaw),
+            Ok(_) if count == 0 => return Ok(found),
+            Ok(rest) => {
+                buffer.copy_within(filled - rest..filled, 0);
+                kept = rest;
+            }
+        }
     }
 }
 
@@ -99,56 +176,37 @@ fn utf16_by_nuls(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Whether the whole input is UTF-8; what isn't, is Windows-1252 unless UTF-8 is certain.
-fn look_through<R: Read + Seek>(input: &mut R, found: Found, is_certain: bool) -> Result<Found, FormatError> {
-    input.seek(SeekFrom::Start(found.mark)).map_err(|error| unreadable(&error))?;
-    let windows = Found { encoding: WINDOWS_1252, mark: 0 };
-    match validity(input)? {
-        Validity::Utf8 => Ok(found),
-        Validity::CutInside { is_ascii_before } if is_ascii_before && !is_certain => Ok(windows),
-        Validity::CutInside { .. } => Err(FormatError::cut("the UTF-8 text ends inside a character: it is cut")),
-        Validity::Broken { .. } if !is_certain => Ok(windows),
-        Validity::Broken { at } => Err(FormatError::wrong(format!(
-            "the text should be UTF-8 and isn't at byte {}: write its true encoding (`windows-1252`, perhaps), or export it again",
-            at + found.mark
-        ))),
-    }
-}
-
-enum Validity {
-    Utf8,
+/// How a text isn't UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
     /// The last character lacks bytes; a Windows-1252 text may end so too, but hardly after other UTF-8 characters.
-    CutInside {
-        is_ascii_before: bool,
-    },
-    Broken {
-        at: u64,
-    },
+    CutInside { is_ascii_before: bool },
+    /// The first byte that can't be, counted from the input's start.
+    Broken { at: u64 },
 }
 
-fn validity(input: &mut impl Read) -> Result<Validity, FormatError> {
-    let mut buffer = vec![0; 1 << 16];
-    let (mut kept, mut done, mut is_ascii) = (0, 0_u64, true);
-    loop {
-        let count = match input.read(&mut buffer[kept..]) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(unreadable(&error)),
-        };
-        let filled = kept + count;
-        let ascii = Encoding::ascii_valid_up_to(&buffer[..filled]);
-        let valid = ascii + Encoding::utf8_valid_up_to(&buffer[ascii..filled]);
-        is_ascii = is_ascii && ascii == valid;
-        let rest = &buffer[valid..filled];
+/// Looks at a text piece by piece.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The input's bytes that are good.
+    done: u64,
+    is_ascii: bool,
+}
+
+impl Look {
+    /// The next piece, which begins with what the last one left over; tells how many bytes at its end are an unfinished
+    /// character.
+    pub(super) fn step(&mut self, piece: &[u8], is_end: bool) -> Result<usize, Flaw> {
+        let ascii = Encoding::ascii_valid_up_to(piece);
+        let valid = ascii + Encoding::utf8_valid_up_to(&piece[ascii..]);
+        self.is_ascii = self.is_ascii && ascii == valid;
+        self.done += valid as u64;
+        let rest = &piece[valid..];
         let is_unfinished = rest.is_empty() || std::str::from_utf8(rest).is_err_and(|e| e.error_len().is_none());
-        match (count, rest.is_empty()) {
-            _ if !is_unfinished => return Ok(Validity::Broken { at: done + valid as u64 }),
-            (0, true) => return Ok(Validity::Utf8),
-            (0, false) => return Ok(Validity::CutInside { is_ascii_before: is_ascii }),
-            _ => {}
+        match () {
+            () if !is_unfinished => Err(Flaw::Broken { at: self.done }),
+            () if is_end && !rest.is_empty() => Err(Flaw::CutInside { is_ascii_before: self.is_ascii }),
+            () => Ok(rest.len()),
         }
-        kept = rest.len();
-        done += valid as u64;
-        buffer.copy_within(valid..filled, 0);
     }
 }

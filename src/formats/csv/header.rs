@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::window::Window;
-use super::{MAX_ROW, Table, encoding};
+use super::{Failure, MAX_ROW, Table};
 use crate::formats::FormatError;
 
 /// The delimiters that are tried, the likeliest first.
@@ -13,18 +13,18 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const LINES_LOOKED_AT: usize = 30;
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
-pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result<Option<u8>, FormatError> {
+pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result<Option<u8>, Failure> {
     skip_lines(window, table.dialect.header_row)?;
-    let prefix = window.peek(MAX_ROW).map_err(|error| encoding::unreadable(&error))?;
+    let prefix = window.peek(MAX_ROW)?;
     if prefix.trim_ascii().is_empty() {
         return Ok(None);
     }
     Ok(Some(best_delimiter(prefix, table)))
 }
 
-fn skip_lines<R: Read>(window: &mut Window<R>, header_row: u32) -> Result<(), FormatError> {
+fn skip_lines<R: Read>(window: &mut Window<R>, header_row: u32) -> Result<(), Failure> {
     for _ in 1..header_row {
-        let prefix = window.peek(MAX_ROW).map_err(|error| encoding::unreadable(&error))?;
+        let prefix = window.peek(MAX_ROW)?;
         let end = line_end(prefix);
         if end == 0 {
             break;
@@ -49,7 +49,7 @@ fn best_delimiter(prefix: &[u8], table: &Table<'_>) -> u8 {
     }
     let mut best = (DELIMITERS[0], 0, 0);
     for delimiter in DELIMITERS {
-        let names = names(&first_record(prefix, delimiter));
+        let names = names(first_record(prefix, delimiter).iter());
         let found = table.mapped.iter().filter(|column| names.contains(column)).count();
         if (found, names.len()) > (best.1, best.2) {
             best = (delimiter, found, names.len());
@@ -66,9 +66,9 @@ fn first_record(text: &[u8], delimiter: u8) -> csv::StringRecord {
 }
 
 /// A header line's names without outer blanks and without the unnamed columns at its end.
-pub(super) fn names(record: &csv::StringRecord) -> Vec<String> {
+pub(super) fn names<'f>(fields: impl Iterator<Item = &'f str>) -> Vec<String> {
     let clean = |name: &str| name.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_owned();
-    let mut names: Vec<String> = record.iter().map(clean).collect();
+    let mut names: Vec<String> = fields.map(clean).collect();
     while names.last().is_some_and(String::is_empty) {
         names.pop();
     }
@@ -101,7 +101,7 @@ fn line_of_header(prefix: &[u8], table: &Table<'_>, delimiter: u8) -> Option<u64
     for line in 0..LINES_LOOKED_AT as u64 {
         let (here, below) = rest.split_at(line_end(rest));
         let has_all = |delimiter: &u8| {
-            let names = names(&first_record(here, *delimiter));
+            let names = names(first_record(here, *delimiter).iter());
             table.mapped.iter().all(|column| names.contains(column))
         };
         if line > 0 && candidates.iter().any(has_all) {

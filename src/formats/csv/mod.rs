@@ -1,15 +1,18 @@
 //! pure: a text table becomes rows, in one pass and without holding it: UTF-8, UTF-16 or Windows-1252; comma, semicolon,
 //! tab or pipe. A row that can't be read is told with its line, and no quote swallows what follows in silence.
 
-use std::io::{Read, Seek};
+use std::io::{self, Read};
 use std::sync::Arc;
 
+use csv_core::ReadRecordResult;
+
 use crate::formats::FormatError;
-use crate::row::{Header, Record, RecordSink};
+use crate::row::{Fields, Header, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
+use encoding::{Decoded, Found, Look};
 use quoting::Quoting;
-use window::{CHUNK, Window};
+use window::{PlainLine, Window, too_long_row};
 
 mod encoding;
 mod header;
@@ -30,6 +33,34 @@ const MAX_BREAKS: u64 = 100;
 const MAX_ROWS: u64 = 10_000_000;
 /// Each row with a stray quote is read twice; a table full of them is no table.
 const MAX_STRAY_QUOTES: u32 = 100;
+
+/// Bytes that can be read from any place, by two threads at once.
+pub trait Bytes: Sync {
+    /// How many there are.
+    ///
+    /// # Errors
+    /// When the machine can't tell.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Reads some from that place on; none at the end.
+    ///
+    /// # Errors
+    /// When the machine can't read.
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Bytes for [u8] {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(place).ok().and_then(|place| self.get(place..)).unwrap_or(&[]);
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
 
 /// How a table is read.
 #[derive(Debug, Clone, Copy)]
@@ -54,37 +85,117 @@ pub struct TableReport {
 /// # Errors
 /// When the whole can't be trusted: no header with the mapped columns, an encoding that doesn't fit, a limit; with
 /// `may_pass` when the end looks cut. What the sink was given by then is to be thrown away.
-pub fn read<R: Read + Seek>(
-    input: R,
+pub fn read<B: Bytes + ?Sized>(
+    input: &B,
     table: &Table<'_>,
     sink: &mut dyn RecordSink,
 ) -> Result<TableReport, FormatError> {
-    let Some(mut rows) = open(input, table)? else { return Ok(TableReport::default()) };
-    let prefix = rows.reader.get_mut().peek(0).map_err(|error| encoding::unreadable(&error))?;
-    header::confirm(rows.header.names(), prefix, table, rows.delimiter)?;
-    let mut count = 0;
-    while let Some(number) = rows.next()? {
-        count += 1;
-        if count > MAX_ROWS {
-            return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")));
-        }
-        let record = match &rows.broken {
-            Some(reason) => Record::Broken(reason),
-            None => Record::Text { header: &rows.header, fields: &rows.fields },
-        };
-        if sink.record(number, record).is_break() {
-            break;
-        }
+    let found = encoding::first_look(input, table.dialect.encoding.as_deref())?;
+    if !found.is_utf8() || sink.restarts() == Restarts::No {
+        let text = Text { input, found: encoding::whole_look(input, found)?, look: None };
+        return Ok(text.read(table, sink)?);
     }
-    Ok(TableReport { columns: named(rows.header.names()), rows: count })
+    match (Text { input, found, look: Some(found.look()) }).read(table, sink) {
+        Err(Failure::NotUtf8(flaw)) => {
+            let found = found.settled(flaw)?;
+            sink.restart();
+            Ok(Text { input, found, look: None }.read(table, sink)?)
+        }
+        read => Ok(read?),
+    }
 }
 
 /// The columns of a table, whether or not the mapped ones are among them; empty for an empty input.
 ///
 /// # Errors
 /// As [`read`], but for the rows.
-pub fn columns<R: Read + Seek>(input: R, table: &Table<'_>) -> Result<Vec<String>, FormatError> {
-    Ok(open(input, table)?.map_or_else(Vec::new, |rows| named(rows.header.names())))
+pub fn columns<B: Bytes + ?Sized>(input: &B, table: &Table<'_>) -> Result<Vec<String>, FormatError> {
+    let found = encoding::first_look(input, table.dialect.encoding.as_deref())?;
+    let text = Text { input, found: encoding::whole_look(input, found)?, look: None };
+    let header = text.open(table)?.map(|rows| rows.header);
+    Ok(header.map_or_else(Vec::new, |header| named(header.names())))
+}
+
+/// Why a table isn't read to its end.
+enum Failure {
+    /// It isn't what it should be.
+    Format(FormatError),
+    /// It turned out not to be UTF-8.
+    NotUtf8(encoding::Flaw),
+}
+
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+impl From<Failure> for FormatError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Format(error) => error,
+            // it was UTF-8 when it was looked through
+            Failure::NotUtf8(_) => Self::cut("the table changed while it was read"),
+        }
+    }
+}
+
+/// An input whose encoding is known, or is being looked at while it is read.
+struct Text<'i, B: ?Sized> {
+    input: &'i B,
+    found: Found,
+    look: Option<Look>,
+}
+
+impl<'i, B: Bytes + ?Sized> Text<'i, B> {
+    fn read(self, table: &Table<'_>, sink: &mut dyn RecordSink) -> Result<TableReport, Failure> {
+        let Some(mut rows) = self.open(table)? else { return Ok(TableReport::default()) };
+        let prefix = rows.window.peek(0)?;
+        header::confirm(rows.header.names(), prefix, table, rows.delimiter)?;
+        let mut count = 0;
+        while let Some(number) = rows.next()? {
+            count += 1;
+            if count > MAX_ROWS {
+                return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")).into());
+            }
+            let record = match &rows.broken {
+                Some(reason) => Record::Broken(reason),
+                None => Record::Text { header: &rows.header, fields: rows.fields() },
+            };
+            if sink.record(number, record).is_break() {
+                break;
+            }
+        }
+        Ok(TableReport { columns: named(rows.header.names()), rows: count })
+    }
+
+    /// The table, its header read; `None` when nothing but blanks is there.
+    fn open(self, table: &Table<'_>) -> Result<Option<Rows<Decoded<'i, B>>>, Failure> {
+        let mut window = Window::new(self.found.decoded(self.input), self.look);
+        let Some(delimiter) = header::find(&mut window, table)? else { return Ok(None) };
+        let mut rows = Rows {
+            window,
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            header: Arc::default(),
+            width: 0,
+            text: vec![0; 1024],
+            ends: vec![0; 64],
+            text_length: 0,
+            field_count: 0,
+            plain: None,
+            plain_ends: Vec::new(),
+            broken: None,
+            lines_before: u64::from(table.dialect.header_row.max(1)) - 1,
+            ended_by_return: false,
+            stray_quotes: 0,
+        };
+        rows.take_fields()?;
+        rows.header = Arc::new(Header::new(header::names(rows.fields().iter())));
+        rows.width = rows.field_count;
+        rows.ended_by_return = rows.window.raw().ends_with(b"\r");
+        Ok(Some(rows))
+    }
 }
 
 fn named(names: &[String]) -> Vec<String> {
@@ -93,13 +204,20 @@ fn named(names: &[String]) -> Vec<String> {
 
 /// A table whose header was read.
 struct Rows<R> {
-    reader: csv::Reader<Window<R>>,
+    window: Window<R>,
+    core: csv_core::Reader,
     delimiter: u8,
     header: Arc<Header>,
     /// Fields of the header line, unnamed ones at its end included: what a row may have.
     width: usize,
-    /// The row in hand, and why it can't be used.
-    fields: csv::StringRecord,
+    /// The row in hand: room for its fields' text and ends, how much of each is used, and why it can't be.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    text_length: usize,
+    field_count: usize,
+    /// The row in hand instead, where it lies in the window.
+    plain: Option<PlainLine>,
+    plain_ends: Vec<usize>,
     broken: Option<String>,
     /// Lines that the table reader doesn't count: those above the header, and those ended by a lone carriage return.
     lines_before: u64,
@@ -107,29 +225,13 @@ struct Rows<R> {
     stray_quotes: u32,
 }
 
-fn open<R: Read + Seek>(input: R, table: &Table<'_>) -> Result<Option<Rows<impl Read>>, FormatError> {
-    let mut window = Window::new(encoding::decoded(input, table.dialect.encoding.as_deref())?);
-    let Some(delimiter) = header::find(&mut window, table)? else { return Ok(None) };
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .buffer_capacity(CHUNK)
-        .from_reader(window);
-    let mut fields = csv::StringRecord::new();
-    reader.read_record(&mut fields).map_err(failed)?;
-    let ended_by_return = reader.get_ref().raw(reader.position().byte()).ends_with(b"\r");
-    Ok(Some(Rows {
-        delimiter,
-        header: Arc::new(Header::new(header::names(&fields))),
-        width: fields.len(),
-        reader,
-        fields,
-        broken: None,
-        lines_before: u64::from(table.dialect.header_row.max(1)) - 1,
-        ended_by_return,
-        stray_quotes: 0,
-    }))
+/// Where a row begins.
+#[derive(Debug, Clone, Copy)]
+struct Begin {
+    /// Its place in the table.
+    place: u64,
+    /// Its line, as the table reader counts.
+    line: u64,
 }
 
 /// Where a row stands in the file.
@@ -146,19 +248,75 @@ struct Span {
 }
 
 impl<R: Read> Rows<R> {
-    /// Takes the next row in hand and tells its line; `None` at the end.
-    fn next(&mut self) -> Result<Option<u64>, FormatError> {
+    fn fields(&self) -> Fields<'_> {
+        match self.plain {
+            Some(line) => Fields::delimited(&self.window.raw()[..line.text_length], &self.plain_ends),
+            None => Fields::adjacent(&self.text[..self.text_length], &self.ends[..self.field_count]),
+        }
+    }
+
+    /// Takes the next row's fields in hand; `false` at the end.
+    fn take_fields(&mut self) -> Result<bool, Failure> {
+        self.window.begin_row();
+        self.plain = None;
+        (self.text_length, self.field_count) = (0, 0);
         loop {
-            let begin = self.reader.position().clone();
-            self.reader.get_mut().begin_row(begin.byte());
-            if !self.reader.read_record(&mut self.fields).map_err(failed)? {
+            let ahead = self.window.ahead()?;
+            let (text, ends) = (&mut self.text[self.text_length..], &mut self.ends[self.field_count..]);
+            let (result, read, written, ended) = self.core.read_record(ahead, text, ends);
+            self.window.advance(read);
+            self.text_length += written;
+            self.field_count += ended;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                ReadRecordResult::Record => return Ok(true),
+                ReadRecordResult::End => return Ok(false),
+            }
+        }
+    }
+
+    /// Takes the next row in hand if it can be split where it lies; tells where it stands.
+    fn take_plain_line(&mut self) -> Option<Span> {
+        if self.ended_by_return && self.window.next_is(b'\n') {
+            // the second half of a line's end; the table reader takes its state after the first half for a row's begin
+            self.window.advance(1);
+            self.core.set_line(self.core.line() + 1);
+            self.ended_by_return = false;
+        }
+        if self.ended_by_return {
+            return None;
+        }
+        let line = self.window.plain_line(self.delimiter, &mut self.plain_ends)?;
+        let span = Span { line: self.core.line() + self.lines_before, breaks: 0, lead: 0, is_ended: true };
+        self.core.set_line(self.core.line() + 1);
+        self.window.begin_row();
+        self.window.advance(line.length);
+        self.plain = Some(line);
+        Some(span)
+    }
+
+    /// Takes the next row in hand and tells its line; `None` at the end.
+    fn next(&mut self) -> Result<Option<u64>, Failure> {
+        loop {
+            if let Some(span) = self.take_plain_line() {
+                if self.is_blank() {
+                    continue;
+                }
+                self.broken = self.problem(span)?;
+                return Ok(Some(span.line));
+            }
+            let begin = Begin { place: self.window.place(), line: self.core.line() };
+            if !self.take_fields()? {
                 return Ok(None);
             }
-            let span = self.span(&begin);
+            let span = self.span(begin);
             self.broken = None;
             // a field that ends with a line break was quoted, or swallowed the line's end
-            if span.breaks > 0 || !span.is_ended || self.fields.as_slice().ends_with(['\n', '\r']) {
-                self.look_at_quotes(&begin, span)?;
+            let last = self.fields().text().last();
+            if span.breaks > 0 || !span.is_ended || matches!(last, Some(b'\n' | b'\r')) {
+                self.look_at_quotes(begin, span)?;
             }
             if self.broken.is_none() && !self.is_blank() {
                 self.broken = self.problem(span)?;
@@ -169,9 +327,8 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    fn span(&mut self, begin: &csv::Position) -> Span {
-        let end = self.reader.position();
-        let raw = self.reader.get_ref().raw(end.byte());
+    fn span(&mut self, begin: Begin) -> Span {
+        let raw = self.window.raw();
         let lead = raw.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
         let blank_lines = raw[..lead].iter().filter(|byte| **byte == b'\n').count() as u64;
         if self.ended_by_return && raw.first() != Some(&b'\n') {
@@ -179,16 +336,16 @@ impl<R: Read> Rows<R> {
         }
         let last = raw.last().copied();
         self.ended_by_return = last == Some(b'\r');
-        let first_line = begin.line() + blank_lines;
-        let breaks = end.line() - first_line - u64::from(last == Some(b'\n'));
+        let first_line = begin.line + blank_lines;
+        let breaks = self.core.line() - first_line - u64::from(last == Some(b'\n'));
         let is_ended = matches!(last, Some(b'\n' | b'\r'));
         Span { line: first_line + self.lines_before, breaks, lead, is_ended }
     }
 
     /// Of a row that spans lines, or is the last and has no line end: whether its quotes are to be trusted. A row with a
     /// stray one ends with its first line, and reading goes on at the next.
-    fn look_at_quotes(&mut self, begin: &csv::Position, span: Span) -> Result<(), FormatError> {
-        let raw = &self.reader.get_ref().raw(self.reader.position().byte())[span.lead..];
+    fn look_at_quotes(&mut self, begin: Begin, span: Span) -> Result<(), FormatError> {
+        let raw = &self.window.raw()[span.lead..];
         match quoting::judge(raw, self.delimiter) {
             Quoting::Sound => Ok(()),
             Quoting::Unclosed => {
@@ -202,16 +359,16 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    fn go_on_at(&mut self, begin: &csv::Position, span: Span, first_line: usize) -> Result<(), FormatError> {
+    fn go_on_at(&mut self, begin: Begin, span: Span, first_line: usize) -> Result<(), FormatError> {
         self.stray_quotes += 1;
         if self.stray_quotes > MAX_STRAY_QUOTES {
             return Err(FormatError::wrong(format!(
                 "more than {MAX_STRAY_QUOTES} rows have quotes that aren't closed"
             )));
         }
-        let mut next = begin.clone();
-        next.set_byte(begin.byte() + (span.lead + first_line) as u64).set_line(span.line - self.lines_before + 1);
-        self.reader.seek(next).map_err(failed)?;
+        self.window.return_to(begin.place + (span.lead + first_line) as u64);
+        self.core.reset();
+        self.core.set_line(span.line - self.lines_before + 1);
         self.ended_by_return = false;
         self.broken = Some("a quote is opened and not closed".into());
         Ok(())
@@ -219,41 +376,34 @@ impl<R: Read> Rows<R> {
 
     /// A line of blanks only is no row.
     fn is_blank(&self) -> bool {
-        self.fields.len() == 1 && self.width > 1 && self.fields[0].trim().is_empty()
+        let fields = self.fields();
+        fields.len() == 1 && self.width > 1 && fields.get(0).is_some_and(|field| field.trim().is_empty())
     }
 
     fn problem(&self, span: Span) -> Result<Option<String>, FormatError> {
-        let (have, want) = (self.fields.len(), self.header.names().len());
+        let fields = self.fields();
+        let (have, want) = (fields.len(), self.header.names().len());
         if have < want && !span.is_ended {
             return Err(FormatError::cut(format!(
                 "the last line ({}) has {have} of {want} fields and no line end: it is cut",
                 span.line
             )));
         }
-        let is_extra = |at: usize| !self.fields[at].trim().is_empty();
+        if fields.text().len() > MAX_ROW {
+            return Err(too_long_row());
+        }
+        let is_extra = |at: usize| fields.get(at).is_none_or(|field| !field.trim().is_empty());
         let is_ragged = have < want || (self.width..have).any(is_extra);
-        let text = self.fields.as_slice();
         Ok(match () {
             () if is_ragged => Some(format!("it has {have} fields where the header has {want}")),
             () if span.breaks > MAX_BREAKS => {
                 Some(format!("it has {} line breaks: an unclosed quote, perhaps", span.breaks))
             }
-            () if text.as_bytes().contains(&0) => Some("it has a NUL byte".into()),
-            () if text.len() > MAX_FIELD && self.fields.iter().any(|field| field.len() > MAX_FIELD) => {
+            () if memchr::memchr(0, fields.text()).is_some() => Some("it has a NUL byte".into()),
+            () if fields.text().len() > MAX_FIELD && fields.iter().any(|field| field.len() > MAX_FIELD) => {
                 Some(format!("it has a field of more than {MAX_FIELD} bytes"))
             }
             () => None,
         })
-    }
-}
-
-fn failed(error: csv::Error) -> FormatError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<FormatError>()) {
-            Some(limit) => limit.clone(),
-            None => encoding::unreadable(&error),
-        },
-        // it was UTF-8 when it was looked through
-        _ => FormatError::cut("the table changed while it was read"),
     }
 }

@@ -1,35 +1,48 @@
 //! pure: tables as they come from the field.
 
-use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use super::{MAX_FIELD, MAX_ROW, Table, TableReport, columns, read};
 use crate::formats::FormatError;
-use crate::row::{ColumnName, Record, RecordSink};
+use crate::row::{ColumnName, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
 const AUTO: CsvDialect = CsvDialect { encoding: None, delimiter: None, header_row: 1 };
 
 /// Each row as `line: id|name`, or `line! reason`.
-#[derive(Default)]
-struct Seen(Vec<String>);
+struct Seen {
+    rows: Vec<String>,
+    restarts: Restarts,
+}
 
 impl RecordSink for Seen {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         let text = |column: &str| record.text(&ColumnName::new(column)).unwrap_or_default().into_owned();
-        self.0.push(match record {
+        self.rows.push(match record {
             Record::Broken(reason) => format!("{number}! {reason}"),
             Record::Text { .. } | Record::Tree(_) => format!("{number}: {}|{}", text("id"), text("name")),
         });
         ControlFlow::Continue(())
     }
+
+    fn restarts(&self) -> Restarts {
+        self.restarts
+    }
+
+    fn restart(&mut self) {
+        self.rows.clear();
+    }
 }
 
 fn read_with(dialect: &CsvDialect, bytes: &[u8]) -> Result<(Vec<String>, TableReport), FormatError> {
     let mapped = ["id".to_owned(), "name".to_owned()];
-    let mut seen = Seen::default();
-    let report = read(Cursor::new(bytes), &Table { dialect, mapped: &mapped }, &mut seen)?;
-    Ok((seen.0, report))
+    let [at_once, after_a_look] = [Restarts::Yes, Restarts::No].map(|restarts| {
+        let mut seen = Seen { rows: Vec::new(), restarts };
+        let report = read(bytes, &Table { dialect, mapped: &mapped }, &mut seen)?;
+        Ok((seen.rows, report))
+    });
+    assert_eq!(at_once, after_a_look, "looked at while it is read, or before");
+    at_once
 }
 
 fn rows(bytes: impl AsRef<[u8]>) -> Vec<String> {
@@ -130,7 +143,7 @@ fn a_missing_column_is_named_and_a_file_without_header_is_not_repeated() {
     let error = refused("17,Jane Doe,+12025550143\n");
     assert!(!error.message.contains("Jane"), "{error}");
     let mapped = ["id".to_owned(), "name".to_owned()];
-    let found = columns(Cursor::new("id; first ;\n"), &Table { dialect: &AUTO, mapped: &mapped });
+    let found = columns(b"id; first ;\n".as_slice(), &Table { dialect: &AUTO, mapped: &mapped });
     assert_eq!(found, Ok(vec!["id".to_owned(), "first".to_owned()]));
 }
 
@@ -210,7 +223,7 @@ fn a_sink_that_breaks_ends_the_read() {
         }
     }
     let mut first = First(0);
-    let report = read(Cursor::new("id\n1\n2\n"), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
+    let report = read(b"id\n1\n2\n".as_slice(), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
     assert_eq!((first.0, report.rows), (2, 1));
 }
 
@@ -225,4 +238,29 @@ fn the_window_moves_on_over_many_megabytes() {
     assert_eq!(seen.len(), 100_002);
     assert_eq!(seen[99_999], "100001: 99999|a name that is \"quoted\" and 99999");
     assert_eq!(seen[100_000..], ["100002! a quote is opened and not closed", "100003: y|z"]);
+}
+
+#[test]
+fn a_last_line_that_is_no_utf8_turns_the_whole_table_and_no_row_comes_twice() {
+    let mut bytes = b"id,name\n".to_vec();
+    for id in 0..20_000 {
+        bytes.extend(format!("{id},plain\n").bytes());
+    }
+    bytes.extend(b"20000,Zo\xeb\n");
+    let rows = rows(&bytes);
+    assert_eq!((rows.len(), rows[0].as_str(), rows[20_000].as_str()), (20_001, "2: 0|plain", "20002: 20000|Zoë"));
+}
+
+#[test]
+fn a_character_that_two_reads_share_is_one_character() {
+    let plain = format!("id,name\n{}", "7,plain\n".repeat(20_000));
+    for letter in ["é", "€", "😀"] {
+        for (read, into) in [1, 2].into_iter().flat_map(|read| (0..=letter.len()).map(move |into| (read, into))) {
+            let begin = read * (1 << 16) - into;
+            let name = plain[..begin].rfind('p').expect("a name stands before");
+            let filled = format!("{}{letter}", "x".repeat(begin - name));
+            let text = format!("{}{filled}{}", &plain[..name], &plain[name..]);
+            assert!(rows(&text).iter().any(|row| row.ends_with(&format!("{filled}plain"))), "{letter} at {begin}");
+        }
+    }
 }

@@ -220,7 +220,7 @@ impl Desk {
         }
         // it waits for the opening of hours that no longer hold: look at once
         let is_moved =
-            found.calling_hours != bringer.terms.calling_hours || found.recipient_zone != planned.recipient_zone;
+            found.calling_hours != bringer.terms.calling_hours || found.recipient_zone != *planned.recipient_zone;
         let sql = "UPDATE reminder SET phone = ?2, person = ?3, recipient_zone = ?4, calling_hours = ?5, expires_at = ?6, \
             read_at = ?7, previous_starts_at = ?8, note = ?9, payload_hash = ?10, \
             next_at = CASE WHEN ?11 AND waited_for_opening THEN ?12 ELSE next_at END, \
@@ -300,7 +300,7 @@ struct Content {
 
 impl Content {
     fn of(planned: &PlannedReminder) -> Self {
-        let payload = planned.payload.to_string();
+        let payload = planned.payload.as_str().to_owned();
         let contact = (!planned.contact.is_null()).then(|| planned.contact.to_string());
         let hash = Sha256::digest(payload.as_bytes()).into();
         Self { payload, contact, hash }

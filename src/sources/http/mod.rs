@@ -1,7 +1,6 @@
 //! shell: an HTTP API: its pages, all or none. Links and redirects stay on the source's origin, and so do its headers.
 
 use std::collections::HashSet;
-use std::io::Cursor;
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -228,7 +227,7 @@ impl Api {
     fn parse_csv(&self, body: &[u8], rows: u64, sink: &mut dyn RecordSink) -> Result<Page, FormatError> {
         let table = Table { dialect: &AUTOMATIC, mapped: &self.mapped };
         let mut onward = Onward { sink, before: rows, is_stopped: false };
-        let report = csv::read(Cursor::new(body), &table, &mut onward)?;
+        let report = csv::read(body, &table, &mut onward)?;
         let is_stopped = onward.is_stopped;
         Ok(Page { rows: report.rows, onward: None, is_stopped, hash: Sha256::digest(body).into() })
     }
