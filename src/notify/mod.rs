@@ -252,6 +252,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_ten_thousand_runs_that_begin_at_once_no_end_is_lost() {
+        let (sender, mut pings) = mpsc::channel(PINGS);
+        let notifier = Notifier { pings: Some(sender), wrongs: None };
+        for ping in [Ping::Start, Ping::Fail] {
+            (0..10_000).for_each(|_run| notifier.ping(ping));
+        }
+        let waiting: Vec<Ping> = std::iter::from_fn(|| pings.try_recv().ok()).collect();
+        assert_eq!(waiting.iter().filter(|ping| **ping == Ping::Fail).count(), 10_000);
+    }
+
+    #[test]
     fn pings_append_to_the_path_and_keep_the_query() {
         let url = Url::parse("https://hc.example/ping/abc/?create=1").expect("a URL");
         assert_eq!(ping_url(&url, Ping::Start).as_str(), "https://hc.example/ping/abc/start?create=1");
