@@ -14,7 +14,7 @@ use super::board::{Beat, Board, Ended, Start, Steps, Turn};
 use super::heartbeat::{Permission, Pulse, Rhythm};
 use crate::audit::{AuditEntry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
-use crate::ledger::{Ledger, LedgerResult, PauseRow};
+use crate::ledger::{Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
@@ -172,13 +172,18 @@ impl Daemon {
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        let holds =
-            |pause: &Option<PauseRow>| pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| until > now));
         // A folder that can't be looked into may hold the file: better nobody is called.
         let is_stopped = tokio::fs::try_exists(&self.stop_file).await.unwrap_or(true);
-        let standings = self.ledger.schedules().await?;
-        let paused = standings.into_iter().filter(|standing| holds(&standing.pause)).map(|standing| standing.name);
-        Ok(Permits { is_all_paused: is_stopped || holds(&self.ledger.paused().await?), paused: paused.collect() })
+        let pauses = self.ledger.pauses().await?;
+        let holding = pauses.into_iter().filter(|(_, pause)| pause.until.is_none_or(|until| until > now));
+        let mut permits = Permits { is_all_paused: is_stopped, paused: HashSet::new() };
+        for (schedule, _) in holding {
+            match schedule {
+                Some(name) => drop(permits.paused.insert(name)),
+                None => permits.is_all_paused = true,
+            }
+        }
+        Ok(permits)
     }
 
     pub(super) fn ledger_ails(&self, error: &str) {

@@ -104,6 +104,8 @@ pub trait Ledger: Send + Sync {
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
     /// The pause of everything, if any.
     async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
+    /// Every pause: of one schedule, or of everything (`None`).
+    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>>;
     /// Schedules whose target is paused after three 403 in a row, loaded or not.
     async fn paused_targets(&self) -> LedgerResult<Vec<String>>;
     /// Accounts with their pauses.

@@ -13,7 +13,7 @@ use crate::http::Http;
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError, Recover};
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::Severity;
+use crate::schedule::problems::{Problem, Severity};
 use crate::schedule::{OnUncertain, Schedule};
 use crate::settings::Settings;
 use crate::zones::Zones;
@@ -182,14 +182,17 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
     ))
 }
 
-/// The first error of a refused file, for people.
+/// The first error of a refused file, for people. A fault of the syntax goes before what only follows from it.
 fn first_error(folder: &Folder, name: &str) -> String {
-    let problem = folder.problems.iter().find(|problem| {
+    let is_of = |problem: &&Problem| {
         problem.severity == Severity::Error
             && (problem.file.file_stem().is_some_and(|stem| stem == name)
                 || problem.file.file_name().is_some_and(|file| file == name))
-    });
-    problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
+    };
+    let mut of_it = folder.problems.iter().filter(is_of);
+    let syntax = of_it.clone().find(|problem| problem.code == "syntax");
+    let first = syntax.or_else(|| of_it.next());
+    first.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
 }
 
 /// The first error of a refused file, and what is in force instead, for people.

@@ -114,7 +114,7 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
     schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
-    for status in schedules.iter_mut().filter(|status| folder.refused.contains(&status.name)) {
+    for status in schedules.iter_mut().filter(|status| folder.refuses(&status.name)) {
         status.problem = Some(refusal(&folder, &status.name));
         status.state = Standing::Refused;
     }

@@ -45,11 +45,12 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_that_never_was_whole_calls_nobody_and_is_told() {
     let clinic = Clinic::at("2026-11-24T13:00:00Z").await;
-    clinic.write_schedule("day-before", "cron = 5\n");
+    clinic.write_schedule("day-before", "cron = \"0 9");
     let opened = clinic.open().await;
     assert!(opened.daemon.house.folder().schedules.is_empty());
     let answer = status(&opened.daemon.house).await.expect("an answer");
     let told = one_of(&answer, "day-before");
+    assert!(told.problem.as_deref().is_some_and(|told| told.contains("string")), "the cause, no consequence: {told:?}");
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("no version of it is in force")), "{told:?}");
 }
 

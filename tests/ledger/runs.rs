@@ -110,6 +110,15 @@ async fn one_schedule_is_known_by_its_name_with_its_text_and_its_pause_until_it_
             actor: "clinic".to_owned(),
         };
         ledger.pause(pause).await.expect("paused");
+        assert_eq!(ledger.pauses().await.expect("read").len(), 1);
+        let everything =
+            Pause { schedule: None, reason: "snow".to_owned(), until: None, now: at(2), actor: "clinic".to_owned() };
+        ledger.pause(everything).await.expect("paused");
+        let pauses = ledger.pauses().await.expect("read");
+        let mut pauses: Vec<(Option<&str>, &str)> =
+            pauses.iter().map(|(name, pause)| (name.as_deref(), pause.reason.as_str())).collect();
+        pauses.sort();
+        assert_eq!(pauses, [(None, "snow"), (Some(SCHEDULE), "a fire drill")]);
         let known = ledger.schedule(SCHEDULE).await.expect("read").expect("it is known");
         let all = ledger.schedules().await.expect("read");
         assert_eq!(all.iter().filter(|standing| **standing == known).count(), 1);

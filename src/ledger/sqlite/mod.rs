@@ -242,6 +242,9 @@ impl Ledger for SqliteLedger {
     async fn paused(&self) -> LedgerResult<Option<PauseRow>> {
         self.read(|reader| pauses::of(&reader.conn, pauses::ALL)).await
     }
+    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>> {
+        self.read(|reader| pauses::every(&reader.conn)).await
+    }
     async fn paused_targets(&self) -> LedgerResult<Vec<String>> {
         self.read(|reader| pauses::targets(&reader.conn)).await
     }
