@@ -218,12 +218,12 @@ fn compare(planned: &PlanAnswer, triggered: &TriggerAnswer, bodies: Vec<String>,
     );
     assert_eq!(plan.rows, plan.outside_window + plan.planned + plan.skipped + plan.already_reminded);
     let is_due = |due_at: &str| due_at.parse::<Timestamp>().expect("an instant") <= now;
-    let due = planned.reminders.iter().filter(|call| is_due(&call.due_at));
-    let expected = due.map(|call| serde_json::to_string(&call.payload).expect("JSON"));
+    let due = planned.reminders.iter().filter(|call| is_due(&call.due_at()));
+    let expected = due.map(|call| serde_json::to_string(call.payload().as_ref()).expect("JSON"));
     assert_eq!(sorted(bodies), sorted(expected), "the bytes of the plan are the bytes that were sent");
     let fates = planned.reminders.iter().map(|call| {
-        let state = if is_due(&call.due_at) { State::Delivered } else { State::Pending };
-        (call.appointment_id.clone(), state.to_string())
+        let state = if is_due(&call.due_at()) { State::Delivered } else { State::Pending };
+        (call.appointment_id().to_owned(), state.to_string())
     });
     let mut did: Vec<_> =
         triggered.reminders.iter().map(|it| (it.appointment_id.clone(), it.state.to_string())).collect();

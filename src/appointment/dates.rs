@@ -60,6 +60,15 @@ fn iso(text: &str) -> Option<StartText> {
     }
 }
 
+/// The date as it is written, and the time, of a wall-clock time in ISO 8601: asked for every row, of which many have
+/// the same date.
+pub(super) fn iso_wall(text: &str) -> Option<([u8; 10], Time)> {
+    let bytes = text.as_bytes();
+    let date = bytes.first_chunk::<10>().filter(|_| matches!(bytes.get(10), Some(b'T' | b' ')))?;
+    let (time, rest) = clock(&bytes[11..])?;
+    rest.is_empty().then_some((*date, time))
+}
+
 /// `09:30`, `09:30:00`, `09:30:00.123`; answers what follows.
 fn clock(bytes: &[u8]) -> Option<(Time, &[u8])> {
     if bytes.len() < 5 || bytes[2] != b':' {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
@@ -26,6 +26,7 @@ pub struct Mapping {
     zones: Zones,
     row_zones: HashMap<String, Option<Zone>>,
     days: Vec<Day>,
+    written_days: WrittenDays,
     places: Places,
     joined: String,
     proposals: usize,
@@ -72,6 +73,7 @@ impl Mapping {
             zones: zones.clone(),
             row_zones: HashMap::new(),
             days: Vec::new(),
+            written_days: WrittenDays::default(),
             places: Places::default(),
             joined: String::new(),
             proposals: PROPOSALS,
@@ -133,6 +135,34 @@ impl Mapping {
     /// # Errors
     /// When it fits no format, its zone is unknown, or the wall clock skips it.
     pub fn start(&mut self, record: &Record<'_>) -> Result<Start, TimeProblem> {
+        let Some((date, time)) = self.iso_wall(record) else { return self.start_in_full(record) };
+        if let Some(midnight) = self.written_days.midnight(date) {
+            return start_on(midnight, time);
+        }
+        let start = self.start_in_full(record)?;
+        if let Some(Day::Regular(midnight)) = self.day_of(date) {
+            self.written_days.learn(date, midnight);
+        }
+        Ok(start)
+    }
+
+    /// The date and time of a plain column in ISO 8601, when they are told in the schedule's zone.
+    fn iso_wall(&mut self, record: &Record<'_>) -> Option<([u8; 10], Time)> {
+        let Record::Text { header, fields } = *record else { return None };
+        if self.columns.date_format != DateFormat::Iso || self.columns.timezone.is_some() {
+            return None;
+        }
+        self.places.learn(header, &self.columns);
+        dates::iso_wall(fields.get(self.places.start?)?)
+    }
+
+    /// The day of a date that was read before.
+    fn day_of(&mut self, date: [u8; 10]) -> Option<Day> {
+        let date: Date = std::str::from_utf8(&date).ok()?.parse().ok()?;
+        Some(self.day(date))
+    }
+
+    fn start_in_full(&mut self, record: &Record<'_>) -> Result<Start, TimeProblem> {
         match self.start_text(record)? {
             StartText::Instant(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
             StartText::Wall(wall) => match self.row_zone(record).map_err(TimeProblem::Invalid)? {
@@ -216,15 +246,7 @@ impl Mapping {
     fn in_schedule_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
         match self.day(wall.date()) {
             Day::Odd | Day::Unknown => resolved(&self.zone, wall),
-            Day::Regular(midnight) => {
-                let time = wall.time();
-                let (hour, minute, second) =
-                    (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
-                match Timestamp::new(midnight + hour * 3600 + minute * 60 + second, time.subsec_nanosecond()) {
-                    Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
-                    Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
-                }
-            }
+            Day::Regular(midnight) => start_on(midnight, wall.time()),
         }
     }
 
@@ -252,6 +274,40 @@ impl Mapping {
     #[must_use]
     pub fn status<'r>(&self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         record.text(self.columns.status.as_ref()?)
+    }
+}
+
+/// A time of a day that has 24 hours.
+fn start_on(midnight: i64, time: Time) -> Result<Start, TimeProblem> {
+    let (hour, minute, second) = (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
+    match Timestamp::new(midnight + hour * 3600 + minute * 60 + second, time.subsec_nanosecond()) {
+        Ok(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
+        Err(_) => Err(TimeProblem::Invalid("the date lies outside the years that can be told".into())),
+    }
+}
+
+/// The midnights (seconds, UTC) of dates as they were written. One place serves several dates; the last one has it.
+#[derive(Debug, Clone, Default)]
+struct WrittenDays {
+    places: Vec<Option<([u8; 10], i64)>>,
+}
+
+impl WrittenDays {
+    const PLACES: usize = 512;
+
+    fn place(date: [u8; 10]) -> usize {
+        let digit = |at: usize| usize::from(date[at] & 15);
+        (digit(5) * 310 + digit(6) * 31 + digit(8) * 10 + digit(9)) % Self::PLACES
+    }
+
+    fn midnight(&self, date: [u8; 10]) -> Option<i64> {
+        let (known, midnight) = (*self.places.get(Self::place(date))?)?;
+        (known == date).then_some(midnight)
+    }
+
+    fn learn(&mut self, date: [u8; 10], midnight: i64) {
+        self.places.resize(Self::PLACES, None);
+        self.places[Self::place(date)] = Some((date, midnight));
     }
 }
 

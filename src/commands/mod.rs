@@ -14,6 +14,7 @@ mod output;
 mod papers;
 mod pause;
 mod plan;
+mod plan_json;
 mod reach;
 mod restore;
 mod run;

@@ -135,29 +135,53 @@ impl<T: Serialize> Shown<'_, T> {
 }
 
 /// JSON on its way out, in which nothing is left for a terminal to obey. serde_json writes whole characters.
-struct Tamed<W>(W);
+struct Tamed<W> {
+    out: W,
+    /// Written so far and not yet looked at.
+    waiting: Vec<u8>,
+}
+
+/// So much is looked at and written at once.
+const PIECE: usize = 1 << 16;
 
 impl<W: Write> Write for Tamed<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if piece.iter().all(|byte| *byte < 0x7f) {
-            self.0.write_all(piece)?;
-        } else {
-            let text = std::str::from_utf8(piece).map_err(io::Error::other)?;
-            self.0.write_all(audit::json(text).as_bytes())?;
-        }
+        self.write_all(piece)?;
         Ok(piece.len())
     }
 
+    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.waiting.extend_from_slice(piece);
+        if self.waiting.len() >= PIECE { self.flush() } else { Ok(()) }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        if self.waiting.iter().all(|byte| *byte < 0x7f) {
+            self.out.write_all(&self.waiting)?;
+        } else {
+            let text = std::str::from_utf8(&self.waiting).map_err(io::Error::other)?;
+            self.out.write_all(audit::json(text).as_bytes())?;
+        }
+        self.waiting.clear();
+        self.out.flush()
     }
 }
 
 /// Writes piece by piece: a large answer is never held as one text.
 fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
-    let mut stdout = Tamed(io::BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+    let mut stdout = Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) };
     serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from)?;
     stdout.write_all(b"\n")?;
+    Ok(stdout.flush()?)
+}
+
+/// Writes an answer whose text, as JSON, is known already.
+///
+/// # Errors
+/// When stdout can't be written.
+pub fn write_json_text(pieces: &[&str]) -> anyhow::Result<()> {
+    let mut stdout = Tamed { out: io::stdout().lock(), waiting: Vec::new() };
+    pieces.iter().chain(&["\n"]).try_for_each(|piece| stdout.write_all(piece.as_bytes()))?;
     Ok(stdout.flush()?)
 }
 

@@ -1,9 +1,9 @@
 //! shell: `tickler plan`.
 
-use super::arguments::{Globals, PlanArguments};
+use super::arguments::{Format, Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
-use super::reach;
+use super::{plan_json, reach};
 use crate::audit::Event;
 use crate::verbs::plan::{PlanAnswer, PlannedCall, SkippedCall};
 use crate::verbs::{Access, Exit, Reveal, VerbError, plan};
@@ -30,10 +30,13 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
         let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();
         reach::record(&context, Event::OperatorRevealed, &format!("the plan of {}", names.join(", "))).await?;
     }
-    let people = || answers.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
-    Shown { answer: &answers, people: &people, rows: &|| rows(&answers) }.print(context.format)?;
-    // the program ends here: tens of thousands of calls needn't be taken apart first
-    std::mem::forget(answers);
+    if context.format == Some(Format::Json) {
+        plan_json::print(&mut answers)?;
+    } else {
+        let people = || answers.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
+        Shown { answer: &answers, people: &people, rows: &|| rows(&answers) }.print(context.format)?;
+    }
+
     Ok(exit)
 }
 
@@ -68,12 +71,12 @@ fn for_people(answer: &PlanAnswer) -> String {
 
 fn call_cells(call: &PlannedCall) -> Vec<String> {
     vec![
-        call.due_at.clone(),
-        call.phone.clone(),
-        call.appointment_id.clone(),
-        call.starts_at.clone(),
-        call.lead.to_string(),
-        call.note.clone().unwrap_or_default(),
+        call.due_at(),
+        call.phone(),
+        call.appointment_id().to_owned(),
+        call.starts_at(),
+        call.lead().to_string(),
+        call.note().unwrap_or_default().to_owned(),
     ]
 }
 
@@ -103,13 +106,13 @@ fn rows(answers: &[PlanAnswer]) -> Rows {
         for call in &answer.reminders {
             rows.push(vec![
                 answer.schedule.clone(),
-                call.appointment_id.clone(),
-                call.starts_at.clone(),
-                call.lead.to_string(),
-                call.due_at.clone(),
-                call.phone.trim_start_matches('+').to_owned(),
-                call.payload.as_str().to_owned(),
-                call.note.clone().unwrap_or_default(),
+                call.appointment_id().to_owned(),
+                call.starts_at(),
+                call.lead().to_string(),
+                call.due_at(),
+                call.phone().trim_start_matches('+').to_owned(),
+                call.payload().as_str().to_owned(),
+                call.note().unwrap_or_default().to_owned(),
                 String::new(),
                 String::new(),
             ]);

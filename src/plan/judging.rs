@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use super::explain::Watch;
 use super::planner::{Candidate, Kept, Share, Terms};
 use super::rules::{self, Block, Case, LeadDue, Stage, Why};
 use super::window::{LeadWindow, Saturating as _};
-use super::{Counts, SkippedRow};
+use super::{Counts, Seed, SkippedRow};
 use crate::appointment::mapping::{Mapping, TimeProblem, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
@@ -23,7 +23,7 @@ use crate::zones::Zone;
 const BATCH: usize = 256;
 
 /// So many batches may wait before the read does.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 /// A row that isn't plainly outside, free of its record.
 pub(super) struct Sighting {
@@ -33,6 +33,8 @@ pub(super) struct Sighting {
     pub(super) start: Result<Start, TimeProblem>,
     /// The leads that are pending for exactly its id and start.
     pub(super) pending: Vec<Lead>,
+    /// Its phone, when the reading thread had time to read it.
+    pub(super) phone: Option<Result<Phone, PhoneProblem>>,
 }
 
 /// One lead of such a row.
@@ -45,6 +47,7 @@ struct Asked {
     lead: Option<Lead>,
     share: Share,
     is_duplicate: bool,
+    phone: Option<Result<Phone, PhoneProblem>>,
 }
 
 /// What the rules made of the rows so far.
@@ -61,6 +64,7 @@ pub(super) struct Findings {
 
 /// Takes sightings in the order of their rows.
 pub(super) struct Judging {
+    terms: Arc<Terms>,
     waiting: Vec<Sighting>,
     /// On this thread while there are few rows, then on one of its own.
     judge: Option<Judge>,
@@ -79,6 +83,19 @@ impl Worker {
         Self { batches, thread }
     }
 
+    /// Waits until there is room; then there is time to read the phones, which takes longest.
+    fn hand_over(&self, batch: Vec<Sighting>, terms: &Terms) -> Result<(), SendError<Vec<Sighting>>> {
+        let mut batch = match self.batches.try_send(batch) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(batch)) => return Err(SendError(batch)),
+            Err(TrySendError::Full(batch)) => batch,
+        };
+        for sighting in &mut batch {
+            sighting.phone = sighting.row.as_ref().ok().map(|row| read_phone(terms, row));
+        }
+        self.batches.send(batch)
+    }
+
     fn ended(self) -> Findings {
         drop(self.batches);
         self.thread.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -87,7 +104,7 @@ impl Worker {
 
 impl Judging {
     pub(super) fn new(judge: Judge) -> Self {
-        Self { waiting: Vec::new(), judge: Some(judge), worker: None }
+        Self { terms: Arc::clone(&judge.terms), waiting: Vec::new(), judge: Some(judge), worker: None }
     }
 
     /// Keeps what the rules say of one appointment.
@@ -107,7 +124,7 @@ impl Judging {
         if let Some(judge) = self.judge.take() {
             self.worker = Some(Worker::start(judge));
         }
-        let is_gone = self.worker.as_ref().is_some_and(|worker| worker.batches.send(batch).is_err());
+        let is_gone = self.worker.as_ref().is_some_and(|worker| worker.hand_over(batch, &self.terms).is_err());
         if is_gone {
             // the thread broke off: joining it tells with what
             let _findings = self.worker.take().map(Worker::ended);
@@ -132,13 +149,13 @@ pub(super) struct Judge {
     terms: Arc<Terms>,
     mapping: Mapping,
     windows: Vec<LeadWindow>,
-    seen: HashSet<(String, jiff::Timestamp)>,
+    seen: HashSet<(String, jiff::Timestamp), Seed>,
     findings: Findings,
 }
 
 impl Judge {
     pub(super) fn new(terms: Arc<Terms>, mapping: Mapping, windows: Vec<LeadWindow>) -> Self {
-        Self { terms, mapping, windows, seen: HashSet::new(), findings: Findings::default() }
+        Self { terms, mapping, windows, seen: HashSet::default(), findings: Findings::default() }
     }
 
     fn all(mut self, sightings: impl Iterator<Item = Sighting>) -> Findings {
@@ -150,7 +167,7 @@ impl Judge {
 
     /// Finds the leads of a row and asks the rules for each.
     fn judge(&mut self, sighting: Sighting) {
-        let Sighting { number, row, start, pending } = sighting;
+        let Sighting { number, row, start, pending, phone } = sighting;
         let record = match &row {
             Ok(row) => row.as_record(),
             Err(why) => Record::Broken(why),
@@ -162,7 +179,7 @@ impl Judge {
             (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
             _ => false,
         };
-        let main = Asked { number, row, id, start, recipient_zone, lead, share: Share::Main, is_duplicate };
+        let main = Asked { number, row, id, start, recipient_zone, lead, share: Share::Main, is_duplicate, phone };
         let further: Vec<Asked> = further.into_iter().map(|lead| main.further(lead)).collect();
         self.findings.tell(&self.terms, &main);
         self.findings.judge(&self.terms, main);
@@ -201,6 +218,7 @@ impl Asked {
             lead: Some(lead),
             share: Share::Further,
             is_duplicate: self.is_duplicate,
+            phone: self.phone.clone(),
         }
     }
 }
@@ -210,13 +228,13 @@ impl Findings {
     fn tell(&mut self, terms: &Terms, asked: &Asked) {
         let watch = self.watch.as_mut().filter(|watch| Some(watch.appointment_id()) == asked.id.as_deref());
         if let Some(watch) = watch {
-            watch.see(&case(terms, asked, &|| read_phone(terms, asked)));
+            watch.see(&case(terms, asked, &|| asked.read_phone(terms)));
         }
     }
 
     /// Asks the rules of one row.
     fn judge(&mut self, terms: &Terms, asked: Asked) {
-        let read_phone = || read_phone(terms, &asked);
+        let read_phone = || asked.read_phone(terms);
         let case = case(terms, &asked, &read_phone);
         match rules::ask(&case, Stage::Row) {
             Err(block) => self.blocked(&asked, &case, block),
@@ -278,9 +296,18 @@ fn case<'a>(terms: &'a Terms, asked: &'a Asked, read_phone: &'a dyn Fn() -> Resu
     }
 }
 
-/// The first usable phone of the row.
-fn read_phone(terms: &Terms, asked: &Asked) -> Result<Phone, PhoneProblem> {
-    let Ok(row) = &asked.row else { return Err(PhoneProblem::Missing) };
+impl Asked {
+    /// The first usable phone of the row.
+    fn read_phone(&self, terms: &Terms) -> Result<Phone, PhoneProblem> {
+        match (&self.phone, &self.row) {
+            (Some(read), _) => read.clone(),
+            (None, Ok(row)) => read_phone(terms, row),
+            (None, Err(_)) => Err(PhoneProblem::Missing),
+        }
+    }
+}
+
+fn read_phone(terms: &Terms, row: &Row) -> Result<Phone, PhoneProblem> {
     let columns = &terms.schedule.appointment;
     let texts = columns.phone.iter().map(|column| row.as_record().text(column));
     phone::first_usable(texts, columns.default_region.as_deref())

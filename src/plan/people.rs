@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use super::Knowledge;
 use super::planner::Candidate;
+use super::{Knowledge, Seed};
 use crate::reminder::{ReminderId, State};
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
 pub(super) struct People<'a> {
     held: &'a HashMap<(String, Date), Vec<ReminderId>>,
     leaving: HashSet<ReminderId>,
-    accepted: HashMap<Date, HashMap<String, usize>>,
+    accepted: HashMap<Date, HashMap<String, usize, Seed>, Seed>,
 }
 
 impl<'a> People<'a> {
@@ -25,7 +25,7 @@ impl<'a> People<'a> {
         let mut leaving: HashSet<ReminderId> = cancelled.collect();
         let changed = candidates.filter(|candidate| is_pending(candidate) && !keeps_place(candidate));
         leaving.extend(changed.filter_map(|candidate| candidate.known.as_ref().map(|known| known.id)));
-        Self { held: &knowledge.people, leaving, accepted: HashMap::new() }
+        Self { held: &knowledge.people, leaving, accepted: HashMap::default() }
     }
 
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.

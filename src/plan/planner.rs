@@ -176,7 +176,7 @@ impl RecordSink for Planner {
             Record::Broken(why) => Err(why.to_owned()),
             Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
         };
-        self.judging.take(Sighting { number, row, start, pending });
+        self.judging.take(Sighting { number, row, start, pending, phone: None });
         ControlFlow::Continue(())
     }
 

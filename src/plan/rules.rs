@@ -3,6 +3,7 @@
 
 mod filter;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
@@ -10,10 +11,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::Known;
 use super::window::Saturating as _;
-use crate::appointment::mapping::{TimeProblem, is_true};
+use crate::appointment::mapping::{TimeProblem, is_true, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::{Lead, SkipReason, State};
-use crate::row::{ColumnName, Row, scalar_text};
+use crate::row::{ColumnName, Row};
 use crate::schedule::{Leads, Schedule};
 use crate::zones::Zone;
 
@@ -230,20 +231,24 @@ fn duplicate_row(case: &Case<'_>) -> Result<(), Block> {
 /// Words for a cancelled appointment, whatever `statuses` lists.
 const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
 
-fn column_text(case: &Case<'_>, column: Option<&ColumnName>) -> Option<String> {
-    let value = case.row?.get(column?.as_str())?;
-    scalar_text(&value).map(|text| text.trim().to_owned())
+fn column_text<'c>(case: &Case<'c>, column: Option<&ColumnName>) -> Option<Cow<'c, str>> {
+    case.row?.as_record().text(column?).and_then(trimmed)
+}
+
+/// Whether two words are the same but for case; most are ASCII and need no copy for that.
+fn is_same_word(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
 }
 
 fn status(case: &Case<'_>) -> Result<(), Block> {
     let Some(column) = &case.schedule.appointment.status else { return Ok(()) };
     let status = column_text(case, Some(column)).unwrap_or_default();
-    let folded = status.to_lowercase();
-    if CANCELLED.contains(&folded.as_str()) {
+    if CANCELLED.iter().any(|word| is_same_word(word, &status)) {
         return skip(SkipReason::Cancelled, format!("status is `{status}`"));
     }
     let Some(allowed) = &case.schedule.remind.statuses else { return Ok(()) };
-    if allowed.iter().any(|word| word.trim().to_lowercase() == folded) {
+    if allowed.iter().any(|word| is_same_word(word.trim(), &status)) {
         return Ok(());
     }
     let shown = if status.is_empty() { "empty".to_owned() } else { format!("`{status}`") };

@@ -3,19 +3,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
 use crate::evaluation::{Surroundings, evaluate, nominal_now};
-use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow, in_halves};
+use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
 use crate::template::Payload;
 use crate::zones::Zone;
 
 /// One schedule's plan, as `plan --format json` prints it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PlanAnswer {
     /// The schedule's name.
     pub schedule: String,
@@ -33,23 +34,71 @@ pub struct PlanAnswer {
     pub held: Option<Held>,
 }
 
-/// One call that would be made; times with the recipient's offset.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One call that would be made. What is shown of it is made when it is asked for: a plan may have tens of thousands.
+#[derive(Debug, Clone)]
 pub struct PlannedCall {
+    reminder: PlannedReminder,
+    /// The recipient's.
+    zone: Zone,
+    reveal: Reveal,
+}
+
+impl PlannedCall {
     /// The appointment's id.
-    pub appointment_id: String,
-    /// Its start.
-    pub starts_at: String,
+    #[must_use]
+    pub fn appointment_id(&self) -> &str {
+        &self.reminder.appointment_id
+    }
+
+    /// Its start, with the recipient's offset.
+    #[must_use]
+    pub fn starts_at(&self) -> String {
+        self.zone.rfc3339(self.reminder.starts_at)
+    }
+
     /// Which lead.
-    pub lead: Lead,
-    /// When it would really go out.
-    pub due_at: String,
+    #[must_use]
+    pub fn lead(&self) -> Lead {
+        self.reminder.lead
+    }
+
+    /// When it would really go out, with the recipient's offset.
+    #[must_use]
+    pub fn due_at(&self) -> String {
+        self.zone.rfc3339(self.reminder.send_at)
+    }
+
     /// The last four digits, unless revealed.
-    pub phone: String,
-    /// What would be sent.
-    pub payload: Payload,
+    #[must_use]
+    pub fn phone(&self) -> String {
+        redact::phone(&self.reminder.phone, self.reveal)
+    }
+
+    /// What would be sent, phones as their last four digits unless revealed.
+    #[must_use]
+    pub fn payload(&self) -> Cow<'_, Payload> {
+        redact::payload(&self.reminder.payload, &self.reminder.phone, self.reveal)
+    }
+
     /// Worth knowing.
-    pub note: Option<String>,
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.reminder.note.as_deref()
+    }
+}
+
+impl Serialize for PlannedCall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut call = serializer.serialize_struct("PlannedCall", 7)?;
+        call.serialize_field("appointment_id", self.appointment_id())?;
+        call.serialize_field("starts_at", &self.starts_at())?;
+        call.serialize_field("lead", &self.lead())?;
+        call.serialize_field("due_at", &self.due_at())?;
+        call.serialize_field("phone", &self.phone())?;
+        call.serialize_field("payload", self.payload().as_ref())?;
+        call.serialize_field("note", &self.note())?;
+        call.end()
+    }
 }
 
 /// One row in the window that isn't called.
@@ -97,23 +146,15 @@ impl Showing<'_> {
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
-            reminders: in_halves(plan.reminders, |reminder| self.call(reminder)),
+            reminders: plan.reminders.into_iter().map(|reminder| self.call(reminder)).collect(),
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
         }
     }
 
     fn call(&self, reminder: PlannedReminder) -> PlannedCall {
-        let zone = self.zone(Some(&reminder.recipient_zone));
-        PlannedCall {
-            appointment_id: reminder.appointment_id,
-            starts_at: zone.rfc3339(reminder.starts_at),
-            lead: reminder.lead,
-            due_at: zone.rfc3339(reminder.send_at),
-            phone: redact::phone(&reminder.phone, self.reveal),
-            payload: redact::payload(reminder.payload, &reminder.phone, self.reveal),
-            note: reminder.note,
-        }
+        let zone = self.zone(Some(&reminder.recipient_zone)).into_owned();
+        PlannedCall { reminder, zone, reveal: self.reveal }
     }
 
     fn skip(&self, row: SkippedRow) -> SkippedCall {

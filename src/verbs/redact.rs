@@ -1,5 +1,7 @@
 //! pure: phone numbers shown as their last four digits, in payloads too, unless somebody asks for more.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::template::Payload;
@@ -36,14 +38,15 @@ pub fn phone(number: &str, reveal: Reveal) -> String {
 
 /// A payload as it may be shown: whatever holds the phone's digits, or looks like a phone number, is cut to four digits.
 #[must_use]
-pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
+pub fn payload<'p>(whole: &'p Payload, phone: &str, reveal: Reveal) -> Cow<'p, Payload> {
     match reveal {
-        Reveal::Whole => whole,
+        Reveal::Whole => Cow::Borrowed(whole),
         Reveal::LastFour => {
             let mut redaction = Redaction::of(phone);
             redaction.shown.reserve(whole.as_str().len());
             redaction.json(whole.as_str());
-            Payload::parsed(redaction.shown).expect("JSON stays JSON when texts and numbers become texts")
+            let shown = Payload::parsed(redaction.shown).expect("JSON stays JSON when texts and numbers become texts");
+            Cow::Owned(shown)
         }
     }
 }
@@ -221,7 +224,7 @@ mod tests {
             "a": "+12025550143", "b": "(202) 555-0143", "c": "call 202.555.0143 now", "d": [12_025_550_143_u64],
             "e": {"f": "tel:+1-202-555-0143"},
         });
-        let payload = |value: &Value, reveal| super::payload(Payload::of(value), "+12025550143", reveal).to_value();
+        let payload = |value: &Value, reveal| super::payload(&Payload::of(value), "+12025550143", reveal).to_value();
         let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
             "a": "***0143", "b": "***0143", "c": "call ***0143 now", "d": ["***0143"], "e": {"f": "tel:***0143"},
@@ -233,7 +236,7 @@ mod tests {
     #[test]
     fn another_persons_number_is_cut_too() {
         let whole = Payload::of(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}));
-        let shown = payload(whole, "+12025550143", Reveal::LastFour);
+        let shown = payload(&whole, "+12025550143", Reveal::LastFour);
         assert_eq!(shown.as_str(), r#"{"other":"***0018","b":"***0199"}"#);
     }
 
@@ -242,7 +245,7 @@ mod tests {
         let whole = json!({
             "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
         });
-        let shown = payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value();
+        let shown = payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value();
         let expected = json!({
             "2025550143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
         });

@@ -126,7 +126,7 @@ impl TestCall<'_> {
             http_status: came.http_status,
             latency_ms: came.latency.map(millis),
             reason: came.reason,
-            payload: redact::payload(self.payload.clone(), &self.phone.e164, super::Reveal::LastFour),
+            payload: redact::payload(&self.payload, &self.phone.e164, super::Reveal::LastFour).into_owned(),
         })
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
 use tickler::plan::{Candidates, Explanation, Knowledge, Known, KnownKey, Occasion, Plan, Planner};
 use tickler::reminder::{ReminderId, SkipReason, State, uuid_v7};
-use tickler::row::{ColumnName, Header, Line, Record, RecordSink as _};
+use tickler::row::{ColumnName, Header, Line, Record, RecordSink as _, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
     CsvDialect, CsvSpec, DeliveryTerms, Leads, OnUncertain, Remind, Schedule, SourceSpec, TargetSpec,
@@ -18,7 +18,7 @@ use tickler::template::PayloadTemplate;
 use tickler::zones::{CallingHours, Zones};
 
 /// Read once: finding the newest rules takes milliseconds.
-static ZONES: LazyLock<Zones> = LazyLock::new(Zones::newest);
+pub static ZONES: LazyLock<Zones> = LazyLock::new(Zones::newest);
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -154,6 +154,22 @@ impl World {
     }
 
     fn read(&self, watched: Option<&str>) -> Candidates {
+        let mut planner = self.planner(watched);
+        self.feed(&mut planner);
+        planner.finish()
+    }
+
+    /// The plan of a table that is begun anew when it was read already.
+    pub fn plan_read_twice(&self) -> Plan {
+        let mut planner = self.planner(None);
+        self.feed(&mut planner);
+        assert_eq!(planner.restarts(), Restarts::Yes);
+        planner.restart();
+        self.feed(&mut planner);
+        planner.finish().decide(&self.told, &mut ids())
+    }
+
+    fn planner(&self, watched: Option<&str>) -> Planner {
         let mut planner = Planner::new(
             Arc::new(self.schedule.clone()),
             self.occasion.clone(),
@@ -164,6 +180,10 @@ impl World {
         if let Some(watched) = watched {
             planner = planner.watching(watched);
         }
+        planner
+    }
+
+    fn feed(&self, planner: &mut Planner) {
         let header = Arc::new(Header::new(self.header.iter().map(|name| (*name).to_owned()).collect()));
         for (place, row) in self.rows.iter().enumerate() {
             let line = Line::from_iter(row);
@@ -173,7 +193,6 @@ impl World {
                 _ => planner.record(number, Record::Text { header: &header, fields: line.fields() }),
             };
         }
-        planner.finish()
     }
 
     pub fn plan(&self) -> Plan {
