@@ -10,6 +10,10 @@
 //!   the attempt and the state `sending`, and remember the row's `nr` in a static set that `may_go` passes over; at the
 //!   beginning of `settle` (`src/ledger/sqlite/delivery.rs`) remove it from the set and execute the two statements there.
 
+#[path = "support/chance.rs"]
+mod chance;
+#[path = "support/command.rs"]
+mod command;
 #[path = "crash/receiver.rs"]
 mod receiver;
 
@@ -18,7 +22,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use receiver::{Chance, Moment, Receiver};
+use chance::Chance;
+use command::tickler;
+use receiver::{Moment, Receiver};
 use rusqlite::{Connection, OpenFlags};
 
 const REMINDERS: u32 = 2_000;
@@ -56,15 +62,12 @@ impl Storm {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+        let mut command = tickler(self.folder.path(), arguments);
         command
-            .args(arguments)
-            .current_dir(self.folder.path())
             .env("TICKLER_SCHEDULES", self.path("schedules"))
             .env("TICKLER_LEDGER", self.path("tickler.db"))
             .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
             .env("STORM_URL", format!("http://{}/webhook/automation/storm", self.receiver.address))
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command

@@ -6,10 +6,14 @@ mod clinic;
 mod faults;
 #[path = "daemon/folder.rs"]
 mod folder;
+#[path = "daemon/reloading.rs"]
+mod reloading;
 #[path = "daemon/steps.rs"]
 mod steps;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "daemon/telling.rs"]
+mod telling;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -4,11 +4,11 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use support::command::tickler;
 use support::{Conduct, Receiver, answer};
 
 /// 09:00 in New York, a Tuesday.
@@ -66,9 +66,8 @@ impl Clinic {
 
     /// The exit code and the JSON answer, on a host with that `TZ`.
     fn ask_in(&self, host_zone: &str, arguments: &[&str]) -> (i32, Value) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-        command.args(arguments).args(["--format", "json"]).current_dir(self.path()).env_clear();
-        command.env("URL", self.receiver.url("/webhook/automation/x")).env("TZ", host_zone).stdin(Stdio::null());
+        let mut command = tickler(self.path(), arguments);
+        command.args(["--format", "json"]).env("URL", self.receiver.url("/webhook/automation/x")).env("TZ", host_zone);
         let output = command.output().expect("the program runs");
         let told = serde_json::from_slice(&output.stdout);
         let told = told.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
@@ -277,8 +276,7 @@ fn a_refused_file_sends_nothing_and_hinders_no_other() {
         ["missing-column 7:9-15", "wrong-type 8:13-14", "invalid-value 11:17-23", "invalid-template 15:21-25"];
     assert_eq!((exit, report["files"].as_u64()), (78, Some(2)));
     assert_eq!(places, expected);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-    command.args(["trigger", "bad", "--now", MORNING]).current_dir(clinic.path()).env_clear();
+    let mut command = tickler(clinic.path(), &["trigger", "bad", "--now", MORNING]);
     assert_eq!(command.output().expect("it runs").status.code(), Some(78));
     assert_eq!(clinic.bodies(), [""; 0]);
     assert_eq!(clinic.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rusqlite::Connection;
+use support::command;
 use support::{Conduct, Receiver, answer};
 
 const ROWS: u32 = 400;
@@ -29,9 +30,7 @@ fn receiver() -> Receiver {
 }
 
 fn tickler(folder: &Path, ledger: &Path, receiver: &Receiver, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tickler"))
-        .args(arguments)
-        .current_dir(folder)
+    command::tickler(folder, arguments)
         .env("TICKLER_LEDGER", ledger)
         .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
         .env("AUTOMATION", receiver.url("/webhook/automation/x"))

@@ -4,12 +4,16 @@
 //! A scenario is a folder with the moment (`now`), the expected plan (`plan.json`), and a schedule with its source; the
 //! clinic's schedule is the one that is shipped.
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
+use command::tickler;
 use serde_json::Value;
 
 struct Scenario {
@@ -49,10 +53,8 @@ impl<'a> Stage<'a> {
     }
 
     fn tickler(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_tickler"))
-            .args(arguments)
+        tickler(self.folder.path(), arguments)
             .args(["--now", &self.now()])
-            .current_dir(self.folder.path())
             .env("TICKLER_SCHEDULES", root().join(self.scenario.schedules))
             .env("TICKLER_LEDGER", self.folder.path().join("tickler.db"))
             .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")

@@ -2,6 +2,16 @@
 
 #[path = "daemon/binary.rs"]
 mod binary;
+#[path = "support/chance.rs"]
+mod chance;
+#[path = "support/command.rs"]
+mod command;
+#[path = "daemon/editing.rs"]
+mod editing;
+#[path = "daemon/others.rs"]
+mod others;
+#[path = "daemon/stopping.rs"]
+mod stopping;
 
 use std::path::Path;
 
@@ -223,5 +233,45 @@ fn a_run_that_waits_for_its_source_is_told_outside_without_personal_data() {
     assert!(message.text.contains("day-before: run waits for its source"), "{}", message.text);
     assert!(message.text.contains(r#""kind":"run_waiting""#), "{}", message.text);
     message.accept();
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn a_heartbeat_address_that_does_not_answer_is_told_once() {
+    let folder = clinic("* * * * * *");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let (nobody, receiver) = (format!("http://{nobody}/ping"), Receiver::listen());
+    let url = receiver.url();
+    let variables = [("TICKLER_NOTIFY__HEARTBEAT", nobody.as_str()), ("THOUGHTLY_AUTOMATION_URL", url.as_str())];
+    let service = Service::start(folder.path(), &["--now", "2026-11-24T03:00:00Z"], &variables);
+    let mut seen = Vec::new();
+    for _run in 0..4 {
+        let (before, line) = service.lines_until("the run is over");
+        seen.extend(before);
+        seen.push(line);
+    }
+    assert_eq!(seen.iter().filter(|line| line.contains("notify.heartbeat doesn't answer")).count(), 1, "{seen:?}");
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn a_stop_file_is_named_by_status() {
+    let folder = clinic("0 9 * * *");
+    let stop = folder.path().join("STOP");
+    std::fs::write(&stop, "").expect("a stop file");
+    let service = Service::start(folder.path(), &[], &[("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/")]);
+    let status = |arguments: &[&str]| {
+        let output = tickler(folder.path()).arg("status").args(arguments).output().expect("an answer");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let answer: serde_json::Value = serde_json::from_str(&status(&["--format", "json"])).expect("JSON");
+    let path = stop.to_string_lossy();
+    assert_eq!((&answer["paused"], &answer["stop_file"]), (&true.into(), &(*path).into()), "{answer}");
+    let screen = status(&["--format", "table"]);
+    assert!(screen.lines().next().is_some_and(|line| line.contains("nobody is called")), "{screen}");
+    assert!(screen.contains(&format!("NOBODY IS CALLED: {path} IS THERE")), "{screen}");
+    std::fs::remove_file(&stop).expect("it goes");
+    let answer: serde_json::Value = serde_json::from_str(&status(&["--format", "json"])).expect("JSON");
+    assert_eq!((&answer["paused"], &answer["stop_file"], &answer["state"]), (&false.into(), &().into(), &"ok".into()));
     assert_eq!(service.stop().code(), Some(0));
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tickler::audit::AuditFilter;
 use tickler::clock::{ManualClock, SystemClock};
 use tickler::delivery::Scope;
-use tickler::evaluation::{RunOutcome, perform_run};
+use tickler::evaluation::{RunAsk, RunOutcome, run_once};
 use tickler::http::Http;
 use tickler::ledger::{ReminderAsk, ReminderRow};
 use tickler::reminder::{RunKind, RunState, State};
@@ -96,7 +96,8 @@ impl Clinic {
     async fn run(&self, name: &str) -> RunOutcome {
         let loaded = self.house.schedule(name).expect("it is loaded");
         let now = tickler::evaluation::nominal_now(self.clock.as_ref());
-        let outcome = perform_run(&loaded, RunKind::Scheduled, now, "story", &self.house.around).await;
+        let ask = RunAsk { kind: RunKind::Scheduled, nominal_at: now, actor: "story".to_owned(), only: None };
+        let outcome = run_once(&loaded, ask, &self.house.around).await;
         self.deliver(name).await;
         outcome
     }

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use support::command::tickler;
 use support::{Conduct, Receiver, answer};
 use tempfile::TempDir;
 
@@ -21,8 +22,7 @@ struct Sandbox {
 
 impl Sandbox {
     fn start(options: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tickler"))
-            .args(["sandbox", "--listen", "127.0.0.1:0"])
+        let mut child = tickler(&std::env::temp_dir(), &["sandbox", "--listen", "127.0.0.1:0"])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,10 +82,8 @@ impl Clinic {
     }
 
     fn command(&self, arguments: &[&str], base: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+        let mut command = tickler(self.folder.path(), arguments);
         command
-            .args(arguments)
-            .current_dir(self.folder.path())
             .env("THOUGHTLY_API_TOKEN", "token-1")
             .env("THOUGHTLY_TEAM_ID", "team-1")
             .env("SIGNING_SECRET", "whsec_plJ3nmyCDGBKInavdOK15jsl")

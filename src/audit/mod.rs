@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::reminder::{Lead, ReminderId, RunId};
-pub use safe::{cell, escape, is_treacherous, json};
+pub use safe::{cell, escape, is_treacherous, json, one_line};
 
 macro_rules! events {
     ($($(#[$meta:meta])* $variant:ident => $word:literal,)+) => {

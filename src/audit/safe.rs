@@ -21,10 +21,20 @@ pub fn escape(text: &str) -> String {
 /// are): written as `\u202e`, so that every value stays exact.
 #[must_use]
 pub fn json(text: &str) -> String {
+    // line ends and blanks of the layout stay: within a value JSON has escaped C0 already
+    in_jsons_form(text, |c| is_treacherous(c) && c >= '\u{7f}')
+}
+
+/// An entry of a log: nothing in it can end its line. In JSON's form, so that a line of JSON stays one.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    in_jsons_form(text, is_treacherous)
+}
+
+fn in_jsons_form(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        // line ends and blanks of the layout stay: within a value JSON has escaped C0 already
-        if is_treacherous(c) && c >= '\u{7f}' {
+        if is_escaped(c) {
             write!(safe, "\\u{:04x}", u32::from(c)).expect("a String takes all that is written");
         } else {
             safe.push(c);
@@ -66,6 +76,13 @@ mod tests {
         let written = json(&serde_json::to_string_pretty(&value).expect("it is JSON"));
         assert!(!written.chars().any(|c| c != '\n' && is_treacherous(c)), "{written:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).expect("it is JSON"), value);
+    }
+
+    #[test]
+    fn nothing_in_an_entry_ends_its_line() {
+        assert_eq!(one_line("Bob\n<2>audit ok\x1b[2J"), "Bob\\u000a<2>audit ok\\u001b[2J");
+        assert_eq!(one_line("a\u{202e}b\u{85}c\u{2028}d\u{7f}"), "a\\u202eb\\u0085c\\u2028d\\u007f");
+        assert_eq!(one_line("Zoë Müßig, 9 o'clock"), "Zoë Müßig, 9 o'clock");
     }
 
     #[test]

@@ -3,17 +3,16 @@
 use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown, write_out};
-use crate::verbs::doctor::{DoctorAnswer, Verdict, doctor as examine};
-use crate::verbs::{Access, Exit, VerbError, service};
+use crate::verbs::doctor::{DoctorAnswer, Verdict, examine};
+use crate::verbs::{Exit, VerbError, service};
 
 /// Looks at the surroundings.
 pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let house = context.open(Access::Reading).await?;
-    let answer = examine(&house).await;
+    let answer = examine(context.settings.clone(), std::sync::Arc::clone(&context.clock), &context.actor).await;
     let rows = || rows(&answer);
     Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
-    Ok(if answer.ok { Exit::Done } else { Exit::Failed })
+    Ok(answer.exit())
 }
 
 fn rows(answer: &DoctorAnswer) -> Rows {

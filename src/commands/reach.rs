@@ -141,8 +141,14 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
     };
     let rows = || {
         let mut rows = Rows::of(&["schedule", "fate"]);
-        for fate in ["taken", "removed", "refused"] {
-            names(fate).into_iter().for_each(|name| rows.push(vec![name, fate.to_owned()]));
+        let fates = [
+            ("taken", "taken"),
+            ("mended", "whole again, its version was in force"),
+            ("removed", "removed"),
+            ("refused", "refused"),
+        ];
+        for (key, fate) in fates {
+            names(key).into_iter().for_each(|name| rows.push(vec![name, fate.to_owned()]));
         }
         rows
     };

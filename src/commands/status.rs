@@ -21,7 +21,13 @@ pub async fn status(globals: &Globals) -> anyhow::Result<Exit> {
 }
 
 fn for_people(answer: &StatusAnswer) -> String {
+    let stop = match (&answer.stop_file, answer.paused) {
+        (Some(path), _) => format!("   NOBODY IS CALLED: {} IS THERE", escape(path)),
+        (None, true) => "   EVERYTHING IS PAUSED".to_owned(),
+        (None, false) => String::new(),
+    };
     let health = match (answer.state, answer.service) {
+        (Health::Degraded, _) if answer.stop_file.is_some() => "stopped: nobody is called while the STOP file is there",
         (Health::Ok, _) => "ok",
         (Health::Degraded, _) => "degraded: something needs a person",
         (Health::Down, true) => "down: the ledger can't be written, nobody is called",
@@ -31,12 +37,8 @@ fn for_people(answer: &StatusAnswer) -> String {
         format!("tickler {} is {health}", answer.version),
         format!("clock {}   zone rules {}   audit row {}", answer.now, answer.zone_rules, answer.audit.seq),
         format!(
-            "{} pending   {} of unknown fate   {} held runs   {} waiting runs{}",
-            answer.pending,
-            answer.uncertain,
-            answer.held_runs,
-            answer.waiting_runs,
-            if answer.paused { "   EVERYTHING IS PAUSED" } else { "" }
+            "{} pending   {} of unknown fate   {} held runs   {} waiting runs{stop}",
+            answer.pending, answer.uncertain, answer.held_runs, answer.waiting_runs,
         ),
     ];
     if answer.schedules.is_empty() {

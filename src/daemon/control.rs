@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
@@ -70,6 +71,34 @@ fn not_connected(socket: &Path, error: &io::Error) -> ControlError {
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    talks: Talks,
+}
+
+/// The requests that are read and not yet answered.
+#[derive(Debug, Clone)]
+pub struct Talks(Arc<watch::Sender<usize>>);
+
+impl Talks {
+    /// Returns once every request that was read has its answer.
+    pub async fn over(&self) {
+        let mut under_way = self.0.subscribe();
+        // the sender lives in `self`, so it is never closed
+        let _never_closed = under_way.wait_for(|count| *count == 0).await;
+    }
+
+    fn begin(&self) -> Talk {
+        self.0.send_modify(|count| *count += 1);
+        Talk(self.clone())
+    }
+}
+
+/// One of them, until it is dropped.
+struct Talk(Talks);
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        (self.0.0).send_modify(|count| *count -= 1);
+    }
 }
 
 impl ControlSocket {
@@ -85,7 +114,13 @@ impl ControlSocket {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), talks: Talks(Arc::default()) })
+    }
+
+    /// What is asked and not yet answered; outlives the socket.
+    #[must_use]
+    pub fn talks(&self) -> Talks {
+        self.talks.clone()
     }
 
     /// Answers every caller with `perform(actor, request)` until it is dropped.
@@ -98,8 +133,8 @@ impl ControlSocket {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _address)) => {
-                    let perform = Arc::clone(&perform);
-                    tokio::spawn(async move { converse(stream, perform.as_ref()).await });
+                    let (perform, talks) = (Arc::clone(&perform), self.talks());
+                    tokio::spawn(async move { converse(stream, &talks, perform.as_ref()).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a caller of the control socket was lost");
@@ -116,7 +151,7 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn converse<P, F>(stream: UnixStream, perform: &P)
+async fn converse<P, F>(stream: UnixStream, talks: &Talks, perform: &P)
 where
     P: Fn(String, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,
@@ -131,6 +166,7 @@ where
         if !matches!(read, Ok(length) if length > 0) {
             return;
         }
+        let _until_it_is_answered = talks.begin();
         let answer = match serde_json::from_str(&line) {
             Ok(request) => perform_safely(perform(actor.clone(), request)).await,
             Err(error) => refusal(2, format!("this is no request: {error}")),

@@ -7,6 +7,7 @@ pub mod housekeeping;
 pub mod logs;
 pub mod opening;
 mod recovery;
+pub mod refusals;
 pub mod reload;
 pub mod runs;
 pub mod signals;
@@ -25,12 +26,16 @@ use crate::audit::{AuditEntry, Event};
 use crate::clock::SharedClock;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, perform};
+use control::Talks;
 use opening::Opened;
 use runs::{ACTOR, Daemon};
 use signals::{Signals, Wish};
 
 /// At a stop, runs that are being evaluated get this long; what is left is made up for at the next start.
 const LAST_RUNS: Duration = Duration::from_secs(10);
+
+/// At a stop, verbs that were asked for at the control socket get this long once nothing is in flight any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// After the ledger failed under the sender, it begins again this much later.
 const SENDER_PAUSE: Duration = Duration::from_secs(5);
@@ -53,6 +58,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let Opened { daemon, socket, page, tellers, stillness } = opened;
+    let talks = socket.talks();
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.house.sender.clone() {
@@ -90,7 +96,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     wait_for_stop(&daemon, signals).await;
     systemd::stopping();
     tokio::select! {
-        () = wind_up(&daemon, &stop, beside, sending) => Exit::Done,
+        () = wind_up(&daemon, &stop, Underway { beside, sending, talks }) => Exit::Done,
         () = signals.end_at_second() => Exit::Failed,
     }
 }
@@ -109,9 +115,20 @@ async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) {
     }
 }
 
-/// No new run, no new intent; requests in flight end and are settled.
-async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, mut beside: JoinSet<()>, mut sending: JoinSet<()>) {
+/// What goes on when a stop comes.
+struct Underway {
+    beside: JoinSet<()>,
+    sending: JoinSet<()>,
+    talks: Talks,
+}
+
+/// No new run, no new intent; requests in flight end and are settled, and whoever asked for something gets an answer.
+async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underway) {
+    let Underway { mut beside, mut sending, talks } = underway;
     daemon.stop_runs();
+    if let Some(sender) = &daemon.house.sender {
+        sender.begin_stop();
+    }
     stop.send_replace(true);
     let clock = &daemon.house.around.clock;
     tokio::select! {
@@ -119,6 +136,10 @@ async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, mut beside: Join
         () = clock.sleep(LAST_RUNS) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),
     }
     while sending.join_next().await.is_some() {}
+    tokio::select! {
+        () = talks.over() => {}
+        () = clock.sleep(LAST_ANSWERS) => tracing::warn!("somebody who asks at the control socket gets no answer"),
+    }
     beside.shutdown().await;
     note(daemon, Event::ServiceStopped).await;
     tracing::info!("the service has stopped");

@@ -91,12 +91,13 @@ fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
 /// What a crash left is settled first, then the folder is read, then runs that were left open go on.
 async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.house.settings;
-    let folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
+    let mut folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
         let place = settings.schedules.display();
         VerbError::Configuration(format!(
             "the folder of schedules {place} can't be read: {error}; --schedules names it"
         ))
     })?;
+    daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
     recover(daemon, &folder).await?;
     let reloaded = daemon.load_first(folder).await;

@@ -1,37 +1,36 @@
 //! shell: reads the folder again; each file by itself is taken whole or keeps its last good version.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::board::Arrival;
+use super::refusals::Refusals;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
-use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerResult, LoadedSchedule};
 use crate::reminder::RunState;
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::{PlacedProblem, Problem, Severity};
-use crate::verbs::Answer;
+use crate::schedule::problems::{PlacedProblem, Problem};
+use crate::verbs::{Answer, refusal};
 
 /// Schedules loaded into the ledger at once; its writer commits them in groups. Each also reads the ledger through a
 /// connection of its own, which stays open: more at once cost memory for good.
 const AT_ONCE: usize = 64;
-
-/// What was told of refused files already: by name, the problems.
-pub type Refusals = BTreeMap<String, String>;
 
 /// What a reading of the folder came to.
 #[derive(Debug, Default)]
 pub struct Reloaded {
     /// New and changed schedules that were taken.
     pub taken: Vec<String>,
+    /// Schedules whose files were refused and hold the version again that stayed in force.
+    pub mended: Vec<String>,
     /// Schedules whose file is gone.
     pub removed: Vec<String>,
-    /// Files that were refused; their last good version stays.
+    /// Files that were refused; their last good version stays in force.
     pub refused: Vec<String>,
     /// Their problems, warnings of taken files among them.
     pub problems: Vec<Problem>,
@@ -50,6 +49,7 @@ struct Merge {
 fn merge(before: &Folder, mut read: Folder, restless: &BTreeSet<String>) -> Merge {
     let mut taken = Vec::new();
     read.schedules.retain(|name, _| !restless.contains(name));
+    leave_out(&mut read, before, restless);
     for (name, schedule) in &read.schedules {
         if before.schedules.get(name).is_none_or(|loaded| loaded.text_hash != schedule.text_hash) {
             taken.push(Arc::clone(schedule));
@@ -60,13 +60,24 @@ fn merge(before: &Folder, mut read: Folder, restless: &BTreeSet<String>) -> Merg
         if read.schedules.contains_key(name) {
             continue;
         }
-        if read.refused.contains(name) || restless.contains(name) {
+        if read.refuses(name) || restless.contains(name) {
             read.schedules.insert(name.clone(), Arc::clone(schedule));
         } else {
             removed.push(name.clone());
         }
     }
     Merge { folder: read, taken, removed }
+}
+
+/// What is being written at this moment isn't judged: what was said of those files before still holds.
+fn leave_out(read: &mut Folder, before: &Folder, restless: &BTreeSet<String>) {
+    let is_of =
+        |problem: &Problem| problem.file.file_stem().is_some_and(|stem| restless.contains(&*stem.to_string_lossy()));
+    read.refused.retain(|name| !restless.contains(name));
+    read.problems.retain(|problem| !is_of(problem));
+    read.refused.extend(before.refused.iter().filter(|name| restless.contains(*name)).cloned());
+    read.problems.extend(before.problems.iter().filter(|problem| is_of(problem)).cloned());
+    read.refused.sort();
 }
 
 impl Daemon {
@@ -141,6 +152,7 @@ impl Daemon {
             }
         }
         self.remove(&reloaded.removed, actor).await;
+        reloaded.mended = self.tell_mended(&folder, &reloaded.taken, actor, told).await;
         self.tell_refusals(&folder, actor, told).await;
         *self.house.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(folder);
         self.tell_sender();
@@ -182,33 +194,9 @@ impl Daemon {
         let folder = self.house.folder();
         let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
         let gone: Vec<String> =
-            known.filter(|name| !folder.schedules.contains_key(name) && !folder.refused.contains(name)).collect();
+            known.filter(|name| !folder.schedules.contains_key(name) && !folder.refuses(name)).collect();
         self.remove(&gone, ACTOR).await;
         Ok(())
-    }
-
-    async fn tell_refusals(&self, folder: &Folder, actor: &str, told: &mut Refusals) {
-        told.retain(|name, _| folder.refused.contains(name));
-        let mut entries = Vec::new();
-        for name in &folder.refused {
-            let sentence = problem_sentence(folder, name);
-            if told.get(name) == Some(&sentence) {
-                continue;
-            }
-            tracing::error!(schedule = name, "the schedule file is refused: {sentence}");
-            entries.push(AuditEntry {
-                schedule: Some(name.clone()),
-                actor: Some(actor.to_owned()),
-                detail: Some(sentence.clone()),
-                ..AuditEntry::new(self.now(), Event::ConfigRejected)
-            });
-            told.insert(name.clone(), sentence);
-        }
-        if !entries.is_empty()
-            && let Err(error) = self.ledger.append(entries).await
-        {
-            self.ledger_ails(&error.to_string());
-        }
     }
 
     /// One line for `systemctl status`.
@@ -222,7 +210,7 @@ impl Daemon {
             count => format!("{fault}{count} schedules loaded"),
         };
         if let Some(first) = folder.refused.first() {
-            line += &format!(", {} refused ({first}: {})", folder.refused.len(), problem_sentence(&folder, first));
+            line += &format!(", {} refused ({first}: {})", folder.refused.len(), refusal(&folder, first));
         }
         let board = self.board();
         if board.waiting() > 0 {
@@ -243,16 +231,6 @@ fn keep_former(folder: &mut Folder, before: &Folder, name: &str) {
     };
 }
 
-/// The first error of a refused file.
-fn problem_sentence(folder: &Folder, name: &str) -> String {
-    let is_of = |problem: &&Problem| {
-        let stem = problem.file.file_stem().map(|stem| stem.to_string_lossy());
-        let file = problem.file.file_name().map(|file| file.to_string_lossy());
-        problem.severity == Severity::Error && (stem.as_deref() == Some(name) || file.as_deref() == Some(name))
-    };
-    folder.problems.iter().find(is_of).map_or_else(|| "see `tickler check`".to_owned(), |first| first.message.clone())
-}
-
 impl Reloaded {
     /// What `tickler reload` answers: 78 when a file is refused.
     #[must_use]
@@ -269,6 +247,7 @@ impl Reloaded {
             body: json!({
                 "ok": is_ok,
                 "taken": self.taken,
+                "mended": self.mended,
                 "removed": self.removed,
                 "refused": self.refused,
                 "problems": problems,

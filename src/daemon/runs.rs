@@ -13,8 +13,8 @@ use tokio::sync::{Semaphore, watch};
 use super::board::{Beat, Board, Ended, Start, Steps, Turn};
 use super::heartbeat::{Permission, Pulse, Rhythm};
 use crate::audit::{AuditEntry, Event};
-use crate::evaluation::{RunOutcome, clock_is_set, next_look, perform_run};
-use crate::ledger::{Ledger, LedgerResult, PauseRow};
+use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
+use crate::ledger::{Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
@@ -35,12 +35,14 @@ pub struct Daemon {
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) notifier: Notifier,
-    pub(super) reloading: tokio::sync::Mutex<super::reload::Refusals>,
+    pub(super) reloading: tokio::sync::Mutex<super::refusals::Refusals>,
     board: Mutex<Board>,
     pulse: Mutex<Pulse>,
     beating: tokio::sync::Mutex<()>,
     slots: Semaphore,
     under_way: watch::Sender<usize>,
+    /// Runs whose rows are being written; what is begun already waits for them before it is evaluated.
+    beginning: watch::Sender<usize>,
     is_stopping: AtomicBool,
     is_clock_unset: AtomicBool,
     is_ledger_ailing: AtomicBool,
@@ -66,6 +68,7 @@ impl Daemon {
             beating: tokio::sync::Mutex::new(()),
             slots: Semaphore::new(AT_ONCE as usize),
             under_way: watch::Sender::new(0),
+            beginning: watch::Sender::new(0),
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
             is_ledger_ailing: AtomicBool::new(false),
@@ -169,13 +172,18 @@ impl Daemon {
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        let holds =
-            |pause: &Option<PauseRow>| pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| until > now));
         // A folder that can't be looked into may hold the file: better nobody is called.
         let is_stopped = tokio::fs::try_exists(&self.stop_file).await.unwrap_or(true);
-        let standings = self.ledger.schedules().await?;
-        let paused = standings.into_iter().filter(|standing| holds(&standing.pause)).map(|standing| standing.name);
-        Ok(Permits { is_all_paused: is_stopped || holds(&self.ledger.paused().await?), paused: paused.collect() })
+        let pauses = self.ledger.pauses().await?;
+        let holding = pauses.into_iter().filter(|(_, pause)| pause.until.is_none_or(|until| until > now));
+        let mut permits = Permits { is_all_paused: is_stopped, paused: HashSet::new() };
+        for (schedule, _) in holding {
+            match schedule {
+                Some(name) => drop(permits.paused.insert(name)),
+                None => permits.is_all_paused = true,
+            }
+        }
+        Ok(permits)
     }
 
     pub(super) fn ledger_ails(&self, error: &str) {
@@ -208,9 +216,10 @@ impl Daemon {
 
     fn start(self: &Arc<Self>, schedule: Arc<Schedule>, start: Start) {
         self.under_way.send_modify(|count| *count += 1);
+        let beginning = Beginning::of(self);
         let daemon = Arc::clone(self);
         tokio::spawn(async move {
-            let steps = daemon.run_in_turn(&schedule, start).await;
+            let steps = daemon.run_in_turn(&schedule, start, beginning).await;
             if let Some(steps) = steps {
                 daemon.perform(steps).await;
             }
@@ -218,15 +227,11 @@ impl Daemon {
         });
     }
 
-    async fn run_in_turn(&self, schedule: &Arc<Schedule>, start: Start) -> Option<Steps> {
-        let _slot = self.slots.acquire().await.expect("the slots are never closed");
-        if self.is_stopping.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.notifier.ping(Ping::Start);
-        let run = perform_run(schedule, start.kind, start.nominal, ACTOR, &self.house.around);
-        let ended = match AssertUnwindSafe(run).catch_unwind().await {
-            Ok(outcome) => self.conclude(schedule, start, outcome).await,
+    async fn run_in_turn(&self, schedule: &Arc<Schedule>, start: Start, beginning: Beginning) -> Option<Steps> {
+        let run = AssertUnwindSafe(self.run_once(schedule, start, beginning)).catch_unwind();
+        let ended = match run.await {
+            Ok(Some(outcome)) => self.conclude(schedule, start, outcome).await,
+            Ok(None) => return None,
             Err(_panic) => self.run_panicked(schedule, start).await,
         };
         let steps = self.board().ended(&schedule.name, start, ended, self.now());
@@ -235,6 +240,40 @@ impl Daemon {
             self.remove(std::slice::from_ref(&schedule.name), ACTOR).await;
         }
         steps
+    }
+
+    /// The row first, however many are due at once: what is evaluated is in nobody's way. `None`: the service stops, and
+    /// the run is left to the next start.
+    async fn run_once(&self, schedule: &Arc<Schedule>, start: Start, beginning: Beginning) -> Option<RunOutcome> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor: ACTOR.to_owned(), only: None };
+        let begun = match begin_run(schedule, ask, &self.house.around).await {
+            Ok(begun) => begun,
+            Err(not_begun) => return Some(*not_begun),
+        };
+        drop(beginning);
+        if start.turn == Turn::First {
+            self.notifier.ping(Ping::Start);
+        }
+        self.evaluate_in_turn(begun).await
+    }
+
+    async fn evaluate_in_turn(&self, begun: BegunRun<'_>) -> Option<RunOutcome> {
+        self.all_begun().await;
+        let _slot = self.slots.acquire().await.expect("the slots are never closed");
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return None;
+        }
+        // of thousands in line only those with a slot take the room that an evaluation needs
+        Some(Box::pin(begun.evaluated()).await)
+    }
+
+    async fn all_begun(&self) {
+        let mut beginning = self.beginning.subscribe();
+        // its sender lives as long as the daemon, so it is never closed
+        let _never_closed = beginning.wait_for(|count| *count == 0).await;
     }
 
     async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
@@ -296,7 +335,11 @@ impl Daemon {
                 tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
                 self.notifier.ping(Ping::Fail);
             }
-            (RunState::Running | RunState::Done | RunState::Skipped | RunState::Missed, _) => {
+            (RunState::Skipped | RunState::Missed, _) => {
+                self.ledger_works();
+                tracing::debug!(schedule = name, %nominal_at, "{because}");
+            }
+            (RunState::Running | RunState::Done, _) => {
                 self.ledger_works();
                 let planned = outcome.plan.as_ref().map_or(0, |plan| plan.counts.planned);
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
@@ -320,6 +363,29 @@ impl Daemon {
     /// No run begins from now on; what stands in line is left to the next start.
     pub fn stop_runs(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Counts a run among those whose rows are being written, until it is dropped.
+struct Beginning(Arc<Daemon>);
+
+impl Beginning {
+    fn of(daemon: &Arc<Daemon>) -> Self {
+        daemon.beginning.send_if_modified(|count| {
+            *count += 1;
+            false
+        });
+        Self(Arc::clone(daemon))
+    }
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        // those who wait are woken once, by the last
+        self.0.beginning.send_if_modified(|count| {
+            *count -= 1;
+            *count == 0
+        });
     }
 }
 

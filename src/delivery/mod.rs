@@ -37,6 +37,8 @@ pub struct Sender {
     /// Held by the round at work.
     at_work: tokio::sync::Mutex<()>,
     is_running: AtomicBool,
+    /// No new intent is taken any more.
+    is_stopping: AtomicBool,
     /// Counts the looks of the round at work, for those who wait for it.
     progress: watch::Sender<u64>,
     /// When (monotonic) a schedule's fresh read last failed.
@@ -75,6 +77,7 @@ impl Sender {
             wake: Notify::new(),
             at_work: tokio::sync::Mutex::default(),
             is_running: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             progress: watch::Sender::new(0),
             failed_reads: Mutex::default(),
         })
@@ -101,6 +104,18 @@ impl Sender {
     /// Something new may be due: look at once.
     pub fn nudge(&self) {
         self.wake.notify_one();
+    }
+
+    /// The process is about to end: whoever waits in [`Sender::deliver`] is answered as soon as what is in flight has
+    /// ended. To be called before [`Sender::run`] is told to stop.
+    pub fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing new is sent, since the process is about to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
     }
 
     /// Delivers until `stop` turns true; then takes no new intents, lets requests in flight end, settles them, returns.
@@ -130,6 +145,9 @@ impl Sender {
             return waiting::until_settled(self, ledger.as_ref(), scope, deadline).await;
         }
         let _at_work = self.at_work.lock().await;
+        if self.is_stopping() {
+            return Ok(());
+        }
         Round::new(self, ledger, Until::Settled { scope, deadline }).work().await
     }
 
@@ -143,7 +161,13 @@ impl Sender {
     }
 
     fn is_stopped_by_file(&self) -> bool {
-        self.parts.stop_file.exists()
+        // one that can't be looked for counts as there
+        self.parts.stop_file.try_exists().unwrap_or(true)
+    }
+
+    /// The round at work has ended, and none follows.
+    fn has_stopped(&self) -> bool {
+        self.is_stopping() && !self.is_running.load(Ordering::Acquire)
     }
 
     fn note_progress(&self) {

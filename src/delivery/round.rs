@@ -162,7 +162,7 @@ impl<'a> Round<'a> {
         match &self.until {
             // nobody left to say stop: stop
             Until::Stopped(stop) => *stop.borrow() || stop.has_changed().is_err(),
-            Until::Settled { .. } => false,
+            Until::Settled { .. } => self.sender.is_stopping(),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) async fn until_settled(
     deadline: Timestamp,
 ) -> LedgerResult<()> {
     let mut progress = sender.progress.subscribe();
-    while !is_settled(sender, ledger, scope, deadline).await? {
+    while !sender.has_stopped() && !is_settled(sender, ledger, scope, deadline).await? {
         tokio::select! {
             _alive = progress.changed() => {}
             () = sender.parts.around.clock.sleep(LONGEST_WAIT) => {}
@@ -57,7 +57,7 @@ async fn is_blocked(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadlin
     if sender.is_stopped_by_file() || read_failed_lately(sender, scope) || ledger.paused().await?.is_some() {
         return Ok(true);
     }
-    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == scope.schedule);
+    let standing = ledger.schedule(&scope.schedule).await?;
     if standing.is_some_and(|standing| standing.pause.is_some() || standing.target_paused) {
         return Ok(true);
     }

@@ -25,7 +25,7 @@ use crate::zones::Zones;
 
 pub use fresh::fresh_read;
 pub use reading::{open_source, read_window};
-pub use run::{RunAsk, RunOutcome, next_look, perform_run, resume_run, run_once};
+pub use run::{BegunRun, RunAsk, RunOutcome, begin_run, next_look, run_once};
 
 /// What an evaluation needs of the world.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     Evaluation, EvaluationError, LOOK_AGAIN, Surroundings, broke_off, evaluate, new_run_id, nominal_now, terms_of,
 };
-use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunRow, RunStart};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart};
 use crate::plan::{Occasion, Plan};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -47,34 +47,31 @@ pub struct RunOutcome {
     pub again: Option<Timestamp>,
 }
 
-/// Makes the run of a nominal time: the row first, then the evaluation, then its record. Never panics.
-pub async fn perform_run(
-    schedule: &Arc<Schedule>,
-    kind: RunKind,
-    nominal_at: Timestamp,
-    actor: &str,
-    around: &Surroundings,
-) -> RunOutcome {
-    run_once(schedule, RunAsk { kind, nominal_at, actor: actor.to_owned(), only: None }, around).await
-}
-
-/// As [`perform_run`], for one appointment alone when asked.
+/// Makes a run: the row first, then the evaluation, then its record. Never panics.
 pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Surroundings) -> RunOutcome {
-    let begun = match &around.ledger {
-        Some(ledger) => ledger.begin_run(start_of(schedule, &ask, around)).await,
-        None => Err(LedgerError::ReadOnly),
-    };
-    match begun {
-        Ok(Some(run)) => finish(schedule, run, ask, around).await,
-        Ok(None) => not_begun(&ask, RunState::Skipped, "this nominal time was evaluated before".into()),
-        Err(error) => not_begun(&ask, RunState::Failed, error.to_string()),
+    match begin_run(schedule, ask, around).await {
+        Ok(begun) => begun.evaluated().await,
+        Err(not_begun) => *not_begun,
     }
 }
 
-/// Evaluates a run again that was found `running` or `waiting`, under its id.
-pub async fn resume_run(schedule: &Arc<Schedule>, row: &RunRow, actor: &str, around: &Surroundings) -> RunOutcome {
-    let ask = RunAsk { kind: row.kind, nominal_at: row.nominal_at, actor: actor.to_owned(), only: None };
-    finish(schedule, row.id, ask, around).await
+/// Records that a run begins, and evaluates nothing yet: its row is committed when this returns.
+///
+/// # Errors
+/// The outcome, when this nominal time was evaluated before or the ledger failed.
+pub async fn begin_run<'a>(
+    schedule: &'a Arc<Schedule>,
+    ask: RunAsk,
+    around: &'a Surroundings,
+) -> Result<BegunRun<'a>, Box<RunOutcome>> {
+    let Some(ledger) = around.ledger.clone() else {
+        return Err(Box::new(not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string())));
+    };
+    match ledger.begin_run(start_of(schedule, &ask, around)).await {
+        Ok(Some(run)) => Ok(BegunRun { schedule, run, ask, ledger, around }),
+        Ok(None) => Err(Box::new(not_begun(&ask, RunState::Skipped, "this nominal time was evaluated before".into()))),
+        Err(error) => Err(Box::new(not_begun(&ask, RunState::Failed, error.to_string()))),
+    }
 }
 
 fn start_of(schedule: &Schedule, ask: &RunAsk, around: &Surroundings) -> RunStart {
@@ -103,8 +100,8 @@ fn not_begun(ask: &RunAsk, state: RunState, error: String) -> RunOutcome {
     }
 }
 
-/// A begun run and what it needs to end.
-struct Begun<'a> {
+/// A run whose row stands, and what it needs to end.
+pub struct BegunRun<'a> {
     schedule: &'a Arc<Schedule>,
     run: RunId,
     ask: RunAsk,
@@ -112,23 +109,20 @@ struct Begun<'a> {
     around: &'a Surroundings,
 }
 
-async fn finish(schedule: &Arc<Schedule>, run: RunId, ask: RunAsk, around: &Surroundings) -> RunOutcome {
-    let Some(ledger) = around.ledger.clone() else {
-        return not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string());
-    };
-    let begun = Begun { schedule, run, ask, ledger, around };
-    // decided by the second, as `plan` does: what it shows for a moment is what a run of that moment makes of it
-    let now = nominal_now(around.clock.as_ref());
-    let occasion = Occasion { nominal_at: begun.ask.nominal_at, now, only: begun.ask.only.clone() };
-    // a panic in one schedule's run is that run's failure, nobody else's
-    let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, around)).catch_unwind().await;
-    match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {
-        Ok(evaluation) => begun.record_plan(evaluation).await,
-        Err(error) => begun.record_failure(error).await,
+impl BegunRun<'_> {
+    /// The evaluation and its record. Never panics.
+    pub async fn evaluated(self) -> RunOutcome {
+        // decided by the second, as `plan` does: what it shows for a moment is what a run of that moment makes of it
+        let now = nominal_now(self.around.clock.as_ref());
+        let occasion = Occasion { nominal_at: self.ask.nominal_at, now, only: self.ask.only.clone() };
+        // a panic in one schedule's run is that run's failure, nobody else's
+        let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.around)).catch_unwind().await;
+        match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {
+            Ok(evaluation) => self.record_plan(evaluation).await,
+            Err(error) => self.record_failure(error).await,
+        }
     }
-}
 
-impl Begun<'_> {
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
         let plan = evaluation.plan;
         let end = RunEnd::Planned(Box::new(plan.clone()));

@@ -53,6 +53,8 @@ pub trait Ledger: Send + Sync {
     async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64>;
     /// What is known of every schedule ever loaded and not removed.
     async fn schedules(&self) -> LedgerResult<Vec<ScheduleStanding>>;
+    /// What is known of one of them; `None` when it was never loaded, or removed.
+    async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>>;
 
     /// A run begins: row and audit, and for the cron's runs the cursor. `None`: this nominal time was evaluated before.
     async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>>;
@@ -102,6 +104,8 @@ pub trait Ledger: Send + Sync {
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
     /// The pause of everything, if any.
     async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
+    /// Every pause: of one schedule, or of everything (`None`).
+    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>>;
     /// Schedules whose target is paused after three 403 in a row, loaded or not.
     async fn paused_targets(&self) -> LedgerResult<Vec<String>>;
     /// Accounts with their pauses.
@@ -174,6 +178,8 @@ pub struct ScheduleStanding {
     pub pause: Option<PauseRow>,
     /// Its target is paused after three 403 in a row.
     pub target_paused: bool,
+    /// The version that was loaded last.
+    pub text_hash: String,
 }
 
 /// A pause.

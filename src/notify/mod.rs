@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Rows of the log taken at once.
 const PAGE: u64 = 10_000;
 
-/// Pings that may wait; more are left out, the next run's tell the same.
-const PINGS: usize = 256;
+/// Pings that may wait: thousands of runs begin in one second, and none of their ends is to be lost.
+const PINGS: usize = 65_536;
 
 /// What a run tells the heartbeat address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,9 +223,14 @@ async fn is_taken(outside: &Outside, ask: Ask) -> bool {
 }
 
 async fn ping_forever(url: Url, mut pings: mpsc::Receiver<Ping>, outside: &Outside) {
+    let mut is_heard = true;
     while let Some(ping) = pings.recv().await {
-        if !is_taken(outside, Ask { url: ping_url(&url, ping), ..empty_ask() }).await {
-            tracing::warn!("notify.heartbeat doesn't answer");
+        let was_heard = is_heard;
+        is_heard = is_taken(outside, Ask { url: ping_url(&url, ping), ..empty_ask() }).await;
+        match (was_heard, is_heard) {
+            (true, false) => tracing::warn!("notify.heartbeat doesn't answer: its pings are lost until it does"),
+            (false, true) => tracing::info!("notify.heartbeat answers again"),
+            (true, true) | (false, false) => {}
         }
     }
 }
@@ -245,6 +250,17 @@ fn ping_url(url: &Url, ping: Ping) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_ten_thousand_runs_that_begin_at_once_no_end_is_lost() {
+        let (sender, mut pings) = mpsc::channel(PINGS);
+        let notifier = Notifier { pings: Some(sender), wrongs: None };
+        for ping in [Ping::Start, Ping::Fail] {
+            (0..10_000).for_each(|_run| notifier.ping(ping));
+        }
+        let waiting: Vec<Ping> = std::iter::from_fn(|| pings.try_recv().ok()).collect();
+        assert_eq!(waiting.iter().filter(|ping| **ping == Ping::Fail).count(), 10_000);
+    }
 
     #[test]
     fn pings_append_to_the_path_and_keep_the_query() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Schedule;
-use super::problems::{Problem, Problems};
+use super::problems::{Problem, Problems, Severity};
 use super::{file, read};
 use crate::zones::Zones;
 
@@ -88,10 +88,14 @@ pub fn is_ignored(path: &Path) -> bool {
         || name.ends_with(".test.toml")
 }
 
+fn file_stem(name: &std::ffi::OsStr) -> Option<&str> {
+    name.to_str()?.strip_suffix(".toml")
+}
+
 /// The name of the schedule in a file, when the file's name is a proper one.
 #[must_use]
 pub fn name_of(path: &Path) -> Option<&str> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+    let stem = path.file_name().and_then(file_stem)?;
     let is_proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (!stem.is_empty() && stem.chars().all(is_proper)).then_some(stem)
 }
@@ -141,6 +145,15 @@ fn refusal(path: &Path, code: &'static str, message: &str, help: &str) -> Loaded
 }
 
 impl Folder {
+    /// Whether the file of the schedule of that name is there and has errors.
+    #[must_use]
+    pub fn refuses(&self, name: &str) -> bool {
+        self.refused.iter().any(|refused| refused == name)
+            && self.problems.iter().any(|problem| {
+                problem.severity == Severity::Error && problem.file.file_name().and_then(file_stem) == Some(name)
+            })
+    }
+
     fn add(&mut self, path: &Path, zones: &Zones) {
         let loaded = one_file(path, zones);
         self.files += 1;

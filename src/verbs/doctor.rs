@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Answer, Exit, House};
+use super::{Access, Answer, Exit, House, VerbError};
+use crate::clock::SharedClock;
 use crate::evaluation::clock_is_set;
 use crate::http::{Ask, Exchange};
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
-use crate::settings::{Account, SecretError, TextOrSecret};
+use crate::settings::{Account, SecretError, Settings, TextOrSecret};
 use crate::targets;
 
 /// One look at a host.
@@ -83,6 +85,29 @@ fn finding(subject: &str, verdict: Verdict, detail: impl Into<String>) -> Findin
     Finding { subject: subject.to_owned(), verdict, detail: detail.into() }
 }
 
+impl DoctorAnswer {
+    fn of(findings: Vec<Finding>) -> Self {
+        let ok = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
+        Self { ok, findings }
+    }
+}
+
+/// Looks at everything, also at what keeps a house from being opened: that is what a doctor is asked for.
+pub async fn examine(settings: Settings, clock: SharedClock, actor: &str) -> DoctorAnswer {
+    let shut = match House::open(settings.clone(), Arc::clone(&clock), Access::Reading, actor).await {
+        Ok(house) => return doctor(&house).await,
+        Err(shut) => shut,
+    };
+    let subject = if matches!(shut, VerbError::Ledger(_)) { "ledger" } else { "schedules" };
+    let shut = finding(subject, Verdict::Problem, shut.to_string());
+    let mut findings = match House::open(settings, clock, Access::None, actor).await {
+        Ok(house) => doctor(&house).await.findings,
+        Err(_the_folder_it_was) => Vec::new(),
+    };
+    findings.push(shut);
+    DoctorAnswer::of(findings)
+}
+
 /// Looks at everything; a house without a ledger will do.
 pub async fn doctor(house: &House) -> DoctorAnswer {
     let mut findings = vec![clock(house), zones(house), folder(house)];
@@ -93,8 +118,7 @@ pub async fn doctor(house: &House) -> DoctorAnswer {
     }
     findings.extend(reachability(house).await);
     findings.push(unit(house));
-    let ok = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
-    DoctorAnswer { ok, findings }
+    DoctorAnswer::of(findings)
 }
 
 fn clock(house: &House) -> Finding {
@@ -185,9 +209,8 @@ fn source(schedule: &Schedule) -> Option<Finding> {
     let path = absolute(path);
     let name = &schedule.name;
     let place = path.display();
-    if let Err(error) = std::fs::File::open(&path) {
-        let detail = format!("{name}: {place} can't be read: {error}");
-        return Some(finding("source", Verdict::Problem, detail));
+    if let Err(why) = readable(&path) {
+        return Some(finding("source", Verdict::Problem, format!("{name}: {place} can't be read: {why}")));
     }
     let (verdict, detail) = match sandbox_directive(&path) {
         Some(directive) => (
@@ -200,6 +223,15 @@ fn source(schedule: &Schedule) -> Option<Finding> {
         None => (Verdict::Ok, format!("{name}: {place} can be read")),
     };
     Some(finding("source", verdict, detail))
+}
+
+/// Whether it is a file this process may read; a pipe isn't waited for.
+fn readable(path: &Path) -> Result<(), String> {
+    let found = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    std::fs::File::open(path).map(drop).map_err(|error| error.to_string())
 }
 
 fn absolute(path: &Path) -> PathBuf {

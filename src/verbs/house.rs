@@ -13,7 +13,7 @@ use crate::http::Http;
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError, Recover};
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::Severity;
+use crate::schedule::problems::{Problem, Severity};
 use crate::schedule::{OnUncertain, Schedule};
 use crate::settings::Settings;
 use crate::zones::Zones;
@@ -182,15 +182,30 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
     ))
 }
 
-/// The first error of a refused file, for people.
-#[must_use]
-pub(super) fn first_error(folder: &Folder, name: &str) -> String {
-    let problem = folder.problems.iter().find(|problem| {
+/// The first error of a refused file, for people. A fault of the syntax goes before what only follows from it.
+fn first_error(folder: &Folder, name: &str) -> String {
+    let is_of = |problem: &&Problem| {
         problem.severity == Severity::Error
             && (problem.file.file_stem().is_some_and(|stem| stem == name)
                 || problem.file.file_name().is_some_and(|file| file == name))
-    });
-    problem.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
+    };
+    let mut of_it = folder.problems.iter().filter(is_of);
+    let syntax = of_it.clone().find(|problem| problem.code == "syntax");
+    let first = syntax.or_else(|| of_it.next());
+    first.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
+}
+
+/// The first error of a refused file, and what is in force instead, for people.
+#[must_use]
+pub fn refusal(folder: &Folder, name: &str) -> String {
+    let error = first_error(folder, name);
+    match folder.schedules.get(name) {
+        Some(former) => {
+            let version: String = former.text_hash.chars().take(12).collect();
+            format!("{error}; its last good version ({version}) stays in force")
+        }
+        None => format!("{error}; no version of it is in force"),
+    }
 }
 
 fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {

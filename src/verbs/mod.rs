@@ -28,7 +28,7 @@ use crate::audit::AuditFilter;
 use crate::ledger::Verdict;
 use crate::reminder::ReminderId;
 
-pub use house::{Access, House};
+pub use house::{Access, House, refusal};
 pub use outcome::{Exit, VerbError, likely_name};
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;

@@ -76,8 +76,11 @@ async fn known(house: &House, name: &str) -> VerbResult<()> {
     match house.schedule(name) {
         Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
         Err(unknown) => {
-            let standings = house.ledger()?.schedules().await?;
-            if standings.iter().any(|standing| standing.name == name) { Ok(()) } else { Err(unknown) }
+            if house.ledger()?.schedule(name).await?.is_some() {
+                Ok(())
+            } else {
+                Err(unknown)
+            }
         }
     }
 }
@@ -85,7 +88,7 @@ async fn known(house: &House, name: &str) -> VerbResult<()> {
 /// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
 async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
     let ledger = house.ledger()?;
-    let is_known = ledger.schedules().await?.iter().any(|standing| standing.name == name);
+    let is_known = ledger.schedule(name).await?.is_some();
     let Ok(schedule) = house.schedule(name) else { return Ok(()) };
     if !is_known {
         let loaded = LoadedSchedule::of(&schedule, house.around.clock.now(), actor);
@@ -113,7 +116,7 @@ pub async fn reason_not_to_send(house: &House, schedule: &Schedule) -> VerbResul
         return Ok(Some(format!("everything is paused ({}): `tickler resume --all` lifts it", all.reason)));
     }
     let name = &schedule.name;
-    let standing = ledger.schedules().await?.into_iter().find(|standing| standing.name == *name);
+    let standing = ledger.schedule(name).await?;
     if let Some(pause) = standing.and_then(|standing| standing.pause).filter(|pause| lasts(pause.until)) {
         return Ok(Some(format!("`{name}` is paused ({}): `tickler resume {name}` lifts it", pause.reason)));
     }

@@ -1,10 +1,10 @@
 //! shell: one screen: health, schedules loaded and refused, last and next runs, what is pending, uncertain, held, paused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::house::first_error;
+use super::house::refusal;
 use super::{House, VerbResult};
 use crate::ledger::{Head, Ledger, ScheduleStanding, Tally};
 use crate::schedule::Schedule;
@@ -22,8 +22,10 @@ pub struct StatusAnswer {
     pub uncertain: u64,
     /// Held runs.
     pub held_runs: u64,
-    /// Whether everything is paused.
+    /// Whether everything is paused, by an operator or by the `STOP` file.
     pub paused: bool,
+    /// The `STOP` file, while it is there: nobody is called, whatever else is resumed.
+    pub stop_file: Option<String>,
     /// The log's end.
     pub audit: Head,
     /// Waiting runs.
@@ -88,6 +90,10 @@ pub enum Standing {
 /// What the ledger says for the screen.
 struct Known {
     standings: BTreeMap<String, ScheduleStanding>,
+    /// Their schedules are loaded or not.
+    paused_targets: BTreeSet<String>,
+    /// Why some schedules can't send.
+    unsendable: BTreeMap<String, String>,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
@@ -104,12 +110,12 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
     let folder = house.folder();
     let mut schedules = Vec::new();
     for schedule in folder.schedules.values() {
-        schedules.push(of_loaded(house, schedule, known.standings.get(&schedule.name)).await?);
+        schedules.push(of_loaded(house, schedule, &known).await?);
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
-    schedules.extend(without_good_version.map(|name| refused(name, first_error(&folder, name))));
-    for status in schedules.iter_mut().filter(|status| folder.refused.contains(&status.name)) {
-        status.problem = Some(first_error(&folder, &status.name));
+    schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
+    for status in schedules.iter_mut().filter(|status| folder.refuses(&status.name)) {
+        status.problem = Some(refusal(&folder, &status.name));
         status.state = Standing::Refused;
     }
     schedules.sort_by(|one, other| one.name.cmp(&other.name));
@@ -117,6 +123,7 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
 }
 
 fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
+    let stop_file = stop_file(house);
     let problems = problems(house, &schedules, &known);
     let state = match (house.is_service && known.is_alive, problems.is_empty()) {
         (false, _) => Health::Down,
@@ -129,7 +136,8 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
         pending: known.tally.pending,
         uncertain: known.tally.uncertain,
         held_runs: known.tally.held_runs,
-        paused: known.is_paused,
+        paused: known.is_paused || stop_file.is_some(),
+        stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
         now: crate::evaluation::nominal_now(house.around.clock.as_ref()).to_string(),
@@ -141,10 +149,13 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
 }
 
 async fn known(house: &House) -> VerbResult<Known> {
+    let unsendable = house.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
     let Some(ledger) = &house.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known {
             standings: BTreeMap::new(),
+            paused_targets: BTreeSet::new(),
+            unsendable,
             tally: Tally::default(),
             head,
             problems: Vec::new(),
@@ -157,6 +168,8 @@ async fn known(house: &House) -> VerbResult<Known> {
     let pause = ledger.paused().await?.filter(|pause| pause.until.is_none_or(|until| now < until));
     Ok(Known {
         standings,
+        paused_targets: ledger.paused_targets().await?.into_iter().collect(),
+        unsendable,
         tally: ledger.tally().await?,
         head: ledger.head().await?,
         problems: account_problems(ledger.as_ref(), now).await?,
@@ -180,23 +193,16 @@ async fn account_problems(ledger: &dyn Ledger, now: jiff::Timestamp) -> VerbResu
     Ok(refused.chain(waiting).collect())
 }
 
-async fn of_loaded(
-    house: &House,
-    schedule: &Schedule,
-    standing: Option<&ScheduleStanding>,
-) -> VerbResult<ScheduleStatus> {
+async fn of_loaded(house: &House, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
     let now = house.around.clock.now();
     let last = match &house.around.ledger {
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
-    let paused = standing.and_then(|standing| standing.pause.as_ref());
+    let paused = known.standings.get(&schedule.name).and_then(|standing| standing.pause.as_ref());
     let paused = paused.filter(|pause| pause.until.is_none_or(|until| now < until));
-    let target_paused = match &house.around.ledger {
-        Some(ledger) => ledger.paused_targets().await?.contains(&schedule.name),
-        None => false,
-    };
-    let problem = house.sender.as_ref().and_then(|sender| sender.problems().remove(&schedule.name));
+    let target_paused = known.paused_targets.contains(&schedule.name);
+    let problem = known.unsendable.get(&schedule.name).cloned();
     let next = super::next::next(house, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, paused.is_some() || target_paused) {
         (false, _) => Standing::Disabled,
@@ -228,6 +234,13 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
+fn stop_file(house: &House) -> Option<String> {
+    let path = house.stop_file();
+    // one that can't be looked for counts as there, as it does for the heartbeat
+    let is_there = path.try_exists().unwrap_or(true);
+    is_there.then(|| std::path::absolute(&path).unwrap_or(path).display().to_string())
+}
+
 fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
     let mut problems = known.problems.clone();
     problems.extend(
@@ -238,8 +251,8 @@ fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<S
     if known.is_paused {
         problems.push("everything is paused: `tickler resume --all` lifts it".into());
     }
-    if house.stop_file().exists() {
-        problems.push(format!("nobody is called while {} exists", house.stop_file().display()));
+    if let Some(path) = stop_file(house) {
+        problems.push(format!("nobody is called while {path} exists: remove it to go on (`resume` doesn't)"));
     }
     if known.tally.uncertain > 0 {
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));

@@ -55,6 +55,7 @@ impl TestCallAnswer {
 /// When the phone isn't usable, everything is paused, there is no row to make a payload of, or the ledger fails: then
 /// nothing is sent.
 pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
+    super::trigger::refuse_when_stopping(house)?;
     let schedule = house.schedule(name)?;
     let phone = phone_of(to, schedule.appointment.default_region.as_deref()).ok_or_else(|| {
         VerbError::Usage("--to is no phone number that can be called: write it as +12025550143".into())

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{Exit, House, VerbError, VerbResult, pause};
 use crate::delivery::Scope;
 use crate::evaluation::{RunAsk, RunOutcome, clock_is_set, evaluate, nominal_now, run_once};
+use crate::ledger::LedgerError;
 use crate::plan::{Counts, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::Schedule;
+
+const STOPPING: &str = "the service is stopping";
 
 /// How a trigger is asked for.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub struct TriggerAnswer {
     pub counts: TriggerCounts,
     /// What this trigger looked after.
     pub reminders: Vec<TriggeredReminder>,
-    /// Whether something pending waits for a pause to be lifted, not for its hour.
+    /// Whether something pending waits for a pause to be lifted or for the next start of the service, not for its hour.
     pub paused: bool,
     /// Why it failed or is held.
     pub detail: Option<String>,
@@ -110,6 +113,7 @@ pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<
     let _at_work = turn.lock().await;
     refuse_when_unsafe(house, &schedule).await?;
     let sender = house.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
+    refuse_when_stopping(house)?;
     if !house.is_service {
         sender.set_schedules(&[(schedule.name.clone(), Arc::clone(&schedule))].into());
         if let Some(problem) = sender.problems().remove(&schedule.name) {
@@ -190,6 +194,19 @@ async fn refuse_when_unsafe(house: &House, schedule: &Schedule) -> VerbResult<()
     }
 }
 
+/// A service that is about to end begins nothing.
+///
+/// # Errors
+/// Busy, while it is.
+pub(super) fn refuse_when_stopping(house: &House) -> VerbResult<()> {
+    match &house.sender {
+        Some(sender) if sender.is_stopping() => {
+            Err(LedgerError::Busy(format!("{STOPPING}: ask again when it is gone or up again")).into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// A clock given by `--now` may send to this machine alone: a wrong clock can't phone anybody.
 ///
 /// # Errors
@@ -257,8 +274,12 @@ async fn answer(
     })
 }
 
-/// Why what is pending was not sent and won't be by itself: paused meanwhile, or the account's credentials are refused.
+/// Why what is pending was not sent and won't be by itself: the service ends, it was paused meanwhile, or the account's
+/// credentials are refused.
 async fn reason_of_pause(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
+    if house.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
+        return Ok(Some(format!("{STOPPING}: what is pending goes out after its next start")));
+    }
     let account = schedule.target.account();
     if house.ledger()?.accounts().await?.iter().any(|row| row.name == account && row.is_refused) {
         return Ok(Some(format!(

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::command::tickler;
+
 /// 09:00 in New York; the clinic's appointments are on the 25th.
 pub const MORNING: &str = "2026-11-24T14:00:00Z";
 
@@ -71,9 +73,8 @@ impl Clinic {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-        command.args(arguments).current_dir(self.path()).env_clear();
-        command.env("THOUGHTLY_AUTOMATION_URL", &self.url).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        let mut command = tickler(self.path(), arguments);
+        command.env("THOUGHTLY_AUTOMATION_URL", &self.url);
         command
     }
 
@@ -118,8 +119,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_tickler"))
-            .args(["sandbox", "--listen", "127.0.0.1:0"])
+        let mut process = tickler(&std::env::temp_dir(), &["sandbox", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

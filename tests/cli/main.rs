@@ -3,6 +3,9 @@
 mod asking;
 mod backlog;
 mod clinic;
+mod doctor;
 mod records;
 mod restoring;
 mod sending;
+#[path = "../support/mod.rs"]
+mod support;

@@ -8,6 +8,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver as Channel, Sender};
 use std::sync::{Arc, Mutex};
 
+use crate::chance::Chance;
+
 /// What the receiver does with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conduct {
@@ -30,21 +32,6 @@ pub enum Moment {
     BeforeAnswer,
     /// The answer was sent.
     AfterAnswer,
-}
-
-/// A pseudo-random sequence, so that a storm can be told again by its seed (SplitMix64).
-#[derive(Debug, Clone)]
-pub struct Chance(pub u64);
-
-impl Chance {
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }
 
 /// When the next kill is due: after so many more requests, at that moment of the exchange.

@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::command;
+
 /// Nothing a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -20,14 +22,14 @@ pub struct Service {
 impl Service {
     /// `tickler run` in that folder; returns once it is up.
     pub fn start(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = tickler(folder)
-            .arg("run")
-            .args(arguments)
-            .envs(variables.iter().copied())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
+        let mut command = tickler(folder);
+        command.arg("run").args(arguments).envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// Started so; returns once it is up.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("a pipe");
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -54,12 +56,18 @@ impl Service {
         self.lines_until(text).1
     }
 
-    fn lines_until(&self, text: &str) -> (Vec<String>, String) {
+    /// All up to the next line that holds `text`, and that line.
+    pub fn lines_until(&self, text: &str) -> (Vec<String>, String) {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return (seen, line),
-                Ok(line) => seen.push(line),
+                Ok(line) => {
+                    assert!(!line.contains(r#""message":"""#), "an entry without words: {line}");
+                    if line.contains(text) {
+                        return (seen, line);
+                    }
+                    seen.push(line);
+                }
                 Err(_) => panic!("`{text}` didn't come; the log says:\n{}", seen.join("\n")),
             }
         }
@@ -90,10 +98,8 @@ impl Drop for Service {
 
 /// The binary over the clinic in `folder`, with nothing of this machine's environment.
 pub fn tickler(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
+    let mut command = command::tickler(folder, &[]);
     command
-        .current_dir(folder)
-        .env_clear()
         .env("TICKLER_LEDGER", folder.join("tickler.db"))
         .env("TICKLER_SCHEDULES", folder.join("schedules"))
         .env("TICKLER_WEB__LISTEN", "off");

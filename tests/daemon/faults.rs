@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tickler::audit::{AuditEntry, Event};
 use tickler::clock::{Clock, ManualClock};
 use tickler::ledger::RunStart;
-use tickler::reminder::{RunId, RunKind};
+use tickler::reminder::{RunId, RunKind, RunState};
 use uuid::Uuid;
 
 use crate::clinic::{Clinic, HEADER, at, ledger, run_lines, runs, schedule_text};
@@ -223,4 +223,29 @@ async fn a_scheduler_that_falls_silent_is_replaced_by_a_plain_timer_and_told() {
     }
     assert!(daemon.vitals.are_live().await, "a fault, and not the end");
     beating.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_runs_are_begun_though_no_more_than_64_sources_are_read_at_once() {
+    let crm = Receiver::start(vec![Conduct::Hang]);
+    let clinic = Clinic::at("2026-11-24T13:59:59Z").await;
+    let text = over_http("0 9 * * *", &crm.url("/appointments"));
+    let many: usize = 100;
+    for number in 0..many {
+        clinic.write_schedule(&format!("s-{number}"), &text);
+    }
+    let opened = clinic.open().await;
+    let daemon = &opened.daemon;
+    clinic.clock.advance(Duration::from_secs(1));
+    daemon.tick().await;
+    let as_many_as_may_are_reading = async {
+        while crm.connections() < 64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), as_many_as_may_are_reading).await.expect("sources are read");
+    let begun = ledger(daemon).open_runs().await.expect("open runs");
+    let nominal = at("2026-11-24T14:00:00Z");
+    assert!(begun.iter().all(|run| run.nominal_at == nominal && run.state == RunState::Running), "{begun:?}");
+    assert_eq!((begun.len(), daemon.under_way()), (many, many), "every row is there, and no run is over");
 }

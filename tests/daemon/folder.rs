@@ -10,7 +10,8 @@ use tickler::daemon::runs::Daemon;
 use tickler::daemon::watch::{Rest, Settling, Stillness, stamps};
 use tickler::reminder::RunState;
 
-use crate::clinic::{Chance, Clinic, beat, runs, schedule_text};
+use crate::clinic::{Clinic, beat, runs, schedule_text};
+use crate::support::chance::Chance;
 
 /// What lies in the folder under one name.
 #[derive(Clone)]

@@ -10,7 +10,8 @@ use tickler::clock::Clock;
 use tickler::daemon::runs::Daemon;
 use tickler::reminder::RunState;
 
-use crate::clinic::{Chance, Clinic, at, beat, count, log, runs, schedule_text};
+use crate::clinic::{Clinic, at, beat, count, log, runs, schedule_text};
+use crate::support::chance::Chance;
 
 const START: &str = "2026-11-24T12:00:00Z";
 

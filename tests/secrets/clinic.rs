@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::support::command::tickler;
+
 /// In every secret, and nowhere else.
 pub const MARK: &str = "canary7f3a";
 /// 09:00 in New York; the appointments are on the 25th.
@@ -110,8 +112,7 @@ impl Clinic {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        let mut command = tickler(self.folder.path(), arguments);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,7 +1,6 @@
 //! What a source may hold to attack a terminal, a log or a spreadsheet.
 
-use std::process::{Command, Stdio};
-
+use crate::support::command::tickler;
 use crate::support::{Conduct, Receiver, answer};
 
 const EVIL: &str = "Bob\n<2>audit ok\u{1b}[2J\u{9b}2J\u{202e}\u{85}";
@@ -70,8 +69,7 @@ fn a_hostile_name_forges_no_line_moves_no_cursor_and_is_no_formula() {
         std::fs::write(folder.path().join(name), text).expect("a file is written");
     }
     let run = |arguments: &[&str]| -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-        command.args(arguments).current_dir(folder.path()).env_clear().stdin(Stdio::null());
+        let mut command = tickler(folder.path(), arguments);
         let output = command.env("CLINIC_URL", receiver.url("/in")).output().expect("the program runs");
         let said = [output.stdout.clone(), output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
         for text in &said {

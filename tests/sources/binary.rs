@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::support::command::tickler;
 use crate::support::{Conduct, Receiver, answer};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
@@ -48,8 +48,7 @@ impl Clinic {
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        let mut command = tickler(self.folder.path(), arguments);
         let output = command.env("URL", self.target.url("/webhook/automation/x")).output().expect("the program runs");
         (output.status.code().expect("it ends by itself"), String::from_utf8(output.stdout).expect("UTF-8"))
     }

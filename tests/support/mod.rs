@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
 pub mod bench;
+pub mod chance;
+pub mod command;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

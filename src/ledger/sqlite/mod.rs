@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::{
     AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
@@ -58,16 +59,19 @@ pub struct SqliteLedger {
     path: PathBuf,
     writer: Option<Writer>,
     readers: Arc<Readers>,
+    /// Places for reads that end soon: as many as there are connections kept, so that a burst of reads opens no more.
+    places: Semaphore,
 }
 
 /// How often a process that waits for the lock looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl SqliteLedger {
-    /// Whether there is a ledger at `path`; where there is none it counts as empty.
+    /// Whether there is a ledger at `path`; where there is none it counts as empty. In a folder that may not be looked
+    /// into there may be one: opening it tells.
     #[must_use]
     pub fn exists(path: &Path) -> bool {
-        path.exists()
+        path.try_exists().unwrap_or(true)
     }
 
     /// Opens the ledger; [`Access::Write`] creates it when it is missing and brings its schema up to date (after a copy).
@@ -110,7 +114,7 @@ impl SqliteLedger {
         }
         let readers = Arc::new(Readers::new(path.clone(), files::read_key(&path)?));
         readers.check_schema()?;
-        Ok(Arc::new(Self { path, writer: None, readers }))
+        Ok(Arc::new(Self { path, writer: None, readers, places: Semaphore::new(reading::KEPT) }))
     }
 
     fn open_for_writing(path: PathBuf, zones: Zones) -> LedgerResult<Arc<Self>> {
@@ -120,7 +124,7 @@ impl SqliteLedger {
         let readers = Arc::new(Readers::new(path.clone(), Some(key)));
         let desk = Desk::new(conn, key, zones)?;
         let writer = Some(Writer::start(desk, lock)?);
-        Ok(Arc::new(Self { path, writer, readers }))
+        Ok(Arc::new(Self { path, writer, readers, places: Semaphore::new(reading::KEPT) }))
     }
 
     async fn write<T: Send + 'static>(
@@ -130,7 +134,17 @@ impl SqliteLedger {
         self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
     }
 
+    /// A read that ends soon; it waits for its place among the others.
     async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&reading::Reader) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let _place = self.places.acquire().await.expect("the places are never closed");
+        self.read_aside(work).await
+    }
+
+    /// A read that may take long: it takes no other's place.
+    async fn read_aside<T: Send + 'static>(
         &self,
         work: impl FnOnce(&reading::Reader) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
@@ -151,6 +165,10 @@ impl Ledger for SqliteLedger {
     }
     async fn schedules(&self) -> LedgerResult<Vec<ScheduleStanding>> {
         self.read(|reader| schedules::all(&reader.conn)).await
+    }
+    async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
+        let name = name.to_owned();
+        self.read(move |reader| schedules::one(&reader.conn, &name)).await
     }
     async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>> {
         self.write(move |desk| desk.begin_run(&start)).await
@@ -209,7 +227,7 @@ impl Ledger for SqliteLedger {
         self.write(move |desk| desk.expire_all(now)).await
     }
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
-        self.read(move |reader| records::reminders(&reader.conn, &ask)).await
+        self.read_aside(move |reader| records::reminders(&reader.conn, &ask)).await
     }
     async fn tally(&self) -> LedgerResult<Tally> {
         self.read(|reader| records::tally(&reader.conn)).await
@@ -224,6 +242,9 @@ impl Ledger for SqliteLedger {
     async fn paused(&self) -> LedgerResult<Option<PauseRow>> {
         self.read(|reader| pauses::of(&reader.conn, pauses::ALL)).await
     }
+    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>> {
+        self.read(|reader| pauses::every(&reader.conn)).await
+    }
     async fn paused_targets(&self) -> LedgerResult<Vec<String>> {
         self.read(|reader| pauses::targets(&reader.conn)).await
     }
@@ -235,20 +256,20 @@ impl Ledger for SqliteLedger {
         self.write(move |desk| entries.iter().try_for_each(|entry| desk.log(entry))).await
     }
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
-        self.read(move |reader| records::audit(reader, &filter)).await
+        self.read_aside(move |reader| records::audit(reader, &filter)).await
     }
     async fn head(&self) -> LedgerResult<Head> {
         self.read(|reader| chained::head(&reader.conn)).await
     }
     async fn verify(&self) -> LedgerResult<Verification> {
-        self.read(|reader| chained::verify(&reader.conn)).await
+        self.read_aside(|reader| chained::verify(&reader.conn)).await
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
         self.write(move |desk| desk.prune(prune)).await
     }
     async fn backup(&self, file: &Path) -> LedgerResult<()> {
         let (path, file) = (self.path.clone(), file.to_owned());
-        self.read(move |reader| backup::copy(reader, &path, &file)).await
+        self.read_aside(move |reader| backup::copy(reader, &path, &file)).await
     }
     async fn is_alive(&self) -> bool {
         match &self.writer {

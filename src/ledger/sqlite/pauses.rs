@@ -1,7 +1,7 @@
 //! shell: what is paused: all, a schedule, its target, an account. Kept over restarts.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
@@ -17,10 +17,18 @@ const FORBIDDEN_IN_A_ROW: u32 = 3;
 /// The pause of a schedule, or of [`ALL`].
 pub(super) fn of(conn: &Connection, schedule: &str) -> LedgerResult<Option<PauseRow>> {
     let mut statement = conn.prepare_cached("SELECT since, until, reason, actor FROM pause WHERE schedule = ?1")?;
-    let pause = statement.query_row([schedule], |row| {
-        Ok(PauseRow { since: time(row, 0)?, until: time_or_null(row, 1)?, reason: row.get(2)?, actor: row.get(3)? })
-    });
-    Ok(pause.optional()?)
+    Ok(statement.query_row([schedule], pause_row).optional()?)
+}
+
+fn pause_row(row: &Row<'_>) -> rusqlite::Result<PauseRow> {
+    Ok(PauseRow { since: time(row, 0)?, until: time_or_null(row, 1)?, reason: row.get(2)?, actor: row.get(3)? })
+}
+
+/// All of them; `None` is the pause of everything.
+pub(super) fn every(conn: &Connection) -> LedgerResult<Vec<(Option<String>, PauseRow)>> {
+    let mut statement = conn.prepare_cached("SELECT since, until, reason, actor, schedule FROM pause")?;
+    let rows = statement.query_map([], |row| Ok((named(row.get_ref(4)?.as_str()?), pause_row(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// All accounts that were ever used.

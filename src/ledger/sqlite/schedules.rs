@@ -3,37 +3,42 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::pauses;
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
-use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, ScheduleStanding};
+use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, PauseRow, ScheduleStanding};
 
 /// The columns of [`standing`].
 const STANDING: &str = "SELECT s.name, s.cursor, \
     (SELECT max(r.started_at) FROM run r WHERE r.schedule = s.name AND r.state = 'done'), \
-    coalesce((SELECT t.paused FROM target t WHERE t.schedule = s.name), 0) FROM schedule s";
+    coalesce((SELECT t.paused FROM target t WHERE t.schedule = s.name), 0), \
+    p.since, p.until, p.reason, p.actor, s.text_hash FROM schedule s LEFT JOIN pause p ON p.schedule = s.name";
 
 fn standing(row: &Row<'_>) -> rusqlite::Result<ScheduleStanding> {
+    let pause = match time_or_null(row, 4)? {
+        Some(since) => Some(PauseRow { since, until: time_or_null(row, 5)?, reason: row.get(6)?, actor: row.get(7)? }),
+        None => None,
+    };
     Ok(ScheduleStanding {
         name: row.get(0)?,
         cursor: time(row, 1)?,
         previous_evaluation: time_or_null(row, 2)?,
-        pause: None,
+        pause,
         target_paused: row.get(3)?,
+        text_hash: row.get(8)?,
     })
-}
-
-fn with_pause(conn: &Connection, mut standing: ScheduleStanding) -> LedgerResult<ScheduleStanding> {
-    standing.pause = pauses::of(conn, &standing.name)?;
-    Ok(standing)
 }
 
 /// Every schedule that is loaded, by name.
 pub(super) fn all(conn: &Connection) -> LedgerResult<Vec<ScheduleStanding>> {
     let mut statement = conn.prepare_cached(&format!("{STANDING} WHERE s.removed = 0 ORDER BY s.name"))?;
-    let found = statement.query_map([], standing)?.collect::<Result<Vec<_>, _>>()?;
-    found.into_iter().map(|standing| with_pause(conn, standing)).collect()
+    Ok(statement.query_map([], standing)?.collect::<Result<_, _>>()?)
+}
+
+/// One of them.
+pub(super) fn one(conn: &Connection, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
+    let mut statement = conn.prepare_cached(&format!("{STANDING} WHERE s.removed = 0 AND s.name = ?1"))?;
+    Ok(statement.query_row([name], standing).optional()?)
 }
 
 /// The text of a version.
@@ -48,9 +53,23 @@ pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerRe
     Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
 }
 
+/// A new version is told; one that was in force before a restart isn't.
+fn taken(loaded: &LoadedSchedule) -> AuditEntry {
+    let version: String = loaded.text_hash.chars().take(12).collect();
+    AuditEntry {
+        schedule: Some(loaded.name.clone()),
+        actor: Some(loaded.actor.clone()),
+        detail: Some(format!("version {version}")),
+        ..AuditEntry::new(loaded.now, Event::ConfigLoaded)
+    }
+}
+
 impl Desk {
     pub(super) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
         self.keep_text(&loaded.text_hash, &loaded.text, loaded.now)?;
+        if one(&self.conn, &loaded.name)?.is_none_or(|known| known.text_hash != loaded.text_hash) {
+            self.log(&taken(loaded))?;
+        }
         let now = micros(loaded.now);
         // one whose cron, zone or `enabled` changed starts anew, and so does one that was gone
         let sql = "INSERT INTO schedule (name, cron, timezone, enabled, text_hash, first_loaded, cursor) \
@@ -62,8 +81,7 @@ impl Desk {
         let values = params![loaded.name, loaded.cron, loaded.timezone, loaded.enabled, loaded.text_hash, now];
         self.conn.prepare_cached(sql)?.execute(values)?;
         let mut statement = self.conn.prepare_cached(&format!("{STANDING} WHERE s.name = ?1"))?;
-        let found = statement.query_row([&loaded.name], standing)?;
-        with_pause(&self.conn, found)
+        Ok(statement.query_row([&loaded.name], standing)?)
     }
 
     /// Keeps a version's text under its hash.
