@@ -6,6 +6,7 @@ mod delivery;
 mod faults;
 mod files;
 mod intents;
+mod kept;
 mod knowledge;
 mod log;
 mod maintenance;
@@ -42,7 +43,7 @@ use crate::reminder::RunId;
 use crate::zones::Zones;
 use reading::Readers;
 pub use restore::{Restore, restore};
-use writer::{Desk, Writer};
+use writer::{Desk, Start, Writer};
 
 /// What the ledger is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,14 +119,13 @@ impl SqliteLedger {
         let conn = schema::open(&path)?;
         let key = files::key(&path, &conn)?;
         let readers = Arc::new(Readers::new(path.clone(), Some(key)));
-        let desk = Desk::new(conn, key, zones)?;
-        let writer = Some(Writer::start(desk, lock)?);
+        let writer = Some(Writer::start(Start { conn, key, zones, lock })?);
         Ok(Arc::new(Self { path, writer, readers }))
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Desk) -> LedgerResult<T> + Send + 'static,
+        work: impl Fn(&Desk<'_>) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
         self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
     }

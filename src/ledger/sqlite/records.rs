@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::log::Line;
 use super::reading::Reader;
 use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::writer::Desk;
@@ -36,10 +37,18 @@ pub(super) struct Card {
     pub(super) contact_renewed: bool,
 }
 
+/// The columns of [`card`], from `reminder r`, as a literal.
+macro_rules! card_columns {
+    () => {
+        "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
+         r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
+         r.contact_renewed"
+    };
+}
+pub(super) use card_columns;
+
 /// The columns of [`card`], from `reminder r`.
-pub(super) const CARD: &str = "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, \
-    r.phone, r.state, r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
-    r.contact_renewed";
+pub(super) const CARD: &str = card_columns!();
 /// How many they are.
 pub(super) const CARD_WIDTH: usize = 18;
 
@@ -67,6 +76,27 @@ pub(super) fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
 }
 
 impl Card {
+    /// As [`Card::entry`], borrowed.
+    pub(super) fn line(&self, at: Timestamp, event: Event) -> Line<'_> {
+        Line {
+            at,
+            event,
+            schedule: Some(&self.schedule),
+            run_id: Some(self.run_id),
+            reminder_id: Some(self.id),
+            appointment_id: Some(&self.appointment_id),
+            phone: self.phone.as_deref(),
+            starts_at: Some(self.starts_at),
+            lead: Some(self.lead),
+            attempt: None,
+            reason: None,
+            http_status: None,
+            latency_ms: None,
+            actor: None,
+            detail: None,
+        }
+    }
+
     /// A row of the log about this reminder.
     pub(super) fn entry(&self, at: Timestamp, event: Event) -> AuditEntry {
         AuditEntry {
@@ -82,7 +112,7 @@ impl Card {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     /// A schedule's pending reminders, oldest first.
     pub(super) fn pending_of(&self, schedule: &str) -> LedgerResult<Vec<Card>> {
         let sql = format!("SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr");

@@ -48,7 +48,7 @@ pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerRe
     Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
 }
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
         self.keep_text(&loaded.text_hash, &loaded.text, loaded.now)?;
         let now = micros(loaded.now);
@@ -63,7 +63,7 @@ impl Desk {
         self.conn.prepare_cached(sql)?.execute(values)?;
         let mut statement = self.conn.prepare_cached(&format!("{STANDING} WHERE s.name = ?1"))?;
         let found = statement.query_row([&loaded.name], standing)?;
-        with_pause(&self.conn, found)
+        with_pause(self.conn, found)
     }
 
     /// Keeps a version's text under its hash.

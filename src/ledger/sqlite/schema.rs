@@ -9,7 +9,11 @@ use super::files::{beside, private};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Append only: number n brings the schema from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
+];
 
 /// Another program (a backup, a shell) may hold the file this long.
 const BUSY_MILLIS: u32 = 5_000;
