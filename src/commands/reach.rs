@@ -111,12 +111,12 @@ fn through_the_socket() -> anyhow::Error {
 /// The refusal, when there is no body.
 pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     let exit = Exit::of_code(answer.exit);
-    if answer.body.is_null()
+    if answer.body.get() == "null"
         && let Some(message) = answer.message
     {
         return Err(VerbError::Answered { message, exit }.into());
     }
-    let body = serde_json::from_value(answer.body).context("the service speaks another version's language")?;
+    let body = serde_json::from_str(answer.body.get()).context("the service speaks another version's language")?;
     Ok((body, exit))
 }
 
@@ -135,8 +135,9 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
     if let Some(message) = &answer.message {
         complain(message);
     }
+    let body: serde_json::Value = serde_json::from_str(answer.body.get())?;
     let names = |key: &str| -> Vec<String> {
-        let list = answer.body.get(key).and_then(serde_json::Value::as_array);
+        let list = body.get(key).and_then(serde_json::Value::as_array);
         list.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
     };
     let rows = || {
@@ -147,6 +148,6 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
         rows
     };
     let people = || if rows().cells.is_empty() { "nothing changed".to_owned() } else { rows().to_table() };
-    Shown { answer: &answer.body, people: &people, rows: &rows }.print(context.format)?;
+    Shown { answer: &body, people: &people, rows: &rows }.print(context.format)?;
     Ok(Exit::of_code(answer.exit))
 }

@@ -93,6 +93,8 @@ pub trait Ledger: Send + Sync {
 
     /// Reminders by schedule, state or appointment, oldest first.
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
+    /// The same of each as `reminders` with only what tells where it stands: for thousands of them.
+    async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
     /// Pending, uncertain, held: counts for `status`.
     async fn tally(&self) -> LedgerResult<Tally>;
 
@@ -595,6 +597,21 @@ pub struct ReminderAsk {
     pub appointment_id: Option<String>,
     /// At most so many.
     pub limit: Option<u64>,
+}
+
+/// Where a reminder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderBrief {
+    /// Its id.
+    pub id: ReminderId,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
 }
 
 /// Counts for `status`.

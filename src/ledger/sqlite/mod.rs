@@ -33,8 +33,8 @@ use jiff::Timestamp;
 
 use super::{
     AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
-    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderRow, Resolve, RunRecord, RunRow,
-    RunStart, ScheduleStanding, Settlement, TakeIntents, Taken, Tally, Verification,
+    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve,
+    RunRecord, RunRow, RunStart, ScheduleStanding, Settlement, TakeIntents, Taken, Tally, Verification,
 };
 use crate::audit::{AuditEntry, AuditFilter, AuditRow};
 use crate::clock::Clock;
@@ -210,6 +210,9 @@ impl Ledger for SqliteLedger {
     }
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.read(move |reader| records::reminders(&reader.conn, &ask)).await
+    }
+    async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        self.read(move |reader| records::briefs(&reader.conn, &ask)).await
     }
     async fn tally(&self) -> LedgerResult<Tally> {
         self.read(|reader| records::tally(&reader.conn)).await

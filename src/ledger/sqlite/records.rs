@@ -11,7 +11,7 @@ use super::reading::Reader;
 use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
-use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderRow, Tally, chain};
+use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
 use crate::reminder::{Lead, ReminderId, RunId, State};
 
 /// A reminder as the writing verbs hold it.
@@ -200,19 +200,48 @@ impl Where {
     }
 }
 
-/// Reminders, oldest first, or in the order of the ids that are asked for.
-pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
-    if ask.ids.is_empty() {
-        return selected(conn, ask);
-    }
-    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let mut found = selected(conn, ask)?;
-    found.sort_by_key(|row| place.get(&row.id).copied());
-    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
-    Ok(found)
+/// The columns of [`brief`].
+const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status \
+    FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt";
+
+fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
+    Ok(ReminderBrief {
+        id: ReminderId(uuid(row, 0)?),
+        appointment_id: row.get(1)?,
+        state: word(row, 2)?,
+        attempts: row.get(3)?,
+        http_status: row.get(4)?,
+    })
 }
 
-fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+/// Reminders, oldest first, or in the order of the ids that are asked for.
+pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+    let found = selected(conn, ask, REMINDER, reminder_row)?;
+    Ok(in_order(found, ask, |row| row.id))
+}
+
+/// The same in brief.
+pub(super) fn briefs(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+    let found = selected(conn, ask, BRIEF, brief)?;
+    Ok(in_order(found, ask, |row| row.id))
+}
+
+fn in_order<T>(mut found: Vec<T>, ask: &ReminderAsk, id: impl Fn(&T) -> ReminderId) -> Vec<T> {
+    if ask.ids.is_empty() {
+        return found;
+    }
+    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    found.sort_by_cached_key(|row| place.get(&id(row)).copied());
+    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+    found
+}
+
+fn selected<T>(
+    conn: &Connection,
+    ask: &ReminderAsk,
+    columns: &str,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> LedgerResult<Vec<T>> {
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
@@ -240,9 +269,9 @@ fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRo
             String::new()
         }
     };
-    let sql = format!("{REMINDER}{} {order}", conditions.clause());
+    let sql = format!("{columns}{} {order}", conditions.clause());
     let mut statement = conn.prepare_cached(&sql)?;
-    Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
+    Ok(statement.query_map(params_from_iter(conditions.values), read)?.collect::<Result<_, _>>()?)
 }
 
 /// Counts for `status`.
