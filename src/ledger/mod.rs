@@ -4,6 +4,7 @@
 //! something commits before it answers, together with the audit rows that report it: no audit, no call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -82,6 +83,13 @@ pub trait Ledger: Send + Sync {
     async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken>;
     /// Settles one attempt by compare-and-set; `false`: it was not ours to settle any more, nothing changed.
     async fn settle(&self, settlement: Settlement) -> LedgerResult<bool>;
+    /// Settles each as [`Ledger::settle`] does, then takes intents as [`Ledger::take_intents`] does where that is asked for,
+    /// all in one transaction: what ends makes room for what begins with the same commit.
+    async fn settle_and_take(
+        &self,
+        ended: Arc<[Settlement]>,
+        ask: Option<TakeIntents>,
+    ) -> LedgerResult<SettledAndTaken>;
     /// At the start: every `sending` becomes uncertain, then what may be resent returns to pending.
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;
     /// A person settles what nobody else can know.
@@ -420,6 +428,15 @@ pub struct Taken {
     pub expired: u64,
     /// When to ask again (UTC), if nothing else happens.
     pub wake_at: Option<Timestamp>,
+}
+
+/// What `settle_and_take` answers.
+#[derive(Debug, Clone, Default)]
+pub struct SettledAndTaken {
+    /// For each settlement what `settle` answers.
+    pub settled: Vec<bool>,
+    /// Nothing, when nothing was asked for.
+    pub taken: Taken,
 }
 
 /// Where an attempt ends.

@@ -34,7 +34,8 @@ use jiff::Timestamp;
 use super::{
     AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
     PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve,
-    RunRecord, RunRow, RunStart, ScheduleStanding, Settlement, TakeIntents, Taken, Tally, Verification,
+    RunRecord, RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally,
+    Verification,
 };
 use crate::audit::{AuditEntry, AuditFilter, AuditRow};
 use crate::clock::Clock;
@@ -194,6 +195,18 @@ impl Ledger for SqliteLedger {
     }
     async fn settle(&self, settlement: Settlement) -> LedgerResult<bool> {
         self.write(move |desk| desk.settle(&settlement)).await
+    }
+    async fn settle_and_take(
+        &self,
+        ended: Arc<[Settlement]>,
+        ask: Option<TakeIntents>,
+    ) -> LedgerResult<SettledAndTaken> {
+        self.write(move |desk| {
+            let settled = ended.iter().map(|settlement| desk.settle(settlement)).collect::<LedgerResult<_>>()?;
+            let taken = ask.as_ref().map(|ask| desk.take_intents(ask)).transpose()?.unwrap_or_default();
+            Ok(SettledAndTaken { settled, taken })
+        })
+        .await
     }
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
         self.write(move |desk| desk.recover(&recover)).await
