@@ -7,14 +7,15 @@ use super::chained::Chain;
 use super::stored::{id_text, micros};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
-use crate::ledger::LedgerResult;
 use crate::ledger::chain::{self, Personal, Plain};
+use crate::ledger::{LedgerError, LedgerResult};
 use crate::reminder::{Lead, ReminderId, RunId};
 
-/// Whoever breaks its trigger's rule breaks the statement alone: SQLite needn't keep the pages as they were.
-const INSERT: &str = "INSERT OR FAIL INTO audit (seq, at, event, schedule, run_id, reminder_id, appointment_id, \
+/// Without its number, which the table gives it, and failing without an undoing of its own: so SQLite needn't keep the
+/// pages as they were before each row.
+const INSERT: &str = "INSERT OR FAIL INTO audit (at, event, schedule, run_id, reminder_id, appointment_id, \
     phone_last4, starts_at, lead, attempt, reason, http_status, latency_ms, actor, detail, phone_hash, salt, commitment, \
-    prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+    prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
 /// What is to be written into the log, borrowed from where it is: see [`AuditEntry`].
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +100,6 @@ impl Desk<'_> {
         self.kept.run(
             INSERT,
             params![
-                plain.seq,
                 plain.at,
                 plain.event.as_str(),
                 plain.schedule,
@@ -122,6 +122,11 @@ impl Desk<'_> {
                 hash
             ],
         )?;
+        if u64::try_from(self.conn.last_insert_rowid()) != Ok(plain.seq) {
+            return Err(LedgerError::Storage(
+                "the log's end was changed by another program; look into `tickler audit verify`".into(),
+            ));
+        }
         self.chain.set(Chain { seq: plain.seq, hash, is_saved: false });
         Ok(())
     }

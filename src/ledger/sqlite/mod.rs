@@ -21,6 +21,7 @@ mod runs;
 mod schedules;
 mod schema;
 mod stored;
+mod trail;
 mod writer;
 
 use std::collections::HashMap;

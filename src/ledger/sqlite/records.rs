@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::log::Line;
 use super::reading::Reader;
 use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::trail;
 use super::writer::Desk;
 use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
@@ -180,6 +181,14 @@ impl Where {
         }
     }
 
+    /// Rows of the log about that appointment.
+    fn of_appointment(&mut self, appointment: Option<String>) {
+        if let Some(appointment) = appointment {
+            self.values.push(appointment.into());
+            self.conditions.push(trail::of_appointment(self.values.len()));
+        }
+    }
+
     /// In one of these states: each is looked up by itself, so that its own index serves and settled rows cost nothing.
     fn in_states(&mut self, states: &[State], schedule: Option<String>) {
         let of_schedule = schedule.map_or_else(String::new, |schedule| {
@@ -336,7 +345,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("at <", filter.until.map(micros));
     conditions.and("schedule =", filter.schedule.clone());
     conditions.and("reason =", filter.reason.clone());
-    conditions.and("appointment_id =", filter.appointment.clone());
+    conditions.of_appointment(filter.appointment.clone());
     conditions.and("run_id =", filter.run.map(|run| run.to_string()));
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
@@ -355,7 +364,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
         let found: Option<String> = reader.conn.query_row(sql, [id_text(reminder.0)], |row| row.get(0)).optional()?;
         conditions.and("reminder_id =", Some(reminder.to_string()));
-        conditions.and("appointment_id =", found);
+        conditions.of_appointment(found);
     }
     Ok(conditions)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::faults::file_fault;
@@ -41,6 +42,8 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
             ("temp_store", "MEMORY"),
         ],
     )?;
+    // a statement is planned once, whatever values it gets
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate(path, &conn, MIGRATIONS)?;
     Ok(conn)
