@@ -24,6 +24,26 @@ const DELIVERED: usize = 2_048;
 const KILLS: u64 = 24;
 const FIRST_SCHEMA: &str = include_str!("../src/ledger/migrations/0001.sql");
 
+/// Bytes of a migration so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Written {
+    /// Of the copies it makes first.
+    copies: u64,
+    /// Of the file's log, where its steps are committed.
+    log: u64,
+}
+
+impl Written {
+    /// The `kill`-th instant of a whole migration: first along its copies, then along its steps.
+    fn at(self, kill: u64) -> Self {
+        let half = KILLS / 2;
+        match kill.checked_sub(half) {
+            None => Self { copies: self.copies * kill / half, log: 0 },
+            Some(later) => Self { copies: 0, log: self.log * later / half },
+        }
+    }
+}
+
 /// A folder with a ledger of the first schema that is put back before each round.
 struct Stage {
     folder: tempfile::TempDir,
@@ -71,30 +91,33 @@ impl Stage {
         self.start(&["resume", "--all"])
     }
 
-    /// Bytes that a migration has written so far: its copies, and what it has committed to the file's log.
-    fn progress(&self) -> u64 {
-        let length = |name: &str| std::fs::metadata(self.path(name)).map_or(0, |file| file.len());
-        length("tickler.db.schema-1") + length("tickler.db.schema-2") + length("tickler.db-wal")
-    }
-
-    /// Waits until so many bytes are written (`true`) or the child is at its end.
-    fn reaches(&self, bytes: u64, child: &mut Child) -> bool {
-        while self.progress() < bytes {
+    /// Waits until a migration has written so much (`true`) or the child is at its end.
+    fn reaches(&self, aim: Written, child: &mut Child) -> bool {
+        let mut now = self.written();
+        while now.copies < aim.copies || now.log < aim.log {
             if child.try_wait().expect("the child can be asked").is_some() {
                 return false;
             }
             std::thread::yield_now();
+            now = self.written();
         }
         true
     }
 
+    fn written(&self) -> Written {
+        let length = |name: &str| std::fs::metadata(self.path(name)).map_or(0, |file| file.len());
+        let copies = length("tickler.db.schema-1") + length("tickler.db.schema-2");
+        Written { copies, log: length("tickler.db-wal") }
+    }
+
     /// The most that an undisturbed migration writes.
-    fn whole(&self) -> u64 {
+    fn whole(&self) -> Written {
         self.put_back();
         let mut child = self.migrate();
-        let mut most = 0;
+        let mut most = Written::default();
         while child.try_wait().expect("the child can be asked").is_none() {
-            most = most.max(self.progress());
+            let now = self.written();
+            most = Written { copies: most.copies.max(now.copies), log: most.log.max(now.log) };
         }
         assert_eq!(self.look(), (self.newest, REMINDERS, DELIVERED));
         most
@@ -167,7 +190,7 @@ async fn a_ledger_whose_migration_is_killed_at_any_instant_is_old_or_new_and_who
     for kill in 0..KILLS {
         stage.put_back();
         let mut child = stage.migrate();
-        let was_under_way = stage.reaches(whole * kill / KILLS, &mut child);
+        let was_under_way = stage.reaches(whole.at(kill), &mut child);
         child.kill().expect("SIGKILL is sent");
         child.wait().expect("the child is reaped");
         let (version, reminders, delivered) = stage.look();
