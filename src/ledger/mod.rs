@@ -131,6 +131,11 @@ pub trait Ledger: Send + Sync {
     async fn backup(&self, file: &std::path::Path) -> LedgerResult<()>;
     /// The group-commit writer answers: what the watchdog asks.
     async fn is_alive(&self) -> bool;
+    /// Returns when this process can write no more, whatever is tried: the writer broke off. A new process can.
+    async fn ended(&self);
+    /// Breaks the writer off as a fault of this program would.
+    #[cfg(test)]
+    async fn break_off(&self);
 }
 
 /// A schedule as loaded.

@@ -273,4 +273,14 @@ impl Ledger for SqliteLedger {
             None => true,
         }
     }
+    async fn ended(&self) {
+        match &self.writer {
+            Some(writer) => writer.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+    #[cfg(test)]
+    async fn break_off(&self) {
+        self.writer.as_ref().expect("it is written").break_off().await;
+    }
 }

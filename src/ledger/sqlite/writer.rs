@@ -1,5 +1,8 @@
 //! shell: the one thread that writes: it takes all verbs that wait, commits once, then answers all.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,7 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::chained::{Chain, Salts};
 use super::files::Key;
@@ -89,21 +92,31 @@ impl<T: Send, W: Fn(&Desk<'_>) -> LedgerResult<T> + Send> Verb for Asked<T, W> {
             (Some(Ok(result)), None) => Ok(result),
             (Some(Err(refusal)), _) => Err(refusal),
             (Some(Ok(_)) | None, Some(failure)) => Err(failure.clone()),
-            (None, None) => Err(broke_off()),
+            (None, None) => Err(verb_broke_off()),
         };
         // a caller that went away needs no answer
         let _gone = self.caller.send(answer);
     }
 }
 
-fn broke_off() -> LedgerError {
-    LedgerError::Storage("the ledger's writer broke off; nothing was changed".into())
+fn verb_broke_off() -> LedgerError {
+    LedgerError::Storage("a fault of this program broke the ledger's work off; nothing was changed".into())
+}
+
+fn has_ended() -> LedgerError {
+    LedgerError::Storage(
+        "the ledger's writer has ended by a fault of this program: what it was asked was written whole or not at all, and \
+         nothing more is until the program is started again"
+            .into(),
+    )
 }
 
 /// The thread's handle. Dropping it lets the thread end its work, close the file and give up the lock.
 pub(super) struct Writer {
     verbs: Option<mpsc::Sender<Box<dyn Verb>>>,
     thread: Option<JoinHandle<()>>,
+    /// Closed by the thread's end.
+    end: watch::Receiver<()>,
 }
 
 /// What the thread gets to begin with.
@@ -122,6 +135,7 @@ impl Writer {
     pub(super) fn start(start: Start) -> LedgerResult<Self> {
         let chain = Chain::load(&start.conn)?;
         let (verbs, waiting) = mpsc::channel::<Box<dyn Verb>>();
+        let (living, end) = watch::channel(());
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || {
@@ -129,9 +143,10 @@ impl Writer {
                 work(&Desk::new(&conn, &key, chain, zones), &waiting);
                 drop(conn);
                 drop(lock);
+                drop(living);
             })
             .map_err(|error| LedgerError::Storage(format!("the ledger's writer can't start: {error}")))?;
-        Ok(Self { verbs: Some(verbs), thread: Some(thread) })
+        Ok(Self { verbs: Some(verbs), thread: Some(thread), end })
     }
 
     /// Does `work` in the next transaction and answers after its commit. It may be done twice: when something that shares
@@ -142,8 +157,14 @@ impl Writer {
     ) -> LedgerResult<T> {
         let (caller, answer) = oneshot::channel();
         let asked = Box::new(Asked { work, result: None, caller });
-        self.verbs.as_ref().and_then(|verbs| verbs.send(asked).ok()).ok_or_else(broke_off)?;
-        answer.await.map_err(|_| broke_off())?
+        self.verbs.as_ref().and_then(|verbs| verbs.send(asked).ok()).ok_or_else(has_ended)?;
+        answer.await.map_err(|_| has_ended())?
+    }
+
+    /// Returns when the thread has ended, which it does by itself only by a fault of this program.
+    pub(super) async fn ended(&self) {
+        let mut end = self.end.clone();
+        while end.changed().await.is_ok() {}
     }
 }
 
