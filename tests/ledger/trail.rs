@@ -4,6 +4,7 @@
 use tickler::audit::{AuditFilter, AuditRow};
 use tickler::ledger::{SettleTo, TakeIntents, Verdict};
 use tickler::plan::PlannedReminder;
+use tickler::reminder::State;
 
 use crate::calls::*;
 use crate::makers;
@@ -71,5 +72,19 @@ async fn what_ends_makes_room_for_what_begins_with_the_same_commit() {
         assert_eq!(count_of(&ledger, "delivery.delivered").await, 1);
         assert_eq!(ledger.tally().await.expect("a tally").pending, 1);
         verified(&ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_its_reminder_was_given_up_changes_nothing_and_logs_nothing() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let intent = take(&ledger, at(1)).await.intents.remove(0);
+        // the same process gives it up: what it remembers of the intent must not settle it
+        ledger.recover(recover(at(2), &[])).await.expect("it is recovered");
+        let rows = events(&ledger).await.len();
+        assert_eq!(ledger.settle(settlement(&intent, at(3), SettleTo::Delivered)).await, Ok(false));
+        assert_eq!((state(&ledger, id).await, events(&ledger).await.len()), (State::Uncertain, rows));
     }
 }
