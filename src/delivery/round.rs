@@ -40,10 +40,6 @@ const LONGEST_EMPTY_PAUSE: Duration = Duration::from_secs(5);
 /// So many such looks in a row, and `deliver` takes what is left for blocked.
 const EMPTY_LOOKS: u32 = 3;
 
-/// So often those that are about to end are given the floor before the next look: enough for the tasks that one commit
-/// wakes, too few to let the line run dry.
-const ROUNDS_FOR_OTHERS: usize = 8;
-
 /// A look that took longer (thousands of lanes have something pending) …
 const LONG_LOOK: Duration = Duration::from_millis(20);
 
@@ -378,19 +374,23 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Takes in a request that is over, and those that end at the same time: group commits end many at once, and one
-    /// look serves them all. Answers the soonest time at which one of them may go again.
+    /// Takes in a request that is over, and those that end with it: one commit settles them all, and while it is under way
+    /// the other half of many may be on the line. Answers the soonest time at which one of them may go again.
     async fn absorb_with_others(&mut self, first: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
         let mut next_at = self.absorb(first);
-        for _ in 0..ROUNDS_FOR_OTHERS {
-            let before = self.sends.len();
-            tokio::task::yield_now().await;
-            while let Some(sent) = self.sends.try_join_next() {
-                next_at = next_at.into_iter().chain(self.absorb(sent)).min();
-            }
-            if self.sends.len() == before {
-                break;
-            }
+        let half = (self.ended.len() + self.sends.len()).div_ceil(2);
+        let clock = Arc::clone(&self.tools.clock);
+        let mut linger = clock.linger();
+        while self.ended.len() < half {
+            let sent = tokio::select! {
+                biased;
+                Some(sent) = self.sends.join_next() => sent,
+                () = &mut linger => break,
+            };
+            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
+        }
+        while let Some(sent) = self.sends.try_join_next() {
+            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
         }
         next_at
     }
