@@ -17,6 +17,11 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn monotonic(&self) -> Duration;
     /// Returns after `pause` of this clock's monotonic time.
     async fn sleep(&self, pause: Duration);
+    /// Lets what is under way at this very moment come to its end: a millisecond or two where time runs by itself, no time
+    /// at all on a clock that is moved by hand.
+    async fn linger(&self) {
+        tokio::task::yield_now().await;
+    }
     /// Whether the time was given by `--now`: then nothing is purged and real hosts are refused.
     fn is_shifted(&self) -> bool;
 }
@@ -75,6 +80,10 @@ impl Clock for SystemClock {
         tokio::time::sleep(pause).await;
     }
 
+    async fn linger(&self) {
+        self.sleep(Duration::from_millis(1)).await;
+    }
+
     fn is_shifted(&self) -> bool {
         false
     }
@@ -108,6 +117,10 @@ impl Clock for ShiftedClock {
 
     async fn sleep(&self, pause: Duration) {
         self.system.sleep(pause).await;
+    }
+
+    async fn linger(&self) {
+        self.system.linger().await;
     }
 
     fn is_shifted(&self) -> bool {

@@ -20,6 +20,8 @@ mod rate;
 mod runs;
 #[path = "ledger/states.rs"]
 mod states;
+#[path = "ledger/trail.rs"]
+mod trail;
 
 /// One database of one kind; `open` may be called again after the last handle was dropped.
 trait Maker {

@@ -11,7 +11,8 @@ use super::output::{Rows, Shown, complain};
 use crate::audit::Event;
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
-use crate::verbs::{Access, Answer, Exit, Request, VerbError, perform};
+use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
+use crate::verbs::{Access, Answer, Exit, House, Request, VerbError, perform};
 
 /// How often a waiting verb looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
@@ -41,6 +42,25 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
     body(done(context, request).await?)
 }
 
+/// A trigger, whose answer may be large: done here, it is no text in between.
+///
+/// # Errors
+/// As [`change`].
+pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
+    let request =
+        Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
+    match place(context, &request).await? {
+        Place::Service(answer) => body(answer),
+        Place::Here(house) => match trigger::trigger(&house, &context.actor, ask).await {
+            Ok(answer) => {
+                let exit = answer.exit();
+                Ok((answer, exit))
+            }
+            Err(error) => Err(VerbError::Answered { message: error.to_string(), exit: error.exit() }.into()),
+        },
+    }
+}
+
 /// Writes what a reading verb has to record; it waits for a trigger that holds the ledger.
 ///
 /// # Errors
@@ -63,19 +83,34 @@ pub async fn read<T: DeserializeOwned>(context: &Context, request: &Request, ref
 }
 
 async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {
+    match place(context, &request).await? {
+        Place::Service(answer) => Ok(answer),
+        Place::Here(house) => Ok(perform(&house, &context.actor, request).await),
+    }
+}
+
+/// Where a changing verb is done.
+enum Place {
+    /// The running service has done it.
+    Service(Answer),
+    /// In this process, which holds the ledger now.
+    Here(Box<House>),
+}
+
+async fn place(context: &Context, request: &Request) -> anyhow::Result<Place> {
     let mut waited = Duration::ZERO;
     loop {
         let is_shifted = context.clock.is_shifted();
-        if !is_shifted && let Some(answer) = ask(context, &request).await? {
-            return Ok(answer);
+        if !is_shifted && let Some(answer) = ask(context, request).await? {
+            return Ok(Place::Service(answer));
         }
         match context.open(Access::Working).await {
-            Ok(house) => return Ok(perform(&house, &context.actor, request).await),
+            Ok(house) => return Ok(Place::Here(Box::new(house))),
             Err(VerbError::Ledger(LedgerError::Busy(who))) => {
                 if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
                     return Err(through_the_socket());
                 }
-                if waited >= PATIENCE || !is_worth_waiting(&request) {
+                if waited >= PATIENCE || !is_worth_waiting(request) {
                     return Err(VerbError::Ledger(LedgerError::Busy(who)).into());
                 }
             }
@@ -111,12 +146,12 @@ fn through_the_socket() -> anyhow::Error {
 /// The refusal, when there is no body.
 pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     let exit = Exit::of_code(answer.exit);
-    if answer.body.is_null()
+    if answer.body.get() == "null"
         && let Some(message) = answer.message
     {
         return Err(VerbError::Answered { message, exit }.into());
     }
-    let body = serde_json::from_value(answer.body).context("the service speaks another version's language")?;
+    let body = serde_json::from_str(answer.body.get()).context("the service speaks another version's language")?;
     Ok((body, exit))
 }
 
@@ -135,8 +170,9 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
     if let Some(message) = &answer.message {
         complain(message);
     }
+    let body: serde_json::Value = serde_json::from_str(answer.body.get())?;
     let names = |key: &str| -> Vec<String> {
-        let list = answer.body.get(key).and_then(serde_json::Value::as_array);
+        let list = body.get(key).and_then(serde_json::Value::as_array);
         list.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
     };
     let rows = || {
@@ -153,6 +189,6 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
         rows
     };
     let people = || if rows().cells.is_empty() { "nothing changed".to_owned() } else { rows().to_table() };
-    Shown { answer: &answer.body, people: &people, rows: &rows }.print(context.format)?;
+    Shown { answer: &body, people: &people, rows: &rows }.print(context.format)?;
     Ok(Exit::of_code(answer.exit))
 }

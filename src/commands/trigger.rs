@@ -1,12 +1,14 @@
 //! shell: `tickler trigger`.
 
+use std::time::Duration;
+
 use super::arguments::{Globals, TriggerArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
 use super::reach;
 use crate::reminder::State;
-use crate::verbs::trigger::TriggerAnswer;
-use crate::verbs::{Access, Exit, Request, trigger};
+use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
+use crate::verbs::{Access, Exit, trigger};
 
 /// Evaluates now and delivers, in the service when one is running.
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
@@ -17,12 +19,9 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
         show(&context, &answer)?;
         return Ok(Exit::Done);
     }
-    let request = Request::Trigger {
-        schedule: ask.schedule,
-        only: ask.only,
-        wait_seconds: u64::try_from(ask.wait.as_secs()).unwrap_or_default(),
-    };
-    let (answer, exit): (TriggerAnswer, Exit) = reach::change(&context, request).await?;
+    let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
+    let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
+    let (answer, exit) = reach::trigger(&context, ask).await?;
     show(&context, &answer)?;
     if let Some(detail) = &answer.detail {
         complain(&format!("{}: {detail}", answer.schedule));

@@ -169,7 +169,7 @@ where
         let _until_it_is_answered = talks.begin();
         let answer = match serde_json::from_str(&line) {
             Ok(request) => perform_safely(perform(actor.clone(), request)).await,
-            Err(error) => refusal(2, format!("this is no request: {error}")),
+            Err(error) => Answer::refusal(2, format!("this is no request: {error}")),
         };
         let mut answer = serde_json::to_string(&answer).expect("an answer is JSON already");
         answer.push('\n');
@@ -183,12 +183,8 @@ where
 async fn perform_safely<F: Future<Output = Answer> + Send + 'static>(verb: F) -> Answer {
     tokio::spawn(verb).await.unwrap_or_else(|_panic| {
         tracing::error!("a verb broke off: a fault of this program");
-        refusal(1, "the verb broke off: a fault of this program; the service goes on".to_owned())
+        Answer::refusal(1, "the verb broke off: a fault of this program; the service goes on".to_owned())
     })
-}
-
-fn refusal(exit: u8, message: String) -> Answer {
-    Answer { exit, body: serde_json::Value::Null, message: Some(message) }
 }
 
 /// The user's name as this machine knows it, else its number.
@@ -209,6 +205,7 @@ fn name_in(passwd: &str, uid: u32) -> Option<String> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::verbs::Exit;
 
     #[test]
     fn the_actor_is_the_users_name_as_the_machine_knows_it() {
@@ -226,12 +223,12 @@ mod tests {
         let mode = std::fs::metadata(&path).expect("the socket's file").permissions().mode() & 0o777;
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
-            let answer = |actor: String, _request| async move { Answer { exit: 3, body: actor.into(), message: None } };
+            let answer = |actor: String, _request| async move { Answer::of(Exit::of_code(3), &actor) };
             socket.serve(Arc::new(SystemClock::new()), answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");
         let me = user_name(rustix::process::getuid().as_raw());
-        assert_eq!((answer.exit, answer.body), (3, serde_json::Value::from(me)));
+        assert_eq!((answer.exit, answer.body.get()), (3, format!("\"{me}\"").as_str()));
         serving.abort();
     }
 
@@ -243,7 +240,7 @@ mod tests {
         let serving = tokio::spawn(async move {
             let answer = |_actor, request| async move {
                 assert!(matches!(request, Request::Reload), "only a reload is answered here");
-                Answer { exit: 0, body: serde_json::Value::Null, message: None }
+                Answer::of(Exit::Done, &())
             };
             socket.serve(Arc::new(SystemClock::new()), answer).await;
         });
@@ -263,11 +260,7 @@ mod tests {
         assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
         let socket = ControlSocket::bind(&path).expect("the stale file is replaced");
         let serving = tokio::spawn(async move {
-            socket
-                .serve(Arc::new(SystemClock::new()), |_, _| async {
-                    Answer { exit: 0, body: serde_json::Value::Null, message: None }
-                })
-                .await;
+            socket.serve(Arc::new(SystemClock::new()), |_, _| async { Answer::of(Exit::Done, &()) }).await;
         });
         let stream = UnixStream::connect(&path).await.expect("a connection");
         let (reading, mut writing) = stream.into_split();

@@ -12,6 +12,8 @@ pub mod reload;
 pub mod runs;
 pub mod signals;
 pub mod systemd;
+#[cfg(test)]
+mod tests;
 pub mod ticker;
 pub mod watch;
 
@@ -93,23 +95,31 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     note(&daemon, Event::ServiceStarted).await;
     tracing::info!("the service is up: {}", daemon.status_line());
     systemd::ready(&daemon.status_line());
-    wait_for_stop(&daemon, signals).await;
+    let end = wait_for_stop(&daemon, signals).await;
     systemd::stopping();
     tokio::select! {
-        () = wind_up(&daemon, &stop, Underway { beside, sending, talks }) => Exit::Done,
+        () = wind_up(&daemon, &stop, Underway { beside, sending, talks }) => end,
         () = signals.end_at_second() => Exit::Failed,
     }
 }
 
-async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) {
+async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) -> Exit {
     loop {
-        match signals.next().await {
+        let wish = tokio::select! {
+            wish = signals.next() => wish,
+            () = daemon.ledger.ended() => {
+                // nothing can be sent or recorded any more: a new process finds what was in flight uncertain
+                tracing::error!("the ledger's writer has ended by a fault of this program: the service ends, start it again");
+                return Exit::Failed;
+            }
+        };
+        match wish {
             Wish::Reload => {
                 daemon.reload_now(ACTOR).await;
             }
             Wish::Stop(signal) => {
                 tracing::info!(signal, "the service stops: requests in flight are awaited");
-                return;
+                return Exit::Done;
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::reminder::RunState;
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{PlacedProblem, Problem};
-use crate::verbs::{Answer, refusal};
+use crate::verbs::{Answer, Exit, refusal};
 
 /// Schedules loaded into the ledger at once; its writer commits them in groups. Each also reads the ledger through a
 /// connection of its own, which stays open: more at once cost memory for good.
@@ -242,17 +242,14 @@ impl Reloaded {
             (None, false) => 78,
             (None, true) => 0,
         };
-        Answer {
-            exit,
-            body: json!({
-                "ok": is_ok,
-                "taken": self.taken,
-                "mended": self.mended,
-                "removed": self.removed,
-                "refused": self.refused,
-                "problems": problems,
-            }),
-            message: self.failed.clone(),
-        }
+        let body = json!({
+            "ok": is_ok,
+            "taken": self.taken,
+            "mended": self.mended,
+            "removed": self.removed,
+            "refused": self.refused,
+            "problems": problems,
+        });
+        Answer { exit, message: self.failed.clone(), ..Answer::of(Exit::Done, &body) }
     }
 }

@@ -341,7 +341,7 @@ impl Daemon {
             }
             (RunState::Running | RunState::Done, _) => {
                 self.ledger_works();
-                let planned = outcome.plan.as_ref().map_or(0, |plan| plan.counts.planned);
+                let planned = outcome.counts.map_or(0, |counts| counts.planned);
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
                 self.notifier.ping(Ping::End);
             }

@@ -9,6 +9,7 @@ mod lanes;
 pub mod retry;
 mod round;
 mod send;
+mod settling;
 #[cfg(test)]
 mod tests;
 mod waiting;

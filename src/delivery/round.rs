@@ -40,10 +40,6 @@ const LONGEST_EMPTY_PAUSE: Duration = Duration::from_secs(5);
 /// So many such looks in a row, and `deliver` takes what is left for blocked.
 const EMPTY_LOOKS: u32 = 3;
 
-/// So often those that are about to end are given the floor before the next look: enough for the tasks that one commit
-/// wakes, too few to let the line run dry.
-const ROUNDS_FOR_OTHERS: usize = 8;
-
 /// A look that took longer (thousands of lanes have something pending) …
 const LONG_LOOK: Duration = Duration::from_millis(20);
 
@@ -63,15 +59,16 @@ pub(super) enum Until<'a> {
 pub(super) struct Round<'a> {
     sender: &'a Sender,
     until: Until<'a>,
-    tools: Tools,
+    pub(super) tools: Tools,
     sends: JoinSet<Sent>,
     reads: JoinSet<Read>,
     in_flight: HashMap<String, u32>,
     /// Reads under way, and when (monotonic) a run's source was last read.
     read_at: HashMap<(String, RunId), Duration>,
     reading: HashSet<(String, RunId)>,
-    /// What the ledger could not take, by schedule; nothing new is sent before it has.
-    unsettled: Vec<(String, Settlement)>,
+    /// Ended and not settled yet: their places are free only when they are. With what the ledger could not take; nothing
+    /// new is sent before it has.
+    pub(super) ended: Vec<Ended>,
     ledger_pause: Duration,
     /// Looks in a row that should have found something and didn't.
     empty_looks: u32,
@@ -79,6 +76,12 @@ pub(super) struct Round<'a> {
     fruitless_looks: u32,
     /// How long the last look took.
     look_took: Duration,
+}
+
+/// A request that is over and not settled yet.
+pub(super) struct Ended {
+    pub(super) schedule: String,
+    pub(super) settlement: Settlement,
 }
 
 /// A fresh read that is over.
@@ -123,7 +126,7 @@ impl<'a> Round<'a> {
             in_flight: HashMap::new(),
             read_at: HashMap::new(),
             reading: HashSet::new(),
-            unsettled: Vec::new(),
+            ended: Vec::new(),
             ledger_pause: FIRST_PAUSE,
             empty_looks: 0,
             fruitless_looks: 0,
@@ -181,13 +184,14 @@ impl<'a> Round<'a> {
 
     /// Takes intents for every free place and starts their requests.
     async fn look(&mut self) -> LedgerResult<Look> {
-        self.settle_again().await?;
         if self.sender.is_stopped_by_file() {
+            self.settle().await?;
             return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
         }
         let lanes = self.sender.lanes();
         let free = self.free_lanes(&lanes);
         if free.is_empty() {
+            self.settle().await?;
             return Ok(Look { started: 0, again: Again::Nothing, is_full: !lanes.is_empty() });
         }
         let only = match &self.until {
@@ -197,7 +201,7 @@ impl<'a> Round<'a> {
         let now = self.tools.clock.now();
         let actor = self.tools.actor.to_string();
         let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
-        let taken = self.tools.ledger.take_intents(ask).await?;
+        let taken = self.settle_and_take(Some(ask)).await?;
         self.ledger_pause = FIRST_PAUSE;
         let started = taken.intents.len();
         self.fruitless_looks = if started == 0 { self.fruitless_looks.saturating_add(1) } else { 0 };
@@ -209,14 +213,19 @@ impl<'a> Round<'a> {
         Ok(Look { started, again: self.unless_empty(started, again, now), is_full: self.is_full(&lanes) })
     }
 
-    /// The lanes of the scope with a free place.
+    /// The lanes of the scope with a free place, those that settling will free among them.
     fn free_lanes(&self, lanes: &Lanes) -> Vec<Lane> {
+        let mut leaving: HashMap<&str, u32> = HashMap::new();
+        self.ended.iter().for_each(|ended| *leaving.entry(&ended.schedule).or_default() += 1);
         let is_meant = |name: &str| match &self.until {
             Until::Stopped(_) => true,
             Until::Settled { scope, .. } => scope.schedule == name,
         };
         let meant = lanes.iter().filter(|(name, _)| is_meant(name));
-        let with_free = meant.map(|(name, lane)| lane.with_free(self.free(name, lane.schedule.delivery.max_in_flight)));
+        let with_free = meant.map(|(name, lane)| {
+            let leaving = leaving.get(name.as_str()).copied().unwrap_or(0);
+            lane.with_free(self.free(name, lane.schedule.delivery.max_in_flight.saturating_add(leaving)))
+        });
         with_free.filter(|lane| lane.free > 0).collect()
     }
 
@@ -285,7 +294,7 @@ impl<'a> Round<'a> {
     /// Whether a `deliver` has nothing more to do.
     async fn is_over(&self, look: &Look) -> LedgerResult<bool> {
         let Until::Settled { scope, deadline } = &self.until else { return Ok(false) };
-        if look.started > 0 || !self.sends.is_empty() || !self.reads.is_empty() || !self.unsettled.is_empty() {
+        if look.started > 0 || !self.sends.is_empty() || !self.reads.is_empty() || !self.ended.is_empty() {
             return Ok(false);
         }
         match look.again {
@@ -341,14 +350,18 @@ impl<'a> Round<'a> {
                 () = told_to_stop(stop.as_mut()) => return Woken::End,
                 Some(sent) = self.sends.join_next() => {
                     let next_at = self.absorb_with_others(sent).await;
-                    self.sender.note_progress();
                     let now = clock.now();
-                    if look.is_full || !self.unsettled.is_empty() || next_at.is_some_and(|at| at <= now) {
+                    if look.is_full || next_at.is_some_and(|at| at <= now) {
                         return Woken::Look;
                     }
                     if matches!(self.until, Until::Settled { .. }) && self.sends.is_empty() {
                         return Woken::Look;
                     }
+                    // a look says what the ledger has against it
+                    if self.settle().await.is_err() {
+                        return Woken::Look;
+                    }
+                    self.sender.note_progress();
                     again = soonest(again, next_at.map_or(Again::Nothing, Again::At), now);
                 }
                 Some(read) = self.reads.join_next() => {
@@ -361,19 +374,23 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Takes in a request that is over, and those that end at the same time: group commits end many at once, and one
-    /// look serves them all. Answers the soonest time at which one of them may go again.
+    /// Takes in a request that is over, and those that end with it: one commit settles them all, and while it is under way
+    /// the other half of many may be on the line. Answers the soonest time at which one of them may go again.
     async fn absorb_with_others(&mut self, first: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
         let mut next_at = self.absorb(first);
-        for _ in 0..ROUNDS_FOR_OTHERS {
-            let before = self.sends.len();
-            tokio::task::yield_now().await;
-            while let Some(sent) = self.sends.try_join_next() {
-                next_at = next_at.into_iter().chain(self.absorb(sent)).min();
-            }
-            if self.sends.len() == before {
-                break;
-            }
+        let half = (self.ended.len() + self.sends.len()).div_ceil(2);
+        let clock = Arc::clone(&self.tools.clock);
+        let mut linger = clock.linger();
+        while self.ended.len() < half {
+            let sent = tokio::select! {
+                biased;
+                Some(sent) = self.sends.join_next() => sent,
+                () = &mut linger => break,
+            };
+            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
+        }
+        while let Some(sent) = self.sends.try_join_next() {
+            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
         }
         next_at
     }
@@ -387,18 +404,11 @@ impl<'a> Round<'a> {
                 return None;
             }
         };
-        match sent.unsettled {
-            // its place stays taken: the ledger still says that it is being sent
-            Some((settlement, failure)) => {
-                tracing::error!(%failure, "an outcome could not be settled");
-                self.unsettled.push((sent.schedule, settlement));
-            }
-            None => self.leave(&sent.schedule),
-        }
+        self.ended.push(Ended { schedule: sent.schedule, settlement: sent.settlement });
         sent.next_at
     }
 
-    fn leave(&mut self, schedule: &str) {
+    pub(super) fn leave(&mut self, schedule: &str) {
         let Some(count) = self.in_flight.get_mut(schedule) else { return };
         *count = count.saturating_sub(1);
         if *count == 0 {
@@ -424,26 +434,15 @@ impl<'a> Round<'a> {
         self.read_at.insert(read.of, now);
     }
 
-    /// Settles what the ledger could not take before; only then are its places free.
-    async fn settle_again(&mut self) -> LedgerResult<()> {
-        while let Some((schedule, settlement)) = self.unsettled.pop() {
-            if let Err(failed) = send::settle(self.tools.ledger.as_ref(), settlement).await {
-                let (settlement, failure) = *failed;
-                self.unsettled.push((schedule, settlement));
-                return Err(failure);
-            }
-            self.leave(&schedule);
-        }
-        Ok(())
-    }
-
-    /// Lets requests in flight end, and settles them. Reads under way are given up: they leave nothing behind.
+    /// Lets requests in flight end, and settles them as they do. Reads under way are given up: they leave nothing behind.
     async fn drain(&mut self) -> LedgerResult<()> {
         self.reads.abort_all();
         while let Some(sent) = self.sends.join_next().await {
-            self.absorb(sent);
+            self.absorb_with_others(sent).await;
+            // what can't be settled now is tried again with the next, and told in the end
+            let _later = self.settle().await;
         }
-        self.settle_again().await
+        self.settle().await
     }
 }
 

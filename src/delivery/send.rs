@@ -1,4 +1,4 @@
-//! shell: one intent is sent and settled, whatever happens on the way.
+//! shell: one intent is sent, and whatever happens on the way there is a settlement.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::classify::{Asked, Attempt, judge};
 use super::lanes::OpenLane;
 use crate::clock::SharedClock;
 use crate::http::{Exchange, Http};
-use crate::ledger::{Effect, Intent, Ledger, LedgerError, SettleTo, Settlement, Step};
+use crate::ledger::{Effect, Intent, Ledger, SettleTo, Settlement, Step};
 use crate::targets::{Facts, Parcel, TargetError, TargetStep};
 
 /// What every send needs.
@@ -28,11 +28,11 @@ pub(super) struct Sent {
     pub(super) schedule: String,
     /// When the reminder may go again (UTC), if it may.
     pub(super) next_at: Option<Timestamp>,
-    /// The settlement that the ledger could not take, and why.
-    pub(super) unsettled: Option<(Settlement, LedgerError)>,
+    /// How its intent is to be settled.
+    pub(super) settlement: Settlement,
 }
 
-/// Sends exactly one request and settles its intent; a panic on the way leaves its fate unknown, not its row.
+/// Sends exactly one request and says what became of it; a panic on the way leaves its fate unknown.
 pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, tools: Tools) -> Sent {
     let asked = asked(&lane, &intent);
     let outcome = AssertUnwindSafe(exchange(&lane, &intent, asked, &tools)).catch_unwind().await;
@@ -47,20 +47,7 @@ pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, tools: Tools) -> S
     };
     tell(&intent.schedule, &settlement);
     let next_at = next_at(&settlement);
-    let unsettled = settle(tools.ledger.as_ref(), settlement).await.err().map(|boxed| *boxed);
-    Sent { schedule: intent.schedule, next_at, unsettled }
-}
-
-/// Settles; a settlement that could not be taken comes back with the reason.
-pub(super) async fn settle(ledger: &dyn Ledger, settlement: Settlement) -> Result<(), Box<(Settlement, LedgerError)>> {
-    match ledger.settle(settlement.clone()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            tracing::warn!(reminder = %settlement.reminder_id, "settled by somebody else before its answer came");
-            Ok(())
-        }
-        Err(failure) => Err(Box::new((settlement, failure))),
-    }
+    Sent { schedule: intent.schedule, next_at, settlement }
 }
 
 fn asked(lane: &OpenLane, intent: &Intent) -> Asked {

@@ -10,7 +10,7 @@ use super::{
     Evaluation, EvaluationError, LOOK_AGAIN, Surroundings, broke_off, evaluate, new_run_id, nominal_now, terms_of,
 };
 use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart};
-use crate::plan::{Occasion, Plan};
+use crate::plan::{Counts, Occasion};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 use crate::sources::Again;
@@ -37,8 +37,8 @@ pub struct RunOutcome {
     pub nominal_at: Timestamp,
     /// `done`, `held`, `failed`, `waiting` (the cron's runs alone), or `skipped` when it was evaluated before.
     pub state: RunState,
-    /// The decision, when there is one.
-    pub plan: Option<Plan>,
+    /// Rows by fate, when there is a decision.
+    pub counts: Option<Counts>,
     /// What the ledger made of it.
     pub recorded: Option<RecordedRun>,
     /// Why it failed or waits, is held, or wasn't made.
@@ -93,7 +93,7 @@ fn not_begun(ask: &RunAsk, state: RunState, error: String) -> RunOutcome {
         run_id: None,
         nominal_at: ask.nominal_at,
         state,
-        plan: None,
+        counts: None,
         recorded: None,
         error: Some(error),
         again: None,
@@ -125,13 +125,16 @@ impl BegunRun<'_> {
 
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
         let plan = evaluation.plan;
-        let end = RunEnd::Planned(Box::new(plan.clone()));
+        let (counts, held) = (plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
+        if held.is_none() && !plan.reminders.is_empty() {
+            self.around.http.get_ready();
+        }
+        let end = RunEnd::Planned(Box::new(plan));
         let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
-        let held = plan.held.as_ref().map(|held| held.detail.clone());
         match recorded {
             Ok(recorded) => RunOutcome {
                 state: if held.is_some() { RunState::Held } else { RunState::Done },
-                plan: Some(plan),
+                counts: Some(counts),
                 recorded: Some(recorded),
                 error: held,
                 ..self.outcome()

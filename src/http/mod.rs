@@ -115,6 +115,16 @@ impl Http {
         Self { clock, client: Arc::default() }
     }
 
+    /// Makes the client now, beside whatever the caller does next: something will be sent soon. Needs a tokio runtime.
+    pub fn get_ready(&self) {
+        if self.client.get().is_none() {
+            let client = Arc::clone(&self.client);
+            tokio::task::spawn_blocking(move || {
+                client.get_or_init(client::build);
+            });
+        }
+    }
+
     /// The clock by which latencies are measured.
     #[must_use]
     pub fn clock(&self) -> &SharedClock {

@@ -104,7 +104,9 @@ pub fn commitment(salt: &Salt, personal: &Personal<'_>) -> Hash {
     form.bytes(personal.phone_hash);
     form.number(personal.starts_at);
     form.text(personal.detail);
-    keyed(salt, &bytes)
+    let mut mac = keyed(salt);
+    mac.update(&bytes);
+    mac.finalize().into_bytes().into()
 }
 
 /// The hash of a row.
@@ -132,13 +134,31 @@ pub fn hash(prev: &Hash, plain: &Plain<'_>, commitment: &Hash) -> Hash {
 /// A phone (E.164) under the ledger's key: without the key a list of all numbers doesn't undo it.
 #[must_use]
 pub fn phone_hash(key: &[u8; 32], phone: &str) -> Hash {
-    keyed(key, phone.as_bytes())
+    PhoneKey::new(key).hash(phone)
 }
 
-fn keyed(key: &[u8], message: &[u8]) -> Hash {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+/// The ledger's key, made ready for many phones.
+#[derive(Clone)]
+pub struct PhoneKey(Hmac<Sha256>);
+
+impl PhoneKey {
+    /// That key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(keyed(key))
+    }
+
+    /// As [`phone_hash`].
+    #[must_use]
+    pub fn hash(&self, phone: &str) -> Hash {
+        let mut mac = self.0.clone();
+        mac.update(phone.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// Lower-case hexadecimal.

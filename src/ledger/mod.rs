@@ -4,6 +4,7 @@
 //! something commits before it answers, together with the audit rows that report it: no audit, no call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -84,6 +85,13 @@ pub trait Ledger: Send + Sync {
     async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken>;
     /// Settles one attempt by compare-and-set; `false`: it was not ours to settle any more, nothing changed.
     async fn settle(&self, settlement: Settlement) -> LedgerResult<bool>;
+    /// Settles each as [`Ledger::settle`] does, then takes intents as [`Ledger::take_intents`] does where that is asked for,
+    /// all in one transaction: what ends makes room for what begins with the same commit.
+    async fn settle_and_take(
+        &self,
+        ended: Arc<[Settlement]>,
+        ask: Option<TakeIntents>,
+    ) -> LedgerResult<SettledAndTaken>;
     /// At the start: every `sending` becomes uncertain, then what may be resent returns to pending.
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;
     /// A person settles what nobody else can know.
@@ -95,6 +103,8 @@ pub trait Ledger: Send + Sync {
 
     /// Reminders by schedule, state or appointment, oldest first.
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
+    /// The same of each as `reminders` with only what tells where it stands: for thousands of them.
+    async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
     /// Pending, uncertain, held: counts for `status`.
     async fn tally(&self) -> LedgerResult<Tally>;
 
@@ -125,6 +135,11 @@ pub trait Ledger: Send + Sync {
     async fn backup(&self, file: &std::path::Path) -> LedgerResult<()>;
     /// The group-commit writer answers: what the watchdog asks.
     async fn is_alive(&self) -> bool;
+    /// Returns when this process can write no more, whatever is tried: the writer broke off. A new process can.
+    async fn ended(&self);
+    /// Breaks the writer off as a fault of this program would.
+    #[cfg(test)]
+    async fn break_off(&self);
 }
 
 /// A schedule as loaded.
@@ -426,6 +441,15 @@ pub struct Taken {
     pub wake_at: Option<Timestamp>,
 }
 
+/// What `settle_and_take` answers.
+#[derive(Debug, Clone, Default)]
+pub struct SettledAndTaken {
+    /// For each settlement what `settle` answers.
+    pub settled: Vec<bool>,
+    /// Nothing, when nothing was asked for.
+    pub taken: Taken,
+}
+
 /// Where an attempt ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettleTo {
@@ -601,6 +625,21 @@ pub struct ReminderAsk {
     pub appointment_id: Option<String>,
     /// At most so many.
     pub limit: Option<u64>,
+}
+
+/// Where a reminder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderBrief {
+    /// Its id.
+    pub id: ReminderId,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
 }
 
 /// Counts for `status`.

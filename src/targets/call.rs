@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     ANSWER_LIMIT, Envelope, Facts, Parcel, SecretHeader, THOUGHTLY_IDS, Target, TargetError, TargetStep, error_class,
-    fingerprint, id_text, is_success, json_header, parse_url, read_body,
+    fingerprint, id_text, is_success, json_header, parse_url, read_body, value_at,
 };
 use crate::http::{self, Answer, Ask, BodyEnd};
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
@@ -120,7 +120,7 @@ impl Target for Caller {
         Facts {
             is_accepted_status,
             error: failure.filter(|_| is_accepted_status).and_then(error_class),
-            remote_id: THOUGHTLY_IDS.iter().find_map(|at| id_text(body.pointer(at)?)),
+            remote_id: THOUGHTLY_IDS.iter().find_map(|at| id_text(value_at(&body, at)?)),
             note: note.filter(|_| is_accepted_status),
             is_conflict,
             found: if step == TargetStep::ContactSearch { found(&body) } else { Vec::new() },

@@ -172,8 +172,8 @@ impl Target for Endpoint {
             return Facts { is_accepted_status, note, ..Facts::default() };
         }
         let (body, note) = read_body(answer, self.envelope);
-        let error = self.error_pointer.as_deref().and_then(|at| body.pointer(at)).and_then(error_class);
-        let remote_id = self.id_pointers.iter().find_map(|at| id_text(body.pointer(at)?));
+        let error = self.error_pointer.as_deref().and_then(|at| value_at(&body, at)).and_then(error_class);
+        let remote_id = self.id_pointers.iter().find_map(|at| id_text(value_at(&body, at)?));
         Facts { is_accepted_status, error, remote_id, note, ..Facts::default() }
     }
 
@@ -213,6 +213,23 @@ fn read_body(answer: &Answer, envelope: Envelope) -> (Value, Option<&'static str
             (body, note)
         }
     }
+}
+
+/// The value at a JSON pointer. (`Value::pointer` makes two new texts of every step, which is most of reading an answer.)
+fn value_at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
+    if pointer.contains('~') {
+        return body.pointer(pointer);
+    }
+    let mut steps = pointer.split('/');
+    // a pointer begins with a slash, or it is empty and means the whole
+    if !steps.next()?.is_empty() {
+        return None;
+    }
+    steps.try_fold(body, |value, step| match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(_) => value.pointer(&format!("/{step}")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
 }
 
 /// A word for a non-null error; the other side's free text stays outside, it may hold personal data.

@@ -23,6 +23,7 @@ pub mod trigger;
 pub mod uncertain;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::audit::AuditFilter;
 use crate::ledger::Verdict;
@@ -111,8 +112,8 @@ pub enum Request {
 pub struct Answer {
     /// The exit code (see [`Exit`]).
     pub exit: u8,
-    /// What `--format json` prints.
-    pub body: serde_json::Value,
+    /// What `--format json` prints, as JSON text; `null` when it couldn't be done.
+    pub body: Box<RawValue>,
     /// What stderr is told.
     pub message: Option<String>,
 }
@@ -121,13 +122,19 @@ impl Answer {
     /// A typed answer as it goes over the socket.
     #[must_use]
     pub fn of(exit: Exit, body: &impl Serialize) -> Self {
-        let body = serde_json::to_value(body).expect("answers are plain trees with text keys");
+        let body = to_raw_value(body).expect("answers are plain trees with text keys");
         Self { exit: exit.code(), body, message: None }
+    }
+
+    /// Nothing but a word for stderr.
+    #[must_use]
+    pub fn refusal(exit: u8, message: String) -> Self {
+        Self { exit, body: RawValue::NULL.to_owned(), message: Some(message) }
     }
 }
 
 impl From<VerbError> for Answer {
     fn from(error: VerbError) -> Self {
-        Self { exit: error.exit().code(), body: serde_json::Value::Null, message: Some(error.to_string()) }
+        Self::refusal(error.exit().code(), error.to_string())
     }
 }

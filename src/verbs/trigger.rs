@@ -233,7 +233,7 @@ async fn open_reminders(house: &House, schedule: &Schedule, only: Option<&str>) 
         appointment_id: only.map(str::to_owned),
         ..Default::default()
     };
-    Ok(house.ledger()?.reminders(ask).await?.into_iter().map(|row| row.id).collect())
+    Ok(house.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
 }
 
 async fn answer(
@@ -247,7 +247,7 @@ async fn answer(
         true => Vec::new(),
         false => {
             let ask = crate::ledger::ReminderAsk { ids: looked_after, ..Default::default() };
-            house.ledger()?.reminders(ask).await?
+            house.ledger()?.briefs(ask).await?
         }
     };
     let mut reminders = Vec::with_capacity(settled.len());
@@ -296,7 +296,7 @@ async fn recorded_counts(house: &House, outcome: &RunOutcome) -> VerbResult<Coun
     {
         return Ok(row.counts);
     }
-    Ok(outcome.plan.as_ref().map(|plan| plan.counts).unwrap_or_default())
+    Ok(outcome.counts.unwrap_or_default())
 }
 
 const fn of_rows(rows: Counts) -> TriggerCounts {

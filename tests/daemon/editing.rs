@@ -76,7 +76,7 @@ impl Desk {
     async fn status(&self) -> StatusAnswer {
         let socket = self.folder.path().join("tickler.sock");
         let answer = ask(&socket, &Request::Status).await.expect("the service answers");
-        serde_json::from_value(answer.body).expect("a status")
+        serde_json::from_str(answer.body.get()).expect("a status")
     }
 
     /// The service is asked again and again: it does its work meanwhile, and looks at the folder.

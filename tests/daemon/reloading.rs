@@ -78,7 +78,8 @@ async fn a_file_that_is_mended_to_the_version_in_force_is_told_as_such() {
     clinic.write_schedule("day-before", &good());
     let reloaded = daemon.reload("clinic", BTreeSet::new()).await;
     assert_eq!((reloaded.taken.len(), reloaded.mended.as_slice()), (0, &["day-before".to_owned()][..]));
-    assert_eq!(reloaded.answer().body["mended"], serde_json::json!(["day-before"]));
+    let body: serde_json::Value = serde_json::from_str(reloaded.answer().body.get()).expect("a JSON answer");
+    assert_eq!(body["mended"], serde_json::json!(["day-before"]));
     assert_eq!(count(daemon, Event::ConfigLoaded).await, 2);
     assert!(daemon.reload("clinic", BTreeSet::new()).await.mended.is_empty(), "told once");
     clinic.leave(opened).await;

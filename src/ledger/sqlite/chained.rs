@@ -50,13 +50,12 @@ impl Salts {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     /// Writes the log's end, once for each commit.
     pub(super) fn save_head(&self) -> LedgerResult<()> {
         let chain = self.chain.get();
         if !chain.is_saved {
-            let mut update = self.conn.prepare_cached("UPDATE head SET seq = ?1, hash = ?2")?;
-            update.execute(params![chain.seq, chain.hash])?;
+            self.kept.run("UPDATE head SET seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
             self.chain.set(Chain { is_saved: true, ..chain });
         }
         Ok(())

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::log::Line;
 use super::pauses::Affected;
 use super::records::{CARD, Card, card};
 use super::stored::{id_text, micros};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
-use crate::ledger::{LedgerResult, SettleTo, Settlement, chain};
+use crate::audit::Event;
+use crate::ledger::{LedgerResult, SettleTo, Settlement};
 use crate::reminder::State;
 
 /// What a settlement does to its reminder.
@@ -74,20 +75,20 @@ impl Ending {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn settle(&self, settlement: &Settlement) -> LedgerResult<bool> {
-        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1 AND r.state = 'sending' AND r.attempt = ?2");
-        let key = params![id_text(settlement.reminder_id.0), settlement.attempt];
-        let Some(found) = self.conn.prepare_cached(&sql)?.query_row(key, card).optional()? else { return Ok(false) };
+        let Some(found) = self.card_being_sent(settlement)? else { return Ok(false) };
         let ending = Ending::of(settlement, found.expires_at);
+        if !self.end_reminder(&found, settlement, &ending)? {
+            return Ok(false);
+        }
         self.end_attempt(&found, settlement, &ending)?;
-        self.end_reminder(&found, settlement, &ending)?;
         self.remember_contact(&found, &settlement.to, settlement.at)?;
-        self.log(&settled_entry(&found, settlement, &ending))?;
+        self.log_settled(&found, settlement, &ending)?;
         if ending.expires(found.expires_at) {
-            self.log(&AuditEntry {
-                actor: Some(settlement.actor.clone()),
-                ..found.entry(settlement.at, Event::ReminderExpired)
+            self.write_line(&Line {
+                actor: Some(&settlement.actor),
+                ..found.line(settlement.at, Event::ReminderExpired)
             })?;
         }
         let affected = Affected {
@@ -100,48 +101,65 @@ impl Desk {
         Ok(true)
     }
 
+    /// The reminder, when this very attempt of it is under way.
+    fn card_being_sent(&self, settlement: &Settlement) -> LedgerResult<Option<Card>> {
+        if let Some(card) = self.sending.borrow_mut().remove(&settlement.reminder_id)
+            && card.attempt == settlement.attempt
+        {
+            return Ok(Some(card));
+        }
+        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1 AND r.state = 'sending' AND r.attempt = ?2");
+        let key = params![id_text(settlement.reminder_id.0), settlement.attempt];
+        Ok(self.conn.prepare_cached(&sql)?.query_row(key, card).optional()?)
+    }
+
     fn end_attempt(&self, found: &Card, settlement: &Settlement, ending: &Ending) -> LedgerResult<()> {
         let sql = "UPDATE attempt SET finished_at = ?3, outcome = ?4, http_status = ?5, latency_us = ?6, remote_id = ?7, \
             class = ?8 WHERE reminder = ?1 AND number = ?2";
-        self.conn.prepare_cached(sql)?.execute(params![
-            found.nr,
-            settlement.attempt,
-            micros(settlement.at),
-            ending.outcome,
-            settlement.http_status,
-            settlement.latency.map(|latency| i64::try_from(latency.as_micros()).unwrap_or(i64::MAX)),
-            settlement.remote_id,
-            settlement.class
-        ])?;
+        self.kept.run(
+            sql,
+            params![
+                found.nr,
+                settlement.attempt,
+                micros(settlement.at),
+                ending.outcome,
+                settlement.http_status,
+                settlement.latency.map(|latency| i64::try_from(latency.as_micros()).unwrap_or(i64::MAX)),
+                settlement.remote_id,
+                settlement.class
+            ],
+        )?;
         Ok(())
     }
 
-    fn end_reminder(&self, found: &Card, settlement: &Settlement, ending: &Ending) -> LedgerResult<()> {
+    /// The compare-and-set: `false` when this attempt is under way no more.
+    fn end_reminder(&self, found: &Card, settlement: &Settlement, ending: &Ending) -> LedgerResult<bool> {
         let state = if ending.expires(found.expires_at) { State::Expired } else { ending.state };
+        let (attempt, at) = (settlement.attempt, micros(settlement.at));
         let Some(next_at) = ending.next_at else {
-            let sql =
-                "UPDATE reminder SET state = ?2, unknown_fates = unknown_fates + ?3, updated_at = ?4 WHERE nr = ?1";
-            let values = params![found.nr, state.as_str(), ending.adds_unknown, micros(settlement.at)];
-            self.conn.prepare_cached(sql)?.execute(values)?;
-            return Ok(());
+            let sql = "UPDATE reminder SET state = ?3, unknown_fates = unknown_fates + ?4, updated_at = ?5 \
+                WHERE nr = ?1 AND state = 'sending' AND attempt = ?2";
+            return Ok(self.kept.run(sql, params![found.nr, attempt, state.as_str(), ending.adds_unknown, at])? == 1);
         };
-        let sql = "UPDATE reminder SET state = ?2, next_at = ?3, tries = tries + ?4, unknown_fates = unknown_fates + ?5, \
-            contact_renewed = contact_renewed OR ?6, updated_at = ?7 WHERE nr = ?1";
-        self.conn.prepare_cached(sql)?.execute(params![
+        let sql = "UPDATE reminder SET state = ?3, next_at = ?4, tries = tries + ?5, unknown_fates = unknown_fates + ?6, \
+            contact_renewed = contact_renewed OR ?7, updated_at = ?8 \
+            WHERE nr = ?1 AND state = 'sending' AND attempt = ?2";
+        let changed = self.conn.prepare_cached(sql)?.execute(params![
             found.nr,
+            attempt,
             state.as_str(),
             micros(next_at),
             ending.adds_try,
             ending.adds_unknown,
             ending.renews_contact,
-            micros(settlement.at)
+            at
         ])?;
-        Ok(())
+        Ok(changed == 1)
     }
 
     fn remember_contact(&self, found: &Card, to: &SettleTo, at: Timestamp) -> LedgerResult<()> {
         let Some(phone) = found.phone.as_deref() else { return Ok(()) };
-        let phone_hash = || chain::phone_hash(&self.key, phone);
+        let phone_hash = || self.phone_key.hash(phone);
         match to {
             SettleTo::ContactReady { contact_id } => {
                 let sql = "INSERT INTO contact (account, phone_hash, contact_id, known_since) VALUES (?1, ?2, ?3, ?4) \
@@ -162,30 +180,34 @@ impl Desk {
         }
         Ok(())
     }
+
+    fn log_settled(&self, found: &Card, settlement: &Settlement, ending: &Ending) -> LedgerResult<()> {
+        let step_word = match settlement.to {
+            SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(ending.outcome),
+            SettleTo::Delivered
+            | SettleTo::Failed
+            | SettleTo::Uncertain
+            | SettleTo::Again { .. }
+            | SettleTo::Dropped => None,
+        };
+        self.write_line(&Line {
+            attempt: Some(settlement.attempt),
+            reason: settlement.class.as_deref().or(step_word),
+            http_status: settlement.http_status,
+            latency_ms: settlement.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            actor: Some(&settlement.actor),
+            detail: detail_of(settlement, ending).as_deref(),
+            ..found.line(settlement.at, ending.event)
+        })
+    }
 }
 
-fn settled_entry(found: &Card, settlement: &Settlement, ending: &Ending) -> AuditEntry {
-    let latency_ms = settlement.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
-    let step_word = match settlement.to {
-        SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(ending.outcome.to_owned()),
-        SettleTo::Delivered | SettleTo::Failed | SettleTo::Uncertain | SettleTo::Again { .. } | SettleTo::Dropped => {
-            None
-        }
-    };
+fn detail_of(settlement: &Settlement, ending: &Ending) -> Option<String> {
     let detail = match (&settlement.detail, ending.outcome) {
         (Some(detail), "resend") => Some(format!("{detail}; it is sent again (on_uncertain = \"resend\")")),
         (None, "resend") => Some("it is sent again (on_uncertain = \"resend\")".to_owned()),
         (detail, _) => detail.clone(),
     };
     let remote_id = settlement.remote_id.as_ref().map(|id| format!("remote id {id}"));
-    let detail = detail.into_iter().chain(remote_id).reduce(|detail, remote_id| format!("{detail}; {remote_id}"));
-    AuditEntry {
-        attempt: Some(settlement.attempt),
-        reason: settlement.class.clone().or(step_word),
-        http_status: settlement.http_status,
-        latency_ms,
-        actor: Some(settlement.actor.clone()),
-        detail,
-        ..found.entry(settlement.at, ending.event)
-    }
+    detail.into_iter().chain(remote_id).reduce(|detail, remote_id| format!("{detail}; {remote_id}"))
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::log::Line;
 use super::pauses;
 use super::records::{CARD, CARD_WIDTH, Card, card};
 use super::stored::{Opening, micros, time, time_or_null};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::rate::{Admission, admit};
-use crate::ledger::{Intent, Lane, LedgerResult, Step, TakeIntents, Taken, chain};
+use crate::ledger::{Intent, Lane, LedgerResult, Step, TakeIntents, Taken};
 use crate::reminder::{RunId, State, from_micros};
 use crate::settings::Rate;
 
@@ -96,7 +97,7 @@ struct Taking<'a> {
 /// Rows looked at beyond those that may be taken, so that a few that may not cost no second query.
 const SPARE: u32 = 16;
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn take_intents(&self, ask: &TakeIntents) -> LedgerResult<Taken> {
         self.end_pauses(ask.now, &ask.actor)?;
         let mut taking = Taking {
@@ -185,7 +186,7 @@ impl Desk {
     fn gate(&self, taking: &mut Taking<'_>, lane: &Lane) -> LedgerResult<Gate> {
         let mut until = None;
         for name in [pauses::ALL, &lane.schedule] {
-            if let Some(pause) = pauses::of(&self.conn, name)? {
+            if let Some(pause) = pauses::of(self.conn, name)? {
                 let Some(end) = pause.until else { return Ok(Gate::Shut) };
                 until = until.max(Some(end));
             }
@@ -312,19 +313,19 @@ impl Desk {
         let attempt = card.attempt + 1;
         let now = micros(ask.now);
         let sql = "INSERT INTO attempt (reminder, number, step, intent_at) VALUES (?1, ?2, ?3, ?4)";
-        self.conn.prepare_cached(sql)?.execute(params![card.nr, attempt, step_word(step), now])?;
-        let sql = "UPDATE reminder SET state = ?2, attempt = ?3, updated_at = ?4 WHERE nr = ?1";
-        self.conn.prepare_cached(sql)?.execute(params![card.nr, State::Sending.as_str(), attempt, now])?;
-        self.log(&AuditEntry {
+        self.kept.run(sql, params![card.nr, attempt, step_word(step), now])?;
+        let sql = "UPDATE reminder SET state = 'sending', attempt = ?2, updated_at = ?3 WHERE nr = ?1";
+        self.kept.run(sql, params![card.nr, attempt, now])?;
+        self.write_line(&Line {
             attempt: Some(attempt),
-            reason: intent_reason(&card, step).map(str::to_owned),
-            actor: Some(ask.actor.clone()),
-            ..card.entry(ask.now, Event::DeliveryIntent)
+            reason: intent_reason(&card, step),
+            actor: Some(&ask.actor),
+            ..card.line(ask.now, Event::DeliveryIntent)
         })?;
-        Ok(Intent {
+        let intent = Intent {
             reminder_id: card.id,
-            schedule: card.schedule,
-            appointment_id: card.appointment_id,
+            schedule: card.schedule.clone(),
+            appointment_id: card.appointment_id.clone(),
             attempt,
             tries: card.tries,
             step,
@@ -335,12 +336,15 @@ impl Desk {
             contact_renewed: card.contact_renewed,
             expires_at: card.expires_at,
             starts_at: card.starts_at,
-        })
+        };
+        let card = Card { state: State::Sending, attempt, account: lane.account.clone(), ..card };
+        self.sending.borrow_mut().insert(card.id, card);
+        Ok(intent)
     }
 
     fn contact_id(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         let sql = "SELECT contact_id FROM contact WHERE account = ?1 AND phone_hash = ?2";
-        let key = params![account, chain::phone_hash(&self.key, phone)];
+        let key = params![account, self.phone_key.hash(phone)];
         Ok(self.conn.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?)
     }
 

@@ -13,7 +13,7 @@ use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerResult, Prune, Pruned};
 use crate::reminder::State;
 
-impl Desk {
+impl Desk<'_> {
     /// Pending ones of every schedule, loaded or not, that are past their expiry.
     pub(super) fn expire_all(&self, now: Timestamp) -> LedgerResult<u64> {
         self.end_pauses(now, "service")?;
@@ -88,7 +88,7 @@ impl Desk {
         let sql = "SELECT coalesce((SELECT min(seq) FROM audit WHERE at >= ?1), (SELECT max(seq) FROM audit)) - 1";
         let last: Option<u64> = self.conn.query_row(sql, [micros(before)], |row| row.get(0))?;
         let Some(last) = last.filter(|seq| *seq > 0) else { return Ok((0, None)) };
-        let Some(hash) = hash_at(&self.conn, last)? else { return Ok((0, None)) };
+        let Some(hash) = hash_at(self.conn, last)? else { return Ok((0, None)) };
         self.conn.execute("INSERT INTO permit (what) VALUES ('prune')", [])?;
         let rows = self.conn.execute("DELETE FROM audit WHERE seq <= ?1", [last])?;
         self.conn.execute("DELETE FROM permit", [])?;

@@ -6,6 +6,7 @@ mod delivery;
 mod faults;
 mod files;
 mod intents;
+mod kept;
 mod knowledge;
 mod log;
 mod maintenance;
@@ -20,6 +21,7 @@ mod runs;
 mod schedules;
 mod schema;
 mod stored;
+mod trail;
 mod writer;
 
 use std::collections::HashMap;
@@ -33,8 +35,9 @@ use tokio::sync::Semaphore;
 
 use super::{
     AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
-    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderRow, Resolve, RunRecord, RunRow,
-    RunStart, ScheduleStanding, Settlement, TakeIntents, Taken, Tally, Verification,
+    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve,
+    RunRecord, RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally,
+    Verification,
 };
 use crate::audit::{AuditEntry, AuditFilter, AuditRow};
 use crate::clock::Clock;
@@ -43,7 +46,7 @@ use crate::reminder::RunId;
 use crate::zones::Zones;
 use reading::Readers;
 pub use restore::{Restore, restore};
-use writer::{Desk, Writer};
+use writer::{Desk, Start, Writer};
 
 /// What the ledger is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,14 +125,13 @@ impl SqliteLedger {
         let conn = schema::open(&path)?;
         let key = files::key(&path, &conn)?;
         let readers = Arc::new(Readers::new(path.clone(), Some(key)));
-        let desk = Desk::new(conn, key, zones)?;
-        let writer = Some(Writer::start(desk, lock)?);
+        let writer = Some(Writer::start(Start { conn, key, zones, lock })?);
         Ok(Arc::new(Self { path, writer, readers, places: Semaphore::new(reading::KEPT) }))
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Desk) -> LedgerResult<T> + Send + 'static,
+        work: impl Fn(&Desk<'_>) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
         self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
     }
@@ -213,6 +215,18 @@ impl Ledger for SqliteLedger {
     async fn settle(&self, settlement: Settlement) -> LedgerResult<bool> {
         self.write(move |desk| desk.settle(&settlement)).await
     }
+    async fn settle_and_take(
+        &self,
+        ended: Arc<[Settlement]>,
+        ask: Option<TakeIntents>,
+    ) -> LedgerResult<SettledAndTaken> {
+        self.write(move |desk| {
+            let settled = ended.iter().map(|settlement| desk.settle(settlement)).collect::<LedgerResult<_>>()?;
+            let taken = ask.as_ref().map(|ask| desk.take_intents(ask)).transpose()?.unwrap_or_default();
+            Ok(SettledAndTaken { settled, taken })
+        })
+        .await
+    }
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
         self.write(move |desk| desk.recover(&recover)).await
     }
@@ -228,6 +242,9 @@ impl Ledger for SqliteLedger {
     }
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.read_aside(move |reader| records::reminders(&reader.conn, &ask)).await
+    }
+    async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        self.read(move |reader| records::briefs(&reader.conn, &ask)).await
     }
     async fn tally(&self) -> LedgerResult<Tally> {
         self.read(|reader| records::tally(&reader.conn)).await
@@ -276,5 +293,15 @@ impl Ledger for SqliteLedger {
             Some(writer) => writer.perform(|_| Ok(())).await.is_ok(),
             None => true,
         }
+    }
+    async fn ended(&self) {
+        match &self.writer {
+            Some(writer) => writer.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+    #[cfg(test)]
+    async fn break_off(&self) {
+        self.writer.as_ref().expect("it is written").break_off().await;
     }
 }

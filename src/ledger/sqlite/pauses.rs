@@ -51,7 +51,7 @@ fn named(schedule: &str) -> Option<String> {
     (schedule != ALL).then(|| schedule.to_owned())
 }
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn pause(&self, pause: &Pause) -> LedgerResult<()> {
         let schedule = pause.schedule.as_deref().unwrap_or(ALL);
         let sql = "INSERT INTO pause (schedule, since, until, reason, actor) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -114,7 +114,7 @@ impl Desk {
             Effect::Forbidden => self.count_forbidden(of),
             Effect::Accepted => {
                 let sql = "UPDATE target SET forbidden = 0 WHERE schedule = ?1 AND forbidden > 0";
-                self.conn.prepare_cached(sql)?.execute([of.schedule])?;
+                self.kept.run(sql, [of.schedule])?;
                 Ok(())
             }
         }

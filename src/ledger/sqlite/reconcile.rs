@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::records::{CARD, Card, card};
+use super::log::Line;
+use super::records::{Card, card, card_columns};
 use super::stored::{id_text, micros, time};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
@@ -41,7 +42,7 @@ enum Fate {
     Unknown,
 }
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn reconcile(&self, fresh: &FreshRead) -> LedgerResult<RecordedRun> {
         if fresh.plan.held.is_some() {
             return Ok(RecordedRun::default());
@@ -74,7 +75,7 @@ impl Desk {
             match self.place(bringer, planned)? {
                 Fate::Stands(id) => recorded.reminders.push(id),
                 Fate::PersonLimit => {
-                    self.log(&limit_entry(bringer, planned))?;
+                    self.log_limit(bringer, planned)?;
                     overruled(Some(SkipReason::PersonLimit));
                     recorded.overruled.push(planned.id);
                 }
@@ -91,6 +92,17 @@ impl Desk {
         Ok(recorded)
     }
 
+    fn log_limit(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
+        let limit = bringer.terms.max_per_person_per_day;
+        let detail = format!("the person has {limit} of {limit} calls on {}", planned.due_day);
+        self.write_line(&Line {
+            reminder_id: None,
+            event: Event::ReminderSkipped,
+            reason: Some(SkipReason::PersonLimit.as_str()),
+            ..planned_line(bringer, planned, &detail)
+        })
+    }
+
     /// It may have been sent in a time the ledger doesn't know: a person settles it.
     fn insert_forgotten(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
         if self.card_by_key(bringer.schedule, planned)?.is_some() {
@@ -99,10 +111,10 @@ impl Desk {
         self.write_new(bringer, planned)?;
         let sql = "UPDATE reminder SET state = 'uncertain', unknown_fates = 1 WHERE id = ?1";
         self.conn.prepare_cached(sql)?.execute([id_text(planned.id.0)])?;
-        self.log(&AuditEntry {
+        self.write_line(&Line {
             event: Event::DeliveryUncertain,
-            detail: Some("the restored ledger doesn't know whether it was called".into()),
-            ..planned_entry(bringer, planned, Some("restored"))
+            reason: Some("restored"),
+            ..planned_line(bringer, planned, "the restored ledger doesn't know whether it was called")
         })
     }
 
@@ -145,12 +157,13 @@ impl Desk {
     }
 
     fn card_by_key(&self, schedule: &str, planned: &PlannedReminder) -> LedgerResult<Option<Card>> {
-        let sql = format!(
-            "SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 \
-            AND r.lead = ?4"
+        let sql = concat!(
+            "SELECT ",
+            card_columns!(),
+            " FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 AND r.lead = ?4"
         );
         let key = params![schedule, planned.appointment_id, micros(planned.starts_at), planned.lead.to_string()];
-        Ok(self.conn.prepare_cached(&sql)?.query_row(key, card).optional()?)
+        Ok(self.kept.row(sql, key, card).optional()?)
     }
 
     /// Whether the person has had the calls of that day, this reminder itself not counted.
@@ -158,7 +171,7 @@ impl Desk {
         let sql = "SELECT count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 AND person = ?3 AND nr <> ?4 \
             AND state IN ('pending', 'sending', 'delivered', 'uncertain')";
         let key = params![bringer.terms.account, due_day, planned.person, nr];
-        let calls: u32 = self.conn.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
+        let calls: u32 = self.kept.row(sql, key, |row| row.get(0))?;
         Ok(calls >= bringer.terms.max_per_person_per_day)
     }
 
@@ -177,37 +190,40 @@ impl Desk {
             previous_starts_at, note, payload_hash, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
             ?12, ?13, ?14, ?15, 'pending', ?16, ?17, ?18, ?19, ?20, ?21)";
         let content = Content::of(planned);
-        self.conn.prepare_cached(sql)?.execute(params![
-            id_text(planned.id.0),
-            id_text(bringer.run.0),
-            bringer.schedule,
-            planned.appointment_id,
-            micros(planned.starts_at),
-            planned.lead.to_string(),
-            bringer.terms.account,
-            planned.phone,
-            planned.person,
-            planned.due_day.to_string(),
-            planned.recipient_zone,
-            bringer.terms.calling_hours,
-            micros(planned.due_at),
-            micros(planned.send_at),
-            micros(planned.expires_at),
-            waits_for_opening(bringer, planned),
-            micros(bringer.read_at),
-            planned.previous_starts_at.map(micros),
-            planned.note,
-            content.hash,
-            micros(bringer.now)
-        ])?;
+        self.kept.run(
+            sql,
+            params![
+                id_text(planned.id.0),
+                id_text(bringer.run.0),
+                bringer.schedule,
+                planned.appointment_id,
+                micros(planned.starts_at),
+                planned.lead.to_string(),
+                bringer.terms.account,
+                planned.phone,
+                planned.person,
+                planned.due_day.to_string(),
+                planned.recipient_zone,
+                bringer.terms.calling_hours,
+                micros(planned.due_at),
+                micros(planned.send_at),
+                micros(planned.expires_at),
+                waits_for_opening(bringer, planned),
+                micros(bringer.read_at),
+                planned.previous_starts_at.map(micros),
+                planned.note,
+                content.hash,
+                micros(bringer.now)
+            ],
+        )?;
         self.keep_content(self.conn.last_insert_rowid(), &content)?;
-        self.log(&planned_entry(bringer, planned, None))
+        self.write_line(&planned_line(bringer, planned, &planned_detail(planned)))
     }
 
     fn keep_content(&self, nr: i64, content: &Content) -> LedgerResult<()> {
         let sql = "INSERT INTO content (reminder, payload, contact) VALUES (?1, ?2, ?3) \
             ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact";
-        self.conn.prepare_cached(sql)?.execute(params![nr, content.payload, content.contact])?;
+        self.kept.run(sql, params![nr, content.payload, content.contact])?;
         Ok(())
     }
 
@@ -244,8 +260,9 @@ impl Desk {
         ])?;
         self.keep_content(found.nr, &content)?;
         if found.phone.as_deref() != Some(planned.phone.as_str()) {
-            let entry = planned_entry(bringer, planned, Some("phone_changed"));
-            self.log(&AuditEntry { reminder_id: Some(found.id), ..entry })?;
+            let detail = planned_detail(planned);
+            let line = planned_line(bringer, planned, &detail);
+            self.write_line(&Line { reminder_id: Some(found.id), reason: Some("phone_changed"), ..line })?;
         }
         Ok(Fate::Stands(found.id))
     }
@@ -285,8 +302,9 @@ impl Desk {
             micros(bringer.now)
         ])?;
         self.keep_content(found.nr, &content)?;
-        let entry = planned_entry(bringer, planned, Some("returned"));
-        self.log(&AuditEntry { reminder_id: Some(found.id), ..entry })?;
+        let detail = planned_detail(planned);
+        let line = planned_line(bringer, planned, &detail);
+        self.write_line(&Line { reminder_id: Some(found.id), reason: Some("returned"), ..line })?;
         Ok(Fate::Stands(found.id))
     }
 }
@@ -312,30 +330,28 @@ fn waits_for_opening(bringer: &Bringer<'_>, planned: &PlannedReminder) -> bool {
     planned.send_at > bringer.now && planned.send_at > planned.due_at
 }
 
-fn planned_entry(bringer: &Bringer<'_>, planned: &PlannedReminder, reason: Option<&str>) -> AuditEntry {
+fn planned_detail(planned: &PlannedReminder) -> String {
     let note = planned.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
-    AuditEntry {
-        schedule: Some(bringer.schedule.to_owned()),
-        run_id: Some(bringer.run),
-        reminder_id: Some(planned.id),
-        appointment_id: Some(planned.appointment_id.clone()),
-        phone: Some(planned.phone.clone()),
-        starts_at: Some(planned.starts_at),
-        lead: Some(planned.lead),
-        reason: reason.map(str::to_owned),
-        actor: Some(bringer.actor.to_owned()),
-        detail: Some(format!("to be sent from {}{note}", planned.send_at)),
-        ..AuditEntry::new(bringer.now, Event::ReminderPlanned)
-    }
+    format!("to be sent from {}{note}", planned.send_at)
 }
 
-fn limit_entry(bringer: &Bringer<'_>, planned: &PlannedReminder) -> AuditEntry {
-    let limit = bringer.terms.max_per_person_per_day;
-    AuditEntry {
-        reminder_id: None,
-        detail: Some(format!("the person has {limit} of {limit} calls on {}", planned.due_day)),
-        event: Event::ReminderSkipped,
-        ..planned_entry(bringer, planned, Some(SkipReason::PersonLimit.as_str()))
+fn planned_line<'a>(bringer: &Bringer<'a>, planned: &'a PlannedReminder, detail: &'a str) -> Line<'a> {
+    Line {
+        at: bringer.now,
+        event: Event::ReminderPlanned,
+        schedule: Some(bringer.schedule),
+        run_id: Some(bringer.run),
+        reminder_id: Some(planned.id),
+        appointment_id: Some(&planned.appointment_id),
+        phone: Some(&planned.phone),
+        starts_at: Some(planned.starts_at),
+        lead: Some(planned.lead),
+        attempt: None,
+        reason: None,
+        http_status: None,
+        latency_ms: None,
+        actor: Some(bringer.actor),
+        detail: Some(detail),
     }
 }
 

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::log::Line;
 use super::reading::Reader;
 use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::trail;
 use super::writer::Desk;
 use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
-use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderRow, Tally, chain};
+use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
 use crate::reminder::{Lead, ReminderId, RunId, State};
 
 /// A reminder as the writing verbs hold it.
@@ -36,10 +38,18 @@ pub(super) struct Card {
     pub(super) contact_renewed: bool,
 }
 
+/// The columns of [`card`], from `reminder r`, as a literal.
+macro_rules! card_columns {
+    () => {
+        "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
+         r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
+         r.contact_renewed"
+    };
+}
+pub(super) use card_columns;
+
 /// The columns of [`card`], from `reminder r`.
-pub(super) const CARD: &str = "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, \
-    r.phone, r.state, r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
-    r.contact_renewed";
+pub(super) const CARD: &str = card_columns!();
 /// How many they are.
 pub(super) const CARD_WIDTH: usize = 18;
 
@@ -67,6 +77,27 @@ pub(super) fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
 }
 
 impl Card {
+    /// As [`Card::entry`], borrowed.
+    pub(super) fn line(&self, at: Timestamp, event: Event) -> Line<'_> {
+        Line {
+            at,
+            event,
+            schedule: Some(&self.schedule),
+            run_id: Some(self.run_id),
+            reminder_id: Some(self.id),
+            appointment_id: Some(&self.appointment_id),
+            phone: self.phone.as_deref(),
+            starts_at: Some(self.starts_at),
+            lead: Some(self.lead),
+            attempt: None,
+            reason: None,
+            http_status: None,
+            latency_ms: None,
+            actor: None,
+            detail: None,
+        }
+    }
+
     /// A row of the log about this reminder.
     pub(super) fn entry(&self, at: Timestamp, event: Event) -> AuditEntry {
         AuditEntry {
@@ -82,7 +113,7 @@ impl Card {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     /// A schedule's pending reminders, oldest first.
     pub(super) fn pending_of(&self, schedule: &str) -> LedgerResult<Vec<Card>> {
         let sql = format!("SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr");
@@ -150,6 +181,14 @@ impl Where {
         }
     }
 
+    /// Rows of the log about that appointment.
+    fn of_appointment(&mut self, appointment: Option<String>) {
+        if let Some(appointment) = appointment {
+            self.values.push(appointment.into());
+            self.conditions.push(trail::of_appointment(self.values.len()));
+        }
+    }
+
     /// In one of these states: each is looked up by itself, so that its own index serves and settled rows cost nothing.
     fn in_states(&mut self, states: &[State], schedule: Option<String>) {
         let of_schedule = schedule.map_or_else(String::new, |schedule| {
@@ -170,19 +209,48 @@ impl Where {
     }
 }
 
-/// Reminders, oldest first, or in the order of the ids that are asked for.
-pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
-    if ask.ids.is_empty() {
-        return selected(conn, ask);
-    }
-    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let mut found = selected(conn, ask)?;
-    found.sort_by_key(|row| place.get(&row.id).copied());
-    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
-    Ok(found)
+/// The columns of [`brief`].
+const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status \
+    FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt";
+
+fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
+    Ok(ReminderBrief {
+        id: ReminderId(uuid(row, 0)?),
+        appointment_id: row.get(1)?,
+        state: word(row, 2)?,
+        attempts: row.get(3)?,
+        http_status: row.get(4)?,
+    })
 }
 
-fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+/// Reminders, oldest first, or in the order of the ids that are asked for.
+pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+    let found = selected(conn, ask, REMINDER, reminder_row)?;
+    Ok(in_order(found, ask, |row| row.id))
+}
+
+/// The same in brief.
+pub(super) fn briefs(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+    let found = selected(conn, ask, BRIEF, brief)?;
+    Ok(in_order(found, ask, |row| row.id))
+}
+
+fn in_order<T>(mut found: Vec<T>, ask: &ReminderAsk, id: impl Fn(&T) -> ReminderId) -> Vec<T> {
+    if ask.ids.is_empty() {
+        return found;
+    }
+    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    found.sort_by_cached_key(|row| place.get(&id(row)).copied());
+    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+    found
+}
+
+fn selected<T>(
+    conn: &Connection,
+    ask: &ReminderAsk,
+    columns: &str,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> LedgerResult<Vec<T>> {
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
@@ -210,9 +278,9 @@ fn selected(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRo
             String::new()
         }
     };
-    let sql = format!("{REMINDER}{} {order}", conditions.clause());
+    let sql = format!("{columns}{} {order}", conditions.clause());
     let mut statement = conn.prepare_cached(&sql)?;
-    Ok(statement.query_map(params_from_iter(conditions.values), reminder_row)?.collect::<Result<_, _>>()?)
+    Ok(statement.query_map(params_from_iter(conditions.values), read)?.collect::<Result<_, _>>()?)
 }
 
 /// Counts for `status`.
@@ -277,7 +345,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("at <", filter.until.map(micros));
     conditions.and("schedule =", filter.schedule.clone());
     conditions.and("reason =", filter.reason.clone());
-    conditions.and("appointment_id =", filter.appointment.clone());
+    conditions.of_appointment(filter.appointment.clone());
     conditions.and("run_id =", filter.run.map(|run| run.to_string()));
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
@@ -296,7 +364,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
         let found: Option<String> = reader.conn.query_row(sql, [id_text(reminder.0)], |row| row.get(0)).optional()?;
         conditions.and("reminder_id =", Some(reminder.to_string()));
-        conditions.and("appointment_id =", found);
+        conditions.of_appointment(found);
     }
     Ok(conditions)
 }

@@ -10,7 +10,7 @@ use crate::audit::{AuditEntry, Event};
 use crate::ledger::{LedgerError, LedgerResult, Recover, Recovered, ReminderAsk, ReminderRow, Resolve, Verdict};
 use crate::reminder::State;
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn recover(&self, recover: &Recover) -> LedgerResult<Recovered> {
         let sql = format!(
             "SELECT {CARD} FROM reminder r WHERE r.nr IN (SELECT nr FROM reminder WHERE state = 'sending') ORDER BY r.nr"
@@ -123,7 +123,7 @@ impl Desk {
             ..found.entry(resolve.now, Event::OperatorResolved)
         })?;
         let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
-        let row = reminders(&self.conn, &ask)?.pop();
+        let row = reminders(self.conn, &ask)?.pop();
         row.ok_or_else(|| LedgerError::Refused(format!("there is no reminder {id}")))
     }
 

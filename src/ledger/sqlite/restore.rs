@@ -81,7 +81,7 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restore
     if chained::verify(&conn)?.broken.is_some() {
         return Err(LedgerError::Refused(format!("the log in {} is broken, nothing is changed", ask.copy.display())));
     }
-    let desk = Desk::new(conn, key, zones)?;
+    let desk = Desk::new(&conn, &key, chained::Chain::load(&conn)?, zones);
     desk.conn.execute_batch("BEGIN IMMEDIATE")?;
     let restored = desk.mark_restored(ask)?;
     desk.save_head()?;
@@ -90,7 +90,7 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restore
     Ok((key, restored))
 }
 
-impl Desk {
+impl Desk<'_> {
     fn mark_restored(&self, ask: &Restore) -> LedgerResult<Restored> {
         let last = "SELECT at FROM audit ORDER BY seq DESC LIMIT 1";
         let from = self.conn.query_row(last, [], |row| time(row, 0)).optional()?.unwrap_or(Timestamp::UNIX_EPOCH);

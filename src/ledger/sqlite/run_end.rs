@@ -12,7 +12,7 @@ use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord};
 use crate::plan::{Counts, Held, Plan, SkippedRow};
 use crate::reminder::RunId;
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
         let schedule = self.running(record.id)?;
         match &record.end {

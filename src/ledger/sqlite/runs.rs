@@ -78,7 +78,7 @@ impl Earlier {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     pub(super) fn begin_run(&self, start: &RunStart) -> LedgerResult<Option<RunId>> {
         self.keep_text(&start.text_hash, &start.text, start.started_at)?;
         match start.kind {

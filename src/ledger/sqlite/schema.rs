@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::faults::file_fault;
@@ -9,7 +10,11 @@ use super::files::{beside, private};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Append only: number n brings the schema from version n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
+];
 
 /// Another program (a backup, a shell) may hold the file this long.
 const BUSY_MILLIS: u32 = 5_000;
@@ -37,6 +42,8 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
             ("temp_store", "MEMORY"),
         ],
     )?;
+    // a statement is planned once, whatever values it gets
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate(path, &conn, MIGRATIONS)?;
     Ok(conn)

@@ -1,0 +1,71 @@
+//! shell: what a round has sent is settled: many at once, and one by one where that can't be.
+
+use std::sync::Arc;
+
+use super::round::{Ended, Round};
+use crate::ledger::{LedgerResult, Settlement, TakeIntents, Taken};
+
+impl Round<'_> {
+    /// Settles what has ended.
+    pub(super) async fn settle(&mut self) -> LedgerResult<()> {
+        self.settle_and_take(None).await.map(drop)
+    }
+
+    /// Settles what has ended, and only then, but with the same commit, takes what is asked for.
+    pub(super) async fn settle_and_take(&mut self, ask: Option<TakeIntents>) -> LedgerResult<Taken> {
+        if self.ended.is_empty() && ask.is_none() {
+            return Ok(Taken::default());
+        }
+        let ended = std::mem::take(&mut self.ended);
+        let (schedules, settlements): (Vec<String>, Vec<Settlement>) =
+            ended.into_iter().map(|ended| (ended.schedule, ended.settlement)).unzip();
+        let settlements: Arc<[Settlement]> = settlements.into();
+        let failure = match self.tools.ledger.settle_and_take(Arc::clone(&settlements), ask.clone()).await {
+            Ok(done) => {
+                for ((schedule, settlement), is_ours) in schedules.iter().zip(settlements.iter()).zip(done.settled) {
+                    if !is_ours {
+                        warn_of(settlement);
+                    }
+                    self.leave(schedule);
+                }
+                return Ok(done.taken);
+            }
+            Err(failure) => failure,
+        };
+        let back = schedules.into_iter().zip(settlements.iter().cloned());
+        self.ended = back.map(|(schedule, settlement)| Ended { schedule, settlement }).collect();
+        if self.ended.is_empty() {
+            return Err(failure);
+        }
+        self.settle_one_by_one().await?;
+        match ask {
+            Some(ask) => self.tools.ledger.take_intents(ask).await,
+            None => Ok(Taken::default()),
+        }
+    }
+
+    /// So that one that can't be settled keeps no other from it.
+    async fn settle_one_by_one(&mut self) -> LedgerResult<()> {
+        let mut first = Ok(());
+        for ended in std::mem::take(&mut self.ended) {
+            match self.tools.ledger.settle(ended.settlement.clone()).await {
+                Ok(is_ours) => {
+                    if !is_ours {
+                        warn_of(&ended.settlement);
+                    }
+                    self.leave(&ended.schedule);
+                }
+                Err(failure) => {
+                    tracing::error!(%failure, "an outcome could not be settled");
+                    self.ended.push(ended);
+                    first = first.and(Err(failure));
+                }
+            }
+        }
+        first
+    }
+}
+
+fn warn_of(settlement: &Settlement) {
+    tracing::warn!(reminder = %settlement.reminder_id, "settled by somebody else before its answer came");
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::audit::{AuditEntry, AuditFilter, Event};
+use crate::ledger::Ledger;
+use crate::ledger::sqlite::{Access, SqliteLedger};
+
+impl Writer {
+    /// Ends the thread by a panic where none is caught.
+    pub(in crate::ledger::sqlite) async fn break_off(&self) {
+        struct Fault;
+        impl Verb for Fault {
+            fn run(&mut self, _: &Desk<'_>) -> Ran {
+                Ran::Well
+            }
+            fn forget(&mut self) {}
+            fn answer(self: Box<Self>, _: Option<&LedgerError>) {
+                panic!("a fault of the writer itself");
+            }
+        }
+        let sent = self.verbs.as_ref().map(|verbs| verbs.send(Box::new(Fault)));
+        assert!(matches!(sent, Some(Ok(()))), "the writer lived until now");
+        self.ended().await;
+    }
+}
+
+fn ledger() -> (tempfile::TempDir, Arc<SqliteLedger>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = SqliteLedger::open(folder.path().join("ledger.db"), Access::Write, Zones::newest()).expect("it opens");
+    (folder, ledger)
+}
+
+fn entry(detail: &str) -> AuditEntry {
+    AuditEntry {
+        detail: Some(detail.to_owned()),
+        ..AuditEntry::new(jiff::Timestamp::UNIX_EPOCH, Event::ServiceStarted)
+    }
+}
+
+async fn details(ledger: &SqliteLedger) -> Vec<String> {
+    let rows = ledger.audit(AuditFilter::default()).await.expect("the log is read");
+    rows.into_iter().filter_map(|row| row.detail).collect()
+}
+
+async fn is_whole(ledger: &SqliteLedger) -> bool {
+    ledger.verify().await.expect("a walk").broken.is_none()
+}
+
+/// One that writes, and then panics or refuses.
+fn write_then(desk: &Desk<'_>, end: fn() -> LedgerResult<()>) -> LedgerResult<()> {
+    desk.log(&entry("never kept"))?;
+    end()
+}
+
+fn fault() -> LedgerResult<()> {
+    panic!("a fault in a verb")
+}
+
+fn refusal() -> LedgerResult<()> {
+    Err(LedgerError::Refused("not this one".into()))
+}
+
+/// What is asked while the writer is busy shares one transaction.
+async fn at_once(ledger: &SqliteLedger, end: fn() -> LedgerResult<()>) -> [LedgerResult<()>; 3] {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let busy = ledger.write(move |_| {
+        let _opened = gate.lock().expect("one holder").recv();
+        Ok(())
+    });
+    let asked = async {
+        tokio::join!(
+            biased;
+            ledger.append(vec![entry("before")]),
+            ledger.write(move |desk| write_then(desk, end)),
+            ledger.append(vec![entry("after")]),
+            // polled last: then all of them wait in one line
+            async { drop(go) },
+        )
+    };
+    let (busy, (before, middle, after, ())) = tokio::join!(biased; busy, asked);
+    busy.expect("it only waited");
+    [before, middle, after]
+}
+
+#[tokio::test]
+async fn a_verb_that_panics_is_undone_alone_and_its_caller_is_told() {
+    let (_folder, ledger) = ledger();
+    let [before, broken, after] = at_once(&ledger, fault).await;
+    assert_eq!((before, broken, after), (Ok(()), Err(verb_broke_off()), Ok(())));
+    assert_eq!(details(&ledger).await, ["before", "after"]);
+    assert!(is_whole(&ledger).await && ledger.is_alive().await);
+}
+
+#[tokio::test]
+async fn a_verb_that_is_refused_after_it_wrote_is_undone_alone() {
+    let (_folder, ledger) = ledger();
+    let [before, refused, after] = at_once(&ledger, refusal).await;
+    assert_eq!((before, refused, after), (Ok(()), refusal(), Ok(())));
+    assert_eq!(details(&ledger).await, ["before", "after"]);
+    assert!(is_whole(&ledger).await);
+}
+
+#[tokio::test]
+async fn a_verb_alone_that_panics_or_is_refused_leaves_nothing_behind() {
+    let (_folder, ledger) = ledger();
+    assert_eq!(ledger.write(|desk| write_then(desk, fault)).await, Err(verb_broke_off()));
+    assert_eq!(ledger.write(|desk| write_then(desk, refusal)).await, refusal());
+    ledger.append(vec![entry("later")]).await.expect("the writer goes on");
+    assert_eq!(details(&ledger).await, ["later"]);
+    assert!(is_whole(&ledger).await);
+}
+
+#[tokio::test]
+async fn a_writer_that_broke_off_refuses_everything_and_lets_another_process_write() {
+    let (folder, ledger) = ledger();
+    ledger.append(vec![entry("kept")]).await.expect("it is written");
+    ledger.break_off().await;
+    assert_eq!(ledger.append(vec![entry("lost")]).await, Err(has_ended()));
+    assert!(!ledger.is_alive().await);
+    let path = folder.path().join("ledger.db");
+    let next = SqliteLedger::open(path, Access::Write, Zones::newest()).expect("the lock is free");
+    assert_eq!(details(&next).await, ["kept"]);
+    assert!(is_whole(&next).await);
+}
