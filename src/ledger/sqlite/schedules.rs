@@ -67,7 +67,7 @@ fn taken(loaded: &LoadedSchedule) -> AuditEntry {
 impl Desk<'_> {
     pub(super) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
         self.keep_text(&loaded.text_hash, &loaded.text, loaded.now)?;
-        if one(&self.conn, &loaded.name)?.is_none_or(|known| known.text_hash != loaded.text_hash) {
+        if one(self.conn, &loaded.name)?.is_none_or(|known| known.text_hash != loaded.text_hash) {
             self.log(&taken(loaded))?;
         }
         let now = micros(loaded.now);
