@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use support::{cost_of, median, ratio};
+use support::{median, peak_kib_of, ratio, time_of};
 
 const ROWS: u32 = 1_000_000;
 const ROUNDS: usize = 5;
@@ -25,22 +25,21 @@ fn main() {
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder");
     std::fs::write(folder.path().join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
 
-    let (mut plans, mut loops, mut peak_kib) = (Vec::new(), Vec::new(), 0);
-    for round in 0..=ROUNDS {
-        let plan = cost_of(
-            Command::new(env!("CARGO_BIN_EXE_tickler"))
-                .args(["plan", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
-                .current_dir(folder.path())
-                .env("BENCH_URL", "http://127.0.0.1:9/"),
-        );
-        let bare = cost_of(Command::new(std::env::current_exe().expect("this program")).args(["--bare"]).arg(&table));
-        if round > 0 {
-            // the first round warms the page cache
-            plans.push(plan.wall);
-            loops.push(bare.wall);
-            peak_kib = peak_kib.max(plan.peak_kib);
-        }
-    }
+    let plan = || {
+        let mut plan = Command::new(env!("CARGO_BIN_EXE_tickler"));
+        plan.args(["plan", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
+            .current_dir(folder.path())
+            .env("BENCH_URL", "http://127.0.0.1:9/");
+        plan
+    };
+    let bare = || {
+        let mut bare = Command::new(std::env::current_exe().expect("this program"));
+        bare.args(["--bare"]).arg(&table);
+        bare
+    };
+    // measuring the memory warms the page cache, too
+    let peak_kib = (0..3).map(|_| peak_kib_of(&mut plan())).max().unwrap_or(0);
+    let (plans, loops) = (0..ROUNDS).map(|_| (time_of(&mut plan()), time_of(&mut bare()))).unzip();
     let (plan, bare) = (median(plans), median(loops));
     println!("rows {ROWS}, due 33,000, rounds {ROUNDS}, medians of whole processes");
     println!(

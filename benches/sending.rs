@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{cost_of, median, ratio};
+use support::{median, ratio, time_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -86,14 +86,13 @@ impl Stage {
     }
 
     fn trigger(&self) -> Duration {
-        cost_of(
+        time_of(
             Command::new(env!("CARGO_BIN_EXE_tickler"))
                 .args(["trigger", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
                 .current_dir(self.folder.path())
                 .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
                 .env("BENCH_URL", &self.url),
         )
-        .wall
     }
 
     fn delivered(&self) -> u32 {
@@ -175,7 +174,7 @@ max_calls = 100000
 
 fn post_cost(url: &str, count: u32, at_once: usize) -> Duration {
     let program = std::env::current_exe().expect("this program");
-    cost_of(Command::new(program).args(["--posts", url, &count.to_string(), &at_once.to_string()])).wall
+    time_of(Command::new(program).args(["--posts", url, &count.to_string(), &at_once.to_string()]))
 }
 
 /// The least: the same requests with nothing kept.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use jiff::Timestamp;
+
 use super::explain::Watch;
 use super::planner::{Candidate, Kept, Share, Terms};
 use super::rules::{self, Block, Case, LeadDue, Stage, Why};
@@ -60,6 +62,27 @@ pub(super) struct Findings {
     pub(super) against: Vec<(ReminderId, SkipReason, String)>,
     /// What was said of the watched appointment.
     pub(super) watch: Option<Watch>,
+    opening: Opening,
+}
+
+/// The last opening that was asked for: most rows of a run are due at one moment in one zone.
+#[derive(Default)]
+struct Opening {
+    last: Option<(Zone, Timestamp, Timestamp)>,
+}
+
+impl Opening {
+    fn at(&mut self, due_at: Timestamp, zone: &Zone, terms: &Terms) -> Timestamp {
+        let at = due_at.max(terms.occasion.now);
+        match &self.last {
+            Some((known, asked, opening)) if *asked == at && known.name() == zone.name() => *opening,
+            Some(_) | None => {
+                let opening = terms.schedule.remind.calling_hours.next_opening(at, zone);
+                self.last = Some((zone.clone(), at, opening));
+                opening
+            }
+        }
+    }
 }
 
 /// Takes sightings in the order of their rows.
@@ -161,7 +184,7 @@ pub(super) struct Judge {
     terms: Arc<Terms>,
     mapping: Mapping,
     windows: Vec<LeadWindow>,
-    seen: HashSet<(String, jiff::Timestamp), Seed>,
+    seen: HashSet<(String, Timestamp), Seed>,
     findings: Findings,
 }
 
@@ -240,14 +263,15 @@ impl Findings {
     fn tell(&mut self, terms: &Terms, asked: &Asked) {
         let watch = self.watch.as_mut().filter(|watch| Some(watch.appointment_id()) == asked.id.as_deref());
         if let Some(watch) = watch {
-            watch.see(&case(terms, asked, &|| asked.read_phone(terms)));
+            let read_phone = || asked.read_phone(terms);
+            watch.see(&case(terms, asked, &read_phone, &mut self.opening));
         }
     }
 
     /// Asks the rules of one row.
     fn judge(&mut self, terms: &Terms, asked: Asked) {
         let read_phone = || asked.read_phone(terms);
-        let case = case(terms, &asked, &read_phone);
+        let case = case(terms, &asked, &read_phone, &mut self.opening);
         match rules::ask(&case, Stage::Row) {
             Err(block) => self.blocked(&asked, &case, block),
             Ok(()) => {
@@ -279,7 +303,12 @@ impl Findings {
     }
 }
 
-fn case<'a>(terms: &'a Terms, asked: &'a Asked, read_phone: &'a dyn Fn() -> Result<Phone, PhoneProblem>) -> Case<'a> {
+fn case<'a>(
+    terms: &'a Terms,
+    asked: &'a Asked,
+    read_phone: &'a dyn Fn() -> Result<Phone, PhoneProblem>,
+    opening: &mut Opening,
+) -> Case<'a> {
     let known = asked.lead.and_then(|lead| {
         let start = asked.start.as_ref().ok()?;
         terms.known(asked.id.as_deref()?, start.at, lead)
@@ -294,12 +323,15 @@ fn case<'a>(terms: &'a Terms, asked: &'a Asked, read_phone: &'a dyn Fn() -> Resu
         };
         LeadDue { lead, due_at }
     };
+    let lead = asked.lead.zip(asked.start.as_ref().ok()).map(due);
+    let zone = asked.recipient_zone.as_ref();
     Case {
+        opening: lead.zip(zone.ok()).map(|(lead, zone)| opening.at(lead.due_at, zone, terms)),
         broken: asked.row.as_ref().err().map(String::as_str),
         id: asked.id.as_deref(),
         start: asked.start.clone(),
-        recipient_zone: asked.recipient_zone.as_ref().map_err(String::as_str),
-        lead: asked.lead.zip(asked.start.as_ref().ok()).map(due),
+        recipient_zone: zone.map_err(String::as_str),
+        lead,
         known,
         is_duplicate: asked.is_duplicate,
         row: asked.row.as_ref().ok(),
@@ -343,8 +375,8 @@ struct Passed {
     lead: LeadDue,
     known: Option<super::Known>,
     phone: Phone,
-    send_at: jiff::Timestamp,
-    expires_at: jiff::Timestamp,
+    send_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 impl Passed {
@@ -353,7 +385,7 @@ impl Passed {
             lead: case.lead?,
             known: case.known.cloned(),
             phone: rules::phone_of(case).ok()?.clone(),
-            send_at: rules::sending_time(case)?,
+            send_at: case.opening?,
             expires_at: rules::over_at(case)?,
         })
     }

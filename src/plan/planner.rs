@@ -117,7 +117,7 @@ impl Planner {
     #[must_use]
     pub fn finish(self) -> Candidates {
         let Self { terms, windows, mut pendings, rows, outside_window, judging, .. } = self;
-        let Findings { mut counts, skipped, candidates, against, watch } = judging.findings();
+        let Findings { mut counts, skipped, candidates, against, watch, .. } = judging.findings();
         counts.rows = rows;
         counts.outside_window += outside_window;
         for (id, reason, detail) in &against {
@@ -215,6 +215,7 @@ impl Terms {
             start: Err(TimeProblem::Invalid(String::new())),
             recipient_zone: Err(""),
             lead: None,
+            opening: None,
             known: None,
             is_duplicate: false,
             row: None,

@@ -35,6 +35,8 @@ pub(super) struct Case<'a> {
     pub(super) recipient_zone: Result<&'a Zone, &'a str>,
     /// The lead whose window the start lies in, or whose key is pending.
     pub(super) lead: Option<LeadDue>,
+    /// When it would go out (UTC): not before it is due nor before now, and inside the recipient's calling hours.
+    pub(super) opening: Option<Timestamp>,
     /// What the ledger holds under the key.
     pub(super) known: Option<&'a Known>,
     pub(super) is_duplicate: bool,
@@ -124,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
         None => String::new(),
     }),
     rule("late_booking", Stage::Row, |_| Ok(()), |_| "not set".into()),
-    rule("outside_calling_hours", Stage::Row, outside_calling_hours, |case| match sending_time(case) {
+    rule("outside_calling_hours", Stage::Row, outside_calling_hours, |case| match case.opening {
         Some(at) => {
             format!("calling hours are {}, it goes out at {}", case.schedule.remind.calling_hours, wall(case, at))
         }
@@ -354,14 +356,8 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
     skip(SkipReason::TooLate, detail)
 }
 
-/// When it would go out (UTC): not before it is due nor before now, and inside the calling hours.
-pub(super) fn sending_time(case: &Case<'_>) -> Option<Timestamp> {
-    let (Some(lead), Ok(zone)) = (case.lead, case.recipient_zone) else { return None };
-    Some(case.schedule.remind.calling_hours.next_opening(lead.due_at.max(case.now), zone))
-}
-
 fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
-    let (Some(opening), Some(expiry)) = (sending_time(case), expiry(case)) else { return Ok(()) };
+    let (Some(opening), Some(expiry)) = (case.opening, expiry(case)) else { return Ok(()) };
     if opening <= expiry {
         return Ok(());
     }
