@@ -3,17 +3,20 @@
 use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;
 use super::output::{Rows, Shown};
+use super::reach;
 use crate::audit::escape;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
-use crate::verbs::{Access, Exit, explain};
+use crate::verbs::{Access, Exit, Request, explain};
 
 /// Prints the rules in order for one appointment.
 pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
-    let house = context.open(Access::Reading).await?;
-    let answer = match ask.run {
-        None => explain::explain(&house, &ask.schedule, &ask.appointment).await?,
-        Some(run) => explain::explain_run(&house, &ask.schedule, &ask.appointment, run).await?,
+    let answer: Explanation = match context.open(Access::Reading).await {
+        Ok(house) => explain::asked(&house, &ask.schedule, &ask.appointment, ask.run).await?,
+        Err(refused) => {
+            let (schedule, appointment) = (ask.schedule.clone(), ask.appointment.clone());
+            reach::read(&context, &Request::Explain { schedule, appointment, run: ask.run }, refused).await?
+        }
     };
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer.steps) }.print(context.format)?;
     Ok(Exit::Done)

@@ -5,42 +5,51 @@ use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
 use super::{plan_json, reach};
 use crate::audit::Event;
-use crate::verbs::plan::{PlanAnswer, PlannedCall, SkippedCall};
-use crate::verbs::{Access, Exit, Reveal, VerbError, plan};
+use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
+use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
 
 /// Prints who would be called and who not.
 pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
-    let house = context.open(Access::Reading).await?;
-    let schedules = house.named(&ask.named)?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
-    let mut answers = Vec::new();
-    let mut exit = context.tell_refused(&house, &ask.named);
-    for schedule in &schedules {
-        match plan::plan(&house, schedule, reveal).await {
-            Ok(answer) => answers.push(answer),
-            Err(error @ VerbError::Evaluation { .. }) => {
-                complain(&format!("error: {error}"));
-                exit = Exit::Failed;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let house = match context.open(Access::Reading).await {
+        Ok(house) => house,
+        Err(refused) => return by_the_service(&context, &ask.named, reveal, refused).await,
+    };
+    let refused = context.tell_refused(&house, &ask.named);
+    let (mut answers, failures) = plan::plans(&house, &ask.named, reveal).await?;
+    failures.iter().for_each(|error| complain(&format!("error: {error}")));
     if reveal == Reveal::Whole {
-        let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();
-        reach::record(&context, Event::OperatorRevealed, &format!("the plan of {}", names.join(", "))).await?;
+        reach::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
     }
     if context.format == Some(Format::Json) {
         plan_json::print(&mut answers)?;
     } else {
-        let people = || answers.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
-        Shown { answer: &answers, people: &people, rows: &|| rows(&answers) }.print(context.format)?;
+        let shown: Vec<ShownPlan> = answers.iter().map(ShownPlan::from).collect();
+        print(&context, &shown)?;
     }
+    Ok(if failures.is_empty() { refused } else { Exit::Failed })
+}
 
+/// For somebody who may not open the ledger: the service plans, and records what it reveals.
+async fn by_the_service(
+    context: &Context,
+    named: &[String],
+    reveal: Reveal,
+    refused: VerbError,
+) -> anyhow::Result<Exit> {
+    let request = Request::Plan { schedules: named.to_vec(), reveal };
+    let (shown, exit): (Vec<ShownPlan>, Exit) = reach::read_to_its_end(context, &request, refused).await?;
+    print(context, &shown)?;
     Ok(exit)
 }
 
-fn for_people(answer: &PlanAnswer) -> String {
+fn print(context: &Context, plans: &[ShownPlan]) -> anyhow::Result<()> {
+    let people = || plans.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
+    Shown { answer: &plans, people: &people, rows: &|| rows(plans) }.print(context.format)
+}
+
+fn for_people(answer: &ShownPlan) -> String {
     let counts = &answer.counts;
     let told = tally(&[
         (counts.planned, "to call"),
@@ -54,8 +63,8 @@ fn for_people(answer: &PlanAnswer) -> String {
     }
     if !answer.reminders.is_empty() {
         let mut calls = Rows::of(&["call at", "phone", "appointment", "starts at", "lead", "note"]);
-        for call in answer.reminders.iter() {
-            calls.push(call_cells(&call));
+        for call in &answer.reminders {
+            calls.push(call_cells(call));
         }
         blocks.push(calls.to_table());
     }
@@ -69,14 +78,14 @@ fn for_people(answer: &PlanAnswer) -> String {
     blocks.join("\n\n")
 }
 
-fn call_cells(call: &PlannedCall<'_>) -> Vec<String> {
+fn call_cells(call: &ShownCall) -> Vec<String> {
     vec![
-        call.due_at(),
-        call.phone(),
-        call.appointment_id().to_owned(),
-        call.starts_at(),
-        call.lead().to_string(),
-        call.note().unwrap_or_default().to_owned(),
+        call.due_at.clone(),
+        call.phone.clone(),
+        call.appointment_id.clone(),
+        call.starts_at.clone(),
+        call.lead.to_string(),
+        call.note.clone().unwrap_or_default(),
     ]
 }
 
@@ -89,7 +98,7 @@ fn skip_cells(skip: &SkippedCall) -> Vec<String> {
     ]
 }
 
-fn rows(answers: &[PlanAnswer]) -> Rows {
+fn rows(answers: &[ShownPlan]) -> Rows {
     let mut rows = Rows::of(&[
         "schedule",
         "appointment_id",
@@ -103,16 +112,16 @@ fn rows(answers: &[PlanAnswer]) -> Rows {
         "detail",
     ]);
     for answer in answers {
-        for call in answer.reminders.iter() {
+        for call in &answer.reminders {
             rows.push(vec![
                 answer.schedule.clone(),
-                call.appointment_id().to_owned(),
-                call.starts_at(),
-                call.lead().to_string(),
-                call.due_at(),
-                call.phone().trim_start_matches('+').to_owned(),
-                call.payload().as_str().to_owned(),
-                call.note().unwrap_or_default().to_owned(),
+                call.appointment_id.clone(),
+                call.starts_at.clone(),
+                call.lead.to_string(),
+                call.due_at.clone(),
+                call.phone.trim_start_matches('+').to_owned(),
+                call.payload.as_str().to_owned(),
+                call.note.clone().unwrap_or_default(),
                 String::new(),
                 String::new(),
             ]);

@@ -76,10 +76,28 @@ pub async fn record(context: &Context, event: Event, detail: &str) -> anyhow::Re
 /// # Errors
 /// `refused`, when no service answers either.
 pub async fn read<T: DeserializeOwned>(context: &Context, request: &Request, refused: VerbError) -> anyhow::Result<T> {
-    match ask(context, request).await {
-        Ok(Some(answer)) => body(answer).map(|(body, _)| body),
-        Ok(None) | Err(_) => Err(refused.into()),
+    read_to_its_end(context, request, refused).await.map(|(body, _)| body)
+}
+
+/// As [`read`], with what the service has to say beside its answer, and how the verb ends.
+///
+/// # Errors
+/// As [`read`], and when the clock is set: the service has its own.
+pub async fn read_to_its_end<T: DeserializeOwned>(
+    context: &Context,
+    request: &Request,
+    refused: VerbError,
+) -> anyhow::Result<(T, Exit)> {
+    let Ok(Some(answer)) = ask(context, request).await else { return Err(refused.into()) };
+    if context.clock.is_shifted() {
+        return Err(through_the_socket());
     }
+    if answer.body.get() != "null"
+        && let Some(message) = &answer.message
+    {
+        complain(message);
+    }
+    body(answer)
 }
 
 async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {

@@ -180,6 +180,8 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::Backup { .. }
         | Request::Prune
         | Request::Audit { .. }
-        | Request::UncertainList => perform(&daemon.house, &actor, request).await,
+        | Request::UncertainList
+        | Request::Plan { .. }
+        | Request::Explain { .. } => perform(&daemon.house, &actor, request).await,
     }
 }

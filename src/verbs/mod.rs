@@ -105,6 +105,22 @@ pub enum Request {
     },
     /// Reminders of unknown fate.
     UncertainList,
+    /// Who would be called; a plan with whole phones is recorded first.
+    Plan {
+        /// Which schedules; none names all.
+        schedules: Vec<String>,
+        /// How much of a phone is shown.
+        reveal: Reveal,
+    },
+    /// The rules in their order for one appointment.
+    Explain {
+        /// Which schedule.
+        schedule: String,
+        /// The appointment's id.
+        appointment: String,
+        /// As that run decided it.
+        run: Option<crate::reminder::RunId>,
+    },
 }
 
 /// A verb's answer.

@@ -6,7 +6,8 @@ use super::pause::PauseAsk;
 use super::trigger::TriggerAsk;
 use super::uncertain::Word;
 use super::{
-    Answer, Exit, House, Request, VerbError, VerbResult, audit, backup, pause, status, test_call, trigger, uncertain,
+    Answer, Exit, House, Request, Reveal, VerbError, VerbResult, audit, backup, explain, pause, plan, status,
+    test_call, trigger, uncertain,
 };
 use crate::audit::{AuditEntry, Event};
 
@@ -46,7 +47,24 @@ async fn work(house: &House, actor: &str, request: Request) -> VerbResult<Answer
         Request::Prune => Answer::of(Exit::Done, &audit::prune(house).await?),
         Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(house, filter).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(house).await?),
+        Request::Plan { schedules, reveal } => plans(house, actor, &schedules, reveal).await?,
+        Request::Explain { schedule, appointment, run } => {
+            Answer::of(Exit::Done, &explain::asked(house, &schedule, &appointment, run).await?)
+        }
     })
+}
+
+/// The plans of the named schedules; one that can't be made is told and leaves the others.
+async fn plans(house: &House, actor: &str, names: &[String], reveal: Reveal) -> VerbResult<Answer> {
+    let (answers, failures) = plan::plans(house, names, reveal).await?;
+    if reveal == Reveal::Whole {
+        let entry = entry_of(house, actor, Event::OperatorRevealed, &plan::revealed(&answers));
+        house.ledger()?.append(vec![entry]).await?;
+    }
+    let exit = if failures.is_empty() { Exit::Done } else { Exit::Failed };
+    let failures: Vec<String> = failures.iter().map(|error| format!("error: {error}")).collect();
+    let message = (!failures.is_empty()).then(|| failures.join("\n"));
+    Ok(Answer { message, ..Answer::of(exit, &answers) })
 }
 
 /// An entry of the log by an operator.

@@ -188,6 +188,90 @@ pub async fn plan(house: &House, schedule: &Arc<Schedule>, reveal: Reveal) -> Ve
     Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
+/// The plans of the named schedules (none names all), and why there is none of some.
+///
+/// # Errors
+/// When a schedule doesn't exist, or anything but its evaluation fails.
+pub async fn plans(house: &House, names: &[String], reveal: Reveal) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
+    let (mut answers, mut failures) = (Vec::new(), Vec::new());
+    for schedule in &house.named(names)? {
+        match plan(house, schedule, reveal).await {
+            Ok(answer) => answers.push(answer),
+            Err(error @ VerbError::Evaluation { .. }) => failures.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((answers, failures))
+}
+
+/// What the log says of plans that were shown with whole phones.
+#[must_use]
+pub fn revealed(answers: &[PlanAnswer]) -> String {
+    let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();
+    format!("the plan of {}", names.join(", "))
+}
+
+/// A plan as it is printed, every text made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShownPlan {
+    /// The schedule's name.
+    pub schedule: String,
+    /// The time it stands for, with the schedule's offset.
+    pub nominal_at: String,
+    /// The schedule's zone.
+    pub timezone: String,
+    /// Rows by fate.
+    pub counts: Counts,
+    /// Who would be called.
+    pub reminders: Vec<ShownCall>,
+    /// Who not.
+    pub skipped: Vec<SkippedCall>,
+    /// Why nobody is called although the read succeeded.
+    pub held: Option<Held>,
+}
+
+/// A call as it is printed; see [`PlannedCall`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShownCall {
+    /// The appointment's id.
+    pub appointment_id: String,
+    /// Its start.
+    pub starts_at: String,
+    /// Which lead.
+    pub lead: Lead,
+    /// When it would really go out.
+    pub due_at: String,
+    /// The last four digits, unless revealed.
+    pub phone: String,
+    /// What would be sent.
+    pub payload: Payload,
+    /// Worth knowing.
+    pub note: Option<String>,
+}
+
+impl From<&PlanAnswer> for ShownPlan {
+    fn from(answer: &PlanAnswer) -> Self {
+        let shown = |call: PlannedCall<'_>| ShownCall {
+            appointment_id: call.appointment_id().to_owned(),
+            starts_at: call.starts_at(),
+            lead: call.lead(),
+            due_at: call.due_at(),
+            phone: call.phone(),
+            payload: call.payload().into_owned(),
+            note: call.note().map(str::to_owned),
+        };
+        Self {
+            schedule: answer.schedule.clone(),
+            nominal_at: answer.nominal_at.clone(),
+            timezone: answer.timezone.clone(),
+            counts: answer.counts,
+            reminders: answer.reminders.iter().map(shown).collect(),
+            skipped: answer.skipped.clone(),
+            held: answer.held.clone(),
+        }
+    }
+}
+
 /// How a plan is shown.
 pub(super) struct Showing<'a> {
     /// Whose plan.

@@ -32,12 +32,51 @@ fn as_user(user: u32, group: u32, folder: &Path, arguments: &[&str]) -> Command 
     command
         .env("TICKLER_LEDGER", folder.join("state/tickler.db"))
         .env("TICKLER_SOCKET", folder.join("run/tickler.sock"))
+        .env("CLOSED_URL", "http://127.0.0.1:9/")
         .env("TICKLER_WEB__LISTEN", "off");
     command
 }
 
 fn told(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A user and group run the program with arguments: how it ends, and what it says.
+type By<'a> = dyn Fn(u32, u32, &[&str]) -> (i32, String) + 'a;
+
+/// `plan` and `explain` need the ledger, and here the table too, both closed to a member.
+fn planning_is_read_by_the_service(by: &By<'_>) {
+    let (exit, text) = by(MEMBER, GROUP, &["plan", "--format", "json"]);
+    assert_eq!(exit, 0, "{text}");
+    let plans: serde_json::Value = serde_json::from_str(&text).expect("a plan");
+    assert_eq!((&plans[0]["schedule"], &plans[0]["counts"]["rows"]), (&"closed".into(), &1.into()), "{text}");
+    let (exit, text) = by(MEMBER, GROUP, &["plan"]);
+    assert!(exit == 0 && text.starts_with("closed at "), "{exit}: {text}");
+    let (exit, text) = by(MEMBER, GROUP, &["explain", "closed", "A1", "--format", "json"]);
+    assert!(exit == 0 && text.contains("outside_window"), "{exit}: {text}");
+    let (exit, text) = by(MEMBER, GROUP, &["plan", "nothing"]);
+    assert!(exit == 2 && text.contains("nothing"), "{exit}: {text}");
+    let (exit, text) = by(MEMBER, GROUP, &["plan", "--now", "2026-11-24T14:00:00Z"]);
+    assert!(exit == 7 && text.contains("--now"), "{exit}: {text}");
+    for arguments in [&["plan"][..], &["explain", "closed", "A1"]] {
+        let (exit, text) = by(STRANGER, STRANGER, arguments);
+        assert!(exit != 0 && !text.contains("closed at"), "{arguments:?}: {text}");
+    }
+    // whole phones are shown to a member, and the log says to whom
+    let (exit, text) = by(MEMBER, GROUP, &["plan", "--reveal"]);
+    assert_eq!(exit, 0, "{text}");
+}
+
+/// A schedule that is due at no time of this test, and its one appointment in a far year, in a table of the service alone.
+fn write_schedule(folder: &Path) {
+    let table = folder.join("state/table.csv");
+    std::fs::write(&table, "id,phone,starts_at\nA1,+12025550143,2099-01-01T10:00\n").expect("a table");
+    chown(&table, Some(SERVICE), Some(GROUP)).expect("it is given to the service");
+    std::fs::set_permissions(&table, std::fs::Permissions::from_mode(0o600)).expect("its mode is set");
+    let text = "cron = \"0 9 1 1 *\"\ntimezone = \"UTC\"\nsource.csv.path = \"../state/table.csv\"\n\
+        appointment = { id = \"id\", phone = \"phone\", starts_at = \"starts_at\" }\nremind.days_before = 1\n\
+        target.automation.url = { env = \"CLOSED_URL\" }\npayload = { contact_phone = \"{{ phone }}\" }\n";
+    std::fs::write(folder.join("schedules/closed.toml"), text).expect("a schedule");
 }
 
 #[test]
@@ -47,6 +86,7 @@ fn members_of_the_services_group_speak_to_it_under_their_own_name_and_strangers_
     }
     let folder = tempfile::tempdir().expect("a folder");
     lay_out(folder.path());
+    write_schedule(folder.path());
     let service = Service::of(as_user(SERVICE, GROUP, folder.path(), &["run"]));
     let by = |user: u32, group: u32, arguments: &[&str]| -> (i32, String) {
         let output = as_user(user, group, folder.path(), arguments).output().expect("an answer");
@@ -64,6 +104,7 @@ fn members_of_the_services_group_speak_to_it_under_their_own_name_and_strangers_
     }
     let (_, log) = by(MEMBER, GROUP, &["audit", "list", "--format", "json"]);
     assert!(log.contains("service.started"), "{log}");
+    planning_is_read_by_the_service(&by);
 
     // changing: what a member asks for is done and bears the member's name
     let (exit, text) = by(STRANGER, STRANGER, &["pause", "--all", "--reason", "no business of theirs"]);
@@ -82,5 +123,6 @@ fn members_of_the_services_group_speak_to_it_under_their_own_name_and_strangers_
     };
     assert_eq!(actor_of("operator.paused"), format!("uid {MEMBER}"));
     assert_eq!(actor_of("operator.resumed"), format!("uid {SERVICE}"));
+    assert_eq!(actor_of("operator.revealed"), format!("uid {MEMBER}"));
     assert!(!log.contains("no business of theirs"), "{log}");
 }

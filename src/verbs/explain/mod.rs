@@ -8,6 +8,7 @@ use crate::evaluation::{self, nominal_now};
 use crate::ledger::{ReminderAsk, ReminderRow};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::reminder::RunId;
 use crate::schedule::Schedule;
 use crate::zones::Zone;
 
@@ -34,6 +35,17 @@ pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult
         Verdict::Skip => {}
     }
     Ok(told)
+}
+
+/// As the rules stand now, or as an earlier run decided.
+///
+/// # Errors
+/// As [`explain`] and [`explain_run`].
+pub async fn asked(house: &House, name: &str, appointment: &str, run: Option<RunId>) -> VerbResult<Explanation> {
+    match run {
+        None => explain(house, name, appointment).await,
+        Some(run) => explain_run(house, name, appointment, run).await,
+    }
 }
 
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
