@@ -166,20 +166,53 @@ fn usable(number: &str, region: Option<Region>) -> Result<Phone, String> {
         return Err("it is too short: emergency and short numbers are never called".into());
     }
     let parsed = PhoneNumber::parse(number, region).map_err(|_| unreadable(region))?;
-    // a number is valid when its region's plan knows of what type it is
-    let kind = parsed.get_type();
-    let is_valid = kind != PhoneNumberType::Unknown;
+    let kind = kind_of(&parsed);
     match kind {
-        PhoneNumberType::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
-        PhoneNumberType::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
-        PhoneNumberType::Unknown => check_unassigned(&parsed, number, region)?,
-        _ => {}
+        Kind::Ordinary => {}
+        Kind::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
+        Kind::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
+        Kind::Unassigned => check_unassigned(&parsed, number, region)?,
     }
     let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
     if is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone { e164, is_unassigned: !is_valid })
+    Ok(Phone { e164, is_unassigned: kind == Kind::Unassigned })
+}
+
+/// What is asked of a number's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ordinary,
+    PremiumRate,
+    SharedCost,
+    /// No region's plan knows of what type it is.
+    Unassigned,
+}
+
+fn kind_of(parsed: &PhoneNumber) -> Kind {
+    let is_north_american = parsed.country_code == NORTH_AMERICA;
+    let short_way = if is_north_american { north_american(parsed) } else { None };
+    short_way.unwrap_or_else(|| match parsed.get_type() {
+        PhoneNumberType::PremiumRate => Kind::PremiumRate,
+        PhoneNumberType::SharedCost => Kind::SharedCost,
+        PhoneNumberType::Unknown => Kind::Unassigned,
+        _ => Kind::Ordinary,
+    })
+}
+
+const NORTH_AMERICA: i32 = 1;
+
+/// Two dozen regions share North America's plan, and finding the one that a number belongs to mostly means asking for its
+/// type already. There premium rates have an area of their own, and nobody shares costs. `None` for the islands, which are
+/// found by their area codes alone.
+fn north_american(parsed: &PhoneNumber) -> Option<Kind> {
+    match parsed.get_region_code() {
+        None => Some(Kind::Unassigned),
+        Some(Region::US | Region::CA) if parsed.national_number / 10_000_000 == 900 => Some(Kind::PremiumRate),
+        Some(Region::US | Region::CA) => Some(Kind::Ordinary),
+        Some(_) => None,
+    }
 }
 
 impl Phone {
@@ -231,4 +264,28 @@ fn only_region(parsed: &PhoneNumber) -> Option<Region> {
     let mut regions = rlibphonenumber::PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(parsed.country_code)?;
     let first = regions.next()?;
     regions.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn north_americas_short_way_says_what_the_plans_say() {
+        for area in 200..1000 {
+            for exchange in ["200", "211", "345", "555", "700", "800", "976", "999"] {
+                for line in ["0000", "0143", "1212", "9999"] {
+                    let number = format!("+1{area}{exchange}{line}");
+                    let Ok(parsed) = PhoneNumber::parse(number.as_str(), None) else { continue };
+                    let long = match parsed.get_type() {
+                        PhoneNumberType::PremiumRate => Kind::PremiumRate,
+                        PhoneNumberType::SharedCost => Kind::SharedCost,
+                        PhoneNumberType::Unknown => Kind::Unassigned,
+                        _ => Kind::Ordinary,
+                    };
+                    assert_eq!(kind_of(&parsed), long, "area {area}, exchange {exchange}, line {line}");
+                }
+            }
+        }
+    }
 }

@@ -437,6 +437,8 @@ impl<'a> Round<'a> {
     /// Lets requests in flight end, and settles them as they do. Reads under way are given up: they leave nothing behind.
     async fn drain(&mut self) -> LedgerResult<()> {
         self.reads.abort_all();
+        // what had ended when the stop came waits for no other request; a failure is told in the end
+        let _later = self.settle().await;
         while let Some(sent) = self.sends.join_next().await {
             self.absorb_with_others(sent).await;
             // what can't be settled now is tried again with the next, and told in the end

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tickler::ledger::sqlite::{Access, SqliteLedger};
+use tickler::ledger::sqlite::{Access, Restore, SqliteLedger, restore};
 use tickler::ledger::{Ledger, LedgerError};
 use tickler::zones::Zones;
 
@@ -128,6 +128,29 @@ async fn the_first_schema_of_all_opens_and_its_pending_reminder_goes_out() {
     let taken = take(&ledger, at(60)).await;
     assert_eq!(taken.intents.len(), 1);
     assert_eq!(taken.intents[0].appointment_id, "A1");
+}
+
+#[tokio::test]
+async fn a_copy_of_an_older_schema_is_restored_and_leaves_no_second_copy_behind() {
+    let maker = SqliteMaker::new();
+    drop(maker.open());
+    let (path, folder) = (maker.path(), maker.path().parent().expect("a folder").to_owned());
+    let copy = folder.join("copy.db");
+    let conn = Connection::open(&copy).expect("it opens");
+    conn.execute_batch(include_str!("schema-1.sql")).expect("the dump is read");
+    conn.execute("INSERT INTO carried_key (key) VALUES (?1)", [[7_u8; 32]]).expect("the key is carried");
+    drop(conn);
+    let ask = Restore { copy, path, now: at(60), actor: "an operator".to_owned() };
+    let restored = restore(&ask, Zones::newest()).expect("it is restored");
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the folder is read")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .filter(|name| name.contains(".restoring"))
+        .collect();
+    names.sort();
+    assert_eq!(names, Vec::<String>::new());
+    assert!(restored.kept.is_some());
+    verified(&maker.open()).await;
 }
 
 /// A log of some rows, tampered with while nobody holds it.

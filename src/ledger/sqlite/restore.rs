@@ -47,14 +47,18 @@ pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
     let kept = keep_present(&ask.path)?;
     std::fs::rename(&draft, &ask.path).map_err(|error| file_fault(&ask.path, &error))?;
     files::write_key(&ask.path, &key)?;
+    clear(&draft)?;
     sync_folder(&ask.path)?;
     drop(lock);
     Ok(Restored { kept, ..restored })
 }
 
+/// Removes a draft with everything beside it: its log, and the copies that migrating an older one kept. The copy that is
+/// restored from is the user's; no second one may outlive its retention.
 fn clear(draft: &Path) -> LedgerResult<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let place = beside(draft, suffix);
+    let older = (1..schema::VERSION).map(|version| format!(".schema-{version}"));
+    for suffix in ["", "-wal", "-shm"].map(str::to_owned).into_iter().chain(older) {
+        let place = beside(draft, &suffix);
         match std::fs::remove_file(&place) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
             Ok(()) | Err(_) => {}

@@ -16,6 +16,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003.sql"),
 ];
 
+/// What the newest migration makes.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
 /// Another program (a backup, a shell) may hold the file this long.
 const BUSY_MILLIS: u32 = 5_000;
 /// Distinct statements of all verbs, with room.
