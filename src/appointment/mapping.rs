@@ -80,6 +80,12 @@ impl Mapping {
         }
     }
 
+    /// The same mapping before the first record, what it learned of zones and days kept.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { proposals: PROPOSALS, ..self.clone() }
+    }
+
     /// The columns it was made of.
     #[must_use]
     pub fn columns(&self) -> &AppointmentColumns {

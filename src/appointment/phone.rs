@@ -59,22 +59,26 @@ fn normalised(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return Cow::Borrowed(text.trim());
     }
-    let plain: String = text
-        .chars()
-        .filter_map(|letter| match letter {
-            '\u{FF10}'..='\u{FF19}' => char::from_digit(u32::from(letter) - 0xFF10, 10),
-            '\u{0660}'..='\u{0669}' => char::from_digit(u32::from(letter) - 0x0660, 10),
-            '\u{06F0}'..='\u{06F9}' => char::from_digit(u32::from(letter) - 0x06F0, 10),
-            '\u{FF0B}' => Some('+'),
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}' => Some('-'),
-            '\u{FF08}' => Some('('),
-            '\u{FF09}' => Some(')'),
-            '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{AD}' => None,
-            blank if blank.is_whitespace() => Some(' '),
-            other => Some(other),
-        })
-        .collect();
+    let plain: String = text.chars().filter_map(plain).collect();
     Cow::Owned(plain.trim().to_owned())
+}
+
+/// A letter of a phone as it is read: digits of other scripts are digits, exotic blanks and dashes plain ones; `None` for
+/// marks that aren't seen.
+#[must_use]
+pub fn plain(letter: char) -> Option<char> {
+    match letter {
+        '\u{FF10}'..='\u{FF19}' => char::from_digit(u32::from(letter) - 0xFF10, 10),
+        '\u{0660}'..='\u{0669}' => char::from_digit(u32::from(letter) - 0x0660, 10),
+        '\u{06F0}'..='\u{06F9}' => char::from_digit(u32::from(letter) - 0x06F0, 10),
+        '\u{FF0B}' => Some('+'),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}' => Some('-'),
+        '\u{FF08}' => Some('('),
+        '\u{FF09}' => Some(')'),
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{AD}' => None,
+        blank if blank.is_whitespace() => Some(' '),
+        other => Some(other),
+    }
 }
 
 fn read_normalised(text: &str, default_region: Option<&str>) -> Result<Phone, String> {

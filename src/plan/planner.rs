@@ -185,7 +185,7 @@ impl RecordSink for Planner {
     }
 
     fn restart(&mut self) {
-        let anew = Self::beginning(Arc::clone(&self.terms), self.mapping.clone(), self.windows.clone());
+        let anew = Self::beginning(Arc::clone(&self.terms), self.mapping.anew(), self.windows.clone());
         let before = std::mem::replace(self, anew);
         if let Some(watched) = before.watched {
             self.judging.watch(Watch::of(&watched));

@@ -88,9 +88,11 @@ impl Payload {
     }
 
     /// As a tree.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        serde_json::from_str(self.0.get()).expect("it was written as JSON")
+    ///
+    /// # Errors
+    /// When it is nested too deep to be read back.
+    pub fn to_value(&self) -> Result<Value, serde_json::Error> {
+        serde_json::from_str(self.0.get())
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::appointment::phone::plain;
 use crate::template::Payload;
 
 /// Whether whole phone numbers are shown.
@@ -22,6 +23,8 @@ const HIDDEN: &str = "***";
 
 /// The shortest run of digits that may be somebody's number.
 const SHORTEST: usize = 7;
+/// So many digits at a number's end are the person's, whatever its country's prefix.
+const NATIONAL: usize = 10;
 /// E.164 allows no more.
 const LONGEST: usize = 15;
 
@@ -75,7 +78,7 @@ impl Redaction {
         Self { shown: String::new(), own: digits(phone).collect(), digits: String::new() }
     }
 
-    /// Compact JSON, redacted where it lies. Keys are the schedule file's own words.
+    /// Compact JSON, redacted where it lies, its keys as well: a column may hold an object.
     fn json(&mut self, json: &str) {
         let mut rest = json;
         while let Some(first) = rest.bytes().next() {
@@ -85,9 +88,8 @@ impl Redaction {
                 _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
             };
             let (piece, behind) = rest.split_at(length);
-            let is_key = first == b'"' && behind.starts_with(':');
             match first {
-                _ if is_key || is_harmless(piece) => self.shown.push_str(piece),
+                _ if is_harmless(piece) => self.shown.push_str(piece),
                 b'"' => self.quoted(piece),
                 b'-' | b'0'..=b'9' if self.is_own(piece) => {
                     self.shown.push('"');
@@ -120,7 +122,8 @@ impl Redaction {
         let mut behind_run = None;
         while let Some(start) = rest.find(begins_number) {
             let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
-            let run = rest[start..start + run_length].trim_end_matches(|c: char| !c.is_ascii_digit());
+            let run = rest[start..start + run_length]
+                .trim_end_matches(|c: char| !plain(c).is_some_and(|c| c.is_ascii_digit()));
             let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
             let neighbours = Neighbours {
                 before: rest[..start].chars().next_back().or(behind_run),
@@ -161,7 +164,8 @@ impl Redaction {
         let bare = written.trim_start_matches('0');
         own.len() >= SHORTEST
             && written.len() >= SHORTEST
-            && (bare.len() >= SHORTEST && own.ends_with(bare) || written.contains(own))
+            && (bare.len() >= SHORTEST && own.ends_with(bare)
+                || written.contains(&own[own.len().saturating_sub(NATIONAL)..]))
     }
 }
 
@@ -178,7 +182,7 @@ fn text_length(json: &str) -> usize {
 
 /// Too few digits for anybody's number.
 fn is_harmless(piece: &str) -> bool {
-    piece.bytes().filter(u8::is_ascii_digit).count() < SHORTEST
+    digits(piece).count() < SHORTEST
 }
 
 /// The characters around a run of digits.
@@ -197,15 +201,17 @@ impl Neighbours {
 }
 
 fn begins_number(c: char) -> bool {
-    c.is_ascii_digit() || c == '+' || c == '('
+    plain(c).is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(')
 }
 
+/// A number goes on over what the phone reader reads over.
 fn continues_number(c: char) -> bool {
-    begins_number(c) || matches!(c, ' ' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{2011}' | '\u{2013}')
+    plain(c).is_none_or(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ' ' | ')' | '-' | '.' | '/'))
 }
 
+/// The digits of a text, those of other scripts as ASCII.
 fn digits(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(char::is_ascii_digit)
+    text.chars().filter_map(plain).filter(char::is_ascii_digit)
 }
 
 fn push_last_four(shown: &mut String, number: &str) {
@@ -226,7 +232,9 @@ mod tests {
             "a": "+12025550143", "b": "(202) 555-0143", "c": "call 202.555.0143 now", "d": [12_025_550_143_u64],
             "e": {"f": "tel:+1-202-555-0143"},
         });
-        let payload = |value: &Value, reveal| super::payload(&Payload::of(value), "+12025550143", reveal).to_value();
+        let payload = |value: &Value, reveal| {
+            super::payload(&Payload::of(value), "+12025550143", reveal).to_value().expect("it is JSON")
+        };
         let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
             "a": "***0143", "b": "***0143", "c": "call ***0143 now", "d": ["***0143"], "e": {"f": "tel:***0143"},
@@ -243,15 +251,33 @@ mod tests {
     }
 
     #[test]
-    fn what_json_escapes_is_redacted_as_it_reads_and_keys_stay() {
+    fn what_json_escapes_is_redacted_as_it_reads_and_keys_are_no_hiding_place() {
         let whole = json!({
             "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
         });
-        let shown = payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value();
+        let shown = payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value().expect("it is JSON");
         let expected = json!({
-            "2025550143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
+            "***0143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
         });
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn every_spelling_that_can_be_called_can_be_hidden() {
+        for text in [
+            "２０２５５５０１４３",
+            "٢٠٢٥٥٥٠١٤٣",
+            "202\u{202f}555\u{202f}0143",
+            "202\u{2012}555\u{2014}0143",
+            "202\u{2212}555\u{200e}0143",
+            "202\t555\t0143",
+            "2026-11-25 202-555-0143",
+            "202-555-0143 / 202-555-0199",
+        ] {
+            let mut redaction = Redaction::of("+12025550143");
+            redaction.text(text);
+            assert!(redaction.shown.starts_with(HIDDEN), "{text}: {}", redaction.shown);
+        }
     }
 
     #[test]

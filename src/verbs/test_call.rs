@@ -227,7 +227,9 @@ async fn sample_payload(
     let payload = schedule.payload.render(&sample).map_err(|error| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))
     })?;
-    let mut payload = payload.to_value();
+    let mut payload = payload.to_value().map_err(|error| {
+        VerbError::Failed(format!("{}: the payload of the first row can't be used: {error}", schedule.name))
+    })?;
     if let Value::Object(tree) = &mut payload {
         tree.insert("test".into(), Value::Bool(true));
     }

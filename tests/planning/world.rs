@@ -251,7 +251,7 @@ pub fn ids() -> impl FnMut() -> ReminderId {
 }
 
 pub fn payload_of(plan: &Plan) -> Value {
-    plan.reminders.first().expect("a call").payload.to_value()
+    plan.reminders.first().expect("a call").payload.to_value().expect("a flat payload")
 }
 
 pub const fn reason_word(reason: SkipReason) -> &'static str {
