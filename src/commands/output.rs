@@ -176,20 +176,15 @@ fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
 
 /// Writes piece by piece: a large answer is never held as one text.
 fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
-    let mut stdout = Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) };
+    let mut stdout = tamed_stdout();
     serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from)?;
     stdout.write_all(b"\n")?;
     Ok(stdout.flush()?)
 }
 
-/// Writes an answer whose text, as JSON, is known already.
-///
-/// # Errors
-/// When stdout can't be written.
-pub fn write_json_text(pieces: &[&str]) -> anyhow::Result<()> {
-    let mut stdout = Tamed { out: io::stdout().lock(), waiting: Vec::new() };
-    pieces.iter().chain(&["\n"]).try_for_each(|piece| stdout.write_all(piece.as_bytes()))?;
-    Ok(stdout.flush()?)
+/// Standard output for JSON that is written piece by piece, whole characters each; to be flushed at the end.
+pub fn tamed_stdout() -> impl Write {
+    Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) }
 }
 
 /// Writes a text and a line's end to stdout.

@@ -182,7 +182,11 @@ fn text_length(json: &str) -> usize {
 
 /// Too few digits for anybody's number.
 fn is_harmless(piece: &str) -> bool {
-    digits(piece).count() < SHORTEST
+    let count = match piece.is_ascii() {
+        true => piece.bytes().filter(u8::is_ascii_digit).count(),
+        false => digits(piece).count(),
+    };
+    count < SHORTEST
 }
 
 /// The characters around a run of digits.
