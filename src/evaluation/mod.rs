@@ -117,8 +117,8 @@ impl Look<'_> {
         };
         let (clock, candidates) = (Arc::clone(&around.clock), read.candidates);
         let decide = move || {
-            let mut chance = Chance::default();
-            candidates.explain(&told, &mut || ReminderId(uuid_v7(clock.now(), chance.next())))
+            let (mut chance, now) = (Chance::default(), clock.now());
+            candidates.explain(&told, &mut || ReminderId(uuid_v7(now, chance.next())))
         };
         let decided = tokio::task::spawn_blocking(decide).await;
         let (mut plan, explanation) = decided.map_err(|_| broke_off("while its rows were decided"))?;

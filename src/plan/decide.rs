@@ -72,7 +72,7 @@ impl Candidates {
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> (Plan, Option<Watch>) {
         let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.sort_by_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
+        candidates.sort_by_cached_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
         let mut id_of = |candidate: &Kept| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
         let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
         let rendered = in_halves(named, |(id, candidate)| self.rendered(id, candidate, told));
@@ -114,7 +114,7 @@ impl Candidates {
             start: Ok(candidate.start),
             recipient_zone: Ok(&candidate.zone),
             lead: Some(candidate.lead),
-            known: candidate.known.as_ref(),
+            known: candidate.known.as_deref(),
             row: Some(&candidate.row),
             payload_problem: problem.as_deref(),
             person_calls: people.other_calls(&candidate),

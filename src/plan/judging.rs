@@ -373,7 +373,7 @@ fn skipped(asked: &Asked, case: &Case<'_>, reason: SkipReason, detail: String) -
 /// What the rules worked out of a row that passed them.
 struct Passed {
     lead: LeadDue,
-    known: Option<super::Known>,
+    known: Option<Box<super::Known>>,
     phone: Phone,
     send_at: Timestamp,
     expires_at: Timestamp,
@@ -383,7 +383,7 @@ impl Passed {
     fn of(case: &Case<'_>) -> Option<Self> {
         Some(Self {
             lead: case.lead?,
-            known: case.known.cloned(),
+            known: case.known.cloned().map(Box::new),
             phone: rules::phone_of(case).ok()?.clone(),
             send_at: case.opening?,
             expires_at: rules::over_at(case)?,

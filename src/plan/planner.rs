@@ -52,7 +52,8 @@ pub(super) struct Candidate {
     pub(super) id: String,
     pub(super) start: Start,
     pub(super) lead: LeadDue,
-    pub(super) known: Option<Known>,
+    /// Few have one, and it is large.
+    pub(super) known: Option<Box<Known>>,
     pub(super) zone: Zone,
     pub(super) phone: Phone,
     pub(super) person: String,
