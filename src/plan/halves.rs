@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 const WORTH_HALVING: usize = 512;
 
 /// Makes each of them; the second half of a long list on a thread of its own. The order is that of the list.
-pub fn in_halves<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) -> Vec<U> {
+pub(super) fn in_halves<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) -> Vec<U> {
     if items.len() < WORTH_HALVING {
         return items.into_iter().map(make).collect();
     }

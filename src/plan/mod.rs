@@ -25,7 +25,6 @@ use crate::template::Payload;
 pub use decide::Candidates;
 pub use explain::Explanation;
 pub use gap::{Gap, set_apart};
-pub use halves::in_halves;
 pub use planner::Planner;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
 
