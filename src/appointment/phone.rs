@@ -197,12 +197,17 @@ enum Kind {
 fn kind_of(parsed: &PhoneNumber) -> Kind {
     let is_north_american = parsed.country_code == NORTH_AMERICA;
     let short_way = if is_north_american { north_american(parsed) } else { None };
-    short_way.unwrap_or_else(|| match parsed.get_type() {
+    short_way.unwrap_or_else(|| by_type(parsed))
+}
+
+/// What the plan of the number's own region says.
+fn by_type(parsed: &PhoneNumber) -> Kind {
+    match parsed.get_type() {
         PhoneNumberType::PremiumRate => Kind::PremiumRate,
         PhoneNumberType::SharedCost => Kind::SharedCost,
         PhoneNumberType::Unknown => Kind::Unassigned,
         _ => Kind::Ordinary,
-    })
+    }
 }
 
 const NORTH_AMERICA: i32 = 1;
@@ -281,13 +286,7 @@ mod tests {
                 for line in ["0000", "0143", "1212", "9999"] {
                     let number = format!("+1{area}{exchange}{line}");
                     let Ok(parsed) = PhoneNumber::parse(number.as_str(), None) else { continue };
-                    let long = match parsed.get_type() {
-                        PhoneNumberType::PremiumRate => Kind::PremiumRate,
-                        PhoneNumberType::SharedCost => Kind::SharedCost,
-                        PhoneNumberType::Unknown => Kind::Unassigned,
-                        _ => Kind::Ordinary,
-                    };
-                    assert_eq!(kind_of(&parsed), long, "area {area}, exchange {exchange}, line {line}");
+                    assert_eq!(kind_of(&parsed), by_type(&parsed), "area {area}, exchange {exchange}, line {line}");
                 }
             }
         }
