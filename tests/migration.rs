@@ -64,10 +64,15 @@ impl Stage {
         self.folder.path().join(name)
     }
 
+    /// Where each step keeps a copy of what was before it.
+    fn copies(&self) -> Vec<PathBuf> {
+        (1..self.newest).map(|version| self.path(&format!("tickler.db.schema-{version}"))).collect()
+    }
+
     fn put_back(&self) {
-        for left in ["tickler.db-wal", "tickler.db-shm", "tickler.db.schema-1", "tickler.db.schema-2"] {
+        for left in self.copies().into_iter().chain(["tickler.db-wal", "tickler.db-shm"].map(|name| self.path(name))) {
             // what isn't there needn't go
-            let _gone = std::fs::remove_file(self.path(left));
+            let _gone = std::fs::remove_file(left);
         }
         std::fs::copy(self.path("old.db"), self.path("tickler.db")).expect("the old ledger");
     }
@@ -105,9 +110,8 @@ impl Stage {
     }
 
     fn written(&self) -> Written {
-        let length = |name: &str| std::fs::metadata(self.path(name)).map_or(0, |file| file.len());
-        let copies = length("tickler.db.schema-1") + length("tickler.db.schema-2");
-        Written { copies, log: length("tickler.db-wal") }
+        let length = |place: PathBuf| std::fs::metadata(place).map_or(0, |file| file.len());
+        Written { copies: self.copies().into_iter().map(length).sum(), log: length(self.path("tickler.db-wal")) }
     }
 
     /// The most that an undisturbed migration writes.

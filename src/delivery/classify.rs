@@ -24,7 +24,7 @@ pub struct Attempt<'a> {
     /// UTC, when it was over.
     pub now: Timestamp,
     /// Chance: a number in [0, 1).
-    pub jitter: f64,
+    pub jitter: fn() -> f64,
 }
 
 /// Which request of its step was made.
@@ -95,7 +95,7 @@ impl Ending {
 
 impl Attempt<'_> {
     fn pause(&self) -> SignedDuration {
-        retry::pause(self.intent.attempt, self.jitter)
+        retry::pause(self.intent.attempt, (self.jitter)())
     }
 
     fn again(&self, pause: SignedDuration) -> SettleTo {

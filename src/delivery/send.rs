@@ -100,7 +100,7 @@ fn settlement(
         credentials: &lane.credentials,
         actor: &tools.actor,
         now: tools.clock.now(),
-        jitter: chance(),
+        jitter: chance,
     };
     let judgement = judge(&attempt, exchange, facts);
     if intent.step == Step::Contact {

@@ -70,7 +70,7 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Exchange, facts
         credentials: "c1",
         actor: "service",
         now: now(),
-        jitter: 0.0,
+        jitter: || 0.0,
     };
     judge(&attempt, exchange, &facts)
 }
@@ -206,7 +206,7 @@ fn a_contact_that_exists_is_searched_for_and_found_by_its_number() {
             credentials: "c1",
             actor: "service",
             now: now(),
-            jitter: 0.0,
+            jitter: || 0.0,
         };
         judge(&attempt, &plain(200), &Facts { found, ..accepted() }).settlement.to
     };

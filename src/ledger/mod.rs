@@ -279,8 +279,8 @@ pub struct RecordedRun {
     pub reminders: Vec<ReminderId>,
     /// Planned, but another schedule was faster: `person_limit` or already reminded.
     pub overruled: Vec<ReminderId>,
-    /// Cancelled on evidence.
-    pub cancelled: u64,
+    /// Cancelled on evidence, or pending until now for a person who has had the calls of that day.
+    pub cancelled: Vec<ReminderId>,
 }
 
 /// A fresh read before a late send.

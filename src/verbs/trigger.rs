@@ -1,5 +1,6 @@
 //! shell: evaluate now, record, deliver what is due, and wait until each is settled.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Exit, House, VerbError, VerbResult, pause};
 use crate::delivery::Scope;
 use crate::evaluation::{RunAsk, RunOutcome, clock_is_set, evaluate, nominal_now, run_once};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, RecordedRun};
 use crate::plan::{Counts, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::Schedule;
@@ -126,10 +127,11 @@ pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<
         actor: actor.to_owned(),
         only: ask.only.clone(),
     };
-    let outcome = run_once(&schedule, run, &house.around).await;
+    let open_before = open_reminders(house, &schedule, ask.only.as_deref());
+    let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &house.around), open_before);
     let mut looked_after = Vec::new();
     if outcome.state == RunState::Done {
-        looked_after = open_reminders(house, &schedule, ask.only.as_deref()).await?;
+        looked_after = still_open(open_before?, outcome.recorded.as_ref());
         let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
         sender.deliver(&scope, ask.wait).await?;
     }
@@ -225,7 +227,17 @@ pub fn only_loopback(house: &House, schedule: &Schedule) -> VerbResult<()> {
     )))
 }
 
-/// What of the schedule isn't settled yet: this run's reminders and earlier ones.
+/// What a run leaves to be looked after: what was open before and isn't cancelled by it, and what it planned.
+fn still_open(mut open: Vec<ReminderId>, recorded: Option<&RecordedRun>) -> Vec<ReminderId> {
+    let Some(recorded) = recorded else { return open };
+    let cancelled: HashSet<_> = recorded.cancelled.iter().collect();
+    open.retain(|id| !cancelled.contains(id));
+    let known: HashSet<_> = open.iter().copied().collect();
+    open.extend(recorded.reminders.iter().filter(|id| !known.contains(id)));
+    open
+}
+
+/// What of the schedule isn't settled yet.
 async fn open_reminders(house: &House, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
     let ask = crate::ledger::ReminderAsk {
         schedule: Some(schedule.name.clone()),

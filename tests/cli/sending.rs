@@ -30,6 +30,30 @@ fn a_trigger_delivers_once_and_tells_every_state() {
 }
 
 #[test]
+fn a_trigger_looks_after_what_waited_before_but_not_after_what_it_cancels() {
+    let clinic = Clinic::new();
+    let appointments = |answer: &serde_json::Value| -> Vec<(String, String)> {
+        let rows = answer["reminders"].as_array().expect("reminders").iter();
+        let text = |row: &serde_json::Value, field: &str| row[field].as_str().expect("a text").to_owned();
+        rows.map(|row| (text(row, "appointment_id"), text(row, "reminder_id"))).collect()
+    };
+    let (_, first) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", MORNING]);
+    assert_eq!(first["counts"]["pending"], 2, "nobody listens there: {first}");
+    let waits = appointments(&first).pop().expect("two wait");
+    assert_eq!(waits.0, "A-2");
+
+    let cancelled = CLINIC.replacen("Check-up,confirmed", "Check-up,cancelled", 1);
+    clinic.write(
+        "appointments.csv",
+        &format!("{cancelled}A-6,Eve Invented,+12025550177,2026-11-25 12:00,X-ray,confirmed\n"),
+    );
+    let (_, second) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", "2026-11-24T14:05:00Z"]);
+    let looked_after = appointments(&second);
+    assert_eq!(looked_after[0], waits, "once, under its id: {second}");
+    assert_eq!((looked_after.len(), looked_after[1].0.as_str()), (2, "A-6"), "{second}");
+}
+
+#[test]
 fn a_refusal_for_good_ends_with_three() {
     let sandbox = Sandbox::start(&["--fail", "400:1"]);
     let clinic = Clinic::with_target(&sandbox.url);

@@ -48,6 +48,9 @@ use reading::Readers;
 pub use restore::{Restore, restore};
 use writer::{Desk, Start, Writer};
 
+/// From so many reminders on, asked for by their ids, two readers look them up side by side.
+const WORTH_TWO_READERS: usize = 1_000;
+
 /// What the ledger is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -243,8 +246,15 @@ impl Ledger for SqliteLedger {
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.read_aside(move |reader| records::reminders(&reader.conn, &ask)).await
     }
-    async fn briefs(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
-        self.read(move |reader| records::briefs(&reader.conn, &ask)).await
+    async fn briefs(&self, mut ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        let read = |ask| self.read(move |reader| records::briefs(&reader.conn, &ask));
+        if ask.ids.len() < WORTH_TWO_READERS || ask.limit.is_some() {
+            return read(ask).await;
+        }
+        let second = ReminderAsk { ids: ask.ids.split_off(ask.ids.len() / 2), ..ask.clone() };
+        let (mut first, second) = tokio::try_join!(read(ask), read(second))?;
+        first.extend(second);
+        Ok(first)
     }
     async fn tally(&self) -> LedgerResult<Tally> {
         self.read(|reader| records::tally(&reader.conn)).await

@@ -10,7 +10,7 @@ use super::stored::{id_text, micros, time};
 use super::writer::Desk;
 use crate::audit::{AuditEntry, Event};
 use crate::ledger::{FreshRead, LedgerResult, RecordedRun, ReminderTerms};
-use crate::plan::{Cancellation, Plan, PlannedReminder, SkippedRow};
+use crate::plan::{Cancellation, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, RunId, SkipReason, State};
 
 /// The run or fresh read that brings a plan.
@@ -34,8 +34,8 @@ pub(super) enum Inserts {
 /// What became of one planned reminder.
 enum Fate {
     Stands(ReminderId),
-    /// The person has had the calls of that day.
-    PersonLimit,
+    /// The person has had the calls of that day. With the one that was pending and is cancelled for it.
+    PersonLimit(Option<ReminderId>),
     /// Sent, or under way, or over.
     AlreadyReminded,
     /// A fresh read plans nothing new.
@@ -69,12 +69,15 @@ impl Desk<'_> {
     ) -> LedgerResult<RecordedRun> {
         let mut recorded = RecordedRun::default();
         for cancellation in &plan.cancellations {
-            recorded.cancelled += u64::from(self.cancel_on_evidence(bringer, cancellation)?);
+            if self.cancel_on_evidence(bringer, cancellation)? {
+                recorded.cancelled.push(cancellation.id);
+            }
         }
         for planned in &plan.reminders {
             match self.place(bringer, planned)? {
                 Fate::Stands(id) => recorded.reminders.push(id),
-                Fate::PersonLimit => {
+                Fate::PersonLimit(cancelled) => {
+                    recorded.cancelled.extend(cancelled);
                     self.log_limit(bringer, planned)?;
                     overruled(Some(SkipReason::PersonLimit));
                     recorded.overruled.push(planned.id);
@@ -105,10 +108,9 @@ impl Desk<'_> {
 
     /// It may have been sent in a time the ledger doesn't know: a person settles it.
     fn insert_forgotten(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
-        if self.card_by_key(bringer.schedule, planned)?.is_some() {
+        if !self.write_new(bringer, planned)? {
             return Ok(());
         }
-        self.write_new(bringer, planned)?;
         let sql = "UPDATE reminder SET state = 'uncertain', unknown_fates = 1 WHERE id = ?1";
         self.conn.prepare_cached(sql)?.execute([id_text(planned.id.0)])?;
         self.write_line(&Line {
@@ -135,6 +137,12 @@ impl Desk<'_> {
     }
 
     fn place(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<Fate> {
+        if bringer.inserts == Inserts::Yes
+            && planned.standing == Standing::New
+            && let Some(fate) = self.insert_unseen(bringer, planned)?
+        {
+            return Ok(fate);
+        }
         let Some(found) = self.card_by_key(bringer.schedule, planned)? else {
             return match bringer.inserts {
                 Inserts::No => Ok(Fate::Unknown),
@@ -176,21 +184,26 @@ impl Desk<'_> {
     }
 
     fn insert(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<Fate> {
-        let due_day = planned.due_day.to_string();
-        if self.is_full(bringer, planned, &due_day, 0)? {
-            return Ok(Fate::PersonLimit);
-        }
-        self.write_new(bringer, planned)?;
-        Ok(Fate::Stands(planned.id))
+        Ok(self.insert_unseen(bringer, planned)?.unwrap_or(Fate::PersonLimit(None)))
     }
 
-    fn write_new(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
+    /// Inserts a key that the plan found nowhere, without looking for it once more; `None`, and nothing is written, when it
+    /// came meanwhile or the person has had the calls of that day.
+    fn insert_unseen(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<Option<Fate>> {
+        let is_full = self.is_full(bringer, planned, &planned.due_day.to_string(), 0)?;
+        let is_written = !is_full && self.write_new(bringer, planned)?;
+        Ok(is_written.then_some(Fate::Stands(planned.id)))
+    }
+
+    /// `false`, and nothing is written, when the ledger holds the key.
+    fn write_new(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<bool> {
         let sql = "INSERT INTO reminder (id, run_id, schedule, appointment_id, starts_at, lead, account, phone, person, \
             due_day, recipient_zone, calling_hours, due_at, next_at, expires_at, state, waited_for_opening, read_at, \
             previous_starts_at, note, payload_hash, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-            ?12, ?13, ?14, ?15, 'pending', ?16, ?17, ?18, ?19, ?20, ?21)";
+            ?12, ?13, ?14, ?15, 'pending', ?16, ?17, ?18, ?19, ?20, ?21) \
+            ON CONFLICT (schedule, appointment_id, starts_at, lead) DO NOTHING";
         let content = Content::of(planned);
-        self.kept.run(
+        let written = self.kept.run(
             sql,
             params![
                 id_text(planned.id.0),
@@ -216,11 +229,15 @@ impl Desk<'_> {
                 micros(bringer.now)
             ],
         )?;
+        if written == 0 {
+            return Ok(false);
+        }
         self.keep_content(self.conn.last_insert_rowid(), &content)?;
-        self.write_line(&planned_line(bringer, planned, &planned_detail(planned)))
+        self.write_line(&planned_line(bringer, planned, &planned_detail(planned)))?;
+        Ok(true)
     }
 
-    fn keep_content(&self, nr: i64, content: &Content) -> LedgerResult<()> {
+    fn keep_content(&self, nr: i64, content: &Content<'_>) -> LedgerResult<()> {
         let sql = "INSERT INTO content (reminder, payload, contact) VALUES (?1, ?2, ?3) \
             ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact";
         self.kept.run(sql, params![nr, content.payload, content.contact])?;
@@ -232,7 +249,7 @@ impl Desk<'_> {
         let (due_day, due_at) = self.due_of(found.nr)?;
         if found.person != planned.person && self.is_full(bringer, planned, &due_day, found.nr)? {
             self.cancel(found.nr, bringer.now)?;
-            return Ok(Fate::PersonLimit);
+            return Ok(Fate::PersonLimit(Some(found.id)));
         }
         // it waits for the opening of hours that no longer hold: look at once
         let is_moved =
@@ -276,7 +293,7 @@ impl Desk<'_> {
     fn bring_back(&self, bringer: &Bringer<'_>, planned: &PlannedReminder, found: &Card) -> LedgerResult<Fate> {
         let due_day = planned.due_day.to_string();
         if self.is_full(bringer, planned, &due_day, found.nr)? {
-            return Ok(Fate::PersonLimit);
+            return Ok(Fate::PersonLimit(None));
         }
         let sql = "UPDATE reminder SET state = 'pending', account = ?2, phone = ?3, person = ?4, due_day = ?5, \
             recipient_zone = ?6, calling_hours = ?7, due_at = ?8, next_at = ?9, expires_at = ?10, tries = 0, \
@@ -310,15 +327,15 @@ impl Desk<'_> {
 }
 
 /// The exact bytes to send.
-struct Content {
-    payload: String,
+struct Content<'p> {
+    payload: &'p str,
     contact: Option<String>,
     hash: [u8; 32],
 }
 
-impl Content {
-    fn of(planned: &PlannedReminder) -> Self {
-        let payload = planned.payload.as_str().to_owned();
+impl<'p> Content<'p> {
+    fn of(planned: &'p PlannedReminder) -> Self {
+        let payload = planned.payload.as_str();
         let contact = (!planned.contact.is_null()).then(|| planned.contact.to_string());
         let hash = Sha256::digest(payload.as_bytes()).into();
         Self { payload, contact, hash }

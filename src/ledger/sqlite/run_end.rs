@@ -89,7 +89,7 @@ impl Desk<'_> {
         }
         self.close_run(record, &Closing { state: "done", counts, skipped: &skipped, detail: None })?;
         self.log(&AuditEntry {
-            detail: Some(in_words(counts, recorded.cancelled)),
+            detail: Some(in_words(counts, recorded.cancelled.len())),
             ..of_run(record, schedule, Event::RunFinished)
         })?;
         Ok(recorded)
@@ -135,7 +135,7 @@ fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {
     counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect()
 }
 
-fn in_words(counts: Counts, cancelled: u64) -> String {
+fn in_words(counts: Counts, cancelled: usize) -> String {
     let Counts { rows, outside_window, planned, skipped, already_reminded } = counts;
     format!(
         "{rows} rows: {planned} planned, {skipped} skipped, {already_reminded} already reminded, {outside_window} outside \

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
+    include_str!("../migrations/0004.sql"),
 ];
 
 /// What the newest migration makes.
@@ -38,8 +39,8 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
             ("foreign_keys", "ON"),
             ("recursive_triggers", "ON"),
             ("trusted_schema", "OFF"),
-            // a checkpoint syncs twice: not with every few groups
-            ("wal_autocheckpoint", "4000"),
+            // a checkpoint syncs twice and copies pages that the next groups change again: not while thousands are sent
+            ("wal_autocheckpoint", "16000"),
             ("journal_size_limit", "67108864"),
             ("cache_size", "-65536"),
             ("temp_store", "MEMORY"),
