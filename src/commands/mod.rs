@@ -36,23 +36,32 @@ use arguments::{Arguments, ServiceVerb, Verb};
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
-    };
-    // on a worker: from this thread every wake-up would be one of the system's
-    let ended = match runtime.block_on(runtime.spawn(perform(arguments))) {
-        Ok(ended) => ended,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(workers(&arguments.verb)).enable_all().build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
+        };
+    let ended = match arguments.verb {
+        // on a worker: from this thread each of thousands of wake-ups would be one of the system's
+        Verb::Trigger(_) => match runtime.block_on(runtime.spawn(perform(arguments))) {
+            Ok(ended) => ended,
+            Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+        },
+        _ => runtime.block_on(perform(arguments)),
     };
     // blocking reads that were given up are not waited for
     runtime.shutdown_background();
     end(ended)
 }
 
-/// The ledger's writer is a thread of its own: it is left a core, where there are two.
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+/// A trigger's writer is as busy as its requests: it is left a core, where there are two.
+fn workers(verb: &Verb) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match verb {
+        Verb::Trigger(_) => cores.saturating_sub(1).max(1),
+        _ => cores,
+    }
 }
 
 fn end(ended: anyhow::Result<Exit>) -> ExitCode {
