@@ -107,6 +107,21 @@ fn a_stop_lets_the_request_in_flight_end_and_settles_it() {
 }
 
 #[test]
+fn what_is_copied_after_a_stop_knows_all_that_was_sent() {
+    let folder = clinic("0 9 * * *");
+    let receiver = Receiver::listen();
+    let url = receiver.url();
+    let service = Service::start(folder.path(), &["--now", BEFORE_NINE], &[("THOUGHTLY_AUTOMATION_URL", &url)]);
+    receiver.request().accept();
+    assert_eq!(service.stop().code(), Some(0));
+    let copy = clinic("0 9 * * *");
+    for file in ["tickler.db", "tickler.db.key"] {
+        std::fs::copy(folder.path().join(file), copy.path().join(file)).expect("the file alone");
+    }
+    assert_eq!(export(copy.path()).matches("delivery.delivered").count(), 1);
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once_and_the_next_start_knows_that_a_fate_is_unknown() {
     let folder = clinic("0 9 * * *");
     let receiver = Receiver::listen();

@@ -41,6 +41,12 @@ pub fn first_usable<'a>(
     Err(problem)
 }
 
+/// Loads the numbering plans, which the first number that is read would wait 10 ms for.
+pub fn load_plans() {
+    // any number will do
+    let _read = read("+12025550143", None);
+}
+
 /// Whether a region's code is one that numbers can be read in.
 #[must_use]
 pub fn is_region(code: &str) -> bool {

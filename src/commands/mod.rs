@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::appointment::phone;
 use crate::verbs::{Exit, VerbError};
 use arguments::{Arguments, ServiceVerb, Verb};
 
@@ -36,6 +37,10 @@ use arguments::{Arguments, ServiceVerb, Verb};
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.verb, Verb::Plan(_) | Verb::Trigger(_)) {
+        // beside the opening of the ledger
+        std::thread::spawn(phone::load_plans);
+    }
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(workers(&arguments.verb)).enable_all().build()
         {

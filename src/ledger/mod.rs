@@ -133,6 +133,8 @@ pub trait Ledger: Send + Sync {
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned>;
     /// A consistent copy with its key, into one new file.
     async fn backup(&self, file: &std::path::Path) -> LedgerResult<()>;
+    /// At a planned end: brings all that was committed to the one place that people copy, where it lies elsewhere meanwhile.
+    async fn tidy(&self) -> LedgerResult<()>;
     /// The group-commit writer answers: what the watchdog asks.
     async fn is_alive(&self) -> bool;
     /// Returns when this process can write no more, whatever is tried: the writer broke off. A new process can.

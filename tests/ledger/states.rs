@@ -148,6 +148,27 @@ async fn a_pending_one_past_its_time_expires_even_while_all_is_paused() {
 }
 
 #[tokio::test]
+async fn one_past_its_time_is_never_taken_and_expires_once_whatever_goes_out_beside_it() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let late = one_pending(&ledger).await;
+        let mut later = planned("L-2");
+        later.expires_at = at(40_000);
+        run_plan(&ledger, at(21_590), plan_of(vec![later.clone()])).await;
+        let take = async || {
+            let lane = Lane { free: 1, ..lane(SCHEDULE) };
+            ledger.take_intents(asking(at(21_600), vec![lane])).await.expect("taken")
+        };
+        let first = take().await;
+        assert_eq!(first.intents.iter().map(|intent| intent.reminder_id).collect::<Vec<_>>(), [later.id]);
+        let second = take().await;
+        assert_eq!((second.intents.len(), first.expired + second.expired), (0, 1));
+        assert_eq!(state(&ledger, late).await, State::Expired);
+        assert_eq!(count_of(&ledger, "reminder.expired").await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_contact_is_made_first_remembered_and_made_anew_once_forgotten() {
     for maker in makers() {
         let ledger = maker.open();
