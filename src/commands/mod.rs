@@ -37,23 +37,27 @@ use arguments::{Arguments, ServiceVerb, Verb};
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if matches!(arguments.verb, Verb::Plan(_) | Verb::Trigger(_)) {
-        // beside the opening of the ledger
-        std::thread::spawn(phone::load_plans);
+    let is_trigger = matches!(arguments.verb, Verb::Trigger(_));
+    if is_trigger || matches!(arguments.verb, Verb::Plan(_)) {
+        // beside the opening of the ledger; without a thread the first number waits for them
+        let _spared = std::thread::Builder::new().spawn(phone::load_plans);
     }
-    let runtime =
-        match tokio::runtime::Builder::new_multi_thread().worker_threads(workers(&arguments.verb)).enable_all().build()
-        {
-            Ok(runtime) => runtime,
-            Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
-        };
-    let ended = match arguments.verb {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    if is_trigger {
+        threads.worker_threads(trigger_workers());
+    }
+    let runtime = match threads.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
+    };
+    let ended = if is_trigger {
         // on a worker: from this thread each of thousands of wake-ups would be one of the system's
-        Verb::Trigger(_) => match runtime.block_on(runtime.spawn(perform(arguments))) {
+        match runtime.block_on(runtime.spawn(perform(arguments))) {
             Ok(ended) => ended,
             Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-        },
-        _ => runtime.block_on(perform(arguments)),
+        }
+    } else {
+        runtime.block_on(perform(arguments))
     };
     // blocking reads that were given up are not waited for
     runtime.shutdown_background();
@@ -61,12 +65,9 @@ pub fn main() -> ExitCode {
 }
 
 /// A trigger's writer is as busy as its requests: it is left a core, where there are two.
-fn workers(verb: &Verb) -> usize {
+fn trigger_workers() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    match verb {
-        Verb::Trigger(_) => cores.saturating_sub(1).max(1),
-        _ => cores,
-    }
+    cores.saturating_sub(1).max(1)
 }
 
 fn end(ended: anyhow::Result<Exit>) -> ExitCode {

@@ -17,6 +17,9 @@ use crate::verbs::{Access, Answer, Exit, House, Request, VerbError, perform};
 /// How often a waiting verb looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// After a trigger of more reminders (tens of megabytes) the ledger's file is left to the next start or verb.
+const SOON_TIDIED: usize = 1_000;
+
 /// Longer than any trigger's usual `--wait` and its requests: after that, whoever holds the ledger is told of.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -53,6 +56,9 @@ pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(Trig
         Place::Service(answer) => body(answer),
         Place::Here(house) => match trigger::trigger(&house, &context.actor, ask).await {
             Ok(answer) => {
+                if answer.reminders.len() <= SOON_TIDIED {
+                    tidy(&house).await;
+                }
                 let exit = answer.exit();
                 Ok((answer, exit))
             }
@@ -103,7 +109,20 @@ pub async fn read_to_its_end<T: DeserializeOwned>(
 async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {
     match place(context, &request).await? {
         Place::Service(answer) => Ok(answer),
-        Place::Here(house) => Ok(perform(&house, &context.actor, request).await),
+        Place::Here(house) => {
+            let answer = perform(&house, &context.actor, request).await;
+            tidy(&house).await;
+            Ok(answer)
+        }
+    }
+}
+
+/// What was changed here is in the ledger's file when the verb ends, for whoever copies that by hand.
+async fn tidy(house: &House) {
+    if let Ok(ledger) = house.ledger()
+        && let Err(error) = ledger.tidy().await
+    {
+        tracing::debug!(%error, "the ledger is left to the next end");
     }
 }
 

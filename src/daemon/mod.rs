@@ -153,7 +153,7 @@ async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underw
     beside.shutdown().await;
     note(daemon, Event::ServiceStopped).await;
     if let Err(error) = daemon.ledger.tidy().await {
-        tracing::warn!(%error, "copy the ledger with `tickler backup` only: its newest rows are in the files beside it");
+        tracing::warn!(%error, "copy the ledger with `tickler backup` only");
     }
     tracing::info!("the service has stopped");
 }

@@ -23,7 +23,7 @@ pub struct Attempt<'a> {
     pub actor: &'a str,
     /// UTC, when it was over.
     pub now: Timestamp,
-    /// Chance: a number in [0, 1).
+    /// Chance, drawn only where a pause is needed (it costs a call of the system): a number in [0, 1).
     pub jitter: fn() -> f64,
 }
 

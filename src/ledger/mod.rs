@@ -134,6 +134,7 @@ pub trait Ledger: Send + Sync {
     /// A consistent copy with its key, into one new file.
     async fn backup(&self, file: &std::path::Path) -> LedgerResult<()>;
     /// At a planned end: brings all that was committed to the one place that people copy, where it lies elsewhere meanwhile.
+    /// Busy, when somebody who reads keeps it from that.
     async fn tidy(&self) -> LedgerResult<()>;
     /// The group-commit writer answers: what the watchdog asks.
     async fn is_alive(&self) -> bool;

@@ -340,3 +340,25 @@ impl TriggerCounts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u128) -> ReminderId {
+        ReminderId(uuid::Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn what_was_open_comes_first_and_once_without_what_the_run_cancelled() {
+        let recorded = RecordedRun {
+            reminders: vec![id(2), id(4), id(5)],
+            // taken by the sender meanwhile: it is looked after all the same
+            overruled: vec![id(3)],
+            cancelled: vec![id(1)],
+        };
+        let open = still_open(vec![id(1), id(2), id(3)], Some(&recorded));
+        assert_eq!(open, [id(2), id(3), id(4), id(5)]);
+        assert_eq!(still_open(vec![id(1)], None), [id(1)]);
+    }
+}

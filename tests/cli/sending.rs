@@ -54,6 +54,20 @@ fn a_trigger_looks_after_what_waited_before_but_not_after_what_it_cancels() {
 }
 
 #[test]
+fn a_ledger_copied_after_a_trigger_knows_whom_it_called() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 0);
+    let copy = Clinic::with_target(&sandbox.url);
+    for file in ["tickler.db", "tickler.db.key"] {
+        std::fs::copy(clinic.path().join(file), copy.path().join(file)).expect("the file alone");
+    }
+    let (_, told) = copy.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!((&told["counts"]["already_reminded"], &told["counts"]["planned"]), (&2.into(), &0.into()), "{told}");
+    assert_eq!(sandbox.received().len(), 2);
+}
+
+#[test]
 fn a_refusal_for_good_ends_with_three() {
     let sandbox = Sandbox::start(&["--fail", "400:1"]);
     let clinic = Clinic::with_target(&sandbox.url);

@@ -273,3 +273,16 @@ async fn a_write_that_fails_changes_nothing_and_the_writer_lives_on() {
     send(&ledger, at(2), tickler::ledger::SettleTo::Delivered).await;
     verified(&ledger).await;
 }
+
+#[tokio::test]
+async fn who_reads_an_older_state_keeps_the_newest_rows_out_of_the_file_and_that_is_told() {
+    let file = SqliteMaker::new();
+    let ledger = file.open();
+    one_pending(&ledger).await;
+    let reader = rusqlite::Connection::open(file.path()).expect("it opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM audit").expect("it reads");
+    send(&ledger, at(1), tickler::ledger::SettleTo::Delivered).await;
+    assert!(matches!(ledger.tidy().await, Err(LedgerError::Busy(_))));
+    reader.execute_batch("COMMIT").expect("it has read");
+    assert_eq!(ledger.tidy().await, Ok(()));
+}

@@ -1,7 +1,8 @@
 //! A plan meets the ledger.
 
+use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{Held, PlannedReminder};
+use tickler::plan::{Held, PlannedReminder, Standing};
 use tickler::reminder::{RunKind, RunState, State};
 
 use crate::calls::*;
@@ -137,5 +138,49 @@ async fn reminders_asked_for_by_id_come_in_the_order_of_the_ids_and_unknown_ones
         assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[2], ids[0]]);
         let ask = ReminderAsk { ids: vec![ids[1]], states: vec![State::Delivered], ..ReminderAsk::default() };
         assert!(ledger.reminders(ask).await.expect("reminders are read").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn thousands_asked_for_in_brief_come_whole_and_in_the_order_of_their_ids() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let many = (0..1_501).map(|number| planned(&format!("L-{number}"))).collect();
+        let mut ids = run_plan(&ledger, at(0), plan_of(many)).await.reminders;
+        ids.reverse();
+        ids.swap(3, 1_400);
+        let found = ledger.briefs(ReminderAsk { ids: ids.clone(), ..ReminderAsk::default() }).await.expect("read");
+        assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), ids);
+    }
+}
+
+#[tokio::test]
+async fn one_pending_for_somebody_who_has_had_the_calls_of_the_day_is_cancelled_and_its_story_says_why() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let mut called = planned("L-1");
+        called.person = "somebody".to_owned();
+        let waiting = planned("L-2");
+        run_plan(&ledger, at(0), plan_of(vec![called, waiting.clone()])).await;
+        let again = PlannedReminder { standing: Standing::Pending, person: "somebody".to_owned(), ..waiting.clone() };
+        let recorded = run_plan(&ledger, at(1), plan_of(vec![again])).await;
+        assert_eq!((recorded.cancelled, recorded.reminders), (vec![waiting.id], vec![]));
+        let asked = AuditFilter { reminder: Some(waiting.id), ..AuditFilter::default() };
+        let story = ledger.audit(asked).await.expect("the log");
+        let last = story.last().map(|row| (row.event.as_str().to_owned(), row.reason.clone()));
+        assert_eq!(last, Some(("reminder.cancelled".to_owned(), Some("person_limit".to_owned()))));
+        verified(&ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tidied_ledger_goes_on() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        ledger.tidy().await.expect("nobody reads");
+        send(&ledger, at(1), SettleTo::Delivered).await;
+        assert_eq!(state(&ledger, id).await, State::Delivered);
+        verified(&ledger).await;
     }
 }

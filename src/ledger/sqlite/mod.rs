@@ -48,7 +48,8 @@ use reading::Readers;
 pub use restore::{Restore, restore};
 use writer::{Desk, Start, Writer};
 
-/// From so many reminders on, asked for by their ids, two readers look them up side by side.
+/// From so many reminders on, asked for by their ids, two readers look them up side by side: fewer are found sooner than a
+/// second thread is on its way.
 const WORTH_TWO_READERS: usize = 1_000;
 
 /// What the ledger is opened for.

@@ -249,6 +249,12 @@ impl Desk<'_> {
         let (due_day, due_at) = self.due_of(found.nr)?;
         if found.person != planned.person && self.is_full(bringer, planned, &due_day, found.nr)? {
             self.cancel(found.nr, bringer.now)?;
+            self.log(&AuditEntry {
+                run_id: Some(bringer.run),
+                reason: Some(SkipReason::PersonLimit.as_str().to_owned()),
+                actor: Some(bringer.actor.to_owned()),
+                ..found.entry(bringer.now, Event::ReminderCancelled)
+            })?;
             return Ok(Fate::PersonLimit(Some(found.id)));
         }
         // it waits for the opening of hours that no longer hold: look at once

@@ -22,6 +22,8 @@ pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Another program (a backup, a shell) may hold the file this long.
 const BUSY_MILLIS: u32 = 5_000;
+/// At the end readers are awaited this long; none of them needs longer but a backup.
+const READERS_MILLIS: u32 = 1_000;
 /// Distinct statements of all verbs, with room.
 const STATEMENTS: usize = 192;
 
@@ -55,12 +57,19 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
     Ok(conn)
 }
 
-/// Moves SQLite's log into the file, which then stands for itself: as far as nobody else reads it just now.
+/// Moves SQLite's log into the file, which then stands for itself. Busy, when somebody reads an older state all the while:
+/// then the newest rows may stay in the log.
 pub(super) fn empty_log(path: &Path) -> LedgerResult<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let conn = Connection::open_with_flags(absolute(path)?, flags)?;
-    set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("synchronous", "FULL"), ("trusted_schema", "OFF")])?;
-    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    set(&conn, &[("busy_timeout", &READERS_MILLIS.to_string()), ("synchronous", "FULL"), ("trusted_schema", "OFF")])?;
+    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))? {
+        0 => Ok(()),
+        _ => Err(LedgerError::Busy(format!(
+            "somebody reads {}: its newest rows stay in the file beside it",
+            path.display()
+        ))),
+    }
 }
 
 /// Opens for reading beside a writer.
