@@ -17,8 +17,9 @@ use crate::verbs::{Access, Answer, Exit, House, Request, VerbError, perform};
 /// How often a waiting verb looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// After a trigger of more reminders (tens of megabytes) the ledger's file is left to the next start or verb.
-const SOON_TIDIED: usize = 1_000;
+/// After a trigger of more reminders (tens of megabytes) the ledger's file is left to the next verb that changes something
+/// or the service; after one of none there is nothing that a copy would have to know.
+const SOON_TIDIED: std::ops::RangeInclusive<usize> = 1..=1_000;
 
 /// Longer than any trigger's usual `--wait` and its requests: after that, whoever holds the ledger is told of.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -56,7 +57,7 @@ pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(Trig
         Place::Service(answer) => body(answer),
         Place::Here(house) => match trigger::trigger(&house, &context.actor, ask).await {
             Ok(answer) => {
-                if answer.reminders.len() <= SOON_TIDIED {
+                if SOON_TIDIED.contains(&answer.reminders.len()) {
                     tidy(&house).await;
                 }
                 let exit = answer.exit();
