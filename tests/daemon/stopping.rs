@@ -45,7 +45,7 @@ fn a_trigger_gets_its_answer_though_the_service_stops_meanwhile() {
 }
 
 #[test]
-fn a_stopping_service_begins_no_trigger_and_says_so() {
+fn a_stopping_service_begins_no_trigger_and_no_test_call_and_says_so() {
     let folder = clinic("0 3 * * *");
     write(folder.path(), "other", &schedule("0 3 * * *"));
     let receiver = Receiver::listen();
@@ -57,6 +57,9 @@ fn a_stopping_service_begins_no_trigger_and_says_so() {
     service.signal(Signal::TERM);
     service.line_with("the service stops");
     let (exit, _, said) = told(&trigger(folder.path(), "other").wait_with_output().expect("it ends"));
+    assert!(exit == Some(75) && said.contains("is stopping"), "{exit:?}: {said}");
+    let to_oneself = ["test-call", "other", "--to", "+12025550199"];
+    let (exit, _, said) = told(&tickler(folder.path()).args(to_oneself).output().expect("it ends"));
     assert!(exit == Some(75) && said.contains("is stopping"), "{exit:?}: {said}");
     // what changes nothing is answered still
     let status = tickler(folder.path()).args(["status", "--format", "json"]).output().expect("an answer");
