@@ -30,8 +30,7 @@ const STATEMENTS: usize = 192;
 /// Opens for writing; creates the file and brings its schema up to date.
 pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
     private().create(true).truncate(false).open(path).map_err(|error| file_fault(path, &error))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let conn = Connection::open_with_flags(absolute(path)?, flags)?;
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set(
         &conn,
         &[
@@ -60,8 +59,7 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
 /// Moves SQLite's log into the file, which then stands for itself. Busy, when somebody reads an older state all the while:
 /// then the newest rows may stay in the log.
 pub(super) fn empty_log(path: &Path) -> LedgerResult<()> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let conn = Connection::open_with_flags(absolute(path)?, flags)?;
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set(&conn, &[("busy_timeout", &READERS_MILLIS.to_string()), ("synchronous", "FULL"), ("trusted_schema", "OFF")])?;
     match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))? {
         0 => Ok(()),
@@ -74,11 +72,16 @@ pub(super) fn empty_log(path: &Path) -> LedgerResult<()> {
 
 /// Opens for reading beside a writer.
 pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let conn = Connection::open_with_flags(absolute(path)?, flags)?;
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("query_only", "ON"), ("trusted_schema", "OFF")])?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
+}
+
+/// A connection for one thread at a time, to a file that is no link.
+fn connect(path: &Path, mode: OpenFlags) -> LedgerResult<Connection> {
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(absolute(path)?, flags)?)
 }
 
 /// `NOFOLLOW` looks at every part of a path; only the file itself must be no link.
