@@ -3,72 +3,46 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::path::Path;
-
 use serde_json::Value;
-use tempfile::TempDir;
 
-use support::command::tickler;
+use support::clinic::{Clinic, PARTS, Parts};
 use support::{Conduct, Receiver, answer};
 
 /// 09:00 in New York, a Tuesday.
 const MORNING: &str = "2026-11-24T14:00:00Z";
 
-/// A clinic in a folder of its own, and what receives its calls.
-struct Clinic {
-    folder: TempDir,
+/// A clinic, and what receives its calls.
+struct Stage {
+    clinic: Clinic,
     receiver: Receiver,
 }
 
-/// One schedule, in parts that a case may change.
-struct Terms<'a> {
-    source: &'a str,
-    appointment: &'a str,
-    remind: &'a str,
-    payload: &'a str,
-}
-
-const TERMS: Terms<'static> = Terms {
+/// A schedule over `table.csv`, in parts that a case may change.
+const TERMS: Parts<'static> = Parts {
     source: "[source.csv]\npath = \"../table.csv\"",
     appointment: "id = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"starts_at\"",
-    remind: "days_before = 1",
     payload: "phone = \"{{ phone }}\"\nwhen = \"{{ starts_at }}\"",
+    ..PARTS
 };
 
-impl Clinic {
-    fn new(terms: &Terms<'_>, table: &[u8]) -> Self {
-        let folder = TempDir::new().expect("a folder");
+impl Stage {
+    fn new(terms: &Parts<'_>, table: &[u8]) -> Self {
         let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null}"#))]);
-        let clinic = Self { folder, receiver };
-        std::fs::create_dir(clinic.path().join("schedules")).expect("a folder of schedules");
-        clinic.write("tickler.toml", b"web.listen = \"off\"\naccounts.thoughtly.rate = \"unlimited\"\n");
-        clinic.write("table.csv", table);
-        clinic.schedule("day", terms);
-        clinic
+        let clinic = Clinic::empty(&receiver.url("/webhook/automation/x"));
+        clinic.write_bytes("table.csv", table);
+        let stage = Self { clinic, receiver };
+        stage.schedule("day", terms);
+        stage
     }
 
-    fn schedule(&self, name: &str, terms: &Terms<'_>) {
-        let Terms { source, appointment, remind, payload } = terms;
-        let text = format!(
-            "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n{source}\n[appointment]\n{appointment}\n[remind]\n\
-             {remind}\n[target.automation]\nurl = {{ env = \"URL\" }}\n[payload]\n{payload}\n"
-        );
-        self.write(&format!("schedules/{name}.toml"), text.as_bytes());
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path().join(name), bytes).expect("a file is written");
+    fn schedule(&self, name: &str, terms: &Parts<'_>) {
+        self.clinic.schedule(name, &terms.text());
     }
 
     /// The exit code and the JSON answer, on a host with that `TZ`.
     fn ask_in(&self, host_zone: &str, arguments: &[&str]) -> (i32, Value) {
-        let mut command = tickler(self.path(), arguments);
-        command.args(["--format", "json"]).env("URL", self.receiver.url("/webhook/automation/x")).env("TZ", host_zone);
-        let output = command.output().expect("the program runs");
+        let mut command = self.clinic.command(arguments);
+        let output = command.args(["--format", "json"]).env("TZ", host_zone).output().expect("the program runs");
         let told = serde_json::from_slice(&output.stdout);
         let told = told.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (output.status.code().expect("it ended by itself"), told)
@@ -122,11 +96,11 @@ fn spellings() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn one_table_in_five_spellings_is_one_plan_with_its_names_intact() {
     let payload = "phone = \"{{ phone }}\"\nname = \"{{ name }}\"\nnote = \"{{ row['a, b; c'] }}\"";
-    let clinic = Clinic::new(&Terms { payload, ..TERMS }, b"");
+    let stage = Stage::new(&Parts { payload, ..TERMS }, b"");
     let mut plans = Vec::new();
     for (spelling, table) in spellings() {
-        clinic.write("table.csv", &table);
-        let plan = clinic.plan(MORNING);
+        stage.clinic.write_bytes("table.csv", &table);
+        let plan = stage.plan(MORNING);
         assert_eq!(told(&plan), "a b | ", "{spelling}");
         assert_eq!(plan["reminders"][0]["payload"]["name"], "Zoë Müßig", "{spelling}");
         plans.push(plan.to_string().replace("\\r\\n", "\\n"));
@@ -148,8 +122,8 @@ fn odd_tables_are_no_crash_and_every_row_in_reach_has_its_reason() {
         (format!("{header}\n{good}\nb,2.02555E+9,2026-11-25 10:00\n"), 1, 2, "a | b invalid_phone"),
     ] {
         let source = format!("{}\nheader_row = {head_row}", TERMS.source);
-        let clinic = Clinic::new(&Terms { source: &source, ..TERMS }, table.as_bytes());
-        let plan = clinic.plan(MORNING);
+        let stage = Stage::new(&Parts { source: &source, ..TERMS }, table.as_bytes());
+        let plan = stage.plan(MORNING);
         assert_eq!((told(&plan).as_str(), &plan["counts"]["rows"]), (expected, &Value::from(rows)), "{table}");
     }
 }
@@ -163,9 +137,9 @@ fn only_listed_statuses_pass_and_others_tell_their_value() {
         .map(|(place, status)| format!("{place},+1202555014{place},2026-11-25 09:30,{status}\n"))
         .collect();
     let appointment = format!("{}\nstatus = \"status\"", TERMS.appointment);
-    let terms = Terms { appointment: &appointment, remind: "days_before = 1\nstatuses = [\"confirmed\"]", ..TERMS };
-    let clinic = Clinic::new(&terms, format!("id,phone,starts_at,status\n{}", lines.concat()).as_bytes());
-    let plan = clinic.plan(MORNING);
+    let terms = Parts { appointment: &appointment, remind: "days_before = 1\nstatuses = [\"confirmed\"]", ..TERMS };
+    let stage = Stage::new(&terms, format!("id,phone,starts_at,status\n{}", lines.concat()).as_bytes());
+    let plan = stage.plan(MORNING);
     let expected = "0 1 | 2 unknown_status, 3 unknown_status, 4 cancelled, 5 cancelled, 6 unknown_status, \
                     7 unknown_status, 8 unknown_status";
     assert_eq!(told(&plan), expected);
@@ -175,27 +149,27 @@ fn only_listed_statuses_pass_and_others_tell_their_value() {
 #[test]
 fn a_lead_that_had_passed_at_the_booking_is_not_made_up_for() {
     let remind = "hours_before = [168, 24, 2]\ncalling_hours = \"always\"\nmax_lateness = \"1h\"";
-    let clinic = Clinic::new(&Terms { remind, ..TERMS }, b"id,phone,starts_at\n");
+    let stage = Stage::new(&Parts { remind, ..TERMS }, b"id,phone,starts_at\n");
     // 24 hours before the long one, 2 before the short one, 2 before the long one
     let table = "id,phone,starts_at\nlong,+12025550143,2026-11-26T12:00:00Z\nshort,+12025550144,2026-11-25T20:00:00Z\n";
-    clinic.write("table.csv", table.as_bytes());
+    stage.clinic.write_bytes("table.csv", table.as_bytes());
     let mut bodies = Vec::new();
     for now in ["2026-11-25T00:00:00Z", "2026-11-25T12:00:00Z", "2026-11-25T18:00:00Z", "2026-11-26T10:30:00Z"] {
-        clinic.ask(&["trigger", "day", "--now", now]);
-        bodies.push(clinic.bodies().len());
+        stage.ask(&["trigger", "day", "--now", now]);
+        bodies.push(stage.bodies().len());
     }
     assert_eq!(bodies, [0, 1, 2, 3]);
-    clinic.write("table.csv", format!("{table}late,+12025550145,2026-11-26T11:30:00Z\n").as_bytes());
-    let plan = clinic.plan("2026-11-26T11:00:00Z");
+    stage.clinic.write_bytes("table.csv", format!("{table}late,+12025550145,2026-11-26T11:30:00Z\n").as_bytes());
+    let plan = stage.plan("2026-11-26T11:00:00Z");
     assert_eq!((told(&plan).as_str(), &plan["counts"]["already_reminded"]), (" | ", &Value::from(1)));
 }
 
 #[test]
 fn the_last_minute_that_is_allowed_is_still_called() {
     let remind = "days_before = 0";
-    let clinic = Clinic::new(&Terms { remind, ..TERMS }, b"id,phone,starts_at\na,+12025550143,2026-11-24 10:00\n");
-    assert_eq!(told(&clinic.plan(MORNING)), "a | ", "an hour before the start, with a notice of an hour");
-    assert_eq!(clinic.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
+    let stage = Stage::new(&Parts { remind, ..TERMS }, b"id,phone,starts_at\na,+12025550143,2026-11-24 10:00\n");
+    assert_eq!(told(&stage.plan(MORNING)), "a | ", "an hour before the start, with a notice of an hour");
+    assert_eq!(stage.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
 }
 
 #[test]
@@ -207,9 +181,9 @@ fn the_hosts_zone_changes_no_byte_of_a_payload() {
     let payload = "when = \"{{ starts_at }}\"\nday = \"{{ weekday }} {{ date }} {{ time }}\"";
     let mut sent = Vec::new();
     for zone in ["UTC", "Asia/Kolkata", "America/Los_Angeles"] {
-        let clinic = Clinic::new(&Terms { appointment: &appointment, payload, ..TERMS }, table);
-        let (exit, _) = clinic.ask_in(zone, &["trigger", "day", "--now", MORNING]);
-        let mut bodies = clinic.bodies();
+        let stage = Stage::new(&Parts { appointment: &appointment, payload, ..TERMS }, table);
+        let (exit, _) = stage.ask_in(zone, &["trigger", "day", "--now", MORNING]);
+        let mut bodies = stage.bodies();
         bodies.sort();
         assert_eq!((exit, bodies.len()), (0, 3), "{zone}");
         sent.push(bodies);
@@ -222,11 +196,11 @@ fn the_hosts_zone_changes_no_byte_of_a_payload() {
 fn a_date_without_its_format_is_never_guessed_and_check_looks_at_the_column() {
     let with = |starts: [&str; 2]| {
         let rows = format!("id,phone,starts_at\na,+12025550143,{}\nb,+12025550144,{}\n", starts[0], starts[1]);
-        Clinic::new(&TERMS, rows.as_bytes())
+        Stage::new(&TERMS, rows.as_bytes())
     };
-    let clinic = with(["26/04/2026 09:00", "03/04/2026 09:00"]);
+    let stage = with(["26/04/2026 09:00", "03/04/2026 09:00"]);
     for now in ["2026-04-02T13:00:00Z", "2026-04-25T13:00:00Z", "2026-03-03T14:00:00Z"] {
-        assert_eq!(told(&clinic.plan(now)), " | a invalid_time, b invalid_time", "{now}");
+        assert_eq!(told(&stage.plan(now)), " | a invalid_time, b invalid_time", "{now}");
     }
     for (starts, expected) in [
         (["03/04/2026 09:00", "26/04/2026 09:00"], "`date_format = \"%d/%m/%Y %H:%M\"`"),
@@ -245,26 +219,26 @@ fn a_date_without_its_format_is_never_guessed_and_check_looks_at_the_column() {
 fn a_missing_column_is_an_error_of_check_and_an_empty_one_is_null() {
     let payload = "service = \"{{ service }}\"\nmore = \"{{ servce }}\"";
     let table = b"id,phone,starts_at,service\na,+12025550143,2026-11-25 09:30,\n";
-    let clinic = Clinic::new(&Terms { payload, ..TERMS }, table);
-    let (exit, report) = clinic.ask_in("UTC", &["check"]);
+    let stage = Stage::new(&Parts { payload, ..TERMS }, table);
+    let (exit, report) = stage.ask_in("UTC", &["check"]);
     let found = &report["problems"][0];
     assert_eq!(
         (exit, &found["code"], &found["line"], &found["column"]),
         (78, &"unknown-name".into(), &16.into(), &12.into())
     );
-    assert_eq!(told(&clinic.plan(MORNING)), " | a payload_error", "nothing is sent half-filled");
-    clinic.schedule("day", &Terms { payload: "service = \"{{ service }}\"", ..TERMS });
-    assert_eq!(clinic.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
-    assert_eq!(clinic.bodies(), [r#"{"service":null}"#]);
+    assert_eq!(told(&stage.plan(MORNING)), " | a payload_error", "nothing is sent half-filled");
+    stage.schedule("day", &Parts { payload: "service = \"{{ service }}\"", ..TERMS });
+    assert_eq!(stage.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
+    assert_eq!(stage.bodies(), [r#"{"service":null}"#]);
 }
 
 #[test]
 fn a_refused_file_sends_nothing_and_hinders_no_other() {
-    let clinic = Clinic::new(&TERMS, b"id,phone,starts_at\na,+12025550143,2026-11-25 09:30\n");
+    let stage = Stage::new(&TERMS, b"id,phone,starts_at\na,+12025550143,2026-11-25 09:30\n");
     let remind = "days_before = 1\ncalling_hours = \"21-8\"";
     let appointment = "id = \"id\"\nphone = \"fone\"\nstarts_at = 5";
-    clinic.schedule("bad", &Terms { remind, appointment, payload: "phone = \"{{ phone | uper }}\"", ..TERMS });
-    let (exit, report) = clinic.ask_in("UTC", &["check"]);
+    stage.schedule("bad", &Parts { remind, appointment, payload: "phone = \"{{ phone | uper }}\"", ..TERMS });
+    let (exit, report) = stage.ask_in("UTC", &["check"]);
     let problems = report["problems"].as_array().expect("a list");
     let places: Vec<String> = problems
         .iter()
@@ -276,28 +250,28 @@ fn a_refused_file_sends_nothing_and_hinders_no_other() {
         ["missing-column 7:9-15", "wrong-type 8:13-14", "invalid-value 11:17-23", "invalid-template 15:21-25"];
     assert_eq!((exit, report["files"].as_u64()), (78, Some(2)));
     assert_eq!(places, expected);
-    let mut command = tickler(clinic.path(), &["trigger", "bad", "--now", MORNING]);
+    let mut command = stage.clinic.command(&["trigger", "bad", "--now", MORNING]);
     assert_eq!(command.output().expect("it runs").status.code(), Some(78));
-    assert_eq!(clinic.bodies(), [""; 0]);
-    assert_eq!(clinic.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
+    assert_eq!(stage.bodies(), [""; 0]);
+    assert_eq!(stage.ask(&["trigger", "day", "--now", MORNING])["counts"]["delivered"], 1);
 }
 
 #[test]
 fn explain_tells_a_call_a_wait_a_reminder_and_a_run_that_was_held() {
     let appointment = format!("{}\nrecipient_timezone = \"tz\"", TERMS.appointment);
     let table = b"id,phone,starts_at,tz\na,+12025550143,2026-11-25 09:30,\nw,+12025550144,2026-11-25 12:30,America/Los_Angeles\n";
-    let terms = Terms { appointment: &appointment, ..TERMS };
-    let clinic = Clinic::new(&terms, table);
-    clinic.schedule(
+    let terms = Parts { appointment: &appointment, ..TERMS };
+    let stage = Stage::new(&terms, table);
+    stage.schedule(
         "held",
-        &Terms {
+        &Parts {
             remind: "days_before = 1\nmax_per_person_per_day = 9",
             payload: "a = 1\n[guard]\nmax_calls = 1",
             ..terms
         },
     );
     let verdict = |arguments: &[&str]| {
-        let answer = clinic.ask(&[&["explain"], arguments].concat());
+        let answer = stage.ask(&[&["explain"], arguments].concat());
         let word = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
         let steps = answer["steps"].as_array().expect("steps");
         let block =
@@ -308,17 +282,17 @@ fn explain_tells_a_call_a_wait_a_reminder_and_a_run_that_was_held() {
     let at_nine = |schedule, id| verdict(&[&[schedule, id], &now[..]].concat());
     assert_eq!((at_nine("day", "a"), at_nine("day", "nobody")), ("call - -".into(), "absent - row".into()));
     assert_eq!(at_nine("held", "a"), "skip run_held guard");
-    let run = clinic.ask(&[&["trigger", "day"], &now[..]].concat())["run_id"].as_str().expect("a run").to_owned();
+    let run = stage.ask(&[&["trigger", "day"], &now[..]].concat())["run_id"].as_str().expect("a run").to_owned();
     assert_eq!(at_nine("day", "a"), "reminded already_reminded already_reminded");
     assert_eq!(at_nine("day", "w"), "reminded - -", "it waits for eight o'clock in Los Angeles");
     assert_eq!(verdict(&["day", "a", "--now", "2026-11-25T14:00:00Z"]), "skip outside_window window");
     assert_eq!(verdict(&["day", "a", "--run", &run]), "call - -");
     assert_eq!(verdict(&["day", "nobody", "--run", &run]), "absent - row");
     let later =
-        clinic.ask(&["trigger", "day", "--now", "2026-11-24T14:05:00Z"])["run_id"].as_str().expect("a run").to_owned();
+        stage.ask(&["trigger", "day", "--now", "2026-11-24T14:05:00Z"])["run_id"].as_str().expect("a run").to_owned();
     assert_eq!(verdict(&["day", "a", "--run", &later]), "reminded already_reminded already_reminded");
     assert_eq!(verdict(&["day", "w", "--run", &later]), "reminded - -");
-    let (exit, held) = clinic.ask_in("UTC", &[&["trigger", "held"], &now[..]].concat());
+    let (exit, held) = stage.ask_in("UTC", &[&["trigger", "held"], &now[..]].concat());
     assert_eq!((exit, &held["state"]), (7, &"held".into()));
     assert_eq!(verdict(&["held", "a", "--run", held["run_id"].as_str().expect("a run")]), "skip run_held run");
 }
@@ -352,7 +326,7 @@ fn nine_hundred_due_rows_are_decided_in_their_order() {
             }
         }
     }
-    let plan = Clinic::new(&TERMS, table.as_bytes()).plan(MORNING);
+    let plan = Stage::new(&TERMS, table.as_bytes()).plan(MORNING);
     assert_eq!(plan["counts"]["rows"], 900);
     assert_eq!(told(&plan), format!("{} | {}", planned.join(" "), skipped.join(", ")));
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rusqlite::Connection;
+use support::clinic::{PARTS, Parts};
 use support::command;
 use support::{Conduct, Receiver, answer};
 
@@ -18,10 +19,8 @@ fn clinic(folder: &Path) {
         .map(|n| format!("A{n},+1{}55501{:02},2036-11-25T1{}:00:00\n", 201 + n / 100, n % 100, n % 8))
         .collect();
     std::fs::write(folder.join("appointments.csv"), format!("id,phone,starts_at\n{rows}")).expect("a table");
-    let schedule = "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n[source.csv]\npath = \"../appointments.csv\"\n\
-        [appointment]\nid = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\n\
-        [remind]\ndays_before = 1\ncalling_hours = \"always\"\n[target.automation]\nurl = { env = \"AUTOMATION\" }\n\
-        [payload]\ncontact_phone = \"{{ phone }}\"\n[delivery]\nmax_in_flight = 8\n";
+    let remind = "days_before = 1\ncalling_hours = \"always\"";
+    let schedule = Parts { remind, more: "[delivery]\nmax_in_flight = 8", ..PARTS }.text();
     std::fs::write(folder.join("schedules/clinic.toml"), schedule).expect("a schedule");
 }
 
@@ -33,7 +32,7 @@ fn tickler(folder: &Path, ledger: &Path, receiver: &Receiver, arguments: &[&str]
     command::tickler(folder, arguments)
         .env("TICKLER_LEDGER", ledger)
         .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
-        .env("AUTOMATION", receiver.url("/webhook/automation/x"))
+        .env("THOUGHTLY_AUTOMATION_URL", receiver.url("/webhook/automation/x"))
         .output()
         .expect("tickler runs")
 }

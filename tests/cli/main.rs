@@ -2,10 +2,11 @@
 
 mod asking;
 mod backlog;
-mod clinic;
 mod doctor;
 mod records;
 mod restoring;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;
+
+use support::clinic;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::support::command::tickler;
+use crate::support::clinic::{Clinic, PARTS, Parts};
 use crate::support::{Conduct, Receiver, answer};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
@@ -22,35 +22,26 @@ fn rows() -> Vec<[String; 4]> {
     (0..14).map(row).collect()
 }
 
-struct Clinic {
-    folder: tempfile::TempDir,
+struct Stage {
+    clinic: Clinic,
     target: Receiver,
 }
 
-impl Clinic {
+impl Stage {
     fn reading(source: &str, remind: &str) -> Self {
         let target = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null,"data":{}}"#))]);
-        let clinic = Self { folder: tempfile::tempdir().expect("a folder"), target };
-        std::fs::create_dir(clinic.folder.path().join("schedules")).expect("a folder");
-        let schedule = format!(
-            "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n{source}\n[appointment]\nid = \"id\"\nphone = \"phone\"\n\
-             starts_at = \"starts_at\"\n[remind]\ndays_before = 1\n{remind}\n[target.automation]\nurl = {{ env = \"URL\" }}\n\
-             [payload]\ncontact_phone = \"{{{{ phone }}}}\"\nappointment_time = \"{{{{ starts_at }}}}\"\n\
-             service_name = \"{{{{ service }}}}\"\n"
-        );
-        clinic.write("schedules/seed.toml", &schedule);
+        let clinic = Clinic::empty(&target.url("/webhook/automation/x"));
+        let payload = "contact_phone = \"{{ phone }}\"\nappointment_time = \"{{ starts_at }}\"\n\
+            service_name = \"{{ service }}\"";
+        let remind = format!("days_before = 1\n{remind}");
+        clinic.schedule("seed", &Parts { source, remind: &remind, payload, ..PARTS }.text());
         clinic.write("tickler.toml", "ledger = \"state/tickler.db\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
-        clinic
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).expect("a file is written");
+        Self { clinic, target }
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = tickler(self.folder.path(), arguments);
-        let output = command.env("URL", self.target.url("/webhook/automation/x")).output().expect("the program runs");
-        (output.status.code().expect("it ends by itself"), String::from_utf8(output.stdout).expect("UTF-8"))
+        let ended = self.clinic.run(arguments);
+        (ended.exit, ended.stdout)
     }
 
     fn trigger(&self) -> (i32, Value) {
@@ -60,11 +51,11 @@ impl Clinic {
 }
 
 /// Tomorrow's thirteen once each, all told, and none again.
-fn arrive_once(clinic: &Clinic) {
-    let (exit, first) = clinic.trigger();
+fn arrive_once(stage: &Stage) {
+    let (exit, first) = stage.trigger();
     assert_eq!((exit, &first["state"], &first["counts"]["delivered"]), (0, &"done".into(), &13.into()), "{first}");
     let bodies: Vec<Value> =
-        clinic.target.received().iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect();
+        stage.target.received().iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect();
     let phones: BTreeSet<&str> = bodies.iter().filter_map(|body| body["contact_phone"].as_str()).collect();
     assert_eq!((bodies.len(), phones.len()), (13, 13));
     let ninth = bodies.iter().find(|body| body["contact_phone"] == "+12025550101").expect("the second row");
@@ -74,23 +65,24 @@ fn arrive_once(clinic: &Clinic) {
             "contact_phone": "+12025550101", "appointment_time": "2026-11-25T10:15:00-05:00", "service_name": "Check-up"
         })
     );
-    let (exit, second) = clinic.trigger();
+    let (exit, second) = stage.trigger();
     assert_eq!((exit, &second["counts"]["already_reminded"]), (0, &13.into()), "{second}");
-    assert_eq!(clinic.target.received().len(), 13, "a second trigger sends nothing");
-    let (_, exported) = clinic.run(&["audit", "export", "--format", "jsonl"]);
+    assert_eq!(stage.target.received().len(), 13, "a second trigger sends nothing");
+    let (_, exported) = stage.run(&["audit", "export", "--format", "jsonl"]);
     assert_eq!(exported.lines().filter(|line| line.contains("\"delivery.delivered\"")).count(), 13, "{exported}");
 }
 
 #[test]
 fn tomorrows_appointments_of_a_table_arrive_once_each() {
-    let clinic = Clinic::reading("[source.csv]\npath = \"../table.csv\"", "");
+    let stage = Stage::reading("[source.csv]\npath = \"../table.csv\"", "");
     let lines: String = rows().iter().map(|row| row.join(",") + "\n").collect();
-    clinic.write("table.csv", &format!("id,phone,starts_at,service\n{lines}"));
-    arrive_once(&clinic);
-    let mode =
-        |name: &str| clinic.folder.path().join(name).metadata().expect("it is there").permissions().mode() & 0o777;
+    stage.clinic.write("table.csv", &format!("id,phone,starts_at,service\n{lines}"));
+    arrive_once(&stage);
+    let mode = |name: &str| {
+        stage.clinic.folder.path().join(name).metadata().expect("it is there").permissions().mode() & 0o777
+    };
     assert_eq!(mode("state"), 0o700);
-    for file in std::fs::read_dir(clinic.folder.path().join("state")).expect("the state").flatten() {
+    for file in std::fs::read_dir(stage.clinic.folder.path().join("state")).expect("the state").flatten() {
         assert_eq!(file.metadata().expect("it is there").permissions().mode() & 0o777, 0o600, "{:?}", file.path());
     }
     assert_eq!(mode("state/tickler.db.key"), 0o600);
@@ -99,13 +91,13 @@ fn tomorrows_appointments_of_a_table_arrive_once_each() {
 #[test]
 fn tomorrows_appointments_of_a_database_arrive_once_each() {
     let query = "SELECT * FROM visit WHERE starts_at >= :from AND starts_at < :until";
-    let clinic = Clinic::reading(&format!("[source.sqlite]\npath = \"../visits.db\"\nquery = \"{query}\""), "");
-    let visits = rusqlite::Connection::open(clinic.folder.path().join("visits.db")).expect("a database");
+    let stage = Stage::reading(&format!("[source.sqlite]\npath = \"../visits.db\"\nquery = \"{query}\""), "");
+    let visits = rusqlite::Connection::open(stage.clinic.folder.path().join("visits.db")).expect("a database");
     visits.execute_batch("CREATE TABLE visit (id, phone, starts_at, service)").expect("a table");
     for row in rows() {
         visits.execute("INSERT INTO visit VALUES (?, ?, ?, ?)", row).expect("a row");
     }
-    arrive_once(&clinic);
+    arrive_once(&stage);
 }
 
 #[test]
@@ -134,7 +126,7 @@ fn tomorrows_appointments_of_seven_pages_arrive_once_each_though_two_answers_fai
          paging.cursor = {{ parameter = \"after\", at = \"/meta/next\" }}",
         api.url("/visits")
     );
-    arrive_once(&Clinic::reading(&source, ""));
+    arrive_once(&Stage::reading(&source, ""));
     let asked = api.received();
     assert_eq!(asked.len(), 2 + 2 + 7 + 7);
     assert_eq!(asked[4].line, "GET /visits?from=2026-11-25T00%3A00%3A00-05%3A00 HTTP/1.1");
@@ -143,17 +135,17 @@ fn tomorrows_appointments_of_seven_pages_arrive_once_each_though_two_answers_fai
 
 #[test]
 fn a_do_not_call_list_that_cannot_be_read_fails_the_run_and_calls_nobody() {
-    let clinic = Clinic::reading("[source.csv]\npath = \"../table.csv\"", "do_not_call = \"../never.txt\"");
-    clinic.write("table.csv", "id,phone,starts_at,service\nA,+12025550143,2026-11-25 09:00,x\n");
+    let stage = Stage::reading("[source.csv]\npath = \"../table.csv\"", "do_not_call = \"../never.txt\"");
+    stage.clinic.write("table.csv", "id,phone,starts_at,service\nA,+12025550143,2026-11-25 09:00,x\n");
     let wrong: [Option<&[u8]>; 3] = [None, Some(b"+12025550143\nno number\n"), Some(b"\xff\xfe\x00")];
     for text in wrong {
         if let Some(text) = text {
-            std::fs::write(clinic.folder.path().join("never.txt"), text).expect("a file is written");
+            std::fs::write(stage.clinic.folder.path().join("never.txt"), text).expect("a file is written");
         }
-        assert_eq!(clinic.trigger().0, 1, "{text:?}");
+        assert_eq!(stage.trigger().0, 1, "{text:?}");
     }
-    clinic.write("never.txt", "(202) 555-0143 # asked on Monday\n".replace("(202) ", "+1 202 ").as_str());
-    let (exit, run) = clinic.trigger();
+    stage.clinic.write("never.txt", "(202) 555-0143 # asked on Monday\n".replace("(202) ", "+1 202 ").as_str());
+    let (exit, run) = stage.trigger();
     assert_eq!((exit, &run["counts"]["skipped"]), (0, &1.into()), "{run}");
-    assert_eq!(clinic.target.received().len(), 0);
+    assert_eq!(stage.target.received().len(), 0);
 }

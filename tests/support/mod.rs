@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod chance;
+pub mod clinic;
 pub mod command;
 
 use std::io::{Read, Write};

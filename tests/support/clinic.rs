@@ -1,4 +1,5 @@
-//! A clinic in a folder of its own, and the real binary in it.
+//! The clinic that tests share: a folder with schedules and a table, and the real binary in it.
+#![allow(dead_code, reason = "every test takes what it needs of it")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::command::tickler;
+use super::command::tickler;
 
 /// 09:00 in New York; the clinic's appointments are on the 25th.
 pub const MORNING: &str = "2026-11-24T14:00:00Z";
@@ -44,6 +45,42 @@ appointment_time = "{{ starts_at }}"
 service_name = "{{ service }}"
 "#;
 
+/// A schedule in parts: what differs from case to case, over what most cases share.
+pub struct Parts<'a> {
+    pub cron: &'a str,
+    pub zone: &'a str,
+    pub source: &'a str,
+    pub appointment: &'a str,
+    pub remind: &'a str,
+    pub target: &'a str,
+    pub payload: &'a str,
+    /// Further tables, such as `[delivery]`.
+    pub more: &'a str,
+}
+
+/// Nine o'clock in New York, a table beside the schedules, everybody of tomorrow.
+pub const PARTS: Parts<'static> = Parts {
+    cron: "0 9 * * *",
+    zone: "America/New_York",
+    source: "[source.csv]\npath = \"../appointments.csv\"",
+    appointment: "id = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"",
+    remind: "days_before = 1",
+    target: "[target.automation]\nurl = { env = \"THOUGHTLY_AUTOMATION_URL\" }",
+    payload: "contact_phone = \"{{ phone }}\"",
+    more: "",
+};
+
+impl Parts<'_> {
+    /// The text of the schedule file.
+    pub fn text(&self) -> String {
+        let Self { cron, zone, source, appointment, remind, target, payload, more } = self;
+        format!(
+            "cron = \"{cron}\"\ntimezone = \"{zone}\"\n{source}\n[appointment]\n{appointment}\n[remind]\n{remind}\n\
+             {target}\n[payload]\n{payload}\n{more}\n"
+        )
+    }
+}
+
 /// A clinic in a folder of its own.
 pub struct Clinic {
     pub folder: TempDir,
@@ -55,13 +92,25 @@ impl Clinic {
         Self::with_target("http://127.0.0.1:9/webhook/automation/nobody")
     }
 
+    /// Five patients and the schedule that reminds them the day before, calling this address.
     pub fn with_target(url: &str) -> Self {
+        let clinic = Self::empty(url);
+        clinic.write("appointments.csv", CLINIC);
+        clinic.schedule("day-before", DAY_BEFORE);
+        clinic
+    }
+
+    /// Neither patients nor schedules; the page is off, the rate unlimited.
+    pub fn empty(url: &str) -> Self {
         let clinic = Self { folder: TempDir::new().expect("a folder"), url: url.to_owned() };
         std::fs::create_dir(clinic.path().join("schedules")).expect("a folder of schedules");
-        clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n");
-        clinic.write("appointments.csv", CLINIC);
-        clinic.write("schedules/day-before.toml", DAY_BEFORE);
+        clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
         clinic
+    }
+
+    /// Writes the file of that schedule.
+    pub fn schedule(&self, name: &str, text: &str) {
+        self.write(&format!("schedules/{name}.toml"), text);
     }
 
     pub fn path(&self) -> &Path {
@@ -69,7 +118,11 @@ impl Clinic {
     }
 
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("a file is written");
+        self.write_bytes(name, text.as_bytes());
+    }
+
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path().join(name), bytes).expect("a file is written");
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
