@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -99,10 +100,10 @@ impl<'de> Deserialize<'de> for Lead {
 }
 
 /// What makes two reminders the same: neither the phone nor any other column is part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReminderKey {
-    /// The schedule's name.
-    pub schedule: String,
+    /// The schedule's name, shared by many keys.
+    pub schedule: Arc<str>,
     /// The appointment's id, as text.
     pub appointment_id: String,
     /// The appointment's start (UTC).

@@ -8,7 +8,7 @@ use super::runs::{ACTOR, Daemon};
 use super::watch::{Stillness, stamps};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::Surroundings;
+use crate::evaluation::Env;
 use crate::http::Http;
 use crate::ledger::sqlite::{Access, SqliteLedger};
 use crate::ledger::{Ledger, Recover};
@@ -56,7 +56,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
 
 fn house(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
     let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
-    let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
+    let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),

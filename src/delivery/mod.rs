@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::evaluation::Surroundings;
+use crate::evaluation::Env;
 use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
@@ -49,7 +49,7 @@ pub struct Sender {
 /// What a sender is made of.
 pub struct SenderParts {
     /// Clock, ledger, the one way out. `around.ledger` is there.
-    pub around: Surroundings,
+    pub around: Env,
     /// By name.
     pub accounts: BTreeMap<String, Account>,
     /// While this file exists no intent is taken.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EvaluationError, Look, Surroundings, nominal_now, terms_of};
+use super::{Env, EvaluationError, EvaluationRequest, nominal_now, terms_of};
 use crate::ledger::{FreshRead, LedgerError};
 use crate::plan::Occasion;
 use crate::reminder::RunId;
@@ -13,15 +13,15 @@ use crate::schedule::Schedule;
 ///
 /// # Errors
 /// When the read fails or is held: what waits stays as it is until it expires.
-pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Surroundings) -> Result<(), EvaluationError> {
+pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Env) -> Result<(), EvaluationError> {
     let ledger = around.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger
         .run(run)
         .await?
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
     let occasion = Occasion { nominal_at: planned_by.nominal_at, now: nominal_now(around.clock.as_ref()), only: None };
-    let look = Look { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
-    let (evaluation, _) = look.evaluated(around).await?;
+    let request = EvaluationRequest { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
+    let (evaluation, _) = request.evaluated(around).await?;
     if let Some(held) = evaluation.plan.held {
         return Err(EvaluationError::Rule(held.detail));
     }

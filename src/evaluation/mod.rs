@@ -29,7 +29,7 @@ pub use run::{BegunRun, RunAsk, RunOutcome, begin_run, next_look, run_once};
 
 /// What an evaluation needs of the world.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct Env {
     /// The only reader of time.
     pub clock: SharedClock,
     /// The zone rules in use.
@@ -74,10 +74,10 @@ pub enum EvaluationError {
 pub async fn evaluate(
     schedule: &Arc<Schedule>,
     occasion: Occasion,
-    around: &Surroundings,
+    around: &Env,
 ) -> Result<Evaluation, EvaluationError> {
-    let look = Look { schedule, occasion, planned_at: None, watched: None };
-    look.evaluated(around).await.map(|(evaluation, _)| evaluation)
+    let request = EvaluationRequest { schedule, occasion, planned_at: None, watched: None };
+    request.evaluated(around).await.map(|(evaluation, _)| evaluation)
 }
 
 /// As [`evaluate`], telling what each rule said of one appointment.
@@ -88,14 +88,14 @@ pub async fn explain(
     schedule: &Arc<Schedule>,
     occasion: Occasion,
     appointment: &str,
-    around: &Surroundings,
+    around: &Env,
 ) -> Result<Explanation, EvaluationError> {
-    let look = Look { schedule, occasion, planned_at: None, watched: Some(appointment.to_owned()) };
-    look.evaluated(around).await.map(|(_, explanation)| explanation)
+    let request = EvaluationRequest { schedule, occasion, planned_at: None, watched: Some(appointment.to_owned()) };
+    request.evaluated(around).await.map(|(_, explanation)| explanation)
 }
 
 /// One evaluation to be made.
-struct Look<'a> {
+struct EvaluationRequest<'a> {
     schedule: &'a Arc<Schedule>,
     occasion: Occasion,
     /// For a fresh read: when the run that planned what waits looked at its source. The read covers its windows too.
@@ -104,12 +104,12 @@ struct Look<'a> {
     watched: Option<String>,
 }
 
-impl Look<'_> {
-    async fn evaluated(&self, around: &Surroundings) -> Result<(Evaluation, Explanation), EvaluationError> {
+impl EvaluationRequest<'_> {
+    async fn evaluated(&self, around: &Env) -> Result<(Evaluation, Explanation), EvaluationError> {
         let Self { schedule, occasion, .. } = self;
         let (windows, knowledge) = self.known(around).await?;
         let window = read_window(schedule, occasion, &windows, &knowledge);
-        let reading = reading::Reading { look: self, knowledge: &knowledge, window };
+        let reading = reading::Reading { request: self, knowledge: &knowledge, window };
         let read = reading.repeated(around).await?;
         let told = match &around.ledger {
             Some(ledger) => ledger.told_starts(&schedule.name, &read.candidates.appointment_ids()).await?,
@@ -127,7 +127,7 @@ impl Look<'_> {
     }
 
     /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
-    async fn known(&self, around: &Surroundings) -> Result<(Windows, Knowledge), EvaluationError> {
+    async fn known(&self, around: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
         let windows = self.windows(None);
         let known = knowledge(self.schedule, &self.occasion, windows.clone(), around).await?;
         let reaching = self.windows(known.previous_evaluation);
@@ -154,7 +154,7 @@ async fn knowledge(
     schedule: &Schedule,
     occasion: &Occasion,
     windows: Windows,
-    around: &Surroundings,
+    around: &Env,
 ) -> Result<Knowledge, EvaluationError> {
     let Some(ledger) = &around.ledger else { return Ok(Knowledge::default()) };
     let ask = KnowledgeAsk {

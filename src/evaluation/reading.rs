@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{EvaluationError, Look, Surroundings, broke_off, do_not_call};
+use super::{Env, EvaluationError, EvaluationRequest, broke_off, do_not_call};
 use crate::plan::{Candidates, Knowledge, Occasion, Planner};
 use crate::reminder::State;
 use crate::schedule::Schedule;
@@ -18,7 +18,7 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), D
 /// One read to be made.
 pub(super) struct Reading<'a> {
     /// Whose source, and the circumstances.
-    pub look: &'a Look<'a>,
+    pub request: &'a EvaluationRequest<'a>,
     /// What the ledger knows.
     pub knowledge: &'a Knowledge,
     /// What the read binds.
@@ -37,11 +37,11 @@ pub(super) struct Complete {
 
 impl Reading<'_> {
     /// Reads, and reads again after 1, 2 and 4 s of the clock while the failure may pass by itself.
-    pub(super) async fn repeated(&self, around: &Surroundings) -> Result<Complete, EvaluationError> {
+    pub(super) async fn repeated(&self, around: &Env) -> Result<Complete, EvaluationError> {
         for pause in PAUSES {
             match self.once(around).await {
                 Err(EvaluationError::Source(error)) if error.again == Again::Soon => {
-                    tracing::info!(schedule = %self.look.schedule.name, "the source can't be read, it is tried again: {error}");
+                    tracing::info!(schedule = %self.request.schedule.name, "the source can't be read, it is tried again: {error}");
                     around.clock.sleep(pause).await;
                 }
                 settled => return settled,
@@ -50,11 +50,11 @@ impl Reading<'_> {
         self.once(around).await
     }
 
-    async fn once(&self, around: &Surroundings) -> Result<Complete, EvaluationError> {
+    async fn once(&self, around: &Env) -> Result<Complete, EvaluationError> {
         let read_at = around.clock.now();
-        let schedule = Arc::clone(self.look.schedule);
-        let (occasion, knowledge, window) = (self.look.occasion.clone(), self.knowledge.clone(), self.window);
-        let (zones, tools, watched) = (around.zones.clone(), tools(around), self.look.watched.clone());
+        let schedule = Arc::clone(self.request.schedule);
+        let (occasion, knowledge, window) = (self.request.occasion.clone(), self.knowledge.clone(), self.window);
+        let (zones, tools, watched) = (around.zones.clone(), tools(around), self.request.watched.clone());
         tokio::task::spawn_blocking(move || {
             let listed = do_not_call::read(&schedule)?;
             let source = sources::open(&schedule, tools);
@@ -70,7 +70,7 @@ impl Reading<'_> {
     }
 }
 
-fn tools(around: &Surroundings) -> SourceTools {
+fn tools(around: &Env) -> SourceTools {
     SourceTools {
         http: around.http.clone(),
         secrets: around.secrets.clone(),
@@ -80,7 +80,7 @@ fn tools(around: &Surroundings) -> SourceTools {
 
 /// The schedule's source, opened. To be used on a thread that may block.
 #[must_use]
-pub fn open_source(schedule: &Schedule, around: &Surroundings) -> Box<dyn Source> {
+pub fn open_source(schedule: &Schedule, around: &Env) -> Box<dyn Source> {
     sources::open(schedule, tools(around))
 }
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::{
-    Evaluation, EvaluationError, LOOK_AGAIN, Surroundings, broke_off, evaluate, new_run_id, nominal_now, terms_of,
-};
+use super::{Env, Evaluation, EvaluationError, LOOK_AGAIN, broke_off, evaluate, new_run_id, nominal_now, terms_of};
 use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart};
 use crate::plan::{Counts, Occasion};
 use crate::reminder::{RunId, RunKind, RunState};
@@ -48,7 +46,7 @@ pub struct RunOutcome {
 }
 
 /// Makes a run: the row first, then the evaluation, then its record. Never panics.
-pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Surroundings) -> RunOutcome {
+pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Env) -> RunOutcome {
     match begin_run(schedule, ask, around).await {
         Ok(begun) => begun.evaluated().await,
         Err(not_begun) => *not_begun,
@@ -62,7 +60,7 @@ pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Surroundin
 pub async fn begin_run<'a>(
     schedule: &'a Arc<Schedule>,
     ask: RunAsk,
-    around: &'a Surroundings,
+    around: &'a Env,
 ) -> Result<BegunRun<'a>, Box<RunOutcome>> {
     let Some(ledger) = around.ledger.clone() else {
         return Err(Box::new(not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string())));
@@ -74,7 +72,7 @@ pub async fn begin_run<'a>(
     }
 }
 
-fn start_of(schedule: &Schedule, ask: &RunAsk, around: &Surroundings) -> RunStart {
+fn start_of(schedule: &Schedule, ask: &RunAsk, around: &Env) -> RunStart {
     RunStart {
         id: new_run_id(around.clock.as_ref()),
         schedule: schedule.name.clone(),
@@ -106,7 +104,7 @@ pub struct BegunRun<'a> {
     run: RunId,
     ask: RunAsk,
     ledger: Arc<dyn Ledger>,
-    around: &'a Surroundings,
+    around: &'a Env,
 }
 
 impl BegunRun<'_> {

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::reminder::{Lead, ReminderId, SkipReason, State};
+use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
 use crate::template::Payload;
 
 pub use decide::Candidates;
@@ -43,7 +43,7 @@ pub struct Occasion {
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
-    pub reminders: HashMap<KnownKey, Known>,
+    pub reminders: HashMap<ReminderKey, Known>,
     /// Per person key and calendar day of the due time: the account's reminders that count (`State::counts_for_person`).
     pub people: HashMap<(String, Date), Vec<ReminderId>>,
     /// The house's opt-out list, E.164.
@@ -52,17 +52,6 @@ pub struct Knowledge {
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
-}
-
-/// A reminder key within one schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KnownKey {
-    /// The appointment's id.
-    pub appointment_id: String,
-    /// Its start (UTC).
-    pub starts_at: Timestamp,
-    /// Which lead.
-    pub lead: Lead,
 }
 
 /// What the ledger holds under a key.

@@ -14,10 +14,10 @@ use super::explain::Watch;
 use super::judging::{Findings, Judge, Judging, Sighting};
 use super::rules::{Case, LeadDue};
 use super::window::{LeadWindow, lead_windows};
-use super::{Candidates, Knowledge, Known, KnownKey, Occasion};
+use super::{Candidates, Knowledge, Known, Occasion};
 use crate::appointment::mapping::{Mapping, TimeProblem, to_micros};
 use crate::appointment::{Phone, PhoneProblem, Start};
-use crate::reminder::Lead;
+use crate::reminder::{Lead, ReminderKey};
 use crate::row::{Record, RecordSink, Restarts, Row};
 use crate::schedule::Schedule;
 use crate::zones::{Zone, Zones};
@@ -37,6 +37,8 @@ pub struct Planner {
 /// What stays the same for every row of a read.
 pub(super) struct Terms {
     pub(super) schedule: Arc<Schedule>,
+    /// Its name, as keys hold it.
+    name: Arc<str>,
     pub(super) occasion: Occasion,
     pub(super) knowledge: Knowledge,
     pub(super) do_not_call: HashSet<String>,
@@ -87,7 +89,8 @@ impl Planner {
         let occasion =
             Occasion { nominal_at: to_micros(occasion.nominal_at), now: to_micros(occasion.now), only: occasion.only };
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, zones);
-        let terms = Arc::new(Terms { schedule, occasion, knowledge, do_not_call });
+        let name = Arc::from(schedule.name.as_str());
+        let terms = Arc::new(Terms { schedule, name, occasion, knowledge, do_not_call });
         Self::beginning(terms, mapping, windows)
     }
 
@@ -201,7 +204,12 @@ impl Terms {
         if self.knowledge.reminders.is_empty() {
             return None;
         }
-        self.knowledge.reminders.get(&KnownKey { appointment_id: id.to_owned(), starts_at, lead })
+        self.knowledge.reminders.get(&ReminderKey {
+            schedule: Arc::clone(&self.name),
+            appointment_id: id.to_owned(),
+            starts_at,
+            lead,
+        })
     }
 
     /// A case with nothing of a row in it yet.

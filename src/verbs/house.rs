@@ -8,7 +8,7 @@ use super::VerbResult;
 use super::outcome::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::Surroundings;
+use crate::evaluation::Env;
 use crate::http::Http;
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError, Recover};
@@ -23,7 +23,7 @@ pub struct House {
     /// The service's own settings.
     pub settings: Settings,
     /// Clock, zones, the one way out, secrets, ledger.
-    pub around: Surroundings,
+    pub around: Env,
     /// The schedules as loaded last; replaced whole by a reload.
     pub folder: RwLock<Arc<Folder>>,
     /// What sends; `None` where nothing may be sent (reading verbs).
@@ -48,7 +48,7 @@ pub enum Access {
 impl House {
     /// A house of opened parts, for the service.
     #[must_use]
-    pub fn of_service(settings: Settings, around: Surroundings, folder: Folder, sender: Arc<Sender>) -> Self {
+    pub fn of_service(settings: Settings, around: Env, folder: Folder, sender: Arc<Sender>) -> Self {
         Self {
             settings,
             around,
@@ -68,7 +68,7 @@ impl House {
         let folder = load::folder(&settings.schedules, &zones).map_err(|error| no_folder(&settings, &error))?;
         let http = Http::at_first_use(Arc::clone(&clock));
         let ledger = open_ledger(&settings, &zones, access)?;
-        let around = Surroundings { clock, zones, http, secrets: settings.secrets.clone(), ledger };
+        let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger };
         let sender = match access {
             Access::None | Access::Reading => None,
             Access::Working => Some(sender_of(&settings, &around)),
@@ -166,7 +166,7 @@ fn stop_file(settings: &Settings) -> PathBuf {
     settings.ledger.with_file_name("STOP")
 }
 
-fn sender_of(settings: &Settings, around: &Surroundings) -> Arc<Sender> {
+fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
     Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
-use crate::evaluation::{Surroundings, evaluate, nominal_now};
+use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
@@ -277,7 +277,7 @@ pub(super) struct Showing<'a> {
     /// Whose plan.
     pub schedule: &'a Schedule,
     /// Zones.
-    pub around: &'a Surroundings,
+    pub around: &'a Env,
     /// How much of a phone.
     pub reveal: Reveal,
 }

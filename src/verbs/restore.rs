@@ -11,8 +11,8 @@ use crate::clock::SharedClock;
 use crate::evaluation::{evaluate, new_run_id, terms_of};
 use crate::ledger::sqlite::{self, Restore};
 use crate::ledger::{Restored, RunEnd, RunRecord, RunStart};
-use crate::plan::{Counts, Gap, KnownKey, Occasion, Plan};
-use crate::reminder::RunKind;
+use crate::plan::{Counts, Gap, Occasion, Plan};
+use crate::reminder::{ReminderKey, RunKind};
 use crate::schedule::Schedule;
 use crate::settings::Settings;
 use crate::zones::Zones;
@@ -68,7 +68,7 @@ pub async fn restore(settings: &Settings, clock: SharedClock, file: &Path, actor
 async fn plan_gap(house: &House, schedule: &Arc<Schedule>, gap: Gap, actor: &str) -> VerbResult<u64> {
     let fault = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
     let mut plan = Plan::default();
-    let mut known = HashSet::new();
+    let (mut known, name): (_, Arc<str>) = (HashSet::new(), schedule.name.as_str().into());
     let mut fingerprint = None;
     for (nominal_at, now) in gap.moments(schedule) {
         let occasion = Occasion { nominal_at, now, only: None };
@@ -76,7 +76,7 @@ async fn plan_gap(house: &House, schedule: &Arc<Schedule>, gap: Gap, actor: &str
         fingerprint = Some(evaluation.report.fingerprint);
         plan.forgotten.extend(evaluation.plan.forgotten.into_iter().filter(|planned| {
             let (appointment_id, starts_at, lead) = (planned.appointment_id.clone(), planned.starts_at, planned.lead);
-            known.insert(KnownKey { appointment_id, starts_at, lead })
+            known.insert(ReminderKey { schedule: Arc::clone(&name), appointment_id, starts_at, lead })
         }));
     }
     let found = plan.forgotten.len() as u64;

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
-use tickler::plan::{Candidates, Explanation, Knowledge, Known, KnownKey, Occasion, Plan, Planner};
-use tickler::reminder::{ReminderId, SkipReason, State, uuid_v7};
+use tickler::plan::{Candidates, Explanation, Knowledge, Known, Occasion, Plan, Planner};
+use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
 use tickler::row::{ColumnName, Header, Line, Record, RecordSink as _, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
@@ -146,7 +146,9 @@ impl World {
         if state.counts_for_person() {
             self.knowledge.people.entry((person.clone(), due_day)).or_default().push(reminder);
         }
-        let key = KnownKey { appointment_id: id.into(), starts_at: at(starts_at), lead: lead.parse().expect("a lead") };
+        let schedule = self.schedule.name.as_str().into();
+        let lead = lead.parse().expect("a lead");
+        let key = ReminderKey { schedule, appointment_id: id.into(), starts_at: at(starts_at), lead };
         let may_return = state == State::Cancelled;
         let known = Known { id: reminder, state, due_at, updated_at: due_at, may_return, person, due_day };
         self.knowledge.reminders.insert(key, known);

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tickler::audit::{AuditFilter, AuditRow, Event};
 use tickler::clock::{Clock, ManualClock, SharedClock};
 use tickler::delivery::{Scope, Sender, SenderParts};
-use tickler::evaluation::Surroundings;
+use tickler::evaluation::Env;
 use tickler::http::Http;
 use tickler::ledger::sqlite::{Access, SqliteLedger};
 use tickler::ledger::{Ledger, LedgerError, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord};
@@ -83,7 +83,7 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
     let ledger = open(folder.path());
-    let around = Surroundings {
+    let around = Env {
         http: Http::new(Arc::clone(&shared)).expect("a client"),
         clock: shared,
         zones: Zones::newest(),

@@ -1,6 +1,7 @@
 //! shell: what a plan needs to know.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -9,15 +10,16 @@ use rusqlite::{Connection, Row, params};
 use super::schedules;
 use super::stored::{day, micros, time, time_or_null, uuid, word};
 use crate::ledger::{KnowledgeAsk, LedgerResult};
-use crate::plan::{Knowledge, Known, KnownKey};
-use crate::reminder::{ReminderId, State};
+use crate::plan::{Knowledge, Known};
+use crate::reminder::{ReminderId, ReminderKey, State};
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day \
     FROM reminder";
 
-fn known(row: &Row<'_>) -> rusqlite::Result<(KnownKey, Known)> {
-    let key = KnownKey { appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
+fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, Known)> {
+    let schedule = Arc::clone(schedule);
+    let key = ReminderKey { schedule, appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
     let state: State = word(row, 4)?;
     let unknown_fates: u32 = row.get(7)?;
     let known = Known {
@@ -34,15 +36,16 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(KnownKey, Known)> {
 
 /// The schedule's reminders of the windows and all its pending ones, and whom the account calls on those days.
 pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+    let schedule: Arc<str> = ask.schedule.as_str().into();
     let mut reminders = HashMap::new();
     let pending = format!("{KNOWN} WHERE schedule = ?1 AND state = 'pending'");
-    for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], known)? {
+    for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule))? {
         reminders.extend([found?]);
     }
     let started = format!("{KNOWN} WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3");
     for (from, until) in &ask.windows {
         let values = params![ask.schedule, micros(*from), micros(*until)];
-        for found in conn.prepare_cached(&started)?.query_map(values, known)? {
+        for found in conn.prepare_cached(&started)?.query_map(values, |row| known(row, &schedule))? {
             reminders.extend([found?]);
         }
     }
