@@ -117,7 +117,7 @@ impl Clinic {
     async fn reasons(&self, event: &str) -> Vec<String> {
         let filter = AuditFilter { event: Some(event.to_owned()), ..AuditFilter::default() };
         let rows = audit::list(&self.house, filter).await.expect("it can be read");
-        rows.into_iter().filter_map(|row| row.reason).collect()
+        rows.into_iter().filter_map(|row| row.entry.reason.map(Into::into)).collect()
     }
 
     fn posts(&self) -> Vec<String> {

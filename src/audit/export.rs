@@ -2,28 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::{COLUMNS, Cell};
 use super::{AuditRow, safe};
 
 /// The names of the fields, in the order of JSON and CSV alike.
-pub const FIELDS: [&str; 17] = [
-    "seq",
-    "at",
-    "event",
-    "schedule",
-    "run_id",
-    "reminder_id",
-    "appointment_id",
-    "phone_last4",
-    "starts_at",
-    "lead",
-    "attempt",
-    "reason",
-    "http_status",
-    "latency_ms",
-    "actor",
-    "detail",
-    "hash",
-];
+pub const FIELDS: [&str; COLUMNS.len() + 2] = {
+    let mut names = ["seq"; COLUMNS.len() + 2];
+    let mut place = 0;
+    while place < COLUMNS.len() {
+        names[place + 1] = COLUMNS[place].name;
+        place += 1;
+    }
+    names[COLUMNS.len() + 1] = "hash";
+    names
+};
 
 /// The last line of an export, by which a cut file shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,56 +53,46 @@ pub fn json_line(row: &AuditRow) -> String {
 
 /// One row of CSV, in the order of [`FIELDS`]; dangerous first characters are quoted.
 #[must_use]
-pub fn csv_cells(row: &AuditRow) -> [String; 17] {
-    fn text<T: ToString>(value: Option<T>) -> String {
-        value.map(|value| safe::escape(&safe::cell(&value.to_string()))).unwrap_or_default()
+pub fn csv_cells(row: &AuditRow) -> [String; FIELDS.len()] {
+    let mut cells = [const { String::new() }; FIELDS.len()];
+    cells[0] = row.seq.to_string();
+    for (place, cell) in row.cells().into_iter().enumerate() {
+        cells[place + 1] = match cell {
+            Cell::Empty => String::new(),
+            Cell::Text(text) => text_cell(text),
+            Cell::Time(at) => text_cell(&at.to_string()),
+            Cell::Number(number) => number.to_string(),
+            Cell::Id(id) => id.to_string(),
+            Cell::Lead(lead) => lead.to_string(),
+        };
     }
-    [
-        row.seq.to_string(),
-        row.at.to_string(),
-        row.event.to_string(),
-        text(row.schedule.as_ref()),
-        text(row.run_id),
-        text(row.reminder_id),
-        text(row.appointment_id.as_ref()),
-        text(row.phone_last4.as_ref()),
-        text(row.starts_at),
-        text(row.lead),
-        text(row.attempt),
-        text(row.reason.as_ref()),
-        text(row.http_status),
-        text(row.latency_ms),
-        text(row.actor.as_ref()),
-        text(row.detail.as_ref()),
-        row.hash.clone(),
-    ]
+    cells[FIELDS.len() - 1].clone_from(&row.hash);
+    cells
+}
+
+fn text_cell(text: &str) -> String {
+    safe::escape(&safe::cell(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Event;
+    use crate::audit::{Entry, Event, LoggedPhone};
 
     fn row() -> AuditRow {
-        AuditRow {
-            seq: 7,
-            at: "2026-11-24T14:00:00Z".parse().expect("a valid instant"),
-            event: Event::DeliveryDelivered,
+        let at = "2026-11-24T14:00:00Z".parse().expect("a valid instant");
+        let entry = Entry {
             schedule: Some("clinic".into()),
-            run_id: None,
-            reminder_id: None,
             appointment_id: Some("=1+1".into()),
-            phone_last4: Some("0143".into()),
-            starts_at: None,
+            phone: Some(LoggedPhone::LastFour("0143".into())),
             lead: Some(crate::reminder::Lead::Days(1)),
             attempt: Some(1),
-            reason: None,
             http_status: Some(200),
             latency_ms: Some(12),
             actor: Some("service".into()),
-            detail: None,
-            hash: "ab".into(),
-        }
+            ..Entry::new(at, Event::DeliveryDelivered)
+        };
+        AuditRow { seq: 7, entry, hash: "ab".into() }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! pure: the log for people: events, filters, one appointment's story; shared by terminal, page and export.
 
+pub mod entry;
 pub mod export;
 mod safe;
 pub mod story;
@@ -8,7 +9,8 @@ pub mod times;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::reminder::{Lead, ReminderId, RunId};
+use crate::reminder::{ReminderId, RunId};
+pub use entry::{AuditRow, Entry, LoggedPhone};
 pub use safe::{cell, escape, is_treacherous, json, one_line};
 
 macro_rules! events {
@@ -121,104 +123,6 @@ impl Serialize for Event {
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// One row of the log, with the export's fields in the export's order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditRow {
-    /// Without gaps, from 1.
-    pub seq: u64,
-    /// When (UTC).
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
-    /// Of which schedule.
-    pub schedule: Option<String>,
-    /// Of which run.
-    pub run_id: Option<RunId>,
-    /// Of which reminder.
-    pub reminder_id: Option<ReminderId>,
-    /// Of which appointment.
-    pub appointment_id: Option<String>,
-    /// The last four digits of the phone.
-    pub phone_last4: Option<String>,
-    /// The appointment's start (UTC).
-    pub starts_at: Option<Timestamp>,
-    /// Which lead.
-    pub lead: Option<Lead>,
-    /// The attempt's number.
-    pub attempt: Option<u32>,
-    /// A word: a skip's reason, an error class.
-    pub reason: Option<String>,
-    /// The HTTP status.
-    pub http_status: Option<u16>,
-    /// How long the exchange took.
-    pub latency_ms: Option<u64>,
-    /// Who did it: `service`, `trigger`, or a user's name.
-    pub actor: Option<String>,
-    /// A sentence.
-    pub detail: Option<String>,
-    /// Hex.
-    pub hash: String,
-}
-
-/// What is to be written into the log; sequence and hashes are the ledger's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// When (UTC).
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
-    /// Of which schedule.
-    pub schedule: Option<String>,
-    /// Of which run.
-    pub run_id: Option<RunId>,
-    /// Of which reminder.
-    pub reminder_id: Option<ReminderId>,
-    /// Of which appointment.
-    pub appointment_id: Option<String>,
-    /// E.164; only its last four digits and a keyed hash are written.
-    pub phone: Option<String>,
-    /// The appointment's start (UTC).
-    pub starts_at: Option<Timestamp>,
-    /// Which lead.
-    pub lead: Option<Lead>,
-    /// The attempt's number.
-    pub attempt: Option<u32>,
-    /// A word.
-    pub reason: Option<String>,
-    /// The HTTP status.
-    pub http_status: Option<u16>,
-    /// How long the exchange took.
-    pub latency_ms: Option<u64>,
-    /// Who did it.
-    pub actor: Option<String>,
-    /// A sentence.
-    pub detail: Option<String>,
-}
-
-impl AuditEntry {
-    /// An entry with nothing but its event; the rest is set by name.
-    #[must_use]
-    pub const fn new(at: Timestamp, event: Event) -> Self {
-        Self {
-            at,
-            event,
-            schedule: None,
-            run_id: None,
-            reminder_id: None,
-            appointment_id: None,
-            phone: None,
-            starts_at: None,
-            lead: None,
-            attempt: None,
-            reason: None,
-            http_status: None,
-            latency_ms: None,
-            actor: None,
-            detail: None,
-        }
     }
 }
 

@@ -289,13 +289,13 @@ fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
             row.seq.to_string(),
             zone.rfc3339(row.at),
             row.event.to_string(),
-            row.schedule.clone().unwrap_or_default(),
-            row.appointment_id.clone().unwrap_or_default(),
-            row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
-            row.reason.clone().unwrap_or_default(),
+            row.schedule.as_deref().unwrap_or_default().to_owned(),
+            row.appointment_id.as_deref().unwrap_or_default().to_owned(),
+            row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
+            row.reason.as_deref().unwrap_or_default().to_owned(),
             row.http_status.map(|status| status.to_string()).unwrap_or_default(),
-            row.actor.clone().unwrap_or_default(),
-            row.detail.clone().unwrap_or_default(),
+            row.actor.as_deref().unwrap_or_default().to_owned(),
+            row.detail.as_deref().unwrap_or_default().to_owned(),
         ]);
     }
     table

@@ -83,15 +83,15 @@ fn story(rows: &[AuditRow], zone: &Zone) -> String {
             Event::ReminderSkipped => "not called",
             _ => continue,
         };
-        let reason = row.reason.clone().unwrap_or_default().replace('_', " ");
+        let reason = row.reason.as_deref().unwrap_or_default().replace('_', " ");
         let because = match (&row.detail, row.event) {
             (Some(detail), Event::ReminderSkipped) => format!("{reason}: {detail}"),
             (_, Event::ReminderSkipped) => reason,
             _ => String::new(),
         };
         table.push(vec![
-            row.appointment_id.clone().unwrap_or_default(),
-            row.phone_last4.as_ref().map(|last| format!("***{last}")).unwrap_or_default(),
+            row.appointment_id.as_deref().unwrap_or_default().to_owned(),
+            row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
             row.starts_at.map(|at| zone.wall(at).strftime("%a %H:%M").to_string()).unwrap_or_default(),
             what.to_owned(),
             because,

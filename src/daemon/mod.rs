@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
 
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::clock::SharedClock;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, perform};
@@ -159,10 +159,10 @@ async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underw
 }
 
 async fn note(daemon: &Daemon, event: Event) {
-    let entry = AuditEntry {
-        actor: Some(ACTOR.to_owned()),
-        detail: Some(format!("tickler {}", env!("CARGO_PKG_VERSION"))),
-        ..AuditEntry::new(daemon.now(), event)
+    let entry = Entry {
+        actor: Some(ACTOR.into()),
+        detail: Some(concat!("tickler ", env!("CARGO_PKG_VERSION")).into()),
+        ..Entry::new(daemon.now(), event)
     };
     if let Err(error) = daemon.ledger.append(vec![entry]).await {
         daemon.ledger_ails(&error.to_string());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::runs::Daemon;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::LedgerResult;
 use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
@@ -68,16 +68,16 @@ impl Daemon {
         mended
     }
 
-    fn about(&self, event: Event, schedule: &str, actor: &str, detail: String) -> AuditEntry {
-        AuditEntry {
-            schedule: Some(schedule.to_owned()),
-            actor: Some(actor.to_owned()),
-            detail: Some(detail),
-            ..AuditEntry::new(self.now(), event)
+    fn about(&self, event: Event, schedule: &str, actor: &str, detail: String) -> Entry<'static> {
+        Entry {
+            schedule: Some(schedule.to_owned().into()),
+            actor: Some(actor.to_owned().into()),
+            detail: Some(detail.into()),
+            ..Entry::new(self.now(), event)
         }
     }
 
-    async fn write_down(&self, entries: Vec<AuditEntry>) {
+    async fn write_down(&self, entries: Vec<Entry<'static>>) {
         if !entries.is_empty()
             && let Err(error) = self.ledger.append(entries).await
         {

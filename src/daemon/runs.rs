@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::board::{Beat, Board, Ended, Start, Steps, Turn};
 use super::heartbeat::{Permission, Pulse, Rhythm};
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::{Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
@@ -137,11 +137,11 @@ impl Daemon {
         let direction = if by.is_negative() { "back" } else { "forward" };
         let detail = format!("the clock went {direction} by {} s", by.abs().as_secs());
         tracing::warn!(seconds = by.as_secs(), "the clock was stepped, or the machine slept");
-        let entry = AuditEntry {
-            actor: Some(ACTOR.to_owned()),
-            reason: Some(direction.to_owned()),
-            detail: Some(detail),
-            ..AuditEntry::new(now, Event::ClockJumped)
+        let entry = Entry {
+            actor: Some(ACTOR.into()),
+            reason: Some(direction.into()),
+            detail: Some(detail.into()),
+            ..Entry::new(now, Event::ClockJumped)
         };
         if let Err(error) = self.ledger.append(vec![entry]).await {
             self.ledger_ails(&error.to_string());

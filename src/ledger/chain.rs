@@ -7,7 +7,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::audit::Event;
+use crate::audit::Entry;
+use crate::audit::entry::{COLUMNS, Cell, Column, ColumnKind};
 use crate::reminder::Lead;
 
 /// A SHA-256.
@@ -17,50 +18,6 @@ pub type Salt = [u8; 16];
 
 /// What the first row of a log names as the hash before it.
 pub const EMPTY: Hash = [0; 32];
-
-/// The fields of a row that say nothing of a person; times in µs UTC.
-#[derive(Debug, Clone, Copy)]
-pub struct Plain<'a> {
-    /// From 1, without gaps.
-    pub seq: u64,
-    /// When.
-    pub at: i64,
-    /// What.
-    pub event: Event,
-    /// Of which schedule.
-    pub schedule: Option<&'a str>,
-    /// Of which run.
-    pub run_id: Option<[u8; 16]>,
-    /// Of which reminder.
-    pub reminder_id: Option<[u8; 16]>,
-    /// Which lead.
-    pub lead: Option<Lead>,
-    /// The attempt's number.
-    pub attempt: Option<u32>,
-    /// A word.
-    pub reason: Option<&'a str>,
-    /// The HTTP status.
-    pub http_status: Option<u16>,
-    /// How long the exchange took.
-    pub latency_ms: Option<u64>,
-    /// Who.
-    pub actor: Option<&'a str>,
-}
-
-/// The fields of a row that can point to a person.
-#[derive(Debug, Clone, Copy)]
-pub struct Personal<'a> {
-    /// Of which appointment.
-    pub appointment_id: Option<&'a str>,
-    /// The last four digits.
-    pub phone_last4: Option<&'a str>,
-    /// The phone under the ledger's key.
-    pub phone_hash: Option<&'a [u8]>,
-    /// The appointment's start, µs UTC.
-    pub starts_at: Option<i64>,
-    /// A sentence.
-    pub detail: Option<&'a str>,
-}
 
 /// Length before content, and absence told from emptiness: no two rows have the same form.
 struct Form<'b>(&'b mut Vec<u8>);
@@ -77,56 +34,54 @@ impl Form<'_> {
         }
     }
 
-    fn text(&mut self, field: Option<&str>) {
-        self.bytes(field.map(str::as_bytes));
+    fn number(&mut self, number: i64) {
+        self.bytes(Some(&number.to_be_bytes()));
     }
 
-    fn number(&mut self, field: Option<i64>) {
-        self.bytes(field.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
-    }
-
-    fn lead(&mut self, field: Option<Lead>) {
-        match field {
-            None => self.0.push(0),
-            Some(Lead::Days(count)) => self.number(Some(i64::from(count) << 1)),
-            Some(Lead::Hours(count)) => self.number(Some(i64::from(count) << 1 | 1)),
+    fn cell(&mut self, cell: Cell<'_>) {
+        match cell {
+            Cell::Empty => self.bytes(None),
+            Cell::Text(text) => self.bytes(Some(text.as_bytes())),
+            Cell::Time(at) => self.number(at.as_microsecond()),
+            Cell::Number(number) => self.number(number.cast_signed()),
+            Cell::Id(id) => self.bytes(Some(id.as_bytes())),
+            Cell::Lead(Lead::Days(count)) => self.number(i64::from(count) << 1),
+            Cell::Lead(Lead::Hours(count)) => self.number(i64::from(count) << 1 | 1),
         }
     }
 }
 
-/// The HMAC that stands for the personal fields.
+/// The cells of one kind, in the order of the columns.
+fn cells_of<'e>(entry: &'e Entry<'_>, kind: ColumnKind) -> impl Iterator<Item = (&'static Column, Cell<'e>)> {
+    COLUMNS.iter().zip(entry.cells()).filter(move |(column, _)| column.kind == kind)
+}
+
+/// The HMAC that stands for the personal fields. The phone is its last four digits and its hash under the ledger's key.
 #[must_use]
-pub fn commitment(salt: &Salt, personal: &Personal<'_>) -> Hash {
+pub fn commitment(salt: &Salt, entry: &Entry<'_>, phone_hash: Option<&[u8]>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
     let mut form = Form(&mut bytes);
-    form.text(personal.appointment_id);
-    form.text(personal.phone_last4);
-    form.bytes(personal.phone_hash);
-    form.number(personal.starts_at);
-    form.text(personal.detail);
+    for (column, cell) in cells_of(entry, ColumnKind::Personal) {
+        form.cell(cell);
+        if column.name == "phone_last4" {
+            form.bytes(phone_hash);
+        }
+    }
     let mut mac = keyed(salt);
     mac.update(&bytes);
     mac.finalize().into_bytes().into()
 }
 
-/// The hash of a row.
+/// The hash of the row with that number.
 #[must_use]
-pub fn hash(prev: &Hash, plain: &Plain<'_>, commitment: &Hash) -> Hash {
+pub fn hash(prev: &Hash, seq: u64, entry: &Entry<'_>, commitment: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(320);
     bytes.extend_from_slice(prev);
-    bytes.extend_from_slice(&plain.seq.to_be_bytes());
-    bytes.extend_from_slice(&plain.at.to_be_bytes());
+    bytes.extend_from_slice(&seq.to_be_bytes());
+    // every row has its instant, which is written without a mark of being there
+    bytes.extend_from_slice(&entry.at.as_microsecond().to_be_bytes());
     let mut form = Form(&mut bytes);
-    form.text(Some(plain.event.as_str()));
-    form.text(plain.schedule);
-    form.bytes(plain.run_id.as_ref().map(<[u8; 16]>::as_slice));
-    form.bytes(plain.reminder_id.as_ref().map(<[u8; 16]>::as_slice));
-    form.lead(plain.lead);
-    form.number(plain.attempt.map(i64::from));
-    form.text(plain.reason);
-    form.number(plain.http_status.map(i64::from));
-    form.number(plain.latency_ms.map(u64::cast_signed));
-    form.text(plain.actor);
+    cells_of(entry, ColumnKind::Plain).skip(1).for_each(|(_, cell)| form.cell(cell));
     bytes.extend_from_slice(commitment);
     Sha256::digest(&bytes).into()
 }
@@ -173,54 +128,86 @@ pub fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use jiff::Timestamp;
 
-    const PLAIN: Plain<'static> = Plain {
-        seq: 1,
-        at: 0,
-        event: Event::RunStarted,
-        schedule: None,
-        run_id: None,
-        reminder_id: None,
-        lead: None,
-        attempt: None,
-        reason: None,
-        http_status: None,
-        latency_ms: None,
-        actor: None,
-    };
+    use super::*;
+    use crate::audit::{Event, LoggedPhone};
+    use crate::reminder::{ReminderId, RunId};
+
+    const ROW: Entry<'static> = Entry::new(Timestamp::UNIX_EPOCH, Event::RunStarted);
+
+    /// The same row with one column set, for each column.
+    fn variants() -> Vec<Entry<'static>> {
+        let id = uuid::Uuid::nil();
+        let text = || Some("".into());
+        vec![
+            Entry { at: Timestamp::from_microsecond(1).expect("a valid instant"), ..ROW },
+            Entry { event: Event::RunHeld, ..ROW },
+            Entry { schedule: text(), ..ROW },
+            Entry { run_id: Some(RunId(id)), ..ROW },
+            Entry { reminder_id: Some(ReminderId(id)), ..ROW },
+            Entry { appointment_id: text(), ..ROW },
+            Entry { phone: Some(LoggedPhone::LastFour("".into())), ..ROW },
+            Entry { starts_at: Some(Timestamp::UNIX_EPOCH), ..ROW },
+            Entry { lead: Some(Lead::Days(1)), ..ROW },
+            Entry { lead: Some(Lead::Hours(1)), ..ROW },
+            Entry { attempt: Some(0), ..ROW },
+            Entry { reason: text(), ..ROW },
+            Entry { http_status: Some(200), ..ROW },
+            Entry { latency_ms: Some(7), ..ROW },
+            Entry { actor: text(), ..ROW },
+            Entry { detail: text(), ..ROW },
+            ROW,
+        ]
+    }
+
+    fn hash_of(entry: &Entry<'_>) -> Hash {
+        hash(&EMPTY, 1, entry, &commitment(&[0; 16], entry, None))
+    }
 
     #[test]
-    fn every_plain_field_changes_the_hash() {
-        let variants = [
-            Plain { seq: 2, ..PLAIN },
-            Plain { at: 1, ..PLAIN },
-            Plain { event: Event::RunHeld, ..PLAIN },
-            Plain { schedule: Some(""), ..PLAIN },
-            Plain { run_id: Some([0; 16]), ..PLAIN },
-            Plain { reminder_id: Some([0; 16]), ..PLAIN },
-            Plain { lead: Some(Lead::Days(1)), ..PLAIN },
-            Plain { lead: Some(Lead::Hours(1)), ..PLAIN },
-            Plain { attempt: Some(0), ..PLAIN },
-            Plain { reason: Some("x"), ..PLAIN },
-            Plain { http_status: Some(200), ..PLAIN },
-            Plain { latency_ms: Some(7), ..PLAIN },
-            Plain { actor: Some("x"), ..PLAIN },
-            PLAIN,
-        ];
-        let hashes: std::collections::HashSet<_> = variants.iter().map(|row| hash(&EMPTY, row, &EMPTY)).collect();
+    fn every_column_changes_the_hash() {
+        let variants = variants();
+        let hashes: std::collections::HashSet<_> = variants.iter().map(hash_of).collect();
         assert_eq!(hashes.len(), variants.len());
-        assert_ne!(hash(&[1; 32], &PLAIN, &EMPTY), hash(&EMPTY, &PLAIN, &EMPTY));
-        assert_ne!(hash(&EMPTY, &PLAIN, &[1; 32]), hash(&EMPTY, &PLAIN, &EMPTY));
+        assert_ne!(hash(&[1; 32], 1, &ROW, &EMPTY), hash(&EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(hash(&EMPTY, 2, &ROW, &EMPTY), hash(&EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(hash(&EMPTY, 1, &ROW, &[1; 32]), hash(&EMPTY, 1, &ROW, &EMPTY));
     }
 
     #[test]
     fn a_text_that_moves_to_the_next_field_is_another_commitment() {
-        let none =
-            Personal { appointment_id: None, phone_last4: None, phone_hash: None, starts_at: None, detail: None };
-        let here = Personal { appointment_id: Some("0143"), ..none };
-        let there = Personal { phone_last4: Some("0143"), ..none };
-        assert_ne!(commitment(&[0; 16], &here), commitment(&[0; 16], &there));
-        assert_ne!(commitment(&[0; 16], &here), commitment(&[1; 16], &here));
+        let here = Entry { appointment_id: Some("0143".into()), ..ROW };
+        let there = Entry { phone: Some(LoggedPhone::LastFour("0143".into())), ..ROW };
+        assert_ne!(commitment(&[0; 16], &here, None), commitment(&[0; 16], &there, None));
+        assert_ne!(commitment(&[0; 16], &here, None), commitment(&[1; 16], &here, None));
+        assert_ne!(commitment(&[0; 16], &here, Some(&[0; 32])), commitment(&[0; 16], &here, None));
+    }
+
+    /// The form may grow and never change: these are the hashes of ledgers that exist.
+    #[test]
+    fn a_row_of_an_older_version_keeps_its_hash() {
+        let entry = Entry {
+            schedule: Some("clinic".into()),
+            run_id: Some(RunId(uuid::Uuid::from_u128(1))),
+            reminder_id: Some(ReminderId(uuid::Uuid::from_u128(2))),
+            appointment_id: Some("A1".into()),
+            phone: Some(LoggedPhone::whole("+12025550143")),
+            starts_at: Some(Timestamp::UNIX_EPOCH),
+            lead: Some(Lead::Hours(24)),
+            attempt: Some(3),
+            reason: Some("resend".into()),
+            http_status: Some(503),
+            latency_ms: Some(12),
+            actor: Some("service".into()),
+            detail: Some("a sentence".into()),
+            ..ROW
+        };
+        let commitment = commitment(&[7; 16], &entry, Some(&[9; 32]));
+        assert_eq!(hex(&commitment), "d46dd5d4688cfa42705818b3c0983a68209b19493f1bc07aee2eee4d9e5b466e");
+        assert_eq!(
+            hex(&hash(&[5; 32], 11, &entry, &commitment)),
+            "029fc6be67029c1487ad75643118730be4cc5543cc315ee1cbe918574720bf3f"
+        );
     }
 }

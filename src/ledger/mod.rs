@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{AuditEntry, AuditFilter, AuditRow};
+use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::{Knowledge, Plan};
 use crate::reminder::{Lead, ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::Schedule;
@@ -122,7 +122,7 @@ pub trait Ledger: Send + Sync {
     async fn accounts(&self) -> LedgerResult<Vec<AccountRow>>;
 
     /// Writes entries that report nothing but themselves (service, config, clock, export).
-    async fn append(&self, entries: Vec<AuditEntry>) -> LedgerResult<()>;
+    async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()>;
     /// One page of the log, oldest first; at most 10,000 rows a page.
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// Last sequence number and hash (0 and the empty chain's hash when there is none).

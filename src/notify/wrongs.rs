@@ -146,7 +146,7 @@ impl Wrongs {
     /// Takes one row of the log.
     pub fn note(&mut self, row: &AuditRow) {
         self.seen = Some(row.seq);
-        let schedule = row.schedule.clone().unwrap_or_default();
+        let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
         let detail = row.detail.as_deref();
         match row.event {
             Event::RunFinished if row.reason.as_deref() == Some("failed") => {

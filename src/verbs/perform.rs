@@ -9,7 +9,7 @@ use super::{
     Answer, Exit, House, Request, Reveal, VerbError, VerbResult, audit, backup, explain, pause, plan, status,
     test_call, trigger, uncertain,
 };
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 
 /// Does it, in the house of the service or in one opened for this verb.
 pub async fn perform(house: &House, actor: &str, request: Request) -> Answer {
@@ -69,10 +69,10 @@ async fn plans(house: &House, actor: &str, names: &[String], reveal: Reveal) -> 
 
 /// An entry of the log by an operator.
 #[must_use]
-pub fn entry_of(house: &House, actor: &str, event: Event, detail: &str) -> AuditEntry {
-    AuditEntry {
-        actor: Some(actor.to_owned()),
-        detail: Some(detail.to_owned()),
-        ..AuditEntry::new(house.around.clock.now(), event)
+pub fn entry_of(house: &House, actor: &str, event: Event, detail: &str) -> Entry<'static> {
+    Entry {
+        actor: Some(actor.to_owned().into()),
+        detail: Some(detail.to_owned().into()),
+        ..Entry::new(house.around.clock.now(), event)
     }
 }

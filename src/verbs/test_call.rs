@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::trigger::only_loopback;
 use super::{Exit, House, VerbError, VerbResult, pause, redact};
 use crate::appointment::Phone;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event, LoggedPhone};
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, phone_of, read_window};
 use crate::http::Exchange;
 use crate::plan::{Knowledge, Occasion};
@@ -178,15 +178,15 @@ impl TestCall<'_> {
 
     async fn write(&self, event: Event, came: Option<&Came>) -> VerbResult<()> {
         let word = came.and_then(|came| came.reason.clone());
-        let entry = AuditEntry {
-            schedule: Some(self.schedule.name.clone()),
-            phone: Some(self.phone.e164.clone()),
+        let entry = Entry {
+            schedule: Some(self.schedule.name.clone().into()),
+            phone: Some(LoggedPhone::whole(self.phone.e164.clone())),
             reason: Some("test".into()),
             http_status: came.and_then(|came| came.http_status),
             latency_ms: came.and_then(|came| came.latency).map(millis),
-            actor: Some(self.actor.to_owned()),
-            detail: Some(word.map_or_else(|| "a test call".to_owned(), |word| format!("a test call: {word}"))),
-            ..AuditEntry::new(self.house.around.clock.now(), event)
+            actor: Some(self.actor.to_owned().into()),
+            detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
+            ..Entry::new(self.house.around.clock.now(), event)
         };
         Ok(self.house.ledger()?.append(vec![entry]).await?)
     }

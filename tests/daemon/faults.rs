@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tickler::audit::{AuditEntry, Event};
+use tickler::audit::{Entry, Event};
 use tickler::clock::{Clock, ManualClock};
 use tickler::ledger::RunStart;
 use tickler::reminder::{RunId, RunKind, RunState};
@@ -183,7 +183,7 @@ async fn the_watchdog_starves_while_the_writer_hangs() {
     other.execute_batch("BEGIN IMMEDIATE").expect("held");
     let writing = tokio::spawn({
         let (ledger, now) = (ledger(daemon), clinic.clock.now());
-        async move { ledger.append(vec![AuditEntry::new(now, Event::ServiceStarted)]).await }
+        async move { ledger.append(vec![Entry::new(now, Event::ServiceStarted)]).await }
     });
     let looking = tokio::spawn({
         let daemon = Arc::clone(daemon);

@@ -55,7 +55,7 @@ async fn meet(name: &str, conduct: Conduct, expected: Expected) {
         .log()
         .await
         .into_iter()
-        .map(|row| (row.event.to_string(), row.attempt, row.reason, row.http_status))
+        .map(|row| (row.event.to_string(), row.attempt, row.reason.as_deref().map(str::to_owned), row.http_status))
         .collect();
     let intent = ("delivery.intent".to_owned(), Some(1), None, None);
     let end = (expected.event.to_owned(), Some(1), expected.reason.map(str::to_owned), expected.status);
@@ -178,7 +178,7 @@ async fn an_answer_of_a_gibibyte_is_judged_by_its_status_and_noted() {
     let id = bench.plan(7).await;
     bench.deliver().await.expect("a ledger that works");
     assert_eq!(bench.state(id).await, State::Delivered);
-    let detail = bench.settled().await.remove(0).detail.expect("a note");
+    let detail = bench.settled().await.remove(0).entry.detail.expect("a note");
     assert!(detail.contains("too_long"), "{detail}");
 }
 

@@ -167,7 +167,7 @@ pub async fn state(ledger: &Arc<dyn Ledger>, id: ReminderId) -> State {
 /// The log's events, oldest first, each with its reason.
 pub async fn events(ledger: &Arc<dyn Ledger>) -> Vec<(String, Option<String>)> {
     let rows = ledger.audit(tickler::audit::AuditFilter::default()).await.expect("the log is read");
-    rows.into_iter().map(|row| (row.event.to_string(), row.reason)).collect()
+    rows.into_iter().map(|row| (row.event.to_string(), row.reason.as_deref().map(str::to_owned))).collect()
 }
 
 /// How often an event is in the log.

@@ -167,7 +167,7 @@ async fn one_pending_for_somebody_who_has_had_the_calls_of_the_day_is_cancelled_
         assert_eq!((recorded.cancelled, recorded.reminders), (vec![waiting.id], vec![]));
         let asked = AuditFilter { reminder: Some(waiting.id), ..AuditFilter::default() };
         let story = ledger.audit(asked).await.expect("the log");
-        let last = story.last().map(|row| (row.event.as_str().to_owned(), row.reason.clone()));
+        let last = story.last().map(|row| (row.event.as_str().to_owned(), row.reason.as_deref().map(str::to_owned)));
         assert_eq!(last, Some(("reminder.cancelled".to_owned(), Some("person_limit".to_owned()))));
         verified(&ledger).await;
     }

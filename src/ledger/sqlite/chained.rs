@@ -1,11 +1,15 @@
 //! shell: the log's chain in its table: written row by row, walked from end to end.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::stored::{uuid_or_null, word, word_or_null};
+use super::stored::{time, time_or_null, uuid_or_null, word, word_or_null};
 use super::writer::Desk;
-use crate::ledger::chain::{self, Hash, Personal, Plain, Salt};
+use crate::audit::{Entry, Event, LoggedPhone};
+use crate::ledger::chain::{self, Hash, Salt};
 use crate::ledger::{Head, LedgerError, LedgerResult, Verification};
+use crate::reminder::{ReminderId, RunId};
 
 /// The log's end as the writer remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,22 +110,22 @@ impl Walk {
         if seq != self.seq + 1 {
             return Err(format!("rows {} to {} are missing", self.seq + 1, seq.saturating_sub(1)));
         }
-        let found = Stored::of(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
+        let found = Sealed::of(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
         if found.prev != self.hash {
             return Err("it doesn't follow the row before it".to_owned());
         }
         let commitment = match found.salt {
-            Some(salt) => chain::commitment(&salt, &found.personal()),
+            Some(salt) => chain::commitment(&salt, &found.entry, found.phone_hash),
             None => return Err("its salt is gone, and no erasure names it".to_owned()),
         };
         if commitment != found.commitment {
             return Err("a personal field was changed".to_owned());
         }
-        if chain::hash(&self.hash, &found.plain, &commitment) != found.hash {
+        if chain::hash(&self.hash, seq, &found.entry, &commitment) != found.hash {
             return Err("a field was changed".to_owned());
         }
-        if found.plain.event == crate::audit::Event::OperatorPruned && found.plain.reason == Some("audit") {
-            self.last_prune = found.detail.map(str::to_owned);
+        if found.entry.event == Event::OperatorPruned && found.entry.reason.as_deref() == Some("audit") {
+            self.last_prune = found.entry.detail.map(Cow::into_owned);
         }
         (self.seq, self.hash, self.rows) = (seq, found.hash, self.rows + 1);
         Ok(())
@@ -136,43 +140,21 @@ impl Walk {
     }
 }
 
-/// A row as its table holds it.
-struct Stored<'r> {
-    plain: Plain<'r>,
-    appointment_id: Option<&'r str>,
-    phone_last4: Option<&'r str>,
+/// A row of the table with its seal.
+struct Sealed<'r> {
+    entry: Entry<'r>,
     phone_hash: Option<&'r [u8]>,
-    starts_at: Option<i64>,
-    detail: Option<&'r str>,
     salt: Option<Salt>,
     commitment: Hash,
     prev: Hash,
     hash: Hash,
 }
 
-impl<'r> Stored<'r> {
+impl<'r> Sealed<'r> {
     /// Columns in the order of the table.
     fn of(row: &'r Row<'_>) -> rusqlite::Result<Self> {
-        let text = |column: usize| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?));
         Ok(Self {
-            plain: Plain {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                event: word(row, 2)?,
-                schedule: text(3)?,
-                run_id: uuid_or_null(row, 4)?.map(uuid::Uuid::into_bytes),
-                reminder_id: uuid_or_null(row, 5)?.map(uuid::Uuid::into_bytes),
-                lead: word_or_null(row, 9)?,
-                attempt: row.get(10)?,
-                reason: text(11)?,
-                http_status: row.get(12)?,
-                latency_ms: row.get(13)?,
-                actor: text(14)?,
-            },
-            appointment_id: text(6)?,
-            phone_last4: text(7)?,
-            starts_at: row.get(8)?,
-            detail: text(15)?,
+            entry: entry(row, |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?)))?,
             phone_hash: row.get_ref(16)?.as_blob_or_null()?,
             salt: row.get(17)?,
             commitment: row.get(18)?,
@@ -180,16 +162,31 @@ impl<'r> Stored<'r> {
             hash: row.get(20)?,
         })
     }
+}
 
-    fn personal(&self) -> Personal<'r> {
-        Personal {
-            appointment_id: self.appointment_id,
-            phone_last4: self.phone_last4,
-            phone_hash: self.phone_hash,
-            starts_at: self.starts_at,
-            detail: self.detail,
-        }
-    }
+/// An entry as its row says it, the texts as `text` answers them. The row begins with the table's columns.
+pub(super) fn entry<'a, T: Into<Cow<'a, str>>>(
+    row: &Row<'_>,
+    text: impl Fn(usize) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Entry<'a>> {
+    let text = |column| Ok::<_, rusqlite::Error>(text(column)?.map(Into::into));
+    Ok(Entry {
+        at: time(row, 1)?,
+        event: word(row, 2)?,
+        schedule: text(3)?,
+        run_id: uuid_or_null(row, 4)?.map(RunId),
+        reminder_id: uuid_or_null(row, 5)?.map(ReminderId),
+        appointment_id: text(6)?,
+        phone: text(7)?.map(LoggedPhone::LastFour),
+        starts_at: time_or_null(row, 8)?,
+        lead: word_or_null(row, 9)?,
+        attempt: row.get(10)?,
+        reason: text(11)?,
+        http_status: row.get(12)?,
+        latency_ms: row.get(13)?,
+        actor: text(14)?,
+        detail: text(15)?,
+    })
 }
 
 /// The hash of the row at `seq`, if it is there.

@@ -1,14 +1,15 @@
 //! shell: where an attempt ends, by compare-and-set; a late writer changes nothing and logs nothing.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::log::Line;
 use super::pauses::Affected;
 use super::records::{CARD, Card, card};
 use super::stored::{id_text, micros};
 use super::writer::Desk;
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerResult, SettleTo, Settlement};
 use crate::reminder::State;
 
@@ -86,9 +87,9 @@ impl Desk<'_> {
         self.remember_contact(&found, &settlement.to, settlement.at)?;
         self.log_settled(&found, settlement, &ending)?;
         if ending.expires(found.expires_at) {
-            self.write_line(&Line {
-                actor: Some(&settlement.actor),
-                ..found.line(settlement.at, Event::ReminderExpired)
+            self.log(&Entry {
+                actor: Some(settlement.actor.as_str().into()),
+                ..found.entry(settlement.at, Event::ReminderExpired)
             })?;
         }
         let affected = Affected {
@@ -190,24 +191,30 @@ impl Desk<'_> {
             | SettleTo::Again { .. }
             | SettleTo::Dropped => None,
         };
-        self.write_line(&Line {
+        self.log(&Entry {
             attempt: Some(settlement.attempt),
-            reason: settlement.class.as_deref().or(step_word),
+            reason: settlement.class.as_deref().or(step_word).map(Into::into),
             http_status: settlement.http_status,
             latency_ms: settlement.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
-            actor: Some(&settlement.actor),
-            detail: detail_of(settlement, ending).as_deref(),
-            ..found.line(settlement.at, ending.event)
+            actor: Some(settlement.actor.as_str().into()),
+            detail: detail_of(settlement, ending),
+            ..found.entry(settlement.at, ending.event)
         })
     }
 }
 
-fn detail_of(settlement: &Settlement, ending: &Ending) -> Option<String> {
-    let detail = match (&settlement.detail, ending.outcome) {
-        (Some(detail), "resend") => Some(format!("{detail}; it is sent again (on_uncertain = \"resend\")")),
-        (None, "resend") => Some("it is sent again (on_uncertain = \"resend\")".to_owned()),
-        (detail, _) => detail.clone(),
+/// What follows the reason of an attempt that is repeated although its fate is unknown.
+const RESENT: &str = "it is sent again (on_uncertain = \"resend\")";
+
+fn detail_of<'a>(settlement: &'a Settlement, ending: &Ending) -> Option<Cow<'a, str>> {
+    let detail = match (settlement.detail.as_deref(), ending.outcome) {
+        (Some(detail), "resend") => Some(format!("{detail}; {RESENT}").into()),
+        (None, "resend") => Some(RESENT.into()),
+        (detail, _) => detail.map(Cow::from),
     };
-    let remote_id = settlement.remote_id.as_ref().map(|id| format!("remote id {id}"));
-    detail.into_iter().chain(remote_id).reduce(|detail, remote_id| format!("{detail}; {remote_id}"))
+    let remote_id = settlement.remote_id.as_ref().map(|id| Cow::from(format!("remote id {id}")));
+    match (detail, remote_id) {
+        (Some(detail), Some(remote_id)) => Some(format!("{detail}; {remote_id}").into()),
+        (detail, remote_id) => detail.or(remote_id),
+    }
 }

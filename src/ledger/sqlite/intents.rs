@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::log::Line;
 use super::pauses;
 use super::records::{CARD, CARD_WIDTH, Card, card};
 use super::stored::{Opening, micros, time, time_or_null};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::{Intent, Lane, LedgerResult, Step, TakeIntents, Taken};
 use crate::reminder::{RunId, State, from_micros};
@@ -268,9 +267,9 @@ impl Desk<'_> {
         let Some(phone) = due.card.phone.as_deref() else { return Ok(false) };
         if taking.has_optouts && self.is_opted_out(phone)? {
             self.cancel(due.card.nr, now)?;
-            self.log(&AuditEntry {
+            self.log(&Entry {
                 reason: Some("opted_out".into()),
-                actor: Some(taking.ask.actor.clone()),
+                actor: Some(taking.ask.actor.as_str().into()),
                 ..due.card.entry(now, Event::ReminderCancelled)
             })?;
             return Ok(false);
@@ -316,11 +315,11 @@ impl Desk<'_> {
         self.kept.run(sql, params![card.nr, attempt, step_word(step), now])?;
         let sql = "UPDATE reminder SET state = 'sending', attempt = ?2, updated_at = ?3 WHERE nr = ?1";
         self.kept.run(sql, params![card.nr, attempt, now])?;
-        self.write_line(&Line {
+        self.log(&Entry {
             attempt: Some(attempt),
-            reason: intent_reason(&card, step),
-            actor: Some(&ask.actor),
-            ..card.line(ask.now, Event::DeliveryIntent)
+            reason: intent_reason(&card, step).map(Into::into),
+            actor: Some(ask.actor.as_str().into()),
+            ..card.entry(ask.now, Event::DeliveryIntent)
         })?;
         let intent = Intent {
             reminder_id: card.id,

@@ -9,7 +9,7 @@ use super::chained::{hash_at, prune_mark};
 use super::records::{CARD, Card, card};
 use super::stored::micros;
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerResult, Prune, Pruned};
 use crate::reminder::State;
 
@@ -41,9 +41,9 @@ impl Desk<'_> {
         let over: Vec<Card> = statement.query_map(params![schedule, micros(now)], card)?.collect::<Result<_, _>>()?;
         for reminder in &over {
             self.set_state(reminder.nr, State::Expired, now)?;
-            self.log(&AuditEntry {
-                actor: Some(actor.to_owned()),
-                detail: Some(format!("not sent by {}", reminder.expires_at)),
+            self.log(&Entry {
+                actor: Some(actor.into()),
+                detail: Some(format!("not sent by {}", reminder.expires_at).into()),
                 ..reminder.entry(now, Event::ReminderExpired)
             })?;
         }
@@ -61,11 +61,11 @@ impl Desk<'_> {
             Some(mark) => format!("{mark}; {rest}"),
             None => rest,
         };
-        self.log(&AuditEntry {
+        self.log(&Entry {
             reason: Some(if mark.is_some() { "audit" } else { "payloads" }.into()),
             actor: Some("service".into()),
-            detail: Some(detail),
-            ..AuditEntry::new(prune.now, Event::OperatorPruned)
+            detail: Some(detail.into()),
+            ..Entry::new(prune.now, Event::OperatorPruned)
         })?;
         Ok(Pruned { payloads, audit_rows })
     }

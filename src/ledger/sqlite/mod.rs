@@ -39,7 +39,7 @@ use super::{
     RunRecord, RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally,
     Verification,
 };
-use crate::audit::{AuditEntry, AuditFilter, AuditRow};
+use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
@@ -280,7 +280,7 @@ impl Ledger for SqliteLedger {
     async fn accounts(&self) -> LedgerResult<Vec<AccountRow>> {
         self.read(|reader| pauses::accounts(&reader.conn)).await
     }
-    async fn append(&self, entries: Vec<AuditEntry>) -> LedgerResult<()> {
+    async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()> {
         self.write(move |desk| entries.iter().try_for_each(|entry| desk.log(entry))).await
     }
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{AccountRow, Effect, LedgerResult, Pause, PauseRow};
 
 /// The name under which the pause of everything is kept: no schedule has it.
@@ -60,11 +60,11 @@ impl Desk<'_> {
         let values = params![schedule, micros(pause.now), pause.until.map(micros), pause.reason, pause.actor];
         self.conn.prepare_cached(sql)?.execute(values)?;
         let until = pause.until.map(|until| format!(" (until {until})")).unwrap_or_default();
-        self.log(&AuditEntry {
-            schedule: named(schedule),
-            actor: Some(pause.actor.clone()),
-            detail: Some(format!("{}{until}", pause.reason)),
-            ..AuditEntry::new(pause.now, Event::OperatorPaused)
+        self.log(&Entry {
+            schedule: named(schedule).map(Into::into),
+            actor: Some(pause.actor.as_str().into()),
+            detail: Some(format!("{}{until}", pause.reason).into()),
+            ..Entry::new(pause.now, Event::OperatorPaused)
         })
     }
 
@@ -79,10 +79,10 @@ impl Desk<'_> {
                 self.conn.execute("UPDATE account SET paused_until = NULL, refused_credentials = NULL", [])?;
             }
         }
-        self.log(&AuditEntry {
-            schedule: schedule.map(str::to_owned),
-            actor: Some(actor.to_owned()),
-            ..AuditEntry::new(now, Event::OperatorResumed)
+        self.log(&Entry {
+            schedule: schedule.map(Into::into),
+            actor: Some(actor.into()),
+            ..Entry::new(now, Event::OperatorResumed)
         })
     }
 
@@ -91,11 +91,11 @@ impl Desk<'_> {
         let mut statement = self.conn.prepare_cached("DELETE FROM pause WHERE until <= ?1 RETURNING schedule")?;
         let ended: Vec<String> = statement.query_map([micros(now)], |row| row.get(0))?.collect::<Result<_, _>>()?;
         ended.into_iter().try_for_each(|schedule| {
-            self.log(&AuditEntry {
-                schedule: named(&schedule),
+            self.log(&Entry {
+                schedule: named(&schedule).map(Into::into),
                 reason: Some("until".into()),
-                actor: Some(actor.to_owned()),
-                ..AuditEntry::new(now, Event::OperatorResumed)
+                actor: Some(actor.into()),
+                ..Entry::new(now, Event::OperatorResumed)
             })
         })
     }
@@ -157,13 +157,13 @@ pub(super) struct Affected<'a> {
 }
 
 impl Affected<'_> {
-    fn paused(&self, reason: &str, detail: String) -> AuditEntry {
-        AuditEntry {
-            schedule: Some(self.schedule.to_owned()),
-            reason: Some(reason.to_owned()),
-            detail: Some(detail),
-            actor: Some(self.actor.to_owned()),
-            ..AuditEntry::new(self.at, Event::OperatorPaused)
+    fn paused(&self, reason: &'static str, detail: String) -> Entry<'_> {
+        Entry {
+            schedule: Some(self.schedule.into()),
+            reason: Some(reason.into()),
+            detail: Some(detail.into()),
+            actor: Some(self.actor.into()),
+            ..Entry::new(self.at, Event::OperatorPaused)
         }
     }
 }

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::log::Line;
 use super::records::{Card, card, card_columns};
 use super::stored::{id_text, micros, time};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event, LoggedPhone};
 use crate::ledger::{FreshRead, LedgerResult, RecordedRun, ReminderTerms};
 use crate::plan::{Cancellation, Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, RunId, SkipReason, State};
@@ -98,10 +97,10 @@ impl Desk<'_> {
     fn log_limit(&self, bringer: &Bringer<'_>, planned: &PlannedReminder) -> LedgerResult<()> {
         let limit = bringer.terms.max_per_person_per_day;
         let detail = format!("the person has {limit} of {limit} calls on {}", planned.due_day);
-        self.write_line(&Line {
+        self.log(&Entry {
             reminder_id: None,
             event: Event::ReminderSkipped,
-            reason: Some(SkipReason::PersonLimit.as_str()),
+            reason: Some(SkipReason::PersonLimit.as_str().into()),
             ..planned_line(bringer, planned, &detail)
         })
     }
@@ -113,9 +112,9 @@ impl Desk<'_> {
         }
         let sql = "UPDATE reminder SET state = 'uncertain', unknown_fates = 1 WHERE id = ?1";
         self.conn.prepare_cached(sql)?.execute([id_text(planned.id.0)])?;
-        self.write_line(&Line {
+        self.log(&Entry {
             event: Event::DeliveryUncertain,
-            reason: Some("restored"),
+            reason: Some("restored".into()),
             ..planned_line(bringer, planned, "the restored ledger doesn't know whether it was called")
         })
     }
@@ -126,11 +125,11 @@ impl Desk<'_> {
             return Ok(false);
         }
         self.cancel(found.nr, bringer.now)?;
-        self.log(&AuditEntry {
+        self.log(&Entry {
             run_id: Some(bringer.run),
-            reason: Some(cancellation.reason.clone()),
-            detail: Some(cancellation.detail.clone()),
-            actor: Some(bringer.actor.to_owned()),
+            reason: Some(cancellation.reason.as_str().into()),
+            detail: Some(cancellation.detail.as_str().into()),
+            actor: Some(bringer.actor.into()),
             ..found.entry(bringer.now, Event::ReminderCancelled)
         })?;
         Ok(true)
@@ -233,7 +232,7 @@ impl Desk<'_> {
             return Ok(false);
         }
         self.keep_content(self.conn.last_insert_rowid(), &content)?;
-        self.write_line(&planned_line(bringer, planned, &planned_detail(planned)))?;
+        self.log(&planned_line(bringer, planned, &planned_detail(planned)))?;
         Ok(true)
     }
 
@@ -249,10 +248,10 @@ impl Desk<'_> {
         let (due_day, due_at) = self.due_of(found.nr)?;
         if found.person != planned.person && self.is_full(bringer, planned, &due_day, found.nr)? {
             self.cancel(found.nr, bringer.now)?;
-            self.log(&AuditEntry {
+            self.log(&Entry {
                 run_id: Some(bringer.run),
-                reason: Some(SkipReason::PersonLimit.as_str().to_owned()),
-                actor: Some(bringer.actor.to_owned()),
+                reason: Some(SkipReason::PersonLimit.as_str().into()),
+                actor: Some(bringer.actor.into()),
                 ..found.entry(bringer.now, Event::ReminderCancelled)
             })?;
             return Ok(Fate::PersonLimit(Some(found.id)));
@@ -285,7 +284,7 @@ impl Desk<'_> {
         if found.phone.as_deref() != Some(planned.phone.as_str()) {
             let detail = planned_detail(planned);
             let line = planned_line(bringer, planned, &detail);
-            self.write_line(&Line { reminder_id: Some(found.id), reason: Some("phone_changed"), ..line })?;
+            self.log(&Entry { reminder_id: Some(found.id), reason: Some("phone_changed".into()), ..line })?;
         }
         Ok(Fate::Stands(found.id))
     }
@@ -327,7 +326,7 @@ impl Desk<'_> {
         self.keep_content(found.nr, &content)?;
         let detail = planned_detail(planned);
         let line = planned_line(bringer, planned, &detail);
-        self.write_line(&Line { reminder_id: Some(found.id), reason: Some("returned"), ..line })?;
+        self.log(&Entry { reminder_id: Some(found.id), reason: Some("returned".into()), ..line })?;
         Ok(Fate::Stands(found.id))
     }
 }
@@ -358,37 +357,32 @@ fn planned_detail(planned: &PlannedReminder) -> String {
     format!("to be sent from {}{note}", planned.send_at)
 }
 
-fn planned_line<'a>(bringer: &Bringer<'a>, planned: &'a PlannedReminder, detail: &'a str) -> Line<'a> {
-    Line {
-        at: bringer.now,
-        event: Event::ReminderPlanned,
-        schedule: Some(bringer.schedule),
+fn planned_line<'a>(bringer: &Bringer<'a>, planned: &'a PlannedReminder, detail: &'a str) -> Entry<'a> {
+    Entry {
+        schedule: Some(bringer.schedule.into()),
         run_id: Some(bringer.run),
         reminder_id: Some(planned.id),
-        appointment_id: Some(&planned.appointment_id),
-        phone: Some(&planned.phone),
+        appointment_id: Some(planned.appointment_id.as_str().into()),
+        phone: Some(LoggedPhone::whole(planned.phone.as_str())),
         starts_at: Some(planned.starts_at),
         lead: Some(planned.lead),
-        attempt: None,
-        reason: None,
-        http_status: None,
-        latency_ms: None,
-        actor: Some(bringer.actor),
-        detail: Some(detail),
+        actor: Some(bringer.actor.into()),
+        detail: Some(detail.into()),
+        ..Entry::new(bringer.now, Event::ReminderPlanned)
     }
 }
 
-pub(super) fn skip_entry(bringer: &Bringer<'_>, row: &SkippedRow) -> AuditEntry {
-    AuditEntry {
-        schedule: Some(bringer.schedule.to_owned()),
+pub(super) fn skip_entry<'a>(bringer: &Bringer<'a>, row: &'a SkippedRow) -> Entry<'a> {
+    Entry {
+        schedule: Some(bringer.schedule.into()),
         run_id: Some(bringer.run),
-        appointment_id: row.appointment_id.clone(),
-        phone: row.phone.clone(),
+        appointment_id: row.appointment_id.as_deref().map(Into::into),
+        phone: row.phone.as_deref().map(LoggedPhone::whole),
         starts_at: row.starts_at,
         lead: row.lead,
-        reason: Some(row.reason.as_str().to_owned()),
-        actor: Some(bringer.actor.to_owned()),
-        detail: Some(row.detail.clone()),
-        ..AuditEntry::new(bringer.now, Event::ReminderSkipped)
+        reason: Some(row.reason.as_str().into()),
+        actor: Some(bringer.actor.into()),
+        detail: Some(row.detail.as_str().into()),
+        ..Entry::new(bringer.now, Event::ReminderSkipped)
     }
 }

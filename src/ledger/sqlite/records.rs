@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::log::Line;
+use super::chained::entry;
 use super::reading::Reader;
-use super::stored::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::stored::{id_text, micros, time, uuid, word};
 use super::trail;
 use super::writer::Desk;
-use crate::audit::{AuditEntry, AuditFilter, AuditRow, Event};
+use crate::audit::{AuditFilter, AuditRow, Entry, Event, LoggedPhone};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
 use crate::reminder::{Lead, ReminderId, RunId, State};
 
@@ -77,38 +77,17 @@ pub(super) fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
 }
 
 impl Card {
-    /// As [`Card::entry`], borrowed.
-    pub(super) fn line(&self, at: Timestamp, event: Event) -> Line<'_> {
-        Line {
-            at,
-            event,
-            schedule: Some(&self.schedule),
-            run_id: Some(self.run_id),
-            reminder_id: Some(self.id),
-            appointment_id: Some(&self.appointment_id),
-            phone: self.phone.as_deref(),
-            starts_at: Some(self.starts_at),
-            lead: Some(self.lead),
-            attempt: None,
-            reason: None,
-            http_status: None,
-            latency_ms: None,
-            actor: None,
-            detail: None,
-        }
-    }
-
     /// A row of the log about this reminder.
-    pub(super) fn entry(&self, at: Timestamp, event: Event) -> AuditEntry {
-        AuditEntry {
-            schedule: Some(self.schedule.clone()),
+    pub(super) fn entry(&self, at: Timestamp, event: Event) -> Entry<'_> {
+        Entry {
+            schedule: Some(self.schedule.as_str().into()),
             run_id: Some(self.run_id),
             reminder_id: Some(self.id),
-            appointment_id: Some(self.appointment_id.clone()),
-            phone: self.phone.clone(),
+            appointment_id: Some(self.appointment_id.as_str().into()),
+            phone: self.phone.as_deref().map(LoggedPhone::whole),
             starts_at: Some(self.starts_at),
             lead: Some(self.lead),
-            ..AuditEntry::new(at, event)
+            ..Entry::new(at, event)
         }
     }
 }
@@ -303,29 +282,12 @@ pub(super) fn tally(conn: &Connection) -> LedgerResult<Tally> {
 /// Rows of one page.
 const PAGE: u64 = 10_000;
 
-/// The columns of [`audit_row`].
-const AUDIT: &str = "SELECT seq, at, event, schedule, run_id, reminder_id, appointment_id, phone_last4, starts_at, lead, \
-    attempt, reason, http_status, latency_ms, actor, detail, hash FROM audit";
-
+/// A row of the table, in the order of its columns.
 fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     Ok(AuditRow {
-        seq: row.get(0)?,
-        at: time(row, 1)?,
-        event: word(row, 2)?,
-        schedule: row.get(3)?,
-        run_id: uuid_or_null(row, 4)?.map(RunId),
-        reminder_id: uuid_or_null(row, 5)?.map(ReminderId),
-        appointment_id: row.get(6)?,
-        phone_last4: row.get(7)?,
-        starts_at: time_or_null(row, 8)?,
-        lead: word_or_null(row, 9)?,
-        attempt: row.get(10)?,
-        reason: row.get(11)?,
-        http_status: row.get(12)?,
-        latency_ms: row.get(13)?,
-        actor: row.get(14)?,
-        detail: row.get(15)?,
-        hash: chain::hex(row.get_ref(16)?.as_blob()?),
+        seq: row.get("seq")?,
+        entry: entry(row, |column| row.get::<_, Option<String>>(column))?,
+        hash: chain::hex(row.get_ref("hash")?.as_blob()?),
     })
 }
 
@@ -333,7 +295,7 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
     let conditions = audit_conditions(reader, filter)?;
     let limit = filter.limit.unwrap_or(PAGE).min(PAGE);
-    let sql = format!("{AUDIT}{} ORDER BY seq LIMIT {limit}", conditions.clause());
+    let sql = format!("SELECT * FROM audit{} ORDER BY seq LIMIT {limit}", conditions.clause());
     let mut statement = reader.conn.prepare(&sql)?;
     Ok(statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?)
 }

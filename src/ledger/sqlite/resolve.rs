@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::records::{CARD, Card, card, reminders};
 use super::stored::micros;
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerError, LedgerResult, Recover, Recovered, ReminderAsk, ReminderRow, Resolve, Verdict};
 use crate::reminder::State;
 
@@ -29,10 +29,10 @@ impl Desk<'_> {
         if !found.is_empty() {
             let Recovered { uncertain, resent } = recovered;
             let detail = format!("{uncertain} requests of unknown fate were found; {resent} of them are sent again");
-            self.log(&AuditEntry {
-                actor: Some(recover.actor.clone()),
-                detail: Some(detail),
-                ..AuditEntry::new(recover.now, Event::ServiceRecovered)
+            self.log(&Entry {
+                actor: Some(recover.actor.as_str().into()),
+                detail: Some(detail.into()),
+                ..Entry::new(recover.now, Event::ServiceRecovered)
             })?;
         }
         Ok(recovered)
@@ -55,10 +55,10 @@ impl Desk<'_> {
     fn repeat_contact_step(&self, recover: &Recover, reminder: &Card) -> LedgerResult<()> {
         self.end_open_attempt(reminder, "refused", recover.now)?;
         self.return_to_pending(reminder, recover.now)?;
-        self.log(&AuditEntry {
+        self.log(&Entry {
             attempt: Some(reminder.attempt),
             reason: Some("crash".into()),
-            actor: Some(recover.actor.clone()),
+            actor: Some(recover.actor.as_str().into()),
             detail: Some("the contact step broke off; it is repeated".into()),
             ..reminder.entry(recover.now, Event::DeliveryRefused)
         })
@@ -83,10 +83,10 @@ impl Desk<'_> {
         let sql = "UPDATE reminder SET state = ?2, tries = ?3, unknown_fates = unknown_fates + 1, updated_at = ?4, \
             next_at = max(next_at, ?4) WHERE nr = ?1";
         self.conn.prepare_cached(sql)?.execute(params![reminder.nr, state.as_str(), tries, micros(recover.now)])?;
-        let entry = AuditEntry {
+        let entry = Entry {
             attempt: Some(reminder.attempt),
             reason: Some("crash".into()),
-            actor: Some(recover.actor.clone()),
+            actor: Some(recover.actor.as_str().into()),
             ..reminder.entry(recover.now, Event::DeliveryUncertain)
         };
         let detail = if is_resent {
@@ -94,10 +94,10 @@ impl Desk<'_> {
         } else {
             "a request may have gone out when the service broke off"
         };
-        self.log(&AuditEntry { detail: Some(detail.into()), ..entry.clone() })?;
+        self.log(&Entry { detail: Some(detail.into()), ..entry.clone() })?;
         if state == State::Dropped {
             let detail = Some("its repeats are used up".into());
-            self.log(&AuditEntry { event: Event::DeliveryDropped, detail, ..entry })?;
+            self.log(&Entry { event: Event::DeliveryDropped, detail, ..entry })?;
         }
         Ok(is_resent)
     }
@@ -115,11 +115,11 @@ impl Desk<'_> {
             Verdict::Resend => "resend",
             Verdict::Drop => "drop",
         };
-        self.log(&AuditEntry {
+        self.log(&Entry {
             attempt: Some(found.attempt).filter(|attempt| *attempt > 0),
             reason: Some(word.into()),
-            actor: Some(resolve.actor.clone()),
-            detail: Some(resolve.reason.clone()),
+            actor: Some(resolve.actor.as_str().into()),
+            detail: Some(resolve.reason.as_str().into()),
             ..found.entry(resolve.now, Event::OperatorResolved)
         })?;
         let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };

@@ -12,7 +12,7 @@ use super::records::{CARD, Card, card};
 use super::stored::{micros, time};
 use super::writer::Desk;
 use super::{chained, schema};
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerError, LedgerResult, Restored};
 use crate::plan::Gap;
 use crate::reminder::State;
@@ -106,14 +106,14 @@ impl Desk<'_> {
         for reminder in &open {
             self.doubt(ask, reminder)?;
         }
-        self.log(&AuditEntry {
+        self.log(&Entry {
             reason: Some("restored".into()),
-            actor: Some(ask.actor.clone()),
-            detail: Some(format!(
-                "an older copy is the ledger now; calls from {} to {} are forgotten",
-                gap.from, gap.until
-            )),
-            ..AuditEntry::new(ask.now, Event::ServiceRecovered)
+            actor: Some(ask.actor.as_str().into()),
+            detail: Some(
+                format!("an older copy is the ledger now; calls from {} to {} are forgotten", gap.from, gap.until)
+                    .into(),
+            ),
+            ..Entry::new(ask.now, Event::ServiceRecovered)
         })?;
         Ok(Restored { gap, uncertain: open.len() as u64, kept: None })
     }
@@ -127,9 +127,9 @@ impl Desk<'_> {
         let sql =
             "UPDATE reminder SET state = 'uncertain', unknown_fates = unknown_fates + 1, updated_at = ?2 WHERE nr = ?1";
         self.conn.execute(sql, params![reminder.nr, micros(ask.now)])?;
-        self.log(&AuditEntry {
+        self.log(&Entry {
             reason: Some("restored".into()),
-            actor: Some(ask.actor.clone()),
+            actor: Some(ask.actor.as_str().into()),
             detail: Some("the restored copy doesn't know whether it was called".into()),
             ..reminder.entry(ask.now, Event::DeliveryUncertain)
         })

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::reconcile::{Bringer, Inserts, skip_entry};
 use super::stored::{id_text, micros};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord};
 use crate::plan::{Counts, Held, Plan, SkippedRow};
 use crate::reminder::RunId;
@@ -42,9 +42,9 @@ impl Desk<'_> {
             "UPDATE run SET state = 'failed', finished_at = ?2, detail = ?3, source_fingerprint = ?4 WHERE id = ?1";
         let values = params![id_text(record.id.0), micros(record.finished_at), sentence, record.source_fingerprint];
         self.conn.prepare_cached(sql)?.execute(values)?;
-        self.log(&AuditEntry {
+        self.log(&Entry {
             reason: Some("failed".into()),
-            detail: Some(sentence.to_owned()),
+            detail: Some(sentence.into()),
             ..of_run(record, schedule, Event::RunFinished)
         })
     }
@@ -55,9 +55,9 @@ impl Desk<'_> {
             record,
             &Closing { state: "held", counts: plan.counts, skipped: &skipped, detail: Some(&held.detail) },
         )?;
-        self.log(&AuditEntry {
-            reason: Some(held.guard.clone()),
-            detail: Some(held.detail.clone()),
+        self.log(&Entry {
+            reason: Some(held.guard.as_str().into()),
+            detail: Some(held.detail.as_str().into()),
             ..of_run(record, schedule, Event::RunHeld)
         })
     }
@@ -88,8 +88,8 @@ impl Desk<'_> {
             self.log(&skip_entry(&bringer, row))?;
         }
         self.close_run(record, &Closing { state: "done", counts, skipped: &skipped, detail: None })?;
-        self.log(&AuditEntry {
-            detail: Some(in_words(counts, recorded.cancelled.len())),
+        self.log(&Entry {
+            detail: Some(in_words(counts, recorded.cancelled.len()).into()),
             ..of_run(record, schedule, Event::RunFinished)
         })?;
         Ok(recorded)
@@ -143,11 +143,11 @@ fn in_words(counts: Counts, cancelled: usize) -> String {
     )
 }
 
-fn of_run(record: &RunRecord, schedule: &str, event: Event) -> AuditEntry {
-    AuditEntry {
-        schedule: Some(schedule.to_owned()),
+fn of_run<'a>(record: &'a RunRecord, schedule: &'a str, event: Event) -> Entry<'a> {
+    Entry {
+        schedule: Some(schedule.into()),
         run_id: Some(record.id),
-        actor: Some(record.actor.clone()),
-        ..AuditEntry::new(record.finished_at, event)
+        actor: Some(record.actor.as_str().into()),
+        ..Entry::new(record.finished_at, event)
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::stored::{id_text, micros, time, time_or_null, uuid, word};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerError, LedgerResult, PassedOver, RunRow, RunStart};
 use crate::plan::Counts;
 use crate::reminder::{RunId, RunKind, RunState, uuid_v7};
@@ -197,24 +197,24 @@ impl Desk<'_> {
         if self.conn.prepare_cached(sql)?.execute(values)? == 0 {
             return Ok(());
         }
-        self.log(&AuditEntry {
-            schedule: Some(passed.schedule.clone()),
+        self.log(&Entry {
+            schedule: Some(passed.schedule.as_str().into()),
             run_id: Some(id),
-            reason: Some(word.to_owned()),
+            reason: Some(word.into()),
             actor: Some("service".into()),
-            detail: Some(format!("nominal time {nominal_at}")),
-            ..AuditEntry::new(passed.now, event)
+            detail: Some(format!("nominal time {nominal_at}").into()),
+            ..Entry::new(passed.now, event)
         })
     }
 }
 
-fn started(start: &RunStart, id: RunId) -> AuditEntry {
-    AuditEntry {
-        schedule: Some(start.schedule.clone()),
+fn started(start: &RunStart, id: RunId) -> Entry<'_> {
+    Entry {
+        schedule: Some(start.schedule.as_str().into()),
         run_id: Some(id),
-        reason: Some(start.kind.as_str().to_owned()),
-        actor: Some(start.actor.clone()),
-        detail: Some(format!("nominal time {}", start.nominal_at)),
-        ..AuditEntry::new(start.started_at, Event::RunStarted)
+        reason: Some(start.kind.as_str().into()),
+        actor: Some(start.actor.as_str().into()),
+        detail: Some(format!("nominal time {}", start.nominal_at).into()),
+        ..Entry::new(start.started_at, Event::RunStarted)
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
-use crate::audit::{AuditEntry, Event};
+use crate::audit::{Entry, Event};
 use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, PauseRow, ScheduleStanding};
 
 /// The columns of [`standing`].
@@ -54,13 +54,13 @@ pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerRe
 }
 
 /// A new version is told; one that was in force before a restart isn't.
-fn taken(loaded: &LoadedSchedule) -> AuditEntry {
+fn taken(loaded: &LoadedSchedule) -> Entry<'_> {
     let version: String = loaded.text_hash.chars().take(12).collect();
-    AuditEntry {
-        schedule: Some(loaded.name.clone()),
-        actor: Some(loaded.actor.clone()),
-        detail: Some(format!("version {version}")),
-        ..AuditEntry::new(loaded.now, Event::ConfigLoaded)
+    Entry {
+        schedule: Some(loaded.name.as_str().into()),
+        actor: Some(loaded.actor.as_str().into()),
+        detail: Some(format!("version {version}").into()),
+        ..Entry::new(loaded.now, Event::ConfigLoaded)
     }
 }
 
@@ -100,9 +100,9 @@ impl Desk<'_> {
         self.end_waiting_runs(name, now, actor)?;
         let mut cancelled = 0;
         for pending in self.pending_of(name)? {
-            let entry = AuditEntry {
+            let entry = Entry {
                 reason: Some("schedule_removed".into()),
-                actor: Some(actor.to_owned()),
+                actor: Some(actor.into()),
                 ..pending.entry(now, Event::ReminderCancelled)
             };
             self.cancel(pending.nr, now)?;
@@ -120,13 +120,13 @@ impl Desk<'_> {
             .query_map(params![name, micros(now)], |row| super::stored::uuid(row, 0))?
             .collect::<Result<Vec<_>, _>>()?;
         ended.into_iter().try_for_each(|run| {
-            self.log(&AuditEntry {
-                schedule: Some(name.to_owned()),
+            self.log(&Entry {
+                schedule: Some(name.into()),
                 run_id: Some(crate::reminder::RunId(run)),
                 reason: Some("failed".into()),
                 detail: Some("the schedule was removed".into()),
-                actor: Some(actor.to_owned()),
-                ..AuditEntry::new(now, Event::RunFinished)
+                actor: Some(actor.into()),
+                ..Entry::new(now, Event::RunFinished)
             })
         })
     }

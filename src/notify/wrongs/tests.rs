@@ -1,26 +1,20 @@
-use super::*;
 use uuid::Uuid;
 
+use super::*;
+use crate::audit::{Entry, LoggedPhone};
+
 fn row(seq: u64, event: Event, reason: Option<&str>, reminder: Option<u128>) -> AuditRow {
-    AuditRow {
-        seq,
-        at: "2026-11-24T09:00:00Z".parse().expect("a valid instant"),
-        event,
-        schedule: Some("day-before".to_owned()),
-        run_id: None,
+    let at = "2026-11-24T09:00:00Z".parse().expect("a valid instant");
+    let entry = Entry {
+        schedule: Some("day-before".into()),
         reminder_id: reminder.map(|number| ReminderId(Uuid::from_u128(number))),
-        appointment_id: Some("A-1".to_owned()),
-        phone_last4: Some("0143".to_owned()),
-        starts_at: None,
-        lead: None,
-        attempt: None,
-        reason: reason.map(str::to_owned),
-        http_status: None,
-        latency_ms: None,
-        actor: None,
-        detail: Some("Zoë at 0143".to_owned()).filter(|_| reminder.is_some()).or(Some("no connection".to_owned())),
-        hash: String::new(),
-    }
+        appointment_id: Some("A-1".into()),
+        phone: Some(LoggedPhone::LastFour("0143".into())),
+        reason: reason.map(|word| word.to_owned().into()),
+        detail: Some(if reminder.is_some() { "Zoë at 0143" } else { "no connection" }.into()),
+        ..Entry::new(at, event)
+    };
+    AuditRow { seq, entry, hash: String::new() }
 }
 
 fn following(rows: &[AuditRow]) -> Wrongs {

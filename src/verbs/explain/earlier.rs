@@ -138,7 +138,7 @@ impl Earlier<'_> {
         let skipped = self.log.iter().find(|row| row.event == Event::ReminderSkipped);
         if let Some((row, reason)) = skipped.and_then(|row| Some((row, row.reason.as_deref()?))) {
             let rule = reason.parse::<SkipReason>().map_or("row", rule_of);
-            let detail = row.detail.clone().unwrap_or_else(|| reason.to_owned());
+            let detail = row.detail.as_deref().unwrap_or(reason).to_owned();
             let block = Some((rule, detail));
             return Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
         }
@@ -148,7 +148,7 @@ impl Earlier<'_> {
     /// A reminder that waited, and that this run took back.
     fn by_cancellation(&self) -> Option<Decision> {
         let row = self.log.iter().find(|row| row.event == Event::ReminderCancelled)?;
-        let detail = row.detail.clone().unwrap_or_default();
+        let detail = row.detail.as_deref().unwrap_or_default().to_owned();
         let (verdict, reason, rule) = match row.reason.as_deref() {
             Some("moved") => (Verdict::Skip, Some("outside_window"), "window"),
             Some("missing") | None => (Verdict::Absent, None, "row"),
@@ -242,7 +242,7 @@ impl Earlier<'_> {
                 .iter()
                 .rfind(|reminder| reminder.run_id < self.run.id && self.waited(reminder))
                 .map(|reminder| self.told(reminder)),
-            "phone" => planned.and_then(|row| row.phone_last4.as_ref()).map(|last| format!("***{last}")),
+            "phone" => planned.and_then(|row| row.phone_last4()).map(|last| format!("***{last}")),
             "outside_calling_hours" => {
                 self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calling_hours))
             }

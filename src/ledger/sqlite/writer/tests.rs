@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::audit::{AuditEntry, AuditFilter, Event};
+use crate::audit::{AuditFilter, Entry, Event};
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::{Access, SqliteLedger};
 
@@ -30,16 +30,13 @@ fn ledger() -> (tempfile::TempDir, Arc<SqliteLedger>) {
     (folder, ledger)
 }
 
-fn entry(detail: &str) -> AuditEntry {
-    AuditEntry {
-        detail: Some(detail.to_owned()),
-        ..AuditEntry::new(jiff::Timestamp::UNIX_EPOCH, Event::ServiceStarted)
-    }
+fn entry(detail: &'static str) -> Entry<'static> {
+    Entry { detail: Some(detail.into()), ..Entry::new(jiff::Timestamp::UNIX_EPOCH, Event::ServiceStarted) }
 }
 
 async fn details(ledger: &SqliteLedger) -> Vec<String> {
     let rows = ledger.audit(AuditFilter::default()).await.expect("the log is read");
-    rows.into_iter().filter_map(|row| row.detail).collect()
+    rows.into_iter().filter_map(|row| row.entry.detail.map(Into::into)).collect()
 }
 
 async fn is_whole(ledger: &SqliteLedger) -> bool {
