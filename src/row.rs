@@ -3,23 +3,30 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// The columns of a table, and where each stands.
+use unseen::column_name;
+
+pub mod unseen;
+
+/// The columns of a text table by place.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
     places: HashMap<String, usize>,
 }
 
-/// Among so many names one is found sooner by looking than by hashing.
+/// Up to this many names a linear search is faster than hashing.
 const FEW: usize = 12;
 
 impl Header {
-    /// Names in their order; of two columns with one name the first is meant.
+    /// Names in their order. Blanks and invisible characters around a name don't count, and a line break inside it is
+    /// `\n` however the file writes it; every other blank inside is a plain one.
     #[must_use]
     pub fn new(names: Vec<String>) -> Self {
+        let names: Vec<String> = names.iter().map(|name| column_name(name).into_owned()).collect();
         let mut places = HashMap::with_capacity(names.len());
         for (place, name) in names.iter().enumerate() {
             places.entry(name.clone()).or_insert(place);
@@ -33,13 +40,40 @@ impl Header {
         &self.names
     }
 
-    /// Where the column stands.
+    /// The place of the first column with that name.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<usize> {
+        self.exact_place(name).or_else(|| match column_name(name) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(cleaned) => self.exact_place(&cleaned),
+        })
+    }
+
+    fn exact_place(&self, name: &str) -> Option<usize> {
         if self.names.len() <= FEW {
             return self.names.iter().position(|column| column == name);
         }
         self.places.get(name).copied()
+    }
+
+    /// The places of the first two columns with that name, when there are two.
+    #[must_use]
+    pub fn two_places(&self, name: &str) -> Option<(usize, usize)> {
+        let first = self.place(name)?;
+        let is_same = |(_, other): &(usize, &String)| **other == self.names[first];
+        let (second, _) = self.names.iter().enumerate().skip(first + 1).find(is_same)?;
+        Some((first, second))
+    }
+
+    /// The place of a column: remembered from the last record, and verified by one comparison.
+    fn place_of(&self, column: &Column) -> Option<usize> {
+        let remembered = column.place.0.load(Ordering::Relaxed);
+        if self.names.get(remembered).is_some_and(|name| *name == column.name) {
+            return Some(remembered);
+        }
+        let place = self.place(&column.name)?;
+        column.place.0.store(place, Ordering::Relaxed);
+        Some(place)
     }
 }
 
@@ -233,14 +267,32 @@ impl<'a> Record<'a> {
     /// A scalar of this record as text, borrowed where it can be: `None` when missing, null or empty.
     /// Numbers and booleans read as their JSON text; lists and objects are no scalar and read as `None`.
     #[must_use]
-    pub fn text(&self, column: &ColumnName) -> Option<Cow<'a, str>> {
+    pub fn text(&self, column: &Column) -> Option<Cow<'a, str>> {
         match *self {
             Self::Text { header, fields } => {
-                let text = fields.get(header.place(column.as_str())?)?;
+                let text = fields.get(header.place_of(column)?)?;
                 (!text.is_empty()).then_some(Cow::Borrowed(text))
             }
-            Self::Tree(tree) => scalar_text(in_tree(tree, column.as_str())?),
+            Self::Tree(tree) => scalar_text(column.in_tree(tree)?),
             Self::Broken(_) => None,
+        }
+    }
+
+    /// One field of a text table; `None` for other records, and when there is no such column.
+    #[must_use]
+    pub fn field(&self, column: &Column) -> Option<&'a str> {
+        match *self {
+            Self::Text { header, fields } => fields.get(header.place_of(column)?),
+            Self::Tree(_) | Self::Broken(_) => None,
+        }
+    }
+
+    /// The object or list that stands where a scalar is wanted.
+    #[must_use]
+    pub fn nested(&self, column: &Column) -> Option<&'a Value> {
+        match *self {
+            Self::Tree(tree) => column.in_tree(tree).filter(|value| value.is_object() || value.is_array()),
+            Self::Text { .. } | Self::Broken(_) => None,
         }
     }
 
@@ -289,21 +341,63 @@ pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The name of a column as a schedule writes it: `Appt Date`, or a path with dots into objects (`customer.phone`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ColumnName(String);
+/// A column as a schedule names it, compiled once: `Appt Date`, or a path with dots into objects (`customer.phone`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    name: String,
+    /// Where the name's dots are: a path is followed without splitting text for each record.
+    dots: Box<[usize]>,
+    place: RememberedPlace,
+}
 
-impl ColumnName {
-    /// A name as written.
+/// The place that the column had in the last text table: a hint that is verified at each use, and so no part of what the
+/// column is.
+#[derive(Debug, Default)]
+struct RememberedPlace(AtomicUsize);
+
+impl Clone for RememberedPlace {
+    fn clone(&self) -> Self {
+        Self(AtomicUsize::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+impl PartialEq for RememberedPlace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RememberedPlace {}
+
+impl Column {
+    /// A column by its name as written.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+        let name = name.into();
+        let dots = name.match_indices('.').map(|(at, _)| at).collect();
+        Self { name, dots, place: RememberedPlace::default() }
     }
 
     /// The name as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Its value in an object: by the whole name first, then level by level.
+    fn in_tree<'a>(&self, tree: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
+        if let Some(value) = tree.get(&self.name) {
+            return Some(value);
+        }
+        let (mut tree, mut from) = (tree, 0);
+        for dot in &self.dots {
+            let Value::Object(inner) = tree.get(&self.name[from..*dot])? else { return None };
+            (tree, from) = (inner, dot + 1);
+            if let Some(value) = tree.get(&self.name[from..]) {
+                return Some(value);
+            }
+        }
+        None
     }
 }
 
@@ -319,6 +413,40 @@ mod tests {
         assert_eq!(row.get("a.b").as_deref(), Some(&Value::from(1)));
         assert_eq!(row.get("a.c.d").as_deref(), Some(&Value::from(3)));
         assert_eq!(row.get("a.x"), None);
+    }
+
+    #[test]
+    fn a_column_finds_its_value_whatever_table_it_was_used_on_before() {
+        let column = Column::new("phone");
+        for names in [["id", "phone", "x"], ["phone", "id", "x"], ["x", "\u{feff}phone\u{a0}", "phone"]] {
+            let header = Arc::new(Header::new(names.map(str::to_owned).to_vec()));
+            let line = Line::from_iter(names.map(|name| format!("[{}]", unseen::trim(name))));
+            let record = Record::Text { header: &header, fields: line.fields() };
+            assert_eq!(record.text(&column).as_deref(), Some("[phone]"), "{names:?}");
+        }
+        let without = Arc::new(Header::new(vec!["id".into()]));
+        let line = Line::from_iter(["1"]);
+        assert_eq!(Record::Text { header: &without, fields: line.fields() }.text(&column), None);
+    }
+
+    #[test]
+    fn a_path_is_followed_as_deep_as_whole_names_allow() {
+        let tree = serde_json::json!({"a": {"b.c": 1, "d": {"e": "x"}}, "f": {"g": {"h": [2]}}});
+        let Value::Object(tree) = tree else { unreachable!("an object was written") };
+        let text = |name: &str| Record::Tree(&tree).text(&Column::new(name)).map(Cow::into_owned);
+        assert_eq!(text("a.b.c").as_deref(), Some("1"));
+        assert_eq!(text("a.d.e").as_deref(), Some("x"));
+        for nothing in ["a", "a.d", "a.d.e.f", "a..d", ".a", "f.g.h", ""] {
+            assert_eq!(text(nothing), None, "{nothing}");
+        }
+        assert!(Record::Tree(&tree).nested(&Column::new("f.g.h")).is_some());
+    }
+
+    #[test]
+    fn the_second_of_two_columns_with_one_name_is_found() {
+        let header = Header::new(["id", "Phone\r\nno", "x", "Phone\nno "].map(str::to_owned).to_vec());
+        assert_eq!(header.two_places("Phone\r\nno"), Some((1, 3)));
+        assert_eq!(header.two_places("x"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
 use tickler::formats::json::{self, Places};
 use tickler::http::{Answer, BodyEnd};
-use tickler::row::{ColumnName, Record, RecordSink};
+use tickler::row::{Column, Record, RecordSink};
 use tickler::schedule::load;
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
@@ -24,7 +24,7 @@ struct Rows(u64);
 impl RecordSink for Rows {
     fn record(&mut self, _: u64, record: Record<'_>) -> ControlFlow<()> {
         self.0 += 1;
-        let _text = record.text(&ColumnName::new("a.b"));
+        let _text = record.text(&Column::new("a.b"));
         ControlFlow::Continue(())
     }
 }

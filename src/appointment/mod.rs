@@ -9,16 +9,16 @@ mod tests;
 
 use jiff::Timestamp;
 
-use crate::row::ColumnName;
+use crate::row::Column;
 use crate::zones::Zone;
 
 /// `[appointment]`: which column means what.
 #[derive(Debug, Clone)]
 pub struct AppointmentColumns {
     /// One column, or several joined.
-    pub id: Vec<ColumnName>,
+    pub id: Vec<Column>,
     /// The first that holds a usable number.
-    pub phone: Vec<ColumnName>,
+    pub phone: Vec<Column>,
     /// Region of national numbers, such as `US`.
     pub default_region: Option<String>,
     /// The start.
@@ -26,32 +26,32 @@ pub struct AppointmentColumns {
     /// How the start is written.
     pub date_format: DateFormat,
     /// The zone in which the start is written.
-    pub timezone: Option<ColumnName>,
+    pub timezone: Option<Column>,
     /// Where the person is.
-    pub recipient_timezone: Option<ColumnName>,
+    pub recipient_timezone: Option<Column>,
     /// What `statuses` looks at.
-    pub status: Option<ColumnName>,
+    pub status: Option<Column>,
     /// Who it is; the phone unless set.
-    pub person: Option<ColumnName>,
+    pub person: Option<Column>,
     /// BCP 47 tag.
-    pub language: Option<ColumnName>,
+    pub language: Option<Column>,
     /// True values opt out.
-    pub do_not_call: Option<ColumnName>,
+    pub do_not_call: Option<Column>,
     /// Anything but a true value is no consent.
-    pub consent: Option<ColumnName>,
+    pub consent: Option<Column>,
 }
 
 /// The column or columns of the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartColumns {
     /// One column.
-    One(ColumnName),
+    One(Column),
     /// Two, joined by a blank before `date_format` reads them.
     DateAndTime {
         /// The date.
-        date: ColumnName,
+        date: Column,
         /// The time of day.
-        time: ColumnName,
+        time: Column,
     },
 }
 

@@ -14,7 +14,7 @@ use super::window::Saturating as _;
 use crate::appointment::mapping::{TimeProblem, is_true, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::{Lead, SkipReason, State};
-use crate::row::{ColumnName, Row};
+use crate::row::{Column, Row};
 use crate::schedule::{Leads, Schedule};
 use crate::zones::Zone;
 
@@ -157,7 +157,7 @@ fn row(case: &Case<'_>) -> Result<(), Block> {
         return skip(SkipReason::BadRow, format!("the row can't be read: {why}"));
     }
     if case.id.is_none() {
-        let columns: Vec<_> = case.schedule.appointment.id.iter().map(ColumnName::as_str).collect();
+        let columns: Vec<_> = case.schedule.appointment.id.iter().map(Column::as_str).collect();
         return skip(
             SkipReason::MissingId,
             format!("`{}` is empty: an appointment needs an id that stays", columns.join("`, `")),
@@ -233,7 +233,7 @@ fn duplicate_row(case: &Case<'_>) -> Result<(), Block> {
 /// Words for a cancelled appointment, whatever `statuses` lists.
 const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
 
-fn column_text<'c>(case: &Case<'c>, column: Option<&ColumnName>) -> Option<Cow<'c, str>> {
+fn column_text<'c>(case: &Case<'c>, column: Option<&Column>) -> Option<Cow<'c, str>> {
     case.row?.as_record().text(column?).and_then(trimmed)
 }
 
@@ -270,7 +270,7 @@ pub(super) fn phone_of<'c>(case: &'c Case<'_>) -> Result<&'c Phone, &'c PhonePro
 }
 
 fn phone(case: &Case<'_>) -> Result<(), Block> {
-    let columns: Vec<_> = case.schedule.appointment.phone.iter().map(ColumnName::as_str).collect();
+    let columns: Vec<_> = case.schedule.appointment.phone.iter().map(Column::as_str).collect();
     let named = columns.join("`, `");
     let phone = match phone_of(case) {
         Ok(phone) => phone,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use crate::appointment::{AppointmentColumns, StartColumns};
 use crate::formats::FormatError;
 use crate::http::Http;
-use crate::row::{ColumnName, RecordSink};
+use crate::row::{Column, RecordSink};
 use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Secrets;
 use crate::zones::Zone;
@@ -100,7 +100,7 @@ pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
 
 /// Every column that `[appointment]` names, each once.
 fn mapped_columns(columns: &AppointmentColumns) -> Vec<String> {
-    let start: Vec<&ColumnName> = match &columns.starts_at {
+    let start: Vec<&Column> = match &columns.starts_at {
         StartColumns::One(column) => vec![column],
         StartColumns::DateAndTime { date, time } => vec![date, time],
     };

@@ -1,6 +1,7 @@
 //! pure: wall clock ↔ instant by the newest zone rules: gaps, overlaps, opening hours.
 
 mod database;
+mod days;
 mod hours;
 mod names;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 pub use database::Zones;
+pub use days::DayCache;
 pub use hours::CallingHours;
 
 /// One zone with its rules.

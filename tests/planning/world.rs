@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
 use tickler::plan::{Candidates, Explanation, Knowledge, Known, Occasion, Plan, Planner};
 use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
-use tickler::row::{ColumnName, Header, Line, Record, RecordSink as _, Restarts};
+use tickler::row::{Column, Header, Line, Record, RecordSink as _, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
     CsvDialect, CsvSpec, DeliveryTerms, Leads, OnUncertain, Remind, Schedule, SourceSpec, TargetSpec,
@@ -24,8 +24,8 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-pub fn column(name: &str) -> ColumnName {
-    ColumnName::new(name)
+pub fn column(name: &str) -> Column {
+    Column::new(name)
 }
 
 /// A clinic in New York whose schedule runs the day before.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{MAX_FIELD, MAX_ROW, Table, TableReport, columns, read};
 use crate::formats::FormatError;
-use crate::row::{ColumnName, Record, RecordSink, Restarts};
+use crate::row::{Column, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
 const AUTO: CsvDialect = CsvDialect { encoding: None, delimiter: None, header_row: 1 };
@@ -17,7 +17,7 @@ struct Seen {
 
 impl RecordSink for Seen {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
-        let text = |column: &str| record.text(&ColumnName::new(column)).unwrap_or_default().into_owned();
+        let text = |column: &str| record.text(&Column::new(column)).unwrap_or_default().into_owned();
         self.rows.push(match record {
             Record::Broken(reason) => format!("{number}! {reason}"),
             Record::Text { .. } | Record::Tree(_) => format!("{number}: {}|{}", text("id"), text("name")),

@@ -3,7 +3,7 @@
 use super::Reading;
 use super::section::{Section, items};
 use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
-use crate::row::ColumnName;
+use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::problems::did_you_mean;
 use crate::schedule::tree::Node;
@@ -34,9 +34,9 @@ pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<Appointmen
 
 fn start(node: &Node) -> Option<StartColumns> {
     if let Some(column) = node.text() {
-        return Some(StartColumns::One(ColumnName::new(column)));
+        return Some(StartColumns::One(Column::new(column)));
     }
-    let column = |key| node.get(key).and_then(Node::text).map(ColumnName::new);
+    let column = |key| node.get(key).and_then(Node::text).map(Column::new);
     Some(StartColumns::DateAndTime { date: column("date")?, time: column("time")? })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Reading, appointment, schedule, source};
 use crate::appointment::{AppointmentColumns, StartColumns};
-use crate::row::ColumnName;
+use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::problems::Problems;
 use crate::schedule::tree::{self, Node};
@@ -47,8 +47,8 @@ pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> 
 
 /// Every column that is named, whatever for: a table's delimiter is found by them.
 fn all_mapped(root: &Node, stand_in: &AppointmentColumns) -> AppointmentColumns {
-    let mapped: Vec<ColumnName> =
-        places::mapped_columns(root).into_iter().filter_map(Node::text).map(ColumnName::new).collect();
+    let mapped: Vec<Column> =
+        places::mapped_columns(root).into_iter().filter_map(Node::text).map(Column::new).collect();
     match mapped.first() {
         Some(first) => {
             let starts_at = StartColumns::One(first.clone());

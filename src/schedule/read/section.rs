@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::Reading;
 use crate::reminder::parse_duration;
-use crate::row::ColumnName;
+use crate::row::Column;
 use crate::schedule::keys::{Need, Shape, Table};
 use crate::schedule::places::secret_ref;
 use crate::schedule::tree::{self, Node, Value};
@@ -99,12 +99,12 @@ impl<'a> Section<'a> {
         self.text(name).map(|written| reading.path(&written))
     }
 
-    pub fn column(&self, name: &str) -> Option<ColumnName> {
-        self.text(name).map(ColumnName::new)
+    pub fn column(&self, name: &str) -> Option<Column> {
+        self.text(name).map(Column::new)
     }
 
-    pub fn columns(&self, name: &str) -> Option<Vec<ColumnName>> {
-        Some(self.texts(name)?.into_iter().map(ColumnName::new).collect())
+    pub fn columns(&self, name: &str) -> Option<Vec<Column>> {
+        Some(self.texts(name)?.into_iter().map(Column::new).collect())
     }
 
     pub fn secret(&self, name: &str, reading: &Reading<'_>) -> Option<SecretRef> {
