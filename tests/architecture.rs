@@ -1,8 +1,11 @@
 //! The house rules that a compiler doesn't know: floors, sizes, who may read time, print, or write SQL.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+#[path = "support/sources.rs"]
+mod sources;
+
+use sources::{is_code, source_files};
 
 /// The floors, lowest first. A module imports from floors below its own; `main.rs` and `lib.rs` stand outside.
 ///
@@ -31,40 +34,6 @@ const LONGEST_FILE: usize = 400;
 
 /// Lines that a function may have, signature and closing brace among them.
 const LONGEST_FUNCTION: usize = 60;
-
-struct SourceFile {
-    path: PathBuf,
-    module: String,
-    text: String,
-}
-
-fn source_files() -> Vec<SourceFile> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    collect(&root, &root, &mut found);
-    assert!(found.len() > 30, "the sources were found");
-    found
-}
-
-fn collect(root: &Path, folder: &Path, found: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).expect("src can be listed").map(|e| e.expect("an entry").path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            collect(root, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let inside = path.strip_prefix(root).expect("below src").to_path_buf();
-            let first = inside.components().next().expect("a path").as_os_str().to_string_lossy().into_owned();
-            let module = first.trim_end_matches(".rs").to_owned();
-            found.push(SourceFile {
-                text: fs::read_to_string(&path).expect("a readable source"),
-                path: inside,
-                module,
-            });
-        }
-    }
-}
 
 fn floor_of(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
@@ -165,16 +134,11 @@ fn siblings_of_an_extension_point_do_not_know_each_other() {
 fn every_module_says_whether_it_is_pure_or_shell() {
     let silent: Vec<String> = source_files()
         .iter()
-        .filter(|file| !["lib", "main"].contains(&file.module.as_str()) && !is_test_file(file))
+        .filter(|file| !["lib", "main"].contains(&file.module.as_str()) && !file.is_test())
         .filter(|file| !file.text.starts_with("//! pure") && !file.text.starts_with("//! shell"))
         .map(|file| file.path.display().to_string())
         .collect();
     assert!(silent.is_empty(), "begin the module's doc with `pure` or `shell`: {}", silent.join(", "));
-}
-
-fn is_code(line: &str) -> bool {
-    let line = line.trim();
-    !line.is_empty() && !line.starts_with("//")
 }
 
 #[test]
@@ -238,15 +202,6 @@ fn no_function_is_longer_than_a_screen() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-fn is_test_file(file: &SourceFile) -> bool {
-    file.path.iter().any(|part| part == "tests" || part == "tests.rs")
-}
-
-/// The part of a file before its tests.
-fn without_tests(file: &SourceFile) -> &str {
-    if is_test_file(file) { "" } else { file.text.split("#[cfg(test)]").next().unwrap_or_default() }
-}
-
 #[test]
 fn only_the_modules_that_may_do_it_do_it() {
     let rules: &[(&str, &[&str], &[&str])] = &[
@@ -263,7 +218,7 @@ fn only_the_modules_that_may_do_it_do_it() {
     ];
     let mut complaints = Vec::new();
     for file in source_files() {
-        for line in without_tests(&file).lines().filter(|line| is_code(line)) {
+        for line in file.without_tests().lines().filter(|line| is_code(line)) {
             for (what, words, allowed) in rules {
                 let printed = line.replace("eprintln!(", "");
                 if !allowed.contains(&file.module.as_str()) && words.iter().any(|word| printed.contains(word)) {

@@ -6,14 +6,14 @@ use tickler::zones::Zones;
 
 /// The runs in (from, until] as `instant named-time`, the odd ones marked.
 fn runs(line: &str, zone: &str, from: &str, until: &str) -> Vec<String> {
-    let zone = Zones::bundled().zone(zone).unwrap();
-    let [from, until]: [Timestamp; 2] = [from, until].map(|at| at.parse().unwrap());
+    let zone = Zones::bundled().zone(zone).expect("it is valid");
+    let [from, until]: [Timestamp; 2] = [from, until].map(|at| at.parse().expect("it is valid"));
     let told = |odd| match odd {
         None => "",
         Some(Odd::Gap) => " gap",
         Some(Odd::Overlap) => " overlap",
     };
-    let found = Recurrence::parse(line).unwrap().between(&zone, from, until, usize::MAX);
+    let found = Recurrence::parse(line).expect("it is valid").between(&zone, from, until, usize::MAX);
     found.iter().map(|run| format!("{} {}{}", run.at, run.civil, told(run.odd))).collect()
 }
 
@@ -129,8 +129,8 @@ fn lord_howe_moves_by_half_an_hour() {
 #[test]
 fn casablanca_follows_its_new_law() {
     let zones = Zones::bundled();
-    let zone = zones.zone("Africa/Casablanca").unwrap();
-    assert_eq!(zone.offset("2026-11-24T09:00:00Z".parse().unwrap()), 0, "{}", zones.version());
+    let zone = zones.zone("Africa/Casablanca").expect("it is valid");
+    assert_eq!(zone.offset("2026-11-24T09:00:00Z".parse().expect("it is valid")), 0, "{}", zones.version());
 }
 
 #[test]
@@ -138,14 +138,14 @@ fn every_daily_line_has_one_run_for_every_day_of_two_years() {
     for name in
         ["America/New_York", "Africa/Cairo", "America/Nuuk", "Africa/Casablanca", "America/Vancouver", "America/Havana"]
     {
-        let zone = Zones::bundled().zone(name).unwrap();
+        let zone = Zones::bundled().zone(name).expect("it is valid");
         let from = zone.day_start(jiff::civil::date(2026, 1, 1));
         for hour in 0..24 {
-            let daily = Recurrence::parse(&format!("30 {hour} * * *")).unwrap();
+            let daily = Recurrence::parse(&format!("30 {hour} * * *")).expect("it is valid");
             let mut expected = jiff::civil::date(2026, 1, 1);
             for run in daily.next(&zone, from, 730) {
                 assert_eq!(run.civil.date(), expected, "{hour}:30 in {name}");
-                expected = expected.tomorrow().unwrap();
+                expected = expected.tomorrow().expect("it is valid");
             }
         }
     }
@@ -153,18 +153,18 @@ fn every_daily_line_has_one_run_for_every_day_of_two_years() {
 
 #[test]
 fn a_leap_day_is_found_over_eight_years() {
-    let zone = Zones::bundled().zone("UTC").unwrap();
-    let leap = Recurrence::parse("0 9 29 2 *").unwrap();
-    let found = leap.next(&zone, "2096-03-01T00:00:00Z".parse().unwrap(), 1);
+    let zone = Zones::bundled().zone("UTC").expect("it is valid");
+    let leap = Recurrence::parse("0 9 29 2 *").expect("it is valid");
+    let found = leap.next(&zone, "2096-03-01T00:00:00Z".parse().expect("it is valid"), 1);
     assert_eq!(found[0].at.to_string(), "2104-02-29T09:00:00Z");
 }
 
 #[test]
 fn six_fields_begin_with_seconds_and_a_limit_keeps_the_latest() {
-    let zone = Zones::bundled().zone("UTC").unwrap();
+    let zone = Zones::bundled().zone("UTC").expect("it is valid");
     let [from, until]: [Timestamp; 2] =
-        ["1990-01-01T00:00:00Z", "2026-11-24T09:00:00.5Z"].map(|at| at.parse().unwrap());
-    let found = Recurrence::parse("*/30 * * * * *").unwrap().between(&zone, from, until, 2);
+        ["1990-01-01T00:00:00Z", "2026-11-24T09:00:00.5Z"].map(|at| at.parse().expect("it is valid"));
+    let found = Recurrence::parse("*/30 * * * * *").expect("it is valid").between(&zone, from, until, 2);
     assert_eq!(
         found.iter().map(|run| run.at.to_string()).collect::<Vec<_>>(),
         ["2026-11-24T08:59:30Z", "2026-11-24T09:00:00Z"]

@@ -30,7 +30,7 @@ impl Line {
     }
 
     fn fits_day(&self, civil: DateTime) -> bool {
-        if !self.months[usize::try_from(civil.month()).unwrap()] {
+        if !self.months[usize::try_from(civil.month()).expect("it is valid")] {
             return false;
         }
         let by_day = self.days.split(',').any(|item| fits_day_of_month(item, civil));
@@ -53,11 +53,12 @@ impl Line {
 fn set(field: &str, low: usize, high: usize) -> Vec<bool> {
     let mut values = vec![false; 61];
     for item in field.split(',') {
-        let (range, step) = item.split_once('/').map_or((item, 1), |(range, step)| (range, step.parse().unwrap()));
+        let (range, step) =
+            item.split_once('/').map_or((item, 1), |(range, step)| (range, step.parse().expect("it is valid")));
         let (from, to) = match range.split_once('-') {
             None if range == "*" => (low, high),
-            None => (range.parse().unwrap(), range.parse().unwrap()),
-            Some((from, to)) => (from.parse().unwrap(), to.parse().unwrap()),
+            None => (range.parse().expect("it is valid"), range.parse().expect("it is valid")),
+            Some((from, to)) => (from.parse().expect("it is valid"), to.parse().expect("it is valid")),
         };
         (from..=to).step_by(step).for_each(|value| values[value] = true);
     }
@@ -69,26 +70,31 @@ fn fits_day_of_month(item: &str, civil: DateTime) -> bool {
     let last = date.last_of_month();
     let working = |day: jiff::civil::Date| day.weekday().to_monday_one_offset() <= 5;
     match item.strip_suffix('W') {
-        Some("L") => date == (0..3).map(|back| last - jiff::Span::new().days(back)).find(|day| working(*day)).unwrap(),
+        Some("L") => {
+            date == (0..3)
+                .map(|back| last - jiff::Span::new().days(back))
+                .find(|day| working(*day))
+                .expect("it is valid")
+        }
         Some(day) => {
-            let day: i8 = day.parse().unwrap();
+            let day: i8 = day.parse().expect("it is valid");
             if day > last.day() {
                 return false;
             }
-            let wanted = date.with().day(day).build().unwrap();
+            let wanted = date.with().day(day).build().expect("it is valid");
             let near = [0, -1, 1, -2, 2].map(|days| wanted + jiff::Span::new().days(days));
-            date == *near.iter().find(|near| near.month() == date.month() && working(**near)).unwrap()
+            date == *near.iter().find(|near| near.month() == date.month() && working(**near)).expect("it is valid")
         }
         None if item == "L" => date == last,
-        None => set(item, 1, 31)[usize::try_from(civil.day()).unwrap()],
+        None => set(item, 1, 31)[usize::try_from(civil.day()).expect("it is valid")],
     }
 }
 
 fn fits_weekday(item: &str, civil: DateTime) -> bool {
-    let weekday = usize::try_from(civil.weekday().to_sunday_zero_offset()).unwrap();
-    let is = |day: &str| day.parse::<usize>().unwrap() % 7 == weekday;
+    let weekday = usize::try_from(civil.weekday().to_sunday_zero_offset()).expect("it is valid");
+    let is = |day: &str| day.parse::<usize>().expect("it is valid") % 7 == weekday;
     if let Some((day, nth)) = item.split_once('#') {
-        return is(day) && (civil.day() - 1) / 7 + 1 == nth.parse::<i8>().unwrap();
+        return is(day) && (civil.day() - 1) / 7 + 1 == nth.parse::<i8>().expect("it is valid");
     }
     if let Some(day) = item.strip_suffix('L') {
         return is(day) && civil.day() + 7 > civil.days_in_month();
@@ -98,7 +104,7 @@ fn fits_weekday(item: &str, civil: DateTime) -> bool {
 }
 
 fn civil(seconds: i64) -> DateTime {
-    jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(seconds).unwrap())
+    jiff::tz::Offset::UTC.to_datetime(Timestamp::from_second(seconds).expect("it is valid"))
 }
 
 /// A zone's wall clock over some days, minute by minute of elapsed time, as (instant, wall clock) in seconds.
@@ -119,8 +125,8 @@ impl Days {
         let (from, until) = (at - reach, at + reach);
         let mut minutes = Vec::new();
         let start = (from - 6 * 3600).div_euclid(60) * 60;
-        let mut change = zone.change_after(Timestamp::from_second(start).unwrap());
-        let mut offset = i64::from(zone.offset(Timestamp::from_second(start).unwrap()));
+        let mut change = zone.change_after(Timestamp::from_second(start).expect("it is valid"));
+        let mut offset = i64::from(zone.offset(Timestamp::from_second(start).expect("it is valid")));
         for instant in (start..=until).step_by(60) {
             while let Some(next) = change.filter(|next| next.at.as_second() <= instant) {
                 offset = i64::from(next.offset);
@@ -128,9 +134,14 @@ impl Days {
             }
             minutes.push((instant, instant + offset));
         }
-        let first_day = minutes.iter().map(|minute| minute.1).min().unwrap().div_euclid(86_400);
-        let last_day = minutes.iter().map(|minute| minute.1).max().unwrap().div_euclid(86_400);
-        Self { minutes, first_day, days: usize::try_from(last_day - first_day + 1).unwrap(), asked: (from, until) }
+        let first_day = minutes.iter().map(|minute| minute.1).min().expect("it is valid").div_euclid(86_400);
+        let last_day = minutes.iter().map(|minute| minute.1).max().expect("it is valid").div_euclid(86_400);
+        Self {
+            minutes,
+            first_day,
+            days: usize::try_from(last_day - first_day + 1).expect("it is valid"),
+            asked: (from, until),
+        }
     }
 
     pub fn asked(&self) -> (i64, i64) {
@@ -139,13 +150,15 @@ impl Days {
 
     /// What a wall clock's own minutes are to a line.
     fn matches(&self, line: &Line) -> Vec<bool> {
-        (0..i64::try_from(self.days).unwrap()).flat_map(|day| line.day((self.first_day + day) * 1440)).collect()
+        (0..i64::try_from(self.days).expect("it is valid"))
+            .flat_map(|day| line.day((self.first_day + day) * 1440))
+            .collect()
     }
 
     /// The runs in (from, until].
     pub fn runs(&self, line: &Line) -> Vec<Run> {
         let matches = self.matches(line);
-        let place = |wall: i64| usize::try_from(wall / 60 - self.first_day * 1440).unwrap();
+        let place = |wall: i64| usize::try_from(wall / 60 - self.first_day * 1440).expect("it is valid");
         let mut runs = Vec::new();
         let mut shown = place(self.minutes[0].1);
         for (instant, wall) in &self.minutes {
@@ -158,7 +171,7 @@ impl Days {
             };
             shown = shown.max(here + 1);
             if let Some(named) = named.filter(|_| *instant > self.asked.0) {
-                runs.push((*instant, (i64::try_from(named).unwrap() + self.first_day * 1440) * 60));
+                runs.push((*instant, (i64::try_from(named).expect("it is valid") + self.first_day * 1440) * 60));
             }
         }
         runs

@@ -16,11 +16,11 @@ const DAY: i64 = 86_400;
 
 /// The changes of a zone's clocks in the ten years, as (instant, offset after it).
 fn changes(zone: &Zone) -> Vec<(i64, i32)> {
-    let mut at = Timestamp::from_second(START).unwrap();
+    let mut at = Timestamp::from_second(START).expect("it is valid");
     let mut changes = vec![(START, zone.offset(at))];
     while let Some(change) = zone.change_after(at).filter(|change| change.at.as_second() < END) {
         at = change.at;
-        if changes.last().unwrap().1 != change.offset {
+        if changes.last().expect("it is valid").1 != change.offset {
             changes.push((at.as_second(), change.offset));
         }
     }
@@ -42,8 +42,11 @@ fn distinct_zones() -> BTreeMap<Vec<(i64, i32)>, Zone> {
 /// `between` agree. Not covered: seconds (a unit test has them), and what lies outside these years.
 #[test]
 fn every_zone_and_every_change_of_ten_years_agrees_with_going_from_minute_to_minute() {
-    let lines: Vec<(&str, Line, Recurrence)> =
-        FIXED.iter().chain(&ELAPSED).map(|text| (*text, Line::read(text), Recurrence::parse(text).unwrap())).collect();
+    let lines: Vec<(&str, Line, Recurrence)> = FIXED
+        .iter()
+        .chain(&ELAPSED)
+        .map(|text| (*text, Line::read(text), Recurrence::parse(text).expect("it is valid")))
+        .collect();
     assert_eq!(lines.len(), 100);
     let mut compared = 0_usize;
     for (changes, zone) in distinct_zones() {
@@ -61,7 +64,7 @@ fn every_zone_and_every_change_of_ten_years_agrees_with_going_from_minute_to_min
 
 fn compare_plain_days(zone: &Zone, changes: &[(i64, i32)], lines: &[(&str, Line, Recurrence)]) {
     let quiet = |at: &i64| changes.iter().all(|(change, _)| (change - at).abs() > 5 * DAY);
-    let at = (0..).map(|week| START + 400 * DAY + week * 7 * DAY).find(quiet).unwrap();
+    let at = (0..).map(|week| START + 400 * DAY + week * 7 * DAY).find(quiet).expect("it is valid");
     let days = Days::around(zone, at, 2 * DAY);
     for (text, line, recurrence) in lines {
         compare(zone, &days, text, line, recurrence);
@@ -70,9 +73,10 @@ fn compare_plain_days(zone: &Zone, changes: &[(i64, i32)], lines: &[(&str, Line,
 
 fn compare(zone: &Zone, days: &Days, text: &str, line: &Line, recurrence: &Recurrence) {
     let (from, until) = days.asked();
-    let (from, until) = (Timestamp::from_second(from).unwrap(), Timestamp::from_second(until).unwrap());
+    let (from, until) =
+        (Timestamp::from_second(from).expect("it is valid"), Timestamp::from_second(until).expect("it is valid"));
     let named = |nominal: &tickler::schedule::recurrence::Nominal| {
-        let wall = jiff::tz::Offset::UTC.to_timestamp(nominal.civil).unwrap().as_second();
+        let wall = jiff::tz::Offset::UTC.to_timestamp(nominal.civil).expect("it is valid").as_second();
         (nominal.at.as_second(), wall)
     };
     let expected = days.runs(line);
@@ -94,12 +98,12 @@ proptest! {
             "Africa/Casablanca", "Pacific/Apia", "America/Havana", "Asia/Beirut"]),
         change in 0_usize..40, cuts in prop::array::uniform3(-200_000_000_i64..200_000_000),
     ) {
-        let zone = Zones::bundled().zone(zone).unwrap();
-        let recurrence = Recurrence::parse(line).unwrap();
+        let zone = Zones::bundled().zone(zone).expect("it is valid");
+        let recurrence = Recurrence::parse(line).expect("it is valid");
         let mut around = changes(&zone);
         around.push((1_325_239_200, 0)); // Samoa crosses the date line
         let middle = around[change % around.len()].0;
-        let mut cuts = cuts.map(|milli| Timestamp::from_millisecond(middle * 1000 + milli).unwrap());
+        let mut cuts = cuts.map(|milli| Timestamp::from_millisecond(middle * 1000 + milli).expect("it is valid"));
         cuts.sort();
         let between = |from: usize, until: usize| recurrence.between(&zone, cuts[from], cuts[until], usize::MAX);
         prop_assert_eq!([between(0, 1), between(1, 2)].concat(), between(0, 2));

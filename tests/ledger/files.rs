@@ -279,7 +279,7 @@ async fn who_reads_an_older_state_keeps_the_newest_rows_out_of_the_file_and_that
     let file = SqliteMaker::new();
     let ledger = file.open();
     one_pending(&ledger).await;
-    let reader = rusqlite::Connection::open(file.path()).expect("it opens");
+    let reader = Connection::open(file.path()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM audit").expect("it reads");
     send(&ledger, at(1), tickler::ledger::SettleTo::Delivered).await;
     assert!(matches!(ledger.tidy().await, Err(LedgerError::Busy(_))));

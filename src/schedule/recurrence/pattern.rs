@@ -170,7 +170,7 @@ enum Day {
 
 /// Whole seconds since 1970-01-01 00:00 on the same clock.
 pub(super) fn civil_seconds(wall: DateTime) -> i64 {
-    jiff::tz::Offset::UTC.to_timestamp(wall).map_or(i64::MAX / 2, |at| at.as_second())
+    jiff::tz::Offset::UTC.to_timestamp(wall).map_or(i64::MAX / 2, jiff::Timestamp::as_second)
 }
 
 /// The reverse of [`civil_seconds`]; `None` outside the calendar.
