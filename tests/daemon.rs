@@ -270,7 +270,7 @@ async fn a_file_that_is_being_written_is_neither_taken_nor_gone() {
 async fn a_second_service_is_turned_away_and_disturbs_nothing() {
     let clinic = Clinic::at("2026-11-24T13:00:00Z").await;
     let opened = clinic.open().await;
-    let error = tickler::daemon::opening::open(clinic.settings(), clinic.clock.clone()).await.err().expect("busy");
+    let error = tickler::daemon::startup::open(clinic.settings(), clinic.clock.clone()).await.err().expect("busy");
     assert_eq!(error.exit().code(), 75);
     assert!(clinic.settings().socket.exists(), "the first one's socket is still there");
     assert!(opened.daemon.vitals.are_live().await);

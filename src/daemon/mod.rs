@@ -1,16 +1,17 @@
 //! shell: the service: heartbeat, reload, signals, systemd, control socket.
 
-pub mod board;
 pub mod control;
-pub mod heartbeat;
+pub mod due;
 pub mod housekeeping;
+pub mod last_good;
 pub mod logs;
-pub mod opening;
+pub mod pulse;
+pub mod queue;
 mod recovery;
-pub mod refusals;
 pub mod reload;
 pub mod runs;
 pub mod signals;
+pub mod startup;
 pub mod systemd;
 #[cfg(test)]
 mod tests;
@@ -29,9 +30,9 @@ use crate::clock::SharedClock;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, perform};
 use control::Talks;
-use opening::Opened;
 use runs::{ACTOR, Daemon};
 use signals::{Signals, Wish};
+use startup::Opened;
 
 /// At a stop, runs that are being evaluated get this long; what is left is made up for at the next start.
 const LAST_RUNS: Duration = Duration::from_secs(10);
@@ -54,7 +55,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
     };
     let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;
-    let opened = opening::open(settings, clock).await?;
+    let opened = startup::open(settings, clock).await?;
     Ok(serve(opened, &mut signals).await.code())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::board::{Ended, Start, Waiting};
+use super::queue::{Ended, Start, Waiting};
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::terms_of;
 use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow};
@@ -56,7 +56,7 @@ impl Daemon {
         let now = self.now();
         for row in self.ledger.open_runs().await? {
             let is_made_again = match row.kind {
-                RunKind::Scheduled | RunKind::CatchUp => self.board().resume(&row, now).is_some(),
+                RunKind::Scheduled | RunKind::CatchUp => self.queue().resume(&row, now).is_some(),
                 RunKind::Trigger => false,
             };
             if !is_made_again {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use super::board::Arrival;
-use super::refusals::Refusals;
+use super::last_good::Reported;
+use super::queue::Arrival;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
 use crate::ledger::{LedgerResult, LoadedSchedule};
@@ -126,7 +126,7 @@ impl Daemon {
         read: Folder,
         restless: &BTreeSet<String>,
         actor: &str,
-        told: &mut Refusals,
+        told: &mut Reported,
     ) -> Reloaded {
         let before = self.house.folder();
         let merge = merge(&before, read, restless);
@@ -141,7 +141,7 @@ impl Daemon {
             match loaded {
                 Ok(arrival) => {
                     tracing::info!(schedule = schedule.name, "the schedule is loaded");
-                    self.board().put(arrival);
+                    self.queue().put(arrival);
                     reloaded.taken.push(schedule.name.clone());
                 }
                 Err(error) => {
@@ -181,7 +181,7 @@ impl Daemon {
 
     pub(super) async fn remove(&self, names: &[String], actor: &str) {
         for name in names {
-            self.board().remove(name);
+            self.queue().remove(name);
             match self.ledger.remove_schedule(name, self.now(), actor).await {
                 Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
                 Err(error) => self.ledger_ails(&error.to_string()),
@@ -212,11 +212,11 @@ impl Daemon {
         if let Some(first) = folder.refused.first() {
             line += &format!(", {} refused ({first}: {})", folder.refused.len(), refusal(&folder, first));
         }
-        let board = self.board();
-        if board.waiting() > 0 {
-            line += &format!(", {} waiting for their source", board.waiting());
+        let queue = self.queue();
+        if queue.waiting() > 0 {
+            line += &format!(", {} waiting for their source", queue.waiting());
         }
-        if let Some((at, name)) = board.next_look() {
+        if let Some((at, name)) = queue.next_poll() {
             let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
             line += &format!(", next run {at} ({name})");
         }

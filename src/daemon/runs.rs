@@ -10,8 +10,9 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
-use super::board::{Beat, Board, Ended, Start, Steps, Turn};
-use super::heartbeat::{Permission, Pulse, Rhythm};
+use super::due::Permission;
+use super::pulse::{Pulse, Rhythm};
+use super::queue::{Beat, Ended, RunQueue, Start, Steps, Turn};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::{Ledger, LedgerResult};
@@ -19,7 +20,7 @@ use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
 use crate::verbs::House;
-use crate::web::vitals::Vitals;
+use crate::verbs::vitals::Vitals;
 
 /// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
 const AT_ONCE: u32 = 64;
@@ -35,8 +36,8 @@ pub struct Daemon {
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) notifier: Notifier,
-    pub(super) reloading: tokio::sync::Mutex<super::refusals::Refusals>,
-    board: Mutex<Board>,
+    pub(super) reloading: tokio::sync::Mutex<super::last_good::Reported>,
+    queue: Mutex<RunQueue>,
     pulse: Mutex<Pulse>,
     beating: tokio::sync::Mutex<()>,
     slots: Semaphore,
@@ -63,7 +64,7 @@ impl Daemon {
             ledger,
             notifier,
             reloading: tokio::sync::Mutex::default(),
-            board: Mutex::default(),
+            queue: Mutex::default(),
             pulse: Mutex::new(Pulse::starting_at(clock.now(), clock.monotonic())),
             beating: tokio::sync::Mutex::new(()),
             slots: Semaphore::new(AT_ONCE as usize),
@@ -81,8 +82,8 @@ impl Daemon {
         self.house.around.clock.now()
     }
 
-    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().expect("no holder of the board's lock can panic")
+    pub(super) fn queue(&self) -> MutexGuard<'_, RunQueue> {
+        self.queue.lock().expect("no holder of the queue's lock can panic")
     }
 
     /// One beat of the heart: decides over every schedule that needs it, and never waits for a run.
@@ -96,7 +97,7 @@ impl Daemon {
         if !self.is_clock_believed() {
             return;
         }
-        let due = self.board().due(beat.now);
+        let due = self.queue().due(beat.now);
         if due.is_empty() {
             return;
         }
@@ -104,13 +105,13 @@ impl Daemon {
             Ok(permits) => permits,
             Err(error) => return self.ledger_ails(&error.to_string()),
         };
-        let steps: Vec<Steps> = due.iter().filter_map(|name| self.look(name, beat, &permits)).collect();
+        let steps: Vec<Steps> = due.iter().filter_map(|name| self.poll(name, beat, &permits)).collect();
         stream::iter(steps).for_each_concurrent(AT_ONCE as usize, |steps| self.perform(steps)).await;
     }
 
-    fn look(&self, name: &str, beat: Beat, permits: &Permits) -> Option<Steps> {
+    fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<Steps> {
         let is_enabled = self.schedule(name).is_some_and(|schedule| schedule.enabled);
-        self.board().look(name, beat, permits.of(name, is_enabled))
+        self.queue().poll(name, beat, permits.of(name, is_enabled))
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
@@ -133,7 +134,7 @@ impl Daemon {
     }
 
     async fn clock_jumped(&self, now: Timestamp, by: SignedDuration) {
-        self.board().clock_stepped(now);
+        self.queue().clock_stepped(now);
         let direction = if by.is_negative() { "back" } else { "forward" };
         let detail = format!("the clock went {direction} by {} s", by.abs().as_secs());
         tracing::warn!(seconds = by.as_secs(), "the clock was stepped, or the machine slept");
@@ -202,7 +203,7 @@ impl Daemon {
         if let Some(passed) = steps.passed.clone() {
             if let Err(error) = self.ledger.pass_over(passed).await {
                 self.ledger_ails(&error.to_string());
-                return self.board().take_back(&steps, self.now());
+                return self.queue().take_back(&steps, self.now());
             }
             self.ledger_works();
         }
@@ -234,7 +235,7 @@ impl Daemon {
             Ok(None) => return None,
             Err(_panic) => self.run_panicked(schedule, start).await,
         };
-        let steps = self.board().ended(&schedule.name, start, ended, self.now());
+        let steps = self.queue().ended(&schedule.name, start, ended, self.now());
         if steps.is_none() {
             // Its file went meanwhile: what this run has planned is cancelled like the rest.
             self.remove(std::slice::from_ref(&schedule.name), ACTOR).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use crate::clock::Clock;
-use crate::web::vitals::Vitals;
+use crate::verbs::vitals::Vitals;
 
 /// `READY=1` with a line for `systemctl status`.
 pub fn ready(status: &str) {

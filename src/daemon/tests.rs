@@ -35,7 +35,7 @@ async fn service(folder: &std::path::Path, url: &str, clock: &Arc<ManualClock>) 
         ..Flags::default()
     };
     let settings = Settings::load(flags, ProcessEnvironment::of([("URL", url)], folder)).expect("settings").0;
-    opening::open(settings, clock.clone()).await.expect("a service")
+    startup::open(settings, clock.clone()).await.expect("a service")
 }
 
 #[tokio::test(flavor = "multi_thread")]

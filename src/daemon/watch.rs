@@ -6,29 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 use super::runs::{ACTOR, Daemon};
 use crate::clock::{Clock as _, SystemClock};
 
-/// A file is read once it has been unchanged for so long.
+/// A file is read once it has been unchanged for this long (debouncing).
 const SETTLED: Duration = Duration::from_millis(250);
 
-/// While some files never rest, those that do are taken this often.
+/// While some files keep changing, the settled ones are loaded this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// How often files that may still be written are looked at.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How often files that may still be written are checked.
+const CHECK: Duration = Duration::from_millis(50);
 
-/// Where the folder can't be watched (no inotify watches left, a network file system) it is looked at this often.
+/// How often the folder is checked where it cannot be watched (no inotify watches left, a network file system).
 const WITHOUT_WATCH: Duration = Duration::from_secs(5);
 
-/// Beside a watch, for what it doesn't see: the folder itself was replaced.
+/// How often it is checked in addition to a watch, which does not see that the folder itself was replaced.
 const BESIDE_WATCH: Duration = Duration::from_secs(30);
 
-/// What tells two states of a file apart without reading it.
+/// Distinguishes two states of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
@@ -37,7 +36,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Whether it was written less than 250 ms before `now` (UTC). A time ahead of the clock tells nothing.
+    /// Whether it was written less than 250 ms before `now` (UTC). A time ahead of the clock says nothing.
     fn is_fresh(&self, now: Timestamp) -> bool {
         let Some(modified) = self.modified.and_then(|modified| Timestamp::try_from(modified).ok()) else {
             return false;
@@ -47,22 +46,22 @@ impl Stamp {
     }
 }
 
-/// Which files have rested.
+/// Which files have settled.
 #[derive(Debug, Default)]
 pub struct Stillness {
     seen: BTreeMap<String, (Option<Stamp>, Duration)>,
 }
 
 impl Stillness {
-    /// Everything that is there now has rested.
+    /// Everything that is there now has settled.
     #[must_use]
     pub fn of(stamps: BTreeMap<String, Stamp>) -> Self {
         let seen = stamps.into_iter().map(|(name, stamp)| (name, (Some(stamp), Duration::ZERO))).collect();
         Self { seen }
     }
 
-    /// Takes another look at this moment (monotonic); `true` when something changed.
-    pub fn look(&mut self, stamps: &BTreeMap<String, Stamp>, monotonic: Duration) -> bool {
+    /// Compares with the folder at this moment (monotonic); `true` when something changed.
+    pub fn observe(&mut self, stamps: &BTreeMap<String, Stamp>, monotonic: Duration) -> bool {
         let mut is_changed = false;
         let names: BTreeSet<String> = self.seen.keys().chain(stamps.keys()).cloned().collect();
         for name in names {
@@ -107,14 +106,14 @@ pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     let nudge = Arc::new(Notify::new());
     let watcher = watch(&folder, Arc::clone(&nudge));
     if let Err(error) = &watcher {
-        tracing::warn!(%error, "the folder of schedules can't be watched: it is looked at every few seconds");
+        tracing::warn!(%error, "the folder of schedules can't be watched: it is read every few seconds");
     }
     let pause = if watcher.is_ok() { BESIDE_WATCH } else { WITHOUT_WATCH };
     let mut settling = Settling::of(stillness);
     loop {
-        // What changed between the first reading and the watch's beginning was seen by nobody.
-        while settling.glance(&daemon).await == Rest::No {
-            clock.sleep(GLANCE).await;
+        // the watch has not seen what changed between the first reading and its own beginning
+        while settling.check(&daemon).await == Rest::No {
+            clock.sleep(CHECK).await;
         }
         tokio::select! {
             () = nudge.notified() => {}
@@ -123,7 +122,7 @@ pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     }
 }
 
-/// Waits for the files of the folder to rest, and reads it.
+/// Waits for the files of the folder to settle, and reads it.
 #[derive(Debug)]
 pub struct Settling {
     stillness: Stillness,
@@ -131,12 +130,12 @@ pub struct Settling {
     unread_since: Option<Duration>,
 }
 
-/// Whether every file has rested.
+/// Whether every file has settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// And what was new was read.
+    /// Yes, and what was new has been read.
     Yes,
-    /// It is to be looked at again soon.
+    /// Not yet: it is to be checked again soon.
     No,
 }
 
@@ -147,13 +146,13 @@ impl Settling {
         Self { stillness, unread_since: None }
     }
 
-    /// One look at the folder: it is read when all that changed has rested; where some files never rest, the others are
-    /// read every two seconds.
-    pub async fn glance(&mut self, daemon: &Daemon) -> Rest {
+    /// Checks the folder once: it is read when all that changed has settled; where some files keep changing, the others
+    /// are read every two seconds.
+    pub async fn check(&mut self, daemon: &Daemon) -> Rest {
         let clock = &daemon.house.around.clock;
         let stamps = stamps_aside(daemon.house.settings.schedules.clone()).await;
         let now = clock.monotonic();
-        if self.stillness.look(&stamps, now) {
+        if self.stillness.observe(&stamps, now) {
             self.unread_since = self.unread_since.or(Some(now));
         }
         let restless = self.stillness.restless(now);
@@ -168,8 +167,8 @@ impl Settling {
     }
 }
 
-/// Somebody asks for the folder to be read now: files that are being written at this moment are given time to rest. Answers
-/// those that don't. (By the files' own times, hence by the machine's clock.)
+/// Before a reload that somebody asked for: gives files that are being written at this moment time to settle, and answers
+/// those that do not. (By the files' own times, hence by the machine's clock.)
 pub async fn rest(folder: &Path) -> BTreeSet<String> {
     let clock = SystemClock::new();
     loop {
@@ -180,7 +179,7 @@ pub async fn rest(folder: &Path) -> BTreeSet<String> {
         if restless.is_empty() || clock.monotonic() >= LONGEST_WAIT {
             return restless;
         }
-        clock.sleep(GLANCE).await;
+        clock.sleep(CHECK).await;
     }
 }
 
@@ -188,16 +187,12 @@ async fn stamps_aside(folder: PathBuf) -> BTreeMap<String, Stamp> {
     tokio::task::spawn_blocking(move || stamps(&folder)).await.unwrap_or_default()
 }
 
-type Watcher = Debouncer<RecommendedWatcher, RecommendedCache>;
-
-fn watch(folder: &Path, nudge: Arc<Notify>) -> notify_debouncer_full::notify::Result<Watcher> {
-    let mut watcher = new_debouncer(SETTLED, None, move |result: DebounceEventResult| {
-        // Reading the folder is no change to it.
-        let is_access = |events: &Vec<notify_debouncer_full::DebouncedEvent>| {
-            events.iter().all(|event| matches!(event.kind, EventKind::Access(_)))
-        };
-        if !result.as_ref().is_ok_and(is_access) {
-            nudge.notify_one();
+/// Wakes [`follow`] at every change; the debouncing is done by [`Settling`].
+fn watch(folder: &Path, wake: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // reading the folder does not change it
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            wake.notify_one();
         }
     })?;
     watcher.watch(folder, RecursiveMode::NonRecursive)?;
@@ -224,10 +219,10 @@ mod tests {
     fn a_file_rests_when_it_was_unchanged_for_250_ms() {
         let at = Duration::from_millis;
         let mut stillness = Stillness::of(folder(&[("a", 10)]));
-        assert!(!stillness.look(&folder(&[("a", 10)]), at(1_000)));
-        assert!(stillness.look(&folder(&[("a", 10), ("b", 5)]), at(1_000)));
+        assert!(!stillness.observe(&folder(&[("a", 10)]), at(1_000)));
+        assert!(stillness.observe(&folder(&[("a", 10), ("b", 5)]), at(1_000)));
         assert_eq!(names(&stillness.restless(at(1_249))), ["b"]);
-        assert!(stillness.look(&folder(&[("a", 10), ("b", 9)]), at(1_200)));
+        assert!(stillness.observe(&folder(&[("a", 10), ("b", 9)]), at(1_200)));
         assert_eq!(names(&stillness.restless(at(1_449))), ["b"]);
         assert_eq!(names(&stillness.restless(at(1_450))), [""; 0]);
     }
@@ -236,9 +231,9 @@ mod tests {
     fn a_file_that_goes_for_a_moment_is_restless_not_gone() {
         let at = Duration::from_millis;
         let mut stillness = Stillness::of(folder(&[("a", 10)]));
-        assert!(stillness.look(&folder(&[]), at(1_000)));
+        assert!(stillness.observe(&folder(&[]), at(1_000)));
         assert_eq!(names(&stillness.restless(at(1_100))), ["a"]);
-        assert!(stillness.look(&folder(&[("a", 12)]), at(1_100)));
+        assert!(stillness.observe(&folder(&[("a", 12)]), at(1_100)));
         assert_eq!(names(&stillness.restless(at(1_300))), ["a"]);
         assert_eq!(names(&stillness.restless(at(1_350))), [""; 0]);
     }

@@ -18,8 +18,11 @@ use crate::schedule::Schedule;
 use crate::settings::Rate;
 
 pub mod chain;
+mod passed;
 pub mod rate;
 pub mod sqlite;
+
+pub use passed::{FoldedTimes, PassedOver};
 
 /// Why the ledger could not do it. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -299,19 +302,6 @@ pub struct FreshRead {
     pub plan: Plan,
     /// Current terms.
     pub terms: ReminderTerms,
-}
-
-/// Nominal times that are not evaluated.
-#[derive(Debug, Clone)]
-pub struct PassedOver {
-    /// Of which schedule.
-    pub schedule: String,
-    /// Each with its state (`missed` or `skipped`) and a word (`paused`, `overlap`, `down`).
-    pub times: Vec<(Timestamp, RunState, String)>,
-    /// Where the cursor stands afterwards (UTC); may lie before the present one.
-    pub cursor: Timestamp,
-    /// Now (UTC).
-    pub now: Timestamp,
 }
 
 /// A run as the ledger holds it.

@@ -157,23 +157,9 @@ impl Settings {
         reading::settings(merged, &environment, file.map(|(path, _)| path))
     }
 
-    /// Whether `web.listen` may be opened as it is set: any address but loopback needs a token.
-    ///
-    /// # Errors
-    /// A sentence with the remedy.
-    pub fn check_listen(&self) -> Result<(), String> {
-        match (self.listen, &self.web_token) {
-            (Some(address), None) if !address.ip().to_canonical().is_loopback() => Err(format!(
-                "`web.listen` is {address}, which others can reach, and has no token: \
-                 set `[web] token = {{ env = \"NAME\" }}`, or listen on 127.0.0.1"
-            )),
-            _ => Ok(()),
-        }
-    }
-
     /// The file beside the ledger that stops all sending while it exists.
     #[must_use]
     pub fn stop_file(&self) -> PathBuf {
-        self.ledger.parent().unwrap_or(Path::new("")).join("STOP")
+        self.ledger.with_file_name("STOP")
     }
 }

@@ -136,22 +136,6 @@ fn a_settings_file_that_is_named_must_be_there() {
 }
 
 #[test]
-fn any_address_but_loopback_needs_a_token() {
-    for (listen, token, is_fine) in [
-        ("127.0.0.1:1", "", true),
-        ("[::1]:1", "", true),
-        ("off", "", true),
-        ("0.0.0.0:1", "", false),
-        ("[::]:1", "", false),
-        ("10.0.0.1:1", "token = { env = \"T\" }", true),
-    ] {
-        let folder = folder_with(&format!("[web]\nlisten = \"{listen}\"\n{token}\n"));
-        let (settings, _) = load(folder.path(), &[], Flags::default()).expect("the settings load");
-        assert_eq!(settings.check_listen().is_ok(), is_fine, "{listen}");
-    }
-}
-
-#[test]
 fn secrets_are_read_from_credentials_and_files_without_their_line_end() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("token"), "s3cret\r\n").expect("written");

@@ -82,15 +82,18 @@ impl House {
             at_work: Mutex::default(),
         };
         if access == Access::Working {
-            house.recover(actor).await?;
+            house.recover_with(&house.folder(), actor).await?;
         }
         Ok(house)
     }
 
-    /// Whoever holds the lock is alone: what is found `sending` was left by a crash.
-    async fn recover(&self, actor: &str) -> VerbResult<()> {
-        let resend: HashMap<String, u32> = self
-            .folder()
+    /// Settles what a crash left: whoever holds the lock is alone, so whatever is found `sending` was interrupted. What
+    /// may be sent again is decided by the schedules of `folder`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub async fn recover_with(&self, folder: &Folder, actor: &str) -> VerbResult<()> {
+        let resend: HashMap<String, u32> = folder
             .schedules
             .values()
             .filter(|schedule| schedule.delivery.on_uncertain == OnUncertain::Resend)
@@ -99,7 +102,7 @@ impl House {
         let recover = Recover { now: self.around.clock.now(), resend, actor: actor.to_owned() };
         let found = self.ledger()?.recover(recover).await?;
         if found.uncertain > 0 {
-            tracing::warn!(uncertain = found.uncertain, "a crash left reminders whose fate nobody knows");
+            tracing::warn!(uncertain = found.uncertain, "a crash left reminders of unknown fate");
         }
         Ok(())
     }
@@ -152,7 +155,7 @@ impl House {
     /// While this file exists nobody is called.
     #[must_use]
     pub fn stop_file(&self) -> PathBuf {
-        stop_file(&self.settings)
+        self.settings.stop_file()
     }
 
     /// The turn of a schedule's triggers.
@@ -162,15 +165,11 @@ impl House {
     }
 }
 
-fn stop_file(settings: &Settings) -> PathBuf {
-    settings.ledger.with_file_name("STOP")
-}
-
 fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
     Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),
-        stop_file: stop_file(settings),
+        stop_file: settings.stop_file(),
         actor: "trigger".to_owned(),
     })
 }

@@ -21,6 +21,7 @@ pub mod status;
 pub mod test_call;
 pub mod trigger;
 pub mod uncertain;
+pub mod vitals;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};

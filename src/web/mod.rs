@@ -1,7 +1,5 @@
 //! shell: `/healthz` and `/readyz`, loopback by default.
 
-pub mod vitals;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use vitals::Vitals;
+use crate::verbs::vitals::Vitals;
 
 /// Nothing that is served here takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,8 +54,8 @@ struct Gate {
 /// # Errors
 /// When the token is missing there, or the address can't be bound.
 pub async fn bind(listen: SocketAddr, token: Option<SecretString>, vitals: Arc<Vitals>) -> Result<Page, WebError> {
-    let is_local = listen.ip().is_loopback();
     let token = token.filter(|token| !token.expose_secret().is_empty());
+    let is_local = is_local(listen);
     if !is_local && token.is_none() {
         return Err(WebError::TokenMissing(listen));
     }
@@ -66,6 +64,11 @@ pub async fn bind(listen: SocketAddr, token: Option<SecretString>, vitals: Arc<V
     let address = listener.local_addr().map_err(not_bound)?;
     let gate = Arc::new(Gate { address, token: token.filter(|_| !is_local) });
     Ok(Page { listener, address, router: router(gate, vitals) })
+}
+
+/// Whether only this machine can reach an address.
+fn is_local(listen: SocketAddr) -> bool {
+    listen.ip().to_canonical().is_loopback()
 }
 
 impl Page {
@@ -179,6 +182,21 @@ mod tests {
             assert_eq!(gate.refusal(&headers(&[(header::HOST, host)])).is_none(), is_served, "{host}");
         }
         assert!(gate.refusal(&HeaderMap::new()).is_some());
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_local() {
+        let cases = [
+            ("127.0.0.1:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("0.0.0.0:1", false),
+            ("[::]:1", false),
+            ("10.0.0.1:1", false),
+        ];
+        for (listen, local) in cases {
+            assert_eq!(is_local(listen.parse().expect("an address")), local, "{listen}");
+        }
     }
 
     #[test]

@@ -113,15 +113,15 @@ impl Bench {
     /// So many milliseconds pass; the service glances at the folder and its heart beats.
     async fn pass(&self, daemon: &std::sync::Arc<Daemon>, settling: &mut Settling, millis: u64) {
         self.clinic.clock.advance(Duration::from_millis(millis));
-        settling.glance(daemon).await;
+        settling.check(daemon).await;
         beat(daemon).await;
     }
 
     /// Everything rests; what is in force is what the folder says.
     async fn rest(&mut self, daemon: &std::sync::Arc<Daemon>, settling: &mut Settling) {
-        settling.glance(daemon).await;
+        settling.check(daemon).await;
         self.clinic.clock.advance(Duration::from_millis(250));
-        assert_eq!(settling.glance(daemon).await, Rest::Yes);
+        assert_eq!(settling.check(daemon).await, Rest::Yes);
         beat(daemon).await;
         let former = std::mem::take(&mut self.in_force);
         for (name, content) in &self.disk {

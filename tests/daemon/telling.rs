@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickler::daemon::opening::open;
 use tickler::daemon::runs::Daemon;
+use tickler::daemon::startup::open;
 use tickler::ledger::Pause;
 use tickler::settings::TextOrSecret;
 

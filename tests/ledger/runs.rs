@@ -1,5 +1,6 @@
 //! A nominal time is evaluated once.
 
+use tickler::audit::AuditFilter;
 use tickler::ledger::*;
 use tickler::reminder::{RunKind, RunState};
 
@@ -59,7 +60,7 @@ async fn a_missed_time_fires_only_when_the_clock_went_back_and_a_paused_one_is_m
         let ledger = maker.open();
         ledger.load_schedule(loaded("0 9 * * *", at(0))).await.expect("loaded");
         let pass = async |times: Vec<(jiff::Timestamp, RunState, String)>, cursor| {
-            let passed = PassedOver { schedule: SCHEDULE.to_owned(), times, cursor, now: at(200) };
+            let passed = PassedOver { schedule: SCHEDULE.to_owned(), folded: Vec::new(), times, cursor, now: at(200) };
             ledger.pass_over(passed).await.expect("passed over");
         };
         let begin =
@@ -74,6 +75,25 @@ async fn a_missed_time_fires_only_when_the_clock_went_back_and_a_paused_one_is_m
         assert!(begin(RunKind::Scheduled, 60).await.is_some(), "it lies ahead again");
         assert_eq!(count_of(&ledger, "run.missed").await, 1);
         assert_eq!(count_of(&ledger, "run.skipped").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn many_missed_times_are_one_row_that_counts_those_without_a_row_of_their_own() {
+    for maker in makers() {
+        let ledger = maker.open();
+        ledger.load_schedule(loaded("0 9 * * *", at(0))).await.expect("loaded");
+        ledger.begin_run(run_start(SCHEDULE, RunKind::Scheduled, at(3))).await.expect("answers");
+        let folded = FoldedTimes { first: at(1), last: at(50), count: 50, state: RunState::Missed, why: "down" };
+        let times = vec![(at(51), RunState::Missed, "down".to_owned())];
+        let (cursor, now) = (at(51), at(60));
+        let passed = PassedOver { schedule: SCHEDULE.to_owned(), folded: vec![folded], times, cursor, now };
+        ledger.pass_over(passed).await.expect("passed over");
+        let filter = AuditFilter { event: Some("run.missed".to_owned()), ..AuditFilter::default() };
+        let rows = ledger.audit(filter).await.expect("read");
+        let details: Vec<&str> = rows.iter().filter_map(|row| row.detail.as_deref()).collect();
+        let many = format!("49 nominal times from {} to {}", at(1), at(50));
+        assert_eq!(details, [many, format!("nominal time {}", at(51))]);
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::stored::{id_text, micros, time, time_or_null, uuid, word};
 use super::writer::Desk;
 use crate::audit::{Entry, Event};
-use crate::ledger::{LedgerError, LedgerResult, PassedOver, RunRow, RunStart};
+use crate::ledger::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRow, RunStart};
 use crate::plan::Counts;
 use crate::reminder::{RunId, RunKind, RunState, uuid_v7};
 
@@ -169,15 +169,34 @@ impl Desk<'_> {
     }
 
     pub(super) fn pass_over(&self, passed: &PassedOver) -> LedgerResult<()> {
+        for folded in &passed.folded {
+            self.pass_folded(passed, folded)?;
+        }
         for (nominal_at, state, word) in &passed.times {
-            self.pass_one(passed, *nominal_at, *state, word)?;
+            let sentence = format!("nominal time {nominal_at}");
+            self.pass_one(passed, (*nominal_at, *state, word), sentence)?;
         }
         let sql = "UPDATE schedule SET cursor = ?2 WHERE name = ?1";
         self.conn.prepare_cached(sql)?.execute(params![passed.schedule, micros(passed.cursor)])?;
         Ok(())
     }
 
-    fn pass_one(&self, passed: &PassedOver, nominal_at: Timestamp, state: RunState, word: &str) -> LedgerResult<()> {
+    /// One row, at the last of these times, for all of them that have none yet.
+    fn pass_folded(&self, passed: &PassedOver, folded: &FoldedTimes) -> LedgerResult<()> {
+        let sql = "SELECT COUNT(*) FROM run WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger'";
+        let range = params![passed.schedule, micros(folded.first), micros(folded.last)];
+        let known: u64 = self.conn.prepare_cached(sql)?.query_row(range, |row| row.get(0))?;
+        let count = folded.count.saturating_sub(known);
+        let sentence = format!("{count} nominal times from {} to {}", folded.first, folded.last);
+        self.pass_one(passed, (folded.last, folded.state, folded.why), sentence)
+    }
+
+    fn pass_one(
+        &self,
+        passed: &PassedOver,
+        (nominal_at, state, word): (Timestamp, RunState, &str),
+        sentence: String,
+    ) -> LedgerResult<()> {
         let event = match state {
             RunState::Missed => Event::RunMissed,
             RunState::Skipped => Event::RunSkipped,
@@ -202,7 +221,7 @@ impl Desk<'_> {
             run_id: Some(id),
             reason: Some(word.into()),
             actor: Some("service".into()),
-            detail: Some(format!("nominal time {nominal_at}").into()),
+            detail: Some(sentence.into()),
             ..Entry::new(passed.now, event)
         })
     }

@@ -1,7 +1,4 @@
-//! pure: what becomes of the nominal times that have come: run now, wait, missed, skipped; and what the clock did
-//! between two beats.
-
-use std::time::Duration;
+//! pure: what happens to nominal times that have come due: run now, wait, missed, skipped.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,16 +7,16 @@ use crate::reminder::RunKind;
 #[cfg(test)]
 mod tests;
 
-/// One schedule at one beat.
+/// One schedule at one tick of the heartbeat.
 #[derive(Debug, Clone)]
 pub struct View<'a> {
-    /// Nominal times up to and including this were dealt with (UTC).
+    /// Nominal times up to and including this have been handled (UTC).
     pub cursor: Timestamp,
-    /// The beat (UTC).
+    /// The tick (UTC).
     pub now: Timestamp,
-    /// Since when beats have followed each other without a break (UTC): what came before passed unwatched.
+    /// Since when the ticks have come without a break (UTC): what came due before that passed unwatched.
     pub watched_since: Timestamp,
-    /// What is older isn't made up for.
+    /// A nominal time that lies longer ago than this is not made up for.
     pub max_lateness: SignedDuration,
     /// The nominal times in (`cursor`, `now`], in order (UTC).
     pub times: &'a [Timestamp],
@@ -58,7 +55,7 @@ pub enum Permission {
 pub enum Skip {
     /// A run was going and another one already waited for it.
     Overlap,
-    /// It might not fire.
+    /// The schedule was paused.
     Paused,
 }
 
@@ -73,7 +70,7 @@ impl Skip {
     }
 }
 
-/// What becomes of one nominal time, or of the cursor.
+/// What is decided for one nominal time, or for the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It is evaluated now.
@@ -103,7 +100,7 @@ pub enum Decision {
     CursorBack(Timestamp),
 }
 
-/// Decides over every nominal time of `view.times`, in their order: none is passed over in silence.
+/// Decides for every nominal time of `view.times`, in order: each gets a decision.
 #[must_use]
 pub fn decide(view: &View<'_>) -> Vec<Decision> {
     if view.now < view.cursor {
@@ -147,7 +144,7 @@ fn is_worth_making_up(view: &View<'_>, nominal: Timestamp) -> bool {
     nominal.duration_until(view.now) <= view.max_lateness
 }
 
-/// One schedule's place to run in: one run goes, one waits, more are left out.
+/// Hands out a schedule's two places: one run is going, one waits for its end; more are skipped.
 struct Lane {
     occupancy: Occupancy,
     decisions: Vec<Decision>,
@@ -164,65 +161,10 @@ impl Lane {
                 self.occupancy = Occupancy::RunningAndNext(nominal);
                 Decision::Wait { nominal, kind }
             }
-            // The clock was set back and the time that already waits has come again: it waits once.
+            // The clock was set back and the time that already waits comes due again: it waits once.
             Occupancy::RunningAndNext(next) if next == nominal => return,
             Occupancy::RunningAndNext(_) => Decision::Skipped { nominal, why: Skip::Overlap },
         };
         self.decisions.push(decision);
-    }
-}
-
-/// A difference between the wall clock and monotonic time up to this is the slewing of NTP, not a step.
-const SLEW: SignedDuration = SignedDuration::from_secs(2);
-
-/// Beats come every second; when none came for so long, what became due meanwhile passed unwatched.
-const AWAY: Duration = Duration::from_secs(30);
-
-/// What happened between two beats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rhythm {
-    /// Nothing worth a word.
-    Steady,
-    /// The process stood still so long.
-    Away(Duration),
-    /// The wall clock was stepped by so much (negative: back), or the machine slept.
-    Jumped(SignedDuration),
-}
-
-/// Follows the beats.
-#[derive(Debug, Clone, Copy)]
-pub struct Pulse {
-    last: (Timestamp, Duration),
-    watched_since: Timestamp,
-}
-
-impl Pulse {
-    /// Begins to watch at this instant (wall clock and monotonic).
-    #[must_use]
-    pub const fn starting_at(now: Timestamp, monotonic: Duration) -> Self {
-        Self { last: (now, monotonic), watched_since: now }
-    }
-
-    /// One beat; tells what happened since the last.
-    pub fn beat(&mut self, now: Timestamp, monotonic: Duration) -> Rhythm {
-        let (last_now, last_monotonic) = self.last;
-        self.last = (now, monotonic);
-        let passed = monotonic.saturating_sub(last_monotonic);
-        let step = last_now.duration_until(now) - SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX);
-        let rhythm = if step.abs() > SLEW {
-            Rhythm::Jumped(step)
-        } else if passed > AWAY {
-            Rhythm::Away(passed)
-        } else {
-            return Rhythm::Steady;
-        };
-        self.watched_since = now;
-        rhythm
-    }
-
-    /// Since when beats have followed each other without a break (UTC).
-    #[must_use]
-    pub const fn watched_since(&self) -> Timestamp {
-        self.watched_since
     }
 }

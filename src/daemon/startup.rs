@@ -1,6 +1,5 @@
 //! shell: everything a service needs, opened in order; what is missing refuses the start with its exit code.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::control::ControlSocket;
@@ -10,10 +9,9 @@ use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Env;
 use crate::http::Http;
+use crate::ledger::Ledger;
 use crate::ledger::sqlite::{Access, SqliteLedger};
-use crate::ledger::{Ledger, Recover};
 use crate::notify::{self, Outside, Tellers};
-use crate::schedule::OnUncertain;
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
@@ -99,7 +97,7 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     })?;
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
-    recover(daemon, &folder).await?;
+    daemon.house.recover_with(&folder, ACTOR).await?;
     let reloaded = daemon.load_first(folder).await;
     if let Some(failed) = reloaded.failed {
         return Err(VerbError::Failed(failed));
@@ -107,20 +105,6 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     daemon.remove_forgotten().await?;
     daemon.resume_open_runs().await?;
     daemon.vitals.set_ready();
-    Ok(())
-}
-
-async fn recover(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
-    let resend: HashMap<String, u32> = folder
-        .schedules
-        .values()
-        .filter(|schedule| schedule.delivery.on_uncertain == OnUncertain::Resend)
-        .map(|schedule| (schedule.name.clone(), schedule.delivery.attempts))
-        .collect();
-    let recovered = daemon.ledger.recover(Recover { now: daemon.now(), resend, actor: ACTOR.to_owned() }).await?;
-    if recovered.uncertain > 0 {
-        tracing::warn!(uncertain = recovered.uncertain, "a crash left reminders whose fate nobody knows");
-    }
     Ok(())
 }
 

@@ -195,21 +195,3 @@ fn the_cursor_goes_back_with_the_clock() {
         .when(Permission::Paused)
         .holds();
 }
-
-#[test]
-fn a_step_of_the_clock_is_told_from_a_slew_and_from_standing_still() {
-    let seconds = Duration::from_secs;
-    let cases = [
-        ("a beat", "09:00:01", seconds(1), Rhythm::Steady),
-        ("a slew", "09:00:02", seconds(1), Rhythm::Steady),
-        ("stood still", "09:02:00", seconds(120), Rhythm::Away(seconds(120))),
-        ("forward", "10:00:01", seconds(1), Rhythm::Jumped(SignedDuration::from_hours(1))),
-        ("back", "08:00:01", seconds(1), Rhythm::Jumped(SignedDuration::from_hours(-1))),
-    ];
-    for (told, now, monotonic, rhythm) in cases {
-        let mut pulse = Pulse::starting_at(day("09:00:00"), Duration::ZERO);
-        assert_eq!(pulse.beat(day(now), monotonic), rhythm, "{told}");
-        let since = if rhythm == Rhythm::Steady { "09:00:00" } else { now };
-        assert_eq!(pulse.watched_since(), day(since), "{told}");
-    }
-}

@@ -1,0 +1,507 @@
+//! pure: the run queue: for each schedule, which nominal times have been handled, and which run is going, waiting or next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::due::{Decision, Occupancy, Permission, View, decide};
+use crate::evaluation::next_look;
+use crate::ledger::{FoldedTimes, PassedOver, RunRow};
+use crate::reminder::{RunId, RunKind, RunState};
+use crate::schedule::Schedule;
+
+#[cfg(test)]
+mod tests;
+
+/// Nominal times handled by one poll: more would delay the other schedules. The next ticks take the rest.
+const MOST_AT_ONCE: usize = 10_000;
+
+/// Nominal times passed over by one poll that get a row each; the earlier ones share one row with their number.
+const ROWS_OF_THEIR_OWN: usize = 20;
+
+/// A schedule is polled again this long after the ledger refused to write.
+const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(10);
+
+/// All schedules that are loaded.
+#[derive(Debug, Default)]
+pub struct RunQueue {
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One schedule.
+#[derive(Debug)]
+struct Entry {
+    schedule: Arc<Schedule>,
+    position: Position,
+    /// When it is polled next (UTC).
+    poll_at: Option<Timestamp>,
+}
+
+/// How far one schedule has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    /// Nominal times up to and including this have been handled, in this process at least (UTC).
+    cursor: Timestamp,
+    /// The ledger's cursor, or an earlier instant (UTC).
+    recorded: Timestamp,
+    place: Place,
+    /// The latest nominal time skipped by a pause and not made up for yet (UTC).
+    owed: Option<Timestamp>,
+    /// Passed-over times that are counted and not recorded yet: more of them follow at the next tick.
+    folded: Option<FoldedTimes>,
+}
+
+/// Whether a schedule runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// No run is going or waiting.
+    Idle,
+    /// A run is to be taken up again later.
+    Waiting(Waiting),
+    /// A run is going; at most one more waits for its end.
+    Running { now: Start, next: Option<Start> },
+}
+
+impl Place {
+    const fn waiting(self) -> Option<Waiting> {
+        match self {
+            Self::Waiting(waiting) => Some(waiting),
+            Self::Idle | Self::Running { .. } => None,
+        }
+    }
+
+    /// The runs that have not ended.
+    fn starts(self) -> impl Iterator<Item = Start> {
+        let (now, next) = match self {
+            Self::Idle | Self::Waiting(_) => (None, None),
+            Self::Running { now, next } => (Some(now), next),
+        };
+        now.into_iter().chain(next)
+    }
+
+    /// Forgets the run that waits for its turn, unless `keeps` it.
+    fn retain_next(&mut self, keeps: impl Fn(&Start) -> bool) {
+        if let Self::Running { next, .. } = self {
+            *next = next.filter(keeps);
+        }
+    }
+}
+
+/// A run to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The time it stands for (UTC).
+    pub nominal: Timestamp,
+    /// Why it is made.
+    pub kind: RunKind,
+    /// Whether its row exists already.
+    pub turn: Turn,
+}
+
+/// Whether a run begins or continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It begins.
+    First,
+    /// It continues under its id: its source is read again, or a crash interrupted it.
+    Again,
+}
+
+impl Start {
+    const fn new(nominal: Timestamp, kind: RunKind) -> Self {
+        Self { nominal, kind, turn: Turn::First }
+    }
+}
+
+/// A run that is to be taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its id.
+    pub run: RunId,
+    /// What it stands for.
+    pub start: Start,
+    /// Why it has not ended.
+    pub cause: Cause,
+    /// When its source is read again (UTC).
+    pub again_at: Timestamp,
+}
+
+/// Why a run has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its source cannot be read yet: the next nominal time replaces it.
+    Source,
+    /// A crash or a stop interrupted it: it continues, and the next nominal time waits for its end.
+    Crash,
+}
+
+/// How a turn of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its row is final.
+    Recorded,
+    /// Its source cannot be read yet.
+    Waiting {
+        /// Its id.
+        run: RunId,
+        /// When the source is read again (UTC).
+        again_at: Timestamp,
+    },
+    /// The ledger wrote nothing: the nominal time has still to be handled.
+    NotBegun,
+}
+
+/// What is to be done for one schedule, in this order.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    /// The schedule.
+    pub schedule: Arc<Schedule>,
+    /// A run that has waited too long: it has failed.
+    pub give_up: Option<Waiting>,
+    /// Nominal times to be recorded without a run, and the cursor.
+    pub passed: Option<PassedOver>,
+    /// The run to begin.
+    pub start: Option<Start>,
+    /// The position before and after this poll, for [`RunQueue::take_back`].
+    before: Position,
+    after: Position,
+}
+
+/// One tick of the heartbeat, as far as all schedules share it.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// UTC.
+    pub now: Timestamp,
+    /// Since when the ticks have come without a break (UTC).
+    pub watched_since: Timestamp,
+}
+
+/// What is known of a schedule when it is loaded.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The schedule.
+    pub schedule: Arc<Schedule>,
+    /// The ledger's cursor (UTC).
+    pub cursor: Timestamp,
+    /// Its latest nominal time that a pause skipped, if nothing has run since (UTC).
+    pub owed: Option<Timestamp>,
+}
+
+impl RunQueue {
+    /// A schedule was loaded or edited. A run that is going continues.
+    pub fn put(&mut self, arrival: Arrival) {
+        let Arrival { schedule, cursor, owed } = arrival;
+        let Some(entry) = self.entries.get_mut(&schedule.name) else {
+            let position = Position { cursor, recorded: cursor, place: Place::Idle, owed, folded: None };
+            let mut entry = Entry { schedule: Arc::clone(&schedule), position, poll_at: None };
+            entry.find_next_poll();
+            self.entries.insert(schedule.name.clone(), entry);
+            return;
+        };
+        // Any other edit keeps the cursor, and the one in memory may be ahead of the ledger's.
+        if fires_otherwise(&entry.schedule, &schedule) {
+            let mut place = entry.position.place;
+            // a run that waits for its turn came due before the change
+            place.retain_next(|_| schedule.enabled);
+            entry.position = Position { cursor, recorded: cursor, place, owed: None, folded: None };
+        }
+        entry.schedule = schedule;
+        entry.find_next_poll();
+    }
+
+    /// A schedule's file is gone. A run that is going ends by itself and is forgotten.
+    pub fn remove(&mut self, name: &str) {
+        self.entries.remove(name);
+    }
+
+    /// Takes up a run found `running` or `waiting` at the start; `None` when it is too old or its schedule is not loaded.
+    pub fn resume(&mut self, row: &RunRow, now: Timestamp) -> Option<()> {
+        let entry = self.entries.get_mut(&row.schedule)?;
+        let lateness = row.nominal_at.duration_until(now);
+        if lateness > entry.schedule.remind.max_lateness || entry.position.place != Place::Idle {
+            return None;
+        }
+        let is_waiting = row.state == RunState::Waiting;
+        let (kind, cause) = if is_waiting { (row.kind, Cause::Source) } else { (RunKind::CatchUp, Cause::Crash) };
+        let start = Start::new(row.nominal_at, kind);
+        entry.position.place = Place::Waiting(Waiting { run: row.id, start, cause, again_at: now });
+        entry.position.cursor = entry.position.cursor.max(row.nominal_at);
+        entry.find_next_poll();
+        Some(())
+    }
+
+    /// The schedules that are to be polled.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Vec<String> {
+        self.entries.iter().filter(|(_, entry)| entry.is_due(now)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Decides what is to be done for one schedule, and takes it as begun.
+    pub fn poll(&mut self, name: &str, beat: Beat, permission: Permission) -> Option<Steps> {
+        self.entries.get_mut(name).map(|entry| entry.poll(beat, permission))
+    }
+
+    /// A turn of a run has ended: what comes next.
+    pub fn ended(&mut self, name: &str, start: Start, ended: Ended, now: Timestamp) -> Option<Steps> {
+        self.entries.get_mut(name).map(|entry| entry.ended(start, ended, now))
+    }
+
+    /// The ledger could not record what was passed over: all of these steps are still to be done.
+    pub fn take_back(&mut self, steps: &Steps, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(&steps.schedule.name) else { return };
+        let position = &mut entry.position;
+        if *position == steps.after {
+            *position = steps.before;
+        } else if !fires_otherwise(&steps.schedule, &entry.schedule) {
+            // a run has ended meanwhile: its place is what it left
+            (position.cursor, position.recorded) = (steps.before.cursor, steps.before.recorded);
+            (position.owed, position.folded) = (steps.before.owed, steps.before.folded);
+            position.place.retain_next(|next| next.nominal <= steps.before.cursor);
+        }
+        entry.poll_at = now.checked_add(AFTER_REFUSAL).ok();
+    }
+
+    /// The wall clock stepped: waiting runs count from the new time.
+    pub fn clock_stepped(&mut self, now: Timestamp) {
+        for entry in self.entries.values_mut() {
+            if let Place::Waiting(waiting) = &mut entry.position.place {
+                waiting.again_at = next_look(&entry.schedule, waiting.start.nominal, now).unwrap_or(now);
+            }
+        }
+    }
+
+    /// The earliest next nominal time over all schedules (UTC), for people.
+    #[must_use]
+    pub fn next_poll(&self) -> Option<(Timestamp, &str)> {
+        self.entries.iter().filter_map(|(name, entry)| Some((entry.poll_at?, name.as_str()))).min()
+    }
+
+    /// How many schedules have a source that cannot be read yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.entries.values().filter(|entry| entry.position.place.waiting().is_some()).count()
+    }
+}
+
+/// Whether two versions of a schedule fire at different times: then the new one starts when it is loaded.
+fn fires_otherwise(before: &Schedule, after: &Schedule) -> bool {
+    before.cron != after.cron || before.zone.name() != after.zone.name() || before.enabled != after.enabled
+}
+
+/// The instant just before another (the ledger counts microseconds).
+fn just_before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_micros(1)).unwrap_or(at)
+}
+
+impl Position {
+    fn occupancy(&self) -> Occupancy {
+        match self.place {
+            Place::Idle | Place::Waiting(_) => Occupancy::Idle,
+            Place::Running { next: None, .. } => Occupancy::Running,
+            Place::Running { next: Some(next), .. } => Occupancy::RunningAndNext(next.nominal),
+        }
+    }
+
+    fn begin(&mut self, start: Start) -> Start {
+        self.place = Place::Running { now: start, next: None };
+        start
+    }
+}
+
+/// The nominal times of one poll.
+struct Listed {
+    times: Vec<Timestamp>,
+    /// Whether these are the oldest of more than one poll takes: none of them is made up for.
+    has_more: bool,
+}
+
+impl Entry {
+    fn find_next_poll(&mut self) {
+        let cursor = self.position.cursor;
+        self.poll_at = self.schedule.recurrence.next(&self.schedule.zone, cursor, 1).first().map(|next| next.at);
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let Position { cursor, place, owed, .. } = self.position;
+        let is_full = matches!(place, Place::Running { next: Some(_), .. });
+        now < cursor
+            || self.poll_at.is_some_and(|poll_at| poll_at <= now)
+            || place.waiting().is_some_and(|waiting| waiting.again_at <= now)
+            || (owed.is_some() && !is_full)
+    }
+
+    fn listed(&self, now: Timestamp) -> Listed {
+        let Schedule { recurrence, zone, .. } = self.schedule.as_ref();
+        let mut listed = recurrence.between(zone, self.position.cursor, now, MOST_AT_ONCE);
+        let has_more = listed.len() == MOST_AT_ONCE;
+        if has_more {
+            listed = recurrence.next(zone, self.position.cursor, MOST_AT_ONCE);
+        }
+        Listed { times: listed.iter().map(|nominal| nominal.at).collect(), has_more }
+    }
+
+    fn poll(&mut self, beat: Beat, permission: Permission) -> Steps {
+        let mut steps = self.steps();
+        let Listed { times, has_more } = self.listed(beat.now);
+        if self.position.place.waiting().is_some_and(|waiting| waiting.cause == Cause::Crash) {
+            self.read_again(beat.now, permission, &mut steps);
+        }
+        let max_lateness = self.schedule.remind.max_lateness;
+        let decisions = decide(&View {
+            cursor: self.position.cursor,
+            now: beat.now,
+            watched_since: if has_more { beat.now } else { beat.watched_since },
+            max_lateness: if has_more { SignedDuration::ZERO } else { max_lateness },
+            times: &times,
+            occupancy: self.position.occupancy(),
+            permission,
+            owed: self.position.owed,
+        });
+        let mut passed = Vec::new();
+        for decision in decisions {
+            self.take(decision, &mut passed, &mut steps);
+        }
+        self.position.cursor = times.last().map_or(self.position.cursor, |last| self.position.cursor.max(*last));
+        self.owe(permission, &times);
+        self.read_again(beat.now, permission, &mut steps);
+        let own_rows = if has_more { 0 } else { ROWS_OF_THEIR_OWN };
+        let passed = Passed::of(self.position.folded.take(), passed, own_rows);
+        match passed.as_only_folded().filter(|_| has_more) {
+            Some(folded) => self.position.folded = Some(folded),
+            None => self.pass(passed, beat.now, &mut steps),
+        }
+        self.find_next_poll();
+        steps.after = self.position;
+        steps
+    }
+
+    fn steps(&self) -> Steps {
+        let schedule = Arc::clone(&self.schedule);
+        Steps { schedule, give_up: None, passed: None, start: None, before: self.position, after: self.position }
+    }
+
+    fn take(&mut self, decision: Decision, passed: &mut Vec<PassedTime>, steps: &mut Steps) {
+        match decision {
+            Decision::Run { nominal, kind } => {
+                let waiting = self.position.place.waiting();
+                steps.give_up = waiting.filter(|waiting| waiting.start.nominal != nominal);
+                steps.start = Some(self.position.begin(Start::new(nominal, kind)));
+            }
+            Decision::Wait { nominal, kind } => {
+                if let Place::Running { next, .. } = &mut self.position.place {
+                    *next = Some(Start::new(nominal, kind));
+                }
+            }
+            Decision::Missed(nominal) => passed.push((nominal, RunState::Missed, "down")),
+            Decision::Skipped { nominal, why } => passed.push((nominal, RunState::Skipped, why.as_str())),
+            Decision::CursorBack(to) => {
+                (self.position.cursor, self.position.recorded, self.position.folded) = (to, to, None);
+                steps.before = self.position;
+                let schedule = self.schedule.name.clone();
+                let (times, folded) = (Vec::new(), Vec::new());
+                steps.passed = Some(PassedOver { schedule, folded, times, cursor: to, now: to });
+            }
+        }
+    }
+
+    fn owe(&mut self, permission: Permission, times: &[Timestamp]) {
+        let owed = &mut self.position.owed;
+        match permission {
+            Permission::Granted | Permission::Disabled => *owed = None,
+            Permission::Paused => *owed = times.last().copied().or(*owed),
+        }
+    }
+
+    /// Reads a waiting run's source again, unless the schedule is paused.
+    fn read_again(&mut self, now: Timestamp, permission: Permission, steps: &mut Steps) {
+        let Some(waiting) = self.position.place.waiting().filter(|waiting| waiting.again_at <= now) else {
+            return;
+        };
+        let is_too_old = waiting.start.nominal.duration_until(now) > self.schedule.remind.max_lateness;
+        match permission {
+            _ if is_too_old => {
+                self.position.place = Place::Idle;
+                steps.give_up = Some(waiting);
+            }
+            Permission::Granted => {
+                steps.start = Some(self.position.begin(Start { turn: Turn::Again, ..waiting.start }));
+            }
+            Permission::Paused | Permission::Disabled => {
+                let again_at = now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(Timestamp::MAX);
+                self.position.place = Place::Waiting(Waiting { again_at, ..waiting });
+            }
+        }
+    }
+
+    /// The ledger's cursor never passes a run that has not begun: a crash would lose it.
+    fn pass(&mut self, passed: Passed, now: Timestamp, steps: &mut Steps) {
+        let Some(last) = passed.last() else { return };
+        let unbegun = self.position.place.starts().map(|start| start.nominal).min();
+        let cursor = unbegun.map_or(last, |nominal| just_before(nominal).min(last)).max(self.position.recorded);
+        self.position.recorded = cursor;
+        let times = passed.times.into_iter().map(|(at, state, why)| (at, state, why.to_owned())).collect();
+        let schedule = self.schedule.name.clone();
+        steps.passed = Some(PassedOver { schedule, folded: passed.folded, times, cursor, now });
+    }
+
+    fn ended(&mut self, start: Start, ended: Ended, now: Timestamp) -> Steps {
+        let mut steps = self.steps();
+        let next = match self.position.place {
+            Place::Running { next, .. } => next,
+            Place::Idle | Place::Waiting(_) => None,
+        };
+        self.position.place = Place::Idle;
+        match ended {
+            Ended::Recorded => self.position.recorded = self.position.recorded.max(start.nominal),
+            Ended::NotBegun => {
+                self.position.cursor = self.position.cursor.min(just_before(start.nominal));
+                self.poll_at = now.checked_add(AFTER_REFUSAL).ok();
+                return steps;
+            }
+            Ended::Waiting { run, again_at } => {
+                let waiting = Waiting { run, start, cause: Cause::Source, again_at };
+                match next {
+                    Some(_) => steps.give_up = Some(waiting),
+                    None => self.position.place = Place::Waiting(waiting),
+                }
+            }
+        }
+        steps.start = next.map(|next| self.position.begin(next));
+        steps
+    }
+}
+
+/// A nominal time without a run: its state and why.
+type PassedTime = (Timestamp, RunState, &'static str);
+
+/// Nominal times without a run: the newest in rows of their own, the others as a number for each reason.
+struct Passed {
+    folded: Vec<FoldedTimes>,
+    times: Vec<PassedTime>,
+}
+
+impl Passed {
+    fn of(carried: Option<FoldedTimes>, mut times: Vec<PassedTime>, own_rows: usize) -> Self {
+        let newest = times.split_off(times.len().saturating_sub(own_rows));
+        let mut folded: Vec<FoldedTimes> = carried.into_iter().collect();
+        for (at, state, why) in times {
+            match folded.last_mut().filter(|last| (last.state, last.why) == (state, why)) {
+                Some(last) => (last.last, last.count) = (at, last.count + 1),
+                None => folded.push(FoldedTimes { first: at, last: at, count: 1, state, why }),
+            }
+        }
+        Self { folded, times: newest }
+    }
+
+    fn last(&self) -> Option<Timestamp> {
+        self.times.last().map(|(at, ..)| *at).or_else(|| self.folded.last().map(|folded| folded.last))
+    }
+
+    fn as_only_folded(&self) -> Option<FoldedTimes> {
+        match (self.folded.as_slice(), self.times.as_slice()) {
+            ([only], []) => Some(*only),
+            _ => None,
+        }
+    }
+}
