@@ -2,8 +2,11 @@
 //! those starts that are due in the same second.
 //!
 //! `cargo bench --bench fleet` measures 1,000 idle schedules (limits: ready within 300 ms, below 60 MiB, below 0.5 % of
-//! a core) and 10,000 that are due at once (limit: the last starts within 5 s).
+//! a core) and 10,000 that are due at once (limit: the last starts within 5 s). `-- --against PATH` compares the idle
+//! service with an earlier build's.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
+
+mod support;
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -19,8 +22,24 @@ const WATCHED: Duration = Duration::from_secs(20);
 const BEFORE: &str = "2026-11-24T13:59:30Z";
 
 fn main() {
+    if let Some(earlier) = support::earlier_build() {
+        let names = ["1,000 schedules: ready", "1,000 schedules: memory", "1,000 schedules: processor time, idle 5 s"];
+        return support::compare(names, &earlier.display().to_string(), |build| idle_figures(build));
+    }
     idle(1_000);
     due_at_once(10_000);
+}
+
+/// Seconds until ready, resident KiB, and seconds of processor time from the start until five idle seconds have passed.
+fn idle_figures(build: &str) -> [f64; 3] {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_schedules(folder.path(), 1_000, "0 3 1 1 *");
+    let mut service = Service::start_build(build, folder.path(), &[]);
+    std::thread::sleep(Duration::from_secs(5));
+    let kib = u32::try_from(service.resident_kib()).expect("less than 4 TiB");
+    let figures = [service.ready_after.as_secs_f64(), f64::from(kib), service.cpu().as_secs_f64()];
+    service.stop();
+    figures
 }
 
 fn idle(count: u32) {
@@ -86,11 +105,15 @@ struct Service {
 
 impl Service {
     fn start(folder: &Path, more: &[&str]) -> Self {
+        Self::start_build(support::THIS_BUILD, folder, more)
+    }
+
+    fn start_build(build: &str, folder: &Path, more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let page = format!("127.0.0.1:{port}");
         let began = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_tickler"))
-            .args(["run", "--listen", &page])
+        let child = Command::new(build)
+            .args(["run", "--listen", &page, "--ledger", "tickler.db"])
             .args(more)
             .current_dir(folder)
             .env("BENCH_URL", "http://127.0.0.1:9/")

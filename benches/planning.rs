@@ -1,8 +1,8 @@
 //! Planning a large export, against the least that can be done with the same file.
 //!
 //! `cargo bench --bench planning` writes a CSV of 1,000,000 rows, 33,000 of them due tomorrow, and runs two programs over
-//! it in turn: `tickler plan`, and a bare loop with the csv crate that parses each row's date. Told: medians, their ratio
-//! (2 is the limit), and the peak memory of the plan (100 MiB is the limit).
+//! it in turn: `tickler plan`, and a bare loop with the csv crate that parses each row's date. It prints medians, their
+//! ratio (limit 2) and the peak memory of the plan (limit 100 MiB). `-- --against PATH` compares with an earlier build.
 
 mod support;
 
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use support::{median, peak_kib_of, ratio, time_of};
+use support::{THIS_BUILD, compare, earlier_build, median, peak_kib_of, ratio, time_of};
 
 const ROWS: u32 = 1_000_000;
 const ROUNDS: usize = 5;
@@ -25,13 +25,21 @@ fn main() {
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder");
     std::fs::write(folder.path().join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
 
-    let plan = || {
-        let mut plan = Command::new(env!("CARGO_BIN_EXE_tickler"));
+    let plan_by = |build: &str| {
+        let mut plan = Command::new(build);
         plan.args(["plan", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
             .current_dir(folder.path())
             .env("BENCH_URL", "http://127.0.0.1:9/");
         plan
     };
+    if let Some(earlier) = earlier_build() {
+        let names = ["plan of 1,000,000 rows: time", "plan of 1,000,000 rows: peak memory"];
+        return compare(names, &earlier.display().to_string(), |build| {
+            let kib = u32::try_from(peak_kib_of(&mut plan_by(build))).expect("less than 4 TiB");
+            [time_of(&mut plan_by(build)).as_secs_f64(), f64::from(kib)]
+        });
+    }
+    let plan = || plan_by(THIS_BUILD);
     let bare = || {
         let mut bare = Command::new(std::env::current_exe().expect("this program"));
         bare.args(["--bare"]).arg(&table);

@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench sending` measures in one run, on the same cores: bare reqwest POSTs at 256 at once, a sequential
 //! loop of them, `tickler trigger` of 10,000 reminders with `max_in_flight = 256`, and a second trigger of the same list.
-//! Told: requests a second and the ratio to bare POSTs. With `-- --full` also: the cost of a reminder in a ledger that
-//! holds 10,000 and one that holds 1,000,000 settled reminders.
+//! It prints requests a second and the ratio to bare POSTs. With `-- --full` also the cost of a reminder in a ledger that
+//! holds 10,000 and one that holds 1,000,000 settled reminders; `-- --against PATH` compares with an earlier build.
 
 mod support;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{median, ratio, time_of};
+use support::{THIS_BUILD, compare, earlier_build, median, peak_kib_of, ratio, time_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -33,6 +33,15 @@ fn main() {
     let address = start_receiver();
     let url = format!("http://{address}/webhook/automation/bench");
 
+    if let Some(earlier) = earlier_build() {
+        let names = ["trigger of 10,000: time", "second trigger: time", "trigger of 10,000: peak memory"];
+        return compare(names, &earlier.display().to_string(), |build| {
+            let stage = Stage::new(&url, 0);
+            let times = [stage.trigger_by(build), stage.trigger_by(build)].map(|time| time.as_secs_f64());
+            let kib = u32::try_from(peak_kib_of(&mut Stage::new(&url, 0).command(build))).expect("less than 4 TiB");
+            [times[0], times[1], f64::from(kib)]
+        });
+    }
     let (mut bare, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         bare.push(post_cost(&url, REMINDERS, AT_ONCE));
@@ -86,13 +95,21 @@ impl Stage {
     }
 
     fn trigger(&self) -> Duration {
-        time_of(
-            Command::new(env!("CARGO_BIN_EXE_tickler"))
-                .args(["trigger", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json"])
-                .current_dir(self.folder.path())
-                .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
-                .env("BENCH_URL", &self.url),
-        )
+        self.trigger_by(THIS_BUILD)
+    }
+
+    fn trigger_by(&self, build: &str) -> Duration {
+        time_of(&mut self.command(build))
+    }
+
+    fn command(&self, build: &str) -> Command {
+        let mut command = Command::new(build);
+        command
+            .args(["trigger", "bench", "--now", "2026-11-24T14:00:00Z", "--format", "json", "--ledger", "tickler.db"])
+            .current_dir(self.folder.path())
+            .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
+            .env("BENCH_URL", &self.url);
+        command
     }
 
     fn delivered(&self) -> u32 {

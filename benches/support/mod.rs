@@ -1,11 +1,46 @@
-//! What the benchmarks share: timing a whole process, and telling figures.
+//! What the benchmarks share: timing whole processes, and comparing two builds in turns.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs a command to its end and tells how long that took, from its start to its reaping. Its standard output is thrown
-/// away, and nothing looks at it meanwhile: on two cores a look would be paid by whatever uses both.
+/// The build under test.
+#[allow(dead_code, reason = "not every benchmark runs the program")]
+pub const THIS_BUILD: &str = env!("CARGO_BIN_EXE_tickler");
+
+/// How often two builds take turns.
+#[allow(dead_code, reason = "not every benchmark compares builds")]
+pub const TURNS: usize = 10;
+
+/// The earlier build to compare with, when the benchmark was started with `-- --against PATH`.
+#[allow(dead_code, reason = "not every benchmark compares builds")]
+pub fn earlier_build() -> Option<PathBuf> {
+    let path = std::env::args().skip_while(|word| word != "--against").nth(1)?;
+    Some(std::fs::canonicalize(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+/// Measures both builds in turns, [`TURNS`] times, and prints the median of the ratios this / earlier for each figure.
+/// Turns cancel what a shared machine does to both alike.
+#[allow(dead_code, reason = "not every benchmark compares builds")]
+pub fn compare<const N: usize>(names: [&str; N], earlier: &str, mut measure: impl FnMut(&str) -> [f64; N]) {
+    let mut ratios: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    for _turn in 0..TURNS {
+        let (before, now) = (measure(earlier), measure(THIS_BUILD));
+        for (at, ratios) in ratios.iter_mut().enumerate() {
+            ratios.push(now[at] / before[at]);
+        }
+    }
+    println!("this build / earlier build, {TURNS} turns: median (lowest to highest)");
+    for (name, mut ratios) in names.into_iter().zip(ratios) {
+        ratios.sort_by(f64::total_cmp);
+        let middle = (ratios[TURNS / 2 - 1] + ratios[TURNS / 2]) / 2.0;
+        println!("  {name:<38} {middle:>6.3}   ({:.3} to {:.3})", ratios[0], ratios[TURNS - 1]);
+    }
+}
+
+/// Runs a command to its end and returns how long that took, from its start to its reaping. Its standard output is thrown
+/// away, and nothing polls it meanwhile: on two cores the polling would slow a program that uses both.
 pub fn time_of(command: &mut Command) -> Duration {
     let started = Instant::now();
     let mut child = started_quietly(command);
@@ -15,8 +50,8 @@ pub fn time_of(command: &mut Command) -> Duration {
     wall
 }
 
-/// Runs a command to its end and tells its largest resident set in KiB.
-#[allow(dead_code, reason = "not every benchmark tells the memory")]
+/// Runs a command to its end and returns its largest resident set in KiB.
+#[allow(dead_code, reason = "not every benchmark measures memory")]
 pub fn peak_kib_of(command: &mut Command) -> u64 {
     let mut child = started_quietly(command);
     let mut peak_kib = 0;
