@@ -24,7 +24,7 @@ const BEFORE: &str = "2026-11-24T13:59:30Z";
 fn main() {
     if let Some(earlier) = support::earlier_build() {
         let names = ["1,000 schedules: ready", "1,000 schedules: memory", "1,000 schedules: processor time, idle 5 s"];
-        return support::compare(names, &earlier.display().to_string(), |build| idle_figures(build));
+        return support::compare(names, &earlier.display().to_string(), idle_figures);
     }
     idle(1_000);
     due_at_once(10_000);

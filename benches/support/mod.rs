@@ -1,4 +1,5 @@
 //! What the benchmarks share: timing whole processes, and comparing two builds in turns.
+#![allow(dead_code, reason = "every benchmark takes what it needs of it")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
 use std::path::PathBuf;
@@ -6,15 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The build under test.
-#[allow(dead_code, reason = "not every benchmark runs the program")]
 pub const THIS_BUILD: &str = env!("CARGO_BIN_EXE_tickler");
 
 /// How often two builds take turns.
-#[allow(dead_code, reason = "not every benchmark compares builds")]
 pub const TURNS: usize = 10;
 
 /// The earlier build to compare with, when the benchmark was started with `-- --against PATH`.
-#[allow(dead_code, reason = "not every benchmark compares builds")]
 pub fn earlier_build() -> Option<PathBuf> {
     let path = std::env::args().skip_while(|word| word != "--against").nth(1)?;
     Some(std::fs::canonicalize(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
@@ -22,7 +20,6 @@ pub fn earlier_build() -> Option<PathBuf> {
 
 /// Measures both builds in turns, [`TURNS`] times, and prints the median of the ratios this / earlier for each figure.
 /// Turns cancel what a shared machine does to both alike.
-#[allow(dead_code, reason = "not every benchmark compares builds")]
 pub fn compare<const N: usize>(names: [&str; N], earlier: &str, mut measure: impl FnMut(&str) -> [f64; N]) {
     let mut ratios: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
     for _turn in 0..TURNS {
@@ -51,7 +48,6 @@ pub fn time_of(command: &mut Command) -> Duration {
 }
 
 /// Runs a command to its end and returns its largest resident set in KiB.
-#[allow(dead_code, reason = "not every benchmark measures memory")]
 pub fn peak_kib_of(command: &mut Command) -> u64 {
     let mut child = started_quietly(command);
     let mut peak_kib = 0;
