@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod context;
 mod demo;
+mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
@@ -15,7 +16,6 @@ mod papers;
 mod pause;
 mod plan;
 mod plan_json;
-mod reach;
 mod restore;
 mod run;
 mod sandbox;
@@ -91,7 +91,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Trigger(ask) => trigger::trigger(globals, ask).await,
         Verb::Next(ask) => next::next(globals, &ask).await,
         Verb::Status => status::status(globals).await,
-        Verb::Reload => reach::reload(globals).await,
+        Verb::Reload => dispatch::reload(globals).await,
         Verb::Audit(ask) => audit::audit(globals, ask).await,
         Verb::Uncertain(ask) => uncertain::uncertain(globals, ask).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
