@@ -6,6 +6,7 @@
 //! | module | what happens there |
 //! |---|---|
 //! | [`clock`] | shell: the only reader of time |
+//! | [`disk`] | shell: opens regular files, and nothing else |
 //! | [`settings`] | shell: `tickler.toml`, the environment, secrets |
 //! | [`schedule`] | a file becomes a checked [`schedule::Schedule`], or problems with their place and remedy |
 //! | [`sources`] | shell: where bytes come from (a file, SQLite, HTTP) |
@@ -35,6 +36,7 @@ pub mod clock;
 pub mod commands;
 pub mod daemon;
 pub mod delivery;
+pub mod disk;
 pub mod evaluation;
 pub mod formats;
 pub mod http;

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
-use super::dispatch;
 use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
+use super::reach;
 use super::trigger::word_for;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow, Event, escape};
@@ -36,8 +36,8 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
 async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let filter = filter(context, filters)?;
     let rows = match context.open(Access::Reading).await {
-        Ok(app) => audit::list(&app, filter).await?,
-        Err(refused) => dispatch::read(context, &Request::Audit { filter }, refused).await?,
+        Ok(house) => audit::list(&house, filter).await?,
+        Err(refused) => reach::read(context, &Request::Audit { filter }, refused).await?,
     };
     let zone = context.zone_of(filters.schedule.as_deref());
     let people = || match rows.is_empty() {
@@ -50,19 +50,19 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
 
 async fn show(context: &Context, id: &str, reveal: Reveal) -> anyhow::Result<Exit> {
     let told = match context.open(Access::Reading).await {
-        Ok(app) => audit::show(&app, id).await?,
+        Ok(house) => audit::show(&house, id).await?,
         Err(refused) => {
             let filter = match id.parse() {
                 Ok(reminder) => AuditFilter { reminder: Some(reminder), ..AuditFilter::default() },
                 Err(_) => AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() },
             };
-            Told { reminders: Vec::new(), rows: dispatch::read(context, &Request::Audit { filter }, refused).await? }
+            Told { reminders: Vec::new(), rows: reach::read(context, &Request::Audit { filter }, refused).await? }
         }
     };
     let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
     if reveal == Reveal::Whole {
-        dispatch::record(context, Event::OperatorRevealed, &format!("the story of {id}")).await?;
+        reach::record(context, Event::OperatorRevealed, &format!("the story of {id}")).await?;
     }
     let people = || story(&told, &zone, reveal);
     Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
@@ -97,8 +97,8 @@ fn headline(reminder: &ReminderRow, zone: &Zone, reveal: Reveal) -> String {
 }
 
 async fn verify(context: &Context) -> anyhow::Result<Exit> {
-    let app = context.open(Access::Reading).await?;
-    let found = audit::verify(&app).await?;
+    let house = context.open(Access::Reading).await?;
+    let found = audit::verify(&house).await?;
     let people = || match &found.broken {
         None => format!("the chain is whole: {} rows, the last is {} {}", found.rows, found.head.seq, found.head.hash),
         Some((seq, what)) => format!("the chain is BROKEN at row {seq}: {what}"),
@@ -124,9 +124,9 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
 async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let filter = filter(context, filters)?;
     let counts = match context.open(Access::Reading).await {
-        Ok(app) => audit::stats(&app, filter).await?,
+        Ok(house) => audit::stats(&house, filter).await?,
         Err(refused) => {
-            let rows: Vec<AuditRow> = dispatch::read(context, &Request::Audit { filter }, refused).await?;
+            let rows: Vec<AuditRow> = reach::read(context, &Request::Audit { filter }, refused).await?;
             audit::counted(&rows)
         }
     };
@@ -152,7 +152,7 @@ async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
 }
 
 async fn prune(context: &Context) -> anyhow::Result<Exit> {
-    let (pruned, exit): (Pruned, Exit) = dispatch::change(context, Request::Prune).await?;
+    let (pruned, exit): (Pruned, Exit) = reach::change(context, Request::Prune).await?;
     let people = || format!("{} rows of the log and {} payloads were removed", pruned.audit_rows, pruned.payloads);
     let rows = || {
         let mut rows = Rows::of(&["audit_rows", "payloads"]);
@@ -167,10 +167,10 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
 async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters)?;
-    let app = context.open(Access::Reading).await?;
+    let house = context.open(Access::Reading).await?;
     let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
-    if let Some(ledger) = &app.around.ledger {
+    if let Some(ledger) = &house.around.ledger {
         let mut pages = Pages::new(ledger.as_ref(), filter);
         while let Some(page) = pages.next().await? {
             page.iter().for_each(|row| end.add(row));
@@ -178,8 +178,8 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
         }
     }
     written.end(&end)?;
-    if app.around.ledger.is_some() {
-        dispatch::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
+    if house.around.ledger.is_some() {
+        reach::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
     }
     Ok(Exit::Done)
 }

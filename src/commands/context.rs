@@ -8,7 +8,7 @@ use super::output::complain;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
 use crate::daemon::logs::{self, LogTerms};
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
-use crate::verbs::{Access, App, Exit, VerbError, VerbResult};
+use crate::verbs::{Access, Exit, House, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
 
 /// What a verb of the terminal works with.
@@ -61,14 +61,14 @@ impl Context {
         }
     }
 
-    /// Opens the app for one verb.
-    pub async fn open(&self, access: Access) -> VerbResult<App> {
-        App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor).await
+    /// Opens the house for one verb.
+    pub async fn open(&self, access: Access) -> VerbResult<House> {
+        House::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor).await
     }
 
     /// Tells which files a verb over all schedules had to leave out.
-    pub fn tell_refused(&self, app: &App, named: &[String]) -> Exit {
-        let folder = app.folder();
+    pub fn tell_refused(&self, house: &House, named: &[String]) -> Exit {
+        let folder = house.folder();
         if !named.is_empty() || folder.refused.is_empty() {
             return Exit::Done;
         }

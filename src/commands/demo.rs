@@ -17,7 +17,7 @@ use crate::clock::{SharedClock, ShiftedClock};
 use crate::sandbox::Options;
 use crate::verbs::audit::list;
 use crate::verbs::trigger::{TriggerAsk, trigger as perform_trigger};
-use crate::verbs::{Access, App, Exit};
+use crate::verbs::{Access, Exit, House};
 use crate::zones::{Zone, Zones};
 
 /// The shipped schedule and clinic, so that the program alone is enough.
@@ -39,16 +39,16 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
         let _nobody_reads = print(&format!("  {} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.told()));
     })
     .await?;
-    let app = open(globals, clock, folder.path(), &running.address.to_string()).await?;
+    let house = open(globals, clock, folder.path(), &running.address.to_string()).await?;
     print(
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
     )?;
     print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
     let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
-    let answer = perform_trigger(&app, "demo", ask).await?;
+    let answer = perform_trigger(&house, "demo", ask).await?;
     running.stop().await;
-    let zone = app.schedule(NAME)?.zone.clone();
-    let rows = list(&app, AuditFilter::default()).await?;
+    let zone = house.schedule(NAME)?.zone.clone();
+    let rows = list(&house, AuditFilter::default()).await?;
     print(&format!("\n{}", story(&rows, &zone)))?;
     print(NEXT)?;
     Ok(answer.exit())
@@ -62,7 +62,7 @@ What to do next:
   tickler run                        the service
 The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
 
-async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<App> {
+async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<House> {
     let url = format!("http://{address}/webhook/automation/demo");
     let settings = context::settings_of_demo(folder, &url)?;
     let context = Context::with(settings, clock, globals.format);

@@ -2,8 +2,8 @@
 
 use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;
-use super::dispatch;
 use super::output::{Rows, Shown};
+use super::reach;
 use crate::audit::escape;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::verbs::{Access, Exit, Request, explain};
@@ -12,10 +12,10 @@ use crate::verbs::{Access, Exit, Request, explain};
 pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
     let answer: Explanation = match context.open(Access::Reading).await {
-        Ok(app) => explain::asked(&app, &ask.schedule, &ask.appointment, ask.run).await?,
+        Ok(house) => explain::asked(&house, &ask.schedule, &ask.appointment, ask.run).await?,
         Err(refused) => {
             let (schedule, appointment) = (ask.schedule.clone(), ask.appointment.clone());
-            dispatch::read(&context, &Request::Explain { schedule, appointment, run: ask.run }, refused).await?
+            reach::read(&context, &Request::Explain { schedule, appointment, run: ask.run }, refused).await?
         }
     };
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer.steps) }.print(context.format)?;

@@ -6,7 +6,6 @@ mod backup;
 mod check;
 mod context;
 mod demo;
-mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
@@ -16,6 +15,7 @@ mod papers;
 mod pause;
 mod plan;
 mod plan_json;
+mod reach;
 mod restore;
 mod run;
 mod sandbox;
@@ -36,6 +36,7 @@ use arguments::{Arguments, ServiceVerb, Verb};
 /// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
 #[must_use]
 pub fn main() -> ExitCode {
+    forbid_core_files();
     let arguments = Arguments::parse();
     let is_trigger = matches!(arguments.verb, Verb::Trigger(_));
     if is_trigger || matches!(arguments.verb, Verb::Plan(_)) {
@@ -62,6 +63,14 @@ pub fn main() -> ExitCode {
     // blocking reads that were given up are not waited for
     runtime.shutdown_background();
     end(ended)
+}
+
+/// A core file would hold names, numbers and secrets. The hard limit stays, so that a child may still be given one.
+fn forbid_core_files() {
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
+    let none = rustix::process::Rlimit { current: Some(0), maximum: hard };
+    // it can't fail: a soft limit may always be lowered
+    let _lowered = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }
 
 /// A trigger's writer is as busy as its requests: it is left a core, where there are two.
@@ -91,7 +100,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Trigger(ask) => trigger::trigger(globals, ask).await,
         Verb::Next(ask) => next::next(globals, &ask).await,
         Verb::Status => status::status(globals).await,
-        Verb::Reload => dispatch::reload(globals).await,
+        Verb::Reload => reach::reload(globals).await,
         Verb::Audit(ask) => audit::audit(globals, ask).await,
         Verb::Uncertain(ask) => uncertain::uncertain(globals, ask).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,

@@ -2,8 +2,8 @@
 
 use super::arguments::{Globals, PauseArguments, ResumeArguments};
 use super::context::Context;
-use super::dispatch;
 use super::output::{Rows, Shown};
+use super::reach;
 use crate::audit::times;
 use crate::verbs::pause::Paused;
 use crate::verbs::{Exit, Request, VerbError};
@@ -24,7 +24,7 @@ pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<E
 }
 
 async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {
-    let (paused, exit): (Paused, Exit) = dispatch::change(context, request).await?;
+    let (paused, exit): (Paused, Exit) = reach::change(context, request).await?;
     Shown { answer: &paused, people: &|| for_people(&paused), rows: &|| rows(&paused) }.print(context.format)?;
     Ok(exit)
 }

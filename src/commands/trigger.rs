@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::arguments::{Globals, TriggerArguments};
 use super::context::Context;
-use super::dispatch;
 use super::output::{Rows, Shown, complain, tally};
+use super::reach;
 use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
@@ -14,14 +14,14 @@ use crate::verbs::{Access, Exit, trigger};
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
     if ask.dry_run {
-        let app = context.open(Access::Reading).await?;
-        let answer = trigger::dry_run(&app, &ask.schedule, ask.only).await?;
+        let house = context.open(Access::Reading).await?;
+        let answer = trigger::dry_run(&house, &ask.schedule, ask.only).await?;
         show(&context, &answer)?;
         return Ok(Exit::Done);
     }
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
-    let (answer, exit) = dispatch::trigger(&context, ask).await?;
+    let (answer, exit) = reach::trigger(&context, ask).await?;
     show(&context, &answer)?;
     if let Some(detail) = &answer.detail {
         complain(&format!("{}: {detail}", answer.schedule));

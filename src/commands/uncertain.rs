@@ -2,8 +2,8 @@
 
 use super::arguments::{Globals, ResolveArguments, UncertainArguments, UncertainVerb, WordArguments};
 use super::context::Context;
-use super::dispatch;
 use super::output::{Rows, Shown};
+use super::reach;
 use super::trigger::word_for;
 use crate::ledger::Verdict;
 use crate::verbs::uncertain::UncertainReminder;
@@ -20,8 +20,8 @@ pub async fn uncertain(globals: &Globals, ask: UncertainArguments) -> anyhow::Re
 async fn list(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let reminders: Vec<UncertainReminder> = match context.open(Access::Reading).await {
-        Ok(app) => uncertain::list(&app).await?,
-        Err(refused) => dispatch::read(&context, &Request::UncertainList, refused).await?,
+        Ok(house) => uncertain::list(&house).await?,
+        Err(refused) => reach::read(&context, &Request::UncertainList, refused).await?,
     };
     let rows = || rows(&reminders);
     let people = || match reminders.is_empty() {
@@ -35,7 +35,7 @@ async fn list(globals: &Globals) -> anyhow::Result<Exit> {
 async fn resolve(globals: &Globals, ask: ResolveArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let request = Request::Resolve { reminder_id: ask.id, verdict: verdict(&ask.word), reason: ask.reason };
-    let (reminder, exit): (UncertainReminder, Exit) = dispatch::change(&context, request).await?;
+    let (reminder, exit): (UncertainReminder, Exit) = reach::change(&context, request).await?;
     let people = || format!("reminder {} is {} now", reminder.reminder_id, word_for(reminder.state));
     let rows = || rows(std::slice::from_ref(&reminder));
     Shown { answer: &reminder, people: &people, rows: &rows }.print(context.format)?;

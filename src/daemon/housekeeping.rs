@@ -13,7 +13,7 @@ const ROUND: Duration = Duration::from_secs(60);
 /// Retention counts in days; once an hour spreads its work.
 const ROUNDS_TO_PRUNE: u32 = 60;
 
-/// Runs until it is dropped.
+/// Keeps house until it is dropped.
 pub async fn keep(daemon: Arc<Daemon>) {
     let mut rounds = 0_u32;
     loop {
@@ -23,7 +23,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
         }
         systemd::status(&daemon.status_line());
         rounds = rounds.wrapping_add(1);
-        daemon.app.around.clock.sleep(ROUND).await;
+        daemon.house.around.clock.sleep(ROUND).await;
     }
 }
 
@@ -36,11 +36,11 @@ impl Daemon {
 
     /// Under `--now` nothing is purged: a wrong date would purge everything.
     async fn prune(&self) {
-        let clock = &self.app.around.clock;
+        let clock = &self.house.around.clock;
         if clock.is_shifted() || !crate::evaluation::clock_is_set(clock.as_ref()) {
             return;
         }
-        let (now, settings) = (clock.now(), &self.app.settings);
+        let (now, settings) = (clock.now(), &self.house.settings);
         let (Ok(payloads_before), Ok(audit_before)) =
             (now.checked_sub(settings.keep_payloads), now.checked_sub(settings.keep_audit))
         else {

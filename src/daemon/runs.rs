@@ -19,7 +19,7 @@ use crate::ledger::{Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
-use crate::verbs::App;
+use crate::verbs::House;
 use crate::verbs::vitals::Vitals;
 
 /// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
@@ -30,8 +30,8 @@ pub const ACTOR: &str = "service";
 
 /// The service at work: what every beat, reload and signal acts upon.
 pub struct Daemon {
-    /// The opened app.
-    pub app: Arc<App>,
+    /// The opened house.
+    pub house: Arc<House>,
     /// Signs of life.
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<dyn Ledger>,
@@ -51,14 +51,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A service over an opened app; nothing is loaded yet. `app.around.ledger` is there.
+    /// A service over an opened house; nothing is loaded yet. `house.around.ledger` is there.
     ///
     /// # Panics
-    /// When the app has no ledger: a service is never opened without.
+    /// When the house has no ledger: a service is never opened without.
     #[must_use]
-    pub fn new(app: Arc<App>, notifier: Notifier) -> Arc<Self> {
-        let ledger = app.around.ledger.clone().expect("the service opens its ledger before anything else");
-        let clock = Arc::clone(&app.around.clock);
+    pub fn new(house: Arc<House>, notifier: Notifier) -> Arc<Self> {
+        let ledger = house.around.ledger.clone().expect("the service opens its ledger before anything else");
+        let clock = Arc::clone(&house.around.clock);
         Arc::new(Self {
             vitals: Arc::new(Vitals::new(Arc::clone(&clock), Arc::clone(&ledger))),
             ledger,
@@ -73,13 +73,13 @@ impl Daemon {
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
             is_ledger_ailing: AtomicBool::new(false),
-            stop_file: app.stop_file(),
-            app,
+            stop_file: house.stop_file(),
+            house,
         })
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.app.around.clock.now()
+        self.house.around.clock.now()
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, RunQueue> {
@@ -115,11 +115,11 @@ impl Daemon {
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
-        self.app.folder().schedules.get(name).cloned()
+        self.house.folder().schedules.get(name).cloned()
     }
 
     async fn feel_pulse(&self) -> Beat {
-        let clock = &self.app.around.clock;
+        let clock = &self.house.around.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let (rhythm, watched_since) = {
             let mut pulse = self.pulse.lock().expect("no holder of the pulse's lock can panic");
@@ -151,7 +151,7 @@ impl Daemon {
 
     /// With a clock that can't be right nobody is called: neither planned nor sent.
     fn is_clock_believed(&self) -> bool {
-        let is_unset = !clock_is_set(self.app.around.clock.as_ref());
+        let is_unset = !clock_is_set(self.house.around.clock.as_ref());
         if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
             if is_unset {
                 tracing::error!("the system clock isn't set: nobody is called until it is; check the time service");
@@ -165,11 +165,11 @@ impl Daemon {
 
     /// The sender gets the schedules that may send.
     pub(super) fn tell_sender(&self) {
-        let Some(sender) = &self.app.sender else { return };
+        let Some(sender) = &self.house.sender else { return };
         if self.is_clock_unset.load(Ordering::Relaxed) {
             return sender.set_schedules(&std::collections::BTreeMap::new());
         }
-        sender.set_schedules(&self.app.folder().schedules);
+        sender.set_schedules(&self.house.folder().schedules);
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
@@ -250,7 +250,7 @@ impl Daemon {
             return None;
         }
         let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor: ACTOR.to_owned(), only: None };
-        let begun = match begin_run(schedule, ask, &self.app.around).await {
+        let begun = match begin_run(schedule, ask, &self.house.around).await {
             Ok(begun) => begun,
             Err(not_begun) => return Some(*not_begun),
         };
@@ -278,7 +278,7 @@ impl Daemon {
     }
 
     async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
-        if let Some(sender) = &self.app.sender {
+        if let Some(sender) = &self.house.sender {
             sender.nudge();
         }
         let ended = match (outcome.state, outcome.run_id) {

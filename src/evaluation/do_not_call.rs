@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::EvaluationError;
+use crate::disk::{self, Links};
 use crate::schedule::Schedule;
 
 /// More than this is no list of numbers.
@@ -18,11 +19,10 @@ const LARGEST_LIST: u64 = 64 * 1024 * 1024;
 pub(super) fn read(schedule: &Schedule) -> Result<HashSet<String>, EvaluationError> {
     let Some(path) = &schedule.remind.do_not_call else { return Ok(HashSet::new()) };
     let fail = |what: String| EvaluationError::Rule(format!("the do-not-call list {} {what}", path.display()));
-    let size = std::fs::metadata(path).map_err(|error| fail(format!("can't be read: {error}")))?;
-    if !size.is_file() || size.len() > LARGEST_LIST {
-        return Err(fail("is no file of numbers, or is larger than 64 MiB".into()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| fail(format!("can't be read: {error}")))?;
+    let text = disk::read_text(path, Links::Followed, LARGEST_LIST).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => fail("is larger than 64 MiB".into()),
+        _ => fail(format!("can't be read: {error}")),
+    })?;
     numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|line| {
         fail(format!("has no phone number in line {line}: write one number a line, `#` before remarks"))
     })

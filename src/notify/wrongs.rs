@@ -7,7 +7,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditRow, Event};
+use crate::disk::{self, Links};
 use crate::reminder::ReminderId;
+
+/// What is kept takes a few kilobytes for a hundred schedules.
+const LARGEST_MEMORY: u64 = 16 << 20;
 
 /// What may be wrong with a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -269,8 +273,10 @@ impl Wrongs {
     /// Reads what an earlier service kept; a file that is damaged or missing is a beginning.
     #[must_use]
     pub fn remembered(file: &Path) -> Self {
-        let memory: Memory =
-            std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let memory: Memory = disk::read(file, Links::Refused, LARGEST_MEMORY)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         Self {
             seen: memory.seen,
             open: memory.open.into_iter().collect(),
@@ -288,7 +294,7 @@ impl Wrongs {
             passed: self.passed.clone().into_iter().collect(),
         };
         let bytes = serde_json::to_vec(&memory).expect("texts and numbers are JSON");
-        if let Err(error) = std::fs::write(file, bytes) {
+        if let Err(error) = disk::replace_private(file, &bytes) {
             tracing::debug!(%error, "what was told could not be kept");
         }
     }

@@ -1,9 +1,11 @@
 //! shell: opens one file of a schedule folder: no link is followed, nothing blocks, nothing large is read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use crate::disk::{self, Links, NotRegular};
 
 /// A schedule's text is a page; a megabyte is something else.
 pub const MAX_BYTES: u64 = 1 << 20;
@@ -40,17 +42,15 @@ pub fn read(path: &Path) -> Result<String, Unreadable> {
 }
 
 fn open(path: &Path) -> Result<File, Unreadable> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let flags = i32::try_from(flags.bits()).expect("open flags fit the kernel's int");
-    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| {
-        let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
-        if is_link {
-            return unreadable("the file is a symbolic link, and links are not followed", "put the file itself here");
+    disk::open(path, Links::Refused).map_err(|error| match NotRegular::behind(&error) {
+        Some(NotRegular::Link) => {
+            unreadable("the file is a symbolic link, and links are not followed", "put the file itself here")
         }
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if found.file_type().is_socket() => not_regular("a socket"),
-            _ => unreadable(reason(&error), "check that it is there and that this user may read it"),
-        }
+        Some(NotRegular::Directory) => not_regular("a folder"),
+        Some(NotRegular::Pipe) => not_regular("a pipe"),
+        Some(NotRegular::Socket) => not_regular("a socket"),
+        Some(NotRegular::Device) => not_regular("a device"),
+        None => unreadable(reason(&error), "check that it is there and that this user may read it"),
     })
 }
 
@@ -64,14 +64,6 @@ fn reason(error: &std::io::Error) -> String {
 
 fn judge(file: &File) -> Result<(), Unreadable> {
     let found = file.metadata().map_err(|error| unreadable(reason(&error), "check the file"))?;
-    let kind = found.file_type();
-    if kind.is_dir() {
-        return Err(not_regular("a folder"));
-    } else if kind.is_fifo() {
-        return Err(not_regular("a pipe"));
-    } else if !kind.is_file() {
-        return Err(not_regular("a device"));
-    }
     if found.len() > MAX_BYTES {
         return Err(too_large());
     }

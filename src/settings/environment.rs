@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dotenv;
+use crate::disk::{self, Links};
 
 /// The variables this process was started with, and the folder it works in. Its `Debug` form shows no value.
 #[derive(Clone, Default)]
@@ -59,7 +60,7 @@ impl ProcessEnvironment {
     /// # Errors
     /// A sentence with file and line, never with a value.
     pub fn with_file(mut self, path: &Path) -> Result<Self, String> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match disk::read_text(path, Links::Followed, super::LARGEST_FILE) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self),
             Err(error) => return Err(format!("{}: can't be read: {error}", path.display())),

@@ -20,6 +20,9 @@ pub use layers::Origin;
 pub use rate::Rate;
 pub use secrets::{SecretError, Secrets, is_variable_name};
 
+/// The settings file and `.env` are a page of text.
+const LARGEST_FILE: u64 = 1 << 20;
+
 /// Where a secret lives; the secret itself is never in a file of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]

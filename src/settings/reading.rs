@@ -11,8 +11,10 @@ use super::environment::ProcessEnvironment;
 use super::layers::{Leaf, Merged, Origin, Takes};
 use super::secrets::is_variable_name;
 use super::{
-    Account, Flags, LogFormat, OriginRow, Origins, Rate, SecretRef, Secrets, Settings, SettingsError, TextOrSecret,
+    Account, Flags, LARGEST_FILE, LogFormat, OriginRow, Origins, Rate, SecretRef, Secrets, Settings, SettingsError,
+    TextOrSecret,
 };
+use crate::disk::{self, Links};
 
 const BASE_URL: &str = "https://api.thoughtly.com";
 const RATE: &str = "95/min";
@@ -37,7 +39,7 @@ pub fn find_file(flags: &Flags, environment: &ProcessEnvironment) -> Result<Opti
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
-    std::fs::read_to_string(path)
+    disk::read_text(path, Links::Followed, LARGEST_FILE)
         .map_err(|error| SettingsError(vec![format!("the settings file {} can't be read: {error}", path.display())]))
 }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::environment::ProcessEnvironment;
 use super::{SecretRef, TextOrSecret};
+use crate::disk::{self, Links};
 
 /// A secret that isn't there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,11 +90,10 @@ impl Secrets {
 }
 
 fn read(path: &Path, what: &str) -> Result<SecretString, SecretError> {
-    let found = std::fs::metadata(path).map_err(|error| SecretError(format!("{what} can't be read: {error}")))?;
-    if !found.is_file() || found.len() > LONGEST_SECRET {
-        return Err(SecretError(format!("{what} is no regular file of at most 64 KiB")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| SecretError(format!("{what} can't be read: {error}")))?;
+    let text = disk::read_text(path, Links::Followed, LONGEST_SECRET).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => SecretError(format!("{what} is no regular file of at most 64 KiB")),
+        _ => SecretError(format!("{what} can't be read: {error}")),
+    })?;
     let value = text.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
         return Err(SecretError(format!("{what} is empty")));

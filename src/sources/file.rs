@@ -1,10 +1,11 @@
 //! shell: a text table in a file. A file that changes while it is read is not used.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError};
+use crate::disk::{self, Links, NotRegular};
 use crate::formats::csv::{self, Bytes, Table};
 use crate::row::RecordSink;
 use crate::schedule::CsvSpec;
@@ -68,19 +69,17 @@ impl TextFile {
 
     /// Opens a regular file; a pipe or a device is refused without waiting for it.
     fn open(&self) -> Result<(File, Stamp), SourceError> {
-        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(&self.spec.path);
-        let file = opened.map_err(|error| self.failed(&error))?;
+        let file = disk::open(&self.spec.path, Links::Followed).map_err(|error| self.failed(&error))?;
         let facts = file.metadata().map_err(|error| self.failed(&error))?;
-        if !facts.is_file() {
-            return Err(SourceError::new(Again::Never, format!("{}: this is no regular file", self.place())));
-        }
         let stamp = Stamp::of(&facts);
         Ok((file, stamp))
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
         let place = self.place();
+        if let Some(special) = NotRegular::behind(error) {
+            return SourceError::new(Again::Never, format!("{place}: {special}"));
+        }
         match error.kind() {
             io::ErrorKind::NotFound => SourceError::new(Again::Later, format!("{place}: the file isn't there")),
             io::ErrorKind::PermissionDenied => SourceError::new(

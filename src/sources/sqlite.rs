@@ -1,7 +1,6 @@
 //! shell: one SELECT on somebody else's SQLite file, which stays untouched: read-only, one statement, bounded in time
 //! and size, with an authorizer that knows what reading is.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -18,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError, WindowTexts, demand_columns};
 use crate::clock::SharedClock;
+use crate::disk::{self, Links};
 use crate::row::{Record, RecordSink};
 use crate::schedule::SqliteSpec;
 use crate::zones::Zone;
@@ -86,12 +86,13 @@ impl Database {
     }
 
     fn open(&self) -> Result<Connection, SourceError> {
+        disk::check_database(&self.spec.path)
+            .map_err(|(place, special)| SourceError::new(Again::Never, format!("{}: {special}", place.display())))?;
         match std::fs::metadata(&self.spec.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(SourceError::new(Again::Later, format!("{}: the file isn't there", self.place())));
             }
             Err(error) => return Err(self.never(&format!("the file can't be read: {}", error.kind()))),
-            Ok(facts) if !facts.is_file() => return Err(self.never("this is no regular file")),
             Ok(facts)
                 if self.is_cold_wal() && !may_make_companions(rustix::process::geteuid().as_raw(), facts.uid()) =>
             {
@@ -107,7 +108,8 @@ impl Database {
     /// In WAL mode (bytes 18 and 19 of the header are 2), and nobody has it open.
     fn is_cold_wal(&self) -> bool {
         let mut header = [0; 20];
-        let is_read = File::open(&self.spec.path).and_then(|mut file| file.read_exact(&mut header)).is_ok();
+        let is_read =
+            disk::open(&self.spec.path, Links::Followed).and_then(|mut file| file.read_exact(&mut header)).is_ok();
         let mut companion = self.spec.path.clone().into_os_string();
         companion.push("-shm");
         is_read && header[18..] == [2, 2] && !Path::new(&companion).exists()

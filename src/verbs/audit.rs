@@ -1,6 +1,6 @@
 //! shell: the log: listed, one story, exported, verified.
 
-use super::{App, VerbError, VerbResult};
+use super::{House, VerbError, VerbResult};
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -54,8 +54,8 @@ impl<'a> Pages<'a> {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+pub async fn list(house: &House, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
+    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
     let mut pages = Pages::new(ledger.as_ref(), filter);
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
@@ -77,19 +77,19 @@ pub struct Told {
 ///
 /// # Errors
 /// When nothing of that id is known, or the ledger can't be read.
-pub async fn show(app: &App, id: &str) -> VerbResult<Told> {
-    let ledger = app.ledger()?;
+pub async fn show(house: &House, id: &str) -> VerbResult<Told> {
+    let ledger = house.ledger()?;
     let by_reminder = match id.parse::<ReminderId>() {
         Ok(reminder) => ledger.reminders(ReminderAsk { id: Some(reminder), ..ReminderAsk::default() }).await?,
         Err(_) => Vec::new(),
     };
     if let [reminder] = &by_reminder[..] {
         let filter = AuditFilter { reminder: Some(reminder.id), ..AuditFilter::default() };
-        return Ok(Told { rows: list(app, filter).await?, reminders: by_reminder });
+        return Ok(Told { rows: list(house, filter).await?, reminders: by_reminder });
     }
     let ask = ReminderAsk { appointment_id: Some(id.to_owned()), ..ReminderAsk::default() };
     let reminders = ledger.reminders(ask).await?;
-    let rows = list(app, AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() }).await?;
+    let rows = list(house, AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() }).await?;
     if reminders.is_empty() && rows.is_empty() {
         return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
     }
@@ -113,8 +113,8 @@ pub struct Count {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn stats(app: &App, filter: AuditFilter) -> VerbResult<Vec<Count>> {
-    Ok(counted(&list(app, filter).await?))
+pub async fn stats(house: &House, filter: AuditFilter) -> VerbResult<Vec<Count>> {
+    Ok(counted(&list(house, filter).await?))
 }
 
 /// Rows counted by schedule, event and reason, in that order.
@@ -140,21 +140,21 @@ pub fn counted(rows: &[AuditRow]) -> Vec<Count> {
 ///
 /// # Errors
 /// Refused under a clock that was given or isn't set: a wrong date would remove everything.
-pub async fn prune(app: &App) -> VerbResult<Pruned> {
-    let clock = app.around.clock.as_ref();
+pub async fn prune(house: &House) -> VerbResult<Pruned> {
+    let clock = house.around.clock.as_ref();
     if clock.is_shifted() || !clock_is_set(clock) {
         return Err(VerbError::Unsafe("nothing is removed by a clock that may be wrong".into()));
     }
-    let (now, settings) = (clock.now(), &app.settings);
+    let (now, settings) = (clock.now(), &house.settings);
     let before = |keep| now.checked_sub(keep).map_err(|error| VerbError::Failed(error.to_string()));
     let (payloads_before, audit_before) = (before(settings.keep_payloads)?, before(settings.keep_audit)?);
-    Ok(app.ledger()?.prune(Prune { payloads_before, audit_before, now }).await?)
+    Ok(house.ledger()?.prune(Prune { payloads_before, audit_before, now }).await?)
 }
 
 /// Walks the whole chain.
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn verify(app: &App) -> VerbResult<Verification> {
-    Ok(app.ledger()?.verify().await?)
+pub async fn verify(house: &House) -> VerbResult<Verification> {
+    Ok(house.ledger()?.verify().await?)
 }

@@ -1,15 +1,15 @@
-//! shell: what an operator can do: one verb, one file: the opened [`App`] and arguments → an answer; called by terminal,
+//! shell: what an operator can do: one verb, one file: the opened [`House`] and arguments → an answer; called by terminal,
 //! control socket and page alike.
 
-mod app;
 pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod config;
 pub mod doctor;
-mod exit;
 pub mod explain;
+mod house;
 pub mod next;
+mod outcome;
 pub mod pause;
 mod perform;
 pub mod plan;
@@ -30,8 +30,8 @@ use crate::audit::AuditFilter;
 use crate::ledger::Verdict;
 use crate::reminder::ReminderId;
 
-pub use app::{Access, App, refusal};
-pub use exit::{Exit, VerbError, likely_name};
+pub use house::{Access, House, refusal};
+pub use outcome::{Exit, VerbError, likely_name};
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
 

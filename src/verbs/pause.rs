@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{App, VerbError, VerbResult};
+use super::{House, VerbError, VerbResult};
 use crate::ledger::{LoadedSchedule, Pause};
 use crate::schedule::Schedule;
 
@@ -35,12 +35,12 @@ pub struct PauseAsk {
 ///
 /// # Errors
 /// When there is no such schedule, the end lies in the past, or the ledger fails.
-pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
+pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
     if let Some(name) = &ask.schedule {
-        known(app, name).await?;
-        introduce(app, actor, name).await?;
+        known(house, name).await?;
+        introduce(house, actor, name).await?;
     }
-    let now = app.around.clock.now();
+    let now = house.around.clock.now();
     if ask.until.is_some_and(|until| until <= now) {
         return Err(VerbError::Usage("--until lies in the past: such a pause would end before it begins".into()));
     }
@@ -51,7 +51,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
         now,
         actor: actor.to_owned(),
     };
-    app.ledger()?.pause(pause).await?;
+    house.ledger()?.pause(pause).await?;
     let until = ask.until.map(|until| until.to_string());
     Ok(Paused { schedule: ask.schedule, paused: true, until, reason: Some(ask.reason) })
 }
@@ -60,23 +60,23 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
 ///
 /// # Errors
 /// When there is no such schedule, or the ledger fails.
-pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
+pub async fn resume(house: &House, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
     if let Some(name) = &schedule {
-        known(app, name).await?;
+        known(house, name).await?;
     }
-    app.ledger()?.resume(schedule.as_deref(), app.around.clock.now(), actor).await?;
-    if let Some(sender) = &app.sender {
+    house.ledger()?.resume(schedule.as_deref(), house.around.clock.now(), actor).await?;
+    if let Some(sender) = &house.sender {
         sender.nudge();
     }
     Ok(Paused { schedule, paused: false, until: None, reason: None })
 }
 
 /// A schedule may be paused when its file is there, refused too, or the ledger knows it.
-async fn known(app: &App, name: &str) -> VerbResult<()> {
-    match app.schedule(name) {
+async fn known(house: &House, name: &str) -> VerbResult<()> {
+    match house.schedule(name) {
         Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
         Err(unknown) => {
-            if app.ledger()?.schedule(name).await?.is_some() {
+            if house.ledger()?.schedule(name).await?.is_some() {
                 Ok(())
             } else {
                 Err(unknown)
@@ -86,12 +86,12 @@ async fn known(app: &App, name: &str) -> VerbResult<()> {
 }
 
 /// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
-async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
-    let ledger = app.ledger()?;
+async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
+    let ledger = house.ledger()?;
     let is_known = ledger.schedule(name).await?.is_some();
-    let Ok(schedule) = app.schedule(name) else { return Ok(()) };
+    let Ok(schedule) = house.schedule(name) else { return Ok(()) };
     if !is_known {
-        let loaded = LoadedSchedule::of(&schedule, app.around.clock.now(), actor);
+        let loaded = LoadedSchedule::of(&schedule, house.around.clock.now(), actor);
         ledger.load_schedule(loaded).await?;
     }
     Ok(())
@@ -101,16 +101,16 @@ async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn reason_not_to_send(app: &App, schedule: &Schedule) -> VerbResult<Option<String>> {
-    if app.stop_file().exists() {
-        let path = app.stop_file().display().to_string();
+pub async fn reason_not_to_send(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
+    if house.stop_file().exists() {
+        let path = house.stop_file().display().to_string();
         return Ok(Some(format!("nobody is called while {path} exists: remove it to go on")));
     }
     if !schedule.enabled {
         return Ok(Some(format!("`{}` is switched off by `enabled = false` in its file", schedule.name)));
     }
-    let Some(ledger) = &app.around.ledger else { return Ok(None) };
-    let now = app.around.clock.now();
+    let Some(ledger) = &house.around.ledger else { return Ok(None) };
+    let now = house.around.clock.now();
     let lasts = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
     if let Some(all) = ledger.paused().await?.filter(|pause| lasts(pause.until)) {
         return Ok(Some(format!("everything is paused ({}): `tickler resume --all` lifts it", all.reason)));

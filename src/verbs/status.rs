@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::app::refusal;
-use super::{App, VerbResult};
+use super::house::refusal;
+use super::{House, VerbResult};
 use crate::ledger::{Head, Ledger, ScheduleStanding, Tally};
 use crate::schedule::Schedule;
 
@@ -101,16 +101,16 @@ struct Known {
     is_alive: bool,
 }
 
-/// The screen of this app. A missing ledger reads as an empty one.
+/// The screen of this house. A missing ledger reads as an empty one.
 ///
 /// # Errors
 /// When the ledger is there and can't be read.
-pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
-    let known = known(app).await?;
-    let folder = app.folder();
+pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
+    let known = known(house).await?;
+    let folder = house.folder();
     let mut schedules = Vec::new();
     for schedule in folder.schedules.values() {
-        schedules.push(of_loaded(app, schedule, &known).await?);
+        schedules.push(of_loaded(house, schedule, &known).await?);
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
     schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
@@ -119,13 +119,13 @@ pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
         status.state = Standing::Refused;
     }
     schedules.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(screen(app, schedules, known))
+    Ok(screen(house, schedules, known))
 }
 
-fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
-    let stop_file = stop_file(app);
-    let problems = problems(app, &schedules, &known);
-    let state = match (app.is_service && known.is_alive, problems.is_empty()) {
+fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
+    let stop_file = stop_file(house);
+    let problems = problems(house, &schedules, &known);
+    let state = match (house.is_service && known.is_alive, problems.is_empty()) {
         (false, _) => Health::Down,
         (true, true) => Health::Ok,
         (true, false) => Health::Degraded,
@@ -140,17 +140,17 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnsw
         stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
-        now: crate::evaluation::nominal_now(app.around.clock.as_ref()).to_string(),
-        zone_rules: app.around.zones.version().to_owned(),
-        service: app.is_service,
+        now: crate::evaluation::nominal_now(house.around.clock.as_ref()).to_string(),
+        zone_rules: house.around.zones.version().to_owned(),
+        service: house.is_service,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         problems,
     }
 }
 
-async fn known(app: &App) -> VerbResult<Known> {
-    let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
-    let Some(ledger) = &app.around.ledger else {
+async fn known(house: &House) -> VerbResult<Known> {
+    let unsendable = house.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+    let Some(ledger) = &house.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known {
             standings: BTreeMap::new(),
@@ -163,7 +163,7 @@ async fn known(app: &App) -> VerbResult<Known> {
             is_alive: false,
         });
     };
-    let now = app.around.clock.now();
+    let now = house.around.clock.now();
     let standings = ledger.schedules().await?.into_iter().map(|known| (known.name.clone(), known)).collect();
     let pause = ledger.paused().await?.filter(|pause| pause.until.is_none_or(|until| now < until));
     Ok(Known {
@@ -193,9 +193,9 @@ async fn account_problems(ledger: &dyn Ledger, now: jiff::Timestamp) -> VerbResu
     Ok(refused.chain(waiting).collect())
 }
 
-async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
-    let now = app.around.clock.now();
-    let last = match &app.around.ledger {
+async fn of_loaded(house: &House, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
+    let now = house.around.clock.now();
+    let last = match &house.around.ledger {
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
@@ -203,7 +203,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<
     let paused = paused.filter(|pause| pause.until.is_none_or(|until| now < until));
     let target_paused = known.paused_targets.contains(&schedule.name);
     let problem = known.unsendable.get(&schedule.name).cloned();
-    let next = super::next::next(app, schedule, 1).into_iter().next();
+    let next = super::next::next(house, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, paused.is_some() || target_paused) {
         (false, _) => Standing::Disabled,
         (true, true) => Standing::Paused,
@@ -234,14 +234,14 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
-fn stop_file(app: &App) -> Option<String> {
-    let path = app.stop_file();
+fn stop_file(house: &House) -> Option<String> {
+    let path = house.stop_file();
     // one that can't be looked for counts as there, as it does for the heartbeat
     let is_there = path.try_exists().unwrap_or(true);
     is_there.then(|| std::path::absolute(&path).unwrap_or(path).display().to_string())
 }
 
-fn problems(app: &App, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
+fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
     let mut problems = known.problems.clone();
     problems.extend(
         schedules
@@ -251,7 +251,7 @@ fn problems(app: &App, schedules: &[ScheduleStatus], known: &Known) -> Vec<Strin
     if known.is_paused {
         problems.push("everything is paused: `tickler resume --all` lifts it".into());
     }
-    if let Some(path) = stop_file(app) {
+    if let Some(path) = stop_file(house) {
         problems.push(format!("nobody is called while {path} exists: remove it to go on (`resume` doesn't)"));
     }
     if known.tally.uncertain > 0 {
@@ -263,7 +263,7 @@ fn problems(app: &App, schedules: &[ScheduleStatus], known: &Known) -> Vec<Strin
     if known.tally.waiting_runs > 0 {
         problems.push(format!("{} runs wait for their source", known.tally.waiting_runs));
     }
-    if !crate::evaluation::clock_is_set(app.around.clock.as_ref()) {
+    if !crate::evaluation::clock_is_set(house.around.clock.as_ref()) {
         problems.push("this machine's clock isn't set: nobody is called".into());
     }
     problems

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::trigger::only_loopback;
-use super::{App, Exit, VerbError, VerbResult, pause, redact};
+use super::{Exit, House, VerbError, VerbResult, pause, redact};
 use crate::appointment::Phone;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, phone_of, read_window};
@@ -54,32 +54,32 @@ impl TestCallAnswer {
 /// # Errors
 /// When the phone isn't usable, everything is paused, there is no row to make a payload of, or the ledger fails: then
 /// nothing is sent.
-pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
-    super::trigger::refuse_when_stopping(app)?;
-    let schedule = app.schedule(name)?;
+pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
+    super::trigger::refuse_when_stopping(house)?;
+    let schedule = house.schedule(name)?;
     let phone = phone_of(to, schedule.appointment.default_region.as_deref()).ok_or_else(|| {
         VerbError::Usage("--to is no phone number that can be called: write it as +12025550143".into())
     })?;
-    if app.around.clock.is_shifted() {
-        only_loopback(app, &schedule)?;
+    if house.around.clock.is_shifted() {
+        only_loopback(house, &schedule)?;
     }
-    if let Some(reason) = pause::reason_not_to_send(app, &schedule).await? {
+    if let Some(reason) = pause::reason_not_to_send(house, &schedule).await? {
         return Err(VerbError::Unsafe(reason));
     }
-    let account = app.settings.accounts.get(schedule.target.account());
-    let target = targets::open(&schedule, account, &app.around.secrets)
+    let account = house.settings.accounts.get(schedule.target.account());
+    let target = targets::open(&schedule, account, &house.around.secrets)
         .map_err(|error| VerbError::Failed(format!("{name}: {error}")))?;
-    let reminder_id = new_reminder_id(app.around.clock.as_ref());
-    let payload = sample_payload(app, &schedule, &phone, reminder_id).await?;
-    let call = TestCall { app, actor, schedule: &schedule, target: target.as_ref(), reminder_id, phone, payload };
+    let reminder_id = new_reminder_id(house.around.clock.as_ref());
+    let payload = sample_payload(house, &schedule, &phone, reminder_id).await?;
+    let call = TestCall { house, actor, schedule: &schedule, target: target.as_ref(), reminder_id, phone, payload };
     // reading the source may have taken a while
-    super::trigger::refuse_when_stopping(app)?;
+    super::trigger::refuse_when_stopping(house)?;
     call.send().await
 }
 
 /// One test call, ready to go.
 struct TestCall<'a> {
-    app: &'a App,
+    house: &'a House,
     actor: &'a str,
     schedule: &'a Schedule,
     target: &'a dyn Target,
@@ -134,7 +134,7 @@ impl TestCall<'_> {
 
     async fn step(&self, step: TargetStep, contact_id: Option<&str>) -> Came {
         let id = self.reminder_id.to_string();
-        let now = self.app.around.clock.now();
+        let now = self.house.around.clock.now();
         let contact = None;
         let parcel = Parcel {
             reminder_id: &id,
@@ -146,7 +146,7 @@ impl TestCall<'_> {
             now,
         };
         match self.target.request(parcel) {
-            Ok(ask) => self.came_of(step, self.app.around.http.send(ask).await),
+            Ok(ask) => self.came_of(step, self.house.around.http.send(ask).await),
             Err(error) => failed(error.to_string()),
         }
     }
@@ -186,9 +186,9 @@ impl TestCall<'_> {
             latency_ms: came.and_then(|came| came.latency).map(millis),
             actor: Some(self.actor.to_owned().into()),
             detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
-            ..Entry::new(self.app.around.clock.now(), event)
+            ..Entry::new(self.house.around.clock.now(), event)
         };
-        Ok(self.app.ledger()?.append(vec![entry]).await?)
+        Ok(self.house.ledger()?.append(vec![entry]).await?)
     }
 }
 
@@ -216,13 +216,13 @@ fn millis(latency: Duration) -> u64 {
 
 /// The payload of the source's first row, with `test: true` and this phone wherever the row's own would stand.
 async fn sample_payload(
-    app: &App,
+    house: &House,
     schedule: &Arc<Schedule>,
     phone: &Phone,
     reminder_id: ReminderId,
 ) -> VerbResult<Payload> {
-    let now = app.around.clock.now();
-    let row = first_row(app, schedule).await?;
+    let now = house.around.clock.now();
+    let row = first_row(house, schedule).await?;
     let sample = Sample { schedule, phone, reminder_id, row: with_phone(schedule, row, phone), now };
     let payload = schedule.payload.render(&sample).map_err(|error| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))
@@ -236,12 +236,12 @@ async fn sample_payload(
     Ok(Payload::of(&payload))
 }
 
-async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
-    let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: app.around.clock.now(), only: None };
+async fn first_row(house: &House, schedule: &Arc<Schedule>) -> VerbResult<Row> {
+    let nominal_at = nominal_now(house.around.clock.as_ref());
+    let occasion = Occasion { nominal_at, now: house.around.clock.now(), only: None };
     let windows = crate::plan::windows(schedule, &occasion, None);
     let window = read_window(schedule, &occasion, &windows, &Knowledge::default());
-    let source = open_source(schedule, &app.around);
+    let source = open_source(schedule, &house.around);
     let (row, read) = tokio::task::spawn_blocking(move || {
         let mut first = FirstRow(None);
         let read = source.read(&window, &mut first);

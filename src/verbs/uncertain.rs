@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
-use super::{App, VerbResult};
+use super::{House, VerbResult};
 use crate::ledger::{ReminderAsk, ReminderRow, Resolve, Verdict};
 use crate::reminder::{Lead, ReminderId, State};
 
@@ -38,8 +38,8 @@ pub struct UncertainReminder {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn list(app: &App) -> VerbResult<Vec<UncertainReminder>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+pub async fn list(house: &House) -> VerbResult<Vec<UncertainReminder>> {
+    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk { states: vec![State::Uncertain], ..ReminderAsk::default() };
     Ok(ledger.reminders(ask).await?.iter().map(shown).collect())
 }
@@ -59,16 +59,16 @@ pub struct Word {
 ///
 /// # Errors
 /// When there is no such reminder, its state doesn't allow it, or the ledger fails.
-pub async fn resolve(app: &App, actor: &str, word: Word) -> VerbResult<UncertainReminder> {
+pub async fn resolve(house: &House, actor: &str, word: Word) -> VerbResult<UncertainReminder> {
     let resolve = Resolve {
         reminder_id: word.reminder_id,
         verdict: word.verdict,
         reason: word.reason,
         actor: actor.to_owned(),
-        now: app.around.clock.now(),
+        now: house.around.clock.now(),
     };
-    let row = app.ledger()?.resolve(resolve).await?;
-    if let Some(sender) = &app.sender {
+    let row = house.ledger()?.resolve(resolve).await?;
+    if let Some(sender) = &house.sender {
         sender.nudge();
     }
     Ok(shown(&row))

@@ -1,12 +1,13 @@
 //! shell: a consistent copy with its key, in one new file.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::faults::file_fault;
-use super::files::private;
 use super::reading::Reader;
+use crate::disk;
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Copies the ledger as the reader sees it. A copy that can't be finished is removed again.
@@ -15,7 +16,8 @@ pub(super) fn copy(reader: &Reader, path: &Path, file: &Path) -> LedgerResult<()
         let place = path.display();
         return Err(LedgerError::Storage(format!("the key of {place} can't be read, so no whole copy can be made")));
     };
-    private().create_new(true).open(file).map_err(|error| file_fault(file, &error))?;
+    disk::open_private(file, OpenOptions::new().write(true).create_new(true))
+        .map_err(|error| file_fault(file, &error))?;
     let copied = write(reader, file, &key);
     if copied.is_err() {
         let _nothing_more_to_do = std::fs::remove_file(file);

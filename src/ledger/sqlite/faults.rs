@@ -43,5 +43,8 @@ fn sentence(error: &rusqlite::Error) -> String {
 /// A file beside the ledger that can't be used.
 pub(super) fn file_fault(path: &Path, error: &std::io::Error) -> LedgerError {
     let place = path.display();
+    if let Some(special) = crate::disk::NotRegular::behind(error) {
+        return LedgerError::Storage(format!("{place}: {special}; put what lies there somewhere else"));
+    }
     LedgerError::Storage(format!("{place}: {error}; the ledger's folder and files must be ours to read and write"))
 }

@@ -2,16 +2,20 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::faults::file_fault;
+use crate::disk::{self, Links};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// The key of the phone hashes.
 pub(super) type Key = [u8; 32];
+
+/// A longer file is no key, whatever else it is.
+const LARGEST_KEY: u64 = 4_096;
 
 /// The ledger's path with a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -25,7 +29,9 @@ pub(super) fn lock(path: &Path) -> LedgerResult<File> {
     create_folder(path)?;
     let place = beside(path, ".lock");
     let fault = |error: &std::io::Error| file_fault(&place, error);
-    let mut file = private().read(true).create(true).truncate(false).open(&place).map_err(|e| fault(&e))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = disk::open_private(&place, &mut options).map_err(|e| fault(&e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(busy(path, &mut file)),
@@ -50,14 +56,6 @@ fn create_folder(path: &Path) -> LedgerResult<()> {
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Files for our own eyes; links are not followed.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).expect("the flag is a small number");
-    options.write(true).mode(0o600).custom_flags(no_follow);
-    options
 }
 
 /// The key for a ledger that is written: the file's, the one a copy carries, or a new one for a new ledger.
@@ -89,7 +87,7 @@ pub(super) fn key(path: &Path, conn: &Connection) -> LedgerResult<Key> {
 /// The key's file, if it is there.
 pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
     let place = beside(path, ".key");
-    match std::fs::read(&place) {
+    match disk::read(&place, Links::Refused, LARGEST_KEY) {
         Ok(bytes) => match Key::try_from(bytes) {
             Ok(key) => Ok(Some(key)),
             Err(_) => Err(LedgerError::Storage(format!("{} is no key: put the right one back", place.display()))),
@@ -101,10 +99,7 @@ pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
 
 pub(super) fn write_key(path: &Path, key: &Key) -> LedgerResult<()> {
     let (place, draft) = (beside(path, ".key"), beside(path, ".key.new"));
-    let written = private()
-        .create(true)
-        .truncate(true)
-        .open(&draft)
+    let written = disk::open_private(&draft, OpenOptions::new().write(true).create(true).truncate(true))
         .and_then(|mut file| file.write_all(key).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&draft, &place));
     written.map_err(|error| file_fault(&place, &error))

@@ -1,18 +1,19 @@
 //! shell: a copy becomes the ledger again; what it has forgotten is marked before it takes its place.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::faults::file_fault;
-use super::files::{self, Key, beside, private};
+use super::files::{self, Key, beside};
 use super::records::{CARD, Card, card};
 use super::stored::{micros, time};
 use super::writer::Desk;
 use super::{chained, schema};
 use crate::audit::{Entry, Event};
+use crate::disk::{self, Links};
 use crate::ledger::{LedgerError, LedgerResult, Restored};
 use crate::plan::Gap;
 use crate::reminder::State;
@@ -69,8 +70,9 @@ fn clear(draft: &Path) -> LedgerResult<()> {
 
 /// A draft of the new ledger, with its gap written.
 fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restored)> {
-    let mut from = File::open(&ask.copy).map_err(|error| file_fault(&ask.copy, &error))?;
-    let mut to = private().create_new(true).open(draft).map_err(|error| file_fault(draft, &error))?;
+    let mut from = disk::open(&ask.copy, Links::Followed).map_err(|error| file_fault(&ask.copy, &error))?;
+    let mut to = disk::open_private(draft, OpenOptions::new().write(true).create_new(true))
+        .map_err(|error| file_fault(draft, &error))?;
     std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| file_fault(draft, &error))?;
     let no_copy = || {
         LedgerError::Refused(format!("{} is no copy made by `tickler backup`, nothing is changed", ask.copy.display()))

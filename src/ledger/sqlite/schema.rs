@@ -1,12 +1,14 @@
 //! shell: opening the file, and its schema's history.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::faults::file_fault;
-use super::files::{beside, private};
+use super::files::beside;
+use crate::disk;
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// Append only: number n brings the schema from version n to n + 1.
@@ -29,7 +31,8 @@ const STATEMENTS: usize = 192;
 
 /// Opens for writing; creates the file and brings its schema up to date.
 pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
-    private().create(true).truncate(false).open(path).map_err(|error| file_fault(path, &error))?;
+    disk::open_private(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        .map_err(|error| file_fault(path, &error))?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set(
         &conn,
@@ -80,6 +83,7 @@ pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
 
 /// A connection for one thread at a time, to a file that is no link.
 fn connect(path: &Path, mode: OpenFlags) -> LedgerResult<Connection> {
+    disk::check_database(path).map_err(|(place, special)| file_fault(&place, &special.into()))?;
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Ok(Connection::open_with_flags(absolute(path)?, flags)?)
 }
@@ -153,7 +157,8 @@ fn keep_copy(path: &Path, conn: &Connection, version: usize) -> LedgerResult<()>
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
         Ok(()) | Err(_) => {}
     }
-    private().create_new(true).open(&place).map_err(|error| file_fault(&place, &error))?;
+    disk::open_private(&place, OpenOptions::new().write(true).create_new(true))
+        .map_err(|error| file_fault(&place, &error))?;
     conn.backup("main", &place, None::<fn(rusqlite::backup::Progress)>)?;
     Ok(())
 }

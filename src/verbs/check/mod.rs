@@ -15,6 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::disk::{self, Links};
 use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity};
@@ -184,17 +185,11 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
     checked.problems.into_sorted()
 }
 
-/// A pipe of that name would be waited for.
-fn opened(path: &Path) -> std::io::Result<std::fs::File> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    std::fs::File::open(path)
-}
-
 /// Without its list a run fails and calls nobody.
 fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
-    let Some(error) = checked.schedule.remind.do_not_call.as_deref().and_then(|path| opened(path).err()) else {
+    let Some(error) =
+        checked.schedule.remind.do_not_call.as_deref().and_then(|path| disk::open(path, Links::Followed).err())
+    else {
         return;
     };
     let span = checked.span(&["remind", "do_not_call"]);

@@ -1,11 +1,11 @@
-//! shell: the opened settings, schedules, ledger and clock that every verb works with, and the sender.
+//! shell: the opened house: settings, schedules, ledger, clock, and what sends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::VerbResult;
-use super::exit::{VerbError, likely_name};
+use super::outcome::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Env;
@@ -18,8 +18,8 @@ use crate::schedule::{OnUncertain, Schedule};
 use crate::settings::Settings;
 use crate::zones::Zones;
 
-/// Everything a verb works with, opened.
-pub struct App {
+/// The opened house: everything a verb works with.
+pub struct House {
     /// The service's own settings.
     pub settings: Settings,
     /// Clock, zones, the one way out, secrets, ledger.
@@ -45,8 +45,8 @@ pub enum Access {
     Working,
 }
 
-impl App {
-    /// An app of opened parts, for the service.
+impl House {
+    /// A house of opened parts, for the service.
     #[must_use]
     pub fn of_service(settings: Settings, around: Env, folder: Folder, sender: Arc<Sender>) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl App {
         }
     }
 
-    /// Opens the app for one verb.
+    /// Opens the house for one verb.
     ///
     /// # Errors
     /// When the folder or the ledger can't be opened, or another process holds the ledger.
@@ -73,7 +73,7 @@ impl App {
             Access::None | Access::Reading => None,
             Access::Working => Some(sender_of(&settings, &around)),
         };
-        let app = Self {
+        let house = Self {
             settings,
             around,
             folder: RwLock::new(Arc::new(folder)),
@@ -82,9 +82,9 @@ impl App {
             at_work: Mutex::default(),
         };
         if access == Access::Working {
-            app.recover_with(&app.folder(), actor).await?;
+            house.recover_with(&house.folder(), actor).await?;
         }
-        Ok(app)
+        Ok(house)
     }
 
     /// Settles what a crash left: whoever holds the lock is alone, so whatever is found `sending` was interrupted. What
@@ -144,7 +144,7 @@ impl App {
     /// The schedules of these names, in their order; all loaded ones for none.
     ///
     /// # Errors
-    /// As [`App::schedule`].
+    /// As [`House::schedule`].
     pub fn named(&self, names: &[String]) -> VerbResult<Vec<Arc<Schedule>>> {
         if names.is_empty() {
             return Ok(self.folder().schedules.values().cloned().collect());

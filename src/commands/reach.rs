@@ -12,7 +12,7 @@ use crate::audit::Event;
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
-use crate::verbs::{Access, Answer, App, Exit, Request, VerbError, perform};
+use crate::verbs::{Access, Answer, Exit, House, Request, VerbError, perform};
 
 /// How often a waiting verb looks whether the other one is done.
 const LOOK: Duration = Duration::from_millis(100);
@@ -55,10 +55,10 @@ pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(Trig
         Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
     match place(context, &request).await? {
         Place::Service(answer) => body(answer),
-        Place::Here(app) => match trigger::trigger(&app, &context.actor, ask).await {
+        Place::Here(house) => match trigger::trigger(&house, &context.actor, ask).await {
             Ok(answer) => {
                 if SOON_TIDIED.contains(&answer.reminders.len()) {
-                    tidy(&app).await;
+                    tidy(&house).await;
                 }
                 let exit = answer.exit();
                 Ok((answer, exit))
@@ -110,17 +110,17 @@ pub async fn read_to_its_end<T: DeserializeOwned>(
 async fn done(context: &Context, request: Request) -> anyhow::Result<Answer> {
     match place(context, &request).await? {
         Place::Service(answer) => Ok(answer),
-        Place::Here(app) => {
-            let answer = perform(&app, &context.actor, request).await;
-            tidy(&app).await;
+        Place::Here(house) => {
+            let answer = perform(&house, &context.actor, request).await;
+            tidy(&house).await;
             Ok(answer)
         }
     }
 }
 
 /// What was changed here is in the ledger's file when the verb ends, for whoever copies that by hand.
-async fn tidy(app: &App) {
-    if let Ok(ledger) = app.ledger()
+async fn tidy(house: &House) {
+    if let Ok(ledger) = house.ledger()
         && let Err(error) = ledger.tidy().await
     {
         tracing::debug!(%error, "the ledger is left to the next end");
@@ -132,7 +132,7 @@ enum Place {
     /// The running service has done it.
     Service(Answer),
     /// In this process, which holds the ledger now.
-    Here(Box<App>),
+    Here(Box<House>),
 }
 
 async fn place(context: &Context, request: &Request) -> anyhow::Result<Place> {
@@ -143,7 +143,7 @@ async fn place(context: &Context, request: &Request) -> anyhow::Result<Place> {
             return Ok(Place::Service(answer));
         }
         match context.open(Access::Working).await {
-            Ok(app) => return Ok(Place::Here(Box::new(app))),
+            Ok(house) => return Ok(Place::Here(Box::new(house))),
             Err(VerbError::Ledger(LedgerError::Busy(who))) => {
                 if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
                     return Err(through_the_socket());
