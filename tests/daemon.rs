@@ -6,6 +6,8 @@ mod clinic;
 mod faults;
 #[path = "daemon/folder.rs"]
 mod folder;
+#[path = "daemon/holds.rs"]
+mod holds;
 #[path = "daemon/reloading.rs"]
 mod reloading;
 #[path = "daemon/steps.rs"]

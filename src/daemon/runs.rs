@@ -1,8 +1,6 @@
 //! shell: performs what the heartbeat decides: runs as supervised tasks of their own, the rest as rows in the ledger.
 
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,7 +13,8 @@ use super::pulse::{Pulse, Rhythm};
 use super::queue::{Beat, Ended, RunQueue, Start, Steps, Turn};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
-use crate::ledger::{Ledger, LedgerResult};
+use crate::ledger::gate::{Hold, Subject};
+use crate::ledger::{Holds, Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
@@ -47,7 +46,6 @@ pub struct Daemon {
     is_stopping: AtomicBool,
     is_clock_unset: AtomicBool,
     is_ledger_ailing: AtomicBool,
-    stop_file: PathBuf,
 }
 
 impl Daemon {
@@ -73,7 +71,6 @@ impl Daemon {
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
             is_ledger_ailing: AtomicBool::new(false),
-            stop_file: house.stop_file(),
             house,
         })
     }
@@ -110,8 +107,8 @@ impl Daemon {
     }
 
     fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<Steps> {
-        let is_enabled = self.schedule(name).is_some_and(|schedule| schedule.enabled);
-        self.queue().poll(name, beat, permits.of(name, is_enabled))
+        let permission = self.schedule(name).map_or(Permission::Disabled, |schedule| permits.of(&schedule));
+        self.queue().poll(name, beat, permission)
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
@@ -173,18 +170,7 @@ impl Daemon {
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        // A folder that can't be looked into may hold the file: better nobody is called.
-        let is_stopped = tokio::fs::try_exists(&self.stop_file).await.unwrap_or(true);
-        let pauses = self.ledger.pauses().await?;
-        let holding = pauses.into_iter().filter(|(_, pause)| pause.until.is_none_or(|until| until > now));
-        let mut permits = Permits { is_all_paused: is_stopped, paused: HashSet::new() };
-        for (schedule, _) in holding {
-            match schedule {
-                Some(name) => drop(permits.paused.insert(name)),
-                None => permits.is_all_paused = true,
-            }
-        }
-        Ok(permits)
+        Ok(Permits { holds: self.ledger.holds(self.house.machine()).await?, now })
     }
 
     pub(super) fn ledger_ails(&self, error: &str) {
@@ -392,15 +378,21 @@ impl Drop for Beginning {
 
 /// Who may fire.
 pub(super) struct Permits {
-    is_all_paused: bool,
-    paused: HashSet<String>,
+    holds: Holds,
+    now: Timestamp,
 }
 
 impl Permits {
-    fn of(&self, name: &str, is_enabled: bool) -> Permission {
-        if !is_enabled {
+    fn of(&self, schedule: &Schedule) -> Permission {
+        let subject = Subject {
+            schedule: &schedule.name,
+            account: schedule.target.account(),
+            credentials: None,
+            is_enabled: schedule.enabled,
+        };
+        if !schedule.enabled {
             Permission::Disabled
-        } else if self.is_all_paused || self.paused.contains(name) {
+        } else if self.holds.on(&subject, self.now).iter().any(Hold::stops_runs) {
             Permission::Paused
         } else {
             Permission::Granted

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::SenderParts;
 use crate::ledger::Lane;
+use crate::ledger::gate::Subject;
 use crate::reminder::ReminderId;
 use crate::schedule::Schedule;
 use crate::settings::Rate;
@@ -75,8 +76,14 @@ impl OpenLane {
         }
     }
 
-    pub(super) fn account(&self) -> &str {
-        &self.account
+    /// As the gate wants it.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            schedule: &self.schedule.name,
+            account: &self.account,
+            credentials: Some(&self.credentials),
+            is_enabled: self.schedule.enabled,
+        }
     }
 
     /// The longest that the account's rate lets a request wait for its turn, when nothing else is in the way.

@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::evaluation::Env;
-use crate::ledger::{Ledger, LedgerError, LedgerResult};
+use crate::evaluation::{Env, machine};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, Machine};
 use crate::schedule::Schedule;
 use crate::settings::Account;
 use lanes::Lanes;
@@ -161,9 +161,13 @@ impl Sender {
         Arc::clone(&self.lanes.read().expect(UNPOISONED))
     }
 
-    fn is_stopped_by_file(&self) -> bool {
-        // one that can't be looked for counts as there
-        self.parts.stop_file.try_exists().unwrap_or(true)
+    /// What of this machine keeps everybody from being called.
+    fn machine(&self) -> Machine {
+        machine(&self.parts.stop_file, self.parts.around.clock.as_ref())
+    }
+
+    fn is_stopped_by_machine(&self) -> bool {
+        self.machine() != Machine::default()
     }
 
     /// The round at work has ended, and none follows.

@@ -184,7 +184,7 @@ impl<'a> Round<'a> {
 
     /// Takes intents for every free place and starts their requests.
     async fn look(&mut self) -> LedgerResult<Look> {
-        if self.sender.is_stopped_by_file() {
+        if self.sender.is_stopped_by_machine() {
             self.settle().await?;
             return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
         }
@@ -300,7 +300,7 @@ impl<'a> Round<'a> {
         match look.again {
             Again::Nothing => Ok(true),
             Again::In(_) => {
-                Ok(self.sender.is_stopped_by_file() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
+                Ok(self.sender.is_stopped_by_machine() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
             }
             Again::At(at) => {
                 let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());

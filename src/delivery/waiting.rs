@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::round::BETWEEN_READS;
 use super::{Scope, Sender};
+use crate::ledger::gate::Gate;
 use crate::ledger::{Ledger, LedgerResult, ReminderAsk};
 use crate::reminder::State;
 
@@ -54,15 +55,15 @@ async fn is_settled(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadlin
 async fn is_blocked(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
     let lanes = sender.lanes();
     let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
-    if sender.is_stopped_by_file() || read_failed_lately(sender, scope) || ledger.paused().await?.is_some() {
+    if read_failed_lately(sender, scope) {
         return Ok(true);
     }
-    let standing = ledger.schedule(&scope.schedule).await?;
-    if standing.is_some_and(|standing| standing.pause.is_some() || standing.target_paused) {
-        return Ok(true);
-    }
-    let account = ledger.accounts().await?.into_iter().find(|account| account.name == lane.account());
-    Ok(account.is_some_and(|account| account.is_refused || account.paused_until.is_some_and(|until| until > deadline)))
+    let holds = ledger.holds(sender.machine()).await?;
+    Ok(match holds.gate(&lane.subject(), sender.parts.around.clock.now()) {
+        Gate::Open => false,
+        Gate::Until(end) => end > deadline,
+        Gate::Shut => true,
+    })
 }
 
 fn read_failed_lately(sender: &Sender, scope: &Scope) -> bool {

@@ -6,6 +6,7 @@ mod fresh;
 mod reading;
 mod run;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, ToSpan};
 use crate::appointment::{Phone, phone};
 use crate::clock::{Clock, SharedClock};
 use crate::http::Http;
-use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
+use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, Machine, ReminderTerms};
 use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, uuid_v7};
 use crate::schedule::{Leads, Schedule};
@@ -254,6 +255,14 @@ impl Chance {
 #[must_use]
 pub fn clock_is_set(clock: &dyn Clock) -> bool {
     clock.is_shifted() || clock.now() >= WRITTEN_AT
+}
+
+/// What of this machine keeps everybody from being called. A file that cannot be looked for counts as there.
+#[must_use]
+pub fn machine(stop_file: &Path, clock: &dyn Clock) -> Machine {
+    let is_stopped = stop_file.try_exists().unwrap_or(true);
+    let path = || std::path::absolute(stop_file).unwrap_or_else(|_| stop_file.to_owned());
+    Machine { stop_file: is_stopped.then(path), clock_is_unset: !clock_is_set(clock) }
 }
 
 /// 2026-11-01T00:00:00Z: no machine that runs this program lives before it.

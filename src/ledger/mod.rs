@@ -18,10 +18,12 @@ use crate::schedule::Schedule;
 use crate::settings::Rate;
 
 pub mod chain;
+pub mod gate;
 mod passed;
 pub mod rate;
 pub mod sqlite;
 
+pub use gate::{Holds, Machine};
 pub use passed::{FoldedTimes, PassedOver};
 
 /// Why the ledger could not do it. Nothing was changed.
@@ -115,14 +117,8 @@ pub trait Ledger: Send + Sync {
     async fn pause(&self, pause: Pause) -> LedgerResult<()>;
     /// Lifts it; for all, accounts' pauses too.
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
-    /// The pause of everything, if any.
-    async fn paused(&self) -> LedgerResult<Option<PauseRow>>;
-    /// Every pause: of one schedule, or of everything (`None`).
-    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>>;
-    /// Schedules whose target is paused after three 403 in a row, loaded or not.
-    async fn paused_targets(&self) -> LedgerResult<Vec<String>>;
-    /// Accounts with their pauses.
-    async fn accounts(&self) -> LedgerResult<Vec<AccountRow>>;
+    /// Everything that keeps somebody from being called, completed by this machine's part.
+    async fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
 
     /// Writes entries that report nothing but themselves (service, config, clock, export).
     async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()>;
@@ -195,25 +191,8 @@ pub struct ScheduleStanding {
     pub cursor: Timestamp,
     /// The last evaluation, run or trigger (UTC).
     pub previous_evaluation: Option<Timestamp>,
-    /// Its pause, if any.
-    pub pause: Option<PauseRow>,
-    /// Its target is paused after three 403 in a row.
-    pub target_paused: bool,
     /// The version that was loaded last.
     pub text_hash: String,
-}
-
-/// A pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PauseRow {
-    /// Since (UTC).
-    pub since: Timestamp,
-    /// Until (UTC), or until resumed.
-    pub until: Option<Timestamp>,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub actor: String,
 }
 
 /// A run begins.
@@ -663,17 +642,6 @@ pub struct Pause {
     pub now: Timestamp,
     /// Who.
     pub actor: String,
-}
-
-/// An account's standing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountRow {
-    /// Its name.
-    pub name: String,
-    /// After a 429 (UTC).
-    pub paused_until: Option<Timestamp>,
-    /// After a 401.
-    pub is_refused: bool,
 }
 
 /// The log's end.

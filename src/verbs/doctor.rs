@@ -169,8 +169,8 @@ async fn ledger(house: &House) -> Vec<Finding> {
     let path = &house.settings.ledger;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![modes(parent, 0o700), modes(path, 0o600)];
-    if house.stop_file().exists() {
-        let detail = format!("{} is there: nobody is called until it is removed", house.stop_file().display());
+    if let Some(path) = house.machine().stop_file {
+        let detail = format!("{} is there: nobody is called until it is removed", path.display());
         findings.push(finding("ledger", Verdict::Problem, detail));
     }
     if let Some(ledger) = &house.around.ledger

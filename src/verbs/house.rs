@@ -1,17 +1,16 @@
 //! shell: the opened house: settings, schedules, ledger, clock, and what sends.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::VerbResult;
 use super::outcome::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::Env;
+use crate::evaluation::{Env, machine};
 use crate::http::Http;
 use crate::ledger::sqlite::{self, SqliteLedger};
-use crate::ledger::{Ledger, LedgerError, Recover};
+use crate::ledger::{Ledger, LedgerError, Machine, Recover};
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Problem, Severity};
 use crate::schedule::{OnUncertain, Schedule};
@@ -152,10 +151,10 @@ impl House {
         names.iter().map(|name| self.schedule(name)).collect()
     }
 
-    /// While this file exists nobody is called.
+    /// What of this machine keeps everybody from being called.
     #[must_use]
-    pub fn stop_file(&self) -> PathBuf {
-        self.settings.stop_file()
+    pub fn machine(&self) -> Machine {
+        machine(&self.settings.stop_file(), self.around.clock.as_ref())
     }
 
     /// The turn of a schedule's triggers.

@@ -7,6 +7,7 @@ pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod explain;
+mod holds;
 mod house;
 pub mod next;
 mod outcome;

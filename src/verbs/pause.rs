@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{House, VerbError, VerbResult};
 use crate::ledger::{LoadedSchedule, Pause};
-use crate::schedule::Schedule;
 
 /// What is paused, or no longer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,32 +94,4 @@ async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
         ledger.load_schedule(loaded).await?;
     }
     Ok(())
-}
-
-/// Why nothing of this schedule may be sent now, if so.
-///
-/// # Errors
-/// When the ledger can't be read.
-pub async fn reason_not_to_send(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
-    if house.stop_file().exists() {
-        let path = house.stop_file().display().to_string();
-        return Ok(Some(format!("nobody is called while {path} exists: remove it to go on")));
-    }
-    if !schedule.enabled {
-        return Ok(Some(format!("`{}` is switched off by `enabled = false` in its file", schedule.name)));
-    }
-    let Some(ledger) = &house.around.ledger else { return Ok(None) };
-    let now = house.around.clock.now();
-    let lasts = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
-    if let Some(all) = ledger.paused().await?.filter(|pause| lasts(pause.until)) {
-        return Ok(Some(format!("everything is paused ({}): `tickler resume --all` lifts it", all.reason)));
-    }
-    let name = &schedule.name;
-    let standing = ledger.schedule(name).await?;
-    if let Some(pause) = standing.and_then(|standing| standing.pause).filter(|pause| lasts(pause.until)) {
-        return Ok(Some(format!("`{name}` is paused ({}): `tickler resume {name}` lifts it", pause.reason)));
-    }
-    let refused = "its target answered 403 three times in a row; calling may be disabled for this agent";
-    let target_paused = ledger.paused_targets().await?.contains(name);
-    Ok(target_paused.then(|| format!("`{name}` is paused: {refused}; `tickler resume {name}` tries again")))
 }

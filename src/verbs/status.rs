@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::house::refusal;
-use super::{House, VerbResult};
-use crate::ledger::{Head, Ledger, ScheduleStanding, Tally};
+use super::{House, VerbResult, holds};
+use crate::ledger::gate::Hold;
+use crate::ledger::{Head, Holds, Tally};
 use crate::schedule::Schedule;
 
 /// The screen, as `status --format json` prints it.
@@ -89,15 +90,12 @@ pub enum Standing {
 
 /// What the ledger says for the screen.
 struct Known {
-    standings: BTreeMap<String, ScheduleStanding>,
-    /// Their schedules are loaded or not.
-    paused_targets: BTreeSet<String>,
+    holds: Holds,
     /// Why some schedules can't send.
     unsendable: BTreeMap<String, String>,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
-    is_paused: bool,
     is_alive: bool,
 }
 
@@ -123,8 +121,9 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
 }
 
 fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
-    let stop_file = stop_file(house);
-    let problems = problems(house, &schedules, &known);
+    let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
+    let on_everybody = known.holds.on_everybody(house.around.clock.now());
+    let problems = problems(&schedules, &known, &on_everybody);
     let state = match (house.is_service && known.is_alive, problems.is_empty()) {
         (false, _) => Health::Down,
         (true, true) => Health::Ok,
@@ -136,7 +135,7 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
         pending: known.tally.pending,
         uncertain: known.tally.uncertain,
         held_runs: known.tally.held_runs,
-        paused: known.is_paused || stop_file.is_some(),
+        paused: on_everybody.iter().any(|hold| matches!(hold, Hold::AllPaused(_) | Hold::StopFile(_))),
         stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
@@ -150,71 +149,46 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
 
 async fn known(house: &House) -> VerbResult<Known> {
     let unsendable = house.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+    let holds = holds::all(house).await?;
+    let problems = account_problems(house, &holds).into_iter().collect();
     let Some(ledger) = &house.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
-        return Ok(Known {
-            standings: BTreeMap::new(),
-            paused_targets: BTreeSet::new(),
-            unsendable,
-            tally: Tally::default(),
-            head,
-            problems: Vec::new(),
-            is_paused: false,
-            is_alive: false,
-        });
+        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, is_alive: false });
     };
-    let now = house.around.clock.now();
-    let standings = ledger.schedules().await?.into_iter().map(|known| (known.name.clone(), known)).collect();
-    let pause = ledger.paused().await?.filter(|pause| pause.until.is_none_or(|until| now < until));
-    Ok(Known {
-        standings,
-        paused_targets: ledger.paused_targets().await?.into_iter().collect(),
-        unsendable,
-        tally: ledger.tally().await?,
-        head: ledger.head().await?,
-        problems: account_problems(ledger.as_ref(), now).await?,
-        is_paused: pause.is_some(),
-        is_alive: ledger.is_alive().await,
-    })
+    let (tally, head) = (ledger.tally().await?, ledger.head().await?);
+    Ok(Known { holds, unsendable, tally, head, problems, is_alive: ledger.is_alive().await })
 }
 
-async fn account_problems(ledger: &dyn Ledger, now: jiff::Timestamp) -> VerbResult<Vec<String>> {
-    let accounts = ledger.accounts().await?;
-    let refused = accounts.iter().filter(|account| account.is_refused).map(|account| {
-        format!(
-            "account `{}`: its credentials were refused (401); put them right, then `tickler resume --all`",
-            account.name
-        )
-    });
-    let waiting = accounts.iter().filter_map(|account| {
-        let until = account.paused_until.filter(|until| now < *until)?;
-        Some(format!("account `{}` waits until {until} (429)", account.name))
-    });
-    Ok(refused.chain(waiting).collect())
+/// What holds accounts: for the credentials of their schedules, and whatever they are for an account without any.
+fn account_problems(house: &House, holds: &Holds) -> BTreeSet<String> {
+    let folder = house.folder();
+    let schedules = || folder.schedules.values();
+    let of_used = schedules().flat_map(|schedule| holds::on(house, schedule, holds)).filter(Hold::is_of_account);
+    let used: BTreeSet<&str> = schedules().map(|schedule| schedule.target.account()).collect();
+    let unused = holds.accounts.keys().filter(|name| !used.contains(name.as_str()));
+    let now = house.around.clock.now();
+    let of_unused = unused.flat_map(|name| holds.on_account(name, None, now));
+    of_used.chain(of_unused).map(|hold| hold.to_string()).collect()
 }
 
 async fn of_loaded(house: &House, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
-    let now = house.around.clock.now();
     let last = match &house.around.ledger {
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
-    let paused = known.standings.get(&schedule.name).and_then(|standing| standing.pause.as_ref());
-    let paused = paused.filter(|pause| pause.until.is_none_or(|until| now < until));
-    let target_paused = known.paused_targets.contains(&schedule.name);
+    let holds = holds::on(house, schedule, &known.holds);
+    let own = holds.iter().find(|hold| hold.is_of_schedule());
     let problem = known.unsendable.get(&schedule.name).cloned();
     let next = super::next::next(house, schedule, 1).into_iter().next();
-    let state = match (schedule.enabled, paused.is_some() || target_paused) {
+    let state = match (schedule.enabled, own) {
         (false, _) => Standing::Disabled,
-        (true, true) => Standing::Paused,
-        (true, false) => Standing::Loaded,
+        (true, Some(_)) => Standing::Paused,
+        (true, None) => Standing::Loaded,
     };
-    let forbidden = target_paused
-        .then(|| format!("403 three times in a row: calling may be disabled; `tickler resume {}`", schedule.name));
     Ok(ScheduleStatus {
         name: schedule.name.clone(),
         state,
-        problem: problem.or(forbidden).or_else(|| paused.map(|pause| format!("paused: {}", pause.reason))),
+        problem: problem.or_else(|| own.map(Hold::to_string)),
         next_run: next.map(|run| run.at),
         last_state: last.as_ref().map(|run| run.state),
         last_run: last.map(|run| schedule.zone.rfc3339(run.nominal_at)),
@@ -234,26 +208,14 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
-fn stop_file(house: &House) -> Option<String> {
-    let path = house.stop_file();
-    // one that can't be looked for counts as there, as it does for the heartbeat
-    let is_there = path.try_exists().unwrap_or(true);
-    is_there.then(|| std::path::absolute(&path).unwrap_or(path).display().to_string())
-}
-
-fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<String> {
+fn problems(schedules: &[ScheduleStatus], known: &Known, on_everybody: &[Hold]) -> Vec<String> {
     let mut problems = known.problems.clone();
     problems.extend(
         schedules
             .iter()
             .filter_map(|schedule| schedule.problem.as_ref().map(|problem| format!("{}: {problem}", schedule.name))),
     );
-    if known.is_paused {
-        problems.push("everything is paused: `tickler resume --all` lifts it".into());
-    }
-    if let Some(path) = stop_file(house) {
-        problems.push(format!("nobody is called while {path} exists: remove it to go on (`resume` doesn't)"));
-    }
+    problems.extend(on_everybody.iter().map(Hold::to_string));
     if known.tally.uncertain > 0 {
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));
     }
@@ -262,9 +224,6 @@ fn problems(house: &House, schedules: &[ScheduleStatus], known: &Known) -> Vec<S
     }
     if known.tally.waiting_runs > 0 {
         problems.push(format!("{} runs wait for their source", known.tally.waiting_runs));
-    }
-    if !crate::evaluation::clock_is_set(house.around.clock.as_ref()) {
-        problems.push("this machine's clock isn't set: nobody is called".into());
     }
     problems
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::trigger::only_loopback;
-use super::{Exit, House, VerbError, VerbResult, pause, redact};
+use super::{Exit, House, VerbError, VerbResult, holds, redact};
 use crate::appointment::Phone;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, phone_of, read_window};
@@ -63,7 +63,7 @@ pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> Verb
     if house.around.clock.is_shifted() {
         only_loopback(house, &schedule)?;
     }
-    if let Some(reason) = pause::reason_not_to_send(house, &schedule).await? {
+    if let Some(reason) = holds::first(house, &schedule, |_any| true).await? {
         return Err(VerbError::Unsafe(reason));
     }
     let account = house.settings.accounts.get(schedule.target.account());

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, House, VerbError, VerbResult, pause};
+use super::{Exit, House, VerbError, VerbResult, holds};
 use crate::delivery::Scope;
-use crate::evaluation::{RunAsk, RunOutcome, clock_is_set, evaluate, nominal_now, run_once};
+use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
+use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, RecordedRun};
 use crate::plan::{Counts, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
@@ -182,15 +183,11 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
 
 /// Refuses what could phone somebody at the wrong time.
 async fn refuse_when_unsafe(house: &House, schedule: &Schedule) -> VerbResult<()> {
-    let clock = house.around.clock.as_ref();
-    if !clock_is_set(clock) {
-        let now = clock.now();
-        return Err(VerbError::Unsafe(format!("this machine's clock reads {now}, it isn't set: nobody is called")));
-    }
-    if clock.is_shifted() {
+    if house.around.clock.is_shifted() {
         only_loopback(house, schedule)?;
     }
-    match pause::reason_not_to_send(house, schedule).await? {
+    // an account's credentials or wait may have changed by the time of sending: the sender asks again
+    match holds::first(house, schedule, |hold| !hold.is_of_account()).await? {
         Some(reason) => Err(VerbError::Unsafe(reason)),
         None => Ok(()),
     }
@@ -292,13 +289,8 @@ async fn reason_of_pause(house: &House, schedule: &Schedule) -> VerbResult<Optio
     if house.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
         return Ok(Some(format!("{STOPPING}: what is pending goes out after its next start")));
     }
-    let account = schedule.target.account();
-    if house.ledger()?.accounts().await?.iter().any(|row| row.name == account && row.is_refused) {
-        return Ok(Some(format!(
-            "the account `{account}` is paused: its credentials were refused (401); set new ones, or `tickler resume --all`"
-        )));
-    }
-    pause::reason_not_to_send(house, schedule).await
+    // a wait after a 429 ends by itself
+    holds::first(house, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await
 }
 
 /// The rows as the ledger recorded them: what another schedule was faster with is skipped there.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tickler::clock::Clock;
+use tickler::ledger::Machine;
 use tickler::reminder::State;
 
 use crate::plain;
@@ -147,7 +148,8 @@ async fn a_429_pauses_the_account_for_as_long_as_it_asks_and_no_less_than_the_ba
         let (first, second) = (bench.plan(1).await, bench.plan(2).await);
         bench.deliver().await.expect("a ledger that works");
         assert_eq!(receiver.received().len(), 1, "the other reminder of the account waits too");
-        let until = bench.ledger.accounts().await.expect("accounts")[0].paused_until.expect("the account is paused");
+        let holds = bench.ledger.holds(Machine::default()).await.expect("holds");
+        let until = holds.accounts["test"].paused_until.expect("the account is paused");
         assert!((in_seconds(soonest)..=in_seconds(latest)).contains(&until), "{until}");
         bench.clock.advance(Duration::from_secs(u64::try_from(latest).expect("a positive number")));
         bench.deliver().await.expect("a ledger that works");

@@ -71,7 +71,8 @@ async fn a_429_holds_the_whole_account_and_a_401_until_the_credentials_change() 
         let effect = Effect::PauseAccount { credentials: "c1".to_owned() };
         ledger.settle(Settlement { effect, ..settlement(&intent, at(61), again(at(62))) }).await.expect("settled");
         assert_eq!(take(&ledger, at(70)).await.intents.len(), 0);
-        assert!(ledger.accounts().await.expect("read")[0].is_refused);
+        let holds = ledger.holds(Machine::default()).await.expect("read");
+        assert_eq!(holds.accounts["thoughtly"].refused_credentials.as_deref(), Some("c1"));
         let changed = vec![Lane { credentials: "c2".to_owned(), ..lane(SCHEDULE) }];
         assert_eq!(ledger.take_intents(asking(at(71), changed)).await.expect("taken").intents.len(), 2);
     }

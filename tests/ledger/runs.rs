@@ -130,21 +130,19 @@ async fn one_schedule_is_known_by_its_name_with_its_text_and_its_pause_until_it_
             actor: "clinic".to_owned(),
         };
         ledger.pause(pause).await.expect("paused");
-        assert_eq!(ledger.pauses().await.expect("read").len(), 1);
+        let holds = || ledger.holds(Machine::default());
+        assert_eq!(holds().await.expect("read").all, None);
         let everything =
             Pause { schedule: None, reason: "snow".to_owned(), until: None, now: at(2), actor: "clinic".to_owned() };
         ledger.pause(everything).await.expect("paused");
-        let pauses = ledger.pauses().await.expect("read");
-        let mut pauses: Vec<(Option<&str>, &str)> =
-            pauses.iter().map(|(name, pause)| (name.as_deref(), pause.reason.as_str())).collect();
-        pauses.sort();
-        assert_eq!(pauses, [(None, "snow"), (Some(SCHEDULE), "a fire drill")]);
+        let holds = holds().await.expect("read");
+        assert_eq!(holds.all.map(|pause| pause.reason).as_deref(), Some("snow"));
+        assert_eq!(holds.schedules.keys().collect::<Vec<_>>(), [SCHEDULE]);
+        let paused = &holds.schedules[SCHEDULE];
+        assert_eq!((paused.since, paused.until, paused.reason.as_str()), (at(1), Some(at(90)), "a fire drill"));
         let known = ledger.schedule(SCHEDULE).await.expect("read").expect("it is known");
         let all = ledger.schedules().await.expect("read");
         assert_eq!(all.iter().filter(|standing| **standing == known).count(), 1);
-        assert_eq!(all.iter().filter(|standing| standing.pause.is_some()).count(), 1);
-        let paused = known.pause.expect("it is paused");
-        assert_eq!((paused.since, paused.until, paused.reason.as_str()), (at(1), Some(at(90)), "a fire drill"));
         assert_eq!(ledger.schedule_text(&known.text_hash).await.expect("read").as_deref(), Some("text"));
         ledger.remove_schedule(SCHEDULE, at(30), "service").await.expect("removed");
         assert_eq!(ledger.schedule(SCHEDULE).await, Ok(None));

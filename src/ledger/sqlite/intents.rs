@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::pauses;
 use super::records::{CARD, CARD_WIDTH, Card, card};
-use super::stored::{Opening, micros, time, time_or_null};
+use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
 use crate::audit::{Entry, Event};
+use crate::ledger::gate::{DueReminder, Gate, Hold, Subject, Verdict};
 use crate::ledger::rate::{Admission, admit};
-use crate::ledger::{Intent, Lane, LedgerResult, Step, TakeIntents, Taken};
+use crate::ledger::{Holds, Intent, Lane, LedgerResult, Machine, Step, TakeIntents, Taken};
 use crate::reminder::{RunId, State, from_micros};
 use crate::settings::Rate;
 
@@ -30,22 +31,6 @@ pub(super) fn next_due(conn: &Connection, schedules: &[String]) -> LedgerResult<
 
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
-}
-
-/// Whether a lane may send.
-enum Gate {
-    Open,
-    Until(Timestamp),
-    /// Until somebody lifts a pause.
-    Shut,
-}
-
-/// An account's row, loaded once.
-#[derive(Default)]
-struct Standing {
-    tat: Option<i64>,
-    paused_until: Option<Timestamp>,
-    refused: Option<String>,
 }
 
 /// A due reminder with what its request needs.
@@ -82,10 +67,18 @@ fn due(row: &Row<'_>) -> rusqlite::Result<Due> {
     })
 }
 
+/// Before when no account's next request may start (µs UTC).
+struct Rates {
+    tat: BTreeMap<String, i64>,
+    /// Those to be written.
+    moved: BTreeSet<String>,
+}
+
 /// One taking under way.
 struct Taking<'a> {
     ask: &'a TakeIntents,
-    accounts: BTreeMap<&'a str, Standing>,
+    holds: Holds,
+    rates: Rates,
     has_optouts: bool,
     /// Those that are looked at.
     lanes: Vec<&'a Lane>,
@@ -101,7 +94,9 @@ impl Desk<'_> {
         self.end_pauses(ask.now, &ask.actor)?;
         let mut taking = Taking {
             ask,
-            accounts: BTreeMap::new(),
+            // the sender asks the machine before it asks the ledger
+            holds: pauses::holds(self.conn, Machine::default())?,
+            rates: self.rates()?,
             has_optouts: self
                 .conn
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM optout)")?
@@ -135,20 +130,16 @@ impl Desk<'_> {
     /// all the same, since other ones may have come.
     fn pick_lanes(&self, taking: &mut Taking<'_>) -> LedgerResult<()> {
         let waiting = self.schedules_with_pending()?;
-        for lane in &taking.ask.lanes {
-            if !taking.accounts.contains_key(lane.account.as_str()) {
-                taking.accounts.insert(&lane.account, self.standing(&lane.account)?);
-            }
-            if waiting.contains(&lane.schedule) || taking.accounts[lane.account.as_str()].refused.is_some() {
-                taking.lanes.push(lane);
-            }
-        }
+        let refused = |lane: &Lane| taking.holds.accounts.get(&lane.account).is_some_and(|hold| hold.refuses(None));
+        taking.lanes =
+            taking.ask.lanes.iter().filter(|lane| waiting.contains(&lane.schedule) || refused(lane)).collect();
         Ok(())
     }
 
     /// How many of a lane may be taken at most: nothing while it is paused or its account has no slot.
     fn most_of(&self, taking: &mut Taking<'_>, lane: &Lane) -> LedgerResult<u32> {
-        match self.gate(taking, lane)? {
+        self.forget_refusal(taking, lane)?;
+        match taking.holds.gate(&subject(lane), taking.ask.now) {
             Gate::Shut => return Ok(0),
             Gate::Until(end) => {
                 taking.wake_at = earlier(taking.wake_at, Some(end).filter(|_| self.has_pending(lane).unwrap_or(true)));
@@ -169,43 +160,25 @@ impl Desk<'_> {
         })
     }
 
-    fn standing(&self, account: &str) -> LedgerResult<Standing> {
-        let sql = "SELECT tat, paused_until, refused_credentials FROM account WHERE name = ?1";
-        let found = self.conn.prepare_cached(sql)?.query_row([account], |row| {
-            Ok(Standing { tat: row.get(0)?, paused_until: time_or_null(row, 1)?, refused: row.get(2)? })
-        });
-        Ok(found.optional()?.unwrap_or_default())
+    fn rates(&self) -> LedgerResult<Rates> {
+        let mut statement = self.conn.prepare_cached("SELECT name, tat FROM account WHERE tat IS NOT NULL")?;
+        let tat = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        Ok(Rates { tat, moved: BTreeSet::new() })
+    }
+
+    /// Other credentials than the refused ones may do.
+    fn forget_refusal(&self, taking: &mut Taking<'_>, lane: &Lane) -> LedgerResult<()> {
+        let Some(account) = taking.holds.accounts.get_mut(&lane.account) else { return Ok(()) };
+        if account.refused_credentials.is_some() && !account.refuses(Some(&lane.credentials)) {
+            account.refused_credentials = None;
+            self.conn.execute("UPDATE account SET refused_credentials = NULL WHERE name = ?1", [&lane.account])?;
+        }
+        Ok(())
     }
 
     fn has_pending(&self, lane: &Lane) -> LedgerResult<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM reminder WHERE schedule = ?1 AND state = 'pending')";
         Ok(self.conn.prepare_cached(sql)?.query_row([&lane.schedule], |row| row.get(0))?)
-    }
-
-    fn gate(&self, taking: &mut Taking<'_>, lane: &Lane) -> LedgerResult<Gate> {
-        let mut until = None;
-        for name in [pauses::ALL, &lane.schedule] {
-            if let Some(pause) = pauses::of(self.conn, name)? {
-                let Some(end) = pause.until else { return Ok(Gate::Shut) };
-                until = until.max(Some(end));
-            }
-        }
-        let sql = "SELECT paused FROM target WHERE schedule = ?1";
-        let target: Option<bool> =
-            self.conn.prepare_cached(sql)?.query_row([&lane.schedule], |row| row.get(0)).optional()?;
-        if target == Some(true) {
-            return Ok(Gate::Shut);
-        }
-        let account = taking.accounts.get_mut(lane.account.as_str()).expect("it was loaded for this lane");
-        if let Some(refused) = &account.refused {
-            if *refused == lane.credentials {
-                return Ok(Gate::Shut);
-            }
-            account.refused = None;
-            self.conn.execute("UPDATE account SET refused_credentials = NULL WHERE name = ?1", [&lane.account])?;
-        }
-        until = until.max(account.paused_until.filter(|end| *end > taking.ask.now));
-        Ok(until.map_or(Gate::Open, Gate::Until))
     }
 
     /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those on the house
@@ -265,29 +238,33 @@ impl Desk<'_> {
     fn may_go(&self, taking: &mut Taking<'_>, due: &Due) -> LedgerResult<bool> {
         let now = taking.ask.now;
         let Some(phone) = due.card.phone.as_deref() else { return Ok(false) };
-        if taking.has_optouts && self.is_opted_out(phone)? {
-            self.cancel(due.card.nr, now)?;
-            self.log(&Entry {
-                reason: Some("opted_out".into()),
-                actor: Some(taking.ask.actor.as_str().into()),
-                ..due.card.entry(now, Event::ReminderCancelled)
-            })?;
-            return Ok(false);
-        }
-        match self.hours.opening(&due.card.calling_hours, &due.card.recipient_zone, now)? {
-            Opening::Open => {}
-            Opening::At(opening) => {
+        let card = &due.card;
+        let judged = DueReminder {
+            is_opted_out: taking.has_optouts && self.is_opted_out(phone)?,
+            opening: self.hours.opening(&card.calling_hours, &card.recipient_zone, now)?,
+            waited_for_opening: due.waited_for_opening,
+            read_at: due.read_at,
+        };
+        let fresh_for = SignedDuration::try_from(taking.ask.fresh_for).unwrap_or(SignedDuration::MAX);
+        match judged.judge(now, fresh_for) {
+            Verdict::Go => return Ok(true),
+            Verdict::PutOff(opening) => {
                 let sql = "UPDATE reminder SET next_at = ?2, waited_for_opening = 1 WHERE nr = ?1";
-                self.conn.prepare_cached(sql)?.execute(params![due.card.nr, micros(opening)])?;
-                return Ok(false);
+                self.conn.prepare_cached(sql)?.execute(params![card.nr, micros(opening)])?;
+            }
+            Verdict::Cancel(reason) => {
+                self.cancel(card.nr, now)?;
+                self.log(&Entry {
+                    reason: Some(reason.into()),
+                    actor: Some(taking.ask.actor.as_str().into()),
+                    ..card.entry(now, Event::ReminderCancelled)
+                })?;
+            }
+            Verdict::ReadAgain => {
+                taking.stale.insert((card.schedule.clone(), card.run_id));
             }
         }
-        let fresh_for = SignedDuration::try_from(taking.ask.fresh_for).unwrap_or(SignedDuration::MAX);
-        if due.waited_for_opening || due.read_at.duration_until(now) > fresh_for {
-            taking.stale.insert((due.card.schedule.clone(), due.card.run_id));
-            return Ok(false);
-        }
-        Ok(true)
+        Ok(false)
     }
 
     fn is_opted_out(&self, phone: &str) -> LedgerResult<bool> {
@@ -350,10 +327,8 @@ impl Desk<'_> {
     fn save_rates(&self, taking: &Taking<'_>) -> LedgerResult<()> {
         let sql = "INSERT INTO account (name, tat) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET tat = excluded.tat \
             WHERE tat IS NOT excluded.tat";
-        for (name, standing) in &taking.accounts {
-            if let Some(tat) = standing.tat {
-                self.conn.prepare_cached(sql)?.execute(params![name, tat])?;
-            }
+        for name in &taking.rates.moved {
+            self.conn.prepare_cached(sql)?.execute(params![name, taking.rates.tat.get(name)])?;
         }
         Ok(())
     }
@@ -393,20 +368,25 @@ impl Taking<'_> {
     }
 
     fn tat(&self, lane: &Lane) -> Option<i64> {
-        self.accounts.get(lane.account.as_str())?.tat
+        self.rates.tat.get(&lane.account).copied()
     }
 
     fn remember(&mut self, lane: &Lane, tat: i64) {
-        self.accounts.get_mut(lane.account.as_str()).expect("it was loaded for this lane").tat = Some(tat);
+        self.rates.tat.insert(lane.account.clone(), tat);
+        self.rates.moved.insert(lane.account.clone());
     }
 
     /// The account's next slot, when it lies ahead and the account isn't held up otherwise.
     fn slot(&self, lane: &Lane) -> Option<Timestamp> {
         let Rate::Every { .. } = lane.rate else { return None };
-        let account = self.accounts.get(lane.account.as_str())?;
-        let is_held = account.refused.is_some() || account.paused_until.is_some_and(|end| end > self.ask.now);
-        account.tat.filter(|tat| !is_held && *tat > micros(self.ask.now)).and_then(|tat| from_micros(tat).ok())
+        let is_held = self.holds.on(&subject(lane), self.ask.now).iter().any(Hold::is_of_account);
+        self.tat(lane).filter(|tat| !is_held && *tat > micros(self.ask.now)).and_then(|tat| from_micros(tat).ok())
     }
+}
+
+/// A lane as the gate wants it: what is switched off has none.
+fn subject(lane: &Lane) -> Subject<'_> {
+    Subject { schedule: &lane.schedule, account: &lane.account, credentials: Some(&lane.credentials), is_enabled: true }
 }
 
 /// The word by which an intent is announced as something else than a first request.

@@ -34,10 +34,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::{
-    AccountRow, FreshRead, Head, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, PassedOver, Pause,
-    PauseRow, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve,
-    RunRecord, RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally,
-    Verification,
+    FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Machine, PassedOver,
+    Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, RunRecord,
+    RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally, Verification,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
@@ -267,18 +266,8 @@ impl Ledger for SqliteLedger {
         let (schedule, actor) = (schedule.map(str::to_owned), actor.to_owned());
         self.write(move |desk| desk.resume(schedule.as_deref(), now, &actor)).await
     }
-    async fn paused(&self) -> LedgerResult<Option<PauseRow>> {
-        self.read(|reader| pauses::of(&reader.conn, pauses::ALL)).await
-    }
-    async fn pauses(&self) -> LedgerResult<Vec<(Option<String>, PauseRow)>> {
-        self.read(|reader| pauses::every(&reader.conn)).await
-    }
-    async fn paused_targets(&self) -> LedgerResult<Vec<String>> {
-        self.read(|reader| pauses::targets(&reader.conn)).await
-    }
-
-    async fn accounts(&self) -> LedgerResult<Vec<AccountRow>> {
-        self.read(|reader| pauses::accounts(&reader.conn)).await
+    async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
+        self.read(move |reader| pauses::holds(&reader.conn, machine)).await
     }
     async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()> {
         self.write(move |desk| entries.iter().try_for_each(|entry| desk.log(entry))).await

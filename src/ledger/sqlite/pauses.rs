@@ -1,50 +1,50 @@
 //! shell: what is paused: all, a schedule, its target, an account. Kept over restarts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
 use crate::audit::{Entry, Event};
-use crate::ledger::{AccountRow, Effect, LedgerResult, Pause, PauseRow};
+use crate::ledger::gate::{AccountHold, PauseRow};
+use crate::ledger::{Effect, Holds, LedgerResult, Machine, Pause};
 
 /// The name under which the pause of everything is kept: no schedule has it.
-pub(super) const ALL: &str = "";
+const ALL: &str = "";
 
 /// So many 403 in a row pause a schedule's target.
 const FORBIDDEN_IN_A_ROW: u32 = 3;
 
-/// The pause of a schedule, or of [`ALL`].
-pub(super) fn of(conn: &Connection, schedule: &str) -> LedgerResult<Option<PauseRow>> {
-    let mut statement = conn.prepare_cached("SELECT since, until, reason, actor FROM pause WHERE schedule = ?1")?;
-    Ok(statement.query_row([schedule], pause_row).optional()?)
+/// Everything that keeps somebody from being called.
+pub(super) fn holds(conn: &Connection, machine: Machine) -> LedgerResult<Holds> {
+    let mut holds = Holds { machine, targets: targets(conn)?, accounts: accounts(conn)?, ..Holds::default() };
+    let mut statement = conn.prepare_cached("SELECT schedule, since, until, reason, actor FROM pause")?;
+    for pause in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, pause_row(row)?)))? {
+        match pause? {
+            (name, pause) if name == ALL => holds.all = Some(pause),
+            (name, pause) => drop(holds.schedules.insert(name, pause)),
+        }
+    }
+    Ok(holds)
 }
 
 fn pause_row(row: &Row<'_>) -> rusqlite::Result<PauseRow> {
-    Ok(PauseRow { since: time(row, 0)?, until: time_or_null(row, 1)?, reason: row.get(2)?, actor: row.get(3)? })
+    Ok(PauseRow { since: time(row, 1)?, until: time_or_null(row, 2)?, reason: row.get(3)?, actor: row.get(4)? })
 }
 
-/// All of them; `None` is the pause of everything.
-pub(super) fn every(conn: &Connection) -> LedgerResult<Vec<(Option<String>, PauseRow)>> {
-    let mut statement = conn.prepare_cached("SELECT since, until, reason, actor, schedule FROM pause")?;
-    let rows = statement.query_map([], |row| Ok((named(row.get_ref(4)?.as_str()?), pause_row(row)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn targets(conn: &Connection) -> LedgerResult<BTreeSet<String>> {
+    let mut statement = conn.prepare_cached("SELECT schedule FROM target WHERE paused")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// All accounts that were ever used.
-pub(super) fn accounts(conn: &Connection) -> LedgerResult<Vec<AccountRow>> {
-    let sql = "SELECT name, paused_until, refused_credentials IS NOT NULL FROM account ORDER BY name";
-    let mut statement = conn.prepare_cached(sql)?;
+fn accounts(conn: &Connection) -> LedgerResult<BTreeMap<String, AccountHold>> {
+    let mut statement = conn.prepare_cached("SELECT name, paused_until, refused_credentials FROM account")?;
     let rows = statement.query_map([], |row| {
-        Ok(AccountRow { name: row.get(0)?, paused_until: time_or_null(row, 1)?, is_refused: row.get(2)? })
+        Ok((row.get(0)?, AccountHold { paused_until: time_or_null(row, 1)?, refused_credentials: row.get(2)? }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Schedules whose target is paused.
-pub(super) fn targets(conn: &Connection) -> LedgerResult<Vec<String>> {
-    let mut statement = conn.prepare_cached("SELECT schedule FROM target WHERE paused ORDER BY schedule")?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 fn named(schedule: &str) -> Option<String> {

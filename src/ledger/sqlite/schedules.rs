@@ -6,26 +6,19 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::stored::{micros, time, time_or_null};
 use super::writer::Desk;
 use crate::audit::{Entry, Event};
-use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, PauseRow, ScheduleStanding};
+use crate::ledger::{LedgerError, LedgerResult, LoadedSchedule, ScheduleStanding};
 
 /// The columns of [`standing`].
 const STANDING: &str = "SELECT s.name, s.cursor, \
     (SELECT max(r.started_at) FROM run r WHERE r.schedule = s.name AND r.state = 'done'), \
-    coalesce((SELECT t.paused FROM target t WHERE t.schedule = s.name), 0), \
-    p.since, p.until, p.reason, p.actor, s.text_hash FROM schedule s LEFT JOIN pause p ON p.schedule = s.name";
+    s.text_hash FROM schedule s";
 
 fn standing(row: &Row<'_>) -> rusqlite::Result<ScheduleStanding> {
-    let pause = match time_or_null(row, 4)? {
-        Some(since) => Some(PauseRow { since, until: time_or_null(row, 5)?, reason: row.get(6)?, actor: row.get(7)? }),
-        None => None,
-    };
     Ok(ScheduleStanding {
         name: row.get(0)?,
         cursor: time(row, 1)?,
         previous_evaluation: time_or_null(row, 2)?,
-        pause,
-        target_paused: row.get(3)?,
-        text_hash: row.get(8)?,
+        text_hash: row.get(3)?,
     })
 }
 

@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
+use crate::ledger::gate::Opening;
 use crate::ledger::{LedgerError, LedgerResult};
 use crate::reminder::from_micros;
 use crate::zones::{CallingHours, Zone, Zones};
@@ -102,15 +103,6 @@ type Known = HashMap<(String, String), (CallingHours, Zone)>;
 pub(super) struct Hours {
     zones: Zones,
     known: RefCell<Known>,
-}
-
-/// Whether phones may ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// Now.
-    Open,
-    /// At this instant.
-    At(Timestamp),
 }
 
 impl Hours {

@@ -3,8 +3,9 @@
 
 mod earlier;
 
-use super::{House, VerbError, VerbResult, pause};
+use super::{House, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
+use crate::ledger::gate::Hold;
 use crate::ledger::{ReminderAsk, ReminderRow};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
@@ -50,7 +51,7 @@ pub async fn asked(house: &House, name: &str, appointment: &str, run: Option<Run
 
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
 async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    if let Some(detail) = pause::reason_not_to_send(house, schedule).await? {
+    if let Some(detail) = holds::first(house, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
         told.verdict = Verdict::Skip;
         told.reason = Some("paused".to_owned());
         told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });

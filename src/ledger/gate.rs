@@ -1,0 +1,315 @@
+//! pure: may anything be sent now, and if not, why and until when. The sender asks in its transaction, the heartbeat
+//! before a run, and every verb that reports it to people: all of them get this one answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// Everything that can keep a schedule from sending: what the ledger has recorded, and the state of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// This machine's part.
+    pub machine: Machine,
+    /// The pause of everything.
+    pub all: Option<PauseRow>,
+    /// Pauses by schedule, also of schedules that are not loaded.
+    pub schedules: BTreeMap<String, PauseRow>,
+    /// Schedules whose target is paused because it refused several requests in a row.
+    pub targets: BTreeSet<String>,
+    /// Every account that was ever used.
+    pub accounts: BTreeMap<String, AccountHold>,
+}
+
+/// What of the machine keeps everybody from being called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The `STOP` file, while it exists or cannot be looked for.
+    pub stop_file: Option<PathBuf>,
+    /// The clock reads a time before this program was written.
+    pub clock_is_unset: bool,
+}
+
+/// A pause that an operator has set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRow {
+    /// Since (UTC).
+    pub since: Timestamp,
+    /// Until (UTC), or until resumed.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// What an account's own answers have led to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountHold {
+    /// After a 429 (UTC).
+    pub paused_until: Option<Timestamp>,
+    /// Fingerprint of the credentials that were refused with 401.
+    pub refused_credentials: Option<String>,
+}
+
+/// The schedule that asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its name.
+    pub schedule: &'a str,
+    /// The account it sends with.
+    pub account: &'a str,
+    /// Fingerprint of the credentials it sends with. `None`: they cannot be read, and count as the refused ones.
+    pub credentials: Option<&'a str>,
+    /// `enabled` of its file.
+    pub is_enabled: bool,
+}
+
+/// One reason why nothing is sent; displayed as a sentence with the remedy, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// This machine's clock is not set.
+    ClockUnset,
+    /// The `STOP` file exists.
+    StopFile(PathBuf),
+    /// Everything is paused.
+    AllPaused(PauseRow),
+    /// `enabled = false` in this schedule's file.
+    SwitchedOff(String),
+    /// This schedule is paused.
+    SchedulePaused(String, PauseRow),
+    /// This schedule's target refused several requests in a row.
+    TargetPaused(String),
+    /// This account's credentials were refused.
+    CredentialsRefused(String),
+    /// This account waits after a 429, until then (UTC).
+    AccountWaits(String, Timestamp),
+}
+
+/// Whether a schedule may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Now.
+    Open,
+    /// Not before this instant (UTC).
+    Until(Timestamp),
+    /// Not before somebody changes something.
+    Shut,
+}
+
+impl Holds {
+    /// Everything that keeps this schedule from sending at `now`, the gravest first.
+    #[must_use]
+    pub fn on(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<Hold> {
+        let name = subject.schedule;
+        let mut holds = self.on_everybody(now);
+        if !subject.is_enabled {
+            holds.push(Hold::SwitchedOff(name.to_owned()));
+        }
+        let pause = self.schedules.get(name).filter(|pause| pause.is_in_force(now));
+        holds.extend(pause.map(|pause| Hold::SchedulePaused(name.to_owned(), pause.clone())));
+        if self.targets.contains(name) {
+            holds.push(Hold::TargetPaused(name.to_owned()));
+        }
+        holds.extend(self.on_account(subject.account, subject.credentials, now));
+        holds
+    }
+
+    /// What keeps every schedule from sending at `now`.
+    #[must_use]
+    pub fn on_everybody(&self, now: Timestamp) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        if self.machine.clock_is_unset {
+            holds.push(Hold::ClockUnset);
+        }
+        holds.extend(self.machine.stop_file.clone().map(Hold::StopFile));
+        holds.extend(self.all.clone().filter(|pause| pause.is_in_force(now)).map(Hold::AllPaused));
+        holds
+    }
+
+    /// What keeps every schedule of this account with these credentials from sending at `now`.
+    #[must_use]
+    pub fn on_account(&self, account: &str, credentials: Option<&str>, now: Timestamp) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        let Some(found) = self.accounts.get(account) else { return holds };
+        if found.refuses(credentials) {
+            holds.push(Hold::CredentialsRefused(account.to_owned()));
+        }
+        let waits_until = found.paused_until.filter(|until| now < *until);
+        holds.extend(waits_until.map(|until| Hold::AccountWaits(account.to_owned(), until)));
+        holds
+    }
+
+    /// Whether this schedule may send at `now`.
+    #[must_use]
+    pub fn gate(&self, subject: &Subject<'_>, now: Timestamp) -> Gate {
+        self.on(subject, now).iter().fold(Gate::Open, |gate, hold| match (gate, hold.until()) {
+            (Gate::Shut, _) | (_, None) => Gate::Shut,
+            (Gate::Open, Some(until)) => Gate::Until(until),
+            (Gate::Until(other), Some(until)) => Gate::Until(until.max(other)),
+        })
+    }
+}
+
+impl PauseRow {
+    /// A pause whose end has come is none any more.
+    fn is_in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl AccountHold {
+    /// Whether a request with these credentials would only be refused again.
+    #[must_use]
+    pub fn refuses(&self, credentials: Option<&str>) -> bool {
+        self.refused_credentials.as_deref().is_some_and(|refused| credentials.is_none_or(|ours| ours == refused))
+    }
+}
+
+impl Hold {
+    /// When it ends by itself (UTC).
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::AllPaused(pause) | Self::SchedulePaused(_, pause) => pause.until,
+            Self::AccountWaits(_, until) => Some(*until),
+            Self::ClockUnset
+            | Self::StopFile(_)
+            | Self::SwitchedOff(_)
+            | Self::TargetPaused(_)
+            | Self::CredentialsRefused(_) => None,
+        }
+    }
+
+    /// Whether the schedule does not even plan: its runs are made up for later, or skipped.
+    #[must_use]
+    pub const fn stops_runs(&self) -> bool {
+        match self {
+            Self::ClockUnset
+            | Self::StopFile(_)
+            | Self::AllPaused(_)
+            | Self::SwitchedOff(_)
+            | Self::SchedulePaused(..) => true,
+            Self::TargetPaused(_) | Self::CredentialsRefused(_) | Self::AccountWaits(..) => false,
+        }
+    }
+
+    /// Whether the account is held, whichever of its schedules asks.
+    #[must_use]
+    pub const fn is_of_account(&self) -> bool {
+        match self {
+            Self::CredentialsRefused(_) | Self::AccountWaits(..) => true,
+            Self::ClockUnset
+            | Self::StopFile(_)
+            | Self::AllPaused(_)
+            | Self::SwitchedOff(_)
+            | Self::SchedulePaused(..)
+            | Self::TargetPaused(_) => false,
+        }
+    }
+
+    /// Whether it is about this schedule alone: paused by an operator, or by what its target answered.
+    #[must_use]
+    pub const fn is_of_schedule(&self) -> bool {
+        match self {
+            Self::SchedulePaused(..) | Self::TargetPaused(_) => true,
+            Self::ClockUnset
+            | Self::StopFile(_)
+            | Self::AllPaused(_)
+            | Self::SwitchedOff(_)
+            | Self::CredentialsRefused(_)
+            | Self::AccountWaits(..) => false,
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClockUnset => f.write_str("this machine's clock isn't set: nobody is called until it is"),
+            Self::StopFile(path) => {
+                let path = path.display();
+                write!(f, "nobody is called while {path} exists: remove it to go on (`resume` doesn't)")
+            }
+            Self::AllPaused(pause) => {
+                write!(f, "everything is paused ({}){}: `tickler resume --all` lifts it", pause.reason, ending(pause))
+            }
+            Self::SwitchedOff(name) => write!(f, "`{name}` is switched off by `enabled = false` in its file"),
+            Self::SchedulePaused(name, pause) => {
+                write!(f, "`{name}` is paused ({}){}: `tickler resume {name}` lifts it", pause.reason, ending(pause))
+            }
+            Self::TargetPaused(name) => write!(
+                f,
+                "`{name}` is paused: its target answered 403 three times in a row; calling may be disabled for this \
+                 agent; `tickler resume {name}` tries again"
+            ),
+            Self::CredentialsRefused(account) => write!(
+                f,
+                "the account `{account}` is paused: its credentials were refused (401); set new ones, or \
+                 `tickler resume --all`"
+            ),
+            Self::AccountWaits(account, until) => write!(f, "the account `{account}` waits until {until} (429)"),
+        }
+    }
+}
+
+fn ending(pause: &PauseRow) -> String {
+    pause.until.map(|until| format!(" until {until}")).unwrap_or_default()
+}
+
+/// A reminder that is due, of a schedule whose gate is open.
+#[derive(Debug, Clone, Copy)]
+pub struct DueReminder {
+    /// Its number is on the house's opt-out list.
+    pub is_opted_out: bool,
+    /// Its recipient's calling hours.
+    pub opening: Opening,
+    /// It was put off to an opening before.
+    pub waited_for_opening: bool,
+    /// When its source was last read (UTC).
+    pub read_at: Timestamp,
+}
+
+/// Whether a phone may ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Now.
+    Open,
+    /// At this instant (UTC).
+    At(Timestamp),
+}
+
+/// What becomes of a reminder that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is sent now.
+    Go,
+    /// It waits until this instant (UTC).
+    PutOff(Timestamp),
+    /// It is not sent at all; the word is for the audit.
+    Cancel(&'static str),
+    /// Its source is read again first.
+    ReadAgain,
+}
+
+impl DueReminder {
+    /// Judges it. What was read longer ago than `fresh_for`, or waited for an opening, may have changed in its source.
+    #[must_use]
+    pub fn judge(&self, now: Timestamp, fresh_for: SignedDuration) -> Verdict {
+        if self.is_opted_out {
+            return Verdict::Cancel("opted_out");
+        }
+        match self.opening {
+            Opening::At(opening) => Verdict::PutOff(opening),
+            Opening::Open if self.waited_for_opening || self.read_at.duration_until(now) > fresh_for => {
+                Verdict::ReadAgain
+            }
+            Opening::Open => Verdict::Go,
+        }
+    }
+}
