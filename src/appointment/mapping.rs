@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 
+use super::ids::{self, IdPart};
 use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
 use crate::row::{Column, Record};
 use crate::zones::{DayCache, Wall, Zone, Zones};
@@ -22,9 +23,9 @@ const PROPOSALS: usize = 100;
 pub struct Mapping {
     columns: AppointmentColumns,
     zones: Zones,
-    row_zones: HashMap<String, Option<Zone>>,
+    /// Each name met, with its zone or what to write instead.
+    row_zones: HashMap<String, Result<Zone, String>>,
     days: DayCache,
-    joined: String,
     proposals: usize,
 }
 
@@ -46,7 +47,6 @@ impl Mapping {
             zones: zones.clone(),
             row_zones: HashMap::new(),
             days: DayCache::new(zone.clone()),
-            joined: String::new(),
             proposals: PROPOSALS,
         }
     }
@@ -67,9 +67,12 @@ impl Mapping {
     #[must_use]
     pub fn id<'r>(&mut self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         if let [column] = self.columns.id.as_slice() {
-            return trimmed(record.text(column)?);
+            return id_part(record.text(column)?);
         }
-        let parts: Vec<_> = self.columns.id.iter().map(|column| record.text(column).and_then(trimmed)).collect();
+        if self.id_problem(record).is_some() {
+            return None;
+        }
+        let parts: Vec<_> = self.columns.id.iter().map(|column| record.text(column).and_then(id_part)).collect();
         if parts.iter().all(Option::is_none) {
             return None;
         }
@@ -88,11 +91,25 @@ impl Mapping {
         Some(Cow::Owned(id))
     }
 
+    /// Why the id can't be used although something is written there.
+    #[must_use]
+    pub fn id_problem(&self, record: &Record<'_>) -> Option<String> {
+        let is_rounded = |column: &&Column| record.text(column).is_some_and(|cell| ids::read(cell) == IdPart::Rounded);
+        let column = self.columns.id.iter().find(is_rounded)?;
+        Some(format!(
+            "`{}` is a number with an exponent: a spreadsheet has rounded it; export the column as text",
+            column.as_str()
+        ))
+    }
+
     /// Whether the record has an id, without making it where that can be seen sooner.
     #[must_use]
     pub fn has_id(&mut self, record: &Record<'_>) -> bool {
         if let [column] = self.columns.id.as_slice()
-            && record.field(column).is_some_and(|field| field.as_bytes().first().is_some_and(u8::is_ascii_graphic))
+            // digits alone are an id: no guard, no word for nothing and no exponent is among them
+            && record.field(column).is_some_and(|field| {
+                field.starts_with(|first: char| first.is_ascii_digit()) && !field.contains(['e', 'E'])
+            })
         {
             return true;
         }
@@ -138,13 +155,7 @@ impl Mapping {
                 text.as_deref().and_then(|text| dates::read(text, &self.columns.date_format))
             }
             StartColumns::DateAndTime { date, time } => match (record.text(date), record.text(time)) {
-                (Some(date), Some(time)) => {
-                    self.joined.clear();
-                    self.joined.push_str(date.trim());
-                    self.joined.push(' ');
-                    self.joined.push_str(time.trim());
-                    joined_start(&self.joined, &self.columns.date_format)
-                }
+                (Some(date), Some(time)) => dates::read_both(&date, &time, &self.columns.date_format),
                 _ => None,
             },
         };
@@ -165,7 +176,9 @@ impl Mapping {
         };
         let expected = match &self.columns.date_format {
             DateFormat::Iso => "ISO 8601".to_owned(),
-            DateFormat::Excel => "a spreadsheet's serial number".to_owned(),
+            DateFormat::Excel => "a spreadsheet's serial number with a time of day".to_owned(),
+            DateFormat::Epoch => "seconds since 1970".to_owned(),
+            DateFormat::EpochMs => "milliseconds since 1970".to_owned(),
             DateFormat::Patterns(patterns) => format!("`{}`", patterns.join("`, `")),
         };
         if self.proposals == 0 {
@@ -183,15 +196,19 @@ impl Mapping {
         zone_in(record, self.columns.timezone.as_ref(), &self.zones, &mut self.row_zones)
     }
 
-    /// Where the person is: `recipient_timezone`, else the row's zone, else the schedule's.
+    /// Where the person is: `recipient_timezone`, else the row's zone, else the schedule's. A zone that is no place (`UTC`,
+    /// `-05:00`) says only how the time is written.
     ///
     /// # Errors
     /// A sentence, when a zone is named that doesn't exist.
     pub fn recipient_zone(&mut self, record: &Record<'_>) -> Result<Zone, String> {
         let own = zone_in(record, self.columns.recipient_timezone.as_ref(), &self.zones, &mut self.row_zones)?;
-        match own {
+        match own.filter(Zone::is_place) {
             Some(zone) => Ok(zone),
-            None => Ok(self.row_zone(record)?.unwrap_or_else(|| self.days.zone().clone())),
+            None => {
+                let of_row = self.row_zone(record)?.filter(Zone::is_place);
+                Ok(of_row.unwrap_or_else(|| self.days.zone().clone()))
+            }
         }
     }
 
@@ -213,31 +230,27 @@ fn zone_in(
     record: &Record<'_>,
     column: Option<&Column>,
     zones: &Zones,
-    known: &mut HashMap<String, Option<Zone>>,
+    known: &mut HashMap<String, Result<Zone, String>>,
 ) -> Result<Option<Zone>, String> {
     let Some(column) = column else { return Ok(None) };
     let Some(name) = record.text(column).and_then(trimmed) else { return Ok(None) };
     let zone = match known.get(name.as_ref()) {
         Some(zone) => zone.clone(),
         None => {
-            let zone = zones.zone_of_row(&name).ok();
+            let zone = zones.zone_of_row(&name).map_err(|error| error.remedy);
             known.insert(name.clone().into_owned(), zone.clone());
             zone
         }
     };
-    zone.map(Some).ok_or_else(|| format!("`{}` names no known time zone: `{name}`", column.as_str()))
+    zone.map(Some).map_err(|remedy| format!("`{}` names no known time zone: `{name}`; {remedy}", column.as_str()))
 }
 
-/// Two columns joined by a blank; an ISO date column may carry a midnight of its own (`2026-11-24T00:00:00`).
-fn joined_start(joined: &str, format: &DateFormat) -> Option<StartText> {
-    dates::read(joined, format).or_else(|| match format {
-        DateFormat::Excel => {
-            let (date, time) = joined.split_once(' ')?;
-            let sum: f64 = date.parse::<f64>().ok()? + time.parse::<f64>().ok()?;
-            dates::read(&sum.to_string(), format)
-        }
-        DateFormat::Iso | DateFormat::Patterns(_) => None,
-    })
+/// One column of an id; nothing where it is empty, a word for nothing or rounded.
+fn id_part(cell: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match ids::read(cell) {
+        IdPart::Text(text) => Some(text),
+        IdPart::Nothing | IdPart::Rounded => None,
+    }
 }
 
 pub(crate) fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
@@ -269,11 +282,4 @@ fn resolved(zone: &Zone, wall: DateTime) -> Result<Start, TimeProblem> {
             zone.wall(after).strftime("%H:%M"),
         ))),
     }
-}
-
-/// Whether a flag column says yes: `true`, `yes`, `y`, `x`, `1`, `on`, in any case.
-#[must_use]
-pub fn is_true(text: Option<&str>) -> bool {
-    let Some(text) = text.map(str::trim) else { return false };
-    ["true", "yes", "y", "x", "1", "on"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }

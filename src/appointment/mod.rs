@@ -1,6 +1,9 @@
 //! pure: a row becomes an appointment, or a reason why not.
 
+pub mod cell;
 pub mod dates;
+pub mod flags;
+pub mod ids;
 pub mod mapping;
 pub mod phone;
 
@@ -10,7 +13,6 @@ mod tests;
 use jiff::Timestamp;
 
 use crate::row::Column;
-use crate::zones::Zone;
 
 /// `[appointment]`: which column means what.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ pub struct AppointmentColumns {
     pub person: Option<Column>,
     /// BCP 47 tag.
     pub language: Option<Column>,
-    /// True values opt out.
+    /// Anything but an empty cell and a known no opts out.
     pub do_not_call: Option<Column>,
     /// Anything but a true value is no consent.
     pub consent: Option<Column>,
@@ -64,6 +66,10 @@ pub enum DateFormat {
     Patterns(Vec<String>),
     /// Serial numbers of a spreadsheet (1900 date system).
     Excel,
+    /// Seconds since 1970.
+    Epoch,
+    /// Milliseconds since 1970, also as `/Date(…)/`.
+    EpochMs,
 }
 
 /// A start as read: an instant when the text carried an offset, else a wall-clock time.
@@ -98,9 +104,6 @@ pub struct Phone {
 pub enum PhoneProblem {
     /// Nothing in any column.
     Missing,
-    /// Something, but no usable number; a sentence with the remedy and without the number.
+    /// Something, but no usable number; a sentence with the remedy. It holds numbers only where a text has two readings.
     Invalid(String),
 }
-
-/// What a zone column said.
-pub type RowZone = Zone;

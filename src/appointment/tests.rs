@@ -27,6 +27,17 @@ fn iso_8601_reads_with_and_without_seconds_fraction_and_offset() {
         ("2026-11-24 09:30:00 -0500", instant("2026-11-24T14:30Z")),
         ("2026-11-24T09:30:00.000-05", instant("2026-11-24T14:30Z")),
         ("2026-11-24T09:30:60", wall("2026-11-24T09:30:59")),
+        ("2026-11-24 14:30:00 UTC", instant("2026-11-24T14:30Z")),
+        ("2026-11-24T14:30 gmt", instant("2026-11-24T14:30Z")),
+        ("2026-11-24 14:30:00.25UTC", instant("2026-11-24T14:30:00.25Z")),
+        ("2026-11-24 14:30:00 +0000 UTC", instant("2026-11-24T14:30Z")),
+        ("2026-11-24 09:30:00 -0500 UTC", None),
+        ("2026-11-24 09:30:00 EST", None),
+        ("2026-11-24 09:30:00 UTC+1", None),
+        ("'2026-11-24 09:30", wall("2026-11-24T09:30")),
+        ("=\"2026-11-24 09:30\"", wall("2026-11-24T09:30")),
+        ("\u{1}2026-11-24 09:30", wall("2026-11-24T09:30")),
+        ("\u{a0}2026-11-24 09:30\u{3000}", wall("2026-11-24T09:30")),
         ("2026-11-24", None),
         ("2026-11-24T", None),
         ("2026-11-24T09", None),
@@ -58,6 +69,13 @@ fn patterns_are_tried_in_order_and_must_tell_the_hour() {
         ("03/04/2026 10:00", &["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"], wall("2026-04-03T10:00")),
         ("24/11/2026 14:05 +0100", &["%d/%m/%Y %H:%M %z"], instant("2026-11-24T13:05Z")),
         ("1795530300", &["%s"], instant("2026-11-24T14:25Z")),
+        ("'24/11/2026 14:05", &["%d/%m/%Y %H:%M"], wall("2026-11-24T14:05")),
+        ("2026-11-24T15:30:00Z", &["%Y-%m-%dT%H:%M:%S%z"], instant("2026-11-24T15:30Z")),
+        ("24.11.2026 15:30 UTC", &["%d.%m.%Y %H:%M %z"], instant("2026-11-24T15:30Z")),
+        ("24.11.2026 15:30 gmt", &["%d.%m.%Y %H:%M %:z"], instant("2026-11-24T15:30Z")),
+        ("Tue Nov 24 2026 09:30:00 GMT-0500", &["%a %b %d %Y %H:%M:%S GMT%z"], instant("2026-11-24T14:30Z")),
+        ("24.11.2026 15:30 EST", &["%d.%m.%Y %H:%M %z"], None),
+        ("24.11.2026 15:30", &["%d.%m.%Y %H:%M %z"], None),
         ("24/11/2026", &["%d/%m/%Y"], None),
         ("24/11/2026 9", &["%d/%m/%Y %I"], None),
         ("24/13/2026 14:05", &["%d/%m/%Y %H:%M"], None),
@@ -71,7 +89,7 @@ fn a_pattern_that_tells_too_little_is_refused_before_any_run() {
     for pattern in ["%d/%m/%Y %H:%M", "%m/%d/%y %I:%M %p", "%s", "%Y-%m-%dT%H:%M:%S%z", "%F %T", "%Y%m%d%H%M"] {
         assert_eq!(dates::check_pattern(pattern), Ok(()), "{pattern}");
     }
-    for pattern in ["%d/%m/%Y", "%H:%M", "%d/%m %H:%M", "%m/%d/%Y %I:%M", "%Q1", "plain", "%"] {
+    for pattern in ["%d/%m/%Y %H:%M %Z", "%d/%m/%Y", "%H:%M", "%d/%m %H:%M", "%m/%d/%Y %I:%M", "%Q1", "plain", "%"] {
         assert!(dates::check_pattern(pattern).is_err(), "{pattern}");
     }
 }
@@ -87,10 +105,12 @@ fn a_year_of_two_digits_is_no_year_of_the_first_century() {
 #[test]
 fn serial_numbers_of_a_spreadsheet_round_to_the_second() {
     for (text, expected) in [
-        ("46350", wall("2026-11-24T00:00")),
+        ("46350", None),
+        ("46350.0", None),
         ("46350.395833333336", wall("2026-11-24T09:30")),
         ("46350.39583333", wall("2026-11-24T09:30")),
-        ("61", wall("1900-03-01T00:00")),
+        ("61.5", wall("1900-03-01T12:00")),
+        ("'46350.5", wall("2026-11-24T12:00")),
         ("60", None),
         ("-5", None),
         ("20261124", None),
@@ -99,6 +119,89 @@ fn serial_numbers_of_a_spreadsheet_round_to_the_second() {
         ("2026-11-24 09:30", None),
     ] {
         assert_eq!(dates::read(text, &DateFormat::Excel), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_pattern_that_reads_past_a_zone_is_refused_and_one_that_reads_it_is_not() {
+    for pattern in [
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M:%S UTC",
+        "%d/%m/%Y %H:%M GMT",
+        "%d/%m/%Y %H:%M (UTC)",
+        "%d/%m/%Y %H:%Mz",
+        "%FT%TZ",
+        "UTC %d/%m/%Y %H:%M",
+    ] {
+        let refusal = dates::check_pattern(pattern).expect_err(pattern);
+        assert!(refusal.contains("%z") && refusal.contains("leave `date_format` out"), "{pattern}: {refusal}");
+    }
+    for pattern in [
+        "%Y-%m-%dT%H:%M:%S%z",
+        "%a %b %d %Y %H:%M:%S GMT%z",
+        "%d/%m/%Y %H:%M UTC%:z",
+        "%d/%m/%Y um %H:%M Uhr",
+        "%d/%m/%Y at %H:%M",
+        "%d %b %Y, %H:%M",
+    ] {
+        assert_eq!(dates::check_pattern(pattern), Ok(()), "{pattern}");
+    }
+}
+
+#[test]
+fn a_serial_date_takes_its_time_from_another_cell() {
+    for (date, time, expected) in [
+        ("46350", "0.3958333333", wall("2026-11-24T09:30")),
+        ("46350", "0", wall("2026-11-24T00:00")),
+        ("46350", "09:30", wall("2026-11-24T09:30")),
+        ("46350.5", "0.25", None),
+        ("46350", "1.5", None),
+        ("46350", "soon", None),
+    ] {
+        assert_eq!(dates::read_both(date, time, &DateFormat::Excel), expected, "{date} {time}");
+    }
+    let iso = dates::read_both(" '2026-11-24 ", "09:30 ", &DateFormat::Iso);
+    assert_eq!(iso, wall("2026-11-24T09:30"));
+}
+
+#[test]
+fn moments_since_1970_are_read_in_their_unit_alone() {
+    let start = instant("2026-11-25T15:30Z");
+    for (text, seconds, milliseconds) in [
+        ("1795620600", start, None),
+        ("1795620600.0", start, None),
+        ("'1795620600", start, None),
+        ("1795620600.25", instant("2026-11-25T15:30:00.25Z"), None),
+        ("1795620600000", None, start),
+        ("1795620600000.0", None, start),
+        ("/Date(1795620600000)/", None, start),
+        ("/Date(1795620600000-0500)/", None, start),
+        ("/Date(soon)/", None, None),
+        ("-1795620600", None, None),
+        ("1.7956206E9", None, None),
+        ("2026-11-25T10:30", None, None),
+        ("", None, None),
+    ] {
+        assert_eq!(dates::read(text, &DateFormat::Epoch), seconds, "{text}");
+        assert_eq!(dates::read(text, &DateFormat::EpochMs), milliseconds, "{text}");
+    }
+}
+
+#[test]
+fn a_hint_names_the_format_of_moments_and_never_one_of_another_century() {
+    for (value, hint) in [
+        ("1795620600", "`date_format = \"epoch\"`"),
+        ("1795620600000", "`date_format = \"epoch_ms\"`"),
+        ("/Date(1795620600000)/", "`date_format = \"epoch_ms\"`"),
+        ("46350.5", "`date_format = \"excel\"`"),
+        ("46350", "a date without a time"),
+        ("2461370.1458", "no common format"),
+        ("300.5", "no common format"),
+        ("2026-11-24T09:30", "leave `date_format` out"),
+        ("2026-11-24 09:30:00 UTC", "leave `date_format` out"),
+    ] {
+        let proposal = dates::proposal(value);
+        assert!(proposal.contains(hint), "{value}: {proposal}");
     }
 }
 
@@ -115,6 +218,10 @@ fn a_whole_column_tells_its_format_or_shows_both_readings() {
     assert_eq!(guess_formats(&at_nine(&["13/04/26", "03/04/26"])), proposed("%d/%m/%y %H:%M"));
     assert_eq!(guess_formats(&["2026-11-24T09:30", "2026-11-24 10:00:00Z"]), proposed("iso8601"));
     assert_eq!(guess_formats(&["46350.5", "46351"]), proposed("excel"));
+    assert_eq!(guess_formats(&["2461370.1458"]), DateGuess::Unknown);
+    assert_eq!(guess_formats(&["1795620600", "1795620660.5"]), proposed("epoch"));
+    assert_eq!(guess_formats(&["1795620600000"]), proposed("epoch_ms"));
+    assert_eq!(guess_formats(&["/Date(1795620600000)/"]), proposed("epoch_ms"));
     assert_eq!(guess_formats(&["11/24/2026 9:30 AM", ""]), proposed("%m/%d/%Y %I:%M %p"));
     assert_eq!(guess_formats(&["soon", "later"]), DateGuess::Unknown);
     assert_eq!(guess_formats::<&str>(&[]), DateGuess::Unknown);
@@ -140,110 +247,6 @@ fn an_unreadable_start_is_told_with_a_format_and_without_the_value() {
     assert!(!dates::proposal("+12025550143").contains("0143"));
 }
 
-fn e164(text: &str, region: Option<&str>) -> Result<String, PhoneProblem> {
-    phone::read(text, region).map(|phone| phone.e164)
-}
-
-#[test]
-fn one_number_in_many_spellings_is_one_number() {
-    for text in [
-        "+12025550143",
-        "+1 202-555-0143",
-        "(202) 555-0143",
-        "202.555.0143",
-        "1-202-555-0143",
-        "2025550143",
-        " ２０２ ５５５ ０１４３ ",
-        "tel:+1-202-555-0143",
-        "\u{202A}+1 202 555 0143\u{202C}",
-        "+1 (202)\u{A0}555\u{2011}0143",
-    ] {
-        assert_eq!(e164(text, Some("US")).as_deref(), Ok("+12025550143"), "{text}");
-    }
-    let phone = phone::read("+12025550143", None).expect("a valid number");
-    assert_eq!(
-        (phone.national().as_str(), phone.region().as_deref(), phone.is_unassigned),
-        ("(202) 555-0143", Some("US"), false)
-    );
-    assert_eq!(e164("+44 (0)20 7946 0958", None).as_deref(), Ok("+442079460958"));
-    assert_eq!(e164("020 7946 0958", Some("gb")).as_deref(), Ok("+442079460958"));
-}
-
-#[test]
-fn a_possible_number_in_an_unassigned_range_is_usable_and_marked() {
-    let phone = phone::read("+15551234567", None).expect("a possible number");
-    assert_eq!((phone.e164.as_str(), phone.is_unassigned), ("+15551234567", true));
-    assert!(phone::read("5551234567", Some("US")).is_err());
-}
-
-#[test]
-fn what_must_never_be_called_is_refused_without_repeating_the_number() {
-    for (text, region) in [
-        ("911", Some("US")),
-        ("112", None),
-        ("+1911", None),
-        ("+112", None),
-        ("999", Some("GB")),
-        ("+19002345678", None),
-        ("+1 900 555 0143", None),
-        ("+12029765550", None),
-        ("+44 909 879 0000", None),
-        ("0900 1234567", Some("DE")),
-        ("+53", None),
-        ("1.55501E+10", Some("US")),
-        ("1,55501E+10", Some("US")),
-        ("2.025550143e9", Some("US")),
-        ("2025550143.0", Some("US")),
-        ("12025550143.0", Some("US")),
-        (" 2025550143.00 ", Some("US")),
-        ("1-800-FLOWERS", Some("US")),
-        ("202-555-0143 ext. 12", Some("US")),
-        ("+12025550143x9", None),
-        ("202-555-0143 / 202-555-0144", Some("US")),
-        ("+12025550143, +12025550144", None),
-        ("+1202555014", None),
-        ("+120255501430", None),
-        ("+999123456789", None),
-        ("*67 2025550143", Some("US")),
-        ("call mother", Some("US")),
-        ("12345", Some("US")),
-        ("0012025550143", None),
-        ("2025550143", None),
-    ] {
-        match phone::read(text, region) {
-            Err(PhoneProblem::Invalid(why)) => {
-                assert!(!why.contains("0143") && !why.contains("555"), "{text}: {why}");
-            }
-            other => panic!("{text}: {other:?}"),
-        }
-    }
-    assert!(
-        matches!(phone::read("2025550143", None), Err(PhoneProblem::Invalid(why)) if why.contains("default_region"))
-    );
-    assert_eq!(phone::read("  ", None), Err(PhoneProblem::Missing));
-}
-
-#[test]
-fn the_first_usable_of_several_columns_is_taken() {
-    let first = |texts: &[Option<&'static str>]| {
-        let texts = texts.iter().map(|text| text.map(std::borrow::Cow::Borrowed));
-        phone::first_usable(texts, Some("US")).map(|phone| phone.e164)
-    };
-    assert_eq!(first(&[None, Some("911"), Some("202-555-0143"), Some("202-555-0144")]).as_deref(), Ok("+12025550143"));
-    assert!(matches!(first(&[None, Some("911")]), Err(PhoneProblem::Invalid(why)) if why.contains("short")));
-    assert_eq!(first(&[None, Some("")]), Err(PhoneProblem::Missing));
-}
-
-#[test]
-fn flags_say_yes_in_six_words() {
-    for text in ["true", "YES", " y ", "x", "1", "On"] {
-        assert!(mapping::is_true(Some(text)), "{text}");
-    }
-    for text in [None, Some(""), Some("no"), Some("0"), Some("yes please")] {
-        assert!(!mapping::is_true(text), "{text:?}");
-    }
-}
-
 proptest! {
     #[test]
     fn dates_read_any_text_without_panicking(text in "\\PC{0,40}", digits in "[0-9:TZ+ /.-]{0,30}") {
@@ -262,17 +265,5 @@ proptest! {
         let wall = jiff::tz::Offset::UTC.to_datetime(at);
         prop_assert_eq!(dates::read(&wall.to_string(), &DateFormat::Iso), Some(StartText::Wall(wall)));
         prop_assert_eq!(dates::read(&at.to_string(), &DateFormat::Iso), Some(StartText::Instant(at)));
-    }
-
-    #[test]
-    fn phones_read_any_text_without_panicking(text in "\\PC{0,70}", digits in "[0-9+() .extE-]{0,24}") {
-        for text in [text, digits] {
-            for region in [None, Some("US"), Some("DE"), Some("nowhere")] {
-                if let Ok(phone) = phone::read(&text, region) {
-                    prop_assert!(phone.e164.starts_with('+') && phone.e164.len() > 7);
-                    prop_assert_eq!(phone::read(&phone.e164, None).map(|it| it.e164), Ok(phone.e164));
-                }
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::EvaluationError;
+use crate::appointment::{PhoneProblem, phone};
 use crate::disk::{self, Links};
 use crate::schedule::Schedule;
 
@@ -23,13 +24,21 @@ pub(super) fn read(schedule: &Schedule) -> Result<HashSet<String>, EvaluationErr
         std::io::ErrorKind::FileTooLarge => fail("is larger than 64 MiB".into()),
         _ => fail(format!("can't be read: {error}")),
     })?;
-    numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|line| {
-        fail(format!("has no phone number in line {line}: write one number a line, `#` before remarks"))
+    numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|UnreadLine { number, why }| {
+        fail(format!("has no phone number in line {number} ({why}): write one number a line, `#` before remarks"))
     })
 }
 
-/// The numbers of a list, or the line that holds none.
-fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, usize> {
+/// A line that may be somebody's number, and can't be read as one.
+struct UnreadLine {
+    /// From 1.
+    number: usize,
+    /// Why, without the number.
+    why: String,
+}
+
+/// The numbers of a list.
+fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, UnreadLine> {
     let text = text.trim_start_matches('\u{feff}');
     let mut found = HashSet::new();
     for (place, line) in text.lines().enumerate() {
@@ -37,7 +46,14 @@ fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, usize> {
         if entry.is_empty() {
             continue;
         }
-        found.insert(super::phone_of(entry, region).map(|phone| phone.e164).ok_or(place + 1)?);
+        let phone = phone::read(entry, region).map_err(|problem| {
+            let why = match problem {
+                PhoneProblem::Missing => "it is empty".into(),
+                PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
+            };
+            UnreadLine { number: place + 1, why }
+        })?;
+        found.insert(phone.e164);
     }
     Ok(found)
 }

@@ -29,7 +29,7 @@ pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Env) -> R
         run,
         schedule: schedule.name.clone(),
         read_at: evaluation.read_at,
-        plan: evaluation.plan,
+        plan: evaluation.plan.without_numbers(),
         terms: terms_of(schedule),
     };
     ledger.reconcile(fresh).await?;

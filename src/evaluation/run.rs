@@ -122,7 +122,7 @@ impl BegunRun<'_> {
     }
 
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
-        let plan = evaluation.plan;
+        let plan = evaluation.plan.without_numbers();
         let (counts, held) = (plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
         if held.is_none() && !plan.reminders.is_empty() {
             self.around.http.get_ready();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Held;
 use super::rules::{Case, RULES, Stage, Why};
+use crate::appointment::phone;
 use crate::reminder::{SkipReason, State};
 
 /// What `explain` answers; its JSON has these fields.
@@ -150,9 +151,10 @@ impl Seen {
                     });
                 }
                 Err(block) => {
-                    let detail = match remedy(block.why) {
-                        "" => block.detail,
-                        remedy => format!("{}. {remedy}", block.detail),
+                    let detail = match (block.why, remedy(block.why)) {
+                        (Why::Skip(SkipReason::InvalidPhone), "") => phone::masked(&block.detail).into_owned(),
+                        (_, "") => block.detail,
+                        (_, remedy) => format!("{}. {remedy}", block.detail),
                     };
                     self.steps.push(Step { rule: rule_name, result: StepResult::Block, detail: Some(detail) });
                     self.block = Some(block.why);

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use crate::appointment::phone;
 use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
 use crate::template::Payload;
 
@@ -88,6 +89,21 @@ pub struct Plan {
     pub cancellations: Vec<Cancellation>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
+}
+
+impl Plan {
+    /// The plan as it may be stored: where a phone has two readings, the sentence that shows both hides their middle.
+    #[must_use]
+    pub fn without_numbers(mut self) -> Self {
+        let invalid = SkipReason::InvalidPhone;
+        for row in self.skipped.iter_mut().filter(|row| row.reason == invalid) {
+            row.detail = phone::masked(&row.detail).into_owned();
+        }
+        for cancellation in self.cancellations.iter_mut().filter(|it| it.reason == invalid.as_str()) {
+            cancellation.detail = phone::masked(&cancellation.detail).into_owned();
+        }
+        self
+    }
 }
 
 /// Rows by fate.

@@ -178,7 +178,10 @@ impl RecordSink for Planner {
         };
         let row = match record {
             Record::Broken(why) => Err(why.to_owned()),
-            Record::Text { .. } | Record::Tree(_) => record.to_row().ok_or_else(String::new),
+            Record::Text { .. } | Record::Tree(_) => match self.mapping.id_problem(&record) {
+                Some(why) => Err(why),
+                None => record.to_row().ok_or_else(String::new),
+            },
         };
         self.judging.take(Sighting { number, row, start, pending, phone: None });
         ControlFlow::Continue(())

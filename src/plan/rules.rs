@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::Known;
 use super::window::Saturating as _;
-use crate::appointment::mapping::{TimeProblem, is_true, trimmed};
+use crate::appointment::flags::{self, Flag};
+use crate::appointment::mapping::{TimeProblem, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start};
 use crate::reminder::{Lead, SkipReason, State};
 use crate::row::{Column, Row};
@@ -296,8 +297,13 @@ fn tell_phone(case: &Case<'_>) -> String {
 fn opted_out(case: &Case<'_>) -> Result<(), Block> {
     if let Some(column) = &case.schedule.appointment.do_not_call {
         let value = column_text(case, Some(column));
-        if is_true(value.as_deref()) {
-            return skip(SkipReason::OptedOut, format!("`{}` is `{}`", column.as_str(), value.unwrap_or_default()));
+        let detail = |rest: &str| {
+            format!("`{}` is `{}`{rest}", column.as_str(), value.as_deref().map(str::trim).unwrap_or_default())
+        };
+        match flags::read(value.as_deref()) {
+            Flag::Yes => return skip(SkipReason::OptedOut, detail("")),
+            Flag::Unknown => return skip(SkipReason::OptedOut, detail(", which is neither yes nor no")),
+            Flag::No | Flag::Empty => {}
         }
     }
     let Ok(phone) = phone_of(case) else { return Ok(()) };
@@ -313,7 +319,7 @@ fn opted_out(case: &Case<'_>) -> Result<(), Block> {
 fn no_consent(case: &Case<'_>) -> Result<(), Block> {
     let Some(column) = &case.schedule.appointment.consent else { return Ok(()) };
     let value = column_text(case, Some(column));
-    if is_true(value.as_deref()) {
+    if flags::read(value.as_deref()) == Flag::Yes {
         return Ok(());
     }
     let shown = value.map_or_else(|| "empty".to_owned(), |value| format!("`{value}`"));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::redact::{self, Reveal};
 use super::{House, VerbError, VerbResult};
+use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
@@ -307,6 +308,9 @@ impl Showing<'_> {
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
             detail: match self.reveal {
+                Reveal::LastFour if row.reason == SkipReason::InvalidPhone => {
+                    redact::text(&appointment::phone::masked(&row.detail))
+                }
                 Reveal::LastFour => redact::text(&row.detail),
                 Reveal::Whole => row.detail,
             },

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::trigger::only_loopback;
 use super::{Exit, House, VerbError, VerbResult, holds, redact};
-use crate::appointment::Phone;
+use crate::appointment::{Phone, PhoneProblem, phone};
 use crate::audit::{Entry, Event, LoggedPhone};
-use crate::evaluation::{new_reminder_id, nominal_now, open_source, phone_of, read_window};
+use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
 use crate::http::Exchange;
 use crate::plan::{Knowledge, Occasion};
 use crate::reminder::{Lead, ReminderId};
@@ -57,8 +57,12 @@ impl TestCallAnswer {
 pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
     super::trigger::refuse_when_stopping(house)?;
     let schedule = house.schedule(name)?;
-    let phone = phone_of(to, schedule.appointment.default_region.as_deref()).ok_or_else(|| {
-        VerbError::Usage("--to is no phone number that can be called: write it as +12025550143".into())
+    let phone = phone::read(to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
+        let why = match problem {
+            PhoneProblem::Missing => "it is empty".into(),
+            PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
+        };
+        VerbError::Usage(format!("--to is no phone number that can be called ({why}): write it as +12025550143"))
     })?;
     if house.around.clock.is_shifted() {
         only_loopback(house, &schedule)?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::names::{self, Refusal};
+use super::names::{self, OfRow, Refusal};
 use super::{Zone, ZoneError};
 
 /// Where a system keeps its rules. `TZ` and `TZDIR` are not looked at: the host's settings change nothing.
@@ -78,16 +78,20 @@ impl Zones {
         Ok(self.remember(name, zone))
     }
 
-    /// A zone by its IANA or Windows name, as rows of a source may have it.
+    /// A zone as rows of a source name it: by IANA's name, a name of Windows or Ruby on Rails, or an offset.
     ///
     /// # Errors
-    /// When it is neither.
+    /// When it is none of these; the remedy names the likely one.
     pub fn zone_of_row(&self, name: &str) -> Result<Zone, ZoneError> {
         let name = name.trim();
         if let Some(zone) = self.known(name) {
             return Ok(zone);
         }
-        self.zone(names::iana_of_windows(name).unwrap_or(name))
+        match names::of_row(name) {
+            Some(OfRow::Offset(offset)) => Ok(Zone::of_offset(offset)),
+            Some(OfRow::Iana(iana)) => self.zone(iana),
+            None => self.zone(name).map_err(|error| ZoneError { remedy: names::remedy_of_row(name), ..error }),
+        }
     }
 
     fn known(&self, name: &str) -> Option<Zone> {
@@ -103,7 +107,7 @@ impl Zones {
     fn read(&self, name: &str) -> Option<Zone> {
         let rules = self.database.get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)).ok()?;
         let canonical = canonical_name(name, &rules)?;
-        Some(Zone { name: canonical, rules })
+        Some(Zone::of_rules(canonical, rules))
     }
 }
 

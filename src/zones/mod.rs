@@ -23,6 +23,7 @@ pub use hours::CallingHours;
 pub struct Zone {
     name: Arc<str>,
     rules: TimeZone,
+    is_place: bool,
 }
 
 /// What a wall-clock time means in a zone.
@@ -63,7 +64,28 @@ pub struct ZoneError {
     pub remedy: String,
 }
 
+/// Names of UTC that lie in no folder of the database; the others lie in `Etc/`.
+const NAMES_OF_UTC: [&str; 9] = ["UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"];
+
 impl Zone {
+    fn of_rules(name: Arc<str>, rules: TimeZone) -> Self {
+        let is_place = !name.starts_with("Etc/") && !NAMES_OF_UTC.contains(&&*name);
+        Self { name, rules, is_place }
+    }
+
+    /// A zone whose clocks never change; its name is the offset.
+    fn of_offset(offset: Offset) -> Self {
+        let (sign, minutes) = (if offset.seconds() < 0 { '-' } else { '+' }, offset.seconds().abs() / 60);
+        let name = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        Self { name: name.into(), rules: TimeZone::fixed(offset), is_place: false }
+    }
+
+    /// Whether people live by it. `UTC`, `Etc/…` and offsets say how a time is written, and nothing of where anybody is.
+    #[must_use]
+    pub fn is_place(&self) -> bool {
+        self.is_place
+    }
+
     /// Its IANA name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,7 +1,11 @@
 //! pure: names that are no IANA zone, and the zone that was likely meant.
 
 mod abbreviations;
+mod offsets;
+mod rails;
 mod windows;
+
+use jiff::tz::Offset;
 
 /// Why a name is refused, and what was likely meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +27,7 @@ impl Refusal {
     pub(super) fn remedy(&self) -> String {
         match self {
             Self::Abbreviation(likely) => {
-                format!("an abbreviation doesn't say which place's rules apply; did you mean `{likely}`?")
+                format!("that doesn't say which place's rules apply; did you mean `{likely}`?")
             }
             Self::Windows(likely) => format!("this is Windows' name for it; did you mean `{likely}`?"),
             Self::Offset => {
@@ -31,6 +35,48 @@ impl Refusal {
             }
             Self::Misspelt(likely) => format!("did you mean `{likely}`?"),
             Self::Unknown => "write one of the form `Area/City`, such as `America/New_York`".to_owned(),
+        }
+    }
+}
+
+/// The zone that a row of a source names otherwise than IANA does.
+pub(super) enum OfRow {
+    /// An offset, which says when it is and not where.
+    Offset(Offset),
+    /// A name of Windows or Ruby on Rails.
+    Iana(&'static str),
+}
+
+/// Reads the names that rows may use beside IANA's.
+pub(super) fn of_row(name: &str) -> Option<OfRow> {
+    if let Some(offset) = offsets::read(name) {
+        return Some(OfRow::Offset(offset));
+    }
+    let bare = without_offset(name);
+    iana_of_windows(bare).or_else(|| iana_of_rails(bare)).map(OfRow::Iana)
+}
+
+/// `(GMT-05:00) Eastern Time (US & Canada)`, as menus show it, without the offset of winter.
+fn without_offset(name: &str) -> &str {
+    let rest = name.strip_prefix('(').and_then(|inside| inside.split_once(')'));
+    match rest {
+        Some((offset, name)) if offsets::read(offset).is_some() => name.trim_start(),
+        Some(_) | None => name,
+    }
+}
+
+fn iana_of_rails(name: &str) -> Option<&'static str> {
+    rails::RAILS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, zone)| *zone)
+}
+
+/// What to write into a row's column instead of a name that isn't known.
+pub(super) fn remedy_of_row(name: &str) -> String {
+    let accepted = "a column takes IANA's names (`America/New_York`), offsets (`-05:00`, `UTC-5`), and the names of \
+                    Windows and Ruby on Rails";
+    match refusal(name).unwrap_or_else(|| likely(name)) {
+        Refusal::Unknown | Refusal::Offset => accepted.to_owned(),
+        refusal @ (Refusal::Abbreviation(_) | Refusal::Windows(_) | Refusal::Misspelt(_)) => {
+            format!("{}; {accepted}", refusal.remedy())
         }
     }
 }
@@ -43,6 +89,9 @@ pub(super) fn refusal(name: &str) -> Option<Refusal> {
     }
     if let Some(likely) = iana_of_windows(name) {
         return Some(Refusal::Windows(likely));
+    }
+    if ["GMT+0", "GMT-0"].iter().any(|iana| iana.eq_ignore_ascii_case(name)) {
+        return None;
     }
     let digits = ["UTC", "GMT", ""].iter().find_map(|head| name.strip_prefix(head)?.strip_prefix(['+', '-']));
     digits.filter(|digits| digits.starts_with(|digit: char| digit.is_ascii_digit())).map(|_| Refusal::Offset)
@@ -91,5 +140,5 @@ pub(super) fn iana_of_windows(name: &str) -> Option<&'static str> {
 /// Every name with a likely zone in the tables.
 #[cfg(test)]
 pub(super) fn likely_names() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    abbreviations::ABBREVIATIONS.iter().chain(windows::WINDOWS)
+    abbreviations::ABBREVIATIONS.iter().chain(windows::WINDOWS).chain(rails::RAILS)
 }

@@ -22,6 +22,9 @@ fn names_keep_their_canonical_spelling_in_any_case() {
         ("utc", "UTC"),
         ("Etc/UTC", "Etc/UTC"),
         ("GMT", "GMT"),
+        ("GMT0", "GMT0"),
+        ("gmt+0", "GMT+0"),
+        ("GMT-0", "GMT-0"),
         ("Etc/GMT+5", "Etc/GMT+5"),
         ("US/Eastern", "US/Eastern"),
     ] {
@@ -37,7 +40,7 @@ fn names_that_say_no_place_are_refused_with_the_likely_one() {
         ("CET", "`Europe/Berlin`"),
         ("PST8PDT", "`America/Los_Angeles`"),
         ("MST", "`America/Denver`"),
-        ("GMT0", "`Europe/London`"),
+        ("Eastern", "`America/New_York`"),
         ("Eastern Standard Time", "`America/New_York`"),
         ("W. Europe Standard Time", "`Europe/Berlin`"),
         ("America/NewYork", "`America/New_York`"),
@@ -59,18 +62,57 @@ fn names_that_say_no_place_are_refused_with_the_likely_one() {
 }
 
 #[test]
-fn rows_may_name_zones_as_windows_does() {
+fn rows_may_name_zones_as_windows_and_rails_do_and_by_their_offset() {
     let zones = Zones::bundled();
     for (written, canonical) in [
         ("Eastern Standard Time", "America/New_York"),
         (" pacific standard time ", "America/Los_Angeles"),
+        ("Alberta Standard Time", "America/Edmonton"),
+        ("British Columbia Standard Time", "America/Vancouver"),
+        ("Manitoba Standard Time", "America/Winnipeg"),
+        ("\u{a0}Eastern Time (US & Canada)\u{3000}", "America/New_York"),
+        ("eastern time (us & canada)", "America/New_York"),
+        ("(GMT-05:00) Eastern Time (US & Canada)", "America/New_York"),
+        ("(UTC-08:00) Pacific Time (US & Canada)", "America/Los_Angeles"),
+        ("Pacific Time (Canada)", "America/Vancouver"),
+        ("Nuku'alofa", "Pacific/Tongatapu"),
+        ("-05:00", "-05:00"),
+        ("UTC-5", "-05:00"),
+        ("GMT+5:30", "+05:30"),
+        ("Z", "+00:00"),
+        ("GMT0", "GMT0"),
         ("Europe/Paris", "Europe/Paris"),
     ] {
         assert_eq!(zones.zone_of_row(written).expect(written).name(), canonical);
         assert_eq!(zones.zone_of_row(written).expect("it is remembered").name(), canonical);
     }
-    assert!(zones.zone_of_row("EST").is_err());
-    assert!(zones.zone_of_row("").is_err());
+    for (written, likely) in [
+        ("EST", "`America/New_York`"),
+        ("Eastern", "`America/New_York`"),
+        ("CET", "`Europe/Berlin`"),
+        ("America/NewYork", "`America/New_York`"),
+        ("Atlantis", "offsets"),
+        ("(GMT-05:00) Atlantis", "offsets"),
+        ("", "offsets"),
+    ] {
+        let refusal = zones.zone_of_row(written).expect_err(written);
+        assert!(refusal.remedy.contains(likely) && refusal.remedy.contains("Ruby on Rails"), "{written}: {refusal}");
+    }
+    let at_noon = at("2026-07-01T12:00:00Z");
+    assert_eq!(zones.zone_of_row("UTC-5").expect("an offset").rfc3339(at_noon), "2026-07-01T07:00:00-05:00");
+}
+
+#[test]
+fn a_zone_that_is_no_place_is_known_as_such() {
+    let zones = Zones::bundled();
+    for name in
+        ["UTC", "GMT", "Z", "GMT0", "GMT+0", "Etc/UTC", "etc/gmt+5", "Zulu", "UCT", "Greenwich", "-05:00", "UTC+1"]
+    {
+        assert!(!zones.zone_of_row(name).expect(name).is_place(), "{name}");
+    }
+    for name in ["Europe/London", "America/New_York", "Greenwich Standard Time", "Pacific/Kiritimati", "Iceland"] {
+        assert!(zones.zone_of_row(name).expect(name).is_place(), "{name}");
+    }
 }
 
 #[test]

@@ -60,8 +60,11 @@ pub fn country(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
 
 fn date_format(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<DateFormat> {
     let Some(node) = node else { return Some(DateFormat::Iso) };
-    if node.text() == Some("excel") {
-        return Some(DateFormat::Excel);
+    match node.text() {
+        Some("excel") => return Some(DateFormat::Excel),
+        Some("epoch") => return Some(DateFormat::Epoch),
+        Some("epoch_ms") => return Some(DateFormat::EpochMs),
+        Some(_) | None => {}
     }
     let patterns: Vec<Option<String>> = items(node).into_iter().map(|item| pattern(item, reading)).collect();
     patterns.into_iter().collect::<Option<Vec<String>>>().map(DateFormat::Patterns)
@@ -72,8 +75,10 @@ fn pattern(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
     let text = node.text()?;
     let example = "write a strftime pattern, such as `\"%d/%m/%Y %H:%M\"` or `\"%m/%d/%Y %I:%M %p\"`";
     if !text.contains('%') {
-        let help = match did_you_mean(text, ["excel", "iso8601", "ISO 8601"]) {
+        let help = match did_you_mean(text, ["excel", "epoch", "epoch_ms", "iso8601", "ISO 8601"]) {
             Some("excel") => "did you mean `\"excel\"`?",
+            Some("epoch") => "did you mean `\"epoch\"`, seconds since 1970?",
+            Some("epoch_ms") => "did you mean `\"epoch_ms\"`, milliseconds since 1970?",
             Some(_) => "ISO 8601 is read when `date_format` is left out",
             None => example,
         };

@@ -97,11 +97,13 @@ fn formats(checked: &mut Checked<'_>, starts: &BTreeSet<String>) {
     }
     let span = match format {
         DateFormat::Iso => checked.span(&["appointment", "starts_at"]),
-        DateFormat::Patterns(_) | DateFormat::Excel => checked.span(&["appointment", "date_format"]),
+        DateFormat::Patterns(_) | DateFormat::Excel | DateFormat::Epoch | DateFormat::EpochMs => {
+            checked.span(&["appointment", "date_format"])
+        }
     };
     let wanted = match format {
         DateFormat::Iso => "ISO 8601",
-        DateFormat::Patterns(_) | DateFormat::Excel => "`date_format`",
+        DateFormat::Patterns(_) | DateFormat::Excel | DateFormat::Epoch | DateFormat::EpochMs => "`date_format`",
     };
     let message = format!("{unread} of {} different starts don't fit {wanted}", starts.len());
     let texts: Vec<&str> = starts.iter().map(String::as_str).collect();

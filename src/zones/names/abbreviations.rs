@@ -1,8 +1,8 @@
-//! pure: abbreviations, and the place that was likely meant by them.
+//! pure: abbreviations and names of regions, and the place that was likely meant by them.
 
 /// Some of these are in the database too (`EST` has no daylight saving there, `CET` follows Brussels): whoever writes
 /// one means the clock on a wall somewhere, and only a place's name says which.
-/// `GMT` alone isn't here: it names one offset and no place's clock.
+/// `GMT` and its spellings (`GMT0`, `GMT+0`) aren't here: they name one offset and no place's clock.
 pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("ACDT", "Australia/Adelaide"),
     ("ACST", "Australia/Darwin"),
@@ -16,6 +16,9 @@ pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("AWST", "Australia/Perth"),
     ("BRT", "America/Sao_Paulo"),
     ("BST", "Europe/London"),
+    ("Alaska Time", "America/Anchorage"),
+    ("Atlantic", "America/Halifax"),
+    ("Atlantic Time", "America/Halifax"),
     ("CAT", "Africa/Maputo"),
     ("CDT", "America/Chicago"),
     ("CEST", "Europe/Berlin"),
@@ -25,16 +28,23 @@ pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("CST", "America/Chicago"),
     ("CST6CDT", "America/Chicago"),
     ("CT", "America/Chicago"),
+    ("Central", "America/Chicago"),
+    ("Central European Time", "Europe/Berlin"),
+    ("Central Time", "America/Chicago"),
     ("EAT", "Africa/Nairobi"),
+    ("Eastern", "America/New_York"),
+    ("Eastern Time", "America/New_York"),
+    ("Hawaii Time", "Pacific/Honolulu"),
+    ("Mountain", "America/Denver"),
+    ("Mountain Time", "America/Denver"),
+    ("Pacific", "America/Los_Angeles"),
+    ("Pacific Time", "America/Los_Angeles"),
     ("EDT", "America/New_York"),
     ("EEST", "Europe/Athens"),
     ("EET", "Europe/Athens"),
     ("EST", "America/New_York"),
     ("EST5EDT", "America/New_York"),
     ("ET", "America/New_York"),
-    ("GMT+0", "Europe/London"),
-    ("GMT-0", "Europe/London"),
-    ("GMT0", "Europe/London"),
     ("GST", "Asia/Dubai"),
     ("HDT", "America/Adak"),
     ("HKT", "Asia/Hong_Kong"),

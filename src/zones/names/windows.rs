@@ -1,11 +1,13 @@
 //! pure: Windows' names of time zones.
 
-/// Each with the zone that CLDR names for it.
+/// Each with the zone that Unicode CLDR 48.2 names for the world (`windowsZones`, territory 001), and with the names that
+/// Windows has had since the autumn of 2026, when Canadian provinces changed their clocks.
 pub(super) const WINDOWS: &[(&str, &str)] = &[
     ("AUS Central Standard Time", "Australia/Darwin"),
     ("AUS Eastern Standard Time", "Australia/Sydney"),
     ("Afghanistan Standard Time", "Asia/Kabul"),
     ("Alaskan Standard Time", "America/Anchorage"),
+    ("Alberta Standard Time", "America/Edmonton"),
     ("Aleutian Standard Time", "America/Adak"),
     ("Altai Standard Time", "Asia/Barnaul"),
     ("Arab Standard Time", "Asia/Riyadh"),
@@ -21,6 +23,7 @@ pub(super) const WINDOWS: &[(&str, &str)] = &[
     ("Bangladesh Standard Time", "Asia/Dhaka"),
     ("Belarus Standard Time", "Europe/Minsk"),
     ("Bougainville Standard Time", "Pacific/Bougainville"),
+    ("British Columbia Standard Time", "America/Vancouver"),
     ("Canada Central Standard Time", "America/Regina"),
     ("Cape Verde Standard Time", "Atlantic/Cape_Verde"),
     ("Caucasus Standard Time", "Asia/Yerevan"),
@@ -67,6 +70,7 @@ pub(super) const WINDOWS: &[(&str, &str)] = &[
     ("Lord Howe Standard Time", "Australia/Lord_Howe"),
     ("Magadan Standard Time", "Asia/Magadan"),
     ("Magallanes Standard Time", "America/Punta_Arenas"),
+    ("Manitoba Standard Time", "America/Winnipeg"),
     ("Marquesas Standard Time", "Pacific/Marquesas"),
     ("Mauritius Standard Time", "Indian/Mauritius"),
     ("Mid-Atlantic Standard Time", "Etc/GMT+2"),
@@ -123,6 +127,7 @@ pub(super) const WINDOWS: &[(&str, &str)] = &[
     ("Turks And Caicos Standard Time", "America/Grand_Turk"),
     ("US Eastern Standard Time", "America/Indiana/Indianapolis"),
     ("US Mountain Standard Time", "America/Phoenix"),
+    ("UTC", "Etc/UTC"),
     ("UTC+12", "Etc/GMT-12"),
     ("UTC+13", "Etc/GMT-13"),
     ("UTC-02", "Etc/GMT+2"),

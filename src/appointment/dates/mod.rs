@@ -1,0 +1,187 @@
+//! pure: the start of an appointment as its source writes it. Nothing is guessed at a run: a text that fits no format is
+//! refused, and the refusal proposes one.
+
+mod epoch;
+mod guess;
+mod pattern;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+
+use super::cell::unguarded;
+use super::{DateFormat, StartText};
+
+pub use self::guess::{DateGuess, guess_formats, proposal};
+pub use self::pattern::check as check_pattern;
+
+/// The years in which a start makes sense: a format that gives another one doesn't fit.
+const SENSIBLE_YEARS: std::ops::Range<i16> = 1990..2101;
+
+/// Reads a start; `None` when it fits the format in no way.
+#[must_use]
+pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
+    let text = unguarded(text);
+    match format {
+        DateFormat::Iso => iso(text),
+        DateFormat::Patterns(patterns) => patterns.iter().find_map(|it| pattern::read(text, it)),
+        DateFormat::Excel => {
+            excel(text).filter(|(_, time)| *time == TimeOfDay::Given).map(|(at, _)| StartText::Wall(at))
+        }
+        DateFormat::Epoch => epoch::seconds(text).map(StartText::Instant),
+        DateFormat::EpochMs => epoch::milliseconds(text).map(StartText::Instant),
+    }
+}
+
+/// Reads a date and a time of day from two cells; `None` when they fit the format in no way.
+#[must_use]
+pub fn read_both(date: &str, time: &str, format: &DateFormat) -> Option<StartText> {
+    let (date, time) = (unguarded(date), unguarded(time));
+    match format {
+        DateFormat::Excel => excel_and_time(date, time).map(StartText::Wall),
+        DateFormat::Iso | DateFormat::Patterns(_) | DateFormat::Epoch | DateFormat::EpochMs => {
+            read(&format!("{date} {time}"), format)
+        }
+    }
+}
+
+/// ISO 8601 by hand: this is asked once for every row of a source. `2026-11-24T09:30`, a blank for the `T`, seconds and
+/// a fraction or none, `Z`, ` UTC`, ` GMT`, `+01:00`, `+0100`, `+01` or no offset.
+fn iso(text: &str) -> Option<StartText> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 16 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
+        return None;
+    }
+    let date = Date::new(
+        digits(&bytes[..4])?,
+        digits(&bytes[5..7])?.try_into().ok()?,
+        digits(&bytes[8..10])?.try_into().ok()?,
+    );
+    let (time, rest) = clock(&bytes[11..])?;
+    let wall = date.ok()?.to_datetime(time);
+    match rest {
+        [] => Some(StartText::Wall(wall)),
+        [b'Z' | b'z'] => Offset::UTC.to_timestamp(wall).ok().map(StartText::Instant),
+        rest => zone_at_end(rest)?.to_timestamp(wall).ok().map(StartText::Instant),
+    }
+}
+
+/// `+01:00`, `UTC`, `GMT`; `+0000 UTC`, as Go writes it.
+fn zone_at_end(rest: &[u8]) -> Option<Offset> {
+    let is_utc = |word: &[u8]| [b"UTC", b"GMT"].iter().any(|utc| word.eq_ignore_ascii_case(*utc));
+    if is_utc(rest) {
+        return Some(Offset::UTC);
+    }
+    match rest.iter().position(|byte| *byte == b' ') {
+        Some(blank) if is_utc(&rest[blank + 1..]) => offset(&rest[..blank]).filter(|offset| *offset == Offset::UTC),
+        Some(_) => None,
+        None => offset(rest),
+    }
+}
+
+/// The date as it is written, and the time, of a wall-clock time in ISO 8601: asked for every row, of which many have
+/// the same date.
+pub(super) fn iso_wall(text: &str) -> Option<([u8; 10], Time)> {
+    let bytes = text.as_bytes();
+    let date = bytes.first_chunk::<10>().filter(|_| matches!(bytes.get(10), Some(b'T' | b' ')))?;
+    let (time, rest) = clock(&bytes[11..])?;
+    rest.is_empty().then_some((*date, time))
+}
+
+/// `09:30`, `09:30:00`, `09:30:00.123`; answers what follows.
+fn clock(bytes: &[u8]) -> Option<(Time, &[u8])> {
+    if bytes.len() < 5 || bytes[2] != b':' {
+        return None;
+    }
+    let (hour, minute) = (digits(&bytes[..2])?, digits(&bytes[3..5])?);
+    let (second, rest) = match &bytes[5..] {
+        [b':', rest @ ..] if rest.len() >= 2 => (digits(&rest[..2])?, &rest[2..]),
+        rest => (0, rest),
+    };
+    let (nanos, rest) = match rest {
+        [b'.' | b',', rest @ ..] if bytes.len() - rest.len() > 8 => fraction(rest)?,
+        rest => (0, rest),
+    };
+    let second = second.min(59 + i16::from(second != 60)); // a leap second is told as the last one of its minute
+    let time = Time::new(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, nanos).ok()?;
+    let rest = rest.strip_prefix(b" ").filter(|rest| !rest.is_empty()).unwrap_or(rest);
+    Some((time, rest))
+}
+
+fn fraction(bytes: &[u8]) -> Option<(i32, &[u8])> {
+    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if length == 0 {
+        return None;
+    }
+    let padded = bytes[..length].iter().map(|byte| byte - b'0').chain(std::iter::repeat(0));
+    let nanos = padded.take(9).fold(0_i32, |nanos, digit| nanos * 10 + i32::from(digit));
+    Some((nanos, &bytes[length..]))
+}
+
+fn offset(bytes: &[u8]) -> Option<Offset> {
+    let sign = match bytes.first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = match &bytes[1..] {
+        [_, _] => (digits(&bytes[1..])?, 0),
+        [_, _, b':', _, _] => (digits(&bytes[1..3])?, digits(&bytes[4..])?),
+        [_, _, _, _] => (digits(&bytes[1..3])?, digits(&bytes[3..])?),
+        _ => return None,
+    };
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    Offset::from_seconds(sign * (i32::from(hours) * 3_600 + i32::from(minutes) * 60)).ok()
+}
+
+fn digits(bytes: &[u8]) -> Option<i16> {
+    let mut number = 0_i16;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i16::from(digit);
+    }
+    Some(number)
+}
+
+/// Whether a spreadsheet's number has a time of day beside its date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TimeOfDay {
+    Given,
+    /// A whole number: a date alone.
+    Missing,
+}
+
+/// Day 1 of a spreadsheet's calendar is 1900-01-01, and it believes in 1900-02-29 (day 60): from day 61 on, days count
+/// from 1899-12-30. Earlier days are refused, no appointment lies there. Rounded to the second: fractions are inexact.
+fn excel(text: &str) -> Option<(DateTime, TimeOfDay)> {
+    let serial = serial_number(text).filter(|serial| (61.0..2_958_466.0).contains(serial))?;
+    if serial.fract() == 0.0 && serial > 200_000.0 {
+        return None; // a number such as 20261124 or a Unix time is no serial
+    }
+    let time = if serial.fract() == 0.0 { TimeOfDay::Missing } else { TimeOfDay::Given };
+    Some((day_zero_and(serial)?, time))
+}
+
+/// A date in one cell, and in another a part of a day (`0.395833`) or a time (`09:30`).
+fn excel_and_time(date: &str, time: &str) -> Option<DateTime> {
+    let (day, TimeOfDay::Missing) = excel(date)? else { return None };
+    if let Some((time, [])) = clock(time.as_bytes()) {
+        return Some(day.date().to_datetime(time));
+    }
+    let part = serial_number(time).filter(|part| (0.0..1.0).contains(part))?;
+    day_zero_and(serial_number(date)? + part)
+}
+
+fn serial_number(text: &str) -> Option<f64> {
+    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.').then(|| text.parse().ok()).flatten()
+}
+
+fn day_zero_and(days: f64) -> Option<DateTime> {
+    #[expect(clippy::cast_possible_truncation, reason = "below 2,958,466 days of 86,400 seconds")]
+    let seconds = (days * 86_400.0).round() as i64;
+    Date::constant(1899, 12, 30).at(0, 0, 0, 0).checked_add(jiff::SignedDuration::from_secs(seconds)).ok()
+}

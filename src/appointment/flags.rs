@@ -1,0 +1,162 @@
+//! pure: the words of a column that says yes or no.
+
+use super::cell::unguarded;
+
+/// What a cell of such a column says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// A known word for yes.
+    Yes,
+    /// A known word for no.
+    No,
+    /// Nothing is written.
+    Empty,
+    /// Something else: nobody knows what is meant.
+    Unknown,
+}
+
+/// English, Spanish, French, German, Portuguese and Italian, then check marks and databases (Oracle and PostgreSQL write
+/// `t`/`f`, Access and Visual Basic −1 for true).
+const YES: &[&str] = &[
+    "yes",
+    "y",
+    "true",
+    "on",
+    "x",
+    "sí",
+    "si",
+    "s",
+    "verdadero",
+    "oui",
+    "o",
+    "vrai",
+    "v",
+    "ja",
+    "j",
+    "wahr",
+    "sim",
+    "verdadeiro",
+    "sì",
+    "vero",
+    "t",
+    "✓",
+    "✔",
+    "☑",
+    "✅",
+];
+
+/// The same languages; `no` is Spanish and Italian too, `falso` Spanish, Portuguese and Italian.
+const NO: &[&str] =
+    &["no", "n", "false", "off", "falso", "non", "faux", "nein", "falsch", "não", "nao", "f", "☐", "✗", "✘", "❌"];
+
+/// Reads a cell; case and the blanks around it don't matter.
+#[must_use]
+pub fn read(cell: Option<&str>) -> Flag {
+    let Some(text) = cell.map(unguarded).filter(|text| !text.is_empty()) else { return Flag::Empty };
+    if let Some(truth) = by_number(text) {
+        return truth;
+    }
+    let word = composed(text);
+    match word.as_str() {
+        word if YES.contains(&word) => Flag::Yes,
+        word if NO.contains(&word) => Flag::No,
+        _ => Flag::Unknown,
+    }
+}
+
+/// `1`, `-1`, `1.0` and `1,00` are yes; `0`, `0.0` and `-0` are no; another number is neither.
+fn by_number(text: &str) -> Option<Flag> {
+    let digits = text.strip_prefix(['-', '+', '\u{2212}']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !are_digits(whole) || !are_digits(fraction) {
+        return None;
+    }
+    Some(match (whole.trim_start_matches('0'), fraction.trim_end_matches('0')) {
+        ("1", "") => Flag::Yes,
+        ("", "") => Flag::No,
+        _ => Flag::Unknown,
+    })
+}
+
+/// In lower case, and with accents as one letter where the cell has letter and accent apart.
+fn composed(text: &str) -> String {
+    text.to_lowercase().replace("i\u{301}", "í").replace("i\u{300}", "ì").replace("a\u{303}", "ã")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_are_known_in_six_languages_and_as_databases_write_them() {
+        for text in [
+            "true",
+            "YES",
+            " y ",
+            "x",
+            "1",
+            "On",
+            "t",
+            "T",
+            "-1",
+            "1.0",
+            "1,00",
+            "+1",
+            "sí",
+            "SÍ",
+            "si",
+            "s",
+            "oui",
+            "Oui",
+            "vrai",
+            "ja",
+            "J",
+            "wahr",
+            "sim",
+            "verdadeiro",
+            "verdadero",
+            "sì",
+            "vero",
+            "si\u{301}",
+            "'yes",
+            "=\"1\"",
+            "\u{a0}oui\u{202f}",
+            "✓",
+        ] {
+            assert_eq!(read(Some(text)), Flag::Yes, "{text}");
+        }
+        for text in [
+            "false",
+            "NO",
+            " n ",
+            "0",
+            "Off",
+            "f",
+            "F",
+            "-0",
+            "0.0",
+            "0,00",
+            "no",
+            "non",
+            "faux",
+            "nein",
+            "falsch",
+            "não",
+            "nao",
+            "NÃO",
+            "na\u{303}o",
+            "falso",
+            "'no",
+            "=\"0\"",
+        ] {
+            assert_eq!(read(Some(text)), Flag::No, "{text}");
+        }
+        for text in [None, Some(""), Some("  "), Some("\u{a0}"), Some("'")] {
+            assert_eq!(read(text), Flag::Empty, "{text:?}");
+        }
+        for text in ["yes please", "2", "0.5", "-2", "unknown", "null", "n/a", "-", "?", "tru", "1e0", "no!", "1."] {
+            assert_eq!(read(Some(text)), Flag::Unknown, "{text}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! pure: one column of an appointment's id, as its source writes it.
+
+use std::borrow::Cow;
+
+use super::cell::unguarded;
+
+/// What a column of an id holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdPart<'a> {
+    /// An id, or a part of one.
+    Text(Cow<'a, str>),
+    /// Nothing, or a word for nothing.
+    Nothing,
+    /// A number with an exponent: digits are lost, and several appointments may share what is left.
+    Rounded,
+}
+
+/// What programs write where they have nothing: pandas, JavaScript, SQL, Ruby, Go, R, and spreadsheets with their errors.
+const NOTHING: &[&str] = &[
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "n/a",
+    "#n/a",
+    "na",
+    "undefined",
+    "-",
+    "<na>",
+    "(null)",
+    "<null>",
+    "<nil>",
+    "nat",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#null!",
+    "#num!",
+    "#div/0!",
+];
+
+/// Reads one column's text.
+#[must_use]
+pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
+    let text = unguarded(&cell);
+    if text.is_empty() || is_nothing(text) {
+        return IdPart::Nothing;
+    }
+    if is_rounded(text) {
+        return IdPart::Rounded;
+    }
+    let text = without_empty_fraction(text);
+    if text.len() == cell.len() {
+        return IdPart::Text(cell);
+    }
+    IdPart::Text(match &cell {
+        Cow::Borrowed(whole) => {
+            let from = text.as_ptr() as usize - whole.as_ptr() as usize;
+            Cow::Borrowed(&whole[from..from + text.len()])
+        }
+        Cow::Owned(_) => Cow::Owned(text.to_owned()),
+    })
+}
+
+fn is_nothing(text: &str) -> bool {
+    const LONGEST: usize = 9;
+    text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// `1.00012E+11`, `1,2e11`, `5E+10`: a fraction or a signed exponent makes the difference to an id such as `12E45`.
+fn is_rounded(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let unsigned = exponent.strip_prefix(['+', '-']);
+    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let fraction = mantissa.split_once(['.', ',']);
+    let is_number = fraction.map_or_else(|| digits(mantissa), |(whole, fraction)| digits(whole) && digits(fraction));
+    is_number && digits(unsigned.unwrap_or(exponent)) && (fraction.is_some() || unsigned.is_some())
+}
+
+/// `1001.0` and `1001.00` are the number 1001, as a column of decimals writes it.
+fn without_empty_fraction(text: &str) -> &str {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, fraction))
+            if digits(whole.strip_prefix('-').unwrap_or(whole))
+                && !fraction.is_empty()
+                && fraction.bytes().all(|byte| byte == b'0') =>
+        {
+            whole
+        }
+        Some(_) | None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_for_nothing_is_nothing_a_rounded_number_no_id_and_an_empty_fraction_goes() {
+        let text = |text: &'static str| IdPart::Text(Cow::Borrowed(text));
+        for (cell, expected) in [
+            ("1001", text("1001")),
+            (" A-17 ", text("A-17")),
+            ("'0017", text("0017")),
+            ("=\"0017\"", text("0017")),
+            ("1001.0", text("1001")),
+            ("1001.00", text("1001")),
+            ("-5.0", text("-5")),
+            ("100012000000000000001.0", text("100012000000000000001")),
+            ("1001.5", text("1001.5")),
+            ("1001.", text("1001.")),
+            ("1.2.0", text("1.2.0")),
+            ("v1.0", text("v1.0")),
+            ("12E45", text("12E45")),
+            ("E+11", text("E+11")),
+            ("1.00012E+11x", text("1.00012E+11x")),
+            ("nano", text("nano")),
+            ("none-17", text("none-17")),
+            ("--", text("--")),
+            ("0", text("0")),
+            ("", IdPart::Nothing),
+            ("\u{a0}", IdPart::Nothing),
+            ("NaN", IdPart::Nothing),
+            ("null", IdPart::Nothing),
+            ("NULL", IdPart::Nothing),
+            ("None", IdPart::Nothing),
+            ("nil", IdPart::Nothing),
+            ("N/A", IdPart::Nothing),
+            ("#N/A", IdPart::Nothing),
+            ("undefined", IdPart::Nothing),
+            (" - ", IdPart::Nothing),
+            ("1.00012E+11", IdPart::Rounded),
+            ("1,00012E+11", IdPart::Rounded),
+            ("1.00012e11", IdPart::Rounded),
+            ("1E+11", IdPart::Rounded),
+            ("1e-7", IdPart::Rounded),
+            ("-1.5E3", IdPart::Rounded),
+            ("'1.00012E+11", IdPart::Rounded),
+        ] {
+            assert_eq!(read(Cow::Borrowed(cell)), expected, "{cell:?}");
+            assert_eq!(read(Cow::Owned(cell.to_owned())), expected, "{cell:?}, owned");
+        }
+    }
+}

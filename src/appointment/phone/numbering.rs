@@ -1,0 +1,179 @@
+//! pure: what the numbering plans say of a number.
+
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+
+/// Numbers of an area or a mobile, by what they cost whoever is called or calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Somebody's landline or mobile.
+    FixedOrMobile,
+    /// Toll-free, internet, personal, a company's, a pager.
+    Other,
+    PremiumRate,
+    SharedCost,
+    /// No region's plan knows of what type it is.
+    Unassigned,
+}
+
+/// The country code of the two dozen regions that share North America's plan.
+pub(super) const NORTH_AMERICA: i32 = 1;
+
+/// The kind of a number.
+pub(super) fn kind_of(parsed: &PhoneNumber) -> Kind {
+    let short_way = if parsed.country_code == NORTH_AMERICA { north_american(parsed) } else { None };
+    short_way.unwrap_or_else(|| by_type(parsed))
+}
+
+/// What the plan of the number's own region says.
+fn by_type(parsed: &PhoneNumber) -> Kind {
+    match parsed.get_type() {
+        PhoneNumberType::PremiumRate => Kind::PremiumRate,
+        PhoneNumberType::SharedCost => Kind::SharedCost,
+        PhoneNumberType::Unknown => Kind::Unassigned,
+        PhoneNumberType::FixedLine | PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => {
+            Kind::FixedOrMobile
+        }
+        PhoneNumberType::TollFree
+        | PhoneNumberType::VoIP
+        | PhoneNumberType::PersonalNumber
+        | PhoneNumberType::Pager
+        | PhoneNumberType::UAN
+        | PhoneNumberType::VoiceMail => Kind::Other,
+    }
+}
+
+/// Two dozen regions share North America's plan, and finding the one that a number belongs to mostly means asking for its
+/// type already. There premium rates have an area of their own, and nobody shares costs. `None` for the islands, which are
+/// found by their area codes alone.
+fn north_american(parsed: &PhoneNumber) -> Option<Kind> {
+    match parsed.get_region_code() {
+        None => Some(Kind::Unassigned),
+        Some(Region::US | Region::CA) if parsed.national_number / 10_000_000 == 900 => Some(Kind::PremiumRate),
+        Some(Region::US | Region::CA) => Some(Kind::FixedOrMobile),
+        Some(_) => None,
+    }
+}
+
+/// The country code of a region; `None` where the plans don't know the region.
+pub(super) fn country_code(region: Region) -> Option<i32> {
+    PHONE_NUMBER_UTIL.get_country_code_for_region(region)
+}
+
+/// The digits before a national number when it is dialled inside its region; empty where there are none. Found by what
+/// the plans read past before a number of the region, since the library doesn't show the prefix itself.
+pub(super) fn trunk_prefix(region: Region) -> &'static str {
+    const PREFIXES: [&str; 5] = ["0", "8", "06", "01", "1"];
+    let Ok(sample) = PHONE_NUMBER_UTIL.get_example_number(region) else { return "" };
+    let national = national_digits(&sample);
+    let reads_past = |prefix: &&&str| {
+        PhoneNumber::parse(format!("{prefix}{national}").as_str(), Some(region)).is_ok_and(|read| read == sample)
+    };
+    PREFIXES.iter().find(reads_past).copied().unwrap_or_default()
+}
+
+/// Whether national numbers of a country code are dialled with a 0 that isn't part of the number.
+pub(super) fn has_trunk_zero(code: &str) -> bool {
+    let region = code.parse().ok().and_then(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code));
+    region.is_some_and(|region| trunk_prefix(region) == "0")
+}
+
+/// Whether the number begins with a 0, or one more, than numbers of its country: somebody wrote the 0 of inland calls.
+pub(super) fn has_foreign_zero(parsed: &PhoneNumber) -> bool {
+    let region = PHONE_NUMBER_UTIL.get_region_for_country_code(parsed.country_code);
+    let sample = |kind| PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region?, kind).ok();
+    let samples = [sample(PhoneNumberType::FixedLine), sample(PhoneNumberType::Mobile)];
+    let usual = samples.iter().flatten().map(leading_zeros).max().unwrap_or(0);
+    leading_zeros(parsed) > usual
+}
+
+/// Zeros that belong to the number, as in Italy.
+fn leading_zeros(parsed: &PhoneNumber) -> usize {
+    match parsed.italian_leading_zero {
+        Some(true) => usize::try_from(parsed.number_of_leading_zeros.unwrap_or(1)).unwrap_or(1),
+        Some(false) | None => 0,
+    }
+}
+
+/// The number without its country code.
+fn national_digits(parsed: &PhoneNumber) -> String {
+    let e164 = parsed.format_as(PhoneNumberFormat::E164);
+    e164[1 + parsed.country_code.to_string().len()..].to_owned()
+}
+
+/// How many digits the number has without its country code.
+pub(super) fn national_length(parsed: &PhoneNumber) -> usize {
+    leading_zeros(parsed) + parsed.national_number.checked_ilog10().map_or(1, |power| power as usize + 1)
+}
+
+/// Up to six digits: a short number, unless the plan calls it somebody's landline or mobile.
+pub(super) fn is_short(parsed: &PhoneNumber) -> bool {
+    const SHORT: usize = 6;
+    national_length(parsed) <= SHORT
+}
+
+/// Whether a number of this length can be dialled in its country from abroad.
+pub(super) fn has_possible_length(parsed: &PhoneNumber) -> bool {
+    parsed.is_possible_with_reason() == Ok(NumberLengthType::IsPossible)
+}
+
+/// Emergency numbers and the beginnings of short ones: 110 to 119 nearly everywhere, 000, 911 and 999 elsewhere.
+const SHORT_PREFIXES: [&str; 4] = ["11", "000", "911", "999"];
+
+/// What a number of no known type begins with, when that is never called: networks may ignore digits too many.
+pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static str> {
+    let (code, national) = (parsed.country_code, national_digits(parsed));
+    if SHORT_PREFIXES.iter().any(|prefix| national.starts_with(prefix)) {
+        return Some("an emergency or short number");
+    }
+    let kind = |national: &str| PhoneNumber::parse(format!("+{code}{national}").as_str(), None).map(|it| kind_of(&it));
+    let cut = (3..national.len()).map(|length| kind(&national[..length]));
+    // too few digits are judged by a number that they begin
+    let filled = (1..=4).map(|missing| kind(&format!("{national}{}", "0".repeat(missing))));
+    cut.chain(filled).flatten().find_map(|kind| match kind {
+        Kind::PremiumRate => Some("a premium-rate number"),
+        Kind::SharedCost => Some("a shared-cost number"),
+        Kind::FixedOrMobile | Kind::Other | Kind::Unassigned => None,
+    })
+}
+
+/// North America's 900 numbers, of which the plans know the assigned ones only, and the 976 exchange of every area.
+pub(super) fn is_premium_range(e164: &str) -> bool {
+    e164.strip_prefix("+1").is_some_and(|rest| rest.starts_with("900") || rest.get(3..6) == Some("976"))
+}
+
+/// The region of a country code that has one region only.
+pub(super) fn only_region(parsed: &PhoneNumber) -> Option<Region> {
+    let mut regions = PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(parsed.country_code)?;
+    let first = regions.next()?;
+    regions.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn north_americas_short_way_says_what_the_plans_say() {
+        let plainly = |kind| if kind == Kind::Other { Kind::FixedOrMobile } else { kind };
+        for area in 200..1000 {
+            for exchange in ["200", "211", "345", "555", "700", "800", "976", "999"] {
+                for line in ["0000", "0143", "1212", "9999"] {
+                    let number = format!("+1{area}{exchange}{line}");
+                    let Ok(parsed) = PhoneNumber::parse(number.as_str(), None) else { continue };
+                    let (short, long) = (plainly(kind_of(&parsed)), plainly(by_type(&parsed)));
+                    assert_eq!(short, long, "area {area}, exchange {exchange}, line {line}");
+                }
+            }
+        }
+    }
+
+    /// Only there would a number without its plus begin with both.
+    #[test]
+    fn no_trunk_prefix_begins_like_its_country_code_outside_north_america() {
+        for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+            let (trunk, code) = (trunk_prefix(region), country_code(region).unwrap_or_default());
+            let is_alike = !trunk.is_empty() && code.to_string().starts_with(trunk);
+            assert!(!is_alike || code == NORTH_AMERICA, "{region}");
+        }
+    }
+}
