@@ -119,7 +119,7 @@ fn rows(answers: &[ShownPlan]) -> Rows {
                 call.starts_at.clone(),
                 call.lead.to_string(),
                 call.due_at.clone(),
-                call.phone.trim_start_matches('+').to_owned(),
+                call.phone.clone(),
                 call.payload.as_str().to_owned(),
                 call.note.clone().unwrap_or_default(),
                 String::new(),

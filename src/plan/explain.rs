@@ -151,10 +151,11 @@ impl Seen {
                     });
                 }
                 Err(block) => {
-                    let detail = match (block.why, remedy(block.why)) {
-                        (Why::Skip(SkipReason::InvalidPhone), "") => phone::masked(&block.detail).into_owned(),
-                        (_, "") => block.detail,
-                        (_, remedy) => format!("{}. {remedy}", block.detail),
+                    let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
+                    let detail = if is_phone { phone::masked(&block.detail).into_owned() } else { block.detail };
+                    let detail = match remedy(block.why) {
+                        "" => detail,
+                        remedy => format!("{detail}. {remedy}"),
                     };
                     self.steps.push(Step { rule: rule_name, result: StepResult::Block, detail: Some(detail) });
                     self.block = Some(block.why);
