@@ -265,7 +265,7 @@ async fn a_file_that_is_being_written_is_neither_taken_nor_gone() {
     let restless = BTreeSet::from(["day-before".to_owned(), "other".to_owned()]);
     let reloaded = daemon.reload("service", restless).await;
     assert!(reloaded.taken.is_empty() && reloaded.removed.is_empty(), "{reloaded:?}");
-    assert_eq!(daemon.house.folder().schedules.keys().collect::<Vec<_>>(), ["day-before"]);
+    assert_eq!(daemon.app.folder().schedules.keys().collect::<Vec<_>>(), ["day-before"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use tickler::reminder::{RunState, State};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
 use tickler::verbs::plan::{PlanAnswer, plan};
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
-use tickler::verbs::{Access, House, Reveal};
+use tickler::verbs::{Access, App, Reveal};
 
 use support::{Conduct, Receiver, answer};
 
@@ -139,7 +139,7 @@ struct Clinic {
     folder: TempDir,
     clock: Arc<ManualClock>,
     receiver: Receiver,
-    house: House,
+    app: App,
 }
 
 impl Clinic {
@@ -159,9 +159,9 @@ impl Clinic {
         };
         let (settings, _origins) = Settings::load(flags, environment).expect("settings");
         let clock = Arc::new(ManualClock::starting_at(BASE.parse().expect("an instant")));
-        let house = House::open(settings, clock.clone(), Access::Working, "property").await.expect("the house opens");
-        house.sender.clone().expect("it may send").set_schedules(&house.folder().schedules);
-        Self { folder, clock, receiver, house }
+        let app = App::open(settings, clock.clone(), Access::Working, "property").await.expect("the app opens");
+        app.sender.clone().expect("it may send").set_schedules(&app.folder().schedules);
+        Self { folder, clock, receiver, app }
     }
 
     fn write(&self, lines: &[Line]) {
@@ -174,12 +174,12 @@ impl Clinic {
 
     /// Plans, triggers, and answers both with the bodies that came in.
     async fn evaluate(&self) -> (PlanAnswer, TriggerAnswer, Vec<String>) {
-        let schedule = self.house.schedule("s").expect("it is loaded");
+        let schedule = self.app.schedule("s").expect("it is loaded");
         let before = self.receiver.received().len();
-        let planned = plan(&self.house, &schedule, Reveal::Whole).await.expect("a plan");
+        let planned = plan(&self.app, &schedule, Reveal::Whole).await.expect("a plan");
         assert_eq!(self.receiver.received().len(), before, "a plan sends nothing");
         let ask = TriggerAsk { schedule: "s".to_owned(), only: None, wait: Duration::ZERO };
-        let triggered = trigger(&self.house, "property", ask).await.expect("a trigger");
+        let triggered = trigger(&self.app, "property", ask).await.expect("a trigger");
         let bodies = self.receiver.received().into_iter().skip(before);
         let bodies = bodies.map(|request| String::from_utf8(request.body).expect("UTF-8"));
         (planned, triggered, bodies.collect())

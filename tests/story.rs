@@ -16,7 +16,7 @@ use tickler::reminder::{RunKind, RunState, State};
 use tickler::sandbox::{self, Options};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
-use tickler::verbs::{Access, House, audit};
+use tickler::verbs::{Access, App, audit};
 
 const HEADER: &str = "id,phone,starts_at,status\n";
 
@@ -24,7 +24,7 @@ const HEADER: &str = "id,phone,starts_at,status\n";
 struct Clinic {
     folder: TempDir,
     clock: Arc<ManualClock>,
-    house: House,
+    app: App,
     posts: Arc<Mutex<Vec<String>>>,
     _sandbox: sandbox::Running,
 }
@@ -68,10 +68,10 @@ impl Clinic {
         };
         let (settings, _origins) = Settings::load(flags, environment).expect("settings");
         let clock = Arc::new(ManualClock::starting_at(at(now)));
-        let house = House::open(settings, clock.clone(), Access::Working, "story").await.expect("the house opens");
-        let sender = house.sender.clone().expect("it may send");
-        sender.set_schedules(&house.folder().schedules);
-        Self { folder, clock, house, posts, _sandbox: sandbox }
+        let app = App::open(settings, clock.clone(), Access::Working, "story").await.expect("the app opens");
+        let sender = app.sender.clone().expect("it may send");
+        sender.set_schedules(&app.folder().schedules);
+        Self { folder, clock, app, posts, _sandbox: sandbox }
     }
 
     async fn sandbox(posts: Arc<Mutex<Vec<String>>>) -> sandbox::Running {
@@ -89,34 +89,34 @@ impl Clinic {
 
     async fn trigger(&self, name: &str) -> TriggerAnswer {
         let ask = TriggerAsk { schedule: name.to_owned(), only: None, wait: Duration::ZERO };
-        trigger(&self.house, "story", ask).await.expect("a trigger")
+        trigger(&self.app, "story", ask).await.expect("a trigger")
     }
 
     /// The cron's run of this moment, then what is due.
     async fn run(&self, name: &str) -> RunOutcome {
-        let loaded = self.house.schedule(name).expect("it is loaded");
+        let loaded = self.app.schedule(name).expect("it is loaded");
         let now = tickler::evaluation::nominal_now(self.clock.as_ref());
         let ask = RunAsk { kind: RunKind::Scheduled, nominal_at: now, actor: "story".to_owned(), only: None };
-        let outcome = run_once(&loaded, ask, &self.house.around).await;
+        let outcome = run_once(&loaded, ask, &self.app.around).await;
         self.deliver(name).await;
         outcome
     }
 
     async fn deliver(&self, name: &str) {
-        let sender = self.house.sender.clone().expect("it may send");
-        sender.set_schedules(&self.house.folder().schedules);
+        let sender = self.app.sender.clone().expect("it may send");
+        sender.set_schedules(&self.app.folder().schedules);
         let scope = Scope { schedule: name.to_owned(), only: None };
         sender.deliver(&scope, Duration::ZERO).await.expect("the ledger holds");
     }
 
     async fn reminders(&self) -> Vec<ReminderRow> {
-        let ledger = self.house.ledger().expect("a ledger");
+        let ledger = self.app.ledger().expect("a ledger");
         ledger.reminders(ReminderAsk::default()).await.expect("it can be read")
     }
 
     async fn reasons(&self, event: &str) -> Vec<String> {
         let filter = AuditFilter { event: Some(event.to_owned()), ..AuditFilter::default() };
-        let rows = audit::list(&self.house, filter).await.expect("it can be read");
+        let rows = audit::list(&self.app, filter).await.expect("it can be read");
         rows.into_iter().filter_map(|row| row.entry.reason.map(Into::into)).collect()
     }
 

@@ -5,6 +5,7 @@ pub mod export;
 mod safe;
 pub mod story;
 pub mod times;
+pub mod words;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

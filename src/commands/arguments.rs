@@ -312,18 +312,18 @@ pub enum UncertainVerb {
 pub struct ResolveArguments {
     /// The reminder's id
     pub id: ReminderId,
-    /// Your word.
+    /// What you say.
     #[command(flatten)]
-    pub word: WordArguments,
+    pub verdict: VerdictArguments,
     /// Why; the audit log keeps it
     #[arg(long)]
     pub reason: String,
 }
 
-/// A person's word; exactly one.
+/// A person's verdict; exactly one.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct WordArguments {
+pub struct VerdictArguments {
     /// It was accepted after all
     #[arg(long)]
     pub delivered: bool,

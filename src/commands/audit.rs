@@ -4,18 +4,15 @@ use serde_json::json;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
+use super::dispatch;
 use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
-use super::reach;
-use super::trigger::word_for;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::{AuditFilter, AuditRow, Event, escape};
-use crate::audit::{story as words_of, times};
+use crate::audit::{AuditFilter, AuditRow, Event, escape, story as words_of, times, words};
 use crate::evaluation::phone_of;
-use crate::ledger::{Pruned, ReminderRow};
-use crate::verbs::audit::{Pages, Told};
-use crate::verbs::redact::{self, Reveal};
-use crate::verbs::{Access, Exit, Request, VerbError, audit};
+use crate::ledger::Pruned;
+use crate::verbs::audit::{Pages, Story, StoryReminder};
+use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
 
 /// Reads the log.
@@ -35,70 +32,68 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
 
 async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let filter = filter(context, filters)?;
-    let rows = match context.open(Access::Reading).await {
-        Ok(house) => audit::list(&house, filter).await?,
-        Err(refused) => reach::read(context, &Request::Audit { filter }, refused).await?,
-    };
+    let request = Request::Audit { filter: filter.clone() };
+    let (rows, exit): (Vec<AuditRow>, Exit) =
+        dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
     let zone = context.zone_of(filters.schedule.as_deref());
     let people = || match rows.is_empty() {
         true => "the log has no such row".to_owned(),
         false => for_people(&rows, &zone).to_table(),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 async fn show(context: &Context, id: &str, reveal: Reveal) -> anyhow::Result<Exit> {
-    let told = match context.open(Access::Reading).await {
-        Ok(house) => audit::show(&house, id).await?,
-        Err(refused) => {
-            let filter = match id.parse() {
-                Ok(reminder) => AuditFilter { reminder: Some(reminder), ..AuditFilter::default() },
-                Err(_) => AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() },
-            };
-            Told { reminders: Vec::new(), rows: reach::read(context, &Request::Audit { filter }, refused).await? }
+    let request = Request::Show { id: id.to_owned(), reveal };
+    let (story, exit): (Story, Exit) = match context.open(Access::Reading).await {
+        Ok(app) => {
+            let story = audit::show(&app, id, reveal).await?;
+            if reveal == Reveal::Whole {
+                dispatch::record(context, Event::OperatorRevealed, &audit::revealed(id)).await?;
+            }
+            (story, Exit::Done)
         }
+        // the service records what it reveals
+        Err(refused) => dispatch::read_by_service(context, &request, refused).await?,
     };
-    let schedule = told.rows.iter().find_map(|row| row.schedule.as_deref());
+    let schedule = story.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
-    if reveal == Reveal::Whole {
-        reach::record(context, Event::OperatorRevealed, &format!("the story of {id}")).await?;
-    }
-    let people = || story(&told, &zone, reveal);
-    Shown { answer: &told.rows, people: &people, rows: &|| exported(&told.rows) }.print(context.format)?;
-    Ok(Exit::Done)
+    let people = || in_words(&story, &zone);
+    Shown { answer: &story.rows, people: &people, rows: &|| exported(&story.rows) }.print(context.format)?;
+    Ok(exit)
 }
 
-fn story(told: &Told, zone: &Zone, reveal: Reveal) -> String {
-    let mut blocks: Vec<String> = told.reminders.iter().map(|reminder| headline(reminder, zone, reveal)).collect();
+fn in_words(story: &Story, zone: &Zone) -> String {
+    let mut blocks: Vec<String> = story.reminders.iter().map(|reminder| headline(reminder, zone)).collect();
     let mut table = Rows::of(&["at", "what happened"]);
-    for line in words_of::tell(&told.rows, zone) {
+    for line in words_of::tell(&story.rows, zone) {
         table.push(vec![line.at, line.words]);
     }
     blocks.push(table.to_table());
     blocks.join("\n")
 }
 
-/// What one reminder is, and where it stands.
-fn headline(reminder: &ReminderRow, zone: &Zone, reveal: Reveal) -> String {
-    let number = reminder.phone.as_ref().map_or("(no longer kept)".into(), |number| redact::phone(number, reveal));
+/// What one reminder is, and its state now.
+fn headline(reminder: &StoryReminder, zone: &Zone) -> String {
     let mut line = format!(
-        "{} appointment {} at {}, {} before, to {number}: {}",
+        "{} appointment {} at {}, {} before, to {}: {}",
         reminder.id,
         escape(&reminder.appointment_id),
         zone.rfc3339(reminder.starts_at),
         reminder.lead,
-        word_for(reminder.state)
+        reminder.phone.as_deref().unwrap_or("(no longer kept)"),
+        words::state(reminder.state)
     );
-    if let (Reveal::Whole, Some(payload)) = (reveal, &reminder.payload) {
+    if let Some(payload) = &reminder.payload {
         line.push_str(&format!("\n  {}", escape(payload)));
     }
     line
 }
 
 async fn verify(context: &Context) -> anyhow::Result<Exit> {
-    let house = context.open(Access::Reading).await?;
-    let found = audit::verify(&house).await?;
+    let app = context.open(Access::Reading).await?;
+    let found = audit::verify(&app).await?;
     let people = || match &found.broken {
         None => format!("the chain is whole: {} rows, the last is {} {}", found.rows, found.head.seq, found.head.hash),
         Some((seq, what)) => format!("the chain is BROKEN at row {seq}: {what}"),
@@ -123,13 +118,10 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
 
 async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let filter = filter(context, filters)?;
-    let counts = match context.open(Access::Reading).await {
-        Ok(house) => audit::stats(&house, filter).await?,
-        Err(refused) => {
-            let rows: Vec<AuditRow> = reach::read(context, &Request::Audit { filter }, refused).await?;
-            audit::counted(&rows)
-        }
-    };
+    let request = Request::Audit { filter: filter.clone() };
+    let (rows, exit): (Vec<AuditRow>, Exit) =
+        dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
+    let counts = audit::counted(&rows);
     let rows = || {
         let mut rows = Rows::of(&["schedule", "event", "reason", "count"]);
         for count in &counts {
@@ -148,11 +140,11 @@ async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
         false => rows().to_table(),
     };
     Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 async fn prune(context: &Context) -> anyhow::Result<Exit> {
-    let (pruned, exit): (Pruned, Exit) = reach::change(context, Request::Prune).await?;
+    let (pruned, exit): (Pruned, Exit) = dispatch::change(context, Request::Prune).await?;
     let people = || format!("{} rows of the log and {} payloads were removed", pruned.audit_rows, pruned.payloads);
     let rows = || {
         let mut rows = Rows::of(&["audit_rows", "payloads"]);
@@ -167,10 +159,10 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
 async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters)?;
-    let house = context.open(Access::Reading).await?;
+    let app = context.open(Access::Reading).await?;
     let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
-    if let Some(ledger) = &house.around.ledger {
+    if let Some(ledger) = &app.around.ledger {
         let mut pages = Pages::new(ledger.as_ref(), filter);
         while let Some(page) = pages.next().await? {
             page.iter().for_each(|row| end.add(row));
@@ -178,8 +170,8 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
         }
     }
     written.end(&end)?;
-    if house.around.ledger.is_some() {
-        reach::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
+    if app.around.ledger.is_some() {
+        dispatch::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
     }
     Ok(Exit::Done)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::arguments::Globals;
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
 use crate::verbs::backup::BackedUp;
 use crate::verbs::{Exit, Request};
 
@@ -13,7 +13,7 @@ use crate::verbs::{Exit, Request};
 pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let file = std::path::absolute(file)?;
-    let (copy, exit): (BackedUp, Exit) = reach::change(&context, Request::Backup { file }).await?;
+    let (copy, exit): (BackedUp, Exit) = dispatch::change(&context, Request::Backup { file }).await?;
     let people = || format!("{} holds the ledger and its key ({} bytes)", copy.file.display(), copy.bytes);
     let rows = || {
         let mut rows = Rows::of(&["file", "bytes"]);

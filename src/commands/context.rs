@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::arguments::{Format, Globals, Now};
 use super::output::complain;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
+use crate::daemon::control::user_name;
 use crate::daemon::logs::{self, LogTerms};
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
-use crate::verbs::{Access, Exit, House, VerbError, VerbResult};
+use crate::verbs::{Access, App, Exit, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
 
 /// What a verb of the terminal works with.
@@ -23,8 +24,6 @@ pub struct Context {
     pub clock: SharedClock,
     /// How rows are printed.
     pub format: Option<Format>,
-    /// Who asks, for the audit.
-    pub actor: String,
 }
 
 impl Context {
@@ -43,13 +42,13 @@ impl Context {
         let loaded = Settings::load(flags(globals), environment.clone());
         let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { settings, origins, environment, clock, format: globals.format, actor: caller() })
+        Ok(Self { settings, origins, environment, clock, format: globals.format })
     }
 
     /// Of settings made by hand.
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
         let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
-        Self { settings, origins, environment, clock, format, actor: caller() }
+        Self { settings, origins, environment, clock, format }
     }
 
     /// The same with the clock that was asked for.
@@ -61,14 +60,19 @@ impl Context {
         }
     }
 
-    /// Opens the house for one verb.
-    pub async fn open(&self, access: Access) -> VerbResult<House> {
-        House::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor).await
+    /// Who asks, for the audit.
+    pub fn actor(&self) -> String {
+        user_name(rustix::process::getuid().as_raw())
+    }
+
+    /// Opens the app for one verb.
+    pub async fn open(&self, access: Access) -> VerbResult<App> {
+        App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor()).await
     }
 
     /// Tells which files a verb over all schedules had to leave out.
-    pub fn tell_refused(&self, house: &House, named: &[String]) -> Exit {
-        let folder = house.folder();
+    pub fn tell_refused(&self, app: &App, named: &[String]) -> Exit {
+        let folder = app.folder();
         if !named.is_empty() || folder.refused.is_empty() {
             return Exit::Done;
         }
@@ -111,16 +115,4 @@ fn flags(globals: &Globals) -> Flags {
         ledger: globals.ledger.clone(),
         listen: globals.listen.clone(),
     }
-}
-
-/// The name of the user who asks; their number where the machine knows no name.
-fn caller() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("uid {uid}"))
 }

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use super::arguments::Globals;
 use super::context::{self, Context};
 use super::output::{Rows, print};
-use super::{sandbox, trigger};
-use crate::audit::{AuditFilter, AuditRow, Event};
+use super::sandbox;
+use crate::audit::{AuditFilter, AuditRow, Event, words};
 use crate::clock::{SharedClock, ShiftedClock};
+use crate::reminder::State;
 use crate::sandbox::Options;
 use crate::verbs::audit::list;
 use crate::verbs::trigger::{TriggerAsk, trigger as perform_trigger};
-use crate::verbs::{Access, Exit, House};
+use crate::verbs::{Access, App, Exit};
 use crate::zones::{Zone, Zones};
 
 /// The shipped schedule and clinic, so that the program alone is enough.
@@ -39,16 +40,16 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
         let _nobody_reads = print(&format!("  {} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.told()));
     })
     .await?;
-    let house = open(globals, clock, folder.path(), &running.address.to_string()).await?;
+    let app = open(globals, clock, folder.path(), &running.address.to_string()).await?;
     print(
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
     )?;
     print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
     let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
-    let answer = perform_trigger(&house, "demo", ask).await?;
+    let answer = perform_trigger(&app, "demo", ask).await?;
     running.stop().await;
-    let zone = house.schedule(NAME)?.zone.clone();
-    let rows = list(&house, AuditFilter::default()).await?;
+    let zone = app.schedule(NAME)?.zone.clone();
+    let rows = list(&app, AuditFilter::default()).await?;
     print(&format!("\n{}", story(&rows, &zone)))?;
     print(NEXT)?;
     Ok(answer.exit())
@@ -62,7 +63,7 @@ What to do next:
   tickler run                        the service
 The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
 
-async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<House> {
+async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<App> {
     let url = format!("http://{address}/webhook/automation/demo");
     let settings = context::settings_of_demo(folder, &url)?;
     let context = Context::with(settings, clock, globals.format);
@@ -77,13 +78,13 @@ fn story(rows: &[AuditRow], zone: &Zone) -> String {
     rows.sort_by_key(|row| row.event == Event::ReminderSkipped);
     for row in rows {
         let what = match row.event {
-            Event::DeliveryDelivered => trigger::word_for(crate::reminder::State::Delivered),
-            Event::DeliveryFailed => trigger::word_for(crate::reminder::State::Failed),
-            Event::DeliveryUncertain => trigger::word_for(crate::reminder::State::Uncertain),
+            Event::DeliveryDelivered => words::state(State::Delivered),
+            Event::DeliveryFailed => words::state(State::Failed),
+            Event::DeliveryUncertain => words::state(State::Uncertain),
             Event::ReminderSkipped => "not called",
             _ => continue,
         };
-        let reason = row.reason.as_deref().unwrap_or_default().replace('_', " ");
+        let reason = words::reason(row.reason.as_deref().unwrap_or_default());
         let because = match (&row.detail, row.event) {
             (Some(detail), Event::ReminderSkipped) => format!("{reason}: {detail}"),
             (_, Event::ReminderSkipped) => reason,

@@ -9,7 +9,7 @@ use crate::verbs::{Exit, VerbError, service};
 /// Looks at the surroundings.
 pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let answer = examine(context.settings.clone(), std::sync::Arc::clone(&context.clock), &context.actor).await;
+    let answer = examine(context.settings.clone(), std::sync::Arc::clone(&context.clock), &context.actor()).await;
     let rows = || rows(&answer);
     Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
     Ok(answer.exit())

@@ -2,24 +2,21 @@
 
 use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
 use crate::audit::escape;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
-use crate::verbs::{Access, Exit, Request, explain};
+use crate::verbs::{Exit, Request, explain};
 
 /// Prints the rules in order for one appointment.
 pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
-    let answer: Explanation = match context.open(Access::Reading).await {
-        Ok(house) => explain::asked(&house, &ask.schedule, &ask.appointment, ask.run).await?,
-        Err(refused) => {
-            let (schedule, appointment) = (ask.schedule.clone(), ask.appointment.clone());
-            reach::read(&context, &Request::Explain { schedule, appointment, run: ask.run }, refused).await?
-        }
-    };
+    let ExplainArguments { schedule, appointment, run, .. } = ask;
+    let request = Request::Explain { schedule: schedule.clone(), appointment: appointment.clone(), run: *run };
+    let (answer, exit): (Explanation, Exit) =
+        dispatch::read(&context, request, async |app| explain::asked(app, schedule, appointment, *run).await).await?;
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer.steps) }.print(context.format)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn for_people(answer: &Explanation) -> String {

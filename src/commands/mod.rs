@@ -4,22 +4,26 @@ mod arguments;
 mod audit;
 mod backup;
 mod check;
+mod completions;
+mod config;
 mod context;
 mod demo;
+mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod manual;
 mod next;
 mod output;
-mod papers;
 mod pause;
 mod plan;
 mod plan_json;
-mod reach;
+mod reload;
 mod restore;
 mod run;
 mod sandbox;
 mod sandbox_arguments;
+mod schema;
 mod status;
 mod test_call;
 mod trigger;
@@ -38,31 +42,24 @@ use arguments::{Arguments, ServiceVerb, Verb};
 pub fn main() -> ExitCode {
     forbid_core_files();
     let arguments = Arguments::parse();
-    let is_trigger = matches!(arguments.verb, Verb::Trigger(_));
-    if is_trigger || matches!(arguments.verb, Verb::Plan(_)) {
-        // beside the opening of the ledger; without a thread the first number waits for them
-        let _spared = std::thread::Builder::new().spawn(phone::load_plans);
+    if matches!(arguments.verb, Verb::Trigger(_) | Verb::Plan(_)) {
+        // in parallel with opening the ledger; where there is no thread for it, the first phone number loads them
+        let _optional = std::thread::Builder::new().spawn(phone::load_plans);
     }
     let mut threads = tokio::runtime::Builder::new_multi_thread();
-    if is_trigger {
+    if let Verb::Trigger(_) = arguments.verb {
         threads.worker_threads(trigger_workers());
     }
-    let runtime = match threads.enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
-    };
-    let ended = if is_trigger {
-        // on a worker: from this thread each of thousands of wake-ups would be one of the system's
-        match runtime.block_on(runtime.spawn(perform(arguments))) {
-            Ok(ended) => ended,
-            Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    match threads.enable_all().build() {
+        Ok(runtime) => {
+            // on a worker: waking the thread that blocks here would cost a system call per request
+            let ended = runtime.block_on(runtime.spawn(perform(arguments)));
+            // a blocking read that was given up is not waited for
+            runtime.shutdown_background();
+            end(ended.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic())))
         }
-    } else {
-        runtime.block_on(perform(arguments))
-    };
-    // blocking reads that were given up are not waited for
-    runtime.shutdown_background();
-    end(ended)
+        Err(error) => end(Err(anyhow::Error::new(error).context("the program can't start its threads"))),
+    }
 }
 
 /// A core file would hold names, numbers and secrets. The hard limit stays, so that a child may still be given one.
@@ -100,7 +97,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Trigger(ask) => trigger::trigger(globals, ask).await,
         Verb::Next(ask) => next::next(globals, &ask).await,
         Verb::Status => status::status(globals).await,
-        Verb::Reload => reach::reload(globals).await,
+        Verb::Reload => reload::reload(globals).await,
         Verb::Audit(ask) => audit::audit(globals, ask).await,
         Verb::Uncertain(ask) => uncertain::uncertain(globals, ask).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
@@ -112,10 +109,10 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Restore { file, now } => restore::restore(globals, file, now).await,
         Verb::Doctor => doctor::doctor(globals).await,
         Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
-        Verb::Config => papers::config(globals),
-        Verb::Schema => papers::schema(),
-        Verb::Completions { shell } => papers::completions(shell),
-        Verb::Man { folder } => papers::manual(folder.as_deref()),
+        Verb::Config => config::config(globals),
+        Verb::Schema => schema::schema(),
+        Verb::Completions { shell } => completions::completions(shell),
+        Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Approve(_) | Verb::Reject(_) => not_yet("`approve` and `reject`"),
         Verb::Optout(_) => not_yet("`optout`"),
         Verb::Init(_) => not_yet("`init`"),

@@ -9,20 +9,20 @@ use crate::verbs::{Access, Exit, next};
 /// Prints the next runs.
 pub async fn next(globals: &Globals, ask: &NextArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
-    let house = context.open(Access::None).await?;
+    let app = context.open(Access::None).await?;
     let named: Vec<String> = ask.schedule.iter().cloned().collect();
-    let schedules = house.named(&named)?;
+    let schedules = app.named(&named)?;
     let count = usize::try_from(ask.count).expect("a machine addresses more than 1000 things");
     let mut runs = Vec::new();
     for schedule in &schedules {
         if !schedule.enabled {
             complain(&format!("{}: switched off by `enabled = false`, it has no runs", schedule.name));
         }
-        runs.extend(next::next(&house, schedule, count));
+        runs.extend(next::next(&app, schedule, count));
     }
     let rows = || rows(&runs);
     Shown { answer: &runs, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
-    Ok(context.tell_refused(&house, &named))
+    Ok(context.tell_refused(&app, &named))
 }
 
 fn rows(runs: &[NextRun]) -> Rows {

@@ -2,10 +2,10 @@
 
 use super::arguments::{Globals, PauseArguments, ResumeArguments};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
 use crate::audit::times;
-use crate::verbs::pause::Paused;
+use crate::verbs::pause::{PauseAsk, Paused};
 use crate::verbs::{Exit, Request, VerbError};
 
 /// Throws the kill switch.
@@ -14,7 +14,7 @@ pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exi
     let zone = context.zone_of(ask.schedule.as_deref());
     let until = ask.until.as_deref().map(|text| times::read(text, context.clock.now(), &zone)).transpose();
     let until = until.map_err(VerbError::Usage)?;
-    change(&context, Request::Pause { schedule: ask.schedule, reason: ask.reason, until }).await
+    change(&context, Request::Pause(PauseAsk { schedule: ask.schedule, reason: ask.reason, until })).await
 }
 
 /// Lifts it.
@@ -24,7 +24,7 @@ pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<E
 }
 
 async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {
-    let (paused, exit): (Paused, Exit) = reach::change(context, request).await?;
+    let (paused, exit): (Paused, Exit) = dispatch::change(context, request).await?;
     Shown { answer: &paused, people: &|| for_people(&paused), rows: &|| rows(&paused) }.print(context.format)?;
     Ok(exit)
 }

@@ -3,7 +3,7 @@
 use super::arguments::{Format, Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Rows, Shown, complain, tally};
-use super::{plan_json, reach};
+use super::{dispatch, plan_json};
 use crate::audit::Event;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
@@ -12,15 +12,15 @@ use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
 pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
-    let house = match context.open(Access::Reading).await {
-        Ok(house) => house,
+    let app = match context.open(Access::Reading).await {
+        Ok(app) => app,
         Err(refused) => return by_the_service(&context, &ask.named, reveal, refused).await,
     };
-    let refused = context.tell_refused(&house, &ask.named);
-    let (mut answers, failures) = plan::plans(&house, &ask.named, reveal).await?;
+    let refused = context.tell_refused(&app, &ask.named);
+    let (mut answers, failures) = plan::plans(&app, &ask.named, reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
     if reveal == Reveal::Whole {
-        reach::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
+        dispatch::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
     }
     if context.format == Some(Format::Json) {
         plan_json::print(&mut answers)?;
@@ -39,7 +39,7 @@ async fn by_the_service(
     refused: VerbError,
 ) -> anyhow::Result<Exit> {
     let request = Request::Plan { schedules: named.to_vec(), reveal };
-    let (shown, exit): (Vec<ShownPlan>, Exit) = reach::read_to_its_end(context, &request, refused).await?;
+    let (shown, exit): (Vec<ShownPlan>, Exit) = dispatch::read_by_service(context, &request, refused).await?;
     print(context, &shown)?;
     Ok(exit)
 }

@@ -12,7 +12,7 @@ use crate::verbs::{Exit, restore};
 pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(now);
     let file = std::path::absolute(file)?;
-    let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor).await?;
+    let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor()).await?;
     for unread in &answer.unread {
         complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
     }

@@ -2,8 +2,8 @@
 
 use super::arguments::Globals;
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
 use crate::audit::escape;
 use crate::verbs::status::{Health, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
@@ -11,8 +11,8 @@ use crate::verbs::{Access, Exit, Request, status};
 /// Prints the screen of the running service, or of what is here when there is none.
 pub async fn status(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let answer: StatusAnswer = match reach::ask(&context, &Request::Status).await? {
-        Some(answer) => reach::body(answer)?.0,
+    let answer: StatusAnswer = match dispatch::ask(&context, &Request::Status).await? {
+        Some(answer) => dispatch::body(answer)?.0,
         None => status::status(&context.open(Access::Reading).await?).await?,
     };
     let rows = || rows(&answer);

@@ -2,9 +2,9 @@
 
 use super::arguments::{Globals, TestCallArguments};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
-use super::trigger::word_for;
+use crate::audit::words;
 use crate::verbs::test_call::TestCallAnswer;
 use crate::verbs::{Exit, Request};
 
@@ -12,7 +12,7 @@ use crate::verbs::{Exit, Request};
 pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
     let request = Request::TestCall { schedule: ask.schedule, to: ask.to };
-    let (answer, exit): (TestCallAnswer, Exit) = reach::change(&context, request).await?;
+    let (answer, exit): (TestCallAnswer, Exit) = dispatch::change(&context, request).await?;
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer) }.print(context.format)?;
     Ok(exit)
 }
@@ -23,7 +23,7 @@ fn for_people(answer: &TestCallAnswer) -> String {
     format!(
         "the test call of {} is {}{status}{reason}\n{}",
         answer.schedule,
-        word_for(answer.state),
+        words::state(answer.state),
         answer.payload.as_str()
     )
 }

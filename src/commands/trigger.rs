@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::arguments::{Globals, TriggerArguments};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown, complain, tally};
-use super::reach;
-use crate::reminder::State;
+use crate::audit::words;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
 
@@ -14,14 +14,14 @@ use crate::verbs::{Access, Exit, trigger};
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(ask.now);
     if ask.dry_run {
-        let house = context.open(Access::Reading).await?;
-        let answer = trigger::dry_run(&house, &ask.schedule, ask.only).await?;
+        let app = context.open(Access::Reading).await?;
+        let answer = trigger::dry_run(&app, &ask.schedule, ask.only).await?;
         show(&context, &answer)?;
         return Ok(Exit::Done);
     }
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
-    let (answer, exit) = reach::trigger(&context, ask).await?;
+    let (answer, exit) = dispatch::trigger(&context, ask).await?;
     show(&context, &answer)?;
     if let Some(detail) = &answer.detail {
         complain(&format!("{}: {detail}", answer.schedule));
@@ -32,20 +32,6 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
 fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
     let rows = || rows(answer);
     Shown { answer, people: &|| for_people(answer), rows: &rows }.print(context.format)
-}
-
-/// What a state is called among people.
-pub fn word_for(state: State) -> &'static str {
-    match state {
-        State::Delivered => "accepted by Thoughtly",
-        State::Uncertain => "fate unknown",
-        State::Pending => "waits",
-        State::Sending => "being sent",
-        State::Failed => "failed",
-        State::Expired => "expired",
-        State::Cancelled => "cancelled",
-        State::Dropped => "given up",
-    }
 }
 
 fn for_people(answer: &TriggerAnswer) -> String {
@@ -69,7 +55,7 @@ fn for_people(answer: &TriggerAnswer) -> String {
     for reminder in &answer.reminders {
         rows.push(vec![
             reminder.appointment_id.clone(),
-            word_for(reminder.state).to_owned(),
+            words::state(reminder.state).to_owned(),
             reminder.attempts.to_string(),
             reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
             reminder.reminder_id.map(|id| id.to_string()).unwrap_or_default(),

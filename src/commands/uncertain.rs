@@ -1,49 +1,48 @@
 //! shell: `tickler uncertain`.
 
-use super::arguments::{Globals, ResolveArguments, UncertainArguments, UncertainVerb, WordArguments};
+use super::arguments::{Globals, ResolveArguments, UncertainArguments, UncertainVerb, VerdictArguments};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown};
-use super::reach;
-use super::trigger::word_for;
+use crate::audit::words;
 use crate::ledger::Verdict;
-use crate::verbs::uncertain::UncertainReminder;
-use crate::verbs::{Access, Exit, Request, uncertain};
+use crate::verbs::uncertain::{ResolveAsk, UncertainReminder};
+use crate::verbs::{Exit, Request, uncertain};
 
-/// Lists or settles what nobody can know but a person.
+/// Lists the reminders of unknown fate, or settles one.
 pub async fn uncertain(globals: &Globals, ask: UncertainArguments) -> anyhow::Result<Exit> {
     match ask.verb.unwrap_or(UncertainVerb::List) {
         UncertainVerb::List => list(globals).await,
-        UncertainVerb::Resolve(word) => resolve(globals, word).await,
+        UncertainVerb::Resolve(ask) => resolve(globals, ask).await,
     }
 }
 
 async fn list(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let reminders: Vec<UncertainReminder> = match context.open(Access::Reading).await {
-        Ok(house) => uncertain::list(&house).await?,
-        Err(refused) => reach::read(&context, &Request::UncertainList, refused).await?,
-    };
+    let (reminders, exit): (Vec<UncertainReminder>, Exit) =
+        dispatch::read(&context, Request::UncertainList, async |app| uncertain::list(app).await).await?;
     let rows = || rows(&reminders);
     let people = || match reminders.is_empty() {
         true => "nothing is uncertain".to_owned(),
         false => rows().to_table(),
     };
     Shown { answer: &reminders, people: &people, rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 async fn resolve(globals: &Globals, ask: ResolveArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let request = Request::Resolve { reminder_id: ask.id, verdict: verdict(&ask.word), reason: ask.reason };
-    let (reminder, exit): (UncertainReminder, Exit) = reach::change(&context, request).await?;
-    let people = || format!("reminder {} is {} now", reminder.reminder_id, word_for(reminder.state));
+    let request =
+        Request::Resolve(ResolveAsk { reminder_id: ask.id, verdict: verdict(&ask.verdict), reason: ask.reason });
+    let (reminder, exit): (UncertainReminder, Exit) = dispatch::change(&context, request).await?;
+    let people = || format!("reminder {} is {} now", reminder.reminder_id, words::state(reminder.state));
     let rows = || rows(std::slice::from_ref(&reminder));
     Shown { answer: &reminder, people: &people, rows: &rows }.print(context.format)?;
     Ok(exit)
 }
 
-fn verdict(word: &WordArguments) -> Verdict {
-    match (word.delivered, word.resend) {
+fn verdict(given: &VerdictArguments) -> Verdict {
+    match (given.delivered, given.resend) {
         (true, _) => Verdict::Delivered,
         (false, true) => Verdict::Resend,
         (false, false) => Verdict::Drop,

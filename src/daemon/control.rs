@@ -187,18 +187,11 @@ async fn perform_safely<F: Future<Output = Answer> + Send + 'static>(verb: F) ->
     })
 }
 
-/// The user's name as this machine knows it, else its number.
-fn user_name(uid: u32) -> String {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    name_in(&passwd, uid).unwrap_or_else(|| format!("uid {uid}"))
-}
-
-fn name_in(passwd: &str, uid: u32) -> Option<String> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    })
+/// The user's name as this machine knows it (its directory services too), else its number.
+#[must_use]
+pub fn user_name(uid: u32) -> String {
+    let known = uzers::get_user_by_uid(uid);
+    known.map_or_else(|| format!("uid {uid}"), |user| user.name().to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -208,10 +201,9 @@ mod tests {
     use crate::verbs::Exit;
 
     #[test]
-    fn the_actor_is_the_users_name_as_the_machine_knows_it() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\nodd line\nclinic:x:1001:1001::/home/clinic:/bin/sh\n";
-        assert_eq!(name_in(passwd, 1001).as_deref(), Some("clinic"));
-        assert_eq!(name_in(passwd, 4), None);
+    fn a_user_is_named_as_the_machine_names_them_else_by_number() {
+        assert_eq!(user_name(0), "root");
+        assert_eq!(user_name(4_000_000_001), "uid 4000000001");
     }
 
     #[tokio::test]

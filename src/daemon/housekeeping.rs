@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::runs::Daemon;
 use super::systemd;
-use crate::ledger::Prune;
+use crate::ledger::Pruned;
+use crate::verbs::{VerbError, audit};
 
 /// Expiry of reminders whose schedule isn't loaded, and the status line.
 const ROUND: Duration = Duration::from_secs(60);
@@ -13,7 +14,7 @@ const ROUND: Duration = Duration::from_secs(60);
 /// Retention counts in days; once an hour spreads its work.
 const ROUNDS_TO_PRUNE: u32 = 60;
 
-/// Keeps house until it is dropped.
+/// Runs until it is dropped.
 pub async fn keep(daemon: Arc<Daemon>) {
     let mut rounds = 0_u32;
     loop {
@@ -23,7 +24,7 @@ pub async fn keep(daemon: Arc<Daemon>) {
         }
         systemd::status(&daemon.status_line());
         rounds = rounds.wrapping_add(1);
-        daemon.house.around.clock.sleep(ROUND).await;
+        daemon.app.around.clock.sleep(ROUND).await;
     }
 }
 
@@ -34,27 +35,13 @@ impl Daemon {
         }
     }
 
-    /// Under `--now` nothing is purged: a wrong date would purge everything.
+    /// Applies the retention, unless the clock may be wrong (`--now` is given, or it was never set).
     async fn prune(&self) {
-        let clock = &self.house.around.clock;
-        if clock.is_shifted() || !crate::evaluation::clock_is_set(clock.as_ref()) {
-            return;
-        }
-        let (now, settings) = (clock.now(), &self.house.settings);
-        let (Ok(payloads_before), Ok(audit_before)) =
-            (now.checked_sub(settings.keep_payloads), now.checked_sub(settings.keep_audit))
-        else {
-            return;
-        };
-        match self.ledger.prune(Prune { payloads_before, audit_before, now }).await {
+        match audit::prune(&self.app).await {
             Ok(pruned) if pruned.payloads + pruned.audit_rows > 0 => {
-                tracing::info!(
-                    payloads = pruned.payloads,
-                    audit_rows = pruned.audit_rows,
-                    "what is too old was removed"
-                );
+                tracing::info!(payloads = pruned.payloads, audit_rows = pruned.audit_rows, "old rows were removed");
             }
-            Ok(_nothing) => {}
+            Ok(Pruned { .. }) | Err(VerbError::Unsafe(_)) => {}
             Err(error) => self.ledger_ails(&error.to_string()),
         }
     }

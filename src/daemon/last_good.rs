@@ -22,8 +22,8 @@ impl Daemon {
         for name in refused {
             let Some(known) = self.ledger.schedule(&name).await? else { continue };
             let Some(text) = self.ledger.schedule_text(&known.text_hash).await? else { continue };
-            let path = self.house.settings.schedules.join(format!("{name}.toml"));
-            match load::one(&path, &text, &self.house.around.zones).schedule {
+            let path = self.app.settings.schedules.join(format!("{name}.toml"));
+            match load::one(&path, &text, &self.app.around.zones).schedule {
                 Some(former) => drop(folder.schedules.insert(name, former)),
                 None => tracing::error!(schedule = name, "its last good version is none for this version of tickler"),
             }

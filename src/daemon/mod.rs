@@ -64,8 +64,8 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let talks = socket.talks();
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
-    if let Some(sender) = daemon.house.sender.clone() {
-        let clock = Arc::clone(&daemon.house.around.clock);
+    if let Some(sender) = daemon.app.sender.clone() {
+        let clock = Arc::clone(&daemon.app.around.clock);
         sending.spawn(async move {
             while !*stopped.borrow() {
                 // It returns early only when the ledger fails; nothing is sent until it can be used again.
@@ -83,7 +83,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     beside.spawn(tellers.run());
     beside.spawn({
         let daemon = Arc::clone(&daemon);
-        let clock = Arc::clone(&daemon.house.around.clock);
+        let clock = Arc::clone(&daemon.app.around.clock);
         async move { socket.serve(clock, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
     });
     if let Some(page) = page {
@@ -91,7 +91,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     }
     beside.spawn({
         let daemon = Arc::clone(&daemon);
-        async move { systemd::feed_watchdog(&daemon.vitals, daemon.house.around.clock.as_ref()).await }
+        async move { systemd::feed_watchdog(&daemon.vitals, daemon.app.around.clock.as_ref()).await }
     });
     note(&daemon, Event::ServiceStarted).await;
     tracing::info!("the service is up: {}", daemon.status_line());
@@ -137,11 +137,11 @@ struct Underway {
 async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underway) {
     let Underway { mut beside, mut sending, talks } = underway;
     daemon.stop_runs();
-    if let Some(sender) = &daemon.house.sender {
+    if let Some(sender) = &daemon.app.sender {
         sender.begin_stop();
     }
     stop.send_replace(true);
-    let clock = &daemon.house.around.clock;
+    let clock = &daemon.app.around.clock;
     tokio::select! {
         () = daemon.quiet() => {}
         () = clock.sleep(LAST_RUNS) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),
@@ -176,16 +176,17 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         Request::Reload => daemon.reload_now(&actor).await.answer(),
         Request::Status
         | Request::Trigger { .. }
-        | Request::Pause { .. }
+        | Request::Pause(_)
         | Request::Resume { .. }
         | Request::TestCall { .. }
-        | Request::Resolve { .. }
+        | Request::Resolve(_)
         | Request::Record { .. }
         | Request::Backup { .. }
         | Request::Prune
         | Request::Audit { .. }
+        | Request::Show { .. }
         | Request::UncertainList
         | Request::Plan { .. }
-        | Request::Explain { .. } => perform(&daemon.house, &actor, request).await,
+        | Request::Explain { .. } => perform(&daemon.app, &actor, request).await,
     }
 }

@@ -99,7 +99,7 @@ impl Daemon {
 
     /// As [`Daemon::reload`], for somebody who asks: a file that is being written at this moment is awaited, or left out.
     pub async fn reload_now(&self, actor: &str) -> Reloaded {
-        let restless = super::watch::rest(&self.house.settings.schedules).await;
+        let restless = super::watch::rest(&self.app.settings.schedules).await;
         self.reload(actor, restless).await
     }
 
@@ -110,8 +110,8 @@ impl Daemon {
     }
 
     async fn read_folder(&self) -> Result<Folder, String> {
-        let path = self.house.settings.schedules.clone();
-        let zones = self.house.around.zones.clone();
+        let path = self.app.settings.schedules.clone();
+        let zones = self.app.around.zones.clone();
         let place = path.display().to_string();
         let read = tokio::task::spawn_blocking(move || load::folder(&path, &zones)).await;
         match read {
@@ -128,7 +128,7 @@ impl Daemon {
         actor: &str,
         told: &mut Reported,
     ) -> Reloaded {
-        let before = self.house.folder();
+        let before = self.app.folder();
         let merge = merge(&before, read, restless);
         let mut reloaded = Reloaded {
             refused: merge.folder.refused.clone(),
@@ -154,7 +154,7 @@ impl Daemon {
         self.remove(&reloaded.removed, actor).await;
         reloaded.mended = self.tell_mended(&folder, &reloaded.taken, actor, told).await;
         self.tell_refusals(&folder, actor, told).await;
-        *self.house.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(folder);
+        *self.app.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(folder);
         self.tell_sender();
         reloaded
     }
@@ -191,7 +191,7 @@ impl Daemon {
 
     /// Schedules whose files went while the service was down: they stop as any other. Once, after the first load.
     pub async fn remove_forgotten(&self) -> LedgerResult<()> {
-        let folder = self.house.folder();
+        let folder = self.app.folder();
         let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
         let gone: Vec<String> =
             known.filter(|name| !folder.schedules.contains_key(name) && !folder.refuses(name)).collect();
@@ -202,7 +202,7 @@ impl Daemon {
     /// One line for `systemctl status`.
     #[must_use]
     pub fn status_line(&self) -> String {
-        let folder = self.house.folder();
+        let folder = self.app.folder();
         let fault =
             if self.vitals.is_stand_in() { "FAULT: the scheduler fell silent, a plain timer beats; " } else { "" };
         let mut line = match folder.schedules.len() {

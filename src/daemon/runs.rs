@@ -18,7 +18,7 @@ use crate::ledger::{Holds, Ledger, LedgerResult};
 use crate::notify::{Notifier, Ping};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
-use crate::verbs::House;
+use crate::verbs::App;
 use crate::verbs::vitals::Vitals;
 
 /// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
@@ -29,8 +29,8 @@ pub const ACTOR: &str = "service";
 
 /// The service at work: what every beat, reload and signal acts upon.
 pub struct Daemon {
-    /// The opened house.
-    pub house: Arc<House>,
+    /// The opened app.
+    pub app: Arc<App>,
     /// Signs of life.
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<dyn Ledger>,
@@ -49,14 +49,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A service over an opened house; nothing is loaded yet. `house.around.ledger` is there.
+    /// A service over an opened app; nothing is loaded yet. `app.around.ledger` is there.
     ///
     /// # Panics
-    /// When the house has no ledger: a service is never opened without.
+    /// When the app has no ledger: a service is never opened without.
     #[must_use]
-    pub fn new(house: Arc<House>, notifier: Notifier) -> Arc<Self> {
-        let ledger = house.around.ledger.clone().expect("the service opens its ledger before anything else");
-        let clock = Arc::clone(&house.around.clock);
+    pub fn new(app: Arc<App>, notifier: Notifier) -> Arc<Self> {
+        let ledger = app.around.ledger.clone().expect("the service opens its ledger before anything else");
+        let clock = Arc::clone(&app.around.clock);
         Arc::new(Self {
             vitals: Arc::new(Vitals::new(Arc::clone(&clock), Arc::clone(&ledger))),
             ledger,
@@ -71,12 +71,12 @@ impl Daemon {
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
             is_ledger_ailing: AtomicBool::new(false),
-            house,
+            app,
         })
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.house.around.clock.now()
+        self.app.around.clock.now()
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, RunQueue> {
@@ -112,11 +112,11 @@ impl Daemon {
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
-        self.house.folder().schedules.get(name).cloned()
+        self.app.folder().schedules.get(name).cloned()
     }
 
     async fn feel_pulse(&self) -> Beat {
-        let clock = &self.house.around.clock;
+        let clock = &self.app.around.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
         let (rhythm, watched_since) = {
             let mut pulse = self.pulse.lock().expect("no holder of the pulse's lock can panic");
@@ -148,7 +148,7 @@ impl Daemon {
 
     /// With a clock that can't be right nobody is called: neither planned nor sent.
     fn is_clock_believed(&self) -> bool {
-        let is_unset = !clock_is_set(self.house.around.clock.as_ref());
+        let is_unset = !clock_is_set(self.app.around.clock.as_ref());
         if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
             if is_unset {
                 tracing::error!("the system clock isn't set: nobody is called until it is; check the time service");
@@ -162,15 +162,15 @@ impl Daemon {
 
     /// The sender gets the schedules that may send.
     pub(super) fn tell_sender(&self) {
-        let Some(sender) = &self.house.sender else { return };
+        let Some(sender) = &self.app.sender else { return };
         if self.is_clock_unset.load(Ordering::Relaxed) {
             return sender.set_schedules(&std::collections::BTreeMap::new());
         }
-        sender.set_schedules(&self.house.folder().schedules);
+        sender.set_schedules(&self.app.folder().schedules);
     }
 
     pub(super) async fn permits(&self, now: Timestamp) -> LedgerResult<Permits> {
-        Ok(Permits { holds: self.ledger.holds(self.house.machine()).await?, now })
+        Ok(Permits { holds: self.ledger.holds(self.app.machine()).await?, now })
     }
 
     pub(super) fn ledger_ails(&self, error: &str) {
@@ -236,7 +236,7 @@ impl Daemon {
             return None;
         }
         let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor: ACTOR.to_owned(), only: None };
-        let begun = match begin_run(schedule, ask, &self.house.around).await {
+        let begun = match begin_run(schedule, ask, &self.app.around).await {
             Ok(begun) => begun,
             Err(not_begun) => return Some(*not_begun),
         };
@@ -264,7 +264,7 @@ impl Daemon {
     }
 
     async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
-        if let Some(sender) = &self.house.sender {
+        if let Some(sender) = &self.app.sender {
             sender.nudge();
         }
         let ended = match (outcome.state, outcome.run_id) {

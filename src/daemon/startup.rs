@@ -15,7 +15,7 @@ use crate::notify::{self, Outside, Tellers};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
-use crate::verbs::{House, VerbError, VerbResult};
+use crate::verbs::{App, VerbError, VerbResult};
 use crate::web::{self, Page};
 use crate::zones::Zones;
 
@@ -41,18 +41,18 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let zones = Zones::newest();
     let ledger: Arc<dyn Ledger> = SqliteLedger::open(&settings.ledger, Access::Write, zones.clone())?;
     let stillness = Stillness::of(stamps(&settings.schedules));
-    let house = Arc::new(house(settings, clock, zones, Arc::clone(&ledger))?);
-    let around = &house.around;
+    let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
+    let around = &app.around;
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
-    let (notifier, tellers) = notify::open(&house.settings, outside).map_err(VerbError::Configuration)?;
-    let daemon = Daemon::new(Arc::clone(&house), notifier);
+    let (notifier, tellers) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
+    let daemon = Daemon::new(Arc::clone(&app), notifier);
     let page = page(&daemon).await?;
-    let socket = socket(&house.settings)?;
+    let socket = socket(&app.settings)?;
     begin(&daemon).await?;
     Ok(Opened { daemon, socket, page, tellers, stillness })
 }
 
-fn house(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<House> {
+fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<App> {
     let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
     let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {
@@ -61,11 +61,11 @@ fn house(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn L
         stop_file: settings.stop_file(),
         actor: ACTOR.to_owned(),
     });
-    Ok(House::of_service(settings, around, Folder::default(), sender))
+    Ok(App::of_service(settings, around, Folder::default(), sender))
 }
 
 async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
-    let settings = &daemon.house.settings;
+    let settings = &daemon.app.settings;
     let Some(listen) = settings.listen else { return Ok(None) };
     let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();
     let token = token.map_err(|error| VerbError::Configuration(format!("web.token: {error}")))?;
@@ -88,8 +88,8 @@ fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
 
 /// What a crash left is settled first, then the folder is read, then runs that were left open go on.
 async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
-    let settings = &daemon.house.settings;
-    let mut folder = load::folder(&settings.schedules, &daemon.house.around.zones).map_err(|error| {
+    let settings = &daemon.app.settings;
+    let mut folder = load::folder(&settings.schedules, &daemon.app.around.zones).map_err(|error| {
         let place = settings.schedules.display();
         VerbError::Configuration(format!(
             "the folder of schedules {place} can't be read: {error}; --schedules names it"
@@ -97,7 +97,7 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     })?;
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
-    daemon.house.recover_with(&folder, ACTOR).await?;
+    daemon.app.recover_with(&folder, ACTOR).await?;
     let reloaded = daemon.load_first(folder).await;
     if let Some(failed) = reloaded.failed {
         return Err(VerbError::Failed(failed));
@@ -111,12 +111,12 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
 /// A clock given by `--now` must not phone anybody: asked before anything is written by that clock. What is dropped into
 /// the folder later is refused by the sender.
 fn refuse_real_hosts(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
-    if !daemon.house.around.clock.is_shifted() {
+    if !daemon.app.around.clock.is_shifted() {
         return Ok(());
     }
     for schedule in folder.schedules.values() {
         // One that can't be opened can't send either: its own problem, told by the sender.
-        if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.house, schedule) {
+        if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.app, schedule) {
             return Err(error);
         }
     }

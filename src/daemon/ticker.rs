@@ -37,7 +37,7 @@ impl LastBeat {
 
 /// Beats until it is dropped: by the scheduler, and for good by a plain timer once the scheduler stays away.
 pub async fn beat(daemon: Arc<Daemon>) {
-    let clock = Arc::clone(&daemon.house.around.clock);
+    let clock = Arc::clone(&daemon.app.around.clock);
     let last = Arc::new(LastBeat { clock: Arc::clone(&clock), at_ms: AtomicU64::new(0) });
     last.mark();
     match begin(&daemon, &last).await {

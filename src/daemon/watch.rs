@@ -101,8 +101,8 @@ pub fn stamps(folder: &Path) -> BTreeMap<String, Stamp> {
 
 /// Follows the folder until it is dropped.
 pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
-    let folder = daemon.house.settings.schedules.clone();
-    let clock = Arc::clone(&daemon.house.around.clock);
+    let folder = daemon.app.settings.schedules.clone();
+    let clock = Arc::clone(&daemon.app.around.clock);
     let nudge = Arc::new(Notify::new());
     let watcher = watch(&folder, Arc::clone(&nudge));
     if let Err(error) = &watcher {
@@ -149,8 +149,8 @@ impl Settling {
     /// Checks the folder once: it is read when all that changed has settled; where some files keep changing, the others
     /// are read every two seconds.
     pub async fn check(&mut self, daemon: &Daemon) -> Rest {
-        let clock = &daemon.house.around.clock;
-        let stamps = stamps_aside(daemon.house.settings.schedules.clone()).await;
+        let clock = &daemon.app.around.clock;
+        let stamps = stamps_aside(daemon.app.settings.schedules.clone()).await;
         let now = clock.monotonic();
         if self.stillness.observe(&stamps, now) {
             self.unread_since = self.unread_since.or(Some(now));

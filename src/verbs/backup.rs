@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{House, VerbError, VerbResult};
+use super::{App, VerbError, VerbResult};
 
 /// A copy that was made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,11 +19,11 @@ pub struct BackedUp {
 ///
 /// # Errors
 /// When the file is there already, or the ledger can't be copied.
-pub async fn backup(house: &House, file: &Path) -> VerbResult<BackedUp> {
+pub async fn backup(app: &App, file: &Path) -> VerbResult<BackedUp> {
     if file.symlink_metadata().is_ok() {
         return Err(VerbError::Failed(format!("{} is there already: a backup overwrites nothing", file.display())));
     }
-    house.ledger()?.backup(file).await?;
+    app.ledger()?.backup(file).await?;
     let bytes = file.metadata().map(|copy| copy.len()).map_err(|error| VerbError::Failed(error.to_string()))?;
     Ok(BackedUp { file: file.to_owned(), bytes })
 }

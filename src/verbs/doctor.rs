@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Access, Answer, Exit, House, VerbError};
+use super::{Access, Answer, App, Exit, VerbError};
 use crate::clock::SharedClock;
 use crate::disk::{self, Links};
 use crate::evaluation::clock_is_set;
@@ -93,37 +93,37 @@ impl DoctorAnswer {
     }
 }
 
-/// Looks at everything, also at what keeps a house from being opened: that is what a doctor is asked for.
+/// Looks at everything, also at what keeps an app from being opened: that is what a doctor is asked for.
 pub async fn examine(settings: Settings, clock: SharedClock, actor: &str) -> DoctorAnswer {
-    let shut = match House::open(settings.clone(), Arc::clone(&clock), Access::Reading, actor).await {
-        Ok(house) => return doctor(&house).await,
+    let shut = match App::open(settings.clone(), Arc::clone(&clock), Access::Reading, actor).await {
+        Ok(app) => return doctor(&app).await,
         Err(shut) => shut,
     };
     let subject = if matches!(shut, VerbError::Ledger(_)) { "ledger" } else { "schedules" };
     let shut = finding(subject, Verdict::Problem, shut.to_string());
-    let mut findings = match House::open(settings, clock, Access::None, actor).await {
-        Ok(house) => doctor(&house).await.findings,
+    let mut findings = match App::open(settings, clock, Access::None, actor).await {
+        Ok(app) => doctor(&app).await.findings,
         Err(_the_folder_it_was) => Vec::new(),
     };
     findings.push(shut);
     DoctorAnswer::of(findings)
 }
 
-/// Looks at everything; a house without a ledger will do.
-pub async fn doctor(house: &House) -> DoctorAnswer {
-    let mut findings = vec![clock(house), zones(house), folder(house)];
-    findings.extend(ledger(house).await);
-    for schedule in house.folder().schedules.values() {
+/// Looks at everything; an app without a ledger will do.
+pub async fn doctor(app: &App) -> DoctorAnswer {
+    let mut findings = vec![clock(app), zones(app), folder(app)];
+    findings.extend(ledger(app).await);
+    for schedule in app.folder().schedules.values() {
         findings.extend(source(schedule));
-        findings.extend(credentials(house, schedule));
+        findings.extend(credentials(app, schedule));
     }
-    findings.extend(reachability(house).await);
-    findings.push(unit(house));
+    findings.extend(reachability(app).await);
+    findings.push(unit(app));
     DoctorAnswer::of(findings)
 }
 
-fn clock(house: &House) -> Finding {
-    let clock = house.around.clock.as_ref();
+fn clock(app: &App) -> Finding {
+    let clock = app.around.clock.as_ref();
     let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
     if clock_is_set(clock) {
         finding("clock", Verdict::Ok, format!("it reads {now}"))
@@ -133,9 +133,9 @@ fn clock(house: &House) -> Finding {
     }
 }
 
-fn zones(house: &House) -> Finding {
-    let version = house.around.zones.version();
-    match years_behind(version, house.around.clock.now()) {
+fn zones(app: &App) -> Finding {
+    let version = app.around.zones.version();
+    match years_behind(version, app.around.clock.now()) {
         Some(years) if years > 1 => {
             let detail = format!(
                 "the zone rules are of {version}: governments may have changed theirs since; update tzdata or tickler"
@@ -152,9 +152,9 @@ fn years_behind(version: &str, now: Timestamp) -> Option<i16> {
     Some(jiff::tz::TimeZone::UTC.to_datetime(now).year() - year)
 }
 
-fn folder(house: &House) -> Finding {
-    let folder = house.folder();
-    let place = house.settings.schedules.display();
+fn folder(app: &App) -> Finding {
+    let folder = app.folder();
+    let place = app.settings.schedules.display();
     match (folder.refused.as_slice(), folder.schedules.len()) {
         ([], 0) => finding("schedules", Verdict::Warning, format!("{place} holds no schedule: nobody is called")),
         ([], count) => finding("schedules", Verdict::Ok, format!("{count} in {place}")),
@@ -165,15 +165,15 @@ fn folder(house: &House) -> Finding {
     }
 }
 
-async fn ledger(house: &House) -> Vec<Finding> {
-    let path = &house.settings.ledger;
+async fn ledger(app: &App) -> Vec<Finding> {
+    let path = &app.settings.ledger;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut findings = vec![modes(parent, 0o700), modes(path, 0o600)];
-    if let Some(path) = house.machine().stop_file {
+    if let Some(path) = app.machine().stop_file {
         let detail = format!("{} is there: nobody is called until it is removed", path.display());
         findings.push(finding("ledger", Verdict::Problem, detail));
     }
-    if let Some(ledger) = &house.around.ledger
+    if let Some(ledger) = &app.around.ledger
         && let Err(error) = ledger.head().await
     {
         findings.push(finding("ledger", Verdict::Problem, error.to_string()));
@@ -247,14 +247,14 @@ fn sandbox_directive(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn credentials(house: &House, schedule: &Schedule) -> Vec<Finding> {
+fn credentials(app: &App, schedule: &Schedule) -> Vec<Finding> {
     let name = &schedule.name;
     let mut problems = Vec::new();
-    if let Err(error) = targets::open(schedule, account_of(house, schedule), &house.settings.secrets) {
+    if let Err(error) = targets::open(schedule, account_of(app, schedule), &app.settings.secrets) {
         problems.push(error.to_string());
     }
     if let SourceSpec::Http(http) = &schedule.source {
-        problems.extend(secrets_of(http, house).into_iter().filter_map(|found| found.err().map(|e| e.to_string())));
+        problems.extend(secrets_of(http, app).into_iter().filter_map(|found| found.err().map(|e| e.to_string())));
     }
     if problems.is_empty() {
         return vec![finding("credentials", Verdict::Ok, format!("{name}: every secret is set"))];
@@ -262,12 +262,12 @@ fn credentials(house: &House, schedule: &Schedule) -> Vec<Finding> {
     problems.into_iter().map(|problem| finding("credentials", Verdict::Problem, format!("{name}: {problem}"))).collect()
 }
 
-fn account_of<'a>(house: &'a House, schedule: &Schedule) -> Option<&'a Account> {
-    house.settings.accounts.get(schedule.target.account())
+fn account_of<'a>(app: &'a App, schedule: &Schedule) -> Option<&'a Account> {
+    app.settings.accounts.get(schedule.target.account())
 }
 
-fn secrets_of(http: &HttpSpec, house: &House) -> Vec<Result<SecretString, SecretError>> {
-    let secrets = &house.settings.secrets;
+fn secrets_of(http: &HttpSpec, app: &App) -> Vec<Result<SecretString, SecretError>> {
+    let secrets = &app.settings.secrets;
     let mut found = vec![secrets.text(&http.url)];
     found.extend(http.headers.iter().map(|(_, value)| secrets.text(value)));
     match &http.auth {
@@ -280,27 +280,27 @@ fn secrets_of(http: &HttpSpec, house: &House) -> Vec<Result<SecretString, Secret
 
 /// Every host once: Thoughtly's by its list of agents, which needs the credentials; others by their front door, which
 /// calls nobody.
-async fn reachability(house: &House) -> Vec<Finding> {
+async fn reachability(app: &App) -> Vec<Finding> {
     let mut asked = std::collections::BTreeSet::new();
     let mut findings = Vec::new();
-    for schedule in house.folder().schedules.values() {
-        let account = account_of(house, schedule);
-        let Ok(target) = targets::open(schedule, account, &house.settings.secrets) else { continue };
+    for schedule in app.folder().schedules.values() {
+        let account = account_of(app, schedule);
+        let Ok(target) = targets::open(schedule, account, &app.settings.secrets) else { continue };
         if !asked.insert((target.origin(), schedule.target.account().to_owned())) {
             continue;
         }
         findings.push(match (&schedule.target, account) {
-            (TargetSpec::Call { .. }, Some(account)) => agents(house, account).await,
+            (TargetSpec::Call { .. }, Some(account)) => agents(app, account).await,
             (TargetSpec::Call { .. } | TargetSpec::Automation { .. } | TargetSpec::Webhook(_), _) => {
-                front_door(house, &target.origin()).await
+                front_door(app, &target.origin()).await
             }
         });
     }
     findings
 }
 
-async fn agents(house: &House, account: &Account) -> Finding {
-    let secrets = &house.settings.secrets;
+async fn agents(app: &App, account: &Account) -> Finding {
+    let secrets = &app.settings.secrets;
     let token = account.api_token.as_ref().and_then(|token| secrets.resolve(token).ok());
     let team = account.team_id.as_ref().and_then(|team: &TextOrSecret| secrets.text(team).ok());
     let Ok(url) = account.base_url.join("interview") else {
@@ -310,7 +310,7 @@ async fn agents(house: &House, account: &Account) -> Finding {
         value.map(|value| (name.to_owned(), SecretString::from(value.expose_secret())))
     };
     let headers = [header("x-api-token", token), header("team_id", team)].into_iter().flatten().collect();
-    match look(house, url, headers).await {
+    match look(app, url, headers).await {
         Ok(200..300) => finding("reachability", Verdict::Ok, "Thoughtly takes the credentials"),
         Ok(401) => {
             let detail = "Thoughtly refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew";
@@ -321,27 +321,27 @@ async fn agents(house: &House, account: &Account) -> Finding {
     }
 }
 
-async fn front_door(house: &House, origin: &str) -> Finding {
+async fn front_door(app: &App, origin: &str) -> Finding {
     let Ok(url) = Url::parse(origin) else {
         return finding("reachability", Verdict::Problem, format!("{origin} is no address"));
     };
-    match look(house, url, Vec::new()).await {
+    match look(app, url, Vec::new()).await {
         Ok(_status) => finding("reachability", Verdict::Ok, format!("{origin} answers")),
         Err(detail) => finding("reachability", Verdict::Problem, format!("{origin} can't be reached: {detail}")),
     }
 }
 
-async fn look(house: &House, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
+async fn look(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
     let ask =
         Ask { method: reqwest::Method::GET, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: 4_096 };
-    match house.around.http.send(ask).await {
+    match app.around.http.send(ask).await {
         Exchange::Answered(answer) => Ok(answer.status),
         Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
     }
 }
 
-fn unit(house: &House) -> Finding {
-    let socket = &house.settings.socket;
+fn unit(app: &App) -> Finding {
+    let socket = &app.settings.socket;
     if std::os::unix::net::UnixStream::connect(socket).is_ok() {
         return finding("unit", Verdict::Ok, format!("the service answers at {}", socket.display()));
     }

@@ -1,6 +1,6 @@
 //! shell: what keeps a schedule from sending, for the verbs that report it to people.
 
-use super::{House, VerbResult};
+use super::{App, VerbResult};
 use crate::ledger::Holds;
 use crate::ledger::gate::{Hold, Subject};
 use crate::schedule::Schedule;
@@ -10,27 +10,27 @@ use crate::targets;
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub(super) async fn all(house: &House) -> VerbResult<Holds> {
-    let machine = house.machine();
-    Ok(match &house.around.ledger {
+pub(super) async fn all(app: &App) -> VerbResult<Holds> {
+    let machine = app.machine();
+    Ok(match &app.around.ledger {
         Some(ledger) => ledger.holds(machine).await?,
         None => Holds { machine, ..Holds::default() },
     })
 }
 
 /// What keeps this schedule from sending now, the gravest first.
-pub(super) fn on(house: &House, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
+pub(super) fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
     let account = schedule.target.account();
     let is_refused = holds.accounts.get(account).is_some_and(|account| account.refuses(None));
     // opening a target costs more than everything else here, and only refused credentials need it
-    let credentials = if is_refused { credentials(house, schedule) } else { None };
+    let credentials = if is_refused { credentials(app, schedule) } else { None };
     let subject = Subject {
         schedule: &schedule.name,
         account,
         credentials: credentials.as_deref(),
         is_enabled: schedule.enabled,
     };
-    holds.on(&subject, house.around.clock.now())
+    holds.on(&subject, app.around.clock.now())
 }
 
 /// The gravest hold on this schedule that is in force now and that the caller cares for.
@@ -38,15 +38,15 @@ pub(super) fn on(house: &House, schedule: &Schedule, holds: &Holds) -> Vec<Hold>
 /// # Errors
 /// When the ledger can't be read.
 pub(super) async fn first(
-    house: &House,
+    app: &App,
     schedule: &Schedule,
     is_meant: impl Fn(&Hold) -> bool,
 ) -> VerbResult<Option<String>> {
-    let holds = on(house, schedule, &all(house).await?);
+    let holds = on(app, schedule, &all(app).await?);
     Ok(holds.into_iter().find(is_meant).map(|hold| hold.to_string()))
 }
 
-fn credentials(house: &House, schedule: &Schedule) -> Option<String> {
-    let account = house.settings.accounts.get(schedule.target.account());
-    Some(targets::open(schedule, account, &house.around.secrets).ok()?.credentials())
+fn credentials(app: &App, schedule: &Schedule) -> Option<String> {
+    let account = app.settings.accounts.get(schedule.target.account());
+    Some(targets::open(schedule, account, &app.around.secrets).ok()?.credentials())
 }

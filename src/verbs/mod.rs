@@ -1,16 +1,16 @@
-//! shell: what an operator can do: one verb, one file: the opened [`House`] and arguments → an answer; called by terminal,
+//! shell: what an operator can do: one verb, one file: the opened [`App`] and arguments → an answer; called by terminal,
 //! control socket and page alike.
 
+mod app;
 pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod config;
 pub mod doctor;
+mod exit;
 pub mod explain;
 mod holds;
-mod house;
 pub mod next;
-mod outcome;
 pub mod pause;
 mod perform;
 pub mod plan;
@@ -28,11 +28,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::audit::AuditFilter;
-use crate::ledger::Verdict;
-use crate::reminder::ReminderId;
 
-pub use house::{Access, House, refusal};
-pub use outcome::{Exit, VerbError, likely_name};
+pub use app::{Access, App, refusal};
+pub use exit::{Exit, VerbError, likely_name};
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
 
@@ -57,14 +55,7 @@ pub enum Request {
         wait_seconds: u64,
     },
     /// Pause a schedule, or all.
-    Pause {
-        /// `None`: all.
-        schedule: Option<String>,
-        /// Why.
-        reason: String,
-        /// Until (UTC).
-        until: Option<jiff::Timestamp>,
-    },
+    Pause(pause::PauseAsk),
     /// Lift a pause.
     Resume {
         /// `None`: all.
@@ -77,15 +68,8 @@ pub enum Request {
         /// E.164.
         to: String,
     },
-    /// A person's word on what nobody else can know.
-    Resolve {
-        /// Which reminder.
-        reminder_id: ReminderId,
-        /// What they say.
-        verdict: Verdict,
-        /// Why.
-        reason: String,
-    },
+    /// Settle a reminder by a person's verdict.
+    Resolve(uncertain::ResolveAsk),
     /// A reading verb's record (export, reveal).
     Record {
         /// Event and detail; the actor is the caller's.
@@ -104,6 +88,13 @@ pub enum Request {
     Audit {
         /// Which rows.
         filter: AuditFilter,
+    },
+    /// One reminder's or appointment's story.
+    Show {
+        /// A reminder's or an appointment's id.
+        id: String,
+        /// How much of a phone is shown.
+        reveal: Reveal,
     },
     /// Reminders of unknown fate.
     UncertainList,

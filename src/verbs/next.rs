@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::House;
+use super::App;
 use crate::schedule::Schedule;
 use crate::schedule::recurrence::Odd;
 
@@ -31,11 +31,11 @@ pub enum Note {
 
 /// The next `count` runs from now; none for a schedule that is switched off.
 #[must_use]
-pub fn next(house: &House, schedule: &Schedule, count: usize) -> Vec<NextRun> {
+pub fn next(app: &App, schedule: &Schedule, count: usize) -> Vec<NextRun> {
     if !schedule.enabled {
         return Vec::new();
     }
-    let runs = schedule.recurrence.next(&schedule.zone, house.around.clock.now(), count);
+    let runs = schedule.recurrence.next(&schedule.zone, app.around.clock.now(), count);
     runs.into_iter()
         .map(|run| NextRun {
             schedule: schedule.name.clone(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{House, VerbError, VerbResult};
+use super::{App, VerbError, VerbResult};
 use crate::ledger::{LoadedSchedule, Pause};
 
 /// What is paused, or no longer.
@@ -20,7 +20,7 @@ pub struct Paused {
 }
 
 /// A pause that is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PauseAsk {
     /// `None`: all.
     pub schedule: Option<String>,
@@ -34,12 +34,12 @@ pub struct PauseAsk {
 ///
 /// # Errors
 /// When there is no such schedule, the end lies in the past, or the ledger fails.
-pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
+pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
     if let Some(name) = &ask.schedule {
-        known(house, name).await?;
-        introduce(house, actor, name).await?;
+        known(app, name).await?;
+        introduce(app, actor, name).await?;
     }
-    let now = house.around.clock.now();
+    let now = app.around.clock.now();
     if ask.until.is_some_and(|until| until <= now) {
         return Err(VerbError::Usage("--until lies in the past: such a pause would end before it begins".into()));
     }
@@ -50,7 +50,7 @@ pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paus
         now,
         actor: actor.to_owned(),
     };
-    house.ledger()?.pause(pause).await?;
+    app.ledger()?.pause(pause).await?;
     let until = ask.until.map(|until| until.to_string());
     Ok(Paused { schedule: ask.schedule, paused: true, until, reason: Some(ask.reason) })
 }
@@ -59,23 +59,23 @@ pub async fn pause(house: &House, actor: &str, ask: PauseAsk) -> VerbResult<Paus
 ///
 /// # Errors
 /// When there is no such schedule, or the ledger fails.
-pub async fn resume(house: &House, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
+pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
     if let Some(name) = &schedule {
-        known(house, name).await?;
+        known(app, name).await?;
     }
-    house.ledger()?.resume(schedule.as_deref(), house.around.clock.now(), actor).await?;
-    if let Some(sender) = &house.sender {
+    app.ledger()?.resume(schedule.as_deref(), app.around.clock.now(), actor).await?;
+    if let Some(sender) = &app.sender {
         sender.nudge();
     }
     Ok(Paused { schedule, paused: false, until: None, reason: None })
 }
 
 /// A schedule may be paused when its file is there, refused too, or the ledger knows it.
-async fn known(house: &House, name: &str) -> VerbResult<()> {
-    match house.schedule(name) {
+async fn known(app: &App, name: &str) -> VerbResult<()> {
+    match app.schedule(name) {
         Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
         Err(unknown) => {
-            if house.ledger()?.schedule(name).await?.is_some() {
+            if app.ledger()?.schedule(name).await?.is_some() {
                 Ok(())
             } else {
                 Err(unknown)
@@ -85,12 +85,12 @@ async fn known(house: &House, name: &str) -> VerbResult<()> {
 }
 
 /// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
-async fn introduce(house: &House, actor: &str, name: &str) -> VerbResult<()> {
-    let ledger = house.ledger()?;
+async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
+    let ledger = app.ledger()?;
     let is_known = ledger.schedule(name).await?.is_some();
-    let Ok(schedule) = house.schedule(name) else { return Ok(()) };
+    let Ok(schedule) = app.schedule(name) else { return Ok(()) };
     if !is_known {
-        let loaded = LoadedSchedule::of(&schedule, house.around.clock.now(), actor);
+        let loaded = LoadedSchedule::of(&schedule, app.around.clock.now(), actor);
         ledger.load_schedule(loaded).await?;
     }
     Ok(())

@@ -2,64 +2,67 @@
 
 use std::time::Duration;
 
-use super::pause::PauseAsk;
 use super::trigger::TriggerAsk;
-use super::uncertain::Word;
 use super::{
-    Answer, Exit, House, Request, Reveal, VerbError, VerbResult, audit, backup, explain, pause, plan, status,
-    test_call, trigger, uncertain,
+    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, audit, backup, explain, pause, plan, status, test_call,
+    trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 
-/// Does it, in the house of the service or in one opened for this verb.
-pub async fn perform(house: &House, actor: &str, request: Request) -> Answer {
-    work(house, actor, request).await.unwrap_or_else(Answer::from)
+/// Does it, in the app of the service or in one opened for this verb.
+pub async fn perform(app: &App, actor: &str, request: Request) -> Answer {
+    work(app, actor, request).await.unwrap_or_else(Answer::from)
 }
 
-async fn work(house: &House, actor: &str, request: Request) -> VerbResult<Answer> {
+async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
     Ok(match request {
         Request::Reload => {
             return Err(VerbError::Unreachable("no service is running, so there is nothing to reload".into()));
         }
-        Request::Status => Answer::of(Exit::Done, &status::status(house).await?),
+        Request::Status => Answer::of(Exit::Done, &status::status(app).await?),
         Request::Trigger { schedule, only, wait_seconds } => {
             let ask = TriggerAsk { schedule, only, wait: Duration::from_secs(wait_seconds) };
-            let answer = trigger::trigger(house, actor, ask).await?;
+            let answer = trigger::trigger(app, actor, ask).await?;
             Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
         }
-        Request::Pause { schedule, reason, until } => {
-            Answer::of(Exit::Done, &pause::pause(house, actor, PauseAsk { schedule, reason, until }).await?)
-        }
-        Request::Resume { schedule } => Answer::of(Exit::Done, &pause::resume(house, actor, schedule).await?),
+        Request::Pause(ask) => Answer::of(Exit::Done, &pause::pause(app, actor, ask).await?),
+        Request::Resume { schedule } => Answer::of(Exit::Done, &pause::resume(app, actor, schedule).await?),
         Request::TestCall { schedule, to } => {
-            let answer = test_call::test_call(house, actor, &schedule, &to).await?;
+            let answer = test_call::test_call(app, actor, &schedule, &to).await?;
             Answer::of(answer.exit(), &answer)
         }
-        Request::Resolve { reminder_id, verdict, reason } => {
-            let word = Word { reminder_id, verdict, reason };
-            Answer::of(Exit::Done, &uncertain::resolve(house, actor, word).await?)
-        }
+        Request::Resolve(ask) => Answer::of(Exit::Done, &uncertain::resolve(app, actor, ask).await?),
         Request::Record { event, detail } => {
-            house.ledger()?.append(vec![entry_of(house, actor, event, &detail)]).await?;
+            app.ledger()?.append(vec![entry_of(app, actor, event, &detail)]).await?;
             Answer::of(Exit::Done, &serde_json::Value::Null)
         }
-        Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(house, &file).await?),
-        Request::Prune => Answer::of(Exit::Done, &audit::prune(house).await?),
-        Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(house, filter).await?),
-        Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(house).await?),
-        Request::Plan { schedules, reveal } => plans(house, actor, &schedules, reveal).await?,
+        Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(app, &file).await?),
+        Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
+        Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(app, filter).await?),
+        Request::Show { id, reveal } => Answer::of(Exit::Done, &story(app, actor, &id, reveal).await?),
+        Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
+        Request::Plan { schedules, reveal } => plans(app, actor, &schedules, reveal).await?,
         Request::Explain { schedule, appointment, run } => {
-            Answer::of(Exit::Done, &explain::asked(house, &schedule, &appointment, run).await?)
+            Answer::of(Exit::Done, &explain::asked(app, &schedule, &appointment, run).await?)
         }
     })
 }
 
-/// The plans of the named schedules; one that can't be made is told and leaves the others.
-async fn plans(house: &House, actor: &str, names: &[String], reveal: Reveal) -> VerbResult<Answer> {
-    let (answers, failures) = plan::plans(house, names, reveal).await?;
+/// A story; one with whole phones is recorded first.
+async fn story(app: &App, actor: &str, id: &str, reveal: Reveal) -> VerbResult<audit::Story> {
+    let story = audit::show(app, id, reveal).await?;
     if reveal == Reveal::Whole {
-        let entry = entry_of(house, actor, Event::OperatorRevealed, &plan::revealed(&answers));
-        house.ledger()?.append(vec![entry]).await?;
+        app.ledger()?.append(vec![entry_of(app, actor, Event::OperatorRevealed, &audit::revealed(id))]).await?;
+    }
+    Ok(story)
+}
+
+/// The plans of the named schedules; one that can't be made is reported and doesn't keep the others from it.
+async fn plans(app: &App, actor: &str, names: &[String], reveal: Reveal) -> VerbResult<Answer> {
+    let (answers, failures) = plan::plans(app, names, reveal).await?;
+    if reveal == Reveal::Whole {
+        let entry = entry_of(app, actor, Event::OperatorRevealed, &plan::revealed(&answers));
+        app.ledger()?.append(vec![entry]).await?;
     }
     let exit = if failures.is_empty() { Exit::Done } else { Exit::Failed };
     let failures: Vec<String> = failures.iter().map(|error| format!("error: {error}")).collect();
@@ -69,10 +72,10 @@ async fn plans(house: &House, actor: &str, names: &[String], reveal: Reveal) -> 
 
 /// An entry of the log by an operator.
 #[must_use]
-pub fn entry_of(house: &House, actor: &str, event: Event, detail: &str) -> Entry<'static> {
+pub fn entry_of(app: &App, actor: &str, event: Event, detail: &str) -> Entry<'static> {
     Entry {
         actor: Some(actor.to_owned().into()),
         detail: Some(detail.to_owned().into()),
-        ..Entry::new(house.around.clock.now(), event)
+        ..Entry::new(app.around.clock.now(), event)
     }
 }

@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::redact::{self, Reveal};
-use super::{House, VerbError, VerbResult};
+use super::{App, VerbError, VerbResult};
 use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
@@ -178,14 +178,14 @@ pub struct SkippedCall {
 ///
 /// # Errors
 /// When its source can't be read, or the ledger.
-pub async fn plan(house: &House, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbResult<PlanAnswer> {
-    let nominal_at = nominal_now(house.around.clock.as_ref());
+pub async fn plan(app: &App, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbResult<PlanAnswer> {
+    let nominal_at = nominal_now(app.around.clock.as_ref());
     // the plan of a second: asked twice within it, it says the same
     let occasion = Occasion { nominal_at, now: nominal_at, only: None };
-    let evaluation = evaluate(schedule, occasion, &house.around)
+    let evaluation = evaluate(schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
-    let showing = Showing { schedule, around: &house.around, reveal };
+    let showing = Showing { schedule, around: &app.around, reveal };
     Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
@@ -193,10 +193,10 @@ pub async fn plan(house: &House, schedule: &Arc<Schedule>, reveal: Reveal) -> Ve
 ///
 /// # Errors
 /// When a schedule doesn't exist, or anything but its evaluation fails.
-pub async fn plans(house: &House, names: &[String], reveal: Reveal) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
+pub async fn plans(app: &App, names: &[String], reveal: Reveal) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
-    for schedule in &house.named(names)? {
-        match plan(house, schedule, reveal).await {
+    for schedule in &app.named(names)? {
+        match plan(app, schedule, reveal).await {
             Ok(answer) => answers.push(answer),
             Err(error @ VerbError::Evaluation { .. }) => failures.push(error),
             Err(error) => return Err(error),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, House, VerbError, VerbResult};
+use super::{Access, App, VerbError, VerbResult};
 use crate::clock::SharedClock;
 use crate::evaluation::{evaluate, new_run_id, terms_of};
 use crate::ledger::sqlite::{self, Restore};
@@ -52,9 +52,9 @@ pub async fn restore(settings: &Settings, clock: SharedClock, file: &Path, actor
     let Restored { gap, uncertain, kept } =
         restoring.map_err(|_| VerbError::Failed("the restoring broke off".to_owned()))??;
     let mut answer = RestoreAnswer { file: file.to_owned(), kept, gap, uncertain, unread: Vec::new() };
-    let house = House::open(settings.clone(), clock, Access::Working, actor).await?;
-    for schedule in house.folder().schedules.values() {
-        match plan_gap(&house, schedule, gap, actor).await {
+    let app = App::open(settings.clone(), clock, Access::Working, actor).await?;
+    for schedule in app.folder().schedules.values() {
+        match plan_gap(&app, schedule, gap, actor).await {
             Ok(found) => answer.uncertain += found,
             Err(error) => {
                 answer.unread.push(Unread { schedule: schedule.name.clone(), detail: error.to_string() });
@@ -65,14 +65,14 @@ pub async fn restore(settings: &Settings, clock: SharedClock, file: &Path, actor
 }
 
 /// Plans as uncertain whatever a run inside the gap could have planned; answers how many.
-async fn plan_gap(house: &House, schedule: &Arc<Schedule>, gap: Gap, actor: &str) -> VerbResult<u64> {
+async fn plan_gap(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) -> VerbResult<u64> {
     let fault = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
     let mut plan = Plan::default();
     let (mut known, name): (_, Arc<str>) = (HashSet::new(), schedule.name.as_str().into());
     let mut fingerprint = None;
     for (nominal_at, now) in gap.moments(schedule) {
         let occasion = Occasion { nominal_at, now, only: None };
-        let evaluation = evaluate(schedule, occasion, &house.around).await.map_err(fault)?;
+        let evaluation = evaluate(schedule, occasion, &app.around).await.map_err(fault)?;
         fingerprint = Some(evaluation.report.fingerprint);
         plan.forgotten.extend(evaluation.plan.forgotten.into_iter().filter(|planned| {
             let (appointment_id, starts_at, lead) = (planned.appointment_id.clone(), planned.starts_at, planned.lead);
@@ -84,16 +84,16 @@ async fn plan_gap(house: &House, schedule: &Arc<Schedule>, gap: Gap, actor: &str
         return Ok(0);
     }
     plan.counts = Counts { rows: found, already_reminded: found, ..Counts::default() };
-    let (ledger, now) = (house.ledger()?, house.around.clock.now());
+    let (ledger, now) = (app.ledger()?, app.around.clock.now());
     let start = RunStart {
-        id: new_run_id(house.around.clock.as_ref()),
+        id: new_run_id(app.around.clock.as_ref()),
         schedule: schedule.name.clone(),
         nominal_at: gap.until,
         kind: RunKind::Trigger,
         started_at: now,
         text_hash: schedule.text_hash.clone(),
         text: schedule.text.clone(),
-        zone_rules: house.around.zones.version().to_owned(),
+        zone_rules: app.around.zones.version().to_owned(),
         actor: actor.to_owned(),
     };
     let Some(id) = ledger.begin_run(start).await? else { return Ok(0) };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::house::refusal;
-use super::{House, VerbResult, holds};
+use super::app::refusal;
+use super::{App, VerbResult, holds};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Head, Holds, Tally};
 use crate::schedule::Schedule;
@@ -99,16 +99,16 @@ struct Known {
     is_alive: bool,
 }
 
-/// The screen of this house. A missing ledger reads as an empty one.
+/// The screen of this app. A missing ledger reads as an empty one.
 ///
 /// # Errors
 /// When the ledger is there and can't be read.
-pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
-    let known = known(house).await?;
-    let folder = house.folder();
+pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
+    let known = known(app).await?;
+    let folder = app.folder();
     let mut schedules = Vec::new();
     for schedule in folder.schedules.values() {
-        schedules.push(of_loaded(house, schedule, &known).await?);
+        schedules.push(of_loaded(app, schedule, &known).await?);
     }
     let without_good_version = folder.refused.iter().filter(|name| !folder.schedules.contains_key(*name));
     schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
@@ -117,14 +117,14 @@ pub async fn status(house: &House) -> VerbResult<StatusAnswer> {
         status.state = Standing::Refused;
     }
     schedules.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(screen(house, schedules, known))
+    Ok(screen(app, schedules, known))
 }
 
-fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
+fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
     let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
-    let on_everybody = known.holds.on_everybody(house.around.clock.now());
+    let on_everybody = known.holds.on_everybody(app.around.clock.now());
     let problems = problems(&schedules, &known, &on_everybody);
-    let state = match (house.is_service && known.is_alive, problems.is_empty()) {
+    let state = match (app.is_service && known.is_alive, problems.is_empty()) {
         (false, _) => Health::Down,
         (true, true) => Health::Ok,
         (true, false) => Health::Degraded,
@@ -139,19 +139,19 @@ fn screen(house: &House, schedules: Vec<ScheduleStatus>, known: Known) -> Status
         stop_file,
         audit: known.head,
         waiting_runs: known.tally.waiting_runs,
-        now: crate::evaluation::nominal_now(house.around.clock.as_ref()).to_string(),
-        zone_rules: house.around.zones.version().to_owned(),
-        service: house.is_service,
+        now: crate::evaluation::nominal_now(app.around.clock.as_ref()).to_string(),
+        zone_rules: app.around.zones.version().to_owned(),
+        service: app.is_service,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         problems,
     }
 }
 
-async fn known(house: &House) -> VerbResult<Known> {
-    let unsendable = house.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
-    let holds = holds::all(house).await?;
-    let problems = account_problems(house, &holds).into_iter().collect();
-    let Some(ledger) = &house.around.ledger else {
+async fn known(app: &App) -> VerbResult<Known> {
+    let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+    let holds = holds::all(app).await?;
+    let problems = account_problems(app, &holds).into_iter().collect();
+    let Some(ledger) = &app.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, is_alive: false });
     };
@@ -160,26 +160,26 @@ async fn known(house: &House) -> VerbResult<Known> {
 }
 
 /// What holds accounts: for the credentials of their schedules, and whatever they are for an account without any.
-fn account_problems(house: &House, holds: &Holds) -> BTreeSet<String> {
-    let folder = house.folder();
+fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
+    let folder = app.folder();
     let schedules = || folder.schedules.values();
-    let of_used = schedules().flat_map(|schedule| holds::on(house, schedule, holds)).filter(Hold::is_of_account);
+    let of_used = schedules().flat_map(|schedule| holds::on(app, schedule, holds)).filter(Hold::is_of_account);
     let used: BTreeSet<&str> = schedules().map(|schedule| schedule.target.account()).collect();
     let unused = holds.accounts.keys().filter(|name| !used.contains(name.as_str()));
-    let now = house.around.clock.now();
+    let now = app.around.clock.now();
     let of_unused = unused.flat_map(|name| holds.on_account(name, None, now));
     of_used.chain(of_unused).map(|hold| hold.to_string()).collect()
 }
 
-async fn of_loaded(house: &House, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
-    let last = match &house.around.ledger {
+async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
+    let last = match &app.around.ledger {
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
-    let holds = holds::on(house, schedule, &known.holds);
+    let holds = holds::on(app, schedule, &known.holds);
     let own = holds.iter().find(|hold| hold.is_of_schedule());
     let problem = known.unsendable.get(&schedule.name).cloned();
-    let next = super::next::next(house, schedule, 1).into_iter().next();
+    let next = super::next::next(app, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, own) {
         (false, _) => Standing::Disabled,
         (true, Some(_)) => Standing::Paused,

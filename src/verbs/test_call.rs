@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::trigger::only_loopback;
-use super::{Exit, House, VerbError, VerbResult, holds, redact};
+use super::{App, Exit, VerbError, VerbResult, holds, redact};
 use crate::appointment::{Phone, PhoneProblem, phone};
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
@@ -54,9 +54,9 @@ impl TestCallAnswer {
 /// # Errors
 /// When the phone isn't usable, everything is paused, there is no row to make a payload of, or the ledger fails: then
 /// nothing is sent.
-pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
-    super::trigger::refuse_when_stopping(house)?;
-    let schedule = house.schedule(name)?;
+pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
+    super::trigger::refuse_when_stopping(app)?;
+    let schedule = app.schedule(name)?;
     let phone = phone::read(to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
         let why = match problem {
             PhoneProblem::Missing => "it is empty".into(),
@@ -64,26 +64,26 @@ pub async fn test_call(house: &House, actor: &str, name: &str, to: &str) -> Verb
         };
         VerbError::Usage(format!("--to is no phone number that can be called ({why}): write it as +12025550143"))
     })?;
-    if house.around.clock.is_shifted() {
-        only_loopback(house, &schedule)?;
+    if app.around.clock.is_shifted() {
+        only_loopback(app, &schedule)?;
     }
-    if let Some(reason) = holds::first(house, &schedule, |_any| true).await? {
+    if let Some(reason) = holds::first(app, &schedule, |_any| true).await? {
         return Err(VerbError::Unsafe(reason));
     }
-    let account = house.settings.accounts.get(schedule.target.account());
-    let target = targets::open(&schedule, account, &house.around.secrets)
+    let account = app.settings.accounts.get(schedule.target.account());
+    let target = targets::open(&schedule, account, &app.around.secrets)
         .map_err(|error| VerbError::Failed(format!("{name}: {error}")))?;
-    let reminder_id = new_reminder_id(house.around.clock.as_ref());
-    let payload = sample_payload(house, &schedule, &phone, reminder_id).await?;
-    let call = TestCall { house, actor, schedule: &schedule, target: target.as_ref(), reminder_id, phone, payload };
+    let reminder_id = new_reminder_id(app.around.clock.as_ref());
+    let payload = sample_payload(app, &schedule, &phone, reminder_id).await?;
+    let call = TestCall { app, actor, schedule: &schedule, target: target.as_ref(), reminder_id, phone, payload };
     // reading the source may have taken a while
-    super::trigger::refuse_when_stopping(house)?;
+    super::trigger::refuse_when_stopping(app)?;
     call.send().await
 }
 
 /// One test call, ready to go.
 struct TestCall<'a> {
-    house: &'a House,
+    app: &'a App,
     actor: &'a str,
     schedule: &'a Schedule,
     target: &'a dyn Target,
@@ -138,7 +138,7 @@ impl TestCall<'_> {
 
     async fn step(&self, step: TargetStep, contact_id: Option<&str>) -> Came {
         let id = self.reminder_id.to_string();
-        let now = self.house.around.clock.now();
+        let now = self.app.around.clock.now();
         let contact = None;
         let parcel = Parcel {
             reminder_id: &id,
@@ -150,7 +150,7 @@ impl TestCall<'_> {
             now,
         };
         match self.target.request(parcel) {
-            Ok(ask) => self.came_of(step, self.house.around.http.send(ask).await),
+            Ok(ask) => self.came_of(step, self.app.around.http.send(ask).await),
             Err(error) => failed(error.to_string()),
         }
     }
@@ -190,9 +190,9 @@ impl TestCall<'_> {
             latency_ms: came.and_then(|came| came.latency).map(millis),
             actor: Some(self.actor.to_owned().into()),
             detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
-            ..Entry::new(self.house.around.clock.now(), event)
+            ..Entry::new(self.app.around.clock.now(), event)
         };
-        Ok(self.house.ledger()?.append(vec![entry]).await?)
+        Ok(self.app.ledger()?.append(vec![entry]).await?)
     }
 }
 
@@ -220,13 +220,13 @@ fn millis(latency: Duration) -> u64 {
 
 /// The payload of the source's first row, with `test: true` and this phone wherever the row's own would stand.
 async fn sample_payload(
-    house: &House,
+    app: &App,
     schedule: &Arc<Schedule>,
     phone: &Phone,
     reminder_id: ReminderId,
 ) -> VerbResult<Payload> {
-    let now = house.around.clock.now();
-    let row = first_row(house, schedule).await?;
+    let now = app.around.clock.now();
+    let row = first_row(app, schedule).await?;
     let sample = Sample { schedule, phone, reminder_id, row: with_phone(schedule, row, phone), now };
     let payload = schedule.payload.render(&sample).map_err(|error| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))
@@ -240,12 +240,12 @@ async fn sample_payload(
     Ok(Payload::of(&payload))
 }
 
-async fn first_row(house: &House, schedule: &Arc<Schedule>) -> VerbResult<Row> {
-    let nominal_at = nominal_now(house.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: house.around.clock.now(), only: None };
+async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
+    let nominal_at = nominal_now(app.around.clock.as_ref());
+    let occasion = Occasion { nominal_at, now: app.around.clock.now(), only: None };
     let windows = crate::plan::windows(schedule, &occasion, None);
     let window = read_window(schedule, &occasion, &windows, &Knowledge::default());
-    let source = open_source(schedule, &house.around);
+    let source = open_source(schedule, &app.around);
     let (row, read) = tokio::task::spawn_blocking(move || {
         let mut first = FirstRow(None);
         let read = source.read(&window, &mut first);

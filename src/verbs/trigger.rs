@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, House, VerbError, VerbResult, holds};
+use super::{App, Exit, VerbError, VerbResult, holds};
 use crate::delivery::Scope;
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
@@ -109,14 +109,14 @@ impl TriggerAnswer {
 ///
 /// # Errors
 /// When there is no such schedule, nobody may be called now, or the ledger fails.
-pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<TriggerAnswer> {
-    let schedule = house.schedule(&ask.schedule)?;
-    let turn = house.turn(&schedule.name);
+pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<TriggerAnswer> {
+    let schedule = app.schedule(&ask.schedule)?;
+    let turn = app.turn(&schedule.name);
     let _at_work = turn.lock().await;
-    refuse_when_unsafe(house, &schedule).await?;
-    let sender = house.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
-    refuse_when_stopping(house)?;
-    if !house.is_service {
+    refuse_when_unsafe(app, &schedule).await?;
+    let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
+    refuse_when_stopping(app)?;
+    if !app.is_service {
         sender.set_schedules(&[(schedule.name.clone(), Arc::clone(&schedule))].into());
         if let Some(problem) = sender.problems().remove(&schedule.name) {
             return Err(VerbError::Failed(problem));
@@ -124,30 +124,30 @@ pub async fn trigger(house: &House, actor: &str, ask: TriggerAsk) -> VerbResult<
     }
     let run = RunAsk {
         kind: RunKind::Trigger,
-        nominal_at: nominal_now(house.around.clock.as_ref()),
+        nominal_at: nominal_now(app.around.clock.as_ref()),
         actor: actor.to_owned(),
         only: ask.only.clone(),
     };
-    let open_before = open_reminders(house, &schedule, ask.only.as_deref());
-    let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &house.around), open_before);
+    let open_before = open_reminders(app, &schedule, ask.only.as_deref());
+    let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.around), open_before);
     let mut looked_after = Vec::new();
     if outcome.state == RunState::Done {
         looked_after = still_open(open_before?, outcome.recorded.as_ref());
         let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
         sender.deliver(&scope, ask.wait).await?;
     }
-    answer(house, &schedule, outcome, looked_after).await
+    answer(app, &schedule, outcome, looked_after).await
 }
 
 /// What a trigger would do: the plan in a trigger's shape. Nothing is sent or written.
 ///
 /// # Errors
 /// When there is no such schedule, or its source or the ledger can't be read.
-pub async fn dry_run(house: &House, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
-    let schedule = house.schedule(name)?;
-    let nominal_at = nominal_now(house.around.clock.as_ref());
+pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
+    let schedule = app.schedule(name)?;
+    let nominal_at = nominal_now(app.around.clock.as_ref());
     let occasion = Occasion { nominal_at, now: nominal_at, only };
-    let plan = evaluate(&schedule, occasion, &house.around)
+    let plan = evaluate(&schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
         .plan;
@@ -182,12 +182,12 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
 }
 
 /// Refuses what could phone somebody at the wrong time.
-async fn refuse_when_unsafe(house: &House, schedule: &Schedule) -> VerbResult<()> {
-    if house.around.clock.is_shifted() {
-        only_loopback(house, schedule)?;
+async fn refuse_when_unsafe(app: &App, schedule: &Schedule) -> VerbResult<()> {
+    if app.around.clock.is_shifted() {
+        only_loopback(app, schedule)?;
     }
     // an account's credentials or wait may have changed by the time of sending: the sender asks again
-    match holds::first(house, schedule, |hold| !hold.is_of_account()).await? {
+    match holds::first(app, schedule, |hold| !hold.is_of_account()).await? {
         Some(reason) => Err(VerbError::Unsafe(reason)),
         None => Ok(()),
     }
@@ -197,8 +197,8 @@ async fn refuse_when_unsafe(house: &House, schedule: &Schedule) -> VerbResult<()
 ///
 /// # Errors
 /// Busy, while it is.
-pub(super) fn refuse_when_stopping(house: &House) -> VerbResult<()> {
-    match &house.sender {
+pub(super) fn refuse_when_stopping(app: &App) -> VerbResult<()> {
+    match &app.sender {
         Some(sender) if sender.is_stopping() => {
             Err(LedgerError::Busy(format!("{STOPPING}: ask again when it is gone or up again")).into())
         }
@@ -210,9 +210,9 @@ pub(super) fn refuse_when_stopping(house: &House) -> VerbResult<()> {
 ///
 /// # Errors
 /// When the schedule's target is any other host, or can't be opened.
-pub fn only_loopback(house: &House, schedule: &Schedule) -> VerbResult<()> {
-    let account = house.settings.accounts.get(schedule.target.account());
-    let target = crate::targets::open(schedule, account, &house.around.secrets)
+pub fn only_loopback(app: &App, schedule: &Schedule) -> VerbResult<()> {
+    let account = app.settings.accounts.get(schedule.target.account());
+    let target = crate::targets::open(schedule, account, &app.around.secrets)
         .map_err(|error| VerbError::Failed(format!("{}: {error}", schedule.name)))?;
     if target.is_loopback() {
         return Ok(());
@@ -235,28 +235,28 @@ fn still_open(mut open: Vec<ReminderId>, recorded: Option<&RecordedRun>) -> Vec<
 }
 
 /// What of the schedule isn't settled yet.
-async fn open_reminders(house: &House, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
+async fn open_reminders(app: &App, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
     let ask = crate::ledger::ReminderAsk {
         schedule: Some(schedule.name.clone()),
         states: vec![State::Pending, State::Sending],
         appointment_id: only.map(str::to_owned),
         ..Default::default()
     };
-    Ok(house.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
+    Ok(app.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
 }
 
 async fn answer(
-    house: &House,
+    app: &App,
     schedule: &Schedule,
     outcome: RunOutcome,
     looked_after: Vec<ReminderId>,
 ) -> VerbResult<TriggerAnswer> {
-    let mut counts = of_rows(recorded_counts(house, &outcome).await?);
+    let mut counts = of_rows(recorded_counts(app, &outcome).await?);
     let settled = match looked_after.is_empty() {
         true => Vec::new(),
         false => {
             let ask = crate::ledger::ReminderAsk { ids: looked_after, ..Default::default() };
-            house.ledger()?.briefs(ask).await?
+            app.ledger()?.briefs(ask).await?
         }
     };
     let mut reminders = Vec::with_capacity(settled.len());
@@ -270,7 +270,7 @@ async fn answer(
             http_status: row.http_status,
         });
     }
-    let pause = if counts.pending > 0 { reason_of_pause(house, schedule).await? } else { None };
+    let pause = if counts.pending > 0 { reason_of_pause(app, schedule).await? } else { None };
     Ok(TriggerAnswer {
         run_id: outcome.run_id,
         schedule: schedule.name.clone(),
@@ -285,18 +285,18 @@ async fn answer(
 
 /// Why what is pending was not sent and won't be by itself: the service ends, it was paused meanwhile, or the account's
 /// credentials are refused.
-async fn reason_of_pause(house: &House, schedule: &Schedule) -> VerbResult<Option<String>> {
-    if house.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
+async fn reason_of_pause(app: &App, schedule: &Schedule) -> VerbResult<Option<String>> {
+    if app.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
         return Ok(Some(format!("{STOPPING}: what is pending goes out after its next start")));
     }
     // a wait after a 429 ends by itself
-    holds::first(house, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await
+    holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await
 }
 
 /// The rows as the ledger recorded them: what another schedule was faster with is skipped there.
-async fn recorded_counts(house: &House, outcome: &RunOutcome) -> VerbResult<Counts> {
+async fn recorded_counts(app: &App, outcome: &RunOutcome) -> VerbResult<Counts> {
     if let (Some(run), Some(_)) = (outcome.run_id, &outcome.recorded)
-        && let Some(row) = house.ledger()?.run(run).await?
+        && let Some(row) = app.ledger()?.run(run).await?
     {
         return Ok(row.counts);
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
-use super::{House, VerbResult};
+use super::{App, VerbResult};
 use crate::ledger::{ReminderAsk, ReminderRow, Resolve, Verdict};
 use crate::reminder::{Lead, ReminderId, State};
 
@@ -38,15 +38,15 @@ pub struct UncertainReminder {
 ///
 /// # Errors
 /// When the ledger can't be read.
-pub async fn list(house: &House) -> VerbResult<Vec<UncertainReminder>> {
-    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
+pub async fn list(app: &App) -> VerbResult<Vec<UncertainReminder>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk { states: vec![State::Uncertain], ..ReminderAsk::default() };
     Ok(ledger.reminders(ask).await?.iter().map(shown).collect())
 }
 
-/// A person's word.
-#[derive(Debug, Clone)]
-pub struct Word {
+/// A person's verdict on a reminder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ResolveAsk {
     /// Which reminder.
     pub reminder_id: ReminderId,
     /// What they say.
@@ -55,20 +55,20 @@ pub struct Word {
     pub reason: String,
 }
 
-/// Settles what nobody else can know; the answer is the reminder as it stands then.
+/// Settles a reminder by a person's verdict; returns the reminder as it is then.
 ///
 /// # Errors
 /// When there is no such reminder, its state doesn't allow it, or the ledger fails.
-pub async fn resolve(house: &House, actor: &str, word: Word) -> VerbResult<UncertainReminder> {
+pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<UncertainReminder> {
     let resolve = Resolve {
-        reminder_id: word.reminder_id,
-        verdict: word.verdict,
-        reason: word.reason,
+        reminder_id: ask.reminder_id,
+        verdict: ask.verdict,
+        reason: ask.reason,
         actor: actor.to_owned(),
-        now: house.around.clock.now(),
+        now: app.around.clock.now(),
     };
-    let row = house.ledger()?.resolve(resolve).await?;
-    if let Some(sender) = &house.sender {
+    let row = app.ledger()?.resolve(resolve).await?;
+    if let Some(sender) = &app.sender {
         sender.nudge();
     }
     Ok(shown(&row))

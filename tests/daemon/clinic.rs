@@ -142,7 +142,7 @@ impl Clinic {
 
     /// Delivers what is due of a schedule, and tells the last four digits of those who were called so far.
     pub async fn called(&self, daemon: &Daemon, schedule: &str) -> Vec<String> {
-        let sender = daemon.house.sender.as_ref().expect("a service sends");
+        let sender = daemon.app.sender.as_ref().expect("a service sends");
         let scope = Scope { schedule: schedule.to_owned(), only: None };
         sender.deliver(&scope, std::time::Duration::ZERO).await.expect("delivered");
         let received = self.received.lock().expect("the list");
@@ -157,7 +157,7 @@ pub async fn beat(daemon: &Arc<Daemon>) {
 }
 
 pub fn ledger(daemon: &Daemon) -> Arc<dyn Ledger> {
-    daemon.house.around.ledger.clone().expect("a service has a ledger")
+    daemon.app.around.ledger.clone().expect("a service has a ledger")
 }
 
 /// The whole log.

@@ -111,7 +111,7 @@ async fn a_panic_in_a_run_is_that_runs_failure_and_the_service_goes_on() {
 async fn killed_in_its_run(clinic: &Clinic) -> RunId {
     let opened = clinic.open().await;
     let daemon = &opened.daemon;
-    let schedule = Arc::clone(&daemon.house.folder().schedules["day-before"]);
+    let schedule = Arc::clone(&daemon.app.folder().schedules["day-before"]);
     let start = RunStart {
         id: RunId(Uuid::from_u128(9)),
         schedule: schedule.name.clone(),
@@ -120,7 +120,7 @@ async fn killed_in_its_run(clinic: &Clinic) -> RunId {
         started_at: at("2026-11-24T14:00:00Z"),
         text_hash: schedule.text_hash.clone(),
         text: schedule.text.clone(),
-        zone_rules: daemon.house.around.zones.version().to_owned(),
+        zone_rules: daemon.app.around.zones.version().to_owned(),
         actor: "service".to_owned(),
     };
     ledger(daemon).begin_run(start).await.expect("a ledger").expect("begun")

@@ -131,7 +131,7 @@ impl Bench {
             };
             self.in_force.extend(version.map(|text| (name.clone(), text)));
         }
-        let folder = daemon.house.folder();
+        let folder = daemon.app.folder();
         let loaded = folder.schedules.iter().filter(|(name, _)| name.starts_with("t-"));
         let loaded: BTreeMap<String, String> =
             loaded.map(|(name, loaded)| (name.clone(), loaded.text.clone())).collect();
@@ -171,12 +171,12 @@ async fn five_hundred_operations_call_nobody_from_half_a_file_and_lose_no_run_of
     let mut made: BTreeSet<&str> = BTreeSet::new();
     for run in &rows {
         made.insert(&run.schedule);
-        let text = daemon.house.around.ledger.as_ref().expect("a ledger").schedule_text(&run.text_hash).await;
+        let text = daemon.app.around.ledger.as_ref().expect("a ledger").schedule_text(&run.text_hash).await;
         let text = text.expect("a look at a version").expect("every version that ran is kept");
         assert!(bench.whole.contains(&text), "{} ran from half a file", run.schedule);
     }
     assert!(made.len() > 8, "touched schedules ran as well: {made:?}");
-    let loaded = &daemon.house.folder().schedules["untouched-0"];
+    let loaded = &daemon.app.folder().schedules["untouched-0"];
     let first: Timestamp = start.parse().expect("an instant");
     let times = loaded.recurrence.between(&loaded.zone, first, bench.clinic.clock.now(), 10_000);
     let due: Vec<Timestamp> = times.iter().map(|nominal| nominal.at).collect();

@@ -47,13 +47,13 @@ fn paused(clinic: &Clinic, schedule: &str, until: &str) {
 }
 
 fn credentials(daemon: &Daemon) -> String {
-    let schedule = daemon.house.schedule(NAME).expect("it is loaded");
-    let account = daemon.house.settings.accounts.get(schedule.target.account());
-    targets::open(&schedule, account, &daemon.house.around.secrets).expect("a target").credentials()
+    let schedule = daemon.app.schedule(NAME).expect("it is loaded");
+    let account = daemon.app.settings.accounts.get(schedule.target.account());
+    targets::open(&schedule, account, &daemon.app.around.secrets).expect("a target").credentials()
 }
 
 fn refused(clinic: &Clinic, daemon: &Daemon, credentials: &str) {
-    let account = daemon.house.schedule(NAME).expect("it is loaded").target.account().to_owned();
+    let account = daemon.app.schedule(NAME).expect("it is loaded").target.account().to_owned();
     in_ledger(
         clinic,
         &format!(
@@ -107,19 +107,19 @@ async fn all_who_ask_whether_anybody_may_be_called_hear_the_same() {
 }
 
 async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
-    let (house, name) = (&daemon.house, case.name);
-    let screen = status::status(house).await.expect("a screen");
+    let (app, name) = (&daemon.app, case.name);
+    let screen = status::status(app).await.expect("a screen");
     let says_so = screen.problems.iter().any(|problem| ["paused", "STOP"].iter().any(|word| problem.contains(word)));
     assert_eq!(says_so, !case.sends, "{name}: {:?}", screen.problems);
     let is_stopped = name.contains("STOP");
     assert_eq!(screen.stop_file.is_some(), is_stopped, "{name}");
-    let findings = doctor::doctor(house).await.findings;
+    let findings = doctor::doctor(app).await.findings;
     assert_eq!(findings.iter().any(|found| found.detail.contains("STOP")), is_stopped, "{name}: {findings:?}");
 
-    let asked = explain::explain(house, NAME, "A-3").await.expect("an explanation");
+    let asked = explain::explain(app, NAME, "A-3").await.expect("an explanation");
     assert_eq!(asked.reason.as_deref() == Some("paused"), !case.sends, "{name}: {asked:?}");
 
-    let tried = test_call::test_call(house, "maria", NAME, "+12025550199").await;
+    let tried = test_call::test_call(app, "maria", NAME, "+12025550199").await;
     match &tried {
         Ok(_) => assert!(case.sends, "{name}: a test call was made"),
         Err(refusal) => assert!(!case.sends && matches!(refusal, VerbError::Unsafe(_)), "{name}: {refusal}"),
@@ -130,7 +130,7 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
     assert_eq!(called, if case.sends { 3 } else { 0 }, "{name}: the test call and two reminders");
 
     let asked = trigger::TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::ZERO };
-    match trigger::trigger(house, "maria", asked).await {
+    match trigger::trigger(app, "maria", asked).await {
         // credentials may have changed by the time of sending: the sender asks, and the answer says so
         Ok(answer) => assert_eq!(answer.paused, !case.sends, "{name}"),
         Err(refusal) => assert!(!case.sends && matches!(refusal, VerbError::Unsafe(_)), "{name}: {refusal}"),
@@ -144,7 +144,7 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
 
 /// Somebody waits for the sender at work: when nothing can go there is nothing to wait for.
 async fn delivered(daemon: &Daemon, name: &str) {
-    let sender = Arc::clone(daemon.house.sender.as_ref().expect("a service sends"));
+    let sender = Arc::clone(daemon.app.sender.as_ref().expect("a service sends"));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn({
         let sender = Arc::clone(&sender);

@@ -29,7 +29,7 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
     let text = ledger(daemon).schedule_text(&runs(daemon).await[0].text_hash).await.expect("read");
     assert_eq!(text, Some(good()));
     assert_eq!(count(daemon, Event::ConfigRejected).await, 1);
-    let answer = status(&daemon.house).await.expect("an answer");
+    let answer = status(&daemon.app).await.expect("an answer");
     let told = one_of(&answer, "day-before");
     assert_eq!(told.state, Standing::Refused);
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("stays in force")), "{told:?}");
@@ -39,7 +39,7 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
     let edited = format!("# edited\n{}", good());
     clinic.write_schedule("day-before", &edited);
     assert_eq!(daemon.reload("clinic", BTreeSet::new()).await.taken, ["day-before"]);
-    assert_eq!(daemon.house.folder().schedules["day-before"].text, edited);
+    assert_eq!(daemon.app.folder().schedules["day-before"].text, edited);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,8 +47,8 @@ async fn a_broken_file_that_never_was_whole_calls_nobody_and_is_told() {
     let clinic = Clinic::at("2026-11-24T13:00:00Z").await;
     clinic.write_schedule("day-before", "cron = \"0 9");
     let opened = clinic.open().await;
-    assert!(opened.daemon.house.folder().schedules.is_empty());
-    let answer = status(&opened.daemon.house).await.expect("an answer");
+    assert!(opened.daemon.app.folder().schedules.is_empty());
+    let answer = status(&opened.daemon.app).await.expect("an answer");
     let told = one_of(&answer, "day-before");
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("string")), "the cause, no consequence: {told:?}");
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("no version of it is in force")), "{told:?}");
@@ -62,7 +62,7 @@ async fn a_file_that_went_before_a_restart_is_gone_whatever_else_bears_its_name(
     std::fs::remove_file(clinic.schedule_file("day-before")).expect("it goes");
     std::fs::create_dir(clinic.path().join("schedules/day-before")).expect("a folder of that name");
     let opened = clinic.open().await;
-    assert!(opened.daemon.house.folder().schedules.is_empty());
+    assert!(opened.daemon.app.folder().schedules.is_empty());
     assert_eq!(ledger(&opened.daemon).schedule("day-before").await, Ok(None));
 }
 

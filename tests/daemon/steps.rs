@@ -85,7 +85,7 @@ async fn every_time_has_one_row(daemon: &Daemon, span: &Span) {
         rows.entry(run.schedule).or_default().push((run.nominal_at, run.state));
     }
     let mut states = BTreeSet::new();
-    for (name, schedule) in &daemon.house.folder().schedules {
+    for (name, schedule) in &daemon.app.folder().schedules {
         let times = schedule.recurrence.between(&schedule.zone, span.earliest, span.latest, 10_000);
         let due: Vec<Timestamp> = times.iter().map(|nominal| nominal.at).collect();
         let mut recorded = rows.remove(name).unwrap_or_default();

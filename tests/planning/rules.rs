@@ -239,10 +239,10 @@ fn do_not_call_lists_and_countries_are_asked_with_the_normalised_number() {
         world.do_not_call.insert(PHONE.into());
     });
     assert_eq!(listed.verdict(), "opted_out");
-    let house = changed(|world| {
+    let app = changed(|world| {
         world.knowledge.opted_out.insert(PHONE.into());
     });
-    assert_eq!(house.verdict(), "opted_out");
+    assert_eq!(app.verdict(), "opted_out");
     for (countries, expected) in [(&["US", "CA"][..], "call"), (&["ca"], "invalid_phone"), (&["us"], "call")] {
         let countries = countries.iter().map(|country| (*country).to_owned()).collect();
         let world = changed(|world| world.schedule.remind.allowed_countries = Some(countries));

@@ -1,4 +1,4 @@
-//! The project's own source files, read as text by the tests of the house rules.
+//! The project's own source files, read as text by the tests of the app rules.
 #![allow(dead_code, reason = "every test takes what it needs of it")]
 
 use std::fs;

@@ -12,7 +12,7 @@ use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::plan::{Occasion, lead_windows};
 use crate::reminder::{RunId, RunState, SkipReason, State};
 use crate::schedule::{Leads, Schedule, load};
-use crate::verbs::{House, VerbError, VerbResult, audit};
+use crate::verbs::{App, VerbError, VerbResult, audit};
 
 /// The rules in their order, as the plan names them; before them what keeps a whole run from deciding anything.
 const RULES: [&str; 18] = [
@@ -61,21 +61,21 @@ const fn rule_of(reason: SkipReason) -> &'static str {
 ///
 /// # Errors
 /// When the ledger has no such run of this schedule, or can't be read.
-pub async fn explain_run(house: &House, name: &str, appointment: &str, run: RunId) -> VerbResult<Explanation> {
-    let ledger = house.ledger()?;
+pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -> VerbResult<Explanation> {
+    let ledger = app.ledger()?;
     let row = ledger.run(run).await?.filter(|row| row.schedule == name);
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
     let text = ledger.schedule_text(&row.text_hash).await?;
-    let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &house.around.zones).schedule);
+    let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &app.around.zones).schedule);
     let filter = AuditFilter { run: Some(run), appointment: Some(appointment.to_owned()), ..AuditFilter::default() };
-    let log = audit::list(house, filter).await?;
+    let log = audit::list(app, filter).await?;
     let ever = AuditFilter {
         schedule: Some(name.to_owned()),
         appointment: Some(appointment.to_owned()),
         ..AuditFilter::default()
     };
-    let history = audit::list(house, ever).await?;
-    let reminders = reminders_of(house, name, appointment).await?;
+    let history = audit::list(app, ever).await?;
+    let reminders = reminders_of(app, name, appointment).await?;
     Ok(Earlier { run: &row, then, appointment, log: &log, history: &history, reminders: &reminders }.decide())
 }
 

@@ -3,7 +3,7 @@
 
 mod earlier;
 
-use super::{House, VerbError, VerbResult, holds};
+use super::{App, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
 use crate::ledger::{ReminderAsk, ReminderRow};
@@ -19,19 +19,19 @@ pub use earlier::explain_run;
 ///
 /// # Errors
 /// When the source or the ledger can't be read.
-pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult<Explanation> {
-    let schedule = house.schedule(name)?;
-    let nominal_at = nominal_now(house.around.clock.as_ref());
+pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Explanation> {
+    let schedule = app.schedule(name)?;
+    let nominal_at = nominal_now(app.around.clock.as_ref());
     let occasion = Occasion { nominal_at, now: nominal_at, only: None };
-    let mut told = evaluation::explain(&schedule, occasion, appointment, &house.around)
+    let mut told = evaluation::explain(&schedule, occasion, appointment, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     match told.verdict {
-        Verdict::Reminded => tell_reminders(house, &schedule, &mut told).await?,
-        Verdict::Call => hold_back(house, &schedule, &mut told).await?,
+        Verdict::Reminded => tell_reminders(app, &schedule, &mut told).await?,
+        Verdict::Call => hold_back(app, &schedule, &mut told).await?,
         Verdict::Absent => tell_absence(&mut told),
         Verdict::Skip if told.reason.as_deref() == Some("outside_window") => {
-            tell_earlier(house, &schedule, &mut told).await?;
+            tell_earlier(app, &schedule, &mut told).await?;
         }
         Verdict::Skip => {}
     }
@@ -42,16 +42,16 @@ pub async fn explain(house: &House, name: &str, appointment: &str) -> VerbResult
 ///
 /// # Errors
 /// As [`explain`] and [`explain_run`].
-pub async fn asked(house: &House, name: &str, appointment: &str, run: Option<RunId>) -> VerbResult<Explanation> {
+pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>) -> VerbResult<Explanation> {
     match run {
-        None => explain(house, name, appointment).await,
-        Some(run) => explain_run(house, name, appointment, run).await,
+        None => explain(app, name, appointment).await,
+        Some(run) => explain_run(app, name, appointment, run).await,
     }
 }
 
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
-async fn hold_back(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    if let Some(detail) = holds::first(house, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
+async fn hold_back(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
         told.verdict = Verdict::Skip;
         told.reason = Some("paused".to_owned());
         told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
@@ -68,8 +68,8 @@ fn tell_absence(told: &mut Explanation) {
 }
 
 /// The state and times of the reminders that went out.
-async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
+async fn tell_reminders(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(app, &schedule.name, &told.appointment_id).await?;
     if let Some(step) = told.steps.iter_mut().find(|step| step.rule == "already_reminded") {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
@@ -79,8 +79,8 @@ async fn tell_reminders(house: &House, schedule: &Schedule, told: &mut Explanati
 }
 
 /// The reminders of an appointment whose window has moved on.
-async fn tell_earlier(house: &House, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    let reminders = reminders_of(house, &schedule.name, &told.appointment_id).await?;
+async fn tell_earlier(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(app, &schedule.name, &told.appointment_id).await?;
     let block = told.steps.iter_mut().find(|step| step.result == StepResult::Block);
     if let (Some(step), false) = (block, reminders.is_empty()) {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
@@ -103,8 +103,8 @@ fn in_words(reminder: &ReminderRow, zone: &Zone) -> String {
     )
 }
 
-async fn reminders_of(house: &House, schedule: &str, appointment: &str) -> VerbResult<Vec<ReminderRow>> {
-    let Some(ledger) = &house.around.ledger else { return Ok(Vec::new()) };
+async fn reminders_of(app: &App, schedule: &str, appointment: &str) -> VerbResult<Vec<ReminderRow>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk {
         schedule: Some(schedule.to_owned()),
         appointment_id: Some(appointment.to_owned()),

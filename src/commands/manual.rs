@@ -1,42 +1,12 @@
-//! shell: what the program says of itself: settings, schema, completions, manual.
+//! shell: `tickler man`.
 
 use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::arguments::{Arguments, Globals};
-use super::context::Context;
-use super::output::{Rows, Shown, print, write_out};
-use crate::verbs::{Exit, VerbError, config, schema};
-
-/// Every setting with where it came from, secrets as `***`.
-pub fn config(globals: &Globals) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?;
-    let answer = config::config(&context.origins);
-    let rows = || {
-        let mut rows = Rows::of(&["key", "value", "origin"]);
-        for row in &answer.settings {
-            rows.push(vec![row.key.clone(), row.value.clone().unwrap_or_default(), row.origin.clone()]);
-        }
-        rows
-    };
-    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
-}
-
-/// The JSON Schema of the schedule file.
-pub fn schema() -> anyhow::Result<Exit> {
-    print(&schema::schema())?;
-    Ok(Exit::Done)
-}
-
-/// A completion script.
-pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "tickler", &mut script);
-    write_out(&script)?;
-    Ok(Exit::Done)
-}
+use super::arguments::Arguments;
+use super::output::{print, write_out};
+use crate::verbs::{Exit, VerbError};
 
 /// The manual: one page to stdout, or a page for each verb into a folder.
 pub fn manual(folder: Option<&Path>) -> anyhow::Result<Exit> {
@@ -55,7 +25,7 @@ pub fn manual(folder: Option<&Path>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// This command's page and those of its verbs; answers how many.
+/// Writes this command's page and those of its verbs; returns how many.
 fn write_pages(folder: &Path, command: &clap::Command, name: &str) -> anyhow::Result<usize> {
     let owned: &'static str = Box::leak(name.to_owned().into_boxed_str());
     std::fs::write(folder.join(format!("{name}.1")), page(command.clone().name(owned))?)?;

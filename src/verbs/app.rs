@@ -1,10 +1,10 @@
-//! shell: the opened house: settings, schedules, ledger, clock, and what sends.
+//! shell: the opened settings, schedules, ledger and clock that every verb works with, and the sender.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::VerbResult;
-use super::outcome::{VerbError, likely_name};
+use super::exit::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::{Env, machine};
@@ -17,8 +17,8 @@ use crate::schedule::{OnUncertain, Schedule};
 use crate::settings::Settings;
 use crate::zones::Zones;
 
-/// The opened house: everything a verb works with.
-pub struct House {
+/// Everything a verb works with, opened.
+pub struct App {
     /// The service's own settings.
     pub settings: Settings,
     /// Clock, zones, the one way out, secrets, ledger.
@@ -44,8 +44,8 @@ pub enum Access {
     Working,
 }
 
-impl House {
-    /// A house of opened parts, for the service.
+impl App {
+    /// An app of opened parts, for the service.
     #[must_use]
     pub fn of_service(settings: Settings, around: Env, folder: Folder, sender: Arc<Sender>) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl House {
         }
     }
 
-    /// Opens the house for one verb.
+    /// Opens the app for one verb.
     ///
     /// # Errors
     /// When the folder or the ledger can't be opened, or another process holds the ledger.
@@ -72,7 +72,7 @@ impl House {
             Access::None | Access::Reading => None,
             Access::Working => Some(sender_of(&settings, &around)),
         };
-        let house = Self {
+        let app = Self {
             settings,
             around,
             folder: RwLock::new(Arc::new(folder)),
@@ -81,9 +81,9 @@ impl House {
             at_work: Mutex::default(),
         };
         if access == Access::Working {
-            house.recover_with(&house.folder(), actor).await?;
+            app.recover_with(&app.folder(), actor).await?;
         }
-        Ok(house)
+        Ok(app)
     }
 
     /// Settles what a crash left: whoever holds the lock is alone, so whatever is found `sending` was interrupted. What
@@ -143,7 +143,7 @@ impl House {
     /// The schedules of these names, in their order; all loaded ones for none.
     ///
     /// # Errors
-    /// As [`House::schedule`].
+    /// As [`App::schedule`].
     pub fn named(&self, names: &[String]) -> VerbResult<Vec<Arc<Schedule>>> {
         if names.is_empty() {
             return Ok(self.folder().schedules.values().cloned().collect());

@@ -1,0 +1,64 @@
+//! pure: the words for people: what states, events and reasons are called on the terminal and the page.
+
+use super::Event;
+use crate::reminder::State;
+
+/// A reminder's state.
+#[must_use]
+pub const fn state(state: State) -> &'static str {
+    match state {
+        State::Delivered => "accepted by Thoughtly",
+        State::Uncertain => "fate unknown",
+        State::Pending => "pending",
+        State::Sending => "being sent",
+        State::Failed => "failed",
+        State::Expired => "expired",
+        State::Cancelled => "cancelled",
+        State::Dropped => "given up",
+    }
+}
+
+/// A reason of the closed set, or an error's class: `no_phone` reads *no phone*.
+#[must_use]
+pub fn reason(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// An event in words for people.
+#[must_use]
+pub const fn event(event: Event) -> &'static str {
+    match event {
+        Event::RunStarted => "the run began",
+        Event::RunFinished => "the run was over",
+        Event::RunHeld => "the run was held",
+        Event::RunMissed => "the run's time passed while nobody was there",
+        Event::RunSkipped => "the run was left out",
+        Event::ReminderPlanned => "planned",
+        Event::ReminderSkipped => "not called",
+        Event::ReminderShadowed => "would have been called",
+        Event::ReminderCancelled => "cancelled",
+        Event::ReminderExpired => "not sent in time",
+        Event::DeliveryIntent => "about to be sent",
+        Event::DeliveryDelivered => "accepted by Thoughtly",
+        Event::DeliveryRefused => "refused for now",
+        Event::DeliveryFailed => "refused for good",
+        Event::DeliveryUncertain => "fate unknown",
+        Event::DeliveryDropped => "given up",
+        Event::OutcomeReceived => "the other side reported",
+        Event::OperatorApproved => "the held run was let go",
+        Event::OperatorRejected => "the held run was ended",
+        Event::OperatorResolved => "settled by a person",
+        Event::OperatorPaused => "paused",
+        Event::OperatorResumed => "resumed",
+        Event::OperatorForgot => "a person was erased",
+        Event::OperatorPruned => "old rows were removed",
+        Event::OperatorExported => "the log was exported",
+        Event::OperatorRevealed => "whole phone numbers were shown",
+        Event::ServiceStarted => "the service began",
+        Event::ServiceStopped => "the service ended",
+        Event::ServiceRecovered => "what a crash left was found",
+        Event::ConfigLoaded => "a schedule file was taken",
+        Event::ConfigRejected => "a schedule file was refused",
+        Event::ClockJumped => "the wall clock stepped",
+    }
+}

@@ -1,0 +1,209 @@
+//! shell: decides where a verb is done: by the running service through its socket, or in this process.
+//!
+//! A verb that changes something is done by the service when one runs, else here under the ledger's lock ([`change`]). A
+//! verb that reads is done here, and by the service where this user may not open the ledger ([`read`]).
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::output::complain;
+use crate::audit::Event;
+use crate::daemon::control::{self, ControlError};
+use crate::ledger::LedgerError;
+use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
+use crate::verbs::{Access, Answer, App, Exit, Request, VerbError, VerbResult, perform};
+
+/// How often a waiting verb checks whether the ledger is free.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The write-ahead log is moved into the ledger's file after a trigger of so many reminders. Nothing has changed after one
+/// of none; after one of more the checkpoint (tens of megabytes) is left to the next changing verb or the service.
+const CHECKPOINTED: std::ops::RangeInclusive<usize> = 1..=1_000;
+
+/// Longer than any trigger's usual `--wait` and its requests: after that the ledger counts as busy.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Asks the running service; `None` when there is none.
+///
+/// # Errors
+/// When one is there and can't be asked.
+pub async fn ask(context: &Context, request: &Request) -> anyhow::Result<Option<Answer>> {
+    match control::ask(&context.settings.socket, request).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ControlError::NobodyThere(_)) => Ok(None),
+        Err(error @ (ControlError::Forbidden(_) | ControlError::Broken(_))) => {
+            Err(VerbError::Unreachable(error.to_string()).into())
+        }
+    }
+}
+
+/// A changing verb: done by the service when one runs, else here under the lock.
+///
+/// # Errors
+/// The verb's own; busy when another process keeps the ledger and answers nobody.
+pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
+    let answer = match performer(context, &request).await? {
+        Performer::Service(answer) => answer,
+        Performer::Here(app) => {
+            let answer = perform(&app, &context.actor(), request).await;
+            checkpoint(&app).await;
+            answer
+        }
+    };
+    body(answer)
+}
+
+/// A trigger. Its answer may be large: done here, it is not turned into JSON and back as [`change`] would.
+///
+/// # Errors
+/// As [`change`].
+pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
+    let request =
+        Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
+    match performer(context, &request).await? {
+        Performer::Service(answer) => body(answer),
+        Performer::Here(app) => match trigger::trigger(&app, &context.actor(), ask).await {
+            Ok(answer) => {
+                if CHECKPOINTED.contains(&answer.reminders.len()) {
+                    checkpoint(&app).await;
+                }
+                let exit = answer.exit();
+                Ok((answer, exit))
+            }
+            Err(error) => Err(VerbError::Answered { message: error.to_string(), exit: error.exit() }.into()),
+        },
+    }
+}
+
+/// Writes the audit entry of a reading verb; it waits for a trigger that holds the ledger.
+///
+/// # Errors
+/// When it can't be recorded: then nothing is shown.
+pub async fn record(context: &Context, event: Event, detail: &str) -> anyhow::Result<()> {
+    let request = Request::Record { event, detail: detail.to_owned() };
+    change::<serde_json::Value>(context, request).await.map(|_| ())
+}
+
+/// A reading verb: `here` does it in this process; where this user may not open the ledger, the service does `request`.
+///
+/// # Errors
+/// The verb's own; why the ledger can't be opened, when no service answers either.
+pub async fn read<T, F>(context: &Context, request: Request, here: F) -> anyhow::Result<(T, Exit)>
+where
+    T: DeserializeOwned,
+    F: AsyncFnOnce(&App) -> VerbResult<T>,
+{
+    match context.open(Access::Reading).await {
+        Ok(app) => Ok((here(&app).await?, Exit::Done)),
+        Err(refused) => read_by_service(context, &request, refused).await,
+    }
+}
+
+/// A reading verb, done by the service because this process is `refused` the ledger.
+///
+/// # Errors
+/// `refused` when no service answers, and when `--now` is given: the service has its own clock.
+pub async fn read_by_service<T: DeserializeOwned>(
+    context: &Context,
+    request: &Request,
+    refused: VerbError,
+) -> anyhow::Result<(T, Exit)> {
+    let Ok(Some(answer)) = ask(context, request).await else { return Err(refused.into()) };
+    if context.clock.is_shifted() {
+        return Err(not_through_the_socket());
+    }
+    if answer.body.get() != "null"
+        && let Some(message) = &answer.message
+    {
+        complain(message);
+    }
+    body(answer)
+}
+
+/// Moves the write-ahead log into the ledger's file, so that a copy of that one file has everything.
+async fn checkpoint(app: &App) {
+    if let Ok(ledger) = app.ledger()
+        && let Err(error) = ledger.tidy().await
+    {
+        tracing::debug!(%error, "the write-ahead log is left to the next checkpoint");
+    }
+}
+
+/// Who does a changing verb.
+enum Performer {
+    /// The running service, which has done it.
+    Service(Answer),
+    /// This process, which holds the ledger now.
+    Here(Box<App>),
+}
+
+async fn performer(context: &Context, request: &Request) -> anyhow::Result<Performer> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let is_shifted = context.clock.is_shifted();
+        if !is_shifted && let Some(answer) = ask(context, request).await? {
+            return Ok(Performer::Service(answer));
+        }
+        match context.open(Access::Working).await {
+            Ok(app) => return Ok(Performer::Here(Box::new(app))),
+            Err(VerbError::Ledger(LedgerError::Busy(who))) => {
+                if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
+                    return Err(not_through_the_socket());
+                }
+                if waited >= PATIENCE || !is_worth_waiting(request) {
+                    return Err(VerbError::Ledger(LedgerError::Busy(who)).into());
+                }
+            }
+            Err(other) => return Err(other.into()),
+        }
+        if waited.is_zero() {
+            complain("another trigger is at work: waiting for it");
+        }
+        context.clock.sleep(POLL).await;
+        waited += POLL;
+    }
+}
+
+/// Whether the verb waits for a busy ledger: a trigger does for another one, and no record and no decision of an operator
+/// is lost because of one.
+fn is_worth_waiting(request: &Request) -> bool {
+    match request {
+        Request::Trigger { .. }
+        | Request::Record { .. }
+        | Request::Pause(_)
+        | Request::Resume { .. }
+        | Request::Resolve(_) => true,
+        Request::Reload
+        | Request::Status
+        | Request::TestCall { .. }
+        | Request::Backup { .. }
+        | Request::Prune
+        | Request::Audit { .. }
+        | Request::Show { .. }
+        | Request::UncertainList
+        | Request::Plan { .. }
+        | Request::Explain { .. } => false,
+    }
+}
+
+fn not_through_the_socket() -> anyhow::Error {
+    VerbError::Unsafe("--now doesn't reach through the running service: stop it, or use another --ledger".into()).into()
+}
+
+/// The typed body of an answer, and how the verb ended.
+///
+/// # Errors
+/// The refusal, when there is no body.
+pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
+    let exit = Exit::of_code(answer.exit);
+    if answer.body.get() == "null"
+        && let Some(message) = answer.message
+    {
+        return Err(VerbError::Answered { message, exit }.into());
+    }
+    let body = serde_json::from_str(answer.body.get()).context("the service speaks another version's language")?;
+    Ok((body, exit))
+}
