@@ -18,13 +18,24 @@ use crate::schedule::Schedule;
 use crate::settings::Rate;
 
 pub mod chain;
+pub mod change;
+pub mod effects;
 pub mod gate;
+pub mod life;
+pub mod openings;
 mod passed;
 pub mod rate;
+pub mod reconcile;
+pub mod runs;
+pub mod schedules;
 pub mod sqlite;
+pub mod store;
+mod verbs;
+mod writer;
 
 pub use gate::{Holds, Machine};
 pub use passed::{FoldedTimes, PassedOver};
+pub use runs::RunsAsk;
 
 /// Why the ledger could not do it. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

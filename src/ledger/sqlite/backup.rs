@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::faults::file_fault;
-use super::reading::Reader;
+use super::errors::file_fault;
+use super::readers::Reader;
 use crate::disk;
 use crate::ledger::{LedgerError, LedgerResult};
 

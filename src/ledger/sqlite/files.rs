@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::faults::file_fault;
+use super::errors::file_fault;
 use crate::disk::{self, Links};
 use crate::ledger::{LedgerError, LedgerResult};
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, Row, params};
 
+use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
 use super::schedules;
-use super::stored::{day, micros, time, time_or_null, uuid, word};
 use crate::ledger::{KnowledgeAsk, LedgerResult};
 use crate::plan::{Knowledge, Known};
 use crate::reminder::{ReminderId, ReminderKey, State};
@@ -59,10 +59,13 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
 }
 
 fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String, Date), Vec<ReminderId>>> {
-    let sql = "SELECT person, due_day, id FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
-        AND state IN ('pending', 'sending', 'delivered', 'uncertain')";
+    let sql = format!(
+        "SELECT person, due_day, id FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
+        AND state IN ({})",
+        *COUNTED
+    );
     let (first, last) = ask.due_days;
-    let mut statement = conn.prepare_cached(sql)?;
+    let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string()], |row| {
         Ok(((row.get::<_, String>(0)?, day(row, 1)?), ReminderId(uuid(row, 2)?)))
     })?;

@@ -1,28 +1,26 @@
 //! shell: the ledger in one SQLite file: one writer thread with group commit, read-only readers beside it.
 
+mod append;
+mod apply;
+mod appointment_filter;
 mod backup;
-mod chained;
-mod delivery;
-mod faults;
+mod chain_table;
+mod columns;
+mod errors;
 mod files;
-mod intents;
-mod kept;
+mod held;
 mod knowledge;
-mod log;
 mod maintenance;
 mod pauses;
-mod reading;
-mod reconcile;
-mod records;
-mod resolve;
+mod put;
+mod queries;
+mod readers;
 mod restore;
-mod run_end;
 mod runs;
 mod schedules;
 mod schema;
-mod stored;
-mod trail;
-mod writer;
+mod statements;
+mod store;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,19 +31,20 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::verbs::Tx;
+use super::writer::Writer;
 use super::{
     FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Machine, PassedOver,
     Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, RunRecord,
-    RunRow, RunStart, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally, Verification,
+    RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally, Verification,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::zones::Zones;
-use reading::Readers;
+use readers::Readers;
 pub use restore::{Restore, restore};
-use writer::{Desk, Start, Writer};
 
 /// From so many reminders on, asked for by their ids, two readers look them up side by side: fewer are found sooner than a
 /// second thread is on its way.
@@ -120,7 +119,7 @@ impl SqliteLedger {
         }
         let readers = Arc::new(Readers::new(path.clone(), files::read_key(&path)?));
         readers.check_schema()?;
-        Ok(Arc::new(Self { path, writer: None, readers, places: Semaphore::new(reading::KEPT) }))
+        Ok(Arc::new(Self { path, writer: None, readers, places: Semaphore::new(readers::KEPT) }))
     }
 
     fn open_for_writing(path: PathBuf, zones: Zones) -> LedgerResult<Arc<Self>> {
@@ -128,13 +127,18 @@ impl SqliteLedger {
         let conn = schema::open(&path)?;
         let key = files::key(&path, &conn)?;
         let readers = Arc::new(Readers::new(path.clone(), Some(key)));
-        let writer = Some(Writer::start(Start { conn, key, zones, lock })?);
-        Ok(Arc::new(Self { path, writer, readers, places: Semaphore::new(reading::KEPT) }))
+        let chain = chain_table::Chain::load(&conn)?;
+        let writer = Writer::start(zones, move |jobs| {
+            jobs.work(&store::SqliteStore::new(&conn, &key, chain));
+            drop(conn);
+            drop(lock); // last: whoever takes it next finds the file closed
+        })?;
+        Ok(Arc::new(Self { path, writer: Some(writer), readers, places: Semaphore::new(readers::KEPT) }))
     }
 
-    async fn write<T: Send + 'static>(
+    pub(in crate::ledger) async fn write<T: Send + 'static>(
         &self,
-        work: impl Fn(&Desk<'_>) -> LedgerResult<T> + Send + 'static,
+        work: impl Fn(&Tx<'_>) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
         self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
     }
@@ -142,7 +146,7 @@ impl SqliteLedger {
     /// A read that ends soon; it waits for its place among the others.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&reading::Reader) -> LedgerResult<T> + Send + 'static,
+        work: impl FnOnce(&readers::Reader) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
         let _place = self.places.acquire().await.expect("the places are never closed");
         self.read_aside(work).await
@@ -151,7 +155,7 @@ impl SqliteLedger {
     /// A read that may take long: it takes no other's place.
     async fn read_aside<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&reading::Reader) -> LedgerResult<T> + Send + 'static,
+        work: impl FnOnce(&readers::Reader) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
         let readers = Arc::clone(&self.readers);
         let reading = tokio::task::spawn_blocking(move || readers.read(work));
@@ -162,41 +166,41 @@ impl SqliteLedger {
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn load_schedule(&self, loaded: LoadedSchedule) -> LedgerResult<ScheduleStanding> {
-        self.write(move |desk| desk.load_schedule(&loaded)).await
+        self.write(move |tx| tx.load_schedule(&loaded)).await
     }
     async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
         let (name, actor) = (name.to_owned(), actor.to_owned());
-        self.write(move |desk| desk.remove_schedule(&name, now, &actor)).await
+        self.write(move |tx| tx.remove_schedule(&name, now, &actor)).await
     }
     async fn schedules(&self) -> LedgerResult<Vec<ScheduleStanding>> {
-        self.read(|reader| schedules::all(&reader.conn)).await
+        self.read(|reader| schedules::standings(&reader.conn, None)).await
     }
     async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
         let name = name.to_owned();
-        self.read(move |reader| schedules::one(&reader.conn, &name)).await
+        self.read(move |reader| Ok(schedules::standings(&reader.conn, Some(&name))?.pop())).await
     }
     async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>> {
-        self.write(move |desk| desk.begin_run(&start)).await
+        self.write(move |tx| tx.begin_run(&start)).await
     }
     async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun> {
-        self.write(move |desk| desk.record_run(&record)).await
+        self.write(move |tx| tx.record_run(&record)).await
     }
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()> {
-        self.write(move |desk| desk.pass_over(&passed)).await
+        self.write(move |tx| tx.pass_over(&passed)).await
     }
     async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<()> {
         let detail = detail.to_owned();
-        self.write(move |desk| desk.postpone_run(run, at, &detail)).await
+        self.write(move |tx| tx.postpone_run(run, at, &detail)).await
     }
     async fn open_runs(&self) -> LedgerResult<Vec<RunRow>> {
-        self.read(|reader| runs::open(&reader.conn)).await
+        self.read(|reader| runs::select(&reader.conn, &RunsAsk::Open)).await
     }
     async fn run(&self, run: RunId) -> LedgerResult<Option<RunRow>> {
-        self.read(move |reader| runs::by_id(&reader.conn, run)).await
+        self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::Id(run))?.pop())).await
     }
     async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
         let schedule = schedule.to_owned();
-        self.read(move |reader| runs::last(&reader.conn, &schedule)).await
+        self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::Latest(schedule.clone()))?.pop())).await
     }
     async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
         let hash = text_hash.to_owned();
@@ -210,44 +214,39 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| knowledge::told_starts(&reader.conn, &schedule, ids)).await
     }
     async fn reconcile(&self, fresh: FreshRead) -> LedgerResult<RecordedRun> {
-        self.write(move |desk| desk.reconcile(&fresh)).await
+        self.write(move |tx| tx.reconcile(&fresh)).await
     }
     async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken> {
-        self.write(move |desk| desk.take_intents(&ask)).await
+        self.write(move |tx| tx.take_intents(&ask)).await
     }
     async fn settle(&self, settlement: Settlement) -> LedgerResult<bool> {
-        self.write(move |desk| desk.settle(&settlement)).await
+        self.write(move |tx| tx.settle(&settlement)).await
     }
     async fn settle_and_take(
         &self,
         ended: Arc<[Settlement]>,
         ask: Option<TakeIntents>,
     ) -> LedgerResult<SettledAndTaken> {
-        self.write(move |desk| {
-            let settled = ended.iter().map(|settlement| desk.settle(settlement)).collect::<LedgerResult<_>>()?;
-            let taken = ask.as_ref().map(|ask| desk.take_intents(ask)).transpose()?.unwrap_or_default();
-            Ok(SettledAndTaken { settled, taken })
-        })
-        .await
+        self.write(move |tx| tx.exchange(&ended, ask.as_ref())).await
     }
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
-        self.write(move |desk| desk.recover(&recover)).await
+        self.write(move |tx| tx.recover(&recover)).await
     }
     async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow> {
-        self.write(move |desk| desk.resolve(&resolve)).await
+        self.write(move |tx| tx.resolve(&resolve)).await
     }
     async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
         let schedules = schedules.to_vec();
-        self.read(move |reader| intents::next_due(&reader.conn, &schedules)).await
+        self.read(move |reader| queries::next_due(&reader.conn, &schedules)).await
     }
     async fn expire(&self, now: Timestamp) -> LedgerResult<u64> {
-        self.write(move |desk| desk.expire_all(now)).await
+        self.write(move |tx| tx.expire_all(now)).await
     }
     async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
-        self.read_aside(move |reader| records::reminders(&reader.conn, &ask)).await
+        self.read_aside(move |reader| queries::reminders(&reader.conn, &ask)).await
     }
     async fn briefs(&self, mut ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
-        let read = |ask| self.read(move |reader| records::briefs(&reader.conn, &ask));
+        let read = |ask| self.read(move |reader| queries::briefs(&reader.conn, &ask));
         if ask.ids.len() < WORTH_TWO_READERS || ask.limit.is_some() {
             return read(ask).await;
         }
@@ -257,32 +256,32 @@ impl Ledger for SqliteLedger {
         Ok(first)
     }
     async fn tally(&self) -> LedgerResult<Tally> {
-        self.read(|reader| records::tally(&reader.conn)).await
+        self.read(|reader| queries::tally(&reader.conn)).await
     }
     async fn pause(&self, pause: Pause) -> LedgerResult<()> {
-        self.write(move |desk| desk.pause(&pause)).await
+        self.write(move |tx| tx.pause(&pause)).await
     }
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let (schedule, actor) = (schedule.map(str::to_owned), actor.to_owned());
-        self.write(move |desk| desk.resume(schedule.as_deref(), now, &actor)).await
+        self.write(move |tx| tx.resume(schedule.as_deref(), now, &actor)).await
     }
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         self.read(move |reader| pauses::holds(&reader.conn, machine)).await
     }
     async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()> {
-        self.write(move |desk| entries.iter().try_for_each(|entry| desk.log(entry))).await
+        self.write(move |tx| entries.iter().try_for_each(|entry| tx.store.append(entry))).await
     }
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
-        self.read_aside(move |reader| records::audit(reader, &filter)).await
+        self.read_aside(move |reader| queries::audit(reader, &filter)).await
     }
     async fn head(&self) -> LedgerResult<Head> {
-        self.read(|reader| chained::head(&reader.conn)).await
+        self.read(|reader| chain_table::head(&reader.conn)).await
     }
     async fn verify(&self) -> LedgerResult<Verification> {
-        self.read_aside(|reader| chained::verify(&reader.conn)).await
+        self.read_aside(|reader| chain_table::verify(&reader.conn)).await
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
-        self.write(move |desk| desk.prune(prune)).await
+        self.write(move |tx| tx.prune(&prune)).await
     }
     async fn backup(&self, file: &Path) -> LedgerResult<()> {
         let (path, file) = (self.path.clone(), file.to_owned());

@@ -4,19 +4,19 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::faults::file_fault;
+use super::columns::time;
+use super::errors::file_fault;
 use super::files::{self, Key, beside};
-use super::records::{CARD, Card, card};
-use super::stored::{micros, time};
-use super::writer::Desk;
-use super::{chained, schema};
-use crate::audit::{Entry, Event};
+use super::store::SqliteStore;
+use super::{chain_table, schema};
 use crate::disk::{self, Links};
+use crate::ledger::openings::Openings;
+use crate::ledger::store::Transaction;
+use crate::ledger::verbs::Tx;
 use crate::ledger::{LedgerError, LedgerResult, Restored};
 use crate::plan::Gap;
-use crate::reminder::State;
 use crate::zones::Zones;
 
 /// A restoring to be made.
@@ -84,58 +84,19 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restore
     let carried: Option<Vec<u8>> =
         conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional().map_err(|_| no_copy())?;
     let key = carried.and_then(|bytes| Key::try_from(bytes).ok()).ok_or_else(no_copy)?;
-    if chained::verify(&conn)?.broken.is_some() {
+    if chain_table::verify(&conn)?.broken.is_some() {
         return Err(LedgerError::Refused(format!("the log in {} is broken, nothing is changed", ask.copy.display())));
     }
-    let desk = Desk::new(&conn, &key, chained::Chain::load(&conn)?, zones);
-    desk.conn.execute_batch("BEGIN IMMEDIATE")?;
-    let restored = desk.mark_restored(ask)?;
-    desk.save_head()?;
-    desk.conn.execute_batch("DELETE FROM carried_key; COMMIT")?;
-    desk.conn.pragma_update(None, "journal_mode", "DELETE")?;
+    let store = SqliteStore::new(&conn, &key, chain_table::Chain::load(&conn)?);
+    let openings = Openings::new(zones);
+    store.begin()?;
+    let (gap, uncertain) = Tx { store: &store, openings: &openings }.mark_restored(ask.now, &ask.actor)?;
+    conn.execute_batch("DELETE FROM carried_key")?;
+    store.commit()?;
+    drop(store);
+    conn.pragma_update(None, "journal_mode", "DELETE")?;
+    let restored = Restored { gap, uncertain, kept: None };
     Ok((key, restored))
-}
-
-impl Desk<'_> {
-    fn mark_restored(&self, ask: &Restore) -> LedgerResult<Restored> {
-        let last = "SELECT at FROM audit ORDER BY seq DESC LIMIT 1";
-        let from = self.conn.query_row(last, [], |row| time(row, 0)).optional()?.unwrap_or(Timestamp::UNIX_EPOCH);
-        let gap = Gap { from, until: ask.now.max(from) };
-        let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";
-        self.conn.execute(sql, params![micros(gap.from), micros(gap.until)])?;
-        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.state IN ('pending', 'sending') ORDER BY r.nr");
-        let open: Vec<Card> = self.conn.prepare(&sql)?.query_map([], card)?.collect::<Result<_, _>>()?;
-        for reminder in &open {
-            self.doubt(ask, reminder)?;
-        }
-        self.log(&Entry {
-            reason: Some("restored".into()),
-            actor: Some(ask.actor.as_str().into()),
-            detail: Some(
-                format!("an older copy is the ledger now; calls from {} to {} are forgotten", gap.from, gap.until)
-                    .into(),
-            ),
-            ..Entry::new(ask.now, Event::ServiceRecovered)
-        })?;
-        Ok(Restored { gap, uncertain: open.len() as u64, kept: None })
-    }
-
-    fn doubt(&self, ask: &Restore, reminder: &Card) -> LedgerResult<()> {
-        if reminder.state == State::Sending {
-            let sql = "UPDATE attempt SET finished_at = ?3, outcome = 'uncertain', class = 'restored' \
-                WHERE reminder = ?1 AND number = ?2";
-            self.conn.execute(sql, params![reminder.nr, reminder.attempt, micros(ask.now)])?;
-        }
-        let sql =
-            "UPDATE reminder SET state = 'uncertain', unknown_fates = unknown_fates + 1, updated_at = ?2 WHERE nr = ?1";
-        self.conn.execute(sql, params![reminder.nr, micros(ask.now)])?;
-        self.log(&Entry {
-            reason: Some("restored".into()),
-            actor: Some(ask.actor.as_str().into()),
-            detail: Some("the restored copy doesn't know whether it was called".into()),
-            ..reminder.entry(ask.now, Event::DeliveryUncertain)
-        })
-    }
 }
 
 /// Moves the present ledger beside as `.before-restore`; an earlier one kept so stays.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::faults::file_fault;
+use super::errors::file_fault;
 use super::files::beside;
 use crate::disk;
 use crate::ledger::{LedgerError, LedgerResult};

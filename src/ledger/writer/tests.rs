@@ -7,18 +7,18 @@ use crate::ledger::sqlite::{Access, SqliteLedger};
 
 impl Writer {
     /// Ends the thread by a panic where none is caught.
-    pub(in crate::ledger::sqlite) async fn break_off(&self) {
+    pub(in crate::ledger) async fn break_off(&self) {
         struct Fault;
-        impl Verb for Fault {
-            fn run(&mut self, _: &Desk<'_>) -> Ran {
-                Ran::Well
+        impl Job for Fault {
+            fn run(&mut self, _: &Tx<'_>) -> Result<(), Refused> {
+                Ok(())
             }
             fn forget(&mut self) {}
             fn answer(self: Box<Self>, _: Option<&LedgerError>) {
                 panic!("a fault of the writer itself");
             }
         }
-        let sent = self.verbs.as_ref().map(|verbs| verbs.send(Box::new(Fault)));
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(Box::new(Fault)));
         assert!(matches!(sent, Some(Ok(()))), "the writer lived until now");
         self.ended().await;
     }
@@ -44,8 +44,8 @@ async fn is_whole(ledger: &SqliteLedger) -> bool {
 }
 
 /// One that writes, and then panics or refuses.
-fn write_then(desk: &Desk<'_>, end: fn() -> LedgerResult<()>) -> LedgerResult<()> {
-    desk.log(&entry("never kept"))?;
+fn write_then(tx: &Tx<'_>, end: fn() -> LedgerResult<()>) -> LedgerResult<()> {
+    tx.store.append(&entry("never kept"))?;
     end()
 }
 
@@ -69,7 +69,7 @@ async fn at_once(ledger: &SqliteLedger, end: fn() -> LedgerResult<()>) -> [Ledge
         tokio::join!(
             biased;
             ledger.append(vec![entry("before")]),
-            ledger.write(move |desk| write_then(desk, end)),
+            ledger.write(move |tx| write_then(tx, end)),
             ledger.append(vec![entry("after")]),
             // polled last: then all of them wait in one line
             async { drop(go) },
@@ -84,7 +84,7 @@ async fn at_once(ledger: &SqliteLedger, end: fn() -> LedgerResult<()>) -> [Ledge
 async fn a_verb_that_panics_is_undone_alone_and_its_caller_is_told() {
     let (_folder, ledger) = ledger();
     let [before, broken, after] = at_once(&ledger, fault).await;
-    assert_eq!((before, broken, after), (Ok(()), Err(verb_broke_off()), Ok(())));
+    assert_eq!((before, broken, after), (Ok(()), Err(broke_off()), Ok(())));
     assert_eq!(details(&ledger).await, ["before", "after"]);
     assert!(is_whole(&ledger).await && ledger.is_alive().await);
 }
@@ -101,8 +101,8 @@ async fn a_verb_that_is_refused_after_it_wrote_is_undone_alone() {
 #[tokio::test]
 async fn a_verb_alone_that_panics_or_is_refused_leaves_nothing_behind() {
     let (_folder, ledger) = ledger();
-    assert_eq!(ledger.write(|desk| write_then(desk, fault)).await, Err(verb_broke_off()));
-    assert_eq!(ledger.write(|desk| write_then(desk, refusal)).await, refusal());
+    assert_eq!(ledger.write(|tx| write_then(tx, fault)).await, Err(broke_off()));
+    assert_eq!(ledger.write(|tx| write_then(tx, refusal)).await, refusal());
     ledger.append(vec![entry("later")]).await.expect("the writer goes on");
     assert_eq!(details(&ledger).await, ["later"]);
     assert!(is_whole(&ledger).await);

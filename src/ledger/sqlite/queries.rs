@@ -1,4 +1,4 @@
-//! shell: reminders and log rows as they are read, and the one form in which verbs hold a reminder.
+//! shell: reminders and rows of the audit log as they are read for people.
 
 use std::collections::HashMap;
 
@@ -6,116 +6,13 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::chained::entry;
-use super::reading::Reader;
-use super::stored::{id_text, micros, time, uuid, word};
-use super::trail;
-use super::writer::Desk;
-use crate::audit::{AuditFilter, AuditRow, Entry, Event, LoggedPhone};
+use super::appointment_filter;
+use super::chain_table::entry;
+use super::columns::{id_text, micros, time, time_or_null, uuid, word};
+use super::readers::Reader;
+use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
-use crate::reminder::{Lead, ReminderId, RunId, State};
-
-/// A reminder as the writing verbs hold it.
-#[derive(Debug, Clone)]
-pub(super) struct Card {
-    pub(super) nr: i64,
-    pub(super) id: ReminderId,
-    pub(super) run_id: RunId,
-    pub(super) schedule: String,
-    pub(super) appointment_id: String,
-    pub(super) starts_at: Timestamp,
-    pub(super) lead: Lead,
-    pub(super) account: String,
-    pub(super) phone: Option<String>,
-    pub(super) state: State,
-    pub(super) attempt: u32,
-    pub(super) tries: u32,
-    pub(super) unknown_fates: u32,
-    pub(super) expires_at: Timestamp,
-    pub(super) person: String,
-    pub(super) calling_hours: String,
-    pub(super) recipient_zone: String,
-    pub(super) contact_renewed: bool,
-}
-
-/// The columns of [`card`], from `reminder r`, as a literal.
-macro_rules! card_columns {
-    () => {
-        "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
-         r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
-         r.contact_renewed"
-    };
-}
-pub(super) use card_columns;
-
-/// The columns of [`card`], from `reminder r`.
-pub(super) const CARD: &str = card_columns!();
-/// How many they are.
-pub(super) const CARD_WIDTH: usize = 18;
-
-pub(super) fn card(row: &Row<'_>) -> rusqlite::Result<Card> {
-    Ok(Card {
-        nr: row.get(0)?,
-        id: ReminderId(uuid(row, 1)?),
-        run_id: RunId(uuid(row, 2)?),
-        schedule: row.get(3)?,
-        appointment_id: row.get(4)?,
-        starts_at: time(row, 5)?,
-        lead: word(row, 6)?,
-        account: row.get(7)?,
-        phone: row.get(8)?,
-        state: word(row, 9)?,
-        attempt: row.get(10)?,
-        tries: row.get(11)?,
-        unknown_fates: row.get(12)?,
-        expires_at: time(row, 13)?,
-        person: row.get(14)?,
-        calling_hours: row.get(15)?,
-        recipient_zone: row.get(16)?,
-        contact_renewed: row.get(17)?,
-    })
-}
-
-impl Card {
-    /// A row of the log about this reminder.
-    pub(super) fn entry(&self, at: Timestamp, event: Event) -> Entry<'_> {
-        Entry {
-            schedule: Some(self.schedule.as_str().into()),
-            run_id: Some(self.run_id),
-            reminder_id: Some(self.id),
-            appointment_id: Some(self.appointment_id.as_str().into()),
-            phone: self.phone.as_deref().map(LoggedPhone::whole),
-            starts_at: Some(self.starts_at),
-            lead: Some(self.lead),
-            ..Entry::new(at, event)
-        }
-    }
-}
-
-impl Desk<'_> {
-    /// A schedule's pending reminders, oldest first.
-    pub(super) fn pending_of(&self, schedule: &str) -> LedgerResult<Vec<Card>> {
-        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr");
-        Ok(self.conn.prepare_cached(&sql)?.query_map([schedule], card)?.collect::<Result<_, _>>()?)
-    }
-
-    /// A reminder by its id.
-    pub(super) fn card_of(&self, id: ReminderId) -> LedgerResult<Option<Card>> {
-        let sql = format!("SELECT {CARD} FROM reminder r WHERE r.id = ?1");
-        Ok(self.conn.prepare_cached(&sql)?.query_row([id_text(id.0)], card).optional()?)
-    }
-
-    /// Sets the state and nothing else.
-    pub(super) fn set_state(&self, nr: i64, state: State, now: Timestamp) -> LedgerResult<()> {
-        let sql = "UPDATE reminder SET state = ?2, updated_at = ?3 WHERE nr = ?1";
-        self.conn.prepare_cached(sql)?.execute(params![nr, state.as_str(), micros(now)])?;
-        Ok(())
-    }
-
-    pub(super) fn cancel(&self, nr: i64, now: Timestamp) -> LedgerResult<()> {
-        self.set_state(nr, State::Cancelled, now)
-    }
-}
+use crate::reminder::{ReminderId, RunId, State};
 
 /// The columns of [`reminder_row`].
 const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
@@ -164,7 +61,7 @@ impl Where {
     fn of_appointment(&mut self, appointment: Option<String>) {
         if let Some(appointment) = appointment {
             self.values.push(appointment.into());
-            self.conditions.push(trail::of_appointment(self.values.len()));
+            self.conditions.push(appointment_filter::of_appointment(self.values.len()));
         }
     }
 
@@ -277,6 +174,29 @@ pub(super) fn tally(conn: &Connection) -> LedgerResult<Tally> {
             waiting_runs: row.get(4)?,
         })
     })?)
+}
+
+/// When something of these schedules may next be sent or expires.
+pub(super) fn next_due(conn: &Connection, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
+    let sql = "SELECT min((SELECT min(next_at) FROM reminder WHERE schedule = ?1 AND state = 'pending'), \
+        (SELECT min(expires_at) FROM reminder WHERE schedule = ?1 AND state = 'pending'))";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut earliest = None;
+    for schedule in schedules {
+        let due = statement.query_row([schedule], |row| time_or_null(row, 0))?;
+        earliest = earliest.into_iter().chain(due).min();
+    }
+    Ok(earliest)
+}
+
+/// When the next pending reminder of the schedule is due after `now`, or expires.
+pub(super) fn next_time(conn: &Connection, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
+    let sql = "SELECT (SELECT min(next_at) FROM reminder WHERE schedule = ?1 AND state = 'pending' AND next_at > ?2), \
+        (SELECT min(expires_at) FROM reminder WHERE schedule = ?1 AND state = 'pending')";
+    let (next, expiry) = conn
+        .prepare_cached(sql)?
+        .query_row(params![schedule, micros(now)], |row| Ok((time_or_null(row, 0)?, time_or_null(row, 1)?)))?;
+    Ok(next.into_iter().chain(expiry).min())
 }
 
 /// Rows of one page.

@@ -1,8 +1,7 @@
 //! shell: values as the tables hold them, and back.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,10 +9,7 @@ use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
-use crate::ledger::gate::Opening;
-use crate::ledger::{LedgerError, LedgerResult};
-use crate::reminder::from_micros;
-use crate::zones::{CallingHours, Zone, Zones};
+use crate::reminder::{State, from_micros};
 
 type Read<T> = rusqlite::Result<T>;
 
@@ -96,41 +92,10 @@ pub(super) fn day(row: &Row<'_>, column: usize) -> Read<Date> {
     row.get_ref(column)?.as_str()?.parse().map_err(wrong(column, Type::Text))
 }
 
-/// By the hours' text and the zone's name.
-type Known = HashMap<(String, String), (CallingHours, Zone)>;
-
-/// Calling hours by their text and zone name, each read once.
-pub(super) struct Hours {
-    zones: Zones,
-    known: RefCell<Known>,
-}
-
-impl Hours {
-    pub(super) fn new(zones: Zones) -> Self {
-        Self { zones, known: RefCell::default() }
-    }
-
-    /// Whether phones may ring at `now` under hours as a schedule writes them, in that zone.
-    pub(super) fn opening(&self, hours: &str, zone: &str, now: Timestamp) -> LedgerResult<Opening> {
-        if hours == "always" {
-            return Ok(Opening::Open);
-        }
-        let mut known = self.known.borrow_mut();
-        let key = (hours.to_owned(), zone.to_owned());
-        let entry = match known.entry(key) {
-            std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => free.insert(self.understood(hours, zone)?),
-        };
-        Ok(match entry {
-            (CallingHours::Always, _) => Opening::Open,
-            (hours, zone) if hours.is_open(now, zone) => Opening::Open,
-            (hours, zone) => Opening::At(hours.next_opening(now, zone)),
-        })
-    }
-
-    fn understood(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Zone)> {
-        let hours = CallingHours::parse(hours).map_err(LedgerError::Storage)?;
-        let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
-        Ok((hours, zone))
-    }
-}
+/// The states of reminders that count for their person, as a list for `IN`.
+pub(super) static COUNTED: LazyLock<String> = LazyLock::new(|| {
+    // words of a closed set need no quoting
+    let words: Vec<String> =
+        State::ALL.iter().filter(|state| state.counts_for_person()).map(|state| format!("'{state}'")).collect();
+    words.join(", ")
+});

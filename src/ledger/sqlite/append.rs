@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-use super::chained::Chain;
-use super::stored::micros;
-use super::writer::Desk;
+use super::chain_table::Chain;
+use super::columns::micros;
+use super::store::SqliteStore;
 use crate::audit::entry::{COLUMNS, Cell};
 use crate::audit::{Entry, LoggedPhone};
 use crate::ledger::{LedgerError, LedgerResult, chain};
@@ -22,9 +22,9 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT OR FAIL INTO audit ({}) VALUES ({})", names.join(", "), places.join(", "))
 });
 
-impl Desk<'_> {
+impl SqliteStore<'_> {
     /// Appends one row.
-    pub(super) fn log(&self, entry: &Entry<'_>) -> LedgerResult<()> {
+    pub(super) fn append_entry(&self, entry: &Entry<'_>) -> LedgerResult<()> {
         let last = self.chain.get();
         let seq = last.seq + 1;
         let salt = self.salts.borrow_mut().next()?;
@@ -37,7 +37,7 @@ impl Desk<'_> {
         let hash = chain::hash(&last.hash, seq, entry, &commitment);
         let seal = [phone_hash, Some(&salt), Some(&commitment), Some(&last.hash), Some(&hash)];
         let values = entry.cells().into_iter().map(Bound::Cell).chain(seal.map(Bound::Blob));
-        self.kept.run(&INSERT, rusqlite::params_from_iter(values))?;
+        self.statements.run(&INSERT, rusqlite::params_from_iter(values))?;
         if u64::try_from(self.conn.last_insert_rowid()) != Ok(seq) {
             return Err(LedgerError::Storage(
                 "the log's end was changed by another program; look into `tickler audit verify`".into(),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::stored::{time, time_or_null, uuid_or_null, word, word_or_null};
-use super::writer::Desk;
+use super::columns::{time, time_or_null, uuid_or_null, word, word_or_null};
+use super::store::SqliteStore;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::ledger::chain::{self, Hash, Salt};
 use crate::ledger::{Head, LedgerError, LedgerResult, Verification};
@@ -54,12 +54,12 @@ impl Salts {
     }
 }
 
-impl Desk<'_> {
+impl SqliteStore<'_> {
     /// Writes the log's end, once for each commit.
     pub(super) fn save_head(&self) -> LedgerResult<()> {
         let chain = self.chain.get();
         if !chain.is_saved {
-            self.kept.run("UPDATE head SET seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
+            self.statements.run("UPDATE head SET seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
             self.chain.set(Chain { is_saved: true, ..chain });
         }
         Ok(())

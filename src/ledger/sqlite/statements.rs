@@ -1,23 +1,23 @@
-//! shell: statements that every reminder needs, kept prepared by the writer: to look one up by its text costs as much as
-//! to run a small one.
+//! shell: prepared statements of the hot path, found by the address of their SQL: hashing the text costs as much as running a
+//! small statement.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use rusqlite::{Connection, Params, PrepFlags, Row, Statement};
 
-/// A statement that is kept.
+/// A prepared statement, shared between the list and whoever runs it.
 type Shared<'c> = Rc<RefCell<Statement<'c>>>;
 
 /// The writer's statements, each prepared when it is first used.
-pub(super) struct Kept<'c> {
+pub(super) struct Statements<'c> {
     conn: &'c Connection,
-    statements: RefCell<Vec<(&'static str, Shared<'c>)>>,
+    prepared: RefCell<Vec<(&'static str, Shared<'c>)>>,
 }
 
-impl<'c> Kept<'c> {
+impl<'c> Statements<'c> {
     pub(super) fn new(conn: &'c Connection) -> Self {
-        Self { conn, statements: RefCell::default() }
+        Self { conn, prepared: RefCell::default() }
     }
 
     /// Runs a statement that changes rows; answers how many.
@@ -35,15 +35,15 @@ impl<'c> Kept<'c> {
         self.find(sql)?.borrow_mut().query_row(values, read)
     }
 
-    /// Found by where its text lies, which for a text of the program never changes.
+    /// A `&'static str` never moves, so its address names it.
     fn find(&self, sql: &'static str) -> rusqlite::Result<Shared<'c>> {
-        let mut statements = self.statements.borrow_mut();
-        if let Some((_, found)) = statements.iter().find(|(known, _)| std::ptr::eq(*known, sql)) {
+        let mut prepared = self.prepared.borrow_mut();
+        if let Some((_, found)) = prepared.iter().find(|(known, _)| std::ptr::eq(*known, sql)) {
             return Ok(Rc::clone(found));
         }
-        let prepared = self.conn.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?;
-        let shared = Rc::new(RefCell::new(prepared));
-        statements.push((sql, Rc::clone(&shared)));
+        let statement = self.conn.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?;
+        let shared = Rc::new(RefCell::new(statement));
+        prepared.push((sql, Rc::clone(&shared)));
         Ok(shared)
     }
 }

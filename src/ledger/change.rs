@@ -1,0 +1,302 @@
+//! pure: a reminder as decisions see it, and what they want to have written of it.
+//!
+//! A decision answers a [`Change`]; the store writes it whole or not at all. Each change of a held reminder names the state
+//! and the attempt it was decided on: where the store finds others, nothing is written and nothing is logged.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::life::Moved;
+use super::{ReminderTerms, Step};
+use crate::audit::{Entry, Event, LoggedPhone};
+use crate::plan::PlannedReminder;
+use crate::reminder::{Lead, ReminderId, RunId, State};
+
+/// A reminder as it was loaded for a decision.
+#[derive(Debug, Clone)]
+pub struct HeldRow {
+    /// The store's own number: it grows with each planned reminder.
+    pub nr: i64,
+    /// Its id.
+    pub id: ReminderId,
+    /// The run that planned it first.
+    pub run_id: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Of which appointment.
+    pub appointment_id: String,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// Which lead.
+    pub lead: Lead,
+    /// The account whose people and rate it shares.
+    pub account: String,
+    /// E.164; `None` once purged.
+    pub phone: Option<String>,
+    /// Its state.
+    pub state: State,
+    /// The number of its last attempt; 0 before the first.
+    pub attempt: u32,
+    /// Refusals counted.
+    pub tries: u32,
+    /// Attempts of which nobody knows whether they placed a call.
+    pub unknown_fates: u32,
+    /// Not sent at or after this (UTC).
+    pub expires_at: Timestamp,
+    /// Whom it counts for.
+    pub person: String,
+    /// As the schedule wrote them.
+    pub calling_hours: String,
+    /// The recipient's zone (IANA).
+    pub recipient_zone: String,
+    /// Whether the contact was made anew for it after a 404.
+    pub contact_renewed: bool,
+    /// The recipient's day of the due time.
+    pub due_day: Date,
+    /// When it is due by its lead (UTC).
+    pub due_at: Timestamp,
+    /// Not sent before this (UTC).
+    pub next_at: Timestamp,
+    /// It was put off to an opening: the source may say otherwise by then.
+    pub waited_for_opening: bool,
+    /// When its source was last read (UTC).
+    pub read_at: Timestamp,
+    /// When its state was last changed (UTC).
+    pub updated_at: Timestamp,
+}
+
+impl HeldRow {
+    /// A row of the audit log about this reminder.
+    #[must_use]
+    pub fn entry(&self, at: Timestamp, event: Event) -> Entry<'_> {
+        Entry {
+            schedule: Some(self.schedule.as_str().into()),
+            run_id: Some(self.run_id),
+            reminder_id: Some(self.id),
+            appointment_id: Some(self.appointment_id.as_str().into()),
+            phone: self.phone.as_deref().map(LoggedPhone::whole),
+            starts_at: Some(self.starts_at),
+            lead: Some(self.lead),
+            ..Entry::new(at, event)
+        }
+    }
+
+    /// This very state of it.
+    #[must_use]
+    pub const fn guard(&self) -> Guard {
+        Guard { nr: self.nr, state: self.state, attempt: self.attempt }
+    }
+}
+
+/// The state of a reminder on which a change was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// Which reminder.
+    pub nr: i64,
+    /// In this state.
+    pub state: State,
+    /// After this attempt.
+    pub attempt: u32,
+}
+
+/// What a decision wants to have written: the reminder, its attempt and the rows of the audit log, together or not at all.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// The reminder.
+    pub row: RowChange<'a>,
+    /// Its attempt.
+    pub attempt: Option<AttemptChange<'a>>,
+    /// When (UTC).
+    pub at: Timestamp,
+    /// What the audit log says of it.
+    pub entries: Vec<Entry<'a>>,
+}
+
+/// What is written of a reminder.
+#[derive(Debug, Clone)]
+pub enum RowChange<'a> {
+    /// A reminder whose key the store doesn't hold; where it does, nothing is written.
+    Insert(Box<NewRow<'a>>),
+    /// A held one, if it is as the guard says.
+    Held(Guard, Set<'a>),
+}
+
+/// A new reminder.
+#[derive(Debug, Clone)]
+pub struct NewRow<'a> {
+    /// Its id.
+    pub id: ReminderId,
+    /// The run that plans it.
+    pub run_id: RunId,
+    /// Its schedule: with the next three the key.
+    pub schedule: &'a str,
+    /// Its appointment.
+    pub appointment_id: &'a str,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// Which lead.
+    pub lead: Lead,
+    /// Everything else.
+    pub columns: Columns<'a>,
+}
+
+/// What is set in a held reminder.
+#[derive(Debug, Clone)]
+pub enum Set<'a> {
+    /// What a plan knows of it, and the state.
+    Columns(Box<Columns<'a>>),
+    /// An intent.
+    Taken {
+        /// Pending to sending.
+        moved: Moved,
+        /// The attempt's number.
+        attempt: u32,
+        /// The account that it is sent with, where the schedule's has changed since it was planned.
+        account: Option<&'a str>,
+    },
+    /// Its state, and nothing that a later attempt needs.
+    State {
+        /// From one to another.
+        moved: Moved,
+        /// The count afterwards.
+        unknown_fates: u32,
+    },
+    /// Its state with all that a later attempt needs.
+    Retry {
+        /// From one to another.
+        moved: Moved,
+        /// Not before (UTC).
+        next_at: Timestamp,
+        /// The count afterwards.
+        tries: u32,
+        /// The count afterwards.
+        unknown_fates: u32,
+        /// Whether the contact was made anew.
+        contact_renewed: bool,
+    },
+    /// It waits for its recipient's calling hours.
+    PutOff {
+        /// Their opening (UTC).
+        next_at: Timestamp,
+    },
+}
+
+/// What becomes of an attempt.
+#[derive(Debug, Clone)]
+pub enum AttemptChange<'a> {
+    /// It is about to be made.
+    Begin {
+        /// Its number.
+        number: u32,
+        /// Which request.
+        step: Step,
+    },
+    /// It is over.
+    End {
+        /// Its number.
+        number: u32,
+        /// How, in a word.
+        outcome: &'static str,
+        /// What the exchange brought.
+        came: Came<'a>,
+    },
+}
+
+/// What an exchange brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Came<'a> {
+    /// The HTTP status, when one came.
+    pub http_status: Option<u16>,
+    /// How long it took, in µs.
+    pub latency_us: Option<i64>,
+    /// The other side's id.
+    pub remote_id: Option<&'a str>,
+    /// A word: `timeout`, `http_503`, `crash`.
+    pub class: Option<&'a str>,
+}
+
+/// All that a plan sets in a reminder, new or held.
+#[derive(Debug, Clone)]
+pub struct Columns<'a> {
+    /// The account whose people and rate it shares.
+    pub account: &'a str,
+    /// E.164.
+    pub phone: &'a str,
+    /// Whom it counts for.
+    pub person: &'a str,
+    /// The recipient's day of the due time.
+    pub due_day: Date,
+    /// The recipient's zone (IANA).
+    pub recipient_zone: &'a str,
+    /// As the schedule writes them.
+    pub calling_hours: &'a str,
+    /// When it is due by its lead (UTC).
+    pub due_at: Timestamp,
+    /// Not sent before this (UTC).
+    pub next_at: Timestamp,
+    /// Not sent at or after this (UTC).
+    pub expires_at: Timestamp,
+    /// Its state.
+    pub moved: Moved,
+    /// Refusals counted.
+    pub tries: u32,
+    /// Attempts of which nobody knows whether they placed a call.
+    pub unknown_fates: u32,
+    /// It waits for an opening.
+    pub waited_for_opening: bool,
+    /// When its source was read (UTC).
+    pub read_at: Timestamp,
+    /// The start that was last reported for this appointment, when it differs (UTC).
+    pub previous_starts_at: Option<Timestamp>,
+    /// `ambiguous_time`, `unassigned range`, or both.
+    pub note: Option<&'a str>,
+    /// When its state was last changed (UTC).
+    pub updated_at: Timestamp,
+    /// The exact bytes to send.
+    pub payload: &'a str,
+    /// The rendered contact fields (JSON), for `target.call`.
+    pub contact: Option<Cow<'a, str>>,
+}
+
+impl<'a> Columns<'a> {
+    /// A reminder as it is planned now, from a source read at `read_at` (UTC).
+    pub(super) fn planned(
+        planned: &'a PlannedReminder,
+        terms: &'a ReminderTerms,
+        moved: Moved,
+        now: Timestamp,
+        read_at: Timestamp,
+    ) -> Self {
+        Self {
+            account: &terms.account,
+            phone: &planned.phone,
+            person: &planned.person,
+            due_day: planned.due_day,
+            recipient_zone: &planned.recipient_zone,
+            calling_hours: &terms.calling_hours,
+            due_at: planned.due_at,
+            next_at: planned.send_at,
+            expires_at: planned.expires_at,
+            moved,
+            tries: 0,
+            unknown_fates: 0,
+            // the hours open later than it is due: the source may say otherwise by then
+            waited_for_opening: planned.send_at > now && planned.send_at > planned.due_at,
+            read_at,
+            previous_starts_at: planned.previous_starts_at,
+            note: planned.note.as_deref(),
+            updated_at: now,
+            payload: planned.payload.as_str(),
+            contact: (!planned.contact.is_null()).then(|| planned.contact.to_string().into()),
+        }
+    }
+
+    /// SHA-256 of the payload: it outlives the payload.
+    #[must_use]
+    pub fn payload_hash(&self) -> [u8; 32] {
+        Sha256::digest(self.payload.as_bytes()).into()
+    }
+}

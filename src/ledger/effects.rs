@@ -1,0 +1,86 @@
+//! pure: what an answer means for the account and the target it came from.
+
+use super::change::HeldRow;
+use super::gate::AccountHold;
+use super::{Effect, Settlement};
+use crate::audit::{Entry, Event};
+
+/// So many 403 in a row pause a schedule's target.
+const FORBIDDEN_IN_A_ROW: u32 = 3;
+
+/// How a schedule's target has answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TargetState {
+    /// 403 in a row.
+    pub forbidden: u32,
+    /// Paused until resumed.
+    pub is_paused: bool,
+}
+
+/// A new value with the row of the audit log that reports it.
+#[derive(Debug, Clone)]
+pub struct Effected<'a, T> {
+    /// The value.
+    pub value: T,
+    /// What the audit log says of it.
+    pub entry: Option<Entry<'a>>,
+}
+
+/// What the answer changes of the account; `None`: nothing.
+#[must_use]
+pub fn on_account<'a>(
+    held: &'a HeldRow,
+    ended: &'a Settlement,
+    account: &AccountHold,
+) -> Option<Effected<'a, AccountHold>> {
+    match &ended.effect {
+        Effect::PauseAccountUntil(until) => {
+            let paused_until = account.paused_until.max(Some(*until));
+            Some(Effected { value: AccountHold { paused_until, ..account.clone() }, entry: None })
+        }
+        Effect::PauseAccount { credentials } if account.refused_credentials.as_ref() != Some(credentials) => {
+            let detail =
+                format!("account `{}`: its credentials were refused; nothing is sent until they change", held.account);
+            Some(Effected {
+                value: AccountHold { refused_credentials: Some(credentials.clone()), ..account.clone() },
+                entry: Some(paused(held, ended, "account_refused", detail)),
+            })
+        }
+        Effect::None | Effect::PauseAccount { .. } | Effect::Forbidden | Effect::Accepted => None,
+    }
+}
+
+/// What the answer changes of the schedule's target; `None`: nothing.
+#[must_use]
+pub fn on_target<'a>(
+    held: &'a HeldRow,
+    ended: &'a Settlement,
+    target: TargetState,
+) -> Option<Effected<'a, TargetState>> {
+    match &ended.effect {
+        Effect::Accepted if target.forbidden > 0 => {
+            Some(Effected { value: TargetState { forbidden: 0, ..target }, entry: None })
+        }
+        Effect::Forbidden => {
+            let forbidden = target.forbidden + 1;
+            let pauses = forbidden >= FORBIDDEN_IN_A_ROW && !target.is_paused;
+            let detail =
+                "three answers of 403 in a row: calling may be disabled for this agent; nothing is sent until resumed";
+            Some(Effected {
+                value: TargetState { forbidden, is_paused: target.is_paused || pauses },
+                entry: pauses.then(|| paused(held, ended, "target_forbidden", detail.to_owned())),
+            })
+        }
+        Effect::None | Effect::Accepted | Effect::PauseAccountUntil(_) | Effect::PauseAccount { .. } => None,
+    }
+}
+
+fn paused<'a>(held: &'a HeldRow, ended: &'a Settlement, reason: &'static str, detail: String) -> Entry<'a> {
+    Entry {
+        schedule: Some(held.schedule.as_str().into()),
+        reason: Some(reason.into()),
+        detail: Some(detail.into()),
+        actor: Some(ended.actor.as_str().into()),
+        ..Entry::new(ended.at, Event::OperatorPaused)
+    }
+}

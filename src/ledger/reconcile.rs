@@ -1,0 +1,289 @@
+//! pure: a plan meets what the ledger holds: which reminders are new, renewed, brought back, cancelled or too late.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::ReminderTerms;
+use super::change::{Change, Columns, HeldRow, NewRow, RowChange, Set};
+use super::life::{self, Move, Moved, NoMove};
+use crate::audit::{Entry, Event, LoggedPhone};
+use crate::plan::{Cancellation, PlannedReminder, SkippedRow};
+use crate::reminder::{ReminderId, RunId, SkipReason, State};
+
+/// The read that brings a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedBy<'a> {
+    /// The run, or the one that is read again for.
+    pub run: RunId,
+    /// Of which schedule.
+    pub schedule: &'a str,
+    /// Now (UTC).
+    pub now: Timestamp,
+    /// When the source was read (UTC).
+    pub read_at: Timestamp,
+    /// What reminders take from their schedule.
+    pub terms: &'a ReminderTerms,
+    /// Who.
+    pub actor: &'a str,
+    /// Whether it may plan somebody new.
+    pub mode: Mode,
+}
+
+/// What a read is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A run: it plans new reminders and brings cancelled ones back.
+    Run,
+    /// A fresh read before a late send: it renews and cancels what is pending, and plans nothing.
+    FreshRead,
+}
+
+/// The calls that persons of an account have, by day: loaded once for a plan, and kept up with what it changes.
+#[derive(Debug, Default)]
+pub struct Calls {
+    by_day: HashMap<Date, HashMap<String, u32>>,
+}
+
+impl Calls {
+    /// Whether the calls of that day were loaded.
+    #[must_use]
+    pub fn has(&self, day: Date) -> bool {
+        self.by_day.contains_key(&day)
+    }
+
+    /// The calls of that day, by person.
+    pub fn load(&mut self, day: Date, calls: HashMap<String, u32>) {
+        self.by_day.insert(day, calls);
+    }
+
+    /// How many calls the person has on that day.
+    #[must_use]
+    pub fn of(&self, day: Date, person: &str) -> u32 {
+        self.by_day.get(&day).and_then(|calls| calls.get(person)).copied().unwrap_or_default()
+    }
+
+    /// Takes note of a change that was written, of what the ledger held before.
+    pub fn follow(&mut self, account: &str, held: Option<&HeldRow>, change: &Change<'_>) {
+        if let Some(held) = held.filter(|held| held.account == account && held.state.counts_for_person()) {
+            let calls = self.by_day.get_mut(&held.due_day).and_then(|calls| calls.get_mut(&held.person));
+            calls.into_iter().for_each(|count| *count = count.saturating_sub(1));
+        }
+        let columns = match &change.row {
+            RowChange::Insert(row) => &row.columns,
+            RowChange::Held(_, Set::Columns(columns)) => columns,
+            RowChange::Held(_, Set::Taken { .. } | Set::State { .. } | Set::Retry { .. } | Set::PutOff { .. }) => {
+                return;
+            }
+        };
+        if let Some(calls) = self.by_day.get_mut(&columns.due_day).filter(|_| columns.moved.to().counts_for_person()) {
+            *calls.entry(columns.person.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// What becomes of one planned reminder.
+#[derive(Debug)]
+pub enum Fate<'a> {
+    /// It is to be sent: new, renewed or brought back.
+    Stands(ReminderId, Change<'a>),
+    /// Its person has had the calls of that day.
+    PersonLimit(Option<Change<'a>>),
+    /// It was sent, or is being sent, or is over.
+    AlreadyReminded,
+    /// A fresh read plans nothing new.
+    NotPlanned,
+}
+
+/// The day whose calls decide about a planned reminder, if any do: one that is pending already keeps its day, and its place
+/// among the calls of its person.
+#[must_use]
+pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option<&HeldRow>) -> Option<Date> {
+    let Some(found) = found else { return (by.mode == Mode::Run).then_some(planned.due_day) };
+    match found.state {
+        State::Pending => (found.person != planned.person).then_some(found.due_day),
+        State::Cancelled => (by.mode == Mode::Run).then_some(planned.due_day),
+        State::Sending | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => None,
+    }
+}
+
+/// Decides about one planned reminder, of which the ledger holds `found`, given the calls of [`day_to_count`].
+///
+/// # Errors
+/// Never for what the table of moves has.
+pub fn place<'a>(
+    by: &PlannedBy<'a>,
+    planned: &'a PlannedReminder,
+    found: Option<&'a HeldRow>,
+    calls: &Calls,
+) -> Result<Fate<'a>, NoMove> {
+    let is_full = day_to_count(by, planned, found)
+        .is_some_and(|day| calls.of(day, &planned.person) >= by.terms.max_per_person_per_day);
+    let Some(found) = found else {
+        return match by.mode {
+            Mode::FreshRead => Ok(Fate::NotPlanned),
+            Mode::Run if is_full => Ok(Fate::PersonLimit(None)),
+            Mode::Run => Ok(Fate::Stands(planned.id, inserted(by, planned)?)),
+        };
+    };
+    match found.state {
+        State::Pending if is_full => {
+            let entry = found.entry(by.now, Event::ReminderCancelled);
+            let limited = Entry { reason: Some(SkipReason::PersonLimit.as_str().into()), ..of_plan(by, entry) };
+            Ok(Fate::PersonLimit(Some(life::cancelled(found, limited)?)))
+        }
+        State::Pending => Ok(Fate::Stands(found.id, renewed(by, planned, found))),
+        State::Cancelled if found.unknown_fates > 0 || by.mode == Mode::FreshRead => Ok(Fate::AlreadyReminded),
+        State::Cancelled if is_full => Ok(Fate::PersonLimit(None)),
+        State::Cancelled => Ok(Fate::Stands(found.id, brought_back(by, planned, found)?)),
+        State::Sending | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => {
+            Ok(Fate::AlreadyReminded)
+        }
+    }
+}
+
+fn of_plan<'a>(by: &PlannedBy<'a>, entry: Entry<'a>) -> Entry<'a> {
+    Entry { run_id: Some(by.run), actor: Some(by.actor.into()), ..entry }
+}
+
+fn inserted<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Result<Change<'a>, NoMove> {
+    let moved = life::go(Move::Plan, None, State::Pending)?;
+    let columns = Columns::planned(planned, by.terms, moved, by.now, by.read_at);
+    Ok(new(by, planned, columns, vec![planned_entry(by, planned, None)]))
+}
+
+/// It may have been sent in a time that the ledger has forgotten: a person resolves it.
+///
+/// # Errors
+/// Never for what the table of moves has.
+pub fn forgotten<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Result<Change<'a>, NoMove> {
+    let moved = life::go(Move::Doubt, None, State::Uncertain)?;
+    let columns = Columns { unknown_fates: 1, ..Columns::planned(planned, by.terms, moved, by.now, by.read_at) };
+    let doubt = Entry {
+        event: Event::DeliveryUncertain,
+        reason: Some("restored".into()),
+        detail: Some("the restored ledger doesn't know whether it was called".into()),
+        ..planned_entry(by, planned, None)
+    };
+    Ok(new(by, planned, columns, vec![planned_entry(by, planned, None), doubt]))
+}
+
+fn new<'a>(
+    by: &PlannedBy<'a>,
+    planned: &'a PlannedReminder,
+    columns: Columns<'a>,
+    entries: Vec<Entry<'a>>,
+) -> Change<'a> {
+    let row = NewRow {
+        id: planned.id,
+        run_id: by.run,
+        schedule: by.schedule,
+        appointment_id: &planned.appointment_id,
+        starts_at: planned.starts_at,
+        lead: planned.lead,
+        columns,
+    };
+    Change { row: RowChange::Insert(Box::new(row)), attempt: None, at: by.now, entries }
+}
+
+/// A pending one that is planned again keeps id, due time and tries, and takes the row's newest columns.
+fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow) -> Change<'a> {
+    // it waits for the opening of hours that no longer hold: it is judged by the new ones at once
+    let is_moved = found.calling_hours != by.terms.calling_hours || found.recipient_zone != *planned.recipient_zone;
+    let columns = Columns {
+        due_day: found.due_day,
+        due_at: found.due_at,
+        next_at: if is_moved && found.waited_for_opening { found.due_at } else { found.next_at },
+        tries: found.tries,
+        unknown_fates: found.unknown_fates,
+        waited_for_opening: found.waited_for_opening && planned.send_at > by.now,
+        updated_at: found.updated_at,
+        ..Columns::planned(planned, by.terms, Moved::none(found), by.now, by.read_at)
+    };
+    let has_other_phone = found.phone.as_deref() != Some(planned.phone.as_str());
+    let entry = has_other_phone
+        .then(|| Entry { reason: Some("phone_changed".into()), ..planned_entry(by, planned, Some(found.id)) });
+    held(by, found, columns, entry.into_iter().collect())
+}
+
+/// A cancelled one, none of whose requests has an unknown fate, is pending again, with the new due time.
+fn brought_back<'a>(
+    by: &PlannedBy<'a>,
+    planned: &'a PlannedReminder,
+    found: &'a HeldRow,
+) -> Result<Change<'a>, NoMove> {
+    let moved = life::go(Move::Return, Some(found.state), State::Pending)?;
+    let columns = Columns::planned(planned, by.terms, moved, by.now, by.read_at);
+    let entry = Entry { reason: Some("returned".into()), ..planned_entry(by, planned, Some(found.id)) };
+    Ok(held(by, found, columns, vec![entry]))
+}
+
+fn held<'a>(by: &PlannedBy<'a>, found: &HeldRow, columns: Columns<'a>, entries: Vec<Entry<'a>>) -> Change<'a> {
+    let row = RowChange::Held(found.guard(), Set::Columns(Box::new(columns)));
+    Change { row, attempt: None, at: by.now, entries }
+}
+
+/// Cancels a pending reminder on the evidence of a read; `None` for any other, also of another schedule.
+///
+/// # Errors
+/// Never for what the table of moves has.
+pub fn cancelled_on_evidence<'a>(
+    by: &PlannedBy<'a>,
+    cancellation: &'a Cancellation,
+    found: &'a HeldRow,
+) -> Result<Option<Change<'a>>, NoMove> {
+    if found.state != State::Pending || found.schedule != by.schedule {
+        return Ok(None);
+    }
+    let entry = Entry {
+        reason: Some(cancellation.reason.as_str().into()),
+        detail: Some(cancellation.detail.as_str().into()),
+        ..of_plan(by, found.entry(by.now, Event::ReminderCancelled))
+    };
+    life::cancelled(found, entry).map(Some)
+}
+
+fn planned_entry<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, held: Option<ReminderId>) -> Entry<'a> {
+    let note = planned.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+    let entry = Entry {
+        schedule: Some(by.schedule.into()),
+        reminder_id: Some(held.unwrap_or(planned.id)),
+        appointment_id: Some(planned.appointment_id.as_str().into()),
+        phone: Some(LoggedPhone::whole(planned.phone.as_str())),
+        starts_at: Some(planned.starts_at),
+        lead: Some(planned.lead),
+        detail: Some(format!("to be sent from {}{note}", planned.send_at).into()),
+        ..Entry::new(by.now, Event::ReminderPlanned)
+    };
+    of_plan(by, entry)
+}
+
+/// The row of the audit log about a planned reminder whose person has had the calls of that day.
+#[must_use]
+pub fn limit_entry<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Entry<'a> {
+    let limit = by.terms.max_per_person_per_day;
+    Entry {
+        reminder_id: None,
+        event: Event::ReminderSkipped,
+        reason: Some(SkipReason::PersonLimit.as_str().into()),
+        detail: Some(format!("the person has {limit} of {limit} calls on {}", planned.due_day).into()),
+        ..planned_entry(by, planned, None)
+    }
+}
+
+/// The row of the audit log about a row of the source that is not called.
+#[must_use]
+pub fn skip_entry<'a>(by: &PlannedBy<'a>, row: &'a SkippedRow) -> Entry<'a> {
+    let entry = Entry {
+        schedule: Some(by.schedule.into()),
+        appointment_id: row.appointment_id.as_deref().map(Into::into),
+        phone: row.phone.as_deref().map(LoggedPhone::whole),
+        starts_at: row.starts_at,
+        lead: row.lead,
+        reason: Some(row.reason.as_str().into()),
+        detail: Some(row.detail.as_str().into()),
+        ..Entry::new(by.now, Event::ReminderSkipped)
+    };
+    of_plan(by, entry)
+}

@@ -1,0 +1,194 @@
+//! shell: changes of reminders as statements. A guard that doesn't hold changes no row, and then nothing else is written.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{params, params_from_iter};
+
+use super::columns::micros;
+use super::held::step_word;
+use super::store::SqliteStore;
+use crate::ledger::LedgerResult;
+use crate::ledger::change::{AttemptChange, Change, Columns, Guard, NewRow, RowChange, Set};
+use crate::ledger::store::Applied;
+
+/// What a plan sets, in the order of [`values`].
+const COLUMNS: [&str; 18] = [
+    "account",
+    "phone",
+    "person",
+    "due_day",
+    "recipient_zone",
+    "calling_hours",
+    "due_at",
+    "next_at",
+    "expires_at",
+    "state",
+    "tries",
+    "unknown_fates",
+    "waited_for_opening",
+    "read_at",
+    "previous_starts_at",
+    "note",
+    "payload_hash",
+    "updated_at",
+];
+
+/// The key of a reminder, before what a plan sets.
+const KEY: [&str; 6] = ["id", "run_id", "schedule", "appointment_id", "starts_at", "lead"];
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let names = [&KEY[..], &COLUMNS[..]].concat();
+    let places: Vec<String> = (1..=names.len()).map(|place| format!("?{place}")).collect();
+    format!(
+        "INSERT INTO reminder ({}) VALUES ({}) ON CONFLICT (schedule, appointment_id, starts_at, lead) DO NOTHING",
+        names.join(", "),
+        places.join(", ")
+    )
+});
+
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let set: Vec<String> = COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
+    format!("UPDATE reminder SET {} WHERE nr = ?1 AND state = ?2 AND attempt = ?3", set.join(", "))
+});
+
+fn text(value: &str) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes()))
+}
+
+fn number(value: impl Into<i64>) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(Value::Integer(value.into()))
+}
+
+fn owned(value: String) -> ToSqlOutput<'static> {
+    ToSqlOutput::Owned(Value::Text(value))
+}
+
+const NULL: ToSqlOutput<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
+
+fn values<'v>(columns: &'v Columns<'_>) -> [ToSqlOutput<'v>; COLUMNS.len()] {
+    [
+        text(columns.account),
+        text(columns.phone),
+        text(columns.person),
+        owned(columns.due_day.to_string()),
+        text(columns.recipient_zone),
+        text(columns.calling_hours),
+        number(micros(columns.due_at)),
+        number(micros(columns.next_at)),
+        number(micros(columns.expires_at)),
+        text(columns.moved.to().as_str()),
+        number(columns.tries),
+        number(columns.unknown_fates),
+        number(columns.waited_for_opening),
+        number(micros(columns.read_at)),
+        columns.previous_starts_at.map_or(NULL, |at| number(micros(at))),
+        columns.note.map_or(NULL, text),
+        ToSqlOutput::Owned(Value::Blob(columns.payload_hash().to_vec())),
+        number(micros(columns.updated_at)),
+    ]
+}
+
+impl SqliteStore<'_> {
+    pub(super) fn write_change(&self, change: &Change<'_>) -> LedgerResult<Applied> {
+        let nr = match &change.row {
+            RowChange::Insert(row) => self.insert(row)?,
+            RowChange::Held(guard, set) => self.set(*guard, set, change.at)?.then_some(guard.nr),
+        };
+        let Some(nr) = nr else { return Ok(Applied::Miss) };
+        if let Some(attempt) = &change.attempt {
+            self.write_attempt(nr, attempt, change.at)?;
+        }
+        change.entries.iter().try_for_each(|entry| self.append_entry(entry))?;
+        Ok(Applied::Hit)
+    }
+
+    /// Its number; `None` when the key is held.
+    fn insert(&self, row: &NewRow<'_>) -> LedgerResult<Option<i64>> {
+        let key = [
+            owned(row.id.0.hyphenated().to_string()),
+            owned(row.run_id.0.hyphenated().to_string()),
+            text(row.schedule),
+            text(row.appointment_id),
+            number(micros(row.starts_at)),
+            owned(row.lead.to_string()),
+        ];
+        let values = key.into_iter().chain(values(&row.columns));
+        if self.statements.run(&INSERT, params_from_iter(values))? == 0 {
+            return Ok(None);
+        }
+        let nr = self.conn.last_insert_rowid();
+        self.write_content(nr, &row.columns)?;
+        Ok(Some(nr))
+    }
+
+    fn write_content(&self, nr: i64, columns: &Columns<'_>) -> LedgerResult<()> {
+        let sql = "INSERT INTO content (reminder, payload, contact) VALUES (?1, ?2, ?3) \
+            ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact";
+        self.statements.run(sql, params![nr, columns.payload, columns.contact])?;
+        Ok(())
+    }
+
+    /// The compare-and-set: `false` when the reminder isn't as the guard says.
+    fn set(&self, guard: Guard, set: &Set<'_>, at: Timestamp) -> LedgerResult<bool> {
+        let (nr, state, attempt, at) = (guard.nr, guard.state.as_str(), guard.attempt, micros(at));
+        let changed = match set {
+            Set::State { moved, unknown_fates } => {
+                let sql = "UPDATE reminder SET state = ?4, unknown_fates = ?5, updated_at = ?6 \
+                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                let to = moved.to().as_str();
+                self.statements.run(sql, params![nr, state, attempt, to, unknown_fates, at])?
+            }
+            Set::Taken { moved, attempt: number, account } => {
+                let sql = "UPDATE reminder SET state = ?4, attempt = ?5, updated_at = ?6 \
+                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                let changed = self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), number, at])?;
+                if let Some(account) = account.filter(|_| changed == 1) {
+                    let sql = "UPDATE reminder SET account = ?2 WHERE nr = ?1";
+                    self.conn.prepare_cached(sql)?.execute(params![nr, account])?;
+                }
+                changed
+            }
+            Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
+                let sql = "UPDATE reminder SET state = ?4, next_at = ?5, tries = ?6, unknown_fates = ?7, \
+                    contact_renewed = ?8, updated_at = ?9 WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                let (to, next_at) = (moved.to().as_str(), micros(*next_at));
+                let values = params![nr, state, attempt, to, next_at, tries, unknown_fates, contact_renewed, at];
+                self.statements.run(sql, values)?
+            }
+            Set::PutOff { next_at } => {
+                let sql = "UPDATE reminder SET next_at = ?4, waited_for_opening = 1 \
+                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                self.statements.run(sql, params![nr, state, attempt, micros(*next_at)])?
+            }
+            Set::Columns(columns) => {
+                let guard = [number(nr), text(state), number(attempt)];
+                let changed =
+                    self.statements.run(&UPDATE, params_from_iter(guard.into_iter().chain(values(columns))))?;
+                if changed == 1 {
+                    self.write_content(nr, columns)?;
+                }
+                changed
+            }
+        };
+        Ok(changed == 1)
+    }
+
+    fn write_attempt(&self, nr: i64, attempt: &AttemptChange<'_>, at: Timestamp) -> LedgerResult<()> {
+        match attempt {
+            AttemptChange::Begin { number, step } => {
+                let sql = "INSERT INTO attempt (reminder, number, step, intent_at) VALUES (?1, ?2, ?3, ?4)";
+                self.statements.run(sql, params![nr, number, step_word(*step), micros(at)])?;
+            }
+            AttemptChange::End { number, outcome, came } => {
+                let sql = "UPDATE attempt SET finished_at = ?3, outcome = ?4, http_status = ?5, latency_us = ?6, \
+                    remote_id = ?7, class = ?8 WHERE reminder = ?1 AND number = ?2";
+                let (status, latency) = (came.http_status, came.latency_us);
+                let values = params![nr, number, micros(at), outcome, status, latency, came.remote_id, came.class];
+                self.statements.run(sql, values)?;
+            }
+        }
+        Ok(())
+    }
+}

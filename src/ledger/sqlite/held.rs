@@ -1,0 +1,191 @@
+//! shell: reminders as verbs load them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::{COUNTED, day, id_text, micros, time, uuid, word};
+use super::store::SqliteStore;
+use crate::ledger::change::HeldRow;
+use crate::ledger::store::{DueAsk, DueRow, Many, One};
+use crate::ledger::{LedgerResult, Step};
+use crate::reminder::{ReminderId, RunId};
+
+/// The columns of [`held`], from `reminder r`, as a literal.
+macro_rules! held_columns {
+    () => {
+        "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
+         r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
+         r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at"
+    };
+}
+
+const HELD: &str = held_columns!();
+/// How many they are.
+const HELD_WIDTH: usize = 24;
+
+fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
+    Ok(HeldRow {
+        nr: row.get(0)?,
+        id: ReminderId(uuid(row, 1)?),
+        run_id: RunId(uuid(row, 2)?),
+        schedule: row.get(3)?,
+        appointment_id: row.get(4)?,
+        starts_at: time(row, 5)?,
+        lead: word(row, 6)?,
+        account: row.get(7)?,
+        phone: row.get(8)?,
+        state: word(row, 9)?,
+        attempt: row.get(10)?,
+        tries: row.get(11)?,
+        unknown_fates: row.get(12)?,
+        expires_at: time(row, 13)?,
+        person: row.get(14)?,
+        calling_hours: row.get(15)?,
+        recipient_zone: row.get(16)?,
+        contact_renewed: row.get(17)?,
+        due_day: day(row, 18)?,
+        due_at: time(row, 19)?,
+        next_at: time(row, 20)?,
+        waited_for_opening: row.get(21)?,
+        read_at: time(row, 22)?,
+        updated_at: time(row, 23)?,
+    })
+}
+
+fn due_row(row: &Row<'_>) -> rusqlite::Result<DueRow> {
+    Ok(DueRow { held: held(row)?, payload: row.get(HELD_WIDTH)?, contact: row.get(HELD_WIDTH + 1)? })
+}
+
+impl SqliteStore<'_> {
+    pub(super) fn one(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>> {
+        let found = match which {
+            One::Id(id) => {
+                let sql = format!("SELECT {HELD} FROM reminder r WHERE r.id = ?1");
+                self.conn.prepare_cached(&sql)?.query_row([id_text(id.0)], held)
+            }
+            One::Key(schedule, planned) => {
+                let sql = concat!(
+                    "SELECT ",
+                    held_columns!(),
+                    " FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 AND r.lead = ?4"
+                );
+                let lead = planned.lead.to_string();
+                self.statements.row(
+                    sql,
+                    params![schedule, planned.appointment_id, micros(planned.starts_at), lead],
+                    held,
+                )
+            }
+            One::Sending(id, attempt) => {
+                if let Some(taken) = self.sending.borrow_mut().remove(id)
+                    && taken.attempt == *attempt
+                {
+                    return Ok(Some(taken));
+                }
+                let sql =
+                    format!("SELECT {HELD} FROM reminder r WHERE r.id = ?1 AND r.state = 'sending' AND r.attempt = ?2");
+                self.conn.prepare_cached(&sql)?.query_row(params![id_text(id.0), attempt], held)
+            }
+        };
+        Ok(found.optional()?)
+    }
+
+    pub(super) fn many(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>> {
+        let rows: rusqlite::Result<Vec<HeldRow>> = match which {
+            Many::In(states) => {
+                // words of a closed set need no quoting; a partial index serves each state by itself
+                let each: Vec<String> =
+                    states.iter().map(|state| format!("SELECT nr FROM reminder WHERE state = '{state}'")).collect();
+                let all = each.join(" UNION ALL ");
+                let sql = format!("SELECT {HELD} FROM reminder r WHERE r.nr IN ({all}) ORDER BY r.nr");
+                self.conn.prepare_cached(&sql)?.query_map([], held)?.collect()
+            }
+            Many::PendingOf(schedule) => {
+                let sql = format!(
+                    "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr"
+                );
+                self.conn.prepare_cached(&sql)?.query_map([schedule], held)?.collect()
+            }
+            Many::Overdue(schedule, now) => {
+                let sql = format!(
+                    "SELECT {HELD} FROM reminder r INDEXED BY pending_expiry WHERE r.schedule = ?1 \
+                     AND r.state = 'pending' AND r.expires_at <= ?2 ORDER BY r.nr"
+                );
+                self.conn.prepare_cached(&sql)?.query_map(params![schedule, micros(*now)], held)?.collect()
+            }
+        };
+        Ok(rows?)
+    }
+
+    pub(super) fn due_rows(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>> {
+        const REST: &str = "WHERE r.schedule = ?1 AND r.state = 'pending' AND r.next_at <= ?2 \
+            AND (r.starts_at, r.next_at, r.nr) > (?3, ?4, ?5)";
+        const ORDER: &str = "ORDER BY r.starts_at, r.next_at, r.nr LIMIT ?6";
+        const CONTENT: &str = "JOIN content c ON c.reminder = r.nr";
+        let columns = format!("SELECT {HELD}, c.payload, c.contact FROM reminder r");
+        let (starts, next, nr) = ask
+            .after
+            .map_or((i64::MIN, i64::MIN, i64::MIN), |place| (micros(place.starts_at), micros(place.next_at), place.nr));
+        let (schedule, now, limit) = (ask.schedule, micros(ask.now), ask.limit);
+        let rows: rusqlite::Result<Vec<DueRow>> = match ask.only {
+            None => {
+                let sql = format!("{columns} INDEXED BY pending_start CROSS {CONTENT} {REST} {ORDER}");
+                let mut statement = self.conn.prepare_cached(&sql)?;
+                statement.query_map(params![schedule, now, starts, next, nr, limit], due_row)?.collect()
+            }
+            Some(only) => {
+                let sql = format!("{columns} {CONTENT} {REST} AND r.appointment_id = ?7 {ORDER}");
+                let mut statement = self.conn.prepare_cached(&sql)?;
+                statement.query_map(params![schedule, now, starts, next, nr, limit, only], due_row)?.collect()
+            }
+        };
+        Ok(rows?)
+    }
+
+    pub(super) fn is_due(&self, schedule: &str, now: Timestamp) -> LedgerResult<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM reminder INDEXED BY pending_next WHERE schedule = ?1 \
+            AND state = 'pending' AND next_at <= ?2)";
+        Ok(self.conn.prepare_cached(sql)?.query_row(params![schedule, micros(now)], |row| row.get(0))?)
+    }
+
+    pub(super) fn calls(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>> {
+        let sql = format!(
+            "SELECT person, count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 \
+             AND person IN (SELECT value FROM json_each(?3)) AND state IN ({}) GROUP BY person",
+            *COUNTED
+        );
+        let persons = serde_json::to_string(persons).expect("texts are always JSON");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let rows =
+            statement.query_map(params![account, day.to_string(), persons], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn step(&self, of: &HeldRow) -> LedgerResult<Option<Step>> {
+        let sql = "SELECT step FROM attempt WHERE reminder = ?1 AND number = ?2";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let found: Option<String> = statement.query_row(params![of.nr, of.attempt], |row| row.get(0)).optional()?;
+        Ok(found.map(|word| if word == step_word(Step::Contact) { Step::Contact } else { Step::Call }))
+    }
+}
+
+/// Schedules that have something pending.
+pub(super) fn schedules_with_pending(conn: &Connection) -> LedgerResult<BTreeSet<String>> {
+    // from name to name along the index of pending ones: their number doesn't matter
+    let sql = "WITH RECURSIVE names (name) AS (SELECT min(schedule) FROM reminder WHERE state = 'pending' \
+        UNION ALL SELECT (SELECT min(schedule) FROM reminder WHERE state = 'pending' AND schedule > name) FROM names \
+        WHERE name NOT NULL) SELECT name FROM names WHERE name NOT NULL";
+    let mut statement = conn.prepare_cached(sql)?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// A step as the table has it.
+pub(super) fn step_word(step: Step) -> &'static str {
+    match step {
+        Step::Contact => "contact",
+        Step::Call => "call",
+    }
+}

@@ -1,0 +1,145 @@
+//! shell: what is written beside reminders: runs, schedules, accounts, targets, pauses, contacts.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::columns::{id_text, micros};
+use super::pauses::ALL;
+use super::store::SqliteStore;
+use crate::ledger::effects::TargetState;
+use crate::ledger::gate::{AccountHold, PauseRow};
+use crate::ledger::store::{Put, StoredSchedule};
+use crate::ledger::{LedgerResult, RunRow};
+
+impl SqliteStore<'_> {
+    pub(super) fn put_row(&self, put: &Put<'_>) -> LedgerResult<()> {
+        match put {
+            Put::Run(run, fingerprint) => self.put_run(run, *fingerprint),
+            Put::Schedule(schedule) => self.put_schedule(schedule),
+            Put::Text(hash, text, first_seen) => {
+                let sql = "INSERT INTO schedule_text (hash, text, first_seen) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING";
+                self.conn.prepare_cached(sql)?.execute(params![hash, text, micros(*first_seen)])?;
+                Ok(())
+            }
+            Put::Account(name, hold) => self.put_account(name, hold),
+            Put::Rate(name, tat) => {
+                let sql = "INSERT INTO account (name, tat) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE \
+                    SET tat = excluded.tat WHERE tat IS NOT excluded.tat";
+                self.conn.prepare_cached(sql)?.execute(params![name, tat])?;
+                Ok(())
+            }
+            Put::Target(schedule, state) => self.put_target(schedule, *state),
+            Put::Pause(schedule, pause) => self.put_pause(schedule.unwrap_or(ALL), *pause),
+            Put::Contact(account, phone, contact) => {
+                let phone_hash = self.phone_key.hash(phone);
+                match contact {
+                    Some((id, since)) => {
+                        let sql = "INSERT INTO contact (account, phone_hash, contact_id, known_since) \
+                            VALUES (?1, ?2, ?3, ?4) ON CONFLICT (account, phone_hash) \
+                            DO UPDATE SET contact_id = excluded.contact_id, known_since = excluded.known_since";
+                        self.conn.prepare_cached(sql)?.execute(params![account, phone_hash, id, micros(*since)])?;
+                    }
+                    None => {
+                        let sql = "DELETE FROM contact WHERE account = ?1 AND phone_hash = ?2";
+                        self.conn.prepare_cached(sql)?.execute(params![account, phone_hash])?;
+                    }
+                }
+                Ok(())
+            }
+            Put::Gap(gap) => {
+                let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";
+                self.conn.execute(sql, params![micros(gap.from), micros(gap.until)])?;
+                Ok(())
+            }
+        }
+    }
+
+    fn put_run(&self, run: &RunRow, fingerprint: Option<&str>) -> LedgerResult<()> {
+        let sql = "INSERT INTO run (id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, \
+            outside_window, planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, \
+            source_fingerprint) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+            ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, \
+            finished_at = excluded.finished_at, state = excluded.state, row_count = excluded.row_count, \
+            outside_window = excluded.outside_window, planned = excluded.planned, skipped = excluded.skipped, \
+            already_reminded = excluded.already_reminded, skipped_by_reason = excluded.skipped_by_reason, \
+            detail = excluded.detail, text_hash = excluded.text_hash, zone_rules = excluded.zone_rules, \
+            read_at = excluded.read_at, source_fingerprint = coalesce(excluded.source_fingerprint, source_fingerprint)";
+        let skipped = serde_json::to_string(&run.skipped).expect("words and numbers are always JSON");
+        let counts = run.counts;
+        self.conn.prepare_cached(sql)?.execute(params![
+            id_text(run.id.0),
+            run.schedule,
+            micros(run.nominal_at),
+            run.kind.as_str(),
+            micros(run.started_at),
+            run.finished_at.map(micros),
+            run.state.as_str(),
+            counts.rows,
+            counts.outside_window,
+            counts.planned,
+            counts.skipped,
+            counts.already_reminded,
+            skipped,
+            run.detail,
+            run.text_hash,
+            run.zone_rules,
+            run.read_at.map(micros),
+            fingerprint
+        ])?;
+        Ok(())
+    }
+
+    fn put_schedule(&self, schedule: &StoredSchedule) -> LedgerResult<()> {
+        let sql = "INSERT INTO schedule (name, cron, timezone, enabled, text_hash, first_loaded, cursor, removed) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+            ON CONFLICT (name) DO UPDATE SET cron = excluded.cron, timezone = excluded.timezone, \
+            enabled = excluded.enabled, text_hash = excluded.text_hash, first_loaded = excluded.first_loaded, \
+            cursor = excluded.cursor, removed = excluded.removed";
+        self.conn.prepare_cached(sql)?.execute(params![
+            schedule.name,
+            schedule.cron,
+            schedule.timezone,
+            schedule.enabled,
+            schedule.text_hash,
+            micros(schedule.first_loaded),
+            micros(schedule.cursor),
+            schedule.is_removed
+        ])?;
+        Ok(())
+    }
+
+    fn put_account(&self, name: &str, hold: &AccountHold) -> LedgerResult<()> {
+        let sql = "INSERT INTO account (name, paused_until, refused_credentials) VALUES (?1, ?2, ?3) \
+            ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until, \
+            refused_credentials = excluded.refused_credentials";
+        let values = params![name, hold.paused_until.map(micros), hold.refused_credentials];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn put_target(&self, schedule: &str, state: TargetState) -> LedgerResult<()> {
+        let sql = "INSERT INTO target (schedule, forbidden, paused) VALUES (?1, ?2, ?3) ON CONFLICT (schedule) \
+            DO UPDATE SET forbidden = excluded.forbidden, paused = excluded.paused";
+        self.conn.prepare_cached(sql)?.execute(params![schedule, state.forbidden, state.is_paused])?;
+        Ok(())
+    }
+
+    fn put_pause(&self, schedule: &str, pause: Option<&PauseRow>) -> LedgerResult<()> {
+        let Some(pause) = pause else {
+            self.conn.prepare_cached("DELETE FROM pause WHERE schedule = ?1")?.execute([schedule])?;
+            return Ok(());
+        };
+        let sql = "INSERT INTO pause (schedule, since, until, reason, actor) VALUES (?1, ?2, ?3, ?4, ?5) \
+            ON CONFLICT (schedule) DO UPDATE SET since = excluded.since, until = excluded.until, \
+            reason = excluded.reason, actor = excluded.actor";
+        let values = params![schedule, micros(pause.since), pause.until.map(micros), pause.reason, pause.actor];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    pub(super) fn contact_of(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
+        let sql = "SELECT contact_id FROM contact WHERE account = ?1 AND phone_hash = ?2";
+        let key = params![account, self.phone_key.hash(phone)];
+        Ok(self.conn.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?)
+    }
+}

@@ -1,0 +1,181 @@
+//! shell: the writer's side of the ledger in SQLite: what its one connection loads and writes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::Connection;
+
+use super::chain_table::{Chain, Salts};
+use super::columns::time_or_null;
+use super::files::Key;
+use super::statements::Statements;
+use super::{held, maintenance, pauses, queries, runs, schedules};
+use crate::audit::Entry;
+use crate::ledger::chain::PhoneKey;
+use crate::ledger::change::{Change, HeldRow};
+use crate::ledger::effects::TargetState;
+use crate::ledger::store::{Applied, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction};
+use crate::ledger::{
+    Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+};
+use crate::reminder::ReminderId;
+
+/// The connection that writes, with what it keeps between transactions.
+pub(super) struct SqliteStore<'c> {
+    pub(super) conn: &'c Connection,
+    pub(super) statements: Statements<'c>,
+    pub(super) phone_key: PhoneKey,
+    pub(super) chain: Cell<Chain>,
+    pub(super) salts: RefCell<Salts>,
+    /// What is being sent, as it was taken: nothing that settling reads of it changes meanwhile.
+    pub(super) sending: RefCell<HashMap<ReminderId, HeldRow>>,
+    /// The audit log's end at the savepoint.
+    saved_chain: Cell<Chain>,
+}
+
+impl<'c> SqliteStore<'c> {
+    pub(super) fn new(conn: &'c Connection, key: &Key, chain: Chain) -> Self {
+        Self {
+            conn,
+            statements: Statements::new(conn),
+            phone_key: PhoneKey::new(key),
+            chain: Cell::new(chain),
+            salts: RefCell::default(),
+            sending: RefCell::default(),
+            saved_chain: Cell::new(chain),
+        }
+    }
+
+    /// After a transaction was lost: the log's end is what the file says, and what was taken in it is not being sent.
+    fn forget(&self) {
+        if let Ok(chain) = Chain::load(self.conn) {
+            self.chain.set(chain);
+        }
+        self.sending.borrow_mut().clear();
+    }
+}
+
+impl Store for SqliteStore<'_> {
+    fn reminder(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>> {
+        self.one(which)
+    }
+    fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>> {
+        self.many(which)
+    }
+    fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>> {
+        let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
+        Ok(queries::reminders(self.conn, &ask)?.pop())
+    }
+    fn due(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>> {
+        self.due_rows(ask)
+    }
+    fn is_anything_due(&self, schedule: &str, now: Timestamp) -> LedgerResult<bool> {
+        self.is_due(schedule, now)
+    }
+    fn next_time(&self, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
+        queries::next_time(self.conn, schedule, now)
+    }
+    fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
+        held::schedules_with_pending(self.conn)
+    }
+    fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>> {
+        self.calls(account, day, persons)
+    }
+    fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
+        self.step(held)
+    }
+    fn has_optouts(&self) -> LedgerResult<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM optout)";
+        Ok(self.conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+    fn is_opted_out(&self, phone: &str) -> LedgerResult<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM optout WHERE phone = ?1)";
+        Ok(self.conn.prepare_cached(sql)?.query_row([phone], |row| row.get(0))?)
+    }
+    fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
+        self.contact_of(account, phone)
+    }
+    fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
+        pauses::holds(self.conn, machine)
+    }
+    fn rates(&self) -> LedgerResult<BTreeMap<String, i64>> {
+        pauses::rates(self.conn)
+    }
+    fn targets(&self, schedule: Option<&str>) -> LedgerResult<BTreeMap<String, TargetState>> {
+        pauses::targets(self.conn, schedule)
+    }
+    fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
+        runs::select(self.conn, which)
+    }
+    fn schedule(&self, name: &str) -> LedgerResult<Option<StoredSchedule>> {
+        schedules::stored(self.conn, name)
+    }
+    fn standing(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
+        Ok(schedules::standings(self.conn, Some(name))?.pop())
+    }
+    fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>> {
+        let sql = "SELECT (SELECT at FROM audit ORDER BY seq DESC LIMIT 1)";
+        Ok(self.conn.query_row(sql, [], |row| time_or_null(row, 0))?)
+    }
+    fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied> {
+        self.write_change(change)
+    }
+    fn append(&self, entry: &Entry<'_>) -> LedgerResult<()> {
+        self.append_entry(entry)
+    }
+    fn put(&self, put: &Put<'_>) -> LedgerResult<()> {
+        self.put_row(put)
+    }
+    fn prune(&self, prune: &Prune) -> LedgerResult<Removed> {
+        maintenance::prune(self.conn, prune)
+    }
+    fn keep_taken(&self, taken: HeldRow) {
+        self.sending.borrow_mut().insert(taken.id, taken);
+    }
+}
+
+impl Transaction for SqliteStore<'_> {
+    fn begin(&self) -> LedgerResult<()> {
+        Ok(self.statements.run("BEGIN IMMEDIATE", []).map(drop)?)
+    }
+
+    fn commit(&self) -> LedgerResult<()> {
+        let committed = self.save_head().and_then(|()| Ok(self.statements.run("COMMIT", [])?));
+        if committed.is_err() {
+            self.rollback();
+        }
+        committed.map(drop)
+    }
+
+    fn rollback(&self) {
+        // SQLite may have rolled back by itself already
+        let _gone = self.conn.execute_batch("ROLLBACK");
+        self.forget();
+    }
+
+    fn savepoint(&self) -> LedgerResult<()> {
+        self.saved_chain.set(self.chain.get());
+        Ok(self.statements.run("SAVEPOINT job", []).map(drop)?)
+    }
+
+    fn release(&self) -> LedgerResult<()> {
+        Ok(self.statements.run("RELEASE job", []).map(drop)?)
+    }
+
+    fn undo(&self) -> LedgerResult<()> {
+        self.chain.set(self.saved_chain.get());
+        self.sending.borrow_mut().clear();
+        self.statements.run("ROLLBACK TO job", [])?;
+        self.release()
+    }
+
+    fn is_open(&self) -> bool {
+        !self.conn.is_autocommit()
+    }
+
+    fn writes(&self) -> u64 {
+        self.conn.total_changes()
+    }
+}

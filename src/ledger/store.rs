@@ -1,0 +1,224 @@
+//! pure: what a database must be able to do inside one transaction, so that the verbs of the ledger can stand on it.
+//!
+//! A store loads, and writes what pure code decided; it decides nothing itself. [`Store::apply`] and [`Store::append`] write
+//! reminders and the audit log, [`Store::put`] everything else. The writer's side, [`Transaction`], begins and ends what they
+//! work in.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::change::{Change, HeldRow};
+use super::effects::TargetState;
+use super::gate::{AccountHold, Holds, Machine, PauseRow};
+use super::{LedgerResult, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
+use crate::audit::Entry;
+use crate::plan::{Gap, PlannedReminder};
+use crate::reminder::{ReminderId, State};
+
+/// What the ledger's verbs read and write in one transaction.
+pub trait Store {
+    /// One reminder.
+    fn reminder(&self, which: &One<'_>) -> LedgerResult<Option<HeldRow>>;
+    /// Several, in the order of their planning.
+    fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>>;
+    /// What `resolve` answers.
+    fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>>;
+    /// Pending reminders that are due, soonest start first.
+    fn due(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>>;
+    /// Whether a pending reminder of the schedule is due.
+    fn is_anything_due(&self, schedule: &str, now: Timestamp) -> LedgerResult<bool>;
+    /// When the next pending reminder of the schedule is due after `now`, or expires.
+    fn next_time(&self, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>>;
+    /// Schedules with pending reminders.
+    fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>>;
+    /// How many reminders of that account and day count for each of these persons.
+    fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>>;
+    /// Which request the last attempt of a reminder is.
+    fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>>;
+
+    /// Whether the house's opt-out list holds any number.
+    fn has_optouts(&self) -> LedgerResult<bool>;
+    /// Whether it holds this one (E.164).
+    fn is_opted_out(&self, phone: &str) -> LedgerResult<bool>;
+    /// The remembered contact of a phone (E.164).
+    fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
+    /// Everything that keeps somebody from being called.
+    fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
+    /// Before when no next request of an account may start (µs UTC).
+    fn rates(&self) -> LedgerResult<BTreeMap<String, i64>>;
+    /// How targets have answered: that of one schedule, or all.
+    fn targets(&self, schedule: Option<&str>) -> LedgerResult<BTreeMap<String, TargetState>>;
+
+    /// Runs.
+    fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>>;
+    /// A schedule that was ever loaded, removed or not.
+    fn schedule(&self, name: &str) -> LedgerResult<Option<StoredSchedule>>;
+    /// What callers are told of it.
+    fn standing(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>>;
+    /// When the last row of the audit log was written.
+    fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>>;
+
+    /// Writes the change, its attempt and its entries, if its guard holds.
+    fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied>;
+    /// Appends one row to the audit log.
+    fn append(&self, entry: &Entry<'_>) -> LedgerResult<()>;
+    /// Writes what is no reminder.
+    fn put(&self, put: &Put<'_>) -> LedgerResult<()>;
+    /// Removes what is too old.
+    fn prune(&self, prune: &Prune) -> LedgerResult<Removed>;
+    /// Keeps a reminder, as it was taken, for its settling: a store may then spare the read.
+    fn keep_taken(&self, taken: HeldRow);
+}
+
+/// Begins and ends what a store works in. Savepoints let one job of a group be undone by itself.
+pub trait Transaction: Store {
+    /// Begins a transaction.
+    fn begin(&self) -> LedgerResult<()>;
+    /// Ends it, durably. When it fails, the transaction is rolled back.
+    fn commit(&self) -> LedgerResult<()>;
+    /// Undoes it.
+    fn rollback(&self);
+    /// Begins a savepoint.
+    fn savepoint(&self) -> LedgerResult<()>;
+    /// Keeps what was written since the savepoint.
+    fn release(&self) -> LedgerResult<()>;
+    /// Undoes what was written since the savepoint, and ends it.
+    fn undo(&self) -> LedgerResult<()>;
+    /// Whether a transaction is under way: a database may have given it up by itself.
+    fn is_open(&self) -> bool;
+    /// A number that grows with everything that is written.
+    fn writes(&self) -> u64;
+}
+
+/// Which reminder.
+#[derive(Debug, Clone, Copy)]
+pub enum One<'a> {
+    /// By its id.
+    Id(ReminderId),
+    /// By its key.
+    Key(&'a str, &'a PlannedReminder),
+    /// The one of which this very attempt is being made.
+    Sending(ReminderId, u32),
+}
+
+/// Which reminders.
+#[derive(Debug, Clone, Copy)]
+pub enum Many<'a> {
+    /// All in one of these states, of every schedule.
+    In(&'a [State]),
+    /// The pending ones of a schedule.
+    PendingOf(&'a str),
+    /// The pending ones of a schedule that are past their expiry (UTC).
+    Overdue(&'a str, Timestamp),
+}
+
+/// Which due reminders.
+#[derive(Debug, Clone, Copy)]
+pub struct DueAsk<'a> {
+    /// Of which schedule.
+    pub schedule: &'a str,
+    /// Due by now (UTC).
+    pub now: Timestamp,
+    /// Of that appointment alone.
+    pub only: Option<&'a str>,
+    /// Those that follow this place.
+    pub after: Option<Place>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A place in the order of taking: soonest start first, the rest makes the order whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// Due since (UTC).
+    pub next_at: Timestamp,
+    /// The store's number.
+    pub nr: i64,
+}
+
+/// A due reminder with what its request needs.
+#[derive(Debug, Clone)]
+pub struct DueRow {
+    /// The reminder.
+    pub held: HeldRow,
+    /// The exact bytes.
+    pub payload: String,
+    /// The rendered contact fields (JSON).
+    pub contact: Option<String>,
+}
+
+impl DueRow {
+    /// Its place in the order of taking.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place { starts_at: self.held.starts_at, next_at: self.held.next_at, nr: self.held.nr }
+    }
+}
+
+/// Whether a change was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It was, with its entries.
+    Hit,
+    /// The reminder isn't any more as the guard says, or its key is held: nothing was.
+    Miss,
+}
+
+/// What is written beside reminders.
+#[derive(Debug, Clone)]
+pub enum Put<'a> {
+    /// A run, new or known, with the fingerprint of its source where there is one.
+    Run(&'a RunRow, Option<&'a str>),
+    /// A schedule, new or known.
+    Schedule(&'a StoredSchedule),
+    /// A version's text under its hash, first seen then (UTC).
+    Text(&'a str, &'a str, Timestamp),
+    /// What an account's answers have led to.
+    Account(&'a str, &'a AccountHold),
+    /// Before when no next request of an account may start (µs UTC).
+    Rate(&'a str, i64),
+    /// How a schedule's target has answered.
+    Target(&'a str, TargetState),
+    /// The pause of a schedule, or of everything; `None` lifts it.
+    Pause(Option<&'a str>, Option<&'a PauseRow>),
+    /// The contact of an account's phone, known since then (UTC); `None` forgets it.
+    Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
+    /// A time whose calls the ledger has forgotten.
+    Gap(Gap),
+}
+
+/// A schedule as it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSchedule {
+    /// Its name.
+    pub name: String,
+    /// As written.
+    pub cron: String,
+    /// IANA.
+    pub timezone: String,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// The version loaded last.
+    pub text_hash: String,
+    /// When it was loaded for the first time (UTC).
+    pub first_loaded: Timestamp,
+    /// Nominal times up to and including this were dealt with (UTC).
+    pub cursor: Timestamp,
+    /// Its file is gone.
+    pub is_removed: bool,
+}
+
+/// What pruning removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Payloads with their phones.
+    pub payloads: u64,
+    /// Rows of the audit log.
+    pub audit_rows: u64,
+    /// Up to where the audit log was removed, in the words that verifying it looks for.
+    pub mark: Option<String>,
+}

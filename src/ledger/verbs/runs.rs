@@ -1,0 +1,289 @@
+//! shell: schedules loaded and removed; runs begun, passed over and ended; their plans carried out.
+
+use jiff::Timestamp;
+
+use super::Tx;
+use crate::audit::{Entry, Event};
+use crate::ledger::change::{Change, HeldRow};
+use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
+use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, Written};
+use crate::ledger::store::{Applied, Many, One, Put, StoredSchedule};
+use crate::ledger::{
+    FoldedTimes, FreshRead, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RunEnd, RunRecord,
+    RunRow, RunStart, RunsAsk, ScheduleStanding, life, schedules,
+};
+use crate::plan::{Plan, PlannedReminder, Standing};
+use crate::reminder::{RunId, RunKind, RunState, SkipReason, uuid_v7};
+
+impl Tx<'_> {
+    pub(in crate::ledger) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
+        self.store.put(&Put::Text(&loaded.text_hash, &loaded.text, loaded.now))?;
+        let known = self.store.schedule(&loaded.name)?;
+        if let Some(entry) = schedules::version_entry(loaded, known.as_ref()) {
+            self.store.append(&entry)?;
+        }
+        self.store.put(&Put::Schedule(&schedules::loaded(loaded, known.as_ref())))?;
+        let none = || LedgerError::Refused(format!("no schedule `{}` is known", loaded.name));
+        self.store.standing(&loaded.name)?.ok_or_else(none)
+    }
+
+    pub(in crate::ledger) fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
+        let none = || LedgerError::Refused(format!("no schedule `{name}` is known"));
+        let known = self.store.schedule(name)?.ok_or_else(none)?;
+        // again for one that is removed already: a run that was going at its removal may have planned since
+        self.store.put(&Put::Schedule(&StoredSchedule { is_removed: true, ..known }))?;
+        for run in self.store.runs(&RunsAsk::Open)? {
+            if run.schedule == name && run.state == RunState::Waiting {
+                self.write(&runs::removed(run, now, actor), None)?;
+            }
+        }
+        let pending = self.store.reminders(&Many::PendingOf(name))?;
+        for held in &pending {
+            let entry = Entry {
+                reason: Some("schedule_removed".into()),
+                actor: Some(actor.into()),
+                ..held.entry(now, Event::ReminderCancelled)
+            };
+            self.apply(&life::cancelled(held, entry)?)?;
+        }
+        Ok(pending.len() as u64)
+    }
+
+    pub(in crate::ledger) fn begin_run(&self, start: &RunStart) -> LedgerResult<Option<RunId>> {
+        self.store.put(&Put::Text(&start.text_hash, &start.text, start.started_at))?;
+        let (mut earlier, mut cursor) = (None, None);
+        match start.kind {
+            RunKind::Trigger => {}
+            RunKind::Scheduled | RunKind::CatchUp => {
+                earlier = self.nominal(&start.schedule, start.nominal_at)?;
+                if let Some(known) = self.store.schedule(&start.schedule)? {
+                    cursor = Some(known.cursor);
+                    let cursor = known.cursor.max(start.nominal_at);
+                    self.store.put(&Put::Schedule(&StoredSchedule { cursor, ..known }))?;
+                }
+            }
+        }
+        let Some(begun) = runs::begun(start, Earlier { run: earlier.as_ref(), cursor }) else { return Ok(None) };
+        self.write(&begun, None)?;
+        Ok(Some(begun.run.id))
+    }
+
+    /// The run of a nominal time, triggers apart.
+    fn nominal(&self, schedule: &str, at: Timestamp) -> LedgerResult<Option<RunRow>> {
+        let ask = RunsAsk::Nominal { schedule: schedule.to_owned(), first: at, last: at };
+        Ok(self.store.runs(&ask)?.pop())
+    }
+
+    fn write(&self, written: &Written<'_>, fingerprint: Option<&str>) -> LedgerResult<()> {
+        self.store.put(&Put::Run(&written.run, fingerprint))?;
+        written.entry.as_ref().map_or(Ok(()), |entry| self.store.append(entry))
+    }
+
+    fn under_way(&self, id: RunId) -> LedgerResult<RunRow> {
+        runs::under_way(id, self.store.runs(&RunsAsk::Id(id))?.pop())
+    }
+
+    pub(in crate::ledger) fn postpone_run(&self, id: RunId, at: Timestamp, detail: &str) -> LedgerResult<()> {
+        let run = runs::postponed(self.under_way(id)?, at, detail);
+        self.store.put(&Put::Run(&run, None))
+    }
+
+    pub(in crate::ledger) fn pass_over(&self, passed: &PassedOver) -> LedgerResult<()> {
+        let known = self.store.schedule(&passed.schedule)?;
+        let text_hash = known.as_ref().map(|known| known.text_hash.as_str());
+        for many in &passed.folded {
+            let known = self.runs_between(&passed.schedule, many)?;
+            self.pass_one(passed, PassedTime::folded(many, known), text_hash)?;
+        }
+        for time in &passed.times {
+            self.pass_one(passed, PassedTime::one(time), text_hash)?;
+        }
+        match known {
+            Some(known) => self.store.put(&Put::Schedule(&StoredSchedule { cursor: passed.cursor, ..known })),
+            None => Ok(()),
+        }
+    }
+
+    fn runs_between(&self, schedule: &str, many: &FoldedTimes) -> LedgerResult<u64> {
+        let ask = RunsAsk::Nominal { schedule: schedule.to_owned(), first: many.first, last: many.last };
+        Ok(self.store.runs(&ask)?.len() as u64)
+    }
+
+    /// A nominal time that has a run already keeps it.
+    fn pass_one(&self, passed: &PassedOver, time: PassedTime<'_>, text_hash: Option<&str>) -> LedgerResult<()> {
+        let known = self.nominal(&passed.schedule, time.nominal_at)?;
+        let written = runs::passed_over(passed, time, new_run_id(passed.now)?, text_hash.map(str::to_owned))?;
+        if known.is_some() { Ok(()) } else { self.write(&written, None) }
+    }
+
+    pub(in crate::ledger) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
+        let run = self.under_way(record.id)?;
+        let fingerprint = record.source_fingerprint.as_deref();
+        match &record.end {
+            RunEnd::Failed(sentence) => {
+                self.write(&runs::failed(record, run, sentence), fingerprint)?;
+                Ok(RecordedRun::default())
+            }
+            RunEnd::Planned(plan) => match &plan.held {
+                Some(held) => {
+                    self.write(&runs::held(record, run, plan, held), fingerprint)?;
+                    Ok(RecordedRun::default())
+                }
+                None => self.finish_run(record, run, plan),
+            },
+        }
+    }
+
+    fn finish_run(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {
+        let schedule = run.schedule.clone();
+        let by = PlannedBy {
+            run: record.id,
+            schedule: &schedule,
+            now: record.finished_at,
+            read_at: record.read_at,
+            terms: &record.terms,
+            actor: &record.actor,
+            mode: Mode::Run,
+        };
+        let mut tallied = Tallied::of(plan);
+        let recorded = self.carry_out(&by, plan, &mut |reason| tallied.overrule(reason))?;
+        for row in &plan.skipped {
+            self.store.append(&reconcile::skip_entry(&by, row))?;
+        }
+        let finished = runs::finished(record, run, tallied, recorded.cancelled.len());
+        self.write(&finished, record.source_fingerprint.as_deref())?;
+        Ok(recorded)
+    }
+
+    /// A fresh read's plan: it renews and cancels what is pending.
+    pub(in crate::ledger) fn reconcile(&self, fresh: &FreshRead) -> LedgerResult<RecordedRun> {
+        if fresh.plan.held.is_some() {
+            return Ok(RecordedRun::default());
+        }
+        let by = PlannedBy {
+            run: fresh.run,
+            schedule: &fresh.schedule,
+            now: fresh.read_at,
+            read_at: fresh.read_at,
+            terms: &fresh.terms,
+            actor: "service",
+            mode: Mode::FreshRead,
+        };
+        self.carry_out(&by, &fresh.plan, &mut |_| {})
+    }
+
+    /// Cancellations first: they free their persons' calls of the day. `overruled` gets the skip's reason, or `None` for a
+    /// reminder that was sent meanwhile.
+    fn carry_out(
+        &self,
+        by: &PlannedBy<'_>,
+        plan: &Plan,
+        overruled: &mut dyn FnMut(Option<SkipReason>),
+    ) -> LedgerResult<RecordedRun> {
+        let mut recorded = RecordedRun::default();
+        for cancellation in &plan.cancellations {
+            let Some(held) = self.store.reminder(&One::Id(cancellation.id))? else { continue };
+            if let Some(change) = reconcile::cancelled_on_evidence(by, cancellation, &held)? {
+                self.apply(&change)?;
+                recorded.cancelled.push(cancellation.id);
+            }
+        }
+        let mut counting = Counting { tx: *self, by, plan, calls: Calls::default() };
+        for planned in &plan.reminders {
+            counting.place(planned, &mut recorded, overruled)?;
+        }
+        if by.mode == Mode::Run {
+            for planned in &plan.forgotten {
+                self.apply(&reconcile::forgotten(by, planned)?)?;
+            }
+        }
+        Ok(recorded)
+    }
+}
+
+/// A plan being carried out, with the calls of its persons.
+struct Counting<'a> {
+    tx: Tx<'a>,
+    by: &'a PlannedBy<'a>,
+    plan: &'a Plan,
+    calls: Calls,
+}
+
+impl Counting<'_> {
+    fn place(
+        &mut self,
+        planned: &PlannedReminder,
+        recorded: &mut RecordedRun,
+        overruled: &mut dyn FnMut(Option<SkipReason>),
+    ) -> LedgerResult<()> {
+        if self.insert_unseen(planned, recorded)? {
+            return Ok(());
+        }
+        let held = self.tx.store.reminder(&One::Key(self.by.schedule, planned))?;
+        match self.fate(planned, held.as_ref())? {
+            Fate::Stands(id, change) => {
+                self.write(held.as_ref(), &change)?;
+                recorded.reminders.push(id);
+            }
+            Fate::PersonLimit(cancelled) => {
+                if let Some(change) = cancelled {
+                    self.write(held.as_ref(), &change)?;
+                    recorded.cancelled.extend(held.as_ref().map(|held| held.id));
+                }
+                self.tx.store.append(&reconcile::limit_entry(self.by, planned))?;
+                overruled(Some(SkipReason::PersonLimit));
+                recorded.overruled.push(planned.id);
+            }
+            Fate::AlreadyReminded => {
+                overruled(None);
+                recorded.overruled.push(planned.id);
+            }
+            Fate::NotPlanned => {}
+        }
+        Ok(())
+    }
+
+    /// Inserts a key that the plan found nowhere, without looking for it once more; `false`, and nothing is written, when
+    /// it came meanwhile or its person has had the calls of that day.
+    fn insert_unseen(&mut self, planned: &PlannedReminder, recorded: &mut RecordedRun) -> LedgerResult<bool> {
+        if self.by.mode != Mode::Run || planned.standing != Standing::New {
+            return Ok(false);
+        }
+        match self.fate(planned, None)? {
+            Fate::Stands(id, change) => {
+                let is_new = self.write(None, &change)? == Applied::Hit;
+                recorded.reminders.extend(is_new.then_some(id));
+                Ok(is_new)
+            }
+            Fate::PersonLimit(_) | Fate::AlreadyReminded | Fate::NotPlanned => Ok(false),
+        }
+    }
+
+    fn fate<'p>(&mut self, planned: &'p PlannedReminder, held: Option<&'p HeldRow>) -> LedgerResult<Fate<'p>>
+    where
+        Self: 'p,
+    {
+        if let Some(day) = reconcile::day_to_count(self.by, planned, held)
+            && !self.calls.has(day)
+        {
+            let persons: Vec<&str> = self.plan.reminders.iter().map(|planned| planned.person.as_str()).collect();
+            self.calls.load(day, self.tx.store.calls_of(&self.by.terms.account, day, &persons)?);
+        }
+        Ok(reconcile::place(self.by, planned, held, &self.calls)?)
+    }
+
+    fn write(&mut self, held: Option<&HeldRow>, change: &Change<'_>) -> LedgerResult<Applied> {
+        let applied = self.tx.apply(change)?;
+        if applied == Applied::Hit {
+            self.calls.follow(&self.by.terms.account, held, change);
+        }
+        Ok(applied)
+    }
+}
+
+/// A new id of a run that begins at `now` (UTC).
+fn new_run_id(now: Timestamp) -> LedgerResult<RunId> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|_| LedgerError::Storage("the system gives no random bytes".into()))?;
+    Ok(RunId(uuid_v7(now, random)))
+}

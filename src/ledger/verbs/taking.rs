@@ -1,0 +1,258 @@
+//! shell: intents taken: what may be sent now, committed before the first byte leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Tx;
+use crate::audit::{Entry, Event};
+use crate::ledger::change::HeldRow;
+use crate::ledger::gate::{DueReminder, Gate, Hold, Subject, Verdict};
+use crate::ledger::rate::{Admission, admit};
+use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
+use crate::ledger::{Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, life};
+use crate::reminder::{RunId, State, from_micros};
+use crate::settings::Rate;
+
+/// Rows read beyond those that may be taken, so that a few that may not cost no second query.
+const SPARE: u32 = 16;
+
+/// Before when no account's next request may start (µs UTC).
+struct Rates {
+    tat: BTreeMap<String, i64>,
+    /// Those to be written.
+    moved: BTreeSet<String>,
+}
+
+/// One taking under way.
+struct Taking<'a> {
+    tx: Tx<'a>,
+    ask: &'a TakeIntents,
+    holds: Holds,
+    rates: Rates,
+    has_optouts: bool,
+    stale: BTreeSet<(String, RunId)>,
+    wake_at: Option<Timestamp>,
+}
+
+impl Tx<'_> {
+    pub(in crate::ledger) fn take_intents(&self, ask: &TakeIntents) -> LedgerResult<Taken> {
+        let mut taking = Taking {
+            tx: *self,
+            ask,
+            holds: self.end_pauses(ask.now, &ask.actor)?,
+            rates: Rates { tat: self.store.rates()?, moved: BTreeSet::new() },
+            has_optouts: self.store.has_optouts()?,
+            stale: BTreeSet::new(),
+            wake_at: None,
+        };
+        taking.take()
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+impl<'a> Taking<'a> {
+    fn take(&mut self) -> LedgerResult<Taken> {
+        let lanes = self.lanes()?;
+        let (mut expired, mut found): (u64, Vec<(DueRow, &Lane)>) = (0, Vec::new());
+        for lane in &lanes {
+            expired += self.tx.expire(&lane.schedule, self.ask.now, &self.ask.actor)?;
+            let most = self.most_of(lane)?;
+            found.extend(self.gather(lane, most)?.into_iter().map(|due| (due, *lane)));
+        }
+        found.sort_by_key(|(due, _)| due.place());
+        let mut intents = Vec::with_capacity(found.len());
+        for (due, lane) in found {
+            if self.admits(lane) {
+                intents.extend(self.commit_to(due, lane)?);
+            }
+        }
+        for name in &self.rates.moved {
+            let tat = self.rates.tat.get(name).copied();
+            tat.map_or(Ok(()), |tat| self.tx.store.put(&Put::Rate(name, tat)))?;
+        }
+        let wake_at = self.wake_at(&lanes)?;
+        Ok(Taken { intents, stale: std::mem::take(&mut self.stale).into_iter().collect(), expired, wake_at })
+    }
+
+    /// Of thousands of schedules few have anything pending; one whose account's credentials were refused is asked all the
+    /// same, since it may have other ones now.
+    fn lanes(&self) -> LedgerResult<Vec<&'a Lane>> {
+        let waiting = self.tx.store.schedules_with_pending()?;
+        let is_refused = |lane: &Lane| self.holds.accounts.get(&lane.account).is_some_and(|hold| hold.refuses(None));
+        Ok(self.ask.lanes.iter().filter(|lane| waiting.contains(&lane.schedule) || is_refused(lane)).collect())
+    }
+
+    /// How many of a lane may be taken at most: nothing while it is paused or its account has no slot.
+    fn most_of(&mut self, lane: &Lane) -> LedgerResult<u32> {
+        self.forget_refusal(lane)?;
+        match self.holds.gate(&subject(lane), self.ask.now) {
+            Gate::Shut => return Ok(0),
+            Gate::Until(end) => {
+                let has_pending = self.tx.store.next_time(&lane.schedule, self.ask.now)?.is_some();
+                self.wake_at = earlier(self.wake_at, Some(end).filter(|_| has_pending));
+                return Ok(0);
+            }
+            Gate::Open => {}
+        }
+        Ok(match lane.rate {
+            Rate::Unlimited => lane.free,
+            // without a slot the lanes that share it, thousands perhaps, needn't be asked who would take it
+            Rate::Every { interval_us } => match admit(self.tat(lane), interval_us, self.ask.now.as_microsecond()) {
+                Admission::Now { .. } => lane.free.min(1),
+                Admission::At { tat } => {
+                    self.remember(lane, tat);
+                    0
+                }
+            },
+        })
+    }
+
+    /// Other credentials than the refused ones may do.
+    fn forget_refusal(&mut self, lane: &Lane) -> LedgerResult<()> {
+        let Some(account) = self.holds.accounts.get_mut(&lane.account) else { return Ok(()) };
+        if account.refused_credentials.is_some() && !account.refuses(Some(&lane.credentials)) {
+            account.refused_credentials = None;
+            self.tx.store.put(&Put::Account(&lane.account, account))?;
+        }
+        Ok(())
+    }
+
+    /// Up to `most` reminders of a lane that may be sent now. Those outside their hours are put off, those on the house
+    /// list cancelled, those whose source was read too long ago reported.
+    fn gather(&mut self, lane: &Lane, most: u32) -> LedgerResult<Vec<DueRow>> {
+        let most_rows = most as usize;
+        let mut ready = Vec::with_capacity(most_rows);
+        if most == 0 || !self.tx.store.is_anything_due(&lane.schedule, self.ask.now)? {
+            return Ok(ready);
+        }
+        let (only, limit) = (self.ask.only.as_deref(), most.saturating_add(SPARE));
+        let mut ask = DueAsk { schedule: &lane.schedule, now: self.ask.now, only, after: None, limit };
+        loop {
+            let batch = self.tx.store.due(&ask)?;
+            let Some(last) = batch.last() else { return Ok(ready) };
+            ask.after = Some(last.place());
+            for due in batch {
+                if ready.len() == most_rows {
+                    return Ok(ready);
+                }
+                if self.may_go(&due.held)? {
+                    ready.push(due);
+                }
+            }
+        }
+    }
+
+    fn may_go(&mut self, held: &HeldRow) -> LedgerResult<bool> {
+        let (tx, now) = (self.tx, self.ask.now);
+        let Some(phone) = held.phone.as_deref() else { return Ok(false) };
+        let judged = DueReminder {
+            is_opted_out: self.has_optouts && tx.store.is_opted_out(phone)?,
+            opening: tx.openings.opening(&held.calling_hours, &held.recipient_zone, now)?,
+            waited_for_opening: held.waited_for_opening,
+            read_at: held.read_at,
+        };
+        let fresh_for = SignedDuration::try_from(self.ask.fresh_for).unwrap_or(SignedDuration::MAX);
+        match judged.judge(now, fresh_for) {
+            Verdict::Go => return Ok(true),
+            Verdict::PutOff(opening) => {
+                tx.apply(&life::put_off(held, now, opening))?;
+            }
+            Verdict::Cancel(reason) => {
+                let entry = Entry {
+                    reason: Some(reason.into()),
+                    actor: Some(self.ask.actor.as_str().into()),
+                    ..held.entry(now, Event::ReminderCancelled)
+                };
+                tx.apply(&life::cancelled(held, entry)?)?;
+            }
+            Verdict::ReadAgain => {
+                self.stale.insert((held.schedule.clone(), held.run_id));
+            }
+        }
+        Ok(false)
+    }
+
+    /// The intent itself: the attempt's row, the reminder's state, the audit log.
+    fn commit_to(&self, due: DueRow, lane: &Lane) -> LedgerResult<Option<Intent>> {
+        let DueRow { held, payload, contact } = due;
+        let Some(phone) = held.phone.clone() else { return Ok(None) };
+        let contact_id = match lane.needs_contact {
+            true => self.tx.store.contact(&lane.account, &phone)?,
+            false => None,
+        };
+        let step = if lane.needs_contact && contact_id.is_none() { Step::Contact } else { Step::Call };
+        if self.tx.apply(&life::taken(&held, step, &lane.account, self.ask)?)? == Applied::Miss {
+            return Ok(None);
+        }
+        let attempt = held.attempt + 1;
+        let intent = Intent {
+            reminder_id: held.id,
+            schedule: held.schedule.clone(),
+            appointment_id: held.appointment_id.clone(),
+            attempt,
+            tries: held.tries,
+            step,
+            phone,
+            payload,
+            contact,
+            contact_id,
+            contact_renewed: held.contact_renewed,
+            expires_at: held.expires_at,
+            starts_at: held.starts_at,
+        };
+        let account = lane.account.clone();
+        self.tx.store.keep_taken(HeldRow { state: State::Sending, attempt, account, ..held });
+        Ok(Some(intent))
+    }
+
+    /// When the lanes should be asked again by themselves: a slot, a retry, an opening, the end of a pause, an expiry.
+    fn wake_at(&self, lanes: &[&Lane]) -> LedgerResult<Option<Timestamp>> {
+        let mut wake_at = self.wake_at;
+        for lane in lanes {
+            wake_at = earlier(wake_at, self.tx.store.next_time(&lane.schedule, self.ask.now)?);
+            if let Some(slot) = self.slot(lane)
+                && self.tx.store.is_anything_due(&lane.schedule, self.ask.now)?
+            {
+                wake_at = earlier(wake_at, Some(slot));
+            }
+        }
+        Ok(wake_at)
+    }
+
+    /// Takes a slot of the account's rate, if there is one.
+    fn admits(&mut self, lane: &Lane) -> bool {
+        let Rate::Every { interval_us } = lane.rate else { return true };
+        let (is_admitted, tat) = match admit(self.tat(lane), interval_us, self.ask.now.as_microsecond()) {
+            Admission::Now { tat } => (true, tat),
+            Admission::At { tat } => (false, tat),
+        };
+        self.remember(lane, tat);
+        is_admitted
+    }
+
+    fn tat(&self, lane: &Lane) -> Option<i64> {
+        self.rates.tat.get(&lane.account).copied()
+    }
+
+    fn remember(&mut self, lane: &Lane, tat: i64) {
+        self.rates.tat.insert(lane.account.clone(), tat);
+        self.rates.moved.insert(lane.account.clone());
+    }
+
+    /// The account's next slot, when it lies ahead and the account isn't held up otherwise.
+    fn slot(&self, lane: &Lane) -> Option<Timestamp> {
+        let Rate::Every { .. } = lane.rate else { return None };
+        let is_held = self.holds.on(&subject(lane), self.ask.now).iter().any(Hold::is_of_account);
+        let ahead = self.tat(lane).filter(|tat| !is_held && *tat > self.ask.now.as_microsecond());
+        ahead.and_then(|tat| from_micros(tat).ok())
+    }
+}
+
+/// A lane as the gate wants it: what is switched off has none.
+fn subject(lane: &Lane) -> Subject<'_> {
+    Subject { schedule: &lane.schedule, account: &lane.account, credentials: Some(&lane.credentials), is_enabled: true }
+}

@@ -1,0 +1,272 @@
+//! shell: group commit over any store: the one thread that writes takes all jobs that wait, commits once, then answers all.
+//!
+//! A job is a function that may run twice. What became of a group that ran in one transaction:
+//!
+//! | in the group | the transaction | each caller gets |
+//! |---|---|---|
+//! | every job did its work, or was refused before it wrote anything | is committed: [`GroupEnd::Committed`] | its job's result or refusal |
+//! | all well, but it could not begin, or its commit failed | is rolled back: [`GroupEnd::NotCommitted`] | its job's refusal, or that error |
+//! | a job wrote something and then failed, or panicked | is rolled back: [`GroupEnd::Undone`] | alone: its job's failure; among others: all run again |
+//!
+//! When they run again, each job has a savepoint of its own, so that what fails undoes nothing of the others. They don't run
+//! so at once because a savepoint makes SQLite copy every page that is changed after it. A store may give a transaction up
+//! by itself (a full disk): those that were in it get that error, and the rest a new transaction.
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{oneshot, watch};
+
+use super::openings::Openings;
+use super::store::Transaction;
+use super::verbs::Tx;
+use super::{LedgerError, LedgerResult};
+use crate::zones::Zones;
+
+/// Jobs of one commit, so that none waits for long.
+const GROUP: usize = 1_024;
+
+/// A job that waits for its transaction.
+trait Job: Send {
+    /// Runs inside the transaction.
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Refused>;
+    /// What it came to is undone.
+    fn forget(&mut self);
+    /// Answers its caller: what it came to, or what became of its transaction.
+    fn answer(self: Box<Self>, failure: Option<&LedgerError>);
+}
+
+/// The job has an error for its caller.
+struct Refused;
+
+/// What one caller asked.
+struct Asked<T, W> {
+    work: W,
+    /// `None` when it has not run, or panicked.
+    result: Option<LedgerResult<T>>,
+    caller: oneshot::Sender<LedgerResult<T>>,
+}
+
+impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Refused> {
+        self.result = None;
+        let result = (self.work)(tx);
+        let ran = result.as_ref().map(drop).map_err(|_| Refused);
+        self.result = Some(result);
+        ran
+    }
+
+    fn forget(&mut self) {
+        self.result = None;
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&LedgerError>) {
+        let answer = match (self.result, failure) {
+            (Some(Ok(result)), None) => Ok(result),
+            (Some(Err(refusal)), _) => Err(refusal),
+            (Some(Ok(_)) | None, Some(failure)) => Err(failure.clone()),
+            (None, None) => Err(broke_off()),
+        };
+        // a caller that went away needs no answer
+        let _gone = self.caller.send(answer);
+    }
+}
+
+fn broke_off() -> LedgerError {
+    LedgerError::Storage("a fault of this program broke the ledger's work off; nothing was changed".into())
+}
+
+fn has_ended() -> LedgerError {
+    LedgerError::Storage(
+        "the ledger's writer has ended by a fault of this program: what it was asked was written whole or not at all, and \
+         nothing more is until the program is started again"
+            .into(),
+    )
+}
+
+fn given_up() -> LedgerError {
+    LedgerError::Storage(
+        "the ledger's transaction was given up; look for a full or failing disk; nothing was changed".into(),
+    )
+}
+
+/// The thread's handle. Dropping it lets the thread end its work, and whatever it was started with.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    /// Closed by the thread's end.
+    end: watch::Receiver<()>,
+}
+
+/// The jobs, for the thread that writes.
+pub(super) struct Jobs {
+    waiting: mpsc::Receiver<Box<dyn Job>>,
+    openings: Openings,
+}
+
+impl Writer {
+    /// Starts the thread: `run` opens the store's side of it and hands it to [`Jobs::work`].
+    pub(super) fn start(zones: Zones, run: impl FnOnce(&Jobs) + Send + 'static) -> LedgerResult<Self> {
+        let (jobs, waiting) = mpsc::channel();
+        let (living, end) = watch::channel(());
+        let work = move || {
+            let _living = living;
+            run(&Jobs { waiting, openings: Openings::new(zones) });
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(work)
+            .map_err(|error| LedgerError::Storage(format!("the ledger's writer can't start: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), end })
+    }
+
+    /// Does `work` in the next transaction and answers after its commit. It may be done twice: see the module's table.
+    pub(super) async fn perform<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Tx<'_>) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let (caller, answer) = oneshot::channel();
+        let asked = Box::new(Asked { work, result: None, caller });
+        self.jobs.as_ref().and_then(|jobs| jobs.send(asked).ok()).ok_or_else(has_ended)?;
+        answer.await.map_err(|_| has_ended())?
+    }
+
+    /// Returns when the thread has ended, which it does by itself only by a fault of this program.
+    pub(super) async fn ended(&self) {
+        let mut end = self.end.clone();
+        while end.changed().await.is_ok() {}
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum JobEnd {
+    /// It did its work.
+    Done,
+    /// It was refused and had written nothing.
+    Refused,
+    /// It had written something and then failed, it panicked, or the transaction was given up under it.
+    Failed,
+}
+
+/// What became of a group that ran in one transaction.
+enum GroupEnd {
+    /// Everything that was done is durable.
+    Committed,
+    /// The store could not begin or commit; nothing was written.
+    NotCommitted(LedgerError),
+    /// A job failed; nothing was written.
+    Undone,
+}
+
+impl Jobs {
+    /// Works until the writer's handle is dropped.
+    pub(super) fn work(&self, store: &dyn Transaction) {
+        let group = Group { store, tx: Tx { store, openings: &self.openings } };
+        while let Ok(first) = self.waiting.recv() {
+            let mut jobs: Vec<_> = std::iter::once(first).chain(self.waiting.try_iter()).take(GROUP).collect();
+            match group.run_together(&mut jobs) {
+                GroupEnd::Committed => answer_all(&mut jobs, None),
+                GroupEnd::NotCommitted(error) => answer_all(&mut jobs, Some(&error)),
+                GroupEnd::Undone if jobs.len() == 1 => answer_all(&mut jobs, None),
+                GroupEnd::Undone => {
+                    jobs.iter_mut().for_each(|job| job.forget());
+                    group.run_apart(jobs);
+                }
+            }
+        }
+    }
+}
+
+fn answer_all(jobs: &mut Vec<Box<dyn Job>>, failure: Option<&LedgerError>) {
+    jobs.drain(..).for_each(|job| job.answer(failure));
+}
+
+/// Runs jobs that share a transaction.
+struct Group<'a> {
+    store: &'a dyn Transaction,
+    tx: Tx<'a>,
+}
+
+impl Group<'_> {
+    fn run(&self, job: &mut dyn Job) -> JobEnd {
+        let before = self.store.writes();
+        let ran = catch_unwind(AssertUnwindSafe(|| job.run(&self.tx)));
+        match ran {
+            _ if !self.store.is_open() => JobEnd::Failed,
+            Ok(Ok(())) => JobEnd::Done,
+            Ok(Err(Refused)) if self.store.writes() == before => JobEnd::Refused,
+            Ok(Err(Refused)) | Err(_) => JobEnd::Failed,
+        }
+    }
+
+    fn run_together(&self, jobs: &mut [Box<dyn Job>]) -> GroupEnd {
+        if let Err(error) = self.store.begin() {
+            return GroupEnd::NotCommitted(error);
+        }
+        let is_alone = jobs.len() == 1;
+        for job in jobs {
+            match self.run(job.as_mut()) {
+                JobEnd::Done | JobEnd::Refused => {}
+                JobEnd::Failed => {
+                    let was_given_up = !self.store.is_open();
+                    self.store.rollback();
+                    return match is_alone && was_given_up {
+                        true => GroupEnd::NotCommitted(given_up()),
+                        false => GroupEnd::Undone,
+                    };
+                }
+            }
+        }
+        match self.store.commit() {
+            Ok(()) => GroupEnd::Committed,
+            Err(error) => GroupEnd::NotCommitted(error),
+        }
+    }
+
+    /// Runs each job in a savepoint of its own.
+    fn run_apart(&self, jobs: Vec<Box<dyn Job>>) {
+        let mut done = Vec::with_capacity(jobs.len());
+        for mut job in jobs {
+            if !self.store.is_open()
+                && let Err(error) = self.store.begin()
+            {
+                job.answer(Some(&error));
+                continue;
+            }
+            self.run_in_savepoint(job.as_mut());
+            done.push(job);
+            if !self.store.is_open() {
+                answer_all(&mut done, Some(&given_up()));
+                self.store.rollback();
+            }
+        }
+        let end = if self.store.is_open() { self.store.commit().err() } else { None };
+        answer_all(&mut done, end.as_ref());
+    }
+
+    /// A store that can't begin, keep or undo a savepoint has lost its transaction.
+    fn run_in_savepoint(&self, job: &mut dyn Job) {
+        let ended = self.store.savepoint().and_then(|()| match self.run(job) {
+            _ if !self.store.is_open() => Ok(()),
+            JobEnd::Done => self.store.release(),
+            JobEnd::Refused | JobEnd::Failed => self.store.undo(),
+        });
+        if ended.is_err() {
+            self.store.rollback();
+        }
+    }
+}
