@@ -28,9 +28,10 @@
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
 //!
-//! [`reminder`] is the vocabulary all of them share, [`zones`] the arithmetic between wall clocks and instants.
+//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery. [`reminder`] is the vocabulary all of them share, [`zones`] the arithmetic between wall clocks and instants.
 
 pub mod appointment;
+pub mod attempt;
 pub mod audit;
 pub mod clock;
 pub mod commands;

@@ -13,7 +13,7 @@ use sources::{is_code, source_files};
 /// ground because formats make rows, appointments read them and plans keep them. `daemon` binds the `web` page it serves.
 const FLOORS: &[&[&str]] = &[
     &["clock", "disk", "reminder", "row"],
-    &["template", "zones", "http", "settings"],
+    &["attempt", "template", "zones", "http", "settings"],
     &["appointment"],
     &["schedule"],
     &["formats", "plan", "audit"],

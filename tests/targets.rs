@@ -267,3 +267,49 @@ fn a_webhook_is_sent_as_its_schedule_says_signed_and_judged_by_its_own_rules() {
     assert!(ends[0]["detail"].as_str().is_some_and(|detail| detail.contains("remote id call-77")), "{}", ends[0]);
     assert_eq!((&ends[1]["reason"], &ends[2]["reason"]), (&"http_200".into(), &"error_in_202".into()));
 }
+
+const TEST_CALL: [&str; 8] =
+    ["test-call", "clinic", "--to", "+12025550199", "--now", "2036-11-24T14:00:00Z", "--format", "json"];
+
+fn test_call(clinic: &Clinic, base: &str) -> (i32, Value) {
+    let output = clinic.command(&TEST_CALL, base).output().expect("tickler runs");
+    let told = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("JSON: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().expect("an exit code"), told)
+}
+
+#[test]
+fn a_test_call_takes_the_steps_of_a_reminder_and_is_judged_as_one() {
+    let clinic = Clinic::new(CALL, "on_uncertain = \"resend\"");
+    let sandbox = Sandbox::start(&["--duplicate-contact", "conflict"]);
+    assert_eq!(test_call(&clinic, &sandbox.base).1["state"], "delivered");
+    clinic.forget_everything();
+    assert_eq!(test_call(&clinic, &sandbox.base).1["state"], "delivered");
+    let second = ["POST /contact/create 409", "GET /contact 200", CALLED];
+    assert_eq!(sandbox.received(), [vec![CREATED, CALLED], second.to_vec()].concat());
+    for (faults, state, reason) in [
+        // what a reminder would be sent again for ends a test call
+        (["--reset-after", "1"], "uncertain", "reset"),
+        (["--fail", "503:1"], "failed", "http_503"),
+        (["--fail", "401:1"], "failed", "http_401"),
+    ] {
+        let clinic = Clinic::new(CALL, "on_uncertain = \"resend\"");
+        let faulty = Sandbox::start(&faults);
+        let (exit, told) = test_call(&clinic, &faulty.base);
+        assert_eq!((exit, &told["state"], &told["reason"]), (3, &state.into(), &reason.into()), "{faults:?}");
+    }
+}
+
+#[test]
+fn every_name_of_a_payload_is_there_in_a_test_call() {
+    let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{}"))]);
+    let clinic = Clinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
+    let path = clinic.folder.path().join("schedules/clinic.toml");
+    let names: String =
+        tickler::template::BUILT_IN_NAMES.iter().map(|name| format!("x_{name} = \"{{{{ {name} }}}}\"\n")).collect();
+    let text =
+        std::fs::read_to_string(&path).expect("the schedule").replace("[payload]\n", &format!("[payload]\n{names}"));
+    std::fs::write(path, text).expect("a schedule");
+    let (exit, told) = test_call(&clinic, "http://127.0.0.1:9");
+    assert_eq!((exit, &told["payload"]["x_appointment_id"]), (0, &"test".into()), "{told}");
+}

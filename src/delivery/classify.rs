@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::retry;
+use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::http::{Answer, BodyEnd, Exchange};
-use crate::ledger::{Effect, Intent, SettleTo, Settlement, Step};
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::Facts;
 
@@ -15,8 +15,8 @@ pub struct Attempt<'a> {
     pub intent: &'a Intent,
     /// `[delivery]` of its schedule.
     pub terms: &'a DeliveryTerms,
-    /// Whether the request was a search for the contact.
-    pub asked: Asked,
+    /// The request that was sent for its step.
+    pub request: StepRequest,
     /// Fingerprint of the credentials that were sent.
     pub credentials: &'a str,
     /// Who the audit says it was.
@@ -25,15 +25,6 @@ pub struct Attempt<'a> {
     pub now: Timestamp,
     /// Chance, drawn only where a pause is needed (it costs a call of the system): a number in [0, 1).
     pub jitter: fn() -> f64,
-}
-
-/// Which request of its step was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// The step's own: create the contact, or call.
-    Plainly,
-    /// The contact was searched for, because it exists already.
-    ByLookup,
 }
 
 /// A judgement: how the attempt is settled, and whether the contact must be searched for next time.
@@ -45,55 +36,64 @@ pub struct Judgement {
     pub search_next: bool,
 }
 
-/// Where it ends, in a word and a sentence.
-struct Ending {
-    to: SettleTo,
-    effect: Effect,
-    class: Option<String>,
-    detail: Option<String>,
-    search_next: bool,
-}
-
 /// Judges an exchange. `facts` are the target's reading of an answer; they are there when one came.
 #[must_use]
 pub fn judge(attempt: &Attempt<'_>, exchange: &Exchange, facts: &Facts) -> Judgement {
-    let ending = match exchange {
+    let mut judgement = match exchange {
         Exchange::NotSent { class, detail } => attempt.not_sent(class, detail),
         Exchange::Unknown { class, detail, .. } => attempt.unknown(class, detail),
         Exchange::Answered(answer) => attempt.answered(answer, facts),
     };
-    let (http_status, latency) = match exchange {
+    (judgement.settlement.http_status, judgement.settlement.latency) = match exchange {
         Exchange::NotSent { .. } => (None, None),
         Exchange::Unknown { latency, .. } => (None, Some(*latency)),
         Exchange::Answered(answer) => (Some(answer.status), Some(answer.latency)),
     };
-    let settlement = Settlement {
-        reminder_id: attempt.intent.reminder_id,
-        attempt: attempt.intent.attempt,
-        at: attempt.now,
-        to: ending.to,
-        http_status,
-        latency,
-        remote_id: facts.remote_id.clone().filter(|_| attempt.intent.step == Step::Call),
-        class: ending.class,
-        detail: ending.detail,
-        effect: ending.effect,
-        actor: attempt.actor.to_owned(),
-    };
-    Judgement { settlement, search_next: ending.search_next }
+    if attempt.intent.step == Step::Call {
+        judgement.settlement.remote_id.clone_from(&facts.remote_id);
+    }
+    judgement
 }
 
-impl Ending {
-    fn new(to: SettleTo, class: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { to, effect: Effect::None, class: Some(class.into()), detail: Some(detail.into()), search_next: false }
+impl Judgement {
+    fn with(mut self, effect: Effect) -> Self {
+        self.settlement.effect = effect;
+        self
     }
 
-    fn with(self, effect: Effect) -> Self {
-        Self { effect, ..self }
+    fn with_detail(mut self, detail: Option<String>) -> Self {
+        self.settlement.detail = detail;
+        self
     }
 }
 
 impl Attempt<'_> {
+    /// It ends there, and nothing more is to be said of it.
+    fn ends(&self, to: SettleTo) -> Judgement {
+        let settlement = Settlement {
+            reminder_id: self.intent.reminder_id,
+            attempt: self.intent.attempt,
+            at: self.now,
+            to,
+            http_status: None,
+            latency: None,
+            remote_id: None,
+            class: None,
+            detail: None,
+            effect: Effect::None,
+            actor: self.actor.to_owned(),
+        };
+        Judgement { settlement, search_next: false }
+    }
+
+    /// It ends there, with a word and a sentence that say why.
+    fn ends_because(&self, to: SettleTo, class: impl Into<String>, detail: impl Into<String>) -> Judgement {
+        let mut judgement = self.ends(to);
+        judgement.settlement.class = Some(class.into());
+        judgement.settlement.detail = Some(detail.into());
+        judgement
+    }
+
     fn pause(&self) -> SignedDuration {
         retry::pause(self.intent.attempt, (self.jitter)())
     }
@@ -111,12 +111,12 @@ impl Attempt<'_> {
     }
 
     /// Nothing left this machine: as good as not tried.
-    fn not_sent(&self, class: &str, detail: &str) -> Ending {
-        Ending::new(self.again(self.pause()), class, format!("not sent: {detail}"))
+    fn not_sent(&self, class: &str, detail: &str) -> Judgement {
+        self.ends_because(self.again(self.pause()), class, format!("not sent: {detail}"))
     }
 
     /// The request may have arrived. A contact made twice rings nobody's phone; a call does.
-    fn unknown(&self, class: &str, detail: &str) -> Ending {
+    fn unknown(&self, class: &str, detail: &str) -> Judgement {
         let to = match (self.intent.step, self.terms.on_uncertain) {
             (Step::Contact, _) => self.again(self.pause()),
             (Step::Call, OnUncertain::Hold) => SettleTo::Uncertain,
@@ -127,112 +127,113 @@ impl Attempt<'_> {
             (SettleTo::Dropped, Step::Call) => format!("fate unknown: {detail}; all attempts are used up"),
             (_, Step::Call) => format!("fate unknown, a call may have been placed: {detail}"),
         };
-        Ending::new(to, class, detail)
+        self.ends_because(to, class, detail)
     }
 
-    fn answered(&self, answer: &Answer, facts: &Facts) -> Ending {
+    fn answered(&self, answer: &Answer, facts: &Facts) -> Judgement {
         if facts.is_accepted_status {
             return self.accepted(answer, facts);
         }
-        if self.intent.step == Step::Contact && facts.is_conflict && self.asked == Asked::Plainly {
+        if self.meets_existing_contact(facts) {
             return self.contact_exists(facts);
         }
         let class = format!("http_{}", answer.status);
         match answer.status {
             401 => self.unauthorized(class),
-            403 => Ending::new(SettleTo::Failed, class, FORBIDDEN).with(Effect::Forbidden),
-            404 if self.may_renew_contact() => {
-                Ending::new(SettleTo::ContactForgotten, "contact_unknown", "the remembered contact is not known there")
-            }
+            403 => self.ends_because(SettleTo::Failed, class, FORBIDDEN).with(Effect::Forbidden),
+            404 if self.may_renew_contact() => self.ends_because(
+                SettleTo::ContactForgotten,
+                "contact_unknown",
+                "the remembered contact is not known there",
+            ),
             408 => self.unknown(&class, "the other side answered 408 (time-out)"),
             429 => self.throttled(answer, class),
             503 => self.refused(answer, class),
             500.. => self.unknown(&class, &format!("the other side answered {}", answer.status)),
-            status => Ending::new(SettleTo::Failed, class, refusal(status)),
+            status => self.ends_because(SettleTo::Failed, class, refusal(status)),
         }
     }
 
-    fn accepted(&self, answer: &Answer, facts: &Facts) -> Ending {
+    fn accepted(&self, answer: &Answer, facts: &Facts) -> Judgement {
         if answer.end == BodyEnd::Cut {
             return self.unknown("cut", &format!("the answer ({}) was cut in the body", answer.status));
         }
-        let conflict = self.intent.step == Step::Contact && facts.is_conflict && self.asked == Asked::Plainly;
         match &facts.error {
-            Some(_) if conflict => self.contact_exists(facts),
+            Some(_) if self.meets_existing_contact(facts) => self.contact_exists(facts),
             Some(error) => {
                 let detail = format!("the other side answered {} with an error ({error})", answer.status);
-                Ending::new(SettleTo::Failed, format!("error_in_{}", answer.status), detail)
+                self.ends_because(SettleTo::Failed, format!("error_in_{}", answer.status), detail)
             }
             None => self.accepted_step(facts),
         }
     }
 
-    fn accepted_step(&self, facts: &Facts) -> Ending {
-        let contact_id = match (self.intent.step, self.asked) {
-            (Step::Call, _) => {
+    fn accepted_step(&self, facts: &Facts) -> Judgement {
+        let contact_id = match self.request {
+            StepRequest::Call => {
                 let detail = facts.note.map(|note| format!("accepted; its answer is noted: {}", note_text(note)));
-                let to = SettleTo::Delivered;
-                return Ending { to, effect: Effect::Accepted, class: None, detail, search_next: false };
+                return self.ends(SettleTo::Delivered).with(Effect::Accepted).with_detail(detail);
             }
-            (Step::Contact, Asked::Plainly) => facts.remote_id.clone(),
-            (Step::Contact, Asked::ByLookup) => {
+            StepRequest::CreateContact => facts.remote_id.clone(),
+            StepRequest::FindContact => {
                 facts.found.iter().find(|(phone, _)| same_number(phone, &self.intent.phone)).map(|(_, id)| id.clone())
             }
         };
-        match (contact_id, self.asked) {
-            (Some(contact_id), _) => {
-                let to = SettleTo::ContactReady { contact_id };
-                Ending { to, effect: Effect::None, class: None, detail: None, search_next: false }
+        match contact_id {
+            Some(contact_id) => self.ends(SettleTo::ContactReady { contact_id }),
+            None if self.request == StepRequest::CreateContact => {
+                self.search("contact_without_id", "the contact was accepted without an id")
             }
-            (None, Asked::Plainly) => self.search("contact_without_id", "the contact was accepted without an id"),
-            (None, Asked::ByLookup) => {
+            None => {
                 let detail = "the contact is said to exist, but a search doesn't find it; look for it at Thoughtly";
-                Ending::new(SettleTo::Failed, "contact_not_found", detail)
+                self.ends_because(SettleTo::Failed, "contact_not_found", detail)
             }
         }
     }
 
-    fn contact_exists(&self, facts: &Facts) -> Ending {
+    fn contact_exists(&self, facts: &Facts) -> Judgement {
         match &facts.remote_id {
-            Some(id) => {
-                let to = SettleTo::ContactReady { contact_id: id.clone() };
-                Ending { to, effect: Effect::None, class: None, detail: None, search_next: false }
-            }
+            Some(id) => self.ends(SettleTo::ContactReady { contact_id: id.clone() }),
             None => self.search("contact_exists", "the contact exists already"),
         }
     }
 
-    fn search(&self, class: &str, detail: &str) -> Ending {
+    fn search(&self, class: &str, detail: &str) -> Judgement {
         let to = self.again(SignedDuration::ZERO);
-        Ending { search_next: true, ..Ending::new(to, class, format!("{detail}: it is searched for next")) }
+        let judgement = self.ends_because(to, class, format!("{detail}: it is searched for next"));
+        Judgement { search_next: true, ..judgement }
     }
 
     /// 401: no call was placed. The pause is for schedules of one account that have different credentials: one that is
     /// accepted lifts the account's pause, and the refused one must not follow each time at once.
-    fn unauthorized(&self, class: String) -> Ending {
-        Ending::new(self.again(self.pause()), class, "the credentials were refused; no call was placed")
+    fn unauthorized(&self, class: String) -> Judgement {
+        self.ends_because(self.again(self.pause()), class, "the credentials were refused; no call was placed")
             .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
     }
 
     /// 429: nobody was called, and the whole account slows down.
-    fn throttled(&self, answer: &Answer, class: String) -> Ending {
+    fn throttled(&self, answer: &Answer, class: String) -> Judgement {
         let pause = self.wished_pause(answer);
         let until = retry::after(self.now, pause);
-        Ending::new(self.again(pause), class, "refused: too many requests; the account waits")
+        self.ends_because(self.again(pause), class, "refused: too many requests; the account waits")
             .with(Effect::PauseAccountUntil(until))
     }
 
     /// 503: refused, and counted.
-    fn refused(&self, answer: &Answer, class: String) -> Ending {
+    fn refused(&self, answer: &Answer, class: String) -> Judgement {
         let to = self.counted(self.wished_pause(answer), false);
         let last = if to == SettleTo::Dropped { "; all attempts are used up" } else { "" };
         let detail = format!("refused: the other side is unavailable{last}");
-        Ending::new(to, class, detail)
+        self.ends_because(to, class, detail)
     }
 
     /// The larger of the back-off and what the answer asks for.
     fn wished_pause(&self, answer: &Answer) -> SignedDuration {
         self.pause().max(retry::retry_after(answer, self.now).unwrap_or(SignedDuration::ZERO))
+    }
+
+    fn meets_existing_contact(&self, facts: &Facts) -> bool {
+        self.request == StepRequest::CreateContact && facts.is_conflict
     }
 
     fn may_renew_contact(&self) -> bool {

@@ -46,7 +46,7 @@ pub(super) fn open(
 }
 
 impl OpenLane {
-    fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
+    pub(super) fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
         let name = schedule.target.account();
         let account = parts.accounts.get(name);
         let target = targets::open(schedule, account, &parts.around.secrets).map_err(|problem| problem.to_string())?;

@@ -10,6 +10,7 @@ pub mod retry;
 mod round;
 mod send;
 mod settling;
+mod test_call;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -28,6 +29,7 @@ use crate::schedule::Schedule;
 use crate::settings::Account;
 use lanes::Lanes;
 use round::{Round, Until};
+pub use test_call::TestReminder;
 
 /// Sends what is due. One for a process; its lanes are the schedules it was given last.
 pub struct Sender {

@@ -14,8 +14,9 @@ use super::again::{Again, LONGEST_WAIT, pause, sooner, soonest};
 use super::lanes::Lanes;
 use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
+use crate::attempt::Intent;
 use crate::evaluation;
-use crate::ledger::{Intent, Lane, Ledger, LedgerError, LedgerResult, ReminderAsk, Settlement, TakeIntents};
+use crate::ledger::{Lane, Ledger, LedgerError, LedgerResult, ReminderAsk, TakeIntents};
 use crate::reminder::{RunId, State};
 
 /// A reminder whose source was last read longer ago goes out only after a fresh read.
@@ -68,7 +69,7 @@ pub(super) struct Round<'a> {
     reading: HashSet<(String, RunId)>,
     /// Ended and not settled yet: their places are free only when they are. With what the ledger could not take; nothing
     /// new is sent before it has.
-    pub(super) ended: Vec<Ended>,
+    pub(super) ended: Vec<Sent>,
     ledger_pause: Duration,
     /// Looks in a row that should have found something and didn't.
     empty_looks: u32,
@@ -76,12 +77,6 @@ pub(super) struct Round<'a> {
     fruitless_looks: u32,
     /// How long the last look took.
     look_took: Duration,
-}
-
-/// A request that is over and not settled yet.
-pub(super) struct Ended {
-    pub(super) schedule: String,
-    pub(super) settlement: Settlement,
 }
 
 /// A fresh read that is over.
@@ -110,13 +105,7 @@ enum Woken {
 
 impl<'a> Round<'a> {
     pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Ledger>, until: Until<'a>) -> Self {
-        let around = &sender.parts.around;
-        let tools = Tools {
-            clock: Arc::clone(&around.clock),
-            http: around.http.clone(),
-            ledger,
-            actor: sender.parts.actor.as_str().into(),
-        };
+        let tools = Tools::of(&sender.parts, ledger);
         Self {
             sender,
             until,
@@ -404,8 +393,9 @@ impl<'a> Round<'a> {
                 return None;
             }
         };
-        self.ended.push(Ended { schedule: sent.schedule, settlement: sent.settlement });
-        sent.next_at
+        let next_at = sent.settlement.next_at();
+        self.ended.push(sent);
+        next_at
     }
 
     pub(super) fn leave(&mut self, schedule: &str) {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 
-use super::classify::{Asked, Attempt, judge};
+use super::SenderParts;
+use super::classify::{Attempt, judge};
 use super::lanes::OpenLane;
+use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
 use crate::http::{Exchange, Http};
-use crate::ledger::{Effect, Intent, Ledger, SettleTo, Settlement, Step};
-use crate::targets::{Facts, Parcel, TargetError, TargetStep};
+use crate::ledger::Ledger;
+use crate::targets::{Facts, TargetError};
 
 /// What every send needs.
 #[derive(Clone)]
@@ -23,63 +24,58 @@ pub(super) struct Tools {
     pub(super) actor: Arc<str>,
 }
 
-/// A request that is over.
+impl Tools {
+    pub(super) fn of(parts: &SenderParts, ledger: Arc<dyn Ledger>) -> Self {
+        Self {
+            clock: Arc::clone(&parts.around.clock),
+            http: parts.around.http.clone(),
+            ledger,
+            actor: parts.actor.as_str().into(),
+        }
+    }
+}
+
+/// A request that is over and not settled yet.
 pub(super) struct Sent {
     pub(super) schedule: String,
-    /// When the reminder may go again (UTC), if it may.
-    pub(super) next_at: Option<Timestamp>,
     /// How its intent is to be settled.
     pub(super) settlement: Settlement,
 }
 
 /// Sends exactly one request and says what became of it; a panic on the way leaves its fate unknown.
 pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, tools: Tools) -> Sent {
-    let asked = asked(&lane, &intent);
-    let outcome = AssertUnwindSafe(exchange(&lane, &intent, asked, &tools)).catch_unwind().await;
+    let request = request_of(&lane, &intent);
+    let outcome = AssertUnwindSafe(exchange(&lane, &intent, request, &tools)).catch_unwind().await;
     let settlement = match outcome {
-        Ok(Ok((exchange, facts))) => settlement(&lane, &intent, asked, &exchange, &facts, &tools),
+        Ok(Ok((exchange, facts))) => settlement(&lane, &intent, request, &exchange, &facts, &tools),
         Ok(Err(unfit)) => never_sent(&intent, &unfit, &tools),
         Err(_panic) => {
             let detail = "the program failed while it was sending".to_owned();
             let exchange = Exchange::Unknown { class: "panic", detail, latency: Duration::ZERO };
-            settlement(&lane, &intent, asked, &exchange, &Facts::default(), &tools)
+            settlement(&lane, &intent, request, &exchange, &Facts::default(), &tools)
         }
     };
-    tell(&intent.schedule, &settlement);
-    let next_at = next_at(&settlement);
-    Sent { schedule: intent.schedule, next_at, settlement }
+    log(&intent.schedule, &settlement);
+    Sent { schedule: intent.schedule, settlement }
 }
 
-fn asked(lane: &OpenLane, intent: &Intent) -> Asked {
+fn request_of(lane: &OpenLane, intent: &Intent) -> StepRequest {
     match intent.step {
-        Step::Contact if lane.is_searching(intent.reminder_id) => Asked::ByLookup,
-        Step::Contact | Step::Call => Asked::Plainly,
+        Step::Contact if lane.is_searching(intent.reminder_id) => StepRequest::FindContact,
+        Step::Contact | Step::Call => StepRequest::of(intent.step),
     }
 }
 
 async fn exchange(
     lane: &OpenLane,
     intent: &Intent,
-    asked: Asked,
+    request: StepRequest,
     tools: &Tools,
 ) -> Result<(Exchange, Facts), TargetError> {
-    let step = match (intent.step, asked) {
-        (Step::Call, _) => TargetStep::Call,
-        (Step::Contact, Asked::Plainly) => TargetStep::Contact,
-        (Step::Contact, Asked::ByLookup) => TargetStep::ContactSearch,
-    };
-    let ask = lane.target.request(Parcel {
-        reminder_id: &intent.reminder_id.to_string(),
-        phone: &intent.phone,
-        payload: &intent.payload,
-        contact: intent.contact.as_deref(),
-        contact_id: intent.contact_id.as_deref(),
-        step,
-        now: tools.clock.now(),
-    })?;
+    let ask = lane.target.request(intent, request, tools.clock.now())?;
     let exchange = tools.http.send(ask).await;
     let facts = match &exchange {
-        Exchange::Answered(answer) => lane.target.facts(step, answer),
+        Exchange::Answered(answer) => lane.target.facts(request, answer),
         Exchange::NotSent { .. } | Exchange::Unknown { .. } => Facts::default(),
     };
     Ok((exchange, facts))
@@ -88,7 +84,7 @@ async fn exchange(
 fn settlement(
     lane: &OpenLane,
     intent: &Intent,
-    asked: Asked,
+    request: StepRequest,
     exchange: &Exchange,
     facts: &Facts,
     tools: &Tools,
@@ -96,7 +92,7 @@ fn settlement(
     let attempt = Attempt {
         intent,
         terms: &lane.schedule.delivery,
-        asked,
+        request,
         credentials: &lane.credentials,
         actor: &tools.actor,
         now: tools.clock.now(),
@@ -104,7 +100,8 @@ fn settlement(
     };
     let judgement = judge(&attempt, exchange, facts);
     if intent.step == Step::Contact {
-        let keeps_searching = asked == Asked::ByLookup && matches!(judgement.settlement.to, SettleTo::Again { .. });
+        let is_repeated = matches!(judgement.settlement.to, SettleTo::Again { .. });
+        let keeps_searching = request == StepRequest::FindContact && is_repeated;
         lane.set_searching(intent.reminder_id, judgement.search_next || keeps_searching);
     }
     judgement.settlement
@@ -132,15 +129,7 @@ fn never_sent(intent: &Intent, unfit: &TargetError, tools: &Tools) -> Settlement
     }
 }
 
-fn next_at(settlement: &Settlement) -> Option<Timestamp> {
-    match &settlement.to {
-        SettleTo::Again { next_at, .. } => Some(*next_at),
-        SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(settlement.at),
-        SettleTo::Delivered | SettleTo::Failed | SettleTo::Uncertain | SettleTo::Dropped => None,
-    }
-}
-
-fn tell(schedule: &str, settlement: &Settlement) {
+fn log(schedule: &str, settlement: &Settlement) {
     let reminder = settlement.reminder_id;
     let class = settlement.class.as_deref().unwrap_or_default();
     match &settlement.effect {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::round::{Ended, Round};
-use crate::ledger::{LedgerResult, Settlement, TakeIntents, Taken};
+use super::round::Round;
+use super::send::Sent;
+use crate::attempt::Settlement;
+use crate::ledger::{LedgerResult, TakeIntents, Taken};
 
 impl Round<'_> {
     /// Settles what has ended.
@@ -33,7 +35,7 @@ impl Round<'_> {
             Err(failure) => failure,
         };
         let back = schedules.into_iter().zip(settlements.iter().cloned());
-        self.ended = back.map(|(schedule, settlement)| Ended { schedule, settlement }).collect();
+        self.ended = back.map(|(schedule, settlement)| Sent { schedule, settlement }).collect();
         if self.ended.is_empty() {
             return Err(failure);
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::classify::{Asked, Attempt, Judgement, judge};
+use super::classify::{Attempt, Judgement, judge};
+use crate::attempt::{Effect, Intent, SettleTo, Step, StepRequest};
 use crate::http::{Answer, BodyEnd, Exchange};
-use crate::ledger::{Effect, Intent, SettleTo, Step};
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::Facts;
@@ -66,7 +66,7 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Exchange, facts
     let attempt = Attempt {
         intent,
         terms: &terms(on_uncertain),
-        asked: Asked::Plainly,
+        request: StepRequest::of(intent.step),
         credentials: "c1",
         actor: "service",
         now: now(),
@@ -202,7 +202,7 @@ fn a_contact_that_exists_is_searched_for_and_found_by_its_number() {
         let attempt = Attempt {
             intent: &intent,
             terms: &terms(OnUncertain::Hold),
-            asked: Asked::ByLookup,
+            request: StepRequest::FindContact,
             credentials: "c1",
             actor: "service",
             now: now(),

@@ -33,6 +33,7 @@ pub mod store;
 mod verbs;
 mod writer;
 
+pub use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step};
 pub use gate::{Holds, Machine};
 pub use passed::{FoldedTimes, PassedOver};
 pub use runs::RunsAsk;
@@ -370,47 +371,6 @@ pub struct Lane {
     pub credentials: String,
 }
 
-/// Which request of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// The only one, or the call.
-    Call,
-    /// Finding or creating the contact: repeating it is harmless.
-    Contact,
-}
-
-/// A committed intent: exactly one request may follow.
-#[derive(Debug, Clone)]
-pub struct Intent {
-    /// Which reminder.
-    pub reminder_id: ReminderId,
-    /// Of which schedule.
-    pub schedule: String,
-    /// Its appointment.
-    pub appointment_id: String,
-    /// The attempt's number, from 1.
-    pub attempt: u32,
-    /// Refusals counted so far.
-    pub tries: u32,
-    /// Which request.
-    pub step: Step,
-    /// E.164.
-    pub phone: String,
-    /// The exact bytes.
-    pub payload: String,
-    /// The rendered contact fields (JSON), for `target.call`.
-    pub contact: Option<String>,
-    /// The remembered contact.
-    pub contact_id: Option<String>,
-    /// Whether the contact was made anew for this reminder after a 404.
-    pub contact_renewed: bool,
-    /// UTC.
-    pub expires_at: Timestamp,
-    /// UTC.
-    pub starts_at: Timestamp,
-}
-
 /// What `take_intents` answers.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
@@ -431,80 +391,6 @@ pub struct SettledAndTaken {
     pub settled: Vec<bool>,
     /// Nothing, when nothing was asked for.
     pub taken: Taken,
-}
-
-/// Where an attempt ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SettleTo {
-    /// Accepted.
-    Delivered,
-    /// Refused for good.
-    Failed,
-    /// Nobody can know.
-    Uncertain,
-    /// Back to pending (refused for now, not connected, fate of the contact step unknown, or a resend).
-    Again {
-        /// Not before (UTC).
-        next_at: Timestamp,
-        /// Whether it uses up one of the attempts.
-        counts: bool,
-        /// Whether its fate is unknown and it is repeated all the same (`on_uncertain = "resend"`).
-        resend: bool,
-    },
-    /// Attempts used up.
-    Dropped,
-    /// The contact step is done: pending, the call step next.
-    ContactReady {
-        /// The remote contact.
-        contact_id: String,
-    },
-    /// The remembered contact is unknown there: forget it, pending, the contact step next, once.
-    ContactForgotten,
-}
-
-/// What an answer means for the account or the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing.
-    None,
-    /// 429: the whole account waits (UTC).
-    PauseAccountUntil(Timestamp),
-    /// 401: the account waits until resumed or the credentials change.
-    PauseAccount {
-        /// Fingerprint of the refused credentials.
-        credentials: String,
-    },
-    /// 403: three in a row pause the schedule's target.
-    Forbidden,
-    /// Anything accepted ends a row of 403.
-    Accepted,
-}
-
-/// The end of one attempt.
-#[derive(Debug, Clone)]
-pub struct Settlement {
-    /// Which reminder.
-    pub reminder_id: ReminderId,
-    /// Which attempt.
-    pub attempt: u32,
-    /// UTC.
-    pub at: Timestamp,
-    /// Where it ends.
-    pub to: SettleTo,
-    /// The HTTP status, when one came.
-    pub http_status: Option<u16>,
-    /// How long it took.
-    pub latency: Option<Duration>,
-    /// The other side's id.
-    pub remote_id: Option<String>,
-    /// A word: `timeout`, `http_503`, `error_in_200`, …
-    pub class: Option<String>,
-    /// A sentence without personal data and secrets.
-    pub detail: Option<String>,
-    /// For the account or the target.
-    pub effect: Effect,
-    /// Who.
-    pub actor: String,
 }
 
 /// How to recover.

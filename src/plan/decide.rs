@@ -95,7 +95,17 @@ impl Candidates {
     fn rendered(&self, id: ReminderId, candidate: Kept, told: &HashMap<String, Timestamp>) -> Rendered {
         let previous_starts_at = told.get(&candidate.id).copied().filter(|told| *told != candidate.start.at);
         let schedule = &self.terms.schedule;
-        let scope = PayloadScope { schedule, candidate: &candidate, reminder_id: id, previous_starts_at };
+        let scope = PayloadScope {
+            schedule,
+            row: &candidate.row,
+            phone: &candidate.phone,
+            zone: &candidate.zone,
+            starts_at: candidate.start.at,
+            appointment_id: &candidate.id,
+            lead: candidate.lead.lead,
+            reminder_id: id,
+            previous_starts_at,
+        };
         let outcome = payload::rendered(schedule, &scope);
         let is_watched = self.watch.as_ref().is_some_and(|watch| watch.appointment_id() == candidate.id);
         let mut candidate = candidate;

@@ -6,7 +6,7 @@ pub mod explain;
 mod gap;
 mod halves;
 mod judging;
-mod payload;
+pub mod payload;
 mod people;
 mod planner;
 mod rules;

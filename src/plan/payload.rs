@@ -3,47 +3,62 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::planner::Candidate;
-use crate::reminder::ReminderId;
+use crate::appointment::Phone;
+use crate::reminder::{Lead, ReminderId};
+use crate::row::Row;
 use crate::schedule::{ContactTemplates, Schedule, TargetSpec};
 use crate::template::{Payload, RenderError, Scope, Template};
+use crate::zones::Zone;
 
-/// Built-in names first, then the row's columns.
-pub(super) struct PayloadScope<'a> {
-    pub(super) schedule: &'a Schedule,
-    pub(super) candidate: &'a Candidate,
-    pub(super) reminder_id: ReminderId,
-    pub(super) previous_starts_at: Option<Timestamp>,
+/// What a payload is about: built-in names first, then the row's columns.
+pub struct PayloadScope<'a> {
+    /// Of which schedule.
+    pub schedule: &'a Schedule,
+    /// As the source has it.
+    pub row: &'a Row,
+    /// Who is called.
+    pub phone: &'a Phone,
+    /// The recipient's.
+    pub zone: &'a Zone,
+    /// UTC.
+    pub starts_at: Timestamp,
+    /// The appointment.
+    pub appointment_id: &'a str,
+    /// Which lead.
+    pub lead: Lead,
+    /// The reminder's id.
+    pub reminder_id: ReminderId,
+    /// The start that was announced before (UTC), when it moved.
+    pub previous_starts_at: Option<Timestamp>,
 }
 
 impl PayloadScope<'_> {
     fn wall(&self, pattern: &str) -> Value {
-        self.candidate.zone.wall(self.candidate.start.at).strftime(pattern).to_string().into()
+        self.zone.wall(self.starts_at).strftime(pattern).to_string().into()
     }
 }
 
 impl Scope for PayloadScope<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {
-        let candidate = self.candidate;
         Some(match name {
-            "phone" => candidate.phone.e164.as_str().into(),
-            "phone_national" => candidate.phone.national().into(),
-            "starts_at" => candidate.zone.rfc3339(candidate.start.at).into(),
+            "phone" => self.phone.e164.as_str().into(),
+            "phone_national" => self.phone.national().into(),
+            "starts_at" => self.zone.rfc3339(self.starts_at).into(),
             "date" => self.wall("%Y-%m-%d"),
             "time" => self.wall("%H:%M"),
             "weekday" => self.wall("%A"),
-            "appointment_id" => candidate.id.as_str().into(),
+            "appointment_id" => self.appointment_id.into(),
             "reminder_id" => self.reminder_id.to_string().into(),
-            "lead" => candidate.lead.lead.to_string().into(),
+            "lead" => self.lead.to_string().into(),
             "schedule" => self.schedule.name.as_str().into(),
-            "previous_starts_at" => self.previous_starts_at.map(|at| candidate.zone.rfc3339(at)).into(),
+            "previous_starts_at" => self.previous_starts_at.map(|at| self.zone.rfc3339(at)).into(),
             "row" => self.row(),
-            column => candidate.row.get(column)?.into_owned(),
+            column => self.row.get(column)?.into_owned(),
         })
     }
 
     fn row(&self) -> Value {
-        Value::Object(self.candidate.row.to_object())
+        Value::Object(self.row.to_object())
     }
 }
 
@@ -51,7 +66,7 @@ impl Scope for PayloadScope<'_> {
 ///
 /// # Errors
 /// On the first template that can't be filled.
-pub(super) fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Value), RenderError> {
+pub fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Value), RenderError> {
     let payload = schedule.payload.render(scope)?;
     let contact = match &schedule.target {
         TargetSpec::Call { contact, .. } => contact_fields(contact, scope)?,

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
-    ANSWER_LIMIT, Envelope, Facts, Parcel, SecretHeader, THOUGHTLY_IDS, Target, TargetError, TargetStep, error_class,
-    fingerprint, id_text, is_success, json_header, parse_url, read_body, value_at,
+    ANSWER_LIMIT, Envelope, Facts, SecretHeader, THOUGHTLY_IDS, Target, TargetError, error_class, fingerprint, id_text,
+    is_success, json_header, parse_url, read_body, value_at,
 };
+use crate::attempt::{Intent, StepRequest};
 use crate::http::{self, Answer, Ask, BodyEnd};
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
 
@@ -80,50 +82,52 @@ impl Caller {
 }
 
 impl Target for Caller {
-    fn request(&self, parcel: Parcel<'_>) -> Result<Ask, TargetError> {
-        let mut ask = match parcel.step {
-            TargetStep::Contact => {
-                let body = new_contact(parcel.phone, parcel.contact)?;
+    fn request(&self, intent: &Intent, step: StepRequest, _: Timestamp) -> Result<Ask, TargetError> {
+        let mut ask = match step {
+            StepRequest::CreateContact => {
+                let body = new_contact(&intent.phone, intent.contact.as_deref())?;
                 self.ask(reqwest::Method::POST, self.url(&["contact", "create"]), Some(&body))
             }
-            TargetStep::ContactSearch => {
+            StepRequest::FindContact => {
                 let mut url = self.url(&["contact"]);
-                url.query_pairs_mut().append_pair("search", parcel.phone).append_pair("limit", SEARCH_LIMIT);
+                url.query_pairs_mut().append_pair("search", &intent.phone).append_pair("limit", SEARCH_LIMIT);
                 self.ask(reqwest::Method::GET, url, None)
             }
-            TargetStep::Call => {
-                let contact = parcel
+            StepRequest::Call => {
+                let contact = intent
                     .contact_id
+                    .as_ref()
                     .ok_or_else(|| TargetError("the contact must be known before it is called".to_owned()))?;
                 let body = json!({
                     "contact_id": contact,
                     "interview_id": self.agent.expose_secret(),
-                    "metadata": metadata(parcel.payload)?,
+                    "metadata": metadata(&intent.payload)?,
                 });
                 self.ask(reqwest::Method::POST, self.url(&["contact", "call"]), Some(&body))
             }
         };
-        ask.headers.push(("idempotency-key".to_owned(), parcel.reminder_id.into()));
+        ask.headers.push(("idempotency-key".to_owned(), intent.reminder_id.to_string().into()));
         Ok(ask)
     }
 
-    fn facts(&self, step: TargetStep, answer: &Answer) -> Facts {
+    fn facts(&self, step: StepRequest, answer: &Answer) -> Facts {
         let is_accepted_status = is_success(answer.status);
-        let may_conflict = step == TargetStep::Contact && matches!(answer.status, 400 | 409 | 422);
+        let may_conflict = step == StepRequest::CreateContact && matches!(answer.status, 400 | 409 | 422);
         if !is_accepted_status && !may_conflict {
             let note = (answer.end == BodyEnd::TooLong).then_some("too_long");
             return Facts { is_accepted_status, note, ..Facts::default() };
         }
         let (body, note) = read_body(answer, Envelope::Expected);
         let failure = body.get("error").filter(|error| !error.is_null());
-        let is_conflict = step == TargetStep::Contact && (answer.status == 409 || failure.is_some_and(says_it_exists));
+        let is_conflict =
+            step == StepRequest::CreateContact && (answer.status == 409 || failure.is_some_and(says_it_exists));
         Facts {
             is_accepted_status,
             error: failure.filter(|_| is_accepted_status).and_then(error_class),
             remote_id: THOUGHTLY_IDS.iter().find_map(|at| id_text(value_at(&body, at)?)),
             note: note.filter(|_| is_accepted_status),
             is_conflict,
-            found: if step == TargetStep::ContactSearch { found(&body) } else { Vec::new() },
+            found: if step == StepRequest::FindContact { found(&body) } else { Vec::new() },
         }
     }
 

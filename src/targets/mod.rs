@@ -2,11 +2,13 @@
 //! [`crate::schedule::TargetSpec`], an arm in [`open`].
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::attempt::{Intent, StepRequest};
 use crate::http::{self, Answer, Ask, BodyEnd};
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
@@ -22,36 +24,6 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// Where Thoughtly's answers may have the id of what was made; none of them is documented for calls.
 const THOUGHTLY_IDS: [&str; 3] = ["/data/id", "/data/call_id", "/data/response_id"];
-
-/// What a target needs of an intent to make its request. (`ledger` is a sibling floor: delivery copies the fields.)
-#[derive(Debug, Clone, Copy)]
-pub struct Parcel<'a> {
-    /// Sent as `Idempotency-Key` and `webhook-id`.
-    pub reminder_id: &'a str,
-    /// E.164.
-    pub phone: &'a str,
-    /// The exact bytes.
-    pub payload: &'a str,
-    /// The rendered contact fields (JSON).
-    pub contact: Option<&'a str>,
-    /// The remembered contact.
-    pub contact_id: Option<&'a str>,
-    /// Which request.
-    pub step: TargetStep,
-    /// UTC; for signatures with a timestamp.
-    pub now: jiff::Timestamp,
-}
-
-/// Which request of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetStep {
-    /// The only one, or the call.
-    Call,
-    /// Creating the contact.
-    Contact,
-    /// Finding the contact, after creating it met one that exists.
-    ContactSearch,
-}
 
 /// What an answer says, before anybody decides what it means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,13 +49,13 @@ pub struct TargetError(pub String);
 
 /// Somewhere reminders go.
 pub trait Target: Send + Sync {
-    /// The request for one step.
+    /// The request for one step of an intent. `signed_at` (UTC) is for signatures with a timestamp.
     ///
     /// # Errors
-    /// When a secret isn't set, or the payload doesn't fit the step.
-    fn request(&self, parcel: Parcel<'_>) -> Result<Ask, TargetError>;
+    /// When the payload doesn't fit the step.
+    fn request(&self, intent: &Intent, step: StepRequest, signed_at: Timestamp) -> Result<Ask, TargetError>;
     /// What the answer says.
-    fn facts(&self, step: TargetStep, answer: &Answer) -> Facts;
+    fn facts(&self, step: StepRequest, answer: &Answer) -> Facts;
     /// Whether a contact must be known before the call.
     fn needs_contact(&self) -> bool;
     /// A fingerprint of the credentials in use (a hash, never the value), to notice when they change.
@@ -143,24 +115,25 @@ enum Envelope {
 }
 
 impl Target for Endpoint {
-    fn request(&self, parcel: Parcel<'_>) -> Result<Ask, TargetError> {
+    fn request(&self, intent: &Intent, _: StepRequest, signed_at: Timestamp) -> Result<Ask, TargetError> {
+        let id = intent.reminder_id.to_string();
         let mut headers = Vec::with_capacity(self.headers.len() + 4);
         headers.extend(self.headers.iter().cloned());
-        headers.push(("idempotency-key".to_owned(), parcel.reminder_id.into()));
         if let Some(key) = &self.signature {
-            headers.extend(key.headers(parcel.reminder_id, parcel.now, parcel.payload));
+            headers.extend(key.headers(&id, signed_at, &intent.payload));
         }
+        headers.push(("idempotency-key".to_owned(), id.into()));
         Ok(Ask {
             method: self.method.clone(),
             url: self.url.clone(),
             headers,
-            body: Bytes::copy_from_slice(parcel.payload.as_bytes()),
+            body: Bytes::copy_from_slice(intent.payload.as_bytes()),
             timeout: self.timeout,
             max_bytes: ANSWER_LIMIT,
         })
     }
 
-    fn facts(&self, _step: TargetStep, answer: &Answer) -> Facts {
+    fn facts(&self, _: StepRequest, answer: &Answer) -> Facts {
         let is_accepted_status = match &self.accept_status {
             Some(listed) => listed.contains(&answer.status),
             None => is_success(answer.status),

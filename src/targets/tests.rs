@@ -6,6 +6,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::*;
+use crate::attempt::Step;
+use crate::reminder::ReminderId;
 use crate::schedule::WebhookSpec;
 use crate::settings::{Rate, SecretRef, TextOrSecret};
 
@@ -27,16 +29,30 @@ impl Vault {
     }
 }
 
-fn parcel(step: TargetStep) -> Parcel<'static> {
-    Parcel {
-        reminder_id: ID,
-        phone: "+12025550143",
-        payload: r#"{"contact_phone":"+12025550143","minutes":30}"#,
+fn intent() -> Intent {
+    Intent {
+        reminder_id: ReminderId(ID.parse().expect("an id")),
+        schedule: "day-before".to_owned(),
+        appointment_id: "a1".to_owned(),
+        attempt: 1,
+        tries: 0,
+        step: Step::Call,
+        phone: "+12025550143".to_owned(),
+        payload: r#"{"contact_phone":"+12025550143","minutes":30}"#.to_owned(),
         contact: None,
         contact_id: None,
-        step,
-        now: jiff::Timestamp::from_second(1_731_705_121).expect("a valid instant"),
+        contact_renewed: false,
+        expires_at: signed_at(),
+        starts_at: signed_at(),
     }
+}
+
+fn signed_at() -> Timestamp {
+    Timestamp::from_second(1_731_705_121).expect("a valid instant")
+}
+
+fn request(target: &dyn Target, intent: &Intent, step: StepRequest) -> Result<Ask, TargetError> {
+    target.request(intent, step, signed_at())
 }
 
 fn header<'a>(ask: &'a Ask, name: &str) -> Vec<&'a str> {
@@ -91,9 +107,9 @@ fn an_automation_gets_the_exact_payload_once_with_its_id() {
     let vault = Vault::new();
     let token = vault.keep("token", "t-1\n");
     let target = automation(&vault, "http://127.0.0.1:9/webhook/automation/hidden", Some(&token)).expect("a target");
-    let ask = target.request(parcel(TargetStep::Call)).expect("a request");
+    let ask = request(&target, &intent(), StepRequest::Call).expect("a request");
     assert_eq!((ask.method.as_str(), ask.url.path()), ("POST", "/webhook/automation/hidden"));
-    assert_eq!(ask.body, parcel(TargetStep::Call).payload);
+    assert_eq!(ask.body, intent().payload);
     assert_eq!(header(&ask, "idempotency-key"), [ID]);
     assert_eq!(header(&ask, "content-type"), ["application/json"]);
     assert_eq!(header(&ask, "x-api-token"), ["t-1"]);
@@ -107,7 +123,7 @@ fn an_automation_gets_the_exact_payload_once_with_its_id() {
 fn an_automation_without_verification_sends_no_token() {
     let target = automation(&Vault::new(), "https://api.example.com/webhook/automation/hidden", None);
     let target = target.expect("a target");
-    assert_eq!(header(&target.request(parcel(TargetStep::Call)).expect("a request"), "x-api-token").len(), 0);
+    assert_eq!(header(&request(&target, &intent(), StepRequest::Call).expect("a request"), "x-api-token").len(), 0);
     assert!(!target.is_loopback());
 }
 
@@ -122,7 +138,7 @@ fn a_refused_or_broken_address_is_told_without_being_shown() {
 #[test]
 fn thoughtlys_answers_are_read_in_every_form() {
     let target = automation(&Vault::new(), "http://127.0.0.1:9/a", None).expect("a target");
-    let facts = |body: &str| target.facts(TargetStep::Call, &answer(200, body));
+    let facts = |body: &str| target.facts(StepRequest::Call, &answer(200, body));
     let with_id = |id: &str| Facts { is_accepted_status: true, remote_id: Some(id.to_owned()), ..Facts::default() };
     assert_eq!(facts(r#"{"error":null,"data":{"id":"r-1"}}"#), with_id("r-1"));
     assert_eq!(facts(r#"{"data":{"call_id":42}}"#), with_id("42"));
@@ -131,7 +147,7 @@ fn thoughtlys_answers_are_read_in_every_form() {
     assert_eq!(facts("").note, Some("not_json"));
     assert_eq!(facts(r#"{"ok":true}"#).note, Some("no_envelope"));
     assert_eq!(facts("[]").note, Some("no_envelope"));
-    assert_eq!(target.facts(TargetStep::Call, &answer(500, "{}")), Facts::default());
+    assert_eq!(target.facts(StepRequest::Call, &answer(500, "{}")), Facts::default());
 }
 
 #[test]
@@ -152,18 +168,25 @@ fn an_error_gives_a_word_and_never_free_text() {
 #[test]
 fn a_webhook_is_signed_as_standard_webhooks_says() {
     let vault = Vault::new();
-    // the example of the Standard Webhooks specification
-    let spec = WebhookSpec {
-        secret: Some(vault.keep("secret", "whsec_plJ3nmyCDGBKInavdOK15jsl")),
-        ..webhook_spec("https://hooks.example.com/in")
-    };
-    let target = webhook(&spec).expect("a target");
+    let secret = "whsec_plJ3nmyCDGBKInavdOK15jsl";
     let payload = r#"{"event_type":"ping","data":{"success":true}}"#;
-    let parcel = Parcel { reminder_id: "msg_loFOjxBNrRLzqYUf", payload, ..parcel(TargetStep::Call) };
-    let ask = target.request(parcel).expect("a request");
-    assert_eq!(header(&ask, "webhook-id"), ["msg_loFOjxBNrRLzqYUf"]);
+    // the example of the Standard Webhooks specification
+    let key = webhook::SigningKey::read(&secret.into()).expect("a key");
+    let [id, timestamp, signature] = key.headers("msg_loFOjxBNrRLzqYUf", signed_at(), payload);
+    assert_eq!((id.0.as_str(), id.1.expose_secret()), ("webhook-id", "msg_loFOjxBNrRLzqYUf"));
+    assert_eq!((timestamp.0.as_str(), timestamp.1.expose_secret()), ("webhook-timestamp", "1731705121"));
+    let expected = "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=";
+    assert_eq!((signature.0.as_str(), signature.1.expose_secret()), ("webhook-signature", expected));
+
+    let spec =
+        WebhookSpec { secret: Some(vault.keep("secret", secret)), ..webhook_spec("https://hooks.example.com/in") };
+    let target = webhook(&spec).expect("a target");
+    let ask =
+        request(&target, &Intent { payload: payload.to_owned(), ..intent() }, StepRequest::Call).expect("a request");
+    let [_, _, signature] = key.headers(ID, signed_at(), payload);
+    assert_eq!(header(&ask, "webhook-id"), [ID]);
     assert_eq!(header(&ask, "webhook-timestamp"), ["1731705121"]);
-    assert_eq!(header(&ask, "webhook-signature"), ["v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="]);
+    assert_eq!(header(&ask, "webhook-signature"), [signature.1.expose_secret()]);
     assert_eq!(ask.body, payload);
 }
 
@@ -184,21 +207,21 @@ fn a_webhook_follows_its_own_rules_of_success() {
         ..webhook_spec("http://127.0.0.1:9/in")
     };
     let target = webhook(&spec).expect("a target");
-    let facts = |status, body: &str| target.facts(TargetStep::Call, &answer(status, body));
+    let facts = |status, body: &str| target.facts(StepRequest::Call, &answer(status, body));
     assert_eq!(facts(202, r#"{"call":{"id":"x"}}"#).remote_id.as_deref(), Some("x"));
     assert_eq!(facts(202, r#"{"problem":{"type":"full"}}"#).error.as_deref(), Some("full"));
     assert_eq!(facts(202, r#"{"error":"ignored"}"#).error, None);
     assert!(facts(409, "{}").is_accepted_status);
     assert!(!facts(200, "{}").is_accepted_status);
     let plain = webhook(&webhook_spec("http://127.0.0.1:9/in")).expect("a target");
-    assert_eq!(plain.facts(TargetStep::Call, &answer(204, "")).note, None);
+    assert_eq!(plain.facts(StepRequest::Call, &answer(204, "")).note, None);
 }
 
 #[test]
 fn an_authors_content_type_takes_the_place_of_ours() {
     let headers = vec![("Content-Type".to_owned(), TextOrSecret::Text("application/cloudevents+json".to_owned()))];
     let spec = WebhookSpec { headers, method: "PUT".to_owned(), ..webhook_spec("http://127.0.0.1:9/in") };
-    let ask = webhook(&spec).expect("a target").request(parcel(TargetStep::Call)).expect("a request");
+    let ask = request(&webhook(&spec).expect("a target"), &intent(), StepRequest::Call).expect("a request");
     assert_eq!(header(&ask, "content-type"), ["application/cloudevents+json"]);
     assert_eq!(ask.method.as_str(), "PUT");
 }
@@ -207,12 +230,13 @@ fn an_authors_content_type_takes_the_place_of_ours() {
 fn a_call_creates_its_contact_from_known_fields_alone() {
     let target = caller(&Vault::new());
     let contact = r#"{"name":"Ada Test","email":null,"tags":["x"],"custom_fields":{}}"#;
-    let ask = target.request(Parcel { contact: Some(contact), ..parcel(TargetStep::Contact) }).expect("a request");
+    let with_contact = |contact: &str| Intent { contact: Some(contact.to_owned()), ..intent() };
+    let ask = request(&target, &with_contact(contact), StepRequest::CreateContact).expect("a request");
     assert_eq!((ask.method.as_str(), ask.url.as_str()), ("POST", "http://127.0.0.1:9/v1/contact/create"));
     let body: Value = serde_json::from_slice(&ask.body).expect("JSON");
     assert_eq!(body, json!({ "phone_number": "+12025550143", "name": "Ada Test", "tags": ["x"] }));
     assert_eq!((header(&ask, "x-api-token"), header(&ask, "team_id")), (vec!["t-1"], vec!["team-1"]));
-    let bare = target.request(Parcel { contact: Some("null"), ..parcel(TargetStep::Contact) }).expect("a request");
+    let bare = request(&target, &with_contact("null"), StepRequest::CreateContact).expect("a request");
     assert_eq!(bare.body, r#"{"phone_number":"+12025550143"}"#);
 }
 
@@ -220,31 +244,31 @@ fn a_call_creates_its_contact_from_known_fields_alone() {
 fn a_call_carries_its_payload_as_flat_metadata() {
     let target = caller(&Vault::new());
     let payload = r#"{"name":"Zoë","minutes":30,"vip":true,"note":null,"list":[1,"a"]}"#;
-    let parcel = Parcel { payload, contact_id: Some("c-1"), ..parcel(TargetStep::Call) };
-    let ask = target.request(parcel).expect("a request");
+    let intent = Intent { payload: payload.to_owned(), contact_id: Some("c-1".to_owned()), ..intent() };
+    let ask = request(&target, &intent, StepRequest::Call).expect("a request");
     assert_eq!(ask.url.path(), "/v1/contact/call");
     let body: Value = serde_json::from_slice(&ask.body).expect("JSON");
     let metadata = json!({ "name": "Zoë", "minutes": "30", "vip": "true", "list": "[1,\"a\"]" });
     assert_eq!(body, json!({ "contact_id": "c-1", "interview_id": "agent-1", "metadata": metadata }));
-    assert!(target.request(Parcel { payload: "[]", ..parcel }).is_err());
-    assert!(target.request(Parcel { contact_id: None, ..parcel }).is_err());
+    let unfit = [Intent { payload: "[]".to_owned(), ..intent.clone() }, Intent { contact_id: None, ..intent }];
+    assert!(unfit.iter().all(|intent| request(&target, intent, StepRequest::Call).is_err()));
 }
 
 #[test]
 fn a_contact_is_searched_by_its_number_and_conflicts_are_seen_in_every_form() {
     let target = caller(&Vault::new());
-    let ask = target.request(parcel(TargetStep::ContactSearch)).expect("a request");
+    let ask = request(&target, &intent(), StepRequest::FindContact).expect("a request");
     assert_eq!(ask.url.as_str(), "http://127.0.0.1:9/v1/contact?search=%2B12025550143&limit=50");
     assert_eq!((ask.method.as_str(), ask.body.len()), ("GET", 0));
     let found = r#"{"data":{"contacts":[{"id":"c-1","phone_number":"+12025550143"},{"id":"c-2"}]}}"#;
-    let found = target.facts(TargetStep::ContactSearch, &answer(200, found)).found;
+    let found = target.facts(StepRequest::FindContact, &answer(200, found)).found;
     assert_eq!(found, [("+12025550143".to_owned(), "c-1".to_owned())]);
     let conflict = |step, status, body: &str| target.facts(step, &answer(status, body)).is_conflict;
-    assert!(conflict(TargetStep::Contact, 409, ""));
-    assert!(conflict(TargetStep::Contact, 400, r#"{"error":{"message":"Contact already exists"}}"#));
-    assert!(conflict(TargetStep::Contact, 200, r#"{"error":{"code":"duplicate_contact"}}"#));
-    assert!(!conflict(TargetStep::Contact, 400, r#"{"error":{"message":"phone does not exist"}}"#));
-    assert!(!conflict(TargetStep::Call, 409, ""));
+    assert!(conflict(StepRequest::CreateContact, 409, ""));
+    assert!(conflict(StepRequest::CreateContact, 400, r#"{"error":{"message":"Contact already exists"}}"#));
+    assert!(conflict(StepRequest::CreateContact, 200, r#"{"error":{"code":"duplicate_contact"}}"#));
+    assert!(!conflict(StepRequest::CreateContact, 400, r#"{"error":{"message":"phone does not exist"}}"#));
+    assert!(!conflict(StepRequest::Call, 409, ""));
 }
 
 #[test]

@@ -4,23 +4,23 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::trigger::only_loopback;
 use super::{App, Exit, VerbError, VerbResult, holds, redact};
 use crate::appointment::{Phone, PhoneProblem, phone};
+use crate::attempt::{SettleTo, Settlement};
 use crate::audit::{Entry, Event, LoggedPhone};
+use crate::delivery::TestReminder;
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
-use crate::http::Exchange;
+use crate::plan::payload::{self, PayloadScope};
 use crate::plan::{Knowledge, Occasion};
-use crate::reminder::{Lead, ReminderId};
+use crate::reminder::{Lead, ReminderId, State};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::{Leads, Schedule};
-use crate::targets::{self, Facts, Parcel, Target, TargetStep};
 use crate::template::Payload;
-use crate::template::Scope;
 
 /// What became of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct TestCallAnswer {
     /// What the payload was sent as.
     pub reminder_id: ReminderId,
     /// `delivered`, `failed` or `uncertain`.
-    pub state: crate::reminder::State,
+    pub state: State,
     /// When an answer came.
     pub http_status: Option<u16>,
     /// How long it took.
@@ -45,7 +45,7 @@ impl TestCallAnswer {
     /// How the verb ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        if self.state == crate::reminder::State::Delivered { Exit::Done } else { Exit::Undelivered }
+        if self.state == State::Delivered { Exit::Done } else { Exit::Undelivered }
     }
 }
 
@@ -70,124 +70,59 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
     if let Some(reason) = holds::first(app, &schedule, |_any| true).await? {
         return Err(VerbError::Unsafe(reason));
     }
-    let account = app.settings.accounts.get(schedule.target.account());
-    let target = targets::open(&schedule, account, &app.around.secrets)
-        .map_err(|error| VerbError::Failed(format!("{name}: {error}")))?;
+    let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
     let reminder_id = new_reminder_id(app.around.clock.as_ref());
-    let payload = sample_payload(app, &schedule, &phone, reminder_id).await?;
-    let call = TestCall { app, actor, schedule: &schedule, target: target.as_ref(), reminder_id, phone, payload };
+    let (payload, contact) = sample(app, &schedule, &phone, reminder_id).await?;
     // reading the source may have taken a while
     super::trigger::refuse_when_stopping(app)?;
-    call.send().await
+    let log = TestLog { app, actor, schedule: &schedule, phone: &phone };
+    // the log knows of it before the first byte leaves
+    log.write(Event::DeliveryIntent, None).await?;
+    let test = TestReminder { reminder_id, phone: phone.e164.clone(), payload: payload.as_str().to_owned(), contact };
+    let settled = sender.test_call(&schedule, &test).await?;
+    let (state, event) = end_of(&settled.to);
+    log.write(event, Some(&settled)).await?;
+    Ok(TestCallAnswer {
+        schedule: schedule.name.clone(),
+        reminder_id,
+        state,
+        http_status: settled.http_status,
+        latency_ms: settled.latency.map(millis),
+        reason: settled.class.filter(|_| state != State::Delivered),
+        payload: redact::payload(&payload, &phone.e164, super::Reveal::LastFour).into_owned(),
+    })
 }
 
-/// One test call, ready to go.
-struct TestCall<'a> {
+/// What a settlement means for a call that is never repeated.
+const fn end_of(to: &SettleTo) -> (State, Event) {
+    match to {
+        SettleTo::Delivered => (State::Delivered, Event::DeliveryDelivered),
+        SettleTo::Uncertain => (State::Uncertain, Event::DeliveryUncertain),
+        SettleTo::Failed
+        | SettleTo::Again { .. }
+        | SettleTo::Dropped
+        | SettleTo::ContactReady { .. }
+        | SettleTo::ContactForgotten => (State::Failed, Event::DeliveryFailed),
+    }
+}
+
+/// What the audit is told of a test call.
+struct TestLog<'a> {
     app: &'a App,
     actor: &'a str,
     schedule: &'a Schedule,
-    target: &'a dyn Target,
-    reminder_id: ReminderId,
-    phone: Phone,
-    payload: Payload,
+    phone: &'a Phone,
 }
 
-/// What one request came to.
-struct Came {
-    state: crate::reminder::State,
-    http_status: Option<u16>,
-    latency: Option<Duration>,
-    reason: Option<String>,
-    remote_id: Option<String>,
-}
-
-impl TestCall<'_> {
-    async fn send(&self) -> VerbResult<TestCallAnswer> {
-        // the log knows of it before the first byte leaves
-        self.write(Event::DeliveryIntent, None).await?;
-        let mut came = Came {
-            state: crate::reminder::State::Delivered,
-            http_status: None,
-            latency: None,
-            reason: None,
-            remote_id: None,
-        };
-        if self.target.needs_contact() {
-            came = self.step(TargetStep::Contact, None).await;
-        }
-        if came.state == crate::reminder::State::Delivered {
-            let contact = came.remote_id.take();
-            came = self.step(TargetStep::Call, contact.as_deref()).await;
-        }
-        let event = match came.state {
-            crate::reminder::State::Delivered => Event::DeliveryDelivered,
-            crate::reminder::State::Uncertain => Event::DeliveryUncertain,
-            _ => Event::DeliveryFailed,
-        };
-        self.write(event, Some(&came)).await?;
-        Ok(TestCallAnswer {
-            schedule: self.schedule.name.clone(),
-            reminder_id: self.reminder_id,
-            state: came.state,
-            http_status: came.http_status,
-            latency_ms: came.latency.map(millis),
-            reason: came.reason,
-            payload: redact::payload(&self.payload, &self.phone.e164, super::Reveal::LastFour).into_owned(),
-        })
-    }
-
-    async fn step(&self, step: TargetStep, contact_id: Option<&str>) -> Came {
-        let id = self.reminder_id.to_string();
-        let now = self.app.around.clock.now();
-        let contact = None;
-        let parcel = Parcel {
-            reminder_id: &id,
-            phone: &self.phone.e164,
-            payload: self.payload.as_str(),
-            contact,
-            contact_id,
-            step,
-            now,
-        };
-        match self.target.request(parcel) {
-            Ok(ask) => self.came_of(step, self.app.around.http.send(ask).await),
-            Err(error) => failed(error.to_string()),
-        }
-    }
-
-    fn came_of(&self, step: TargetStep, exchange: Exchange) -> Came {
-        match exchange {
-            Exchange::NotSent { class, .. } => failed(class.to_owned()),
-            Exchange::Unknown { class, latency, .. } => {
-                Came { state: crate::reminder::State::Uncertain, latency: Some(latency), ..failed(class.to_owned()) }
-            }
-            Exchange::Answered(answer) => {
-                let facts = self.target.facts(step, &answer);
-                let reason = reason_of(answer.status, &facts);
-                let state = match (&reason, answer.status) {
-                    (None, _) => crate::reminder::State::Delivered,
-                    (Some(_), 408 | 500..=502 | 504..=599) => crate::reminder::State::Uncertain,
-                    (Some(_), _) => crate::reminder::State::Failed,
-                };
-                Came {
-                    state,
-                    http_status: Some(answer.status),
-                    latency: Some(answer.latency),
-                    reason,
-                    remote_id: facts.remote_id,
-                }
-            }
-        }
-    }
-
-    async fn write(&self, event: Event, came: Option<&Came>) -> VerbResult<()> {
-        let word = came.and_then(|came| came.reason.clone());
+impl TestLog<'_> {
+    async fn write(&self, event: Event, settled: Option<&Settlement>) -> VerbResult<()> {
+        let word = settled.and_then(|settled| settled.class.clone());
         let entry = Entry {
             schedule: Some(self.schedule.name.clone().into()),
             phone: Some(LoggedPhone::whole(self.phone.e164.clone())),
             reason: Some("test".into()),
-            http_status: came.and_then(|came| came.http_status),
-            latency_ms: came.and_then(|came| came.latency).map(millis),
+            http_status: settled.and_then(|settled| settled.http_status),
+            latency_ms: settled.and_then(|settled| settled.latency).map(millis),
             actor: Some(self.actor.to_owned().into()),
             detail: Some(word.map_or_else(|| "a test call".into(), |word| format!("a test call: {word}").into())),
             ..Entry::new(self.app.around.clock.now(), event)
@@ -196,48 +131,40 @@ impl TestCall<'_> {
     }
 }
 
-fn failed(reason: String) -> Came {
-    Came {
-        state: crate::reminder::State::Failed,
-        http_status: None,
-        latency: None,
-        reason: Some(reason),
-        remote_id: None,
-    }
-}
-
-fn reason_of(status: u16, facts: &Facts) -> Option<String> {
-    match (facts.is_accepted_status, &facts.error) {
-        (true, None) => None,
-        (true, Some(error)) => Some(error.clone()),
-        (false, _) => Some(format!("http_{status}")),
-    }
-}
-
 fn millis(latency: Duration) -> u64 {
     u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The payload of the source's first row, with `test: true` and this phone wherever the row's own would stand.
-async fn sample_payload(
+/// The payload and contact fields of the source's first row, with `test: true` and this phone wherever the row's own
+/// would stand, for an appointment tomorrow at this time.
+async fn sample(
     app: &App,
     schedule: &Arc<Schedule>,
     phone: &Phone,
     reminder_id: ReminderId,
-) -> VerbResult<Payload> {
+) -> VerbResult<(Payload, Option<String>)> {
     let now = app.around.clock.now();
-    let row = first_row(app, schedule).await?;
-    let sample = Sample { schedule, phone, reminder_id, row: with_phone(schedule, row, phone), now };
-    let payload = schedule.payload.render(&sample).map_err(|error| {
+    let row = with_phone(schedule, &first_row(app, schedule).await?, phone);
+    let scope = PayloadScope {
+        schedule,
+        row: &row,
+        phone,
+        zone: &schedule.zone,
+        starts_at: now.saturating_add(24.hours()).unwrap_or(now),
+        appointment_id: "test",
+        lead: first_lead(&schedule.remind.leads),
+        reminder_id,
+        previous_starts_at: None,
+    };
+    let unusable = |error: String| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))
-    })?;
-    let mut payload = payload.to_value().map_err(|error| {
-        VerbError::Failed(format!("{}: the payload of the first row can't be used: {error}", schedule.name))
-    })?;
+    };
+    let (payload, contact) = payload::rendered(schedule, &scope).map_err(|error| unusable(error.to_string()))?;
+    let mut payload = payload.to_value().map_err(|error| unusable(error.to_string()))?;
     if let Value::Object(tree) = &mut payload {
         tree.insert("test".into(), Value::Bool(true));
     }
-    Ok(Payload::of(&payload))
+    Ok((Payload::of(&payload), (!contact.is_null()).then(|| contact.to_string())))
 }
 
 async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
@@ -267,13 +194,13 @@ impl RecordSink for FirstRow {
     }
 }
 
-/// The row as an object in which no phone of the source is left.
-fn with_phone(schedule: &Schedule, row: Row, phone: &Phone) -> serde_json::Map<String, Value> {
+/// The row in which no phone of the source is left.
+fn with_phone(schedule: &Schedule, row: &Row, phone: &Phone) -> Row {
     let mut tree = row.to_object();
     for column in &schedule.appointment.phone {
         replace(&mut tree, column.as_str(), &Value::String(phone.e164.clone()));
     }
-    tree
+    Row::Tree(tree)
 }
 
 fn replace(tree: &mut serde_json::Map<String, Value>, column: &str, value: &Value) {
@@ -283,41 +210,6 @@ fn replace(tree: &mut serde_json::Map<String, Value>, column: &str, value: &Valu
         && let Some(Value::Object(inner)) = tree.get_mut(first)
     {
         replace(inner, rest, value);
-    }
-}
-
-/// What the payload's names mean in a test call: an appointment tomorrow at this time.
-struct Sample<'a> {
-    schedule: &'a Schedule,
-    phone: &'a Phone,
-    reminder_id: ReminderId,
-    row: serde_json::Map<String, Value>,
-    now: Timestamp,
-}
-
-impl Scope for Sample<'_> {
-    fn lookup(&self, name: &str) -> Option<Value> {
-        let zone = &self.schedule.zone;
-        let starts_at = self.now.saturating_add(24.hours()).unwrap_or(self.now);
-        let wall = zone.wall(starts_at);
-        Some(match name {
-            "phone" => json!(self.phone.e164),
-            "phone_national" => json!(self.phone.national()),
-            "starts_at" => json!(zone.rfc3339(starts_at)),
-            "date" => json!(wall.date().to_string()),
-            "time" => json!(wall.strftime("%H:%M").to_string()),
-            "weekday" => json!(wall.strftime("%A").to_string()),
-            "appointment_id" => json!("test"),
-            "reminder_id" => json!(self.reminder_id.to_string()),
-            "lead" => json!(first_lead(&self.schedule.remind.leads).to_string()),
-            "schedule" => json!(self.schedule.name),
-            "previous_starts_at" => Value::Null,
-            column => return crate::row::in_tree(&self.row, column).cloned(),
-        })
-    }
-
-    fn row(&self) -> Value {
-        Value::Object(self.row.clone())
     }
 }
 

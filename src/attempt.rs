@@ -1,0 +1,160 @@
+//! pure: one attempt to send a reminder: the step it is for, the committed intent, and how it ended.
+//!
+//! The ledger commits an [`Intent`] before the first byte leaves, a target makes a request of it, the sender judges what
+//! came of the request, and the ledger applies the [`Settlement`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::reminder::ReminderId;
+
+/// What a committed intent is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The only step, or the call.
+    Call,
+    /// Finding or creating the contact: repeating it rings nobody's phone.
+    Contact,
+}
+
+/// The request that a step takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepRequest {
+    /// The only one, or the call.
+    Call,
+    /// Creating the contact.
+    CreateContact,
+    /// Finding the contact, after creating it met one that exists.
+    FindContact,
+}
+
+impl StepRequest {
+    /// What a step asks for first.
+    #[must_use]
+    pub const fn of(step: Step) -> Self {
+        match step {
+            Step::Call => Self::Call,
+            Step::Contact => Self::CreateContact,
+        }
+    }
+}
+
+/// A committed intent: exactly one request may follow.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// Its reminder; goes out as `Idempotency-Key` and `webhook-id`.
+    pub reminder_id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// The attempt's number, from 1.
+    pub attempt: u32,
+    /// Refusals counted so far.
+    pub tries: u32,
+    /// What it is for.
+    pub step: Step,
+    /// E.164.
+    pub phone: String,
+    /// The exact bytes to send.
+    pub payload: String,
+    /// The rendered contact fields (JSON), for `target.call`.
+    pub contact: Option<String>,
+    /// The remembered contact.
+    pub contact_id: Option<String>,
+    /// Whether the contact was made anew for this reminder after a 404.
+    pub contact_renewed: bool,
+    /// Not to be sent at or after this instant (UTC).
+    pub expires_at: Timestamp,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+}
+
+/// Where an attempt ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettleTo {
+    /// Accepted.
+    Delivered,
+    /// Refused for good.
+    Failed,
+    /// Nobody can know.
+    Uncertain,
+    /// Back to pending (refused for now, not connected, fate of the contact step unknown, or a resend).
+    Again {
+        /// Not before (UTC).
+        next_at: Timestamp,
+        /// Whether it uses up one of the attempts.
+        counts: bool,
+        /// Whether its fate is unknown and it is repeated all the same (`on_uncertain = "resend"`).
+        resend: bool,
+    },
+    /// Attempts used up.
+    Dropped,
+    /// The contact step is done: pending, the call step next.
+    ContactReady {
+        /// The remote contact.
+        contact_id: String,
+    },
+    /// The remembered contact is unknown there: forget it, pending, the contact step next, once.
+    ContactForgotten,
+}
+
+/// What an answer means for the account or the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// 429: the whole account waits (UTC).
+    PauseAccountUntil(Timestamp),
+    /// 401: the account waits until resumed or the credentials change.
+    PauseAccount {
+        /// Fingerprint of the refused credentials.
+        credentials: String,
+    },
+    /// 403: three in a row pause the schedule's target.
+    Forbidden,
+    /// Anything accepted ends a row of 403.
+    Accepted,
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Its reminder.
+    pub reminder_id: ReminderId,
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// When it was over (UTC).
+    pub at: Timestamp,
+    /// Where it ends.
+    pub to: SettleTo,
+    /// The HTTP status, when one came.
+    pub http_status: Option<u16>,
+    /// How long it took.
+    pub latency: Option<Duration>,
+    /// The other side's id.
+    pub remote_id: Option<String>,
+    /// A word for the audit: `timeout`, `http_503`, `error_in_200`, …
+    pub class: Option<String>,
+    /// A sentence without personal data and secrets.
+    pub detail: Option<String>,
+    /// What it means for the account or the target.
+    pub effect: Effect,
+    /// Who the audit says it was.
+    pub actor: String,
+}
+
+impl Settlement {
+    /// When the reminder may be sent again (UTC), if it may.
+    #[must_use]
+    pub const fn next_at(&self) -> Option<Timestamp> {
+        match &self.to {
+            SettleTo::Again { next_at, .. } => Some(*next_at),
+            SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => Some(self.at),
+            SettleTo::Delivered | SettleTo::Failed | SettleTo::Uncertain | SettleTo::Dropped => None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! shell: one payload sent to one's own phone by the sender's own steps, requests and judgements; it is no reminder.
+
+use std::sync::Arc;
+
+use super::Sender;
+use super::lanes::OpenLane;
+use super::send::{self, Tools};
+use crate::attempt::{Intent, SettleTo, Settlement, Step};
+use crate::ledger::LedgerError;
+use crate::reminder::ReminderId;
+use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
+
+/// The most requests one test call takes: create the contact, find it, call, once more after a forgotten contact.
+const MOST_REQUESTS: u32 = 5;
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct TestReminder {
+    /// Goes out as `Idempotency-Key`.
+    pub reminder_id: ReminderId,
+    /// E.164.
+    pub phone: String,
+    /// The exact bytes.
+    pub payload: String,
+    /// The rendered contact fields (JSON), for `target.call`.
+    pub contact: Option<String>,
+}
+
+impl Sender {
+    /// Sends one test call of this schedule. What a reminder would be tried again for ends it: nothing is repeated.
+    ///
+    /// # Errors
+    /// When the schedule's target can't be opened, or there is no ledger.
+    pub async fn test_call(&self, schedule: &Schedule, test: &TestReminder) -> Result<Settlement, LedgerError> {
+        let delivery = DeliveryTerms { on_uncertain: OnUncertain::Hold, ..schedule.delivery.clone() };
+        let schedule = Arc::new(Schedule { delivery, ..schedule.clone() });
+        let lane = OpenLane::open(&schedule, &self.parts).map_err(LedgerError::Refused)?;
+        let (lane, tools) = (Arc::new(lane), Tools::of(&self.parts, self.ledger()?));
+        let mut intent = self.first_intent(&lane, test);
+        loop {
+            let settlement = send::send(Arc::clone(&lane), intent.clone(), tools.clone()).await.settlement;
+            let is_last = intent.attempt >= MOST_REQUESTS;
+            intent.attempt += 1;
+            match &settlement.to {
+                SettleTo::ContactReady { contact_id } if !is_last => {
+                    intent.contact_id = Some(contact_id.clone());
+                    intent.step = Step::Call;
+                }
+                SettleTo::ContactForgotten if !is_last => {
+                    intent.contact_id = None;
+                    intent.contact_renewed = true;
+                    intent.step = Step::Contact;
+                }
+                // it exists already, and is searched for next
+                SettleTo::Again { .. } if !is_last && lane.is_searching(test.reminder_id) => {}
+                SettleTo::Delivered
+                | SettleTo::Failed
+                | SettleTo::Uncertain
+                | SettleTo::Again { .. }
+                | SettleTo::Dropped
+                | SettleTo::ContactReady { .. }
+                | SettleTo::ContactForgotten => return Ok(settlement),
+            }
+        }
+    }
+
+    fn first_intent(&self, lane: &OpenLane, test: &TestReminder) -> Intent {
+        let now = self.parts.around.clock.now();
+        Intent {
+            reminder_id: test.reminder_id,
+            schedule: lane.schedule.name.clone(),
+            appointment_id: "test".to_owned(),
+            attempt: 1,
+            tries: 0,
+            step: if lane.target.needs_contact() { Step::Contact } else { Step::Call },
+            phone: test.phone.clone(),
+            payload: test.payload.clone(),
+            contact: test.contact.clone(),
+            contact_id: None,
+            contact_renewed: false,
+            expires_at: jiff::Timestamp::MAX,
+            starts_at: now,
+        }
+    }
+}
