@@ -350,6 +350,47 @@ pub struct Column {
     place: RememberedPlace,
 }
 
+/// Names under which senders put what a nested value is about, the likeliest first.
+const LIKELY: [&str; 22] = [
+    "id",
+    "value",
+    "phone",
+    "number",
+    "mobile",
+    "e164",
+    "raw",
+    "start",
+    "starts_at",
+    "dateTime",
+    "datetime",
+    "date",
+    "time",
+    "code",
+    "name",
+    "text",
+    "key",
+    "uuid",
+    "status",
+    "timezone",
+    "tz",
+    "display",
+];
+
+/// The path to a scalar within an object that is likely meant by its name.
+fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
+    let is_scalar = |value: &Value| !value.is_object() && !value.is_array() && !value.is_null();
+    let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+    let about = |inner: &String| last.contains(&inner.to_lowercase()) || inner.to_lowercase().contains(&last);
+    let scalars: Vec<&String> = tree.iter().filter(|(_, value)| is_scalar(value)).map(|(inner, _)| inner).collect();
+    let named = scalars.iter().find(|inner| about(inner));
+    let usual = LIKELY.iter().find_map(|likely| scalars.iter().find(|inner| inner.eq_ignore_ascii_case(likely)));
+    if let Some(inner) = named.or(usual).or(scalars.first()) {
+        return Some((*inner).clone());
+    }
+    let objects = tree.iter().filter_map(|(inner, value)| Some((inner, value.as_object()?)));
+    objects.filter_map(|(inner, value)| Some(format!("{inner}.{}", likely_scalar(value, inner)?))).next()
+}
+
 /// The place that the column had in the last text table: a hint that is verified at each use, and so no part of what the
 /// column is.
 #[derive(Debug, Default)]
@@ -382,6 +423,25 @@ impl Column {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
+    }
+
+    /// Says that an object or a list stands where a scalar is wanted, and which path likely leads to it.
+    #[must_use]
+    pub fn nested_sentence(&self, value: &Value) -> String {
+        let name = &self.name;
+        match value {
+            Value::Object(tree) => match likely_scalar(tree, name) {
+                Some(inner) => format!("`{name}` holds an object, not a value: `{name}.{inner}` is likely meant"),
+                None => format!("`{name}` holds an object, not a value"),
+            },
+            _ => format!("`{name}` holds a list, not a value"),
+        }
+    }
+
+    /// Whether an object has it, empty or not.
+    #[must_use]
+    pub fn is_in(&self, tree: &serde_json::Map<String, Value>) -> bool {
+        self.in_tree(tree).is_some()
     }
 
     /// Its value in an object: by the whole name first, then level by level.

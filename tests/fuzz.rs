@@ -4,15 +4,17 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::date;
 use proptest::prelude::*;
 use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
-use tickler::formats::json::{self, Places};
+use tickler::formats::{FormatAsk, ReadWindow, Wanted, json};
 use tickler::http::{Answer, BodyEnd};
 use tickler::row::{Column, Record, RecordSink};
-use tickler::schedule::load;
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
+use tickler::schedule::{JsonShape, load};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
 use tickler::verbs::Request;
 use tickler::zones::Zones;
@@ -84,8 +86,11 @@ proptest! {
     #[test]
     fn any_bytes_are_rows_of_json_or_no_json(bytes in json_text(), items in "(/(data|a|0|~1|~)?){0,3}|x") {
         let mut rows = Rows::default();
-        let places = Places { items: &items, beside: &["/error", "/a/b"] };
-        if let Ok(report) = json::read(&bytes, &places, 1, &mut rows) {
+        let at = Timestamp::UNIX_EPOCH;
+        let window = ReadWindow { from: at, until: at, day: date(2026, 11, 24), now: at };
+        let wanted = Wanted::mapped(&["a", "a.b"]);
+        let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &["/error", "/a/b"] };
+        if let Ok(report) = json::read(&bytes, &JsonShape { items, items_optional: false }, &ask, &mut rows) {
             prop_assert_eq!(report.rows, rows.0);
         }
     }

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
-use tickler::formats::FormatError;
-use tickler::formats::csv::{Table, TableReport, columns, read};
+use tickler::formats::csv::{columns, read};
+use tickler::formats::{FormatError, FormatReport, Wanted};
 use tickler::row::{Record, RecordSink};
 use tickler::schedule::CsvDialect;
 
@@ -25,11 +25,11 @@ impl RecordSink for Rows {
     }
 }
 
-fn read_all(bytes: &[u8], dialect: &CsvDialect, mapped: &[String]) -> (Result<TableReport, FormatError>, Rows) {
+fn read_all(bytes: &[u8], dialect: &CsvDialect, mapped: &[String]) -> (Result<FormatReport, FormatError>, Rows) {
     let mut rows = Rows::default();
-    let table = Table { dialect, mapped };
-    let _columns = columns(bytes, &table);
-    (read(bytes, &table, &mut rows), rows)
+    let wanted = Wanted { mapped: mapped.to_vec(), ..Wanted::default() };
+    let _columns = columns(&bytes, dialect, &wanted);
+    (read(&bytes, dialect, &wanted, &mut rows), rows)
 }
 
 fn dialect(delimiter: Option<u8>, header_row: u32) -> CsvDialect {

@@ -57,6 +57,17 @@ pub enum StartColumns {
     },
 }
 
+impl StartColumns {
+    /// The columns it consists of.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&Column> {
+        match self {
+            Self::One(column) => vec![column],
+            Self::DateAndTime { date, time } => vec![date, time],
+        }
+    }
+}
+
 /// How starts are written. Nothing is guessed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DateFormat {

@@ -96,7 +96,7 @@ pub fn read_window(
     let pending = knowledge.reminders.iter().filter(|(_, known)| known.state == State::Pending);
     let pending: Vec<Timestamp> = pending.map(|(key, _)| key.starts_at).collect();
     let (from, until) = crate::plan::read_span(schedule, windows, &pending);
-    ReadWindow { from, until, day: nominal_date(schedule, occasion.nominal_at) }
+    ReadWindow { from, until, day: nominal_date(schedule, occasion.nominal_at), now: occasion.now }
 }
 
 /// The date a nominal time stands for: that of the wall-clock time the cron line names, which a gap around midnight can

@@ -1,7 +1,20 @@
-//! pure: bytes become rows. One file per format.
+//! pure: bytes become rows. One file per format; [`read`] is the one place that tells them apart. To add a format: its
+//! file here, a variant of [`FormatSpec`], an arm in [`read`] and in [`columns`].
+
+use std::io;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::row::{Header, RecordSink};
+use crate::schedule::FormatSpec;
+
+pub use kind::{Kind, kind_of};
 
 pub mod csv;
 pub mod json;
+mod kind;
 
 /// A text or tree that isn't what its format demands; nothing of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,4 +36,173 @@ impl FormatError {
     pub(crate) fn cut(message: impl Into<String>) -> Self {
         Self { message: message.into(), may_pass: true }
     }
+}
+
+/// What a read asks for: the run's date and the half-open range of starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadWindow {
+    /// From the first instant of a day in the schedule's zone (UTC).
+    pub from: Timestamp,
+    /// To the first instant of a day in the schedule's zone (UTC), exclusive.
+    pub until: Timestamp,
+    /// The run's nominal date.
+    pub day: Date,
+    /// The moment of the run (UTC).
+    pub now: Timestamp,
+}
+
+/// Which columns a schedule uses, and what for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Columns that `[appointment]` maps: they must be there.
+    pub mapped: Vec<String>,
+    /// Columns that templates and expressions name.
+    pub named: Vec<String>,
+    /// Mapped columns in which a lost last character would be a wrong call: ids, phones, starts. Empty where the
+    /// transport proves that the text is whole.
+    pub cut_matters: Vec<String>,
+}
+
+impl Wanted {
+    /// Only mapped columns.
+    #[must_use]
+    pub fn mapped(names: &[&str]) -> Self {
+        Self { mapped: names.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
+    }
+
+    /// The first name in use that stands for two columns, and their places.
+    pub(crate) fn doubled(&self, header: &Header) -> Option<(&str, (usize, usize))> {
+        let used = self.mapped.iter().chain(&self.named);
+        used.filter_map(|name| Some((name.as_str(), header.two_places(name)?))).next()
+    }
+
+    /// Whether a place in an object (a name, or a path with dots) is one that the schedule uses.
+    fn uses(&self, path: &str) -> bool {
+        self.mapped.iter().chain(&self.named).any(|name| name == path)
+    }
+}
+
+/// Says that one name stands for two columns (their places count from 0).
+#[must_use]
+pub fn two_columns(name: &str, (first, second): (usize, usize)) -> String {
+    format!("there are two columns `{name}`, {} and {}: which of them is meant can't be known", first + 1, second + 1)
+}
+
+/// Bytes that can be read from any place.
+pub trait Bytes: Sync {
+    /// How many there are.
+    ///
+    /// # Errors
+    /// When the machine can't say.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Reads some from that place on; none at the end.
+    ///
+    /// # Errors
+    /// When the machine can't read.
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Bytes for [u8] {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(place).ok().and_then(|place| self.get(place..)).unwrap_or(&[]);
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
+
+impl Bytes for &[u8] {
+    fn length(&self) -> io::Result<u64> {
+        (**self).length()
+    }
+
+    fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize> {
+        (**self).read_at(place, out)
+    }
+}
+
+/// What is read, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct FormatAsk<'a> {
+    /// The columns in use.
+    pub wanted: &'a Wanted,
+    /// The range of starts, for formats that expand series.
+    pub window: &'a ReadWindow,
+    /// The number of the first row: pages count on.
+    pub first_row: u64,
+    /// JSON pointers outside the rows that must be found however large the text around them is.
+    pub places: &'a [&'a str],
+}
+
+/// What a whole read found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FormatReport {
+    /// The columns in their order, unnamed ones too; empty where a format has no fixed ones.
+    pub columns: Vec<String>,
+    /// Rows given to the sink, broken ones included.
+    pub rows: u64,
+    /// Whether the sink ended the read.
+    pub is_stopped: bool,
+    /// What stands around the rows: for JSON the text with nothing at the rows' place.
+    pub around: Value,
+    /// Whether there was a place for rows at all.
+    pub has_rows_place: bool,
+}
+
+/// Reads every row. An empty text table is a table of no rows.
+///
+/// # Errors
+/// When the whole can't be trusted; with `may_pass` when the end looks cut. What the sink was given by then is to be
+/// thrown away.
+pub fn read(
+    format: &FormatSpec,
+    input: &dyn Bytes,
+    ask: &FormatAsk<'_>,
+    sink: &mut dyn RecordSink,
+) -> Result<FormatReport, FormatError> {
+    kind::refuse_foreign(format, input)?;
+    match format {
+        FormatSpec::Csv(dialect) => csv::read(input, dialect, ask.wanted, sink),
+        FormatSpec::Json(shape) => json::read(&whole(input)?, shape, ask, sink),
+    }
+}
+
+/// The columns, where they are told before the rows, whether or not the mapped ones are among them.
+///
+/// # Errors
+/// As [`read`], but for the rows.
+pub fn columns(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Result<Option<Vec<String>>, FormatError> {
+    kind::refuse_foreign(format, input)?;
+    match format {
+        FormatSpec::Csv(dialect) => csv::columns(input, dialect, wanted).map(Some),
+        FormatSpec::Json(_) => Ok(None),
+    }
+}
+
+/// What looks wrong at the beginning or the end of a text that can be read.
+pub fn doubts(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Vec<String> {
+    match format {
+        FormatSpec::Csv(dialect) => csv::open_end(input, dialect, wanted).into_iter().collect(),
+        FormatSpec::Json(_) => Vec::new(),
+    }
+}
+
+/// All bytes at once. Formats that need it come from transports that bound their length.
+fn whole(input: &dyn Bytes) -> Result<Vec<u8>, FormatError> {
+    let unreadable = |error: io::Error| FormatError::cut(format!("it can't be read: {}", error.kind()));
+    let mut text = vec![0; usize::try_from(input.length().map_err(unreadable)?).unwrap_or(usize::MAX)];
+    let mut filled = 0;
+    while filled < text.len() {
+        match input.read_at(filled as u64, &mut text[filled..]).map_err(unreadable)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    text.truncate(filled);
+    Ok(text)
 }

@@ -17,8 +17,9 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use crate::appointment::AppointmentColumns;
+use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
-use crate::template::{Condition, PayloadTemplate, Template};
+use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
 use crate::zones::{CallingHours, Zone};
 
 /// One schedule, checked. Everything in it is ready to be used.
@@ -46,6 +47,8 @@ pub struct Schedule {
     pub language: String,
     /// Where appointments come from.
     pub source: SourceSpec,
+    /// How long a read of it may take, and how much it may bring.
+    pub limits: ReadLimits,
     /// Which column means what.
     pub appointment: AppointmentColumns,
     /// Who is reminded, and when.
@@ -60,24 +63,68 @@ pub struct Schedule {
     pub max_calls: u32,
 }
 
-/// `[source.…]`.
+/// `[source.…]`: a transport, and for bytes that are no database the format they are in.
 #[derive(Debug, Clone)]
 pub enum SourceSpec {
-    /// A text table.
-    Csv(CsvSpec),
+    /// A file.
+    File(FileSpec),
     /// A query on a SQLite file.
     Sqlite(SqliteSpec),
     /// An HTTP API.
     Http(Box<HttpSpec>),
 }
 
-/// `[source.csv]`.
+/// The bounds of one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Over all pages and steps.
+    pub deadline: SignedDuration,
+    /// Rows in the window.
+    pub max_rows: u64,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self { deadline: SignedDuration::from_mins(10), max_rows: 200_000 }
+    }
+}
+
+/// How bytes become rows.
 #[derive(Debug, Clone)]
-pub struct CsvSpec {
+pub enum FormatSpec {
+    /// A text table.
+    Csv(CsvDialect),
+    /// JSON.
+    Json(JsonShape),
+}
+
+/// A file as a source: `[source.csv]`.
+#[derive(Debug, Clone)]
+pub struct FileSpec {
     /// Absolute, or relative to the working directory (already joined with the schedule's folder).
     pub path: PathBuf,
-    /// How the table is written.
-    pub dialect: CsvDialect,
+    /// What it holds.
+    pub format: FormatSpec,
+}
+
+/// Where the rows of a JSON text are.
+#[derive(Debug, Clone, Default)]
+pub struct JsonShape {
+    /// JSON pointer to the array; empty: the text itself.
+    pub items: String,
+    /// Whether the sender leaves the array out on an empty day.
+    pub items_optional: bool,
+}
+
+/// The number of the DOS code page that a label names: `437`, `cp850`, `ibm852`, `dos-866`.
+#[must_use]
+pub fn code_page(label: &str) -> Option<u16> {
+    let label = label.trim().to_ascii_lowercase();
+    let number = label.trim_start_matches(|c: char| c.is_ascii_alphabetic()).trim_start_matches(['-', '_', ' ']);
+    let prefix = label[..label.len() - number.len()].trim_end_matches(['-', '_', ' ']);
+    let is_known = ["", "cp", "ibm", "dos", "oem", "codepage", "pc"].contains(&prefix);
+    let number = number.parse().ok().filter(|number| [437, 850, 852, 866].contains(number))?;
+    is_known.then_some(number)
 }
 
 /// How a text table is written.
@@ -91,10 +138,17 @@ pub struct CsvDialect {
     pub header_row: u32,
 }
 
+impl Default for CsvDialect {
+    /// Everything automatic, the header on the first line.
+    fn default() -> Self {
+        Self { encoding: None, delimiter: None, header_row: 1 }
+    }
+}
+
 /// `[source.sqlite]`.
 #[derive(Debug, Clone)]
 pub struct SqliteSpec {
-    /// As [`CsvSpec::path`].
+    /// As [`FileSpec::path`].
     pub path: PathBuf,
     /// One SELECT.
     pub query: String,
@@ -105,10 +159,8 @@ pub struct SqliteSpec {
 pub struct HttpSpec {
     /// A template text (with `{{ from }}` …), or a secret holding one.
     pub url: TextOrSecret,
-    /// What the body is.
-    pub format: HttpFormat,
-    /// JSON pointer to the array; empty: the body itself.
-    pub items: String,
+    /// What the body is. Text tables have automatic encoding and delimiter.
+    pub format: FormatSpec,
     /// Names and values.
     pub headers: Vec<(String, TextOrSecret)>,
     /// For one page.
@@ -119,15 +171,8 @@ pub struct HttpSpec {
     pub auth: Option<HttpAuth>,
     /// `[source.http.paging]`.
     pub paging: Option<Paging>,
-}
-
-/// The format of an HTTP source's body.
-#[derive(Debug, Clone)]
-pub enum HttpFormat {
-    /// JSON.
-    Json,
-    /// A text table with automatic encoding and delimiter.
-    Csv,
+    /// Hosts other than the source's own to which it may redirect: `docs.example.com`, `*.example.com`.
+    pub allow_redirect_to: Vec<String>,
 }
 
 /// `[source.http.auth]`.
@@ -147,12 +192,19 @@ pub enum HttpAuth {
 /// `[source.http.paging]`.
 #[derive(Debug, Clone)]
 pub enum Paging {
-    /// `parameter=start`, `start+1`, … until a page shorter than `size`.
+    /// `parameter=start`, `start+1`, … until an empty page.
     Page {
         /// The query parameter.
         parameter: String,
         /// The first page's number.
         start: i64,
+        /// A full page's length.
+        size: usize,
+    },
+    /// `parameter=0`, then the rows received so far, … until an empty page.
+    Offset {
+        /// The query parameter.
+        parameter: String,
         /// A full page's length.
         size: usize,
     },
@@ -163,7 +215,7 @@ pub enum Paging {
         /// JSON pointer.
         at: String,
     },
-    /// The next page's URL stands at `at`; same origin only.
+    /// The next page's URL is at `at`; same origin only.
     Next {
         /// JSON pointer.
         at: String,
@@ -227,6 +279,46 @@ pub enum TargetSpec {
     },
     /// Any other endpoint.
     Webhook(Box<WebhookSpec>),
+}
+
+impl Schedule {
+    /// The columns that `[appointment]` names, each once.
+    #[must_use]
+    pub fn mapped_columns(&self) -> Vec<&Column> {
+        let columns = &self.appointment;
+        let others = [
+            &columns.timezone,
+            &columns.recipient_timezone,
+            &columns.status,
+            &columns.person,
+            &columns.language,
+            &columns.do_not_call,
+            &columns.consent,
+        ];
+        let needed = columns.id.iter().chain(&columns.phone).chain(columns.starts_at.columns());
+        let mut found: Vec<&Column> = Vec::new();
+        for column in needed.chain(others.into_iter().flatten()) {
+            if !found.contains(&column) {
+                found.push(column);
+            }
+        }
+        found
+    }
+
+    /// The columns that templates and expressions name: `service`, `row["Appt Date"]`.
+    #[must_use]
+    pub fn named_columns(&self) -> Vec<String> {
+        let mut names = self.payload.names();
+        if let TargetSpec::Call { contact, .. } = &self.target {
+            let fields = contact.name.iter().chain(&contact.email).chain(&contact.tags);
+            names.extend(fields.flat_map(Template::names));
+            names.extend(contact.attributes.iter().flat_map(|(_, template)| template.names()));
+        }
+        names.retain(|name| !BUILT_IN_NAMES.contains(&name.as_str()));
+        names.extend(self.remind.only_if.iter().flat_map(Condition::names).filter(|name| name != "row"));
+        names.extend(places::row_keys(&self.text));
+        names.into_iter().collect()
+    }
 }
 
 impl TargetSpec {

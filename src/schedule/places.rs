@@ -47,6 +47,28 @@ pub fn row_templates(root: &Node) -> Vec<&Node> {
     trees.into_iter().flatten().flat_map(Node::strings).collect()
 }
 
+/// Names that a text reaches through the row: `row["Appt Date"]`, `row['x']`, `row.x`.
+#[must_use]
+pub fn row_keys(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let begins_word = |at: usize| !text[..at].ends_with(is_word);
+    let after = text.match_indices("row").filter(|(at, _)| begins_word(*at)).map(|(at, word)| &text[at + word.len()..]);
+    after.filter_map(row_key).collect()
+}
+
+/// The name behind `row`, when it is reached.
+fn row_key(after: &str) -> Option<String> {
+    if let Some(rest) = after.strip_prefix('.') {
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        return (end > 0).then(|| rest[..end].to_owned());
+    }
+    // a backslash: within a TOML text in double quotes
+    let rest = after.trim_start().strip_prefix('[')?.trim_start().trim_start_matches('\\');
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (name, _) = rest[1..].split_once(quote)?;
+    Some(name.trim_end_matches('\\').to_owned())
+}
+
 /// Every secret the file names. Paths count from `folder`.
 #[must_use]
 pub fn secrets(root: &Node, folder: &Path) -> Vec<PlacedSecret> {
@@ -84,5 +106,16 @@ pub fn secret_ref(node: &Node, folder: &Path) -> Option<SecretRef> {
         "credential" => Some(SecretRef::Credential(place.to_owned())),
         "file" => Some(SecretRef::File(folder.join(place))),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_reached_through_the_row_are_found() {
+        let text = r#"a = "{{ row[\"Appt Date\"] }}" b = '{{ row["x"] ~ row.y }}' c = "{{ row['z'] }} arrow.no" header_row = 1"#;
+        assert_eq!(row_keys(text), ["Appt Date", "x", "y", "z"]);
     }
 }

@@ -218,6 +218,12 @@ impl Problems {
         self.found.last_mut().expect("one was just added")
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// Whether the file is refused.
     #[must_use]
     pub fn has_errors(&self) -> bool {

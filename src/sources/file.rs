@@ -1,4 +1,4 @@
-//! shell: a text table in a file. A file that changes while it is read is not used.
+//! shell: a file. One that changes while it is read is not used.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -6,18 +6,18 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError};
 use crate::disk::{self, Links, NotRegular};
-use crate::formats::csv::{self, Bytes, Table};
+use crate::formats::{self, Bytes, FormatAsk, Wanted};
 use crate::row::RecordSink;
-use crate::schedule::CsvSpec;
+use crate::schedule::FileSpec;
 
-/// `[source.csv]`.
+/// A file of rows.
 #[derive(Debug)]
-pub struct TextFile {
-    spec: CsvSpec,
-    mapped: Vec<String>,
+pub struct FileSource {
+    spec: FileSpec,
+    wanted: Wanted,
 }
 
-/// What tells one state of a file from another.
+/// By what one state of a file differs from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),
@@ -56,11 +56,11 @@ impl Bytes for File {
     }
 }
 
-impl TextFile {
-    /// A table whose header must have the `mapped` columns.
+impl FileSource {
+    /// A file with the columns that are wanted.
     #[must_use]
-    pub fn new(spec: CsvSpec, mapped: Vec<String>) -> Self {
-        Self { spec, mapped }
+    pub fn new(spec: FileSpec, wanted: Wanted) -> Self {
+        Self { spec, wanted }
     }
 
     fn place(&self) -> String {
@@ -95,29 +95,31 @@ impl TextFile {
         let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| Stamp::of(&facts) == before);
         is_same(file.metadata()) && is_same(std::fs::metadata(&self.spec.path))
     }
-
-    fn table(&self) -> Table<'_> {
-        Table { dialect: &self.spec.dialect, mapped: &self.mapped }
-    }
 }
 
-impl Source for TextFile {
-    fn read(&self, _window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+impl Source for FileSource {
+    fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let (file, before) = self.open()?;
-        let outcome = csv::read(&file, &self.table(), sink);
+        let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
+        let outcome = formats::read(&self.spec.format, &file, &ask, sink);
         if !self.is_unchanged(&file, before) {
             let message = format!("{}: the file changed while it was read", self.place());
             return Err(SourceError::new(Again::Soon, message));
         }
         let report = outcome.map_err(|error| SourceError::of_format(&self.place(), &error))?;
         let columns = (!report.columns.is_empty()).then_some(report.columns);
-        Ok(ReadReport { columns, fingerprint: before.fingerprint() })
+        Ok(ReadReport { columns, fingerprint: before.fingerprint(), ..ReadReport::default() })
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
         let (file, _) = self.open()?;
-        let names =
-            csv::columns(&file, &self.table()).map_err(|error| SourceError::of_format(&self.place(), &error))?;
-        Ok((!names.is_empty()).then_some(names))
+        let names = formats::columns(&self.spec.format, &file, &self.wanted);
+        let names = names.map_err(|error| SourceError::of_format(&self.place(), &error))?;
+        Ok(names.filter(|names| !names.is_empty()))
+    }
+
+    fn doubts(&self) -> Vec<String> {
+        let Ok((file, _)) = self.open() else { return Vec::new() };
+        formats::doubts(&self.spec.format, &file, &self.wanted)
     }
 }

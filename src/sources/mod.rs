@@ -1,39 +1,32 @@
-//! shell: where bytes come from. To add a source: its file here, a variant in [`crate::schedule::SourceSpec`], an arm
-//! in [`open`].
+//! shell: where bytes come from. A source is a transport (a file, SQLite, HTTP); what its bytes mean is a format's business.
+//! To add a source: its file here, a variant of [`SourceSpec`], an arm in [`open`].
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
-use crate::appointment::{AppointmentColumns, StartColumns};
-use crate::formats::FormatError;
+use crate::formats::{FormatError, Wanted};
 use crate::http::Http;
-use crate::row::{Column, RecordSink};
+use crate::row::{Column, Header, RecordSink, unseen};
 use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Secrets;
 use crate::zones::Zone;
+
+pub use crate::formats::ReadWindow;
 
 pub mod file;
 pub mod http;
 pub mod sqlite;
 
-/// What a read binds: the run's date and the half-open range of starts that are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadWindow {
-    /// From the first instant of a day in the schedule's zone (UTC).
-    pub from: Timestamp,
-    /// To the first instant of a day in the schedule's zone (UTC), exclusive.
-    pub until: Timestamp,
-    /// The run's nominal date.
-    pub day: Date,
-}
-
 /// What a complete read says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadReport {
     /// The columns, where the source has a fixed set.
     pub columns: Option<Vec<String>>,
     /// A short hash or version of what was read, for the run's row.
     pub fingerprint: String,
+    /// What a person should know of this read although it is used: signs that it may be a part.
+    pub notes: Vec<String>,
+    /// What is worth saying only while a schedule is being written (`check --connect`).
+    pub hints: Vec<String>,
 }
 
 /// A source that can't be read whole. No row of it is used.
@@ -42,8 +35,10 @@ pub struct ReadReport {
 pub struct SourceError {
     /// What, where and the remedy; no secrets, no personal data.
     pub message: String,
-    /// What to do about it by itself.
+    /// Whether it is worth reading again.
     pub again: Again,
+    /// The key of the source's table that is at fault, when it is one other than its place (`path`, `url`).
+    pub key: Option<&'static str>,
 }
 
 /// Whether a failed read may pass by itself.
@@ -66,11 +61,18 @@ pub trait Source: Send {
     /// # Errors
     /// As [`SourceError`] says.
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError>;
-    /// The columns, where they can be told without a network (`check`); `None` where not.
+
+    /// The columns in their order, unnamed ones as empty texts, where they can be known without a network (`check`);
+    /// `None` where not.
     ///
     /// # Errors
     /// As [`SourceError`] says.
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError>;
+
+    /// What looks wrong without being an error, as far as it shows without a read: for `check`.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What sources need from outside.
@@ -87,39 +89,32 @@ pub struct SourceTools {
 /// The schedule's source.
 #[must_use]
 pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
-    let mapped = mapped_columns(&schedule.appointment);
+    let wanted = wanted(schedule);
+    let limits = schedule.limits;
     match &schedule.source {
-        SourceSpec::Csv(spec) => Box::new(file::TextFile::new(spec.clone(), mapped)),
+        SourceSpec::File(spec) => Box::new(file::FileSource::new(spec.clone(), wanted)),
         SourceSpec::Sqlite(spec) => {
             let clock = tools.http.clock().clone();
-            Box::new(sqlite::Database::new(spec.clone(), mapped, schedule.zone.clone(), clock))
+            Box::new(sqlite::Database::new(spec.clone(), wanted, schedule.zone.clone(), limits, clock))
         }
-        SourceSpec::Http(spec) => Box::new(http::Api::new(spec.as_ref().clone(), mapped, schedule.zone.clone(), tools)),
+        SourceSpec::Http(spec) => {
+            let alternatives = schedule.appointment.phone.clone();
+            let api = http::Api::new(spec.as_ref().clone(), wanted, schedule.zone.clone(), limits, tools);
+            Box::new(api.with_alternatives(alternatives))
+        }
     }
 }
 
-/// Every column that `[appointment]` names, each once.
-fn mapped_columns(columns: &AppointmentColumns) -> Vec<String> {
-    let start: Vec<&Column> = match &columns.starts_at {
-        StartColumns::One(column) => vec![column],
-        StartColumns::DateAndTime { date, time } => vec![date, time],
-    };
-    let others = [
-        &columns.timezone,
-        &columns.recipient_timezone,
-        &columns.status,
-        &columns.person,
-        &columns.language,
-        &columns.do_not_call,
-        &columns.consent,
-    ];
-    let mut names: Vec<String> = Vec::new();
-    for column in columns.id.iter().chain(&columns.phone).chain(start).chain(others.into_iter().flatten()) {
-        if !names.iter().any(|name| name == column.as_str()) {
-            names.push(column.as_str().to_owned());
-        }
+/// Every column that the schedule uses, each once.
+fn wanted(schedule: &Schedule) -> Wanted {
+    let columns = &schedule.appointment;
+    let vital = columns.id.iter().chain(&columns.phone).chain(columns.starts_at.columns());
+    let names = |columns: Vec<&Column>| columns.into_iter().map(|column| column.as_str().to_owned()).collect();
+    Wanted {
+        mapped: names(schedule.mapped_columns()),
+        named: schedule.named_columns(),
+        cut_matters: names(vital.collect()),
     }
-    names
 }
 
 /// A read window in the forms that queries and addresses take.
@@ -137,6 +132,8 @@ pub struct WindowTexts {
     pub epoch: [i64; 2],
     /// The run's date.
     pub day: String,
+    /// The run's moment in UTC, in the form SQLite's own functions write.
+    pub sql_now_utc: String,
 }
 
 impl WindowTexts {
@@ -152,28 +149,35 @@ impl WindowTexts {
             sql_utc: bounds.map(|at| utc.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()),
             epoch: bounds.map(Timestamp::as_second),
             day: window.day.to_string(),
+            sql_now_utc: utc.to_datetime(window.now).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         }
     }
 }
 
 impl SourceError {
-    fn new(again: Again, message: impl Into<String>) -> Self {
-        Self { message: message.into(), again }
+    /// Invisible characters in the message are written out: it may quote what a source holds.
+    fn new(again: Again, message: impl AsRef<str>) -> Self {
+        Self { message: unseen::shown(message.as_ref()).into_owned(), again, key: None }
     }
 
     fn of_format(place: &str, error: &FormatError) -> Self {
         let again = if error.may_pass { Again::Soon } else { Again::Never };
         Self::new(again, format!("{place}: {}", error.message))
     }
+
+    /// The same, with the key of the source's table that is at fault.
+    fn at(self, key: &'static str) -> Self {
+        Self { key: Some(key), ..self }
+    }
 }
 
 /// Demands that every mapped column is among those a source has.
-fn demand_columns(place: &str, mapped: &[String], have: &[String]) -> Result<(), SourceError> {
-    match mapped.iter().find(|column| !have.contains(column)) {
+fn demand_columns(place: &str, wanted: &Wanted, have: &Header) -> Result<(), SourceError> {
+    match wanted.mapped.iter().find(|column| have.place(column).is_none()) {
         None => Ok(()),
         Some(column) => Err(SourceError::new(
             Again::Never,
-            format!("{place}: there is no column `{column}`; there are: {}", have.join(", ")),
+            format!("{place}: there is no column `{column}`; there are: {}", have.names().join(", ")),
         )),
     }
 }

@@ -203,7 +203,7 @@ fn modes(path: &Path, allowed: u32) -> Finding {
 
 fn source(schedule: &Schedule) -> Option<Finding> {
     let path = match &schedule.source {
-        SourceSpec::Csv(csv) => &csv.path,
+        SourceSpec::File(file) => &file.path,
         SourceSpec::Sqlite(sqlite) => &sqlite.path,
         SourceSpec::Http(_) => return None,
     };

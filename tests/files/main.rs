@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tickler::schedule::load::{self, Folder, Loaded};
 use tickler::schedule::problems::{Paint, PlacedProblem, Severity};
-use tickler::schedule::{HttpAuth, Leads, Paging, SourceSpec, TargetSpec};
+use tickler::schedule::{FormatSpec, HttpAuth, Leads, Paging, SourceSpec, TargetSpec};
 use tickler::settings::{SecretRef, TextOrSecret};
 use tickler::zones::{CallingHours, Zones};
 
@@ -43,9 +43,11 @@ fn the_smallest_file_loads_with_every_default() {
     assert_eq!(schedule.text_hash.len(), 64);
     assert!(schedule.enabled);
     assert_eq!(schedule.language, "en");
-    let SourceSpec::Csv(csv) = &schedule.source else { panic!("a text table") };
-    assert_eq!(csv.path, Path::new("schedules/../examples/clinic/appointments.csv"));
-    assert_eq!((csv.dialect.encoding.as_deref(), csv.dialect.delimiter, csv.dialect.header_row), (None, None, 1));
+    let SourceSpec::File(file) = &schedule.source else { panic!("a file") };
+    let FormatSpec::Csv(dialect) = &file.format else { panic!("a text table") };
+    assert_eq!(file.path, Path::new("schedules/../examples/clinic/appointments.csv"));
+    assert_eq!((dialect.encoding.as_deref(), dialect.delimiter, dialect.header_row), (None, None, 1));
+    assert_eq!((schedule.limits.deadline.as_mins(), schedule.limits.max_rows), (10, 200_000));
     assert_eq!(schedule.remind.leads, Leads::Days(vec![1]));
     assert_eq!(schedule.remind.calling_hours, CallingHours::Daily { open: 480, close: 1_260 });
     assert_eq!(schedule.remind.min_notice.as_hours(), 1);

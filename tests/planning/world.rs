@@ -11,7 +11,8 @@ use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
 use tickler::row::{Column, Header, Line, Record, RecordSink as _, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
-    CsvDialect, CsvSpec, DeliveryTerms, Leads, OnUncertain, Remind, Schedule, SourceSpec, TargetSpec,
+    CsvDialect, DeliveryTerms, FileSpec, FormatSpec, Leads, OnUncertain, ReadLimits, Remind, Schedule, SourceSpec,
+    TargetSpec,
 };
 use tickler::settings::SecretRef;
 use tickler::template::PayloadTemplate;
@@ -41,10 +42,11 @@ pub fn clinic() -> Schedule {
         enabled: true,
         description: String::new(),
         language: "en".into(),
-        source: SourceSpec::Csv(CsvSpec {
+        source: SourceSpec::File(FileSpec {
             path: "appointments.csv".into(),
-            dialect: CsvDialect { encoding: None, delimiter: None, header_row: 1 },
+            format: FormatSpec::Csv(CsvDialect::default()),
         }),
+        limits: ReadLimits::default(),
         appointment: AppointmentColumns {
             id: vec![column("id")],
             phone: vec![column("phone")],

@@ -6,37 +6,41 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jiff::SignedDuration;
 use tickler::clock::SystemClock;
 use tickler::http::Http;
-use tickler::schedule::{HttpFormat, HttpSpec, Paging};
+use tickler::schedule::{CsvDialect, FormatSpec, HttpSpec, JsonShape, Paging, ReadLimits};
 use tickler::settings::{Secrets, TextOrSecret};
 use tickler::sources::http::Api;
-use tickler::sources::{Again, SourceError, SourceTools};
+use tickler::sources::{Again, ReadReport, Source as _, SourceError, SourceTools};
 
-use crate::rows::{Seen, texts};
+use crate::rows::{Seen, wanted, window, zone};
 use crate::server::{Reply, Server, Then, answer, json};
 
 fn spec(url: &str) -> HttpSpec {
     HttpSpec {
         url: TextOrSecret::Text(url.to_owned()),
-        format: HttpFormat::Json,
-        items: "/data".into(),
+        format: FormatSpec::Json(JsonShape { items: "/data".into(), items_optional: false }),
         headers: vec![("x-key".into(), TextOrSecret::Text("canary-key".into()))],
         timeout: SignedDuration::from_millis(600),
         max_bytes: 100_000,
         auth: None,
         paging: None,
+        allow_redirect_to: Vec::new(),
     }
 }
 
 async fn read(spec: HttpSpec) -> Result<Vec<String>, SourceError> {
+    read_reported(spec).await.map(|(rows, _)| rows)
+}
+
+async fn read_reported(spec: HttpSpec) -> Result<(Vec<String>, ReadReport), SourceError> {
     let tools = SourceTools {
         http: Http::new(Arc::new(SystemClock::new())).expect("TLS can be set up"),
         secrets: Secrets::default(),
         runtime: tokio::runtime::Handle::current(),
     };
-    let api = Api::without_zone(spec, vec!["id".into()], tools);
+    let api = Api::new(spec, wanted(&["id"]), zone(), ReadLimits::default(), tools);
     let reading = tokio::task::spawn_blocking(move || {
         let mut seen = Seen::default();
-        api.read_window(&texts(), &mut seen).map(|_| seen.0)
+        api.read(&window(), &mut seen).map(|report| (seen.0, report))
     });
     reading.await.expect("reading doesn't panic")
 }
@@ -121,8 +125,11 @@ async fn link_headers_are_followed() {
         _ => answer(200, "content-type: text/csv\r\nlink: </>; rel=\"first\"\r\n", "id;x\n2;b\n"),
     })
     .await;
-    let csv =
-        HttpSpec { paging: Some(Paging::LinkHeader), format: HttpFormat::Csv, ..spec(&format!("{}/", server.origin)) };
+    let csv = HttpSpec {
+        paging: Some(Paging::LinkHeader),
+        format: FormatSpec::Csv(CsvDialect::default()),
+        ..spec(&format!("{}/", server.origin))
+    };
     assert_eq!(read(csv).await.expect("rows"), [r#"2 {"x":"a","id":"1"}"#, r#"3 {"x":"b","id":"2"}"#]);
 }
 
@@ -143,12 +150,13 @@ async fn a_page_that_fails_fails_the_read() {
 #[tokio::test]
 async fn a_loop_of_pages_is_told() {
     let server = Server::answering(|_| json(r#"{"data":[{"id":1}],"next":"/?cursor=a","cursor":"a"}"#)).await;
-    for paging in [
-        Paging::Next { at: "/next".into() },
-        Paging::Cursor { parameter: "cursor".into(), at: "/cursor".into() },
-        Paging::Page { parameter: "page".into(), start: 1, size: 1 },
+    for (paging, words) in [
+        (Paging::Next { at: "/next".into() }, "circle"),
+        (Paging::Cursor { parameter: "cursor".into(), at: "/cursor".into() }, "circle"),
+        (Paging::Page { parameter: "page".into(), start: 1, size: 1 }, "ignores `page`"),
+        (Paging::Offset { parameter: "skip".into(), size: 1 }, "ignores `skip`"),
     ] {
-        fails(HttpSpec { paging: Some(paging), ..spec(&server.origin) }, Again::Never, "circle").await;
+        fails(HttpSpec { paging: Some(paging), ..spec(&server.origin) }, Again::Never, words).await;
     }
 }
 
@@ -168,7 +176,7 @@ async fn an_error_with_200_a_login_page_and_a_foreign_type_are_no_rows() {
     fails(at("/error"), Again::Never, "nothing at `/data`").await;
     fails(at("/both"), Again::Never, "`error` beside its rows").await;
     fails(at("/login"), Again::Never, "login page").await;
-    fails(at("/plain"), Again::Never, "can't be read").await;
+    fails(at("/plain"), Again::Never, "HTML page").await;
     fails(at("/part"), Again::Never, "206").await;
     fails(at("/png"), Again::Never, "image/png").await;
     fails(at("/short"), Again::Soon, "ends too early").await;
@@ -257,8 +265,8 @@ async fn the_fingerprint_tells_one_answer_from_another() {
             secrets: Secrets::default(),
             runtime: tokio::runtime::Handle::current(),
         };
-        let api = Api::without_zone(spec(&server.origin), Vec::new(), tools);
-        let read = tokio::task::spawn_blocking(move || api.read_window(&texts(), &mut Seen::default()));
+        let api = Api::new(spec(&server.origin), wanted(&[]), zone(), ReadLimits::default(), tools);
+        let read = tokio::task::spawn_blocking(move || api.read(&window(), &mut Seen::default()));
         prints.push(read.await.expect("reading doesn't panic").expect("rows").fingerprint);
     }
     assert!(prints[0] == prints[1] && prints[1] != prints[2], "{prints:?}");

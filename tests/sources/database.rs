@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tickler::clock::{Clock, ManualClock, SharedClock, SystemClock};
-use tickler::schedule::SqliteSpec;
+use tickler::schedule::{ReadLimits, SqliteSpec};
 use tickler::sources::sqlite::Database;
 use tickler::sources::{Again, ReadReport, Source as _, SourceError};
 
-use crate::rows::{Seen, texts};
+use crate::rows::{Seen, wanted, window, zone};
 
 struct Book {
     folder: TempDir,
@@ -48,7 +48,7 @@ impl Book {
 
     fn read(&self, query: &str) -> Result<(Vec<String>, ReadReport), SourceError> {
         let mut seen = Seen::default();
-        let report = self.source(query).read_window(&texts(), &mut seen)?;
+        let report = self.source(query).read(&window(), &mut seen)?;
         Ok((seen.0, report))
     }
 
@@ -65,7 +65,9 @@ impl Book {
 }
 
 fn database(path: &Path, query: &str, clock: SharedClock) -> Database {
-    Database::without_zone(SqliteSpec { path: path.to_owned(), query: query.to_owned() }, vec!["id".to_owned()], clock)
+    let limits = ReadLimits { deadline: jiff::SignedDuration::from_secs(20), ..ReadLimits::default() };
+    let spec = SqliteSpec { path: path.to_owned(), query: query.to_owned() };
+    Database::new(spec, wanted(&["id"]), zone(), limits, clock)
 }
 
 fn bytes_and_time(path: &Path) -> (Vec<u8>, SystemTime) {
@@ -76,7 +78,7 @@ fn bytes_and_time(path: &Path) -> (Vec<u8>, SystemTime) {
 #[test]
 fn values_keep_their_types() {
     let book = Book::new("delete");
-    let query = "SELECT id, phone AS \"Phone no\", price, note, x'00ff' AS raw, id FROM visits WHERE id < 3";
+    let query = "SELECT id, phone AS \"Phone no\", price, note, x'00ff' AS raw, note FROM visits WHERE id < 3";
     let (rows, report) = book.read(query).expect("a query");
     assert_eq!(
         rows,
@@ -163,8 +165,8 @@ fn values_beyond_the_limit_and_queries_without_end_are_stopped() {
     let clock = Arc::new(ManualClock::starting_at("2026-11-24T14:00:00Z".parse().expect("an instant")));
     let endless = "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT max(id) AS id FROM n";
     let source = database(&book.path(), endless, Arc::new(Hasty(clock)));
-    let error = source.read_window(&texts(), &mut Seen::default()).expect_err("endless");
-    assert!(error.again == Again::Never && error.message.contains("20 s"), "{error}");
+    let error = source.read(&window(), &mut Seen::default()).expect_err("endless");
+    assert!(error.again == Again::Never && error.message.contains("20s"), "{error}");
 }
 
 /// A clock on which each look takes a second.
@@ -218,9 +220,7 @@ fn a_wal_file_that_nobody_has_open_is_read_and_untouched() {
     book.writer.close().expect("closed");
     let before = bytes_and_time(&path);
     let mut seen = Seen::default();
-    database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()))
-        .read_window(&texts(), &mut seen)
-        .expect("rows");
+    database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new())).read(&window(), &mut seen).expect("rows");
     assert_eq!((seen.0.len(), bytes_and_time(&path)), (5, before));
 }
 
@@ -231,7 +231,7 @@ fn a_wal_file_whose_companions_cannot_be_made_is_refused_clearly() {
     book.writer.close().expect("closed");
     fs::create_dir(path.with_extension("db-wal")).expect("a writable folder");
     let source = database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()));
-    let error = source.read_window(&texts(), &mut Seen::default()).expect_err("no -wal can be made");
+    let error = source.read(&window(), &mut Seen::default()).expect_err("no -wal can be made");
     assert!(error.again == Again::Never && error.message.contains("WAL mode"), "{error}");
 }
 
@@ -256,10 +256,10 @@ fn missing_and_foreign_files_are_told_apart() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("none.db");
     let source = database(&path, "SELECT 1 AS id", Arc::new(SystemClock::new()));
-    assert_eq!(source.read_window(&texts(), &mut Seen::default()).expect_err("missing").again, Again::Later);
+    assert_eq!(source.read(&window(), &mut Seen::default()).expect_err("missing").again, Again::Later);
     assert!(!path.exists());
     fs::write(&path, "id,phone\n".repeat(200)).expect("a writable folder");
     let source = database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()));
-    let error = source.read_window(&texts(), &mut Seen::default()).expect_err("foreign");
+    let error = source.read(&window(), &mut Seen::default()).expect_err("foreign");
     assert!(error.again == Again::Never && error.message.contains("no SQLite"), "{error}");
 }

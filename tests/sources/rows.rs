@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use tickler::formats::Wanted;
 use tickler::row::{Record, RecordSink};
-use tickler::sources::{ReadWindow, WindowTexts};
+use tickler::sources::ReadWindow;
+use tickler::zones::{Zone, Zones};
 
 /// Each row as `number {object}`, or `number! reason`.
 #[derive(Default)]
@@ -28,18 +30,16 @@ pub fn window() -> ReadWindow {
         from: "2026-11-25T05:00:00Z".parse().expect("an instant"),
         until: "2026-11-26T05:00:00Z".parse().expect("an instant"),
         day: "2026-11-24".parse().expect("a date"),
+        now: "2026-11-24T14:00:00Z".parse().expect("an instant"),
     }
 }
 
-/// The same, written out.
-pub fn texts() -> WindowTexts {
-    let both = |from: &str, until: &str| [from.to_owned(), until.to_owned()];
-    WindowTexts {
-        local: both("2026-11-25T00:00:00-05:00", "2026-11-26T00:00:00-05:00"),
-        utc: both("2026-11-25T05:00:00Z", "2026-11-26T05:00:00Z"),
-        sql_local: both("2026-11-25 00:00:00", "2026-11-26 00:00:00"),
-        sql_utc: both("2026-11-25 05:00:00", "2026-11-26 05:00:00"),
-        epoch: [1_795_582_800, 1_795_669_200],
-        day: "2026-11-24".into(),
-    }
+/// The zone of that run.
+pub fn zone() -> Zone {
+    Zones::newest().zone("America/New_York").expect("a zone")
+}
+
+/// Columns that must be there.
+pub fn wanted(names: &[&str]) -> Wanted {
+    Wanted::mapped(names)
 }

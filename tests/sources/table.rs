@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tickler::row::{Record, RecordSink};
-use tickler::schedule::{CsvDialect, CsvSpec};
-use tickler::sources::file::TextFile;
+use tickler::schedule::{CsvDialect, FileSpec, FormatSpec};
+use tickler::sources::file::FileSource;
 use tickler::sources::{Again, Source as _};
 
-use crate::rows::{Seen, window};
+use crate::rows::{Seen, wanted, window};
 
 struct Folder(TempDir);
 
@@ -30,10 +30,9 @@ impl Folder {
         folder
     }
 
-    fn source(&self) -> TextFile {
-        let dialect = CsvDialect { encoding: None, delimiter: None, header_row: 1 };
-        let mapped = ["id", "phone", "starts_at"].map(str::to_owned).to_vec();
-        TextFile::new(CsvSpec { path: self.path(), dialect }, mapped)
+    fn source(&self) -> FileSource {
+        let format = FormatSpec::Csv(CsvDialect::default());
+        FileSource::new(FileSpec { path: self.path(), format }, wanted(&["id", "phone", "starts_at"]))
     }
 }
 

@@ -2,32 +2,42 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, IBM866, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
-use super::{Bytes, MAX_FILE};
-use crate::formats::FormatError;
+use super::MAX_FILE;
+use super::codepages::{self, CodePageReader};
+use crate::formats::{Bytes, FormatError};
 
-/// An encoding, and how many bytes of byte order mark stand before the text.
+/// An encoding, and the length of the byte order mark before the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
-    encoding: &'static Encoding,
+    charset: Charset,
     mark: u64,
     /// Whether a mark or the schedule says so; UTF-8 may else turn out to be Windows-1252, by the last line alone.
     is_certain: bool,
 }
 
-/// How much is looked at to see whether NULs give UTF-16 away.
+/// What bytes stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    /// One of the web's encodings.
+    Web(&'static Encoding),
+    /// A DOS code page, by the characters of its upper half.
+    CodePage(&'static str),
+}
+
+/// How many bytes are searched for the NULs that give UTF-16 away.
 const SAMPLE: usize = 4096;
 
 impl Found {
     pub(super) fn is_utf8(self) -> bool {
-        self.encoding == UTF_8
+        self.charset == Charset::Web(UTF_8)
     }
 
-    /// What it is after a look at the text, or why that isn't what it should be.
+    /// The encoding of a text that turned out not to be UTF-8, or why the text can't be used.
     pub(super) fn settled(self, flaw: Flaw) -> Result<Self, FormatError> {
-        let windows = Self { encoding: WINDOWS_1252, mark: 0, is_certain: true };
+        let windows = Self { charset: Charset::Web(WINDOWS_1252), mark: 0, is_certain: true };
         match flaw {
             Flaw::CutInside { is_ascii_before } if is_ascii_before && !self.is_certain => Ok(windows),
             Flaw::CutInside { .. } => Err(FormatError::cut("the UTF-8 text ends inside a character: it is cut")),
@@ -39,46 +49,52 @@ impl Found {
     }
 
     /// The input as UTF-8 text without its byte order mark.
-    pub(super) fn decoded<B: Bytes + ?Sized>(self, input: &B) -> Decoded<'_, B> {
+    pub(super) fn decoded(self, input: &dyn Bytes) -> Decoded<'_> {
         let text = InOrder { input, place: self.mark };
-        if self.is_utf8() {
-            return Decoded::Plain(text);
+        match self.charset {
+            Charset::CodePage(page) => Decoded::CodePage(CodePageReader::new(text, page)),
+            Charset::Web(encoding) if encoding == UTF_8 => Decoded::Plain(text),
+            Charset::Web(encoding) => {
+                let mut decoder = DecodeReaderBytesBuilder::new();
+                decoder.encoding(Some(encoding)).bom_sniffing(false).strip_bom(false);
+                Decoded::Transcoded(Box::new(decoder.build(text)))
+            }
         }
-        let mut decoder = DecodeReaderBytesBuilder::new();
-        decoder.encoding(Some(self.encoding)).bom_sniffing(false).strip_bom(false);
-        Decoded::Transcoded(Box::new(decoder.build(text)))
     }
 
-    /// The look that goes along with reading it.
-    pub(super) fn look(self) -> Look {
-        Look { done: self.mark, is_ascii: true }
+    /// The check that goes along with reading it.
+    pub(super) fn check(self) -> Utf8Check {
+        Utf8Check { done: self.mark, is_ascii: true }
     }
 }
 
 /// The input as UTF-8.
-pub(super) enum Decoded<'i, B: ?Sized> {
+pub(super) enum Decoded<'i> {
     /// It is UTF-8 already.
-    Plain(InOrder<'i, B>),
+    Plain(InOrder<'i>),
     /// It is being transcoded.
-    Transcoded(Box<DecodeReaderBytes<InOrder<'i, B>, Vec<u8>>>),
+    Transcoded(Box<DecodeReaderBytes<InOrder<'i>, Vec<u8>>>),
+    /// It is in a DOS code page.
+    CodePage(CodePageReader<InOrder<'i>>),
 }
 
-impl<B: Bytes + ?Sized> Read for Decoded<'_, B> {
+impl Read for Decoded<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(input) => input.read(out),
             Self::Transcoded(decoder) => decoder.read(out),
+            Self::CodePage(decoder) => decoder.read(out),
         }
     }
 }
 
 /// Bytes read one after another.
-pub(super) struct InOrder<'i, B: ?Sized> {
-    input: &'i B,
+pub(super) struct InOrder<'i> {
+    input: &'i dyn Bytes,
     place: u64,
 }
 
-impl<B: Bytes + ?Sized> Read for InOrder<'_, B> {
+impl Read for InOrder<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.input.read_at(self.place, out) {
@@ -93,10 +109,16 @@ impl<B: Bytes + ?Sized> Read for InOrder<'_, B> {
     }
 }
 
-fn named(label: &str) -> Result<&'static Encoding, FormatError> {
-    Encoding::for_label(label.trim().as_bytes()).ok_or_else(|| {
+fn named(label: &str) -> Result<Charset, FormatError> {
+    let label = label.trim();
+    let of_dos = || match crate::schedule::code_page(label)? {
+        866 => Some(Charset::Web(IBM866)),
+        number => codepages::page(number).map(Charset::CodePage),
+    };
+    Encoding::for_label(label.as_bytes()).map(Charset::Web).or_else(of_dos).ok_or_else(|| {
         FormatError::wrong(format!(
-            "`{label}` is no known encoding: write `utf-8`, `utf-16le`, `utf-16be`, `windows-1252` or another WHATWG label, or leave it out"
+            "`{label}` is no known encoding: write `utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, another WHATWG label or a DOS \
+             code page (437, 850, 852, 866), or leave it out"
         ))
     })
 }
@@ -109,27 +131,28 @@ pub(super) fn unreadable(error: &io::Error) -> FormatError {
 ///
 /// # Errors
 /// An unknown encoding, a cut text, an input too long.
-pub(super) fn first_look<B: Bytes + ?Sized>(input: &B, demanded: Option<&str>) -> Result<Found, FormatError> {
+pub(super) fn of_first_bytes(input: &dyn Bytes, demanded: Option<&str>) -> Result<Found, FormatError> {
     let demanded = demanded.map(named).transpose()?;
     let length = length_of(input)?;
     let mut sample = Vec::with_capacity(SAMPLE);
     let start = InOrder { input, place: 0 };
     start.take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
     let found = match Encoding::for_bom(&sample) {
-        Some((encoding, mark)) => Found { encoding, mark: mark as u64, is_certain: true },
+        Some((encoding, mark)) => Found { charset: Charset::Web(encoding), mark: mark as u64, is_certain: true },
         None => Found {
-            encoding: demanded.or_else(|| utf16_by_nuls(&sample)).unwrap_or(UTF_8),
+            charset: demanded.unwrap_or_else(|| Charset::Web(utf16_by_nuls(&sample).unwrap_or(UTF_8))),
             mark: 0,
             is_certain: demanded.is_some(),
         },
     };
-    if (found.encoding == UTF_16LE || found.encoding == UTF_16BE) && (length - found.mark) % 2 == 1 {
+    let is_utf16 = [UTF_16LE, UTF_16BE].map(Charset::Web).contains(&found.charset);
+    if is_utf16 && (length - found.mark) % 2 == 1 {
         return Err(FormatError::cut("the UTF-16 text ends in half a character: it is cut"));
     }
     Ok(found)
 }
 
-fn length_of<B: Bytes + ?Sized>(input: &B) -> Result<u64, FormatError> {
+fn length_of(input: &dyn Bytes) -> Result<u64, FormatError> {
     let length = input.length().map_err(|error| unreadable(&error))?;
     if length > MAX_FILE {
         return Err(FormatError::wrong(format!("the table has {length} bytes; {MAX_FILE} are the most that is read")));
@@ -141,18 +164,18 @@ fn length_of<B: Bytes + ?Sized>(input: &B) -> Result<u64, FormatError> {
 ///
 /// # Errors
 /// A text that isn't in the encoding demanded, a cut one.
-pub(super) fn whole_look<B: Bytes + ?Sized>(input: &B, found: Found) -> Result<Found, FormatError> {
+pub(super) fn of_all_bytes(input: &dyn Bytes, found: Found) -> Result<Found, FormatError> {
     if !found.is_utf8() {
         return Ok(found);
     }
     let mut input = InOrder { input, place: found.mark };
-    let mut look = found.look();
+    let mut check = found.check();
     let mut buffer = vec![0; 1 << 16];
     let mut kept = 0;
     loop {
         let count = input.read(&mut buffer[kept..]).map_err(|error| unreadable(&error))?;
         let filled = kept + count;
-        match look.step(&buffer[..filled], count == 0) {
+        match check.step(&buffer[..filled], count == 0) {
             Err(flaw) => return found.settled(flaw),
             Ok(_) if count == 0 => return Ok(found),
             Ok(rest) => {
@@ -176,7 +199,7 @@ fn utf16_by_nuls(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// How a text isn't UTF-8.
+/// In which way a text isn't UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// The last character lacks bytes; a Windows-1252 text may end so too, but hardly after other UTF-8 characters.
@@ -185,16 +208,16 @@ pub(super) enum Flaw {
     Broken { at: u64 },
 }
 
-/// Looks at a text piece by piece.
+/// Checks a text piece by piece.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Utf8Check {
     /// The input's bytes that are good.
     done: u64,
     is_ascii: bool,
 }
 
-impl Look {
-    /// The next piece, which begins with what the last one left over; tells how many bytes at its end are an unfinished
+impl Utf8Check {
+    /// The next piece, which begins with what the last one left over; returns how many bytes at its end are an unfinished
     /// character.
     pub(super) fn step(&mut self, piece: &[u8], is_end: bool) -> Result<usize, Flaw> {
         let ascii = Encoding::ascii_valid_up_to(piece);

@@ -1,29 +1,62 @@
-//! pure: where the header stands, which delimiter separates its names, and whether the mapped columns are among them.
+//! pure: where the header is, which delimiter separates its names, and whether the mapped columns are among them.
 
 use std::io::Read;
 
+use super::rows::Rows;
+use super::splitter::first_row;
 use super::window::Window;
 use super::{Failure, MAX_ROW, Table};
 use crate::formats::FormatError;
+use crate::row::Header;
+use crate::row::unseen;
 
 /// The delimiters that are tried, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// So many lines are looked through for a header that stands elsewhere, to propose a `header_row`.
-const LINES_LOOKED_AT: usize = 30;
+/// Lines that are searched for a header below the declared one, to propose a `header_row`.
+const LINES_SEARCHED: usize = 30;
+
+/// Where the header begins, and what separates its names.
+pub(super) struct Begin {
+    pub(super) delimiter: u8,
+    /// Its line, from 1.
+    pub(super) line: u64,
+}
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
-pub(super) fn find<R: Read>(window: &mut Window<R>, table: &Table<'_>) -> Result<Option<u8>, Failure> {
-    skip_lines(window, table.dialect.header_row)?;
+pub(super) fn find<R: Read>(window: &mut Window<R>, table: Table<'_>) -> Result<Option<Begin>, Failure> {
+    let declared = delimiter_line(window.peek(MAX_ROW)?);
+    // a spreadsheet's `sep=;` above the header is no row of the table
+    let above = u64::from(table.dialect.header_row.max(1)) - 1;
+    let above = if declared.is_some() { above.max(1) } else { above };
+    skip_lines(window, above)?;
     let prefix = window.peek(MAX_ROW)?;
     if prefix.trim_ascii().is_empty() {
         return Ok(None);
     }
-    Ok(Some(best_delimiter(prefix, table)))
+    let given = table.dialect.delimiter.or(declared);
+    Ok(Some(Begin { delimiter: given.unwrap_or_else(|| best_delimiter(prefix, table)), line: above + 1 }))
 }
 
-fn skip_lines<R: Read>(window: &mut Window<R>, header_row: u32) -> Result<(), Failure> {
-    for _ in 1..header_row {
+/// The delimiter that a first line of `sep=;` declares, as spreadsheets write and obey it.
+fn delimiter_line(prefix: &[u8]) -> Option<u8> {
+    let line = &prefix[..line_end(prefix)];
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (name, rest) = line.split_at_checked(4)?;
+    match rest {
+        [delimiter] if name.eq_ignore_ascii_case(b"sep=") && is_delimiter(*delimiter) => Some(*delimiter),
+        _ => None,
+    }
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"'
+}
+
+fn skip_lines<R: Read>(window: &mut Window<R>, count: u64) -> Result<(), Failure> {
+    for _ in 0..count {
         let prefix = window.peek(MAX_ROW)?;
         let end = line_end(prefix);
         if end == 0 {
@@ -43,32 +76,26 @@ fn line_end(text: &[u8]) -> usize {
     }
 }
 
-fn best_delimiter(prefix: &[u8], table: &Table<'_>) -> u8 {
-    if let Some(given) = table.dialect.delimiter {
-        return given;
-    }
+fn best_delimiter(prefix: &[u8], table: Table<'_>) -> u8 {
     let mut best = (DELIMITERS[0], 0, 0);
     for delimiter in DELIMITERS {
-        let names = names(first_record(prefix, delimiter).iter());
-        let found = table.mapped.iter().filter(|column| names.contains(column)).count();
-        if (found, names.len()) > (best.1, best.2) {
-            best = (delimiter, found, names.len());
+        let header = header_of(prefix, delimiter);
+        let found = table.wanted.mapped.iter().filter(|column| header.place(column).is_some()).count();
+        if (found, header.names().len()) > (best.1, best.2) {
+            best = (delimiter, found, header.names().len());
         }
     }
     best.0
 }
 
-fn first_record(text: &[u8], delimiter: u8) -> csv::StringRecord {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text);
-    let mut record = csv::ByteRecord::new();
-    let _is_there = reader.read_byte_record(&mut record);
-    csv::StringRecord::from_byte_record_lossy(record)
+fn header_of(text: &[u8], delimiter: u8) -> Header {
+    let fields = first_row(text, delimiter);
+    Header::new(names(fields.iter().map(String::as_str)))
 }
 
 /// A header line's names without outer blanks and without the unnamed columns at its end.
 pub(super) fn names<'f>(fields: impl Iterator<Item = &'f str>) -> Vec<String> {
-    let clean = |name: &str| name.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_owned();
-    let mut names: Vec<String> = fields.map(clean).collect();
+    let mut names: Vec<String> = fields.map(|name| unseen::trim(name).to_owned()).collect();
     while names.last().is_some_and(String::is_empty) {
         names.pop();
     }
@@ -76,34 +103,45 @@ pub(super) fn names<'f>(fields: impl Iterator<Item = &'f str>) -> Vec<String> {
 }
 
 /// Demands that every mapped column is there.
-pub(super) fn confirm(names: &[String], prefix: &[u8], table: &Table<'_>, delimiter: u8) -> Result<(), FormatError> {
-    let missing: Vec<_> = table.mapped.iter().filter(|column| !names.contains(column)).collect();
+pub(super) fn confirm<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Result<(), Failure> {
+    is_elsewhere(rows, table)?;
+    let missing = missing(&rows.header, table);
     let Some(first) = missing.first() else { return Ok(()) };
-    let row = table.dialect.header_row;
-    if let Some(line) = line_of_header(prefix, table, delimiter) {
-        let line = u64::from(row) + line;
-        return Err(FormatError::wrong(format!(
-            "line {row} isn't the header: the column names stand on line {line}; write `header_row = {line}`"
-        )));
-    }
     // Without a single name found, line one may be somebody's row: it is not repeated.
-    let remedy = match missing.len() == table.mapped.len() {
+    let remedy = match missing.len() == table.wanted.mapped.len() {
         true => "none of the mapped columns is there: look at `header_row` and `delimiter`".to_owned(),
-        false => format!("the header has: {}", names.join(", ")),
+        false => format!("the header has: {}", rows.header.names().join(", ")),
     };
-    Err(FormatError::wrong(format!("the header (line {row}) has no column `{first}`; {remedy}")))
+    let row = table.dialect.header_row;
+    Err(FormatError::wrong(format!("the header (line {row}) has no column `{first}`; {remedy}")).into())
 }
 
-/// How many lines below the first one the header really stands.
-fn line_of_header(prefix: &[u8], table: &Table<'_>, delimiter: u8) -> Option<u64> {
+fn missing<'t>(header: &Header, table: Table<'t>) -> Vec<&'t String> {
+    table.wanted.mapped.iter().filter(|column| header.place(column).is_none()).collect()
+}
+
+/// Fails when mapped columns are missing because a lower line is the header.
+pub(super) fn is_elsewhere<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Result<(), Failure> {
+    if missing(&rows.header, table).is_empty() {
+        return Ok(());
+    }
+    let delimiter = rows.delimiter;
+    let Some(line) = line_of_header(rows.window.peek(0)?, table, delimiter) else { return Ok(()) };
+    let row = table.dialect.header_row;
+    let line = u64::from(row) + line;
+    Err(FormatError::wrong(format!(
+        "line {row} isn't the header: the column names stand on line {line}; write `header_row = {line}`"
+    ))
+    .into())
+}
+
+/// How many lines below the first one the header really is.
+fn line_of_header(prefix: &[u8], table: Table<'_>, delimiter: u8) -> Option<u64> {
     let candidates = table.dialect.delimiter.map_or(DELIMITERS.to_vec(), |_| vec![delimiter]);
     let mut rest = prefix;
-    for line in 0..LINES_LOOKED_AT as u64 {
+    for line in 0..LINES_SEARCHED as u64 {
         let (here, below) = rest.split_at(line_end(rest));
-        let has_all = |delimiter: &u8| {
-            let names = names(first_record(here, *delimiter).iter());
-            table.mapped.iter().all(|column| names.contains(column))
-        };
+        let has_all = |delimiter: &u8| missing(&header_of(here, *delimiter), table).is_empty();
         if line > 0 && candidates.iter().any(has_all) {
             return Some(line);
         }

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::{MAX_FIELD, MAX_ROW, Table, TableReport, columns, read};
-use crate::formats::FormatError;
+use super::{MAX_FIELD, MAX_ROW, columns, read};
+use crate::formats::{FormatError, FormatReport, Wanted};
 use crate::row::{Column, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
@@ -34,11 +34,18 @@ impl RecordSink for Seen {
     }
 }
 
-fn read_with(dialect: &CsvDialect, bytes: &[u8]) -> Result<(Vec<String>, TableReport), FormatError> {
-    let mapped = ["id".to_owned(), "name".to_owned()];
+fn read_with(dialect: &CsvDialect, bytes: &[u8]) -> Result<(Vec<String>, FormatReport), FormatError> {
+    read_wanted(dialect, bytes, &Wanted::mapped(&["id", "name"]))
+}
+
+fn read_wanted(
+    dialect: &CsvDialect,
+    bytes: &[u8],
+    wanted: &Wanted,
+) -> Result<(Vec<String>, FormatReport), FormatError> {
     let [at_once, after_a_look] = [Restarts::Yes, Restarts::No].map(|restarts| {
         let mut seen = Seen { rows: Vec::new(), restarts };
-        let report = read(bytes, &Table { dialect, mapped: &mapped }, &mut seen)?;
+        let report = read(&bytes, dialect, wanted, &mut seen)?;
         Ok((seen.rows, report))
     });
     assert_eq!(at_once, after_a_look, "looked at while it is read, or before");
@@ -142,8 +149,7 @@ fn a_missing_column_is_named_and_a_file_without_header_is_not_repeated() {
     assert!(error.message.contains("no column `name`") && error.message.contains("id, first"), "{error}");
     let error = refused("17,Jane Doe,+12025550143\n");
     assert!(!error.message.contains("Jane"), "{error}");
-    let mapped = ["id".to_owned(), "name".to_owned()];
-    let found = columns(b"id; first ;\n".as_slice(), &Table { dialect: &AUTO, mapped: &mapped });
+    let found = columns(&b"id; first ;\n".as_slice(), &AUTO, &Wanted::mapped(&["id", "name"]));
     assert_eq!(found, Ok(vec!["id".to_owned(), "first".to_owned()]));
 }
 
@@ -223,7 +229,7 @@ fn a_sink_that_breaks_ends_the_read() {
         }
     }
     let mut first = First(0);
-    let report = read(b"id\n1\n2\n".as_slice(), &Table { dialect: &AUTO, mapped: &[] }, &mut first).expect("a table");
+    let report = read(&b"id\n1\n2\n".as_slice(), &AUTO, &Wanted::default(), &mut first).expect("a table");
     assert_eq!((first.0, report.rows), (2, 1));
 }
 
@@ -262,5 +268,89 @@ fn a_character_that_two_reads_share_is_one_character() {
             let text = format!("{}{filled}{}", &plain[..name], &plain[name..]);
             assert!(rows(&text).iter().any(|row| row.ends_with(&format!("{filled}plain"))), "{letter} at {begin}");
         }
+    }
+}
+
+#[test]
+fn a_dos_end_of_file_mark_ends_the_table() {
+    for end in ["\n\u{1a}", "\u{1a}", "\r\n\u{1a}\u{1a}\u{1a}", "\n\u{1a}\r\n", "\n\u{1a}\n\n"] {
+        let text = format!("id,name\n1,a\n2,b{end}");
+        assert_eq!(rows(&text), ["2: 1|a", "3: 2|b"], "{end:?}");
+        let utf16 = utf16(&format!("\u{feff}{text}"), u16::to_le_bytes);
+        assert_eq!(rows(&utf16), ["2: 1|a", "3: 2|b"], "{end:?} in UTF-16");
+    }
+    let only_ids = Wanted::mapped(&["id"]);
+    assert_eq!(read_wanted(&AUTO, b"id\n1\n\x1a", &only_ids).expect("a table").0, ["2: 1|"]);
+    assert_eq!(rows("id,name\n1,a\u{1a}b\n"), ["2: 1|a\u{1a}b"], "inside a value it is a character");
+}
+
+#[test]
+fn a_line_that_declares_the_delimiter_is_obeyed() {
+    for (line, delimiter) in
+        [("sep=;", ";"), ("SEP=;", ";"), ("\"sep=|\"", "|"), ("sep=\t", "\t"), ("sep=^", "^"), ("sep=,", ",")]
+    {
+        let text = format!("{line}\r\nid{delimiter}name\r\n1{delimiter}a\r\n");
+        assert_eq!(rows(&text), ["3: 1|a"], "{line:?}");
+    }
+    let second = CsvDialect { header_row: 2, ..AUTO };
+    assert_eq!(read_with(&second, b"sep=;\nid;name\n1;a\n").expect("a table").0, ["3: 1|a"], "as told before");
+    assert_eq!(rows("name,id,sep=\na,1,\n"), ["2: 1|a"], "a column may be called so");
+    assert!(refused("sep=ab\nid,name\n1,a\n").message.contains("header_row = 2"), "more than one character");
+}
+
+#[test]
+fn a_name_in_use_that_stands_for_two_columns_fails_the_read() {
+    let text = b"id,provider,phone,name,phone\n1,x,+12025550100,a,+12025550143\n";
+    let phone = Wanted::mapped(&["id", "phone"]);
+    let error = read_wanted(&AUTO, text, &phone).expect_err("two phones");
+    assert!(error.message.contains("two columns `phone`, 3 and 5") && !error.may_pass, "{error}");
+    let named = Wanted { named: vec!["phone".to_owned()], ..Wanted::mapped(&["id"]) };
+    assert!(read_wanted(&AUTO, text, &named).is_err(), "a template uses it");
+    assert!(read_wanted(&AUTO, text, &Wanted::mapped(&["id", "name"])).is_ok(), "nobody uses it");
+    let unseen = "id,phone,phone\u{200b}\n1,a,b\n".as_bytes();
+    assert!(read_wanted(&AUTO, unseen, &phone).is_err(), "they look the same");
+}
+
+#[test]
+fn a_last_value_that_may_be_cut_is_no_value() {
+    let wanted = Wanted { cut_matters: vec!["name".to_owned()], ..Wanted::mapped(&["id", "name"]) };
+    let last = |text: &str| read_wanted(&AUTO, text.as_bytes(), &wanted).expect("a table").0.pop().expect("a row");
+    assert!(last("id,name\n1,a\n2,+1202555014").starts_with("3! the last line ends inside `name`"));
+    for whole in ["id,name\n2,b\n", "id,name\n2,\"b\"", "id,name\n2,b\r", "id,name\n2,b\u{1a}", "id,name,note\n2,b,no"]
+    {
+        assert_eq!(last(whole), "2: 2|b", "{whole:?}");
+    }
+    assert_eq!(rows("id,name\n2,b"), ["2: 2|b"], "where nothing vital is last");
+}
+
+#[test]
+fn blanks_behind_a_closing_quote_are_no_fault() {
+    let seen = rows("id,name\n1,\"a\" \n2,\"b\nc\"\t \n3,\"d\"\u{a0}\n");
+    assert_eq!(seen, ["2: 1|a", "3: 2|b\nc", "5: 3|d"]);
+}
+
+#[test]
+fn a_table_in_a_dos_code_page_is_read() {
+    for (label, byte, wanted) in [("cp437", 0x81, "ü"), ("850", 0x9b, "ø"), ("IBM852", 0xa5, "ą"), ("cp866", 0x80, "А")]
+    {
+        let dialect = CsvDialect { encoding: Some(label.to_owned()), ..AUTO };
+        let text = [b"id,name\n1,".as_slice(), &[byte], b"\n"].concat();
+        assert_eq!(read_with(&dialect, &text).expect("a table").0, [format!("2: 1|{wanted}")], "{label}");
+    }
+}
+
+#[test]
+fn names_compare_without_what_nobody_sees() {
+    assert_eq!(rows("\u{200b}id\u{a0},\u{202d}name\u{202c}\n1,a\n"), ["2: 1|a"]);
+}
+
+#[test]
+fn a_header_on_another_line_is_found_by_check_as_by_the_run() {
+    let wanted = Wanted::mapped(&["id", "name"]);
+    for above in ["# exported today", ",,", "Appointments;;", "\u{200b}"] {
+        let text = format!("{above}\nid,name\n1,a\n");
+        let of_check = columns(&text.as_bytes(), &AUTO, &wanted).expect_err(above);
+        assert_eq!(of_check, refused(&text), "{above}");
+        assert!(of_check.message.contains("header_row = 2"), "{of_check}");
     }
 }

@@ -1,15 +1,15 @@
-//! pure: the bytes around the row being read, kept so that it can be looked at again and read from its second line on.
+//! pure: the bytes around the row being read, kept so that it can be read again from its second line on.
 
 use std::io::Read;
 
-use super::encoding::{Look, unreadable};
+use super::encoding::{Utf8Check, unreadable};
 use super::{Failure, MAX_FILE, MAX_ROW};
 use crate::formats::FormatError;
 
-/// What is asked of the input at once.
+/// Bytes read from the input at once.
 const CHUNK: usize = 1 << 16;
 
-/// A reader that remembers from the row in hand on. Places count decoded bytes from where the header begins.
+/// A reader that keeps the bytes from the current row on. Places count decoded bytes from where the header begins.
 pub(super) struct Window<R> {
     input: R,
     /// The first `filled` bytes of it are the window; the rest is room, so that it needn't be cleared again and again.
@@ -21,17 +21,17 @@ pub(super) struct Window<R> {
     place: u64,
     row_from: u64,
     is_at_end: bool,
-    /// Whether it is UTF-8 at all is found out while it is read; so many bytes at its end are an unfinished character.
-    look: Option<Look>,
+    /// Checks that the input is UTF-8 while it is read; the last `unfinished` bytes are the beginning of a character.
+    check: Option<Utf8Check>,
     unfinished: usize,
-    /// Whether the window has any of them.
+    /// Whether the window has any quotes, any carriage returns.
     has_quotes: bool,
     has_returns: bool,
 }
 
 impl<R: Read> Window<R> {
-    /// With a look, the input is checked as it comes.
-    pub(super) fn new(input: R, look: Option<Look>) -> Self {
+    /// With a check, the input must be UTF-8.
+    pub(super) fn new(input: R, check: Option<Utf8Check>) -> Self {
         Self {
             input,
             room: vec![0; 4 * CHUNK],
@@ -40,7 +40,7 @@ impl<R: Read> Window<R> {
             place: 0,
             row_from: 0,
             is_at_end: false,
-            look,
+            check,
             unfinished: 0,
             has_quotes: false,
             has_returns: false,
@@ -66,12 +66,7 @@ impl<R: Read> Window<R> {
         self.row_from = self.place;
     }
 
-    /// Where reading is.
-    pub(super) fn place(&self) -> u64 {
-        self.place
-    }
-
-    /// The bytes of the row in hand, as far as they were read.
+    /// The bytes of the current row, as far as they were read.
     pub(super) fn raw(&self) -> &[u8] {
         &self.room[self.offset(self.row_from)..self.offset(self.place)]
     }
@@ -85,13 +80,31 @@ impl<R: Read> Window<R> {
         Ok(&self.room[self.offset(self.place)..self.filled])
     }
 
-    /// Whether that byte comes next, as far as was read.
-    pub(super) fn next_is(&self, byte: u8) -> bool {
-        self.room[self.offset(self.place)..self.filled].first() == Some(&byte)
+    /// Whether that byte comes next.
+    pub(super) fn next_is(&mut self, byte: u8) -> Result<bool, Failure> {
+        Ok(self.ahead()?.first() == Some(&byte))
     }
 
-    /// Where the next line's delimiters are, and its end: for a line without quotes and other line ends than `\n` and
-    /// `\r\n` that lies in the window whole and isn't empty. Then it is what the table reader would make of it, sooner.
+    /// How long the line end is that comes next; `None` when something else does.
+    pub(super) fn line_end(&mut self) -> Result<Option<usize>, Failure> {
+        self.begin_row();
+        match self.ahead()? {
+            [b'\n', ..] => Ok(Some(1)),
+            [b'\r', b'\n', ..] => Ok(Some(2)),
+            [b'\r'] => {
+                // the second half may not be read yet
+                self.advance(1);
+                let length = if self.next_is(b'\n')? { 2 } else { 1 };
+                self.place -= 1;
+                Ok(Some(length))
+            }
+            [b'\r', ..] => Ok(Some(1)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Finds the next line's delimiters and its end, when the line is not empty, has no quotes and no line end other than
+    /// `\n` or `\r\n`, and lies whole in the window. The splitter would make the same of it, more slowly.
     pub(super) fn plain_line(&self, delimiter: u8, ends: &mut Vec<usize>) -> Option<PlainLine> {
         let ahead = &self.room[self.offset(self.place)..self.filled];
         ends.clear();
@@ -108,14 +121,14 @@ impl<R: Read> Window<R> {
         Some(PlainLine { text_length: text.len(), length: length + 1 })
     }
 
-    /// So many bytes of what lies ahead were read.
+    /// Moves on by that many bytes of what lies ahead.
     pub(super) fn advance(&mut self, count: usize) {
         self.place += count as u64;
     }
 
-    /// Goes back to a place in the row in hand, to read it again from there.
-    pub(super) fn return_to(&mut self, place: u64) {
-        self.place = place;
+    /// Goes back into the current row, that many bytes behind its beginning.
+    pub(super) fn return_into_row(&mut self, offset: usize) {
+        self.place = self.row_from + offset as u64;
     }
 
     fn within_limits(&self) -> Result<(), FormatError> {
@@ -135,7 +148,7 @@ impl<R: Read> Window<R> {
     fn fetch(&mut self) -> Result<(), Failure> {
         let before = self.offset(self.row_from);
         if before > 0 {
-            // all but the row in hand was read: little is moved, and the window stays in the processor's cache
+            // everything before the current row was read: little is moved, and the window stays in the processor's cache
             self.skip(before);
             self.kept_from = self.row_from;
         }
@@ -153,9 +166,9 @@ impl<R: Read> Window<R> {
         let unchecked = self.filled.saturating_sub(self.unfinished);
         self.filled += read;
         self.is_at_end = read == 0;
-        if let Some(look) = &mut self.look {
+        if let Some(check) = &mut self.check {
             self.unfinished =
-                look.step(&self.room[unchecked..self.filled], self.is_at_end).map_err(Failure::NotUtf8)?;
+                check.step(&self.room[unchecked..self.filled], self.is_at_end).map_err(Failure::NotUtf8)?;
         }
         let fresh = &self.room[from..self.filled];
         let has = |byte, before: bool| before && from > 0 || memchr::memchr(byte, fresh).is_some();
@@ -173,7 +186,7 @@ pub(super) struct PlainLine {
     pub(super) length: usize,
 }
 
-/// Takes delimiters until the line's end and tells where that is; `None` when a quote or nothing comes first.
+/// Collects delimiters until the line's end and returns where that is; `None` when a quote or nothing comes first.
 fn line_of(marks: impl Iterator<Item = usize>, text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
     for at in marks {
         match text[at] {

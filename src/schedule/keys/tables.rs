@@ -17,6 +17,11 @@ const MOST_DAYS: i64 = 366;
 const MOST_HOURS: i64 = 366 * 24;
 /// Of counts that have no natural bound.
 const MOST: i64 = 1_000_000;
+/// Rows of the largest table that is read at all.
+const MOST_ROWS: i64 = 10_000_000;
+
+const DEADLINE: &str = "For the whole read, all pages and steps; a read that takes longer is given up";
+const MAX_ROWS: &str = "Rows in the window; a read that brings more fails";
 
 /// The whole file.
 pub static SCHEDULE: Table = Table {
@@ -65,6 +70,8 @@ static CSV: Table = Table {
         key("encoding", Shape::Text, Default("\"auto\""), "`auto`, or an encoding's name such as `windows-1252`"),
         key("delimiter", Shape::AnyText, Default("\"auto\""), "`auto`, or one of comma, semicolon, tab and pipe"),
         key("header_row", Shape::Whole(1, MOST), Default("1"), "The line with the names of the columns, from 1"),
+        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
+        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
     ],
 };
 
@@ -76,8 +83,10 @@ static SQLITE: Table = Table {
             "query",
             Shape::Text,
             Required,
-            "One SELECT; `:from`, `:until`, `:day` and their kin are bound when it names them",
+            "One SELECT; `:from`, `:until`, `:day`, `:now_utc` and their kin are bound when it names them",
         ),
+        key("deadline", Shape::Duration, Default("\"20s\""), DEADLINE),
+        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
     ],
 };
 
@@ -92,11 +101,25 @@ static HTTP: Table = Table {
         ),
         key("format", Shape::Word { now: &["json", "csv"], later: &["ical"] }, Default("\"json\""), "What the body is"),
         key("items", Shape::Pointer, Default("\"\""), "Where the array of rows is; the body itself unless set"),
+        key(
+            "items_optional",
+            Shape::Boolean,
+            Default("false"),
+            "`true` where the sender leaves the array out on an empty day",
+        ),
         key("headers", Shape::SecretMap, Optional, "Headers of the request"),
         key("timeout", Shape::Duration, Default("\"30s\""), "For one page"),
         key("max_bytes", Shape::Size, Default("\"64MiB\""), "Of one page, decoded"),
         key("auth", Shape::Table(&AUTH), Optional, "How the request proves who asks"),
         key("paging", Shape::Table(&PAGING), Optional, "How further pages are found"),
+        key(
+            "allow_redirect_to",
+            Shape::Texts,
+            Optional,
+            "Other hosts to which it may redirect, such as `*.googleusercontent.com`; they receive no headers",
+        ),
+        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
+        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
         later("method", "Another method than GET"),
         later("body", "A request body"),
         later("each", "One row for every element of a list inside an item"),
@@ -123,11 +146,11 @@ static BASIC: Table = Table {
 static PAGING: Table = Table {
     one_of: &["page", "cursor", "next", "link_header", "offset"],
     keys: &[
-        key("page", Shape::Table(&PAGE), Optional, "Numbered pages; a short one is the last"),
+        key("page", Shape::Table(&PAGE), Optional, "Numbered pages, until an empty one"),
         key("cursor", Shape::Table(&CURSOR), Optional, "A mark in each page asks for the next"),
         key("next", Shape::Table(&NEXT), Optional, "The next page's URL stands in the page"),
         key("link_header", Shape::True, Optional, "The next page's URL stands in the `Link` header"),
-        later("offset", "Pages by the number of rows before them"),
+        key("offset", Shape::Table(&OFFSET), Optional, "Pages by the number of rows before them, until an empty one"),
     ],
 };
 
@@ -136,6 +159,14 @@ static PAGE: Table = Table {
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter"),
         key("start", Shape::Whole(0, MOST), Default("1"), "The first page's number"),
+        key("size", Shape::Whole(1, MOST), Required, "Rows of a full page"),
+    ],
+};
+
+static OFFSET: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("parameter", Shape::Text, Required, "The query parameter"),
         key("size", Shape::Whole(1, MOST), Required, "Rows of a full page"),
     ],
 };

@@ -69,6 +69,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let recurrence = recurrence(&top, reading);
     let zone = zone(&top, zones, reading);
     let source = source::read(root.get("source"), reading);
+    let limits = source::limits(root.get("source"), reading);
     let appointment = appointment::read(root.get("appointment"), reading);
     let remind = remind::read(root, reading);
     let target = target::read(root.get("target"), reading);
@@ -87,6 +88,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         description: top.text("description")?,
         language: top.text("language")?,
         source: source?,
+        limits: limits?,
         appointment: appointment?,
         remind: remind?,
         target: target?,

@@ -6,7 +6,10 @@ use super::templates;
 use crate::schedule::examine::{NOT_YET, parse_size};
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::tree::Node;
-use crate::schedule::{CsvDialect, CsvSpec, HttpAuth, HttpFormat, HttpSpec, Paging, SourceSpec, SqliteSpec};
+use crate::schedule::{
+    CsvDialect, FileSpec, FormatSpec, HttpAuth, HttpSpec, JsonShape, Paging, ReadLimits, SourceSpec, SqliteSpec,
+    code_page,
+};
 use crate::settings::TextOrSecret;
 
 /// Names a URL may use.
@@ -32,10 +35,8 @@ fn csv(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
     }
     let encoding = encoding(section, reading);
     let delimiter = delimiter(section, reading);
-    Some(SourceSpec::Csv(CsvSpec {
-        path: section.path("path", reading)?,
-        dialect: CsvDialect { encoding: encoding?, delimiter: delimiter?, header_row: section.whole("header_row")? },
-    }))
+    let dialect = CsvDialect { encoding: encoding?, delimiter: delimiter?, header_row: section.whole("header_row")? };
+    Some(SourceSpec::File(FileSpec { path: section.path("path", reading)?, format: FormatSpec::Csv(dialect) }))
 }
 
 /// `Some(None)`: found out at every read.
@@ -45,11 +46,11 @@ fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<S
     if text.eq_ignore_ascii_case("auto") {
         return Some(None);
     }
-    if encoding_rs::Encoding::for_label(text.as_bytes()).is_none() {
+    if encoding_rs::Encoding::for_label(text.as_bytes()).is_none() && code_page(text).is_none() {
         reading.invalid(
             &node,
             format!("`{text}` is no encoding"),
-            "write `\"auto\"`, `\"utf-8\"`, `\"utf-16le\"` or `\"windows-1252\"`",
+            "write `\"auto\"`, `\"utf-8\"`, `\"utf-16le\"`, `\"windows-1252\"`, or a DOS code page (`\"437\"`, `\"850\"`, `\"852\"`, `\"866\"`)",
         );
         return None;
     }
@@ -108,11 +109,11 @@ fn http(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> 
     let timeout = section.positive_duration("timeout", reading);
     let headers = headers(section, reading);
     let format = match section.text("format").as_deref() {
-        Some("json") => Some(HttpFormat::Json),
-        Some("csv") => Some(HttpFormat::Csv),
+        Some("json") => json(section),
+        Some("csv") => Some(FormatSpec::Csv(CsvDialect::default())),
         _ => None,
     };
-    if matches!(format, Some(HttpFormat::Csv)) {
+    if matches!(format, Some(FormatSpec::Csv(_))) {
         pages_of_csv(section, reading);
     }
     let auth = section.given("auth").map(|_| auth(&section.inner("auth"), reading));
@@ -120,13 +121,47 @@ fn http(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> 
     Some(SourceSpec::Http(Box::new(HttpSpec {
         url: url?,
         format: format?,
-        items: section.text("items")?,
         headers: headers?,
         timeout: timeout?,
         max_bytes: parse_size(&section.text("max_bytes")?)?,
         auth: all_or_none(auth)?,
         paging: all_or_none(paging)?,
+        allow_redirect_to: redirect_hosts(section, reading),
     })))
+}
+
+fn json(section: &Section<'_>) -> Option<FormatSpec> {
+    Some(FormatSpec::Json(JsonShape {
+        items: section.text("items")?,
+        items_optional: section.truth("items_optional").unwrap_or(false),
+    }))
+}
+
+/// Hosts by name, or all below a name; never a scheme or a path, which would look like more of a bound than it is.
+fn redirect_hosts(section: &Section<'_>, reading: &mut Reading<'_>) -> Vec<String> {
+    let Some(node) = section.given("allow_redirect_to") else { return Vec::new() };
+    let mut hosts = Vec::new();
+    for entry in node.strings() {
+        let Some(text) = entry.text() else { continue };
+        let host = text.strip_prefix("*.").unwrap_or(text);
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(is_host) || text.starts_with("*.") && !host.contains('.') {
+            let message = format!("`{text}` is no host");
+            reading.invalid(entry, message, "write `docs.example.com`, or `*.example.com` for all below it");
+        } else {
+            hosts.push(text.to_ascii_lowercase());
+        }
+    }
+    hosts
+}
+
+/// The bounds of a read, which every source has.
+pub fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<ReadLimits> {
+    let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
+    let section = Section::of(node, keys);
+    let kind = ["csv", "sqlite", "http"].into_iter().find(|kind| section.given(kind).is_some())?;
+    let section = section.inner(kind);
+    Some(ReadLimits { deadline: section.positive_duration("deadline", reading)?, max_rows: section.whole("max_rows")? })
 }
 
 /// A text table has no place for a pointer.
@@ -188,6 +223,10 @@ fn paging(section: &Section<'_>) -> Option<Paging> {
             start: page.whole("start")?,
             size: page.whole("size")?,
         });
+    }
+    if section.given("offset").is_some() {
+        let offset = section.inner("offset");
+        return Some(Paging::Offset { parameter: offset.text("parameter")?, size: offset.whole("size")? });
     }
     if section.given("cursor").is_some() {
         let cursor = section.inner("cursor");

@@ -68,19 +68,78 @@ pub(super) fn with_parameter(address: &Url, name: &str, value: &str) -> Url {
     changed
 }
 
-/// An address that came out of data or a redirect, made absolute.
+/// An address that came out of data, made absolute. One that differs from the source's own only by `http` or `https`, as
+/// behind a proxy that ends TLS, is read on the source's own origin.
 ///
 /// # Errors
 /// When it can't be read, or leaves the origin (scheme, host and port) of the source.
-pub(super) fn follow(current: &Url, link: &str) -> Result<Url, &'static str> {
-    let mut next = current.join(link.trim()).map_err(|_| "it isn't an address")?;
-    if next.origin() != current.origin() || !next.has_host() {
-        return Err("it leads to another scheme, host or port, and only the source's own is asked");
+pub(super) fn follow(current: &Url, link: &str) -> Result<Url, String> {
+    let mut next = joined(current, link)?;
+    if differs_by_scheme(current, &next) {
+        let _set = (next.set_scheme(current.scheme()), next.set_port(current.port()));
+    }
+    if next.origin() != current.origin() {
+        return Err("it leads to another scheme, host or port, and only the source's own is asked".to_owned());
+    }
+    Ok(next)
+}
+
+/// Where a redirect leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Redirect {
+    /// To the source itself.
+    Own(Url),
+    /// To another host that is allowed.
+    Foreign(Url),
+}
+
+/// The target of a redirect: on the source's own origin, from `http` to `https` of its host, or to a host that is listed.
+///
+/// # Errors
+/// With the remedy, when it leads anywhere else.
+pub(super) fn redirected(current: &Url, location: &str, allowed: &[String]) -> Result<Redirect, String> {
+    let next = joined(current, location)?;
+    let is_upgrade = current.scheme() == "http" && next.scheme() == "https" && differs_by_scheme(current, &next);
+    if next.origin() == current.origin() || is_upgrade {
+        return Ok(Redirect::Own(next));
+    }
+    let host = next.host_str().unwrap_or("").to_ascii_lowercase();
+    let is_downgrade = current.scheme() == "https" && next.scheme() != "https";
+    if is_downgrade || !["http", "https"].contains(&next.scheme()) {
+        return Err("it leads away from `https`".to_owned());
+    }
+    if allowed.iter().any(|pattern| matches_host(pattern, &host)) {
+        return Ok(Redirect::Foreign(next));
+    }
+    Err("it leads to another scheme, host or port; if that host belongs to the service, list it in \
+         `allow_redirect_to` (it then receives no headers and no login)"
+        .to_owned())
+}
+
+/// Whether a host is listed: by its name, or below `*.name`.
+fn matches_host(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.')),
+        None => pattern == host,
+    }
+}
+
+fn joined(current: &Url, link: &str) -> Result<Url, String> {
+    let mut next = current.join(link.trim()).map_err(|_| "it isn't an address".to_owned())?;
+    if !next.has_host() {
+        return Err("it isn't an address of a host".to_owned());
     }
     // what a link carries as a login isn't ours
     let _cleared = (next.set_username(""), next.set_password(None));
     next.set_fragment(None);
     Ok(next)
+}
+
+/// Whether two addresses have one host, and ports that differ no more than `http` and `https` make them.
+fn differs_by_scheme(one: &Url, other: &Url) -> bool {
+    let schemes = [one.scheme(), other.scheme()];
+    let is_web = schemes == ["http", "https"] || schemes == ["https", "http"];
+    is_web && one.host() == other.host() && one.port() == other.port()
 }
 
 /// The target of `rel="next"` in `Link` headers (RFC 8288).
@@ -125,6 +184,7 @@ mod tests {
             sql_utc: two("2026-11-24 18:30:00", "2026-11-25 18:30:00"),
             epoch: [1_795_545_000, 1_795_631_400],
             day: "2026-11-24".into(),
+            sql_now_utc: "2026-11-24 03:30:00".into(),
         }
     }
 
@@ -157,10 +217,52 @@ mod tests {
             assert_eq!(follow(&here, link).expect("the same origin").as_str(), wanted);
         }
         for link in
-            ["http://x.test/", "https://x.test:8443/", "//evil.test/", "https://x.test.evil.test/", "file:///etc"]
+            ["http://x.test:81/", "https://x.test:8443/", "//evil.test/", "https://x.test.evil.test/", "file:///etc"]
         {
             assert!(follow(&here, link).is_err(), "{link}");
         }
+    }
+
+    #[test]
+    fn a_link_that_differs_by_its_scheme_alone_is_read_on_the_own_origin() {
+        for (here, link, wanted) in [
+            ("https://x.test/a", "http://x.test/b", Some("https://x.test/b")),
+            ("http://x.test:5000/a", "https://x.test:5000/b", Some("http://x.test:5000/b")),
+            ("https://x.test/a", "http://y.test/b", None),
+            ("https://x.test/a", "http://x.test:8080/b", None),
+            ("https://x.test/a", "ftp://x.test/b", None),
+        ] {
+            let here: Url = here.parse().expect("a URL");
+            assert_eq!(follow(&here, link).ok().as_ref().map(Url::as_str), wanted, "{link}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_stays_at_home_becomes_safer_or_is_allowed() {
+        let allowed = ["*.googleusercontent.com".to_owned(), "files.x.test".to_owned()];
+        let led = |here: &str, location: &str| redirected(&here.parse().expect("a URL"), location, &allowed);
+        for (here, location) in [
+            ("https://x.test/a", "/b"),
+            ("http://x.test/a", "https://x.test/a"),
+            ("http://x.test:81/a", "https://x.test:81/a"),
+        ] {
+            assert!(matches!(led(here, location), Ok(Redirect::Own(_))), "{location}");
+        }
+        for location in ["https://doc-0c.sheets.googleusercontent.com/x", "https://files.x.test:8443/x"] {
+            assert!(matches!(led("https://x.test/a", location), Ok(Redirect::Foreign(_))), "{location}");
+        }
+        for (here, location) in [
+            ("https://x.test/a", "http://x.test/a"),
+            ("https://x.test/a", "http://files.x.test/"),
+            ("https://x.test/a", "https://googleusercontent.com/"),
+            ("https://x.test/a", "https://evilgoogleusercontent.com/"),
+            ("https://x.test/a", "https://files.x.test.evil.test/"),
+            ("https://x.test/a", "https://y.test/"),
+            ("http://x.test/a", "file:///etc/passwd"),
+        ] {
+            assert!(led(here, location).is_err(), "{location}");
+        }
+        assert!(led("https://x.test/a", "https://y.test/").expect_err("elsewhere").contains("`allow_redirect_to`"));
     }
 
     #[test]

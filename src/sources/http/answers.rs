@@ -1,8 +1,9 @@
 //! pure: whether an answer may hold rows at all, by how it came, its status, type and end.
 
 use super::never;
+use crate::formats::kind_of;
 use crate::http::{Answer, BodyEnd, Exchange};
-use crate::schedule::{HttpFormat, HttpSpec};
+use crate::schedule::{FormatSpec, HttpSpec};
 use crate::sources::{Again, SourceError};
 
 /// An answer, or why there is none and whether that may pass.
@@ -39,7 +40,9 @@ pub(super) fn accept(answer: Answer, page: usize, spec: &HttpSpec) -> Result<Ans
     }
     let kind = answer.header("content-type").unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if !is_fitting(&kind, &spec.format) {
-        let hint = if kind.contains("html") { ": a login page, perhaps" } else { "" };
+        let what = kind_of(&answer.body).map(|kind| format!(": {}", kind.instead_of("rows")));
+        let hint = what
+            .unwrap_or_else(|| if kind.contains("html") { ": a login page, perhaps".into() } else { String::new() });
         let kind: String = kind.chars().filter(char::is_ascii_graphic).take(60).collect();
         return Err(never(format!("the source answered page {page} with `{kind}`{hint}")));
     }
@@ -52,18 +55,32 @@ pub(super) fn accept(answer: Answer, page: usize, spec: &HttpSpec) -> Result<Ans
     }
 }
 
-/// Whether a content type may hold the format; many servers name none, or a general one.
-fn is_fitting(kind: &str, format: &HttpFormat) -> bool {
-    let general = ["", "text/plain", "application/octet-stream", "binary/octet-stream"];
-    general.contains(&kind)
+/// Types that say nothing of the content; many servers name none.
+const GENERAL: [&str; 12] = [
+    "",
+    "text/plain",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/x-octet-stream",
+    "application/download",
+    "application/force-download",
+    "application/x-download",
+    "application/x-force-download",
+    "application/save",
+    "application/unknown",
+    "application/x-unknown",
+];
+
+/// Whether a content type may hold the format.
+fn is_fitting(kind: &str, format: &FormatSpec) -> bool {
+    GENERAL.contains(&kind)
         || match format {
-            HttpFormat::Json => kind.ends_with("/json") || kind.ends_with("+json") || kind.ends_with("/javascript"),
-            HttpFormat::Csv => {
+            FormatSpec::Json(_) => ["/json", "+json", "/x-json", "/javascript"].iter().any(|end| kind.ends_with(end)),
+            FormatSpec::Csv(_) => {
                 kind.ends_with("csv")
                     || kind.contains("comma-separated")
                     || kind.contains("tab-separated")
                     || kind.ends_with("excel")
-                    || kind == "application/download"
             }
         }
 }

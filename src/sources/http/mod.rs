@@ -1,273 +1,210 @@
 //! shell: an HTTP API: its pages, all or none. Links and redirects stay on the source's origin, and so do its headers.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use base64::Engine as _;
-use bytes::Bytes;
-use reqwest::Method;
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 pub use address::fill;
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError, SourceTools, WindowTexts};
-use crate::formats::FormatError;
-use crate::formats::csv::{self, Table};
-use crate::formats::json::{self, Places};
-use crate::http::{Answer, Ask};
-use crate::row::{Record, RecordSink};
-use crate::schedule::{CsvDialect, HttpAuth, HttpFormat, HttpSpec, Paging};
-use crate::settings::TextOrSecret;
+use crate::formats::{self, FormatAsk, FormatReport, Wanted};
+use crate::http::Answer;
+use crate::row::{Column, Record, RecordSink};
+use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
+
+use paging::{CIRCLE, Fresh, Mark, Next, Page, Pages};
+use presence::Presence;
+use request::Fetched;
+use signs::Signs;
 
 mod address;
 mod answers;
+mod paging;
+mod presence;
+mod request;
+mod signs;
 
-/// More pages than that are a loop, or no appointment list.
-const MAX_PAGES: usize = 10_000;
 /// Decoded bytes of all pages together.
 const MAX_TOTAL: usize = 1 << 30;
-/// Redirects of one request.
-const MAX_REDIRECTS: u32 = 3;
-
-/// The dialect of tables that come by HTTP: everything automatic.
-const AUTOMATIC: CsvDialect = CsvDialect { encoding: None, delimiter: None, header_row: 1 };
 
 /// `[source.http]`.
 #[derive(Debug)]
 pub struct Api {
     spec: HttpSpec,
-    mapped: Vec<String>,
-    zone: Option<Zone>,
+    wanted: Wanted,
+    alternatives: Vec<Column>,
+    zone: Zone,
+    limits: ReadLimits,
     tools: SourceTools,
 }
 
-/// One page, parsed.
-struct Page {
-    rows: u64,
-    /// The value at the paging's place, for cursors and next links.
-    onward: Option<Value>,
-    is_stopped: bool,
-    hash: [u8; 32],
-}
-
-/// What a read remembers from page to page.
-struct Progress {
-    pages: usize,
-    rows: u64,
+/// The state of one read.
+struct Reading<'r> {
+    window: &'r ReadWindow,
+    pages: Pages<'r>,
+    addresses: HashSet<String>,
     bytes: usize,
-    seen: HashSet<String>,
-    last_hash: Option<[u8; 32]>,
     hash: Sha256,
 }
 
 impl Api {
-    /// An API whose tables, when it answers with tables, must have the `mapped` columns.
+    /// An API with the columns that are wanted; the window is written for `zone`.
     #[must_use]
-    pub fn new(spec: HttpSpec, mapped: Vec<String>, zone: Zone, tools: SourceTools) -> Self {
-        Self { spec, mapped, zone: Some(zone), tools }
+    pub fn new(spec: HttpSpec, wanted: Wanted, zone: Zone, limits: ReadLimits, tools: SourceTools) -> Self {
+        Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools }
     }
 
-    /// An API that is read by [`Api::read_window`] alone.
+    /// Mapped columns that stand for each other: it is enough when rows have one of them.
     #[must_use]
-    pub fn without_zone(spec: HttpSpec, mapped: Vec<String>, tools: SourceTools) -> Self {
-        Self { spec, mapped, zone: None, tools }
+    pub fn with_alternatives(self, alternatives: Vec<Column>) -> Self {
+        Self { alternatives, ..self }
     }
 
-    /// As [`Source::read`], with the window already written out.
-    ///
-    /// # Errors
-    /// As [`SourceError`] says; no message holds an address, which may be a secret.
-    pub fn read_window(&self, texts: &WindowTexts, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        self.tools.runtime.clone().block_on(self.read_pages(texts, sink))
-    }
-
-    async fn read_pages(&self, texts: &WindowTexts, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let first = self.first_address(texts)?;
+    async fn read_pages(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let first = self.first_address(&WindowTexts::new(window, &self.zone))?;
         let headers = self.headers(&first)?;
-        let mut progress = Progress::new();
-        let mut next = Some(self.first_page(without_login(&first)));
-        while let Some(address) = next {
-            progress.begin_page(&address)?;
-            let (address, answer) = self.fetch(address, &headers, progress.pages).await?;
-            let page = self.parse(&answer, &mut progress, sink)?;
-            if page.is_stopped {
-                break;
-            }
-            next = self.next_page(&address, &answer, &page, &mut progress)?;
-        }
-        let fingerprint = progress.hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Ok(ReadReport { columns: None, fingerprint })
-    }
-
-    fn secret(&self, value: &TextOrSecret) -> Result<SecretString, SourceError> {
-        match value {
-            TextOrSecret::Text(text) => Ok(text.clone().into()),
-            TextOrSecret::Secret(place) => self.tools.secrets.resolve(place).map_err(|error| never(error.to_string())),
-        }
-    }
-
-    fn first_address(&self, texts: &WindowTexts) -> Result<Url, SourceError> {
-        let template = self.secret(&self.spec.url)?;
-        let filled = fill(template.expose_secret(), texts).map_err(never)?;
-        let address =
-            Url::parse(&filled).map_err(|error| never(format!("the source's `url` is no address: {error}")))?;
-        match address.scheme() {
-            "http" | "https" => Ok(address),
-            _ => Err(never("the source's `url` must begin with `https://` or `http://`")),
-        }
-    }
-
-    /// The headers of every request, which go to the source's origin alone.
-    fn headers(&self, address: &Url) -> Result<Vec<(String, SecretString)>, SourceError> {
-        let mut headers = Vec::new();
-        for (name, value) in &self.spec.headers {
-            headers.push((name.clone(), self.secret(value)?));
-        }
-        if !self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
-            let accept = match self.spec.format {
-                HttpFormat::Json => "application/json",
-                HttpFormat::Csv => "text/csv",
-            };
-            headers.push(("accept".to_owned(), accept.to_owned().into()));
-        }
-        if let Some(login) = self.authorization(address)? {
-            headers.push(("authorization".to_owned(), login));
-        }
-        Ok(headers)
-    }
-
-    fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
-        let basic = |user: &str, password: &str| {
-            let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            Some(SecretString::from(format!("Basic {both}")))
+        let stop_at = self.tools.http.clock().monotonic() + self.limits.deadline.unsigned_abs();
+        let mut reading = Reading {
+            window,
+            pages: Pages::new(self.spec.paging.as_ref()),
+            addresses: HashSet::new(),
+            bytes: 0,
+            hash: Sha256::new(),
         };
-        let resolve = |place| self.secret(&TextOrSecret::Secret(place));
-        Ok(match &self.spec.auth {
-            Some(HttpAuth::Bearer(token)) => Some(format!("Bearer {}", resolve(token.clone())?.expose_secret()).into()),
-            Some(HttpAuth::Basic { user, password }) => {
-                basic(self.secret(user)?.expose_secret(), resolve(password.clone())?.expose_secret())
-            }
-            None if address.username().is_empty() && address.password().is_none() => None,
-            None => basic(address.username(), address.password().unwrap_or("")),
-        })
-    }
-
-    fn first_page(&self, address: Url) -> Url {
-        match &self.spec.paging {
-            Some(Paging::Page { parameter, start, .. }) => {
-                address::with_parameter(&address, parameter, &start.to_string())
-            }
-            Some(Paging::Cursor { .. } | Paging::Next { .. } | Paging::LinkHeader) | None => address,
-        }
-    }
-
-    /// Asks for one page, following redirects on the same origin by hand.
-    async fn fetch(
-        &self,
-        mut address: Url,
-        headers: &[(String, SecretString)],
-        page: usize,
-    ) -> Result<(Url, Answer), SourceError> {
-        for _ in 0..=MAX_REDIRECTS {
-            let ask = Ask {
-                method: Method::GET,
-                url: address.clone(),
-                headers: headers.to_vec(),
-                body: Bytes::new(),
-                timeout: self.spec.timeout.unsigned_abs(),
-                max_bytes: self.spec.max_bytes,
-            };
-            let answer = answers::answered(self.tools.http.send(ask).await, page)?;
-            let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
-            match location {
-                None => return answers::accept(answer, page, &self.spec).map(|answer| (address, answer)),
-                Some(location) => {
-                    address = address::follow(&address, location)
-                        .map_err(|reason| never(format!("page {page} is a redirect that isn't followed: {reason}")))?;
+        let mut here = without_login(&first);
+        let mut next = reading.pages.first();
+        loop {
+            let asked = address_of(&here, &next, reading.pages.number)?;
+            reading.begin_page(&asked)?;
+            let answer = match self.fetch(asked, &headers, reading.pages.number, stop_at).await? {
+                Fetched::Page(address, answer) => {
+                    here = address;
+                    answer
                 }
+                Fetched::Missing if reading.pages.may_be_missing() => {
+                    reading.pages.missing();
+                    break;
+                }
+                Fetched::Missing => {
+                    let page = reading.pages.number;
+                    return Err(never(format!("the source answered page {page} with 404")));
+                }
+            };
+            match self.use_page(&answer, &mut reading, sink)? {
+                ControlFlow::Continue(Next::End) => break,
+                ControlFlow::Continue(step) => next = step,
+                ControlFlow::Break(()) => return Ok(reading.report()),
             }
         }
-        Err(never(format!("page {page} was redirected more than {MAX_REDIRECTS} times")))
+        reading.pages.end()?;
+        Ok(reading.report())
     }
 
-    fn parse(&self, answer: &Answer, progress: &mut Progress, sink: &mut dyn RecordSink) -> Result<Page, SourceError> {
-        progress.bytes += answer.body.len();
-        if progress.bytes > MAX_TOTAL {
+    /// Gives a page's rows to the sink unless they are a repetition; `Break` when the sink wants no more.
+    fn use_page(
+        &self,
+        answer: &Answer,
+        reading: &mut Reading<'_>,
+        sink: &mut dyn RecordSink,
+    ) -> Result<ControlFlow<(), Next>, SourceError> {
+        reading.bytes += answer.body.len();
+        if reading.bytes > MAX_TOTAL {
             return Err(never(format!("the source answers with more than {MAX_TOTAL} bytes")));
         }
-        progress.hash.update(&answer.body);
-        let page = match self.spec.format {
-            HttpFormat::Json => self.parse_json(&answer.body, progress.rows, sink),
-            HttpFormat::Csv => self.parse_csv(&answer.body, progress.rows, sink),
-        };
-        let page =
-            page.map_err(|error| SourceError::of_format(&format!("the source's page {}", progress.pages), &error))?;
-        progress.rows += page.rows;
-        Ok(page)
-    }
-
-    fn parse_json(&self, body: &[u8], rows: u64, sink: &mut dyn RecordSink) -> Result<Page, FormatError> {
-        let at = match &self.spec.paging {
-            Some(Paging::Cursor { at, .. } | Paging::Next { at }) => at.as_str(),
-            Some(Paging::Page { .. } | Paging::LinkHeader) | None => "/error",
-        };
-        let places = Places { items: &self.spec.items, beside: &["/error", "/errors", at] };
-        let report = json::read(body, &places, rows + 1, sink)?;
-        let says_error = |value: &Option<Value>| value.as_ref().is_some_and(|value| !is_nothing(value));
-        if report.beside[..2].iter().any(says_error) {
-            return Err(FormatError::wrong("the answer has an `error` beside its rows: it is no whole answer"));
+        reading.hash.update(&answer.body);
+        if reading.pages.is_numbered() {
+            // a repeated page is known by its rows, which must not be used before it is
+            let mut rows = RowsHasher(Sha256::new());
+            let page = self.page(answer, reading, &mut rows)?.0;
+            if reading.pages.judge(rows.0.finalize().into(), &page)? == Fresh::End {
+                reading.pages.end_with(page);
+                return Ok(ControlFlow::Continue(Next::End));
+            }
         }
-        let onward = report.beside.into_iter().nth(2).flatten();
-        Ok(Page { rows: report.rows, onward, is_stopped: report.is_stopped, hash: Sha256::digest(body).into() })
+        let (page, is_stopped) = self.page(answer, reading, sink)?;
+        if is_stopped {
+            return Ok(ControlFlow::Break(()));
+        }
+        reading.pages.after(page).map(ControlFlow::Continue)
     }
 
-    fn parse_csv(&self, body: &[u8], rows: u64, sink: &mut dyn RecordSink) -> Result<Page, FormatError> {
-        let table = Table { dialect: &AUTOMATIC, mapped: &self.mapped };
-        let mut onward = Onward { sink, before: rows, is_stopped: false };
-        let report = csv::read(body, &table, &mut onward)?;
-        let is_stopped = onward.is_stopped;
-        Ok(Page { rows: report.rows, onward: None, is_stopped, hash: Sha256::digest(body).into() })
-    }
-
-    /// Where the next page is; `None` after the last.
-    fn next_page(
+    /// Parses a page; and whether the sink ended it.
+    fn page(
         &self,
-        here: &Url,
         answer: &Answer,
-        page: &Page,
-        progress: &mut Progress,
-    ) -> Result<Option<Url>, SourceError> {
-        let repeats = progress.last_hash.replace(page.hash) == Some(page.hash);
-        match &self.spec.paging {
-            None => Ok(None),
-            Some(Paging::Page { size, .. }) if page.rows < *size as u64 => Ok(None),
-            Some(Paging::Page { .. }) if repeats => Err(page_loop(progress.pages)),
-            Some(Paging::Page { parameter, start, .. }) => {
-                let number = start.saturating_add_unsigned(progress.pages as u64);
-                Ok(Some(address::with_parameter(here, parameter, &number.to_string())))
-            }
-            Some(Paging::Cursor { parameter, .. }) => {
-                let cursor = onward_text(page.onward.as_ref())?;
-                Ok(cursor.map(|cursor| address::with_parameter(here, parameter, &cursor)))
-            }
-            Some(Paging::Next { .. }) => {
-                onward_text(page.onward.as_ref())?.map(|link| next_address(here, &link, progress.pages)).transpose()
-            }
-            Some(Paging::LinkHeader) => {
-                let lines = answer.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
-                address::next_link(lines).map(|link| next_address(here, link, progress.pages)).transpose()
-            }
+        reading: &Reading<'_>,
+        sink: &mut dyn RecordSink,
+    ) -> Result<(Page, bool), SourceError> {
+        let number = reading.pages.number;
+        let at = match &self.spec.paging {
+            Some(Paging::Cursor { at, .. } | Paging::Next { at }) => vec![at.as_str()],
+            Some(Paging::Page { .. } | Paging::Offset { .. } | Paging::LinkHeader) | None => Vec::new(),
+        };
+        let wanted = self.wanted_of(answer);
+        let ask = FormatAsk { wanted: &wanted, window: reading.window, first_row: reading.pages.rows + 1, places: &at };
+        let mut numbered = Numbered { sink, before: reading.pages.rows, format: &self.spec.format };
+        let report = formats::read(&self.spec.format, &answer.body.as_ref(), &ask, &mut numbered)
+            .map_err(|error| SourceError::of_format(&format!("the source's page {number}"), &error))?;
+        let signs = Signs::of(&report.around, &answer.headers);
+        if !report.is_stopped {
+            self.demand_rows(&report, &signs, number)?;
         }
+        let links = answer.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
+        let mark = at.first().and_then(|at| report.around.pointer(at));
+        let page = Page {
+            rows: report.rows,
+            mark: mark.map_or(Mark::Missing, |value| Mark::There(value.clone())),
+            next_link: address::next_link(links).map(str::to_owned),
+            signs,
+        };
+        Ok((page, report.is_stopped))
+    }
+
+    /// Columns in use; a text that the transport delimits is whole, whatever its last line looks like.
+    fn wanted_of(&self, answer: &Answer) -> Wanted {
+        let is_delimited = answer.header("content-length").is_some() || answer.header("transfer-encoding").is_some();
+        let cut_matters = if is_delimited { Vec::new() } else { self.wanted.cut_matters.clone() };
+        Wanted { cut_matters, ..self.wanted.clone() }
+    }
+
+    /// Whether the answer says that it is none, or has no place for rows where one is demanded.
+    fn demand_rows(&self, report: &FormatReport, signs: &Signs, number: usize) -> Result<(), SourceError> {
+        if signs.has_error && report.has_rows_place {
+            return Err(never(format!(
+                "the source's page {number}: the answer has an `error` beside its rows: it is no whole answer"
+            )));
+        }
+        if let Some(failed) = signs.failed.as_ref().filter(|_| report.rows == 0) {
+            return Err(never(format!("the source's page {number} has no rows and says that it failed: {failed}")));
+        }
+        let FormatSpec::Json(shape) = &self.spec.format else { return Ok(()) };
+        let may_lack_rows = !signs.has_error && (shape.items_optional || signs.says_empty());
+        if report.has_rows_place || may_lack_rows {
+            return Ok(());
+        }
+        let error = formats::json::nothing_there(&shape.items);
+        Err(SourceError::of_format(&format!("the source's page {number}"), &error).at("items"))
     }
 }
 
 impl Source for Api {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let zone = self.zone.as_ref().ok_or_else(|| never("this source was opened without a zone"))?;
-        self.read_window(&WindowTexts::new(window, zone), sink)
+        let runtime = self.tools.runtime.clone();
+        if let FormatSpec::Csv(_) = self.spec.format {
+            return runtime.block_on(self.read_pages(window, sink));
+        }
+        let mut presence = Presence::new(&self.wanted.mapped, &self.alternatives, sink);
+        let report = runtime.block_on(self.read_pages(window, &mut presence))?;
+        match presence.missing() {
+            None => Ok(report),
+            Some(column) => Err(never(format!(
+                "no row has `{column}`: look at the names of the columns in `[appointment]`, and at `items`"
+            ))
+            .at("items")),
+        }
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
@@ -275,49 +212,70 @@ impl Source for Api {
     }
 }
 
-impl Progress {
-    fn new() -> Self {
-        Self { pages: 0, rows: 0, bytes: 0, seen: HashSet::new(), last_hash: None, hash: Sha256::new() }
-    }
-
+impl Reading<'_> {
     fn begin_page(&mut self, address: &Url) -> Result<(), SourceError> {
-        self.pages += 1;
-        if self.pages > MAX_PAGES {
-            return Err(never(format!("the source has more than {MAX_PAGES} pages")));
-        }
-        if !self.seen.insert(address.as_str().to_owned()) {
-            return Err(page_loop(self.pages));
+        self.pages.begin()?;
+        if !self.addresses.insert(address.as_str().to_owned()) {
+            let page = self.pages.number;
+            return Err(never(format!("{CIRCLE}: page {page} was already read; look at `[source.http.paging]`")));
         }
         Ok(())
     }
-}
 
-/// Numbers the rows of later tables on from the earlier ones'.
-struct Onward<'s> {
-    sink: &'s mut dyn RecordSink,
-    before: u64,
-    is_stopped: bool,
-}
-
-impl RecordSink for Onward<'_> {
-    fn record(&mut self, number: u64, record: Record<'_>) -> std::ops::ControlFlow<()> {
-        let flow = self.sink.record(self.before + number, record);
-        self.is_stopped = flow.is_break();
-        flow
+    fn report(self) -> ReadReport {
+        let fingerprint = self.hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        ReadReport { columns: None, fingerprint, notes: self.pages.notes, hints: self.pages.hints }
     }
 }
 
-fn never(message: impl Into<String>) -> SourceError {
+/// Numbers the lines of later tables on from the earlier ones'.
+struct Numbered<'s> {
+    sink: &'s mut dyn RecordSink,
+    before: u64,
+    format: &'s FormatSpec,
+}
+
+impl RecordSink for Numbered<'_> {
+    fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
+        let before = match self.format {
+            FormatSpec::Csv(_) => self.before,
+            FormatSpec::Json(_) => 0,
+        };
+        self.sink.record(before + number, record)
+    }
+}
+
+/// Hashes rows instead of using them.
+struct RowsHasher(Sha256);
+
+impl RecordSink for RowsHasher {
+    fn record(&mut self, _: u64, record: Record<'_>) -> ControlFlow<()> {
+        match record {
+            Record::Text { fields, .. } => {
+                for field in fields.iter() {
+                    self.0.update((field.len() as u64).to_le_bytes());
+                    self.0.update(field);
+                }
+            }
+            Record::Tree(tree) => self.0.update(serde_json::to_vec(tree).unwrap_or_default()),
+            Record::Broken(reason) => self.0.update(reason),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn never(message: impl AsRef<str>) -> SourceError {
     SourceError::new(Again::Never, message)
 }
 
-fn page_loop(page: usize) -> SourceError {
-    never(format!("the pages go round in a circle: page {page} was already read; look at `[source.http.paging]`"))
-}
-
-fn next_address(here: &Url, link: &str, page: usize) -> Result<Url, SourceError> {
-    address::follow(here, link)
-        .map_err(|reason| never(format!("the link from page {page} to the next isn't followed: {reason}")))
+/// The address of the next page, reckoned from the last one's.
+fn address_of(here: &Url, next: &Next, page: usize) -> Result<Url, SourceError> {
+    match next {
+        Next::End => Ok(here.clone()),
+        Next::Parameter(name, value) => Ok(address::with_parameter(here, name, value)),
+        Next::Link(link) => address::follow(here, link)
+            .map_err(|reason| never(format!("the link from page {page} to the next isn't followed: {reason}"))),
+    }
 }
 
 fn without_login(address: &Url) -> Url {
@@ -325,28 +283,4 @@ fn without_login(address: &Url) -> Url {
     let _cleared = (plain.set_username(""), plain.set_password(None));
     plain.set_fragment(None);
     plain
-}
-
-/// A cursor or a link as text; `None` when there is no next page.
-fn onward_text(value: Option<&Value>) -> Result<Option<String>, SourceError> {
-    match value {
-        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => {
-            Err(never("the paging's `at` leads to something that is neither text nor number"))
-        }
-    }
-}
-
-/// Whether an `error` field says that there was none.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(tree) => tree.is_empty(),
-        Value::Number(number) => number.as_i64() == Some(0),
-        Value::Bool(true) => false,
-    }
 }

@@ -4,19 +4,27 @@ use std::collections::BTreeSet;
 
 use super::{CheckAsk, Checked, Reach};
 use crate::row::Header;
-use crate::schedule::SourceSpec;
 use crate::schedule::places;
-use crate::schedule::problems::did_you_mean;
+use crate::schedule::problems::{Problems, did_you_mean};
 use crate::schedule::read::name_span;
+use crate::schedule::tree::Node;
+use crate::schedule::{FileSpec, FormatSpec, SourceSpec};
 use crate::sources::{self, Again};
 use crate::template::{BUILT_IN_NAMES, Condition, Template};
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
-    match sources::open(checked.schedule, ask.tools.clone()).columns() {
-        Ok(Some(columns)) => against(checked, &columns),
+    let source = sources::open(checked.schedule, ask.tools.clone());
+    match source.columns() {
+        Ok(Some(columns)) => {
+            against(checked, &columns);
+            for doubt in source.doubts() {
+                let span = source_span(checked, None);
+                checked.problems.warning("source-doubt", span, doubt);
+            }
+        }
         Ok(None) => no_header(checked),
         Err(error) => {
-            let span = source_span(checked);
+            let span = source_span(checked, error.key);
             let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
             let problem = if is_warning {
                 checked.problems.warning("source-not-there", span, error.message)
@@ -30,25 +38,27 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
 
 /// An export that is empty for once is no mistake; a header looked for below the table's end is.
 fn no_header(checked: &mut Checked<'_>) {
-    let SourceSpec::Csv(spec) = &checked.schedule.source else { return };
-    let message = format!("the file ends before line {}, where its header should be", spec.dialect.header_row);
+    let SourceSpec::File(FileSpec { format: FormatSpec::Csv(dialect), .. }) = &checked.schedule.source else { return };
+    let message = format!("the file ends before line {}, where its header should be", dialect.header_row);
     let is_given = checked.root.at(&["source", "csv", "header_row"]).is_some();
     let span = checked.span(if is_given { &["source", "csv", "header_row"] } else { &["source", "csv", "path"] });
     checked.problems.warning("no-header", span, message).help("its columns can't be checked until it has one");
 }
 
-/// Where a problem of the source as a whole is shown.
-pub fn source_span(checked: &Checked<'_>) -> std::ops::Range<usize> {
-    match checked.schedule.source {
-        SourceSpec::Csv(_) => checked.span(&["source", "csv", "path"]),
-        SourceSpec::Sqlite(_) => checked.span(&["source", "sqlite", "path"]),
-        SourceSpec::Http(_) => checked.span(&["source", "http", "url"]),
-    }
+/// Where a problem of the source is shown: at the key that is at fault when it is written, else at the source's place.
+pub fn source_span(checked: &Checked<'_>, key: Option<&str>) -> std::ops::Range<usize> {
+    let (table, place) = match checked.schedule.source {
+        SourceSpec::File(_) => ("csv", "path"),
+        SourceSpec::Sqlite(_) => ("sqlite", "path"),
+        SourceSpec::Http(_) => ("http", "url"),
+    };
+    let written = key.filter(|key| checked.root.at(&["source", table, key]).is_some());
+    checked.span(&["source", table, written.unwrap_or(place)])
 }
 
 fn is_absent(checked: &Checked<'_>) -> bool {
     match &checked.schedule.source {
-        SourceSpec::Csv(spec) => !spec.path.exists(),
+        SourceSpec::File(spec) => !spec.path.exists(),
         SourceSpec::Sqlite(spec) => !spec.path.exists(),
         SourceSpec::Http(_) => false,
     }
@@ -57,7 +67,7 @@ fn is_absent(checked: &Checked<'_>) -> bool {
 /// Holds a schedule against the columns its source has.
 pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
     let header = Header::new(columns.to_vec());
-    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let names: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     for node in places::mapped_columns(&checked.root) {
         let Some(name) = node.text() else { continue };
         // A path with dots leads into an object, whose inside isn't known here.
@@ -70,8 +80,17 @@ pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
                 .error("missing-column", node.span.clone(), format!("the source has no column `{name}`"))
                 .help(help);
         }
+        doubled(name, node.span.clone(), &header, &mut checked.problems);
     }
-    templates(checked, &names);
+    templates(checked, &header, &names);
+}
+
+/// A name that stands for two columns: the first would be taken, whoever's phone it is.
+fn doubled(name: &str, span: std::ops::Range<usize>, header: &Header, problems: &mut Problems) {
+    let Some((first, second)) = header.two_places(name) else { return };
+    problems
+        .error("double-column", span, format!("the source has two columns `{name}`, {} and {}", first + 1, second + 1))
+        .help("rename one of them in the source: which of them is meant can't be known");
 }
 
 fn missing_help(name: &str, columns: &[&str]) -> String {
@@ -90,27 +109,40 @@ fn list(columns: &[&str]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn templates(checked: &mut Checked<'_>, columns: &[&str]) {
+fn templates(checked: &mut Checked<'_>, header: &Header, columns: &[&str]) {
     let payload_names: Vec<&str> = BUILT_IN_NAMES.iter().copied().chain(columns.iter().copied()).collect();
     let row_names: Vec<&str> = columns.iter().copied().chain(["row"]).collect();
     let file = checked.problems.text();
     for node in places::row_templates(&checked.root) {
         let names = node.text().and_then(|text| Template::compile(text).ok()).map(|template| template.names());
-        unknown(node, &names.unwrap_or_default(), &payload_names, &file, &mut checked.problems);
+        let names = names.unwrap_or_default();
+        unknown(node, &names, &payload_names, &file, &mut checked.problems);
+        let own = names.iter().filter(|name| !BUILT_IN_NAMES.contains(&name.as_str()));
+        doubled_in(node, own, header, &file, &mut checked.problems);
     }
     if let Some(node) = checked.root.at(&["remind", "only_if"]) {
         let names = node.text().and_then(|text| Condition::compile(text).ok()).map(|condition| condition.names());
-        unknown(node, &names.unwrap_or_default(), &row_names, &file, &mut checked.problems);
+        let names = names.unwrap_or_default();
+        unknown(node, &names, &row_names, &file, &mut checked.problems);
+        doubled_in(node, names.iter(), header, &file, &mut checked.problems);
     }
 }
 
-fn unknown(
-    node: &crate::schedule::tree::Node,
-    names: &BTreeSet<String>,
-    known: &[&str],
+/// Names of an expression, those behind `row` too, that stand for two columns.
+fn doubled_in<'n>(
+    node: &Node,
+    names: impl Iterator<Item = &'n String>,
+    header: &Header,
     file: &str,
-    problems: &mut crate::schedule::problems::Problems,
+    problems: &mut Problems,
 ) {
+    let through_row = places::row_keys(node.text().unwrap_or(""));
+    for name in names.cloned().chain(through_row) {
+        doubled(&name, name_span(node, &name, file), header, problems);
+    }
+}
+
+fn unknown(node: &Node, names: &BTreeSet<String>, known: &[&str], file: &str, problems: &mut Problems) {
     for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(likely) if is_plain(likely) => format!("did you mean `{likely}`?"),

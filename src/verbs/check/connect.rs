@@ -11,8 +11,8 @@ use super::{CheckAsk, Checked};
 use crate::appointment::dates::{self, DateGuess};
 use crate::appointment::{DateFormat, StartColumns};
 use crate::http::{Ask, Exchange};
-use crate::row::{Record, RecordSink};
-use crate::schedule::{Leads, SourceSpec, TargetSpec};
+use crate::row::{Column, Record, RecordSink};
+use crate::schedule::{Leads, SourceSpec, TargetSpec, places};
 use crate::settings::TextOrSecret;
 use crate::sources::{self, ReadWindow};
 
@@ -21,26 +21,58 @@ const MOST_STARTS: usize = 20_000;
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let source = sources::open(checked.schedule, ask.tools.clone());
-    let mut seen =
-        Seen { starts_at: &checked.schedule.appointment.starts_at, starts: BTreeSet::new(), columns: Vec::new() };
-    match source.read(&window(checked, ask), &mut seen) {
+    let mapped = checked.schedule.mapped_columns();
+    let mut seen = Seen {
+        starts_at: &checked.schedule.appointment.starts_at,
+        starts: BTreeSet::new(),
+        columns: Vec::new(),
+        mapped: mapped.into_iter().cloned().map(|column| (column, None)).collect(),
+    };
+    let read = source.read(&window(checked, ask), &mut seen);
+    let Seen { starts, columns, mapped, .. } = seen;
+    let known_before = checked.problems.count();
+    // Local sources had their columns checked by their headers already.
+    if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
+        against(checked, &columns);
+    }
+    match read {
+        // a mapped column that no row has was reported where it is mapped
+        Err(error) if error.key == Some("items") && checked.problems.count() > known_before => {}
         Err(error) => {
-            let span = source_span(checked);
+            let span = source_span(checked, error.key);
             checked
                 .problems
                 .error("unreadable-source", span, error.message)
                 .help("nobody is called while it can't be read");
         }
-        Ok(_) => {
-            let (starts, columns) = (seen.starts, seen.columns);
-            // Local sources had their columns checked by their headers already.
-            if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
-                against(checked, &columns);
-            }
+        Ok(report) => {
+            doubts(checked, report.notes.iter().chain(&report.hints));
+            nested(checked, &mapped);
             formats(checked, &starts);
         }
     }
     host(checked, ask);
+}
+
+/// What the read itself has doubts about.
+fn doubts<'d>(checked: &mut Checked<'_>, doubts: impl Iterator<Item = &'d String>) {
+    for doubt in doubts {
+        let span = source_span(checked, Some("paging"));
+        checked.problems.warning("source-doubt", span, doubt.clone());
+    }
+}
+
+/// Mapped places that hold an object or a list, with what is likely meant.
+fn nested(checked: &mut Checked<'_>, mapped: &[(Column, Option<String>)]) {
+    for node in places::mapped_columns(&checked.root) {
+        let of_node = mapped.iter().find(|(column, _)| Some(column.as_str()) == node.text());
+        if let Some((_, Some(sentence))) = of_node {
+            checked
+                .problems
+                .error("nested-column", node.span.clone(), sentence.clone())
+                .help("a column must hold a text, a number or a truth value");
+        }
+    }
 }
 
 /// From today to the furthest lead, in whole days of the schedule's zone.
@@ -52,14 +84,15 @@ fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
         Leads::Hours(hours) => hours.iter().copied().max().unwrap_or(0) / 24 + 1,
     };
     let last = day.saturating_add(jiff::Span::new().days(i64::from(furthest) + 1));
-    ReadWindow { from: schedule.zone.day_start(day), until: schedule.zone.day_start(last), day }
+    ReadWindow { from: schedule.zone.day_start(day), until: schedule.zone.day_start(last), day, now: ask.now }
 }
 
-/// What a read shows of a source: its starts as texts, and its columns.
+/// What a read shows of a source: its starts as texts, its columns, and mapped ones that hold more than a scalar.
 struct Seen<'a> {
     starts_at: &'a StartColumns,
     starts: BTreeSet<String>,
     columns: Vec<String>,
+    mapped: Vec<(Column, Option<String>)>,
 }
 
 impl RecordSink for Seen<'_> {
@@ -74,6 +107,9 @@ impl RecordSink for Seen<'_> {
             }
             Record::Text { header, .. } if self.columns.is_empty() => self.columns = header.names().to_vec(),
             Record::Text { .. } | Record::Broken(_) => {}
+        }
+        for (column, sentence) in self.mapped.iter_mut().filter(|(_, sentence)| sentence.is_none()) {
+            *sentence = record.nested(column).map(|value| column.nested_sentence(value));
         }
         let start = match self.starts_at {
             StartColumns::One(column) => record.text(column).map(std::borrow::Cow::into_owned),

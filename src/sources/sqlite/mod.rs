@@ -1,9 +1,6 @@
 //! shell: one SELECT on somebody else's SQLite file, which stays untouched: read-only, one statement, bounded in time
 //! and size, with an authorizer that knows what reading is.
 
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -17,64 +14,41 @@ use sha2::{Digest, Sha256};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError, WindowTexts, demand_columns};
 use crate::clock::SharedClock;
-use crate::disk::{self, Links};
-use crate::row::{Record, RecordSink};
-use crate::schedule::SqliteSpec;
+use crate::formats::{Wanted, two_columns};
+use crate::row::{Header, Record, RecordSink};
+use crate::schedule::{ReadLimits, SqliteSpec};
 use crate::zones::Zone;
 
-/// A query that takes longer is stopped.
-const LONGEST_QUERY: Duration = Duration::from_secs(20);
-/// How often the time is looked at, in steps of SQLite's machine.
-const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+mod clocks;
+mod file;
+
+/// How often the time is checked, in steps of SQLite's machine.
+const STEPS_BETWEEN_CHECKS: i32 = 10_000;
 /// A writer that holds the file this long makes it busy.
 const BUSY: Duration = Duration::from_millis(500);
 /// The longest text, blob or row, in bytes.
-const LONGEST_VALUE: i32 = 16 << 20;
+const LONGEST_VALUE: i32 = 1 << 20;
 /// Rows of a query.
 const MAX_ROWS: u64 = 10_000_000;
 
-/// Why a database can't be read without harm or at all, and what to do.
-const COLD_WAL: &str = "the database can't be opened for reading: it is in WAL mode (or was left in the middle of a change) \
-    and nobody has it open, so SQLite needs to make its `-wal` and `-shm` files beside it: let its application keep it open, \
-    or run this program as the file's owner with the right to write in that folder, or read a copy";
-
 /// The names a query may bind.
-const NAMES: &str = ":from, :until, :from_utc, :until_utc, :from_epoch, :until_epoch, :day";
+const NAMES: &str = ":from, :until, :from_utc, :until_utc, :from_epoch, :until_epoch, :day, :now_utc";
 
 /// `[source.sqlite]`.
 #[derive(Debug)]
 pub struct Database {
     spec: SqliteSpec,
-    mapped: Vec<String>,
-    zone: Option<Zone>,
+    wanted: Wanted,
+    zone: Zone,
+    limits: ReadLimits,
     clock: SharedClock,
 }
 
 impl Database {
-    /// A query whose result must have the `mapped` columns; wall-clock bounds are written for `zone`.
+    /// A query whose result must have the columns that are wanted; wall-clock bounds are written for `zone`.
     #[must_use]
-    pub fn new(spec: SqliteSpec, mapped: Vec<String>, zone: Zone, clock: SharedClock) -> Self {
-        Self { spec, mapped, zone: Some(zone), clock }
-    }
-
-    /// A query that is read by [`Database::read_window`] alone.
-    #[must_use]
-    pub fn without_zone(spec: SqliteSpec, mapped: Vec<String>, clock: SharedClock) -> Self {
-        Self { spec, mapped, zone: None, clock }
-    }
-
-    /// As [`Source::read`], with the window already written out.
-    ///
-    /// # Errors
-    /// As [`SourceError`] says.
-    pub fn read_window(&self, texts: &WindowTexts, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let connection = self.open()?;
-        let mut statement = self.prepare(&connection)?;
-        let columns = names(&statement);
-        demand_columns(&self.place(), &self.mapped, &columns)?;
-        self.bind(&mut statement, texts)?;
-        let fingerprint = self.rows(&mut statement, &columns, sink)?;
-        Ok(ReadReport { columns: Some(columns), fingerprint })
+    pub fn new(spec: SqliteSpec, wanted: Wanted, zone: Zone, limits: ReadLimits, clock: SharedClock) -> Self {
+        Self { spec, wanted, zone, limits, clock }
     }
 
     fn place(&self) -> String {
@@ -85,34 +59,16 @@ impl Database {
         SourceError::new(Again::Never, format!("{}: {message}", self.place()))
     }
 
+    /// An error of the query rather than of the file.
+    fn of_query(&self, message: &str) -> SourceError {
+        self.never(message).at("query")
+    }
+
     fn open(&self) -> Result<Connection, SourceError> {
-        disk::check_database(&self.spec.path)
-            .map_err(|(place, special)| SourceError::new(Again::Never, format!("{}: {special}", place.display())))?;
-        match std::fs::metadata(&self.spec.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(SourceError::new(Again::Later, format!("{}: the file isn't there", self.place())));
-            }
-            Err(error) => return Err(self.never(&format!("the file can't be read: {}", error.kind()))),
-            Ok(facts)
-                if self.is_cold_wal() && !may_make_companions(rustix::process::geteuid().as_raw(), facts.uid()) =>
-            {
-                return Err(self.never(COLD_WAL));
-            }
-            Ok(_) => {}
-        }
+        file::examine(&self.spec.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(&self.spec.path, flags);
         opened.and_then(|connection| self.restrain(connection)).map_err(|error| self.failed(&error))
-    }
-
-    /// In WAL mode (bytes 18 and 19 of the header are 2), and nobody has it open.
-    fn is_cold_wal(&self) -> bool {
-        let mut header = [0; 20];
-        let is_read =
-            disk::open(&self.spec.path, Links::Followed).and_then(|mut file| file.read_exact(&mut header)).is_ok();
-        let mut companion = self.spec.path.clone().into_os_string();
-        companion.push("-shm");
-        is_read && header[18..] == [2, 2] && !Path::new(&companion).exists()
     }
 
     fn restrain(&self, mut connection: Connection) -> rusqlite::Result<Connection> {
@@ -135,18 +91,57 @@ impl Database {
             connection.set_limit(limit, most)?;
         }
         let clock = self.clock.clone();
-        let stop_at = clock.monotonic() + LONGEST_QUERY;
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || clock.monotonic() >= stop_at))?;
+        let stop_at = clock.monotonic() + self.limits.deadline.unsigned_abs();
+        connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || clock.monotonic() >= stop_at))?;
         connection.authorizer(Some(judge))?;
         Ok(connection)
     }
 
+    /// The query, with every name it binds and every clock it reads checked.
     fn prepare<'c>(&self, connection: &'c Connection) -> Result<Statement<'c>, SourceError> {
         let statement = connection.prepare(&self.spec.query).map_err(|error| self.failed(&error))?;
         if !statement.readonly() || statement.is_explain() != 0 || statement.column_count() == 0 {
-            return Err(self.never("the query must be one SELECT"));
+            return Err(self.of_query("the query must be one SELECT"));
         }
+        for index in 1..=statement.parameter_count() {
+            match statement.parameter_name(index) {
+                Some(name) if NAMES.split(", ").any(|known| known == name) => {}
+                Some(other) => return Err(self.of_query(&format!("the query names `{other}`; it may name {NAMES}"))),
+                None => return Err(self.of_query(&format!("the query has a nameless `?`; it may name {NAMES}"))),
+            }
+        }
+        self.demand_one_clock(connection)?;
         Ok(statement)
+    }
+
+    /// Refuses clocks and zones of SQLite's own, in the query and in the views it reads.
+    fn demand_one_clock(&self, connection: &Connection) -> Result<(), SourceError> {
+        let refused = |what: String, place: &str| {
+            self.of_query(&format!(
+                "{what}{place} is a second clock or zone: the run's moment and the schedule's zone are `:day`, `:from`, `:until` \
+                 and `:now_utc`, as in `date(:day, '+1 day')`"
+            ))
+        };
+        if let Some(what) = clocks::second_clock(&self.spec.query) {
+            return Err(refused(what, ""));
+        }
+        let mut views = self.views(connection).map_err(|error| self.failed(&error))?;
+        let mut names = clocks::names(&self.spec.query);
+        while let Some(name) = names.pop() {
+            let Some(at) = views.iter().position(|(view, _)| view.eq_ignore_ascii_case(&name)) else { continue };
+            let (view, sql) = views.swap_remove(at);
+            if let Some(what) = clocks::second_clock(&sql) {
+                return Err(refused(what, &format!(" in the view `{view}`")));
+            }
+            names.extend(clocks::names(&sql));
+        }
+        Ok(())
+    }
+
+    fn views(&self, connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+        let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view'")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
     }
 
     fn bind(&self, statement: &mut Statement<'_>, texts: &WindowTexts) -> Result<(), SourceError> {
@@ -160,8 +155,9 @@ impl Database {
                 Some(":from_epoch") => statement.raw_bind_parameter(index, texts.epoch[0]),
                 Some(":until_epoch") => statement.raw_bind_parameter(index, texts.epoch[1]),
                 Some(":day") => statement.raw_bind_parameter(index, &texts.day),
-                Some(other) => return Err(self.never(&format!("the query names `{other}`; it may name {NAMES}"))),
-                None => return Err(self.never(&format!("the query has a nameless `?`; it may name {NAMES}"))),
+                Some(":now_utc") => statement.raw_bind_parameter(index, &texts.sql_now_utc),
+                // `prepare` knows them all
+                Some(_) | None => Ok(()),
             };
             bound.map_err(|error| self.failed(&error))?;
         }
@@ -175,7 +171,7 @@ impl Database {
         columns: &[String],
         sink: &mut dyn RecordSink,
     ) -> Result<String, SourceError> {
-        // of two columns with one name the first is meant
+        // of two columns with one name that nobody uses the first is taken
         let places: Vec<usize> = (0..columns.len()).filter(|at| !columns[..*at].contains(&columns[*at])).collect();
         let mut tree: Map<String, Value> = places.iter().map(|at| (columns[*at].clone(), Value::Null)).collect();
         let (mut number, mut hash) = (0, Sha256::new());
@@ -183,7 +179,7 @@ impl Database {
         while let Some(row) = rows.next().map_err(|error| self.failed(&error))? {
             number += 1;
             if number > MAX_ROWS {
-                return Err(self.never(&format!("the query has more than {MAX_ROWS} rows")));
+                return Err(self.of_query(&format!("the query has more than {MAX_ROWS} rows")));
             }
             let mut broken = None;
             for (at, slot) in places.iter().zip(tree.values_mut()) {
@@ -205,31 +201,44 @@ impl Database {
         let place = self.place();
         let soon = |message: &str| SourceError::new(Again::Soon, format!("{place}: {message}"));
         if let rusqlite::Error::MultipleStatement = error {
-            return self.never("the query must be one SELECT and nothing after it");
+            return self.of_query("the query must be one SELECT and nothing after it");
         }
-        let Some(code) = error.sqlite_error_code() else { return self.never(&error.to_string()) };
+        let Some(code) = error.sqlite_error_code() else { return self.of_query(&error.to_string()) };
         match code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
                 soon("the database is busy: its application is writing")
             }
-            ErrorCode::OperationInterrupted => self.never(&format!(
-                "the query was stopped after {} s: narrow it, or add an index",
-                LONGEST_QUERY.as_secs()
-            )),
-            ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(COLD_WAL),
+            ErrorCode::OperationInterrupted => {
+                let deadline = crate::reminder::write_duration(self.limits.deadline);
+                self.of_query(&format!(
+                    "the query was stopped after {deadline}: narrow it, add an index, or raise `deadline`"
+                ))
+            }
+            ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(file::COLD_WAL),
             ErrorCode::NotADatabase => self.never("this is no SQLite database"),
-            ErrorCode::AuthorizationForStatementDenied => self
-                .never("the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)"),
-            ErrorCode::TooBig => self.never(&format!("a value or row is longer than {LONGEST_VALUE} bytes")),
-            _ => self.never(&format!("the query can't be done: {error}")),
+            ErrorCode::AuthorizationForStatementDenied => self.of_query(
+                "the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)",
+            ),
+            ErrorCode::TooBig => self.of_query(&format!("a value or row is longer than {LONGEST_VALUE} bytes")),
+            ErrorCode::DatabaseCorrupt => self.never(&format!("the database is damaged: {error}")),
+            _ => self.of_query(&format!("the query can't be done: {error}")),
         }
     }
 }
 
 impl Source for Database {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let zone = self.zone.as_ref().ok_or_else(|| self.never("this source was opened without a zone"))?;
-        self.read_window(&WindowTexts::new(window, zone), sink)
+        let connection = self.open()?;
+        let mut statement = self.prepare(&connection)?;
+        let columns = names(&statement);
+        let header = Header::new(columns.clone());
+        demand_columns(&self.place(), &self.wanted, &header).map_err(|error| error.at("query"))?;
+        if let Some((name, places)) = self.wanted.doubled(&header) {
+            return Err(self.of_query(&two_columns(name, places)));
+        }
+        self.bind(&mut statement, &WindowTexts::new(window, &self.zone))?;
+        let fingerprint = self.rows(&mut statement, &columns, sink)?;
+        Ok(ReadReport { columns: Some(columns), fingerprint, ..ReadReport::default() })
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
@@ -237,12 +246,6 @@ impl Source for Database {
         let statement = self.prepare(&connection)?;
         Ok(Some(names(&statement)))
     }
-}
-
-/// Whether the `-wal` and `-shm` files that reading makes would still be its application's to write. SQLite gives them to
-/// the database's owner when root makes them; made by somebody else they would lock the application out.
-fn may_make_companions(user: u32, owner: u32) -> bool {
-    user == 0 || user == owner
 }
 
 fn names(statement: &Statement<'_>) -> Vec<String> {
@@ -298,9 +301,10 @@ fn is_readable(table: &str) -> bool {
     !["sqlite_dbpage", "dbstat"].iter().any(|name| name.eq_ignore_ascii_case(table))
 }
 
-/// SQLite's functions that compute from their arguments, the clock or a random number; nothing that loads or writes.
+/// SQLite's functions that compute from their arguments or a random number; nothing that loads or writes. Those of date
+/// and time may not read SQLite's clock (see [`clocks`]).
 const HARMLESS: &str = " \
-    abs avg char coalesce concat concat_ws count cume_dist current_date current_time current_timestamp date datetime \
+    abs avg char coalesce concat concat_ws count cume_dist date datetime \
     dense_rank first_value format glob group_concat hex if ifnull iif instr julianday lag last_value lead length like \
     likelihood likely lower ltrim match max median min nth_value ntile nullif octet_length percent_rank percentile \
     percentile_cont percentile_disc printf quote random randomblob rank regexp replace round row_number rtrim sign \
@@ -322,12 +326,6 @@ fn is_harmless(function: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_owner_and_root_make_files_beside_a_database() {
-        assert!(may_make_companions(0, 1000) && may_make_companions(1000, 1000));
-        assert!(!may_make_companions(1001, 1000));
-    }
 
     #[test]
     fn functions_and_raw_tables_are_known_by_their_whole_names() {

@@ -1,0 +1,114 @@
+//! pure: JSON text as senders really write it: halves of characters repaired, and what is no JSON named.
+
+use std::borrow::Cow;
+
+/// The text with the escape of each lone surrogate (half a character, as a name cut in the middle of an emoji leaves it)
+/// replaced by that of U+FFFD. Escapes keep their length, so places in the text stay what they are.
+pub(super) fn without_lone_surrogates(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut repaired = Cow::Borrowed(text);
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
+        at += found;
+        match surrogate(&text[at..]) {
+            None => at += 2,
+            Some(Half::High) if surrogate(text.get(at + 6..).unwrap_or_default()) == Some(Half::Low) => at += 12,
+            Some(Half::High | Half::Low) => {
+                repaired.to_mut()[at + 2..at + 6].copy_from_slice(b"fffd");
+                at += 6;
+            }
+        }
+        if at >= text.len() {
+            break;
+        }
+    }
+    repaired
+}
+
+/// Which half of a character an escape stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    High,
+    Low,
+}
+
+fn surrogate(text: &[u8]) -> Option<Half> {
+    let digits = std::str::from_utf8(text.strip_prefix(b"\\u")?.get(..4)?).ok()?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some(Half::High),
+        0xdc00..=0xdfff => Some(Half::Low),
+        _ => None,
+    }
+}
+
+/// Words that other languages write where JSON wants a value, and what JSON would write instead.
+const WORDS: [(&str, &str); 10] = [
+    ("NaN", "null"),
+    ("nan", "null"),
+    ("Infinity", "null"),
+    ("-Infinity", "null"),
+    ("inf", "null"),
+    ("-inf", "null"),
+    ("undefined", "null"),
+    ("None", "null"),
+    ("True", "true"),
+    ("False", "false"),
+];
+
+/// What stands at a place of the text where no JSON can: only what is known, because anything else may be personal.
+pub(super) fn what_is_there(text: &[u8], line: usize, column: usize) -> Option<String> {
+    let at = place(text, line, column)?;
+    // the reader stops at the first letter that doesn't fit, or behind it
+    [at, at.saturating_sub(1)].into_iter().find_map(|at| known_word(text, at).or_else(|| known_mark(text, at)))
+}
+
+fn place(text: &[u8], line: usize, column: usize) -> Option<usize> {
+    let begin = match line {
+        0 | 1 => 0,
+        line => memchr::memchr_iter(b'\n', text).nth(line - 2)? + 1,
+    };
+    Some((begin + column.saturating_sub(1)).min(text.len()))
+}
+
+fn known_word(text: &[u8], at: usize) -> Option<String> {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let begin = at - text[..at].iter().rev().take(20).take_while(|byte| is_letter(byte)).count();
+    let end = at + text[at..].iter().take(20).take_while(|byte| is_letter(byte)).count();
+    let found = std::str::from_utf8(&text[begin..end]).ok()?;
+    let (word, instead) = WORDS.iter().find(|(word, _)| *word == found)?;
+    Some(format!("`{word}` is there, which is no JSON: the sender must write `{instead}`"))
+}
+
+fn known_mark(text: &[u8], at: usize) -> Option<String> {
+    let before = text[..at].trim_ascii_end().last().copied();
+    match text.get(at)? {
+        b'\'' => Some("`'` is there, which is no JSON: the sender must write texts and names in `\"`".to_owned()),
+        b'/' => Some("`/` is there, a comment perhaps, which is no JSON".to_owned()),
+        mark @ (b']' | b'}') if before == Some(b',') => {
+            Some(format!("`,` stands before `{}`, which is no JSON", char::from(*mark)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_halves_of_characters_are_replaced() {
+        for (text, wanted) in [
+            (r#"["a\ud83d"]"#, r#"["a\ufffd"]"#),
+            (r#"["\uDE00b"]"#, r#"["\ufffdb"]"#),
+            (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
+            (r#"["\ud83d\ude00"]"#, r#"["\ud83d\ude00"]"#),
+            (r#"["\\ud83d"]"#, r#"["\\ud83d"]"#),
+            (r#"["\\\ud83d"]"#, r#"["\\\ufffd"]"#),
+            (r#"["\u00e9\n"]"#, r#"["\u00e9\n"]"#),
+            (r#"["\ud83d\n"]"#, r#"["\ufffd\n"]"#),
+            (r#"["\ud8"#, r#"["\ud8"#),
+            (r"\", r"\"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&without_lone_surrogates(text.as_bytes())), wanted, "{text}");
+        }
+    }
+}

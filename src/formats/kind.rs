@@ -1,0 +1,182 @@
+//! pure: what a text that is no text really is, by its first bytes: named at once, instead of as a hundred bad rows.
+
+use super::{Bytes, FormatError};
+use crate::schedule::FormatSpec;
+
+/// How many bytes are looked at.
+const SAMPLE: usize = 4096;
+
+/// Something else than a table, JSON or a database, whichever was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// xlsx, xlsm, ods.
+    Workbook,
+    /// The binary format of spreadsheets before 2007.
+    OldWorkbook,
+    /// Any other zip archive.
+    Zip,
+    /// gzip, bzip2, xz or Zstandard.
+    Compressed,
+    /// A PDF document.
+    Pdf,
+    /// A web page.
+    Html,
+    /// Another XML text.
+    Xml,
+    /// A SQLite database.
+    Sqlite,
+    /// A calendar (iCalendar).
+    Calendar,
+    /// A picture.
+    Picture,
+    /// JSON.
+    Json,
+}
+
+impl Kind {
+    /// What it is, and how its rows can be had.
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Workbook => "this is a workbook (xlsx or ods): export the sheet as CSV (UTF-8)",
+            Self::OldWorkbook => "this is a workbook of an old spreadsheet (xls): export the sheet as CSV",
+            Self::Zip => "this is a zip archive: unpack it first",
+            Self::Compressed => "this is a compressed file (gzip or the like): unpack it first",
+            Self::Pdf => "this is a PDF document: have the appointments exported as CSV or JSON",
+            Self::Html => {
+                "this is an HTML page, a login page or an error message, perhaps: look at it in a browser, and at the address \
+                 and login by which it was fetched"
+            }
+            Self::Xml => "this is XML: have the appointments exported as CSV or JSON",
+            Self::Sqlite => "this is a SQLite database: read it with `[source.sqlite]`",
+            Self::Calendar => {
+                "this is a calendar (iCalendar), which isn't read yet: have the appointments exported as CSV"
+            }
+            Self::Picture => "this is a picture: have the appointments exported as CSV or JSON",
+            Self::Json => {
+                "this is JSON: read it from its address with `[source.http]` and `format = \"json\"`, or export CSV"
+            }
+        }
+    }
+
+    /// The sentence as an error of the text that was wanted.
+    #[must_use]
+    pub fn instead_of(self, wanted: &str) -> String {
+        format!("{}, where {wanted} was wanted", self.sentence())
+    }
+}
+
+/// What these first bytes begin; `None` for a text that may be a table, and for a database where one is wanted.
+#[must_use]
+pub fn kind_of(first: &[u8]) -> Option<Kind> {
+    let has = |needle: &[u8]| memchr::memmem::find(first, needle).is_some();
+    for (magic, kind) in [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), Kind::OldWorkbook),
+        (b"\x1f\x8b", Kind::Compressed),
+        (b"BZh", Kind::Compressed),
+        (b"\xfd7zXZ\0", Kind::Compressed),
+        (b"\x28\xb5\x2f\xfd", Kind::Compressed),
+        (b"7z\xbc\xaf\x27\x1c", Kind::Zip),
+        (b"Rar!\x1a\x07", Kind::Zip),
+        (b"SQLite format 3\0", Kind::Sqlite),
+        (b"\x89PNG\r\n", Kind::Picture),
+        (b"\xff\xd8\xff", Kind::Picture),
+    ] {
+        if first.starts_with(magic) && (magic != b"BZh" || first.get(3).is_some_and(u8::is_ascii_digit)) {
+            return Some(kind);
+        }
+    }
+    if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
+        let is_workbook = has(b"[Content_Types].xml") || has(b"xl/") || has(b"opendocument.spreadsheet");
+        return Some(if is_workbook { Kind::Workbook } else { Kind::Zip });
+    }
+    of_text(&text_of(first))
+}
+
+/// The beginning as text, UTF-16 too, in lower case and without what stands before its first mark.
+fn text_of(first: &[u8]) -> String {
+    let (encoding, mark) = encoding_rs::Encoding::for_bom(first).unwrap_or((encoding_rs::UTF_8, 0));
+    let (text, _) = encoding.decode_without_bom_handling(&first[mark..]);
+    text.trim_start().to_lowercase()
+}
+
+fn of_text(text: &str) -> Option<Kind> {
+    let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+    let after =
+        |first: char, then: char| text.strip_prefix(first).is_some_and(|rest| rest.trim_start().starts_with(then));
+    match () {
+        () if begins(&["%pdf-"]) => Some(Kind::Pdf),
+        () if begins(&["begin:vcalendar"]) => Some(Kind::Calendar),
+        () if begins(&[
+            "<!doctype html",
+            "<html",
+            "<head",
+            "<body",
+            "<table",
+            "<!--",
+            "<script",
+            "<meta",
+            "<title",
+            "<center",
+        ]) =>
+        {
+            Some(Kind::Html)
+        }
+        () if begins(&["<?xml"]) && text.contains("<html") => Some(Kind::Html),
+        () if begins(&["<?xml"]) => Some(Kind::Xml),
+        () if after('{', '"') || after('[', '{') => Some(Kind::Json),
+        () => None,
+    }
+}
+
+/// Refuses what can't be of the declared format.
+pub(super) fn refuse_foreign(format: &FormatSpec, input: &dyn Bytes) -> Result<(), FormatError> {
+    let mut sample = [0; SAMPLE];
+    let mut filled = 0;
+    while filled < SAMPLE {
+        match input.read_at(filled as u64, &mut sample[filled..]) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => filled += count,
+        }
+    }
+    let wanted = match format {
+        FormatSpec::Csv(_) => "a text table",
+        FormatSpec::Json(_) => "JSON",
+    };
+    match (format, kind_of(&sample[..filled])) {
+        (_, None) | (FormatSpec::Json(_), Some(Kind::Json)) => Ok(()),
+        (FormatSpec::Csv(_) | FormatSpec::Json(_), Some(kind)) => Err(FormatError::wrong(kind.instead_of(wanted))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_known_by_its_first_bytes() {
+        let utf16: Vec<u8> = "\u{feff}<html>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, wanted) in [
+            (b"PK\x03\x04....[Content_Types].xml".as_slice(), Some(Kind::Workbook)),
+            (b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Some(Kind::Workbook)),
+            (b"PK\x03\x04....readme.txt", Some(Kind::Zip)),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Some(Kind::OldWorkbook)),
+            (b"\x1f\x8b\x08", Some(Kind::Compressed)),
+            (b"%PDF-1.7", Some(Kind::Pdf)),
+            (b"\xef\xbb\xbf\r\n <!DOCTYPE html>", Some(Kind::Html)),
+            (&utf16, Some(Kind::Html)),
+            (b"<?xml version=\"1.0\"?><Workbook>", Some(Kind::Xml)),
+            (b"SQLite format 3\0", Some(Kind::Sqlite)),
+            (b"BEGIN:VCALENDAR\r\nVERSION:2.0", Some(Kind::Calendar)),
+            (b"[ {\"id\":1}]", Some(Kind::Json)),
+            (b"{\"data\":[]}", Some(Kind::Json)),
+            (b"id,phone\n1,+12025550143\n", None),
+            (b"\"id\";\"phone\"\n", None),
+            (b"BZhou,phone\n", None),
+            (b"<id>,phone\n", None),
+            (b"[id],{phone}\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(kind_of(bytes), wanted, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! pure: which mapped columns any row of a read had. JSON has no header: a name that is nowhere would else read as empty
+//! for everybody.
+
+use std::ops::ControlFlow;
+
+use crate::row::{Column, Record, RecordSink, Restarts};
+
+/// Watches the rows on their way to another sink.
+pub(super) struct Presence<'s> {
+    sink: &'s mut dyn RecordSink,
+    /// Columns of which one must be in some row, and whether it was.
+    groups: Vec<(Vec<Column>, bool)>,
+    objects: u64,
+    is_stopped: bool,
+}
+
+impl<'s> Presence<'s> {
+    /// `alternatives` stand for each other, every other mapped column for itself.
+    pub(super) fn new(mapped: &[String], alternatives: &[Column], sink: &'s mut dyn RecordSink) -> Self {
+        let is_alternative = |name: &&String| alternatives.iter().any(|column| column.as_str() == **name);
+        let single = mapped.iter().filter(|name| !is_alternative(name)).map(|name| vec![Column::new(name.as_str())]);
+        let mut groups: Vec<(Vec<Column>, bool)> = single.map(|group| (group, false)).collect();
+        if !alternatives.is_empty() {
+            groups.push((alternatives.to_vec(), false));
+        }
+        Self { sink, groups, objects: 0, is_stopped: false }
+    }
+
+    /// The first column that no row had, when there were rows to have it.
+    pub(super) fn missing(&self) -> Option<String> {
+        let (group, _) = self.groups.iter().find(|(_, is_there)| !is_there)?;
+        let names: Vec<&str> = group.iter().map(Column::as_str).collect();
+        let is_certain = self.objects > 0 && !self.is_stopped;
+        is_certain.then(|| names.join("` or `"))
+    }
+}
+
+impl RecordSink for Presence<'_> {
+    fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
+        if let Record::Tree(tree) = record {
+            self.objects += 1;
+            for (group, is_there) in self.groups.iter_mut().filter(|(_, is_there)| !is_there) {
+                *is_there = group.iter().any(|column| column.is_in(tree));
+            }
+        }
+        let flow = self.sink.record(number, record);
+        self.is_stopped = flow.is_break();
+        flow
+    }
+
+    fn restarts(&self) -> Restarts {
+        self.sink.restarts()
+    }
+
+    fn restart(&mut self) {
+        self.sink.restart();
+    }
+}

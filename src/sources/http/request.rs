@@ -1,0 +1,152 @@
+//! shell: one page asked for: its headers, its redirects, and the time that is left.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::address::{self, Redirect};
+use super::{Api, answers, fill, never};
+use crate::http::{Answer, Ask};
+use crate::schedule::{FormatSpec, HttpAuth};
+use crate::settings::TextOrSecret;
+use crate::sources::{SourceError, WindowTexts};
+
+/// Redirects of one request.
+const MAX_REDIRECTS: u32 = 3;
+
+/// Names and values.
+pub(super) type Headers = Vec<(String, SecretString)>;
+
+/// What came of asking for a page.
+pub(super) enum Fetched {
+    /// An answer that may hold rows, and the address from which later pages are reckoned.
+    Page(Url, Answer),
+    /// 404.
+    Missing,
+}
+
+impl Api {
+    fn secret(&self, value: &TextOrSecret) -> Result<SecretString, SourceError> {
+        match value {
+            TextOrSecret::Text(text) => Ok(text.clone().into()),
+            TextOrSecret::Secret(place) => self.tools.secrets.resolve(place).map_err(|error| never(error.to_string())),
+        }
+    }
+
+    pub(super) fn first_address(&self, texts: &WindowTexts) -> Result<Url, SourceError> {
+        let template = self.secret(&self.spec.url)?;
+        let filled = fill(template.expose_secret(), texts).map_err(never)?;
+        let address =
+            Url::parse(&filled).map_err(|error| never(format!("the source's `url` is no address: {error}")))?;
+        match address.scheme() {
+            "http" | "https" => Ok(address),
+            _ => Err(never("the source's `url` must begin with `https://` or `http://`")),
+        }
+    }
+
+    /// The headers of every request, which go to the source's origin alone.
+    pub(super) fn headers(&self, address: &Url) -> Result<Headers, SourceError> {
+        let mut headers = Vec::new();
+        for (name, value) in &self.spec.headers {
+            headers.push((name.clone(), self.secret(value)?));
+        }
+        if !self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+            headers.push(self.accept());
+        }
+        if let Some(login) = self.authorization(address)? {
+            headers.push(("authorization".to_owned(), login));
+        }
+        Ok(headers)
+    }
+
+    fn accept(&self) -> (String, SecretString) {
+        let accept = match self.spec.format {
+            FormatSpec::Json(_) => "application/json",
+            FormatSpec::Csv(_) => "text/csv",
+        };
+        ("accept".to_owned(), accept.to_owned().into())
+    }
+
+    fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
+        let basic = |user: &str, password: &str| {
+            let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            Some(SecretString::from(format!("Basic {both}")))
+        };
+        let resolve = |place| self.secret(&TextOrSecret::Secret(place));
+        Ok(match &self.spec.auth {
+            Some(HttpAuth::Bearer(token)) => Some(format!("Bearer {}", resolve(token.clone())?.expose_secret()).into()),
+            Some(HttpAuth::Basic { user, password }) => {
+                basic(self.secret(user)?.expose_secret(), resolve(password.clone())?.expose_secret())
+            }
+            None if address.username().is_empty() && address.password().is_none() => None,
+            None => basic(address.username(), address.password().unwrap_or("")),
+        })
+    }
+
+    /// Asks for one page, following redirects by hand: on the source's own host with its headers, to other hosts that the
+    /// schedule allows without any.
+    pub(super) async fn fetch(
+        &self,
+        asked: Url,
+        headers: &Headers,
+        page: usize,
+        stop_at: Duration,
+    ) -> Result<Fetched, SourceError> {
+        let (mut address, mut own, mut sent) = (asked.clone(), asked, headers.clone());
+        let mut is_home = true;
+        for _ in 0..=MAX_REDIRECTS {
+            let ask = Ask {
+                method: Method::GET,
+                url: address.clone(),
+                headers: sent.clone(),
+                body: Bytes::new(),
+                timeout: self.time_for_a_page(stop_at)?,
+                max_bytes: self.spec.max_bytes,
+            };
+            let answer = answers::answered(self.tools.http.send(ask).await, page)?;
+            let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
+            let Some(location) = location else {
+                return match answer.status {
+                    404 => Ok(Fetched::Missing),
+                    _ => answers::accept(answer, page, &self.spec).map(|answer| Fetched::Page(own, answer)),
+                };
+            };
+            let redirect = address::redirected(&address, location, &self.spec.allow_redirect_to);
+            address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
+                Redirect::Own(url) => {
+                    own = if is_home { url.clone() } else { own };
+                    url
+                }
+                Redirect::Foreign(url) => {
+                    (is_home, sent) = (false, vec![self.accept()]);
+                    url
+                }
+            };
+        }
+        Err(never(format!("page {page} was redirected more than {MAX_REDIRECTS} times")))
+    }
+
+    fn time_for_a_page(&self, stop_at: Duration) -> Result<Duration, SourceError> {
+        let left = stop_at.saturating_sub(self.tools.http.clock().monotonic());
+        if left.is_zero() {
+            return Err(self.too_slow());
+        }
+        Ok(left.min(self.spec.timeout.unsigned_abs()))
+    }
+
+    pub(super) fn too_slow(&self) -> SourceError {
+        let deadline = crate::reminder::write_duration(self.limits.deadline);
+        never(format!(
+            "the source takes longer than `deadline` ({deadline}) over all its pages: ask for fewer rows, or raise it"
+        ))
+        .at("deadline")
+    }
+}
+
+fn refused_redirect(page: usize, reason: &str) -> SourceError {
+    never(format!("page {page} is a redirect that isn't followed: {reason}"))
+}
