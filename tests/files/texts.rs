@@ -40,6 +40,10 @@ timeout = "20s"
 max_bytes = "8MiB"
 auth.basic = { user = "reader", password = { credential = "crm" } }
 paging.page = { parameter = "page", start = 0, size = 100 }
+items_optional = true
+allow_redirect_to = ["*.example.net"]
+deadline = "2m"
+max_rows = 5000
 
 [appointment]
 id = ["clinic", "id"]
@@ -139,7 +143,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]", "[source.inbound]"),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nformat = \"ical\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nmethod = \"POST\""),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nbody = { a = 1 }"),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\neach = \"/x\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nitems = \"$.x[*]\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
