@@ -28,7 +28,8 @@
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
 //!
-//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery. [`reminder`] is the vocabulary all of them share, [`zones`] the arithmetic between wall clocks and instants.
+//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery. [`reminder`] is the vocabulary all of
+//! them share, [`zones`] the arithmetic between wall clocks and instants, [`parallel`] spreads work over a second thread.
 
 pub mod appointment;
 pub mod attempt;
@@ -43,6 +44,7 @@ pub mod formats;
 pub mod http;
 pub mod ledger;
 pub mod notify;
+pub mod parallel;
 pub mod plan;
 pub mod reminder;
 pub mod row;

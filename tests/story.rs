@@ -135,8 +135,8 @@ async fn twenty_four_evaluations_twice_at_once_make_one_post_per_appointment_and
             tokio::join!(clinic.trigger("hourly"), clinic.trigger("hourly"));
         } else {
             let (one, other) = tokio::join!(clinic.run("hourly"), clinic.run("hourly"));
-            let done = [one.state, other.state].iter().filter(|state| **state == RunState::Done).count();
-            assert_eq!(done, 1, "a nominal time is recorded once: {:?} {:?}", one.error, other.error);
+            let done = [one.state(), other.state()].iter().filter(|state| **state == RunState::Done).count();
+            assert_eq!(done, 1, "a nominal time is recorded once: {:?} {:?}", one.why(), other.why());
         }
         clinic.clock.advance(Duration::from_secs(3600));
     }
@@ -223,7 +223,7 @@ async fn two_schedules_at_the_same_minute_call_one_person_once_a_hundred_times_o
     for n in 0..100 {
         clinic.clock.set(at("2026-01-01T09:00:00Z") + day * n);
         let (one, two) = tokio::join!(clinic.run("one"), clinic.run("two"));
-        assert_eq!((one.state, two.state), (RunState::Done, RunState::Done));
+        assert_eq!((one.state(), two.state()), (RunState::Done, RunState::Done));
     }
     assert_eq!(clinic.posts().len(), 100);
     assert_eq!(clinic.reasons("reminder.skipped").await, vec!["person_limit"; 100]);

@@ -238,7 +238,7 @@ impl Daemon {
         let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor: ACTOR.to_owned(), only: None };
         let begun = match begin_run(schedule, ask, &self.app.around).await {
             Ok(begun) => begun,
-            Err(not_begun) => return Some(*not_begun),
+            Err(not_begun) => return Some(not_begun),
         };
         drop(beginning);
         if start.turn == Turn::First {
@@ -267,24 +267,13 @@ impl Daemon {
         if let Some(sender) = &self.app.sender {
             sender.nudge();
         }
-        let ended = match (outcome.state, outcome.run_id) {
-            (RunState::Waiting, Some(run)) => {
-                let again_at = outcome.again.unwrap_or_else(|| self.now());
-                Ended::Waiting { run, again_at }
-            }
-            (RunState::Failed, None) => Ended::NotBegun,
-            (RunState::Failed, Some(run)) => self.after_failure(schedule, start, run).await,
-            (
-                RunState::Running
-                | RunState::Waiting
-                | RunState::Done
-                | RunState::Held
-                | RunState::Skipped
-                | RunState::Missed,
-                _,
-            ) => Ended::Recorded,
+        let ended = match &outcome {
+            RunOutcome::Waiting { run, again_at, .. } => Ended::Waiting { run: *run, again_at: *again_at },
+            RunOutcome::NotBegun { .. } => Ended::NotBegun,
+            RunOutcome::Failed { run, .. } => self.after_failure(schedule, start, *run).await,
+            RunOutcome::Done { .. } | RunOutcome::Held { .. } | RunOutcome::EvaluatedBefore => Ended::Recorded,
         };
-        self.tell(schedule, start, &outcome, ended);
+        self.tell(schedule, start, &outcome);
         ended
     }
 
@@ -302,33 +291,33 @@ impl Daemon {
         Ended::Waiting { run, again_at: next_look(schedule, start.nominal, now).unwrap_or(now) }
     }
 
-    fn tell(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome, ended: Ended) {
+    fn tell(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome) {
         let name = schedule.name.as_str();
-        let because = outcome.error.as_deref().unwrap_or_default();
+        let because = outcome.why().unwrap_or_default();
         let nominal_at = start.nominal;
-        match (outcome.state, ended) {
-            (_, Ended::NotBegun) => self.ledger_ails(because),
-            (RunState::Waiting, _) => {
+        match outcome {
+            RunOutcome::NotBegun { .. } => self.ledger_ails(because),
+            RunOutcome::Waiting { .. } => {
                 if start.turn == Turn::First {
                     tracing::warn!(schedule = name, %nominal_at, "the run waits for its source: {because}");
                 }
                 self.notifier.waiting(name, because);
             }
-            (RunState::Failed, _) => {
+            RunOutcome::Failed { .. } => {
                 tracing::error!(schedule = name, %nominal_at, "the run failed: {because}");
                 self.notifier.ping(Ping::Fail);
             }
-            (RunState::Held, _) => {
+            RunOutcome::Held { .. } => {
                 tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
                 self.notifier.ping(Ping::Fail);
             }
-            (RunState::Skipped | RunState::Missed, _) => {
+            RunOutcome::EvaluatedBefore => {
                 self.ledger_works();
                 tracing::debug!(schedule = name, %nominal_at, "{because}");
             }
-            (RunState::Running | RunState::Done, _) => {
+            RunOutcome::Done { counts, .. } => {
                 self.ledger_works();
-                let planned = outcome.counts.map_or(0, |counts| counts.planned);
+                let planned = counts.planned;
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
                 self.notifier.ping(Ping::End);
             }

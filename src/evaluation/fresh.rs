@@ -1,4 +1,5 @@
-//! shell: the fresh read before a late send: what waited is looked at again, nobody new is planned.
+//! shell: the fresh read before a late send: pending reminders are checked against their source again, nobody new is
+//! planned.
 
 use std::sync::Arc;
 
@@ -8,20 +9,20 @@ use crate::plan::Occasion;
 use crate::reminder::RunId;
 use crate::schedule::Schedule;
 
-/// Reads the source as the run that planned bound it (its date, its range, what is pending now), updates and cancels what
-/// waits. It inserts nothing and is no run.
+/// Reads the source as the run that planned bound it (its date, its range, what is pending now), updates and cancels
+/// pending reminders. It inserts nothing and is no run.
 ///
 /// # Errors
-/// When the read fails or is held: what waits stays as it is until it expires.
-pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, around: &Env) -> Result<(), EvaluationError> {
-    let ledger = around.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
+/// When the read fails or is held: pending reminders stay as they are until they expire.
+pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Result<(), EvaluationError> {
+    let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger
         .run(run)
         .await?
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
-    let occasion = Occasion { nominal_at: planned_by.nominal_at, now: nominal_now(around.clock.as_ref()), only: None };
-    let request = EvaluationRequest { schedule, occasion, planned_at: Some(planned_by.started_at), watched: None };
-    let (evaluation, _) = request.evaluated(around).await?;
+    let occasion = Occasion { nominal_at: planned_by.nominal_at, ..Occasion::at(nominal_now(env.clock.as_ref())) };
+    let request = EvaluationRequest { schedule, occasion, planned_at: Some(planned_by.started_at), explained: None };
+    let evaluation = request.evaluate(env).await?;
     if let Some(held) = evaluation.plan.held {
         return Err(EvaluationError::Rule(held.detail));
     }

@@ -1,4 +1,4 @@
-//! shell: the read of a source: what it binds, on a thread that may block, again when that may help.
+//! shell: the read of a source and the plan made of it, on a thread that may block, again when that may help.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Env, EvaluationError, EvaluationRequest, broke_off, do_not_call};
-use crate::plan::{Candidates, Knowledge, Occasion, Planner};
+use super::moment::ReminderIds;
+use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, do_not_call};
+use crate::ledger::{Ledger, LedgerResult};
+use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
 use crate::reminder::State;
 use crate::schedule::Schedule;
-use crate::sources::{self, Again, ReadReport, ReadWindow, Source, SourceTools};
+use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 
 /// How long a read that may pass by itself waits before it is tried again.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -20,71 +22,68 @@ pub(super) struct Reading<'a> {
     /// Whose source, and the circumstances.
     pub request: &'a EvaluationRequest<'a>,
     /// What the ledger knows.
-    pub knowledge: &'a Knowledge,
+    pub knowledge: Arc<Knowledge>,
     /// What the read binds.
     pub window: ReadWindow,
 }
 
-/// A read that was complete.
-pub(super) struct Complete {
-    /// The rows that matter.
-    pub candidates: Candidates,
-    /// What the source says of itself.
-    pub report: ReadReport,
-    /// When the read began (UTC).
-    pub read_at: Timestamp,
-}
-
 impl Reading<'_> {
-    /// Reads, and reads again after 1, 2 and 4 s of the clock while the failure may pass by itself.
-    pub(super) async fn repeated(&self, around: &Env) -> Result<Complete, EvaluationError> {
+    /// Reads and plans, again after 1, 2 and 4 s of the clock while the failure may pass by itself.
+    pub(super) async fn repeated(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         for pause in PAUSES {
-            match self.once(around).await {
+            match self.once(env).await {
                 Err(EvaluationError::Source(error)) if error.again == Again::Soon => {
                     tracing::info!(schedule = %self.request.schedule.name, "the source can't be read, it is tried again: {error}");
-                    around.clock.sleep(pause).await;
+                    env.clock.sleep(pause).await;
                 }
                 settled => return settled,
             }
         }
-        self.once(around).await
+        self.once(env).await
     }
 
-    async fn once(&self, around: &Env) -> Result<Complete, EvaluationError> {
-        let read_at = around.clock.now();
-        let schedule = Arc::clone(self.request.schedule);
-        let (occasion, knowledge, window) = (self.request.occasion.clone(), self.knowledge.clone(), self.window);
-        let (zones, tools, watched) = (around.zones.clone(), tools(around), self.request.watched.clone());
-        tokio::task::spawn_blocking(move || {
-            let listed = do_not_call::read(&schedule)?;
-            let source = sources::open(&schedule, tools);
-            let mut planner = Planner::new(schedule, occasion, knowledge, &zones, listed);
-            if let Some(appointment) = &watched {
-                planner = planner.watching(appointment);
-            }
-            let report = source.read(&window, &mut planner)?;
-            Ok(Complete { candidates: planner.finish(), report, read_at })
-        })
-        .await
-        .map_err(|_| broke_off("while its source was read"))?
+    async fn once(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
+        let read_at = env.clock.now();
+        let EvaluationRequest { schedule, occasion, explained, .. } = self.request;
+        let (schedule, occasion, explained) = (Arc::clone(schedule), occasion.clone(), explained.clone());
+        let (knowledge, window, env) = (Arc::clone(&self.knowledge), self.window, env.clone());
+        let blocking = tokio::task::spawn_blocking(move || {
+            let source = open_source(&schedule, &env);
+            let do_not_call = do_not_call::read(&schedule)?;
+            let (zones, name) = (env.zones.clone(), schedule.name.clone());
+            let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
+            let mut ids = ReminderIds::new(env.clock.as_ref());
+            let (plan, report) = plan(
+                request,
+                |rows| Ok::<_, EvaluationError>(source.read(&window, rows)?),
+                |appointments| Ok(told_starts(env.ledger.as_deref(), &name, appointments)?),
+                &mut || ids.next(),
+            )?;
+            Ok(Evaluation { plan, report, read_at })
+        });
+        blocking.await.map_err(|_| broke_off("while its source was read"))?
     }
 }
 
-fn tools(around: &Env) -> SourceTools {
-    SourceTools {
-        http: around.http.clone(),
-        secrets: around.secrets.clone(),
-        runtime: tokio::runtime::Handle::current(),
+/// For which start each appointment was called last. Blocks; called on a thread that may.
+fn told_starts(ledger: Option<&dyn Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {
+    match ledger {
+        Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.told_starts(schedule, appointments)),
+        None => Ok(ToldStarts::new()),
     }
+}
+
+fn tools(env: &Env) -> SourceTools {
+    SourceTools { http: env.http.clone(), secrets: env.secrets.clone(), runtime: tokio::runtime::Handle::current() }
 }
 
 /// The schedule's source, opened. To be used on a thread that may block.
 #[must_use]
-pub fn open_source(schedule: &Schedule, around: &Env) -> Box<dyn Source> {
-    sources::open(schedule, tools(around))
+pub fn open_source(schedule: &Schedule, env: &Env) -> Box<dyn Source> {
+    sources::open(schedule, tools(env))
 }
 
-/// What the read binds: whole days of the schedule's zone that cover the windows and the starts of what is pending; a
+/// What the read binds: whole days of the schedule's zone that cover the windows and the starts of pending reminders; a
 /// day more on each side where rows have a zone of their own.
 #[must_use]
 pub fn read_window(

@@ -4,14 +4,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Env, Evaluation, EvaluationError, LOOK_AGAIN, broke_off, evaluate, new_run_id, nominal_now, terms_of};
+use super::{Env, Evaluation, EvaluationError, broke_off, evaluate, new_run_id, nominal_now, terms_of};
 use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart};
 use crate::plan::{Counts, Occasion};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 use crate::sources::Again;
+
+/// How long after its nominal time, and then between reads, a waiting run's source is read again.
+const READ_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// A run to be made.
 #[derive(Debug, Clone)]
@@ -28,28 +31,92 @@ pub struct RunAsk {
 
 /// What became of a run.
 #[derive(Debug)]
-pub struct RunOutcome {
-    /// Its id; `None` when this nominal time was evaluated before, or the ledger failed before the run began.
-    pub run_id: Option<RunId>,
-    /// The time it stands for (UTC).
-    pub nominal_at: Timestamp,
-    /// `done`, `held`, `failed`, `waiting` (the cron's runs alone), or `skipped` when it was evaluated before.
-    pub state: RunState,
-    /// Rows by fate, when there is a decision.
-    pub counts: Option<Counts>,
-    /// What the ledger made of it.
-    pub recorded: Option<RecordedRun>,
-    /// Why it failed or waits, is held, or wasn't made.
-    pub error: Option<String>,
-    /// When a waiting run's source is to be read again (UTC).
-    pub again: Option<Timestamp>,
+pub enum RunOutcome {
+    /// Its plan is recorded.
+    Done {
+        /// Its id.
+        run: RunId,
+        /// Rows by fate.
+        counts: Counts,
+        /// What the ledger made of the plan.
+        recorded: RecordedRun,
+    },
+    /// A guard held it: nobody is called.
+    Held {
+        /// Its id.
+        run: RunId,
+        /// Rows by fate.
+        counts: Counts,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Its source can't be read yet (the cron's runs alone).
+    Waiting {
+        /// Its id.
+        run: RunId,
+        /// Why.
+        why: String,
+        /// When its source is read again (UTC).
+        again_at: Timestamp,
+    },
+    /// It failed, or its end could not be recorded.
+    Failed {
+        /// Its id.
+        run: RunId,
+        /// Why.
+        why: String,
+    },
+    /// The ledger could not record that it begins.
+    NotBegun {
+        /// Why.
+        why: String,
+    },
+    /// This nominal time was evaluated before.
+    EvaluatedBefore,
+}
+
+impl RunOutcome {
+    /// The run's row, when it has one of its own.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Done { run, .. } | Self::Held { run, .. } | Self::Waiting { run, .. } | Self::Failed { run, .. } => {
+                Some(*run)
+            }
+            Self::NotBegun { .. } | Self::EvaluatedBefore => None,
+        }
+    }
+
+    /// The state it ended in.
+    #[must_use]
+    pub const fn state(&self) -> RunState {
+        match self {
+            Self::Done { .. } => RunState::Done,
+            Self::Held { .. } => RunState::Held,
+            Self::Waiting { .. } => RunState::Waiting,
+            Self::Failed { .. } | Self::NotBegun { .. } => RunState::Failed,
+            Self::EvaluatedBefore => RunState::Skipped,
+        }
+    }
+
+    /// Why nobody is called; `None` for a run that is done.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Done { .. } => None,
+            Self::Held { why, .. } | Self::Waiting { why, .. } | Self::Failed { why, .. } | Self::NotBegun { why } => {
+                Some(why)
+            }
+            Self::EvaluatedBefore => Some("this nominal time was evaluated before"),
+        }
+    }
 }
 
 /// Makes a run: the row first, then the evaluation, then its record. Never panics.
-pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Env) -> RunOutcome {
-    match begin_run(schedule, ask, around).await {
+pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, env: &Env) -> RunOutcome {
+    match begin_run(schedule, ask, env).await {
         Ok(begun) => begun.evaluated().await,
-        Err(not_begun) => *not_begun,
+        Err(not_begun) => not_begun,
     }
 }
 
@@ -57,64 +124,48 @@ pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, around: &Env) -> Ru
 ///
 /// # Errors
 /// The outcome, when this nominal time was evaluated before or the ledger failed.
-pub async fn begin_run<'a>(
-    schedule: &'a Arc<Schedule>,
-    ask: RunAsk,
-    around: &'a Env,
-) -> Result<BegunRun<'a>, Box<RunOutcome>> {
-    let Some(ledger) = around.ledger.clone() else {
-        return Err(Box::new(not_begun(&ask, RunState::Failed, LedgerError::ReadOnly.to_string())));
+pub async fn begin_run<'a>(schedule: &'a Arc<Schedule>, ask: RunAsk, env: &'a Env) -> Result<BegunRun<'a>, RunOutcome> {
+    let Some(ledger) = env.ledger.clone() else {
+        return Err(RunOutcome::NotBegun { why: LedgerError::ReadOnly.to_string() });
     };
-    match ledger.begin_run(start_of(schedule, &ask, around)).await {
-        Ok(Some(run)) => Ok(BegunRun { schedule, run, ask, ledger, around }),
-        Ok(None) => Err(Box::new(not_begun(&ask, RunState::Skipped, "this nominal time was evaluated before".into()))),
-        Err(error) => Err(Box::new(not_begun(&ask, RunState::Failed, error.to_string()))),
+    match ledger.begin_run(start_of(schedule, &ask, env)).await {
+        Ok(Some(run)) => Ok(BegunRun { schedule, run, ask, ledger, env }),
+        Ok(None) => Err(RunOutcome::EvaluatedBefore),
+        Err(error) => Err(RunOutcome::NotBegun { why: error.to_string() }),
     }
 }
 
-fn start_of(schedule: &Schedule, ask: &RunAsk, around: &Env) -> RunStart {
+fn start_of(schedule: &Schedule, ask: &RunAsk, env: &Env) -> RunStart {
     RunStart {
-        id: new_run_id(around.clock.as_ref()),
+        id: new_run_id(env.clock.as_ref()),
         schedule: schedule.name.clone(),
         nominal_at: ask.nominal_at,
         kind: ask.kind,
-        started_at: around.clock.now(),
+        started_at: env.clock.now(),
         text_hash: schedule.text_hash.clone(),
         text: schedule.text.clone(),
-        zone_rules: around.zones.version().to_owned(),
+        zone_rules: env.zones.version().to_owned(),
         actor: ask.actor.clone(),
     }
 }
 
-fn not_begun(ask: &RunAsk, state: RunState, error: String) -> RunOutcome {
-    RunOutcome {
-        run_id: None,
-        nominal_at: ask.nominal_at,
-        state,
-        counts: None,
-        recorded: None,
-        error: Some(error),
-        again: None,
-    }
-}
-
-/// A run whose row stands, and what it needs to end.
+/// A run whose row is committed, and what it needs to end.
 pub struct BegunRun<'a> {
     schedule: &'a Arc<Schedule>,
     run: RunId,
     ask: RunAsk,
     ledger: Arc<dyn Ledger>,
-    around: &'a Env,
+    env: &'a Env,
 }
 
 impl BegunRun<'_> {
     /// The evaluation and its record. Never panics.
     pub async fn evaluated(self) -> RunOutcome {
         // decided by the second, as `plan` does: what it shows for a moment is what a run of that moment makes of it
-        let now = nominal_now(self.around.clock.as_ref());
-        let occasion = Occasion { nominal_at: self.ask.nominal_at, now, only: self.ask.only.clone() };
-        // a panic in one schedule's run is that run's failure, nobody else's
-        let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.around)).catch_unwind().await;
+        let moment = Occasion::at(nominal_now(self.env.clock.as_ref()));
+        let occasion = Occasion { nominal_at: self.ask.nominal_at, only: self.ask.only.clone(), ..moment };
+        // a panic in one schedule's run fails that run alone
+        let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.env)).catch_unwind().await;
         match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {
             Ok(evaluation) => self.record_plan(evaluation).await,
             Err(error) => self.record_failure(error).await,
@@ -123,40 +174,34 @@ impl BegunRun<'_> {
 
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
         let plan = evaluation.plan.without_numbers();
-        let (counts, held) = (plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
+        let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
         if held.is_none() && !plan.reminders.is_empty() {
-            self.around.http.get_ready();
+            self.env.http.get_ready();
         }
         let end = RunEnd::Planned(Box::new(plan));
         let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
-        match recorded {
-            Ok(recorded) => RunOutcome {
-                state: if held.is_some() { RunState::Held } else { RunState::Done },
-                counts: Some(counts),
-                recorded: Some(recorded),
-                error: held,
-                ..self.outcome()
-            },
-            Err(error) => RunOutcome { error: Some(error.to_string()), ..self.outcome() },
+        match (recorded, held) {
+            (Ok(_), Some(why)) => RunOutcome::Held { run, counts, why },
+            (Ok(recorded), None) => RunOutcome::Done { run, counts, recorded },
+            (Err(error), _) => RunOutcome::Failed { run, why: error.to_string() },
         }
     }
 
     async fn record_failure(self, error: EvaluationError) -> RunOutcome {
-        let detail = error.to_string();
-        if let Some(again) = self.may_wait(&error) {
-            return match self.ledger.postpone_run(self.run, self.around.clock.now(), &detail).await {
-                Ok(()) => {
-                    RunOutcome { state: RunState::Waiting, error: Some(detail), again: Some(again), ..self.outcome() }
-                }
-                Err(error) => RunOutcome { error: Some(error.to_string()), ..self.outcome() },
+        let (run, detail) = (self.run, error.to_string());
+        let now = self.env.clock.now();
+        if let Some(again_at) = self.may_wait(&error) {
+            return match self.ledger.postpone_run(run, now, &detail).await {
+                Ok(()) => RunOutcome::Waiting { run, why: detail, again_at },
+                Err(error) => RunOutcome::Failed { run, why: error.to_string() },
             };
         }
-        let recorded = self.record(RunEnd::Failed(detail.clone()), None, self.around.clock.now()).await;
-        let error = match recorded {
-            Ok(_) => detail,
-            Err(also) => format!("{detail}; and the ledger could not record it: {also}"),
-        };
-        RunOutcome { error: Some(error), ..self.outcome() }
+        match self.record(RunEnd::Failed(detail.clone()), None, now).await {
+            Ok(_) => RunOutcome::Failed { run, why: detail },
+            Err(also) => {
+                RunOutcome::Failed { run, why: format!("{detail}; and the ledger could not record it: {also}") }
+            }
+        }
     }
 
     /// When a failed read of the cron's run is tried again; `None` when waiting helps nobody.
@@ -165,7 +210,7 @@ impl BegunRun<'_> {
         match (self.ask.kind, source.again) {
             (RunKind::Trigger, _) | (_, Again::Never) => None,
             (RunKind::Scheduled | RunKind::CatchUp, Again::Soon | Again::Later) => {
-                next_look(self.schedule, self.ask.nominal_at, self.around.clock.now())
+                next_look(self.schedule, self.ask.nominal_at, self.env.clock.now())
             }
         }
     }
@@ -173,7 +218,7 @@ impl BegunRun<'_> {
     async fn record(&self, end: RunEnd, fingerprint: Option<String>, read_at: Timestamp) -> LedgerResult<RecordedRun> {
         let record = RunRecord {
             id: self.run,
-            finished_at: self.around.clock.now(),
+            finished_at: self.env.clock.now(),
             end,
             source_fingerprint: fingerprint,
             read_at,
@@ -182,20 +227,15 @@ impl BegunRun<'_> {
         };
         self.ledger.record_run(record).await
     }
-
-    /// The outcome of a run that came to nothing.
-    fn outcome(&self) -> RunOutcome {
-        RunOutcome { run_id: Some(self.run), ..not_begun(&self.ask, RunState::Failed, String::new()) }
-    }
 }
 
 /// When a waiting run's source is read again: 5, 10, 15 … minutes after its nominal time, until `max_lateness` or the
 /// schedule's next nominal time. `None`: it has waited long enough.
 #[must_use]
 pub fn next_look(schedule: &Schedule, nominal_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let step = LOOK_AGAIN.as_secs();
-    let looks = (now.as_second() - nominal_at.as_second()).max(0) / step + 1;
-    let at = nominal_at.saturating_add(LOOK_AGAIN * i32::try_from(looks).ok()?).ok()?;
+    let step = READ_AGAIN.as_secs();
+    let reads = (now.as_second() - nominal_at.as_second()).max(0) / step + 1;
+    let at = nominal_at.saturating_add(READ_AGAIN * i32::try_from(reads).ok()?).ok()?;
     let latest = nominal_at.saturating_add(schedule.remind.max_lateness).ok()?;
     let following = schedule.recurrence.next(&schedule.zone, nominal_at, 1).first().map(|next| next.at);
     (at <= latest && following.is_none_or(|next| at < next)).then_some(at)

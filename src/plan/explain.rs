@@ -1,10 +1,14 @@
-//! pure: the same rules asked aloud for one appointment: each with its input and result, the first that blocks, and what
-//! would let it through.
+//! pure: every rule's answer for one appointment: its input and result, the first that blocks, and what would let it
+//! through.
 
 use serde::{Deserialize, Serialize};
 
-use super::Held;
-use super::rules::{Case, RULES, Stage, Why};
+use super::Plan;
+use super::case::Case;
+use super::row_judge::Share;
+use super::row_rules::ROW_RULES;
+use super::rules::{self, Block, Why};
+use super::whole_rules::{WHOLE_RULES, WholeCase};
 use crate::appointment::phone;
 use crate::reminder::{SkipReason, State};
 
@@ -31,7 +35,7 @@ pub enum Verdict {
     Call,
     /// It isn't called.
     Skip,
-    /// Its key has a reminder: it waits, is under way, or is settled.
+    /// Its key has a reminder: pending, being sent, or settled.
     Reminded,
     /// The read had no such row.
     Absent,
@@ -60,7 +64,7 @@ pub enum StepResult {
     NotReached,
 }
 
-/// The watched appointment and what the rules said of its rows.
+/// The appointment to be explained and what the rules said of its rows.
 pub(super) struct Watch {
     appointment_id: String,
     seen: Vec<Seen>,
@@ -71,7 +75,7 @@ struct Seen {
     starts_at: Option<jiff::Timestamp>,
     steps: Vec<Step>,
     block: Option<Why>,
-    /// Its key has a reminder that waits.
+    /// The reminder of its key is pending.
     is_pending: bool,
 }
 
@@ -80,58 +84,73 @@ impl Watch {
         Self { appointment_id: appointment_id.to_owned(), seen: Vec::new() }
     }
 
-    pub(super) fn appointment_id(&self) -> &str {
-        &self.appointment_id
-    }
-
     /// A row of it, right after it was read.
     pub(super) fn see(&mut self, case: &Case<'_>) {
-        let starts_at = case.start.as_ref().ok().map(|start| start.at);
+        let starts_at = case.sighting.start.as_ref().ok().map(|start| start.at);
         let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
         let mut seen = Seen { starts_at, steps: Vec::new(), block: None, is_pending };
-        seen.ask(case, Stage::Row);
+        for rule in ROW_RULES {
+            seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
+        }
         self.seen.push(seen);
     }
 
     /// The same row, after the whole read.
-    pub(super) fn see_whole(&mut self, case: &Case<'_>) {
-        let starts_at = case.start.as_ref().ok().map(|start| start.at);
+    pub(super) fn see_whole(&mut self, case: &WholeCase<'_>) {
+        let candidate = &case.call.candidate;
+        if candidate.id != self.appointment_id || candidate.share == Share::Further {
+            return;
+        }
+        let starts_at = Some(candidate.start.at);
         let passed = self.seen.iter_mut().find(|seen| seen.block.is_none() && seen.starts_at == starts_at);
         if let Some(seen) = passed {
-            seen.ask(case, Stage::WholeRead);
+            for rule in WHOLE_RULES {
+                seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
+            }
         }
     }
 
-    /// What is told of it. Of several rows the one is meant that got furthest.
-    pub(super) fn explanation(self, schedule: &str, held: Option<&Held>) -> Explanation {
-        let told = |verdict, reason: Option<&str>, steps| Explanation {
-            schedule: schedule.to_owned(),
-            appointment_id: self.appointment_id.clone(),
-            verdict,
-            reason: reason.map(str::to_owned),
-            steps,
-        };
+    /// The explanation. Of several rows the one is explained that got furthest.
+    pub(super) fn explanation(self, schedule: &str, plan: &Plan) -> Explanation {
+        let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
-        let Some(seen) = furthest else {
-            let steps = RULES.iter().map(|rule| not_reached(rule.name)).collect();
-            return told(Verdict::Absent, None, steps);
+        let Some(Seen { mut steps, block, is_pending, .. }) = furthest else {
+            return Explanation { schedule: schedule.to_owned(), appointment_id, ..absent() };
         };
-        let reached = seen.steps.len();
-        let mut steps = seen.steps;
-        steps.extend(RULES[reached..].iter().map(|rule| not_reached(rule.name)));
-        match (seen.block, held) {
-            (Some(Why::Skip(reason)), _) => told(Verdict::Skip, Some(reason.as_str()), steps),
-            (Some(Why::OutsideWindow), _) => told(Verdict::Skip, Some("outside_window"), steps),
-            (Some(Why::AlreadyReminded), _) => told(Verdict::Reminded, Some("already_reminded"), steps),
-            (None, _) if seen.is_pending => told(Verdict::Reminded, None, steps),
-            (None, Some(held)) => {
-                let detail = Some(held.detail.clone());
-                steps.push(Step { rule: "guard".to_owned(), result: StepResult::Block, detail });
-                told(Verdict::Skip, Some("run_held"), steps)
+        steps.extend(rules::names().skip(steps.len()).map(not_reached));
+        let is_forgotten = plan.forgotten.iter().any(|planned| planned.appointment_id == appointment_id);
+        let (verdict, reason) = match (block, &plan.held) {
+            (Some(Why::Skip(reason)), _) => (Verdict::Skip, Some(reason.as_str())),
+            (Some(Why::OutsideWindow), _) => (Verdict::Skip, Some("outside_window")),
+            (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
+            (None, _) if is_pending => (Verdict::Reminded, None),
+            (None, _) if is_forgotten => {
+                steps.push(blocked("restored", RESTORED));
+                (Verdict::Reminded, Some("already_reminded"))
             }
-            (None, None) => told(Verdict::Call, None, steps),
-        }
+            (None, Some(held)) => {
+                steps.push(blocked("guard", &held.detail));
+                (Verdict::Skip, Some("run_held"))
+            }
+            (None, None) => (Verdict::Call, None),
+        };
+        let reason = reason.map(str::to_owned);
+        Explanation { schedule: schedule.to_owned(), appointment_id, verdict, reason, steps }
     }
+}
+
+const RESTORED: &str = "it may have been called in a time of which the restored ledger has no rows: the next run makes it \
+    uncertain, then `tickler uncertain resolve` settles it";
+
+/// The read had no row with the id.
+fn absent() -> Explanation {
+    let (schedule, appointment_id) = (String::new(), String::new());
+    let detail = "the source has no row with this id; look for it in the source, or at the `id` column";
+    let mut steps: Vec<Step> = rules::names().map(not_reached).collect();
+    if let Some(first) = steps.first_mut() {
+        *first = blocked(&first.rule, detail);
+    }
+    Explanation { schedule, appointment_id, verdict: Verdict::Absent, reason: None, steps }
 }
 
 impl Seen {
@@ -139,66 +158,30 @@ impl Seen {
         self.steps.iter().filter(|step| step.result == StepResult::Pass).count()
     }
 
-    fn ask(&mut self, case: &Case<'_>, stage: Stage) {
-        for rule in RULES.iter().filter(|rule| rule.stage == stage) {
-            let rule_name = rule.name.to_owned();
-            match (rule.ask)(case) {
-                Ok(()) => {
-                    self.steps.push(Step {
-                        rule: rule_name,
-                        result: StepResult::Pass,
-                        detail: Some((rule.tell)(case)),
-                    });
-                }
-                Err(block) => {
-                    let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
-                    let detail = if is_phone { phone::masked(&block.detail).into_owned() } else { block.detail };
-                    let detail = match remedy(block.why) {
-                        "" => detail,
-                        remedy => format!("{detail}. {remedy}"),
-                    };
-                    self.steps.push(Step { rule: rule_name, result: StepResult::Block, detail: Some(detail) });
-                    self.block = Some(block.why);
-                    return;
+    /// Asks a rule and notes its answer, unless an earlier rule blocked.
+    fn note(&mut self, rule: &str, ask: impl Fn() -> Result<(), Block>, passed: impl Fn() -> String) {
+        if self.block.is_some() {
+            return;
+        }
+        self.steps.push(match ask() {
+            Ok(()) => Step { rule: rule.to_owned(), result: StepResult::Pass, detail: Some(passed()) },
+            Err(block) => {
+                self.block = Some(block.why);
+                let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
+                let detail = if is_phone { phone::masked(&block.detail) } else { block.detail.into() };
+                match rules::remedy(block.why) {
+                    "" => blocked(rule, &detail),
+                    remedy => blocked(rule, &format!("{detail}. {remedy}")),
                 }
             }
-        }
+        });
     }
+}
+
+fn blocked(rule: &str, detail: &str) -> Step {
+    Step { rule: rule.to_owned(), result: StepResult::Block, detail: Some(detail.to_owned()) }
 }
 
 fn not_reached(rule: &str) -> Step {
     Step { rule: rule.to_owned(), result: StepResult::NotReached, detail: None }
-}
-
-/// What would let a row through, where the rule's own detail doesn't say it.
-fn remedy(why: Why) -> &'static str {
-    match why {
-        Why::OutsideWindow => "",
-        Why::AlreadyReminded => {
-            "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped"
-        }
-        Why::Skip(reason) => match reason {
-            SkipReason::BadRow => "Repair the row in the source",
-            SkipReason::MissingId => "Fill the id in the source, or map another column",
-            SkipReason::InvalidTime => "Write the start in the mapped format, or set `date_format`",
-            SkipReason::NoSuchTime => "Correct the start in the source",
-            SkipReason::DuplicateRow => "Nothing is lost: the first row with this id and start is called",
-            SkipReason::Cancelled => "Another status in the source lets it through",
-            SkipReason::UnknownStatus => "Add the status to `statuses`, or change it in the source",
-            SkipReason::Filtered => "Change the row, or `only_if`",
-            SkipReason::NoPhone => "Fill the phone in the source, or map another column",
-            SkipReason::InvalidPhone => "Correct the number in the source",
-            SkipReason::OptedOut => "Take the number off the list, or change the column",
-            SkipReason::NoConsent => "A consent of `yes` lets it through",
-            SkipReason::AlreadyStarted => "Nothing: nobody is called after the start",
-            SkipReason::TooLate => {
-                "An earlier run, a smaller `min_notice` or a longer `max_lateness` would have called it"
-            }
-            SkipReason::LateBooking => "",
-            SkipReason::OutsideCallingHours => "Wider `calling_hours`, or a run that is due inside them",
-            SkipReason::Merged => "",
-            SkipReason::PersonLimit => "A higher `max_per_person_per_day`, or another day",
-            SkipReason::PayloadError => "Correct `[payload]`, or the source's columns",
-        },
-    }
 }

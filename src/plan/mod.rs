@@ -1,15 +1,23 @@
 //! pure: the rules in their order decide who is called, when, and why not.
+//!
+//! A record of the source becomes a [`case::Sighting`] when it matters (`intake`), a [`candidates::Candidate`] in one of
+//! the schedule's leads when no rule about the row blocks it (`row_judge`, `row_rules`), and a [`PlannedReminder`] when
+//! the whole read is known and no rule about the whole blocks it (`candidates`, `whole_rules`).
 
-mod decide;
-mod evidence;
+mod cancellations;
+mod candidates;
+mod case;
 pub mod explain;
-mod gap;
-mod halves;
-mod judging;
+mod guard;
+mod intake;
 pub mod payload;
 mod people;
-mod planner;
-mod rules;
+mod restored_gap;
+mod row_judge;
+mod row_rules;
+pub mod rules;
+mod terms;
+mod whole_rules;
 mod window;
 
 use std::collections::{HashMap, HashSet};
@@ -21,13 +29,37 @@ use serde_json::Value;
 
 use crate::appointment::phone;
 use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
+use crate::row::RecordSink;
 use crate::template::Payload;
 
-pub use decide::Candidates;
 pub use explain::Explanation;
-pub use gap::{Gap, set_apart};
-pub use planner::Planner;
+pub use guard::Held;
+pub use restored_gap::Gap;
+pub use terms::PlanRequest;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
+
+/// For each appointment the latest start (UTC) for which somebody was called.
+pub type ToldStarts = HashMap<String, Timestamp>;
+
+/// Plans one complete read.
+///
+/// `rows` gives every record of the source to a sink and answers what the source says of itself. `told_starts` answers
+/// for which start each of these appointments was called last. `new_id` makes the id of each new reminder.
+///
+/// # Errors
+/// What `rows` or `told_starts` fails with: an incomplete read is no plan.
+pub fn plan<R, E>(
+    request: PlanRequest,
+    rows: impl FnOnce(&mut dyn RecordSink) -> Result<R, E>,
+    told_starts: impl FnOnce(&[String]) -> Result<ToldStarts, E>,
+    new_id: &mut dyn FnMut() -> ReminderId,
+) -> Result<(Plan, R), E> {
+    let mut intake = intake::Intake::new(request);
+    let report = rows(&mut intake)?;
+    let candidates = intake.finish();
+    let told = told_starts(&candidates.appointment_ids())?;
+    Ok((candidates.plan(&told, new_id), report))
+}
 
 /// The circumstances of one evaluation.
 #[derive(Debug, Clone)]
@@ -36,8 +68,27 @@ pub struct Occasion {
     pub nominal_at: Timestamp,
     /// The moment of evaluation (UTC).
     pub now: Timestamp,
-    /// Touch that appointment alone.
+    /// Plan only the appointment with this id.
     pub only: Option<String>,
+    /// Whether guards may hold the run.
+    pub guards: Guards,
+}
+
+impl Occasion {
+    /// An evaluation whose nominal time is its own moment, as `plan` and `trigger` make it.
+    #[must_use]
+    pub const fn at(moment: Timestamp) -> Self {
+        Self { nominal_at: moment, now: moment, only: None, guards: Guards::Asked }
+    }
+}
+
+/// Whether guards may hold a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guards {
+    /// They are asked.
+    Asked,
+    /// A person approved the run: they are not.
+    Waived,
 }
 
 /// What the ledger knows that a plan needs. Loaded before the read.
@@ -45,11 +96,11 @@ pub struct Occasion {
 pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
     pub reminders: HashMap<ReminderKey, Known>,
-    /// Per person key and calendar day of the due time: the account's reminders that count (`State::counts_for_person`).
+    /// The account's reminders that count for the person limit, by person and calendar day of the due time.
     pub people: HashMap<(String, Date), Vec<ReminderId>>,
-    /// The house's opt-out list, E.164.
+    /// The opt-out list of all schedules, E.164.
     pub opted_out: HashSet<String>,
-    /// Times whose calls the ledger has forgotten.
+    /// Times of which the ledger lost its rows by a restore.
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
@@ -60,7 +111,7 @@ pub struct Knowledge {
 pub struct Known {
     /// Its id.
     pub id: ReminderId,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// When it was due; kept when it is planned again.
     pub due_at: Timestamp,
@@ -81,7 +132,7 @@ pub struct Plan {
     pub counts: Counts,
     /// Who is called, soonest start first.
     pub reminders: Vec<PlannedReminder>,
-    /// Who may have been called in a time that the ledger has forgotten; a person settles them.
+    /// Who may have been called in a time of which the ledger lost its rows; a person resolves them.
     pub forgotten: Vec<PlannedReminder>,
     /// Who isn't, in the order of the rows.
     pub skipped: Vec<SkippedRow>,
@@ -89,6 +140,8 @@ pub struct Plan {
     pub cancellations: Vec<Cancellation>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
+    /// What each rule answered for the appointment that was to be explained.
+    pub explanation: Option<Explanation>,
 }
 
 impl Plan {
@@ -111,7 +164,7 @@ impl Plan {
 pub struct Counts {
     /// All rows read.
     pub rows: u64,
-    /// Not in any lead's window.
+    /// In no lead's window.
     pub outside_window: u64,
     /// To be called, those already pending among them.
     pub planned: u64,
@@ -126,7 +179,7 @@ pub struct Counts {
 pub struct PlannedReminder {
     /// A new id, or the pending one's.
     pub id: ReminderId,
-    /// Whether it is new, pending already, or returns from `cancelled`.
+    /// Whether the ledger holds it.
     pub standing: Standing,
     /// The appointment's id.
     pub appointment_id: String,
@@ -154,16 +207,16 @@ pub struct PlannedReminder {
     pub contact: Value,
     /// `ambiguous_time`, `unassigned range`, or both.
     pub note: Option<String>,
-    /// The start last told for this appointment, when it differs.
+    /// The start this person was called about before, when it differs.
     pub previous_starts_at: Option<Timestamp>,
 }
 
-/// How a planned reminder stands to the ledger.
+/// What the ledger holds of a planned reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// No such key yet.
     New,
-    /// Pending already: keeps id, due time and tries.
+    /// Pending: keeps id, due time and tries.
     Pending,
     /// Was cancelled and returns under its id.
     Returning,
@@ -174,9 +227,9 @@ pub enum Standing {
 pub struct SkippedRow {
     /// The row's number in the source.
     pub row: u64,
-    /// Empty when the row has none.
+    /// Its id, when the row has one.
     pub appointment_id: Option<String>,
-    /// When it could be read (UTC).
+    /// Its start, when it could be read (UTC).
     pub starts_at: Option<Timestamp>,
     /// Which lead it would have been.
     pub lead: Option<Lead>,
@@ -190,7 +243,7 @@ pub struct SkippedRow {
     pub recipient_zone: Option<String>,
 }
 
-/// A pending reminder that goes no more.
+/// A pending reminder that is not sent any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancellation {
     /// Which.
@@ -201,20 +254,5 @@ pub struct Cancellation {
     pub detail: String,
 }
 
-/// A guard that stopped a run.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Held {
-    /// Which guard: `max_calls`.
-    pub guard: String,
-    /// Why, and what to do.
-    pub detail: String,
-}
-
-/// Hashing for what is counted once a row: seeded anew in every process, and several times as fast as the standard one.
+/// Hashing for sets that hold one entry for each row: seeded anew in every process, several times as fast as std's.
 type Seed = foldhash::fast::RandomState;
-
-/// Cancellations in one order, whatever the order of rules that found them.
-fn evidence_order(cancellations: &mut Vec<Cancellation>) {
-    cancellations.sort_by_key(|cancellation| cancellation.id);
-    cancellations.dedup_by_key(|cancellation| cancellation.id);
-}

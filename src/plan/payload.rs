@@ -75,7 +75,7 @@ pub fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Valu
     Ok((payload, contact))
 }
 
-/// Only the fields that are set and not empty: the other side is told nothing rather than null.
+/// Only the fields that are set and not empty: a field without a value is left out rather than sent as null.
 fn contact_fields(templates: &ContactTemplates, scope: &dyn Scope) -> Result<Value, RenderError> {
     let mut fields = Map::new();
     let place = |name: &str, error: RenderError| RenderError(format!("contact `{name}`: {error}"));

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use super::planner::Candidate;
-use super::{Knowledge, Seed};
-use crate::reminder::{ReminderId, State};
+use super::candidates::Candidate;
+use super::{Knowledge, Known, Seed};
+use crate::reminder::ReminderId;
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
 pub(super) struct People<'a> {
@@ -26,14 +26,14 @@ impl<'a> People<'a> {
     ) -> Self {
         let count = candidates.len();
         let mut leaving: HashSet<ReminderId> = cancelled.collect();
-        let changed = candidates.filter(|candidate| is_pending(candidate) && !keeps_place(candidate));
-        leaving.extend(changed.filter_map(|candidate| candidate.known.as_ref().map(|known| known.id)));
+        let changed = candidates.filter(|candidate| !keeps_place(candidate)).filter_map(Candidate::pending);
+        leaving.extend(changed.map(|known| known.id));
         Self { held: &knowledge.people, leaving, accepted: HashMap::default(), expected: count }
     }
 
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
     pub(super) fn other_calls(&self, candidate: &Candidate) -> Option<usize> {
-        if is_pending(candidate) && keeps_place(candidate) {
+        if keeps_place(candidate) {
             return None;
         }
         let own = candidate.known.as_ref().map(|known| known.id);
@@ -46,8 +46,7 @@ impl<'a> People<'a> {
     /// It is called.
     pub(super) fn accept(&mut self, candidate: &Candidate) {
         let own = candidate.known.as_ref().map(|known| known.id);
-        let keeps = is_pending(candidate) && keeps_place(candidate);
-        if keeps && self.held_of(candidate).iter().any(|id| Some(*id) == own) {
+        if keeps_place(candidate) && self.held_of(candidate).iter().any(|id| Some(*id) == own) {
             return;
         }
         let room = if self.accepted.is_empty() { self.expected } else { 0 };
@@ -68,11 +67,8 @@ impl<'a> People<'a> {
     }
 }
 
-fn is_pending(candidate: &Candidate) -> bool {
-    candidate.known.as_ref().is_some_and(|known| known.state == State::Pending)
-}
-
+/// Whether it is pending for the same person and day.
 fn keeps_place(candidate: &Candidate) -> bool {
-    let place = candidate.known.as_ref().map(|known| (known.person.as_str(), known.due_day));
-    place == Some((candidate.person.as_str(), candidate.due_day))
+    let is_same = |known: &Known| known.person == candidate.person && known.due_day == candidate.due_day;
+    candidate.pending().is_some_and(is_same)
 }

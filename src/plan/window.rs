@@ -1,4 +1,4 @@
-//! pure: the half-open ranges of starts that an evaluation's leads look at.
+//! pure: the half-open ranges of starts that an evaluation's leads cover.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -75,7 +75,7 @@ fn day_window(schedule: &Schedule, nominal: Date, days: u32) -> Option<LeadWindo
     })
 }
 
-/// The half-open ranges of starts (UTC) that this evaluation's leads look at.
+/// The half-open ranges of starts (UTC) that this evaluation's leads cover.
 #[must_use]
 pub fn windows(
     schedule: &Schedule,
@@ -85,15 +85,23 @@ pub fn windows(
     lead_windows(schedule, occasion, previous_evaluation).iter().map(|window| (window.from, window.until)).collect()
 }
 
-/// The first and last calendar day, in any zone, on which a reminder that this evaluation plans can be due: what the
-/// ledger is asked for to judge persons.
+/// The recipients' calendar days, first and last, on which anything this evaluation plans or reads again can be due: what
+/// the ledger is asked for to count persons' calls. From the due time of the windows' earliest start, or `max_lateness`
+/// ago, to now; every zone's day lies within two days of the schedule's.
 #[must_use]
-pub fn due_days(schedule: &Schedule, occasion: &Occasion, previous_evaluation: Option<Timestamp>) -> (Date, Date) {
-    let (first, last) = match &schedule.remind.leads {
-        Leads::Days(_) => (occasion.nominal_at, occasion.nominal_at),
-        Leads::Hours(_) => (due_since(schedule, occasion.now, previous_evaluation), occasion.now),
+pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp, Timestamp)]) -> (Date, Date) {
+    let late = occasion.now.saturating_sub_duration(schedule.remind.max_lateness);
+    let earliest = match &schedule.remind.leads {
+        Leads::Days(_) => late,
+        Leads::Hours(hours) => {
+            let furthest = SignedDuration::from_hours(i64::from(hours.iter().max().copied().unwrap_or(0)));
+            let start = windows.iter().map(|(from, _)| *from).min().unwrap_or(late);
+            start.saturating_sub_duration(furthest)
+        }
     };
-    (schedule.zone.date(first).saturating_sub(1.day()), schedule.zone.date(last).saturating_add(1.day()))
+    let first = earliest.min(late).min(occasion.nominal_at);
+    let last = occasion.now.max(occasion.nominal_at);
+    (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
 }
 
 /// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.

@@ -181,7 +181,7 @@ pub struct SkippedCall {
 pub async fn plan(app: &App, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbResult<PlanAnswer> {
     let nominal_at = nominal_now(app.around.clock.as_ref());
     // the plan of a second: asked twice within it, it says the same
-    let occasion = Occasion { nominal_at, now: nominal_at, only: None };
+    let occasion = Occasion::at(nominal_at);
     let evaluation = evaluate(schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;

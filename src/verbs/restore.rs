@@ -71,7 +71,7 @@ async fn plan_gap(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) ->
     let (mut known, name): (_, Arc<str>) = (HashSet::new(), schedule.name.as_str().into());
     let mut fingerprint = None;
     for (nominal_at, now) in gap.moments(schedule) {
-        let occasion = Occasion { nominal_at, now, only: None };
+        let occasion = Occasion { nominal_at, ..Occasion::at(now) };
         let evaluation = evaluate(schedule, occasion, &app.around).await.map_err(fault)?;
         fingerprint = Some(evaluation.report.fingerprint);
         plan.forgotten.extend(evaluation.plan.forgotten.into_iter().filter(|planned| {

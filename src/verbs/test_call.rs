@@ -169,7 +169,7 @@ async fn sample(
 
 async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: app.around.clock.now(), only: None };
+    let occasion = Occasion { nominal_at, ..Occasion::at(app.around.clock.now()) };
     let windows = crate::plan::windows(schedule, &occasion, None);
     let window = read_window(schedule, &occasion, &windows, &Knowledge::default());
     let source = open_source(schedule, &app.around);

@@ -122,21 +122,17 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
             return Err(VerbError::Failed(problem));
         }
     }
-    let run = RunAsk {
-        kind: RunKind::Trigger,
-        nominal_at: nominal_now(app.around.clock.as_ref()),
-        actor: actor.to_owned(),
-        only: ask.only.clone(),
-    };
+    let nominal_at = nominal_now(app.around.clock.as_ref());
+    let run = RunAsk { kind: RunKind::Trigger, nominal_at, actor: actor.to_owned(), only: ask.only.clone() };
     let open_before = open_reminders(app, &schedule, ask.only.as_deref());
     let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.around), open_before);
     let mut looked_after = Vec::new();
-    if outcome.state == RunState::Done {
-        looked_after = still_open(open_before?, outcome.recorded.as_ref());
+    if let RunOutcome::Done { recorded, .. } = &outcome {
+        looked_after = still_open(open_before?, recorded);
         let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
         sender.deliver(&scope, ask.wait).await?;
     }
-    answer(app, &schedule, outcome, looked_after).await
+    answer(app, &schedule, nominal_at, outcome, looked_after).await
 }
 
 /// What a trigger would do: the plan in a trigger's shape. Nothing is sent or written.
@@ -146,7 +142,7 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
 pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
     let schedule = app.schedule(name)?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: nominal_at, only };
+    let occasion = Occasion { only, ..Occasion::at(nominal_at) };
     let plan = evaluate(&schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
@@ -225,8 +221,7 @@ pub fn only_loopback(app: &App, schedule: &Schedule) -> VerbResult<()> {
 }
 
 /// What a run leaves to be looked after: what was open before and isn't cancelled by it, and what it planned.
-fn still_open(mut open: Vec<ReminderId>, recorded: Option<&RecordedRun>) -> Vec<ReminderId> {
-    let Some(recorded) = recorded else { return open };
+fn still_open(mut open: Vec<ReminderId>, recorded: &RecordedRun) -> Vec<ReminderId> {
     let cancelled: HashSet<_> = recorded.cancelled.iter().collect();
     open.retain(|id| !cancelled.contains(id));
     let known: HashSet<_> = open.iter().copied().collect();
@@ -248,6 +243,7 @@ async fn open_reminders(app: &App, schedule: &Schedule, only: Option<&str>) -> V
 async fn answer(
     app: &App,
     schedule: &Schedule,
+    nominal_at: jiff::Timestamp,
     outcome: RunOutcome,
     looked_after: Vec<ReminderId>,
 ) -> VerbResult<TriggerAnswer> {
@@ -272,14 +268,14 @@ async fn answer(
     }
     let pause = if counts.pending > 0 { reason_of_pause(app, schedule).await? } else { None };
     Ok(TriggerAnswer {
-        run_id: outcome.run_id,
+        run_id: outcome.run(),
         schedule: schedule.name.clone(),
-        nominal_at: schedule.zone.rfc3339(outcome.nominal_at),
-        state: outcome.state,
+        nominal_at: schedule.zone.rfc3339(nominal_at),
+        state: outcome.state(),
         counts,
         reminders,
         paused: pause.is_some(),
-        detail: outcome.error.or(pause),
+        detail: outcome.why().map(str::to_owned).or(pause),
     })
 }
 
@@ -295,12 +291,15 @@ async fn reason_of_pause(app: &App, schedule: &Schedule) -> VerbResult<Option<St
 
 /// The rows as the ledger recorded them: what another schedule was faster with is skipped there.
 async fn recorded_counts(app: &App, outcome: &RunOutcome) -> VerbResult<Counts> {
-    if let (Some(run), Some(_)) = (outcome.run_id, &outcome.recorded)
-        && let Some(row) = app.ledger()?.run(run).await?
-    {
-        return Ok(row.counts);
+    match outcome {
+        RunOutcome::Done { run, counts, .. } | RunOutcome::Held { run, counts, .. } => {
+            Ok(app.ledger()?.run(*run).await?.map_or(*counts, |row| row.counts))
+        }
+        RunOutcome::Waiting { .. }
+        | RunOutcome::Failed { .. }
+        | RunOutcome::NotBegun { .. }
+        | RunOutcome::EvaluatedBefore => Ok(Counts::default()),
     }
-    Ok(outcome.counts.unwrap_or_default())
 }
 
 const fn of_rows(rows: Counts) -> TriggerCounts {
@@ -349,8 +348,7 @@ mod tests {
             overruled: vec![id(3)],
             cancelled: vec![id(1)],
         };
-        let open = still_open(vec![id(1), id(2), id(3)], Some(&recorded));
+        let open = still_open(vec![id(1), id(2), id(3)], &recorded);
         assert_eq!(open, [id(2), id(3), id(4), id(5)]);
-        assert_eq!(still_open(vec![id(1)], None), [id(1)]);
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
-use tickler::plan::{Candidates, Explanation, Knowledge, Known, Occasion, Plan, Planner};
+use tickler::plan::{Explanation, Knowledge, Known, Occasion, Plan, PlanRequest, plan};
 use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
-use tickler::row::{Column, Header, Line, Record, RecordSink as _, Restarts};
+use tickler::row::{Column, Header, Line, Record, RecordSink, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
     CsvDialect, DeliveryTerms, FileSpec, FormatSpec, Leads, OnUncertain, ReadLimits, Remind, Schedule, SourceSpec,
@@ -109,7 +109,7 @@ impl World {
     pub fn new() -> Self {
         Self {
             schedule: clinic(),
-            occasion: Occasion { nominal_at: at(TUESDAY_NINE), now: at(TUESDAY_NINE), only: None },
+            occasion: Occasion::at(at(TUESDAY_NINE)),
             knowledge: Knowledge::default(),
             do_not_call: HashSet::new(),
             told: HashMap::new(),
@@ -125,7 +125,8 @@ impl World {
     }
 
     pub fn now(&mut self, nominal_at: &str, now: &str) {
-        self.occasion = Occasion { nominal_at: at(nominal_at), now: at(now), only: self.occasion.only.take() };
+        let only = self.occasion.only.take();
+        self.occasion = Occasion { nominal_at: at(nominal_at), only, ..Occasion::at(at(now)) };
     }
 
     pub fn row(&mut self, fields: &[&str]) -> &mut Self {
@@ -157,50 +158,53 @@ impl World {
         reminder
     }
 
-    fn read(&self, watched: Option<&str>) -> Candidates {
-        let mut planner = self.planner(watched);
-        self.feed(&mut planner);
-        planner.finish()
-    }
-
     /// The plan of a table that is begun anew when it was read already.
     pub fn plan_read_twice(&self) -> Plan {
-        let mut planner = self.planner(None);
-        self.feed(&mut planner);
-        assert_eq!(planner.restarts(), Restarts::Yes);
-        planner.restart();
-        self.feed(&mut planner);
-        planner.finish().decide(&self.told, &mut ids())
+        self.planned(None, |sink| {
+            self.feed(sink);
+            assert_eq!(sink.restarts(), Restarts::Yes);
+            sink.restart();
+            self.feed(sink);
+        })
     }
 
-    fn planner(&self, watched: Option<&str>) -> Planner {
-        let mut planner = Planner::new(
-            Arc::new(self.schedule.clone()),
-            self.occasion.clone(),
-            self.knowledge.clone(),
-            &ZONES,
-            self.do_not_call.clone(),
-        );
-        if let Some(watched) = watched {
-            planner = planner.watching(watched);
+    fn planned(&self, explained: Option<&str>, rows: impl FnOnce(&mut dyn RecordSink)) -> Plan {
+        let request = PlanRequest {
+            schedule: Arc::new(self.schedule.clone()),
+            occasion: self.occasion.clone(),
+            knowledge: Arc::new(self.knowledge.clone()),
+            zones: ZONES.clone(),
+            do_not_call: self.do_not_call.clone(),
+            explained: explained.map(str::to_owned),
+        };
+        let rows = |sink: &mut dyn RecordSink| {
+            rows(sink);
+            Ok::<(), std::convert::Infallible>(())
+        };
+        let told = |appointments: &[String]| {
+            let known = appointments.iter().filter_map(|id| Some((id.clone(), *self.told.get(id)?)));
+            Ok(known.collect())
+        };
+        match plan(request, rows, told, &mut ids()) {
+            Ok((plan, ())) => plan,
+            Err(never) => match never {},
         }
-        planner
     }
 
-    fn feed(&self, planner: &mut Planner) {
+    fn feed(&self, sink: &mut dyn RecordSink) {
         let header = Arc::new(Header::new(self.header.iter().map(|name| (*name).to_owned()).collect()));
         for (place, row) in self.rows.iter().enumerate() {
             let line = Line::from_iter(row);
             let number = u64::try_from(place).expect("few") + 2;
             let _go_on = match row.first().map(String::as_str) {
-                Some("BROKEN") => planner.record(number, Record::Broken("it has 2 fields, the header 3")),
-                _ => planner.record(number, Record::Text { header: &header, fields: line.fields() }),
+                Some("BROKEN") => sink.record(number, Record::Broken("it has 2 fields, the header 3")),
+                _ => sink.record(number, Record::Text { header: &header, fields: line.fields() }),
             };
         }
     }
 
     pub fn plan(&self) -> Plan {
-        let plan = self.read(None).decide(&self.told, &mut ids());
+        let plan = self.planned(None, |sink| self.feed(sink));
         let counts = plan.counts;
         assert_eq!(counts.rows, counts.outside_window + counts.planned + counts.skipped + counts.already_reminded);
         assert_eq!(counts.rows, u64::try_from(self.rows.len()).expect("few"));
@@ -208,7 +212,7 @@ impl World {
     }
 
     pub fn explain(&self, id: &str) -> Explanation {
-        self.read(Some(id)).explain(&self.told, &mut ids()).1
+        self.planned(Some(id), |sink| self.feed(sink)).explanation.expect("it was to be explained")
     }
 
     /// `id reason` of each skip.

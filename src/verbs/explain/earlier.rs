@@ -9,53 +9,11 @@ use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::ledger::{ReminderRow, RunRow};
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, lead_windows};
 use crate::reminder::{RunId, RunState, SkipReason, State};
 use crate::schedule::{Leads, Schedule, load};
 use crate::verbs::{App, VerbError, VerbResult, audit};
-
-/// The rules in their order, as the plan names them; before them what keeps a whole run from deciding anything.
-const RULES: [&str; 18] = [
-    "run",
-    "row",
-    "time",
-    "window",
-    "already_reminded",
-    "duplicate_row",
-    "status",
-    "filtered",
-    "phone",
-    "opted_out",
-    "no_consent",
-    "already_started",
-    "too_late",
-    "late_booking",
-    "outside_calling_hours",
-    "payload_error",
-    "merged",
-    "person_limit",
-];
-
-/// The rule that gives a reason.
-const fn rule_of(reason: SkipReason) -> &'static str {
-    match reason {
-        SkipReason::BadRow | SkipReason::MissingId => "row",
-        SkipReason::InvalidTime | SkipReason::NoSuchTime => "time",
-        SkipReason::Cancelled | SkipReason::UnknownStatus => "status",
-        SkipReason::NoPhone | SkipReason::InvalidPhone => "phone",
-        SkipReason::DuplicateRow
-        | SkipReason::Filtered
-        | SkipReason::OptedOut
-        | SkipReason::NoConsent
-        | SkipReason::AlreadyStarted
-        | SkipReason::TooLate
-        | SkipReason::LateBooking
-        | SkipReason::OutsideCallingHours
-        | SkipReason::Merged
-        | SkipReason::PersonLimit
-        | SkipReason::PayloadError => reason.as_str(),
-    }
-}
 
 /// What that run decided for this appointment.
 ///
@@ -201,7 +159,7 @@ impl Earlier<'_> {
         let Some(schedule) = self.then.as_ref().filter(|then| matches!(then.remind.leads, Leads::Days(_))) else {
             return false;
         };
-        let occasion = Occasion { nominal_at: self.run.nominal_at, now: self.run.started_at, only: None };
+        let occasion = Occasion { nominal_at: self.run.nominal_at, ..Occasion::at(self.run.started_at) };
         !lead_windows(schedule, &occasion, None).iter().any(|window| window.holds(start))
     }
 
@@ -219,16 +177,17 @@ impl Earlier<'_> {
     /// What the log kept of each rule; of one that let the row through it kept no more than its place.
     fn steps(&self, block: Option<(&'static str, String)>) -> Vec<Step> {
         let mut is_reached = true;
-        let step = |rule: &&str| {
+        let step = |rule: &'static str| {
             let (result, detail) = match &block {
-                Some((blocking, detail)) if blocking == rule => (StepResult::Block, Some(detail.clone())),
+                Some((blocking, detail)) if *blocking == rule => (StepResult::Block, Some(detail.clone())),
                 Some(_) | None if is_reached => (StepResult::Pass, self.input(rule)),
                 Some(_) | None => (StepResult::NotReached, None),
             };
             is_reached &= result == StepResult::Pass;
-            Step { rule: (*rule).to_owned(), result, detail }
+            Step { rule: rule.to_owned(), result, detail }
         };
-        RULES.iter().map(step).collect()
+        // before the rules comes what keeps a whole run from deciding anything
+        std::iter::once("run").chain(rules::names()).map(step).collect()
     }
 
     fn input(&self, rule: &str) -> Option<String> {

@@ -22,18 +22,17 @@ pub use earlier::explain_run;
 pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Explanation> {
     let schedule = app.schedule(name)?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { nominal_at, now: nominal_at, only: None };
+    let occasion = Occasion::at(nominal_at);
     let mut told = evaluation::explain(&schedule, occasion, appointment, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
     match told.verdict {
         Verdict::Reminded => tell_reminders(app, &schedule, &mut told).await?,
         Verdict::Call => hold_back(app, &schedule, &mut told).await?,
-        Verdict::Absent => tell_absence(&mut told),
         Verdict::Skip if told.reason.as_deref() == Some("outside_window") => {
             tell_earlier(app, &schedule, &mut told).await?;
         }
-        Verdict::Skip => {}
+        Verdict::Skip | Verdict::Absent => {}
     }
     Ok(told)
 }
@@ -57,14 +56,6 @@ async fn hold_back(app: &App, schedule: &Schedule, told: &mut Explanation) -> Ve
         told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
     }
     Ok(())
-}
-
-fn tell_absence(told: &mut Explanation) {
-    if let Some(step) = told.steps.first_mut() {
-        step.result = StepResult::Block;
-        step.detail =
-            Some("the source has no row with this id; look for it in the source, or at the `id` column".into());
-    }
 }
 
 /// The state and times of the reminders that went out.

@@ -1,4 +1,4 @@
-//! pure: a time of which the ledger has forgotten the calls, because an older copy of it was restored.
+//! pure: a time of which the ledger has lost its rows because an older copy of it was restored.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -7,17 +7,17 @@ use super::{Plan, PlannedReminder, Standing};
 use crate::reminder::Lead;
 use crate::schedule::{Leads, Schedule};
 
-/// From the copy's last row of the log to the restoring (UTC).
+/// From the last row in the copy's audit log to the restore (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
-    /// Since then nothing is known.
+    /// The last row that is known.
     pub from: Timestamp,
-    /// The restoring.
+    /// The restore.
     pub until: Timestamp,
 }
 
-/// More looks than this into one gap find nobody new: what they leave out is caught when a run plans it.
-const LOOKS: i32 = 400;
+/// The most moments planned again for one gap: whatever they leave out is set apart when a run plans it.
+const MOST_MOMENTS: i32 = 400;
 
 impl Gap {
     /// Whether a run or a trigger inside the gap could have planned this reminder.
@@ -47,7 +47,7 @@ impl Gap {
         let zone = &schedule.zone;
         let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
         let last = zone.date(self.until);
-        let latest = (0..LOOKS).filter_map(|back| last.checked_sub(back.days()).ok());
+        let latest = (0..MOST_MOMENTS).filter_map(|back| last.checked_sub(back.days()).ok());
         let mut moments: Vec<_> = latest
             .take_while(|date| *date >= first)
             .map(|date| {
@@ -62,7 +62,7 @@ impl Gap {
     }
 
     fn steps(&self, lateness: SignedDuration) -> Vec<(Timestamp, Timestamp)> {
-        let step = lateness.max(SignedDuration::from_mins(15)).max(self.until.duration_since(self.from) / LOOKS);
+        let step = lateness.max(SignedDuration::from_mins(15)).max(self.until.duration_since(self.from) / MOST_MOMENTS);
         let mut at = self.from;
         let mut moments = Vec::new();
         while at < self.until {
@@ -74,8 +74,8 @@ impl Gap {
     }
 }
 
-/// Takes the new reminders that a forgotten run may have sent out of a plan: they aren't called, a person settles them.
-pub fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
+/// Takes new reminders out of a plan that a run inside a gap may have sent: they aren't called, a person resolves them.
+pub(super) fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
     if gaps.is_empty() {
         return;
     }

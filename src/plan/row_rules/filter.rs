@@ -1,4 +1,4 @@
-//! pure: `only_if`: asked of the row as its source wrote it, and told with the values it looked at.
+//! pure: `only_if`: asked of the row as its source wrote it, and explained with the values of the names in it.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::row::Row;
 use crate::schedule::Schedule;
 use crate::template::{Condition, Scope};
 
-/// A longer value is cut: it is told to recognise the row by, not to repeat it.
+/// A longer value is cut: it is shown to recognise the row by, not to repeat it.
 const SHOWN: usize = 60;
 
 /// `only_if` sees the row without the payload's built-in names.
@@ -26,32 +26,34 @@ impl Scope for RowScope<'_> {
 }
 
 pub(super) fn ask(case: &Case<'_>) -> Result<(), Block> {
-    let (Some(condition), Some(row)) = (&case.schedule.remind.only_if, case.row) else { return Ok(()) };
+    let (Some(condition), Ok(row)) = (&case.schedule().remind.only_if, &case.sighting.row) else { return Ok(()) };
     match condition.holds(&RowScope(row)) {
         Ok(true) => Ok(()),
-        Ok(false) => skip(SkipReason::Filtered, format!("`only_if` doesn't hold: {}", looked_at(condition, row, case))),
+        Ok(false) => {
+            skip(SkipReason::Filtered, format!("`only_if` doesn't hold: {}", with_values(condition, row, case)))
+        }
         Err(error) => skip(SkipReason::Filtered, format!("`only_if` can't be decided: {error}")),
     }
 }
 
-pub(super) fn tell(case: &Case<'_>) -> String {
-    match (&case.schedule.remind.only_if, case.row) {
-        (Some(condition), Some(row)) => format!("`only_if` holds: {}", looked_at(condition, row, case)),
-        (Some(_), None) => "`only_if` holds".into(),
+pub(super) fn passed(case: &Case<'_>) -> String {
+    match (&case.schedule().remind.only_if, &case.sighting.row) {
+        (Some(condition), Ok(row)) => format!("`only_if` holds: {}", with_values(condition, row, case)),
+        (Some(_), Err(_)) => "`only_if` holds".into(),
         (None, _) => "no `only_if` is set".into(),
     }
 }
 
 /// The expression, and each name in it with its value: `service != "Walk-in"`, where service is "Walk-in".
-fn looked_at(condition: &Condition, row: &Row, case: &Case<'_>) -> String {
+fn with_values(condition: &Condition, row: &Row, case: &Case<'_>) -> String {
     let names = condition.names();
-    let told: Vec<String> = names
+    let values: Vec<String> = names
         .iter()
         .filter(|name| *name != "row")
-        .filter_map(|name| Some(format!("{name} is {}", shown(name, &*row.get(name)?, case.schedule))))
+        .filter_map(|name| Some(format!("{name} is {}", shown(name, &*row.get(name)?, case.schedule()))))
         .collect();
     let expression = condition.text();
-    if told.is_empty() { format!("`{expression}`") } else { format!("`{expression}`, where {}", told.join(", ")) }
+    if values.is_empty() { format!("`{expression}`") } else { format!("`{expression}`, where {}", values.join(", ")) }
 }
 
 fn shown(name: &str, value: &Value, schedule: &Schedule) -> String {

@@ -1,0 +1,116 @@
+//! pure: what a complete read says about reminders that are pending: there, moved, no longer passing, or missing.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::window::LeadWindow;
+use super::{Cancellation, Knowledge};
+use crate::appointment::Start;
+use crate::appointment::mapping::TimeProblem;
+use crate::reminder::{Lead, ReminderId, SkipReason, State};
+
+/// The pending reminders of a schedule, and what the read shows of each.
+pub(super) struct Evidence {
+    by_appointment: HashMap<String, Vec<Pending>>,
+    blocked: HashMap<ReminderId, (SkipReason, String)>,
+}
+
+struct Pending {
+    id: ReminderId,
+    starts_at: Timestamp,
+    lead: Lead,
+    shown: Shown,
+}
+
+/// What the read showed so far; a row with the key itself outweighs any other row of the appointment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shown {
+    /// No row of this appointment.
+    Nothing,
+    /// A row of it whose start can't be read.
+    Unreadable(SkipReason, String),
+    /// A row of it with another start.
+    Elsewhere,
+    /// Its row.
+    Here,
+}
+
+impl Evidence {
+    /// The pending ones among what is known; `only` leaves every other appointment alone.
+    pub(super) fn of(knowledge: &Knowledge, only: Option<&str>) -> Self {
+        let mut by_appointment: HashMap<String, Vec<Pending>> = HashMap::new();
+        for (key, known) in &knowledge.reminders {
+            if known.state != State::Pending || only.is_some_and(|only| only != key.appointment_id) {
+                continue;
+            }
+            by_appointment.entry(key.appointment_id.clone()).or_default().push(Pending {
+                id: known.id,
+                starts_at: key.starts_at,
+                lead: key.lead,
+                shown: Shown::Nothing,
+            });
+        }
+        Self { by_appointment, blocked: HashMap::new() }
+    }
+
+    /// Whether none is pending.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_appointment.is_empty()
+    }
+
+    /// Notes a row; answers the leads that are pending for exactly its id and start.
+    pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> Vec<Lead> {
+        let mut leads = Vec::new();
+        for pending in self.by_appointment.get_mut(id).into_iter().flatten() {
+            match start {
+                Ok(start) if start.at == pending.starts_at => {
+                    pending.shown = Shown::Here;
+                    leads.push(pending.lead);
+                }
+                Ok(_) if pending.shown != Shown::Here => pending.shown = Shown::Elsewhere,
+                Err(problem) if pending.shown == Shown::Nothing => {
+                    pending.shown = match problem {
+                        TimeProblem::Invalid(detail) => Shown::Unreadable(SkipReason::InvalidTime, detail.clone()),
+                        TimeProblem::NoSuchTime(detail) => Shown::Unreadable(SkipReason::NoSuchTime, detail.clone()),
+                    };
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        leads
+    }
+
+    /// A rule blocks a pending reminder now.
+    pub(super) fn block(&mut self, id: ReminderId, block: (SkipReason, String)) {
+        self.blocked.insert(id, block);
+    }
+
+    /// What the complete read gives evidence against, in the order of start. A missing row counts only
+    /// inside the windows of this read: a window that has moved on proves nothing.
+    pub(super) fn cancellations(mut self, windows: &[LeadWindow]) -> Vec<Cancellation> {
+        let mut found = Vec::new();
+        for pending in self.by_appointment.into_values().flatten() {
+            let blocked = self.blocked.remove(&pending.id);
+            let was_read = windows.iter().any(|window| window.holds(pending.starts_at));
+            let why = match (pending.shown, blocked) {
+                (_, Some((reason, detail))) | (Shown::Unreadable(reason, detail), None) => {
+                    Some((reason.as_str(), detail))
+                }
+                (Shown::Here, None) => None,
+                (Shown::Elsewhere, None) => {
+                    Some(("moved", "the source now has another start for this appointment".to_owned()))
+                }
+                (Shown::Nothing, None) if was_read => {
+                    Some(("missing", "the source no longer has this appointment".to_owned()))
+                }
+                (Shown::Nothing, None) => None,
+            };
+            if let Some((reason, detail)) = why {
+                found.push((pending.starts_at, Cancellation { id: pending.id, reason: reason.to_owned(), detail }));
+            }
+        }
+        found.sort_by_key(|(starts_at, cancellation)| (*starts_at, cancellation.id));
+        found.into_iter().map(|(_, cancellation)| cancellation).collect()
+    }
+}

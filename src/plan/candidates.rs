@@ -1,0 +1,262 @@
+//! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::case::{Case, LeadDue, Sighting};
+use super::explain::Watch;
+use super::payload::{self, PayloadScope};
+use super::people::People;
+use super::row_judge::Share;
+use super::rules::{Block, Why};
+use super::terms::Terms;
+use super::whole_rules::{self, WholeCase};
+use super::window::Saturating as _;
+use super::{
+    Cancellation, Counts, Known, Plan, PlannedReminder, SkippedRow, Standing, ToldStarts, guard, restored_gap,
+};
+use crate::appointment::mapping::trimmed;
+use crate::appointment::{Phone, Start};
+use crate::parallel;
+use crate::reminder::{ReminderId, State};
+use crate::row::Row;
+use crate::schedule::Schedule;
+use crate::template::{Payload, RenderError};
+use crate::zones::Zone;
+
+/// A row in one of its leads that passed every rule about rows.
+pub(super) struct Candidate {
+    pub(super) number: u64,
+    pub(super) row: Row,
+    pub(super) id: String,
+    pub(super) start: Start,
+    pub(super) lead: LeadDue,
+    /// Boxed: few have one, and it is large.
+    pub(super) known: Option<Box<Known>>,
+    pub(super) zone: Zone,
+    pub(super) phone: Phone,
+    /// Who it is, for the person limit.
+    pub(super) person: String,
+    /// The recipient's calendar day of the due time.
+    pub(super) due_day: Date,
+    pub(super) share: Share,
+}
+
+/// Sorting tens of thousands moves pointers, not rows.
+pub(super) type BoxedCandidate = Box<Candidate>;
+
+impl Candidate {
+    /// What a row becomes that passed in the lead that decides how it is counted.
+    pub(super) fn of(
+        terms: &Terms,
+        sighting: Sighting,
+        lead: Option<LeadDue>,
+        known: Option<Known>,
+    ) -> Option<BoxedCandidate> {
+        Self::with_share(&terms.schedule, sighting, lead, known, Share::Main)
+    }
+
+    /// What a row becomes that passed in another lead.
+    pub(super) fn further(case: &Case<'_>) -> Option<BoxedCandidate> {
+        let known = case.known.cloned();
+        Self::with_share(case.schedule(), case.sighting.clone(), case.lead, known, Share::Further)
+    }
+
+    fn with_share(
+        schedule: &Schedule,
+        sighting: Sighting,
+        lead: Option<LeadDue>,
+        known: Option<Known>,
+        share: Share,
+    ) -> Option<BoxedCandidate> {
+        let (row, zone, lead) = (sighting.row.ok()?, sighting.recipient_zone.ok()?, lead?);
+        let phone = sighting.phone.into_inner()?.ok()?;
+        let person = schedule.appointment.person.as_ref();
+        let person = person.and_then(|column| row.as_record().text(column)).and_then(trimmed);
+        Some(Box::new(Self {
+            number: sighting.number,
+            person: person.map_or_else(|| phone.e164.clone(), Cow::into_owned),
+            row,
+            id: sighting.id?,
+            start: sighting.start.ok()?,
+            lead,
+            known: known.map(Box::new),
+            phone,
+            due_day: zone.date(lead.due_at),
+            zone,
+            share,
+        }))
+    }
+
+    /// The reminder of this key, when it is pending.
+    pub(super) fn pending(&self) -> Option<&Known> {
+        self.known.as_deref().filter(|known| known.state == State::Pending)
+    }
+
+    /// The first moment at which it may be sent no more (UTC). The last second counts whole: a clock that is read twice
+    /// within it says the same. Never after the start.
+    fn expires_at(&self) -> Timestamp {
+        self.lead.last_second.saturating_add_duration(SignedDuration::from_secs(1)).min(self.start.at)
+    }
+
+    fn note(&self) -> Option<String> {
+        let notes = [
+            self.start.is_ambiguous.then_some("ambiguous_time"),
+            self.phone.is_unassigned.then_some("unassigned range"),
+        ];
+        let notes: Vec<&str> = notes.into_iter().flatten().collect();
+        (!notes.is_empty()).then(|| notes.join(", "))
+    }
+}
+
+/// A candidate with its id and what its templates gave.
+pub(super) struct Call {
+    pub(super) candidate: BoxedCandidate,
+    id: ReminderId,
+    previous_starts_at: Option<Timestamp>,
+    /// The payload and the contact fields.
+    pub(super) rendered: Result<(Payload, Value), RenderError>,
+}
+
+/// What every row of the read is known to be.
+pub(super) struct Candidates {
+    pub(super) terms: Arc<Terms>,
+    pub(super) counts: Counts,
+    pub(super) skipped: Vec<SkippedRow>,
+    pub(super) candidates: Vec<BoxedCandidate>,
+    pub(super) cancellations: Vec<Cancellation>,
+    /// What was said of the appointment to be explained.
+    pub(super) watch: Option<Watch>,
+}
+
+impl Candidates {
+    /// The appointments that may be called, each once.
+    pub(super) fn appointment_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.candidates.iter().map(|candidate| candidate.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Renders payloads, counts persons, and decides.
+    pub(super) fn plan(self, told: &ToldStarts, new_id: &mut dyn FnMut() -> ReminderId) -> Plan {
+        let Self { terms, counts, skipped, candidates, cancellations, mut watch } = self;
+        let calls = calls(&terms, candidates, told, new_id);
+        let unrenderable =
+            calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
+        let leaving =
+            cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
+        let mut people = People::new(&terms.knowledge, leaving, calls.iter().map(|call| &*call.candidate));
+        let mut plan = Plan { counts, skipped, cancellations, ..Plan::default() };
+        plan.reminders.reserve_exact(calls.len());
+        for call in calls {
+            let other_calls = people.other_calls(&call.candidate);
+            let case = WholeCase { terms: &terms, call: &call, other_calls };
+            if let Some(watch) = &mut watch {
+                watch.see_whole(&case);
+            }
+            match whole_rules::ask(&case) {
+                Ok(()) => {
+                    people.accept(&call.candidate);
+                    plan.accept(call);
+                }
+                Err(block) => plan.skip(*call.candidate, block),
+            }
+        }
+        plan.skipped.sort_by_key(|skipped| skipped.row);
+        plan.cancellations.sort_by_key(|cancellation| cancellation.id);
+        plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
+        restored_gap::set_apart(&mut plan, &terms.knowledge.gaps, &terms.schedule);
+        guard::ask(&mut plan, &terms.schedule, &terms.occasion);
+        plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule.name, &plan));
+        plan
+    }
+}
+
+/// The candidates with their payloads, soonest start first.
+fn calls(
+    terms: &Terms,
+    mut candidates: Vec<BoxedCandidate>,
+    told: &ToldStarts,
+    new_id: &mut dyn FnMut() -> ReminderId,
+) -> Vec<Call> {
+    candidates.sort_by_cached_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
+    let mut id_of = |candidate: &Candidate| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
+    let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
+    parallel::map(named, |(id, candidate)| {
+        let previous_starts_at = told.get(&candidate.id).copied().filter(|told| *told != candidate.start.at);
+        let scope = PayloadScope {
+            schedule: &terms.schedule,
+            row: &candidate.row,
+            phone: &candidate.phone,
+            zone: &candidate.zone,
+            starts_at: candidate.start.at,
+            appointment_id: &candidate.id,
+            lead: candidate.lead.lead,
+            reminder_id: id,
+            previous_starts_at,
+        };
+        let rendered = payload::rendered(&terms.schedule, &scope);
+        Call { candidate, id, previous_starts_at, rendered }
+    })
+}
+
+impl Plan {
+    fn accept(&mut self, call: Call) {
+        let Call { candidate, id, previous_starts_at, rendered: Ok((payload, contact)) } = call else {
+            return; // `payload_error` blocks it
+        };
+        self.counts.planned += u64::from(candidate.share == Share::Main);
+        self.reminders.push(PlannedReminder {
+            id,
+            standing: match candidate.known.as_ref().map(|known| known.state) {
+                None => Standing::New,
+                Some(State::Pending) => Standing::Pending,
+                Some(_) => Standing::Returning,
+            },
+            starts_at: candidate.start.at,
+            lead: candidate.lead.lead,
+            due_at: candidate.lead.due_at,
+            send_at: candidate.lead.send_at,
+            expires_at: candidate.expires_at(),
+            note: candidate.note(),
+            appointment_id: candidate.id,
+            phone: candidate.phone.e164,
+            person: candidate.person,
+            due_day: candidate.due_day,
+            recipient_zone: candidate.zone.shared_name(),
+            payload,
+            contact,
+            previous_starts_at,
+        });
+    }
+
+    fn skip(&mut self, candidate: Candidate, block: Block) {
+        let reason = match block.why {
+            Why::Skip(reason) => reason,
+            Why::OutsideWindow | Why::AlreadyReminded => return,
+        };
+        if let Some(pending) = candidate.pending() {
+            let detail = block.detail.clone();
+            self.cancellations.push(Cancellation { id: pending.id, reason: reason.as_str().to_owned(), detail });
+        }
+        if candidate.share == Share::Further {
+            return;
+        }
+        self.counts.skipped += 1;
+        self.skipped.push(SkippedRow {
+            row: candidate.number,
+            appointment_id: Some(candidate.id),
+            starts_at: Some(candidate.start.at),
+            lead: Some(candidate.lead.lead),
+            reason,
+            detail: block.detail,
+            phone: Some(candidate.phone.e164),
+            recipient_zone: Some(candidate.zone.name().to_owned()),
+        });
+    }
+}

@@ -1,0 +1,174 @@
+//! pure: a row that matters, and what the rules are asked about it in one of its leads.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Known;
+use super::terms::Terms;
+use super::window::Saturating as _;
+use crate::appointment::mapping::{TimeProblem, trimmed};
+use crate::appointment::{Phone, PhoneProblem, Start, phone};
+use crate::reminder::{Lead, State};
+use crate::row::{Column, Row};
+use crate::schedule::Schedule;
+use crate::zones::Zone;
+
+/// A row that isn't plainly outside every window, as `[appointment]` reads it.
+#[derive(Clone)]
+pub(super) struct Sighting {
+    /// The row's number in the source.
+    pub(super) number: u64,
+    /// The row, or why it can't be read.
+    pub(super) row: Result<Row, String>,
+    pub(super) id: Option<String>,
+    pub(super) start: Result<Start, TimeProblem>,
+    /// Where the person is, or why that is unknown.
+    pub(super) recipient_zone: Result<Zone, String>,
+    /// The leads that are pending for exactly its id and start.
+    pub(super) pending_leads: Vec<Lead>,
+    /// Read once: ahead of the rules, or when the first of them asks for it.
+    pub(super) phone: OnceCell<Result<Phone, PhoneProblem>>,
+    /// Whether a rule asked for it: the phone of a row that is blocked before that is nobody's business.
+    is_phone_asked: Cell<bool>,
+}
+
+impl Sighting {
+    pub(super) fn new(
+        number: u64,
+        row: Result<Row, String>,
+        id: Option<String>,
+        start: Result<Start, TimeProblem>,
+        recipient_zone: Result<Zone, String>,
+    ) -> Self {
+        let (phone, is_phone_asked) = (OnceCell::new(), Cell::new(false));
+        Self { number, row, id, start, recipient_zone, pending_leads: Vec::new(), phone, is_phone_asked }
+    }
+
+    /// The first usable phone of the row.
+    pub(super) fn read_phone(&self, schedule: &Schedule) -> Result<&Phone, &PhoneProblem> {
+        let read = || match &self.row {
+            Ok(row) => {
+                let columns = &schedule.appointment;
+                let texts = columns.phone.iter().map(|column| row.as_record().text(column));
+                phone::first_usable(texts, columns.default_region.as_deref())
+            }
+            Err(_) => Err(PhoneProblem::Missing),
+        };
+        self.phone.get_or_init(read).as_ref()
+    }
+
+    /// As [`Sighting::read_phone`], for a rule.
+    pub(super) fn phone(&self, schedule: &Schedule) -> Result<&Phone, &PhoneProblem> {
+        self.is_phone_asked.set(true);
+        self.read_phone(schedule)
+    }
+
+    /// The phone, when a rule asked for it.
+    pub(super) fn phone_if_asked(&self) -> Option<&Phone> {
+        self.phone.get().filter(|_| self.is_phone_asked.get())?.as_ref().ok()
+    }
+}
+
+/// A lead of a row and its moments (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LeadDue {
+    pub(super) lead: Lead,
+    pub(super) due_at: Timestamp,
+    /// When it would go out: neither before it is due nor before now, and inside the recipient's calling hours.
+    pub(super) send_at: Timestamp,
+    /// The last second in which it may be sent.
+    pub(super) last_second: Timestamp,
+}
+
+/// A row in one of its leads: what the rules about rows are asked.
+pub(super) struct Case<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) sighting: &'a Sighting,
+    /// The lead whose window holds the start, or whose key is pending.
+    pub(super) lead: Option<LeadDue>,
+    /// What the ledger holds under the key.
+    pub(super) known: Option<&'a Known>,
+    pub(super) is_duplicate: bool,
+}
+
+impl<'a> Case<'a> {
+    /// The case of a row in a lead, if it has one.
+    pub(super) fn new(
+        terms: &'a Terms,
+        sighting: &'a Sighting,
+        lead: Option<Lead>,
+        is_duplicate: bool,
+        openings: &mut Openings,
+    ) -> Self {
+        let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
+            return Self { terms, sighting, lead: None, known: None, is_duplicate };
+        };
+        let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
+        let due_at = match (known, lead) {
+            (Some(known), _) if known.state == State::Pending => known.due_at,
+            (_, Lead::Days(_)) => terms.occasion.nominal_at,
+            (_, Lead::Hours(hours)) => start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(hours))),
+        };
+        // a row whose zone is unknown is skipped for that; its moments only have to be some
+        let zone = sighting.recipient_zone.as_ref().unwrap_or(&terms.schedule.zone);
+        let due = LeadDue {
+            lead,
+            due_at,
+            send_at: openings.after(due_at.max(terms.occasion.now), zone, &terms.schedule),
+            last_second: last_second(&terms.schedule, start.at, due_at),
+        };
+        Self { terms, sighting, lead: Some(due), known, is_duplicate }
+    }
+
+    pub(super) fn schedule(&self) -> &'a Schedule {
+        &self.terms.schedule
+    }
+
+    /// The moment of evaluation (UTC).
+    pub(super) fn now(&self) -> Timestamp {
+        self.terms.occasion.now
+    }
+
+    /// A column's text without outer blanks; `None` when it is empty or not mapped.
+    pub(super) fn column_text(&self, column: Option<&Column>) -> Option<Cow<'a, str>> {
+        self.sighting.row.as_ref().ok()?.as_record().text(column?).and_then(trimmed)
+    }
+
+    /// An instant for people: on the recipient's wall clock, else on the schedule's.
+    pub(super) fn wall(&self, at: Timestamp) -> String {
+        let zone = self.sighting.recipient_zone.as_ref().unwrap_or(&self.schedule().zone);
+        zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// The start for people; nothing when it can't be read.
+    pub(super) fn start_in_words(&self) -> String {
+        self.sighting.start.as_ref().map_or_else(|_| String::new(), |start| self.wall(start.at))
+    }
+}
+
+/// The earlier of due + `max_lateness` and start − `min_notice`.
+fn last_second(schedule: &Schedule, start: Timestamp, due_at: Timestamp) -> Timestamp {
+    let by_lateness = due_at.saturating_add_duration(schedule.remind.max_lateness);
+    by_lateness.min(start.saturating_sub_duration(schedule.remind.min_notice))
+}
+
+/// Openings of calling hours; remembers the last answer, since most rows of a run are due at one moment in one zone.
+#[derive(Default)]
+pub(super) struct Openings {
+    last: Option<(Zone, Timestamp, Timestamp)>,
+}
+
+impl Openings {
+    fn after(&mut self, at: Timestamp, zone: &Zone, schedule: &Schedule) -> Timestamp {
+        match &self.last {
+            Some((known, asked, opening)) if *asked == at && known.name() == zone.name() => *opening,
+            Some(_) | None => {
+                let opening = schedule.remind.calling_hours.next_opening(at, zone);
+                self.last = Some((zone.clone(), at, opening));
+                opening
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! pure: asks the rules about rows of one row after another.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::candidates::{BoxedCandidate, Candidate};
+use super::case::{Case, Openings, Sighting};
+use super::explain::Watch;
+use super::rules::{Block, Why};
+use super::terms::Terms;
+use super::{Counts, Seed, SkippedRow, row_rules};
+use crate::reminder::{Lead, ReminderId, SkipReason, State};
+
+/// Asks the rules, and remembers what they said.
+pub(super) struct Judge {
+    terms: Arc<Terms>,
+    /// Id and start of the rows so far.
+    seen: HashSet<(String, Timestamp), Seed>,
+    openings: Openings,
+    pub(super) findings: Findings,
+}
+
+/// What the rules said of the rows so far.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) counts: Counts,
+    pub(super) skipped: Vec<SkippedRow>,
+    pub(super) candidates: Vec<BoxedCandidate>,
+    /// Pending reminders that a rule blocks now.
+    pub(super) blocked: Vec<(ReminderId, (SkipReason, String))>,
+    /// What was said of the appointment to be explained.
+    pub(super) watch: Option<Watch>,
+}
+
+/// Which of a row's leads a case is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// The one that decides how the row is counted.
+    Main,
+    /// Another lead of the row that is pending already.
+    Further,
+}
+
+impl Judge {
+    pub(super) fn new(terms: Arc<Terms>) -> Self {
+        let watch = terms.explained.as_deref().map(Watch::of);
+        let findings = Findings { watch, ..Findings::default() };
+        Self { terms, seen: HashSet::default(), openings: Openings::default(), findings }
+    }
+
+    /// Finds the leads of a row and asks the rules for each.
+    pub(super) fn judge(&mut self, sighting: Sighting) {
+        let terms = Arc::clone(&self.terms);
+        let (main, further) = leads(&terms, &sighting);
+        let is_duplicate = match (&sighting.id, &sighting.start, main) {
+            (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
+            _ => false,
+        };
+        for lead in further {
+            let case = Case::new(&terms, &sighting, Some(lead), is_duplicate, &mut self.openings);
+            if self.findings.passes(&case, Share::Further) {
+                self.findings.candidates.extend(Candidate::further(&case));
+            }
+        }
+        let case = Case::new(&terms, &sighting, main, is_duplicate, &mut self.openings);
+        if let Some(watch) = &mut self.findings.watch
+            && terms.is_explained(sighting.id.as_deref())
+        {
+            watch.see(&case);
+        }
+        if self.findings.passes(&case, Share::Main) {
+            let (lead, known) = (case.lead, case.known.cloned());
+            self.findings.candidates.extend(Candidate::of(&terms, sighting, lead, known));
+        }
+    }
+}
+
+/// The lead nearest the start among those whose window holds it and those pending for it, and the other pending ones.
+fn leads(terms: &Terms, sighting: &Sighting) -> (Option<Lead>, Vec<Lead>) {
+    let Ok(start) = &sighting.start else { return (None, Vec::new()) };
+    let in_window = terms.windows.iter().filter(|window| window.holds(start.at)).map(|window| window.lead);
+    let pending = &sighting.pending_leads;
+    let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
+    (main, pending.iter().copied().filter(|lead| Some(*lead) != main).collect())
+}
+
+/// How far before the start a lead is, to compare days with hours.
+fn hours_of(lead: Lead) -> u64 {
+    match lead {
+        Lead::Days(days) => u64::from(days) * 24,
+        Lead::Hours(hours) => u64::from(hours),
+    }
+}
+
+impl Findings {
+    /// Asks the rules of one case; counts and notes one that is blocked.
+    fn passes(&mut self, case: &Case<'_>, share: Share) -> bool {
+        let Err(block) = row_rules::ask(case) else { return true };
+        self.note(case, share, block);
+        false
+    }
+
+    fn note(&mut self, case: &Case<'_>, share: Share, block: Block) {
+        let pending = case.known.filter(|known| known.state == State::Pending);
+        if let (Some(pending), Why::Skip(reason)) = (pending, block.why)
+            && cancels(reason)
+        {
+            self.blocked.push((pending.id, (reason, block.detail.clone())));
+        }
+        match (share, block.why) {
+            (Share::Further, _) => {}
+            (Share::Main, Why::OutsideWindow) => self.counts.outside_window += 1,
+            (Share::Main, Why::AlreadyReminded) => self.counts.already_reminded += 1,
+            (Share::Main, Why::Skip(reason)) => {
+                self.counts.skipped += 1;
+                self.skipped.push(skipped(case, reason, block.detail));
+            }
+        }
+    }
+}
+
+fn skipped(case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
+    let Case { sighting, lead, .. } = case;
+    SkippedRow {
+        row: sighting.number,
+        appointment_id: sighting.id.clone(),
+        starts_at: sighting.start.as_ref().ok().map(|start| start.at),
+        lead: lead.map(|lead| lead.lead),
+        reason,
+        detail,
+        phone: sighting.phone_if_asked().map(|phone| phone.e164.clone()),
+        recipient_zone: sighting.recipient_zone.as_ref().ok().map(|zone| zone.name().to_owned()),
+    }
+}
+
+/// Whether a block is evidence against a pending reminder. A second row with its key says nothing against the first; what
+/// came too late expires by itself.
+fn cancels(reason: SkipReason) -> bool {
+    match reason {
+        SkipReason::DuplicateRow
+        | SkipReason::AlreadyStarted
+        | SkipReason::TooLate
+        | SkipReason::OutsideCallingHours
+        | SkipReason::LateBooking => false,
+        SkipReason::BadRow
+        | SkipReason::MissingId
+        | SkipReason::InvalidTime
+        | SkipReason::NoSuchTime
+        | SkipReason::Cancelled
+        | SkipReason::UnknownStatus
+        | SkipReason::Filtered
+        | SkipReason::NoPhone
+        | SkipReason::InvalidPhone
+        | SkipReason::OptedOut
+        | SkipReason::NoConsent
+        | SkipReason::Merged
+        | SkipReason::PersonLimit
+        | SkipReason::PayloadError => true,
+    }
+}

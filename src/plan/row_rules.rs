@@ -1,0 +1,271 @@
+//! pure: the rules that one row answers by itself, in their order, each a function; the first that blocks names the reason.
+
+mod filter;
+
+use jiff::{SignedDuration, ToSpan as _};
+
+use super::case::Case;
+use super::rules::{Block, Why, skip};
+use super::window::Saturating as _;
+use crate::appointment::flags::{self, Flag};
+use crate::appointment::mapping::TimeProblem;
+use crate::appointment::{Phone, PhoneProblem};
+use crate::reminder::{SkipReason, State, write_duration};
+use crate::row::Column;
+use crate::schedule::Leads;
+
+/// A rule that is asked as soon as a row is read.
+pub(super) struct RowRule {
+    /// Its name in `explain`.
+    pub(super) name: &'static str,
+    pub(super) ask: fn(&Case<'_>) -> Result<(), Block>,
+    /// What it saw when it passes, for people.
+    pub(super) passed: fn(&Case<'_>) -> String,
+}
+
+const fn rule(name: &'static str, ask: fn(&Case<'_>) -> Result<(), Block>, passed: fn(&Case<'_>) -> String) -> RowRule {
+    RowRule { name, ask, passed }
+}
+
+/// All of them in the order in which they are asked.
+pub(super) const ROW_RULES: &[RowRule] = &[
+    rule("row", row, |case| {
+        format!("the row is readable, its id is `{}`", case.sighting.id.as_deref().unwrap_or_default())
+    }),
+    rule("time", time, |case| format!("it starts {}", case.start_in_words())),
+    rule("window", window, |case| format!("in the window of lead {}", lead_name(case))),
+    rule("already_reminded", already_reminded, known_in_words),
+    rule("duplicate_row", duplicate_row, |_| "no earlier row has this id and start".into()),
+    rule("status", status, status_in_words),
+    rule("filtered", filter::ask, filter::passed),
+    rule("phone", phone, phone_in_words),
+    rule("opted_out", opted_out, |_| "on no do-not-call list".into()),
+    rule("no_consent", no_consent, |case| match &case.schedule().appointment.consent {
+        Some(column) => format!("`{}` says yes", column.as_str()),
+        None => "no `consent` column is set".into(),
+    }),
+    rule("already_started", already_started, |case| format!("at {} the appointment lies ahead", case.wall(case.now()))),
+    rule("too_late", too_late, |case| match case.lead {
+        Some(lead) => format!("it may be sent until {}", case.wall(lead.last_second)),
+        None => String::new(),
+    }),
+    rule("late_booking", |_| Ok(()), |_| "not set".into()),
+    rule("outside_calling_hours", outside_calling_hours, |case| match case.lead {
+        Some(lead) => {
+            let hours = case.schedule().remind.calling_hours;
+            format!("calling hours are {hours}, it goes out at {}", case.wall(lead.send_at))
+        }
+        None => String::new(),
+    }),
+];
+
+/// Asks them; the first that blocks answers.
+pub(super) fn ask(case: &Case<'_>) -> Result<(), Block> {
+    ROW_RULES.iter().try_for_each(|rule| (rule.ask)(case))
+}
+
+fn row(case: &Case<'_>) -> Result<(), Block> {
+    if let Err(why) = &case.sighting.row {
+        return skip(SkipReason::BadRow, format!("the row can't be read: {why}"));
+    }
+    if case.sighting.id.is_none() {
+        let columns: Vec<_> = case.schedule().appointment.id.iter().map(Column::as_str).collect();
+        return skip(
+            SkipReason::MissingId,
+            format!("`{}` is empty: an appointment needs an id that stays", columns.join("`, `")),
+        );
+    }
+    Ok(())
+}
+
+fn time(case: &Case<'_>) -> Result<(), Block> {
+    match (&case.sighting.start, &case.sighting.recipient_zone) {
+        (Err(TimeProblem::Invalid(detail)), _) => skip(SkipReason::InvalidTime, detail),
+        (Err(TimeProblem::NoSuchTime(detail)), _) => skip(SkipReason::NoSuchTime, detail),
+        (Ok(_), Err(detail)) => skip(SkipReason::InvalidTime, detail),
+        (Ok(_), Ok(_)) => Ok(()),
+    }
+}
+
+fn window(case: &Case<'_>) -> Result<(), Block> {
+    if case.lead.is_some() {
+        return Ok(());
+    }
+    let detail = format!("it starts {}, in no lead's window of this run; {}", case.start_in_words(), caught_by(case));
+    Err(Block { why: Why::OutsideWindow, detail })
+}
+
+/// Which runs would hold the start.
+fn caught_by(case: &Case<'_>) -> String {
+    let Ok(start) = &case.sighting.start else { return String::new() };
+    match &case.schedule().remind.leads {
+        Leads::Days(days) => {
+            let date = case.schedule().zone.date(start.at);
+            let dates = days.iter().map(|days| date.saturating_sub(i64::from(*days).days()).to_string());
+            format!("a run on {} calls it", dates.collect::<Vec<_>>().join(" or "))
+        }
+        Leads::Hours(hours) => {
+            let due = |hours: &u32| start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(*hours)));
+            let times: Vec<String> = hours.iter().map(|hours| case.wall(due(hours))).collect();
+            format!("the first run at or after {} calls it", times.join(" or "))
+        }
+    }
+}
+
+fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
+    let Some(known) = case.known else { return Ok(()) };
+    let is_over = match known.state {
+        State::Pending => false,
+        State::Cancelled => !known.may_return,
+        State::Sending | State::Delivered | State::Failed | State::Uncertain | State::Expired | State::Dropped => true,
+    };
+    if is_over { Err(Block { why: Why::AlreadyReminded, detail: known_in_words(case) }) } else { Ok(()) }
+}
+
+fn known_in_words(case: &Case<'_>) -> String {
+    match case.known {
+        None => format!("no reminder {} of this appointment and start yet", lead_name(case)),
+        Some(known) => format!(
+            "its reminder {} is {}, due {}, last touched {}",
+            lead_name(case),
+            known.state,
+            case.wall(known.due_at),
+            case.wall(known.updated_at),
+        ),
+    }
+}
+
+fn duplicate_row(case: &Case<'_>) -> Result<(), Block> {
+    if case.is_duplicate {
+        return skip(SkipReason::DuplicateRow, "an earlier row has the same id and start: the first one counts");
+    }
+    Ok(())
+}
+
+/// Words for a cancelled appointment, whatever `statuses` lists.
+const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
+
+/// Whether two words are the same but for case; most are ASCII and need no copy for that.
+fn is_same_word(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
+}
+
+fn status(case: &Case<'_>) -> Result<(), Block> {
+    let Some(column) = &case.schedule().appointment.status else { return Ok(()) };
+    let status = case.column_text(Some(column)).unwrap_or_default();
+    if CANCELLED.iter().any(|word| is_same_word(word, &status)) {
+        return skip(SkipReason::Cancelled, format!("status is `{status}`"));
+    }
+    let Some(allowed) = &case.schedule().remind.statuses else { return Ok(()) };
+    if allowed.iter().any(|word| is_same_word(word.trim(), &status)) {
+        return Ok(());
+    }
+    let shown = if status.is_empty() { "empty".to_owned() } else { format!("`{status}`") };
+    skip(SkipReason::UnknownStatus, format!("status is {shown}, allowed: {}", allowed.join(", ")))
+}
+
+fn status_in_words(case: &Case<'_>) -> String {
+    match &case.schedule().appointment.status {
+        None => "no `status` column is set".into(),
+        Some(column) => format!("status is `{}`", case.column_text(Some(column)).unwrap_or_default()),
+    }
+}
+
+fn read_phone<'c>(case: &Case<'c>) -> Result<&'c Phone, &'c PhoneProblem> {
+    case.sighting.phone(case.schedule())
+}
+
+fn phone(case: &Case<'_>) -> Result<(), Block> {
+    let columns: Vec<_> = case.schedule().appointment.phone.iter().map(Column::as_str).collect();
+    let named = columns.join("`, `");
+    let phone = match read_phone(case) {
+        Ok(phone) => phone,
+        Err(PhoneProblem::Missing) => return skip(SkipReason::NoPhone, format!("`{named}` is empty")),
+        Err(PhoneProblem::Invalid(why)) => return skip(SkipReason::InvalidPhone, format!("`{named}`: {why}")),
+    };
+    let Some(allowed) = &case.schedule().remind.allowed_countries else { return Ok(()) };
+    let region = phone.region().unwrap_or_else(|| "unknown".to_owned());
+    if allowed.iter().any(|country| country.eq_ignore_ascii_case(&region)) {
+        return Ok(());
+    }
+    skip(SkipReason::InvalidPhone, format!("its country is {region}, `allowed_countries`: {}", allowed.join(", ")))
+}
+
+fn phone_in_words(case: &Case<'_>) -> String {
+    match read_phone(case) {
+        Ok(phone) if phone.is_unassigned => "a possible number in an unassigned range".into(),
+        Ok(phone) => format!("a valid number of {}", phone.region().as_deref().unwrap_or("no single country")),
+        Err(_) => String::new(),
+    }
+}
+
+fn opted_out(case: &Case<'_>) -> Result<(), Block> {
+    if let Some(column) = &case.schedule().appointment.do_not_call {
+        let value = case.column_text(Some(column));
+        let detail = |rest: &str| {
+            format!("`{}` is `{}`{rest}", column.as_str(), value.as_deref().map(str::trim).unwrap_or_default())
+        };
+        match flags::read(value.as_deref()) {
+            Flag::Yes => return skip(SkipReason::OptedOut, detail("")),
+            Flag::Unknown => return skip(SkipReason::OptedOut, detail(", which is neither yes nor no")),
+            Flag::No | Flag::Empty => {}
+        }
+    }
+    let Ok(phone) = read_phone(case) else { return Ok(()) };
+    if case.terms.do_not_call.contains(&phone.e164) {
+        return skip(SkipReason::OptedOut, "the number is in the schedule's `do_not_call` file");
+    }
+    if case.terms.knowledge.opted_out.contains(&phone.e164) {
+        return skip(SkipReason::OptedOut, "the number is on the opt-out list of all schedules");
+    }
+    Ok(())
+}
+
+fn no_consent(case: &Case<'_>) -> Result<(), Block> {
+    let Some(column) = &case.schedule().appointment.consent else { return Ok(()) };
+    let value = case.column_text(Some(column));
+    if flags::read(value.as_deref()) == Flag::Yes {
+        return Ok(());
+    }
+    let shown = value.map_or_else(|| "empty".to_owned(), |value| format!("`{value}`"));
+    skip(SkipReason::NoConsent, format!("`{}` is {shown}, not yes", column.as_str()))
+}
+
+fn already_started(case: &Case<'_>) -> Result<(), Block> {
+    match &case.sighting.start {
+        Ok(start) if start.at <= case.now() => skip(
+            SkipReason::AlreadyStarted,
+            format!("it started {}, now is {}", case.start_in_words(), case.wall(case.now())),
+        ),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn too_late(case: &Case<'_>) -> Result<(), Block> {
+    let Some(lead) = case.lead.filter(|lead| case.now() > lead.last_second) else { return Ok(()) };
+    let remind = &case.schedule().remind;
+    let detail = format!(
+        "it could be sent until {} (`max_lateness` {}, `min_notice` {}), now is {}",
+        case.wall(lead.last_second),
+        write_duration(remind.max_lateness),
+        write_duration(remind.min_notice),
+        case.wall(case.now()),
+    );
+    skip(SkipReason::TooLate, detail)
+}
+
+fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
+    let Some(lead) = case.lead.filter(|lead| lead.send_at > lead.last_second) else { return Ok(()) };
+    let detail = format!(
+        "calling hours are {}: the next opening, {}, comes after the latest time, {}",
+        case.schedule().remind.calling_hours,
+        case.wall(lead.send_at),
+        case.wall(lead.last_second),
+    );
+    skip(SkipReason::OutsideCallingHours, detail)
+}
+
+fn lead_name(case: &Case<'_>) -> String {
+    case.lead.map_or_else(String::new, |lead| lead.lead.to_string())
+}
