@@ -1,15 +1,20 @@
 //! The real binary on a ledger that can't be written: a full disk, a lock, a folder that is read-only. Nobody is called,
 //! nothing is lost, and the complaint names the remedy.
 
+#[path = "daemon/binary.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod binary;
 mod support;
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use support::clinic::{PARTS, Parts};
 use support::command;
 use support::{Conduct, Receiver, answer};
+use tickler::clock::{Clock, SystemClock};
 
 const ROWS: u32 = 400;
 
@@ -119,6 +124,57 @@ fn a_full_disk_stops_the_calls_and_ends_a_trigger_with_one() {
     ids.dedup();
     assert_eq!(ids.len(), ROWS as usize, "nobody twice");
     assert!(tickler(folder.path(), &ledger, &receiver, &["audit", "verify"]).status.success());
+}
+
+/// Polls until `holds`; how long that took.
+fn wait_until(what: &str, holds: impl Fn() -> bool) -> Duration {
+    let clock = SystemClock::new();
+    while !holds() {
+        assert!(clock.monotonic() < Duration::from_secs(30), "{what} in vain");
+    }
+    clock.monotonic()
+}
+
+#[test]
+fn a_service_on_a_full_disk_is_down_within_five_seconds_and_up_again_as_soon() {
+    const PROMISED: Duration = Duration::from_secs(5);
+    let Some(disk) = SmallDisk::mount(48 * 1024) else {
+        eprintln!("SKIPPED: this process may not mount a small file system (it takes root)");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    clinic(folder.path());
+    let (alerts, ledger) = (receiver(), disk.folder.path().join("tickler.db"));
+    let (place, webhook) = (ledger.display().to_string(), alerts.url("/alerts"));
+    let variables = [
+        ("TICKLER_LEDGER", place.as_str()),
+        ("TICKLER_SOCKET", "control.sock"),
+        ("TICKLER_WEB__LISTEN", "127.0.0.1:0"),
+        ("TICKLER_NOTIFY__WEBHOOK", webhook.as_str()),
+        ("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/"),
+    ];
+    let service = binary::Service::start(folder.path(), &[], &variables);
+    let page = service.page();
+    let ask = |arguments: &[&str]| {
+        let output = command::tickler(folder.path(), arguments).envs(variables).output().expect("tickler runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let is_in_state = |state: &str| ask(&["status", "--format", "json"]).contains(&format!("\"state\": \"{state}\""));
+    let is_alerted =
+        |text: &str| alerts.received().iter().any(|sent| String::from_utf8_lossy(&sent.body).contains(text));
+    assert!(is_in_state("ok"));
+    disk.fill_but(0);
+    let took = wait_until("down", || is_in_state("down"));
+    assert!(took < PROMISED, "down after {took:?}");
+    assert_eq!(binary::get(&page, "/readyz", &page), "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(binary::get(&page, "/healthz", &page), "HTTP/1.1 200 OK", "it is no reason to restart");
+    wait_until("an alert", || is_alerted("tickler: the ledger can't be written"));
+    disk.lighten();
+    let took = wait_until("ok", || is_in_state("ok"));
+    assert!(took < PROMISED, "ok after {took:?}");
+    assert_eq!(binary::get(&page, "/readyz", &page), "HTTP/1.1 200 OK");
+    wait_until("a recovery message", || is_alerted("tickler: over: the ledger can't be written"));
+    assert_eq!(service.stop().code(), Some(0));
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod chance;
 mod command;
 #[path = "daemon/editing.rs"]
 mod editing;
+#[path = "daemon/mailing.rs"]
+mod mailing;
 #[path = "daemon/others.rs"]
 mod others;
 #[path = "daemon/stopping.rs"]

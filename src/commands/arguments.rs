@@ -111,6 +111,12 @@ pub enum Verb {
     },
     /// Look at the surroundings: clock, zone rules, folder, ledger, credentials, reachability
     Doctor,
+    /// Alerts: try whether they reach anybody
+    Notify {
+        /// What of it
+        #[command(subcommand)]
+        verb: NotifyVerb,
+    },
     /// Every setting with where it came from
     Config,
     /// The JSON Schema of the schedule file
@@ -156,6 +162,13 @@ pub enum Verb {
 pub enum ServiceVerb {
     /// Print the unit for this program
     Print,
+}
+
+/// `notify …`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum NotifyVerb {
+    /// Send a test message through every channel for alerts
+    Test,
 }
 
 /// Arguments of a verb that isn't there yet.

@@ -14,6 +14,7 @@ mod explain;
 mod filters;
 mod manual;
 mod next;
+mod notify;
 mod output;
 mod pause;
 mod plan;
@@ -35,7 +36,7 @@ use clap::Parser;
 
 use crate::appointment::phone;
 use crate::verbs::{Exit, VerbError};
-use arguments::{Arguments, ServiceVerb, Verb};
+use arguments::{Arguments, NotifyVerb, ServiceVerb, Verb};
 
 /// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
 #[must_use]
@@ -109,6 +110,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Restore { file, now } => restore::restore(globals, file, now).await,
         Verb::Doctor => doctor::doctor(globals).await,
         Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
+        Verb::Notify { verb: NotifyVerb::Test } => notify::test(globals).await,
         Verb::Config => config::config(globals),
         Verb::Schema => schema::schema(),
         Verb::Completions { shell } => completions::completions(shell),

@@ -1,5 +1,6 @@
 //! shell: the service: heartbeat, reload, signals, systemd, control socket.
 
+pub mod conditions;
 pub mod control;
 pub mod due;
 pub mod housekeeping;
@@ -60,7 +61,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
-    let Opened { daemon, socket, page, tellers, stillness } = opened;
+    let Opened { daemon, socket, page, reporters, stillness } = opened;
     let talks = socket.talks();
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
@@ -80,7 +81,8 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     beside.spawn(ticker::beat(Arc::clone(&daemon)));
     beside.spawn(watch::follow(Arc::clone(&daemon), stillness));
     beside.spawn(housekeeping::keep(Arc::clone(&daemon)));
-    beside.spawn(tellers.run());
+    beside.spawn(conditions::observe(Arc::clone(&daemon)));
+    beside.spawn(reporters.run());
     beside.spawn({
         let daemon = Arc::clone(&daemon);
         let clock = Arc::clone(&daemon.app.around.clock);

@@ -6,7 +6,7 @@ use super::queue::{Ended, Start, Waiting};
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::terms_of;
 use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow};
-use crate::notify::Ping;
+use crate::notify::RunResult;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 
@@ -22,7 +22,7 @@ impl Daemon {
         if let Err(error) = self.record_failure(run, terms_of(schedule), sentence).await {
             self.ledger_ails(&error.to_string());
         }
-        self.notifier.ping(Ping::Fail);
+        self.notifier.run_ended(&schedule.name, RunResult::Failed);
     }
 
     async fn record_failure(&self, run: RunId, terms: ReminderTerms, sentence: &str) -> LedgerResult<()> {

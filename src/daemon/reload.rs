@@ -1,10 +1,12 @@
 //! shell: reads the folder again; each file by itself is taken whole or keeps its last good version.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use secrecy::ExposeSecret;
 use serde_json::json;
+use url::Url;
 
 use super::last_good::Reported;
 use super::queue::Arrival;
@@ -15,6 +17,7 @@ use crate::reminder::RunState;
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{PlacedProblem, Problem};
+use crate::settings::{SecretRef, Secrets};
 use crate::verbs::{Answer, Exit, refusal};
 
 /// Schedules loaded into the ledger at once; its writer commits them in groups. Each also reads the ledger through a
@@ -155,8 +158,23 @@ impl Daemon {
         reloaded.mended = self.tell_mended(&folder, &reloaded.taken, actor, told).await;
         self.tell_refusals(&folder, actor, told).await;
         *self.app.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(folder);
+        self.set_heartbeats();
         self.tell_sender();
         reloaded
+    }
+
+    /// A heartbeat whose secret isn't set is reported and left out: calls don't depend on it.
+    fn set_heartbeats(&self) {
+        let folder = self.app.folder();
+        let mut urls = BTreeMap::new();
+        for (name, schedule) in &folder.schedules {
+            let Some(secret) = &schedule.heartbeat else { continue };
+            match heartbeat_url(secret, &self.app.settings.secrets) {
+                Ok(url) => drop(urls.insert(name.clone(), url)),
+                Err(error) => tracing::warn!(schedule = name, "{name}: its heartbeat can't be pinged: {error}"),
+            }
+        }
+        self.notifier.set_heartbeats(urls);
     }
 
     async fn load_all(&self, taken: Vec<Arc<Schedule>>, actor: &str) -> Vec<(Arc<Schedule>, LedgerResult<Arrival>)> {
@@ -182,6 +200,7 @@ impl Daemon {
     pub(super) async fn remove(&self, names: &[String], actor: &str) {
         for name in names {
             self.queue().remove(name);
+            self.notifier.forget_schedule(name);
             match self.ledger.remove_schedule(name, self.now(), actor).await {
                 Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
                 Err(error) => self.ledger_ails(&error.to_string()),
@@ -203,8 +222,13 @@ impl Daemon {
     #[must_use]
     pub fn status_line(&self) -> String {
         let folder = self.app.folder();
-        let fault =
-            if self.vitals.is_stand_in() { "FAULT: the scheduler fell silent, a plain timer beats; " } else { "" };
+        let mut fault = match self.ledger.writing().failure {
+            Some(why) => format!("DOWN: nobody is called: {why}; "),
+            None => String::new(),
+        };
+        if self.vitals.is_stand_in() {
+            fault += "FAULT: the scheduler fell silent, a plain timer beats; ";
+        }
         let mut line = match folder.schedules.len() {
             1 => format!("{fault}1 schedule loaded"),
             count => format!("{fault}{count} schedules loaded"),
@@ -222,6 +246,11 @@ impl Daemon {
         }
         line
     }
+}
+
+fn heartbeat_url(secret: &SecretRef, secrets: &Secrets) -> Result<Url, String> {
+    let text = secrets.resolve(secret).map_err(|error| error.to_string())?;
+    Url::parse(text.expose_secret()).map_err(|error| format!("it is no URL: {error}"))
 }
 
 fn keep_former(folder: &mut Folder, before: &Folder, name: &str) {

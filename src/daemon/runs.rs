@@ -15,7 +15,7 @@ use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::gate::{Hold, Subject};
 use crate::ledger::{Holds, Ledger, LedgerResult};
-use crate::notify::{Notifier, Ping};
+use crate::notify::{Notifier, RunResult};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
 use crate::verbs::App;
@@ -242,7 +242,7 @@ impl Daemon {
         };
         drop(beginning);
         if start.turn == Turn::First {
-            self.notifier.ping(Ping::Start);
+            self.notifier.run_begun(&schedule.name);
         }
         self.evaluate_in_turn(begun).await
     }
@@ -305,11 +305,11 @@ impl Daemon {
             }
             RunOutcome::Failed { .. } => {
                 tracing::error!(schedule = name, %nominal_at, "the run failed: {because}");
-                self.notifier.ping(Ping::Fail);
+                self.notifier.run_ended(name, RunResult::Failed);
             }
             RunOutcome::Held { .. } => {
                 tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
-                self.notifier.ping(Ping::Fail);
+                self.notifier.run_ended(name, RunResult::Failed);
             }
             RunOutcome::EvaluatedBefore => {
                 self.ledger_works();
@@ -319,7 +319,7 @@ impl Daemon {
                 self.ledger_works();
                 let planned = counts.planned;
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
-                self.notifier.ping(Ping::End);
+                self.notifier.run_ended(name, RunResult::Succeeded);
             }
         }
     }

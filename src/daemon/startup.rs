@@ -11,7 +11,7 @@ use crate::evaluation::Env;
 use crate::http::Http;
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::{Access, SqliteLedger};
-use crate::notify::{self, Outside, Tellers};
+use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
@@ -27,8 +27,8 @@ pub struct Opened {
     pub socket: ControlSocket,
     /// Bound, unless switched off.
     pub page: Option<Page>,
-    /// Not yet telling.
-    pub tellers: Tellers,
+    /// Not yet running.
+    pub reporters: Reporters,
     /// The folder as it was just before it was read.
     pub stillness: Stillness,
 }
@@ -44,12 +44,12 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
     let around = &app.around;
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
-    let (notifier, tellers) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
+    let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
     let page = page(&daemon).await?;
     let socket = socket(&app.settings)?;
     begin(&daemon).await?;
-    Ok(Opened { daemon, socket, page, tellers, stillness })
+    Ok(Opened { daemon, socket, page, reporters, stillness })
 }
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<App> {

@@ -61,3 +61,23 @@ async fn a_service_whose_ledger_broke_off_calls_nobody_is_not_alive_and_ends_as_
     assert_eq!(nobody, Some(std::io::ErrorKind::WouldBlock), "nobody was called");
     assert_eq!(daemon.ledger.tally().await.expect("a tally").pending, 1, "the next start calls them");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_commit_succeeds_the_service_is_down_and_the_first_that_does_ends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:00:00Z".parse().expect("an instant")));
+    let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+    let daemon = &opened.daemon;
+    let state = async || crate::verbs::status::status(&daemon.app).await.expect("a status").state;
+    assert_eq!((state().await, daemon.vitals.unready()), (crate::verbs::status::Health::Ok, None));
+    daemon.ledger.refuse_commits(true).await;
+    daemon.ledger.probe().await.expect_err("no commit succeeds");
+    assert_eq!(state().await, crate::verbs::status::Health::Down);
+    assert!(daemon.vitals.unready().is_some() && daemon.vitals.are_live().await, "not ready, and no reason to restart");
+    assert!(daemon.status_line().starts_with("DOWN: nobody is called: "), "{}", daemon.status_line());
+    assert_eq!(daemon.conditions().len(), 1);
+    daemon.ledger.refuse_commits(false).await;
+    daemon.ledger.probe().await.expect("a commit");
+    assert_eq!((state().await, daemon.vitals.unready()), (crate::verbs::status::Health::Ok, None));
+    assert!(daemon.conditions().is_empty() && !daemon.status_line().contains("DOWN"));
+}

@@ -32,11 +32,13 @@ pub mod sqlite;
 pub mod store;
 mod verbs;
 mod writer;
+mod writing;
 
 pub use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step};
 pub use gate::{Holds, Machine};
 pub use passed::{FoldedTimes, PassedOver};
 pub use runs::RunsAsk;
+pub use writing::Writing;
 
 /// Why the ledger could not do it. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,10 +149,17 @@ pub trait Ledger: Send + Sync {
     /// At a planned end: brings all that was committed to the one place that people copy, where it lies elsewhere meanwhile.
     /// Busy, when somebody who reads keeps it from that.
     async fn tidy(&self) -> LedgerResult<()>;
+    /// What the latest commits came to.
+    fn writing(&self) -> Writing;
+    /// Makes a commit that leaves everything as it is: whether the ledger can be written.
+    async fn probe(&self) -> LedgerResult<()>;
     /// The group-commit writer answers: what the watchdog asks.
     async fn is_alive(&self) -> bool;
     /// Returns when this process can write no more, whatever is tried: the writer broke off. A new process can.
     async fn ended(&self);
+    /// Makes every commit fail, as a full disk would, or lets them succeed again.
+    #[cfg(test)]
+    async fn refuse_commits(&self, refusal: bool);
     /// Breaks the writer off as a fault of this program would.
     #[cfg(test)]
     async fn break_off(&self);

@@ -68,6 +68,8 @@ pub trait Store {
     fn put(&self, put: &Put<'_>) -> LedgerResult<()>;
     /// Removes what is too old.
     fn prune(&self, prune: &Prune) -> LedgerResult<Removed>;
+    /// Changes something and changes it back, so that the commit has something to write.
+    fn touch(&self) -> LedgerResult<()>;
     /// Keeps a reminder, as it was taken, for its settling: a store may then spare the read.
     fn keep_taken(&self, taken: HeldRow);
 }

@@ -15,8 +15,9 @@
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
@@ -24,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 use super::openings::Openings;
 use super::store::Transaction;
 use super::verbs::Tx;
-use super::{LedgerError, LedgerResult};
+use super::{LedgerError, LedgerResult, Writing};
 use crate::zones::Zones;
 
 /// Jobs of one commit, so that none waits for long.
@@ -41,7 +42,10 @@ trait Job: Send {
 }
 
 /// The job has an error for its caller.
-struct Refused;
+struct Refused {
+    /// Whether it could not read or write: then it is to be found out whether anything can be written.
+    is_of_storage: bool,
+}
 
 /// What one caller asked.
 struct Asked<T, W> {
@@ -55,7 +59,8 @@ impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), Refused> {
         self.result = None;
         let result = (self.work)(tx);
-        let ran = result.as_ref().map(drop).map_err(|_| Refused);
+        let refused = |error: &LedgerError| Refused { is_of_storage: matches!(error, LedgerError::Storage(_)) };
+        let ran = result.as_ref().map(drop).map_err(refused);
         self.result = Some(result);
         ran
     }
@@ -100,12 +105,29 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// Closed by the thread's end.
     end: watch::Receiver<()>,
+    commits: Arc<Commits>,
+}
+
+/// What the commits of the thread have come to.
+#[derive(Debug, Default)]
+struct Commits {
+    writing: Mutex<Writing>,
+    /// They fail as on a full disk.
+    #[cfg(test)]
+    are_refused: std::sync::atomic::AtomicBool,
+}
+
+impl Commits {
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().expect("no holder of this lock can panic")
+    }
 }
 
 /// The jobs, for the thread that writes.
 pub(super) struct Jobs {
     waiting: mpsc::Receiver<Box<dyn Job>>,
     openings: Openings,
+    commits: Arc<Commits>,
 }
 
 impl Writer {
@@ -113,15 +135,17 @@ impl Writer {
     pub(super) fn start(zones: Zones, run: impl FnOnce(&Jobs) + Send + 'static) -> LedgerResult<Self> {
         let (jobs, waiting) = mpsc::channel();
         let (living, end) = watch::channel(());
+        let commits = Arc::<Commits>::default();
+        let shared = Arc::clone(&commits);
         let work = move || {
             let _living = living;
-            run(&Jobs { waiting, openings: Openings::new(zones) });
+            run(&Jobs { waiting, openings: Openings::new(zones), commits: shared });
         };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(work)
             .map_err(|error| LedgerError::Storage(format!("the ledger's writer can't start: {error}")))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), end })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), end, commits })
     }
 
     /// Does `work` in the next transaction and answers after its commit. It may be done twice: see the module's table.
@@ -133,6 +157,18 @@ impl Writer {
         let asked = Box::new(Asked { work, result: None, caller });
         self.jobs.as_ref().and_then(|jobs| jobs.send(asked).ok()).ok_or_else(has_ended)?;
         answer.await.map_err(|_| has_ended())?
+    }
+
+    /// Whether the thread answers at all, be it that nothing can be written.
+    pub(super) async fn answers(&self) -> bool {
+        let (caller, answer) = oneshot::channel();
+        let asked = Box::new(Asked { work: |_: &Tx<'_>| Ok(()), result: None, caller });
+        self.jobs.as_ref().is_some_and(|jobs| jobs.send(asked).is_ok()) && answer.await.is_ok()
+    }
+
+    /// What the latest commits came to.
+    pub(super) fn writing(&self) -> Writing {
+        self.commits.writing().clone()
     }
 
     /// Returns when the thread has ended, which it does by itself only by a fault of this program.
@@ -175,7 +211,9 @@ enum GroupEnd {
 impl Jobs {
     /// Works until the writer's handle is dropped.
     pub(super) fn work(&self, store: &dyn Transaction) {
-        let group = Group { store, tx: Tx { store, openings: &self.openings } };
+        let tx = Tx { store, openings: &self.openings };
+        let (writes_before, is_suspect) = (Cell::new(0), Cell::new(false));
+        let group = Group { store, tx, commits: &self.commits, writes_before, is_suspect };
         while let Ok(first) = self.waiting.recv() {
             let mut jobs: Vec<_> = std::iter::once(first).chain(self.waiting.try_iter()).take(GROUP).collect();
             match group.run_together(&mut jobs) {
@@ -186,6 +224,11 @@ impl Jobs {
                     jobs.iter_mut().for_each(|job| job.forget());
                     group.run_apart(jobs);
                 }
+            }
+            if group.is_suspect.take()
+                && let Err(error) = group.try_to_write()
+            {
+                tracing::debug!(%error, "the ledger cannot be written");
             }
         }
     }
@@ -199,6 +242,11 @@ fn answer_all(jobs: &mut Vec<Box<dyn Job>>, failure: Option<&LedgerError>) {
 struct Group<'a> {
     store: &'a dyn Transaction,
     tx: Tx<'a>,
+    commits: &'a Commits,
+    /// [`Transaction::writes`] when the transaction began: a commit of nothing proves nothing.
+    writes_before: Cell<u64>,
+    /// A job could not read or write: whether anything can be written is to be tried.
+    is_suspect: Cell<bool>,
 }
 
 impl Group<'_> {
@@ -208,13 +256,55 @@ impl Group<'_> {
         match ran {
             _ if !self.store.is_open() => JobEnd::Failed,
             Ok(Ok(())) => JobEnd::Done,
-            Ok(Err(Refused)) if self.store.writes() == before => JobEnd::Refused,
-            Ok(Err(Refused)) | Err(_) => JobEnd::Failed,
+            Ok(Err(refused)) => {
+                self.is_suspect.set(self.is_suspect.get() || refused.is_of_storage);
+                if self.store.writes() == before { JobEnd::Refused } else { JobEnd::Failed }
+            }
+            Err(_) => JobEnd::Failed,
+        }
+    }
+
+    fn begin(&self) -> LedgerResult<()> {
+        self.writes_before.set(self.store.writes());
+        self.store.begin().inspect_err(|error| self.note_failure(error))
+    }
+
+    fn commit(&self) -> LedgerResult<()> {
+        #[cfg(test)]
+        if self.commits.are_refused.load(std::sync::atomic::Ordering::Relaxed) {
+            self.store.rollback();
+            self.note_failure(&given_up());
+            return Err(given_up());
+        }
+        let has_written = self.store.writes() != self.writes_before.get();
+        let committed = self.store.commit();
+        match &committed {
+            Ok(()) if has_written => self.commits.writing().succeeded(),
+            Ok(()) => {}
+            Err(error) => self.note_failure(error),
+        }
+        committed
+    }
+
+    fn note_failure(&self, error: &LedgerError) {
+        self.commits.writing().failed(error.to_string());
+    }
+
+    /// A commit of its own, for nobody.
+    fn try_to_write(&self) -> LedgerResult<()> {
+        self.begin()?;
+        match self.store.touch() {
+            Ok(()) => self.commit(),
+            Err(error) => {
+                self.note_failure(&error);
+                self.store.rollback();
+                Err(error)
+            }
         }
     }
 
     fn run_together(&self, jobs: &mut [Box<dyn Job>]) -> GroupEnd {
-        if let Err(error) = self.store.begin() {
+        if let Err(error) = self.begin() {
             return GroupEnd::NotCommitted(error);
         }
         let is_alone = jobs.len() == 1;
@@ -224,6 +314,9 @@ impl Group<'_> {
                 JobEnd::Failed => {
                     let was_given_up = !self.store.is_open();
                     self.store.rollback();
+                    if was_given_up {
+                        self.note_failure(&given_up());
+                    }
                     return match is_alone && was_given_up {
                         true => GroupEnd::NotCommitted(given_up()),
                         false => GroupEnd::Undone,
@@ -231,7 +324,7 @@ impl Group<'_> {
                 }
             }
         }
-        match self.store.commit() {
+        match self.commit() {
             Ok(()) => GroupEnd::Committed,
             Err(error) => GroupEnd::NotCommitted(error),
         }
@@ -242,7 +335,7 @@ impl Group<'_> {
         let mut done = Vec::with_capacity(jobs.len());
         for mut job in jobs {
             if !self.store.is_open()
-                && let Err(error) = self.store.begin()
+                && let Err(error) = self.begin()
             {
                 job.answer(Some(&error));
                 continue;
@@ -250,11 +343,12 @@ impl Group<'_> {
             self.run_in_savepoint(job.as_mut());
             done.push(job);
             if !self.store.is_open() {
+                self.note_failure(&given_up());
                 answer_all(&mut done, Some(&given_up()));
                 self.store.rollback();
             }
         }
-        let end = if self.store.is_open() { self.store.commit().err() } else { None };
+        let end = if self.store.is_open() { self.commit().err() } else { None };
         answer_all(&mut done, end.as_ref());
     }
 

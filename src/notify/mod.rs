@@ -1,207 +1,311 @@
-//! shell: telling people outside: one grouped message when something is wrong, one when it is over; a ping at the start
-//! and end of every run. No personal data in either.
+//! shell: notifying people outside: alerts by webhook and e-mail, one grouped message when something fails and one when it
+//! is over, and heartbeat pings for every run. None of them holds personal data.
 
-mod wrongs;
+mod alerts;
+mod mail;
+mod pings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::audit::AuditFilter;
 use crate::clock::SharedClock;
 use crate::http::{Ask, Exchange, Http};
 use crate::ledger::{Ledger, LedgerResult};
-use crate::settings::Settings;
+use crate::settings::{Settings, TextOrSecret};
 
-pub use wrongs::{Kind, Message, Wrongs};
+pub use alerts::{AlertKey, Alerts, Conditions, Kind, Message};
+pub use pings::{Ping, RunResult};
 
-/// How often the log is looked through: with the request it stays within the five seconds that are promised, and what
-/// goes wrong together is told together.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often the audit log is read: with the request it stays within the promised five seconds, and failures that come
+/// together are reported together.
+const POLL: Duration = Duration::from_secs(2);
 
 /// One message or ping.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Rows of the log taken at once.
+/// Rows of the audit log read at once.
 const PAGE: u64 = 10_000;
 
-/// Pings that may wait: thousands of runs begin in one second, and none of their ends is to be lost.
-const PINGS: usize = 65_536;
-
-/// What a run tells the heartbeat address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ping {
-    /// It begins.
-    Start,
-    /// It is over.
-    End,
-    /// It failed, or is held.
-    Fail,
-}
-
-/// What the rest of the service tells; cheap to clone. Without addresses everything is dropped.
+/// The service's end of all channels; cheap to clone. Without addresses everything is dropped.
 #[derive(Clone, Default)]
-pub struct Notifier {
-    pings: Option<mpsc::Sender<Ping>>,
-    wrongs: Option<Arc<Mutex<Wrongs>>>,
+pub struct Notifier(Option<Arc<Open>>);
+
+struct Open {
+    outside: Outside,
+    heartbeats: pings::Heartbeats,
+    channels: Vec<Arc<Channel>>,
 }
 
 impl Notifier {
-    /// A notifier that tells nobody.
+    /// A notifier without any channel.
     #[must_use]
     pub fn silent() -> Self {
         Self::default()
     }
 
-    /// A run begins or ends.
-    pub fn ping(&self, ping: Ping) {
-        if let Some(pings) = &self.pings {
-            let _full_or_closed = pings.try_send(ping);
+    /// A run of this schedule begins.
+    pub fn run_begun(&self, schedule: &str) {
+        if let Some(open) = &self.0 {
+            open.heartbeats.begun(schedule);
         }
     }
 
-    /// A run waits for its source: the log has no row for that.
+    /// It has ended.
+    pub fn run_ended(&self, schedule: &str, result: RunResult) {
+        if let Some(open) = &self.0 {
+            open.heartbeats.ended(schedule, result);
+        }
+    }
+
+    /// How a schedule's last run had ended before this process began.
+    pub fn remember_run(&self, schedule: &str, last: RunResult) {
+        if let Some(open) = &self.0 {
+            open.heartbeats.remember(schedule, last);
+        }
+    }
+
+    /// The heartbeat addresses of the loaded schedules.
+    pub fn set_heartbeats(&self, urls: BTreeMap<String, Url>) {
+        if let Some(open) = &self.0 {
+            open.heartbeats.set(urls, &open.outside);
+        }
+    }
+
+    /// A schedule's file is gone.
+    pub fn forget_schedule(&self, schedule: &str) {
+        if let Some(open) = &self.0 {
+            open.heartbeats.forget(schedule);
+        }
+    }
+
+    /// A run waits for its source: the audit log has no row for that.
     pub fn waiting(&self, schedule: &str, because: &str) {
-        if let Some(wrongs) = &self.wrongs {
-            lock(wrongs).waits(schedule, because);
+        for channel in self.channels() {
+            channel.alerts().waits(schedule, because);
         }
+    }
+
+    /// What holds at this moment without a row in the audit log: alerts are opened and resolved by it at once, whatever
+    /// state the ledger is in.
+    pub fn observe(&self, conditions: &Conditions) {
+        for channel in self.channels() {
+            if channel.alerts().observe(conditions) {
+                channel.wake.notify_one();
+            }
+        }
+    }
+
+    fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.0.iter().flat_map(|open| &open.channels)
     }
 }
 
-fn lock(wrongs: &Mutex<Wrongs>) -> std::sync::MutexGuard<'_, Wrongs> {
-    wrongs.lock().expect("no holder of this lock can panic")
-}
-
-/// What telling needs of the world.
+/// What notifying needs of the world.
 #[derive(Clone)]
 pub struct Outside {
     /// Time.
     pub clock: SharedClock,
     /// The one way out.
     pub http: Http,
-    /// Its log is what is told.
+    /// Its audit log is where most alerts come from.
     pub ledger: Arc<dyn Ledger>,
 }
 
-/// The two tellers at work; run them beside the service.
-pub struct Tellers {
+/// The loops that send alerts; run them with the service.
+pub struct Reporters {
     outside: Outside,
-    webhook: Option<Webhook>,
-    heartbeat: Option<(Url, mpsc::Receiver<Ping>)>,
+    channels: Vec<Arc<Channel>>,
 }
 
-struct Webhook {
-    url: Url,
-    wrongs: Arc<Mutex<Wrongs>>,
-    memory: PathBuf,
+/// One way to reach people. Each remembers by itself what it has reported, so that one that fails holds up no other.
+struct Channel {
+    transport: Transport,
+    alerts: Mutex<Alerts>,
+    /// The file that keeps the alerts over restarts.
+    file: PathBuf,
+    /// An alert was opened or resolved without a row in the audit log.
+    wake: Notify,
+}
+
+enum Transport {
+    Webhook(Url),
+    Mail(mail::Mail),
+}
+
+impl Transport {
+    const fn key(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "notify.webhook",
+            Self::Mail(_) => "notify.email",
+        }
+    }
+
+    async fn send(&self, http: &Http, message: &Message) -> Result<(), String> {
+        match self {
+            Self::Webhook(url) => {
+                let body = serde_json::to_vec(message).expect("a message of texts and numbers is JSON");
+                post(http, url.clone(), body).await
+            }
+            Self::Mail(mail) => mail.send(&subject(message), &message.text).await,
+        }
+    }
+}
+
+fn subject(message: &Message) -> String {
+    let alerts = |count: usize| if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") };
+    match (message.firing.len(), message.resolved.len()) {
+        (0, over) => format!("tickler: {} over", alerts(over)),
+        (firing, 0) => format!("tickler: {}", alerts(firing)),
+        (firing, over) => format!("tickler: {}, {over} over", alerts(firing)),
+    }
 }
 
 /// Opens what the settings name.
 ///
 /// # Errors
-/// When a secret isn't set or an address is no URL; the sentence names the key.
-pub fn open(settings: &Settings, outside: Outside) -> Result<(Notifier, Tellers), String> {
-    let address = |key: &str, value: &Option<crate::settings::TextOrSecret>| -> Result<Option<Url>, String> {
-        let Some(value) = value else { return Ok(None) };
-        let text: SecretString = settings.secrets.text(value).map_err(|error| format!("notify.{key}: {error}"))?;
-        let url = Url::parse(text.expose_secret()).map_err(|error| format!("notify.{key} is no URL: {error}"))?;
-        Ok(Some(url))
-    };
-    let webhook = address("webhook", &settings.notify_webhook)?.map(|url| {
-        let memory = memory_beside(&settings.ledger);
-        Webhook { url, wrongs: Arc::new(Mutex::new(Wrongs::remembered(&memory))), memory }
-    });
-    let heartbeat = address("heartbeat", &settings.notify_heartbeat)?.map(|url| (url, mpsc::channel(PINGS)));
-    let notifier = Notifier {
-        pings: heartbeat.as_ref().map(|(_, (sender, _))| sender.clone()),
-        wrongs: webhook.as_ref().map(|webhook| Arc::clone(&webhook.wrongs)),
-    };
-    let heartbeat = heartbeat.map(|(url, (_, receiver))| (url, receiver));
-    Ok((notifier, Tellers { outside, webhook, heartbeat }))
+/// When a secret isn't set or an address can't be used; the sentence names the key.
+pub fn open(settings: &Settings, outside: Outside) -> Result<(Notifier, Reporters), String> {
+    let heartbeat = address(settings, "notify.heartbeat", settings.notify_heartbeat.as_ref())?;
+    let channels: Vec<Arc<Channel>> = transports(settings)?
+        .into_iter()
+        .map(|transport| {
+            let file = reported_file(&settings.ledger, &transport);
+            let alerts = Mutex::new(Alerts::load(&file));
+            Arc::new(Channel { transport, alerts, file, wake: Notify::new() })
+        })
+        .collect();
+    let heartbeats = pings::Heartbeats::open(heartbeat, &outside);
+    let open = Open { outside: outside.clone(), heartbeats, channels: channels.clone() };
+    Ok((Notifier(Some(Arc::new(open))), Reporters { outside, channels }))
 }
 
-fn memory_beside(ledger: &Path) -> PathBuf {
+/// The channels for alerts that the settings name.
+fn transports(settings: &Settings) -> Result<Vec<Transport>, String> {
+    let webhook = address(settings, "notify.webhook", settings.notify_webhook.as_ref())?.map(Transport::Webhook);
+    let mail = match &settings.notify_email {
+        Some(email) => Some(Transport::Mail(mail::Mail::open(email, settings)?)),
+        None => None,
+    };
+    Ok(webhook.into_iter().chain(mail).collect())
+}
+
+fn address(settings: &Settings, key: &str, value: Option<&TextOrSecret>) -> Result<Option<Url>, String> {
+    let Some(value) = value else { return Ok(None) };
+    let text: SecretString = settings.secrets.text(value).map_err(|error| format!("{key}: {error}"))?;
+    let url = Url::parse(text.expose_secret()).map_err(|error| format!("{key} is no URL: {error}"))?;
+    Ok(Some(url))
+}
+
+fn reported_file(ledger: &Path, transport: &Transport) -> PathBuf {
     let mut name = ledger.file_name().unwrap_or_default().to_owned();
-    name.push(".told");
+    name.push(match transport {
+        Transport::Webhook(_) => ".told",
+        Transport::Mail(_) => ".told-email",
+    });
     ledger.with_file_name(name)
 }
 
-impl Tellers {
-    /// Tells until it is dropped.
+/// Sends a test message through every channel; each by its key, with what went wrong.
+///
+/// # Errors
+/// As [`open`].
+pub async fn send_test(settings: &Settings, http: &Http) -> Result<Vec<(&'static str, Result<(), String>)>, String> {
+    let text = "tickler: a test message: alerts reach you".to_owned();
+    let message = Message { text, firing: Vec::new(), resolved: Vec::new() };
+    let mut sent = Vec::new();
+    for transport in transports(settings)? {
+        let result = match &transport {
+            Transport::Webhook(_) => transport.send(http, &message).await,
+            Transport::Mail(mail) => mail.send("tickler: a test message", &message.text).await,
+        };
+        sent.push((transport.key(), result));
+    }
+    Ok(sent)
+}
+
+impl Reporters {
+    /// Sends alerts until it is dropped.
     pub async fn run(self) {
-        let Self { outside, webhook, heartbeat } = self;
-        let messages = async {
-            match webhook {
-                Some(webhook) => webhook.tell_forever(&outside).await,
-                None => std::future::pending().await,
-            }
-        };
-        let pings = async {
-            match heartbeat {
-                Some((url, pings)) => ping_forever(url, pings, &outside).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::join!(messages, pings);
+        let mut loops = JoinSet::new();
+        for channel in self.channels {
+            let outside = self.outside.clone();
+            loops.spawn(async move { channel.report_forever(&outside).await });
+        }
+        while loops.join_next().await.is_some() {}
+        std::future::pending::<()>().await;
     }
 }
 
-impl Webhook {
-    async fn tell_forever(&self, outside: &Outside) {
-        let mut is_unheard = false;
+impl Channel {
+    fn alerts(&self) -> MutexGuard<'_, Alerts> {
+        self.alerts.lock().expect("no holder of this lock can panic")
+    }
+
+    async fn report_forever(&self, outside: &Outside) {
+        let mut was_delivered = true;
         loop {
-            let is_heard = self.tell(outside).await;
-            if !is_heard && !is_unheard {
-                tracing::error!("notify.webhook doesn't take the message; it is tried again");
+            let delivered = self.report(outside).await;
+            if let (Err(error), true) = (&delivered, was_delivered) {
+                tracing::error!(error, "{} doesn't take the message; it is tried again", self.transport.key());
             }
-            is_unheard = !is_heard;
-            outside.clock.sleep(LOOK).await;
+            was_delivered = delivered.is_ok();
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = outside.clock.sleep(POLL) => {}
+            }
         }
     }
 
-    /// Looks through the log and tells what is new; `false` when the message was not taken.
-    async fn tell(&self, outside: &Outside) -> bool {
-        if self.follow_log(outside).await.is_err() {
-            return true; // The log tells of an ailing ledger; there is nothing to be told from it.
+    /// Reads what is new in the audit log and sends what has not been reported.
+    async fn report(&self, outside: &Outside) -> Result<(), String> {
+        if let Err(error) = self.read_audit_log(outside).await {
+            // conditions are reported all the same: that the ledger fails is one of them
+            tracing::debug!(%error, "alerts could not be read from the audit log");
         }
-        let Some((message, told)) = lock(&self.wrongs).news() else { return true };
-        let body = serde_json::to_vec(&message).expect("a message of texts and numbers is JSON");
-        let is_taken = post(outside, self.url.clone(), body).await;
-        if is_taken {
-            let mut wrongs = lock(&self.wrongs);
-            wrongs.set_told(told);
-            wrongs.remember(&self.memory);
-        }
-        is_taken
+        let Some((message, reported)) = self.alerts().unreported() else { return Ok(()) };
+        self.transport.send(&outside.http, &message).await?;
+        let mut alerts = self.alerts();
+        alerts.set_reported(reported);
+        alerts.save(&self.file);
+        Ok(())
     }
 
-    async fn follow_log(&self, outside: &Outside) -> LedgerResult<()> {
+    async fn read_audit_log(&self, outside: &Outside) -> LedgerResult<()> {
         let head = outside.ledger.head().await?;
-        let Some(following) = lock(&self.wrongs).begin_at(head.seq) else { return Ok(()) };
-        let mut seen = following.after;
+        let Some(unread) = self.alerts().unread(head.seq) else { return Ok(()) };
+        let mut seen = unread.after;
         while seen < head.seq {
             let filter = AuditFilter { after_seq: Some(seen), limit: Some(PAGE), ..AuditFilter::default() };
             let rows = outside.ledger.audit(filter).await?;
             let Some(last) = rows.last() else { break };
             seen = last.seq;
-            let mut wrongs = lock(&self.wrongs);
-            rows.iter().for_each(|row| wrongs.note(row));
+            let mut alerts = self.alerts();
+            rows.iter().for_each(|row| alerts.note(row));
         }
-        let mut wrongs = lock(&self.wrongs);
-        wrongs.followed(following, seen.max(head.seq));
-        wrongs.remember(&self.memory);
+        let mut alerts = self.alerts();
+        alerts.have_read(unread, seen.max(head.seq));
+        alerts.save(&self.file);
         Ok(())
     }
 }
 
-async fn post(outside: &Outside, url: Url, body: Vec<u8>) -> bool {
+async fn post(http: &Http, url: Url, body: Vec<u8>) -> Result<(), String> {
     let headers = vec![("content-type".to_owned(), SecretString::from("application/json"))];
-    is_taken(outside, Ask { method: reqwest::Method::POST, url, headers, body: Bytes::from(body), ..empty_ask() }).await
+    let ask = Ask { method: reqwest::Method::POST, url, headers, body: Bytes::from(body), ..empty_ask() };
+    match http.send(ask).await {
+        Exchange::Answered(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Exchange::Answered(answer) => Err(format!("it answered {}", answer.status)),
+        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
+    }
 }
 
 fn empty_ask() -> Ask {
@@ -215,36 +319,11 @@ fn empty_ask() -> Ask {
     }
 }
 
-async fn is_taken(outside: &Outside, ask: Ask) -> bool {
+async fn is_accepted(outside: &Outside, ask: Ask) -> bool {
     match outside.http.send(ask).await {
         Exchange::Answered(answer) => (200..300).contains(&answer.status),
         Exchange::NotSent { .. } | Exchange::Unknown { .. } => false,
     }
-}
-
-async fn ping_forever(url: Url, mut pings: mpsc::Receiver<Ping>, outside: &Outside) {
-    let mut is_heard = true;
-    while let Some(ping) = pings.recv().await {
-        let was_heard = is_heard;
-        is_heard = is_taken(outside, Ask { url: ping_url(&url, ping), ..empty_ask() }).await;
-        match (was_heard, is_heard) {
-            (true, false) => tracing::warn!("notify.heartbeat doesn't answer: its pings are lost until it does"),
-            (false, true) => tracing::info!("notify.heartbeat answers again"),
-            (true, true) | (false, false) => {}
-        }
-    }
-}
-
-fn ping_url(url: &Url, ping: Ping) -> Url {
-    let suffix = match ping {
-        Ping::Start => "/start",
-        Ping::End => "",
-        Ping::Fail => "/fail",
-    };
-    let mut url = url.clone();
-    let path = format!("{}{suffix}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    url
 }
 
 #[cfg(test)]
@@ -252,21 +331,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_ten_thousand_runs_that_begin_at_once_no_end_is_lost() {
-        let (sender, mut pings) = mpsc::channel(PINGS);
-        let notifier = Notifier { pings: Some(sender), wrongs: None };
-        for ping in [Ping::Start, Ping::Fail] {
-            (0..10_000).for_each(|_run| notifier.ping(ping));
+    fn a_subject_counts_what_fires_and_what_is_over() {
+        let line = |kind| alerts::Line { kind, schedule: "day-before".to_owned(), count: 1, detail: None };
+        let message = |firing: &[Kind], resolved: &[Kind]| Message {
+            text: String::new(),
+            firing: firing.iter().copied().map(line).collect(),
+            resolved: resolved.iter().copied().map(line).collect(),
+        };
+        let cases = [
+            (message(&[Kind::RunFailed], &[]), "tickler: 1 alert"),
+            (message(&[Kind::RunFailed, Kind::RunHeld], &[Kind::RunMissed]), "tickler: 2 alerts, 1 over"),
+            (message(&[], &[Kind::RunFailed]), "tickler: 1 alert over"),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(subject(&message), expected);
         }
-        let waiting: Vec<Ping> = std::iter::from_fn(|| pings.try_recv().ok()).collect();
-        assert_eq!(waiting.iter().filter(|ping| **ping == Ping::Fail).count(), 10_000);
-    }
-
-    #[test]
-    fn pings_append_to_the_path_and_keep_the_query() {
-        let url = Url::parse("https://hc.example/ping/abc/?create=1").expect("a URL");
-        assert_eq!(ping_url(&url, Ping::Start).as_str(), "https://hc.example/ping/abc/start?create=1");
-        assert_eq!(ping_url(&url, Ping::End).as_str(), "https://hc.example/ping/abc?create=1");
-        assert_eq!(ping_url(&url, Ping::Fail).as_str(), "https://hc.example/ping/abc/fail?create=1");
     }
 }

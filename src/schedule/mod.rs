@@ -41,6 +41,8 @@ pub struct Schedule {
     pub zone: Zone,
     /// `false`: checked but idle.
     pub enabled: bool,
+    /// Pinged at the start and end of its runs.
+    pub heartbeat: Option<SecretRef>,
     /// One line for lists.
     pub description: String,
     /// BCP 47.

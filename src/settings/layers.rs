@@ -22,7 +22,7 @@ pub enum Takes {
 }
 
 /// Every setting; `*` stands for an account's name.
-pub const KEYS: [(&str, Takes); 15] = [
+pub const KEYS: [(&str, Takes); 20] = [
     ("schedules", Takes::Text),
     ("ledger", Takes::Text),
     ("socket", Takes::Text),
@@ -36,6 +36,11 @@ pub const KEYS: [(&str, Takes); 15] = [
     ("accounts.*.rate", Takes::Text),
     ("notify.webhook", Takes::TextOrSecret),
     ("notify.heartbeat", Takes::TextOrSecret),
+    ("notify.email.to", Takes::Text),
+    ("notify.email.from", Takes::Text),
+    ("notify.email.url", Takes::Secret),
+    ("network.proxy", Takes::TextOrSecret),
+    ("network.ca_file", Takes::Text),
     ("retention.payloads", Takes::Text),
     ("retention.audit", Takes::Text),
 ];

@@ -3,6 +3,7 @@
 mod dotenv;
 mod environment;
 mod layers;
+mod network;
 mod rate;
 mod reading;
 mod secrets;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use environment::ProcessEnvironment;
 pub use layers::Origin;
+pub use network::Network;
 pub use rate::Rate;
 pub use secrets::{SecretError, Secrets, is_variable_name};
 
@@ -80,12 +82,27 @@ pub struct Settings {
     pub notify_webhook: Option<TextOrSecret>,
     /// Pinged at start and end of each run.
     pub notify_heartbeat: Option<TextOrSecret>,
+    /// Where grouped messages go by e-mail.
+    pub notify_email: Option<Email>,
+    /// How this machine reaches others.
+    pub network: Network,
     /// How long payloads and phones are kept.
     pub keep_payloads: jiff::SignedDuration,
     /// How long the audit log is kept.
     pub keep_audit: jiff::SignedDuration,
     /// For secrets of settings and schedules alike.
     pub secrets: Secrets,
+}
+
+/// Alerts by e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    /// One address, or several with commas between them.
+    pub to: String,
+    /// The sender's address.
+    pub from: String,
+    /// The mail server: `smtps://user:password@host`, or `smtp://host`.
+    pub url: SecretRef,
 }
 
 /// How log lines are written.

@@ -11,8 +11,8 @@ use super::environment::ProcessEnvironment;
 use super::layers::{Leaf, Merged, Origin, Takes};
 use super::secrets::is_variable_name;
 use super::{
-    Account, Flags, LARGEST_FILE, LogFormat, OriginRow, Origins, Rate, SecretRef, Secrets, Settings, SettingsError,
-    TextOrSecret,
+    Account, Email, Flags, LARGEST_FILE, LogFormat, Network, OriginRow, Origins, Rate, SecretRef, Secrets, Settings,
+    SettingsError, TextOrSecret,
 };
 use crate::disk::{self, Links};
 
@@ -76,6 +76,11 @@ pub fn settings(
         accounts: leaves.accounts(),
         notify_webhook: leaves.text_or_secret("notify.webhook"),
         notify_heartbeat: leaves.text_or_secret("notify.heartbeat"),
+        notify_email: leaves.email(),
+        network: Network {
+            proxy: leaves.text_or_secret("network.proxy"),
+            ca_file: leaves.leaves.contains_key("network.ca_file").then(|| leaves.path("network.ca_file")).flatten(),
+        },
         keep_payloads: leaves.read("retention.payloads", keep).unwrap_or_default(),
         keep_audit: leaves.read("retention.audit", keep).unwrap_or_default(),
         secrets: Secrets::of(environment),
@@ -228,6 +233,25 @@ impl Leaves<'_> {
             "file" => Some(SecretRef::File(self.base(origin).join(text))),
             _ => None,
         }
+    }
+
+    /// All three keys or none.
+    fn email(&mut self) -> Option<Email> {
+        const KEYS: [&str; 3] = ["notify.email.to", "notify.email.from", "notify.email.url"];
+        let missing: Vec<&str> = KEYS.into_iter().filter(|key| !self.leaves.contains_key(*key)).collect();
+        if missing.len() == KEYS.len() {
+            return None;
+        }
+        for key in &missing {
+            self.problems.push(format!("`{key}` is missing: alerts by e-mail need `to`, `from` and `url`"));
+        }
+        let address = |text: &str| match text.contains('@') {
+            true => Ok(text.to_owned()),
+            false => Err(format!("`{text}` is no e-mail address")),
+        };
+        let (to, from) = (self.read("notify.email.to", address), self.read("notify.email.from", address));
+        let url = self.leaves.contains_key("notify.email.url").then(|| self.secret("notify.email.url")).flatten();
+        Some(Email { to: to?, from: from?, url: url? })
     }
 
     fn accounts(&mut self) -> BTreeMap<String, Account> {

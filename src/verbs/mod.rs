@@ -11,6 +11,7 @@ mod exit;
 pub mod explain;
 mod holds;
 pub mod next;
+pub mod notify_test;
 pub mod pause;
 mod perform;
 pub mod plan;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
-use super::{App, VerbResult, holds};
+use super::{App, VerbError, VerbResult, holds};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Tally};
+use crate::ledger::{Head, Holds, Ledger, Tally};
 use crate::schedule::Schedule;
 
 /// The screen, as `status --format json` prints it.
@@ -96,7 +96,8 @@ struct Known {
     tally: Tally,
     head: Head,
     problems: Vec<String>,
-    is_alive: bool,
+    /// Why nothing can be written.
+    failure: Option<String>,
 }
 
 /// The screen of this app. A missing ledger reads as an empty one.
@@ -104,7 +105,10 @@ struct Known {
 /// # Errors
 /// When the ledger is there and can't be read.
 pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
-    let known = known(app).await?;
+    let known = match known(app).await {
+        Err(VerbError::Ledger(error)) if app.is_service => Known::of_failed_ledger(error.to_string()),
+        known => known?,
+    };
     let folder = app.folder();
     let mut schedules = Vec::new();
     for schedule in folder.schedules.values() {
@@ -124,7 +128,7 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnsw
     let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
     let on_everybody = known.holds.on_everybody(app.around.clock.now());
     let problems = problems(&schedules, &known, &on_everybody);
-    let state = match (app.is_service && known.is_alive, problems.is_empty()) {
+    let state = match (app.is_service && known.failure.is_none(), problems.is_empty()) {
         (false, _) => Health::Down,
         (true, true) => Health::Ok,
         (true, false) => Health::Degraded,
@@ -153,10 +157,27 @@ async fn known(app: &App) -> VerbResult<Known> {
     let problems = account_problems(app, &holds).into_iter().collect();
     let Some(ledger) = &app.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
-        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, is_alive: false });
+        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure: None });
     };
     let (tally, head) = (ledger.tally().await?, ledger.head().await?);
-    Ok(Known { holds, unsendable, tally, head, problems, is_alive: ledger.is_alive().await })
+    Ok(Known { holds, unsendable, tally, head, problems, failure: writing_failure(ledger.as_ref()).await })
+}
+
+impl Known {
+    /// What is known when the ledger can't even be read.
+    fn of_failed_ledger(failure: String) -> Self {
+        let head = Head { seq: 0, hash: String::new() };
+        let (holds, unsendable) = (Holds::default(), BTreeMap::new());
+        Self { holds, unsendable, tally: Tally::default(), head, problems: Vec::new(), failure: Some(failure) }
+    }
+}
+
+/// Why nothing can be written: what the latest commit came to, or that the writer doesn't answer.
+async fn writing_failure(ledger: &dyn Ledger) -> Option<String> {
+    match ledger.writing().failure {
+        None if !ledger.is_alive().await => Some("the ledger's writer doesn't answer".to_owned()),
+        failure => failure,
+    }
 }
 
 /// What holds accounts: for the credentials of their schedules, and whatever they are for an account without any.
@@ -173,6 +194,8 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
 
 async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
     let last = match &app.around.ledger {
+        // one that can't be written may still be read, or not
+        Some(ledger) if known.failure.is_some() => ledger.last_run(&schedule.name).await.unwrap_or_default(),
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };
@@ -209,7 +232,7 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
 }
 
 fn problems(schedules: &[ScheduleStatus], known: &Known, on_everybody: &[Hold]) -> Vec<String> {
-    let mut problems = known.problems.clone();
+    let mut problems: Vec<String> = known.failure.iter().chain(&known.problems).cloned().collect();
     problems.extend(
         schedules
             .iter()

@@ -67,10 +67,13 @@ impl Vitals {
         self.is_ready.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the folder was read.
+    /// Why the service is not ready; `None` once the folder was read, while the ledger can be written.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Relaxed)
+    pub fn unready(&self) -> Option<String> {
+        if !self.is_ready.load(Ordering::Relaxed) {
+            return Some("the folder of schedules was not read yet".to_owned());
+        }
+        self.ledger.writing().failure
     }
 
     /// Whether heartbeat and writer both live, whatever schedules are refused or paused.

@@ -112,10 +112,9 @@ async fn health(State(vitals): State<Arc<Vitals>>) -> Response {
 }
 
 async fn readiness(State(vitals): State<Arc<Vitals>>) -> Response {
-    if vitals.is_ready() {
-        (StatusCode::OK, "ready\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the folder of schedules was not read yet\n").into_response()
+    match vitals.unready() {
+        None => (StatusCode::OK, "ready\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 

@@ -35,7 +35,7 @@ async fn every_run_is_pinged_at_its_start_and_its_end_and_what_is_no_run_never()
     let mut settings = clinic.settings();
     settings.notify_heartbeat = Some(TextOrSecret::Text(checks.url("/ping/abc/")));
     let opened = open(settings, clinic.clock.clone()).await.expect("a service");
-    let telling = tokio::spawn(opened.tellers.run());
+    let telling = tokio::spawn(opened.reporters.run());
     let daemon = &opened.daemon;
     beat(daemon).await;
     an_hour_later(&clinic, daemon).await; // 14:00 is done

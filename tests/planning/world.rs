@@ -85,6 +85,7 @@ pub fn clinic() -> Schedule {
             attempts: 6,
             on_uncertain: OnUncertain::Hold,
         },
+        heartbeat: None,
         max_calls: 1000,
     }
 }

@@ -37,6 +37,7 @@ use super::{
     FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Machine, PassedOver,
     Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally, Verification,
+    Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
@@ -291,9 +292,15 @@ impl Ledger for SqliteLedger {
         let path = self.path.clone();
         self.read_aside(move |_| schema::empty_log(&path)).await
     }
+    fn writing(&self) -> Writing {
+        self.writer.as_ref().map(Writer::writing).unwrap_or_default()
+    }
+    async fn probe(&self) -> LedgerResult<()> {
+        self.write(|tx| tx.store.touch()).await
+    }
     async fn is_alive(&self) -> bool {
         match &self.writer {
-            Some(writer) => writer.perform(|_| Ok(())).await.is_ok(),
+            Some(writer) => writer.answers().await,
             None => true,
         }
     }
@@ -302,6 +309,10 @@ impl Ledger for SqliteLedger {
             Some(writer) => writer.ended().await,
             None => std::future::pending().await,
         }
+    }
+    #[cfg(test)]
+    async fn refuse_commits(&self, refusal: bool) {
+        self.writer.as_ref().expect("it is written").refuse_commits(refusal);
     }
     #[cfg(test)]
     async fn break_off(&self) {

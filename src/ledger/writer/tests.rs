@@ -6,6 +6,11 @@ use crate::ledger::Ledger;
 use crate::ledger::sqlite::{Access, SqliteLedger};
 
 impl Writer {
+    /// Makes every commit fail, as a full disk would, or lets them succeed again.
+    pub(in crate::ledger) fn refuse_commits(&self, refusal: bool) {
+        self.commits.are_refused.store(refusal, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Ends the thread by a panic where none is caught.
     pub(in crate::ledger) async fn break_off(&self) {
         struct Fault;
@@ -119,4 +124,23 @@ async fn a_writer_that_broke_off_refuses_everything_and_lets_another_process_wri
     let next = SqliteLedger::open(path, Access::Write, Zones::newest()).expect("the lock is free");
     assert_eq!(details(&next).await, ["kept"]);
     assert!(is_whole(&next).await);
+}
+
+#[tokio::test]
+async fn whether_it_can_be_written_is_what_the_latest_commit_that_writes_something_came_to() {
+    let (_folder, ledger) = ledger();
+    let opened = ledger.writing();
+    assert!(ledger.is_alive().await);
+    assert_eq!(ledger.writing(), opened, "a commit of nothing proves nothing");
+    ledger.probe().await.expect("it can be written");
+    assert_eq!((ledger.writing().commits, ledger.writing().failure), (opened.commits + 1, None));
+    let end = ledger.head().await.expect("the log's end");
+
+    ledger.refuse_commits(true).await;
+    ledger.probe().await.expect_err("no commit succeeds");
+    assert!(ledger.writing().failure.is_some() && ledger.is_alive().await, "{:?}", ledger.writing());
+    ledger.refuse_commits(false).await;
+    ledger.probe().await.expect("it can be written again");
+    assert_eq!(ledger.writing().failure, None);
+    assert_eq!(ledger.head().await, Ok(end), "a probe changes nothing");
 }

@@ -65,6 +65,7 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
 
 fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Reading<'_>) -> Option<Schedule> {
     let top = Section::of(Some(root), &SCHEDULE);
+    let heartbeat = top.secret("heartbeat", reading);
     let cron = top.node("cron").and_then(|node| node.text().map(str::to_owned));
     let recurrence = recurrence(&top, reading);
     let zone = zone(&top, zones, reading);
@@ -85,6 +86,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         recurrence: recurrence?,
         zone: zone?,
         enabled: top.truth("enabled")?,
+        heartbeat,
         description: top.text("description")?,
         language: top.text("language")?,
         source: source?,

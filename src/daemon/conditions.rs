@@ -1,0 +1,124 @@
+//! shell: what the service observes of itself every second: whether the ledger can be written, and what needs a person
+//! without having a row in the audit log. Alerts, the unit's status and the log learn of it at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select;
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
+use super::runs::Daemon;
+use super::systemd;
+use crate::ledger::Writing;
+use crate::notify::{Conditions, Kind};
+
+/// How often the conditions are observed.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A commit is tried when nothing else was committed for this long.
+const LONGEST_WITHOUT_COMMIT: Duration = Duration::from_secs(30);
+
+/// While commits fail, or the disk says that it takes nothing, one is tried this often.
+const WHILE_IN_DOUBT: Duration = Duration::from_secs(2);
+
+/// A commit that takes longer is reported by the watchdog.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When the ledger's latest commit was, and what it came to.
+#[derive(Debug, Clone, Default)]
+struct Watch {
+    writing: Writing,
+    /// Of the latest commit or attempt (monotonic).
+    at: Duration,
+}
+
+impl Watch {
+    /// Whether a commit is to be tried (`now` is monotonic).
+    fn is_probe_due(&self, now: Duration, has_room: bool) -> bool {
+        let is_in_doubt = self.writing.failure.is_some() || !has_room;
+        now.saturating_sub(self.at) >= if is_in_doubt { WHILE_IN_DOUBT } else { LONGEST_WITHOUT_COMMIT }
+    }
+
+    /// Takes what the ledger says now (`now` is monotonic).
+    fn see(&mut self, writing: Writing, now: Duration) {
+        if writing.commits != self.writing.commits {
+            self.at = now;
+        }
+        self.writing = writing;
+    }
+}
+
+/// Observes until it is dropped.
+pub async fn observe(daemon: Arc<Daemon>) {
+    let clock = Arc::clone(&daemon.app.around.clock);
+    let mut watch = Watch { writing: daemon.ledger.writing(), at: clock.monotonic() };
+    loop {
+        if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
+            // what it came to is in `writing`
+            let _answered = select(daemon.ledger.probe(), clock.sleep(PATIENCE)).await;
+            watch.at = clock.monotonic();
+        }
+        let before = watch.writing.failure.clone();
+        watch.see(daemon.ledger.writing(), clock.monotonic());
+        if before.is_some() != watch.writing.failure.is_some() {
+            report(watch.writing.failure.as_deref());
+            systemd::status(&daemon.status_line());
+        }
+        daemon.notifier.observe(&daemon.conditions());
+        clock.sleep(POLL).await;
+    }
+}
+
+fn report(failure: Option<&str>) {
+    match failure {
+        Some(error) => tracing::error!(error, "the ledger can't be written: nobody is called until it can"),
+        None => tracing::warn!("the ledger can be written again"),
+    }
+}
+
+impl Daemon {
+    /// Whether the ledger's disk claims to take more. One that can't be asked is asked by a commit.
+    fn has_room(&self) -> bool {
+        let folder = self.app.settings.ledger.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match statvfs(folder.unwrap_or(std::path::Path::new("."))) {
+            Ok(disk) => disk.f_bavail > 0 && !disk.f_flag.contains(StatVfsMountFlags::RDONLY),
+            Err(_) => false,
+        }
+    }
+
+    /// Everything that needs a person and has no row in the audit log.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::new();
+        if let Some(failure) = self.ledger.writing().failure {
+            conditions.insert((Kind::LedgerDown, String::new()), failure);
+        }
+        conditions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_tried_after_thirty_seconds_without_one_and_soon_while_in_doubt() {
+        let at = Duration::from_secs;
+        let working = Writing { commits: 3, failure: None };
+        let failing = Writing { commits: 3, failure: Some("full".to_owned()) };
+        let cases = [
+            (working.clone(), at(29), true, false),
+            (working.clone(), at(30), true, true),
+            (working.clone(), at(1), false, false),
+            (working, at(2), false, true),
+            (failing.clone(), at(1), true, false),
+            (failing, at(2), true, true),
+        ];
+        for (writing, now, has_room, expected) in cases {
+            let watch = Watch { writing, at: at(0) };
+            assert_eq!(watch.is_probe_due(now, has_room), expected, "{watch:?} at {now:?}");
+        }
+        let mut watch = Watch::default();
+        watch.see(Writing { commits: 1, failure: None }, at(20));
+        assert!(!watch.is_probe_due(at(49), true), "somebody else's commit counts");
+    }
+}

@@ -1,0 +1,369 @@
+//! pure: which alerts are open, and which of them people have been notified of. (Kept in a small file next to the ledger, so
+//! that a restart neither repeats nor forgets one.)
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditRow, Event};
+use crate::disk::{self, Links};
+use crate::reminder::ReminderId;
+
+/// The open alerts of a hundred schedules take a few kilobytes.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// What an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The schedule's run failed.
+    RunFailed,
+    /// A guard holds its run.
+    RunHeld,
+    /// Its run waits for the source.
+    RunWaiting,
+    /// Nominal times passed while the service was down.
+    RunMissed,
+    /// A call may or may not have been placed.
+    DeliveryUncertain,
+    /// Calls were refused for good or given up.
+    DeliveryFailed,
+    /// Reminders were not sent in time.
+    ReminderExpired,
+    /// The ledger cannot be written.
+    LedgerDown,
+    /// A read of the source did not come back.
+    SourceStuck,
+    /// The run had appointments in its window and could call none of them.
+    NobodyCallable,
+    /// Nothing is sent for the schedule, the account or at all until a person acts.
+    SendingBlocked,
+}
+
+impl Kind {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::RunFailed => "run failed",
+            Self::RunHeld => "run held",
+            Self::RunWaiting => "run waits for its source",
+            Self::RunMissed => "runs missed",
+            Self::DeliveryUncertain => "fate unknown",
+            Self::DeliveryFailed => "failed",
+            Self::ReminderExpired => "not sent in time",
+            Self::LedgerDown => "the ledger can't be written, nobody is called",
+            Self::SourceStuck => "a read of the source is stuck",
+            Self::NobodyCallable => "nobody could be called",
+            Self::SendingBlocked => "nothing is sent",
+        }
+    }
+}
+
+/// One open alert.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Alert {
+    /// How often it has fired since it was opened.
+    count: u64,
+    /// A sentence; never of a delivery, which may hold personal data.
+    detail: Option<String>,
+    /// Reminders of unknown fate.
+    reminders: BTreeSet<ReminderId>,
+}
+
+/// An alert's kind and its schedule (empty: it concerns the whole service).
+pub type AlertKey = (Kind, String);
+
+/// The conditions that hold at this moment, each with a sentence: alerts that the audit log does not record.
+pub type Conditions = BTreeMap<AlertKey, String>;
+
+/// A part of the audit log that is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// The rows after this one.
+    pub after: u64,
+    extent: Extent,
+}
+
+/// Which alerts are reported of that part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of them, those that are resolved already too.
+    Recent,
+    /// Only what still fires at its end.
+    FromTheBeginning,
+}
+
+/// How often each open alert had fired when people were last notified.
+pub type Reported = BTreeMap<AlertKey, u64>;
+
+/// The open alerts of one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alerts {
+    /// The last audit row that was read.
+    seen: Option<u64>,
+    open: BTreeMap<AlertKey, Alert>,
+    reported: Reported,
+    /// Alerts that were opened and resolved between two messages: they are reported too.
+    resolved_unreported: BTreeMap<AlertKey, Alert>,
+    /// The open alerts that come from conditions.
+    conditions: BTreeSet<AlertKey>,
+}
+
+/// A message to people: chat tools show `text`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// For people, one line for each alert.
+    pub text: String,
+    /// Alerts that have fired since the last message.
+    #[serde(rename = "wrong")]
+    pub firing: Vec<Line>,
+    /// Alerts that were reported and are resolved now.
+    #[serde(rename = "over")]
+    pub resolved: Vec<Line>,
+}
+
+/// One alert in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// What it is about.
+    pub kind: Kind,
+    /// The schedule; empty for the whole service.
+    pub schedule: String,
+    /// How often it has fired since it was reported last.
+    pub count: u64,
+    /// A sentence.
+    pub detail: Option<String>,
+}
+
+/// The form in the file: JSON has no pairs as keys.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Stored {
+    seen: Option<u64>,
+    open: Vec<(AlertKey, Alert)>,
+    #[serde(rename = "told")]
+    reported: Vec<(AlertKey, u64)>,
+    #[serde(default, rename = "passed")]
+    resolved_unreported: Vec<(AlertKey, Alert)>,
+    #[serde(default)]
+    conditions: BTreeSet<AlertKey>,
+}
+
+impl Alerts {
+    /// Which part of the audit log is to be read; `None` when nothing is new. The first time the log is read from its
+    /// beginning, for what still fires was never reported. (So is a log shorter than before: it is another one.)
+    pub fn unread(&mut self, head: u64) -> Option<Unread> {
+        match self.seen {
+            Some(seen) if seen == head => None,
+            Some(seen) if seen < head => Some(Unread { after: seen, extent: Extent::Recent }),
+            Some(_) | None => {
+                self.open.retain(|key, _| self.conditions.contains(key));
+                self.resolved_unreported.clear();
+                Some(Unread { after: 0, extent: Extent::FromTheBeginning })
+            }
+        }
+    }
+
+    /// That part was read, up to this row.
+    pub fn have_read(&mut self, unread: Unread, to: u64) {
+        self.seen = Some(to);
+        match unread.extent {
+            Extent::Recent => {}
+            Extent::FromTheBeginning => self.resolved_unreported.clear(),
+        }
+    }
+
+    /// Takes one row of the audit log.
+    pub fn note(&mut self, row: &AuditRow) {
+        self.seen = Some(row.seq);
+        let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
+        let detail = row.detail.as_deref();
+        match row.event {
+            Event::RunFinished if row.reason.as_deref() == Some("failed") => {
+                self.resolve_all(&schedule, &[Kind::RunWaiting]);
+                self.fire(Kind::RunFailed, &schedule, detail);
+            }
+            Event::RunFinished => self.resolve_all(&schedule, &[Kind::RunFailed, Kind::RunWaiting, Kind::RunMissed]),
+            Event::RunHeld => {
+                self.resolve_all(&schedule, &[Kind::RunWaiting]);
+                self.fire(Kind::RunHeld, &schedule, detail);
+            }
+            Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[Kind::RunHeld]),
+            Event::RunMissed => self.fire(Kind::RunMissed, &schedule, None),
+            Event::DeliveryUncertain => {
+                self.fire(Kind::DeliveryUncertain, &schedule, None);
+                let alert = self.open.entry((Kind::DeliveryUncertain, schedule)).or_default();
+                alert.reminders.extend(row.reminder_id);
+            }
+            Event::OperatorResolved => self.settle(row, &schedule),
+            Event::DeliveryDelivered => {
+                self.settle(row, &schedule);
+                self.resolve_all(&schedule, &[Kind::DeliveryFailed, Kind::ReminderExpired]);
+            }
+            Event::DeliveryFailed | Event::DeliveryDropped => {
+                self.settle(row, &schedule);
+                self.fire(Kind::DeliveryFailed, &schedule, None);
+            }
+            Event::ReminderExpired => self.fire(Kind::ReminderExpired, &schedule, None),
+            Event::RunStarted
+            | Event::RunSkipped
+            | Event::ReminderPlanned
+            | Event::ReminderSkipped
+            | Event::ReminderShadowed
+            | Event::ReminderCancelled
+            | Event::DeliveryIntent
+            | Event::DeliveryRefused
+            | Event::OutcomeReceived
+            | Event::OperatorPaused
+            | Event::OperatorResumed
+            | Event::OperatorForgot
+            | Event::OperatorPruned
+            | Event::OperatorExported
+            | Event::OperatorRevealed
+            | Event::ServiceStarted
+            | Event::ServiceStopped
+            | Event::ServiceRecovered
+            | Event::ConfigLoaded
+            | Event::ConfigRejected
+            | Event::ClockJumped => {}
+        }
+    }
+
+    /// A run waits for its source: one alert, however often the source is read.
+    pub fn waits(&mut self, schedule: &str, because: &str) {
+        let alert = self.open.entry((Kind::RunWaiting, schedule.to_owned())).or_default();
+        (alert.count, alert.detail) = (1, Some(because.to_owned()));
+    }
+
+    /// Opens an alert for each condition that is new, and resolves those whose conditions no longer hold. `true` when that
+    /// changed anything.
+    pub fn observe(&mut self, conditions: &Conditions) -> bool {
+        let gone: Vec<AlertKey> =
+            self.conditions.iter().filter(|key| !conditions.contains_key(*key)).cloned().collect();
+        let new: Vec<&AlertKey> = conditions.keys().filter(|key| !self.conditions.contains(*key)).collect();
+        for key in &gone {
+            self.conditions.remove(key);
+            self.resolve(key);
+        }
+        for key in &new {
+            self.conditions.insert((*key).clone());
+            let alert = self.open.entry((*key).clone()).or_default();
+            alert.count += 1;
+            alert.detail = conditions.get(*key).filter(|detail| !detail.is_empty()).cloned();
+        }
+        !gone.is_empty() || !new.is_empty()
+    }
+
+    fn fire(&mut self, kind: Kind, schedule: &str, detail: Option<&str>) {
+        let alert = self.open.entry((kind, schedule.to_owned())).or_default();
+        alert.count += 1;
+        alert.detail = detail.map(str::to_owned);
+    }
+
+    fn resolve_all(&mut self, schedule: &str, kinds: &[Kind]) {
+        for kind in kinds {
+            self.resolve(&(*kind, schedule.to_owned()));
+        }
+    }
+
+    fn resolve(&mut self, key: &AlertKey) {
+        let Some(alert) = self.open.remove(key) else { return };
+        let unreported = alert.count.saturating_sub(self.reported.get(key).copied().unwrap_or(0));
+        if unreported > 0 {
+            let resolved = self.resolved_unreported.entry(key.clone()).or_default();
+            resolved.count += unreported;
+            resolved.detail = alert.detail;
+        }
+    }
+
+    /// A reminder's fate is known now.
+    fn settle(&mut self, row: &AuditRow, schedule: &str) {
+        let key = (Kind::DeliveryUncertain, schedule.to_owned());
+        let (Some(alert), Some(reminder)) = (self.open.get_mut(&key), row.reminder_id) else { return };
+        if alert.reminders.remove(&reminder) && alert.reminders.is_empty() {
+            self.resolve(&key);
+        }
+    }
+
+    /// What people have not been notified of, and what [`Alerts::set_reported`] takes once the message was delivered.
+    #[must_use]
+    pub fn unreported(&self) -> Option<(Message, Reported)> {
+        let of_open = |(key, alert): (&AlertKey, &Alert)| {
+            let reported = self.reported.get(key).copied().unwrap_or(0);
+            (alert.count > reported).then(|| line(key, alert.count - reported, alert.detail.clone()))
+        };
+        let of_resolved =
+            self.resolved_unreported.iter().map(|(key, alert)| line(key, alert.count, alert.detail.clone()));
+        let firing: Vec<Line> = of_resolved.chain(self.open.iter().filter_map(of_open)).collect();
+        let mut ever_reported: BTreeMap<&AlertKey, u64> =
+            self.resolved_unreported.iter().map(|(key, alert)| (key, alert.count)).collect();
+        ever_reported.extend(self.reported.iter().map(|(key, count)| (key, *count)));
+        let resolved: Vec<Line> = ever_reported
+            .into_iter()
+            .filter(|(key, _)| !self.open.contains_key(*key))
+            .map(|(key, count)| line(key, count, None))
+            .collect();
+        if firing.is_empty() && resolved.is_empty() {
+            return None;
+        }
+        let reported = self.open.iter().map(|(key, alert)| (key.clone(), alert.count)).collect();
+        Some((Message { text: text(&firing, &resolved), firing, resolved }, reported))
+    }
+
+    /// The message that said so was delivered.
+    pub fn set_reported(&mut self, reported: Reported) {
+        self.reported = reported;
+        self.resolved_unreported.clear();
+    }
+
+    /// Reads what an earlier process kept; a damaged or missing file reads as empty.
+    #[must_use]
+    pub fn load(file: &Path) -> Self {
+        let stored: Stored = disk::read(file, Links::Refused, LARGEST_FILE)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        Self {
+            seen: stored.seen,
+            open: stored.open.into_iter().collect(),
+            reported: stored.reported.into_iter().collect(),
+            resolved_unreported: stored.resolved_unreported.into_iter().collect(),
+            conditions: stored.conditions,
+        }
+    }
+
+    /// Keeps it; where that fails, a restart may report something twice.
+    pub fn save(&self, file: &Path) {
+        let stored = Stored {
+            seen: self.seen,
+            open: self.open.clone().into_iter().collect(),
+            reported: self.reported.clone().into_iter().collect(),
+            resolved_unreported: self.resolved_unreported.clone().into_iter().collect(),
+            conditions: self.conditions.clone(),
+        };
+        let bytes = serde_json::to_vec(&stored).expect("texts and numbers are JSON");
+        if let Err(error) = disk::replace_private(file, &bytes) {
+            tracing::debug!(%error, "which alerts were reported could not be saved");
+        }
+    }
+}
+
+fn line(key: &AlertKey, count: u64, detail: Option<String>) -> Line {
+    Line { kind: key.0, schedule: key.1.clone(), count, detail }
+}
+
+fn text(firing: &[Line], resolved: &[Line]) -> String {
+    let whose = |line: &Line| if line.schedule.is_empty() { String::new() } else { format!("{}: ", line.schedule) };
+    let mut lines = Vec::with_capacity(firing.len() + resolved.len());
+    for line in firing {
+        let because = line.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let times = if line.count == 1 { String::new() } else { format!(" ({}×)", line.count) };
+        lines.push(format!("tickler: {}{}{times}{because}", whose(line), line.kind.words()));
+    }
+    for line in resolved {
+        lines.push(format!("tickler: {}over: {}", whose(line), line.kind.words()));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests;
