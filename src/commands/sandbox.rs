@@ -1,5 +1,6 @@
 //! shell: `tickler sandbox`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -17,10 +18,7 @@ const USUAL_PLACE: &str = "127.0.0.1:8468";
 
 /// Is a simulated Thoughtly until it is interrupted; one line for each request.
 pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result<Exit> {
-    let listen = globals.listen.as_deref().unwrap_or(USUAL_PLACE);
-    let listen = listen.parse().map_err(|_| {
-        VerbError::Usage(format!("--listen {listen}: write an address and a port, such as {USUAL_PLACE}"))
-    })?;
+    let listen = address(globals.listen.as_deref(), ask.port)?;
     let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {
         if print(&event.to_string()).is_err() {
             tracing::debug!("nobody reads the sandbox's lines any more");
@@ -38,6 +36,18 @@ pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result
     }
     running.stop().await;
     Ok(Exit::Done)
+}
+
+/// `--listen`, or `--port` on this machine.
+fn address(listen: Option<&str>, port: Option<u16>) -> Result<SocketAddr, VerbError> {
+    let text = listen.unwrap_or(USUAL_PLACE);
+    let mut address: SocketAddr = text.parse().map_err(|_| {
+        VerbError::Usage(format!("--listen {text}: write an address and a port, such as {USUAL_PLACE}"))
+    })?;
+    if let Some(port) = port {
+        address.set_port(port);
+    }
+    Ok(address)
 }
 
 async fn terminated() {
@@ -59,7 +69,14 @@ pub async fn start(
     let place = options.listen;
     let around = Surroundings { clock, http, events: Box::new(events) };
     let started = sandbox::start(options, around).await;
-    started.with_context(|| format!("the sandbox can't listen at {place}"))
+    started.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "the sandbox can't listen at {place}: something listens there already (another sandbox?); `tickler sandbox \
+             --port {}` takes another port",
+            place.port().wrapping_add(1).max(1_024)
+        ),
+        _ => anyhow::Error::new(error).context(format!("the sandbox can't listen at {place}")),
+    })
 }
 
 fn options(ask: SandboxArguments) -> Options {

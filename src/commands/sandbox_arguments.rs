@@ -9,6 +9,9 @@ use super::arguments::duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Open readings of Thoughtly's interface")]
 pub struct SandboxArguments {
+    /// Listen at this port of this machine, 8468 unless given; 0 takes a free one
+    #[arg(long, value_name = "PORT", help_heading = "Options")]
+    pub port: Option<u16>,
     /// Call records show the metadata that came with the call
     #[arg(long)]
     pub metadata_echo: bool,

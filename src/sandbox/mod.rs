@@ -32,9 +32,9 @@ mod tests;
 pub struct Options {
     /// A loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Demanded as `x-api-token` by the API, and by automations when `verify_automations` is set. `None`: not checked.
+    /// The `x-api-token` that the API takes, and automations when `verify_automations` is set. `None`: any value.
     pub api_token: Option<SecretString>,
-    /// Demanded as `team_id` by the API. `None`: not checked.
+    /// The `team_id` that the API takes. `None`: any value.
     pub team_id: Option<SecretString>,
     /// Webhook verification is switched on: automations demand the token too.
     pub verify_automations: bool,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::calls::{self, Placed};
 use super::connection::Cut;
@@ -31,6 +32,9 @@ const CONTACT_FIELDS: [&str; 6] = ["phone_number", "name", "email", "country_cod
 
 /// The one agent that the sandbox lists; calls by any agent are placed.
 const AGENT: &str = "sandbox-agent";
+
+/// Every answer carries this header: whoever sends reminders to it knows that nobody was phoned.
+const MARK: (HeaderName, HeaderValue) = (HeaderName::from_static("x-tickler-sandbox"), HeaderValue::from_static("1"));
 
 /// Every route, behind the faults.
 pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
@@ -50,6 +54,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
         .merge(api)
         .fallback(|| async { failure(StatusCode::NOT_FOUND, "not_found", "no such route") })
         .layer(from_fn_with_state(Arc::clone(&sandbox), meet_faults))
+        .layer(SetResponseHeaderLayer::overriding(MARK.0, MARK.1))
         .with_state(sandbox)
 }
 
@@ -122,11 +127,19 @@ fn later(sandbox: &Sandbox, status: StatusCode) -> Response {
     response
 }
 
+/// The API demands both headers, with any value unless the sandbox was given one.
 async fn demand_credentials(State(sandbox): Shared, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let is_allowed = has(headers, "x-api-token", sandbox.options.api_token.as_ref())
-        && has(headers, "team_id", sandbox.options.team_id.as_ref());
-    if is_allowed { next.run(request).await } else { unauthorized() }
+    let wanted = [("x-api-token", &sandbox.options.api_token), ("team_id", &sandbox.options.team_id)];
+    for (name, value) in wanted {
+        if headers.get(name).is_none_or(HeaderValue::is_empty) {
+            return unauthorized(&format!("the header `{name}` is missing"));
+        }
+        if !has(headers, name, value.as_ref()) {
+            return unauthorized(&format!("the value of the header `{name}` is wrong"));
+        }
+    }
+    next.run(request).await
 }
 
 fn has(headers: &HeaderMap, name: &str, wanted: Option<&SecretString>) -> bool {
@@ -143,8 +156,8 @@ fn failure(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "error": { "code": code, "message": message }, "data": null }))).into_response()
 }
 
-fn unauthorized() -> Response {
-    failure(StatusCode::UNAUTHORIZED, "unauthorized", "the credentials are wrong")
+fn unauthorized(message: &str) -> Response {
+    failure(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }
 
 fn bad_request(message: &str) -> Response {
@@ -161,7 +174,7 @@ fn object(body: &Bytes) -> Option<Map<String, Value>> {
 
 async fn run_automation(State(sandbox): Shared, headers: HeaderMap, body: Bytes) -> Response {
     if sandbox.options.verify_automations && !has(&headers, "x-api-token", sandbox.options.api_token.as_ref()) {
-        return unauthorized();
+        return unauthorized("the header `x-api-token` is missing or wrong");
     }
     let Some(payload) = object(&body) else { return bad_request("the body must be a JSON object") };
     if sandbox.options.draft {

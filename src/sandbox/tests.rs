@@ -15,6 +15,8 @@ use crate::http::{Ask, Exchange};
 
 const PHONE: &str = "+12025550102";
 
+const CREDENTIALS: [(&str, &str); 2] = [("x-api-token", "t"), ("team_id", "g")];
+
 struct Bench {
     running: Running,
     http: Http,
@@ -40,7 +42,7 @@ impl Bench {
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        match self.exchange(method, path, &[], body).await {
+        match self.exchange(method, path, &CREDENTIALS, body).await {
             Exchange::Answered(answer) => (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)),
             other => panic!("an answer, not {other:?}"),
         }
@@ -115,19 +117,40 @@ async fn a_call_wants_a_known_contact_an_agent_and_flat_metadata() {
 }
 
 #[tokio::test]
-async fn the_api_wants_both_credentials_when_they_are_set() {
-    let options = Options { api_token: Some("t".into()), team_id: Some("g".into()), ..Options::default() };
-    let bench = bench(options).await;
-    let status = async |headers: &[(&str, &str)]| match bench.exchange("GET", "/interview", headers, &Value::Null).await
-    {
-        Exchange::Answered(answer) => answer.status,
-        other => panic!("an answer, not {other:?}"),
-    };
-    assert_eq!(status(&[]).await, 401);
-    assert_eq!(status(&[("x-api-token", "t")]).await, 401);
-    assert_eq!(status(&[("x-api-token", "t"), ("team_id", "wrong")]).await, 401);
-    assert_eq!(status(&[("x-api-token", "t"), ("team_id", "g")]).await, 200);
-    assert_eq!(bench.ask("POST", "/webhook/automation/x", &json!({})).await.0, 200);
+async fn the_api_demands_both_credentials_and_names_the_missing_one() {
+    let given = Options { api_token: Some("t".into()), team_id: Some("g".into()), ..Options::default() };
+    let cases: [(&Options, &[(&str, &str)], u16, &str); 7] = [
+        (&given, &[], 401, "`x-api-token` is missing"),
+        (&given, &[("x-api-token", "t")], 401, "`team_id` is missing"),
+        (&given, &[("x-api-token", "t"), ("team_id", "")], 401, "`team_id` is missing"),
+        (&given, &[("x-api-token", "t"), ("team_id", "wrong")], 401, "`team_id` is wrong"),
+        (&given, &CREDENTIALS, 200, ""),
+        (&Options::default(), &[("team_id", "g")], 401, "`x-api-token` is missing"),
+        (&Options::default(), &[("x-api-token", "any"), ("team_id", "any")], 200, ""),
+    ];
+    for (options, headers, status, message) in cases {
+        let bench = bench(options.clone()).await;
+        match bench.exchange("GET", "/interview", headers, &Value::Null).await {
+            Exchange::Answered(answer) => {
+                let text = String::from_utf8_lossy(&answer.body);
+                assert!(answer.status == status && text.contains(message), "{headers:?}: {} {text}", answer.status);
+            }
+            other => panic!("an answer, not {other:?}"),
+        }
+        assert_eq!(bench.ask("POST", "/webhook/automation/x", &json!({})).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_marked_as_the_sandboxs() {
+    let faults = Faults { fail: vec![Failure { status: 503, count: 1 }], ..Faults::default() };
+    let bench = bench(Options { faults, ..Options::default() }).await;
+    for path in ["/webhook/automation/x", "/webhook/automation/x", "/interview", "/nowhere"] {
+        match bench.exchange("POST", path, &[], &json!({})).await {
+            Exchange::Answered(answer) => assert_eq!(answer.header("x-tickler-sandbox"), Some("1"), "{path}"),
+            other => panic!("an answer, not {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

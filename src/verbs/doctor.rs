@@ -313,7 +313,8 @@ async fn agents(app: &App, account: &Account) -> Finding {
     match look(app, url, headers).await {
         Ok(200..300) => finding("reachability", Verdict::Ok, "Thoughtly takes the credentials"),
         Ok(401) => {
-            let detail = "Thoughtly refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew";
+            let detail = "Thoughtly refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew; if \
+                they are right, a proxy on the way may drop the header `team_id` (for its underscore)";
             finding("reachability", Verdict::Problem, detail)
         }
         Ok(status) => finding("reachability", Verdict::Warning, format!("Thoughtly answers {status} to a look")),
