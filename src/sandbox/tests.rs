@@ -119,7 +119,8 @@ async fn a_call_wants_a_known_contact_an_agent_and_flat_metadata() {
 #[tokio::test]
 async fn the_api_demands_both_credentials_and_names_the_missing_one() {
     let given = Options { api_token: Some("t".into()), team_id: Some("g".into()), ..Options::default() };
-    let cases: [(&Options, &[(&str, &str)], u16, &str); 7] = [
+    type Headers = [(&'static str, &'static str)];
+    let cases: [(&Options, &Headers, u16, &str); 7] = [
         (&given, &[], 401, "`x-api-token` is missing"),
         (&given, &[("x-api-token", "t")], 401, "`team_id` is missing"),
         (&given, &[("x-api-token", "t"), ("team_id", "")], 401, "`team_id` is missing"),
