@@ -149,6 +149,7 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     draft.push(".new");
     let mut file = open_private(Path::new(&draft), OpenOptions::new().write(true).create(true).truncate(true))?;
     file.write_all(bytes)?;
+    file.sync_all()?;
     std::fs::rename(&draft, path)
 }
 

@@ -12,6 +12,8 @@ mod files;
 mod groups;
 #[path = "ledger/limits.rs"]
 mod limits;
+#[path = "ledger/losses.rs"]
+mod losses;
 #[path = "ledger/planning.rs"]
 mod planning;
 #[path = "ledger/rate.rs"]

@@ -70,7 +70,11 @@ impl Stage {
     }
 
     fn put_back(&self) {
-        for left in self.copies().into_iter().chain(["tickler.db-wal", "tickler.db-shm"].map(|name| self.path(name))) {
+        for left in self
+            .copies()
+            .into_iter()
+            .chain(["tickler.db-wal", "tickler.db-shm", "tickler.db.witness"].map(|name| self.path(name)))
+        {
             // what isn't there needn't go
             let _gone = std::fs::remove_file(left);
         }
@@ -143,8 +147,19 @@ impl Stage {
     }
 }
 
+/// The last schema whose log was sealed without the ledger's key; its rows fit every older schema.
+const UNKEYED_SCHEMAS: [&str; 4] = [
+    FIRST_SCHEMA,
+    include_str!("../src/ledger/migrations/0002.sql"),
+    include_str!("../src/ledger/migrations/0003.sql"),
+    include_str!("../src/ledger/migrations/0004.sql"),
+];
+
 /// Plans, delivers some, and answers the newest version.
 async fn fill(path: &Path) -> i64 {
+    let conn = Connection::open(path).expect("it is made");
+    conn.execute_batch(&format!("{} PRAGMA user_version = 4;", UNKEYED_SCHEMAS.concat())).expect("the schema");
+    drop(conn);
     let ledger: Arc<dyn Ledger> = SqliteLedger::open(path, Access::Write, Zones::newest()).expect("the ledger opens");
     let many = (0..REMINDERS).map(|number| planned(&format!("A{number}"))).collect();
     run_plan(&ledger, at(0), plan_of(many)).await;

@@ -101,6 +101,12 @@ pub enum Verb {
         /// The new file
         file: PathBuf,
     },
+    /// The ledger itself
+    Ledger {
+        /// What is done to it.
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
     /// Make a copy the ledger again; whoever may have been called since becomes uncertain, nobody is called
     Restore {
         /// The copy, made by `backup`
@@ -294,7 +300,13 @@ pub enum AuditVerb {
         reveal: bool,
     },
     /// Walk the whole chain; exit 5 when it is broken or cut
-    Verify,
+    Verify {
+        /// What `audit checkpoint` printed earlier: SEQ:HASH, or the file that holds it
+        #[arg(long, value_name = "SEQ:HASH|FILE")]
+        checkpoint: Option<String>,
+    },
+    /// Print the log's end as SEQ:HASH, to be kept where nobody who can write the ledger can write
+    Checkpoint,
     /// Every row as JSON lines or CSV, with an end line by which a cut file shows
     Export,
     /// How many rows of each event and reason
@@ -346,6 +358,20 @@ pub struct VerdictArguments {
     /// Give it up
     #[arg(long)]
     pub drop: bool,
+}
+
+/// `ledger …`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerVerb {
+    /// Go on with a ledger that has lost rows: whoever may have been called since becomes uncertain, nobody is called
+    AcceptLoss {
+        /// Why, for the audit
+        #[arg(long)]
+        reason: String,
+        /// The clock.
+        #[command(flatten)]
+        now: Now,
+    },
 }
 
 /// `pause`.

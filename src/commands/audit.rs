@@ -1,6 +1,6 @@
 //! shell: `tickler audit`: listed, one story, exported, verified.
 
-use serde_json::json;
+use std::path::Path;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
@@ -9,11 +9,15 @@ use super::filters::Filters;
 use super::output::{Rows, Shown, write_out};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow, Event, escape, story as words_of, times, words};
+use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
-use crate::verbs::audit::{Pages, Story, StoryReminder};
+use crate::verbs::audit::{Checkpoint, Pages, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
+
+/// A checkpoint is a line; an export whose last line is one may be long.
+const LARGEST_CHECKPOINT: u64 = 256 << 20;
 
 /// Reads the log.
 pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
@@ -23,7 +27,8 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
         AuditVerb::Show { id, reveal } => {
             show(&context, &id, if reveal { Reveal::Whole } else { Reveal::LastFour }).await
         }
-        AuditVerb::Verify => verify(&context).await,
+        AuditVerb::Verify { checkpoint } => verify(&context, checkpoint).await,
+        AuditVerb::Checkpoint => checkpoint(&context).await,
         AuditVerb::Export => export(&context, &ask.filters).await,
         AuditVerb::Stats => stats(&context, &ask.filters).await,
         AuditVerb::Prune => prune(&context).await,
@@ -91,29 +96,48 @@ fn headline(reminder: &StoryReminder, zone: &Zone) -> String {
     line
 }
 
-async fn verify(context: &Context) -> anyhow::Result<Exit> {
+async fn verify(context: &Context, checkpoint: Option<String>) -> anyhow::Result<Exit> {
+    let checkpoint = checkpoint.map(|text| read_checkpoint(&text)).transpose()?;
     let app = context.open(Access::Reading).await?;
-    let found = audit::verify(&app).await?;
-    let people = || match &found.broken {
-        None => format!("the chain is whole: {} rows, the last is {} {}", found.rows, found.head.seq, found.head.hash),
-        Some((seq, what)) => format!("the chain is BROKEN at row {seq}: {what}"),
+    let found = audit::verify(&app, checkpoint.as_ref()).await?;
+    let people = || match (&found.detail, found.broken_at) {
+        (Some(what), Some(seq)) => format!("the chain is BROKEN at row {seq}: {what}"),
+        _ => format!(
+            "the chain is whole: {} rows, the last is {} {}\n{}",
+            found.rows, found.seq, found.hash, found.proves
+        ),
     };
-    let answer = json!({
-        "ok": found.broken.is_none(),
-        "rows": found.rows,
-        "seq": found.head.seq,
-        "hash": found.head.hash,
-        "broken_at": found.broken.as_ref().map(|(seq, _)| seq),
-        "detail": found.broken.as_ref().map(|(_, what)| what),
-    });
     let rows = || {
         let mut rows = Rows::of(&["ok", "rows", "seq", "hash"]);
-        let ok = found.broken.is_none().to_string();
-        rows.push(vec![ok, found.rows.to_string(), found.head.seq.to_string(), found.head.hash.clone()]);
+        rows.push(vec![found.ok.to_string(), found.rows.to_string(), found.seq.to_string(), found.hash.clone()]);
         rows
     };
-    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
-    Ok(if found.broken.is_none() { Exit::Done } else { Exit::ChainBroken })
+    Shown { answer: &found, people: &people, rows: &rows }.print(context.format)?;
+    Ok(if found.ok { Exit::Done } else { Exit::ChainBroken })
+}
+
+/// The checkpoint itself, or the file that holds it.
+fn read_checkpoint(text: &str) -> Result<Checkpoint, VerbError> {
+    if let Ok(checkpoint) = Checkpoint::parse(text) {
+        return Ok(checkpoint);
+    }
+    let held = disk::read_text(Path::new(text), Links::Followed, LARGEST_CHECKPOINT);
+    let held =
+        held.map_err(|error| VerbError::Usage(format!("--checkpoint {text}: {error}; it is SEQ:HASH or a file")))?;
+    Checkpoint::parse(&held)
+}
+
+async fn checkpoint(context: &Context) -> anyhow::Result<Exit> {
+    let app = context.open(Access::Reading).await?;
+    let checkpoint = audit::checkpoint(&app).await?;
+    let people = || format!("{}:{}", checkpoint.seq, checkpoint.hash);
+    let rows = || {
+        let mut rows = Rows::of(&["seq", "hash"]);
+        rows.push(vec![checkpoint.seq.to_string(), checkpoint.hash.clone()]);
+        rows
+    };
+    Shown { answer: &checkpoint, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
 }
 
 async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {

@@ -173,6 +173,7 @@ fn is_worth_waiting(request: &Request) -> bool {
     match request {
         Request::Trigger { .. }
         | Request::Record { .. }
+        | Request::AcceptLoss { .. }
         | Request::Pause(_)
         | Request::Resume { .. }
         | Request::Resolve(_) => true,

@@ -12,6 +12,7 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod ledger;
 mod manual;
 mod next;
 mod notify;
@@ -107,6 +108,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Sandbox(ask) => sandbox::sandbox(globals, ask).await,
         Verb::Demo => demo::demo(globals).await,
         Verb::Backup { file } => backup::backup(globals, file).await,
+        Verb::Ledger { verb } => ledger::ledger(globals, verb).await,
         Verb::Restore { file, now } => restore::restore(globals, file, now).await,
         Verb::Doctor => doctor::doctor(globals).await,
         Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),

@@ -178,6 +178,7 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         Request::Reload => daemon.reload_now(&actor).await.answer(),
         Request::Status
         | Request::Trigger { .. }
+        | Request::AcceptLoss { .. }
         | Request::Pause(_)
         | Request::Resume { .. }
         | Request::TestCall { .. }

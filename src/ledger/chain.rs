@@ -3,6 +3,9 @@
 //! Each row's hash covers the hash before it, the plain fields, and a commitment to the personal ones. The commitment is
 //! an HMAC under the row's own random salt: when a person is erased, fields and salt go, the commitment stays, and the
 //! chain is whole still.
+//!
+//! In a new ledger the hashes are HMACs under a key derived from the ledger's own: who can write the file and cannot read the
+//! key beside it cannot make hashes that fit. Ledgers of the first four schemas go on with plain SHA-256.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -72,9 +75,49 @@ pub fn commitment(salt: &Salt, entry: &Entry<'_>, phone_hash: Option<&[u8]>) -> 
     mac.finalize().into_bytes().into()
 }
 
+/// How the hashes of a log are made.
+#[derive(Clone)]
+pub enum Sealing {
+    /// By SHA-256 alone.
+    Plain,
+    /// By HMAC-SHA-256 under the ledger's key.
+    Keyed(Hmac<Sha256>),
+}
+
+impl Sealing {
+    /// With a key of its own, derived from the ledger's.
+    #[must_use]
+    pub fn keyed(key: &[u8; 32]) -> Self {
+        Self::Keyed(keyed(&derived(key, b"tickler: hashes of the audit log")))
+    }
+
+    fn seal(&self, bytes: &[u8]) -> Hash {
+        match self {
+            Self::Plain => Sha256::digest(bytes).into(),
+            Self::Keyed(mac) => {
+                let mut mac = mac.clone();
+                mac.update(bytes);
+                mac.finalize().into_bytes().into()
+            }
+        }
+    }
+}
+
+/// What a ledger keeps of its key, to tell it from any other; it undoes nothing.
+#[must_use]
+pub fn key_check(key: &[u8; 32]) -> Hash {
+    derived(key, b"tickler: the key of this ledger")
+}
+
+fn derived(key: &[u8; 32], purpose: &[u8]) -> Hash {
+    let mut mac = keyed(key);
+    mac.update(purpose);
+    mac.finalize().into_bytes().into()
+}
+
 /// The hash of the row with that number.
 #[must_use]
-pub fn hash(prev: &Hash, seq: u64, entry: &Entry<'_>, commitment: &Hash) -> Hash {
+pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, entry: &Entry<'_>, commitment: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(320);
     bytes.extend_from_slice(prev);
     bytes.extend_from_slice(&seq.to_be_bytes());
@@ -83,7 +126,7 @@ pub fn hash(prev: &Hash, seq: u64, entry: &Entry<'_>, commitment: &Hash) -> Hash
     let mut form = Form(&mut bytes);
     cells_of(entry, ColumnKind::Plain).skip(1).for_each(|(_, cell)| form.cell(cell));
     bytes.extend_from_slice(commitment);
-    Sha256::digest(&bytes).into()
+    sealing.seal(&bytes)
 }
 
 /// A phone (E.164) under the ledger's key: without the key a list of all numbers doesn't undo it.
@@ -162,7 +205,7 @@ mod tests {
     }
 
     fn hash_of(entry: &Entry<'_>) -> Hash {
-        hash(&EMPTY, 1, entry, &commitment(&[0; 16], entry, None))
+        hash(&Sealing::Plain, &EMPTY, 1, entry, &commitment(&[0; 16], entry, None))
     }
 
     #[test]
@@ -170,9 +213,9 @@ mod tests {
         let variants = variants();
         let hashes: std::collections::HashSet<_> = variants.iter().map(hash_of).collect();
         assert_eq!(hashes.len(), variants.len());
-        assert_ne!(hash(&[1; 32], 1, &ROW, &EMPTY), hash(&EMPTY, 1, &ROW, &EMPTY));
-        assert_ne!(hash(&EMPTY, 2, &ROW, &EMPTY), hash(&EMPTY, 1, &ROW, &EMPTY));
-        assert_ne!(hash(&EMPTY, 1, &ROW, &[1; 32]), hash(&EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(hash(&Sealing::Plain, &[1; 32], 1, &ROW, &EMPTY), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(hash(&Sealing::Plain, &EMPTY, 2, &ROW, &EMPTY), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(hash(&Sealing::Plain, &EMPTY, 1, &ROW, &[1; 32]), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
     }
 
     #[test]
@@ -206,7 +249,7 @@ mod tests {
         let commitment = commitment(&[7; 16], &entry, Some(&[9; 32]));
         assert_eq!(hex(&commitment), "d46dd5d4688cfa42705818b3c0983a68209b19493f1bc07aee2eee4d9e5b466e");
         assert_eq!(
-            hex(&hash(&[5; 32], 11, &entry, &commitment)),
+            hex(&hash(&Sealing::Plain, &[5; 32], 11, &entry, &commitment)),
             "029fc6be67029c1487ad75643118730be4cc5543cc315ee1cbe918574720bf3f"
         );
     }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::witness::Loss;
+
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +18,8 @@ mod tests;
 pub struct Holds {
     /// This machine's part.
     pub machine: Machine,
+    /// Rows of the ledger are lost, or its file is.
+    pub lost: Option<Loss>,
     /// The pause of everything.
     pub all: Option<PauseRow>,
     /// Pauses by schedule, also of schedules that are not loaded.
@@ -75,6 +79,8 @@ pub struct Subject<'a> {
 pub enum Hold {
     /// This machine's clock is not set.
     ClockUnset,
+    /// The ledger has lost rows: who was called since is unknown.
+    RowsLost(Loss),
     /// The `STOP` file exists.
     StopFile(PathBuf),
     /// Everything is paused.
@@ -127,6 +133,7 @@ impl Holds {
         if self.machine.clock_is_unset {
             holds.push(Hold::ClockUnset);
         }
+        holds.extend(self.lost.clone().map(Hold::RowsLost));
         holds.extend(self.machine.stop_file.clone().map(Hold::StopFile));
         holds.extend(self.all.clone().filter(|pause| pause.is_in_force(now)).map(Hold::AllPaused));
         holds
@@ -179,6 +186,7 @@ impl Hold {
             Self::AllPaused(pause) | Self::SchedulePaused(_, pause) => pause.until,
             Self::AccountWaits(_, until) => Some(*until),
             Self::ClockUnset
+            | Self::RowsLost(_)
             | Self::StopFile(_)
             | Self::SwitchedOff(_)
             | Self::TargetPaused(_)
@@ -195,7 +203,8 @@ impl Hold {
             | Self::AllPaused(_)
             | Self::SwitchedOff(_)
             | Self::SchedulePaused(..) => true,
-            Self::TargetPaused(_) | Self::CredentialsRefused(_) | Self::AccountWaits(..) => false,
+            // what is planned meanwhile is judged by the time that is forgotten
+            Self::RowsLost(_) | Self::TargetPaused(_) | Self::CredentialsRefused(_) | Self::AccountWaits(..) => false,
         }
     }
 
@@ -205,6 +214,7 @@ impl Hold {
         match self {
             Self::CredentialsRefused(_) | Self::AccountWaits(..) => true,
             Self::ClockUnset
+            | Self::RowsLost(_)
             | Self::StopFile(_)
             | Self::AllPaused(_)
             | Self::SwitchedOff(_)
@@ -219,6 +229,7 @@ impl Hold {
         match self {
             Self::SchedulePaused(..) | Self::TargetPaused(_) => true,
             Self::ClockUnset
+            | Self::RowsLost(_)
             | Self::StopFile(_)
             | Self::AllPaused(_)
             | Self::SwitchedOff(_)
@@ -232,6 +243,7 @@ impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClockUnset => f.write_str("this machine's clock isn't set: nobody is called until it is"),
+            Self::RowsLost(loss) => f.write_str(&loss.sentence()),
             Self::StopFile(path) => {
                 let path = path.display();
                 write!(f, "nobody is called while {path} exists: remove it to go on (`resume` doesn't)")

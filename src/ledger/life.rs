@@ -447,25 +447,36 @@ pub fn cancelled<'a>(held: &HeldRow, entry: Entry<'a>) -> Result<Change<'a>, NoM
     Ok(only_state(held, moved, entry.at, entry))
 }
 
-/// A restored copy of the ledger holds it as open, and calls that were made since are forgotten.
+/// Why a ledger doubts what it holds as open.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubt<'a> {
+    /// Now (UTC).
+    pub now: Timestamp,
+    /// Who.
+    pub actor: &'a str,
+    /// `restored` or `loss_accepted`.
+    pub reason: &'static str,
+}
+
+/// This ledger holds it as open, and has forgotten calls that were made.
 ///
 /// # Errors
 /// When it is neither pending nor sending.
-pub fn doubted<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Result<Change<'a>, NoMove> {
+pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, NoMove> {
     let moved = go_on(held, Move::Doubt, State::Uncertain)?;
     let entry = Entry {
-        reason: Some("restored".into()),
-        actor: Some(actor.into()),
-        detail: Some("the restored copy doesn't know whether it was called".into()),
-        ..held.entry(now, Event::DeliveryUncertain)
+        reason: Some(doubt.reason.into()),
+        actor: Some(doubt.actor.into()),
+        detail: Some("this ledger has lost rows and doesn't know whether it was called".into()),
+        ..held.entry(doubt.now, Event::DeliveryUncertain)
     };
-    let came = Came { class: Some("restored"), ..Came::default() };
+    let came = Came { class: Some(doubt.reason), ..Came::default() };
     let attempt = AttemptChange::End { number: held.attempt, outcome: "uncertain", came };
     let set = Set::State { moved, unknown_fates: held.unknown_fates + 1 };
     Ok(Change {
         row: RowChange::Held(held.guard(), set),
         attempt: (held.state == State::Sending).then_some(attempt),
-        at: now,
+        at: doubt.now,
         entries: vec![entry],
     })
 }

@@ -31,6 +31,7 @@ pub mod schedules;
 pub mod sqlite;
 pub mod store;
 mod verbs;
+pub mod witness;
 mod writer;
 mod writing;
 
@@ -38,6 +39,7 @@ pub use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step};
 pub use gate::{Holds, Machine};
 pub use passed::{FoldedTimes, PassedOver};
 pub use runs::RunsAsk;
+pub use witness::{AcceptLoss, Loss};
 pub use writing::Writing;
 
 /// Why the ledger could not do it. Nothing was changed.
@@ -140,6 +142,10 @@ pub trait Ledger: Send + Sync {
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// Last sequence number and hash (0 and the empty chain's hash when there is none).
     async fn head(&self) -> LedgerResult<Head>;
+    /// Why nothing may be sent from this ledger, if rows of it are lost.
+    fn loss(&self) -> Option<Loss>;
+    /// A person accepts that rows are lost: whoever may have been called since the last row is of unknown fate.
+    async fn accept_loss(&self, accepted: AcceptLoss) -> LedgerResult<Restored>;
     /// Walks the whole chain.
     async fn verify(&self) -> LedgerResult<Verification>;
     /// Removes payloads and phones, and audit rows, older than these instants.

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use super::change::{Change, HeldRow};
 use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
+use super::witness::{Loss, NotedLoss};
 use super::{LedgerResult, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
 use crate::audit::Entry;
 use crate::plan::{Gap, PlannedReminder};
@@ -59,6 +60,15 @@ pub trait Store {
     fn standing(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>>;
     /// When the last row of the audit log was written.
     fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>>;
+
+    /// Why nothing may be sent, if rows are lost.
+    fn loss(&self) -> Option<Loss>;
+    /// The loss that was noted and isn't accepted yet.
+    fn noted_loss(&self) -> LedgerResult<Option<NotedLoss>>;
+    /// The number of the reminder that was planned last.
+    fn last_nr(&self) -> LedgerResult<i64>;
+    /// Refuses a database that is damaged.
+    fn check_soundness(&self) -> LedgerResult<()>;
 
     /// Writes the change, its attempt and its entries, if its guard holds.
     fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied>;
@@ -191,6 +201,8 @@ pub enum Put<'a> {
     Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
+    /// The loss that was found and isn't accepted yet, or that there is none.
+    Loss(Option<&'a NotedLoss>),
 }
 
 /// A schedule as it was loaded.

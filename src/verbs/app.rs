@@ -209,7 +209,7 @@ pub fn refusal(folder: &Folder, name: &str) -> String {
 fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
     let access = match access {
         Access::None => return Ok(None),
-        Access::Reading if !SqliteLedger::exists(&settings.ledger) => return Ok(None),
+        Access::Reading if sqlite::is_missing(&settings.ledger) => return Ok(None),
         Access::Reading => sqlite::Access::Read,
         Access::Working => sqlite::Access::Write,
     };

@@ -9,7 +9,7 @@ use super::{App, VerbError, VerbResult};
 
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
-use crate::ledger::{Ledger, LedgerResult, Prune, Pruned, ReminderAsk, ReminderRow, Verification};
+use crate::ledger::{Head, Ledger, LedgerResult, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
 use crate::reminder::{Lead, ReminderId, State};
 
 /// How many rows one page asks the ledger for.
@@ -189,10 +189,137 @@ pub async fn prune(app: &App) -> VerbResult<Pruned> {
     Ok(app.ledger()?.prune(Prune { payloads_before, audit_before, now }).await?)
 }
 
-/// Walks the whole chain.
+/// What `audit verify` found, as `--format json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyAnswer {
+    /// Nothing is broken or missing.
+    pub ok: bool,
+    /// Rows walked.
+    pub rows: u64,
+    /// The log's last row.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+    /// The first row that is broken or missing.
+    pub broken_at: Option<u64>,
+    /// What is broken.
+    pub detail: Option<String>,
+    /// Whether the log still has the row of the checkpoint that was given; null without one.
+    pub checkpoint: Option<bool>,
+    /// What this proves, and what it does not.
+    pub proves: String,
+}
+
+/// The log's end as it was once: whoever changes the log later can't change what was noted elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checkpoint {
+    /// The row.
+    pub seq: u64,
+    /// Its hash, hex.
+    pub hash: String,
+}
+
+/// Why a text is no checkpoint.
+const NO_CHECKPOINT: &str = "a checkpoint is SEQ:HASH as `tickler audit checkpoint` prints it, or a file that holds it";
+
+impl Checkpoint {
+    /// Reads `SEQ:HASH`, or the JSON that `audit checkpoint` and the last line of an export are.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(text: &str) -> VerbResult<Self> {
+        let text = text.trim();
+        let last_line = text.lines().next_back().unwrap_or_default();
+        let read = |text: &str| Self::of_json(text).or_else(|| Self::of_text(text));
+        read(text).or_else(|| read(last_line)).ok_or_else(|| VerbError::Usage(NO_CHECKPOINT.to_owned()))
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        let (seq, hash) = text.split_once(':')?;
+        Self { seq: seq.trim().parse().ok()?, hash: hash.trim().to_ascii_lowercase() }.checked()
+    }
+
+    fn of_json(text: &str) -> Option<Self> {
+        let json: serde_json::Value = serde_json::from_str(text).ok()?;
+        let field = |names: [&str; 2]| names.into_iter().find_map(|name| json.get(name));
+        let (seq, hash) = (field(["seq", "last_seq"])?.as_u64()?, field(["hash", "last_hash"])?.as_str()?);
+        Self { seq, hash: hash.to_ascii_lowercase() }.checked()
+    }
+
+    fn checked(self) -> Option<Self> {
+        let is_hash = self.hash.len() == 64 && self.hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then_some(self)
+    }
+}
+
+/// The log's end, to be kept elsewhere.
 ///
 /// # Errors
-/// When the ledger can't be read.
-pub async fn verify(app: &App) -> VerbResult<Verification> {
-    Ok(app.ledger()?.verify().await?)
+/// When there is no ledger, or it can't be read.
+pub async fn checkpoint(app: &App) -> VerbResult<Checkpoint> {
+    let head = app.ledger()?.head().await?;
+    Ok(Checkpoint { seq: head.seq, hash: head.hash })
+}
+
+/// Walks the whole chain, and looks for the row of a checkpoint.
+///
+/// # Errors
+/// When there is no ledger, or it can't be read.
+pub async fn verify(app: &App, checkpoint: Option<&Checkpoint>) -> VerbResult<VerifyAnswer> {
+    let found = match &app.around.ledger {
+        Some(ledger) => ledger.verify().await?,
+        None => verification_of_missing(app)?,
+    };
+    let has_row = match (&app.around.ledger, checkpoint) {
+        (Some(ledger), Some(wanted)) => Some(has_row(ledger.as_ref(), wanted).await?),
+        (None, Some(_)) => Some(false),
+        (_, None) => None,
+    };
+    let not_there = checkpoint.filter(|_| has_row == Some(false)).map(|wanted| {
+        (wanted.seq, "the log has no such row with the checkpoint's hash: it was changed or cut since".to_owned())
+    });
+    let broken = found.broken.or(not_there);
+    Ok(VerifyAnswer {
+        ok: broken.is_none(),
+        rows: found.rows,
+        proves: proves(&broken, found.head.seq, checkpoint),
+        seq: found.head.seq,
+        hash: found.head.hash,
+        broken_at: broken.as_ref().map(|(seq, _)| *seq),
+        detail: broken.map(|(_, what)| what),
+        checkpoint: has_row,
+    })
+}
+
+/// A ledger that is gone is reported as a log that was cut; one that never was is none.
+fn verification_of_missing(app: &App) -> VerbResult<Verification> {
+    let Some(loss) = sqlite::loss_of_missing(&app.settings.ledger) else {
+        return Err(app.ledger().err().unwrap_or_else(|| VerbError::Failed("there is no ledger".to_owned())));
+    };
+    Ok(Verification { rows: 0, head: Head { seq: 0, hash: String::new() }, broken: Some((1, loss.to_string())) })
+}
+
+async fn has_row(ledger: &dyn Ledger, wanted: &Checkpoint) -> LedgerResult<bool> {
+    if wanted.seq == 0 {
+        return Ok(true);
+    }
+    let filter = AuditFilter { after_seq: Some(wanted.seq - 1), limit: Some(1), ..AuditFilter::default() };
+    let rows = ledger.audit(filter).await?;
+    Ok(rows.first().is_some_and(|row| row.seq == wanted.seq && row.hash == wanted.hash))
+}
+
+fn proves(broken: &Option<(u64, String)>, seq: u64, checkpoint: Option<&Checkpoint>) -> String {
+    match (broken, checkpoint) {
+        (Some(_), _) => "the log is not as it was written".to_owned(),
+        (None, Some(checkpoint)) => format!(
+            "the rows up to {seq} are consistent, and those up to {} are as they were when the checkpoint was made; whoever \
+             can write the ledger and read its key could have changed later ones",
+            checkpoint.seq
+        ),
+        (None, None) => format!(
+            "the rows up to {seq} are consistent among themselves; whoever can write the ledger and read its key could have \
+             written all of them anew, which only a checkpoint kept elsewhere shows (`tickler audit checkpoint`, then \
+             `tickler audit verify --checkpoint`)"
+        ),
+    }
 }

@@ -1,8 +1,8 @@
 //! shell: what keeps a schedule from sending, for the verbs that report it to people.
 
 use super::{App, VerbResult};
-use crate::ledger::Holds;
 use crate::ledger::gate::{Hold, Subject};
+use crate::ledger::{Holds, sqlite};
 use crate::schedule::Schedule;
 use crate::targets;
 
@@ -14,7 +14,7 @@ pub(super) async fn all(app: &App) -> VerbResult<Holds> {
     let machine = app.machine();
     Ok(match &app.around.ledger {
         Some(ledger) => ledger.holds(machine).await?,
-        None => Holds { machine, ..Holds::default() },
+        None => Holds { machine, lost: sqlite::loss_of_missing(&app.settings.ledger), ..Holds::default() },
     })
 }
 

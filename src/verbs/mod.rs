@@ -1,6 +1,7 @@
 //! shell: what an operator can do: one verb, one file: the opened [`App`] and arguments → an answer; called by terminal,
 //! control socket and page alike.
 
+pub mod accept_loss;
 mod app;
 pub mod audit;
 pub mod backup;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod doctor;
 mod exit;
 pub mod explain;
+mod gap;
 mod holds;
 pub mod next;
 pub mod notify_test;
@@ -32,6 +34,7 @@ use crate::audit::AuditFilter;
 
 pub use app::{Access, App, refusal};
 pub use exit::{Exit, VerbError, likely_name};
+pub use gap::Unread;
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
 
@@ -61,6 +64,11 @@ pub enum Request {
     Resume {
         /// `None`: all.
         schedule: Option<String>,
+    },
+    /// Accept that the ledger has lost rows.
+    AcceptLoss {
+        /// Why.
+        reason: String,
     },
     /// One real payload with `test: true` to one's own phone.
     TestCall {

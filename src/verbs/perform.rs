@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::trigger::TriggerAsk;
 use super::{
-    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, audit, backup, explain, pause, plan, status, test_call,
-    trigger, uncertain,
+    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, audit, backup, explain, pause, plan,
+    status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 
@@ -27,6 +27,11 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::Pause(ask) => Answer::of(Exit::Done, &pause::pause(app, actor, ask).await?),
         Request::Resume { schedule } => Answer::of(Exit::Done, &pause::resume(app, actor, schedule).await?),
+        Request::AcceptLoss { reason } => {
+            let answer = accept_loss::accept_loss(app, actor, reason).await?;
+            let exit = if answer.unread.is_empty() { Exit::Done } else { Exit::Failed };
+            Answer::of(exit, &answer)
+        }
         Request::TestCall { schedule, to } => {
             let answer = test_call::test_call(app, actor, &schedule, &to).await?;
             Answer::of(answer.exit(), &answer)

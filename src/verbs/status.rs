@@ -159,6 +159,12 @@ async fn known(app: &App) -> VerbResult<Known> {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure: None });
     };
+    if let (Some(_), Err(_)) = (&holds.lost, ledger.head().await) {
+        // its file is gone: that is what there is to report
+        let head = Head { seq: 0, hash: String::new() };
+        let failure = writing_failure(ledger.as_ref()).await;
+        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure });
+    }
     let (tally, head) = (ledger.tally().await?, ledger.head().await?);
     Ok(Known { holds, unsendable, tally, head, problems, failure: writing_failure(ledger.as_ref()).await })
 }
@@ -194,8 +200,10 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
 
 async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
     let last = match &app.around.ledger {
-        // one that can't be written may still be read, or not
-        Some(ledger) if known.failure.is_some() => ledger.last_run(&schedule.name).await.unwrap_or_default(),
+        // one that can't be written, or has lost its file, may still be read, or not
+        Some(ledger) if known.failure.is_some() || known.holds.lost.is_some() => {
+            ledger.last_run(&schedule.name).await.unwrap_or_default()
+        }
         Some(ledger) => ledger.last_run(&schedule.name).await?,
         None => None,
     };

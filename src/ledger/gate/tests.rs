@@ -52,6 +52,10 @@ fn things() -> Vec<Vec<Setting>> {
             ("clock unset", LastingWithoutRuns, |holds| holds.machine.clock_is_unset = true),
         ],
         vec![
+            ("a whole ledger", Nothing, nothing),
+            ("rows lost", Lasting, |holds| holds.lost = Some(crate::ledger::witness::Loss::Gone)),
+        ],
+        vec![
             ("no STOP file", Nothing, nothing),
             ("STOP file", LastingWithoutRuns, |holds| holds.machine.stop_file = Some("/var/lib/tickler/STOP".into())),
         ],
@@ -106,7 +110,7 @@ fn every_combination() -> Vec<Vec<Setting>> {
 #[test]
 fn a_gate_is_as_shut_as_the_gravest_of_its_holds_in_every_combination() {
     let combinations = every_combination();
-    assert_eq!(combinations.len(), 2 * 2 * 4 * 5 * 3 * 4 * 3);
+    assert_eq!(combinations.len(), 2 * 2 * 2 * 4 * 5 * 3 * 4 * 3);
     for combination in combinations {
         let mut holds = Holds::default();
         combination.iter().for_each(|(_, _, set)| set(&mut holds));
@@ -158,8 +162,16 @@ fn people_hear_the_gravest_hold_first_and_each_names_its_remedy() {
         set(&mut holds);
     }
     let told: Vec<String> = holds.on(&subject(), now()).iter().map(Hold::to_string).collect();
-    let remedies =
-        ["clock", "remove it", "resume --all", "resume day-before", "resume day-before", "resume --all", "waits until"];
+    let remedies = [
+        "clock",
+        "accept-loss",
+        "remove it",
+        "resume --all",
+        "resume day-before",
+        "resume day-before",
+        "resume --all",
+        "waits until",
+    ];
     assert_eq!(told.len(), remedies.len(), "{told:?}");
     for (sentence, remedy) in told.iter().zip(remedies) {
         assert!(sentence.contains(remedy), "{sentence}");

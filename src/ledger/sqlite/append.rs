@@ -34,7 +34,7 @@ impl SqliteStore<'_> {
         };
         let phone_hash = phone_hash.as_ref().map(<[u8; 32]>::as_slice);
         let commitment = chain::commitment(&salt, entry, phone_hash);
-        let hash = chain::hash(&last.hash, seq, entry, &commitment);
+        let hash = chain::hash(&self.sealing, &last.hash, seq, entry, &commitment);
         let seal = [phone_hash, Some(&salt), Some(&commitment), Some(&last.hash), Some(&hash)];
         let values = entry.cells().into_iter().map(Bound::Cell).chain(seal.map(Bound::Blob));
         self.statements.run(&INSERT, rusqlite::params_from_iter(values))?;
@@ -49,7 +49,7 @@ impl SqliteStore<'_> {
 }
 
 /// A value of the row that is inserted.
-enum Bound<'a> {
+pub(super) enum Bound<'a> {
     Cell(Cell<'a>),
     Blob(Option<&'a [u8]>),
 }

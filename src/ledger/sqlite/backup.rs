@@ -1,37 +1,43 @@
-//! shell: a consistent copy with its key, in one new file.
+//! shell: a consistent copy with its key, in one new file. It gets its name when it is whole.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::errors::file_fault;
+use super::files::{Key, beside};
 use super::readers::Reader;
-use crate::disk;
+use super::steps::Steps;
 use crate::ledger::{LedgerError, LedgerResult};
 
-/// Copies the ledger as the reader sees it. A copy that can't be finished is removed again.
-pub(super) fn copy(reader: &Reader, path: &Path, file: &Path) -> LedgerResult<()> {
+/// Copies the ledger as the reader sees it. An unfinished copy is removed; one that a crash left is replaced.
+pub(super) fn copy(reader: &Reader, path: &Path, file: &Path, steps: &Steps) -> LedgerResult<()> {
     let Some(key) = reader.key else {
         let place = path.display();
         return Err(LedgerError::Storage(format!("the key of {place} can't be read, so no whole copy can be made")));
     };
-    disk::open_private(file, OpenOptions::new().write(true).create_new(true))
-        .map_err(|error| file_fault(file, &error))?;
-    let copied = write(reader, file, &key);
-    if copied.is_err() {
-        let _nothing_more_to_do = std::fs::remove_file(file);
+    if file.symlink_metadata().is_ok() {
+        return Err(file_fault(file, &std::io::ErrorKind::AlreadyExists.into()));
     }
-    copied
+    let draft = beside(file, ".unfinished");
+    let copied = write(reader, &draft, &key, steps).and_then(|()| steps.rename_to_new(&draft, file));
+    if copied.is_err() {
+        // the first error is reported
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let _nothing_more_to_do = steps.remove(&beside(&draft, suffix));
+        }
+    }
+    copied.and_then(|()| steps.sync_folder_of(file))
 }
 
-fn write(reader: &Reader, file: &Path, key: &[u8; 32]) -> LedgerResult<()> {
-    reader.conn.backup("main", file, None::<fn(rusqlite::backup::Progress)>)?;
-    let copy = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+fn write(reader: &Reader, draft: &Path, key: &Key, steps: &Steps) -> LedgerResult<()> {
+    drop(steps.create(draft)?);
+    steps.copy_database(&reader.conn, draft)?;
+    let copy = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // one file: no `-wal` beside it
-    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    steps.commit(&copy, draft, "PRAGMA journal_mode = DELETE")?;
     copy.pragma_update(None, "synchronous", "FULL")?;
     copy.execute("INSERT INTO carried_key (key) VALUES (?1)", params![key])?;
     copy.close().map_err(|(_, error)| error)?;
-    Ok(())
+    steps.sync(draft)
 }

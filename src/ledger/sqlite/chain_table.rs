@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
+use super::append::Bound;
 use super::columns::{time, time_or_null, uuid_or_null, word, word_or_null};
+use super::files::Key;
+use super::schema;
 use super::store::SqliteStore;
 use crate::audit::{Entry, Event, LoggedPhone};
-use crate::ledger::chain::{self, Hash, Salt};
+use crate::ledger::chain::{self, Hash, Salt, Sealing};
 use crate::ledger::{Head, LedgerError, LedgerResult, Verification};
 use crate::reminder::{ReminderId, RunId};
 
@@ -79,14 +83,33 @@ struct Walk {
     rows: u64,
     /// The last `operator.pruned` that cut the log's beginning, as it says itself.
     last_prune: Option<String>,
+    sealing: Sealing,
 }
 
-/// Walks the whole chain and compares its end with the head row.
-pub(super) fn verify(conn: &Connection) -> LedgerResult<Verification> {
+/// How this log's hashes are made.
+pub(super) fn sealing(conn: &Connection, key: &Key) -> LedgerResult<Sealing> {
+    Ok(if is_keyed(conn)? { Sealing::keyed(key) } else { Sealing::Plain })
+}
+
+fn is_keyed(conn: &Connection) -> LedgerResult<bool> {
+    Ok(conn.query_row("SELECT keyed FROM head", [], |row| row.get(0))?)
+}
+
+/// Walks the whole chain and compares its end with the head row; then demands the triggers that protect the log.
+pub(super) fn verify(conn: &Connection, key: Option<&Key>) -> LedgerResult<Verification> {
+    let sealing = match key {
+        Some(key) => sealing(conn, key)?,
+        None if is_keyed(conn)? => {
+            return Err(LedgerError::Refused(
+                "the log is sealed with the ledger's key, which can't be read: ask as the ledger's user".into(),
+            ));
+        }
+        None => Sealing::Plain,
+    };
     let start: (u64, Hash) =
         conn.query_row("SELECT pruned_seq, pruned_hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let head = head(conn)?;
-    let mut walk = Walk { seq: start.0, hash: start.1, rows: 0, last_prune: None };
+    let mut walk = Walk { seq: start.0, hash: start.1, rows: 0, last_prune: None, sealing };
     let mut statement = conn.prepare("SELECT * FROM audit ORDER BY seq")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -95,8 +118,24 @@ pub(super) fn verify(conn: &Connection) -> LedgerResult<Verification> {
             return Ok(Verification { rows: walk.rows, head, broken: Some((seq, sentence)) });
         }
     }
-    let broken = walk.end(&head, start);
+    let mut broken = walk.end(&head, start);
+    if broken.is_none() {
+        let missing = missing_trigger(conn)?;
+        broken = missing.map(|name| (head.seq, format!("the trigger `{name}`, which protects the log, is missing")));
+    }
     Ok(Verification { rows: walk.rows, head, broken })
+}
+
+/// The first of the log's triggers that isn't there as this program wrote it.
+fn missing_trigger(conn: &Connection) -> LedgerResult<Option<&'static str>> {
+    let sql = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit' AND name = ?1";
+    for name in ["audit_only_grows", "audit_is_not_changed", "audit_is_not_cut"] {
+        let found: Option<String> = conn.query_row(sql, [name], |row| row.get(0)).optional()?;
+        if !found.is_some_and(|sql| schema::has_statement(&sql)) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// The word by which a row tells that the log's beginning was removed.
@@ -111,6 +150,9 @@ impl Walk {
             return Err(format!("rows {} to {} are missing", self.seq + 1, seq.saturating_sub(1)));
         }
         let found = Sealed::of(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
+        if !found.is_spelled_as_written(row) {
+            return Err("a field was changed: it is not spelled as the ledger writes it".to_owned());
+        }
         if found.prev != self.hash {
             return Err("it doesn't follow the row before it".to_owned());
         }
@@ -121,7 +163,7 @@ impl Walk {
         if commitment != found.commitment {
             return Err("a personal field was changed".to_owned());
         }
-        if chain::hash(&self.hash, seq, &found.entry, &commitment) != found.hash {
+        if chain::hash(&self.sealing, &self.hash, seq, &found.entry, &commitment) != found.hash {
             return Err("a field was changed".to_owned());
         }
         if found.entry.event == Event::OperatorPruned && found.entry.reason.as_deref() == Some("audit") {
@@ -160,6 +202,21 @@ impl<'r> Sealed<'r> {
             commitment: row.get(18)?,
             prev: row.get(19)?,
             hash: row.get(20)?,
+        })
+    }
+
+    /// The hashes cover values; so each value must be stored in the one type and spelling that the ledger writes.
+    fn is_spelled_as_written(&self, row: &Row<'_>) -> bool {
+        let mut columns = 1..;
+        self.entry.cells().into_iter().map(Bound::Cell).all(|cell| {
+            let stored = columns.next().and_then(|column| row.get_ref(column).ok());
+            let written = cell.to_sql();
+            let written = written.as_ref().map(|written| match written {
+                ToSqlOutput::Borrowed(value) => *value,
+                ToSqlOutput::Owned(value) => ValueRef::from(value),
+                _ => ValueRef::Null,
+            });
+            written.ok() == stored
         })
     }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::errors::file_fault;
+use super::steps::Steps;
 use crate::disk::{self, Links};
+use crate::ledger::chain::key_check;
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// The key of the phone hashes.
@@ -58,20 +60,25 @@ fn create_folder(path: &Path) -> LedgerResult<()> {
     }
 }
 
-/// The key for a ledger that is written: the file's, the one a copy carries, or a new one for a new ledger.
-pub(super) fn key(path: &Path, conn: &Connection) -> LedgerResult<Key> {
+/// The key for a ledger that is written: the one a copy carries, the file's, or a new one for a new ledger. Any other than
+/// this ledger's is refused.
+pub(super) fn key(path: &Path, conn: &Connection, steps: &Steps) -> LedgerResult<Key> {
     let carried: Option<Vec<u8>> = conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional()?;
     if let Some(key) = carried.and_then(|bytes| Key::try_from(bytes).ok()) {
-        write_key(path, &key)?;
-        conn.execute("DELETE FROM carried_key", [])?;
+        check_key(path, conn, &key)?;
+        write_key(path, &key, steps)?;
+        keep_check(conn, &key)?;
+        steps.commit(conn, path, "DELETE FROM carried_key")?;
         return Ok(key);
     }
     if let Some(key) = read_key(path)? {
+        check_key(path, conn, &key)?;
+        keep_check(conn, &key)?;
         return Ok(key);
     }
-    let used: bool =
-        conn.query_row("SELECT EXISTS (SELECT 1 FROM audit WHERE phone_hash NOT NULL)", [], |row| row.get(0))?;
-    if used {
+    let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE phone_hash NOT NULL) OR (SELECT keyed FROM head) AND \
+        EXISTS (SELECT 1 FROM audit)";
+    if conn.query_row(sql, [], |row| row.get(0))? {
         let place = beside(path, ".key");
         let place = place.display();
         return Err(LedgerError::Storage(format!(
@@ -80,8 +87,35 @@ pub(super) fn key(path: &Path, conn: &Connection) -> LedgerResult<Key> {
     }
     let mut key = Key::default();
     getrandom::fill(&mut key).map_err(|_| LedgerError::Storage("the system gives no random bytes".into()))?;
-    write_key(path, &key)?;
+    write_key(path, &key, steps)?;
+    keep_check(conn, &key)?;
     Ok(key)
+}
+
+/// Refuses a key that isn't this ledger's. A ledger of an older version has no check value until it is opened for writing.
+pub(super) fn check_key(path: &Path, conn: &Connection, key: &Key) -> LedgerResult<()> {
+    let check: Option<Vec<u8>> = conn.query_row("SELECT key_check FROM head", [], |row| row.get(0))?;
+    match check.is_none_or(|check| check == key_check(key)) {
+        true => Ok(()),
+        false => Err(LedgerError::Storage(format!(
+            "{} is the key of another ledger: put this ledger's key back, or restore a backup",
+            beside(path, ".key").display()
+        ))),
+    }
+}
+
+fn keep_check(conn: &Connection, key: &Key) -> LedgerResult<()> {
+    let sql = "UPDATE head SET key_check = ?1 WHERE key_check IS NOT ?1";
+    conn.execute(sql, [key_check(key)])?;
+    Ok(())
+}
+
+/// The first of these names beside the ledger that is free: `suffix`, `suffix-2`, and so on.
+pub(super) fn free_place(path: &Path, suffix: &str) -> PathBuf {
+    (1..)
+        .map(|n| beside(path, &if n == 1 { suffix.to_owned() } else { format!("{suffix}-{n}") }))
+        .find(|place| place.symlink_metadata().is_err())
+        .expect("some number is free")
 }
 
 /// The key's file, if it is there.
@@ -97,10 +131,9 @@ pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
     }
 }
 
-pub(super) fn write_key(path: &Path, key: &Key) -> LedgerResult<()> {
+fn write_key(path: &Path, key: &Key, steps: &Steps) -> LedgerResult<()> {
     let (place, draft) = (beside(path, ".key"), beside(path, ".key.new"));
-    let written = disk::open_private(&draft, OpenOptions::new().write(true).create(true).truncate(true))
-        .and_then(|mut file| file.write_all(key).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&draft, &place));
-    written.map_err(|error| file_fault(&place, &error))
+    steps.write(&draft, key)?;
+    steps.rename(&draft, &place)?;
+    steps.sync_folder_of(path)
 }

@@ -50,7 +50,7 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
         }
     }
     Ok(Knowledge {
-        gaps: super::restore::gaps(conn)?,
+        gaps: super::loss::gaps(conn)?,
         reminders,
         people: people(conn, ask)?,
         opted_out: opted_out(conn)?,

@@ -6,10 +6,12 @@ mod appointment_filter;
 mod backup;
 mod chain_table;
 mod columns;
+mod continuity;
 mod errors;
 mod files;
 mod held;
 mod knowledge;
+mod loss;
 mod maintenance;
 mod pauses;
 mod put;
@@ -20,6 +22,7 @@ mod runs;
 mod schedules;
 mod schema;
 mod statements;
+mod steps;
 mod store;
 
 use std::collections::HashMap;
@@ -34,18 +37,21 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
-    FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Machine, PassedOver,
-    Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, RunRecord,
-    RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Taken, Tally, Verification,
-    Writing,
+    AcceptLoss, FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Loss, Machine,
+    PassedOver, Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow,
+    Resolve, Restored, RunRecord, RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement,
+    TakeIntents, Taken, Tally, Verification, Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::zones::Zones;
+use continuity::{Before, Continuity};
 use readers::Readers;
-pub use restore::{Restore, restore};
+pub use restore::{Restore, restore, restore_by};
+use schema::Copies;
+pub use steps::Steps;
 
 /// From so many reminders on, asked for by their ids, two readers look them up side by side: fewer are found sooner than a
 /// second thread is on its way.
@@ -67,6 +73,23 @@ pub struct SqliteLedger {
     readers: Arc<Readers>,
     /// Places for reads that end soon: as many as there are connections kept, so that a burst of reads opens no more.
     places: Semaphore,
+    /// What was found when it was opened for reading.
+    found: Option<Loss>,
+    continuity: Option<Arc<Continuity>>,
+    steps: Steps,
+}
+
+/// Whether there is no ledger at `path`: no file, or one without a byte. In a folder that may not be looked into there may
+/// be one: opening it shows that.
+#[must_use]
+pub fn is_missing(path: &Path) -> bool {
+    !SqliteLedger::exists(path) || std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
+}
+
+/// What was lost of a ledger that [`is_missing`], if there was one.
+#[must_use]
+pub fn loss_of_missing(path: &Path) -> Option<Loss> {
+    Before::of(path).ok().and_then(Before::lost)
 }
 
 /// How often a process that waits for the lock looks again.
@@ -89,8 +112,16 @@ impl SqliteLedger {
         let path = path.as_ref().to_owned();
         match access {
             Access::Read => Self::open_for_reading(path),
-            Access::Write => Self::open_for_writing(path, zones),
+            Access::Write => Self::open_for_writing(path, zones, Steps::default()),
         }
+    }
+
+    /// As [`SqliteLedger::open`] for writing, by steps that can be watched.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub fn open_by(path: impl AsRef<Path>, zones: Zones, steps: Steps) -> LedgerResult<Arc<Self>> {
+        Self::open_for_writing(path.as_ref().to_owned(), zones, steps)
     }
 
     /// As [`SqliteLedger::open`] for writing, but waits up to `patience` of the clock's monotonic time for whoever holds
@@ -114,27 +145,58 @@ impl SqliteLedger {
     }
 
     fn open_for_reading(path: PathBuf) -> LedgerResult<Arc<Self>> {
-        if !Self::exists(&path) {
+        if is_missing(&path) {
             let place = path.display();
             return Err(LedgerError::Refused(format!("there is no ledger at {place} yet")));
         }
+        if restore::is_unfinished(&path) {
+            // whoever opens it for writing finishes it
+            return Err(LedgerError::Refused(format!(
+                "a restore of {} was cut short: start the service, or any verb that changes something, to finish it",
+                path.display()
+            )));
+        }
+        // before the log is read: a service that goes on meanwhile only adds to it
+        let testimony = continuity::testimony(&path)?;
         let readers = Arc::new(Readers::new(path.clone(), files::read_key(&path)?));
         readers.check_schema()?;
-        Ok(Arc::new(Self { path, writer: None, readers, places: Semaphore::new(readers::KEPT) }))
+        let found = readers.read(|reader| {
+            reader.key.iter().try_for_each(|key| files::check_key(&path, &reader.conn, key))?;
+            continuity::loss_for_reader(&path, &reader.conn, testimony)
+        })?;
+        let places = Semaphore::new(readers::KEPT);
+        Ok(Arc::new(Self { path, writer: None, readers, places, found, continuity: None, steps: Steps::default() }))
     }
 
-    fn open_for_writing(path: PathBuf, zones: Zones) -> LedgerResult<Arc<Self>> {
+    fn open_for_writing(path: PathBuf, zones: Zones, steps: Steps) -> LedgerResult<Arc<Self>> {
         let lock = files::lock(&path)?;
-        let conn = schema::open(&path)?;
-        let key = files::key(&path, &conn)?;
+        restore::finish(&path, &steps)?;
+        let before = Before::of(&path)?;
+        before.keep_traces(&path)?;
+        let conn = schema::open(&path, Copies::Kept, &steps)?;
+        let key = files::key(&path, &conn, &steps)?;
+        let continuity = Arc::new(Continuity::begin(&path, &conn, &before)?);
         let readers = Arc::new(Readers::new(path.clone(), Some(key)));
-        let chain = chain_table::Chain::load(&conn)?;
+        let watch = Arc::clone(&continuity);
         let writer = Writer::start(zones, move |jobs| {
-            jobs.work(&store::SqliteStore::new(&conn, &key, chain));
-            drop(conn);
+            match store::SqliteStore::new(&conn, &key) {
+                Ok(store) => jobs.work(&store.watched(Arc::clone(&watch))),
+                // whoever asks is answered that the writer has ended
+                Err(error) => tracing::error!(%error, "the ledger's writer can't begin"),
+            }
+            watch.close(conn);
             drop(lock); // last: whoever takes it next finds the file closed
         })?;
-        Ok(Arc::new(Self { path, writer: Some(writer), readers, places: Semaphore::new(readers::KEPT) }))
+        let places = Semaphore::new(readers::KEPT);
+        Ok(Arc::new(Self {
+            path,
+            writer: Some(writer),
+            readers,
+            places,
+            found: None,
+            continuity: Some(continuity),
+            steps,
+        }))
     }
 
     pub(in crate::ledger) async fn write<T: Send + 'static>(
@@ -267,7 +329,13 @@ impl Ledger for SqliteLedger {
         self.write(move |tx| tx.resume(schedule.as_deref(), now, &actor)).await
     }
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
-        self.read(move |reader| pauses::holds(&reader.conn, machine)).await
+        let (lost, of_machine) = (self.loss(), machine.clone());
+        match self.read(move |reader| pauses::holds(&reader.conn, machine)).await {
+            Ok(holds) => Ok(Holds { lost, ..holds }),
+            // a file that is gone can't be read either, and the loss says why
+            Err(_) if lost.is_some() => Ok(Holds { lost, machine: of_machine, ..Holds::default() }),
+            Err(error) => Err(error),
+        }
     }
     async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()> {
         self.write(move |tx| entries.iter().try_for_each(|entry| tx.store.append(entry))).await
@@ -279,16 +347,36 @@ impl Ledger for SqliteLedger {
         self.read(|reader| chain_table::head(&reader.conn)).await
     }
     async fn verify(&self) -> LedgerResult<Verification> {
-        self.read_aside(|reader| chain_table::verify(&reader.conn)).await
+        let found = self.read_aside(|reader| chain_table::verify(&reader.conn, reader.key.as_ref())).await?;
+        let lost = self.loss().filter(|_| found.broken.is_none());
+        Ok(match lost {
+            Some(loss) => Verification { broken: Some((found.head.seq + 1, loss.to_string())), ..found },
+            None => found,
+        })
+    }
+    fn loss(&self) -> Option<Loss> {
+        self.continuity.as_ref().map_or_else(|| self.found.clone(), |watch| watch.loss())
+    }
+    async fn accept_loss(&self, accepted: AcceptLoss) -> LedgerResult<Restored> {
+        let restored = self.write(move |tx| tx.accept_loss(&accepted)).await?;
+        if let Some(watch) = &self.continuity {
+            watch.accept();
+        }
+        // the next commit is witnessed
+        self.write(|_| Ok(())).await?;
+        Ok(restored)
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
         self.write(move |tx| tx.prune(&prune)).await
     }
     async fn backup(&self, file: &Path) -> LedgerResult<()> {
-        let (path, file) = (self.path.clone(), file.to_owned());
-        self.read_aside(move |reader| backup::copy(reader, &path, &file)).await
+        let (path, file, steps) = (self.path.clone(), file.to_owned(), self.steps.clone());
+        self.read_aside(move |reader| backup::copy(reader, &path, &file, &steps)).await
     }
     async fn tidy(&self) -> LedgerResult<()> {
+        if let Some(loss @ Loss::Exchanged(_)) = self.loss() {
+            return Err(LedgerError::Refused(loss.sentence()));
+        }
         let path = self.path.clone();
         self.read_aside(move |_| schema::empty_log(&path)).await
     }

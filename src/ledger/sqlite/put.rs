@@ -45,6 +45,7 @@ impl SqliteStore<'_> {
                 }
                 Ok(())
             }
+            Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";
                 self.conn.execute(sql, params![micros(gap.from), micros(gap.until)])?;

@@ -79,7 +79,7 @@ mod tests {
     fn what_a_burst_of_reads_opened_is_closed_but_for_a_few() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
-        drop(schema::open(&path).expect("a ledger"));
+        drop(schema::open(&path, schema::Copies::Kept, &super::super::steps::Steps::default()).expect("a ledger"));
         let readers = Readers::new(path.clone(), None);
         let burst = 32;
         let (all_read, all_seen) = (Barrier::new(burst + 1), Barrier::new(burst + 1));

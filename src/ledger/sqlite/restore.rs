@@ -1,14 +1,21 @@
-//! shell: a copy becomes the ledger again; what it has forgotten is marked before it takes its place.
+//! shell: a backup becomes the ledger. What it has forgotten is marked in a draft; one rename decides; what follows is
+//! finished by whoever opens the ledger next.
+//!
+//! | a crash | finds | and the next start |
+//! |---|---|---|
+//! | before `.restoring` is renamed to `.restored` | the old ledger untouched | removes the draft |
+//! | after it | the new ledger whole in `.restored` | keeps the old one as `.before-restore`, puts the new one in its place |
 
-use std::fs::{File, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 
-use super::columns::time;
 use super::errors::file_fault;
-use super::files::{self, Key, beside};
+use super::files::{self, Key, beside, free_place};
+use super::schema::Copies;
+use super::steps::Steps;
 use super::store::SqliteStore;
 use super::{chain_table, schema};
 use crate::disk::{self, Links};
@@ -16,7 +23,6 @@ use crate::ledger::openings::Openings;
 use crate::ledger::store::Transaction;
 use crate::ledger::verbs::Tx;
 use crate::ledger::{LedgerError, LedgerResult, Restored};
-use crate::plan::Gap;
 use crate::zones::Zones;
 
 /// A restoring to be made.
@@ -32,103 +38,138 @@ pub struct Restore {
     pub actor: String,
 }
 
-/// Puts the copy into the ledger's place; the present one stays beside it.
+/// Puts the copy into the ledger's place; the present one stays as `.before-restore`.
 ///
 /// # Errors
 /// [`LedgerError::Busy`] while another process writes the ledger; refused when the file is no copy made by `backup`.
 pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
+    restore_by(ask, zones, &Steps::default())
+}
+
+/// As [`restore`], by steps that can be watched.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_by(ask: &Restore, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
     let lock = files::lock(&ask.path)?;
-    let draft = beside(&ask.path, ".restoring");
-    clear(&draft)?;
-    let marked = mark(ask, &draft, zones);
-    let Ok((key, restored)) = marked else {
-        let _the_first_error_is_told = clear(&draft);
-        return marked.map(|(_, restored)| restored);
+    finish(&ask.path, steps)?;
+    let draft = draft(&ask.path);
+    let marked = mark(ask, &draft, zones, steps);
+    let Ok(restored) = marked else {
+        let _the_first_error_is_reported = clear(&draft, steps);
+        return marked;
     };
-    let kept = keep_present(&ask.path)?;
-    std::fs::rename(&draft, &ask.path).map_err(|error| file_fault(&ask.path, &error))?;
-    files::write_key(&ask.path, &key)?;
-    clear(&draft)?;
-    sync_folder(&ask.path)?;
+    steps.sync(&draft)?;
+    steps.rename(&draft, &ready(&ask.path))?;
+    let kept = put_in_place(&ask.path, steps)?;
     drop(lock);
     Ok(Restored { kept, ..restored })
 }
 
-/// Removes a draft with everything beside it: its log, and the copies that migrating an older one kept. The copy that is
-/// restored from is the user's; no second one may outlive its retention.
-fn clear(draft: &Path) -> LedgerResult<()> {
-    let older = (1..schema::VERSION).map(|version| format!(".schema-{version}"));
-    for suffix in ["", "-wal", "-shm"].map(str::to_owned).into_iter().chain(older) {
-        let place = beside(draft, &suffix);
-        match std::fs::remove_file(&place) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
-            Ok(()) | Err(_) => {}
-        }
+/// Unfinished: nothing depends on it.
+fn draft(path: &Path) -> PathBuf {
+    beside(path, ".restoring")
+}
+
+/// Finished: it is the ledger from here on.
+fn ready(path: &Path) -> PathBuf {
+    beside(path, ".restored")
+}
+
+/// Finishes or undoes what a crash left in the ledger's folder; its lock is held.
+pub(super) fn finish(path: &Path, steps: &Steps) -> LedgerResult<()> {
+    clear(&draft(path), steps)?;
+    for suffix in [".key.new", ".witness.new"] {
+        steps.remove(&beside(path, suffix))?;
+    }
+    (1..schema::VERSION).try_for_each(|version| steps.remove(&schema::unfinished_copy(path, version)))?;
+    if ready(path).exists() {
+        put_in_place(path, steps)?;
     }
     Ok(())
 }
 
-/// A draft of the new ledger, with its gap written.
-fn mark(ask: &Restore, draft: &Path, zones: Zones) -> LedgerResult<(Key, Restored)> {
+/// Whether a restoring was cut off after its decision, so that what lies in the ledger's place is no longer the ledger.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    ready(path).exists()
+}
+
+/// Removes a draft with what SQLite keeps beside it.
+fn clear(draft: &Path, steps: &Steps) -> LedgerResult<()> {
+    ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| steps.remove(&beside(draft, suffix)))
+}
+
+/// A draft of the new ledger, with its gap written. It carries its key until it is opened in its place.
+fn mark(ask: &Restore, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
     let mut from = disk::open(&ask.copy, Links::Followed).map_err(|error| file_fault(&ask.copy, &error))?;
-    let mut to = disk::open_private(draft, OpenOptions::new().write(true).create_new(true))
-        .map_err(|error| file_fault(draft, &error))?;
+    let mut to = steps.create(draft)?;
     std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| file_fault(draft, &error))?;
     let no_copy = || {
         LedgerError::Refused(format!("{} is no copy made by `tickler backup`, nothing is changed", ask.copy.display()))
     };
-    let conn = schema::open(draft).map_err(|error| match error {
+    let conn = schema::open(draft, Copies::None, steps).map_err(|error| match error {
         LedgerError::NewerSchema(_) => error,
         LedgerError::Busy(_) | LedgerError::ReadOnly | LedgerError::Refused(_) | LedgerError::Storage(_) => no_copy(),
     })?;
     let carried: Option<Vec<u8>> =
         conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional().map_err(|_| no_copy())?;
     let key = carried.and_then(|bytes| Key::try_from(bytes).ok()).ok_or_else(no_copy)?;
-    if chain_table::verify(&conn)?.broken.is_some() {
+    files::check_key(draft, &conn, &key)?;
+    if chain_table::verify(&conn, Some(&key))?.broken.is_some() {
         return Err(LedgerError::Refused(format!("the log in {} is broken, nothing is changed", ask.copy.display())));
     }
-    let store = SqliteStore::new(&conn, &key, chain_table::Chain::load(&conn)?);
+    let store = SqliteStore::new(&conn, &key)?;
     let openings = Openings::new(zones);
     store.begin()?;
-    let (gap, uncertain) = Tx { store: &store, openings: &openings }.mark_restored(ask.now, &ask.actor)?;
-    conn.execute_batch("DELETE FROM carried_key")?;
+    let restored = Tx { store: &store, openings: &openings }.mark_restored(ask.now, &ask.actor)?;
+    steps.before("commit in", draft)?;
     store.commit()?;
     drop(store);
-    conn.pragma_update(None, "journal_mode", "DELETE")?;
-    let restored = Restored { gap, uncertain, kept: None };
-    Ok((key, restored))
+    // one file: no write-ahead log beside it
+    steps.commit(&conn, draft, "PRAGMA journal_mode = DELETE")?;
+    Ok(restored)
 }
 
-/// Moves the present ledger beside as `.before-restore`; an earlier one kept so stays.
-fn keep_present(path: &Path) -> LedgerResult<Option<PathBuf>> {
-    if !path.exists() {
-        return Ok(None);
+/// Keeps the present ledger and puts the new one in its place. Whatever it was cut off at, it can be done again.
+fn put_in_place(path: &Path, steps: &Steps) -> LedgerResult<Option<PathBuf>> {
+    // the decision is on the disk before anything of the old ledger goes
+    steps.sync_folder_of(path)?;
+    let kept = keep_present(path, steps)?;
+    // what belongs to the old database must not be taken for the new one's
+    for suffix in ["-wal", "-shm", "-journal", ".witness"] {
+        steps.remove(&beside(path, suffix))?;
     }
-    let place = (1..)
-        .map(|n| beside(path, &if n == 1 { ".before-restore".to_owned() } else { format!(".before-restore-{n}") }))
-        .find(|place| !place.exists())
-        .expect("some number is free");
-    let key = beside(path, ".key");
-    if key.exists() {
-        std::fs::copy(&key, beside(&place, ".key")).map_err(|error| file_fault(&key, &error))?;
-    }
-    for suffix in ["-wal", "-shm", ""] {
-        let (from, to) = (beside(path, suffix), beside(&place, suffix));
+    steps.sync_folder_of(path)?;
+    steps.rename(&ready(path), path)?;
+    steps.sync_folder_of(path)?;
+    Ok(kept)
+}
+
+/// Keeps the present ledger as `.before-restore`, with its log and its key; an earlier one kept so stays.
+fn keep_present(path: &Path, steps: &Steps) -> LedgerResult<Option<PathBuf>> {
+    let Ok(present) = path.metadata() else { return Ok(None) };
+    let is_same =
+        |place: &Path| place.metadata().is_ok_and(|kept| (kept.dev(), kept.ino()) == (present.dev(), present.ino()));
+    let free = free_place(path, ".before-restore");
+    // an earlier attempt may have kept it already, under the number before the free one
+    let earlier = earlier_places(path).into_iter().find(|place| is_same(place));
+    let place = earlier.clone().unwrap_or(free);
+    for suffix in ["-wal", "-journal", ".key"] {
+        let from = beside(path, suffix);
         if from.exists() {
-            std::fs::rename(&from, &to).map_err(|error| file_fault(&from, &error))?;
+            steps.keep(&from, &beside(&place, suffix))?;
         }
     }
+    if earlier.is_none() {
+        steps.keep(path, &place)?;
+    }
+    steps.sync_folder_of(path)?;
     Ok(Some(place))
 }
 
-fn sync_folder(path: &Path) -> LedgerResult<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| file_fault(folder, &error))
-}
-
-/// The gaps that restorings left.
-pub(super) fn gaps(conn: &Connection) -> LedgerResult<Vec<Gap>> {
-    let mut statement = conn.prepare_cached("SELECT from_at, until_at FROM gap")?;
-    let gap = |row: &rusqlite::Row<'_>| Ok(Gap { from: time(row, 0)?, until: time(row, 1)? });
-    Ok(statement.query_map([], gap)?.collect::<Result<_, _>>()?)
+/// The places of the ledgers that were kept, up to the first free one.
+fn earlier_places(path: &Path) -> Vec<PathBuf> {
+    let named =
+        |n: u32| beside(path, &if n == 1 { ".before-restore".to_owned() } else { format!(".before-restore-{n}") });
+    (1..).map(named).take_while(|place| place.exists()).collect()
 }

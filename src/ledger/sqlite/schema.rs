@@ -1,13 +1,14 @@
 //! shell: opening the file, and its schema's history.
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::errors::file_fault;
 use super::files::beside;
+use super::steps::Steps;
 use crate::disk;
 use crate::ledger::{LedgerError, LedgerResult};
 
@@ -17,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
     include_str!("../migrations/0004.sql"),
+    include_str!("../migrations/0005.sql"),
 ];
 
 /// What the newest migration makes.
@@ -29,8 +31,22 @@ const READERS_MILLIS: u32 = 1_000;
 /// Distinct statements of all verbs, with room.
 const STATEMENTS: usize = 192;
 
+/// Whether one of the migrations contains this statement, as SQLite keeps it.
+pub(super) fn has_statement(sql: &str) -> bool {
+    MIGRATIONS.iter().any(|migration| migration.contains(sql))
+}
+
+/// Whether a migration keeps the file as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// One of each version, as `.schema-N`.
+    Kept,
+    /// None: it is a copy itself.
+    None,
+}
+
 /// Opens for writing; creates the file and brings its schema up to date.
-pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
+pub(super) fn open(path: &Path, copies: Copies, steps: &Steps) -> LedgerResult<Connection> {
     disk::open_private(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
         .map_err(|error| file_fault(path, &error))?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -55,7 +71,7 @@ pub(super) fn open(path: &Path) -> LedgerResult<Connection> {
     // a statement is planned once, whatever values it gets
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    migrate(path, &conn, MIGRATIONS)?;
+    migrate(&Migration { path, migrations: MIGRATIONS, copies, steps }, &conn)?;
     Ok(conn)
 }
 
@@ -130,37 +146,50 @@ fn newer(path: &Path, found: usize) -> LedgerError {
     ))
 }
 
-fn migrate(path: &Path, conn: &Connection, migrations: &[&str]) -> LedgerResult<()> {
+/// A schema brought up to date.
+struct Migration<'a> {
+    path: &'a Path,
+    migrations: &'a [&'a str],
+    copies: Copies,
+    steps: &'a Steps,
+}
+
+fn migrate(migration: &Migration<'_>, conn: &Connection) -> LedgerResult<()> {
+    let Migration { path, migrations, copies, steps } = *migration;
     let found = version(conn)?;
     if found > migrations.len() {
         return Err(newer(path, found));
     }
     for (from, sql) in migrations.iter().enumerate().skip(found) {
-        if found > 0 {
-            keep_copy(path, conn, from)?;
+        if found > 0 && copies == Copies::Kept {
+            keep_copy(path, conn, from, steps)?;
         }
         let to = from + 1;
-        let script = format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {to}; COMMIT;");
-        if let Err(error) = conn.execute_batch(&script) {
-            // the first error is the one to tell; a transaction that is gone already can't be rolled back
+        // a log that begins with the newest schema is sealed with the key
+        let keyed = if found == 0 && to == migrations.len() { "UPDATE head SET keyed = 1;" } else { "" };
+        let script = format!("BEGIN IMMEDIATE; {sql} {keyed} PRAGMA user_version = {to}; COMMIT;");
+        if let Err(error) = steps.commit(conn, path, &script) {
+            // the first error is the one to report; a transaction that is gone already can't be rolled back
             let _gone = conn.execute_batch("ROLLBACK");
-            return Err(error.into());
+            return Err(error);
         }
     }
     Ok(())
 }
 
-/// The file as it was, beside it as `.schema-N`; an earlier copy of the same version gives way.
-fn keep_copy(path: &Path, conn: &Connection, version: usize) -> LedgerResult<()> {
-    let place = beside(path, &format!(".schema-{version}"));
-    match std::fs::remove_file(&place) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file_fault(&place, &error)),
-        Ok(()) | Err(_) => {}
-    }
-    disk::open_private(&place, OpenOptions::new().write(true).create_new(true))
-        .map_err(|error| file_fault(&place, &error))?;
-    conn.backup("main", &place, None::<fn(rusqlite::backup::Progress)>)?;
-    Ok(())
+/// A copy of that version while it is made.
+pub(super) fn unfinished_copy(path: &Path, version: usize) -> PathBuf {
+    beside(path, &format!(".schema-{version}.new"))
+}
+
+/// Keeps the file as it was, as `.schema-N`, in the place of an earlier copy of the same version.
+fn keep_copy(path: &Path, conn: &Connection, version: usize, steps: &Steps) -> LedgerResult<()> {
+    let (draft, place) = (unfinished_copy(path, version), beside(path, &format!(".schema-{version}")));
+    drop(steps.create(&draft)?);
+    steps.copy_database(conn, &draft)?;
+    steps.sync(&draft)?;
+    steps.rename(&draft, &place)?;
+    steps.sync_folder_of(path)
 }
 
 #[cfg(test)]
@@ -175,6 +204,14 @@ mod tests {
         format!("CREATE TABLE later (x INTEGER); UPDATE head SET pruned_seq = 7; {end}")
     }
 
+    fn migrated(path: &Path, conn: &Connection, migrations: &[&str]) -> LedgerResult<()> {
+        migrate(&Migration { path, migrations, copies: Copies::Kept, steps: &Steps::default() }, conn)
+    }
+
+    fn opened(path: &Path) -> LedgerResult<Connection> {
+        open(path, Copies::Kept, &Steps::default())
+    }
+
     fn with(next: &str) -> Vec<&str> {
         MIGRATIONS.iter().copied().chain([next]).collect()
     }
@@ -187,16 +224,16 @@ mod tests {
     fn a_migration_that_breaks_off_leaves_the_ledger_and_a_copy_of_it_as_they_were() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.db");
-        drop(open(&path).expect("today's version"));
+        drop(opened(&path).expect("today's version"));
         let conn = Connection::open(&path).expect("it opens");
         let broken = next("SELECT nothing FROM nowhere;");
-        assert!(migrate(&path, &conn, &with(&broken)).is_err());
+        assert!(migrated(&path, &conn, &with(&broken)).is_err());
         let copy = Connection::open(beside(&path, &format!(".schema-{NEWEST}"))).expect("the copy opens");
         for held in [&conn, &copy] {
             assert_eq!((version(held).expect("a version"), pruned(held)), (NEWEST, 0));
         }
         drop(copy);
-        migrate(&path, &conn, &with(&next(""))).expect("the next start brings it up to date");
+        migrated(&path, &conn, &with(&next(""))).expect("the next start brings it up to date");
         assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (NEWEST + 1, 7));
     }
 
@@ -204,7 +241,7 @@ mod tests {
     fn a_process_that_dies_in_a_migration_leaves_what_was_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.db");
-        drop(open(&path).expect("today's version"));
+        drop(opened(&path).expect("today's version"));
         let dying = Connection::open(&path).expect("it opens");
         dying.pragma_update(None, "cache_size", 1).expect("so that pages reach the file before the commit");
         dying
@@ -215,7 +252,7 @@ mod tests {
         let found = left.path().join("ledger.db");
         std::fs::copy(&path, &found).expect("the file");
         std::fs::copy(beside(&path, "-wal"), beside(&found, "-wal")).expect("its log");
-        let conn = open(&found).expect("it opens again");
+        let conn = opened(&found).expect("it opens again");
         assert_eq!((version(&conn).expect("a version"), pruned(&conn)), (NEWEST, 0));
     }
 }

@@ -2,21 +2,24 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::Connection;
 
-use super::chain_table::{Chain, Salts};
+use super::chain_table::{self, Chain, Salts};
 use super::columns::time_or_null;
+use super::continuity::Continuity;
 use super::files::Key;
 use super::statements::Statements;
-use super::{held, maintenance, pauses, queries, runs, schedules};
+use super::{held, loss, maintenance, pauses, queries, runs, schedules};
 use crate::audit::Entry;
-use crate::ledger::chain::PhoneKey;
+use crate::ledger::chain::{PhoneKey, Sealing};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::effects::TargetState;
 use crate::ledger::store::{Applied, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction};
+use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
 };
@@ -27,6 +30,9 @@ pub(super) struct SqliteStore<'c> {
     pub(super) conn: &'c Connection,
     pub(super) statements: Statements<'c>,
     pub(super) phone_key: PhoneKey,
+    pub(super) sealing: Sealing,
+    /// `None` for a draft that is no ledger yet.
+    continuity: Option<Arc<Continuity>>,
     pub(super) chain: Cell<Chain>,
     pub(super) salts: RefCell<Salts>,
     /// What is being sent, as it was taken: nothing that settling reads of it changes meanwhile.
@@ -36,15 +42,32 @@ pub(super) struct SqliteStore<'c> {
 }
 
 impl<'c> SqliteStore<'c> {
-    pub(super) fn new(conn: &'c Connection, key: &Key, chain: Chain) -> Self {
-        Self {
+    /// For a draft, which nobody watches over yet.
+    pub(super) fn new(conn: &'c Connection, key: &Key) -> LedgerResult<Self> {
+        let chain = Chain::load(conn)?;
+        Ok(Self {
             conn,
             statements: Statements::new(conn),
             phone_key: PhoneKey::new(key),
+            sealing: chain_table::sealing(conn, key)?,
+            continuity: None,
             chain: Cell::new(chain),
             salts: RefCell::default(),
             sending: RefCell::default(),
             saved_chain: Cell::new(chain),
+        })
+    }
+
+    /// For a ledger.
+    pub(super) fn watched(self, continuity: Arc<Continuity>) -> Self {
+        Self { continuity: Some(continuity), ..self }
+    }
+
+    /// Before anybody is answered, so that nothing is sent whose intent the witness doesn't cover.
+    fn acknowledge(&self) {
+        if let Some(continuity) = &self.continuity {
+            let Chain { seq, hash, .. } = self.chain.get();
+            continuity.acknowledge(Witness { seq, hash });
         }
     }
 
@@ -98,7 +121,7 @@ impl Store for SqliteStore<'_> {
         self.contact_of(account, phone)
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
-        pauses::holds(self.conn, machine)
+        Ok(Holds { lost: self.loss(), ..pauses::holds(self.conn, machine)? })
     }
     fn rates(&self) -> LedgerResult<BTreeMap<String, i64>> {
         pauses::rates(self.conn)
@@ -118,6 +141,18 @@ impl Store for SqliteStore<'_> {
     fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>> {
         let sql = "SELECT (SELECT at FROM audit ORDER BY seq DESC LIMIT 1)";
         Ok(self.conn.query_row(sql, [], |row| time_or_null(row, 0))?)
+    }
+    fn loss(&self) -> Option<Loss> {
+        self.continuity.as_ref().and_then(|watch| watch.loss())
+    }
+    fn noted_loss(&self) -> LedgerResult<Option<NotedLoss>> {
+        loss::noted(self.conn)
+    }
+    fn last_nr(&self) -> LedgerResult<i64> {
+        Ok(self.conn.query_row("SELECT coalesce(max(nr), 0) FROM reminder", [], |row| row.get(0))?)
+    }
+    fn check_soundness(&self) -> LedgerResult<()> {
+        loss::check_pages(self.conn)
     }
     fn apply(&self, change: &Change<'_>) -> LedgerResult<Applied> {
         self.write_change(change)
@@ -148,10 +183,16 @@ impl Transaction for SqliteStore<'_> {
 
     fn commit(&self) -> LedgerResult<()> {
         let committed = self.save_head().and_then(|()| Ok(self.statements.run("COMMIT", [])?));
-        if committed.is_err() {
-            self.rollback();
+        match committed {
+            Ok(_) => {
+                self.acknowledge();
+                Ok(())
+            }
+            Err(error) => {
+                self.rollback();
+                Err(error)
+            }
         }
-        committed.map(drop)
     }
 
     fn rollback(&self) {

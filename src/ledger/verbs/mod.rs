@@ -2,6 +2,7 @@
 
 mod holds;
 mod log;
+mod loss;
 mod outbox;
 mod runs;
 mod taking;

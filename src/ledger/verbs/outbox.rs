@@ -1,5 +1,7 @@
 //! shell: attempts settled, a crash recovered from, a person's decision, reminders past their time.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::Tx;
@@ -50,6 +52,9 @@ impl Tx<'_> {
     }
 
     pub(in crate::ledger) fn recover(&self, recover: &Recover) -> LedgerResult<Recovered> {
+        // an older state doesn't know what was delivered since: nothing is sent again by itself
+        let resend = if self.note_loss(recover.now)? { HashMap::new() } else { recover.resend.clone() };
+        let recover = &Recover { resend, ..recover.clone() };
         let found = self.store.reminders(&Many::In(&[State::Sending]))?;
         let mut recovered = Recovered::default();
         for held in &found {

@@ -17,6 +17,9 @@ use crate::settings::Rate;
 /// Rows read beyond those that may be taken, so that a few that may not cost no second query.
 const SPARE: u32 = 16;
 
+/// While rows of the ledger are lost nothing is taken; a file may be put back at any time.
+const AGAIN_AFTER_LOSS: SignedDuration = SignedDuration::from_secs(2);
+
 /// Before when no account's next request may start (µs UTC).
 struct Rates {
     tat: BTreeMap<String, i64>,
@@ -74,7 +77,10 @@ impl<'a> Taking<'a> {
             let tat = self.rates.tat.get(name).copied();
             tat.map_or(Ok(()), |tat| self.tx.store.put(&Put::Rate(name, tat)))?;
         }
-        let wake_at = self.wake_at(&lanes)?;
+        let mut wake_at = self.wake_at(&lanes)?;
+        if self.holds.lost.is_some() {
+            wake_at = earlier(wake_at, self.ask.now.checked_add(AGAIN_AFTER_LOSS).ok());
+        }
         Ok(Taken { intents, stale: std::mem::take(&mut self.stale).into_iter().collect(), expired, wake_at })
     }
 

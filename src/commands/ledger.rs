@@ -1,0 +1,39 @@
+//! shell: `tickler ledger accept-loss`.
+
+use super::arguments::{Globals, LedgerVerb};
+use super::context::Context;
+use super::dispatch;
+use super::output::{Rows, Shown, complain};
+use crate::verbs::accept_loss::AcceptLossAnswer;
+use crate::verbs::{Exit, Request};
+
+/// What is done to the ledger itself.
+pub async fn ledger(globals: &Globals, verb: LedgerVerb) -> anyhow::Result<Exit> {
+    match verb {
+        LedgerVerb::AcceptLoss { reason, now } => {
+            let context = Context::of(globals)?.at(now);
+            accept_loss(&context, reason).await
+        }
+    }
+}
+
+async fn accept_loss(context: &Context, reason: String) -> anyhow::Result<Exit> {
+    let (answer, exit): (AcceptLossAnswer, Exit) = dispatch::change(context, Request::AcceptLoss { reason }).await?;
+    for unread in &answer.unread {
+        complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
+    }
+    let gap = answer.gap;
+    let people = || {
+        format!(
+            "the loss is accepted; calls from {} to {} are forgotten: {} of unknown fate (see `tickler uncertain`)",
+            gap.from, gap.until, answer.uncertain
+        )
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["gap_from", "gap_until", "uncertain"]);
+        rows.push(vec![gap.from.to_string(), gap.until.to_string(), answer.uncertain.to_string()]);
+        rows
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
+}

@@ -1,0 +1,317 @@
+//! shell: whether an open ledger is the one that was written last: its witness, and the file its name leads to.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::chain_table::{Chain, hash_at};
+use super::errors::file_fault;
+use super::files::beside;
+use crate::disk::{self, Links};
+use crate::ledger::chain::Hash;
+use crate::ledger::witness::{self, FileId, Found, Log, Loss, Testimony, Verdict, Witness};
+use crate::ledger::{LedgerError, LedgerResult};
+
+/// The witness reaches the disk at least this often, and at an orderly end.
+const FLUSHED_EVERY: Duration = Duration::from_millis(900);
+
+fn place(path: &Path) -> PathBuf {
+    beside(path, ".witness")
+}
+
+/// What lies in the witness's place.
+pub(super) fn testimony(path: &Path) -> LedgerResult<Testimony> {
+    match disk::read_text(&place(path), Links::Refused, witness::LENGTH as u64) {
+        Ok(text) => Ok(Witness::parse(&text).map_or(Testimony::Unreadable, Testimony::Of)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound => Ok(Testimony::None),
+            io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidData => Ok(Testimony::Unreadable),
+            _ => Err(file_fault(&place(path), &error)),
+        },
+    }
+}
+
+/// What a ledger's files say before its database is opened.
+pub(super) struct Before {
+    testimony: Testimony,
+    lost: Option<Loss>,
+    /// The log's end in the database file alone, where there is a write-ahead log beside it.
+    base: Option<(u64, Hash)>,
+}
+
+impl Before {
+    /// Looks at the files.
+    pub(super) fn of(path: &Path) -> LedgerResult<Self> {
+        let testimony = testimony(path)?;
+        let found = match std::fs::metadata(path) {
+            Ok(file) if file.len() == 0 => Found::Empty,
+            Ok(_) => Found::Filled,
+            Err(_) => Found::Missing,
+        };
+        let lost = witness::judge_file(found, testimony, is_known(path));
+        let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+        let base = if has_log && lost.is_none() { base(path) } else { None };
+        Ok(Self { testimony, lost, base })
+    }
+
+    /// What is lost if nothing is there any more.
+    pub(super) fn lost(self) -> Option<Loss> {
+        self.lost
+    }
+
+    /// Moves what SQLite would discard out of its way: the log of a database that is gone may hold the only trace of its
+    /// last calls.
+    pub(super) fn keep_traces(&self, path: &Path) -> LedgerResult<()> {
+        if self.lost.is_none() {
+            return Ok(());
+        }
+        for suffix in ["-wal", "-journal"] {
+            let from = beside(path, suffix);
+            if from.exists() {
+                let to = super::files::free_place(path, &format!(".lost{suffix}"));
+                std::fs::rename(&from, &to).map_err(|error| file_fault(&from, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the database that was opened then.
+    pub(super) fn judge(&self, conn: &Connection) -> LedgerResult<Verdict> {
+        if let Some(loss) = &self.lost {
+            return Ok(Verdict::Lost(loss.clone()));
+        }
+        Ok(witness::judge(self.testimony, &log(conn, self.testimony, self.base)?))
+    }
+}
+
+/// Whether something that only a ledger leaves lies in its place.
+fn is_known(path: &Path) -> bool {
+    let copies = (1..super::schema::VERSION).map(|version| format!(".schema-{version}"));
+    [".key", ".before-restore"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(copies)
+        .any(|suffix| beside(path, &suffix).exists())
+}
+
+/// The log's end in the database file without its write-ahead log; `None` when it has no such table yet.
+fn base(path: &Path) -> Option<(u64, Hash)> {
+    let file = std::path::absolute(path).ok()?;
+    let mut uri = url::Url::from_file_path(file).ok()?;
+    uri.set_query(Some("immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(uri.as_str(), flags).ok()?;
+    let chain = Chain::load(&conn).ok()?;
+    Some((chain.seq, chain.hash))
+}
+
+fn log(conn: &Connection, testimony: Testimony, base: Option<(u64, Hash)>) -> LedgerResult<Log> {
+    let sql = "SELECT pruned_seq, pruned_hash, (SELECT coalesce(max(seq), 0) FROM audit) FROM head";
+    let (pruned, pruned_hash, last): (u64, Hash, u64) =
+        conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let witnessed = match testimony {
+        Testimony::Of(witness) if witness.seq == pruned => Some(pruned_hash),
+        Testimony::Of(witness) if i64::try_from(witness.seq).is_ok() => hash_at(conn, witness.seq)?,
+        Testimony::Of(_) | Testimony::None | Testimony::Unreadable => None,
+    };
+    let is_of_one_piece = match base {
+        Some((seq, hash)) if seq >= pruned => follows(conn, seq, hash).unwrap_or(false),
+        Some(_) => follows(conn, pruned, pruned_hash).unwrap_or(false),
+        None => true,
+    };
+    Ok(Log { last, pruned, witnessed, is_of_one_piece })
+}
+
+/// Whether the rows after that one follow each other up to the head: what lies in the write-ahead log continues the file.
+fn follows(conn: &Connection, seq: u64, hash: Hash) -> LedgerResult<bool> {
+    let mut at = (seq, hash);
+    let mut statement = conn.prepare("SELECT seq, prev, hash FROM audit WHERE seq > ?1 ORDER BY seq")?;
+    let mut rows = statement.query([seq])?;
+    while let Some(row) = rows.next()? {
+        let (seq, prev): (u64, Hash) = (row.get(0)?, row.get(1)?);
+        if seq != at.0 + 1 || prev != at.1 {
+            return Ok(false);
+        }
+        at = (seq, row.get(2)?);
+    }
+    let head = Chain::load(conn)?;
+    Ok((head.seq, head.hash) == at)
+}
+
+/// What a reader finds: it changes nothing.
+pub(super) fn loss_for_reader(path: &Path, conn: &Connection, testimony: Testimony) -> LedgerResult<Option<Loss>> {
+    let found = match std::fs::metadata(path) {
+        Ok(file) if file.len() > 0 => Found::Filled,
+        Ok(_) => Found::Empty,
+        Err(_) => Found::Missing,
+    };
+    if let Some(loss) = witness::judge_file(found, testimony, is_known(path)) {
+        return Ok(Some(loss));
+    }
+    Ok(match witness::judge(testimony, &log(conn, testimony, None)?) {
+        Verdict::Unwitnessed | Verdict::Whole => None,
+        Verdict::Lost(loss) => Some(loss),
+    })
+}
+
+/// Watches over an open ledger.
+pub(super) struct Continuity {
+    path: PathBuf,
+    opened: FileId,
+    largest: AtomicU64,
+    /// What the opening found, until a person accepts it; or why the witness can't be written.
+    found: Mutex<Option<Loss>>,
+    witness: WitnessFile,
+    /// The row that was witnessed last.
+    written: AtomicU64,
+}
+
+impl Continuity {
+    /// Begins to watch. A ledger without a witness gets one; that of a lost one stays as it is.
+    pub(super) fn begin(path: &Path, conn: &Connection, before: &Before) -> LedgerResult<Self> {
+        let chain = Chain::load(conn)?;
+        let verdict = before.judge(conn)?;
+        let found = match verdict {
+            Verdict::Whole => None,
+            Verdict::Unwitnessed => {
+                WitnessFile::create(path, Witness { seq: chain.seq, hash: chain.hash })?;
+                None
+            }
+            Verdict::Lost(loss) => {
+                if before.testimony == Testimony::None {
+                    WitnessFile::create(path, Witness::LOST)?;
+                }
+                Some(loss)
+            }
+        };
+        let file = std::fs::metadata(path).map_err(|error| file_fault(path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            opened: FileId { device: file.dev(), inode: file.ino() },
+            largest: AtomicU64::new(file.len()),
+            found: Mutex::new(found),
+            witness: WitnessFile::open(path)?,
+            written: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    /// Why nothing may be sent, if something is lost.
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.found_at_opening().or_else(|| self.exchange().map(Loss::Exchanged))
+    }
+
+    /// What the opening found.
+    pub(super) fn found_at_opening(&self) -> Option<Loss> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the name still leads to the file that is open.
+    fn exchange(&self) -> Option<witness::Exchange> {
+        let now = std::fs::metadata(&self.path).ok();
+        let now = now.map(|file| (FileId { device: file.dev(), inode: file.ino() }, file.len()));
+        let exchange = witness::judge_open_file(self.opened, self.largest.load(Ordering::Relaxed), now);
+        if let (None, Some((_, size))) = (exchange, now) {
+            self.largest.fetch_max(size, Ordering::Relaxed);
+        }
+        exchange
+    }
+
+    /// Witnesses a row after its commit and before anybody is answered. What was lost stays lost until it is accepted.
+    pub(super) fn acknowledge(&self, row: Witness) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.as_ref().is_some_and(|loss| !matches!(loss, Loss::Unwitnessed(_))) {
+            return;
+        }
+        if found.is_none() && self.written.load(Ordering::Relaxed) == row.seq {
+            return;
+        }
+        self.written.store(row.seq, Ordering::Relaxed);
+        *found = self.witness.write(row).err().map(|error| Loss::Unwitnessed(error.to_string()));
+    }
+
+    /// Closes the connection that wrote. What was committed to a file that has lost its name stays in its write-ahead log: it
+    /// doesn't belong into the file that has the name now.
+    pub(super) fn close(&self, conn: Connection) {
+        if matches!(self.loss(), Some(Loss::Exchanged(_))) {
+            let _left_in_its_log = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+        drop(conn);
+    }
+
+    /// A person has accepted the loss; the next commit is witnessed.
+    pub(super) fn accept(&self) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The witness's file, written in place; a thread of its own brings it to the disk.
+struct WitnessFile {
+    file: File,
+    dirty: Option<mpsc::SyncSender<()>>,
+    end: Option<mpsc::Sender<()>>,
+    flusher: Option<JoinHandle<()>>,
+}
+
+impl WitnessFile {
+    fn create(path: &Path, witness: Witness) -> LedgerResult<()> {
+        let place = place(path);
+        let written = disk::replace_private(&place, witness.to_text().as_bytes());
+        written.map_err(|error| file_fault(&place, &error))
+    }
+
+    fn open(path: &Path) -> LedgerResult<Self> {
+        let place = place(path);
+        let fault = |error: io::Error| file_fault(&place, &error);
+        let file = disk::open_private(&place, OpenOptions::new().read(true).write(true)).map_err(fault)?;
+        let (dirty, written) = mpsc::sync_channel(1);
+        let (end, ended) = mpsc::channel();
+        let own = file.try_clone().map_err(fault)?;
+        let flusher = std::thread::Builder::new()
+            .name("witness".into())
+            .spawn(move || flush(&own, &written, &ended))
+            .map_err(|error| LedgerError::Storage(format!("the witness's thread can't start: {error}")))?;
+        Ok(Self { file, dirty: Some(dirty), end: Some(end), flusher: Some(flusher) })
+    }
+
+    /// One write over the whole text: it lies in one sector, and whoever reads it finds the old or the new one.
+    fn write(&self, witness: Witness) -> io::Result<()> {
+        self.file.write_all_at(witness.to_text().as_bytes(), 0)?;
+        if let Some(dirty) = &self.dirty {
+            // full: the flusher is told already
+            let _told = dirty.try_send(());
+        }
+        Ok(())
+    }
+}
+
+/// Brings what was written to the disk, once in [`FLUSHED_EVERY`] at most, and at the end.
+fn flush(file: &File, written: &mpsc::Receiver<()>, ended: &mpsc::Receiver<()>) {
+    while written.recv().is_ok() {
+        let is_at_its_end = ended.recv_timeout(FLUSHED_EVERY) == Err(mpsc::RecvTimeoutError::Disconnected);
+        if let Err(error) = file.sync_data() {
+            tracing::error!(%error, "the ledger's witness can't be brought to the disk");
+        }
+        if is_at_its_end {
+            return;
+        }
+    }
+}
+
+impl Drop for WitnessFile {
+    fn drop(&mut self) {
+        // in this order: the flusher then syncs at once what was written last
+        drop(self.end.take());
+        drop(self.dirty.take());
+        if let Some(flusher) = self.flusher.take() {
+            let _panicked = flusher.join();
+        }
+    }
+}

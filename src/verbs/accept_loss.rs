@@ -1,0 +1,37 @@
+//! shell: a person accepts that the ledger has lost rows; whoever may have been called since is left to a person.
+
+use serde::{Deserialize, Serialize};
+
+use super::gap::{self, Unread};
+use super::{App, VerbResult};
+use crate::ledger::AcceptLoss;
+use crate::plan::Gap;
+
+/// What became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AcceptLossAnswer {
+    /// The time of which nothing is known.
+    pub gap: Gap,
+    /// Reminders that are uncertain by it.
+    pub uncertain: u64,
+    /// Schedules whose sources couldn't be read: their reminders of the gap become uncertain as soon as a run plans them.
+    pub unread: Vec<Unread>,
+}
+
+/// Accepts the loss; calls nobody by itself.
+///
+/// # Errors
+/// Refused where nothing is lost, where the file is damaged, or where it was exchanged under a running service.
+pub async fn accept_loss(app: &App, actor: &str, reason: String) -> VerbResult<AcceptLossAnswer> {
+    let accepted = AcceptLoss { reason, now: app.around.clock.now(), actor: actor.to_owned() };
+    let restored = app.ledger()?.accept_loss(accepted).await?;
+    let planned = gap::plan(app, restored.gap, actor).await;
+    if let Some(sender) = &app.sender {
+        sender.nudge();
+    }
+    Ok(AcceptLossAnswer {
+        gap: restored.gap,
+        uncertain: restored.uncertain + planned.uncertain,
+        unread: planned.unread,
+    })
+}
