@@ -71,6 +71,10 @@ pub struct Intent {
     pub expires_at: Timestamp,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
+    /// When the recipient's phone may ring, as written: `08:00-21:00` or `always`.
+    pub calling_hours: String,
+    /// The zone of these hours (IANA).
+    pub recipient_zone: String,
 }
 
 /// Where an attempt ends.

@@ -15,6 +15,14 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Timestamp;
     /// Time since this clock was made; never steps, keeps counting while the wall clock is set.
     fn monotonic(&self) -> Duration;
+    /// Time since the machine was started, the time it slept included; never steps.
+    fn since_boot(&self) -> Duration {
+        self.monotonic()
+    }
+    /// The machine's own wall clock (UTC), whatever `--now` says: for what other machines compare with theirs.
+    fn real(&self) -> Timestamp {
+        self.now()
+    }
     /// Returns after `pause` of this clock's monotonic time.
     async fn sleep(&self, pause: Duration);
     /// Lets what is under way at this very moment come to its end: a millisecond or two where time runs by itself, no time
@@ -75,6 +83,11 @@ impl Clock for SystemClock {
         self.origin.elapsed()
     }
 
+    fn since_boot(&self) -> Duration {
+        let read = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::try_from(read).unwrap_or_default()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "clock.rs is the one sleeper")]
     async fn sleep(&self, pause: Duration) {
         tokio::time::sleep(pause).await;
@@ -113,6 +126,14 @@ impl Clock for ShiftedClock {
 
     fn monotonic(&self) -> Duration {
         self.system.monotonic()
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.system.since_boot()
+    }
+
+    fn real(&self) -> Timestamp {
+        self.system.now()
     }
 
     async fn sleep(&self, pause: Duration) {

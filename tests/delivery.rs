@@ -4,6 +4,8 @@
 mod calls;
 #[path = "delivery/faults.rs"]
 mod faults;
+#[path = "delivery/last_look.rs"]
+mod last_look;
 #[path = "delivery/rounds.rs"]
 mod rounds;
 mod support;

@@ -4,8 +4,10 @@
 //! for a nudge.
 
 mod again;
+mod brake;
 pub mod classify;
 mod lanes;
+mod last_look;
 pub mod retry;
 mod round;
 mod send;
@@ -23,10 +25,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::evaluation::{Env, machine};
-use crate::ledger::{Ledger, LedgerError, LedgerResult, Machine};
+use crate::evaluation::Env;
+use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
+use brake::Brake;
 use lanes::Lanes;
 use round::{Round, Until};
 pub use test_call::TestReminder;
@@ -34,6 +37,7 @@ pub use test_call::TestReminder;
 /// Sends what is due. One for a process; its lanes are the schedules it was given last.
 pub struct Sender {
     parts: SenderParts,
+    brake: Arc<Brake>,
     lanes: RwLock<Arc<Lanes>>,
     problems: RwLock<BTreeMap<String, String>>,
     wake: Notify,
@@ -74,6 +78,7 @@ impl Sender {
     #[must_use]
     pub fn new(parts: SenderParts) -> Arc<Self> {
         Arc::new(Self {
+            brake: Brake::of(&parts),
             parts,
             lanes: RwLock::default(),
             problems: RwLock::default(),
@@ -163,13 +168,9 @@ impl Sender {
         Arc::clone(&self.lanes.read().expect(UNPOISONED))
     }
 
-    /// What of this machine keeps everybody from being called.
-    fn machine(&self) -> Machine {
-        machine(&self.parts.stop_file, self.parts.around.clock.as_ref())
-    }
-
-    fn is_stopped_by_machine(&self) -> bool {
-        self.machine() != Machine::default()
+    /// A pause was committed by this process: nothing more of what is committed already leaves, but goes back to pending.
+    pub fn pause_was_set(&self) {
+        self.brake.pause_was_set();
     }
 
     /// The round at work has ended, and none follows.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::again::{Again, LONGEST_WAIT, pause, sooner, soonest};
 use super::lanes::Lanes;
+use super::last_look::Readings;
 use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
 use crate::attempt::Intent;
@@ -105,7 +106,7 @@ enum Woken {
 
 impl<'a> Round<'a> {
     pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Ledger>, until: Until<'a>) -> Self {
-        let tools = Tools::of(&sender.parts, ledger);
+        let tools = Tools::of(sender, ledger);
         Self {
             sender,
             until,
@@ -173,7 +174,7 @@ impl<'a> Round<'a> {
 
     /// Takes intents for every free place and starts their requests.
     async fn look(&mut self) -> LedgerResult<Look> {
-        if self.sender.is_stopped_by_machine() {
+        if self.sender.brake.is_stopped() {
             self.settle().await?;
             return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
         }
@@ -187,7 +188,9 @@ impl<'a> Round<'a> {
             Until::Settled { scope, .. } => scope.only.clone(),
             Until::Stopped(_) => None,
         };
-        let now = self.tools.clock.now();
+        // before the commit: the last look counts from here
+        let readings = self.sender.brake.readings();
+        let now = readings.now;
         let actor = self.tools.actor.to_string();
         let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
         let taken = self.settle_and_take(Some(ask)).await?;
@@ -195,7 +198,7 @@ impl<'a> Round<'a> {
         let started = taken.intents.len();
         self.fruitless_looks = if started == 0 { self.fruitless_looks.saturating_add(1) } else { 0 };
         for intent in taken.intents {
-            self.start(&lanes, intent);
+            self.start(&lanes, intent, readings);
         }
         let reads = self.start_reads(&lanes, taken.stale);
         let again = soonest(taken.wake_at.map_or(Again::Nothing, Again::At), reads, now);
@@ -227,13 +230,13 @@ impl<'a> Round<'a> {
         self.in_flight.keys().any(|name| places(name).is_some_and(|places| self.free(name, places) == 0))
     }
 
-    fn start(&mut self, lanes: &Lanes, intent: Intent) {
+    fn start(&mut self, lanes: &Lanes, intent: Intent, readings: Readings) {
         let Some(lane) = lanes.get(&intent.schedule) else {
             tracing::error!(schedule = intent.schedule, "an intent was taken for a schedule that wasn't asked for");
             return;
         };
         *self.in_flight.entry(intent.schedule.clone()).or_default() += 1;
-        self.sends.spawn(send::send(Arc::clone(lane), intent, self.tools.clone()));
+        self.sends.spawn(send::send(Arc::clone(lane), intent, readings, self.tools.clone()));
     }
 
     /// Starts the fresh reads that are needed; answers when the next one of those that must wait may start.
@@ -289,7 +292,7 @@ impl<'a> Round<'a> {
         match look.again {
             Again::Nothing => Ok(true),
             Again::In(_) => {
-                Ok(self.sender.is_stopped_by_machine() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
+                Ok(self.sender.brake.is_stopped() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
             }
             Again::At(at) => {
                 let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::SenderParts;
+use super::Sender;
+use super::brake::Brake;
 use super::classify::{Attempt, judge};
 use super::lanes::OpenLane;
+use super::last_look::Readings;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
 use crate::http::{Exchange, Http};
@@ -22,15 +24,18 @@ pub(super) struct Tools {
     pub(super) http: Http,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) actor: Arc<str>,
+    pub(super) brake: Arc<Brake>,
 }
 
 impl Tools {
-    pub(super) fn of(parts: &SenderParts, ledger: Arc<dyn Ledger>) -> Self {
+    pub(super) fn of(sender: &Sender, ledger: Arc<dyn Ledger>) -> Self {
+        let parts = &sender.parts;
         Self {
             clock: Arc::clone(&parts.around.clock),
             http: parts.around.http.clone(),
             ledger,
             actor: parts.actor.as_str().into(),
+            brake: Arc::clone(&sender.brake),
         }
     }
 }
@@ -42,10 +47,11 @@ pub(super) struct Sent {
     pub(super) settlement: Settlement,
 }
 
-/// Sends exactly one request and says what became of it; a panic on the way leaves its fate unknown.
-pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, tools: Tools) -> Sent {
+/// Sends exactly one request and says what became of it; a panic on the way leaves its fate unknown. `readings` are those
+/// from before its intent was committed.
+pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, readings: Readings, tools: Tools) -> Sent {
     let request = request_of(&lane, &intent);
-    let outcome = AssertUnwindSafe(exchange(&lane, &intent, request, &tools)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(exchange(&lane, &intent, request, readings, &tools)).catch_unwind().await;
     let settlement = match outcome {
         Ok(Ok((exchange, facts))) => settlement(&lane, &intent, request, &exchange, &facts, &tools),
         Ok(Err(unfit)) => never_sent(&intent, &unfit, &tools),
@@ -70,10 +76,14 @@ async fn exchange(
     lane: &OpenLane,
     intent: &Intent,
     request: StepRequest,
+    readings: Readings,
     tools: &Tools,
 ) -> Result<(Exchange, Facts), TargetError> {
-    let ask = lane.target.request(intent, request, tools.clock.now())?;
-    let exchange = tools.http.send(ask).await;
+    let ask = lane.target.request(intent, request, tools.clock.real())?;
+    let exchange = match tools.brake.commitment(intent, readings) {
+        Ok(commitment) => tools.http.send_checked(ask, tools.brake.check(commitment)).await,
+        Err(detail) => Exchange::NotSent { class: "unsent", detail },
+    };
     let facts = match &exchange {
         Exchange::Answered(answer) => lane.target.facts(request, answer),
         Exchange::NotSent { .. } | Exchange::Unknown { .. } => Facts::default(),

@@ -35,10 +35,11 @@ impl Sender {
         let delivery = DeliveryTerms { on_uncertain: OnUncertain::Hold, ..schedule.delivery.clone() };
         let schedule = Arc::new(Schedule { delivery, ..schedule.clone() });
         let lane = OpenLane::open(&schedule, &self.parts).map_err(LedgerError::Refused)?;
-        let (lane, tools) = (Arc::new(lane), Tools::of(&self.parts, self.ledger()?));
+        let (lane, tools) = (Arc::new(lane), Tools::of(self, self.ledger()?));
         let mut intent = self.first_intent(&lane, test);
         loop {
-            let settlement = send::send(Arc::clone(&lane), intent.clone(), tools.clone()).await.settlement;
+            let settlement =
+                send::send(Arc::clone(&lane), intent.clone(), self.brake.readings(), tools.clone()).await.settlement;
             let is_last = intent.attempt >= MOST_REQUESTS;
             intent.attempt += 1;
             match &settlement.to {
@@ -80,6 +81,9 @@ impl Sender {
             contact_renewed: false,
             expires_at: jiff::Timestamp::MAX,
             starts_at: now,
+            // whoever asks for a test call waits beside the phone
+            calling_hours: "always".to_owned(),
+            recipient_zone: lane.schedule.zone.name().to_owned(),
         }
     }
 }

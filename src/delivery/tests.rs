@@ -35,6 +35,8 @@ fn intent(step: Step) -> Intent {
         contact_renewed: false,
         expires_at: in_seconds(3_600),
         starts_at: in_seconds(86_400),
+        calling_hours: "always".to_owned(),
+        recipient_zone: "America/New_York".to_owned(),
     }
 }
 

@@ -58,7 +58,7 @@ async fn is_blocked(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadlin
     if read_failed_lately(sender, scope) {
         return Ok(true);
     }
-    let holds = ledger.holds(sender.machine()).await?;
+    let holds = ledger.holds(sender.brake.machine()).await?;
     Ok(match holds.gate(&lane.subject(), sender.parts.around.clock.now()) {
         Gate::Open => false,
         Gate::Until(end) => end > deadline,

@@ -1,12 +1,11 @@
 //! shell: the client behind [`super::Http`]: how names are resolved, how one request is sent, and what came of it.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use reqwest::{Client, ClientBuilder, Method, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::addresses::{RefusedAddress, check_address, check_host, check_name, is_localhost};
-use super::{Answer, Ask, BodyEnd, Exchange};
+use super::{Answer, Ask, BodyEnd, Exchange, FirstByteCheck};
 use crate::clock::SharedClock;
 
 /// Name look-up, TCP and TLS together. A host that takes longer is as good as down; the request's own time-out may be
@@ -46,6 +45,8 @@ fn settings() -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
+        // HTTP/2 would send the head before the body is asked for: after the last look nothing may be on its way yet
+        .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
         .dns_resolver(GuardedResolver)
@@ -74,18 +75,45 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// A body that tells when it was taken: from then on something of the request may have been sent.
+/// What became of a request's body: from the moment it is taken something of the request may have been sent.
+#[derive(Clone)]
+struct BodyWatch {
+    taken: Arc<AtomicBool>,
+    /// Why it was not given out.
+    refused: Arc<OnceLock<String>>,
+    check: FirstByteCheck,
+}
+
+impl BodyWatch {
+    fn may_be_taken(&self) -> Result<(), Refused> {
+        (self.check)().map_err(|reason| {
+            self.refused.get_or_init(|| reason);
+            Refused
+        })
+    }
+}
+
+/// The request must not be sent any more.
+#[derive(Debug, thiserror::Error)]
+#[error("refused before its first byte")]
+struct Refused;
+
+/// A body that checks once more before it is given out. HTTP/1.1 writes the head together with the body's first bytes, so
+/// a body that refuses keeps the whole request from leaving.
 struct WatchedBody {
     bytes: Option<Bytes>,
-    taken: Arc<AtomicBool>,
+    watch: BodyWatch,
 }
 
 impl http_body::Body for WatchedBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Refused;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.taken.store(true, Ordering::Release);
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+        if let Err(refused) = self.watch.may_be_taken() {
+            return Poll::Ready(Some(Err(refused)));
+        }
+        self.watch.taken.store(true, Ordering::Release);
         Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 
@@ -99,32 +127,38 @@ impl http_body::Body for WatchedBody {
 }
 
 /// Sends one request and reads its answer.
-pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: Ask) -> Exchange {
+pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: Ask, check: FirstByteCheck) -> Exchange {
     if let Err(refused) = check_host(&ask.url) {
         return not_sent("refused_address", refused.0);
     }
     let max_bytes = ask.max_bytes;
     // An empty body is never asked for, so its request counts as sent from the start.
     let taken = Arc::new(AtomicBool::new(ask.body.is_empty()));
-    let request = match write_request(ask, &taken) {
+    let watch = BodyWatch { taken, refused: Arc::default(), check };
+    let request = match write_request(ask, &watch) {
         Ok(request) => request,
         Err(detail) => return not_sent("invalid_request", detail),
     };
-    let begun = clock.monotonic();
-    match client.execute(request).await {
-        Ok(response) => read_answer(response, max_bytes, clock, begun).await,
-        Err(error) => {
-            let latency = clock.monotonic().saturating_sub(begun);
-            classify(&error.without_url(), taken.load(Ordering::Acquire), latency)
+    if watch.may_be_taken().is_ok() {
+        let begun = clock.monotonic();
+        let sent = client.execute(request).await;
+        match (sent, watch.refused.get()) {
+            (Ok(response), _) => return read_answer(response, max_bytes, clock, begun).await,
+            (Err(_), Some(_)) => {}
+            (Err(error), None) => {
+                let latency = clock.monotonic().saturating_sub(begun);
+                return classify(&error.without_url(), watch.taken.load(Ordering::Acquire), latency);
+            }
         }
     }
+    not_sent("unsent", watch.refused.get().cloned().unwrap_or_default())
 }
 
 fn not_sent(class: &'static str, detail: String) -> Exchange {
     Exchange::NotSent { class, detail }
 }
 
-fn write_request(ask: Ask, taken: &Arc<AtomicBool>) -> Result<Request, String> {
+fn write_request(ask: Ask, watch: &BodyWatch) -> Result<Request, String> {
     let is_read = ask.method == Method::GET;
     let mut request = Request::new(ask.method, ask.url);
     for (name, value) in &ask.headers {
@@ -136,7 +170,7 @@ fn write_request(ask: Ask, taken: &Arc<AtomicBool>) -> Result<Request, String> {
     }
     *request.timeout_mut() = Some(ask.timeout);
     if !ask.body.is_empty() {
-        let body = WatchedBody { bytes: Some(ask.body), taken: Arc::clone(taken) };
+        let body = WatchedBody { bytes: Some(ask.body), watch: watch.clone() };
         *request.body_mut() = Some(reqwest::Body::wrap(body));
     }
     Ok(request)

@@ -38,8 +38,8 @@ pub struct Ask {
 pub enum Exchange {
     /// Provably nothing was sent: DNS, connect or TLS failed, or the address is refused.
     NotSent {
-        /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, and
-        /// `invalid_request` when a header or the URL can't be written on the wire.
+        /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, `unsent` when
+        /// it was checked and might not be sent any more, and `invalid_request` when a header or the URL can't be written on the wire.
         class: &'static str,
         /// For people; without URL, secrets and personal data.
         detail: String,
@@ -134,9 +134,18 @@ impl Http {
     /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
     /// for the few bytes a delivery is answered with.
     pub async fn send(&self, ask: Ask) -> Exchange {
+        self.send_checked(ask, Arc::new(|| Ok(()))).await
+    }
+
+    /// The same, but once it is connected, right before its first byte leaves, `check` is asked whether it still may:
+    /// if not, nothing was sent (`unsent`). A request without a body is checked before it connects.
+    pub async fn send_checked(&self, ask: Ask, check: FirstByteCheck) -> Exchange {
         match self.client.get_or_init(client::build) {
-            Ok(client) => client::exchange(client, &self.clock, ask).await,
+            Ok(client) => client::exchange(client, &self.clock, ask, check).await,
             Err(detail) => Exchange::NotSent { class: "tls", detail: detail.clone() },
         }
     }
 }
+
+/// Whether the first byte may leave now; the error is a sentence for people.
+pub type FirstByteCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;

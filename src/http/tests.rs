@@ -262,3 +262,37 @@ async fn a_body_that_drips_for_ever_is_cut_by_the_time_out() {
     assert_eq!((answer.status, answer.end), (200, BodyEnd::Cut));
     drop(server.await);
 }
+
+#[tokio::test]
+async fn what_is_refused_once_it_is_connected_sends_not_one_byte() {
+    // by a connection of its own, then by one that is kept open
+    for is_kept in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = url(&format!("http://{}/", listener.local_addr().expect("bound")));
+        let receiver = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            if is_kept {
+                read_request(&mut stream).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("the client reads");
+            }
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.expect("the client closes");
+            rest
+        });
+        let http = http();
+        if is_kept {
+            assert!(matches!(http.send(post(address.clone())).await, Exchange::Answered(_)));
+        }
+        let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counts = Arc::clone(&asked);
+        // before it connects it may still be sent, and when it is connected no more
+        let check = Arc::new(move || match counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err("a pause came".to_owned()),
+        });
+        assert_not_sent(&http.send_checked(post(address), check).await, "unsent");
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 2);
+        drop(http);
+        assert_eq!(receiver.await.expect("no panic"), b"", "kept open: {is_kept}");
+    }
+}

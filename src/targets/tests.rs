@@ -44,6 +44,8 @@ fn intent() -> Intent {
         contact_renewed: false,
         expires_at: signed_at(),
         starts_at: signed_at(),
+        calling_hours: "always".to_owned(),
+        recipient_zone: "America/New_York".to_owned(),
     }
 }
 

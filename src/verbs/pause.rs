@@ -51,6 +51,9 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
         actor: actor.to_owned(),
     };
     app.ledger()?.pause(pause).await?;
+    if let Some(sender) = &app.sender {
+        sender.pause_was_set();
+    }
     let until = ask.until.map(|until| until.to_string());
     Ok(Paused { schedule: ask.schedule, paused: true, until, reason: Some(ask.reason) })
 }

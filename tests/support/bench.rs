@@ -40,6 +40,7 @@ pub fn now() -> Timestamp {
 }
 
 fn schedule(folder: &Path, target: &str, delivery: &str) -> Arc<Schedule> {
+    let timeout = if delivery.contains("timeout") { "" } else { "timeout = \"1s\"" };
     let text = format!(
         r#"
 cron     = "0 9 * * *"
@@ -56,7 +57,7 @@ days_before = 1
 [payload]
 contact_phone = "{{{{ phone }}}}"
 [delivery]
-timeout = "1s"
+{timeout}
 {delivery}
 "#
     );

@@ -209,6 +209,8 @@ impl<'a> Taking<'a> {
             contact_renewed: held.contact_renewed,
             expires_at: held.expires_at,
             starts_at: held.starts_at,
+            calling_hours: held.calling_hours.clone(),
+            recipient_zone: held.recipient_zone.clone(),
         };
         let account = lane.account.clone();
         self.tx.store.keep_taken(HeldRow { state: State::Sending, attempt, account, ..held });
