@@ -72,6 +72,8 @@ events! {
     OperatorRejected => "operator.rejected",
     /// A person settled what nobody else could know.
     OperatorResolved => "operator.resolved",
+    /// A person cancelled a pending reminder: no run plans it again.
+    OperatorCancelled => "operator.cancelled",
     /// Paused.
     OperatorPaused => "operator.paused",
     /// Resumed.
@@ -150,6 +152,9 @@ pub struct AuditFilter {
     pub reminder: Option<ReminderId>,
     /// At most so many.
     pub limit: Option<u64>,
+    /// Whether `limit` means the newest; they are answered oldest first all the same.
+    #[serde(default)]
+    pub newest: bool,
     /// Only rows after that sequence number: how pages go on.
     pub after_seq: Option<u64>,
 }

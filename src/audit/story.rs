@@ -1,24 +1,22 @@
 //! pure: one appointment's story in words, from the plan to the outcome.
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 use super::{AuditRow, safe, words};
-use crate::zones::Zone;
 
 /// One line of a story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When, to the second, in the zone that was asked for (RFC 3339).
-    pub at: String,
+    /// When (UTC).
+    pub at: Timestamp,
     /// What happened, safe for a terminal.
     pub words: String,
 }
 
 /// The rows of one appointment or reminder in words, in their order.
 #[must_use]
-pub fn tell(rows: &[AuditRow], zone: &Zone) -> Vec<Line> {
-    let second = |at: Timestamp| at.round(Unit::Second).unwrap_or(at);
-    rows.iter().map(|row| Line { at: zone.rfc3339(second(row.at)), words: safe::escape(&sentence(row)) }).collect()
+pub fn tell(rows: &[AuditRow]) -> Vec<Line> {
+    rows.iter().map(|row| Line { at: row.at, words: safe::escape(&sentence(row)) }).collect()
 }
 
 fn sentence(row: &AuditRow) -> String {

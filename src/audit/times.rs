@@ -44,6 +44,20 @@ pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String
     })
 }
 
+/// A moment for people, to the minute: `Tue 24 Nov 09:30`, with the year where it isn't `this_year`.
+#[must_use]
+pub fn short(wall: DateTime, this_year: i16) -> String {
+    let format = if wall.year() == this_year { "%a %e %b %H:%M" } else { "%a %e %b %Y %H:%M" };
+    wall.strftime(format).to_string()
+}
+
+/// As [`short`], of an RFC 3339 text, in the offset it is written in; any other text stays as it is.
+#[must_use]
+pub fn short_text(text: &str, this_year: i16) -> String {
+    let wall = text.get(..19).and_then(|wall| wall.parse().ok());
+    wall.map_or_else(|| text.to_owned(), |wall| short(wall, this_year))
+}
+
 fn date(word: &str, now: Timestamp, zone: &Zone) -> Option<Date> {
     let today = zone.date(now);
     match word {
@@ -71,6 +85,20 @@ fn remedy(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::zones::Zones;
+
+    #[test]
+    fn people_read_a_moment_to_the_minute_and_a_year_only_where_it_is_another() {
+        for (text, shown) in [
+            ("2026-11-24T09:30:00-05:00", "Tue 24 Nov 09:30"),
+            ("2026-11-24T09:30:59.999Z", "Tue 24 Nov 09:30"),
+            ("2026-11-03T00:00:00+01:00", "Tue  3 Nov 00:00"),
+            ("2027-01-01T09:00:00-05:00", "Fri  1 Jan 2027 09:00"),
+            ("soon", "soon"),
+            ("until somebody resumes", "until somebody resumes"),
+        ] {
+            assert_eq!(short_text(text, 2026), shown);
+        }
+    }
 
     #[test]
     fn times_are_read_in_their_zone() {

@@ -48,6 +48,7 @@ pub const fn event(event: Event) -> &'static str {
         Event::OperatorApproved => "the held run was let go",
         Event::OperatorRejected => "the held run was ended",
         Event::OperatorResolved => "settled by a person",
+        Event::OperatorCancelled => "cancelled by a person",
         Event::OperatorPaused => "paused",
         Event::OperatorResumed => "resumed",
         Event::OperatorForgot => "a person was erased",

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use jiff::Timestamp;
 
 use super::filters::Filters;
 use super::sandbox_arguments::SandboxArguments;
-use crate::reminder::{ReminderId, RunId};
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
 #[derive(Debug, Parser)]
@@ -48,6 +46,9 @@ pub struct Globals {
     /// How rows are printed
     #[arg(long, global = true, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// Tables with all their columns, as wide as they need to be
+    #[arg(long, global = true)]
+    pub wide: bool,
 }
 
 /// How rows are printed.
@@ -86,6 +87,8 @@ pub enum Verb {
     Audit(AuditArguments),
     /// What nobody can know but a person
     Uncertain(UncertainArguments),
+    /// Cancel one pending reminder; no run plans it again
+    Cancel(CancelArguments),
     /// Call nobody until it is resumed, over restarts too
     Pause(PauseArguments),
     /// Lift a pause
@@ -186,11 +189,11 @@ pub struct Later {
 }
 
 /// A clock for trying things out.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Now {
-    /// Start this program's clock at that time (RFC 3339) and let it run on
-    #[arg(long, value_name = "TIME", value_parser = rfc3339)]
-    pub now: Option<Timestamp>,
+    /// Start this program's clock at that time and let it run on (`tomorrow 09:00`, `2026-11-24 09:00`, RFC 3339)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub now: Option<String>,
 }
 
 /// `run`.
@@ -237,7 +240,7 @@ pub struct ExplainArguments {
     pub appointment: String,
     /// What that run decided
     #[arg(long)]
-    pub run: Option<RunId>,
+    pub run: Option<String>,
     /// The clock.
     #[command(flatten)]
     pub now: Now,
@@ -289,11 +292,11 @@ pub struct AuditArguments {
 /// `audit …`.
 #[derive(Debug, Subcommand)]
 pub enum AuditVerb {
-    /// The rows, oldest first
+    /// The rows, oldest first; on a terminal the newest 50 of them
     List,
     /// The whole story of one reminder or appointment
     Show {
-        /// A reminder's or an appointment's id
+        /// A reminder's id or its unique beginning, or an appointment's id
         id: String,
         /// Show whole phone numbers and what was sent, while they are kept; the audit log tells of it
         #[arg(long)]
@@ -328,18 +331,38 @@ pub struct UncertainArguments {
 pub enum UncertainVerb {
     /// Every reminder of unknown fate
     List,
-    /// Settle one by a person's word
+    /// Settle them by a person's verdict
     Resolve(ResolveArguments),
 }
 
 /// `uncertain resolve`.
 #[derive(Debug, Args)]
 pub struct ResolveArguments {
-    /// The reminder's id
-    pub id: ReminderId,
+    /// Reminders' ids, or their unique beginnings; with `--schedule` an appointment's id
+    #[arg(value_name = "ID", required_unless_present = "all_of")]
+    pub ids: Vec<String>,
+    /// Every reminder of unknown fate of that schedule
+    #[arg(long, value_name = "SCHEDULE", conflicts_with = "ids")]
+    pub all_of: Option<String>,
+    /// Whose appointments the ids are
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
     /// What you say.
     #[command(flatten)]
     pub verdict: VerdictArguments,
+    /// Why; the audit log keeps it
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// `cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArguments {
+    /// A reminder's id, or its unique beginning; with `--schedule` an appointment's id
+    pub id: String,
+    /// Whose appointment the id is
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
     /// Why; the audit log keeps it
     #[arg(long)]
     pub reason: String,
@@ -413,10 +436,6 @@ pub struct TestCallArguments {
     /// The clock.
     #[command(flatten)]
     pub now: Now,
-}
-
-fn rfc3339(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| "write it as RFC 3339, such as 2026-11-24T09:00:00-05:00".to_owned())
 }
 
 pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {

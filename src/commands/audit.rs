@@ -6,15 +6,21 @@ use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
 use super::dispatch;
 use super::filters::Filters;
-use super::output::{Rows, Shown, write_out};
+use super::ids::{self, ShortIds};
+use super::output::{Rows, Shown, complain, write_out};
+use super::table::{Table, sentence, words};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::{AuditFilter, AuditRow, Event, escape, story as words_of, times, words};
+use crate::audit::words::state as state_in_words;
+use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
-use crate::verbs::audit::{Checkpoint, Pages, Story, StoryReminder};
+use crate::verbs::audit::{Checkpoint, Pages, ShowAsk, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
+
+/// So many rows are listed on a terminal, unless others are asked for.
+const SCREENFUL: u64 = 50;
 
 /// A checkpoint is a line; an export whose last line is one may be long.
 const LARGEST_CHECKPOINT: u64 = 256 << 20;
@@ -25,7 +31,8 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
     match ask.verb.unwrap_or(AuditVerb::List) {
         AuditVerb::List => list(&context, &ask.filters).await,
         AuditVerb::Show { id, reveal } => {
-            show(&context, &id, if reveal { Reveal::Whole } else { Reveal::LastFour }).await
+            let reveal = if reveal { Reveal::Whole } else { Reveal::LastFour };
+            show(&context, ShowAsk { id, schedule: ask.filters.schedule, reveal }).await
         }
         AuditVerb::Verify { checkpoint } => verify(&context, checkpoint).await,
         AuditVerb::Checkpoint => checkpoint(&context).await,
@@ -36,59 +43,63 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
 }
 
 async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
-    let filter = filter(context, filters)?;
+    let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
+    let filter = AuditFilter { limit, newest: limit.is_some(), ..filter(context, filters).await? };
     let request = Request::Audit { filter: filter.clone() };
     let (rows, exit): (Vec<AuditRow>, Exit) =
         dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
-    let zone = context.zone_of(filters.schedule.as_deref());
     let people = || match rows.is_empty() {
         true => "the log has no such row".to_owned(),
-        false => for_people(&rows, &zone).to_table(),
+        false => for_people(context, &rows),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
+    if filters.limit.is_none() && limit == Some(rows.len() as u64) {
+        complain(&format!("these are the newest {SCREENFUL}: `--limit N` shows more"));
+    }
     Ok(exit)
 }
 
-async fn show(context: &Context, id: &str, reveal: Reveal) -> anyhow::Result<Exit> {
-    let request = Request::Show { id: id.to_owned(), reveal };
+async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
     let (story, exit): (Story, Exit) = match context.open(Access::Reading).await {
         Ok(app) => {
-            let story = audit::show(&app, id, reveal).await?;
-            if reveal == Reveal::Whole {
-                dispatch::record(context, Event::OperatorRevealed, &audit::revealed(id)).await?;
+            let story = audit::show(&app, &ask).await?;
+            if ask.reveal == Reveal::Whole {
+                dispatch::record(context, Event::OperatorRevealed, &audit::revealed(&ask.id)).await?;
             }
             (story, Exit::Done)
         }
         // the service records what it reveals
-        Err(refused) => dispatch::read_by_service(context, &request, refused).await?,
+        Err(refused) => dispatch::read_by_service(context, &Request::Show(ask), refused).await?,
     };
     let schedule = story.rows.iter().find_map(|row| row.schedule.as_deref());
     let zone = context.zone_of(schedule);
-    let people = || in_words(&story, &zone);
+    let ids = ShortIds::among_all(context, story.reminders.iter().map(|reminder| reminder.id)).await;
+    let people = || in_words(context, &ids, &story, &zone);
     Shown { answer: &story.rows, people: &people, rows: &|| exported(&story.rows) }.print(context.format)?;
     Ok(exit)
 }
 
-fn in_words(story: &Story, zone: &Zone) -> String {
-    let mut blocks: Vec<String> = story.reminders.iter().map(|reminder| headline(reminder, zone)).collect();
-    let mut table = Rows::of(&["at", "what happened"]);
-    for line in words_of::tell(&story.rows, zone) {
-        table.push(vec![line.at, line.words]);
+fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> String {
+    let mut blocks: Vec<String> =
+        story.reminders.iter().map(|reminder| context.screen.prose(&headline(context, ids, reminder, zone))).collect();
+    let mut table = Table::of(&[words("at"), sentence("what happened")]);
+    for line in story::tell(&story.rows) {
+        table.push(vec![context.moment(line.at, zone), line.words]);
     }
-    blocks.push(table.to_table());
+    blocks.push(table.fit(context.screen));
     blocks.join("\n")
 }
 
 /// What one reminder is, and its state now.
-fn headline(reminder: &StoryReminder, zone: &Zone) -> String {
+fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, zone: &Zone) -> String {
     let mut line = format!(
         "{} appointment {} at {}, {} before, to {}: {}",
-        reminder.id,
+        ids.of(reminder.id),
         escape(&reminder.appointment_id),
-        zone.rfc3339(reminder.starts_at),
+        context.moment(reminder.starts_at, zone),
         reminder.lead,
         reminder.phone.as_deref().unwrap_or("(no longer kept)"),
-        words::state(reminder.state)
+        state_in_words(reminder.state)
     );
     if let Some(payload) = &reminder.payload {
         line.push_str(&format!("\n  {}", escape(payload)));
@@ -141,7 +152,7 @@ async fn checkpoint(context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
-    let filter = filter(context, filters)?;
+    let filter = filter(context, filters).await?;
     let request = Request::Audit { filter: filter.clone() };
     let (rows, exit): (Vec<AuditRow>, Exit) =
         dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
@@ -161,7 +172,11 @@ async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     };
     let people = || match counts.is_empty() {
         true => "the log has no such row".to_owned(),
-        false => rows().to_table(),
+        false => {
+            let mut table = Table::of(&[words("schedule"), words("event"), words("reason"), words("count")]);
+            rows().cells.into_iter().for_each(|row| table.push(row));
+            table.fit(context.screen)
+        }
     };
     Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
     Ok(exit)
@@ -182,7 +197,7 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
 /// Page by page, so that six years of log need no memory; then the log tells of it.
 async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
-    let filter = filter(context, filters)?;
+    let filter = filter(context, filters).await?;
     let app = context.open(Access::Reading).await?;
     let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
@@ -256,9 +271,13 @@ impl Writing {
     }
 }
 
-fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
+async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
     let now = context.clock.now();
     let zone = context.zone_of(filters.schedule.as_deref());
+    let run = match &filters.run {
+        Some(text) => Some(ids::run(context, text).await?),
+        None => None,
+    };
     let time = |text: &Option<String>| text.as_deref().map(|text| times::read(text, now, &zone)).transpose();
     Ok(AuditFilter {
         since: time(&filters.since).map_err(VerbError::Usage)?,
@@ -268,9 +287,10 @@ fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
         reason: filters.reason.clone(),
         appointment: filters.appointment.clone(),
         phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone)).transpose()?,
-        run: filters.run,
+        run,
         reminder: None,
         limit: filters.limit,
+        newest: false,
         after_seq: None,
     })
 }
@@ -283,7 +303,8 @@ fn known_event(word: &str) -> Result<String, VerbError> {
     }
     let likely = crate::verbs::likely_name(word, Event::ALL.iter().map(|event| event.as_str()));
     let remedy = likely.map_or_else(String::new, |likely| format!(": did you mean `{likely}`?"));
-    Err(VerbError::Usage(format!("the log has no event `{word}`{remedy}")))
+    let events: Vec<&str> = Event::ALL.iter().map(|event| event.as_str()).collect();
+    Err(VerbError::Usage(format!("the log has no event `{word}`{remedy}\nthe events are {}", events.join(", "))))
 }
 
 /// A phone as the ledger knows it: national numbers are read in the one region that the schedules share.
@@ -297,13 +318,24 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
         .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))
 }
 
-fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
-    let mut table =
-        Rows::of(&["seq", "at", "event", "schedule", "appointment", "phone", "reason", "http", "by", "detail"]);
+fn for_people(context: &Context, rows: &[AuditRow]) -> String {
+    let zones = context.zones();
+    let mut table = Table::of(&[
+        words("seq").leaves(4),
+        words("at"),
+        words("event"),
+        words("schedule").leaves(1),
+        words("appointment"),
+        words("phone").leaves(6),
+        words("reason").leaves(5),
+        words("http").leaves(3),
+        words("by").leaves(2),
+        sentence("detail"),
+    ]);
     for row in rows {
         table.push(vec![
             row.seq.to_string(),
-            zone.rfc3339(row.at),
+            context.moment(row.at, zones.of(row.schedule.as_deref())),
             row.event.to_string(),
             row.schedule.as_deref().unwrap_or_default().to_owned(),
             row.appointment_id.as_deref().unwrap_or_default().to_owned(),
@@ -314,7 +346,7 @@ fn for_people(rows: &[AuditRow], zone: &Zone) -> Rows {
             row.detail.as_deref().unwrap_or_default().to_owned(),
         ]);
     }
-    table
+    table.fit(context.screen)
 }
 
 fn exported(rows: &[AuditRow]) -> Rows {
@@ -331,6 +363,8 @@ mod tests {
     fn a_mistyped_event_gets_the_likely_one() {
         assert!(known_event("delivery").is_ok() && known_event("run.held").is_ok());
         let refused = known_event("run.hold").map_err(|error| error.to_string());
-        assert_eq!(refused, Err("the log has no event `run.hold`: did you mean `run.held`?".into()));
+        let text = refused.expect_err("there is no such event");
+        assert!(text.starts_with("the log has no event `run.hold`: did you mean `run.held`?\n"), "{text}");
+        assert!(Event::ALL.iter().all(|event| text.contains(event.as_str())), "{text}");
     }
 }

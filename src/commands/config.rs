@@ -3,6 +3,7 @@
 use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown};
+use super::table::{Table, sentence, words};
 use crate::verbs::{Exit, config};
 
 /// Prints every setting with where it came from, secrets as `***`.
@@ -16,6 +17,11 @@ pub fn config(globals: &Globals) -> anyhow::Result<Exit> {
         }
         rows
     };
-    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    let people = || {
+        let mut table = Table::of(&[words("key"), sentence("value"), words("origin")]);
+        rows().cells.into_iter().for_each(|row| table.push(row));
+        table.fit(context.screen)
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
     Ok(Exit::Done)
 }

@@ -1,10 +1,16 @@
 //! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::arguments::{Format, Globals, Now};
 use super::output::complain;
+use super::table::Screen;
+use crate::audit::times;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
 use crate::daemon::control::user_name;
 use crate::daemon::logs::{self, LogTerms};
@@ -24,6 +30,8 @@ pub struct Context {
     pub clock: SharedClock,
     /// How rows are printed.
     pub format: Option<Format>,
+    /// How wide a table may be.
+    pub screen: Screen,
 }
 
 impl Context {
@@ -42,22 +50,53 @@ impl Context {
         let loaded = Settings::load(flags(globals), environment.clone());
         let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { settings, origins, environment, clock, format: globals.format })
+        let screen = if globals.wide { Screen::Wide } else { Screen::Columns(columns(&environment)) };
+        Ok(Self { settings, origins, environment, clock, format: globals.format, screen })
     }
 
     /// Of settings made by hand.
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
         let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
-        Self { settings, origins, environment, clock, format }
+        let screen = Screen::Columns(columns(&ProcessEnvironment::of_process()));
+        Self { settings, origins, environment, clock, format, screen }
     }
 
-    /// The same with the clock that was asked for.
-    #[must_use]
-    pub fn at(self, now: Now) -> Self {
-        match now.now {
-            Some(start) => Self { clock: Arc::new(ShiftedClock::starting_at(start)), ..self },
-            None => self,
-        }
+    /// Whether the answer is printed for people.
+    pub fn prints_tables(&self) -> bool {
+        matches!(self.format, None | Some(Format::Table))
+    }
+
+    /// A moment for people, in that zone.
+    pub fn moment(&self, at: Timestamp, zone: &Zone) -> String {
+        times::short(zone.wall(at), self.this_year())
+    }
+
+    /// A moment for people, of RFC 3339 text and in its offset.
+    pub fn moment_of(&self, text: &str) -> String {
+        times::short_text(text, self.this_year())
+    }
+
+    fn this_year(&self) -> i16 {
+        jiff::tz::Offset::UTC.to_datetime(self.clock.now()).year()
+    }
+
+    /// The same with the clock that was asked for: a wall-clock time is that of the named schedule's zone, or of the one
+    /// that all share.
+    ///
+    /// # Errors
+    /// When the time can't be read.
+    pub fn at(self, now: &Now, schedule: Option<&str>) -> VerbResult<Self> {
+        let Some(text) = &now.now else { return Ok(self) };
+        let start = match text.parse() {
+            Ok(start) => start,
+            Err(_) => times::read(text, self.clock.now(), &self.zone_of(schedule)).map_err(VerbError::Usage)?,
+        };
+        Ok(Self { clock: Arc::new(ShiftedClock::starting_at(start)), ..self })
+    }
+
+    /// Whether the answer is printed for somebody at a terminal.
+    pub fn is_at_terminal(&self) -> bool {
+        self.prints_tables() && std::io::stdout().is_terminal()
     }
 
     /// Who asks, for the audit.
@@ -80,6 +119,14 @@ impl Context {
         Exit::Configuration
     }
 
+    /// The zone of each schedule, for tables whose rows are of several.
+    pub fn zones(&self) -> ScheduleZones {
+        let zones = Zones::newest();
+        let folder = crate::schedule::load::folder(&self.settings.schedules, &zones).unwrap_or_default();
+        let named = folder.schedules.into_iter().map(|(name, schedule)| (name, schedule.zone.clone())).collect();
+        ScheduleZones { named, otherwise: self.zone_of(None) }
+    }
+
     /// The zone in which a person's times are read and shown: the named schedule's, or the one that all share; else UTC.
     pub fn zone_of(&self, schedule: Option<&str>) -> Zone {
         let zones = Zones::newest();
@@ -91,6 +138,26 @@ impl Context {
             Some(_) | None => zones.zone("UTC").expect("every version of the rules has UTC"),
         }
     }
+}
+
+/// The schedules' zones.
+pub struct ScheduleZones {
+    named: BTreeMap<String, Zone>,
+    /// That which all share, else UTC.
+    otherwise: Zone,
+}
+
+impl ScheduleZones {
+    /// That schedule's; for none, and for one that isn't there any more, the one that all share, else UTC.
+    pub fn of(&self, schedule: Option<&str>) -> &Zone {
+        schedule.and_then(|name| self.named.get(name)).unwrap_or(&self.otherwise)
+    }
+}
+
+/// The columns of the terminal that stdout is; where it is none, those that the environment names, else the usual 80.
+fn columns(environment: &ProcessEnvironment) -> usize {
+    let terminal = comfy_table::Table::new().width().filter(|_| std::io::stdout().is_terminal());
+    terminal.map(usize::from).or_else(|| environment.columns()).unwrap_or(80)
 }
 
 /// The demo's: everything in its own folder, its target in the sandbox, nothing of this machine's settings.

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use super::arguments::Globals;
 use super::context::{self, Context};
-use super::output::{Rows, print};
+use super::output::print;
 use super::sandbox;
-use crate::audit::{AuditFilter, AuditRow, Event, words};
+use super::table::{Screen, Table, sentence, words};
+use crate::audit::{AuditFilter, AuditRow, Event, words as in_words};
 use crate::clock::{SharedClock, ShiftedClock};
 use crate::reminder::State;
 use crate::sandbox::Options;
@@ -33,6 +34,7 @@ const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
 
 /// Plays the day.
 pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
+    let screen = Context::of(globals)?.screen;
     let folder = Folder::make()?;
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
@@ -50,7 +52,7 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     running.stop().await;
     let zone = app.schedule(NAME)?.zone.clone();
     let rows = list(&app, AuditFilter::default()).await?;
-    print(&format!("\n{}", story(&rows, &zone)))?;
+    print(&format!("\n{}", story(&rows, &zone, screen)))?;
     print(NEXT)?;
     Ok(answer.exit())
 }
@@ -71,20 +73,26 @@ async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &st
 }
 
 /// Who was called, and who not and why, in words for people.
-fn story(rows: &[AuditRow], zone: &Zone) -> String {
-    let mut table = Rows::of(&["appointment", "phone", "starts at", "what became of it", "because"]);
+fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
+    let mut table = Table::of(&[
+        words("appointment"),
+        words("phone"),
+        words("starts at"),
+        words("what became of it"),
+        sentence("because"),
+    ]);
     let mut rows: Vec<&AuditRow> = rows.iter().collect();
     // who was called comes first
     rows.sort_by_key(|row| row.event == Event::ReminderSkipped);
     for row in rows {
         let what = match row.event {
-            Event::DeliveryDelivered => words::state(State::Delivered),
-            Event::DeliveryFailed => words::state(State::Failed),
-            Event::DeliveryUncertain => words::state(State::Uncertain),
+            Event::DeliveryDelivered => in_words::state(State::Delivered),
+            Event::DeliveryFailed => in_words::state(State::Failed),
+            Event::DeliveryUncertain => in_words::state(State::Uncertain),
             Event::ReminderSkipped => "not called",
             _ => continue,
         };
-        let reason = words::reason(row.reason.as_deref().unwrap_or_default());
+        let reason = in_words::reason(row.reason.as_deref().unwrap_or_default());
         let because = match (&row.detail, row.event) {
             (Some(detail), Event::ReminderSkipped) => format!("{reason}: {detail}"),
             (_, Event::ReminderSkipped) => reason,
@@ -98,7 +106,7 @@ fn story(rows: &[AuditRow], zone: &Zone) -> String {
             because,
         ]);
     }
-    table.to_table()
+    table.fit(screen)
 }
 
 /// A folder that goes with the demo.

@@ -176,14 +176,15 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::AcceptLoss { .. }
         | Request::Pause(_)
         | Request::Resume { .. }
-        | Request::Resolve(_) => true,
+        | Request::Resolve(_)
+        | Request::Cancel(_) => true,
         Request::Reload
         | Request::Status
         | Request::TestCall { .. }
         | Request::Backup { .. }
         | Request::Prune
         | Request::Audit { .. }
-        | Request::Show { .. }
+        | Request::Show(_)
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => false,

@@ -3,6 +3,7 @@
 use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown, write_out};
+use super::table::{Table, sentence, words};
 use crate::verbs::doctor::{DoctorAnswer, Verdict, examine};
 use crate::verbs::{Exit, VerbError, service};
 
@@ -10,9 +11,15 @@ use crate::verbs::{Exit, VerbError, service};
 pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let answer = examine(context.settings.clone(), std::sync::Arc::clone(&context.clock), &context.actor()).await;
-    let rows = || rows(&answer);
-    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    Shown { answer: &answer, people: &|| for_people(&context, &answer), rows: &|| rows(&answer) }
+        .print(context.format)?;
     Ok(answer.exit())
+}
+
+fn for_people(context: &Context, answer: &DoctorAnswer) -> String {
+    let mut table = Table::of(&[words("subject"), words("verdict"), sentence("detail")]);
+    rows(answer).cells.into_iter().for_each(|row| table.push(row));
+    table.fit(context.screen)
 }
 
 fn rows(answer: &DoctorAnswer) -> Rows {

@@ -3,23 +3,30 @@
 use super::arguments::{ExplainArguments, Globals};
 use super::context::Context;
 use super::dispatch;
+use super::ids;
 use super::output::{Rows, Shown};
+use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::verbs::{Exit, Request, explain};
 
 /// Prints the rules in order for one appointment.
 pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(ask.now);
-    let ExplainArguments { schedule, appointment, run, .. } = ask;
-    let request = Request::Explain { schedule: schedule.clone(), appointment: appointment.clone(), run: *run };
+    let context = Context::of(globals)?.at(&ask.now, Some(&ask.schedule))?;
+    let ExplainArguments { schedule, appointment, .. } = ask;
+    let run = match &ask.run {
+        Some(text) => Some(ids::run(&context, text).await?),
+        None => None,
+    };
+    let request = Request::Explain { schedule: schedule.clone(), appointment: appointment.clone(), run };
     let (answer, exit): (Explanation, Exit) =
-        dispatch::read(&context, request, async |app| explain::asked(app, schedule, appointment, *run).await).await?;
-    Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer.steps) }.print(context.format)?;
+        dispatch::read(&context, request, async |app| explain::asked(app, schedule, appointment, run).await).await?;
+    Shown { answer: &answer, people: &|| for_people(&context, &answer), rows: &|| rows(&answer.steps) }
+        .print(context.format)?;
     Ok(exit)
 }
 
-fn for_people(answer: &Explanation) -> String {
+fn for_people(context: &Context, answer: &Explanation) -> String {
     let verdict = match answer.verdict {
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
@@ -29,7 +36,9 @@ fn for_people(answer: &Explanation) -> String {
     };
     let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let head = format!("{} of {} {verdict}{reason}", escape(&answer.appointment_id), answer.schedule);
-    format!("{head}\n\n{}", rows(&answer.steps).to_table())
+    let mut table = Table::of(&[words("rule"), words("result"), sentence("detail")]);
+    rows(&answer.steps).cells.into_iter().for_each(|row| table.push(row));
+    format!("{}\n\n{}", context.screen.prose(&head), table.fit(context.screen))
 }
 
 fn rows(steps: &[Step]) -> Rows {

@@ -2,8 +2,6 @@
 
 use clap::Args;
 
-use crate::reminder::RunId;
-
 /// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which rows")]
@@ -31,8 +29,8 @@ pub struct Filters {
     pub phone: Option<String>,
     /// Of that run
     #[arg(long, global = true, value_name = "RUN")]
-    pub run: Option<RunId>,
-    /// At most so many
+    pub run: Option<String>,
+    /// The newest so many
     #[arg(long, global = true, value_name = "N")]
     pub limit: Option<u64>,
 }

@@ -11,7 +11,7 @@ use crate::verbs::{Exit, Request};
 pub async fn ledger(globals: &Globals, verb: LedgerVerb) -> anyhow::Result<Exit> {
     match verb {
         LedgerVerb::AcceptLoss { reason, now } => {
-            let context = Context::of(globals)?.at(now);
+            let context = Context::of(globals)?.at(&now, None)?;
             accept_loss(&context, reason).await
         }
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod audit;
 mod backup;
+mod cancel;
 mod check;
 mod completions;
 mod config;
@@ -12,6 +13,7 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod ids;
 mod ledger;
 mod manual;
 mod next;
@@ -19,6 +21,7 @@ mod notify;
 mod output;
 mod pause;
 mod plan;
+mod plan_csv;
 mod plan_json;
 mod reload;
 mod restore;
@@ -27,6 +30,7 @@ mod sandbox;
 mod sandbox_arguments;
 mod schema;
 mod status;
+mod table;
 mod test_call;
 mod trigger;
 mod uncertain;
@@ -81,7 +85,6 @@ fn trigger_workers() -> usize {
 fn end(ended: anyhow::Result<Exit>) -> ExitCode {
     match ended {
         Ok(exit) => ExitCode::from(exit.code()),
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));
             ExitCode::from(error.downcast_ref::<VerbError>().map_or(Exit::Failed, VerbError::exit).code())
@@ -102,6 +105,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Reload => reload::reload(globals).await,
         Verb::Audit(ask) => audit::audit(globals, ask).await,
         Verb::Uncertain(ask) => uncertain::uncertain(globals, ask).await,
+        Verb::Cancel(ask) => cancel::cancel(globals, ask).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
         Verb::Resume(ask) => pause::resume(globals, ask).await,
         Verb::TestCall(ask) => test_call::test_call(globals, ask).await,

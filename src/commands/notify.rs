@@ -3,6 +3,7 @@
 use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown};
+use super::table::{Table, sentence, words};
 use crate::verbs::notify_test::{NotifyAnswer, notify_test};
 use crate::verbs::{Access, Exit};
 
@@ -11,7 +12,12 @@ pub async fn test(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let answer = notify_test(&context.open(Access::None).await?).await?;
     let rows = || rows(&answer);
-    Shown { answer: &answer, people: &|| rows().to_table(), rows: &rows }.print(context.format)?;
+    let people = || {
+        let mut table = Table::of(&[words("channel"), words("delivered"), sentence("detail")]);
+        rows().cells.into_iter().for_each(|row| table.push(row));
+        table.fit(context.screen)
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
     Ok(answer.exit())
 }
 

@@ -1,25 +1,18 @@
 //! shell: printing: data on stdout, everything else on stderr; tables for people, JSON and CSV for programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
 use crate::audit::{self, cell, escape};
 
-/// The last column is readable down to this width.
-const NARROWEST: usize = 16;
-
-/// Between two columns.
-const PADDING: usize = 2;
-
-/// Rows for people or for CSV.
+/// Rows for CSV.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
     /// The columns' names.
-    pub headers: Vec<&'static str>,
+    pub headers: Vec<String>,
     /// The cells, as many as headers.
     pub cells: Vec<Vec<String>>,
 }
@@ -27,60 +20,13 @@ pub struct Rows {
 impl Rows {
     /// No rows yet.
     #[must_use]
-    pub fn of(headers: &[&'static str]) -> Self {
-        Self { headers: headers.to_vec(), cells: Vec::new() }
+    pub fn of(headers: &[&str]) -> Self {
+        Self { headers: headers.iter().map(|name| (*name).to_owned()).collect(), cells: Vec::new() }
     }
 
     /// One row more.
     pub fn push(&mut self, cells: Vec<String>) {
         self.cells.push(cells);
-    }
-
-    /// As a table for people; control characters are shown, not obeyed.
-    #[must_use]
-    pub fn to_table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(self.headers.iter().map(|name| name.to_uppercase()));
-        for row in &self.cells {
-            table.add_row(row.iter().map(|cell| Cell::new(escape(cell))));
-        }
-        if io::stdout().is_terminal() {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            let width = table.width().map_or(usize::MAX, usize::from);
-            // where there is room, only the last column, which has the sentences, is wrapped
-            if self.width_without_last() + NARROWEST <= width {
-                for column in table.column_iter_mut().take(self.headers.len().saturating_sub(1)) {
-                    column.set_constraint(ColumnConstraint::ContentWidth);
-                }
-            }
-        }
-        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-        lines.join("\n")
-    }
-
-    /// Without the first of the columns `least`, as many as have to go so that the rest fits the terminal.
-    #[must_use]
-    pub fn narrowed(mut self, least: &[&str]) -> Self {
-        let Some(width) = Table::new().width().map(usize::from) else { return self };
-        for name in least {
-            if self.width_without_last() + NARROWEST <= width {
-                break;
-            }
-            if let Some(place) = self.headers.iter().position(|header| header == name) {
-                self.headers.remove(place);
-                self.cells.iter_mut().for_each(|row| drop(row.remove(place)));
-            }
-        }
-        self
-    }
-
-    fn width_without_last(&self) -> usize {
-        let columns = self.headers.len().saturating_sub(1);
-        let widest = |column: usize| {
-            let cells = self.cells.iter().filter_map(|row| Some(row.get(column)?.chars().count()));
-            cells.chain([self.headers[column].len()]).max().unwrap_or(0) + PADDING
-        };
-        (0..columns).map(widest).sum()
     }
 
     /// As CSV with headers.
@@ -89,7 +35,7 @@ impl Rows {
     /// When a row has not as many cells as there are headers.
     pub fn to_csv(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&self.headers)?;
+        writer.write_record(self.headers.iter().map(|name| escape(&cell(name))))?;
         Ok(String::from_utf8(writer.into_inner()?)? + &self.to_csv_body()?)
     }
 
@@ -177,9 +123,21 @@ fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
 /// Writes piece by piece: a large answer is never held as one text.
 fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
     let mut stdout = tamed_stdout();
-    serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from)?;
-    stdout.write_all(b"\n")?;
-    Ok(stdout.flush()?)
+    written(serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from).and_then(|()| {
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    }))
+}
+
+/// A reader that went away is no failure: the verb has done its work and ends as it would have.
+///
+/// # Errors
+/// Every other one.
+pub fn written(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// Standard output for JSON that is written piece by piece, whole characters each; to be flushed at the end.
@@ -206,32 +164,23 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// When stdout can't be written.
 pub fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    Ok(stdout.flush()?)
+    written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-/// Tells people something that is no data.
+/// Prints what is no data, to stderr.
 pub fn complain(text: &str) {
-    // nobody is left to be told when stderr is gone
+    // where stderr is gone nobody can read it
     let _unwritten = writeln!(io::stderr().lock(), "{}", escape_lines(text));
-}
-
-/// Whether whoever read our stdout went away: no failure of ours.
-#[must_use]
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }
 
 fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// Counts for people: `3 planned, 1 skipped`; what is zero isn't told.
+/// Counts for people: `3 planned, 1 skipped`; what is zero is left out.
 #[must_use]
 pub fn tally(counts: &[(u64, &str)]) -> String {
-    let told: Vec<String> =
+    let words: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }

@@ -11,9 +11,14 @@ use crate::verbs::{Exit, Request, VerbError};
 /// Throws the kill switch.
 pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let zone = context.zone_of(ask.schedule.as_deref());
-    let until = ask.until.as_deref().map(|text| times::read(text, context.clock.now(), &zone)).transpose();
-    let until = until.map_err(VerbError::Usage)?;
+    let until = match &ask.until {
+        // the schedule files are read for their zones only where a time is given
+        Some(text) => {
+            let zone = context.zone_of(ask.schedule.as_deref());
+            Some(times::read(text, context.clock.now(), &zone).map_err(VerbError::Usage)?)
+        }
+        None => None,
+    };
     change(&context, Request::Pause(PauseAsk { schedule: ask.schedule, reason: ask.reason, until })).await
 }
 
@@ -25,16 +30,23 @@ pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<E
 
 async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {
     let (paused, exit): (Paused, Exit) = dispatch::change(context, request).await?;
-    Shown { answer: &paused, people: &|| for_people(&paused), rows: &|| rows(&paused) }.print(context.format)?;
+    Shown { answer: &paused, people: &|| for_people(context, &paused), rows: &|| rows(&paused) }
+        .print(context.format)?;
     Ok(exit)
 }
 
-fn for_people(paused: &Paused) -> String {
+fn for_people(context: &Context, paused: &Paused) -> String {
     let what = paused.schedule.as_deref().unwrap_or("everything");
     match (paused.paused, &paused.until) {
         (false, _) => format!("{what} goes on"),
         (true, None) => format!("{what} is paused until it is resumed: nobody is called"),
-        (true, Some(until)) => format!("{what} is paused until {until}: nobody is called"),
+        (true, Some(until)) => {
+            let until = match until.parse() {
+                Ok(at) => context.moment(at, &context.zone_of(paused.schedule.as_deref())),
+                Err(_) => until.clone(),
+            };
+            format!("{what} is paused until {until}: nobody is called")
+        }
     }
 }
 

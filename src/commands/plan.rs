@@ -2,15 +2,17 @@
 
 use super::arguments::{Format, Globals, PlanArguments};
 use super::context::Context;
-use super::output::{Rows, Shown, complain, tally};
-use super::{dispatch, plan_json};
-use crate::audit::Event;
+use super::output::{Shown, complain, tally};
+use super::table::{Table, sentence, words};
+use super::{dispatch, plan_csv, plan_json};
+use crate::audit::{Event, escape};
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
+use crate::zones::Zones;
 
 /// Prints who would be called and who not.
 pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(ask.now);
+    let context = Context::of(globals)?.at(&ask.now, single(&ask.named))?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
     let app = match context.open(Access::Reading).await {
         Ok(app) => app,
@@ -31,6 +33,14 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
     Ok(if failures.is_empty() { refused } else { Exit::Failed })
 }
 
+/// The one schedule that is named, if it is one.
+fn single(names: &[String]) -> Option<&str> {
+    match names {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
 /// For somebody who may not open the ledger: the service plans, and records what it reveals.
 async fn by_the_service(
     context: &Context,
@@ -45,102 +55,78 @@ async fn by_the_service(
 }
 
 fn print(context: &Context, plans: &[ShownPlan]) -> anyhow::Result<()> {
-    let people = || plans.iter().map(for_people).collect::<Vec<_>>().join("\n\n");
-    Shown { answer: &plans, people: &people, rows: &|| rows(plans) }.print(context.format)
+    let people = || plans.iter().map(|plan| for_people(context, plan)).collect::<Vec<_>>().join("\n\n");
+    Shown { answer: &plans, people: &people, rows: &|| plan_csv::rows(plans) }.print(context.format)
 }
 
-fn for_people(answer: &ShownPlan) -> String {
-    let counts = &answer.counts;
-    let told = tally(&[
+fn for_people(context: &Context, plan: &ShownPlan) -> String {
+    let counts = &plan.counts;
+    let counted = tally(&[
         (counts.planned, "to call"),
         (counts.skipped, "not called"),
         (counts.already_reminded, "reminded before"),
         (counts.outside_window, "outside the window"),
     ]);
-    let mut blocks = vec![format!("{} at {} ({}): {told}", answer.schedule, answer.nominal_at, answer.timezone)];
-    if let Some(held) = &answer.held {
-        blocks.push(format!("HELD by {}: {}", held.guard, held.detail));
+    let at = context.moment_of(&plan.nominal_at);
+    let head = format!("{} at {at} ({}): {counted}", plan.schedule, plan.timezone);
+    let mut blocks = vec![context.screen.prose(&head)];
+    if let Some(held) = &plan.held {
+        blocks.push(context.screen.prose(&format!("HELD by {}: {}", held.guard, held.detail)));
     }
-    if !answer.reminders.is_empty() {
-        let mut calls = Rows::of(&["call at", "phone", "appointment", "starts at", "lead", "note"]);
-        for call in &answer.reminders {
-            calls.push(call_cells(call));
-        }
-        blocks.push(calls.to_table());
+    let zone = Zones::newest().zone(&plan.timezone).unwrap_or_else(|_| context.zone_of(Some(&plan.schedule)));
+    let moment = |text: &str| match text.parse() {
+        Ok(at) => context.moment(at, &zone),
+        Err(_) => text.to_owned(),
+    };
+    if !plan.reminders.is_empty() {
+        blocks.push(calls(&plan.reminders, &moment).fit(context.screen));
     }
-    if !answer.skipped.is_empty() {
-        let mut skips = Rows::of(&["not called", "starts at", "reason", "because"]);
-        for skip in &answer.skipped {
-            skips.push(skip_cells(skip));
-        }
-        blocks.push(skips.to_table());
+    if !plan.skipped.is_empty() {
+        blocks.push(skips(&plan.skipped, &moment).fit(context.screen));
     }
+    blocks.extend(plan.reminders.first().map(sample));
     blocks.join("\n\n")
 }
 
-fn call_cells(call: &ShownCall) -> Vec<String> {
-    vec![
-        call.due_at.clone(),
-        call.phone.clone(),
-        call.appointment_id.clone(),
-        call.starts_at.clone(),
-        call.lead.to_string(),
-        call.note.clone().unwrap_or_default(),
-    ]
-}
-
-fn skip_cells(skip: &SkippedCall) -> Vec<String> {
-    vec![
-        skip.appointment_id.clone().unwrap_or_else(|| "(no id)".into()),
-        skip.starts_at.clone().unwrap_or_default(),
-        skip.reason.to_string(),
-        skip.detail.clone(),
-    ]
-}
-
-fn rows(answers: &[ShownPlan]) -> Rows {
-    let mut rows = Rows::of(&[
-        "schedule",
-        "appointment_id",
-        "starts_at",
-        "lead",
-        "due_at",
-        "phone",
-        "payload",
-        "note",
-        "reason",
-        "detail",
+fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
+    let mut table = Table::of(&[
+        words("call at"),
+        words("phone").leaves(2),
+        words("appointment"),
+        words("starts at"),
+        words("lead").leaves(1),
+        sentence("note"),
     ]);
-    for answer in answers {
-        for call in &answer.reminders {
-            rows.push(vec![
-                answer.schedule.clone(),
-                call.appointment_id.clone(),
-                call.starts_at.clone(),
-                call.lead.to_string(),
-                call.due_at.clone(),
-                call.phone.clone(),
-                call.payload.as_str().to_owned(),
-                call.note.clone().unwrap_or_default(),
-                String::new(),
-                String::new(),
-            ]);
-        }
-        for skip in &answer.skipped {
-            let none = String::new;
-            rows.push(vec![
-                answer.schedule.clone(),
-                skip.appointment_id.clone().unwrap_or_default(),
-                skip.starts_at.clone().unwrap_or_default(),
-                none(),
-                none(),
-                none(),
-                none(),
-                none(),
-                skip.reason.to_string(),
-                skip.detail.clone(),
-            ]);
-        }
+    for call in calls {
+        table.push(vec![
+            moment(&call.due_at),
+            call.phone.clone(),
+            call.appointment_id.clone(),
+            moment(&call.starts_at),
+            call.lead.to_string(),
+            call.note.clone().unwrap_or_default(),
+        ]);
     }
-    rows
+    table
+}
+
+fn skips(skips: &[SkippedCall], moment: &dyn Fn(&str) -> String) -> Table {
+    let mut table = Table::of(&[words("not called"), words("starts at"), words("reason"), sentence("because")]);
+    for skip in skips {
+        table.push(vec![
+            skip.appointment_id.clone().unwrap_or_else(|| "(no id)".into()),
+            skip.starts_at.as_deref().map(moment).unwrap_or_default(),
+            skip.reason.to_string(),
+            skip.detail.clone(),
+        ]);
+    }
+    table
+}
+
+/// What the first call would send.
+fn sample(call: &ShownCall) -> String {
+    let pretty = call.payload.to_value().and_then(|tree| serde_json::to_string_pretty(&tree));
+    let pretty = pretty.unwrap_or_else(|_| call.payload.as_str().to_owned());
+    let lines: Vec<String> = pretty.lines().map(escape).collect();
+    format!("What is sent for {}:\n{}", escape(&call.appointment_id), lines.join("\n"))
 }

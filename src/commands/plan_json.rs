@@ -30,14 +30,20 @@ pub fn print(plans: &mut [PlanAnswer]) -> anyhow::Result<()> {
     let mut out = output::tamed_stdout();
     let mut rest = frame.as_str();
     for calls in &calls {
-        rest = write_list(&mut out, rest, calls.len(), |places| calls.range(places))?;
+        match write_list(&mut out, rest, calls.len(), |places| calls.range(places)) {
+            Ok(behind) => rest = behind,
+            Err(error) if is_broken_pipe(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
     }
-    out.write_all(rest.as_bytes())?;
-    out.write_all(b"\n")?;
-    out.flush()?;
+    output::written(out.write_all(rest.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))?;
     // the program ends here: tens of thousands of calls needn't be taken apart first
     std::mem::forget(calls);
     Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Writes the frame up to its next empty list, fills that, and answers the rest of the frame.

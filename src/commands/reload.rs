@@ -4,6 +4,7 @@ use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown, complain};
+use super::table::{Table, sentence, words};
 use crate::verbs::{Exit, Request, VerbError};
 
 /// What may happen to a file, in the order printed: the answer's key and the word for people.
@@ -32,7 +33,11 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
     let body: serde_json::Value = serde_json::from_str(answer.body.get())?;
     let people = || match rows(&body) {
         rows if rows.cells.is_empty() => "nothing changed".to_owned(),
-        rows => rows.to_table(),
+        rows => {
+            let mut table = Table::of(&[words("schedule"), sentence("fate")]);
+            rows.cells.into_iter().for_each(|row| table.push(row));
+            table.fit(context.screen)
+        }
     };
     Shown { answer: &body, people: &people, rows: &|| rows(&body) }.print(context.format)?;
     Ok(Exit::of_code(answer.exit))

@@ -10,7 +10,7 @@ use crate::verbs::{Exit, restore};
 
 /// Makes a copy the ledger again.
 pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(now);
+    let context = Context::of(globals)?.at(&now, None)?;
     let file = std::path::absolute(file)?;
     let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor()).await?;
     for unread in &answer.unread {

@@ -4,6 +4,7 @@ use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown};
+use super::table::{Table, words};
 use crate::audit::escape;
 use crate::verbs::status::{Health, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
@@ -16,11 +17,11 @@ pub async fn status(globals: &Globals) -> anyhow::Result<Exit> {
         None => status::status(&context.open(Access::Reading).await?).await?,
     };
     let rows = || rows(&answer);
-    Shown { answer: &answer, people: &|| for_people(&answer), rows: &rows }.print(context.format)?;
+    Shown { answer: &answer, people: &|| for_people(&context, &answer), rows: &rows }.print(context.format)?;
     Ok(Exit::Done)
 }
 
-fn for_people(answer: &StatusAnswer) -> String {
+fn for_people(context: &Context, answer: &StatusAnswer) -> String {
     let stop = match (&answer.stop_file, answer.paused) {
         (Some(path), _) => format!("   NOBODY IS CALLED: {} IS THERE", escape(path)),
         (None, true) => "   EVERYTHING IS PAUSED".to_owned(),
@@ -34,25 +35,47 @@ fn for_people(answer: &StatusAnswer) -> String {
         (Health::Down, false) => "down: no service is running, so nobody is called by itself",
     };
     let mut lines = vec![
-        format!("tickler {} is {health}", answer.version),
-        format!("clock {}   zone rules {}   audit row {}", answer.now, answer.zone_rules, answer.audit.seq),
-        format!(
+        context.screen.prose(&format!("tickler {} is {health}", answer.version)),
+        context.screen.prose(&format!(
+            "clock {} UTC   zone rules {}   audit row {}",
+            context.moment_of(&answer.now),
+            answer.zone_rules,
+            answer.audit.seq
+        )),
+        context.screen.prose(&format!(
             "{} pending   {} of unknown fate   {} held runs   {} waiting runs{stop}",
             answer.pending, answer.uncertain, answer.held_runs, answer.waiting_runs,
-        ),
+        )),
     ];
     if answer.schedules.is_empty() {
         lines.push("no schedules yet: put a file into the schedules' folder".into());
     } else {
         lines.push(String::new());
-        // problems are told in full below
-        lines.push(rows(answer).narrowed(&["problem", "last_state"]).to_table());
+        // problems are printed below
+        lines.push(schedules(context, answer));
     }
     if !answer.problems.is_empty() {
         lines.push(String::new());
-        lines.extend(answer.problems.iter().map(|problem| format!("! {}", escape(problem))));
+        lines.extend(answer.problems.iter().map(|problem| context.screen.prose(&format!("! {}", escape(problem)))));
     }
     lines.join("\n")
+}
+
+fn schedules(context: &Context, answer: &StatusAnswer) -> String {
+    let mut table = Table::of(&[
+        words("name"),
+        words("state"),
+        words("next run"),
+        words("last run"),
+        words("last state").leaves(1),
+    ]);
+    for mut row in rows(answer).cells {
+        row.truncate(5);
+        row[2] = context.moment_of(&row[2]);
+        row[3] = context.moment_of(&row[3]);
+        table.push(row);
+    }
+    table.fit(context.screen)
 }
 
 fn rows(answer: &StatusAnswer) -> Rows {

@@ -5,38 +5,44 @@ use std::time::Duration;
 use super::arguments::{Globals, TriggerArguments};
 use super::context::Context;
 use super::dispatch;
+use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
-use crate::audit::words;
+use super::table::{Table, words};
+use crate::audit::words::state as state_in_words;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
 
 /// Evaluates now and delivers, in the service when one is running.
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(ask.now);
+    let context = Context::of(globals)?.at(&ask.now, Some(&ask.schedule))?;
     if ask.dry_run {
         let app = context.open(Access::Reading).await?;
         let answer = trigger::dry_run(&app, &ask.schedule, ask.only).await?;
-        show(&context, &answer)?;
+        show(&context, &answer).await?;
         return Ok(Exit::Done);
     }
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
     let (answer, exit) = dispatch::trigger(&context, ask).await?;
-    show(&context, &answer)?;
+    show(&context, &answer).await?;
     if let Some(detail) = &answer.detail {
         complain(&format!("{}: {detail}", answer.schedule));
     }
     Ok(exit)
 }
 
-fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
+async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
+    let ids = match context.prints_tables() {
+        true => ShortIds::among_all(context, answer.reminders.iter().filter_map(|row| row.reminder_id)).await,
+        false => ShortIds::default(),
+    };
     let rows = || rows(answer);
-    Shown { answer, people: &|| for_people(answer), rows: &rows }.print(context.format)
+    Shown { answer, people: &|| for_people(context, &ids, answer), rows: &rows }.print(context.format)
 }
 
-fn for_people(answer: &TriggerAnswer) -> String {
+fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> String {
     let counts = &answer.counts;
-    let told = tally(&[
+    let counted = tally(&[
         (counts.delivered, "accepted by Thoughtly"),
         (counts.uncertain, "of unknown fate"),
         (counts.failed, "failed"),
@@ -47,21 +53,24 @@ fn for_people(answer: &TriggerAnswer) -> String {
         (counts.already_reminded, "reminded before"),
         (counts.outside_window, "outside the window"),
     ]);
-    let head = format!("{} at {}: {} ({told})", answer.schedule, answer.nominal_at, answer.state);
+    let at = context.moment_of(&answer.nominal_at);
+    let head = context.screen.prose(&format!("{} at {at}: {} ({counted})", answer.schedule, answer.state));
     if answer.reminders.is_empty() {
         return head;
     }
-    let mut rows = Rows::of(&["appointment", "state", "attempts", "http", "reminder"]);
+    let columns =
+        [words("appointment"), words("state"), words("attempts").leaves(1), words("http").leaves(2), words("reminder")];
+    let mut table = Table::of(&columns);
     for reminder in &answer.reminders {
-        rows.push(vec![
+        table.push(vec![
             reminder.appointment_id.clone(),
-            words::state(reminder.state).to_owned(),
+            state_in_words(reminder.state).to_owned(),
             reminder.attempts.to_string(),
             reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
-            reminder.reminder_id.map(|id| id.to_string()).unwrap_or_default(),
+            reminder.reminder_id.map(|id| ids.of(id)).unwrap_or_default(),
         ]);
     }
-    format!("{head}\n\n{}", rows.to_table())
+    format!("{head}\n\n{}", table.fit(context.screen))
 }
 
 fn rows(answer: &TriggerAnswer) -> Rows {

@@ -3,8 +3,10 @@
 use super::arguments::{Globals, ResolveArguments, UncertainArguments, UncertainVerb, VerdictArguments};
 use super::context::Context;
 use super::dispatch;
+use super::ids::ShortIds;
 use super::output::{Rows, Shown};
-use crate::audit::words;
+use super::table::{Table, words};
+use crate::audit::words::state as state_in_words;
 use crate::ledger::Verdict;
 use crate::verbs::uncertain::{ResolveAsk, UncertainReminder};
 use crate::verbs::{Exit, Request, uncertain};
@@ -22,9 +24,13 @@ async fn list(globals: &Globals) -> anyhow::Result<Exit> {
     let (reminders, exit): (Vec<UncertainReminder>, Exit) =
         dispatch::read(&context, Request::UncertainList, async |app| uncertain::list(app).await).await?;
     let rows = || rows(&reminders);
+    let ids = match context.prints_tables() {
+        true => ShortIds::among_all(&context, reminders.iter().map(|row| row.reminder_id)).await,
+        false => ShortIds::default(),
+    };
     let people = || match reminders.is_empty() {
         true => "nothing is uncertain".to_owned(),
-        false => rows().to_table(),
+        false => for_people(&context, &ids, &reminders),
     };
     Shown { answer: &reminders, people: &people, rows: &rows }.print(context.format)?;
     Ok(exit)
@@ -32,13 +38,28 @@ async fn list(globals: &Globals) -> anyhow::Result<Exit> {
 
 async fn resolve(globals: &Globals, ask: ResolveArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let request =
-        Request::Resolve(ResolveAsk { reminder_id: ask.id, verdict: verdict(&ask.verdict), reason: ask.reason });
-    let (reminder, exit): (UncertainReminder, Exit) = dispatch::change(&context, request).await?;
-    let people = || format!("reminder {} is {} now", reminder.reminder_id, words::state(reminder.state));
-    let rows = || rows(std::slice::from_ref(&reminder));
-    Shown { answer: &reminder, people: &people, rows: &rows }.print(context.format)?;
+    let is_one = ask.ids.len() == 1;
+    let verdict = verdict(&ask.verdict);
+    let ResolveArguments { ids, all_of, schedule, reason, .. } = ask;
+    let request = Request::Resolve(ResolveAsk { ids, schedule, all_of, verdict, reason });
+    let (reminders, exit): (Vec<UncertainReminder>, Exit) = dispatch::change(&context, request).await?;
+    let people = || in_words(&reminders);
+    let rows = || rows(&reminders);
+    match &reminders[..] {
+        [one] if is_one => Shown { answer: one, people: &people, rows: &rows }.print(context.format)?,
+        all => Shown { answer: &all, people: &people, rows: &rows }.print(context.format)?,
+    }
     Ok(exit)
+}
+
+fn in_words(reminders: &[UncertainReminder]) -> String {
+    let line = |reminder: &UncertainReminder| {
+        format!("reminder {} is {} now", reminder.reminder_id, state_in_words(reminder.state))
+    };
+    match reminders {
+        [] => "nothing is uncertain there".to_owned(),
+        some => some.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 fn verdict(given: &VerdictArguments) -> Verdict {
@@ -47,6 +68,38 @@ fn verdict(given: &VerdictArguments) -> Verdict {
         (false, true) => Verdict::Resend,
         (false, false) => Verdict::Drop,
     }
+}
+
+fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]) -> String {
+    let zones = context.zones();
+    let mut table = Table::of(&[
+        words("reminder"),
+        words("schedule").leaves(3),
+        words("appointment"),
+        words("starts at"),
+        words("phone"),
+        words("since").leaves(4),
+        words("attempts").leaves(1),
+        words("http").leaves(2),
+    ]);
+    for reminder in reminders {
+        let zone = zones.of(Some(&reminder.schedule));
+        let moment = |text: &str| match text.parse() {
+            Ok(at) => context.moment(at, zone),
+            Err(_) => text.to_owned(),
+        };
+        table.push(vec![
+            ids.of(reminder.reminder_id),
+            reminder.schedule.clone(),
+            reminder.appointment_id.clone(),
+            moment(&reminder.starts_at),
+            reminder.phone.clone().unwrap_or_default(),
+            moment(&reminder.since),
+            reminder.attempts.to_string(),
+            reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
+        ]);
+    }
+    table.fit(context.screen)
 }
 
 fn rows(reminders: &[UncertainReminder]) -> Rows {

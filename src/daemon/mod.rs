@@ -187,7 +187,8 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::Backup { .. }
         | Request::Prune
         | Request::Audit { .. }
-        | Request::Show { .. }
+        | Request::Show(_)
+        | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => perform(&daemon.app, &actor, request).await,

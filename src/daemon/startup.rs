@@ -38,6 +38,8 @@ pub struct Opened {
 /// # Errors
 /// With the remedy; the error knows the exit code.
 pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> {
+    // before the ledger: a start in the wrong place leaves no files behind
+    std::fs::read_dir(&settings.schedules).map_err(|error| no_folder(&settings, &error))?;
     let zones = Zones::newest();
     let ledger: Arc<dyn Ledger> = SqliteLedger::open(&settings.ledger, Access::Write, zones.clone())?;
     let stillness = Stillness::of(stamps(&settings.schedules));
@@ -86,15 +88,16 @@ fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
     })
 }
 
+fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
+    let place = settings.schedules.display();
+    VerbError::Configuration(format!("the folder of schedules {place} can't be read: {error}; --schedules names it"))
+}
+
 /// What a crash left is settled first, then the folder is read, then runs that were left open go on.
 async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.app.settings;
-    let mut folder = load::folder(&settings.schedules, &daemon.app.around.zones).map_err(|error| {
-        let place = settings.schedules.display();
-        VerbError::Configuration(format!(
-            "the folder of schedules {place} can't be read: {error}; --schedules names it"
-        ))
-    })?;
+    let mut folder =
+        load::folder(&settings.schedules, &daemon.app.around.zones).map_err(|error| no_folder(settings, &error))?;
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
     daemon.app.recover_with(&folder, ACTOR).await?;

@@ -42,7 +42,8 @@ pub struct HeldRow {
     pub attempt: u32,
     /// Refusals counted.
     pub tries: u32,
-    /// Attempts of which nobody knows whether they placed a call.
+    /// Attempts of which nobody knows whether they placed a call. A cancelled reminder with any is not brought back by a
+    /// plan; one that a person cancelled has at least one, so that it stays cancelled.
     pub unknown_fates: u32,
     /// Not sent at or after this (UTC).
     pub expires_at: Timestamp,

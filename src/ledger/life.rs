@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
-use super::{LedgerError, Recover, Resolve, SettleTo, Settlement, Step, TakeIntents, Verdict};
+use super::{CancelByHand, LedgerError, Recover, Resolve, SettleTo, Settlement, Step, TakeIntents, Verdict};
 use crate::audit::{Entry, Event};
 use crate::reminder::State;
 
@@ -28,7 +28,7 @@ pub enum Move {
     Resolve,
     /// Its time is over before anything was sent.
     Expire,
-    /// Its source, the person limit, the opt-out list or the schedule's removal says that it is not to be sent.
+    /// Its source, the person limit, the opt-out list, the schedule's removal or a person says that it is not to be sent.
     Cancel,
     /// It is planned again after a cancellation.
     Return,
@@ -445,6 +445,23 @@ pub fn expired<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Result<
 pub fn cancelled<'a>(held: &HeldRow, entry: Entry<'a>) -> Result<Change<'a>, NoMove> {
     let moved = go_on(held, Move::Cancel, State::Cancelled)?;
     Ok(only_state(held, moved, entry.at, entry))
+}
+
+/// A person cancels it, for good: like one of unknown fate it is not brought back by a plan.
+///
+/// # Errors
+/// When it isn't pending.
+pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Result<Change<'a>, LedgerError> {
+    let (id, is) = (held.id, held.state);
+    let moved = go_on(held, Move::Cancel, State::Cancelled)
+        .map_err(|_| LedgerError::Refused(format!("reminder {id} is {is}: only a pending one can be cancelled")))?;
+    let entry = Entry {
+        actor: Some(cancel.actor.as_str().into()),
+        detail: Some(cancel.reason.as_str().into()),
+        ..held.entry(cancel.now, Event::OperatorCancelled)
+    };
+    let set = Set::State { moved, unknown_fates: held.unknown_fates.max(1) };
+    Ok(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: cancel.now, entries: vec![entry] })
 }
 
 /// Why a ledger doubts what it holds as open.

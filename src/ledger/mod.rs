@@ -90,6 +90,8 @@ pub trait Ledger: Send + Sync {
     async fn open_runs(&self) -> LedgerResult<Vec<RunRow>>;
     /// A run by its id.
     async fn run(&self, run: RunId) -> LedgerResult<Option<RunRow>>;
+    /// Up to ten runs whose id begins so.
+    async fn runs_beginning(&self, prefix: &str) -> LedgerResult<Vec<RunId>>;
     /// A schedule's latest run of any kind.
     async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>>;
     /// The text of a schedule's version.
@@ -117,6 +119,8 @@ pub trait Ledger: Send + Sync {
     async fn recover(&self, recover: Recover) -> LedgerResult<Recovered>;
     /// A person settles what nobody else can know.
     async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow>;
+    /// A person cancels a pending reminder; no plan brings it back.
+    async fn cancel(&self, cancel: CancelByHand) -> LedgerResult<ReminderRow>;
     /// When something may next be sent or expires, over those schedules.
     async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
     /// Pending ones past their expiry become `expired`, also of schedules that aren't loaded. Answers how many.
@@ -443,6 +447,19 @@ pub struct Resolve {
     pub now: Timestamp,
 }
 
+/// A person's cancellation.
+#[derive(Debug, Clone)]
+pub struct CancelByHand {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+    /// UTC.
+    pub now: Timestamp,
+}
+
 /// What a person can say of an uncertain reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -499,6 +516,8 @@ pub struct ReminderRow {
 pub struct ReminderAsk {
     /// By id.
     pub id: Option<ReminderId>,
+    /// Whose id begins so.
+    pub id_prefix: Option<String>,
     /// One of these (empty: any); answered in this order, those that are there.
     pub ids: Vec<ReminderId>,
     /// Of that schedule.

@@ -213,6 +213,7 @@ impl Alerts {
             | Event::DeliveryIntent
             | Event::DeliveryRefused
             | Event::OutcomeReceived
+            | Event::OperatorCancelled
             | Event::OperatorPaused
             | Event::OperatorResumed
             | Event::OperatorForgot

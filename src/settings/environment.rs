@@ -81,6 +81,12 @@ impl ProcessEnvironment {
         self.get("NO_COLOR").is_some()
     }
 
+    /// How many columns the screen has, where somebody says so.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        self.get("COLUMNS")?.parse().ok()
+    }
+
     /// Whether stderr goes to the journal.
     #[must_use]
     pub fn is_under_journal(&self) -> bool {

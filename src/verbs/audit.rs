@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
-use super::{App, VerbError, VerbResult};
+use super::{App, VerbError, VerbResult, ids};
 
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
@@ -58,6 +58,9 @@ impl<'a> Pages<'a> {
 /// When the ledger can't be read.
 pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    if filter.newest {
+        return Ok(ledger.audit(filter).await?);
+    }
     let mut pages = Pages::new(ledger.as_ref(), filter);
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
@@ -94,32 +97,38 @@ pub struct StoryReminder {
     pub payload: Option<String>,
 }
 
-/// The story of a reminder or an appointment by its id.
+/// Whose story, and how much of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShowAsk {
+    /// A reminder's id or its unique beginning, or an appointment's id.
+    pub id: String,
+    /// Of that schedule.
+    pub schedule: Option<String>,
+    /// How much of a phone is shown.
+    pub reveal: Reveal,
+}
+
+/// The story of a reminder or an appointment.
 ///
 /// # Errors
-/// When nothing of that id is known, or the ledger can't be read.
-pub async fn show(app: &App, id: &str, reveal: Reveal) -> VerbResult<Story> {
+/// When nothing of that id is known, several ids begin so, or the ledger can't be read.
+pub async fn show(app: &App, ask: &ShowAsk) -> VerbResult<Story> {
     let ledger = app.ledger()?;
-    let by_reminder = match id.parse::<ReminderId>() {
-        Ok(reminder) => ledger.reminders(ReminderAsk { id: Some(reminder), ..ReminderAsk::default() }).await?,
-        Err(_) => Vec::new(),
-    };
-    let (reminders, filter) = match &by_reminder[..] {
-        [reminder] => {
-            let filter = AuditFilter { reminder: Some(reminder.id), ..AuditFilter::default() };
-            (by_reminder, filter)
-        }
-        _ => {
-            let ask = ReminderAsk { appointment_id: Some(id.to_owned()), ..ReminderAsk::default() };
-            let filter = AuditFilter { appointment: Some(id.to_owned()), ..AuditFilter::default() };
-            (ledger.reminders(ask).await?, filter)
-        }
-    };
-    let rows = list(app, filter).await?;
+    let of_appointment =
+        ReminderAsk { appointment_id: Some(ask.id.clone()), schedule: ask.schedule.clone(), ..ReminderAsk::default() };
+    let mut reminders = ledger.reminders(of_appointment).await?;
+    let filter =
+        AuditFilter { appointment: Some(ask.id.clone()), schedule: ask.schedule.clone(), ..AuditFilter::default() };
+    let mut rows = list(app, filter).await?;
     if reminders.is_empty() && rows.is_empty() {
-        return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
+        let Some(found) = ids::beginning(app, &ask.id).await? else {
+            let id = &ask.id;
+            return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
+        };
+        rows = list(app, AuditFilter { reminder: Some(found.id), ..AuditFilter::default() }).await?;
+        reminders = vec![found];
     }
-    Ok(Story { reminders: reminders.into_iter().map(|row| StoryReminder::of(row, reveal)).collect(), rows })
+    Ok(Story { reminders: reminders.into_iter().map(|row| StoryReminder::of(row, ask.reveal)).collect(), rows })
 }
 
 impl StoryReminder {

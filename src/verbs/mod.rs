@@ -5,6 +5,7 @@ pub mod accept_loss;
 mod app;
 pub mod audit;
 pub mod backup;
+pub mod cancel;
 pub mod check;
 pub mod config;
 pub mod doctor;
@@ -12,6 +13,7 @@ mod exit;
 pub mod explain;
 mod gap;
 mod holds;
+pub mod ids;
 pub mod next;
 pub mod notify_test;
 pub mod pause;
@@ -77,8 +79,10 @@ pub enum Request {
         /// E.164.
         to: String,
     },
-    /// Settle a reminder by a person's verdict.
+    /// Settle reminders by a person's verdict.
     Resolve(uncertain::ResolveAsk),
+    /// Cancel a pending reminder.
+    Cancel(cancel::CancelAsk),
     /// A reading verb's record (export, reveal).
     Record {
         /// Event and detail; the actor is the caller's.
@@ -99,12 +103,7 @@ pub enum Request {
         filter: AuditFilter,
     },
     /// One reminder's or appointment's story.
-    Show {
-        /// A reminder's or an appointment's id.
-        id: String,
-        /// How much of a phone is shown.
-        reveal: Reveal,
-    },
+    Show(audit::ShowAsk),
     /// Reminders of unknown fate.
     UncertainList,
     /// Who would be called; a plan with whole phones is recorded first.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::trigger::TriggerAsk;
 use super::{
-    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, audit, backup, explain, pause, plan,
-    status, test_call, trigger, uncertain,
+    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, audit, backup, cancel, explain, pause,
+    plan, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 
@@ -44,7 +44,8 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(app, &file).await?),
         Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
         Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(app, filter).await?),
-        Request::Show { id, reveal } => Answer::of(Exit::Done, &story(app, actor, &id, reveal).await?),
+        Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),
+        Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, reveal } => plans(app, actor, &schedules, reveal).await?,
         Request::Explain { schedule, appointment, run } => {
@@ -54,10 +55,10 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
 }
 
 /// A story; one with whole phones is recorded first.
-async fn story(app: &App, actor: &str, id: &str, reveal: Reveal) -> VerbResult<audit::Story> {
-    let story = audit::show(app, id, reveal).await?;
-    if reveal == Reveal::Whole {
-        app.ledger()?.append(vec![entry_of(app, actor, Event::OperatorRevealed, &audit::revealed(id))]).await?;
+async fn story(app: &App, actor: &str, ask: &audit::ShowAsk) -> VerbResult<audit::Story> {
+    let story = audit::show(app, ask).await?;
+    if ask.reveal == Reveal::Whole {
+        app.ledger()?.append(vec![entry_of(app, actor, Event::OperatorRevealed, &audit::revealed(&ask.id))]).await?;
     }
     Ok(story)
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Exit, VerbError, VerbResult, holds};
+use super::{App, Exit, VerbError, VerbResult, explain, holds};
 use crate::delivery::Scope;
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, RecordedRun};
+use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::Schedule;
@@ -127,12 +128,28 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
     let open_before = open_reminders(app, &schedule, ask.only.as_deref());
     let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.around), open_before);
     let mut looked_after = Vec::new();
-    if let RunOutcome::Done { recorded, .. } = &outcome {
+    if let RunOutcome::Done { recorded, counts, .. } = &outcome {
         looked_after = still_open(open_before?, recorded);
+        if looked_after.is_empty() {
+            refuse_absent(app, &schedule, ask.only.as_deref(), *counts).await?;
+        }
         let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
         sender.deliver(&scope, ask.wait).await?;
     }
     answer(app, &schedule, nominal_at, outcome, looked_after).await
+}
+
+/// Refuses an appointment that isn't in the source. Only where nothing was found of it is the source read again for that.
+async fn refuse_absent(app: &App, schedule: &Schedule, only: Option<&str>, counts: Counts) -> VerbResult<()> {
+    let Some(appointment) = only else { return Ok(()) };
+    if counts.planned + counts.skipped + counts.already_reminded > 0 {
+        return Ok(());
+    }
+    let name = &schedule.name;
+    match explain::asked(app, name, appointment, None).await?.verdict {
+        Verdict::Absent => Err(VerbError::Failed(format!("{name}: the source has no appointment `{appointment}`"))),
+        Verdict::Call | Verdict::Skip | Verdict::Reminded => Ok(()),
+    }
 }
 
 /// What a trigger would do: the plan in a trigger's shape. Nothing is sent or written.
@@ -142,11 +159,12 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
 pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
     let schedule = app.schedule(name)?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { only, ..Occasion::at(nominal_at) };
+    let occasion = Occasion { only: only.clone(), ..Occasion::at(nominal_at) };
     let plan = evaluate(&schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
         .plan;
+    refuse_absent(app, &schedule, only.as_deref(), plan.counts).await?;
     let mut counts = of_rows(plan.counts);
     counts.pending = plan.reminders.len() as u64;
     Ok(TriggerAnswer {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
-use super::{App, VerbResult};
+use super::{App, VerbError, VerbResult, ids};
 use crate::ledger::{ReminderAsk, ReminderRow, Resolve, Verdict};
 use crate::reminder::{Lead, ReminderId, State};
 
@@ -44,37 +44,75 @@ pub async fn list(app: &App) -> VerbResult<Vec<UncertainReminder>> {
     Ok(ledger.reminders(ask).await?.iter().map(shown).collect())
 }
 
-/// A person's verdict on a reminder.
+/// A person's verdict on reminders.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ResolveAsk {
-    /// Which reminder.
-    pub reminder_id: ReminderId,
+    /// Which: their ids or unique beginnings, or ids of `schedule`'s appointments.
+    pub ids: Vec<String>,
+    /// Whose appointments `ids` may name.
+    pub schedule: Option<String>,
+    /// All of unknown fate of that schedule, instead of `ids`.
+    pub all_of: Option<String>,
     /// What they say.
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
 }
 
-/// Settles a reminder by a person's verdict; returns the reminder as it is then.
+/// Settles reminders by a person's verdict; returns them as they are then. Nothing is settled unless all of them are found.
 ///
 /// # Errors
-/// When there is no such reminder, its state doesn't allow it, or the ledger fails.
-pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<UncertainReminder> {
-    let resolve = Resolve {
-        reminder_id: ask.reminder_id,
-        verdict: ask.verdict,
-        reason: ask.reason,
-        actor: actor.to_owned(),
-        now: app.around.clock.now(),
+/// When one isn't found, its state doesn't allow it, or the ledger fails; those before it are settled then.
+pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<UncertainReminder>> {
+    let ids = match &ask.all_of {
+        Some(schedule) => all_of(app, schedule).await?,
+        None => named(app, &ask).await?,
     };
-    let row = app.ledger()?.resolve(resolve).await?;
+    let mut resolved = Vec::with_capacity(ids.len());
+    for reminder_id in &ids {
+        let resolve = Resolve {
+            reminder_id: *reminder_id,
+            verdict: ask.verdict,
+            reason: ask.reason.clone(),
+            actor: actor.to_owned(),
+            now: app.around.clock.now(),
+        };
+        match app.ledger()?.resolve(resolve).await {
+            Ok(row) => resolved.push(shown(&row)),
+            Err(error) if resolved.is_empty() => return Err(error.into()),
+            Err(error) => {
+                let (done, all) = (resolved.len(), ids.len());
+                return Err(VerbError::Failed(format!("{done} of {all} are settled, then: {error}")));
+            }
+        }
+    }
     if let Some(sender) = &app.sender {
         sender.nudge();
     }
-    Ok(shown(&row))
+    Ok(resolved)
 }
 
-fn shown(row: &ReminderRow) -> UncertainReminder {
+async fn all_of(app: &App, schedule: &str) -> VerbResult<Vec<ReminderId>> {
+    if app.ledger()?.schedule(schedule).await?.is_none() {
+        app.schedule(schedule)?;
+    }
+    let states = vec![State::Uncertain];
+    let ask = ReminderAsk { states, schedule: Some(schedule.to_owned()), ..ReminderAsk::default() };
+    Ok(app.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
+}
+
+async fn named(app: &App, ask: &ResolveAsk) -> VerbResult<Vec<ReminderId>> {
+    let mut found = Vec::with_capacity(ask.ids.len());
+    for text in &ask.ids {
+        let id = ids::reminder(app, text, ask.schedule.as_deref(), &[State::Uncertain]).await?;
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn shown(row: &ReminderRow) -> UncertainReminder {
     UncertainReminder {
         reminder_id: row.id,
         schedule: row.schedule.clone(),

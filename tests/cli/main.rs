@@ -3,6 +3,7 @@
 mod asking;
 mod backlog;
 mod doctor;
+mod people;
 mod records;
 mod restoring;
 mod sending;

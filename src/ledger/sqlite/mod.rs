@@ -37,10 +37,10 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
-    AcceptLoss, FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule, Loss, Machine,
-    PassedOver, Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow,
-    Resolve, Restored, RunRecord, RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement,
-    TakeIntents, Taken, Tally, Verification, Writing,
+    AcceptLoss, CancelByHand, FreshRead, Head, Holds, KnowledgeAsk, Ledger, LedgerError, LedgerResult, LoadedSchedule,
+    Loss, Machine, PassedOver, Pause, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief,
+    ReminderRow, Resolve, Restored, RunRecord, RunRow, RunStart, RunsAsk, ScheduleStanding, SettledAndTaken,
+    Settlement, TakeIntents, Taken, Tally, Verification, Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::clock::Clock;
@@ -261,6 +261,10 @@ impl Ledger for SqliteLedger {
     async fn run(&self, run: RunId) -> LedgerResult<Option<RunRow>> {
         self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::Id(run))?.pop())).await
     }
+    async fn runs_beginning(&self, prefix: &str) -> LedgerResult<Vec<RunId>> {
+        let prefix = prefix.to_owned();
+        self.read(move |reader| queries::runs_beginning(&reader.conn, &prefix)).await
+    }
     async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
         let schedule = schedule.to_owned();
         self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::Latest(schedule.clone()))?.pop())).await
@@ -297,6 +301,9 @@ impl Ledger for SqliteLedger {
     }
     async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow> {
         self.write(move |tx| tx.resolve(&resolve)).await
+    }
+    async fn cancel(&self, cancel: CancelByHand) -> LedgerResult<ReminderRow> {
+        self.write(move |tx| tx.cancel(&cancel)).await
     }
     async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
         let schedules = schedules.to_vec();

@@ -130,7 +130,10 @@ fn selected<T>(
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
-    let one_row = ask.id.is_some() || !ask.ids.is_empty();
+    // every id is made of digits, small letters and hyphens, so `~` ends the range
+    conditions.and("r.id >=", ask.id_prefix.clone());
+    conditions.and("r.id <", ask.id_prefix.as_ref().map(|prefix| format!("{prefix}~")));
+    let one_row = ask.id.is_some() || ask.id_prefix.is_some() || !ask.ids.is_empty();
     match (ask.states.as_slice(), one_row || ask.appointment_id.is_some()) {
         ([], _) => conditions.and("r.schedule =", ask.schedule.clone()),
         (states, true) => {
@@ -157,6 +160,13 @@ fn selected<T>(
     let sql = format!("{columns}{} {order}", conditions.clause());
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map(params_from_iter(conditions.values), read)?.collect::<Result<_, _>>()?)
+}
+
+/// Up to ten runs whose id begins so.
+pub(super) fn runs_beginning(conn: &Connection, prefix: &str) -> LedgerResult<Vec<RunId>> {
+    let mut statement = conn.prepare_cached("SELECT id FROM run WHERE id >= ?1 AND id < ?1 || '~' LIMIT 10")?;
+    let ids = statement.query_map([prefix], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Counts for `status`.
@@ -214,10 +224,18 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 /// One page of the log, oldest first.
 pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
     let conditions = audit_conditions(reader, filter)?;
-    let limit = filter.limit.unwrap_or(PAGE).min(PAGE);
-    let sql = format!("SELECT * FROM audit{} ORDER BY seq LIMIT {limit}", conditions.clause());
+    let (order, limit) = match filter.newest {
+        true => ("DESC", filter.limit.unwrap_or(PAGE)),
+        false => ("ASC", filter.limit.unwrap_or(PAGE).min(PAGE)),
+    };
+    let sql = format!("SELECT * FROM audit{} ORDER BY seq {order} LIMIT {limit}", conditions.clause());
     let mut statement = reader.conn.prepare(&sql)?;
-    Ok(statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?)
+    let mut rows: Vec<AuditRow> =
+        statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?;
+    if filter.newest {
+        rows.reverse();
+    }
+    Ok(rows)
 }
 
 fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where> {

@@ -9,8 +9,8 @@ use crate::audit::{Entry, Event};
 use crate::ledger::life::{self, Found};
 use crate::ledger::store::{Applied, Many, One, Put};
 use crate::ledger::{
-    LedgerError, LedgerResult, Recover, Recovered, ReminderRow, Resolve, SettleTo, SettledAndTaken, Settlement,
-    TakeIntents,
+    CancelByHand, LedgerError, LedgerResult, Recover, Recovered, ReminderRow, Resolve, SettleTo, SettledAndTaken,
+    Settlement, TakeIntents,
 };
 use crate::reminder::State;
 
@@ -86,6 +86,14 @@ impl Tx<'_> {
         let none = || LedgerError::Refused(format!("there is no reminder {id}"));
         let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
         self.apply(&life::resolved(&held, resolve)?)?;
+        self.store.reminder_row(id)?.ok_or_else(none)
+    }
+
+    pub(in crate::ledger) fn cancel(&self, cancel: &CancelByHand) -> LedgerResult<ReminderRow> {
+        let id = cancel.reminder_id;
+        let none = || LedgerError::Refused(format!("there is no reminder {id}"));
+        let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
+        self.apply(&life::cancelled_by_hand(&held, cancel)?)?;
         self.store.reminder_row(id)?.ok_or_else(none)
     }
 

@@ -1,0 +1,287 @@
+//! pure: tables for people: fitted to the screen without breaking an id, a time or a word.
+//!
+//! What doesn't fit goes in this order: sentences are wrapped between words, then columns are left out in the order that
+//! their verb gives, then the last sentence is printed below its row. `--wide` leaves nothing out and wraps nothing.
+
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Width, presets};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::audit::escape;
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// A wrapped sentence is readable down to this width.
+const NARROWEST: usize = 20;
+
+/// What is printed below its row begins so far to the right.
+const BELOW: usize = 4;
+
+/// How wide a table may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// That many columns of text.
+    Columns(usize),
+    /// As wide as it needs to be.
+    Wide,
+}
+
+impl Screen {
+    /// Sentences, wrapped between their words.
+    pub fn prose(self, text: &str) -> String {
+        match self {
+            Self::Wide => text.to_owned(),
+            Self::Columns(width) => text.lines().flat_map(|line| wrap(line, width)).collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    name: &'static str,
+    content: Content,
+    leaves: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Ids, times, words: never broken.
+    Words,
+    /// May be wrapped between its words.
+    Sentence,
+}
+
+/// A column of ids, times or single words.
+pub const fn words(name: &'static str) -> Column {
+    Column { name, content: Content::Words, leaves: None }
+}
+
+/// A column of sentences.
+pub const fn sentence(name: &'static str) -> Column {
+    Column { name, content: Content::Sentence, leaves: None }
+}
+
+impl Column {
+    /// Where the screen is too narrow this column is left out, the lowest `turn` first.
+    pub const fn leaves(self, turn: u8) -> Self {
+        Self { leaves: Some(turn), ..self }
+    }
+}
+
+/// Rows for people.
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// No rows yet.
+    pub fn of(columns: &[Column]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// One row more. Control characters are shown, not obeyed.
+    pub fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells.iter().map(|cell| escape(cell)).collect());
+    }
+
+    /// The lines; without columns in which every cell is empty.
+    pub fn fit(mut self, screen: Screen) -> String {
+        self.leave_out(|table, place| table.rows.iter().all(|row| row[place].is_empty()) && !table.rows.is_empty());
+        let natural: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
+        match screen {
+            Screen::Wide => self.lines(&natural),
+            Screen::Columns(width) => self.narrowed(width),
+        }
+    }
+
+    fn leave_out(&mut self, is_left_out: impl Fn(&Self, usize) -> bool) {
+        for place in (0..self.columns.len()).rev() {
+            if is_left_out(self, place) {
+                self.columns.remove(place);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+    }
+
+    fn narrowed(mut self, width: usize) -> String {
+        loop {
+            if let Some(widths) = self.widths(width) {
+                return self.lines(&widths);
+            }
+            let turns = self.columns.iter().enumerate();
+            let next = turns.filter_map(|(place, column)| Some((column.leaves?, place))).min();
+            match next {
+                Some((_, place)) => self.leave_out(|_, other| other == place),
+                None => return self.with_last_below(width),
+            }
+        }
+    }
+
+    /// The columns' widths on a screen, when all of them fit.
+    fn widths(&self, width: usize) -> Option<Vec<usize>> {
+        let places = 0..self.columns.len();
+        let mut widths: Vec<usize> = places
+            .clone()
+            .map(|place| match self.columns[place].content {
+                Content::Words => self.natural(place),
+                Content::Sentence => self.least(place),
+            })
+            .collect();
+        let used = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        let mut left = width.checked_sub(used)?;
+        // what is left is shared among the sentences, those in front first
+        for place in places {
+            let more = (self.natural(place) - widths[place]).min(left);
+            widths[place] += more;
+            left -= more;
+        }
+        Some(widths)
+    }
+
+    /// As wide as the widest cell.
+    fn natural(&self, place: usize) -> usize {
+        let cells = self.rows.iter().map(|row| row[place].width());
+        cells.chain([self.columns[place].name.len()]).max().unwrap_or(0)
+    }
+
+    /// As wide as the longest word, and readable.
+    fn least(&self, place: usize) -> usize {
+        let words = self.rows.iter().flat_map(|row| row[place].split(' ')).map(unicode_width::UnicodeWidthStr::width);
+        let longest = words.chain([self.columns[place].name.len()]).max().unwrap_or(0);
+        longest.max(NARROWEST).min(self.natural(place))
+    }
+
+    /// Each row with its last sentence below it.
+    fn with_last_below(mut self, width: usize) -> String {
+        let Some(last) = self.columns.iter().rposition(|column| column.content == Content::Sentence) else {
+            let widths: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
+            return self.lines(&widths);
+        };
+        let below: Vec<String> = self.rows.iter().map(|row| row[last].clone()).collect();
+        self.leave_out(|_, place| place == last);
+        let widths = self.widths(width);
+        let widths =
+            widths.unwrap_or_else(|| (0..self.columns.len()).map(|place| self.natural(place)).collect::<Vec<_>>());
+        let mut lines = printed([&self.heading()], &widths);
+        for (row, below) in self.rows.iter().zip(below) {
+            lines.extend(printed([row], &widths));
+            let wrapped = wrap(&below, width.saturating_sub(BELOW).max(NARROWEST));
+            lines
+                .extend(wrapped.into_iter().filter(|line| !line.is_empty()).map(|line| format!("{:BELOW$}{line}", "")));
+        }
+        lines.join("\n")
+    }
+
+    fn lines(&self, widths: &[usize]) -> String {
+        printed([&self.heading()].into_iter().chain(&self.rows), widths).join("\n")
+    }
+
+    fn heading(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.to_uppercase()).collect()
+    }
+}
+
+/// Rows in columns of these widths; each is at least as wide as its longest word.
+fn printed<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, widths: &[usize]) -> Vec<String> {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for row in rows {
+        table.add_row(row.iter().map(Cell::new));
+    }
+    for (column, width) in table.column_iter_mut().zip(widths) {
+        let whole = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+        column.set_padding((0, u16::try_from(GAP).unwrap_or(0)));
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(whole)));
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// A sentence in lines of at most that width; a longer word has a line of its own.
+fn wrap(sentence: &str, width: usize) -> Vec<String> {
+    if sentence.width() <= width {
+        return vec![sentence.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in sentence.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "appointment-0123456789-0123456789-012345";
+
+    fn table() -> Table {
+        let mut table = Table::of(&[words("at"), words("appointment"), words("by").leaves(1), sentence("because")]);
+        table.push(vec!["Tue 24 Nov 09:30".into(), ID.into(), "front-desk".into(), "Zoë Müßig 東京 🦷 said no".into()]);
+        table.push(vec!["Tue 24 Nov 10:30".into(), "A-1".into(), "a".into(), String::new()]);
+        table
+    }
+
+    #[test]
+    fn a_wide_screen_shows_every_row_in_one_line() {
+        let lines = table().fit(Screen::Wide);
+        let expected = "\
+AT                APPOINTMENT                               BY          BECAUSE
+Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345  front-desk  Zoë Müßig 東京 🦷 said no
+Tue 24 Nov 10:30  A-1                                       a";
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_narrow_screen_leaves_out_columns_and_then_puts_the_sentence_below() {
+        let expected = "\
+AT                APPOINTMENT                               BECAUSE
+Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345  Zoë Müßig 東京 🦷
+                                                            said no
+Tue 24 Nov 10:30  A-1";
+        assert_eq!(table().fit(Screen::Columns(80)), expected);
+        let expected = "\
+AT                APPOINTMENT
+Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345
+    Zoë Müßig 東京 🦷 said no
+Tue 24 Nov 10:30  A-1";
+        assert_eq!(table().fit(Screen::Columns(70)), expected);
+    }
+
+    #[test]
+    fn no_id_no_time_and_no_word_is_ever_broken() {
+        let longest_word = format!("see {ID}{ID} there");
+        for width in 1..200 {
+            let mut table = table();
+            table.push(vec!["Tue 24 Nov 09:30".into(), ID.into(), "x".into(), longest_word.clone()]);
+            let text = table.fit(Screen::Columns(width));
+            for whole in ["Tue 24 Nov 09:30", ID, &format!("{ID}{ID}"), "東京", "Müßig"] {
+                assert!(text.contains(whole), "{width}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_without_a_cell_are_not_shown() {
+        let mut table = Table::of(&[words("name"), words("note"), sentence("problem")]);
+        table.push(vec!["a".into(), String::new(), "none".into()]);
+        assert_eq!(table.fit(Screen::Columns(80)), "NAME  PROBLEM\na     none");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let mut table = Table::of(&[words("name")]);
+        table.push(vec!["a\u{1b}[2J".into()]);
+        assert_eq!(table.fit(Screen::Wide), "NAME\na\\u{1b}[2J");
+    }
+}

@@ -1,0 +1,48 @@
+//! shell: cancels one pending reminder by hand; no run plans it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::{App, VerbResult, ids};
+use crate::ledger::CancelByHand;
+use crate::reminder::{ReminderId, State};
+
+/// Which reminder, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CancelAsk {
+    /// Its id or the unique beginning of it, or the id of `schedule`'s appointment.
+    pub id: String,
+    /// Whose appointment `id` may name.
+    pub schedule: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The reminder as it is then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CancelledReminder {
+    /// Its id.
+    pub reminder_id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// Its state.
+    pub state: State,
+}
+
+/// Cancels it.
+///
+/// # Errors
+/// When there is no such reminder, it isn't pending, or the ledger fails.
+pub async fn cancel(app: &App, actor: &str, ask: CancelAsk) -> VerbResult<CancelledReminder> {
+    let reminder_id = ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await?;
+    let now = app.around.clock.now();
+    let cancel = CancelByHand { reminder_id, reason: ask.reason, actor: actor.to_owned(), now };
+    let row = app.ledger()?.cancel(cancel).await?;
+    Ok(CancelledReminder {
+        reminder_id: row.id,
+        schedule: row.schedule,
+        appointment_id: row.appointment_id,
+        state: row.state,
+    })
+}
