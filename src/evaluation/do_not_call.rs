@@ -5,19 +5,20 @@ use std::collections::HashSet;
 use super::EvaluationError;
 use crate::appointment::{PhoneProblem, phone};
 use crate::disk::{self, Links};
+use crate::row::unseen;
 use crate::schedule::Schedule;
 
 /// More than this is no list of numbers.
 const LARGEST_LIST: u64 = 64 * 1024 * 1024;
 
-/// The numbers nobody may call for this schedule, E.164. Blocking.
+/// The numbers nobody may call for this schedule, E.164. Blocks; for `check` too.
 ///
 /// One number a line; blanks around it, empty lines and what follows a `#` are passed over. A line that is no number
 /// fails the run: it may be somebody who asked not to be called.
 ///
 /// # Errors
 /// When the file can't be read, is no text, or holds a line that is no number.
-pub(super) fn read(schedule: &Schedule) -> Result<HashSet<String>, EvaluationError> {
+pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<String>, EvaluationError> {
     let Some(path) = &schedule.remind.do_not_call else { return Ok(HashSet::new()) };
     let fail = |what: String| EvaluationError::Rule(format!("the do-not-call list {} {what}", path.display()));
     let text = disk::read_text(path, Links::Followed, LARGEST_LIST).map_err(|error| match error.kind() {
@@ -42,7 +43,7 @@ fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, UnreadLi
     let text = text.trim_start_matches('\u{feff}');
     let mut found = HashSet::new();
     for (place, line) in text.lines().enumerate() {
-        let entry = line.split('#').next().unwrap_or_default().trim();
+        let entry = unseen::trim(line.split('#').next().unwrap_or_default());
         if entry.is_empty() {
             continue;
         }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::moment::ReminderIds;
-use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, do_not_call};
+use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, read_do_not_call};
 use crate::ledger::{Ledger, LedgerResult};
 use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
 use crate::reminder::State;
@@ -49,7 +49,7 @@ impl Reading<'_> {
         let (knowledge, window, env) = (Arc::clone(&self.knowledge), self.window, env.clone());
         let blocking = tokio::task::spawn_blocking(move || {
             let source = open_source(&schedule, &env);
-            let do_not_call = do_not_call::read(&schedule)?;
+            let do_not_call = read_do_not_call(&schedule)?;
             let (zones, name) = (env.zones.clone(), schedule.name.clone());
             let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
             let mut ids = ReminderIds::new(env.clock.as_ref());

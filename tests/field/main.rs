@@ -1,6 +1,10 @@
 //! What real exports hold, through the real binary: each input was met by somebody who does this job.
 
+mod apis;
 mod cells;
 mod phones;
+mod queries;
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod tables;

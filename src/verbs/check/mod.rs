@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::disk::{self, Links};
+use crate::evaluation::read_do_not_call;
 use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity};
@@ -187,12 +188,15 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
 
 /// Without its list a run fails and calls nobody.
 fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
-    let Some(error) =
-        checked.schedule.remind.do_not_call.as_deref().and_then(|path| disk::open(path, Links::Followed).err())
-    else {
+    let Some(path) = checked.schedule.remind.do_not_call.as_deref() else { return };
+    let span = checked.span(&["remind", "do_not_call"]);
+    let Err(error) = disk::open(path, Links::Followed) else {
+        if let Err(error) = read_do_not_call(checked.schedule) {
+            let problem = checked.problems.error("unreadable-list", span, error.to_string());
+            problem.help("a run fails, and nobody is called, until every line is a number or a remark");
+        }
         return;
     };
-    let span = checked.span(&["remind", "do_not_call"]);
     let message = format!("the do-not-call list can't be read: {error}");
     let problem = match ask.reach {
         Reach::Local => checked.problems.warning("list-not-there", span, message),
