@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+pub use column::Column;
 use unseen::column_name;
 
+mod column;
 pub mod unseen;
 
 /// The columns of a text table by place.
@@ -67,12 +68,12 @@ impl Header {
 
     /// The place of a column: remembered from the last record, and verified by one comparison.
     fn place_of(&self, column: &Column) -> Option<usize> {
-        let remembered = column.place.0.load(Ordering::Relaxed);
-        if self.names.get(remembered).is_some_and(|name| *name == column.name) {
+        let remembered = column.remembered_place();
+        if self.names.get(remembered).is_some_and(|name| name == column.as_str()) {
             return Some(remembered);
         }
-        let place = self.place(&column.name)?;
-        column.place.0.store(place, Ordering::Relaxed);
+        let place = self.place(column.as_str())?;
+        column.remember(place);
         Some(place)
     }
 }
@@ -192,6 +193,15 @@ impl Row {
         }
     }
 
+    /// Roughly how many bytes of memory it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Text { line, .. } => line.text.len() + line.ends.len() * size_of::<usize>(),
+            Self::Tree(tree) => tree_size(tree),
+        }
+    }
+
     /// The row as it was read.
     #[must_use]
     pub fn as_record(&self) -> Record<'_> {
@@ -223,6 +233,21 @@ impl Row {
                 .collect(),
             Self::Tree(tree) => tree.clone(),
         }
+    }
+}
+
+fn tree_size(tree: &serde_json::Map<String, Value>) -> usize {
+    // an entry of the map, its hash and its place in the order
+    const ENTRY: usize = size_of::<(String, Value)>() + 24;
+    tree.iter().map(|(name, value)| name.len() + ENTRY + value_size(value)).sum()
+}
+
+fn value_size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(|item| size_of::<Value>() + value_size(item)).sum(),
+        Value::Object(tree) => tree_size(tree),
     }
 }
 
@@ -317,8 +342,22 @@ pub trait RecordSink {
         Restarts::No
     }
 
+    /// How much of the records so far it keeps.
+    fn kept(&self) -> Kept {
+        Kept::default()
+    }
+
     /// Forgets every record so far: late bytes of the text showed that it is encoded otherwise, and it is read anew.
     fn restart(&mut self) {}
+}
+
+/// How much a sink keeps of what it was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Rows that the run is about.
+    pub rows: u64,
+    /// Bytes of all rows kept, those with a fault too.
+    pub bytes: usize,
 }
 
 /// Whether a sink can begin anew.
@@ -338,126 +377,6 @@ pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
         Value::String(text) => (!text.is_empty()).then_some(Cow::Borrowed(text.as_str())),
         Value::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
         Value::Number(number) => Some(Cow::Owned(number.to_string())),
-    }
-}
-
-/// A column as a schedule names it, compiled once: `Appt Date`, or a path with dots into objects (`customer.phone`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    name: String,
-    /// Where the name's dots are: a path is followed without splitting text for each record.
-    dots: Box<[usize]>,
-    place: RememberedPlace,
-}
-
-/// Names under which senders put what a nested value is about, the likeliest first.
-const LIKELY: [&str; 22] = [
-    "id",
-    "value",
-    "phone",
-    "number",
-    "mobile",
-    "e164",
-    "raw",
-    "start",
-    "starts_at",
-    "dateTime",
-    "datetime",
-    "date",
-    "time",
-    "code",
-    "name",
-    "text",
-    "key",
-    "uuid",
-    "status",
-    "timezone",
-    "tz",
-    "display",
-];
-
-/// The path to a scalar within an object that is likely meant by its name.
-fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
-    let is_scalar = |value: &Value| !value.is_object() && !value.is_array() && !value.is_null();
-    let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
-    let about = |inner: &String| last.contains(&inner.to_lowercase()) || inner.to_lowercase().contains(&last);
-    let scalars: Vec<&String> = tree.iter().filter(|(_, value)| is_scalar(value)).map(|(inner, _)| inner).collect();
-    let named = scalars.iter().find(|inner| about(inner));
-    let usual = LIKELY.iter().find_map(|likely| scalars.iter().find(|inner| inner.eq_ignore_ascii_case(likely)));
-    if let Some(inner) = named.or(usual).or(scalars.first()) {
-        return Some((*inner).clone());
-    }
-    let objects = tree.iter().filter_map(|(inner, value)| Some((inner, value.as_object()?)));
-    objects.filter_map(|(inner, value)| Some(format!("{inner}.{}", likely_scalar(value, inner)?))).next()
-}
-
-/// The place that the column had in the last text table: a hint that is verified at each use, and so no part of what the
-/// column is.
-#[derive(Debug, Default)]
-struct RememberedPlace(AtomicUsize);
-
-impl Clone for RememberedPlace {
-    fn clone(&self) -> Self {
-        Self(AtomicUsize::new(self.0.load(Ordering::Relaxed)))
-    }
-}
-
-impl PartialEq for RememberedPlace {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for RememberedPlace {}
-
-impl Column {
-    /// A column by its name as written.
-    #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
-        let name = name.into();
-        let dots = name.match_indices('.').map(|(at, _)| at).collect();
-        Self { name, dots, place: RememberedPlace::default() }
-    }
-
-    /// The name as written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.name
-    }
-
-    /// Says that an object or a list stands where a scalar is wanted, and which path likely leads to it.
-    #[must_use]
-    pub fn nested_sentence(&self, value: &Value) -> String {
-        let name = &self.name;
-        match value {
-            Value::Object(tree) => match likely_scalar(tree, name) {
-                Some(inner) => format!("`{name}` holds an object, not a value: `{name}.{inner}` is likely meant"),
-                None => format!("`{name}` holds an object, not a value"),
-            },
-            _ => format!("`{name}` holds a list, not a value"),
-        }
-    }
-
-    /// Whether an object has it, empty or not.
-    #[must_use]
-    pub fn is_in(&self, tree: &serde_json::Map<String, Value>) -> bool {
-        self.in_tree(tree).is_some()
-    }
-
-    /// Its value in an object: by the whole name first, then level by level.
-    fn in_tree<'a>(&self, tree: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
-        if let Some(value) = tree.get(&self.name) {
-            return Some(value);
-        }
-        let (mut tree, mut from) = (tree, 0);
-        for dot in &self.dots {
-            let Value::Object(inner) = tree.get(&self.name[from..*dot])? else { return None };
-            (tree, from) = (inner, dot + 1);
-            if let Some(value) = tree.get(&self.name[from..]) {
-                return Some(value);
-            }
-        }
-        None
     }
 }
 

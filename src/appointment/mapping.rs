@@ -8,7 +8,7 @@ use jiff::civil::{DateTime, Time};
 
 use super::ids::{self, IdPart};
 use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
-use crate::row::{Column, Record};
+use crate::row::{Column, Record, unseen};
 use crate::zones::{DayCache, Wall, Zone, Zones};
 
 /// Stands between the parts of an id that is made of several columns; inside a part it is written `\|`, so that two
@@ -94,6 +94,9 @@ impl Mapping {
     /// Why the id can't be used although something is written there.
     #[must_use]
     pub fn id_problem(&self, record: &Record<'_>) -> Option<String> {
+        if let Some(sentence) = nested_in(record, &self.columns.id) {
+            return Some(sentence);
+        }
         let is_rounded = |column: &&Column| record.text(column).is_some_and(|cell| ids::read(cell) == IdPart::Rounded);
         let column = self.columns.id.iter().find(is_rounded)?;
         Some(format!(
@@ -172,7 +175,8 @@ impl Mapping {
             }
         };
         let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
-            return format!("{name}: there is no date and time");
+            let nested = nested_in(record, self.columns.starts_at.columns());
+            return nested.unwrap_or_else(|| format!("{name}: there is no date and time"));
         };
         let expected = match &self.columns.date_format {
             DateFormat::Iso => "ISO 8601".to_owned(),
@@ -233,6 +237,9 @@ fn zone_in(
     known: &mut HashMap<String, Result<Zone, String>>,
 ) -> Result<Option<Zone>, String> {
     let Some(column) = column else { return Ok(None) };
+    if let Some(sentence) = nested_in(record, [column]) {
+        return Err(sentence);
+    }
     let Some(name) = record.text(column).and_then(trimmed) else { return Ok(None) };
     let zone = match known.get(name.as_ref()) {
         Some(zone) => zone.clone(),
@@ -245,6 +252,11 @@ fn zone_in(
     zone.map(Some).map_err(|remedy| format!("`{}` names no known time zone: `{name}`; {remedy}", column.as_str()))
 }
 
+/// Says which of these columns holds an object or a list: that is not the same as empty.
+pub(crate) fn nested_in<'c>(record: &Record<'_>, columns: impl IntoIterator<Item = &'c Column>) -> Option<String> {
+    columns.into_iter().find_map(|column| Some(column.nested_sentence(record.nested(column)?)))
+}
+
 /// One column of an id; nothing where it is empty, a word for nothing or rounded.
 fn id_part(cell: Cow<'_, str>) -> Option<Cow<'_, str>> {
     match ids::read(cell) {
@@ -255,9 +267,9 @@ fn id_part(cell: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 pub(crate) fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let cut = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(unseen::trim(text)),
+        Cow::Owned(text) if unseen::trim(&text).len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(unseen::trim(&text).to_owned()),
     };
     (!cut.is_empty()).then_some(cut)
 }

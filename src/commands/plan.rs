@@ -73,6 +73,7 @@ fn for_people(context: &Context, plan: &ShownPlan) -> String {
     if let Some(held) = &plan.held {
         blocks.push(context.screen.prose(&format!("HELD by {}: {}", held.guard, held.detail)));
     }
+    blocks.extend(plan.notes.iter().map(|note| context.screen.prose(&format!("NOTE: {note}"))));
     let zone = Zones::newest().zone(&plan.timezone).unwrap_or_else(|_| context.zone_of(Some(&plan.schedule)));
     let moment = |text: &str| match text.parse() {
         Ok(at) => context.moment(at, &zone),

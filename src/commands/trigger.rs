@@ -25,6 +25,9 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
     let (answer, exit) = dispatch::trigger(&context, ask).await?;
     show(&context, &answer).await?;
+    for note in &answer.notes {
+        complain(&format!("{}: {note}", answer.schedule));
+    }
     if let Some(detail) = &answer.detail {
         complain(&format!("{}: {detail}", answer.schedule));
     }

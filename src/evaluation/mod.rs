@@ -1,6 +1,7 @@
 //! shell: the conductor: read → map → plan → render → record. `run`, `trigger`, `plan`, `explain`, the page and the fresh
 //! read before a late send all go through it.
 
+mod bounds;
 mod do_not_call;
 mod fresh;
 mod moment;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
+use tokio::sync::oneshot;
 
+use super::bounds::{Bounded, stuck};
 use super::moment::ReminderIds;
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, read_do_not_call};
 use crate::ledger::{Ledger, LedgerResult};
 use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
 use crate::reminder::State;
+use crate::row::RecordSink;
 use crate::schedule::Schedule;
 use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 
@@ -47,23 +50,49 @@ impl Reading<'_> {
         let EvaluationRequest { schedule, occasion, explained, .. } = self.request;
         let (schedule, occasion, explained) = (Arc::clone(schedule), occasion.clone(), explained.clone());
         let (knowledge, window, env) = (Arc::clone(&self.knowledge), self.window, env.clone());
-        let blocking = tokio::task::spawn_blocking(move || {
+        let limits = schedule.limits;
+        let (finished, read_finished) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        let evaluate = move || {
             let source = open_source(&schedule, &env);
             let do_not_call = read_do_not_call(&schedule)?;
             let (zones, name) = (env.zones.clone(), schedule.name.clone());
             let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
             let mut ids = ReminderIds::new(env.clock.as_ref());
-            let (plan, report) = plan(
+            let read = |rows: &mut dyn RecordSink| {
+                let mut bounded = Bounded::new(rows, limits, Arc::clone(&env.clock));
+                let report = source.read(&window, &mut bounded);
+                let bounds = bounded.respected();
+                let _nobody_waits = finished.send(());
+                bounds?;
+                Ok::<_, EvaluationError>(report?)
+            };
+            let (mut plan, report) = plan(
                 request,
-                |rows| Ok::<_, EvaluationError>(source.read(&window, rows)?),
+                read,
                 |appointments| Ok(told_starts(env.ledger.as_deref(), &name, appointments)?),
                 &mut || ids.next(),
             )?;
+            plan.notes.clone_from(&report.notes);
             Ok(Evaluation { plan, report, read_at })
+        };
+        // a thread of its own, not one of the runtime's: a read that never comes back holds up no shutdown
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new().name("source".into()).spawn(move || {
+            let _entered = runtime.enter();
+            let _nobody_waits = answer.send(evaluate());
         });
-        blocking.await.map_err(|_| broke_off("while its source was read"))?
+        thread.map_err(|error| EvaluationError::Rule(format!("no thread can be started for the read: {error}")))?;
+        let patience = limits.deadline.unsigned_abs() + GRACE;
+        if tokio::time::timeout(patience, read_finished).await.is_err() {
+            return Err(stuck(limits).into());
+        }
+        answered.await.map_err(|_| broke_off("while its source was read"))?
     }
 }
+
+/// How much longer than its deadline a read is waited for: sources end by themselves when they can.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// For which start each appointment was called last. Blocks; called on a thread that may.
 fn told_starts(ledger: Option<&dyn Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {

@@ -40,6 +40,8 @@ pub enum RunOutcome {
         counts: Counts,
         /// What the ledger made of the plan.
         recorded: RecordedRun,
+        /// What a person should know of the read.
+        notes: Vec<String>,
     },
     /// A guard held it: nobody is called.
     Held {
@@ -96,6 +98,19 @@ impl RunOutcome {
             Self::Waiting { .. } => RunState::Waiting,
             Self::Failed { .. } | Self::NotBegun { .. } => RunState::Failed,
             Self::EvaluatedBefore => RunState::Skipped,
+        }
+    }
+
+    /// What a person should know of the read.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Done { notes, .. } => notes,
+            Self::Held { .. }
+            | Self::Waiting { .. }
+            | Self::Failed { .. }
+            | Self::NotBegun { .. }
+            | Self::EvaluatedBefore => &[],
         }
     }
 
@@ -175,6 +190,10 @@ impl BegunRun<'_> {
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
         let plan = evaluation.plan.without_numbers();
         let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
+        let notes = plan.notes.clone();
+        for note in &notes {
+            tracing::warn!(schedule = %self.schedule.name, "the source was read, and may be a part: {note}");
+        }
         if held.is_none() && !plan.reminders.is_empty() {
             self.env.http.get_ready();
         }
@@ -182,7 +201,7 @@ impl BegunRun<'_> {
         let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
         match (recorded, held) {
             (Ok(_), Some(why)) => RunOutcome::Held { run, counts, why },
-            (Ok(recorded), None) => RunOutcome::Done { run, counts, recorded },
+            (Ok(recorded), None) => RunOutcome::Done { run, counts, recorded, notes },
             (Err(error), _) => RunOutcome::Failed { run, why: error.to_string() },
         }
     }

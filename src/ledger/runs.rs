@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRecord, RunRow, RunStart};
+use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunEnd, RunRecord, RunRow, RunStart};
 use crate::audit::{Entry, Event};
 use crate::plan::{Counts, Held, Plan, SkippedRow};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason};
@@ -281,8 +281,8 @@ impl Tallied {
 #[must_use]
 pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancelled: usize) -> Written<'a> {
     let Tallied { counts, skipped } = tallied;
-    let entry =
-        Entry { detail: Some(in_words(counts, cancelled).into()), ..of_run(record, &run.schedule, Event::RunFinished) };
+    let detail = with_notes(in_words(counts, cancelled), record);
+    let entry = Entry { detail: Some(detail.into()), ..of_run(record, &run.schedule, Event::RunFinished) };
     let run = RunRow {
         state: RunState::Done,
         finished_at: Some(record.finished_at),
@@ -293,6 +293,14 @@ pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancel
         ..run
     };
     Written { run, entry: Some(entry) }
+}
+
+/// What a person should know of the read stands behind what became of it.
+fn with_notes(detail: String, record: &RunRecord) -> String {
+    match &record.end {
+        RunEnd::Planned(plan) if !plan.notes.is_empty() => format!("{detail}; note: {}", plan.notes.join("; ")),
+        RunEnd::Planned(_) | RunEnd::Failed(_) => detail,
+    }
 }
 
 fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {

@@ -172,7 +172,7 @@ impl Candidates {
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
         restored_gap::set_apart(&mut plan, &terms.knowledge.gaps, &terms.schedule);
         guard::ask(&mut plan, &terms.schedule, &terms.occasion);
-        plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule.name, &plan));
+        plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));
         plan
     }
 }

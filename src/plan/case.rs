@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Known;
 use super::terms::Terms;
 use super::window::Saturating as _;
-use crate::appointment::mapping::{TimeProblem, trimmed};
+use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, State};
 use crate::row::{Column, Row};
@@ -50,9 +50,14 @@ impl Sighting {
     pub(super) fn read_phone(&self, schedule: &Schedule) -> Result<&Phone, &PhoneProblem> {
         let read = || match &self.row {
             Ok(row) => {
-                let columns = &schedule.appointment;
-                let texts = columns.phone.iter().map(|column| row.as_record().text(column));
-                phone::first_usable(texts, columns.default_region.as_deref())
+                let (record, columns) = (row.as_record(), &schedule.appointment);
+                let texts = columns.phone.iter().map(|column| record.text(column));
+                phone::first_usable(texts, columns.default_region.as_deref()).map_err(|problem| match problem {
+                    PhoneProblem::Missing => {
+                        nested_in(&record, &columns.phone).map_or(PhoneProblem::Missing, PhoneProblem::Invalid)
+                    }
+                    PhoneProblem::Invalid(_) => problem,
+                })
             }
             Err(_) => Err(PhoneProblem::Missing),
         };
@@ -136,6 +141,16 @@ impl<'a> Case<'a> {
         self.sighting.row.as_ref().ok()?.as_record().text(column?).and_then(trimmed)
     }
 
+    /// Says that a column holds an object or a list, which is not the same as empty.
+    pub(super) fn nested(&self, column: &Column) -> Option<String> {
+        nested_in(&self.sighting.row.as_ref().ok()?.as_record(), [column])
+    }
+
+    /// Where the row is in its source, for people: `line 3` of a text table, `row 3` of anything else.
+    pub(super) fn place(&self) -> String {
+        place_of(self.schedule(), self.sighting.number)
+    }
+
     /// An instant for people: on the recipient's wall clock, else on the schedule's.
     pub(super) fn wall(&self, at: Timestamp) -> String {
         let zone = self.sighting.recipient_zone.as_ref().unwrap_or(&self.schedule().zone);
@@ -146,6 +161,12 @@ impl<'a> Case<'a> {
     pub(super) fn start_in_words(&self) -> String {
         self.sighting.start.as_ref().map_or_else(|_| String::new(), |start| self.wall(start.at))
     }
+}
+
+/// Where a row is in its source, for people.
+pub(super) fn place_of(schedule: &Schedule, number: u64) -> String {
+    let word = if schedule.source.has_lines() { "line" } else { "row" };
+    format!("{word} {number}")
 }
 
 /// The earlier of due + `max_lateness` and start − `min_notice`.

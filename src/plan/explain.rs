@@ -4,13 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use super::case::Case;
+use super::case::{Case, place_of};
 use super::row_judge::Share;
 use super::row_rules::ROW_RULES;
 use super::rules::{self, Block, Why};
 use super::whole_rules::{WHOLE_RULES, WholeCase};
 use crate::appointment::phone;
 use crate::reminder::{SkipReason, State};
+use crate::schedule::Schedule;
 
 /// What `explain` answers; its JSON has these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,11 +112,11 @@ impl Watch {
     }
 
     /// The explanation. Of several rows the one is explained that got furthest.
-    pub(super) fn explanation(self, schedule: &str, plan: &Plan) -> Explanation {
+    pub(super) fn explanation(self, schedule: &Schedule, plan: &Plan) -> Explanation {
         let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
         let Some(Seen { mut steps, block, is_pending, .. }) = furthest else {
-            return Explanation { schedule: schedule.to_owned(), appointment_id, ..absent() };
+            return absent(schedule, appointment_id, plan);
         };
         steps.extend(rules::names().skip(steps.len()).map(not_reached));
         let is_forgotten = plan.forgotten.iter().any(|planned| planned.appointment_id == appointment_id);
@@ -135,23 +136,33 @@ impl Watch {
             (None, None) => (Verdict::Call, None),
         };
         let reason = reason.map(str::to_owned);
-        Explanation { schedule: schedule.to_owned(), appointment_id, verdict, reason, steps }
+        Explanation { schedule: schedule.name.clone(), appointment_id, verdict, reason, steps }
     }
 }
 
 const RESTORED: &str = "it may have been called in a time of which the restored ledger has no rows: the next run makes it \
     uncertain, then `tickler uncertain resolve` settles it";
 
-/// The read had no row with the id.
-fn absent() -> Explanation {
-    let (schedule, appointment_id) = (String::new(), String::new());
-    let detail = "the source has no row with this id; look for it in the source, or at the `id` column";
+/// The read had no row with the id; some that could not be read may have been it.
+fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanation {
+    let mut detail = "the source has no row with this id; look for it in the source, or at the `id` column".to_owned();
+    let is_unread = |reason| matches!(reason, SkipReason::BadRow | SkipReason::MissingId);
+    let unread: Vec<u64> = plan.skipped.iter().filter(|row| is_unread(row.reason)).map(|row| row.row).collect();
+    if !unread.is_empty() {
+        let places: Vec<String> = unread.iter().take(PLACES_SHOWN).map(|number| place_of(schedule, *number)).collect();
+        let more = if unread.len() > PLACES_SHOWN { ", …" } else { "" };
+        let rows = if unread.len() == 1 { "1 row has".to_owned() } else { format!("{} rows have", unread.len()) };
+        detail = format!("{detail}; {rows} no readable id: {}{more}", places.join(", "));
+    }
     let mut steps: Vec<Step> = rules::names().map(not_reached).collect();
     if let Some(first) = steps.first_mut() {
-        *first = blocked(&first.rule, detail);
+        *first = blocked(&first.rule, &detail);
     }
-    Explanation { schedule, appointment_id, verdict: Verdict::Absent, reason: None, steps }
+    Explanation { schedule: schedule.name.clone(), appointment_id, verdict: Verdict::Absent, reason: None, steps }
 }
+
+/// Places of unreadable rows that are named one by one.
+const PLACES_SHOWN: usize = 10;
 
 impl Seen {
     fn passed(&self) -> usize {

@@ -11,9 +11,13 @@ use super::candidates::Candidates;
 use super::case::Sighting;
 use super::row_judge::{Findings, Judge};
 use super::terms::Terms;
+use crate::appointment::Start;
 use crate::appointment::mapping::{Mapping, TimeProblem};
 use crate::parallel::{BATCH, Worker};
-use crate::row::{Record, RecordSink, Restarts};
+use crate::row::{Kept, Record, RecordSink, Restarts, Row};
+
+/// What a kept row takes besides its own text: its reason or its rendered payload, its place in the plan.
+const ROW_OVERHEAD: usize = 512;
 
 /// Takes records and passes on those that matter.
 pub(super) struct Intake {
@@ -22,6 +26,7 @@ pub(super) struct Intake {
     evidence: Evidence,
     rows: u64,
     outside_window: u64,
+    kept: Kept,
     /// Sightings that are not judged yet.
     waiting: Vec<Sighting>,
     judging: Judging,
@@ -51,6 +56,7 @@ impl Intake {
             terms,
             rows: 0,
             outside_window: 0,
+            kept: Kept::default(),
         }
     }
 
@@ -139,7 +145,12 @@ impl RecordSink for Intake {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.rows += 1;
         match self.sighting(number, &record) {
-            Some(sighting) => self.judge(sighting),
+            Some(sighting) => {
+                let is_in_a_window = |start: &Start| self.terms.is_in_a_window(start.at);
+                self.kept.rows += u64::from(sighting.start.as_ref().is_ok_and(is_in_a_window));
+                self.kept.bytes += ROW_OVERHEAD + sighting.row.as_ref().map_or(0, Row::size);
+                self.judge(sighting);
+            }
             None => self.outside_window += 1,
         }
         ControlFlow::Continue(())
@@ -147,6 +158,10 @@ impl RecordSink for Intake {
 
     fn restarts(&self) -> Restarts {
         Restarts::Yes
+    }
+
+    fn kept(&self) -> Kept {
+        self.kept
     }
 
     fn restart(&mut self) {

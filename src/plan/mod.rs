@@ -142,6 +142,8 @@ pub struct Plan {
     pub held: Option<Held>,
     /// What each rule answered for the appointment that was to be explained.
     pub explanation: Option<Explanation>,
+    /// What a person should know of the read although it is used: signs that it may be a part.
+    pub notes: Vec<String>,
 }
 
 impl Plan {

@@ -11,7 +11,7 @@ use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::TimeProblem;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::reminder::{SkipReason, State, write_duration};
-use crate::row::Column;
+use crate::row::{Column, unseen};
 use crate::schedule::Leads;
 
 /// A rule that is asked as soon as a row is read.
@@ -66,13 +66,13 @@ pub(super) fn ask(case: &Case<'_>) -> Result<(), Block> {
 
 fn row(case: &Case<'_>) -> Result<(), Block> {
     if let Err(why) = &case.sighting.row {
-        return skip(SkipReason::BadRow, format!("the row can't be read: {why}"));
+        return skip(SkipReason::BadRow, format!("{}: the row can't be read: {why}", case.place()));
     }
     if case.sighting.id.is_none() {
         let columns: Vec<_> = case.schedule().appointment.id.iter().map(Column::as_str).collect();
         return skip(
             SkipReason::MissingId,
-            format!("`{}` is empty: an appointment needs an id that stays", columns.join("`, `")),
+            format!("{}: `{}` is empty: an appointment needs an id that stays", case.place(), columns.join("`, `")),
         );
     }
     Ok(())
@@ -147,18 +147,21 @@ const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
 
 /// Whether two words are the same but for case; most are ASCII and need no copy for that.
 fn is_same_word(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
-        || !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
+    let plain = |word: &str| unseen::plain_blanks(word).to_lowercase();
+    one.eq_ignore_ascii_case(other) || !(one.is_ascii() && other.is_ascii()) && plain(one) == plain(other)
 }
 
 fn status(case: &Case<'_>) -> Result<(), Block> {
     let Some(column) = &case.schedule().appointment.status else { return Ok(()) };
+    if let Some(sentence) = case.nested(column) {
+        return skip(SkipReason::UnknownStatus, sentence);
+    }
     let status = case.column_text(Some(column)).unwrap_or_default();
     if CANCELLED.iter().any(|word| is_same_word(word, &status)) {
         return skip(SkipReason::Cancelled, format!("status is `{status}`"));
     }
     let Some(allowed) = &case.schedule().remind.statuses else { return Ok(()) };
-    if allowed.iter().any(|word| is_same_word(word.trim(), &status)) {
+    if allowed.iter().any(|word| is_same_word(unseen::trim(word), &status)) {
         return Ok(());
     }
     let shown = if status.is_empty() { "empty".to_owned() } else { format!("`{status}`") };
@@ -202,6 +205,9 @@ fn phone_in_words(case: &Case<'_>) -> String {
 
 fn opted_out(case: &Case<'_>) -> Result<(), Block> {
     if let Some(column) = &case.schedule().appointment.do_not_call {
+        if let Some(sentence) = case.nested(column) {
+            return skip(SkipReason::OptedOut, sentence);
+        }
         let value = case.column_text(Some(column));
         let detail = |rest: &str| {
             format!("`{}` is `{}`{rest}", column.as_str(), value.as_deref().map(str::trim).unwrap_or_default())
@@ -224,6 +230,9 @@ fn opted_out(case: &Case<'_>) -> Result<(), Block> {
 
 fn no_consent(case: &Case<'_>) -> Result<(), Block> {
     let Some(column) = &case.schedule().appointment.consent else { return Ok(()) };
+    if let Some(sentence) = case.nested(column) {
+        return skip(SkipReason::NoConsent, sentence);
+    }
     let value = case.column_text(Some(column));
     if flags::read(value.as_deref()) == Flag::Yes {
         return Ok(());

@@ -3,6 +3,7 @@
 use super::row_rules::ROW_RULES;
 use super::whole_rules::WHOLE_RULES;
 use crate::reminder::SkipReason;
+use crate::row::unseen;
 
 /// Why a rule says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +24,9 @@ pub(super) enum Why {
     AlreadyReminded,
 }
 
-pub(super) fn skip(reason: SkipReason, detail: impl Into<String>) -> Result<(), Block> {
-    Err(Block { why: Why::Skip(reason), detail: detail.into() })
+/// Blocks with a sentence. It may quote the row: invisible characters in it are written out.
+pub(super) fn skip(reason: SkipReason, detail: impl AsRef<str>) -> Result<(), Block> {
+    Err(Block { why: Why::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned() })
 }
 
 /// Every rule's name, in the order in which rules are asked.

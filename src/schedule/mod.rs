@@ -76,6 +76,18 @@ pub enum SourceSpec {
     Http(Box<HttpSpec>),
 }
 
+impl SourceSpec {
+    /// Whether rows are known by the line of a text on which they begin.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        match self {
+            Self::File(FileSpec { format, .. }) => matches!(format, FormatSpec::Csv(_)),
+            Self::Http(http) => matches!(http.format, FormatSpec::Csv(_)),
+            Self::Sqlite(_) => false,
+        }
+    }
+}
+
 /// The bounds of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimits {

@@ -33,6 +33,9 @@ pub struct PlanAnswer {
     pub skipped: Vec<SkippedCall>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
+    /// What a person should know of the read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The calls that would be made. What is shown of one is made when it is asked for: a plan may have tens of thousands.
@@ -229,6 +232,9 @@ pub struct ShownPlan {
     pub skipped: Vec<SkippedCall>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
+    /// What a person should know of the read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A call as it is printed; see [`PlannedCall`].
@@ -269,6 +275,7 @@ impl From<&PlanAnswer> for ShownPlan {
             reminders: answer.reminders.iter().map(shown).collect(),
             skipped: answer.skipped.clone(),
             held: answer.held.clone(),
+            notes: answer.notes.clone(),
         }
     }
 }
@@ -298,6 +305,7 @@ impl Showing<'_> {
             },
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
+            notes: plan.notes,
         }
     }
 

@@ -48,6 +48,9 @@ pub struct TriggerAnswer {
     pub paused: bool,
     /// Why it failed or is held.
     pub detail: Option<String>,
+    /// What a person should know of the read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Rows by fate, and the reminders this trigger looked after by their state at its end.
@@ -176,6 +179,7 @@ pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<
         reminders: would_be(&plan),
         paused: false,
         detail: plan.held.map(|held| held.detail),
+        notes: plan.notes,
     })
 }
 
@@ -294,6 +298,7 @@ async fn answer(
         reminders,
         paused: pause.is_some(),
         detail: outcome.why().map(str::to_owned).or(pause),
+        notes: outcome.notes().to_vec(),
     })
 }
 

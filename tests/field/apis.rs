@@ -32,7 +32,7 @@ fn rows(ids: std::ops::Range<u64>) -> Value {
 }
 
 fn connect(clinic: &Clinic) -> Vec<String> {
-    let (_, report) = clinic.json(&["check", "--connect", "--now", MORNING]);
+    let (_, report) = clinic.json(&["check", "--connect"]);
     let problems = report["problems"].as_array().expect("a list").iter();
     let of_source = problems.filter(|it| it["code"] != "unreachable-host" && it["code"] != "unset-secret");
     of_source.map(|it| format!("{} {} {}", it["severity"], it["message"], it["help"])).collect()
@@ -62,8 +62,8 @@ fn an_answer_that_says_there_is_more_is_not_taken_for_all() {
         "{:?}",
         connect(&body)
     );
-    let triggered = body.run(&["trigger", "day", "--now", MORNING, "--no-wait"]);
-    let audit = body.run(&["audit", "--format", "json", "--now", MORNING]);
+    let triggered = body.run(&["trigger", "day", "--now", MORNING, "--wait", "1s"]);
+    let audit = body.run(&["audit", "--format", "json"]);
     assert!(audit.stdout.contains("may be a part"), "{triggered:?} {audit:?}");
     for (path, paging, likely) in [
         ("/links", "paging.next = { at = \"/next\" }", "/links/next"),

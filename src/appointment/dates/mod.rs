@@ -10,6 +10,7 @@ use jiff::tz::Offset;
 
 use super::cell::unguarded;
 use super::{DateFormat, StartText};
+use crate::row::unseen;
 
 pub use self::guess::{DateGuess, guess_formats, proposal};
 pub use self::pattern::check as check_pattern;
@@ -20,7 +21,8 @@ const SENSIBLE_YEARS: std::ops::Range<i16> = 1990..2101;
 /// Reads a start; `None` when it fits the format in no way.
 #[must_use]
 pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
-    let text = unguarded(text);
+    let text = unseen::plain_blanks(unguarded(text));
+    let text = unseen::trim(&text);
     match format {
         DateFormat::Iso => iso(text),
         DateFormat::Patterns(patterns) => patterns.iter().find_map(|it| pattern::read(text, it)),

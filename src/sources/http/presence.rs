@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::row::{Column, Record, RecordSink, Restarts};
+use crate::row::{Column, Kept, Record, RecordSink, Restarts};
 
 /// Watches the rows on their way to another sink.
 pub(super) struct Presence<'s> {
@@ -50,6 +50,10 @@ impl RecordSink for Presence<'_> {
 
     fn restarts(&self) -> Restarts {
         self.sink.restarts()
+    }
+
+    fn kept(&self) -> Kept {
+        self.sink.kept()
     }
 
     fn restart(&mut self) {

@@ -99,6 +99,7 @@ impl Database {
 
     /// The query, with every name it binds and every clock it reads checked.
     fn prepare<'c>(&self, connection: &'c Connection) -> Result<Statement<'c>, SourceError> {
+        self.demand_one_clock(connection)?;
         let statement = connection.prepare(&self.spec.query).map_err(|error| self.failed(&error))?;
         if !statement.readonly() || statement.is_explain() != 0 || statement.column_count() == 0 {
             return Err(self.of_query("the query must be one SELECT"));
@@ -110,7 +111,6 @@ impl Database {
                 None => return Err(self.of_query(&format!("the query has a nameless `?`; it may name {NAMES}"))),
             }
         }
-        self.demand_one_clock(connection)?;
         Ok(statement)
     }
 
