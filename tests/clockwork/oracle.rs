@@ -38,6 +38,7 @@ impl Line {
         match (self.days.as_str(), self.weekdays.as_str()) {
             ("*", _) => by_weekday,
             (_, "*") => by_day,
+            (days, weekdays) if days.starts_with('*') || weekdays.starts_with('*') => by_day && by_weekday,
             _ => by_day || by_weekday,
         }
     }

@@ -1,7 +1,7 @@
 //! A hundred cron lines: plain ones, lists, ranges, steps, days by every rule, and times in the hours in which clocks
 //! are set somewhere (at and around 0:00, 1:00, 2:00, 3:00, 22:00, 24:00, and Lord Howe's half hours).
 
-pub const FIXED: [&str; 60] = [
+pub const FIXED: [&str; 61] = [
     "0 9 * * *",
     "30 8 * * 1-5",
     "0 0 * * *",
@@ -61,6 +61,7 @@ pub const FIXED: [&str; 60] = [
     "30 2 29-31 * *",
     "30 2 */2 * *",
     "0 0 1 */3 *",
+    "30 2 */2 * 0",
     "30 2 * 3,4,9,10,11 *",
 ];
 

@@ -12,6 +12,17 @@ pub(super) struct Fields {
     pub(super) line: String,
     /// How the hours are written.
     pub(super) hour_field: HourField,
+    /// Which days run when day of month and weekday are both given.
+    pub(super) day_fields: DayFields,
+}
+
+/// What two day fields mean together: Vixie cron's rule, which decides by how they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DayFields {
+    /// One of them begins with `*` (also `*/2`): a day must fit both.
+    Both,
+    /// Neither does: a day that fits one of them runs.
+    Either,
 }
 
 /// How the hours are written, which decides what a change of the clocks does.
@@ -60,6 +71,7 @@ const NICKNAMES: [(&str, &str); 7] = [
 /// Reads the line as far as needed to refuse it with a remedy.
 pub(super) fn check(text: &str) -> Result<Fields, CronProblem> {
     let line = text.trim();
+    refuse_variables(line)?;
     if line.starts_with('@') {
         return check(nickname(line)?);
     }
@@ -70,7 +82,28 @@ pub(super) fn check(text: &str) -> Result<Fields, CronProblem> {
     }
     let hours = parts[2 - first];
     let hour_field = if hours.contains(['*', '/']) { HourField::Elapsed } else { HourField::Fixed };
-    Ok(Fields { line: parts.join(" "), hour_field })
+    let is_star = |place: usize| parts[place - first].starts_with('*');
+    let day_fields = if is_star(3) || is_star(5) { DayFields::Both } else { DayFields::Either };
+    Ok(Fields { line: parts.join(" "), hour_field, day_fields })
+}
+
+/// `CRON_TZ=Europe/Berlin 0 9 * * *`, as some crons take it.
+fn refuse_variables(line: &str) -> Result<(), CronProblem> {
+    let Some((name, rest)) = line
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_'))
+    else {
+        return Ok(());
+    };
+    let (zone, fields) = rest.split_once(char::is_whitespace).unwrap_or((rest, "0 9 * * *"));
+    let message = format!("`{name}=` is not read in a cron line");
+    Err(match name.to_ascii_uppercase().as_str() {
+        "CRON_TZ" | "TZ" => problem(
+            message,
+            format!("write `timezone = \"{zone}\"` in a line of its own, and `cron = \"{}\"`", fields.trim()),
+        ),
+        _ => problem(message, SHAPE),
+    })
 }
 
 /// That a line names no day there is.

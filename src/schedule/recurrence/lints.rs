@@ -20,6 +20,9 @@ pub struct CronLint {
 /// More runs than one an hour are seldom meant: a source is read at each.
 const MOST_RUNS_A_DAY: u32 = 24;
 
+/// Hours in which a run is no surprise.
+const DAYTIME: std::ops::Range<u8> = 6..22;
+
 /// How far intervals and changes are looked for: a yearly pattern has its two runs in 400 days. One that is rarer
 /// (29 February) is told as this far apart.
 const LOOK_AHEAD: i64 = 400 * DAY;
@@ -46,10 +49,31 @@ impl Recurrence {
     }
 
     fn lint_days(&self) -> Option<CronLint> {
+        let message = match self.pattern.needs_both_days() {
+            false => "day of month and weekday are both set: a day that fits either runs, as in cron",
+            true => "day of month and weekday are both set, one with `*/`: only a day that fits both runs, as in cron",
+        };
         self.pattern.names_day_and_weekday().then(|| CronLint {
-            message: "day of month and weekday are both set: a day that fits either runs, as in cron".to_owned(),
+            message: message.to_owned(),
             help: "write `*` in one of the two fields; the first Monday of a month is `* * MON#1`".to_owned(),
         })
+    }
+
+    /// A warning when a run at a fixed time lies at night, which often is a line whose minute and hour are swapped.
+    /// `line` is the line as it was written.
+    #[must_use]
+    pub fn night_lint(&self, line: &str) -> Option<CronLint> {
+        let is_night = |hour: u8| !DAYTIME.contains(&hour);
+        if self.pattern.hour_field == HourField::Elapsed || self.pattern.has_every_hour() {
+            return None;
+        }
+        let at = self.pattern.hours().find(|hour| is_night(*hour)).and_then(|hour| self.pattern.first_within(hour))?;
+        let swapped = self.pattern.only_time().filter(|(_, minute)| DAYTIME.contains(minute)).map(|_| swapped(line));
+        let help = swapped.map_or_else(
+            || "write an hour of the day, unless that is meant; the hour follows the minute".to_owned(),
+            |swapped| format!("did you mean `{swapped}`? The minute comes first, then the hour"),
+        );
+        Some(CronLint { message: format!("it runs at night, at {at}"), help })
     }
 
     fn lint_frequency(&self) -> Option<CronLint> {
@@ -148,4 +172,14 @@ fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, Change)> {
             }
         }
     })
+}
+
+/// A line with its minute and hour exchanged.
+fn swapped(line: &str) -> String {
+    let mut fields: Vec<&str> = line.split_whitespace().collect();
+    let minute = fields.len().saturating_sub(5); // with six fields the first is the second
+    if fields.len() > minute + 1 {
+        fields.swap(minute, minute + 1);
+    }
+    fields.join(" ")
 }

@@ -7,7 +7,7 @@ use croner::time::Weekday;
 use jiff::civil::{Date, DateTime};
 
 use super::CronProblem;
-use super::grammar::{self, HourField};
+use super::grammar::{self, DayFields, HourField};
 
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
@@ -30,7 +30,11 @@ impl Pattern {
     /// Reads a cron line whose fields may be used here.
     pub(super) fn parse(text: &str) -> Result<Self, CronProblem> {
         let fields = grammar::check(text)?;
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+        let parser = CronParser::builder()
+            .seconds(Seconds::Optional)
+            .year(Year::Disallowed)
+            .dom_and_dow(fields.day_fields == DayFields::Both)
+            .build();
         let cron = parser.parse(&fields.line).map_err(|error| CronProblem {
             message: format!("`{}` is no cron line: {error}", text.trim()),
             help: grammar::SHAPE.to_owned(),
@@ -107,6 +111,28 @@ impl Pattern {
     /// Whether day of month and weekday are both given.
     pub(super) fn names_day_and_weekday(&self) -> bool {
         !self.days.is_dom_wildcard() && !self.days.is_dow_wildcard()
+    }
+
+    /// Whether a day must fit both of them.
+    pub(super) fn needs_both_days(&self) -> bool {
+        self.days.matches_dom_and_dow()
+    }
+
+    /// The hours of the day in which it runs.
+    pub(super) fn hours(&self) -> impl Iterator<Item = u8> {
+        (0..24).filter(|hour| bit(self.hours, i64::from(*hour)))
+    }
+
+    /// The first run of a day within an hour of it, as `HH:MM`.
+    pub(super) fn first_within(&self, hour: u8) -> Option<String> {
+        let minute = lowest(self.minutes, 0).filter(|_| bit(self.hours, i64::from(hour)))?;
+        Some(format!("{hour:02}:{minute:02}"))
+    }
+
+    /// Hour and minute, where there is one of each.
+    pub(super) fn only_time(&self) -> Option<(u8, u8)> {
+        let only = |bits: u64| (bits.count_ones() == 1).then(|| u8::try_from(bits.trailing_zeros()).ok()).flatten();
+        Some((only(self.hours)?, only(self.minutes)?))
     }
 
     /// Whether every hour of the day is in it.

@@ -50,6 +50,10 @@ fn a_line_that_is_refused_says_why_and_what_to_write() {
         ("0 9 L-3 * *", "day-of-month", "`L`"),
         ("H 9 * * *", "`H`", "a field is"),
         ("0 9am * * *", "can't be read", "a field is"),
+        ("CRON_TZ=Europe/Berlin 0 9 * * *", "`CRON_TZ=`", "`timezone = \"Europe/Berlin\"`"),
+        ("CRON_TZ=Europe/Berlin 0 9 * * *", "`CRON_TZ=`", "`cron = \"0 9 * * *\"`"),
+        ("TZ=UTC 0 9 * * *", "`TZ=`", "`timezone = \"UTC\"`"),
+        ("MAILTO=me 0 9 * * *", "`MAILTO=`", "five fields"),
     ] {
         let problem = Recurrence::parse(line).expect_err(line);
         assert!(problem.message.contains(why), "{line}: {}", problem.message);
@@ -102,6 +106,52 @@ fn both_day_fields_and_frequent_runs_are_told() {
     assert!(lints("0 9 13 * FRI", "UTC", now)[0].contains("either"));
     assert!(lints("*/15 * * * *", "UTC", now)[0].starts_with("96 runs a day"));
     assert_eq!(lints("0 0-23 * * *", "UTC", now), [""; 0]);
+}
+
+#[test]
+fn day_fields_mean_together_what_vixie_cron_makes_of_them() {
+    for (line, days) in [
+        // both are given by numbers: a day that fits one of them
+        ("0 9 13 * FRI", "4 11 13 18 25"),
+        ("0 9 1-7 * MON", "1 2 3 4 5 6 7 14 21 28"),
+        // one begins with `*`: a day that fits both
+        ("0 9 */2 * MON", "7 21"),
+        ("0 9 13 * */2", "13"),
+        ("0 9 */10 * */2", "1 31"),
+        ("0 9 * * MON", "7 14 21 28"),
+        ("0 9 13 * *", "13"),
+        ("0 9 */10 * *", "1 11 21 31"),
+        ("0 0 9 */2 * MON", "7 21"),
+    ] {
+        let zone = Zones::bundled().zone("UTC").expect("a zone");
+        let runs = Recurrence::parse(line).expect(line).between(
+            &zone,
+            at("2026-11-30T23:00:00Z"),
+            at("2026-12-31T23:00:00Z"),
+            99,
+        );
+        let found: Vec<String> = runs.iter().map(|run| run.civil.day().to_string()).collect();
+        assert_eq!(found.join(" "), days, "{line}");
+    }
+}
+
+#[test]
+fn a_run_at_night_is_noted_and_swapped_fields_are_recognised() {
+    for (line, at, help) in [
+        ("9 0 * * *", "at 00:09", "`0 9 * * *`"),
+        ("30 2 * * *", "at 02:30", "follows the minute"),
+        ("0 9 0 * * *", "at 00:09", "`0 0 9 * * *`"),
+        ("0 3 * * *", "at 03:00", "follows the minute"),
+        ("15 23 * * MON-FRI", "at 23:15", "`23 15 * * MON-FRI`"),
+        ("0 0,12 * * *", "at 00:00", "follows the minute"),
+        ("@daily", "at 00:00", "follows the minute"),
+    ] {
+        let lint = Recurrence::parse(line).expect(line).night_lint(line).expect(line);
+        assert!(lint.message.contains(at) && lint.help.contains(help), "{line}: {lint:?}");
+    }
+    for line in ["0 9 * * *", "30 6 * * *", "45 21 * * *", "@hourly", "*/15 * * * *", "0 0-23 * * *", "0 */6 * * *"] {
+        assert_eq!(Recurrence::parse(line).expect(line).night_lint(line), None, "{line}");
+    }
 }
 
 #[test]

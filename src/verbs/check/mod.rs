@@ -208,7 +208,8 @@ fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let schedule = checked.schedule;
     let span = checked.span(&["cron"]);
-    for lint in schedule.recurrence.lints(&schedule.zone, ask.now) {
+    let night = schedule.recurrence.night_lint(&schedule.cron);
+    for lint in schedule.recurrence.lints(&schedule.zone, ask.now).into_iter().chain(night) {
         checked.problems.warning("cron", span.clone(), lint.message).help(lint.help);
     }
     let Leads::Hours(_) = schedule.remind.leads else { return };
