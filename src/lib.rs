@@ -11,6 +11,7 @@
 //! | [`schedule`] | a file becomes a checked [`schedule::Schedule`], or problems with their place and remedy |
 //! | [`sources`] | shell: where bytes come from (a file, SQLite, HTTP) |
 //! | [`formats`] | pure: bytes become rows |
+//! | [`spelling`] | pure: the known name that a misspelt one was likely meant to be |
 //! | [`row`] | pure: one record of a source, types kept |
 //! | [`appointment`] | pure: a row becomes an appointment, or a reason why not |
 //! | [`plan`] | pure: the rules in their order decide who is called, when, and why not |
@@ -52,6 +53,7 @@ pub mod sandbox;
 pub mod schedule;
 pub mod settings;
 pub mod sources;
+pub mod spelling;
 pub mod targets;
 pub mod template;
 pub mod verbs;

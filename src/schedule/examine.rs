@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
-use super::problems::{Problems, did_you_mean};
+use super::problems::Problems;
 use super::tree::{Entry, Node, Value};
 use crate::settings::is_variable_name;
+use crate::spelling::did_you_mean;
 
 /// The code of what is known but not built.
 pub const NOT_YET: &str = "not-yet-supported";
@@ -45,6 +46,10 @@ fn unknown_key<'a>(
     place: &str,
     problems: &mut Problems,
 ) -> Option<&'a str> {
+    if problems.is_full() {
+        problems.error("unknown-key", entry.key_span.clone(), "");
+        return None;
+    }
     let names: Vec<&str> = names.collect();
     let likely = did_you_mean(&entry.key, names.iter().copied());
     let help = likely.map_or_else(

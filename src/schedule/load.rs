@@ -9,7 +9,7 @@ use super::problems::{Problem, Problems, Severity};
 use super::{file, read};
 use crate::zones::Zones;
 
-/// The folder as read once: every file is a schedule or refused, none is passed over in silence.
+/// The folder as read once: every `.toml` file is a schedule or refused, none is passed over in silence.
 #[derive(Debug, Default)]
 pub struct Folder {
     /// By name.
@@ -63,8 +63,7 @@ pub fn paths(paths: &[PathBuf], zones: &Zones) -> Folder {
     loaded
 }
 
-/// The files of a folder that matter, in the order of their names. Editors' leftovers and tests are left out, anything
-/// else is in the list.
+/// The schedule files of a folder, in the order of their names.
 fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -77,15 +76,33 @@ fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file of the folder is none of ours: hidden, an editor's leftover, or a schedule's tests.
+/// Whether a file of the folder is no schedule: hidden, a schedule's tests, or anything but `.toml`.
 #[must_use]
 pub fn is_ignored(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    name.starts_with('.')
-        || name.ends_with('~')
-        || name.ends_with(".tmp")
-        || name.ends_with(".swp")
-        || name.ends_with(".test.toml")
+    name.starts_with('.') || name.ends_with(".test.toml") || !name.ends_with(".toml")
+}
+
+/// The files of a folder that aren't read although their names look like a schedule's: `day.toml.txt`, `day.TOML`,
+/// `day.yaml`, `day.toml.bak`.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn look_alikes(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    const OTHER_FORMATS: [&str; 4] = [".yaml", ".yml", ".json", ".bak"];
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let is_alike = name.contains(".toml") || OTHER_FORMATS.iter().any(|ending| name.ends_with(ending));
+        let is_hidden =
+            name.starts_with('.') || name.ends_with('~') || name.ends_with(".swp") || name.ends_with(".tmp");
+        if is_alike && !is_hidden && !name.ends_with(".test.toml") && is_ignored(&path) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn file_stem(name: &std::ffi::OsStr) -> Option<&str> {

@@ -7,7 +7,13 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
-use super::masking::masked;
+use super::masking::{masked, merged};
+
+/// So many problems of one file are shown: the first ones say what is wrong with the rest.
+pub const MOST: usize = 50;
+
+/// A line of a code frame is cut this far from the place, in bytes.
+const FRAME_REACH: usize = 200;
 
 /// One problem with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,32 @@ pub struct Problem {
     pub message: String,
     /// *Did you mean*, or the remedy.
     pub help: Option<String>,
+    /// Problems of the same file that are not shown; on the last one that is.
+    pub further: Further,
+}
+
+/// Problems that are counted and not shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Further {
+    /// Errors among them.
+    pub errors: usize,
+    /// Warnings among them.
+    pub warnings: usize,
+}
+
+impl Further {
+    /// All of them.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.errors + self.warnings
+    }
+
+    fn add(&mut self, severity: Severity) {
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+        }
+    }
 }
 
 /// How bad it is.
@@ -71,6 +103,14 @@ pub struct PlacedProblem {
     pub message: String,
     /// The remedy.
     pub help: Option<String>,
+    /// On the last problem of a file that is shown: how many more it has.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub and_more: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Problem {
@@ -89,6 +129,7 @@ impl Problem {
             end_column,
             message: self.message.clone(),
             help: self.help.clone(),
+            and_more: self.further.count(),
         }
     }
 
@@ -107,28 +148,35 @@ impl Problem {
         let path = tame_line(&self.file.display().to_string());
         let title = level.primary_title(tame_line(&self.message)).id(self.code);
         let group = if self.text.is_empty() {
-            title.element(Origin::path(path))
+            title.element(Origin::path(path.clone()))
         } else {
             let (shown, span, first_line) = self.excerpt();
-            let snippet = Snippet::source(shown).line_start(first_line).path(path);
+            let snippet = Snippet::source(shown).line_start(first_line).path(path.clone());
             title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
         };
         let group = match &self.help {
             Some(help) => group.element(Level::HELP.message(tame_line(help))),
             None => group,
         };
-        renderer.render(&[group]).clone()
+        let frame = renderer.render(&[group]).clone();
+        match self.further.count() {
+            0 => frame,
+            more => format!("{frame}\n\n{path}: and {more} more"),
+        }
     }
 
     /// The lines of the problem with one on each side, tamed, the span within them, and the first one's number.
     fn excerpt(&self) -> (String, Range<usize>, usize) {
         let text = &*self.text;
         let start = boundary(text, self.span.start);
-        let end = boundary(text, self.span.end).max(start);
+        let end = boundary(text, self.span.end.min(start + FRAME_REACH)).max(start);
         let own_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let from = text[..own_start.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
         let from = if own_start == 0 { 0 } else { from };
+        let from =
+            if start - from > 2 * FRAME_REACH { own_start.max(boundary(text, start - FRAME_REACH)) } else { from };
         let until = text[end..].find('\n').map_or(text.len(), |at| end + at);
+        let until = if until - end > FRAME_REACH { boundary(text, end + FRAME_REACH) } else { until };
         let shown = |part: Range<usize>| tame(&masked(text, part, &self.hidden));
         let (before, inside, after) = (shown(from..start), shown(start..end), shown(end..until));
         let span = before.len()..before.len() + inside.len();
@@ -182,18 +230,23 @@ pub struct Problems {
     text: Arc<str>,
     hidden: Arc<[Range<usize>]>,
     found: Vec<Problem>,
+    /// What came when [`MOST`] were found.
+    further: Further,
+    /// Takes the help of a problem that isn't kept.
+    unkept: Option<Box<Problem>>,
 }
 
 impl Problems {
     /// A collector for a file and its text (empty when there is none to show).
     #[must_use]
     pub fn of(file: &Path, text: Arc<str>) -> Self {
-        Self { file: file.to_owned(), text, hidden: Arc::from([]), found: Vec::new() }
+        let (found, further) = (Vec::new(), Further::default());
+        Self { file: file.to_owned(), text, hidden: Arc::from([]), found, further, unkept: None }
     }
 
     /// The code frames of all problems added from now on don't show these places.
     pub fn hide(&mut self, places: Vec<Range<usize>>) {
-        self.hidden = places.into();
+        self.hidden = merged(places).into();
     }
 
     /// The file's text.
@@ -214,7 +267,13 @@ impl Problems {
 
     fn add(&mut self, severity: Severity, code: &'static str, span: Range<usize>, message: String) -> &mut Problem {
         let (file, text, hidden) = (self.file.clone(), Arc::clone(&self.text), Arc::clone(&self.hidden));
-        self.found.push(Problem { severity, code, file, text, hidden, span, message, help: None });
+        let further = Further::default();
+        let problem = Problem { severity, code, file, text, hidden, span, message, help: None, further };
+        if self.is_full() {
+            self.further.add(severity);
+            return self.unkept.insert(Box::new(problem));
+        }
+        self.found.push(problem);
         self.found.last_mut().expect("one was just added")
     }
 
@@ -224,10 +283,16 @@ impl Problems {
         self.found.len()
     }
 
+    /// Whether further problems are only counted: then their remedies needn't be found.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
     /// Whether the file is refused.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|problem| problem.severity == Severity::Error)
+        self.further.errors > 0 || self.found.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// All of them, in the order of their places.
@@ -235,8 +300,36 @@ impl Problems {
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|problem| (problem.span.start, problem.severity));
         self.found.dedup();
+        if let Some(last) = self.found.last_mut() {
+            last.further = self.further;
+        }
         self.found
     }
+}
+
+/// The first [`MOST`] problems of each file, errors before warnings where there are more; the last one counts the rest.
+/// Expects the problems of one file next to each other.
+#[must_use]
+pub fn shown(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut shown: Vec<Problem> = Vec::new();
+    for file in problems.chunk_by(|one, other| one.file == other.file) {
+        let mut further = Further::default();
+        let mut kept: Vec<&Problem> = file.iter().collect();
+        if kept.len() > MOST {
+            kept.sort_by_key(|problem| problem.severity);
+            kept.split_off(MOST).iter().for_each(|problem| further.add(problem.severity));
+            kept.sort_by_key(|problem| problem.span.start);
+        }
+        for problem in file {
+            further.errors += problem.further.errors;
+            further.warnings += problem.further.warnings;
+        }
+        shown.extend(kept.into_iter().map(|problem| Problem { further: Further::default(), ..problem.clone() }));
+        if let Some(last) = shown.last_mut() {
+            last.further = further;
+        }
+    }
+    shown
 }
 
 impl Problem {
@@ -245,16 +338,4 @@ impl Problem {
         self.help = Some(help.into());
         self
     }
-}
-
-/// The likeliest of the names a person may have meant: at most two slips, or a third of the length.
-#[must_use]
-pub fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (written.chars().count() / 3).max(2);
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(slips, name)| *slips <= allowed && *slips < name.chars().count())
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, name)| name)
 }

@@ -261,12 +261,7 @@ fn unknown(path: &str, origin: &Origin) -> String {
         })
         .collect();
     let tables = ["web", "log", "accounts", "notify", "retention"].map(str::to_owned);
-    let likely = spelled
-        .iter()
-        .chain(&tables)
-        .map(|known| (strsim::damerau_levenshtein(path, known), known))
-        .filter(|(slips, _)| *slips <= (path.chars().count() / 3).max(2))
-        .min_by_key(|(slips, _)| *slips);
-    let hint = likely.map_or(String::new(), |(_, known)| format!(": did you mean `{known}`?"));
+    let likely = crate::spelling::did_you_mean(path, spelled.iter().chain(&tables).map(String::as_str));
+    let hint = likely.map_or(String::new(), |known| format!(": did you mean `{known}`?"));
     format!("{origin}: there is no setting `{path}`{hint}")
 }

@@ -8,7 +8,8 @@ use minijinja::value::{Tuple, Value as EngineValue, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Expression};
 use serde_json::Value;
 
-use super::{RenderError, Scope, TemplateProblem, filters, tokens};
+use super::limits::{self, Size};
+use super::{RenderError, Scope, TemplateProblem, filters, strict};
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
 
@@ -44,10 +45,12 @@ impl Program {
                 help: Some("name a column, such as `{{ phone }}`".into()),
             });
         }
-        tokens::check(text, offset)?;
+        limits::check(text, offset)?;
+        strict::check(text, offset)?;
         // Only the strict form is ever compiled: the engine folds constant comparisons without fuel.
-        let strict =
-            ENVIRONMENT.compile_expression_owned(tokens::strict(text)).map_err(|error| syntax(&error, text, offset))?;
+        let strict = ENVIRONMENT
+            .compile_expression_owned(strict::rewritten(text))
+            .map_err(|error| syntax(&error, text, offset))?;
         let names = own_names(strict.undeclared_variables(false));
         Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(strict)), names })
     }
@@ -131,6 +134,7 @@ pub(super) fn named(scope: &dyn Scope, name: &str) -> Result<Value, RenderError>
 /// Makes the comparisons strict in every `{{ … }}`, `{% if … %}` and `{% elif … %}` of a text.
 fn strict_whole(text: &str) -> Result<String, TemplateProblem> {
     let mut strict = String::with_capacity(text.len());
+    let mut size = Size::default();
     let mut rest = 0;
     while let Some(open) = text[rest..].find("{").map(|at| rest + at) {
         strict.push_str(&text[rest..open]);
@@ -146,10 +150,13 @@ fn strict_whole(text: &str) -> Result<String, TemplateProblem> {
             }
         };
         let close = match mark {
-            "{{" => tokens::closing(text, open + 2)?,
+            "{{" => strict::closing(text, open + 2)?,
             // behind the mark: in `{%}` nothing is closed
             _ => text[open + 2..].find(close_mark).map_or(text.len(), |at| open + 2 + at),
         };
+        if mark != "{#" {
+            size.add_tag(text[open + 2..close].trim_start_matches(['-', '+']), open + 2)?;
+        }
         strict.push_str(&strict_tag(mark, &text[open + 2..close], close_mark, open + 2)?);
         rest = (close + 2).min(text.len());
     }
@@ -169,14 +176,14 @@ fn strict_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Resu
         Some(shorter) => (shorter, &body[shorter.len()..]),
         None => (body, ""),
     };
-    tokens::check(body, offset + left.len())?;
+    strict::check(body, offset + left.len())?;
     let statement = body.trim_start();
     let keyword = ["if ", "elif ", "set "].into_iter().find(|keyword| statement.starts_with(keyword));
     let loop_head = statement.strip_prefix("for ").and_then(|head| head.split_once(" in "));
     let body = match (mark, keyword, loop_head) {
-        ("{{", _, _) => tokens::strict(body),
-        (_, Some(keyword), _) => format!(" {keyword}{}", tokens::strict(&statement[keyword.len()..])),
-        (_, None, Some((item, list))) => format!(" for {item} in {}", tokens::strict(list)),
+        ("{{", _, _) => strict::rewritten(body),
+        (_, Some(keyword), _) => format!(" {keyword}{}", strict::rewritten(&statement[keyword.len()..])),
+        (_, None, Some((item, list))) => format!(" for {item} in {}", strict::rewritten(list)),
         (_, None, None) => body.to_owned(),
     };
     Ok(format!("{mark}{left}{body}{right}{close_mark}"))

@@ -314,7 +314,7 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("in", |value: Value, container: Value| is_in(&value, &container));
 }
 
-/// The strict comparisons that `tokens::strict` puts in place of the operators.
+/// The strict comparisons that `strict::rewritten` puts in place of the operators.
 fn add_comparisons(environment: &mut Environment<'static>) {
     environment.add_function("__eq", |a: Value, b: Value| equal(&a, &b));
     environment.add_function("__ne", |a: Value, b: Value| equal(&a, &b).map(|same| !same));

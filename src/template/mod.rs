@@ -8,8 +8,9 @@
 
 mod engine;
 mod filters;
+mod limits;
 mod payload;
-mod tokens;
+mod strict;
 
 #[cfg(test)]
 mod tests;
@@ -261,7 +262,7 @@ fn shape_of(text: &str) -> Result<Shape, TemplateProblem> {
         if open > rest {
             pieces.push(Piece::Literal(text[rest..open].to_owned()));
         }
-        let close = tokens::closing(text, open + 2)?;
+        let close = strict::closing(text, open + 2)?;
         pieces.push(Piece::Filling(filling(&text[open + 2..close], open + 2)?));
         rest = close + 2;
     }
@@ -278,7 +279,7 @@ fn shape_of(text: &str) -> Result<Shape, TemplateProblem> {
 
 fn filling(expression: &str, offset: usize) -> Result<Filling, TemplateProblem> {
     let trimmed = expression.trim();
-    if tokens::is_plain_name(trimmed) {
+    if strict::is_plain_name(trimmed) {
         return Ok(Filling::Name(trimmed.to_owned()));
     }
     Program::expression(expression, offset).map(|program| Filling::Program(Arc::new(program)))

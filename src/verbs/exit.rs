@@ -149,11 +149,5 @@ fn remedy_for_name(likely: Option<&String>, known: &[String]) -> String {
 /// The name among `known` that was probably meant.
 #[must_use]
 pub fn likely_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let bound = (name.chars().count() / 3).max(2);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= bound)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
+    crate::spelling::did_you_mean(name, known).map(str::to_owned)
 }

@@ -7,6 +7,8 @@ mod windows;
 
 use jiff::tz::Offset;
 
+use crate::spelling;
+
 /// Why a name is refused, and what was likely meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -103,12 +105,10 @@ pub(super) fn likely(name: &str) -> Refusal {
     let wanted = plain(name.trim());
     let length = wanted.chars().count();
     // Of a name of three letters hardly anything may be left after two changes.
-    let bound = 2.max(length / 3).min(length.saturating_sub(2));
-    let whole = |known: &str| strsim::damerau_levenshtein(&wanted, &plain(known));
+    let bound = spelling::allowed_slips(&wanted).min(length.saturating_sub(2));
+    let whole = |known: &str| spelling::slips(&wanted, &plain(known));
     // A city alone (`Chicago`, `new york`) is near nothing as a whole.
-    let city = |known: &str| {
-        known.rsplit('/').next().map_or(usize::MAX, |city| strsim::damerau_levenshtein(&wanted, &plain(city)))
-    };
+    let city = |known: &str| known.rsplit('/').next().map_or(usize::MAX, |city| spelling::slips(&wanted, &plain(city)));
     let distance = |known: &str| if wanted.contains('/') { whole(known) } else { whole(known).min(city(known)) };
     let nearest = chrono_tz::TZ_VARIANTS
         .iter()

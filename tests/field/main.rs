@@ -2,6 +2,8 @@
 
 mod apis;
 mod cells;
+mod checking;
+mod expressions;
 mod phones;
 mod queries;
 mod server;

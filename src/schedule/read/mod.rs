@@ -6,8 +6,10 @@ mod remind;
 mod salvage;
 mod section;
 mod source;
+mod syntax;
 mod target;
 mod templates;
+mod unrendered;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,17 +48,18 @@ impl Reading<'_> {
 /// Checks a text as the schedule at `path`. There is a schedule unless an error is among the problems.
 #[must_use]
 pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Vec<Problem>) {
-    let (root, syntax) = tree::read(text);
+    let (root, faults) = tree::read(text);
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
-    let soundness = if syntax.is_empty() { Syntax::Sound } else { Syntax::Broken };
+    let soundness = if faults.is_empty() { Syntax::Sound } else { Syntax::Broken };
     reading.problems.hide(masking::hidden(&root, text, soundness));
-    for problem in &syntax {
-        reading
-            .problems
-            .error("syntax", problem.span.clone(), problem.message.clone())
-            .help("this isn't TOML: see https://toml.io");
+    // alone: what stands behind it can't be told missing from misread
+    if let Some(first) = faults.iter().min_by_key(|problem| problem.span.start) {
+        let help = syntax::remedy(text, first);
+        reading.problems.error("syntax", first.span.clone(), first.message.clone()).help(help);
+        return (None, reading.problems.into_sorted());
     }
+    unrendered::check(&root, &mut reading);
     examine::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
     let parts = parts(&root, path, text, zones, &mut reading);
     let schedule = parts.filter(|_| !reading.problems.has_errors());

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::Reading;
 use crate::schedule::examine::NOT_YET;
-use crate::schedule::problems::did_you_mean;
 use crate::schedule::tree::{Node, Value};
+use crate::spelling::did_you_mean;
 use crate::template::{Condition, NOT_YET_NAMES, PayloadTemplate, Template, TemplateProblem};
 
 pub fn payload(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
@@ -129,7 +129,12 @@ pub fn without_templates(text: &str) -> String {
 
 /// A written-out address: absolute, http or https, and not one that is refused.
 pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url::Url> {
-    let remedy = "write it whole, such as `https://example.com/appointments`";
+    let remedy = "write it whole, such as `https://api.clinic.example/appointments`";
+    if let Some(placeholder) = placeholder(text) {
+        let message = format!("`{placeholder}` in this URL is a placeholder");
+        reading.invalid(node, message, "write the real address in its place");
+        return None;
+    }
     let url = match url::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => url,
         Ok(_) => {
@@ -146,10 +151,26 @@ pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url
         reading.problems.error("invalid-value", node.span.clone(), "a password stands in this URL").help(help);
         return None;
     }
+    if url.host_str().is_some_and(|host| EXAMPLE_HOSTS.contains(&host)) {
+        let message = "this address is a documentation's placeholder";
+        reading.problems.warning("placeholder", node.span.clone(), message).help("write the real address in its place");
+    }
     if let Err(refused) = crate::http::check_host(&url) {
         let help = "cloud metadata and link-local addresses are never asked";
         reading.problems.error("refused-address", node.span.clone(), refused.0).help(help);
         return None;
     }
     Some(url)
+}
+
+/// Hosts that stand for one's own in documentation (RFC 2606).
+const EXAMPLE_HOSTS: [&str; 3] = ["example.com", "example.org", "example.net"];
+
+/// What stands in documentation where a part of one's own address belongs: `…`, `<your host>`.
+fn placeholder(text: &str) -> Option<&str> {
+    if let Some(at) = text.find('…') {
+        return text.get(at..at + '…'.len_utf8());
+    }
+    let (open, close) = text.find('<').and_then(|open| Some((open, open + text[open..].find('>')?)))?;
+    text.get(open..=close)
 }

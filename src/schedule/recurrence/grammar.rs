@@ -134,14 +134,10 @@ fn nickname(line: &str) -> Result<&'static str, CronProblem> {
         let help = "write the time of day at which to run; a run missed while the service was down is made up for";
         return Err(problem("`@reboot` names no time".to_owned(), help));
     }
-    let near = NICKNAMES
-        .iter()
-        .map(|(known, _)| (strsim::damerau_levenshtein(known, &name), *known))
-        .min()
-        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3));
+    let near = crate::spelling::did_you_mean(&name, NICKNAMES.iter().map(|(known, _)| *known));
     let help = near.map_or_else(
         || "there are @hourly, @daily, @weekly, @monthly and @yearly".to_owned(),
-        |(_, known)| format!("did you mean `{known}`?"),
+        |known| format!("did you mean `{known}`?"),
     );
     Err(problem(format!("`{line}` is no nickname of a cron line"), help))
 }

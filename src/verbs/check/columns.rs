@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{CheckAsk, Checked, Reach};
+use super::{CheckAsk, Checked, Reach, placeholders};
 use crate::row::Header;
 use crate::schedule::places;
-use crate::schedule::problems::{Problems, did_you_mean};
+use crate::schedule::problems::Problems;
 use crate::schedule::read::name_span;
 use crate::schedule::tree::Node;
 use crate::schedule::{FileSpec, FormatSpec, SourceSpec};
 use crate::sources::{self, Again};
+use crate::spelling::did_you_mean;
 use crate::template::{BUILT_IN_NAMES, Condition, Template};
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
@@ -22,8 +23,12 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
                 checked.problems.warning("source-doubt", span, doubt);
             }
         }
-        Ok(None) => no_header(checked),
+        Ok(None) => {
+            placeholders_of_mapped(checked);
+            no_header(checked);
+        }
         Err(error) => {
+            placeholders_of_mapped(checked);
             let span = source_span(checked, error.key);
             let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
             let problem = if is_warning {
@@ -93,6 +98,14 @@ fn doubled(name: &str, span: std::ops::Range<usize>, header: &Header, problems: 
         .help("rename one of them in the source: which of them is meant can't be known");
 }
 
+/// Where the columns aren't known, the names are that are known all the same: the payload's own and the mapped ones.
+fn placeholders_of_mapped(checked: &mut Checked<'_>) {
+    let mapped = places::mapped_columns(&checked.root);
+    let known: Vec<&str> =
+        BUILT_IN_NAMES.iter().copied().chain(mapped.into_iter().filter_map(|node| node.text())).collect();
+    placeholders::check(&checked.root, &known, &mut checked.problems);
+}
+
 fn missing_help(name: &str, columns: &[&str]) -> String {
     match did_you_mean(name, columns.iter().copied()) {
         Some(likely) => format!("did you mean `{likely}`?"),
@@ -111,6 +124,7 @@ fn list(columns: &[&str]) -> String {
 
 fn templates(checked: &mut Checked<'_>, header: &Header, columns: &[&str]) {
     let payload_names: Vec<&str> = BUILT_IN_NAMES.iter().copied().chain(columns.iter().copied()).collect();
+    placeholders::check(&checked.root, &payload_names, &mut checked.problems);
     let row_names: Vec<&str> = columns.iter().copied().chain(["row"]).collect();
     let file = checked.problems.text();
     for node in places::row_templates(&checked.root) {

@@ -4,6 +4,7 @@
 
 mod columns;
 mod connect;
+mod placeholders;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use crate::disk::{self, Links};
 use crate::evaluation::read_do_not_call;
 use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::{Paint, Problem, Problems, Severity};
+use crate::schedule::problems::{Paint, Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
 use crate::schedule::tree::{self, Node};
 use crate::schedule::{Leads, Schedule};
@@ -100,7 +101,14 @@ impl CheckReport {
     }
 
     fn summary(&self) -> String {
-        let count = |severity| self.problems.iter().filter(|problem| problem.severity == severity).count();
+        let count = |severity| {
+            let shown = self.problems.iter().filter(|problem| problem.severity == severity).count();
+            let further = self.problems.iter().map(|problem| match severity {
+                Severity::Error => problem.further.errors,
+                Severity::Warning => problem.further.warnings,
+            });
+            shown + further.sum::<usize>()
+        };
         let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         format!(
             "{}: {}, {}",
@@ -121,9 +129,13 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
         problems.extend(one(schedule, ask));
     }
     problems.extend(refused);
+    problems.extend(look_alikes(ask));
     // Stable: problems without a text to point into stay where they are.
     problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
-    let refused = |problem: &Problem| problem.severity == Severity::Error || ask.warnings == Warnings::Denied;
+    let refused = |problem: &Problem| {
+        problem.severity == Severity::Error || problem.further.errors > 0 || ask.warnings == Warnings::Denied
+    };
+    let problems = shown(problems);
     CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
 }
 
@@ -147,6 +159,19 @@ fn read(ask: &CheckAsk<'_>) -> Folder {
         Files::Paths(paths) => load::paths(paths, ask.zones),
         Files::Folder(path) => load::folder(path, ask.zones).unwrap_or_else(|error| no_folder(path, &error)),
     }
+}
+
+/// Files that somebody may take for schedules. Nothing is wrong with them, they are only not read.
+fn look_alikes(ask: &CheckAsk<'_>) -> Vec<Problem> {
+    let Files::Folder(folder) = &ask.files else { return Vec::new() };
+    let note = |path: PathBuf| {
+        let mut problems = Problems::of(&path, Arc::from(""));
+        problems
+            .warning("not-a-schedule", 0..0, "this file isn't read: only `.toml` files are schedules")
+            .help("rename it if it is meant to be one, or move it elsewhere");
+        problems.into_sorted()
+    };
+    load::look_alikes(folder).unwrap_or_default().into_iter().flat_map(note).collect()
 }
 
 fn no_folder(path: &Path, error: &std::io::Error) -> Folder {

@@ -1,5 +1,20 @@
-//! pure: the words of an expression, looked at before minijinja compiles it: where it ends, whether it uses something that
-//! isn't offered, and its comparisons, which are made strict (minijinja compares a text with a number and says false).
+//! pure: expressions as the engine is given them.
+//!
+//! # Why expressions are rewritten
+//!
+//! minijinja compares values of different types without an error: `minutes > "10"` is false for every row, and nobody is
+//! called. It also repeats lists lazily, at no cost that its fuel would count. So the words of an expression are read
+//! here, what isn't offered is refused with its place, and the rest is written anew before the engine compiles it:
+//!
+//! | as written | as compiled | because |
+//! |---|---|---|
+//! | `a > b` | `(__gt(a,b))` | the function refuses operands of different types |
+//! | `1 < x < 5` | `(__lt(1,x) and __lt(x,5))` | a chain is two comparisons |
+//! | `status in ["a", "b"]` | `(__in(status,("a","b",)))` | membership compares too |
+//! | `a not in b` | `(__not_in(a,b))` | the same |
+//! | `[1, 2] * 3` | `(1,2,) * 3` | tuples cost fuel, lists are repeated for nothing |
+//! | `row[1]` | `row[1]` | a look-up is no list |
+//! | `a ==` | `?a` | the engine refuses it as it would have |
 
 use std::ops::Range;
 
@@ -7,7 +22,7 @@ use super::TemplateProblem;
 use super::filters::{FILTER_NAMES, TEST_NAMES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     Number,
     Text,
@@ -15,10 +30,10 @@ enum Kind {
 }
 
 #[derive(Debug, Clone)]
-struct Token<'a> {
-    kind: Kind,
-    text: &'a str,
-    at: Range<usize>,
+pub(super) struct Token<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a str,
+    pub(super) at: Range<usize>,
 }
 
 /// Words that are no names.
@@ -72,7 +87,8 @@ fn end_of_text(bytes: &[u8], open: usize, quote: u8) -> usize {
     bytes.len().saturating_sub(1)
 }
 
-fn tokens(text: &str) -> Vec<Token<'_>> {
+/// The words of an expression.
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -159,9 +175,7 @@ fn offered(name: &str, what: &str, names: &[&str], at: Range<usize>) -> Result<(
     if names.contains(&name) {
         return Ok(());
     }
-    let close = |candidate: &&&str| strsim::damerau_levenshtein(name, candidate) <= (name.len() / 3).max(2);
-    let likely = names.iter().filter(close).min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate));
-    let help = match likely {
+    let help = match crate::spelling::did_you_mean(name, names.iter().copied()) {
         Some(likely) => format!("did you mean `{likely}`?"),
         None => format!("there are {}", names.join(", ")),
     };
@@ -169,7 +183,7 @@ fn offered(name: &str, what: &str, names: &[&str], at: Range<usize>) -> Result<(
 }
 
 /// Rewrites every comparison of an expression to a call of the strict one: `a > b` becomes `__gt(a, b)`.
-pub(super) fn strict(text: &str) -> String {
+pub(super) fn rewritten(text: &str) -> String {
     let tokens = tokens(text);
     let mut place = 0;
     strict_group(&tokens, &mut place)
