@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::bounds::{Bounded, stuck};
@@ -124,13 +123,10 @@ pub fn read_window(
     let pending = knowledge.reminders.iter().filter(|(_, known)| known.state == State::Pending);
     let pending: Vec<Timestamp> = pending.map(|(key, _)| key.starts_at).collect();
     let (from, until) = crate::plan::read_span(schedule, windows, &pending);
-    ReadWindow { from, until, day: nominal_date(schedule, occasion.nominal_at), now: occasion.now }
-}
-
-/// The date a nominal time stands for: that of the wall-clock time the cron line names, which a gap around midnight can
-/// put a day before the instant's own date.
-fn nominal_date(schedule: &Schedule, nominal_at: Timestamp) -> Date {
-    let just_before = nominal_at.saturating_sub(1.microsecond()).unwrap_or(nominal_at);
-    let named = schedule.recurrence.between(&schedule.zone, just_before, nominal_at, 1);
-    named.last().map_or_else(|| schedule.zone.date(nominal_at), |nominal| nominal.civil.date())
+    ReadWindow {
+        from,
+        until,
+        day: schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at),
+        now: occasion.now,
+    }
 }

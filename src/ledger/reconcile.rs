@@ -108,7 +108,8 @@ pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option
     }
 }
 
-/// Decides about one planned reminder, of which the ledger holds `found`, given the calls of [`day_to_count`].
+/// Decides about one planned reminder, of which the ledger holds `found`, given the calls of [`day_to_count`]. `corrected`
+/// of these it corrects: they are about the same appointment, and don't count against it.
 ///
 /// # Errors
 /// Never for what the table of moves has.
@@ -117,9 +118,10 @@ pub fn place<'a>(
     planned: &'a PlannedReminder,
     found: Option<&'a HeldRow>,
     calls: &Calls,
+    corrected: u32,
 ) -> Result<Fate<'a>, NoMove> {
-    let is_full = day_to_count(by, planned, found)
-        .is_some_and(|day| calls.of(day, &planned.person) >= by.terms.max_per_person_per_day);
+    let others = |day| calls.of(day, &planned.person).saturating_sub(corrected);
+    let is_full = day_to_count(by, planned, found).is_some_and(|day| others(day) >= by.terms.max_per_person_per_day);
     let Some(found) = found else {
         return match by.mode {
             Mode::FreshRead => Ok(Fate::NotPlanned),

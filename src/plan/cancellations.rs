@@ -1,6 +1,6 @@
 //! pure: what a complete read says about reminders that are pending: there, moved, no longer passing, or missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,15 @@ use crate::reminder::{Lead, ReminderId, SkipReason, State};
 pub(super) struct Evidence {
     by_appointment: HashMap<String, Vec<Pending>>,
     blocked: HashMap<ReminderId, (SkipReason, String)>,
+    /// For each appointment the starts that somebody was called about, and whether the read has a row with that start.
+    called: HashMap<String, HashMap<Timestamp, RowOfCall>>,
+}
+
+/// Whether the read has a row with an appointment's id and the start that somebody was called about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowOfCall {
+    Seen,
+    Unseen,
 }
 
 struct Pending {
@@ -51,16 +60,35 @@ impl Evidence {
                 shown: Shown::Nothing,
             });
         }
-        Self { by_appointment, blocked: HashMap::new() }
+        let mut called: HashMap<String, HashMap<Timestamp, RowOfCall>> = HashMap::new();
+        for (id, start) in knowledge.people.values().flatten().filter_map(|call| call.appointment.as_ref()) {
+            called.entry(id.clone()).or_default().insert(*start, RowOfCall::Unseen);
+        }
+        Self { by_appointment, blocked: HashMap::new(), called }
     }
 
-    /// Whether none is pending.
+    /// Whether no row matters by its id alone.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_appointment.is_empty()
+        self.by_appointment.is_empty() && self.called.is_empty()
+    }
+
+    /// Takes out the calls whose rows the read has no more: a row with the same id and another start corrects them.
+    pub(super) fn corrected(&mut self) -> HashSet<(String, Timestamp)> {
+        let called = std::mem::take(&mut self.called).into_iter();
+        let unseen = called.flat_map(|(id, starts)| {
+            let starts = starts.into_iter().filter(|(_, row)| *row == RowOfCall::Unseen);
+            starts.map(move |(start, _)| (id.clone(), start)).collect::<Vec<_>>()
+        });
+        unseen.collect()
     }
 
     /// Notes a row; answers the leads that are pending for exactly its id and start.
     pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> Vec<Lead> {
+        if let (Some(starts), Ok(start)) = (self.called.get_mut(id), start)
+            && let Some(row) = starts.get_mut(&start.at)
+        {
+            *row = RowOfCall::Seen;
+        }
         let mut leads = Vec::new();
         for pending in self.by_appointment.get_mut(id).into_iter().flatten() {
             match start {

@@ -1,6 +1,7 @@
 //! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -129,6 +130,8 @@ pub(super) struct Candidates {
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) candidates: Vec<BoxedCandidate>,
     pub(super) cancellations: Vec<Cancellation>,
+    /// Id and start of calls whose rows the read has no more.
+    pub(super) corrected: HashSet<(String, Timestamp)>,
     /// What was said of the appointment to be explained.
     pub(super) watch: Option<Watch>,
 }
@@ -144,13 +147,13 @@ impl Candidates {
 
     /// Renders payloads, counts persons, and decides.
     pub(super) fn plan(self, told: &ToldStarts, new_id: &mut dyn FnMut() -> ReminderId) -> Plan {
-        let Self { terms, counts, skipped, candidates, cancellations, mut watch } = self;
+        let Self { terms, counts, skipped, candidates, cancellations, corrected, mut watch } = self;
         let calls = calls(&terms, candidates, told, new_id);
         let unrenderable =
             calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
         let leaving =
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
-        let mut people = People::new(&terms.knowledge, leaving, calls.iter().map(|call| &*call.candidate));
+        let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &*call.candidate));
         let mut plan = Plan { counts, skipped, cancellations, ..Plan::default() };
         plan.reminders.reserve_exact(calls.len());
         for call in calls {
@@ -162,7 +165,8 @@ impl Candidates {
             match whole_rules::ask(&case) {
                 Ok(()) => {
                     people.accept(&call.candidate);
-                    plan.accept(call);
+                    let corrects = people.corrected_by(&call.candidate);
+                    plan.accept(call, corrects);
                 }
                 Err(block) => plan.skip(*call.candidate, block),
             }
@@ -206,7 +210,7 @@ fn calls(
 }
 
 impl Plan {
-    fn accept(&mut self, call: Call) {
+    fn accept(&mut self, call: Call, corrects: Vec<ReminderId>) {
         let Call { candidate, id, previous_starts_at, rendered: Ok((payload, contact)) } = call else {
             return; // `payload_error` blocks it
         };
@@ -232,6 +236,7 @@ impl Plan {
             payload,
             contact,
             previous_starts_at,
+            corrects,
         });
     }
 

@@ -118,12 +118,11 @@ impl<'a> Case<'a> {
         };
         // a row whose zone is unknown is skipped for that; its moments only have to be some
         let zone = sighting.recipient_zone.as_ref().unwrap_or(&terms.schedule.zone);
-        let due = LeadDue {
-            lead,
-            due_at,
-            send_at: openings.after(due_at.max(terms.occasion.now), zone, &terms.schedule),
-            last_second: last_second(&terms.schedule, start.at, due_at),
-        };
+        let allowed_at = openings.due.after(due_at, zone, &terms.schedule);
+        let now = terms.occasion.now;
+        let send_at = if allowed_at < now { openings.now.after(now, zone, &terms.schedule) } else { allowed_at };
+        let last_second = last_second(&terms.schedule, start.at, allowed_at);
+        let due = LeadDue { lead, due_at, send_at, last_second };
         Self { terms, sighting, lead: Some(due), known, is_duplicate }
     }
 
@@ -169,19 +168,29 @@ pub(super) fn place_of(schedule: &Schedule, number: u64) -> String {
     format!("{word} {number}")
 }
 
-/// The earlier of due + `max_lateness` and start − `min_notice`.
-fn last_second(schedule: &Schedule, start: Timestamp, due_at: Timestamp) -> Timestamp {
-    let by_lateness = due_at.saturating_add_duration(schedule.remind.max_lateness);
+/// The earlier of `max_lateness` after the first moment at which the call is allowed, and start − `min_notice`: what is
+/// due in the night doesn't expire before phones may ring.
+fn last_second(schedule: &Schedule, start: Timestamp, allowed_at: Timestamp) -> Timestamp {
+    let by_lateness = allowed_at.saturating_add_duration(schedule.remind.max_lateness);
     by_lateness.min(start.saturating_sub_duration(schedule.remind.min_notice))
 }
 
-/// Openings of calling hours; remembers the last answer, since most rows of a run are due at one moment in one zone.
+/// Openings of calling hours that were asked for.
 #[derive(Default)]
 pub(super) struct Openings {
+    /// After the due time.
+    due: LastOpening,
+    /// After now.
+    now: LastOpening,
+}
+
+/// The last opening that was asked for: most rows of a run are due at one moment in one zone.
+#[derive(Default)]
+struct LastOpening {
     last: Option<(Zone, Timestamp, Timestamp)>,
 }
 
-impl Openings {
+impl LastOpening {
     fn after(&mut self, at: Timestamp, zone: &Zone, schedule: &Schedule) -> Timestamp {
         match &self.last {
             Some((known, asked, opening)) if *asked == at && known.name() == zone.name() => *opening,

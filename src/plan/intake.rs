@@ -79,8 +79,9 @@ impl Intake {
         for (id, block) in blocked {
             evidence.block(id, block);
         }
+        let corrected = evidence.corrected();
         let cancellations = evidence.cancellations(&terms.windows);
-        Candidates { terms, counts, skipped, candidates, cancellations, watch }
+        Candidates { terms, counts, skipped, candidates, cancellations, corrected, watch }
     }
 
     /// The record as a row that matters; `None` when it is plainly outside. Most rows are, and of these no more is read
@@ -94,9 +95,9 @@ impl Intake {
         if is_outside && !self.needs_every_id() && self.mapping.has_id(record) {
             return None;
         }
-        let id = self.mapping.id(record).map(Cow::into_owned);
+        let id = self.mapping.id(record);
         if let Some(only) = &self.terms.occasion.only
-            && id.as_ref() != Some(only)
+            && id.as_deref() != Some(only)
         {
             return None;
         }
@@ -112,7 +113,7 @@ impl Intake {
             },
         };
         let zone = self.mapping.recipient_zone(record);
-        let mut sighting = Sighting::new(number, row, id, start, zone);
+        let mut sighting = Sighting::new(number, row, id.map(Cow::into_owned), start, zone);
         sighting.pending_leads = pending_leads;
         Some(sighting)
     }

@@ -97,13 +97,22 @@ pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
     pub reminders: HashMap<ReminderKey, Known>,
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
-    pub people: HashMap<(String, Date), Vec<ReminderId>>,
+    pub people: HashMap<(String, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
     pub opted_out: HashSet<String>,
     /// Times of which the ledger lost its rows by a restore.
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
+}
+
+/// A call that counts for its person on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonCall {
+    /// Its reminder.
+    pub id: ReminderId,
+    /// Its appointment's id and start (UTC), when it is of this schedule.
+    pub appointment: Option<(String, Timestamp)>,
 }
 
 /// What the ledger holds under a key.
@@ -211,6 +220,8 @@ pub struct PlannedReminder {
     pub note: Option<String>,
     /// The start this person was called about before, when it differs.
     pub previous_starts_at: Option<Timestamp>,
+    /// Earlier calls about the same appointment that this one corrects: they don't count against it.
+    pub corrects: Vec<ReminderId>,
 }
 
 /// What the ledger holds of a planned reminder.

@@ -2,16 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::candidates::Candidate;
-use super::{Knowledge, Known, Seed};
+use super::{Knowledge, Known, PersonCall, Seed};
 use crate::reminder::ReminderId;
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
 pub(super) struct People<'a> {
-    held: &'a HashMap<(String, Date), Vec<ReminderId>>,
+    held: &'a HashMap<(String, Date), Vec<PersonCall>>,
     leaving: HashSet<ReminderId>,
+    /// Id and start of calls whose rows the read has no more: a new call about that appointment corrects them.
+    corrected: &'a HashSet<(String, Timestamp)>,
     accepted: HashMap<Date, HashMap<String, usize, Seed>, Seed>,
     /// How many candidates there are: the first day has room for all, since most plans look at one day.
     expected: usize,
@@ -22,13 +25,14 @@ impl<'a> People<'a> {
     pub(super) fn new<'c>(
         knowledge: &'a Knowledge,
         cancelled: impl Iterator<Item = ReminderId>,
+        corrected: &'a HashSet<(String, Timestamp)>,
         candidates: impl ExactSizeIterator<Item = &'c Candidate>,
     ) -> Self {
         let count = candidates.len();
         let mut leaving: HashSet<ReminderId> = cancelled.collect();
         let changed = candidates.filter(|candidate| !keeps_place(candidate)).filter_map(Candidate::pending);
         leaving.extend(changed.map(|known| known.id));
-        Self { held: &knowledge.people, leaving, accepted: HashMap::default(), expected: count }
+        Self { held: &knowledge.people, leaving, corrected, accepted: HashMap::default(), expected: count }
     }
 
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
@@ -37,16 +41,29 @@ impl<'a> People<'a> {
             return None;
         }
         let own = candidate.known.as_ref().map(|known| known.id);
-        let others =
-            self.held_of(candidate).iter().filter(|id| Some(**id) != own && !self.leaving.contains(id)).count();
+        let others = self.held_of(candidate).iter().filter(|call| {
+            Some(call.id) != own && !self.leaving.contains(&call.id) && !self.is_corrected(call, candidate)
+        });
+        let others = others.count();
         let accepted = self.accepted.get(&candidate.due_day).and_then(|day| day.get(&candidate.person));
         Some(others + accepted.copied().unwrap_or(0))
+    }
+
+    /// Calls of that person and day about the same appointment that this one corrects.
+    pub(super) fn corrected_by(&self, candidate: &Candidate) -> Vec<ReminderId> {
+        let corrected = self.held_of(candidate).iter().filter(|call| self.is_corrected(call, candidate));
+        corrected.map(|call| call.id).collect()
+    }
+
+    fn is_corrected(&self, call: &PersonCall, candidate: &Candidate) -> bool {
+        let Some((id, start)) = &call.appointment else { return false };
+        *id == candidate.id && *start != candidate.start.at && self.corrected.contains(&(id.clone(), *start))
     }
 
     /// It is called.
     pub(super) fn accept(&mut self, candidate: &Candidate) {
         let own = candidate.known.as_ref().map(|known| known.id);
-        if keeps_place(candidate) && self.held_of(candidate).iter().any(|id| Some(*id) == own) {
+        if keeps_place(candidate) && self.held_of(candidate).iter().any(|call| Some(call.id) == own) {
             return;
         }
         let room = if self.accepted.is_empty() { self.expected } else { 0 };
@@ -59,7 +76,7 @@ impl<'a> People<'a> {
     }
 
     /// The calls of that person and day that the ledger holds.
-    fn held_of(&self, candidate: &Candidate) -> &'a [ReminderId] {
+    fn held_of(&self, candidate: &Candidate) -> &'a [PersonCall] {
         if self.held.is_empty() {
             return &[];
         }

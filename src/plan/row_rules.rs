@@ -2,7 +2,7 @@
 
 mod filter;
 
-use jiff::{SignedDuration, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::case::Case;
 use super::rules::{Block, Why, skip};
@@ -12,7 +12,7 @@ use crate::appointment::mapping::TimeProblem;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::reminder::{SkipReason, State, write_duration};
 use crate::row::{Column, unseen};
-use crate::schedule::Leads;
+use crate::schedule::{Leads, Schedule};
 
 /// A rule that is asked as soon as a row is read.
 pub(super) struct RowRule {
@@ -95,21 +95,50 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     Err(Block { why: Why::OutsideWindow, detail })
 }
 
-/// Which runs would hold the start.
+/// Which run has the start in the window of a lead: only runs that the cron makes are named.
 fn caught_by(case: &Case<'_>) -> String {
     let Ok(start) = &case.sighting.start else { return String::new() };
-    match &case.schedule().remind.leads {
+    let schedule = case.schedule();
+    let runs: Vec<String> = match &schedule.remind.leads {
         Leads::Days(days) => {
-            let date = case.schedule().zone.date(start.at);
-            let dates = days.iter().map(|days| date.saturating_sub(i64::from(*days).days()).to_string());
-            format!("a run on {} calls it", dates.collect::<Vec<_>>().join(" or "))
+            let date = schedule.zone.date(start.at);
+            let dates = days.iter().filter_map(|days| date.checked_sub(i64::from(*days).days()).ok());
+            let runs = dates.filter_map(|date| schedule.recurrence.first_on(&schedule.zone, date));
+            runs.map(|run| run.civil.strftime("%Y-%m-%d %H:%M").to_string()).collect()
         }
-        Leads::Hours(hours) => {
-            let due = |hours: &u32| start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(*hours)));
-            let times: Vec<String> = hours.iter().map(|hours| case.wall(due(hours))).collect();
-            format!("the first run at or after {} calls it", times.join(" or "))
-        }
+        Leads::Hours(hours) => hours.iter().filter_map(|hours| run_in_time(case, start.at, *hours)).collect(),
+    };
+    match runs.as_slice() {
+        [] => format!("no run is {} this appointment (`cron` is `{}`)", leads_in_words(schedule), schedule.cron),
+        runs => format!("the run of {} is the one for it", runs.join(" or ")),
     }
+}
+
+/// The first run at or after the due time of a lead, when it comes before the start − `min_notice`.
+fn run_in_time(case: &Case<'_>, start: Timestamp, hours: u32) -> Option<String> {
+    let schedule = case.schedule();
+    let due = start.saturating_sub_duration(SignedDuration::from_hours(i64::from(hours)));
+    let before = due.saturating_sub_duration(SignedDuration::from_nanos(1));
+    let run = *schedule.recurrence.next(&schedule.zone, before, 1).first()?;
+    let latest = start.saturating_sub_duration(schedule.remind.min_notice);
+    (run.at <= latest).then(|| schedule.zone.wall(run.at).strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// `one day before`, `7 days or one day before`, `on the day of`.
+fn leads_in_words(schedule: &Schedule) -> String {
+    let (leads, unit) = match &schedule.remind.leads {
+        Leads::Days(days) => (days, "day"),
+        Leads::Hours(hours) => (hours, "hour"),
+    };
+    let words: Vec<String> = leads
+        .iter()
+        .map(|count| match (count, unit) {
+            (0, "day") => "on the day of".to_owned(),
+            (1, unit) => format!("one {unit} before"),
+            (count, unit) => format!("{count} {unit}s before"),
+        })
+        .collect();
+    words.join(" or ")
 }
 
 fn already_reminded(case: &Case<'_>) -> Result<(), Block> {

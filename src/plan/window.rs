@@ -39,7 +39,7 @@ pub fn lead_windows(
 ) -> Vec<LeadWindow> {
     match &schedule.remind.leads {
         Leads::Days(days) => {
-            let nominal = schedule.zone.date(occasion.nominal_at);
+            let nominal = schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at);
             nearest_first(days).filter_map(|days| day_window(schedule, nominal, days)).collect()
         }
         Leads::Hours(hours) => {

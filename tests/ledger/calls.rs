@@ -49,6 +49,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         contact: serde_json::Value::Null,
         note: None,
         previous_starts_at: None,
+        corrects: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The plan from rows to decisions: every rule and their order, what a read proves about pending reminders, persons.
 
 mod cases;
+mod field;
 mod many;
 mod properties;
 mod rules;

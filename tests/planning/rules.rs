@@ -101,8 +101,9 @@ fn each_reason() -> Vec<(SkipReason, World)> {
         (
             SkipReason::OutsideCallingHours,
             changed(|world| {
-                world.now("2026-11-24T11:00:00Z", "2026-11-24T11:00:00Z");
-                world.schedule.remind.calling_hours = CallingHours::parse("13:00-14:00").expect("hours");
+                // at 22:00 the day before; the next opening is later than the notice before 10:00
+                world.now("2026-11-25T03:00:00Z", "2026-11-25T03:00:00Z");
+                world.schedule.remind.calling_hours = CallingHours::parse("09:30-14:00").expect("hours");
             }),
         ),
         (

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
-use tickler::plan::{Explanation, Knowledge, Known, Occasion, Plan, PlanRequest, plan};
+use tickler::plan::{Explanation, Knowledge, Known, Occasion, PersonCall, Plan, PlanRequest, plan};
 use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
 use tickler::row::{Column, Header, Line, Record, RecordSink, Restarts};
 use tickler::schedule::recurrence::Recurrence;
@@ -148,7 +148,8 @@ impl World {
         let due_at = at(due_at);
         let (person, due_day) = ("+12025550143".to_owned(), self.schedule.zone.date(due_at));
         if state.counts_for_person() {
-            self.knowledge.people.entry((person.clone(), due_day)).or_default().push(reminder);
+            let call = PersonCall { id: reminder, appointment: Some((id.to_owned(), at(starts_at))) };
+            self.knowledge.people.entry((person.clone(), due_day)).or_default().push(call);
         }
         let schedule = self.schedule.name.as_str().into();
         let lead = lead.parse().expect("a lead");

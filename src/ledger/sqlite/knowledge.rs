@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
 use super::schedules;
 use crate::ledger::{KnowledgeAsk, LedgerResult};
-use crate::plan::{Knowledge, Known};
+use crate::plan::{Knowledge, Known, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
 
 /// The columns of [`known`].
@@ -58,21 +58,23 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
     })
 }
 
-fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String, Date), Vec<ReminderId>>> {
+fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String, Date), Vec<PersonCall>>> {
     let sql = format!(
-        "SELECT person, due_day, id FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
+        "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
         AND state IN ({})",
         *COUNTED
     );
     let (first, last) = ask.due_days;
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string()], |row| {
-        Ok(((row.get::<_, String>(0)?, day(row, 1)?), ReminderId(uuid(row, 2)?)))
+    let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string(), ask.schedule], |row| {
+        let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
+        let call = PersonCall { id: ReminderId(uuid(row, 2)?), appointment };
+        Ok(((row.get::<_, String>(0)?, day(row, 1)?), call))
     })?;
     let mut people: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
-        let (person, id) = row?;
-        people.entry(person).or_default().push(id);
+        let (person, call) = row?;
+        people.entry(person).or_default().push(call);
     }
     Ok(people)
 }

@@ -269,7 +269,24 @@ impl Counting<'_> {
             let persons: Vec<&str> = self.plan.reminders.iter().map(|planned| planned.person.as_str()).collect();
             self.calls.load(day, self.tx.store.calls_of(&self.by.terms.account, day, &persons)?);
         }
-        Ok(reconcile::place(self.by, planned, held, &self.calls)?)
+        let corrected = self.corrected(planned, held)?;
+        Ok(reconcile::place(self.by, planned, held, &self.calls, corrected)?)
+    }
+
+    /// How many of the calls that a planned one corrects still count for its person on the day that decides.
+    fn corrected(&self, planned: &PlannedReminder, held: Option<&HeldRow>) -> LedgerResult<u32> {
+        let day = reconcile::day_to_count(self.by, planned, held);
+        let mut count = 0;
+        for id in &planned.corrects {
+            let corrected = self.tx.store.reminder(&One::Id(*id))?;
+            count += u32::from(corrected.is_some_and(|row| {
+                row.account == self.by.terms.account
+                    && row.person == planned.person
+                    && Some(row.due_day) == day
+                    && row.state.counts_for_person()
+            }));
+        }
+        Ok(count)
     }
 
     fn write(&mut self, held: Option<&HeldRow>, change: &Change<'_>) -> LedgerResult<Applied> {

@@ -7,8 +7,10 @@ mod pattern;
 mod tests;
 mod walk;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use std::cmp::Ordering;
+
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::zones::Zone;
 
@@ -72,6 +74,30 @@ impl Recurrence {
     #[must_use]
     pub fn next(&self, zone: &Zone, after: Timestamp, count: usize) -> Vec<Nominal> {
         self.on(zone).forward(walk::floor(after), count)
+    }
+
+    /// The first nominal time of a date. One whose wall-clock time is skipped belongs to the date it names, though it runs
+    /// after it.
+    #[must_use]
+    pub fn first_on(&self, zone: &Zone, date: Date) -> Option<Nominal> {
+        let mut after = Timestamp::from_second(zone.day_start(date).as_second() - 1).ok()?;
+        loop {
+            let next = *self.next(zone, after, 1).first()?;
+            match next.civil.date().cmp(&date) {
+                Ordering::Less => after = next.at,
+                Ordering::Equal => return Some(next),
+                Ordering::Greater => return None,
+            }
+        }
+    }
+
+    /// The date a nominal time stands for: that of the wall-clock time the cron line names, which a gap around midnight can
+    /// put a day before the instant's own date. Any other time stands for its own date.
+    #[must_use]
+    pub fn nominal_date(&self, zone: &Zone, nominal_at: Timestamp) -> Date {
+        let just_before = nominal_at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(nominal_at);
+        let named = self.between(zone, just_before, nominal_at, 1);
+        named.last().map_or_else(|| zone.date(nominal_at), |nominal| nominal.civil.date())
     }
 
     fn on<'a>(&'a self, zone: &'a Zone) -> walk::Walk<'a> {

@@ -4,6 +4,7 @@
 
 mod columns;
 mod connect;
+mod coverage;
 mod placeholders;
 mod secrets;
 #[cfg(test)]
@@ -236,6 +237,12 @@ fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let night = schedule.recurrence.night_lint(&schedule.cron);
     for lint in schedule.recurrence.lints(&schedule.zone, ask.now).into_iter().chain(night) {
         checked.problems.warning("cron", span.clone(), lint.message).help(lint.help);
+    }
+    if let Some(lint) = coverage::nobody(schedule, ask.now) {
+        checked.problems.warning("nobody-called", span.clone(), lint.message).help(lint.help);
+    }
+    if let Some(lint) = coverage::uncovered_days(schedule, ask.now) {
+        checked.problems.warning("uncovered-days", span.clone(), lint.message).help(lint.help);
     }
     let Leads::Hours(_) = schedule.remind.leads else { return };
     let longest = schedule.recurrence.longest_interval(&schedule.zone, ask.now);

@@ -246,3 +246,44 @@ fn connecting_reads_an_api_and_holds_its_columns_against_the_file() {
         .collect();
     assert_eq!(told, [("missing-column", "\"start\""), ("unknown-name", "nam")]);
 }
+
+#[test]
+fn runs_that_can_call_nobody_and_days_that_no_lead_covers_are_warnings() {
+    let found = |cron: &str, remind: &str| {
+        let text = schedule(COLUMNS, "", "a = \"{{ service }}\"")
+            .replace("cron = \"0 9 * * *\"", &format!("cron = \"{cron}\""))
+            .replace("days_before = 1\n", &format!("{remind}\n"));
+        let found = Place::with(&text, TABLE).found(Reach::Local);
+        let ours = found.into_iter().filter(|it| ["nobody-called", "uncovered-days"].contains(&it.code));
+        ours.map(|it| format!("{}: {} ({})", it.code, it.message, it.help.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    for (cron, remind, expected) in [
+        ("0 9 * * *", "days_before = 1", ""),
+        ("0 9 * * *", "days_before = 0", ""),
+        ("0 3 * * *", "days_before = 1", ""),
+        ("30 22 * * *", "days_before = 1", ""),
+        (
+            "30 22 * * *",
+            "days_before = 0",
+            "nobody-called: no run can call anybody: at 2026-11-24 22:30 phones may ring only from 2026-11-25 08:00",
+        ),
+        ("0 22 * * *", "hours_before = 2", "nobody-called"),
+        ("0 22,9 * * *", "hours_before = 2", ""),
+        ("0 22 * * *", "hours_before = 2\ncalling_hours = \"always\"", ""),
+        (
+            "0 9 * * MON-FRI",
+            "days_before = 1",
+            "uncovered-days: appointments on Mondays and Sundays are in no run's lead",
+        ),
+        ("0 9 * * MON-FRI", "days_before = [1, 2]", "uncovered-days: appointments on Mondays are in no run's lead"),
+        ("0 9 * * MON-FRI", "days_before = [1, 2, 3]", ""),
+        ("0 9 * * MON-FRI", "hours_before = 24", ""),
+        ("0 9 1 * *", "days_before = 1", "uncovered-days: appointments on 5"),
+    ] {
+        let found = found(cron, remind);
+        match expected {
+            "" => assert_eq!(found, [""; 0], "{cron} {remind}"),
+            expected => assert!(found.len() == 1 && found[0].starts_with(expected), "{cron} {remind}: {found:?}"),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! pure: runs that can call nobody, and days whose appointments no run covers.
+
+use jiff::civil::{Date, Weekday};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use crate::reminder::write_duration;
+use crate::schedule::recurrence::CronLint;
+use crate::schedule::{Leads, Schedule};
+
+/// Runs that are tried before it is said that none can call anybody: more than a year of daily ones.
+const RUNS: usize = 400;
+
+/// Days of appointments that are held against the runs: eight weeks show every weekday often enough to see a pattern.
+const DAYS: i32 = 56;
+
+/// A warning when none of the coming runs can call anybody: each is over before phones may ring.
+pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
+    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
+    let first = runs.first()?;
+    let callable = |run: &crate::schedule::recurrence::Nominal| {
+        let opening = schedule.remind.calling_hours.next_opening(run.at, &schedule.zone);
+        let latest = latest_start(schedule, run.at, run.civil.date());
+        latest.is_some_and(|latest| opening <= latest.saturating_sub(schedule.remind.min_notice).unwrap_or(opening))
+    };
+    if runs.iter().any(callable) {
+        return None;
+    }
+    let opening = schedule.remind.calling_hours.next_opening(first.at, &schedule.zone);
+    let wall = |at| schedule.zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
+    Some(CronLint {
+        message: format!(
+            "no run can call anybody: at {} phones may ring only from {} on, which is too late for every appointment of \
+             its leads (`min_notice` {})",
+            wall(first.at),
+            wall(opening),
+            write_duration(schedule.remind.min_notice)
+        ),
+        help: format!(
+            "run inside the calling hours ({}), or set a longer lead, other `calling_hours` or a shorter `min_notice`",
+            schedule.remind.calling_hours
+        ),
+    })
+}
+
+/// The latest start that a run covers by its longest lead.
+fn latest_start(schedule: &Schedule, at: Timestamp, date: Date) -> Option<Timestamp> {
+    match &schedule.remind.leads {
+        Leads::Days(days) => {
+            let last = date.checked_add((i64::from(*days.iter().max()?) + 1).days()).ok()?;
+            schedule.zone.day_start(last).checked_sub(SignedDuration::from_secs(1)).ok()
+        }
+        Leads::Hours(hours) => at.checked_add(SignedDuration::from_hours(i64::from(*hours.iter().max()?))).ok(),
+    }
+}
+
+/// A warning when appointments of some days are in no run's lead. With hours every day is covered by a run soon after.
+pub(super) fn uncovered_days(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
+    let Leads::Days(leads) = &schedule.remind.leads else { return None };
+    let first = schedule.zone.date(now).checked_add((i64::from(*leads.iter().max()?) + 1).days()).ok()?;
+    let is_covered = |date: Date| {
+        let runs = leads.iter().filter_map(|lead| date.checked_sub(i64::from(*lead).days()).ok());
+        runs.into_iter().any(|date| schedule.recurrence.first_on(&schedule.zone, date).is_some())
+    };
+    let dates: Vec<Date> = (0..DAYS).filter_map(|ahead| first.checked_add(ahead.days()).ok()).collect();
+    let uncovered: Vec<Date> = dates.iter().copied().filter(|date| !is_covered(*date)).collect();
+    let message = match (uncovered.first(), weekdays(&dates, &uncovered)) {
+        (None, _) => return None,
+        (Some(_), Some(names)) => format!("appointments on {names} are in no run's lead: nobody reminds them"),
+        (Some(next), None) => format!(
+            "appointments on {} of {} days are in no run's lead, the next on {next}: nobody reminds them",
+            uncovered.len(),
+            dates.len()
+        ),
+    };
+    let leads: Vec<String> = leads.iter().map(u32::to_string).collect();
+    Some(CronLint {
+        message,
+        help: format!(
+            "with `days_before` {} let the cron run every day (`*` in its three last fields); nothing is to do if nobody has \
+             appointments on these days",
+            leads.join(", ")
+        ),
+    })
+}
+
+/// The weekdays whose dates are all uncovered, when these are all that is uncovered.
+fn weekdays(dates: &[Date], uncovered: &[Date]) -> Option<String> {
+    let every = Weekday::Monday.cycle_forward().take(7);
+    let whole: Vec<Weekday> = every
+        .filter(|day| dates.iter().filter(|date| date.weekday() == *day).all(|date| uncovered.contains(date)))
+        .collect();
+    if whole.len() == 7 || !uncovered.iter().all(|date| whole.contains(&date.weekday())) {
+        return None;
+    }
+    let names: Vec<String> = whole.into_iter().map(|day| format!("{}s", name(day))).collect();
+    match names.split_last() {
+        Some((last, [])) => Some(last.clone()),
+        Some((last, others)) => Some(format!("{} and {last}", others.join(", "))),
+        None => None,
+    }
+}
+
+const fn name(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
+}
