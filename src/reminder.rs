@@ -237,6 +237,35 @@ word_enum! {
     }
 }
 
+impl SkipReason {
+    /// Whether the data of the appointment, or the schedule's reading of it, is at fault: somebody should have been called
+    /// and can't be.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        match self {
+            Self::BadRow
+            | Self::MissingId
+            | Self::InvalidTime
+            | Self::NoSuchTime
+            | Self::UnknownStatus
+            | Self::NoPhone
+            | Self::InvalidPhone
+            | Self::OutsideCallingHours
+            | Self::PayloadError => true,
+            Self::DuplicateRow
+            | Self::Cancelled
+            | Self::Filtered
+            | Self::OptedOut
+            | Self::NoConsent
+            | Self::AlreadyStarted
+            | Self::TooLate
+            | Self::LateBooking
+            | Self::Merged
+            | Self::PersonLimit => false,
+        }
+    }
+}
+
 word_enum! {
     /// What a run's row says of it.
     RunState, "state of a run" {

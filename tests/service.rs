@@ -292,3 +292,77 @@ fn a_stop_file_is_named_by_status() {
     assert_eq!((&answer["paused"], &answer["stop_file"], &answer["state"]), (&false.into(), &().into(), &"ok".into()));
     assert_eq!(service.stop().code(), Some(0));
 }
+
+fn status(folder: &Path) -> serde_json::Value {
+    let output = tickler(folder).args(["status", "--format", "json"]).output().expect("an answer");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn a_folder_of_schedules_that_is_gone_degrades_the_service_and_hinders_no_verb_that_needs_none() {
+    let folder = clinic("0 9 * * *");
+    let service = Service::start(folder.path(), &[], &[("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/")]);
+    let (here, away) = (folder.path().join("schedules"), folder.path().join("elsewhere"));
+    std::fs::rename(&here, &away).expect("the folder goes");
+    let reload = tickler(folder.path()).arg("reload").output().expect("an answer");
+    assert_eq!(reload.status.code(), Some(1));
+    let gone = status(folder.path());
+    assert_eq!(gone["state"], "degraded", "{gone}");
+    assert!(gone["problems"].to_string().contains("the folder of schedules"), "{gone}");
+    assert_eq!(gone["schedules"][0]["name"], "day-before", "what was loaded stays in force");
+    let backup = folder.path().join("copy.db").display().to_string();
+    let verbs: [&[&str]; 4] = [
+        &["pause", "--all", "--reason", "a fire drill"],
+        &["resume", "--all"],
+        &["audit", "list"],
+        &["backup", &backup],
+    ];
+    let verbs_work = || {
+        for verb in verbs {
+            let _former = std::fs::remove_file(&backup);
+            let output = tickler(folder.path()).args(verb).output().expect("an answer");
+            assert_eq!(output.status.code(), Some(0), "{verb:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    };
+    verbs_work();
+    std::fs::rename(&away, &here).expect("the folder is back");
+    assert_eq!(tickler(folder.path()).arg("reload").output().expect("an answer").status.code(), Some(0));
+    assert_eq!(status(folder.path())["state"], "ok");
+    assert_eq!(service.stop().code(), Some(0));
+    std::fs::rename(&here, &away).expect("the folder goes");
+    verbs_work();
+    let trigger = tickler(folder.path()).args(["trigger", "day-before"]).output().expect("an answer");
+    assert_eq!(trigger.status.code(), Some(78), "{}", String::from_utf8_lossy(&trigger.stderr));
+}
+
+#[test]
+fn a_failed_run_degrades_the_service_until_one_succeeds_and_says_what_it_planned() {
+    let folder = clinic("*/2 * * * * *");
+    std::fs::write(folder.path().join("appointments.csv"), "not,the,table\n").expect("a table");
+    let variables = [("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/")];
+    let service = Service::start(folder.path(), &["--now", "2026-11-24T03:00:00Z"], &variables);
+    service.line_with("day-before: the run failed");
+    let failed = status(folder.path());
+    assert_eq!(failed["state"], "degraded", "{failed}");
+    assert!(failed["problems"].to_string().contains("day-before: the last run failed"), "{failed}");
+    let unusable = "id,phone,starts_at,service\nA-1,none,2026-11-24 10:00,Check-up\nA-2,,2026-11-24 11:00,Check-up\n";
+    std::fs::write(folder.path().join("appointments.csv"), unusable).expect("a table");
+    service.line_with("day-before: the run is over");
+    let nobody = status(folder.path());
+    assert_eq!(nobody["state"], "degraded", "{nobody}");
+    assert!(nobody["problems"].to_string().contains("none could be called"), "{nobody}");
+    std::fs::write(folder.path().join("appointments.csv"), TABLE.replace("11-25", "11-24")).expect("a table");
+    loop {
+        service.line_with("day-before: the run is over");
+        let called = status(folder.path());
+        if called["schedules"][0]["last_planned"] == 1 {
+            assert_eq!(
+                (&called["state"], &called["schedules"][0]["last_skipped"]),
+                (&"ok".into(), &0.into()),
+                "{called}"
+            );
+            break;
+        }
+    }
+    assert_eq!(service.stop().code(), Some(0));
+}

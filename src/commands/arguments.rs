@@ -40,6 +40,9 @@ pub struct Globals {
     /// The ledger's file
     #[arg(long, global = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
+    /// Work on a ledger of its own, `NAME.trial.db` next to the real one
+    #[arg(long, global = true)]
+    pub trial: bool,
     /// Where the service tells its health (`/healthz`, `/readyz`), or `off`
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub listen: Option<String>,

@@ -49,6 +49,7 @@ impl Context {
         let environment = ProcessEnvironment::of_process();
         let loaded = Settings::load(flags(globals), environment.clone());
         let (settings, origins) = loaded.map_err(|error| VerbError::Configuration(error.to_string()))?;
+        let settings = if globals.trial { settings.into_trial() } else { settings };
         let clock = Arc::new(SystemClock::new());
         let screen = if globals.wide { Screen::Wide } else { Screen::Columns(columns(&environment)) };
         Ok(Self { settings, origins, environment, clock, format: globals.format, screen })
@@ -102,6 +103,29 @@ impl Context {
     /// Who asks, for the audit.
     pub fn actor(&self) -> String {
         user_name(rustix::process::getuid().as_raw())
+    }
+
+    /// As [`Context::at`], for a verb that sends: with a given clock it is a trial, unless a flag or a variable names the
+    /// ledger. Says so once.
+    ///
+    /// # Errors
+    /// As [`Context::at`].
+    pub fn sending_at(self, now: &Now, schedule: Option<&str>) -> VerbResult<Self> {
+        let is_named = self
+            .origins
+            .rows
+            .iter()
+            .any(|row| row.key == "ledger" && matches!(row.origin.as_str(), "--ledger" | "TICKLER_LEDGER"));
+        let trial = self.settings.clone().into_trial();
+        if now.now.is_none() || is_named || trial.ledger == self.settings.ledger {
+            return self.at(now, schedule);
+        }
+        complain(&format!(
+            "a trial, because of --now: recorded in {}; {} is left alone (--ledger names another)",
+            trial.ledger.display(),
+            self.settings.ledger.display()
+        ));
+        Self { settings: trial, ..self }.at(now, schedule)
     }
 
     /// Opens the app for one verb.

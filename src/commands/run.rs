@@ -6,7 +6,7 @@ use crate::verbs::Exit;
 
 /// Is the service until it is told to end.
 pub async fn run(globals: &Globals, ask: &RunArguments) -> anyhow::Result<Exit> {
-    let context = Context::quiet(globals)?.at(&ask.now, None)?;
+    let context = Context::quiet(globals)?.sending_at(&ask.now, None)?;
     let code = crate::daemon::run(context.settings, context.environment, context.clock).await?;
     Ok(Exit::of_code(code))
 }

@@ -6,7 +6,7 @@ use super::dispatch;
 use super::output::{Rows, Shown};
 use super::table::{Table, words};
 use crate::audit::escape;
-use crate::verbs::status::{Health, StatusAnswer};
+use crate::verbs::status::{Health, ScheduleStatus, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
 /// Prints the screen of the running service, or of what is here when there is none.
@@ -67,28 +67,60 @@ fn schedules(context: &Context, answer: &StatusAnswer) -> String {
         words("state"),
         words("next run"),
         words("last run"),
-        words("last state").leaves(1),
+        words("planned").leaves(3),
+        words("skipped").leaves(2),
+        words("mostly").leaves(1),
     ]);
-    for mut row in rows(answer).cells {
-        row.truncate(5);
-        row[2] = context.moment_of(&row[2]);
-        row[3] = context.moment_of(&row[3]);
-        table.push(row);
+    for schedule in &answer.schedules {
+        let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+        table.push(vec![
+            schedule.name.clone(),
+            word(schedule),
+            context.moment_of(schedule.next_run.as_deref().unwrap_or_default()),
+            context.moment_of(schedule.last_run.as_deref().unwrap_or_default()),
+            count(schedule.last_planned),
+            count(schedule.last_skipped),
+            schedule.last_reason.clone().unwrap_or_default(),
+        ]);
     }
     table.fit(context.screen)
 }
 
+fn word(schedule: &ScheduleStatus) -> String {
+    let state = serde_json::to_value(schedule.state).expect("a word is plain JSON");
+    state.as_str().unwrap_or_default().to_owned()
+}
+
 fn rows(answer: &StatusAnswer) -> Rows {
-    let mut rows = Rows::of(&["name", "state", "next_run", "last_run", "last_state", "problem"]);
+    const HEADERS: [&str; 12] = [
+        "name",
+        "state",
+        "next_run",
+        "last_run",
+        "last_state",
+        "problem",
+        "last_planned",
+        "last_skipped",
+        "last_reason",
+        "waits",
+        "paused_until",
+        "pause_reason",
+    ];
+    let mut rows = Rows::of(&HEADERS);
     for schedule in &answer.schedules {
-        let state = serde_json::to_value(schedule.state).expect("a word is plain JSON");
         rows.push(vec![
             schedule.name.clone(),
-            state.as_str().unwrap_or_default().to_owned(),
+            word(schedule),
             schedule.next_run.clone().unwrap_or_default(),
             schedule.last_run.clone().unwrap_or_default(),
             schedule.last_state.map(|state| state.to_string()).unwrap_or_default(),
             schedule.problem.clone().unwrap_or_default(),
+            schedule.last_planned.map(|count| count.to_string()).unwrap_or_default(),
+            schedule.last_skipped.map(|count| count.to_string()).unwrap_or_default(),
+            schedule.last_reason.clone().unwrap_or_default(),
+            schedule.waits.clone().unwrap_or_default(),
+            schedule.paused_until.clone().unwrap_or_default(),
+            schedule.pause_reason.clone().unwrap_or_default(),
         ]);
     }
     rows

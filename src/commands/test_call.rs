@@ -10,7 +10,7 @@ use crate::verbs::{Exit, Request};
 
 /// Sends one payload to one's own phone.
 pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(&ask.now, Some(&ask.schedule))?;
+    let context = Context::of(globals)?.sending_at(&ask.now, Some(&ask.schedule))?;
     let request = Request::TestCall { schedule: ask.schedule, to: ask.to };
     let (answer, exit): (TestCallAnswer, Exit) = dispatch::change(&context, request).await?;
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer) }.print(context.format)?;

@@ -14,13 +14,15 @@ use crate::verbs::{Access, Exit, trigger};
 
 /// Evaluates now and delivers, in the service when one is running.
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
-    let context = Context::of(globals)?.at(&ask.now, Some(&ask.schedule))?;
+    let context = Context::of(globals)?;
     if ask.dry_run {
+        let context = context.at(&ask.now, Some(&ask.schedule))?;
         let app = context.open(Access::Reading).await?;
         let answer = trigger::dry_run(&app, &ask.schedule, ask.only).await?;
         show(&context, &answer).await?;
         return Ok(Exit::Done);
     }
+    let context = context.sending_at(&ask.now, Some(&ask.schedule))?;
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
     let (answer, exit) = dispatch::trigger(&context, ask).await?;

@@ -92,6 +92,9 @@ impl Daemon {
         if let Some(failure) = self.ledger.writing().failure {
             conditions.insert((Kind::LedgerDown, String::new()), failure);
         }
+        for (schedule, sentence) in self.uncallable().iter() {
+            conditions.insert((Kind::NobodyCallable, schedule.clone()), sentence.clone());
+        }
         conditions
     }
 }

@@ -18,7 +18,7 @@ impl Daemon {
     }
 
     async fn fail_run(&self, schedule: &Schedule, run: RunId, sentence: &str) {
-        tracing::error!(schedule = schedule.name, run = %run, "the run failed: {sentence}");
+        tracing::error!(schedule = schedule.name, run = %run, "{}: the run failed: {sentence}", schedule.name);
         if let Err(error) = self.record_failure(run, terms_of(schedule), sentence).await {
             self.ledger_ails(&error.to_string());
         }

@@ -93,6 +93,7 @@ impl Daemon {
             Ok(read) => self.put_in_force(read, &restless, actor, &mut told).await,
             Err(failed) => {
                 tracing::error!("{failed}");
+                self.keep_folder(&failed);
                 Reloaded { failed: Some(failed), ..Reloaded::default() }
             }
         };
@@ -110,6 +111,13 @@ impl Daemon {
     pub async fn load_first(&self, read: Folder) -> Reloaded {
         let mut told = self.reloading.lock().await;
         self.put_in_force(read, &BTreeSet::new(), ACTOR, &mut told).await
+    }
+
+    /// What was loaded stays in force while the folder itself can't be read.
+    fn keep_folder(&self, fault: &str) {
+        let before = self.app.folder();
+        let kept = Folder { fault: Some(fault.to_owned()), ..(*before).clone() };
+        *self.app.folder.write().expect("no holder of the folder's lock can panic") = Arc::new(kept);
     }
 
     async fn read_folder(&self) -> Result<Folder, String> {
@@ -189,6 +197,9 @@ impl Daemon {
         let loaded = LoadedSchedule::of(&schedule, self.now(), actor);
         let standing = self.ledger.load_schedule(loaded).await?;
         let last = self.ledger.last_run(&schedule.name).await?;
+        if let Some(evaluated) = self.ledger.last_evaluated(&schedule.name).await? {
+            self.remember_run(&evaluated);
+        }
         // A pause that ended while nobody was there; a cursor beyond it was set by a new cron, zone or `enabled`.
         let owed = last
             .filter(|run| run.state == RunState::Skipped && run.detail.as_deref() == Some("paused"))
@@ -201,6 +212,7 @@ impl Daemon {
         for name in names {
             self.queue().remove(name);
             self.notifier.forget_schedule(name);
+            self.uncallable().remove(name);
             match self.ledger.remove_schedule(name, self.now(), actor).await {
                 Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
                 Err(error) => self.ledger_ails(&error.to_string()),
@@ -235,6 +247,13 @@ impl Daemon {
         };
         if let Some(first) = folder.refused.first() {
             line += &format!(", {} refused ({first}: {})", folder.refused.len(), refusal(&folder, first));
+        }
+        if let Some(why) = &folder.fault {
+            line += &format!(", {why}");
+        }
+        let unsendable = self.app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+        if let Some((name, why)) = unsendable.first_key_value() {
+            line += &format!(", {} cannot send ({name}: {why})", unsendable.len());
         }
         let queue = self.queue();
         if queue.waiting() > 0 {

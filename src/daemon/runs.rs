@@ -1,5 +1,6 @@
 //! shell: performs what the heartbeat decides: runs as supervised tasks of their own, the rest as rows in the ledger.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,12 +15,12 @@ use super::queue::{Beat, Ended, RunQueue, Start, Steps, Turn};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::gate::{Hold, Subject};
-use crate::ledger::{Holds, Ledger, LedgerResult};
+use crate::ledger::{Holds, Ledger, LedgerResult, RunRow};
 use crate::notify::{Notifier, RunResult};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
-use crate::verbs::App;
 use crate::verbs::vitals::Vitals;
+use crate::verbs::{App, last_run};
 
 /// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
 const AT_ONCE: u32 = 64;
@@ -37,6 +38,7 @@ pub struct Daemon {
     pub(super) notifier: Notifier,
     pub(super) reloading: tokio::sync::Mutex<super::last_good::Reported>,
     queue: Mutex<RunQueue>,
+    uncallable: Mutex<BTreeMap<String, String>>,
     pulse: Mutex<Pulse>,
     beating: tokio::sync::Mutex<()>,
     slots: Semaphore,
@@ -63,6 +65,7 @@ impl Daemon {
             notifier,
             reloading: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
+            uncallable: Mutex::default(),
             pulse: Mutex::new(Pulse::starting_at(clock.now(), clock.monotonic())),
             beating: tokio::sync::Mutex::new(()),
             slots: Semaphore::new(AT_ONCE as usize),
@@ -273,8 +276,33 @@ impl Daemon {
             RunOutcome::Failed { run, .. } => self.after_failure(schedule, start, *run).await,
             RunOutcome::Done { .. } | RunOutcome::Held { .. } | RunOutcome::EvaluatedBefore => Ended::Recorded,
         };
-        self.tell(schedule, start, &outcome);
+        self.report(schedule, start, &outcome);
+        if let RunOutcome::Done { run, .. } = outcome
+            && let Ok(Some(row)) = self.ledger.run(run).await
+        {
+            self.remember_run(&row);
+        }
         ended
+    }
+
+    /// Keeps what the latest run of a schedule says about it, for heartbeats and alerts.
+    pub(super) fn remember_run(&self, run: &RunRow) {
+        match run.state {
+            RunState::Failed | RunState::Held => self.notifier.remember_run(&run.schedule, RunResult::Failed),
+            RunState::Done => {
+                let mut uncallable = self.uncallable();
+                match last_run::nobody_callable(run) {
+                    Some(sentence) => drop(uncallable.insert(run.schedule.clone(), sentence)),
+                    None => drop(uncallable.remove(&run.schedule)),
+                }
+            }
+            RunState::Running | RunState::Waiting | RunState::Skipped | RunState::Missed => {}
+        }
+    }
+
+    /// Schedules whose last run had appointments in its window and could call none of them, each with the sentence.
+    pub(super) fn uncallable(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.uncallable.lock().expect("no holder of this lock can panic")
     }
 
     /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.
@@ -291,7 +319,8 @@ impl Daemon {
         Ended::Waiting { run, again_at: next_look(schedule, start.nominal, now).unwrap_or(now) }
     }
 
-    fn tell(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome) {
+    /// Every line of the log names the schedule in its text, too: that is what `journalctl` shows.
+    fn report(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome) {
         let name = schedule.name.as_str();
         let because = outcome.why().unwrap_or_default();
         let nominal_at = start.nominal;
@@ -299,26 +328,26 @@ impl Daemon {
             RunOutcome::NotBegun { .. } => self.ledger_ails(because),
             RunOutcome::Waiting { .. } => {
                 if start.turn == Turn::First {
-                    tracing::warn!(schedule = name, %nominal_at, "the run waits for its source: {because}");
+                    tracing::warn!(schedule = name, %nominal_at, "{name}: the run waits for its source: {because}");
                 }
                 self.notifier.waiting(name, because);
             }
             RunOutcome::Failed { .. } => {
-                tracing::error!(schedule = name, %nominal_at, "the run failed: {because}");
+                tracing::error!(schedule = name, %nominal_at, "{name}: the run failed: {because}");
                 self.notifier.run_ended(name, RunResult::Failed);
             }
             RunOutcome::Held { .. } => {
-                tracing::warn!(schedule = name, %nominal_at, "the run is held: {because}");
+                tracing::warn!(schedule = name, %nominal_at, "{name}: the run is held: {because}");
                 self.notifier.run_ended(name, RunResult::Failed);
             }
             RunOutcome::EvaluatedBefore => {
                 self.ledger_works();
-                tracing::debug!(schedule = name, %nominal_at, "{because}");
+                tracing::debug!(schedule = name, %nominal_at, "{name}: {because}");
             }
             RunOutcome::Done { counts, .. } => {
                 self.ledger_works();
                 let planned = counts.planned;
-                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "the run is over");
+                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is over");
                 self.notifier.run_ended(name, RunResult::Succeeded);
             }
         }

@@ -94,6 +94,8 @@ pub trait Ledger: Send + Sync {
     async fn runs_beginning(&self, prefix: &str) -> LedgerResult<Vec<RunId>>;
     /// A schedule's latest run of any kind.
     async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>>;
+    /// A schedule's latest run that read its source or tried to.
+    async fn last_evaluated(&self, schedule: &str) -> LedgerResult<Option<RunRow>>;
     /// The text of a schedule's version.
     async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>>;
 

@@ -18,6 +18,8 @@ pub enum RunsAsk {
     Open,
     /// A schedule's latest one, of any kind.
     Latest(String),
+    /// A schedule's latest one that read its source or tried to: neither missed nor skipped.
+    LatestEvaluated(String),
     /// A schedule's runs of the nominal times from the first to the last (UTC), triggers apart.
     Nominal {
         /// Of which schedule.

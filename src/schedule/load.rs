@@ -10,7 +10,7 @@ use super::{file, read};
 use crate::zones::Zones;
 
 /// The folder as read once: every `.toml` file is a schedule or refused, none is passed over in silence.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Folder {
     /// By name.
     pub schedules: BTreeMap<String, Arc<Schedule>>,
@@ -20,6 +20,8 @@ pub struct Folder {
     pub refused: Vec<String>,
     /// Files looked at.
     pub files: usize,
+    /// Why the folder itself can't be read at present: what was loaded before stays in force.
+    pub fault: Option<String>,
 }
 
 /// What came of one file.

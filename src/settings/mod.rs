@@ -177,9 +177,27 @@ impl Settings {
         reading::settings(merged, &environment, file.map(|(path, _)| path))
     }
 
+    /// The same over a ledger and a control socket of its own, next to the real ones: a trial is never in the way of the
+    /// service, and nobody who is "called" in it counts as reminded.
+    #[must_use]
+    pub fn into_trial(self) -> Self {
+        let ledger = trial_of(&self.ledger, "db");
+        let socket = trial_of(&self.socket, "sock");
+        Self { ledger, socket, ..self }
+    }
+
     /// The file beside the ledger that stops all sending while it exists.
     #[must_use]
     pub fn stop_file(&self) -> PathBuf {
         self.ledger.with_file_name("STOP")
     }
+}
+
+/// `NAME.db` → `NAME.trial.db`, in the same folder.
+fn trial_of(path: &Path, extension: &str) -> PathBuf {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    if name.ends_with(".trial") {
+        return path.to_owned();
+    }
+    path.with_file_name(format!("{name}.trial.{extension}"))
 }

@@ -152,3 +152,15 @@ fn secrets_are_read_from_credentials_and_files_without_their_line_end() {
         without.resolve(&SecretRef::Credential("token".into())).expect_err("no folder").0.contains("LoadCredential")
     );
 }
+
+#[test]
+fn a_trial_has_a_ledger_and_a_socket_of_its_own_next_to_the_real_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (ledger, trial) in [("tickler.db", "tickler.trial.db"), ("state/clinic.sqlite", "state/clinic.trial.db")] {
+        let variables = [("TICKLER_LEDGER", ledger)];
+        let settings = load(folder.path(), &variables, Flags::default()).expect("settings").0.into_trial();
+        assert_eq!(settings.ledger, folder.path().join(trial));
+        let socket = settings.ledger.with_file_name("tickler.trial.sock");
+        assert_eq!((settings.socket.clone(), settings.clone().into_trial().ledger), (socket, settings.ledger));
+    }
+}

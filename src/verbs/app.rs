@@ -61,10 +61,12 @@ impl App {
     /// Opens the app for one verb.
     ///
     /// # Errors
-    /// When the folder or the ledger can't be opened, or another process holds the ledger.
+    /// When the ledger can't be opened, or another process holds it. A folder of schedules that can't be read is reported by
+    /// the verbs that need a schedule.
     pub async fn open(settings: Settings, clock: SharedClock, access: Access, actor: &str) -> VerbResult<Self> {
         let zones = Zones::newest();
-        let folder = load::folder(&settings.schedules, &zones).map_err(|error| no_folder(&settings, &error))?;
+        let folder = load::folder(&settings.schedules, &zones)
+            .unwrap_or_else(|error| Folder { fault: Some(no_folder(&settings, &error)), ..Folder::default() });
         let http = Http::at_first_use(Arc::clone(&clock));
         let ledger = open_ledger(&settings, &zones, access)?;
         let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger };
@@ -132,6 +134,9 @@ impl App {
         if let Some(schedule) = folder.schedules.get(name) {
             return Ok(Arc::clone(schedule));
         }
+        if let Some(fault) = &folder.fault {
+            return Err(VerbError::Configuration(fault.clone()));
+        }
         if folder.refused.iter().any(|refused| refused == name) {
             return Err(VerbError::RefusedSchedule { name: name.to_owned(), first: first_error(&folder, name) });
         }
@@ -146,7 +151,11 @@ impl App {
     /// As [`App::schedule`].
     pub fn named(&self, names: &[String]) -> VerbResult<Vec<Arc<Schedule>>> {
         if names.is_empty() {
-            return Ok(self.folder().schedules.values().cloned().collect());
+            let folder = self.folder();
+            return match &folder.fault {
+                Some(fault) if folder.schedules.is_empty() => Err(VerbError::Configuration(fault.clone())),
+                Some(_) | None => Ok(folder.schedules.values().cloned().collect()),
+            };
         }
         names.iter().map(|name| self.schedule(name)).collect()
     }
@@ -173,11 +182,11 @@ fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
     })
 }
 
-fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
+fn no_folder(settings: &Settings, error: &std::io::Error) -> String {
     let path = settings.schedules.display();
-    VerbError::Configuration(format!(
+    format!(
         "the schedules' folder {path} can't be read: {error}; name it with --schedules, or by `schedules` in tickler.toml"
-    ))
+    )
 }
 
 /// The first error of a refused file, for people. A fault of the syntax goes before what only follows from it.

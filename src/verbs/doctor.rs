@@ -155,6 +155,9 @@ fn years_behind(version: &str, now: Timestamp) -> Option<i16> {
 fn folder(app: &App) -> Finding {
     let folder = app.folder();
     let place = app.settings.schedules.display();
+    if let Some(fault) = &folder.fault {
+        return finding("schedules", Verdict::Problem, fault);
+    }
     match (folder.refused.as_slice(), folder.schedules.len()) {
         ([], 0) => finding("schedules", Verdict::Warning, format!("{place} holds no schedule: nobody is called")),
         ([], count) => finding("schedules", Verdict::Ok, format!("{count} in {place}")),

@@ -14,6 +14,7 @@ pub mod explain;
 mod gap;
 mod holds;
 pub mod ids;
+pub mod last_run;
 pub mod next;
 pub mod notify_test;
 pub mod pause;

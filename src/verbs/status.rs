@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
-use super::{App, VerbError, VerbResult, holds};
+use super::{App, VerbError, VerbResult, holds, last_run};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Ledger, Tally};
+use crate::ledger::{Head, Holds, Ledger, RunRow, Tally};
+use crate::reminder::RunState;
 use crate::schedule::Schedule;
 
 /// The screen, as `status --format json` prints it.
@@ -70,6 +71,24 @@ pub struct ScheduleStatus {
     pub last_run: Option<String>,
     /// How the latest run ended.
     pub last_state: Option<crate::reminder::RunState>,
+    /// Of the latest run that read its source: how many reminders it planned.
+    #[serde(default)]
+    pub last_planned: Option<u64>,
+    /// How many appointments of its window it did not call.
+    #[serde(default)]
+    pub last_skipped: Option<u64>,
+    /// The most frequent reason for that.
+    #[serde(default)]
+    pub last_reason: Option<String>,
+    /// Why a run waits for its source.
+    #[serde(default)]
+    pub waits: Option<String>,
+    /// When its pause ends (UTC); null: until resumed.
+    #[serde(default)]
+    pub paused_until: Option<String>,
+    /// Why it is paused.
+    #[serde(default)]
+    pub pause_reason: Option<String>,
     /// The version in use: the first twelve digits of its text's hash.
     pub text_version: Option<String>,
 }
@@ -154,7 +173,8 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnsw
 async fn known(app: &App) -> VerbResult<Known> {
     let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
     let holds = holds::all(app).await?;
-    let problems = account_problems(app, &holds).into_iter().collect();
+    let mut problems: Vec<String> = app.folder().fault.iter().cloned().collect();
+    problems.extend(account_problems(app, &holds));
     let Some(ledger) = &app.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
         return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure: None });
@@ -198,31 +218,54 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
     of_used.chain(of_unused).map(|hold| hold.to_string()).collect()
 }
 
-async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
-    let last = match &app.around.ledger {
+/// A schedule's latest run of any kind, and the latest that read its source.
+async fn last_runs(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
+    let Some(ledger) = &app.around.ledger else { return Ok((None, None)) };
+    let read = async { Ok((ledger.last_run(&schedule.name).await?, ledger.last_evaluated(&schedule.name).await?)) };
+    match read.await {
         // one that can't be written, or has lost its file, may still be read, or not
-        Some(ledger) if known.failure.is_some() || known.holds.lost.is_some() => {
-            ledger.last_run(&schedule.name).await.unwrap_or_default()
-        }
-        Some(ledger) => ledger.last_run(&schedule.name).await?,
-        None => None,
-    };
+        Err(VerbError::Ledger(_)) if known.failure.is_some() || known.holds.lost.is_some() => Ok((None, None)),
+        runs => runs,
+    }
+}
+
+async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
+    let (last, evaluated) = last_runs(app, schedule, known).await?;
     let holds = holds::on(app, schedule, &known.holds);
     let own = holds.iter().find(|hold| hold.is_of_schedule());
-    let problem = known.unsendable.get(&schedule.name).cloned();
+    let pause = holds.iter().find_map(|hold| match hold {
+        Hold::SchedulePaused(_, pause) => Some(pause),
+        Hold::ClockUnset
+        | Hold::RowsLost(_)
+        | Hold::StopFile(_)
+        | Hold::AllPaused(_)
+        | Hold::SwitchedOff(_)
+        | Hold::TargetPaused(_)
+        | Hold::CredentialsRefused(_)
+        | Hold::AccountWaits(..) => None,
+    });
     let next = super::next::next(app, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, own) {
         (false, _) => Standing::Disabled,
         (true, Some(_)) => Standing::Paused,
         (true, None) => Standing::Loaded,
     };
+    let unsendable = known.unsendable.get(&schedule.name).cloned();
+    let of_run = || evaluated.as_ref().filter(|_| schedule.enabled).and_then(last_run::problem);
+    let evaluated_counts = evaluated.as_ref().map(|run| &run.counts);
     Ok(ScheduleStatus {
         name: schedule.name.clone(),
         state,
-        problem: problem.or_else(|| own.map(Hold::to_string)),
+        problem: unsendable.or_else(|| own.map(Hold::to_string)).or_else(of_run),
         next_run: next.map(|run| run.at),
         last_state: last.as_ref().map(|run| run.state),
         last_run: last.map(|run| schedule.zone.rfc3339(run.nominal_at)),
+        last_planned: evaluated_counts.map(|counts| counts.planned),
+        last_skipped: evaluated_counts.map(|counts| counts.skipped),
+        last_reason: evaluated.as_ref().and_then(last_run::most_frequent).map(|(reason, _)| reason.to_owned()),
+        waits: evaluated.as_ref().filter(|run| run.state == RunState::Waiting).and_then(|run| run.detail.clone()),
+        paused_until: pause.and_then(|pause| pause.until).map(|until| until.to_string()),
+        pause_reason: pause.map(|pause| pause.reason.clone()),
         text_version: Some(schedule.text_hash.chars().take(12).collect()),
     })
 }
@@ -235,6 +278,12 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
         next_run: None,
         last_run: None,
         last_state: None,
+        last_planned: None,
+        last_skipped: None,
+        last_reason: None,
+        waits: None,
+        paused_until: None,
+        pause_reason: None,
         text_version: None,
     }
 }

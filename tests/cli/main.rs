@@ -9,5 +9,6 @@ mod restoring;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;
+mod trials;
 
 use support::clinic;

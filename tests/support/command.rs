@@ -6,8 +6,18 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The built binary in that folder, with nothing of this machine's environment and nobody at its keyboard.
+/// The built binary in that folder, with nothing of this machine's environment and nobody at its keyboard. With a given clock
+/// the ledger is named, so that what is sent is no trial.
 pub fn tickler(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = bare(folder, arguments);
+    if arguments.contains(&"--now") {
+        command.env("TICKLER_LEDGER", "tickler.db");
+    }
+    command
+}
+
+/// The same with no ledger named.
+pub fn bare(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickler"));
     command.args(arguments).current_dir(folder).env_clear().env("RUST_BACKTRACE", "0").stdin(Stdio::null());
     command
@@ -23,6 +33,9 @@ pub fn tickler_as(user: u32, group: u32, folder: &Path, arguments: &[&str]) -> C
     }
     let mut command = Command::new(binary);
     command.args(arguments).current_dir(folder).env_clear().env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+    if arguments.contains(&"--now") {
+        command.env("TICKLER_LEDGER", "tickler.db");
+    }
     command.uid(user).gid(group);
     command
 }

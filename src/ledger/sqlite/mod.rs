@@ -269,6 +269,11 @@ impl Ledger for SqliteLedger {
         let schedule = schedule.to_owned();
         self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::Latest(schedule.clone()))?.pop())).await
     }
+    async fn last_evaluated(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
+        let schedule = schedule.to_owned();
+        self.read(move |reader| Ok(runs::select(&reader.conn, &RunsAsk::LatestEvaluated(schedule.clone()))?.pop()))
+            .await
+    }
     async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
         let hash = text_hash.to_owned();
         self.read(move |reader| schedules::text(&reader.conn, &hash)).await

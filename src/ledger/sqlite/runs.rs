@@ -53,6 +53,13 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
             let sql = format!("{RUN} WHERE schedule = ?1 ORDER BY started_at DESC, nr DESC LIMIT 1");
             conn.prepare_cached(&sql)?.query_map([schedule], run_row)?.collect()
         }
+        RunsAsk::LatestEvaluated(schedule) => {
+            let sql = format!(
+                "{RUN} WHERE schedule = ?1 AND state NOT IN ('running', 'missed', 'skipped') \
+                 ORDER BY started_at DESC, nr DESC LIMIT 1"
+            );
+            conn.prepare_cached(&sql)?.query_map([schedule], run_row)?.collect()
+        }
         RunsAsk::Nominal { schedule, first, last } => {
             let sql = format!(
                 "{RUN} WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger' ORDER BY nominal_at"
