@@ -10,6 +10,8 @@ mod calls;
 mod files;
 #[path = "ledger/groups.rs"]
 mod groups;
+#[path = "ledger/interruptions.rs"]
+mod interruptions;
 #[path = "ledger/limits.rs"]
 mod limits;
 #[path = "ledger/losses.rs"]
@@ -22,6 +24,8 @@ mod rate;
 mod runs;
 #[path = "ledger/states.rs"]
 mod states;
+#[path = "ledger/tampering.rs"]
+mod tampering;
 #[path = "ledger/trail.rs"]
 mod trail;
 

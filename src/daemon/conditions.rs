@@ -9,7 +9,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::runs::Daemon;
 use super::systemd;
-use crate::ledger::Writing;
+use crate::ledger::{Loss, Writing};
 use crate::notify::{Conditions, Kind};
 
 /// How often the conditions are observed.
@@ -52,6 +52,7 @@ impl Watch {
 pub async fn observe(daemon: Arc<Daemon>) {
     let clock = Arc::clone(&daemon.app.around.clock);
     let mut watch = Watch { writing: daemon.ledger.writing(), at: clock.monotonic() };
+    let mut lost = None;
     loop {
         if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
             // what it came to is in `writing`
@@ -63,6 +64,11 @@ pub async fn observe(daemon: Arc<Daemon>) {
         if before.is_some() != watch.writing.failure.is_some() {
             report(watch.writing.failure.as_deref());
             systemd::status(&daemon.status_line());
+        }
+        let loss = daemon.ledger.loss();
+        if loss != lost {
+            daemon.report_loss(loss.as_ref());
+            lost = loss;
         }
         daemon.notifier.observe(&daemon.conditions());
         clock.sleep(POLL).await;
@@ -86,6 +92,19 @@ impl Daemon {
         }
     }
 
+    fn report_loss(&self, loss: Option<&Loss>) {
+        match loss {
+            Some(loss) => tracing::error!("{}", loss.sentence()),
+            None => {
+                tracing::warn!("the ledger is whole again, or its loss was accepted: calls go on");
+                if let Some(sender) = &self.app.sender {
+                    sender.nudge();
+                }
+            }
+        }
+        systemd::status(&self.status_line());
+    }
+
     /// Everything that needs a person and has no row in the audit log.
     pub(super) fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::new();
@@ -94,6 +113,9 @@ impl Daemon {
         }
         for (schedule, sentence) in self.uncallable().iter() {
             conditions.insert((Kind::NobodyCallable, schedule.clone()), sentence.clone());
+        }
+        if let Some(loss) = self.ledger.loss() {
+            conditions.insert((Kind::LedgerLost, String::new()), loss.sentence());
         }
         conditions
     }

@@ -238,6 +238,9 @@ impl Daemon {
             Some(why) => format!("DOWN: nobody is called: {why}; "),
             None => String::new(),
         };
+        if let Some(loss) = self.ledger.loss() {
+            fault += &format!("DOWN: nobody is called: {loss}; ");
+        }
         if self.vitals.is_stand_in() {
             fault += "FAULT: the scheduler fell silent, a plain timer beats; ";
         }

@@ -33,6 +33,8 @@ pub enum Kind {
     ReminderExpired,
     /// The ledger cannot be written.
     LedgerDown,
+    /// Rows of the ledger are lost, or its file is.
+    LedgerLost,
     /// A read of the source did not come back.
     SourceStuck,
     /// The run had appointments in its window and could call none of them.
@@ -51,6 +53,7 @@ impl Kind {
             Self::DeliveryUncertain => "fate unknown",
             Self::DeliveryFailed => "failed",
             Self::ReminderExpired => "not sent in time",
+            Self::LedgerLost => "the ledger has lost rows, nobody is called",
             Self::LedgerDown => "the ledger can't be written, nobody is called",
             Self::SourceStuck => "a read of the source is stuck",
             Self::NobodyCallable => "nobody could be called",

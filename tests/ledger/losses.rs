@@ -153,6 +153,28 @@ async fn a_file_that_is_removed_replaced_or_cut_while_it_is_open_stops_the_inten
 }
 
 #[tokio::test]
+async fn a_write_ahead_log_that_continues_another_state_is_found() {
+    let maker = SqliteMaker::new();
+    let copy = with_older_copy(&maker).await;
+    // as a kill leaves it: the newest rows lie in the write-ahead log, and rows before them were moved into the file
+    let ledger = maker.open();
+    run_plan(&ledger, at(3), plan_of(vec![planned("A3")])).await;
+    ledger.tidy().await.expect("a checkpoint");
+    run_plan(&ledger, at(4), plan_of(vec![planned("A4")])).await;
+    let left = SqliteMaker::new();
+    std::fs::create_dir_all(left.path().parent().expect("a folder")).expect("a folder");
+    for suffix in ["-wal", ".key", ".witness"] {
+        std::fs::copy(beside(&maker.path(), suffix), beside(&left.path(), suffix)).expect("what a kill leaves");
+    }
+    std::fs::copy(copy, left.path()).expect("the older copy");
+    match SqliteLedger::open(left.path(), Access::Write, Zones::newest()) {
+        Ok(ledger) => assert!(ledger.loss().is_some(), "nothing is sent"),
+        Err(LedgerError::Storage(_)) => {}
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
 async fn a_key_of_another_ledger_is_refused() {
     let (maker, other) = (SqliteMaker::new(), SqliteMaker::new());
     one_pending(&maker.open()).await;

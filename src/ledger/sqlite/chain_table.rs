@@ -63,7 +63,8 @@ impl SqliteStore<'_> {
     pub(super) fn save_head(&self) -> LedgerResult<()> {
         let chain = self.chain.get();
         if !chain.is_saved {
-            self.statements.run("UPDATE head SET seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
+            self.statements
+                .run("UPDATE head SET prev_seq = seq, seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
             self.chain.set(Chain { is_saved: true, ..chain });
         }
         Ok(())

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::chain_table::{Chain, hash_at};
 use super::errors::file_fault;
 use super::files::beside;
+use super::wal;
 use crate::disk::{self, Links};
 use crate::ledger::chain::Hash;
 use crate::ledger::witness::{self, FileId, Found, Log, Loss, Testimony, Verdict, Witness};
@@ -44,7 +45,7 @@ pub(super) struct Before {
     testimony: Testimony,
     lost: Option<Loss>,
     /// The log's end in the database file alone, where there is a write-ahead log beside it.
-    base: Option<(u64, Hash)>,
+    base: Option<Base>,
 }
 
 impl Before {
@@ -58,7 +59,7 @@ impl Before {
         };
         let lost = witness::judge_file(found, testimony, is_known(path));
         let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
-        let base = if has_log && lost.is_none() { base(path) } else { None };
+        let base = if has_log && lost.is_none() { Base::of(path) } else { None };
         Ok(Self { testimony, lost, base })
     }
 
@@ -102,18 +103,33 @@ fn is_known(path: &Path) -> bool {
         .any(|suffix| beside(path, &suffix).exists())
 }
 
-/// The log's end in the database file without its write-ahead log; `None` when it has no such table yet.
-fn base(path: &Path) -> Option<(u64, Hash)> {
-    let file = std::path::absolute(path).ok()?;
-    let mut uri = url::Url::from_file_path(file).ok()?;
-    uri.set_query(Some("immutable=1"));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(uri.as_str(), flags).ok()?;
-    let chain = Chain::load(&conn).ok()?;
-    Some((chain.seq, chain.hash))
+/// A database file without its write-ahead log.
+#[derive(Debug, Clone, Copy)]
+struct Base {
+    seq: u64,
+    hash: Hash,
+    /// Whether the first transaction of the write-ahead log continues it.
+    is_continued: bool,
 }
 
-fn log(conn: &Connection, testimony: Testimony, base: Option<(u64, Hash)>) -> LedgerResult<Log> {
+impl Base {
+    /// `None` when it has no such table yet.
+    fn of(path: &Path) -> Option<Self> {
+        let file = std::path::absolute(path).ok()?;
+        let mut uri = url::Url::from_file_path(file).ok()?;
+        uri.set_query(Some("immutable=1"));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(uri.as_str(), flags).ok()?;
+        let Chain { seq, hash, .. } = Chain::load(&conn).ok()?;
+        let sql = "SELECT rootpage FROM sqlite_master WHERE name = 'head'";
+        let page = conn.query_row(sql, [], |row| row.get(0)).ok()?;
+        let log = disk::open(&beside(path, "-wal"), Links::Refused).ok()?;
+        let first = wal::first_head(std::io::BufReader::new(log), page);
+        Some(Self { seq, hash, is_continued: first.is_none_or(|first| first.continues(seq)) })
+    }
+}
+
+fn log(conn: &Connection, testimony: Testimony, base: Option<Base>) -> LedgerResult<Log> {
     let sql = "SELECT pruned_seq, pruned_hash, (SELECT coalesce(max(seq), 0) FROM audit) FROM head";
     let (pruned, pruned_hash, last): (u64, Hash, u64) =
         conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -123,7 +139,8 @@ fn log(conn: &Connection, testimony: Testimony, base: Option<(u64, Hash)>) -> Le
         Testimony::Of(_) | Testimony::None | Testimony::Unreadable => None,
     };
     let is_of_one_piece = match base {
-        Some((seq, hash)) if seq >= pruned => follows(conn, seq, hash).unwrap_or(false),
+        Some(base) if !base.is_continued => false,
+        Some(Base { seq, hash, .. }) if seq >= pruned => follows(conn, seq, hash).unwrap_or(false),
         Some(_) => follows(conn, pruned, pruned_hash).unwrap_or(false),
         None => true,
     };

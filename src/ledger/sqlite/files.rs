@@ -105,7 +105,7 @@ pub(super) fn check_key(path: &Path, conn: &Connection, key: &Key) -> LedgerResu
 }
 
 fn keep_check(conn: &Connection, key: &Key) -> LedgerResult<()> {
-    let sql = "UPDATE head SET key_check = ?1 WHERE key_check IS NOT ?1";
+    let sql = "UPDATE head SET key_check = ?1, prev_seq = seq WHERE key_check IS NOT ?1";
     conn.execute(sql, [key_check(key)])?;
     Ok(())
 }

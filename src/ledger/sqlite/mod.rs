@@ -24,6 +24,7 @@ mod schema;
 mod statements;
 mod steps;
 mod store;
+mod wal;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

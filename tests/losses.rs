@@ -1,0 +1,263 @@
+//! The real binary over a ledger that has lost rows: an older copy put back by hand, a write-ahead log deleted after a kill,
+//! an emptied, missing or exchanged file. Nobody is called twice, with a restart and without one, and a person who accepts
+//! the loss finds exactly those uncertain whom the ledger has forgotten.
+
+#[path = "daemon/binary.rs"]
+#[allow(dead_code, reason = "shared with the service's suite, of which this takes a part")]
+mod binary;
+#[path = "support/command.rs"]
+mod command;
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use binary::{Service, tickler};
+use rustix::process::Signal;
+use serde_json::Value;
+use support::clinic::Parts;
+use support::{Conduct, Receiver, answer};
+
+const PATIENTS: &str = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:30\nA-2,+12025550164,2026-11-25 10:00\n\
+    A-3,+12025550117,2026-11-25 10:30\n";
+/// Hours before anybody is due.
+const DAWN: &str = "2026-11-24T11:00:00Z";
+/// Nine o'clock in New York is two seconds later.
+const BEFORE_NINE: &str = "2026-11-24T13:59:58Z";
+/// After the morning's calls.
+const LATER: &str = "2026-11-24T14:05:00Z";
+
+/// A clinic whose ledger was made at dawn.
+struct Clinic {
+    folder: tempfile::TempDir,
+    receiver: Receiver,
+}
+
+impl Clinic {
+    fn new() -> Self {
+        let clinic = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            receiver: Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], r#"{"error":null,"data":{}}"#))]),
+        };
+        std::fs::create_dir(clinic.path("schedules")).expect("a folder for schedules");
+        let always = Parts { remind: "days_before = 1\ncalling_hours = \"always\"", ..support::clinic::PARTS };
+        clinic.write("schedules/day-before.toml", &always.text());
+        clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
+        clinic.write("appointments.csv", "id,phone,starts_at\n");
+        assert_eq!(clinic.trigger(DAWN).0, 0);
+        std::fs::copy(clinic.path("tickler.db"), clinic.path("older.db")).expect("a copy by hand");
+        clinic.write("appointments.csv", PATIENTS);
+        clinic
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut verb = tickler(self.folder.path());
+        verb.args(arguments).env("THOUGHTLY_AUTOMATION_URL", self.receiver.url("/hook"));
+        verb.output().expect("tickler runs")
+    }
+
+    fn trigger(&self, now: &str) -> (i32, String) {
+        let output = self.run(&["trigger", "day-before", "--now", now]);
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("an exit code"), complaint)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--format", "json"]].concat());
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn service(&self, now: &str) -> Service {
+        let url = self.receiver.url("/hook");
+        Service::start(self.folder.path(), &["--now", now], &[("THOUGHTLY_AUTOMATION_URL", &url)])
+    }
+
+    /// Waits until the ledger holds so many deliveries.
+    fn until_delivered(&self, count: usize) {
+        let delivered = || binary::export(self.folder.path()).matches("delivery.delivered").count();
+        assert!((0..2_000).any(|_poll| delivered() >= count), "{count} deliveries");
+    }
+
+    /// All verbs, a running service and its restart find the loss; a person accepts it; nobody is called by any of it.
+    fn is_safe_until_accepted(&self, what: &str) {
+        let before = self.receiver.connections();
+        let (exit, complaint) = self.trigger(LATER);
+        assert_eq!(exit, 7, "{what}: {complaint}");
+        for remedy in ["tickler restore", "accept-loss"] {
+            assert!(complaint.contains(remedy), "{what}: {complaint}");
+        }
+        assert_eq!(self.run(&["test-call", "day-before", "--to", "+12025550151"]).status.code(), Some(7), "{what}");
+        assert_eq!(self.run(&["audit", "verify"]).status.code(), Some(5), "{what}");
+        for _restart in 0..2 {
+            let service = self.service(LATER);
+            service.says("nobody is called");
+            let status = self.json(&["status"]);
+            let problems = status["problems"].to_string();
+            assert_eq!(status["state"], "degraded", "{what}: {status}");
+            assert!(problems.contains("accept-loss") && problems.contains("tickler restore"), "{what}: {problems}");
+            assert_eq!(service.stop().code(), Some(0), "{what}");
+        }
+        let accepted = self.json(&["ledger", "accept-loss", "--reason", "the disk died", "--now", LATER]);
+        assert_eq!(accepted["uncertain"], 3, "{what}: {accepted}");
+        let again = self.json(&["trigger", "day-before", "--now", LATER]);
+        assert_eq!(
+            (&again["counts"]["already_reminded"], &again["counts"]["planned"]),
+            (&3.into(), &0.into()),
+            "{what}"
+        );
+        let new = format!("{PATIENTS}N-1,+12025550151,2026-11-26 09:30\n");
+        self.write("appointments.csv", &new);
+        let tomorrow = self.json(&["trigger", "day-before", "--now", "2026-11-25T14:05:00Z"]);
+        assert_eq!(tomorrow["counts"]["delivered"], 1, "whoever was not forgotten is called: {what}: {tomorrow}");
+        assert_eq!(self.receiver.connections(), before + 1, "{what}");
+        assert_eq!(self.run(&["audit", "verify"]).status.code(), Some(0), "{what}");
+        let log = binary::export(self.folder.path());
+        assert!(log.contains("loss_accepted") && log.contains("the disk died"), "{what}: {log}");
+    }
+}
+
+#[test]
+fn an_older_copy_put_back_by_hand() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    assert_eq!(clinic.receiver.connections(), 3);
+    std::fs::copy(clinic.path("older.db"), clinic.path("tickler.db")).expect("it is put back");
+    clinic.is_safe_until_accepted("an older copy");
+}
+
+#[test]
+fn a_write_ahead_log_deleted_after_a_kill() {
+    let clinic = Clinic::new();
+    let service = clinic.service(BEFORE_NINE);
+    clinic.until_delivered(3);
+    service.signal(Signal::KILL);
+    service.wait();
+    for suffix in ["-wal", "-shm"] {
+        std::fs::remove_file(clinic.path(&format!("tickler.db{suffix}"))).expect("it was there");
+    }
+    clinic.is_safe_until_accepted("a deleted log");
+}
+
+#[test]
+fn an_emptied_and_a_missing_file() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 2] = [
+        ("emptied", |path| std::fs::write(path, "").expect("it is emptied")),
+        ("missing", |path| std::fs::remove_file(path).expect("it is removed")),
+    ];
+    for (what, harm) in harms {
+        let clinic = Clinic::new();
+        assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+        harm(&clinic.path("tickler.db"));
+        assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(5), "{what}");
+        clinic.is_safe_until_accepted(what);
+    }
+}
+
+#[test]
+fn a_kill_alone_loses_nothing() {
+    let clinic = Clinic::new();
+    let service = clinic.service(BEFORE_NINE);
+    clinic.until_delivered(3);
+    service.signal(Signal::KILL);
+    service.wait();
+    let (exit, complaint) = clinic.trigger(LATER);
+    assert_eq!((exit, clinic.receiver.connections()), (0, 3), "{complaint}");
+    assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(0));
+}
+
+/// Some seconds before nine, so that there is time to harm the file.
+const WELL_BEFORE_NINE: &str = "2026-11-24T13:59:50Z";
+
+/// Waits until the service's clock has passed nine.
+fn until_past_nine(clinic: &Clinic) {
+    let now = || clinic.json(&["status"])["now"].as_str().unwrap_or_default().to_owned();
+    assert!((0..2_000).any(|_poll| now().as_str() > "2026-11-24T14:00:02Z"), "nine o'clock comes");
+}
+
+#[test]
+fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back() {
+    let clinic = Clinic::new();
+    let service = clinic.service(WELL_BEFORE_NINE);
+    std::fs::rename(clinic.path("tickler.db"), clinic.path("away.db")).expect("it is moved");
+    service.line_with("the ledger's file was removed while it is in use");
+    until_past_nine(&clinic);
+    let problems = clinic.json(&["status"])["problems"].to_string();
+    assert!(problems.contains("was removed while it is in use"), "{problems}");
+    assert_eq!(clinic.receiver.connections(), 0);
+    std::fs::rename(clinic.path("away.db"), clinic.path("tickler.db")).expect("it is back");
+    service.line_with("the ledger is whole again");
+    clinic.until_delivered(3);
+    assert_eq!(service.stop().code(), Some(0));
+    assert_eq!(clinic.trigger(LATER).0, 0);
+    assert_eq!(clinic.receiver.connections(), 3);
+    assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn another_file_in_the_place_of_the_open_one_stops_all_calls_and_is_found_after_a_restart() {
+    let clinic = Clinic::new();
+    // in the file, not in the write-ahead log
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    let service = clinic.service(LATER);
+    std::fs::copy(clinic.path("older.db"), clinic.path("other.db")).expect("another file");
+    std::fs::rename(clinic.path("other.db"), clinic.path("tickler.db")).expect("it has the name now");
+    service.line_with("the ledger's file was replaced while it is in use");
+    assert_eq!(service.stop().code(), Some(0));
+    clinic.is_safe_until_accepted("another file");
+}
+
+#[test]
+fn an_older_copy_put_back_after_a_kill_beside_the_log_that_the_kill_left() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    let service = clinic.service(LATER);
+    service.signal(Signal::KILL);
+    service.wait();
+    assert!(clinic.path("tickler.db-wal").exists(), "the kill left a log");
+    std::fs::copy(clinic.path("older.db"), clinic.path("tickler.db")).expect("it is put back");
+    let (exit, complaint) = clinic.trigger(LATER);
+    assert_eq!((exit, clinic.receiver.connections()), (7, 3), "{complaint}");
+    assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(5));
+    let service = clinic.service(LATER);
+    service.says("nobody is called");
+    assert_eq!((service.stop().code(), clinic.receiver.connections()), (Some(0), 3));
+}
+
+#[test]
+fn a_log_written_anew_with_the_key_is_found_with_a_checkpoint_alone() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    let printed = clinic.run(&["audit", "checkpoint", "--format", "table"]).stdout;
+    let checkpoint = String::from_utf8(printed).expect("UTF-8").trim().to_owned();
+    clinic.write("checkpoint.txt", &format!("{checkpoint}\n"));
+    clinic.write("checkpoint.json", &clinic.json(&["audit", "checkpoint"]).to_string());
+    for held in [checkpoint.as_str(), "checkpoint.txt", "checkpoint.json"] {
+        let verified = clinic.run(&["audit", "verify", "--checkpoint", held]);
+        assert_eq!(verified.status.code(), Some(0), "{held}: {}", String::from_utf8_lossy(&verified.stderr));
+    }
+    // somebody with the key writes another log of the same length, and the witness to it
+    let other = Clinic::new();
+    assert_eq!(other.trigger(BEFORE_NINE).0, 0);
+    for suffix in ["", ".key", ".witness"] {
+        let file = format!("tickler.db{suffix}");
+        std::fs::copy(other.path(&file), clinic.path(&file)).expect("it is written anew");
+    }
+    let verified = clinic.json(&["audit", "verify"]);
+    assert_eq!(verified["ok"], true);
+    assert!(verified["proves"].as_str().is_some_and(|proves| proves.contains("only a checkpoint")), "{verified}");
+    for held in [checkpoint.as_str(), "checkpoint.txt", "checkpoint.json"] {
+        assert_eq!(clinic.run(&["audit", "verify", "--checkpoint", held]).status.code(), Some(5), "{held}");
+    }
+    let refused = clinic.run(&["audit", "verify", "--checkpoint", "12:short"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
