@@ -25,7 +25,7 @@ use clinic::{Clinic, HEADER, at, beat, count, ledger, run_lines, runs, schedule_
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;
-use tickler::ledger::Pause;
+use tickler::ledger::{HoldChange, Outbox, Pause, Pauses};
 use tickler::reminder::RunState;
 
 const NEW_YORK: &str = "America/New_York";
@@ -167,12 +167,15 @@ async fn a_pause_skips_and_its_end_makes_up_for_the_latest() {
         now: clinic.clock.now(),
         actor: "clinic".to_owned(),
     };
-    ledger(daemon).pause(pause).await.expect("paused");
+    ledger(daemon).hold(HoldChange::Pause(pause)).await.expect("paused");
     clinic.beat_for(daemon, 3).await;
     clinic.beat_at(daemon, "2026-11-24T15:00:00Z").await;
     let skipped = ["2026-11-24T14:00:00Z scheduled skipped", "2026-11-24T15:00:00Z scheduled skipped"];
     assert_eq!(run_lines(daemon).await, skipped);
-    ledger(daemon).resume(None, clinic.clock.now(), "clinic").await.expect("resumed");
+    ledger(daemon)
+        .hold(HoldChange::Resume { schedule: None, now: clinic.clock.now(), actor: "clinic".to_owned() })
+        .await
+        .expect("resumed");
     clinic.beat_for(daemon, 3).await;
     let after: BTreeSet<String> = run_lines(daemon).await.into_iter().collect();
     assert!(after.contains("2026-11-24T14:00:00Z scheduled skipped"), "{after:?}");

@@ -1,4 +1,4 @@
-//! The conformance suite of every kind of ledger: written over `Arc<dyn Ledger>`, made by a [`Maker`].
+//! The conformance suite of every kind of ledger: written over an opened [`Ledger`], made by a [`Maker`].
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ mod trail;
 
 /// One database of one kind; `open` may be called again after the last handle was dropped.
 trait Maker {
-    fn open(&self) -> Arc<dyn Ledger>;
+    fn open(&self) -> Arc<Ledger>;
 }
 
 /// The kinds a suite is run for.

@@ -5,8 +5,6 @@
 #[path = "daemon/binary.rs"]
 #[allow(dead_code, reason = "shared with the service's suite, of which this takes a part")]
 mod binary;
-#[path = "support/command.rs"]
-mod command;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +14,7 @@ use binary::{Service, tickler};
 use rustix::process::Signal;
 use serde_json::Value;
 use support::clinic::Parts;
+use support::command;
 use support::{Conduct, Receiver, answer};
 
 const PATIENTS: &str = "id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:30\nA-2,+12025550164,2026-11-25 10:00\n\

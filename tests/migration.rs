@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use calls::{at, plan_of, planned, run_plan, settlement, take};
 use rusqlite::{Connection, OpenFlags};
-use tickler::ledger::sqlite::{Access, SqliteLedger};
-use tickler::ledger::{Ledger, SettleTo};
+use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::{Ledger, Outbox, SettleTo};
 use tickler::zones::Zones;
 
 const REMINDERS: usize = 6_000;
@@ -160,7 +160,7 @@ async fn fill(path: &Path) -> i64 {
     let conn = Connection::open(path).expect("it is made");
     conn.execute_batch(&format!("{} PRAGMA user_version = 4;", UNKEYED_SCHEMAS.concat())).expect("the schema");
     drop(conn);
-    let ledger: Arc<dyn Ledger> = SqliteLedger::open(path, Access::Write, Zones::newest()).expect("the ledger opens");
+    let ledger: Arc<Ledger> = sqlite::open(path, Access::Write, Zones::newest()).expect("the ledger opens");
     let many = (0..REMINDERS).map(|number| planned(&format!("A{number}"))).collect();
     run_plan(&ledger, at(0), plan_of(many)).await;
     let mut delivered = 0;
@@ -168,7 +168,7 @@ async fn fill(path: &Path) -> i64 {
         let taken = take(&ledger, at(1)).await;
         delivered += taken.intents.len();
         let ended = taken.intents.iter().map(|intent| settlement(intent, at(2), SettleTo::Delivered)).collect();
-        ledger.settle_and_take(ended, None).await.expect("they are settled");
+        ledger.exchange(ended, None).await.expect("they are settled");
     }
     drop(ledger);
     let conn = Connection::open(path).expect("it opens");

@@ -126,7 +126,7 @@ pub async fn read_by_service<T: DeserializeOwned>(
 /// Moves the write-ahead log into the ledger's file, so that a copy of that one file has everything.
 async fn checkpoint(app: &App) {
     if let Ok(ledger) = app.ledger()
-        && let Err(error) = ledger.tidy().await
+        && let Err(error) = ledger.checkpoint().await
     {
         tracing::debug!(%error, "the write-ahead log is left to the next checkpoint");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use crate::ledger::ReminderAsk;
+use crate::ledger::{Outbox, ReminderAsk};
 use crate::reminder::{ReminderId, RunId};
 use crate::verbs::{Access, ids};
 

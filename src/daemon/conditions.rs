@@ -56,7 +56,7 @@ pub async fn observe(daemon: Arc<Daemon>) {
     loop {
         if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
             // what it came to is in `writing`
-            let _answered = select(daemon.ledger.probe(), clock.sleep(PATIENCE)).await;
+            let _answered = select(std::pin::pin!(daemon.ledger.probe()), clock.sleep(PATIENCE)).await;
             watch.at = clock.monotonic();
         }
         let before = watch.writing.failure.clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::runs::Daemon;
 use super::systemd;
-use crate::ledger::Pruned;
+use crate::ledger::{Outbox, Pruned};
 use crate::verbs::{VerbError, audit};
 
 /// Expiry of reminders whose schedule isn't loaded, and the status line.

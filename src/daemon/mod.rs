@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Entry, Event};
 use crate::clock::SharedClock;
+use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, perform};
 use control::Talks;
@@ -155,7 +156,7 @@ async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underw
     }
     beside.shutdown().await;
     note(daemon, Event::ServiceStopped).await;
-    if let Err(error) = daemon.ledger.tidy().await {
+    if let Err(error) = daemon.ledger.checkpoint().await {
         tracing::warn!(%error, "copy the ledger with `tickler backup` only");
     }
     tracing::info!("the service has stopped");

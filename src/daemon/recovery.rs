@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::queue::{Ended, Start, Waiting};
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::terms_of;
-use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow};
+use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
 use crate::notify::RunResult;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -40,7 +40,7 @@ impl Daemon {
     }
 
     pub(super) async fn run_panicked(&self, schedule: &Schedule, start: Start) -> Ended {
-        let open = self.ledger.open_runs().await.unwrap_or_default();
+        let open = self.ledger.runs(RunsAsk::Open).await.unwrap_or_default();
         let row = open.iter().find(|row| row.schedule == schedule.name && row.nominal_at == start.nominal);
         match row {
             Some(row) => {
@@ -54,7 +54,7 @@ impl Daemon {
     /// What a crash or a stop left open: made again when it is young enough, else failed. Once, after the first load.
     pub async fn resume_open_runs(self: &Arc<Self>) -> LedgerResult<()> {
         let now = self.now();
-        for row in self.ledger.open_runs().await? {
+        for row in self.ledger.runs(RunsAsk::Open).await? {
             let is_made_again = match row.kind {
                 RunKind::Scheduled | RunKind::CatchUp => self.queue().resume(&row, now).is_some(),
                 RunKind::Trigger => false,

@@ -12,7 +12,7 @@ use super::last_good::Reported;
 use super::queue::Arrival;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
-use crate::ledger::{LedgerResult, LoadedSchedule};
+use crate::ledger::{LedgerResult, LoadedSchedule, Runs, RunsAsk};
 use crate::reminder::RunState;
 use crate::schedule::Schedule;
 use crate::schedule::load::{self, Folder};
@@ -196,8 +196,8 @@ impl Daemon {
     async fn load(&self, schedule: Arc<Schedule>, actor: &str) -> LedgerResult<Arrival> {
         let loaded = LoadedSchedule::of(&schedule, self.now(), actor);
         let standing = self.ledger.load_schedule(loaded).await?;
-        let last = self.ledger.last_run(&schedule.name).await?;
-        if let Some(evaluated) = self.ledger.last_evaluated(&schedule.name).await? {
+        let last = self.ledger.runs(RunsAsk::Latest(schedule.name.clone())).await?.pop();
+        if let Some(evaluated) = self.ledger.runs(RunsAsk::LatestEvaluated(schedule.name.clone())).await?.pop() {
             self.remember_run(&evaluated);
         }
         // A pause that ended while nobody was there; a cursor beyond it was set by a new cron, zone or `enabled`.
@@ -223,7 +223,7 @@ impl Daemon {
     /// Schedules whose files went while the service was down: they stop as any other. Once, after the first load.
     pub async fn remove_forgotten(&self) -> LedgerResult<()> {
         let folder = self.app.folder();
-        let known = self.ledger.schedules().await?.into_iter().map(|standing| standing.name);
+        let known = self.ledger.schedules(None).await?.into_iter().map(|standing| standing.name);
         let gone: Vec<String> =
             known.filter(|name| !folder.schedules.contains_key(name) && !folder.refuses(name)).collect();
         self.remove(&gone, ACTOR).await;

@@ -15,7 +15,7 @@ use super::queue::{Beat, Ended, RunQueue, Start, Steps, Turn};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::gate::{Hold, Subject};
-use crate::ledger::{Holds, Ledger, LedgerResult, RunRow};
+use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
 use crate::notify::{Notifier, RunResult};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
@@ -34,7 +34,7 @@ pub struct Daemon {
     pub app: Arc<App>,
     /// Signs of life.
     pub vitals: Arc<Vitals>,
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) notifier: Notifier,
     pub(super) reloading: tokio::sync::Mutex<super::last_good::Reported>,
     queue: Mutex<RunQueue>,
@@ -278,7 +278,7 @@ impl Daemon {
         };
         self.report(schedule, start, &outcome);
         if let RunOutcome::Done { run, .. } = outcome
-            && let Ok(Some(row)) = self.ledger.run(run).await
+            && let Ok(Some(row)) = self.ledger.runs(RunsAsk::Id(run)).await.map(|mut found| found.pop())
         {
             self.remember_run(&row);
         }
@@ -309,9 +309,9 @@ impl Daemon {
     async fn after_failure(&self, schedule: &Schedule, start: Start, run: RunId) -> Ended {
         let is_recorded = self
             .ledger
-            .run(run)
+            .runs(RunsAsk::Id(run))
             .await
-            .is_ok_and(|row| row.is_none_or(|row| !matches!(row.state, RunState::Running | RunState::Waiting)));
+            .is_ok_and(|found| found.iter().all(|row| !matches!(row.state, RunState::Running | RunState::Waiting)));
         if is_recorded {
             return Ended::Recorded;
         }

@@ -10,7 +10,7 @@ use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Env;
 use crate::http::Http;
 use crate::ledger::Ledger;
-use crate::ledger::sqlite::{Access, SqliteLedger};
+use crate::ledger::sqlite::{self, Access};
 use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
@@ -41,7 +41,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     // before the ledger: a start in the wrong place leaves no files behind
     std::fs::read_dir(&settings.schedules).map_err(|error| no_folder(&settings, &error))?;
     let zones = Zones::newest();
-    let ledger: Arc<dyn Ledger> = SqliteLedger::open(&settings.ledger, Access::Write, zones.clone())?;
+    let ledger = sqlite::open(&settings.ledger, Access::Write, zones.clone())?;
     let stillness = Stillness::of(stamps(&settings.schedules));
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
     let around = &app.around;
@@ -54,7 +54,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     Ok(Opened { daemon, socket, page, reporters, stillness })
 }
 
-fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<dyn Ledger>) -> VerbResult<App> {
+fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
     let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
     let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {

@@ -2,6 +2,7 @@ use std::net::TcpListener;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::ledger::Outbox;
 use crate::settings::Flags;
 
 const SCHEDULE: &str = r#"

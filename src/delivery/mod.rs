@@ -159,7 +159,7 @@ impl Sender {
         Round::new(self, ledger, Until::Settled { scope, deadline }).work().await
     }
 
-    fn ledger(&self) -> LedgerResult<Arc<dyn Ledger>> {
+    fn ledger(&self) -> LedgerResult<Arc<Ledger>> {
         let none = || LedgerError::Storage("nothing can be sent without a ledger".to_owned());
         self.parts.around.ledger.clone().ok_or_else(none)
     }

@@ -17,7 +17,7 @@ use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
 use crate::attempt::Intent;
 use crate::evaluation;
-use crate::ledger::{Lane, Ledger, LedgerError, LedgerResult, ReminderAsk, TakeIntents};
+use crate::ledger::{Lane, LedgerError, LedgerResult, Outbox, ReminderAsk, TakeIntents};
 use crate::reminder::{RunId, State};
 
 /// A reminder whose source was last read longer ago goes out only after a fresh read.
@@ -105,7 +105,7 @@ enum Woken {
 }
 
 impl<'a> Round<'a> {
-    pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Ledger>, until: Until<'a>) -> Self {
+    pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Outbox>, until: Until<'a>) -> Self {
         let tools = Tools::of(sender, ledger);
         Self {
             sender,

@@ -14,7 +14,7 @@ use super::last_look::Readings;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
 use crate::http::{Exchange, Http};
-use crate::ledger::Ledger;
+use crate::ledger::Outbox;
 use crate::targets::{Facts, TargetError};
 
 /// What every send needs.
@@ -22,13 +22,13 @@ use crate::targets::{Facts, TargetError};
 pub(super) struct Tools {
     pub(super) clock: SharedClock,
     pub(super) http: Http,
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Outbox>,
     pub(super) actor: Arc<str>,
     pub(super) brake: Arc<Brake>,
 }
 
 impl Tools {
-    pub(super) fn of(sender: &Sender, ledger: Arc<dyn Ledger>) -> Self {
+    pub(super) fn of(sender: &Sender, ledger: Arc<dyn Outbox>) -> Self {
         let parts = &sender.parts;
         Self {
             clock: Arc::clone(&parts.around.clock),

@@ -22,7 +22,7 @@ impl Round<'_> {
         let (schedules, settlements): (Vec<String>, Vec<Settlement>) =
             ended.into_iter().map(|ended| (ended.schedule, ended.settlement)).unzip();
         let settlements: Arc<[Settlement]> = settlements.into();
-        let failure = match self.tools.ledger.settle_and_take(Arc::clone(&settlements), ask.clone()).await {
+        let failure = match self.tools.ledger.exchange(Arc::clone(&settlements), ask.clone()).await {
             Ok(done) => {
                 for ((schedule, settlement), is_ours) in schedules.iter().zip(settlements.iter()).zip(done.settled) {
                     if !is_ours {
@@ -41,7 +41,7 @@ impl Round<'_> {
         }
         self.settle_one_by_one().await?;
         match ask {
-            Some(ask) => self.tools.ledger.take_intents(ask).await,
+            Some(ask) => Ok(self.tools.ledger.exchange([].into(), Some(ask)).await?.taken),
             None => Ok(Taken::default()),
         }
     }
@@ -50,9 +50,9 @@ impl Round<'_> {
     async fn settle_one_by_one(&mut self) -> LedgerResult<()> {
         let mut first = Ok(());
         for ended in std::mem::take(&mut self.ended) {
-            match self.tools.ledger.settle(ended.settlement.clone()).await {
-                Ok(is_ours) => {
-                    if !is_ours {
+            match self.tools.ledger.exchange([ended.settlement.clone()].into(), None).await {
+                Ok(done) => {
+                    if done.settled != [true] {
                         warn_of(&ended.settlement);
                     }
                     self.leave(&ended.schedule);

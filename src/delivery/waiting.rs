@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::round::BETWEEN_READS;
 use super::{Scope, Sender};
 use crate::ledger::gate::Gate;
-use crate::ledger::{Ledger, LedgerResult, ReminderAsk};
+use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};
 use crate::reminder::State;
 
 /// Somebody may have changed the ledger without the round noticing: look at least this often.
@@ -14,7 +14,7 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 /// Returns once everything of the scope is settled, blocked, or not due before the deadline.
 pub(super) async fn until_settled(
     sender: &Sender,
-    ledger: &dyn Ledger,
+    ledger: &Ledger,
     scope: &Scope,
     deadline: Timestamp,
 ) -> LedgerResult<()> {
@@ -28,7 +28,7 @@ pub(super) async fn until_settled(
     Ok(())
 }
 
-async fn is_settled(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+async fn is_settled(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
     let ask = |states: &[State], limit| ReminderAsk {
         schedule: Some(scope.schedule.clone()),
         states: states.to_vec(),
@@ -52,7 +52,7 @@ async fn is_settled(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadlin
 }
 
 /// Whether nothing of the schedule can go before the deadline, whatever is due.
-async fn is_blocked(sender: &Sender, ledger: &dyn Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+async fn is_blocked(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
     let lanes = sender.lanes();
     let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
     if read_failed_lately(sender, scope) {

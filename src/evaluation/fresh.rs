@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Env, EvaluationError, EvaluationRequest, nominal_now, terms_of};
-use crate::ledger::{FreshRead, LedgerError};
+use crate::ledger::{LedgerError, RunEnd, RunRecord, Runs, RunsAsk};
 use crate::plan::Occasion;
 use crate::reminder::RunId;
 use crate::schedule::Schedule;
@@ -17,8 +17,9 @@ use crate::schedule::Schedule;
 pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Result<(), EvaluationError> {
     let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger
-        .run(run)
+        .runs(RunsAsk::Id(run))
         .await?
+        .pop()
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
     let occasion = Occasion { nominal_at: planned_by.nominal_at, ..Occasion::at(nominal_now(env.clock.as_ref())) };
     let request = EvaluationRequest { schedule, occasion, planned_at: Some(planned_by.started_at), explained: None };
@@ -26,13 +27,15 @@ pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Resu
     if let Some(held) = evaluation.plan.held {
         return Err(EvaluationError::Rule(held.detail));
     }
-    let fresh = FreshRead {
-        run,
-        schedule: schedule.name.clone(),
+    let record = RunRecord {
+        id: run,
+        finished_at: evaluation.read_at,
+        end: RunEnd::ReadAgain(Box::new(evaluation.plan.without_numbers())),
+        source_fingerprint: None,
         read_at: evaluation.read_at,
-        plan: evaluation.plan.without_numbers(),
         terms: terms_of(schedule),
+        actor: "service".to_owned(),
     };
-    ledger.reconcile(fresh).await?;
+    ledger.record_run(record).await?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::appointment::{Phone, phone};
 use crate::clock::SharedClock;
 use crate::http::Http;
-use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms};
+use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms, Runs};
 use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
 use crate::settings::Secrets;
@@ -40,7 +40,7 @@ pub struct Env {
     /// Where secrets live.
     pub secrets: Secrets,
     /// What is known; `None` when there is no ledger yet (`plan` before the first run).
-    pub ledger: Option<Arc<dyn Ledger>>,
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// A complete read, planned.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::bounds::{Bounded, stuck};
 use super::moment::ReminderIds;
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, read_do_not_call};
-use crate::ledger::{Ledger, LedgerResult};
+use crate::ledger::{Ledger, LedgerResult, Runs};
 use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
 use crate::reminder::State;
 use crate::row::RecordSink;
@@ -94,7 +94,7 @@ impl Reading<'_> {
 const GRACE: Duration = Duration::from_secs(2);
 
 /// For which start each appointment was called last. Blocks; called on a thread that may.
-fn told_starts(ledger: Option<&dyn Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {
+fn told_starts(ledger: Option<&Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {
     match ledger {
         Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.told_starts(schedule, appointments)),
         None => Ok(ToldStarts::new()),

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, Evaluation, EvaluationError, broke_off, evaluate, new_run_id, nominal_now, terms_of};
-use crate::ledger::{Ledger, LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart};
+use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart, Runs};
 use crate::plan::{Counts, Occasion};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -169,7 +169,7 @@ pub struct BegunRun<'a> {
     schedule: &'a Arc<Schedule>,
     run: RunId,
     ask: RunAsk,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn Runs>,
     env: &'a Env,
 }
 
@@ -210,8 +210,8 @@ impl BegunRun<'_> {
         let (run, detail) = (self.run, error.to_string());
         let now = self.env.clock.now();
         if let Some(again_at) = self.may_wait(&error) {
-            return match self.ledger.postpone_run(run, now, &detail).await {
-                Ok(()) => RunOutcome::Waiting { run, why: detail, again_at },
+            return match self.record(RunEnd::Waiting(detail.clone()), None, now).await {
+                Ok(_) => RunOutcome::Waiting { run, why: detail, again_at },
                 Err(error) => RunOutcome::Failed { run, why: error.to_string() },
             };
         }

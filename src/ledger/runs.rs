@@ -9,28 +9,6 @@ use crate::audit::{Entry, Event};
 use crate::plan::{Counts, Held, Plan, SkippedRow};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason};
 
-/// Which runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunsAsk {
-    /// The one with that id.
-    Id(RunId),
-    /// Those that are running or waiting, oldest first.
-    Open,
-    /// A schedule's latest one, of any kind.
-    Latest(String),
-    /// A schedule's latest one that read its source or tried to: neither missed nor skipped.
-    LatestEvaluated(String),
-    /// A schedule's runs of the nominal times from the first to the last (UTC), triggers apart.
-    Nominal {
-        /// Of which schedule.
-        schedule: String,
-        /// The first (UTC).
-        first: Timestamp,
-        /// The last (UTC).
-        last: Timestamp,
-    },
-}
-
 /// What the ledger has under a run's nominal time.
 #[derive(Debug, Clone, Copy)]
 pub struct Earlier<'a> {
@@ -301,7 +279,7 @@ pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancel
 fn with_notes(detail: String, record: &RunRecord) -> String {
     match &record.end {
         RunEnd::Planned(plan) if !plan.notes.is_empty() => format!("{detail}; note: {}", plan.notes.join("; ")),
-        RunEnd::Planned(_) | RunEnd::Failed(_) => detail,
+        RunEnd::Planned(_) | RunEnd::Failed(_) | RunEnd::Waiting(_) | RunEnd::ReadAgain(_) => detail,
     }
 }
 

@@ -19,7 +19,7 @@ use url::Url;
 use crate::audit::AuditFilter;
 use crate::clock::SharedClock;
 use crate::http::{Ask, Exchange, Http};
-use crate::ledger::{Ledger, LedgerResult};
+use crate::ledger::{LedgerResult, Log};
 use crate::settings::{Settings, TextOrSecret};
 
 pub use alerts::{AlertKey, Alerts, Conditions, Kind, Message};
@@ -117,7 +117,7 @@ pub struct Outside {
     /// The one way out.
     pub http: Http,
     /// Its audit log is where most alerts come from.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn Log>,
 }
 
 /// The loops that send alerts; run them with the service.

@@ -9,8 +9,8 @@ use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::{Env, machine};
 use crate::http::Http;
-use crate::ledger::sqlite::{self, SqliteLedger};
-use crate::ledger::{Ledger, LedgerError, Machine, Recover};
+use crate::ledger::sqlite;
+use crate::ledger::{Ledger, LedgerError, Machine, Outbox, Recover};
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Problem, Severity};
 use crate::schedule::{OnUncertain, Schedule};
@@ -118,7 +118,7 @@ impl App {
     ///
     /// # Errors
     /// When there is none yet.
-    pub fn ledger(&self) -> VerbResult<&Arc<dyn Ledger>> {
+    pub fn ledger(&self) -> VerbResult<&Arc<Ledger>> {
         self.around.ledger.as_ref().ok_or_else(|| {
             let path = self.settings.ledger.display();
             VerbError::Failed(format!("there is no ledger at {path} yet: a run, a trigger or the service creates it"))
@@ -215,13 +215,13 @@ pub fn refusal(folder: &Folder, name: &str) -> String {
     }
 }
 
-fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<dyn Ledger>>, LedgerError> {
+fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Option<Arc<Ledger>>, LedgerError> {
     let access = match access {
         Access::None => return Ok(None),
         Access::Reading if sqlite::is_missing(&settings.ledger) => return Ok(None),
         Access::Reading => sqlite::Access::Read,
         Access::Working => sqlite::Access::Write,
     };
-    let ledger = SqliteLedger::open(&settings.ledger, access, zones.clone())?;
+    let ledger = sqlite::open(&settings.ledger, access, zones.clone())?;
     Ok(Some(ledger))
 }

@@ -9,7 +9,7 @@ use super::{App, VerbError, VerbResult, ids};
 
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
-use crate::ledger::{Head, Ledger, LedgerResult, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
+use crate::ledger::{Head, LedgerResult, Log, Outbox, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
 use crate::reminder::{Lead, ReminderId, State};
 
 /// How many rows one page asks the ledger for.
@@ -17,7 +17,7 @@ const PAGE: u64 = 10_000;
 
 /// The log from beginning to end of a filter, page by page.
 pub struct Pages<'a> {
-    ledger: &'a dyn Ledger,
+    ledger: &'a dyn Log,
     filter: AuditFilter,
     left: Option<u64>,
 }
@@ -25,7 +25,7 @@ pub struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// Nothing is read yet.
     #[must_use]
-    pub const fn new(ledger: &'a dyn Ledger, filter: AuditFilter) -> Self {
+    pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
         let left = filter.limit;
         Self { ledger, filter, left }
     }
@@ -308,7 +308,7 @@ fn verification_of_missing(app: &App) -> VerbResult<Verification> {
     Ok(Verification { rows: 0, head: Head { seq: 0, hash: String::new() }, broken: Some((1, loss.to_string())) })
 }
 
-async fn has_row(ledger: &dyn Ledger, wanted: &Checkpoint) -> LedgerResult<bool> {
+async fn has_row(ledger: &dyn Log, wanted: &Checkpoint) -> LedgerResult<bool> {
     if wanted.seq == 0 {
         return Ok(true);
     }

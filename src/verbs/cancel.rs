@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{App, VerbResult, ids};
-use crate::ledger::CancelByHand;
+use crate::ledger::{ByHand, CancelByHand, Outbox};
 use crate::reminder::{ReminderId, State};
 
 /// Which reminder, and why.
@@ -38,7 +38,7 @@ pub async fn cancel(app: &App, actor: &str, ask: CancelAsk) -> VerbResult<Cancel
     let reminder_id = ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await?;
     let now = app.around.clock.now();
     let cancel = CancelByHand { reminder_id, reason: ask.reason, actor: actor.to_owned(), now };
-    let row = app.ledger()?.cancel(cancel).await?;
+    let row = app.ledger()?.by_hand(ByHand::Cancel(cancel)).await?;
     Ok(CancelledReminder {
         reminder_id: row.id,
         schedule: row.schedule,

@@ -16,6 +16,7 @@ use crate::clock::SharedClock;
 use crate::disk::{self, Links};
 use crate::evaluation::clock_is_set;
 use crate::http::{Ask, Exchange};
+use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{Account, SecretError, Settings, TextOrSecret};
 use crate::targets;

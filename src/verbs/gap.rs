@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, VerbError, VerbResult};
 use crate::evaluation::{evaluate, new_run_id, terms_of};
-use crate::ledger::{RunEnd, RunRecord, RunStart};
+use crate::ledger::{RunEnd, RunRecord, RunStart, Runs};
 use crate::plan::{Counts, Gap, Occasion, Plan};
 use crate::reminder::{ReminderKey, RunKind};
 use crate::schedule::Schedule;

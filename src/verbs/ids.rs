@@ -1,7 +1,7 @@
 //! shell: which reminder or run is meant by what a person typed: an id, its unique beginning, or an appointment's id.
 
 use super::{App, VerbError, VerbResult};
-use crate::ledger::{ReminderAsk, ReminderRow};
+use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
 use crate::reminder::{NoId, ReminderId, RunId, State};
 
 /// A shorter beginning is more likely something else.
@@ -66,11 +66,11 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
         return Ok(id);
     }
     let prefix = prefix(text).ok_or_else(|| VerbError::Usage(format!("`{text}` is no id of a run: {NoId}")))?;
-    match &app.ledger()?.runs_beginning(&prefix).await?[..] {
+    match &app.ledger()?.runs(RunsAsk::Beginning(prefix)).await?[..] {
         [] => Err(VerbError::Failed(format!("there is no run whose id begins with `{text}`"))),
-        [one] => Ok(*one),
+        [one] => Ok(one.id),
         more => {
-            let ids: Vec<String> = more.iter().take(NAMED).map(ToString::to_string).collect();
+            let ids: Vec<String> = more.iter().take(NAMED).map(|run| run.id.to_string()).collect();
             Err(VerbError::Usage(format!("`{text}` begins the ids of several runs: {}", ids.join(", "))))
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{App, VerbError, VerbResult};
-use crate::ledger::{LoadedSchedule, Pause};
+use crate::ledger::{HoldChange, LoadedSchedule, Pause, Pauses, Runs};
 
 /// What is paused, or no longer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
         now,
         actor: actor.to_owned(),
     };
-    app.ledger()?.pause(pause).await?;
+    app.ledger()?.hold(HoldChange::Pause(pause)).await?;
     if let Some(sender) = &app.sender {
         sender.pause_was_set();
     }
@@ -66,7 +66,9 @@ pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbRes
     if let Some(name) = &schedule {
         known(app, name).await?;
     }
-    app.ledger()?.resume(schedule.as_deref(), app.around.clock.now(), actor).await?;
+    let now = app.around.clock.now();
+    let resume = HoldChange::Resume { schedule: schedule.clone(), now, actor: actor.to_owned() };
+    app.ledger()?.hold(resume).await?;
     if let Some(sender) = &app.sender {
         sender.nudge();
     }
@@ -78,7 +80,7 @@ async fn known(app: &App, name: &str) -> VerbResult<()> {
     match app.schedule(name) {
         Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
         Err(unknown) => {
-            if app.ledger()?.schedule(name).await?.is_some() {
+            if !app.ledger()?.schedules(Some(name)).await?.is_empty() {
                 Ok(())
             } else {
                 Err(unknown)
@@ -90,7 +92,7 @@ async fn known(app: &App, name: &str) -> VerbResult<()> {
 /// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
 async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
     let ledger = app.ledger()?;
-    let is_known = ledger.schedule(name).await?.is_some();
+    let is_known = !ledger.schedules(Some(name)).await?.is_empty();
     let Ok(schedule) = app.schedule(name) else { return Ok(()) };
     if !is_known {
         let loaded = LoadedSchedule::of(&schedule, app.around.clock.now(), actor);

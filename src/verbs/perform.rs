@@ -8,6 +8,7 @@ use super::{
     plan, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
+use crate::ledger::Log;
 
 /// Does it, in the app of the service or in one opened for this verb.
 pub async fn perform(app: &App, actor: &str, request: Request) -> Answer {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::app::refusal;
 use super::{App, VerbError, VerbResult, holds, last_run};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Ledger, RunRow, Tally};
+use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
 use crate::reminder::RunState;
 use crate::schedule::Schedule;
 
@@ -199,7 +199,7 @@ impl Known {
 }
 
 /// Why nothing can be written: what the latest commit came to, or that the writer doesn't answer.
-async fn writing_failure(ledger: &dyn Ledger) -> Option<String> {
+async fn writing_failure(ledger: &Ledger) -> Option<String> {
     match ledger.writing().failure {
         None if !ledger.is_alive().await => Some("the ledger's writer doesn't answer".to_owned()),
         failure => failure,
@@ -221,7 +221,11 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
 /// A schedule's latest run of any kind, and the latest that read its source.
 async fn last_runs(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
     let Some(ledger) = &app.around.ledger else { return Ok((None, None)) };
-    let read = async { Ok((ledger.last_run(&schedule.name).await?, ledger.last_evaluated(&schedule.name).await?)) };
+    let latest = async |which: RunsAsk| ledger.runs(which).await.map(|mut found| found.pop());
+    let read = async {
+        let name = || schedule.name.clone();
+        Ok((latest(RunsAsk::Latest(name())).await?, latest(RunsAsk::LatestEvaluated(name())).await?))
+    };
     match read.await {
         // one that can't be written, or has lost its file, may still be read, or not
         Err(VerbError::Ledger(_)) if known.failure.is_some() || known.holds.lost.is_some() => Ok((None, None)),

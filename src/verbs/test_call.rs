@@ -15,6 +15,7 @@ use crate::attempt::{SettleTo, Settlement};
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::delivery::TestReminder;
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
+use crate::ledger::Log;
 use crate::plan::payload::{self, PayloadScope};
 use crate::plan::{Knowledge, Occasion};
 use crate::reminder::{Lead, ReminderId, State};

@@ -10,7 +10,7 @@ use super::{App, Exit, VerbError, VerbResult, explain, holds};
 use crate::delivery::Scope;
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
-use crate::ledger::{LedgerError, RecordedRun};
+use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
 use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
@@ -316,7 +316,7 @@ async fn reason_of_pause(app: &App, schedule: &Schedule) -> VerbResult<Option<St
 async fn recorded_counts(app: &App, outcome: &RunOutcome) -> VerbResult<Counts> {
     match outcome {
         RunOutcome::Done { run, counts, .. } | RunOutcome::Held { run, counts, .. } => {
-            Ok(app.ledger()?.run(*run).await?.map_or(*counts, |row| row.counts))
+            Ok(app.ledger()?.runs(RunsAsk::Id(*run)).await?.pop().map_or(*counts, |row| row.counts))
         }
         RunOutcome::Waiting { .. }
         | RunOutcome::Failed { .. }

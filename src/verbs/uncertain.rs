@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, ids};
-use crate::ledger::{ReminderAsk, ReminderRow, Resolve, Verdict};
+use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolve, Runs, Verdict};
 use crate::reminder::{Lead, ReminderId, State};
 
 /// One reminder of unknown fate; times in UTC.
@@ -77,7 +77,7 @@ pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<
             actor: actor.to_owned(),
             now: app.around.clock.now(),
         };
-        match app.ledger()?.resolve(resolve).await {
+        match app.ledger()?.by_hand(ByHand::Resolve(resolve)).await {
             Ok(row) => resolved.push(shown(&row)),
             Err(error) if resolved.is_empty() => return Err(error.into()),
             Err(error) => {
@@ -93,7 +93,7 @@ pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<
 }
 
 async fn all_of(app: &App, schedule: &str) -> VerbResult<Vec<ReminderId>> {
-    if app.ledger()?.schedule(schedule).await?.is_none() {
+    if app.ledger()?.schedules(Some(schedule)).await?.is_empty() {
         app.schedule(schedule)?;
     }
     let states = vec![State::Uncertain];

@@ -18,7 +18,7 @@ const WRITER_PATIENCE: Duration = Duration::from_secs(5);
 /// What is seen of the service's life.
 pub struct Vitals {
     clock: SharedClock,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<Ledger>,
     last_beat_ms: AtomicU64,
     is_ready: AtomicBool,
     is_stand_in: AtomicBool,
@@ -27,7 +27,7 @@ pub struct Vitals {
 impl Vitals {
     /// A service that has just begun.
     #[must_use]
-    pub fn new(clock: SharedClock, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn new(clock: SharedClock, ledger: Arc<Ledger>) -> Self {
         let vitals = Self {
             clock,
             ledger,
@@ -81,7 +81,7 @@ impl Vitals {
         if self.silence() > LONGEST_SILENCE {
             return false;
         }
-        match select(self.ledger.is_alive(), self.clock.sleep(WRITER_PATIENCE)).await {
+        match select(std::pin::pin!(self.ledger.is_alive()), self.clock.sleep(WRITER_PATIENCE)).await {
             Either::Left((answers, _)) => answers,
             Either::Right(_) => false,
         }

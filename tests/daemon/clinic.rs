@@ -13,7 +13,7 @@ use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::{Opened, open};
 use tickler::delivery::Scope;
 use tickler::http::Http;
-use tickler::ledger::{Ledger, RunRow};
+use tickler::ledger::{Ledger, Log, RunRow, Runs, RunsAsk};
 use tickler::reminder::RunId;
 use tickler::sandbox;
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
@@ -156,7 +156,7 @@ pub async fn beat(daemon: &Arc<Daemon>) {
     daemon.quiet().await;
 }
 
-pub fn ledger(daemon: &Daemon) -> Arc<dyn Ledger> {
+pub fn ledger(daemon: &Daemon) -> Arc<Ledger> {
     daemon.app.around.ledger.clone().expect("a service has a ledger")
 }
 
@@ -179,7 +179,7 @@ pub async fn runs(daemon: &Daemon) -> Vec<RunRow> {
     let mut rows = Vec::new();
     for entry in log(daemon).await {
         let Some(run) = entry.run_id.filter(|run| seen.insert(*run)) else { continue };
-        rows.extend(ledger(daemon).run(run).await.expect("a look at a run"));
+        rows.extend(ledger(daemon).runs(RunsAsk::Id(run)).await.expect("a look at a run").pop());
     }
     rows
 }

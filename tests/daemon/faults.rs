@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tickler::audit::{Entry, Event};
 use tickler::clock::{Clock, ManualClock};
-use tickler::ledger::RunStart;
+use tickler::ledger::{Log, Outbox, RunStart, Runs, RunsAsk};
 use tickler::reminder::{RunId, RunKind, RunState};
 use uuid::Uuid;
 
@@ -151,7 +151,7 @@ async fn a_run_that_a_crash_ended_goes_on_under_its_id_while_it_is_young() {
         let mut lines = run_lines(&opened.daemon).await;
         lines.sort();
         assert_eq!(lines, becomes, "{cron}, back at {back_at}");
-        let row = ledger(&opened.daemon).run(run).await.expect("a look").expect("the same row");
+        let row = ledger(&opened.daemon).runs(RunsAsk::Id(run)).await.expect("a look").pop().expect("the same row");
         assert_eq!(row.nominal_at, at("2026-11-24T14:00:00Z"));
     }
 }
@@ -244,7 +244,7 @@ async fn a_hundred_runs_are_begun_though_no_more_than_64_sources_are_read_at_onc
         }
     };
     tokio::time::timeout(Duration::from_secs(20), as_many_as_may_are_reading).await.expect("sources are read");
-    let begun = ledger(daemon).open_runs().await.expect("open runs");
+    let begun = ledger(daemon).runs(RunsAsk::Open).await.expect("open runs");
     let nominal = at("2026-11-24T14:00:00Z");
     assert!(begun.iter().all(|run| run.nominal_at == nominal && run.state == RunState::Running), "{begun:?}");
     assert_eq!((begun.len(), daemon.under_way()), (many, many), "every row is there, and no run is over");

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tickler::clock::Clock;
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::watch::{Rest, Settling, Stillness, stamps};
+use tickler::ledger::Runs;
 use tickler::reminder::RunState;
 
 use crate::clinic::{Clinic, beat, runs, schedule_text};

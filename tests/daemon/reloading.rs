@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tickler::audit::Event;
+use tickler::ledger::Runs;
 use tickler::verbs::status::{Standing, StatusAnswer, status};
 
 use crate::clinic::{Clinic, at, count, ledger, run_lines, runs, schedule_text};
@@ -63,7 +64,7 @@ async fn a_file_that_went_before_a_restart_is_gone_whatever_else_bears_its_name(
     std::fs::create_dir(clinic.path().join("schedules/day-before")).expect("a folder of that name");
     let opened = clinic.open().await;
     assert!(opened.daemon.app.folder().schedules.is_empty());
-    assert_eq!(ledger(&opened.daemon).schedule("day-before").await, Ok(None));
+    assert_eq!(ledger(&opened.daemon).schedules(Some("day-before")).await, Ok(Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::open;
-use tickler::ledger::Pause;
+use tickler::ledger::{HoldChange, Pause, Pauses};
 use tickler::settings::TextOrSecret;
 
 use crate::clinic::{Clinic, HEADER, beat, ledger, schedule_text};
@@ -47,9 +47,12 @@ async fn every_run_is_pinged_at_its_start_and_its_end_and_what_is_no_run_never()
         now: clinic.clock.now(),
         actor: "clinic".to_owned(),
     };
-    ledger(daemon).pause(pause).await.expect("paused");
+    ledger(daemon).hold(HoldChange::Pause(pause)).await.expect("paused");
     an_hour_later(&clinic, daemon).await; // 15:00 is skipped
-    ledger(daemon).resume(None, clinic.clock.now(), "clinic").await.expect("resumed");
+    ledger(daemon)
+        .hold(HoldChange::Resume { schedule: None, now: clinic.clock.now(), actor: "clinic".to_owned() })
+        .await
+        .expect("resumed");
 
     clinic.write_table("a,table,of,others\n");
     an_hour_later(&clinic, daemon).await; // 16:00 fails

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickler::clock::Clock;
-use tickler::ledger::Machine;
+use tickler::ledger::{HoldChange, Machine, Outbox, Pauses};
 use tickler::reminder::State;
 
 use crate::plain;
@@ -240,7 +240,11 @@ async fn a_401_stops_the_account_and_burns_nobody() {
     bench.deliver().await.expect("a ledger that works");
     assert_eq!((bench.state(first).await, bench.state(second).await), (State::Pending, State::Pending));
     assert_eq!(receiver.received().len(), 1);
-    bench.ledger.resume(None, bench.clock.now(), "maria").await.expect("resumed");
+    bench
+        .ledger
+        .hold(HoldChange::Resume { schedule: None, now: bench.clock.now(), actor: "maria".to_owned() })
+        .await
+        .expect("resumed");
     bench.deliver().await.expect("a ledger that works");
     assert_eq!((bench.state(first).await, bench.state(second).await), (State::Delivered, State::Delivered));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tickler::clock::Clock;
 use tickler::delivery::Scope;
+use tickler::ledger::{Log, Outbox};
 use tickler::reminder::State;
 use tokio::sync::watch;
 

@@ -97,18 +97,18 @@ pub fn record(run: RunId, now: Timestamp, end: RunEnd) -> RunRecord {
 }
 
 /// A trigger of `schedule` that records `plan` at `now`.
-pub async fn run_plan_of(ledger: &Arc<dyn Ledger>, schedule: &str, now: Timestamp, plan: Plan) -> RecordedRun {
+pub async fn run_plan_of(ledger: &Arc<Ledger>, schedule: &str, now: Timestamp, plan: Plan) -> RecordedRun {
     let start = run_start(schedule, RunKind::Trigger, now);
     let run = ledger.begin_run(start).await.expect("a run begins").expect("a trigger always has its own row");
     ledger.record_run(record(run, now, RunEnd::Planned(Box::new(plan)))).await.expect("the plan is recorded")
 }
 
-pub async fn run_plan(ledger: &Arc<dyn Ledger>, now: Timestamp, plan: Plan) -> RecordedRun {
+pub async fn run_plan(ledger: &Arc<Ledger>, now: Timestamp, plan: Plan) -> RecordedRun {
     run_plan_of(ledger, SCHEDULE, now, plan).await
 }
 
 /// Plans one reminder and answers its id.
-pub async fn one_pending(ledger: &Arc<dyn Ledger>) -> ReminderId {
+pub async fn one_pending(ledger: &Arc<Ledger>) -> ReminderId {
     run_plan(ledger, at(0), plan_of(vec![planned("A1")])).await.reminders[0]
 }
 
@@ -127,7 +127,7 @@ pub fn asking(now: Timestamp, lanes: Vec<Lane>) -> TakeIntents {
     TakeIntents { now, lanes, only: None, fresh_for: Duration::from_secs(900), actor: "service".to_owned() }
 }
 
-pub async fn take(ledger: &Arc<dyn Ledger>, now: Timestamp) -> Taken {
+pub async fn take(ledger: &Arc<Ledger>, now: Timestamp) -> Taken {
     ledger.take_intents(asking(now, vec![lane(SCHEDULE)])).await.expect("intents are taken")
 }
 
@@ -148,7 +148,7 @@ pub fn settlement(intent: &Intent, now: Timestamp, to: SettleTo) -> Settlement {
 }
 
 /// Takes the one intent there is at `now` and settles it.
-pub async fn send(ledger: &Arc<dyn Ledger>, now: Timestamp, to: SettleTo) -> Intent {
+pub async fn send(ledger: &Arc<Ledger>, now: Timestamp, to: SettleTo) -> Intent {
     let mut taken = take(ledger, now).await;
     assert_eq!(taken.intents.len(), 1, "one reminder is due");
     let intent = taken.intents.remove(0);
@@ -156,23 +156,23 @@ pub async fn send(ledger: &Arc<dyn Ledger>, now: Timestamp, to: SettleTo) -> Int
     intent
 }
 
-pub async fn row(ledger: &Arc<dyn Ledger>, id: ReminderId) -> ReminderRow {
+pub async fn row(ledger: &Arc<Ledger>, id: ReminderId) -> ReminderRow {
     let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
     ledger.reminders(ask).await.expect("reminders are read").remove(0)
 }
 
-pub async fn state(ledger: &Arc<dyn Ledger>, id: ReminderId) -> State {
+pub async fn state(ledger: &Arc<Ledger>, id: ReminderId) -> State {
     row(ledger, id).await.state
 }
 
 /// The log's events, oldest first, each with its reason.
-pub async fn events(ledger: &Arc<dyn Ledger>) -> Vec<(String, Option<String>)> {
+pub async fn events(ledger: &Arc<Ledger>) -> Vec<(String, Option<String>)> {
     let rows = ledger.audit(tickler::audit::AuditFilter::default()).await.expect("the log is read");
     rows.into_iter().map(|row| (row.event.to_string(), row.reason.as_deref().map(str::to_owned))).collect()
 }
 
 /// How often an event is in the log.
-pub async fn count_of(ledger: &Arc<dyn Ledger>, event: &str) -> usize {
+pub async fn count_of(ledger: &Arc<Ledger>, event: &str) -> usize {
     events(ledger).await.into_iter().filter(|(word, _)| word == event).count()
 }
 
@@ -189,6 +189,50 @@ pub fn again(next_at: Timestamp) -> SettleTo {
     SettleTo::Again { next_at, counts: true, resend: false }
 }
 
-pub async fn verified(ledger: &Arc<dyn Ledger>) {
+pub async fn verified(ledger: &Arc<Ledger>) {
     assert_eq!(ledger.verify().await.expect("the log is walked").broken, None);
+}
+
+/// Single verbs and rows, where the ledger's traits answer several.
+pub trait Single {
+    async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken>;
+    async fn settle(&self, settlement: Settlement) -> LedgerResult<bool>;
+    async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow>;
+    async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>>;
+    async fn open_runs(&self) -> LedgerResult<Vec<RunRow>>;
+    async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>>;
+    async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<RecordedRun>;
+    async fn pause(&self, pause: Pause) -> LedgerResult<()>;
+    async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()>;
+}
+
+impl Single for Arc<Ledger> {
+    async fn take_intents(&self, ask: TakeIntents) -> LedgerResult<Taken> {
+        Ok(self.exchange([].into(), Some(ask)).await?.taken)
+    }
+    async fn settle(&self, settlement: Settlement) -> LedgerResult<bool> {
+        Ok(self.exchange([settlement].into(), None).await?.settled == [true])
+    }
+    async fn resolve(&self, resolve: Resolve) -> LedgerResult<ReminderRow> {
+        self.by_hand(ByHand::Resolve(resolve)).await
+    }
+    async fn last_run(&self, schedule: &str) -> LedgerResult<Option<RunRow>> {
+        Ok(self.runs(RunsAsk::Latest(schedule.to_owned())).await?.pop())
+    }
+    async fn open_runs(&self) -> LedgerResult<Vec<RunRow>> {
+        self.runs(RunsAsk::Open).await
+    }
+    async fn schedule(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>> {
+        Ok(self.schedules(Some(name)).await?.pop())
+    }
+    async fn postpone_run(&self, run: RunId, at: Timestamp, detail: &str) -> LedgerResult<RecordedRun> {
+        self.record_run(record(run, at, RunEnd::Waiting(detail.to_owned()))).await
+    }
+    async fn pause(&self, pause: Pause) -> LedgerResult<()> {
+        self.hold(HoldChange::Pause(pause)).await
+    }
+    async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let (schedule, actor) = (schedule.map(str::to_owned), actor.to_owned());
+        self.hold(HoldChange::Resume { schedule, now, actor }).await
+    }
 }

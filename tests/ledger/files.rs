@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tickler::ledger::sqlite::{Access, Restore, SqliteLedger, restore};
-use tickler::ledger::{Ledger, LedgerError};
+use tickler::ledger::sqlite::{self, Access, Restore, restore};
+use tickler::ledger::{Ledger, LedgerError, Log, Outbox};
 use tickler::zones::Zones;
 
 use crate::Maker;
@@ -26,8 +26,8 @@ impl SqliteMaker {
 }
 
 impl Maker for SqliteMaker {
-    fn open(&self) -> Arc<dyn Ledger> {
-        SqliteLedger::open(self.path(), Access::Write, Zones::newest()).expect("the ledger opens")
+    fn open(&self) -> Arc<Ledger> {
+        sqlite::open(self.path(), Access::Write, Zones::newest()).expect("the ledger opens")
     }
 }
 
@@ -53,7 +53,7 @@ async fn the_ledger_and_what_lies_beside_it_are_for_our_own_eyes() {
 async fn a_second_writer_is_told_who_holds_the_ledger() {
     let maker = SqliteMaker::new();
     let first = maker.open();
-    let Err(LedgerError::Busy(sentence)) = SqliteLedger::open(maker.path(), Access::Write, Zones::newest()) else {
+    let Err(LedgerError::Busy(sentence)) = sqlite::open(maker.path(), Access::Write, Zones::newest()) else {
         panic!("the second is turned away")
     };
     assert!(sentence.contains(&format!("process {}", std::process::id())), "{sentence}");
@@ -62,32 +62,12 @@ async fn a_second_writer_is_told_who_holds_the_ledger() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_ledger_gets_it_when_it_is_free_and_gives_up_in_time() {
-    let maker = SqliteMaker::new();
-    let first = maker.open();
-    let clock = Arc::new(tickler::clock::ManualClock::starting_at(at(0)));
-    let waiting = tokio::spawn({
-        let (clock, path) = (Arc::clone(&clock), maker.path());
-        async move {
-            let patience = std::time::Duration::from_secs(1);
-            SqliteLedger::open_waiting(path, Zones::newest(), clock.as_ref(), patience).await.map(drop)
-        }
-    });
-    tokio::task::yield_now().await;
-    clock.advance(std::time::Duration::from_secs(2));
-    assert!(matches!(waiting.await.expect("it ends"), Err(LedgerError::Busy(_))));
-    drop(first);
-    let patience = std::time::Duration::from_secs(1);
-    SqliteLedger::open_waiting(maker.path(), Zones::newest(), clock.as_ref(), patience).await.expect("it is free");
-}
-
-#[tokio::test]
 async fn a_ledger_that_is_not_there_is_not_created_by_reading() {
     let maker = SqliteMaker::new();
-    assert!(!SqliteLedger::exists(&maker.path()));
-    let found = SqliteLedger::open(maker.path(), Access::Read, Zones::newest());
+    assert!(!sqlite::exists(&maker.path()));
+    let found = sqlite::open(maker.path(), Access::Read, Zones::newest());
     assert!(matches!(found, Err(LedgerError::Refused(_))));
-    assert!(!SqliteLedger::exists(&maker.path()));
+    assert!(!sqlite::exists(&maker.path()));
 }
 
 #[tokio::test]
@@ -95,7 +75,7 @@ async fn a_reader_beside_a_writer_sees_what_is_committed_and_changes_nothing() {
     let maker = SqliteMaker::new();
     let ledger = maker.open();
     let id = one_pending(&ledger).await;
-    let reader: Arc<dyn Ledger> = SqliteLedger::open(maker.path(), Access::Read, Zones::newest()).expect("it opens");
+    let reader: Arc<Ledger> = sqlite::open(maker.path(), Access::Read, Zones::newest()).expect("it opens");
     assert_eq!(row(&reader, id).await.id, id);
     assert_eq!(reader.expire(at(0)).await, Err(LedgerError::ReadOnly));
 }
@@ -108,7 +88,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     conn.pragma_update(None, "user_version", 99).expect("it is set");
     drop(conn);
     for access in [Access::Write, Access::Read] {
-        let found = SqliteLedger::open(maker.path(), access, Zones::newest());
+        let found = sqlite::open(maker.path(), access, Zones::newest());
         assert!(matches!(found, Err(LedgerError::NewerSchema(_))), "{access:?}");
     }
 }
@@ -196,7 +176,7 @@ async fn a_lost_key_is_told_and_never_replaced_in_silence() {
     let mut key = maker.path().into_os_string();
     key.push(".key");
     std::fs::remove_file(key).expect("it is removed");
-    let found = SqliteLedger::open(maker.path(), Access::Write, Zones::newest());
+    let found = sqlite::open(maker.path(), Access::Write, Zones::newest());
     assert!(matches!(found, Err(LedgerError::Storage(sentence)) if sentence.contains("key")));
 }
 
@@ -225,7 +205,7 @@ async fn who_reads_an_older_state_keeps_the_newest_rows_out_of_the_file_and_that
     let reader = Connection::open(file.path()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM audit").expect("it reads");
     send(&ledger, at(1), tickler::ledger::SettleTo::Delivered).await;
-    assert!(matches!(ledger.tidy().await, Err(LedgerError::Busy(_))));
+    assert!(matches!(ledger.checkpoint().await, Err(LedgerError::Busy(_))));
     reader.execute_batch("COMMIT").expect("it has read");
-    assert_eq!(ledger.tidy().await, Ok(()));
+    assert_eq!(ledger.checkpoint().await, Ok(()));
 }

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use tickler::ledger::sqlite::{Access, Restore, SqliteLedger, Steps, restore_by};
-use tickler::ledger::{AcceptLoss, Ledger, Recover, SettleTo};
+use tickler::ledger::sqlite::{self, Access, Restore, Steps, restore_by};
+use tickler::ledger::{AcceptLoss, Ledger, Log, Outbox, Recover, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
 
@@ -64,7 +64,7 @@ fn drafts(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-async fn states(ledger: &Arc<dyn Ledger>) -> Vec<State> {
+async fn states(ledger: &Arc<Ledger>) -> Vec<State> {
     let rows = ledger.reminders(Default::default()).await.expect("reminders");
     rows.into_iter().map(|row| row.state).collect()
 }
@@ -77,7 +77,7 @@ async fn with_backup(maker: &SqliteMaker) -> PathBuf {
     ledger.backup(&backup).await.expect("a backup");
     let taken = take(&ledger, at(1)).await;
     let ended = taken.intents.iter().map(|intent| settlement(intent, at(2), SettleTo::Delivered)).collect();
-    ledger.settle_and_take(ended, None).await.expect("settled");
+    ledger.exchange(ended, None).await.expect("settled");
     drop(ledger);
     backup
 }
@@ -92,7 +92,7 @@ fn asked(path: PathBuf, copy: PathBuf) -> Restore {
 
 /// What the next start finds, and that it leaves nothing unfinished.
 async fn opened(folder: &Path, what: &str) -> Vec<State> {
-    let ledger: Arc<dyn Ledger> = SqliteLedger::open(folder.join("ledger.db"), Access::Write, Zones::newest())
+    let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), Access::Write, Zones::newest())
         .unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(ledger.loss(), None, "{what}");
     assert_eq!(drafts(folder), BTreeSet::new(), "{what}");
@@ -110,13 +110,13 @@ async fn a_restore_cut_off_at_any_step_leaves_the_old_ledger_or_the_new_one() {
     let album = Album::of(&state_of(&maker), |steps| {
         let restored = restore_by(&asked(maker.path(), backup.clone()), Zones::newest(), steps).expect("restored");
         assert!(restored.kept.is_some());
-        SqliteLedger::open_by(maker.path(), Zones::newest(), steps.clone()).map(drop).expect("it opens");
+        sqlite::open_by(maker.path(), Zones::newest(), steps.clone()).map(drop).expect("it opens");
     });
     let mut found = Vec::new();
     for (step, folder) in album.pictures() {
         // the start that finishes it may be cut off, too
         let again = Album::of(&folder, |steps| {
-            let opened = SqliteLedger::open_by(folder.join("ledger.db"), Zones::newest(), steps.clone());
+            let opened = sqlite::open_by(folder.join("ledger.db"), Zones::newest(), steps.clone());
             opened.map(drop).unwrap_or_else(|error| panic!("{step}: {error}"));
         });
         let states = opened(&folder, &step).await;
@@ -166,7 +166,7 @@ async fn a_backup_cut_off_at_any_step_is_no_file_of_that_name_or_a_whole_one() {
         let (path, state, target) = (maker.path(), state.clone(), target.clone());
         move || {
             Album::of(&state, |steps| {
-                let ledger = SqliteLedger::open_by(path, Zones::newest(), steps.clone()).expect("it opens");
+                let ledger = sqlite::open_by(path, Zones::newest(), steps.clone()).expect("it opens");
                 tokio::runtime::Handle::current().block_on(ledger.backup(&target)).expect("a backup");
             })
         }
@@ -191,12 +191,12 @@ async fn a_migration_cut_off_at_any_step_is_finished_by_the_next_start() {
     drop(conn);
     std::fs::write(maker.path().with_file_name("ledger.db.key"), [7; 32]).expect("the key is there");
     let album = Album::of(&state_of(&maker), |steps| {
-        SqliteLedger::open_by(maker.path(), Zones::newest(), steps.clone()).map(drop).expect("it opens");
+        sqlite::open_by(maker.path(), Zones::newest(), steps.clone()).map(drop).expect("it opens");
     });
     let pictures = album.pictures();
     assert!(pictures.len() > 10, "{}", pictures.len());
     for (step, folder) in pictures {
-        let ledger: Arc<dyn Ledger> = SqliteLedger::open(folder.join("ledger.db"), Access::Write, Zones::newest())
+        let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), Access::Write, Zones::newest())
             .unwrap_or_else(|error| panic!("{step}: {error}"));
         assert_eq!((ledger.loss(), drafts(&folder)), (None, BTreeSet::new()), "{step}");
         verified(&ledger).await;
@@ -213,9 +213,7 @@ async fn an_accepted_loss_cut_off_before_its_witness_is_lost_still_and_can_be_ac
         // with the log that continues it nothing would be lost
         let _gone = std::fs::remove_file(maker.path().with_file_name(log));
     }
-    let open = |path: PathBuf| -> Arc<dyn Ledger> {
-        SqliteLedger::open(path, Access::Write, Zones::newest()).expect("it opens")
-    };
+    let open = |path: PathBuf| -> Arc<Ledger> { sqlite::open(path, Access::Write, Zones::newest()).expect("it opens") };
     let ledger = open(maker.path());
     let recover = Recover { now: at(3), resend: Default::default(), actor: "service".into() };
     ledger.recover(recover).await.expect("recovered");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tickler::ledger::sqlite::{Access, SqliteLedger};
-use tickler::ledger::{AcceptLoss, Ledger, LedgerError, Loss, Recover, SettleTo};
+use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::{AcceptLoss, Ledger, LedgerError, Loss, Outbox, Recover, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
 
@@ -28,12 +28,12 @@ async fn with_older_copy(maker: &SqliteMaker) -> PathBuf {
     let ledger = maker.open();
     let taken = take(&ledger, at(1)).await;
     let ended = taken.intents.iter().map(|intent| settlement(intent, at(2), SettleTo::Delivered)).collect();
-    ledger.settle_and_take(ended, None).await.expect("settled");
+    ledger.exchange(ended, None).await.expect("settled");
     drop(ledger);
     copy
 }
 
-async fn recovered(maker: &SqliteMaker) -> Arc<dyn Ledger> {
+async fn recovered(maker: &SqliteMaker) -> Arc<Ledger> {
     let ledger = maker.open();
     let recover = Recover { now: at(3), resend: Default::default(), actor: "service".into() };
     ledger.recover(recover).await.expect("it is recovered");
@@ -44,7 +44,7 @@ fn accepted() -> AcceptLoss {
     AcceptLoss { reason: "the disk died".into(), now: at(4), actor: "maria".into() }
 }
 
-async fn states(ledger: &Arc<dyn Ledger>) -> Vec<State> {
+async fn states(ledger: &Arc<Ledger>) -> Vec<State> {
     let rows = ledger.reminders(Default::default()).await.expect("reminders");
     rows.into_iter().map(|row| row.state).collect()
 }
@@ -61,7 +61,7 @@ async fn an_older_copy_put_back_sends_nothing_over_restarts_until_the_loss_is_ac
         assert!(ledger.verify().await.expect("a walk").broken.is_some());
         ledger.expire(at(3)).await.expect("other work goes on");
     }
-    let reader = SqliteLedger::open(maker.path(), Access::Read, Zones::newest()).expect("it is read");
+    let reader = sqlite::open(maker.path(), Access::Read, Zones::newest()).expect("it is read");
     assert!(reader.loss().is_some());
     drop(reader);
     let ledger = recovered(&maker).await;
@@ -159,7 +159,7 @@ async fn a_write_ahead_log_that_continues_another_state_is_found() {
     // as a kill leaves it: the newest rows lie in the write-ahead log, and rows before them were moved into the file
     let ledger = maker.open();
     run_plan(&ledger, at(3), plan_of(vec![planned("A3")])).await;
-    ledger.tidy().await.expect("a checkpoint");
+    ledger.checkpoint().await.expect("a checkpoint");
     run_plan(&ledger, at(4), plan_of(vec![planned("A4")])).await;
     let left = SqliteMaker::new();
     std::fs::create_dir_all(left.path().parent().expect("a folder")).expect("a folder");
@@ -167,7 +167,7 @@ async fn a_write_ahead_log_that_continues_another_state_is_found() {
         std::fs::copy(beside(&maker.path(), suffix), beside(&left.path(), suffix)).expect("what a kill leaves");
     }
     std::fs::copy(copy, left.path()).expect("the older copy");
-    match SqliteLedger::open(left.path(), Access::Write, Zones::newest()) {
+    match sqlite::open(left.path(), Access::Write, Zones::newest()) {
         Ok(ledger) => assert!(ledger.loss().is_some(), "nothing is sent"),
         Err(LedgerError::Storage(_)) => {}
         Err(other) => panic!("{other}"),
@@ -181,7 +181,7 @@ async fn a_key_of_another_ledger_is_refused() {
     one_pending(&other.open()).await;
     std::fs::copy(beside(&other.path(), ".key"), beside(&maker.path(), ".key")).expect("another key");
     for access in [Access::Write, Access::Read] {
-        let refused = SqliteLedger::open(maker.path(), access, Zones::newest());
+        let refused = sqlite::open(maker.path(), access, Zones::newest());
         assert!(matches!(&refused, Err(LedgerError::Storage(sentence)) if sentence.contains("another ledger")));
     }
 }

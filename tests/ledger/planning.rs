@@ -178,7 +178,7 @@ async fn a_tidied_ledger_goes_on() {
     for maker in makers() {
         let ledger = maker.open();
         let id = one_pending(&ledger).await;
-        ledger.tidy().await.expect("nobody reads");
+        ledger.checkpoint().await.expect("nobody reads");
         send(&ledger, at(1), SettleTo::Delivered).await;
         assert_eq!(state(&ledger, id).await, State::Delivered);
         verified(&ledger).await;

@@ -32,7 +32,7 @@ async fn a_nominal_time_is_evaluated_once_and_moves_the_cursor() {
         ledger.record_run(done).await.expect("it is over");
         assert_eq!(begin(RunKind::Scheduled).await, None);
         assert!(begin(RunKind::Trigger).await.is_some_and(|id| id != first));
-        let standing = ledger.schedules().await.expect("read").remove(0);
+        let standing = ledger.schedules(None).await.expect("read").remove(0);
         assert_eq!((standing.cursor, standing.previous_evaluation), (at(60), Some(at(60))));
     }
 }
@@ -49,7 +49,7 @@ async fn a_changed_cron_starts_anew_and_any_other_edit_keeps_the_cursor() {
         let id = one_pending(&ledger).await;
         assert_eq!(ledger.remove_schedule(SCHEDULE, at(30), "service").await, Ok(1));
         assert_eq!(state(&ledger, id).await, tickler::reminder::State::Cancelled);
-        assert_eq!(ledger.schedules().await.expect("read").len(), 0);
+        assert_eq!(ledger.schedules(None).await.expect("read").len(), 0);
         assert_eq!(load(loaded("0 10 * * *", at(40))).await, at(40));
     }
 }
@@ -141,7 +141,7 @@ async fn one_schedule_is_known_by_its_name_with_its_text_and_its_pause_until_it_
         let paused = &holds.schedules[SCHEDULE];
         assert_eq!((paused.since, paused.until, paused.reason.as_str()), (at(1), Some(at(90)), "a fire drill"));
         let known = ledger.schedule(SCHEDULE).await.expect("read").expect("it is known");
-        let all = ledger.schedules().await.expect("read");
+        let all = ledger.schedules(None).await.expect("read");
         assert_eq!(all.iter().filter(|standing| **standing == known).count(), 1);
         assert_eq!(ledger.schedule_text(&known.text_hash).await.expect("read").as_deref(), Some("text"));
         ledger.remove_schedule(SCHEDULE, at(30), "service").await.expect("removed");

@@ -242,14 +242,8 @@ async fn a_row_whose_source_was_read_long_ago_needs_a_fresh_read_and_goes_out_af
         let run = row(&ledger, id).await.run_id;
         let stale = take(&ledger, at(901)).await;
         assert_eq!((stale.intents.len(), stale.stale), (0, vec![(SCHEDULE.to_owned(), run)]));
-        let fresh = FreshRead {
-            run,
-            schedule: SCHEDULE.to_owned(),
-            read_at: at(902),
-            plan: plan_of(vec![planned("A1"), planned("A2")]),
-            terms: terms(),
-        };
-        let found = ledger.reconcile(fresh).await.expect("it reconciles");
+        let plan = Box::new(plan_of(vec![planned("A1"), planned("A2")]));
+        let found = ledger.record_run(record(run, at(902), RunEnd::ReadAgain(plan))).await.expect("it reconciles");
         assert_eq!(found.reminders, [id], "a fresh read inserts nothing");
         let ask = asking(at(903), vec![lane(SCHEDULE)]);
         let taken = ledger.take_intents(TakeIntents { fresh_for: Duration::from_secs(900), ..ask }).await;

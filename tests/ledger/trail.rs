@@ -2,7 +2,7 @@
 //! begins.
 
 use tickler::audit::{AuditFilter, AuditRow};
-use tickler::ledger::{SettleTo, TakeIntents, Verdict};
+use tickler::ledger::{Log, Outbox, SettleTo, TakeIntents, Verdict};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::State;
 
@@ -57,17 +57,14 @@ async fn what_ends_makes_room_for_what_begins_with_the_same_commit() {
             lanes: vec![tickler::ledger::Lane { free: 1, ..lane(SCHEDULE) }],
             ..asking(now, vec![])
         };
-        let first =
-            ledger.settle_and_take([].into(), Some(one(at(1)))).await.expect("a first one").taken.intents.remove(0);
+        let first = ledger.exchange([].into(), Some(one(at(1)))).await.expect("a first one").taken.intents.remove(0);
         let ended = settlement(&first, at(2), SettleTo::Delivered);
         // somebody else's word on it comes a second time: it changes nothing, and keeps nothing else from being done
-        let both = ledger
-            .settle_and_take([ended.clone(), ended].into(), Some(one(at(2))))
-            .await
-            .expect("one ends, one begins");
+        let both =
+            ledger.exchange([ended.clone(), ended].into(), Some(one(at(2)))).await.expect("one ends, one begins");
         assert_eq!((both.settled, both.taken.intents.len()), (vec![true, false], 1));
         let last = settlement(&both.taken.intents[0], at(3), SettleTo::Failed);
-        let alone = ledger.settle_and_take([last].into(), None).await.expect("it ends");
+        let alone = ledger.exchange([last].into(), None).await.expect("it ends");
         assert_eq!((alone.settled, alone.taken.intents.len()), (vec![true], 0));
         assert_eq!(count_of(&ledger, "delivery.delivered").await, 1);
         assert_eq!(ledger.tally().await.expect("a tally").pending, 1);

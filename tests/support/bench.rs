@@ -11,8 +11,10 @@ use tickler::clock::{Clock, ManualClock, SharedClock};
 use tickler::delivery::{Scope, Sender, SenderParts};
 use tickler::evaluation::Env;
 use tickler::http::Http;
-use tickler::ledger::sqlite::{Access, SqliteLedger};
-use tickler::ledger::{Ledger, LedgerError, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord};
+use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::{
+    Ledger, LedgerError, Log, Outbox, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord, Runs,
+};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::{ReminderId, RunKind, State};
 use tickler::schedule::{Schedule, load};
@@ -29,7 +31,7 @@ pub const NAME: &str = "day-before";
 
 /// A sender with its ledger, its clock and one schedule.
 pub struct Bench {
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<Ledger>,
     pub sender: Arc<Sender>,
     pub clock: Arc<ManualClock>,
     pub folder: tempfile::TempDir,
@@ -110,8 +112,8 @@ pub fn bench_for(receiver: &Receiver, delivery: &str) -> Bench {
 }
 
 /// The folder's ledger, opened for writing.
-fn open(folder: &Path) -> Arc<dyn Ledger> {
-    SqliteLedger::open(folder.join("tickler.db"), Access::Write, Zones::newest()).expect("the ledger opens")
+fn open(folder: &Path) -> Arc<Ledger> {
+    sqlite::open(folder.join("tickler.db"), Access::Write, Zones::newest()).expect("the ledger opens")
 }
 
 impl Bench {

@@ -162,13 +162,6 @@ fn selected<T>(
     Ok(statement.query_map(params_from_iter(conditions.values), read)?.collect::<Result<_, _>>()?)
 }
 
-/// Up to ten runs whose id begins so.
-pub(super) fn runs_beginning(conn: &Connection, prefix: &str) -> LedgerResult<Vec<RunId>> {
-    let mut statement = conn.prepare_cached("SELECT id FROM run WHERE id >= ?1 AND id < ?1 || '~' LIMIT 10")?;
-    let ids = statement.query_map([prefix], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
-}
-
 /// Counts for `status`.
 pub(super) fn tally(conn: &Connection) -> LedgerResult<Tally> {
     let sql = "SELECT (SELECT count(*) FROM reminder WHERE state = 'pending'), \

@@ -45,6 +45,11 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
             let mut statement = conn.prepare_cached(&format!("{RUN} WHERE id = ?1"))?;
             statement.query_map([id_text(id.0)], run_row)?.collect()
         }
+        RunsAsk::Beginning(prefix) => {
+            // every id is made of digits, small letters and hyphens, so `~` ends the range
+            let mut statement = conn.prepare_cached(&format!("{RUN} WHERE id >= ?1 AND id < ?1 || '~' LIMIT 10"))?;
+            statement.query_map([prefix], run_row)?.collect()
+        }
         RunsAsk::Open => {
             let sql = format!("{RUN} WHERE state IN ('running', 'waiting') ORDER BY nr");
             conn.prepare_cached(&sql)?.query_map([], run_row)?.collect()

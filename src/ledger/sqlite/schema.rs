@@ -75,9 +75,9 @@ pub(super) fn open(path: &Path, copies: Copies, steps: &Steps) -> LedgerResult<C
     Ok(conn)
 }
 
-/// Moves SQLite's log into the file, which then stands for itself. Busy, when somebody reads an older state all the while:
-/// then the newest rows may stay in the log.
-pub(super) fn empty_log(path: &Path) -> LedgerResult<()> {
+/// Checkpoints the write-ahead log into the file. Busy if a reader holds an older snapshot all the while: then the newest
+/// rows may stay in the log.
+pub(super) fn checkpoint(path: &Path) -> LedgerResult<()> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set(&conn, &[("busy_timeout", &READERS_MILLIS.to_string()), ("synchronous", "FULL"), ("trusted_schema", "OFF")])?;
     match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))? {

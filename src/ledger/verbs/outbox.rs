@@ -27,7 +27,7 @@ impl Tx<'_> {
     }
 
     /// Settles one attempt; `false`, and nothing is written, when it isn't the one that is being made.
-    pub(in crate::ledger) fn settle(&self, ended: &Settlement) -> LedgerResult<bool> {
+    fn settle(&self, ended: &Settlement) -> LedgerResult<bool> {
         let Some(held) = self.store.reminder(&One::Sending(ended.reminder_id, ended.attempt))? else {
             return Ok(false);
         };

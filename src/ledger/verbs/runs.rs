@@ -9,8 +9,8 @@ use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, Written};
 use crate::ledger::store::{Applied, Many, One, Put, StoredSchedule};
 use crate::ledger::{
-    FoldedTimes, FreshRead, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RunEnd, RunRecord,
-    RunRow, RunStart, RunsAsk, ScheduleStanding, life, schedules,
+    FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RunEnd, RunRecord, RunRow,
+    RunStart, RunsAsk, ScheduleStanding, life, schedules,
 };
 use crate::plan::{Plan, PlannedReminder, Standing};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason, uuid_v7};
@@ -83,11 +83,6 @@ impl Tx<'_> {
         runs::under_way(id, self.store.runs(&RunsAsk::Id(id))?.pop())
     }
 
-    pub(in crate::ledger) fn postpone_run(&self, id: RunId, at: Timestamp, detail: &str) -> LedgerResult<()> {
-        let run = runs::postponed(self.under_way(id)?, at, detail);
-        self.store.put(&Put::Run(&run, None))
-    }
-
     pub(in crate::ledger) fn pass_over(&self, passed: &PassedOver) -> LedgerResult<()> {
         let known = self.store.schedule(&passed.schedule)?;
         let text_hash = known.as_ref().map(|known| known.text_hash.as_str());
@@ -117,34 +112,35 @@ impl Tx<'_> {
     }
 
     pub(in crate::ledger) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
-        let run = self.under_way(record.id)?;
         let fingerprint = record.source_fingerprint.as_deref();
         match &record.end {
             RunEnd::Failed(sentence) => {
+                let run = self.under_way(record.id)?;
                 self.write(&runs::failed(record, run, sentence), fingerprint)?;
                 Ok(RecordedRun::default())
             }
-            RunEnd::Planned(plan) => match &plan.held {
-                Some(held) => {
-                    self.write(&runs::held(record, run, plan, held), fingerprint)?;
-                    Ok(RecordedRun::default())
+            RunEnd::Waiting(sentence) => {
+                let run = runs::postponed(self.under_way(record.id)?, record.finished_at, sentence);
+                self.store.put(&Put::Run(&run, None))?;
+                Ok(RecordedRun::default())
+            }
+            RunEnd::Planned(plan) => {
+                let run = self.under_way(record.id)?;
+                match &plan.held {
+                    Some(held) => {
+                        self.write(&runs::held(record, run, plan, held), fingerprint)?;
+                        Ok(RecordedRun::default())
+                    }
+                    None => self.finish_run(record, run, plan),
                 }
-                None => self.finish_run(record, run, plan),
-            },
+            }
+            RunEnd::ReadAgain(plan) => self.read_again(record, plan),
         }
     }
 
     fn finish_run(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {
         let schedule = run.schedule.clone();
-        let by = PlannedBy {
-            run: record.id,
-            schedule: &schedule,
-            now: record.finished_at,
-            read_at: record.read_at,
-            terms: &record.terms,
-            actor: &record.actor,
-            mode: Mode::Run,
-        };
+        let by = planned_by(record, &schedule, Mode::Run);
         let mut tallied = Tallied::of(plan);
         let recorded = self.carry_out(&by, plan, &mut |reason| tallied.overrule(reason))?;
         for row in &plan.skipped {
@@ -155,21 +151,14 @@ impl Tx<'_> {
         Ok(recorded)
     }
 
-    /// A fresh read's plan: it renews and cancels what is pending.
-    pub(in crate::ledger) fn reconcile(&self, fresh: &FreshRead) -> LedgerResult<RecordedRun> {
-        if fresh.plan.held.is_some() {
+    /// A fresh read's plan renews and cancels what is pending; one that is held changes nothing.
+    fn read_again(&self, record: &RunRecord, plan: &Plan) -> LedgerResult<RecordedRun> {
+        let none = || LedgerError::Refused(format!("there is no run {}", record.id));
+        let run = self.store.runs(&RunsAsk::Id(record.id))?.pop().ok_or_else(none)?;
+        if plan.held.is_some() {
             return Ok(RecordedRun::default());
         }
-        let by = PlannedBy {
-            run: fresh.run,
-            schedule: &fresh.schedule,
-            now: fresh.read_at,
-            read_at: fresh.read_at,
-            terms: &fresh.terms,
-            actor: "service",
-            mode: Mode::FreshRead,
-        };
-        self.carry_out(&by, &fresh.plan, &mut |_| {})
+        self.carry_out(&planned_by(record, &run.schedule, Mode::FreshRead), plan, &mut |_| {})
     }
 
     /// Cancellations first: they free their persons' calls of the day. `overruled` gets the skip's reason, or `None` for a
@@ -295,6 +284,18 @@ impl Counting<'_> {
             self.calls.follow(&self.by.terms.account, held, change);
         }
         Ok(applied)
+    }
+}
+
+fn planned_by<'a>(record: &'a RunRecord, schedule: &'a str, mode: Mode) -> PlannedBy<'a> {
+    PlannedBy {
+        run: record.id,
+        schedule,
+        now: record.finished_at,
+        read_at: record.read_at,
+        terms: &record.terms,
+        actor: &record.actor,
+        mode,
     }
 }
 

@@ -39,7 +39,7 @@ struct Taking<'a> {
 }
 
 impl Tx<'_> {
-    pub(in crate::ledger) fn take_intents(&self, ask: &TakeIntents) -> LedgerResult<Taken> {
+    pub(super) fn take_intents(&self, ask: &TakeIntents) -> LedgerResult<Taken> {
         let mut taking = Taking {
             tx: *self,
             ask,

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::audit::{AuditFilter, Entry, Event};
-use crate::ledger::Ledger;
-use crate::ledger::sqlite::{Access, SqliteLedger};
+use crate::ledger::sqlite::{self, Access};
+use crate::ledger::{Ledger, Log};
+use crate::zones::Zones;
 
 impl Writer {
     /// Makes every commit fail, as a full disk would, or lets them succeed again.
@@ -29,9 +30,9 @@ impl Writer {
     }
 }
 
-fn ledger() -> (tempfile::TempDir, Arc<SqliteLedger>) {
+fn ledger() -> (tempfile::TempDir, Arc<Ledger>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let ledger = SqliteLedger::open(folder.path().join("ledger.db"), Access::Write, Zones::newest()).expect("it opens");
+    let ledger = sqlite::open(folder.path().join("ledger.db"), Access::Write, Zones::newest()).expect("it opens");
     (folder, ledger)
 }
 
@@ -39,12 +40,12 @@ fn entry(detail: &'static str) -> Entry<'static> {
     Entry { detail: Some(detail.into()), ..Entry::new(jiff::Timestamp::UNIX_EPOCH, Event::ServiceStarted) }
 }
 
-async fn details(ledger: &SqliteLedger) -> Vec<String> {
+async fn details(ledger: &Ledger) -> Vec<String> {
     let rows = ledger.audit(AuditFilter::default()).await.expect("the log is read");
     rows.into_iter().filter_map(|row| row.entry.detail.map(Into::into)).collect()
 }
 
-async fn is_whole(ledger: &SqliteLedger) -> bool {
+async fn is_whole(ledger: &Ledger) -> bool {
     ledger.verify().await.expect("a walk").broken.is_none()
 }
 
@@ -63,7 +64,7 @@ fn refusal() -> LedgerResult<()> {
 }
 
 /// What is asked while the writer is busy shares one transaction.
-async fn at_once(ledger: &SqliteLedger, end: fn() -> LedgerResult<()>) -> [LedgerResult<()>; 3] {
+async fn at_once(ledger: &Ledger, end: fn() -> LedgerResult<()>) -> [LedgerResult<()>; 3] {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
     let busy = ledger.write(move |_| {
@@ -121,7 +122,7 @@ async fn a_writer_that_broke_off_refuses_everything_and_lets_another_process_wri
     assert_eq!(ledger.append(vec![entry("lost")]).await, Err(has_ended()));
     assert!(!ledger.is_alive().await);
     let path = folder.path().join("ledger.db");
-    let next = SqliteLedger::open(path, Access::Write, Zones::newest()).expect("the lock is free");
+    let next = sqlite::open(path, Access::Write, Zones::newest()).expect("the lock is free");
     assert_eq!(details(&next).await, ["kept"]);
     assert!(is_whole(&next).await);
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
-use crate::ledger::{ReminderRow, RunRow};
+use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, lead_windows};
@@ -21,7 +21,7 @@ use crate::verbs::{App, VerbError, VerbResult, audit};
 /// When the ledger has no such run of this schedule, or can't be read.
 pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -> VerbResult<Explanation> {
     let ledger = app.ledger()?;
-    let row = ledger.run(run).await?.filter(|row| row.schedule == name);
+    let row = ledger.runs(RunsAsk::Id(run)).await?.pop().filter(|row| row.schedule == name);
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
     let text = ledger.schedule_text(&row.text_hash).await?;
     let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &app.around.zones).schedule);

@@ -6,7 +6,7 @@ mod earlier;
 use super::{App, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
-use crate::ledger::{ReminderAsk, ReminderRow};
+use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
 use crate::reminder::RunId;

@@ -1,0 +1,55 @@
+//! pure: the audit log's end and its checks, what is too old, what a restore came to.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The log's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The last sequence number.
+    pub seq: u64,
+    /// Hex.
+    pub hash: String,
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Rows walked.
+    pub rows: u64,
+    /// The end.
+    pub head: Head,
+    /// The first break: the sequence number and a sentence.
+    pub broken: Option<(u64, String)>,
+}
+
+/// A copy that became the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The time whose calls are forgotten.
+    pub gap: crate::plan::Gap,
+    /// Reminders the copy held as pending or being sent.
+    pub uncertain: u64,
+    /// Where the former ledger lies.
+    pub kept: Option<std::path::PathBuf>,
+}
+
+/// What is too old.
+#[derive(Debug, Clone, Copy)]
+pub struct Prune {
+    /// UTC.
+    pub payloads_before: Timestamp,
+    /// UTC.
+    pub audit_before: Timestamp,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// Payloads with their phones.
+    pub payloads: u64,
+    /// Audit rows.
+    pub audit_rows: u64,
+}

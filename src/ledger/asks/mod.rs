@@ -1,0 +1,17 @@
+//! pure: what the ledger is asked and what it answers, by subject.
+
+mod holds;
+mod log;
+mod outbox;
+mod runs;
+
+pub use holds::{HoldChange, Pause};
+pub use log::{Head, Prune, Pruned, Restored, Verification};
+pub use outbox::{
+    ByHand, CancelByHand, Lane, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, SettledAndTaken,
+    TakeIntents, Taken, Tally, Verdict,
+};
+pub use runs::{
+    FoldedTimes, KnowledgeAsk, LoadedSchedule, PassedOver, RecordedRun, ReminderTerms, RunEnd, RunRecord, RunRow,
+    RunStart, RunsAsk, ScheduleStanding,
+};

@@ -1,0 +1,222 @@
+//! pure: what is sent, settled and decided, as the rest of the program asks for it and is answered.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::Intent;
+use crate::reminder::{Lead, ReminderId, RunId, State};
+use crate::settings::Rate;
+
+/// What may be sent now.
+#[derive(Debug, Clone)]
+pub struct TakeIntents {
+    /// UTC.
+    pub now: Timestamp,
+    /// One for each schedule that may send.
+    pub lanes: Vec<Lane>,
+    /// That appointment alone.
+    pub only: Option<String>,
+    /// A row whose source was last read longer ago needs a fresh read first.
+    pub fresh_for: Duration,
+    /// Who takes them.
+    pub actor: String,
+}
+
+/// One schedule's way out.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// Whose.
+    pub schedule: String,
+    /// The account whose rate it shares.
+    pub account: String,
+    /// That rate.
+    pub rate: Rate,
+    /// How many requests may be added.
+    pub free: u32,
+    /// Whether a contact must be known before the call.
+    pub needs_contact: bool,
+    /// Fingerprint of the account's credentials: a pause after 401 ends when it changes.
+    pub credentials: String,
+}
+
+/// What `take_intents` answers.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// To be sent at once.
+    pub intents: Vec<Intent>,
+    /// Due, but only after a fresh read: which run's read, of which schedule.
+    pub stale: Vec<(String, RunId)>,
+    /// Became `expired` on the way.
+    pub expired: u64,
+    /// When to ask again (UTC), if nothing else happens.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// What `settle_and_take` answers.
+#[derive(Debug, Clone, Default)]
+pub struct SettledAndTaken {
+    /// For each settlement what `settle` answers.
+    pub settled: Vec<bool>,
+    /// Nothing, when nothing was asked for.
+    pub taken: Taken,
+}
+
+/// How to recover.
+#[derive(Debug, Clone)]
+pub struct Recover {
+    /// UTC.
+    pub now: Timestamp,
+    /// Schedules with `on_uncertain = "resend"`, with their attempts.
+    pub resend: HashMap<String, u32>,
+    /// Who.
+    pub actor: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Were `sending`.
+    pub uncertain: u64,
+    /// Of those, pending again by `resend`.
+    pub resent: u64,
+}
+
+/// A person's word.
+#[derive(Debug, Clone)]
+pub struct Resolve {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// What they say.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// A person's cancellation.
+#[derive(Debug, Clone)]
+pub struct CancelByHand {
+    /// Which reminder.
+    pub reminder_id: ReminderId,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// What a person decides about one reminder.
+#[derive(Debug, Clone)]
+pub enum ByHand {
+    /// What nobody else can know.
+    Resolve(Resolve),
+    /// That a pending one is not to be sent; no plan brings it back.
+    Cancel(CancelByHand),
+}
+
+/// What a person can say of an uncertain reminder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was accepted after all.
+    Delivered,
+    /// Send it again (also failed and dropped ones).
+    Resend,
+    /// Give it up.
+    Drop,
+}
+
+/// A reminder as the ledger holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReminderRow {
+    /// Its id.
+    pub id: ReminderId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The run that planned it first.
+    pub run_id: RunId,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// UTC.
+    pub starts_at: Timestamp,
+    /// Which lead.
+    pub lead: Lead,
+    /// E.164; `None` once purged.
+    pub phone: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// UTC.
+    pub due_at: Timestamp,
+    /// Not before (UTC).
+    pub next_at: Timestamp,
+    /// UTC.
+    pub expires_at: Timestamp,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Refusals counted.
+    pub tries: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
+    /// The other side's id.
+    pub remote_id: Option<String>,
+    /// The exact bytes; `None` once purged.
+    pub payload: Option<String>,
+    /// UTC.
+    pub updated_at: Timestamp,
+}
+
+/// Which reminders.
+#[derive(Debug, Clone, Default)]
+pub struct ReminderAsk {
+    /// By id.
+    pub id: Option<ReminderId>,
+    /// Whose id begins so.
+    pub id_prefix: Option<String>,
+    /// One of these (empty: any); answered in this order, those that are there.
+    pub ids: Vec<ReminderId>,
+    /// Of that schedule.
+    pub schedule: Option<String>,
+    /// In one of these states (empty: any).
+    pub states: Vec<State>,
+    /// Of that appointment.
+    pub appointment_id: Option<String>,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+/// Where a reminder stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderBrief {
+    /// Its id.
+    pub id: ReminderId,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last attempt's status.
+    pub http_status: Option<u16>,
+}
+
+/// Counts for `status`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Pending reminders.
+    pub pending: u64,
+    /// Reminders being sent.
+    pub sending: u64,
+    /// Reminders of unknown fate.
+    pub uncertain: u64,
+    /// Held runs.
+    pub held_runs: u64,
+    /// Waiting runs.
+    pub waiting_runs: u64,
+}

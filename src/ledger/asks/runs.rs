@@ -1,0 +1,237 @@
+//! pure: schedules and runs, as the rest of the program asks for them and is answered.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::reminder::{ReminderId, RunId, RunKind, RunState};
+use crate::schedule::Schedule;
+
+/// A schedule as loaded.
+#[derive(Debug, Clone)]
+pub struct LoadedSchedule {
+    /// Its name.
+    pub name: String,
+    /// As written.
+    pub cron: String,
+    /// IANA.
+    pub timezone: String,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// SHA-256, hex.
+    pub text_hash: String,
+    /// The file's text.
+    pub text: String,
+    /// Loading (UTC).
+    pub now: Timestamp,
+    /// Who loaded it.
+    pub actor: String,
+}
+
+impl LoadedSchedule {
+    /// That schedule, loaded at `now` (UTC) by `actor`.
+    #[must_use]
+    pub fn of(schedule: &Schedule, now: Timestamp, actor: &str) -> Self {
+        Self {
+            name: schedule.name.clone(),
+            cron: schedule.cron.clone(),
+            timezone: schedule.zone.name().to_owned(),
+            enabled: schedule.enabled,
+            text_hash: schedule.text_hash.clone(),
+            text: schedule.text.clone(),
+            now,
+            actor: actor.to_owned(),
+        }
+    }
+}
+
+/// What the ledger knows of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleStanding {
+    /// Its name.
+    pub name: String,
+    /// Nominal times up to and including this were dealt with (UTC).
+    pub cursor: Timestamp,
+    /// The last evaluation, run or trigger (UTC).
+    pub previous_evaluation: Option<Timestamp>,
+    /// The version that was loaded last.
+    pub text_hash: String,
+}
+
+/// A run begins.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    /// A new id.
+    pub id: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The time it stands for (UTC).
+    pub nominal_at: Timestamp,
+    /// What brought it about.
+    pub kind: RunKind,
+    /// Now (UTC).
+    pub started_at: Timestamp,
+    /// The schedule's version.
+    pub text_hash: String,
+    /// Its text.
+    pub text: String,
+    /// Such as `2026f (bundled)`.
+    pub zone_rules: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// What a read of a run's source came to.
+#[derive(Debug, Clone)]
+pub enum RunEnd {
+    /// Evaluated; the plan may be held.
+    Planned(Box<Plan>),
+    /// Its source could not be read, or something else broke; a sentence.
+    Failed(String),
+    /// Its source can't be read yet, and is tried again; a sentence.
+    Waiting(String),
+    /// Its source was read again before a late send: what is pending is renewed or cancelled, nobody new is planned, and the
+    /// run stays over.
+    ReadAgain(Box<Plan>),
+}
+
+/// The end of a run.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Which.
+    pub id: RunId,
+    /// Now (UTC).
+    pub finished_at: Timestamp,
+    /// What it came to.
+    pub end: RunEnd,
+    /// Hash or version of what was read.
+    pub source_fingerprint: Option<String>,
+    /// When the source was read (UTC).
+    pub read_at: Timestamp,
+    /// What the rows of new reminders take from their schedule.
+    pub terms: ReminderTerms,
+    /// Who.
+    pub actor: String,
+}
+
+/// What a reminder takes from its schedule when it is planned.
+#[derive(Debug, Clone)]
+pub struct ReminderTerms {
+    /// The account whose people and rate it shares.
+    pub account: String,
+    /// As written: `08:00-21:00`.
+    pub calling_hours: String,
+    /// Over all schedules of the account.
+    pub max_per_person_per_day: u32,
+}
+
+/// What the ledger made of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct RecordedRun {
+    /// The plan's reminders that stand now, with their ids (new, pending, returned).
+    pub reminders: Vec<ReminderId>,
+    /// Planned, but another schedule was faster: `person_limit` or already reminded.
+    pub overruled: Vec<ReminderId>,
+    /// Cancelled on evidence, or pending until now for a person who has had the calls of that day.
+    pub cancelled: Vec<ReminderId>,
+}
+
+/// A run as the ledger holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// Of which schedule.
+    pub schedule: String,
+    /// The time it stands for (UTC).
+    pub nominal_at: Timestamp,
+    /// What brought it about.
+    pub kind: RunKind,
+    /// UTC.
+    pub started_at: Timestamp,
+    /// UTC.
+    pub finished_at: Option<Timestamp>,
+    /// Where it stands.
+    pub state: RunState,
+    /// Rows by fate.
+    pub counts: crate::plan::Counts,
+    /// Skips by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Why it failed, is held or waits.
+    pub detail: Option<String>,
+    /// The schedule's version.
+    pub text_hash: String,
+    /// The zone rules' version.
+    pub zone_rules: String,
+    /// When the source was read (UTC).
+    pub read_at: Option<Timestamp>,
+}
+
+/// What to load for a plan.
+#[derive(Debug, Clone)]
+pub struct KnowledgeAsk {
+    /// Of which schedule.
+    pub schedule: String,
+    /// Of which account.
+    pub account: String,
+    /// Half-open ranges of starts (UTC).
+    pub windows: Vec<(Timestamp, Timestamp)>,
+    /// Calendar days of due times that may be asked for, first and last.
+    pub due_days: (jiff::civil::Date, jiff::civil::Date),
+}
+
+/// Which runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunsAsk {
+    /// The one with that id.
+    Id(RunId),
+    /// Up to ten whose id begins so.
+    Beginning(String),
+    /// Those that are running or waiting, oldest first.
+    Open,
+    /// A schedule's latest one, of any kind.
+    Latest(String),
+    /// A schedule's latest one that read its source or tried to: neither missed nor skipped.
+    LatestEvaluated(String),
+    /// A schedule's runs of the nominal times from the first to the last (UTC), triggers apart.
+    Nominal {
+        /// Of which schedule.
+        schedule: String,
+        /// The first (UTC).
+        first: Timestamp,
+        /// The last (UTC).
+        last: Timestamp,
+    },
+}
+
+/// Nominal times that are not evaluated.
+#[derive(Debug, Clone)]
+pub struct PassedOver {
+    /// Of which schedule.
+    pub schedule: String,
+    /// The earlier ones of many: one row for all that share a reason.
+    pub folded: Vec<FoldedTimes>,
+    /// Each with its state (`missed` or `skipped`) and a word (`paused`, `overlap`, `down`).
+    pub times: Vec<(Timestamp, RunState, String)>,
+    /// Where the cursor stands afterwards (UTC); may lie before the present one.
+    pub cursor: Timestamp,
+    /// Now (UTC).
+    pub now: Timestamp,
+}
+
+/// Nominal times that were passed over for one reason, recorded by one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoldedTimes {
+    /// The first (UTC).
+    pub first: Timestamp,
+    /// The last (UTC).
+    pub last: Timestamp,
+    /// How many.
+    pub count: u64,
+    /// `missed` or `skipped`.
+    pub state: RunState,
+    /// `paused`, `overlap` or `down`.
+    pub why: &'static str,
+}

@@ -1,0 +1,301 @@
+//! shell: the opened ledger: verbs go to its writer, questions to its readers.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::verbs::Tx;
+use super::writer::Writer;
+use super::{
+    AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
+    Machine, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief,
+    ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement,
+    TakeIntents, Tally, Verification, Writing,
+};
+use crate::audit::{AuditFilter, AuditRow, Entry};
+use crate::plan::Knowledge;
+use crate::reminder::RunId;
+
+/// From so many reminders on, asked for by their ids, two readers look them up in parallel: fewer are found before a second
+/// thread has started.
+const WORTH_TWO_READERS: usize = 1_000;
+
+/// What can be asked of a store beside its writer: each question sees one unchanging state.
+pub trait Reads: Send + Sync {
+    /// How many short questions may be asked at once without being slowed down.
+    fn places(&self) -> usize;
+    /// Schedules that are loaded, by name; all, or one.
+    fn schedules(&self, name: Option<&str>) -> LedgerResult<Vec<ScheduleStanding>>;
+    /// The text of a schedule's version.
+    fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>>;
+    /// Runs.
+    fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>>;
+    /// What a plan needs to know.
+    fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge>;
+    /// For each appointment the latest start that was reported or may have been.
+    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>>;
+    /// Reminders.
+    fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
+    /// The same in brief.
+    fn briefs(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
+    /// When something of these schedules may next be sent or expires.
+    fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
+    /// Counts.
+    fn tally(&self) -> LedgerResult<Tally>;
+    /// Everything that keeps somebody from being called.
+    fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
+    /// One page of the audit log.
+    fn audit(&self, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>>;
+    /// The audit log's end.
+    fn head(&self) -> LedgerResult<Head>;
+    /// Why nothing may be sent, if rows are lost.
+    fn loss(&self) -> Option<Loss>;
+    /// The loss was accepted, and is none any more.
+    fn accept_loss(&self);
+    /// Walks the audit log's whole chain.
+    fn verify(&self) -> LedgerResult<Verification>;
+    /// A consistent copy with its key, into one new file.
+    fn backup(&self, file: &Path) -> LedgerResult<()>;
+    /// Moves the write-ahead log into the database file.
+    fn checkpoint(&self) -> LedgerResult<()>;
+}
+
+/// An opened ledger. Its verbs are the traits [`Runs`], [`Outbox`], [`Pauses`] and [`Log`]; what concerns the store as a
+/// whole is its own.
+pub struct Ledger {
+    /// `None`: it was opened for reading only.
+    writer: Option<Writer>,
+    reads: Arc<dyn Reads>,
+    /// Places for short questions, so that a burst of them opens no more connections than are kept.
+    places: Semaphore,
+}
+
+impl Ledger {
+    pub(super) fn new(writer: Option<Writer>, reads: Arc<dyn Reads>) -> Arc<Self> {
+        let places = Semaphore::new(reads.places());
+        Arc::new(Self { writer, reads, places })
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Tx<'_>) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
+    }
+
+    /// A question that is answered soon; it waits for its place among the others.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Reads) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let _place = self.places.acquire().await.expect("the places are never closed");
+        self.read_long(work).await
+    }
+
+    /// A question that may take long: it takes no other's place.
+    async fn read_long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Reads) -> LedgerResult<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let reads = Arc::clone(&self.reads);
+        let reading = tokio::task::spawn_blocking(move || work(reads.as_ref()));
+        reading.await.map_err(|_| LedgerError::Storage("a read of the ledger broke off".into()))?
+    }
+
+    /// Why nothing may be sent from this ledger, if rows of it are lost.
+    #[must_use]
+    pub fn loss(&self) -> Option<Loss> {
+        self.reads.loss()
+    }
+
+    /// A person accepts that rows are lost: whoever may have been called since the last row is of unknown fate.
+    ///
+    /// # Errors
+    /// When nothing is lost, or what is lost can't be accepted.
+    pub async fn accept_loss(&self, accepted: AcceptLoss) -> LedgerResult<Restored> {
+        let restored = self.write(move |tx| tx.accept_loss(&accepted)).await?;
+        self.reads.accept_loss();
+        // the next commit is witnessed
+        self.write(|_| Ok(())).await?;
+        Ok(restored)
+    }
+
+    /// Walks the audit log's whole chain.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn verify(&self) -> LedgerResult<Verification> {
+        self.read_long(|reads| reads.verify()).await
+    }
+
+    /// Writes a consistent copy with its key into one new file.
+    ///
+    /// # Errors
+    /// When the file is there already, or either can't be used.
+    pub async fn backup(&self, file: &Path) -> LedgerResult<()> {
+        let file = file.to_owned();
+        self.read_long(move |reads| reads.backup(&file)).await
+    }
+
+    /// Checkpoints the write-ahead log into the database file on shutdown, so that copying that one file is enough.
+    ///
+    /// # Errors
+    /// [`LedgerError::Busy`] if a reader still holds an older snapshot.
+    pub async fn checkpoint(&self) -> LedgerResult<()> {
+        self.read_long(|reads| reads.checkpoint()).await
+    }
+
+    /// What the latest commits came to.
+    #[must_use]
+    pub fn writing(&self) -> Writing {
+        self.writer.as_ref().map(Writer::writing).unwrap_or_default()
+    }
+
+    /// Makes a commit that leaves everything as it is: whether the ledger can be written.
+    ///
+    /// # Errors
+    /// When it can't.
+    pub async fn probe(&self) -> LedgerResult<()> {
+        self.write(|tx| tx.store.touch()).await
+    }
+
+    /// Whether the group-commit writer answers: what the watchdog asks.
+    pub async fn is_alive(&self) -> bool {
+        match &self.writer {
+            Some(writer) => writer.answers().await,
+            None => true,
+        }
+    }
+
+    /// Returns when this process can write no more, whatever is tried: the writer's thread has ended. A new process can.
+    pub async fn ended(&self) {
+        match &self.writer {
+            Some(writer) => writer.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Makes every commit fail, as a full disk would, or lets them succeed again.
+    #[cfg(test)]
+    pub async fn refuse_commits(&self, refusal: bool) {
+        self.writer.as_ref().expect("it is written").refuse_commits(refusal);
+    }
+
+    /// Ends the writer's thread as a fault of this program would.
+    #[cfg(test)]
+    pub async fn break_off(&self) {
+        self.writer.as_ref().expect("it is written").break_off().await;
+    }
+}
+
+#[async_trait]
+impl Runs for Ledger {
+    async fn load_schedule(&self, loaded: LoadedSchedule) -> LedgerResult<ScheduleStanding> {
+        self.write(move |tx| tx.load_schedule(&loaded)).await
+    }
+    async fn remove_schedule(&self, name: &str, now: Timestamp, actor: &str) -> LedgerResult<u64> {
+        let (name, actor) = (name.to_owned(), actor.to_owned());
+        self.write(move |tx| tx.remove_schedule(&name, now, &actor)).await
+    }
+    async fn schedules(&self, name: Option<&str>) -> LedgerResult<Vec<ScheduleStanding>> {
+        let name = name.map(str::to_owned);
+        self.read(move |reads| reads.schedules(name.as_deref())).await
+    }
+    async fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
+        let hash = text_hash.to_owned();
+        self.read(move |reads| reads.schedule_text(&hash)).await
+    }
+    async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>> {
+        self.write(move |tx| tx.begin_run(&start)).await
+    }
+    async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun> {
+        self.write(move |tx| tx.record_run(&record)).await
+    }
+    async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()> {
+        self.write(move |tx| tx.pass_over(&passed)).await
+    }
+    async fn runs(&self, which: RunsAsk) -> LedgerResult<Vec<RunRow>> {
+        self.read(move |reads| reads.runs(&which)).await
+    }
+    async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge> {
+        self.read(move |reads| reads.knowledge(&ask)).await
+    }
+    async fn told_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>> {
+        let (schedule, ids) = (schedule.to_owned(), ids.to_vec());
+        self.read(move |reads| reads.told_starts(&schedule, ids)).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Ledger {
+    async fn exchange(&self, ended: Arc<[Settlement]>, ask: Option<TakeIntents>) -> LedgerResult<SettledAndTaken> {
+        self.write(move |tx| tx.exchange(&ended, ask.as_ref())).await
+    }
+    async fn recover(&self, recover: Recover) -> LedgerResult<Recovered> {
+        self.write(move |tx| tx.recover(&recover)).await
+    }
+    async fn by_hand(&self, decision: ByHand) -> LedgerResult<ReminderRow> {
+        self.write(move |tx| match &decision {
+            ByHand::Resolve(resolve) => tx.resolve(resolve),
+            ByHand::Cancel(cancel) => tx.cancel(cancel),
+        })
+        .await
+    }
+    async fn expire(&self, now: Timestamp) -> LedgerResult<u64> {
+        self.write(move |tx| tx.expire_all(now)).await
+    }
+    async fn reminders(&self, ask: ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+        self.read_long(move |reads| reads.reminders(&ask)).await
+    }
+    async fn briefs(&self, mut ask: ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        let read = |ask| self.read(move |reads| reads.briefs(&ask));
+        if ask.ids.len() < WORTH_TWO_READERS || ask.limit.is_some() {
+            return read(ask).await;
+        }
+        let second = ReminderAsk { ids: ask.ids.split_off(ask.ids.len() / 2), ..ask.clone() };
+        let (mut first, second) = tokio::try_join!(read(ask), read(second))?;
+        first.extend(second);
+        Ok(first)
+    }
+    async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
+        let schedules = schedules.to_vec();
+        self.read(move |reads| reads.next_due(&schedules)).await
+    }
+    async fn tally(&self) -> LedgerResult<Tally> {
+        self.read(|reads| reads.tally()).await
+    }
+}
+
+#[async_trait]
+impl Pauses for Ledger {
+    async fn hold(&self, change: HoldChange) -> LedgerResult<()> {
+        self.write(move |tx| match &change {
+            HoldChange::Pause(pause) => tx.pause(pause),
+            HoldChange::Resume { schedule, now, actor } => tx.resume(schedule.as_deref(), *now, actor),
+        })
+        .await
+    }
+    async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
+        self.read(move |reads| reads.holds(machine.clone())).await
+    }
+}
+
+#[async_trait]
+impl Log for Ledger {
+    async fn append(&self, entries: Vec<Entry<'static>>) -> LedgerResult<()> {
+        self.write(move |tx| entries.iter().try_for_each(|entry| tx.store.append(entry))).await
+    }
+    async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+        self.read_long(move |reads| reads.audit(&filter)).await
+    }
+    async fn head(&self) -> LedgerResult<Head> {
+        self.read(|reads| reads.head()).await
+    }
+    async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
+        self.write(move |tx| tx.prune(&prune)).await
+    }
+}

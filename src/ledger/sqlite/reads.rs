@@ -1,0 +1,103 @@
+//! shell: the readers' side of the ledger in SQLite: each question sees one unchanging state.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::continuity::Continuity;
+use super::readers::{KEPT, Readers};
+use super::steps::Steps;
+use super::{backup, chain_table, knowledge, pauses, queries, runs, schedules, schema};
+use crate::audit::{AuditFilter, AuditRow};
+use crate::ledger::opened::Reads;
+use crate::ledger::{
+    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, ReminderAsk, ReminderBrief, ReminderRow,
+    RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+};
+use crate::plan::Knowledge;
+
+/// What questions need.
+pub(super) struct SqliteReads {
+    pub(super) path: PathBuf,
+    pub(super) readers: Readers,
+    /// What was found when it was opened for reading.
+    pub(super) found: Option<Loss>,
+    /// Of a ledger that is opened for writing.
+    pub(super) continuity: Option<Arc<Continuity>>,
+    pub(super) steps: Steps,
+}
+
+impl Reads for SqliteReads {
+    fn places(&self) -> usize {
+        KEPT
+    }
+    fn schedules(&self, name: Option<&str>) -> LedgerResult<Vec<ScheduleStanding>> {
+        self.readers.read(|reader| schedules::standings(&reader.conn, name))
+    }
+    fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
+        self.readers.read(|reader| schedules::text(&reader.conn, text_hash))
+    }
+    fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
+        self.readers.read(|reader| runs::select(&reader.conn, which))
+    }
+    fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+        self.readers.read(|reader| knowledge::load(&reader.conn, ask))
+    }
+    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
+        self.readers.read(|reader| knowledge::told_starts(&reader.conn, schedule, ids))
+    }
+    fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+        self.readers.read(|reader| queries::reminders(&reader.conn, ask))
+    }
+    fn briefs(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        self.readers.read(|reader| queries::briefs(&reader.conn, ask))
+    }
+    fn next_due(&self, names: &[String]) -> LedgerResult<Option<Timestamp>> {
+        self.readers.read(|reader| queries::next_due(&reader.conn, names))
+    }
+    fn tally(&self) -> LedgerResult<Tally> {
+        self.readers.read(|reader| queries::tally(&reader.conn))
+    }
+    fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
+        let (lost, of_machine) = (self.loss(), machine.clone());
+        match self.readers.read(|reader| pauses::holds(&reader.conn, machine)) {
+            Ok(holds) => Ok(Holds { lost, ..holds }),
+            // a file that is gone can't be read either, and the loss says why
+            Err(_) if lost.is_some() => Ok(Holds { lost, machine: of_machine, ..Holds::default() }),
+            Err(error) => Err(error),
+        }
+    }
+    fn loss(&self) -> Option<Loss> {
+        self.continuity.as_ref().map_or_else(|| self.found.clone(), |watch| watch.loss())
+    }
+    fn accept_loss(&self) {
+        if let Some(watch) = &self.continuity {
+            watch.accept();
+        }
+    }
+    fn audit(&self, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+        self.readers.read(|reader| queries::audit(reader, filter))
+    }
+    fn head(&self) -> LedgerResult<Head> {
+        self.readers.read(|reader| chain_table::head(&reader.conn))
+    }
+    fn verify(&self) -> LedgerResult<Verification> {
+        let found = self.readers.read(|reader| chain_table::verify(&reader.conn, reader.key.as_ref()))?;
+        let lost = self.loss().filter(|_| found.broken.is_none());
+        Ok(match lost {
+            Some(loss) => Verification { broken: Some((found.head.seq + 1, loss.to_string())), ..found },
+            None => found,
+        })
+    }
+    fn backup(&self, file: &Path) -> LedgerResult<()> {
+        self.readers.read(|reader| backup::copy(reader, &self.path, file, &self.steps))
+    }
+    fn checkpoint(&self) -> LedgerResult<()> {
+        if let Some(loss @ Loss::Exchanged(_)) = self.loss() {
+            return Err(LedgerError::Refused(loss.sentence()));
+        }
+        schema::checkpoint(&self.path)
+    }
+}
