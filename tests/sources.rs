@@ -6,6 +6,8 @@ mod api;
 mod binary;
 #[path = "sources/database.rs"]
 mod database;
+#[path = "sources/paging.rs"]
+mod paging;
 #[path = "sources/rows.rs"]
 mod rows;
 #[path = "sources/server.rs"]

@@ -4,6 +4,7 @@ mod apis;
 mod cells;
 mod checking;
 mod expressions;
+mod limits;
 mod phones;
 mod queries;
 mod server;

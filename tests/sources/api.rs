@@ -14,7 +14,7 @@ use tickler::sources::{Again, ReadReport, Source as _, SourceError, SourceTools}
 use crate::rows::{Seen, wanted, window, zone};
 use crate::server::{Reply, Server, Then, answer, json};
 
-fn spec(url: &str) -> HttpSpec {
+pub fn spec(url: &str) -> HttpSpec {
     HttpSpec {
         url: TextOrSecret::Text(url.to_owned()),
         format: FormatSpec::Json(JsonShape { items: "/data".into(), items_optional: false }),
@@ -27,7 +27,7 @@ fn spec(url: &str) -> HttpSpec {
     }
 }
 
-async fn read(spec: HttpSpec) -> Result<Vec<String>, SourceError> {
+pub async fn read(spec: HttpSpec) -> Result<Vec<String>, SourceError> {
     read_reported(spec).await.map(|(rows, _)| rows)
 }
 

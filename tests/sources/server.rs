@@ -26,10 +26,16 @@ pub struct Server {
 impl Server {
     /// Answers each request by its path and query, one for a connection.
     pub async fn answering(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::answering_at(move |target, _| reply(target)).await
+    }
+
+    /// As [`Server::answering`], told its own origin as well.
+    pub async fn answering_at(reply: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("bound"));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (reply, seen) = (Arc::new(reply), Arc::clone(&requests));
+        let own = origin.clone();
+        let (reply, seen) = (Arc::new(move |target: &str| reply(target, &own)), Arc::clone(&requests));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, Arc::clone(&reply), Arc::clone(&seen)));

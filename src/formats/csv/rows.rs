@@ -174,7 +174,10 @@ impl<R: Read> Rows<R> {
     /// A line of blanks, or of a DOS end-of-file mark, is no row.
     fn is_blank(&self) -> bool {
         let fields = self.fields();
-        let Some(field) = fields.get(0).filter(|_| fields.len() == 1) else { return false };
+        if fields.len() != 1 {
+            return false;
+        }
+        let Some(field) = fields.get(0) else { return false };
         let is_mark = |c: char| c == char::from(END_MARK);
         let has_mark = field.contains(is_mark) || self.plain.is_none() && self.window.raw().contains(&END_MARK);
         (self.width > 1 || has_mark) && field.trim_matches(|c: char| c.is_whitespace() || is_mark(c)).is_empty()
