@@ -284,7 +284,7 @@ fn a_stop_file_is_named_by_status() {
     let answer: serde_json::Value = serde_json::from_str(&status(&["--format", "json"])).expect("JSON");
     let path = stop.to_string_lossy();
     assert_eq!((&answer["paused"], &answer["stop_file"]), (&true.into(), &(*path).into()), "{answer}");
-    let screen = status(&["--format", "table"]);
+    let screen = status(&["--format", "table", "--wide"]);
     assert!(screen.lines().next().is_some_and(|line| line.contains("nobody is called")), "{screen}");
     assert!(screen.contains(&format!("NOBODY IS CALLED: {path} IS THERE")), "{screen}");
     std::fs::remove_file(&stop).expect("it goes");
@@ -364,5 +364,38 @@ fn a_failed_run_degrades_the_service_until_one_succeeds_and_says_what_it_planned
             break;
         }
     }
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn with_few_files_and_a_thousand_connections_that_say_nothing_the_runs_are_made() {
+    let folder = clinic("* * * * * *");
+    let mut command = std::process::Command::new("sh");
+    let binary = env!("CARGO_BIN_EXE_tickler");
+    command
+        .args(["-c", "ulimit -n 64; exec \"$0\" run --now 2026-11-24T03:00:00Z", binary])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("TICKLER_LEDGER", folder.path().join("tickler.db"))
+        .env("TICKLER_SCHEDULES", folder.path().join("schedules"))
+        .env("TICKLER_WEB__LISTEN", "127.0.0.1:0")
+        .env("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/");
+    let service = Service::of(command);
+    let page = service.page();
+    let socket = folder.path().join("tickler.sock");
+    let mut silent: Vec<Box<dyn std::any::Any>> = Vec::new();
+    for number in 0..1_100 {
+        let mut half_open = std::net::TcpStream::connect(&page).expect("a connection");
+        let _closed_already = std::io::Write::write_all(&mut half_open, b"GET /healthz HTTP/1.1\r\nhost: ");
+        silent.push(Box::new(half_open));
+        if number < 1_000 {
+            silent.push(Box::new(std::os::unix::net::UnixStream::connect(&socket).expect("a caller")));
+        }
+    }
+    for _run in 0..3 {
+        service.line_with("day-before: the run is over");
+    }
+    assert_eq!(get(&page, "/healthz", &page), "HTTP/1.1 200 OK", "a visitor who asks is answered");
+    assert_eq!(status(folder.path())["service"], true, "and so is a caller");
     assert_eq!(service.stop().code(), Some(0));
 }

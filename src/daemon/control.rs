@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
+use crate::web::connections::{Busy, Connections, HEAD_PATIENCE};
 
 /// No request is longer.
 const LONGEST_REQUEST: u64 = 64 * 1024;
@@ -124,17 +126,22 @@ impl ControlSocket {
     }
 
     /// Answers every caller with `perform(actor, request)` until it is dropped.
-    pub async fn serve<P, F>(&self, clock: SharedClock, perform: P)
+    pub async fn serve<P, F>(&self, clock: SharedClock, most: usize, perform: P)
     where
         P: Fn(String, Request) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
         let perform = Arc::new(perform);
+        let mut connections = Connections::up_to(most);
         loop {
             match self.listener.accept().await {
+                Ok(_) if !connections.make_room() => {}
                 Ok((stream, _address)) => {
-                    let (perform, talks) = (Arc::clone(&perform), self.talks());
-                    tokio::spawn(async move { converse(stream, &talks, perform.as_ref()).await });
+                    let (perform, talks, clock) = (Arc::clone(&perform), self.talks(), Arc::clone(&clock));
+                    let busy = Busy::default();
+                    let caller = Caller { talks, busy: busy.clone(), clock };
+                    let task = tokio::spawn(async move { converse(stream, &caller, perform.as_ref()).await });
+                    connections.add(busy, &task);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a caller of the control socket was lost");
@@ -151,7 +158,25 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn converse<P, F>(stream: UnixStream, talks: &Talks, perform: &P)
+/// What belongs to one connection.
+struct Caller {
+    talks: Talks,
+    busy: Busy,
+    clock: SharedClock,
+}
+
+/// A whole line; `None` when the caller went away or took too long over it.
+async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &SharedClock) -> Option<String> {
+    let mut line = String::new();
+    let mut limited = reading.take(LONGEST_REQUEST);
+    let read = std::pin::pin!(limited.read_line(&mut line));
+    match select(read, clock.sleep(HEAD_PATIENCE)).await {
+        Either::Left((Ok(length), _)) if length > 0 => Some(line),
+        Either::Left(_) | Either::Right(_) => None,
+    }
+}
+
+async fn converse<P, F>(stream: UnixStream, who: &Caller, perform: &P)
 where
     P: Fn(String, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,
@@ -161,12 +186,8 @@ where
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
     loop {
-        let mut line = String::new();
-        let read = (&mut reading).take(LONGEST_REQUEST).read_line(&mut line).await;
-        if !matches!(read, Ok(length) if length > 0) {
-            return;
-        }
-        let _until_it_is_answered = talks.begin();
+        let Some(line) = request_line(&mut reading, &who.clock).await else { return };
+        let _until_it_is_answered = (who.talks.begin(), who.busy.begin());
         let answer = match serde_json::from_str(&line) {
             Ok(request) => perform_safely(perform(actor.clone(), request)).await,
             Err(error) => Answer::refusal(2, format!("this is no request: {error}")),
@@ -216,7 +237,7 @@ mod tests {
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
             let answer = |actor: String, _request| async move { Answer::of(Exit::of_code(3), &actor) };
-            socket.serve(Arc::new(SystemClock::new()), answer).await;
+            socket.serve(Arc::new(SystemClock::new()), 8, answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");
         let me = user_name(rustix::process::getuid().as_raw());
@@ -234,7 +255,7 @@ mod tests {
                 assert!(matches!(request, Request::Reload), "only a reload is answered here");
                 Answer::of(Exit::Done, &())
             };
-            socket.serve(Arc::new(SystemClock::new()), answer).await;
+            socket.serve(Arc::new(SystemClock::new()), 8, answer).await;
         });
         assert_eq!(ask(&path, &Request::Status).await.expect("an answer").exit, 1);
         assert_eq!(ask(&path, &Request::Reload).await.expect("an answer").exit, 0);
@@ -252,7 +273,7 @@ mod tests {
         assert_eq!(ask(&path, &Request::Status).await.err(), Some(ControlError::NobodyThere(path.clone())));
         let socket = ControlSocket::bind(&path).expect("the stale file is replaced");
         let serving = tokio::spawn(async move {
-            socket.serve(Arc::new(SystemClock::new()), |_, _| async { Answer::of(Exit::Done, &()) }).await;
+            socket.serve(Arc::new(SystemClock::new()), 8, |_, _| async { Answer::of(Exit::Done, &()) }).await;
         });
         let stream = UnixStream::connect(&path).await.expect("a connection");
         let (reading, mut writing) = stream.into_split();

@@ -5,6 +5,7 @@ pub mod control;
 pub mod due;
 pub mod housekeeping;
 pub mod last_good;
+mod limits;
 pub mod logs;
 pub mod pulse;
 pub mod queue;
@@ -64,6 +65,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let Opened { daemon, socket, page, reporters, stillness } = opened;
     let talks = socket.talks();
+    let most = limits::connections(limits::raise_open_files());
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.app.sender.clone() {
@@ -87,10 +89,10 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     beside.spawn({
         let daemon = Arc::clone(&daemon);
         let clock = Arc::clone(&daemon.app.around.clock);
-        async move { socket.serve(clock, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
+        async move { socket.serve(clock, most, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
     });
     if let Some(page) = page {
-        beside.spawn(page.serve());
+        beside.spawn(page.serve(Arc::clone(&daemon.app.around.clock), most));
     }
     beside.spawn({
         let daemon = Arc::clone(&daemon);

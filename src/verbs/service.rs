@@ -35,8 +35,15 @@ mod tests {
             "StateDirectoryMode=0700",
             "ProtectHome=yes",
             "PrivateTmp=yes",
+            "Environment=TICKLER_SCHEDULES=/etc/tickler/schedules",
+            "Environment=TICKLER_LEDGER=/var/lib/tickler/tickler.db",
+            "Environment=TICKLER_SOCKET=/run/tickler/tickler.sock",
         ] {
             assert!(UNIT.lines().any(|have| have == line), "{line}");
         }
+        assert!(
+            !UNIT.lines().any(|have| have.starts_with("PrivateUsers=")),
+            "callers of the socket would lose their names"
+        );
     }
 }

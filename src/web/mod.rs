@@ -1,5 +1,7 @@
 //! shell: `/healthz` and `/readyz`, loopback by default.
 
+pub mod connections;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,10 +22,15 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::clock::SharedClock;
 use crate::verbs::vitals::Vitals;
+use connections::{Busy, Connections, HEAD_PATIENCE};
 
 /// Nothing that is served here takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After a connection was lost (no file descriptors are left), the next is waited for so long.
+const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// Nothing that is served here takes a body.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -78,12 +88,41 @@ impl Page {
         self.address
     }
 
-    /// Serves until it is dropped.
-    pub async fn serve(self) {
-        if let Err(error) = axum::serve(self.listener, self.router).await {
-            tracing::error!(%error, "the page ended");
+    /// Serves until it is dropped: at most `most` connections at once, and no request whose head takes its time.
+    pub async fn serve(self, clock: SharedClock, most: usize) {
+        let mut connections = Connections::up_to(most);
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _peer)) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a visitor of the page was lost");
+                    clock.sleep(AFTER_A_LOSS).await;
+                    continue;
+                }
+            };
+            if connections.make_room() {
+                let busy = Busy::default();
+                let router = self.router.clone().layer(from_fn_with_state(busy.clone(), mark_as_busy));
+                connections.add(busy, &tokio::spawn(converse(stream, router)));
+            }
         }
     }
+}
+
+async fn converse(stream: tokio::net::TcpStream, router: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a visitor of the page broke off");
+    }
+}
+
+async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
+    let _answering = busy.begin();
+    next.run(request).await
 }
 
 fn router(gate: Arc<Gate>, vitals: Arc<Vitals>) -> Router {

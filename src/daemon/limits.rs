@@ -1,0 +1,38 @@
+//! shell: how many files this process may open, and how many connections that leaves.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::web::connections::MOST;
+
+/// Files the service needs besides connections: ledger, sources, targets, the runtime's own.
+const OWN_FILES: u64 = 48;
+
+/// Raises the soft limit of open files to the hard one, where that is allowed; answers the limit in force.
+pub fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::debug!(%error, "the limit of open files can't be raised");
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Connections that each listener takes at once: with few files the runs come first.
+pub fn connections(open_files: u64) -> usize {
+    let share = open_files.saturating_sub(OWN_FILES) / 4;
+    usize::try_from(share).unwrap_or(MOST).clamp(2, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_few_files_the_listeners_take_few_connections() {
+        for (files, expected) in [(0, 2), (64, 4), (256, 52), (1_024, MOST), (u64::MAX, MOST)] {
+            assert_eq!(connections(files), expected, "{files}");
+        }
+    }
+}

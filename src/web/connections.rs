@@ -1,0 +1,100 @@
+//! shell: the connections to a listener: so many at once, and when one more comes the idle one that is oldest is closed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// The head of a request, or the line of one, must have come whole after this time.
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// At most so many connections at once; fewer where the process may open few files.
+pub const MOST: usize = 64;
+
+/// Whether a request of a connection is being answered.
+#[derive(Debug, Clone, Default)]
+pub struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    /// A request is being answered until the guard is dropped.
+    #[must_use]
+    pub fn begin(&self) -> Answering {
+        self.0.store(true, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+}
+
+/// See [`Busy::begin`].
+#[derive(Debug)]
+pub struct Answering(Busy);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        (self.0.0).store(false, Ordering::Relaxed);
+    }
+}
+
+/// The open connections, oldest first.
+#[derive(Debug)]
+pub struct Connections {
+    open: VecDeque<(Busy, AbortHandle)>,
+    most: usize,
+}
+
+impl Connections {
+    /// None yet; at most `most`.
+    #[must_use]
+    pub const fn up_to(most: usize) -> Self {
+        Self { open: VecDeque::new(), most }
+    }
+
+    /// Makes room for one more by closing the oldest idle one; `false` when all are busy.
+    pub fn make_room(&mut self) -> bool {
+        self.open.retain(|(_, task)| !task.is_finished());
+        if self.open.len() < self.most {
+            return true;
+        }
+        let idle = self.open.iter().position(|(busy, _)| !busy.0.load(Ordering::Relaxed));
+        match idle.and_then(|at| self.open.remove(at)) {
+            Some((_, task)) => {
+                task.abort();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// One more, served by this task.
+    pub fn add(&mut self, busy: Busy, task: &JoinHandle<()>) {
+        self.open.push_back((busy, task.abort_handle()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_idle_connection_makes_room_and_a_busy_one_never() {
+        let mut connections = Connections::up_to(2);
+        let tasks: Vec<JoinHandle<()>> = (0..2).map(|_| tokio::spawn(std::future::pending())).collect();
+        let busy = [Busy::default(), Busy::default()];
+        for (busy, task) in busy.iter().zip(&tasks) {
+            assert!(connections.make_room());
+            connections.add(busy.clone(), task);
+        }
+        let first_answers = busy[0].begin();
+        assert!(connections.make_room());
+        tokio::task::yield_now().await;
+        assert_eq!((tasks[0].is_finished(), tasks[1].is_finished()), (false, true));
+        let third = tokio::spawn(std::future::pending());
+        let third_busy = Busy::default();
+        connections.add(third_busy.clone(), &third);
+        let third_answers = third_busy.begin();
+        assert!(!connections.make_room(), "both are being answered");
+        drop((first_answers, third_answers));
+        assert!(connections.make_room());
+    }
+}
