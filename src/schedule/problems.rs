@@ -185,6 +185,15 @@ impl Problem {
     }
 }
 
+/// A sentence names what a person wrote, and not a page of it.
+fn clipped(sentence: String) -> String {
+    const LONGEST: usize = 1_000;
+    if sentence.len() <= LONGEST {
+        return sentence;
+    }
+    format!("{}…", &sentence[..boundary(&sentence, LONGEST)])
+}
+
 /// The nearest place at or before `at` that doesn't cut a character.
 fn boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
@@ -267,7 +276,7 @@ impl Problems {
 
     fn add(&mut self, severity: Severity, code: &'static str, span: Range<usize>, message: String) -> &mut Problem {
         let (file, text, hidden) = (self.file.clone(), Arc::clone(&self.text), Arc::clone(&self.hidden));
-        let further = Further::default();
+        let (further, message) = (Further::default(), clipped(message));
         let problem = Problem { severity, code, file, text, hidden, span, message, help: None, further };
         if self.is_full() {
             self.further.add(severity);
@@ -335,7 +344,7 @@ pub fn shown(problems: Vec<Problem>) -> Vec<Problem> {
 impl Problem {
     /// Adds the remedy.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(clipped(help.into()));
         self
     }
 }

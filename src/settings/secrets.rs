@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::ProcessEnvironment;
 use super::{SecretRef, TextOrSecret};
@@ -13,6 +13,17 @@ use crate::disk::{self, Links};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretError(pub String);
+
+/// How the message of a malformed secret ends.
+const MALFORMED: &str = "write the secret in one line, and nothing else";
+
+impl SecretError {
+    /// Whether the secret is there and can't be one: that is a mistake on every machine.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.0.ends_with(MALFORMED)
+    }
+}
 
 /// Resolves secrets: the process environment over `.env`, systemd credentials, files.
 #[derive(Debug, Clone, Default)]
@@ -49,15 +60,18 @@ impl Secrets {
         Self { environment: environment.collect(), credentials_directory: None }
     }
 
-    /// The secret's value; trailing line ends of files are cut.
+    /// The secret's value, without a byte order mark before it and line ends behind it.
     ///
     /// # Errors
-    /// When it isn't set; the message names the variable, credential or file and the remedy, never a value.
+    /// When it isn't set or holds a line break or control character; the message names the variable, credential or file and the remedy, never a value.
     pub fn resolve(&self, secret: &SecretRef) -> Result<SecretString, SecretError> {
         match secret {
-            SecretRef::Env(name) => self.environment.get(name).cloned().ok_or_else(|| {
-                SecretError(format!("the environment variable `{name}` isn't set: set it, or write it into `.env`"))
-            }),
+            SecretRef::Env(name) => {
+                let value = self.environment.get(name).ok_or_else(|| {
+                    SecretError(format!("the environment variable `{name}` isn't set: set it, or write it into `.env`"))
+                })?;
+                clean(value.expose_secret(), &format!("the environment variable `{name}`"))
+            }
             SecretRef::Credential(name) => self.credential(name),
             SecretRef::File(path) => read(path, &format!("the secret file `{}`", path.display())),
         }
@@ -94,9 +108,20 @@ fn read(path: &Path, what: &str) -> Result<SecretString, SecretError> {
         std::io::ErrorKind::FileTooLarge => SecretError(format!("{what} is no regular file of at most 64 KiB")),
         _ => SecretError(format!("{what} can't be read: {error}")),
     })?;
-    let value = text.trim_end_matches(['\r', '\n']);
+    clean(&text, what)
+}
+
+/// The value without the marks that editors leave: a byte order mark before it, line ends behind it. A line break or a
+/// control character inside is no part of a secret, except in a PEM key.
+fn clean(text: &str, what: &str) -> Result<SecretString, SecretError> {
+    let value = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
     if value.is_empty() {
         return Err(SecretError(format!("{what} is empty")));
+    }
+    let is_pem = value.starts_with("-----BEGIN ");
+    if !is_pem && value.contains(char::is_control) {
+        let inside = if value.contains(['\r', '\n']) { "a line break" } else { "a control character" };
+        return Err(SecretError(format!("{what} has {inside} inside: {MALFORMED}")));
     }
     Ok(SecretString::from(value.to_owned()))
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -198,8 +199,10 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbRe
 /// When a schedule doesn't exist, or anything but its evaluation fails.
 pub async fn plans(app: &App, names: &[String], reveal: Reveal) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
-    for schedule in &app.named(names)? {
-        match plan(app, schedule, reveal).await {
+    let schedules = app.named(names)?;
+    // at the same time: one that waits for a file that is being written holds nobody up
+    for planned in join_all(schedules.iter().map(|schedule| plan(app, schedule, reveal))).await {
+        match planned {
             Ok(answer) => answers.push(answer),
             Err(error @ VerbError::Evaluation { .. }) => failures.push(error),
             Err(error) => return Err(error),

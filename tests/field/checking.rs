@@ -149,6 +149,57 @@ fn values_under_unknown_keys_are_masked_when_they_look_like_a_secret() {
 }
 
 #[test]
+fn marks_of_editors_are_taken_off_a_secret_and_what_no_header_can_carry_is_an_error() {
+    let target = "[target.webhook]\nurl = \"http://127.0.0.1:9/x\"\nheaders = { \"X-Key\" = { file = \"key\" } }";
+    let clinic = clinic();
+    clinic.schedule("day-before", &Parts { target, ..PARTS }.text());
+    for (key, is_fine) in [
+        ("k1-invented", true),
+        ("\u{feff}k1-invented\r\n\n", true),
+        ("k1\ninvented", false),
+        ("k1\tinvented", false),
+        ("k1\u{0}invented", false),
+        ("k1-invénted", false),
+        ("k1-invented\u{200b}", false),
+    ] {
+        clinic.write("schedules/key", key);
+        let ended = clinic.run(&["check"]);
+        assert_eq!(ended.exit == 0, is_fine, "{key:?}: {}", ended.stdout);
+        assert!(is_fine || ended.stdout.contains("schedules/key"), "{key:?}: {}", ended.stdout);
+        assert!(!ended.stdout.contains("invented") && !ended.stdout.contains("invénted"), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn what_the_first_rows_show_is_reported_at_the_mapping() {
+    let table = |rows: &str| format!("id,phone,starts_at,status,stop\n{rows}");
+    let text = DAY_BEFORE.replace("status = \"status\"", "status = \"status\"\ndo_not_call = \"stop\"");
+    let clinic = clinic();
+    clinic.schedule("day-before", &text);
+    let found = |rows: &str| {
+        clinic.write("appointments.csv", &table(rows));
+        let text = text.replace("{{ service }}", "x");
+        clinic.schedule("day-before", &text);
+        clinic.json(&["check"]).1["problems"].as_array().expect("a list").clone()
+    };
+    let good = "1,+12025550143,2026-11-25 09:30,confirmed,no\n";
+    assert_eq!(codes(&found(good)), [""; 0]);
+    let dates = found("1,+12025550143,25/11/2026 09:30,confirmed,\n2,+12025550144,26/11/2026 09:30,confirmed,\n");
+    assert_eq!(codes(&dates), ["column-not-readable"], "{dates:?}");
+    assert!(dates[0]["severity"] == "error" && help(&dates[0]).contains("%d/%m/%Y %H:%M"), "{dates:?}");
+    let most = found(&format!("{good}2,+12025550144,soon,confirmed,\n3,+12025550145,soon,confirmed,\n"));
+    assert_eq!((codes(&most), &most[0]["severity"]), (vec!["column-not-readable"], &"warning".into()), "{most:?}");
+    let one = found(&format!("{good}{}2,+12025550144,soon,confirmed,\n", good.replace("1,", "3,")));
+    assert_eq!(codes(&one), [""; 0], "one bad cell is that row's: {one:?}");
+    let statuses = found("1,+12025550143,2026-11-25 09:30,confirmd,\n");
+    assert_eq!(codes(&statuses), ["unknown-status"], "{statuses:?}");
+    assert!(help(&statuses[0]).contains("`confirmd`"), "{statuses:?}");
+    let flags = found("1,+12025550143,2026-11-25 09:30,confirmed,perhaps\n");
+    assert_eq!(codes(&flags), ["unknown-flag"], "{flags:?}");
+    assert!(flags[0]["message"].as_str().is_some_and(|text| text.contains("`perhaps`")), "{flags:?}");
+}
+
+#[test]
 fn the_shared_clinic_has_nothing_to_complain_of() {
     assert!(CLINIC.starts_with("id,"));
     assert_eq!(codes(&problems(DAY_BEFORE)), [""; 0]);

@@ -76,7 +76,7 @@ fn nested(checked: &mut Checked<'_>, mapped: &[(Column, Option<String>)]) {
 }
 
 /// From today to the furthest lead, in whole days of the schedule's zone.
-fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
+pub fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
     let schedule = checked.schedule;
     let day = schedule.zone.date(ask.now);
     let furthest = match &schedule.remind.leads {

@@ -6,6 +6,7 @@ mod columns;
 mod connect;
 mod coverage;
 mod placeholders;
+mod sample;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -120,14 +121,24 @@ impl CheckReport {
     }
 }
 
+/// Schedules that are checked at the same time: most of a check is waiting for files and hosts.
+const AT_ONCE: usize = 16;
+
 /// Checks files.
 #[must_use]
 pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     let mut folder = read(ask);
     let mut problems = std::mem::take(&mut folder.problems);
     let refused = columns_of_refused(&problems, ask);
-    for schedule in folder.schedules.values() {
-        problems.extend(one(schedule, ask));
+    // one that waits for a file that is being written holds nobody up
+    let schedules: Vec<&Arc<Schedule>> = folder.schedules.values().collect();
+    for together in schedules.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let checks: Vec<_> = together.iter().map(|schedule| scope.spawn(|| one(schedule, ask))).collect();
+            for check in checks {
+                problems.extend(check.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        });
     }
     problems.extend(refused);
     problems.extend(look_alikes(ask));
@@ -205,6 +216,9 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
     cron(&mut checked, ask);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
+    if !checked.problems.has_errors() {
+        sample::check(&mut checked, ask);
+    }
     do_not_call(&mut checked, ask);
     if ask.reach == Reach::Connect {
         connect::check(&mut checked, ask);

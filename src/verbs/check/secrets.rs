@@ -15,14 +15,30 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let folder = checked.schedule.path.parent().unwrap_or(std::path::Path::new(""));
     for placed in places::secrets(&checked.root, folder) {
         match ask.tools.secrets.resolve(&placed.secret) {
+            Err(malformed) if malformed.is_malformed() => {
+                checked.problems.error("invalid-value", placed.span, malformed.0).help("no request could carry it");
+            }
             Err(missing) => not_set(checked, ask, placed.span, missing.0),
             Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
+            Ok(value) if !value.expose_secret().is_ascii() => {
+                let message = format!("{} holds a letter that no header can carry", named(&placed.secret));
+                checked.problems.error("invalid-value", placed.span, message).help("write it in ASCII: copy it anew");
+            }
             Ok(_) => {}
         }
     }
     if let TargetSpec::Call { agent, account, .. } = &checked.schedule.target {
         let (agent, account) = (agent.clone(), account.clone());
         call(checked, ask, &agent, &account);
+    }
+}
+
+/// Where a secret lives, for people.
+fn named(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::Env(name) => format!("the environment variable `{name}`"),
+        SecretRef::Credential(name) => format!("the credential `{name}`"),
+        SecretRef::File(path) => format!("the secret file `{}`", path.display()),
     }
 }
 

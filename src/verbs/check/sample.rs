@@ -1,0 +1,177 @@
+//! shell: what the first rows of a local source show: columns that can't be read, statuses that no row has, flags whose
+//! words nobody knows.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use super::connect::{proposal, window};
+use super::{CheckAsk, Checked};
+use crate::appointment::flags::{self, Flag};
+use crate::appointment::mapping::{Mapping, TimeProblem};
+use crate::appointment::{PhoneProblem, StartColumns, phone};
+use crate::row::{Column, Record, RecordSink, Row};
+use crate::schedule::SourceSpec;
+use crate::sources;
+use crate::spelling::did_you_mean;
+
+/// Rows that are looked at: enough to tell a wrong column from a wrong cell.
+const MOST_ROWS: usize = 200;
+
+/// Of fewer rows that can't be read a single mistake may be the reason, and not the mapping.
+const FEW_ROWS: usize = 3;
+
+pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    if matches!(checked.schedule.source, SourceSpec::Http(_)) {
+        return; // without `--connect` no network is touched, with it the source is read whole
+    }
+    let mut first = First { rows: Vec::new() };
+    let source = sources::open(checked.schedule, ask.tools.clone());
+    // what keeps it from being read was reported with its columns
+    if source.read(&window(checked, ask), &mut first).is_err() || first.rows.is_empty() {
+        return;
+    }
+    let rows = first.rows;
+    starts(checked, ask, &rows);
+    phones(checked, &rows);
+    statuses(checked, &rows);
+    for (key, column) in flag_columns(checked) {
+        flag(checked, key, &column, &rows);
+    }
+}
+
+/// The first rows of a read.
+struct First {
+    rows: Vec<Row>,
+}
+
+impl RecordSink for First {
+    fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+        self.rows.extend(record.to_row());
+        if self.rows.len() < MOST_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+fn starts(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
+    let columns = &checked.schedule.appointment;
+    let mut mapping = Mapping::new(columns, &checked.schedule.zone, ask.zones);
+    let text = |row: &Row| match &columns.starts_at {
+        StartColumns::One(column) => row.as_record().text(column).map(std::borrow::Cow::into_owned),
+        StartColumns::DateAndTime { date, time } => {
+            let record = row.as_record();
+            record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"))
+        }
+    };
+    let written: Vec<(&Row, String)> = rows.iter().filter_map(|row| Some((row, text(row)?))).collect();
+    let unread: Vec<&str> = written
+        .iter()
+        .filter(|(row, _)| matches!(mapping.start(&row.as_record()), Err(TimeProblem::Invalid(_))))
+        .map(|(_, text)| text.as_str())
+        .collect();
+    let is_format = checked.root.at(&["appointment", "date_format"]).is_some();
+    let span = checked.span(&["appointment", if is_format { "date_format" } else { "starts_at" }]);
+    let zone = "or the zone in `timezone` isn't known: `plan` says which";
+    report(checked, span, "a start that can be read", (unread.len(), written.len()), 1, || {
+        format!("{}; {zone}", proposal(&unread))
+    });
+}
+
+fn phones(checked: &mut Checked<'_>, rows: &[Row]) {
+    let columns = &checked.schedule.appointment;
+    let mut why = String::new();
+    let mut written = 0;
+    let mut unread = 0;
+    for row in rows {
+        let record = row.as_record();
+        let texts = columns.phone.iter().map(|column| record.text(column));
+        match phone::first_usable(texts, columns.default_region.as_deref()) {
+            Ok(_) => written += 1,
+            Err(PhoneProblem::Missing) => {}
+            Err(PhoneProblem::Invalid(problem)) => {
+                written += 1;
+                unread += 1;
+                why = phone::masked(&problem).into_owned();
+            }
+        }
+    }
+    let span = checked.span(&["appointment", "phone"]);
+    report(checked, span, "a phone that can be called", (unread, written), FEW_ROWS, || format!("the last one: {why}"));
+}
+
+/// An error where no row can be read (of so many at least), a warning where most can't.
+fn report(
+    checked: &mut Checked<'_>,
+    span: std::ops::Range<usize>,
+    what: &str,
+    (unread, written): (usize, usize),
+    least: usize,
+    help: impl FnOnce() -> String,
+) {
+    const CODE: &str = "column-not-readable";
+    if unread == 0 || unread * 2 <= written {
+        return;
+    }
+    let problem = match unread == written && unread >= least {
+        true => checked.problems.error(CODE, span, format!("none of the first {written} rows has {what}")),
+        false => {
+            checked.problems.warning(CODE, span, format!("{unread} of the first {written} rows don't have {what}"))
+        }
+    };
+    problem.help(help());
+}
+
+fn statuses(checked: &mut Checked<'_>, rows: &[Row]) {
+    let schedule = checked.schedule;
+    let (Some(column), Some(allowed)) = (&schedule.appointment.status, &schedule.remind.statuses) else { return };
+    let seen: BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row.as_record().text(column).map(|text| text.trim().to_lowercase()))
+        .filter(|text| !text.is_empty())
+        .collect();
+    let is_seen = |status: &&String| seen.contains(&status.trim().to_lowercase());
+    if seen.is_empty() || allowed.iter().any(|status| is_seen(&status)) {
+        return;
+    }
+    let likely = allowed.iter().find_map(|status| did_you_mean(status, seen.iter().map(String::as_str)));
+    let few = seen.iter().take(5).map(|status| format!("`{status}`")).collect::<Vec<_>>().join(", ");
+    let help = likely.map_or_else(|| format!("they have {few}"), |likely| format!("did you mean `{likely}`?"));
+    let span = checked.span(&["remind", "statuses"]);
+    let message = format!("none of the first {} rows has one of these statuses: nobody would be called", rows.len());
+    checked.problems.warning("unknown-status", span, message).help(help);
+}
+
+/// The columns that say yes or no.
+fn flag_columns(checked: &Checked<'_>) -> Vec<(&'static str, Column)> {
+    let columns = &checked.schedule.appointment;
+    let both = [("do_not_call", &columns.do_not_call), ("consent", &columns.consent)];
+    both.into_iter().filter_map(|(key, column)| Some((key, column.clone()?))).collect()
+}
+
+fn flag(checked: &mut Checked<'_>, key: &str, column: &Column, rows: &[Row]) {
+    let unknown: BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row.as_record().text(column).map(|text| text.trim().to_lowercase()))
+        .filter(|text| flags::read(Some(text)) == Flag::Unknown)
+        .collect();
+    if unknown.is_empty() {
+        return;
+    }
+    // what holds digits may be somebody's number in a column mapped by mistake
+    let words: Vec<String> = unknown
+        .iter()
+        .filter(|word| word.chars().count() <= 20 && !word.contains(|c: char| c.is_ascii_digit()))
+        .take(3)
+        .map(|word| format!("`{word}`"))
+        .collect();
+    let message = format!(
+        "`{}` holds {} that {} neither yes nor no",
+        column.as_str(),
+        if words.is_empty() { "values".to_owned() } else { words.join(", ") },
+        if words.len() == 1 { "is" } else { "are" },
+    );
+    let consequence = match key {
+        "do_not_call" => "whoever has such a word is not called (`opted_out`)",
+        _ => "whoever has such a word is not called (`no_consent`)",
+    };
+    let span = checked.span(&["appointment", key]);
+    checked.problems.warning("unknown-flag", span, message).help(format!("{consequence}: write yes or no"));
+}
