@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connect::{proposal, window};
-use super::{CheckAsk, Checked};
+use super::{CheckAsk, Checked, Reach};
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::{Mapping, TimeProblem};
 use crate::appointment::{PhoneProblem, StartColumns, phone};
@@ -31,7 +31,9 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         return;
     }
     let rows = first.rows;
-    starts(checked, ask, &rows);
+    if ask.reach == Reach::Local {
+        starts(checked, ask, &rows); // with `--connect` the whole column is judged
+    }
     phones(checked, &rows);
     statuses(checked, &rows);
     for (key, column) in flag_columns(checked) {
