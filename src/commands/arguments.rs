@@ -129,6 +129,14 @@ pub enum Verb {
         #[command(subcommand)]
         verb: NotifyVerb,
     },
+    /// The account's voice agents: what `target.call.agent` takes
+    Agents(AccountArguments),
+    /// What the account knows of people
+    Contacts {
+        /// What of it
+        #[command(subcommand)]
+        verb: ContactsVerb,
+    },
     /// Every setting with where it came from
     Config,
     /// The JSON Schema of the schedule file
@@ -181,6 +189,32 @@ pub enum ServiceVerb {
 pub enum NotifyVerb {
     /// Send a test message through every channel for alerts
     Test,
+}
+
+/// `contacts …`.
+#[derive(Debug, Subcommand)]
+pub enum ContactsVerb {
+    /// The contacts with a phone number, masked; the audit log has it as a reveal
+    Find(FindArguments),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub struct AccountArguments {
+    /// An account of the settings
+    #[arg(long, value_name = "NAME", default_value = "thoughtly")]
+    pub account: String,
+}
+
+/// `contacts find`.
+#[derive(Debug, Args)]
+pub struct FindArguments {
+    /// The number, as +12025550143
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub phone: String,
+    /// The account.
+    #[command(flatten)]
+    pub account: AccountArguments,
 }
 
 /// Arguments of a verb that isn't there yet.

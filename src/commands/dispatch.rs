@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::Context;
 use super::output::complain;
+use super::progress::Progress;
 use crate::audit::Event;
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
@@ -63,19 +64,41 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
 pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
     let request =
         Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
-    match performer(context, &request).await? {
+    let progress = Progress::of(context, &ask.schedule);
+    let ended = match performer(context, &request).await? {
         Performer::Service(answer) => body(answer),
-        Performer::Here(app) => match trigger::trigger(&app, &context.actor(), ask).await {
-            Ok(answer) => {
-                if CHECKPOINTED.contains(&answer.reminders.len()) {
-                    checkpoint(&app).await;
-                }
-                let exit = answer.exit();
-                Ok((answer, exit))
+        Performer::Here(app) => trigger_here(context, &app, ask).await,
+    };
+    drop(progress);
+    ended
+}
+
+async fn trigger_here(context: &Context, app: &App, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
+    let actor = context.actor();
+    let mut work = std::pin::pin!(trigger::trigger(app, &actor, ask));
+    let (ended, was_stopped) = tokio::select! {
+        ended = &mut work => (ended, false),
+        Ok(()) = tokio::signal::ctrl_c() => {
+            complain("stopping: what is being sent is awaited; Ctrl-C again ends at once");
+            if let Some(sender) = &app.sender {
+                sender.begin_stop();
+                sender.nudge();
             }
-            Err(error) => Err(VerbError::Answered { message: error.to_string(), exit: error.exit() }.into()),
-        },
+            tokio::select! {
+                ended = &mut work => (ended, true),
+                Ok(()) = tokio::signal::ctrl_c() => {
+                    let detail = "ended at once: the fate of what was being sent is unknown at the next start";
+                    return Err(VerbError::Failed(detail.to_owned()).into());
+                }
+            }
+        }
+    };
+    let answer = ended.map_err(|error| VerbError::Answered { message: error.to_string(), exit: error.exit() })?;
+    if CHECKPOINTED.contains(&answer.reminders.len()) {
+        checkpoint(app).await;
     }
+    let exit = if was_stopped { Exit::Failed } else { answer.exit() };
+    Ok((answer, exit))
 }
 
 /// Writes the audit entry of a reading verb; it waits for a trigger that holds the ledger.

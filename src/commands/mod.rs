@@ -1,5 +1,6 @@
 //! shell: the terminal: arguments in, answers printed; one verb, one file.
 
+mod account;
 mod arguments;
 mod audit;
 mod backup;
@@ -23,6 +24,7 @@ mod pause;
 mod plan;
 mod plan_csv;
 mod plan_json;
+mod progress;
 mod reload;
 mod restore;
 mod run;
@@ -41,7 +43,7 @@ use clap::Parser;
 
 use crate::appointment::phone;
 use crate::verbs::{Exit, VerbError};
-use arguments::{Arguments, NotifyVerb, ServiceVerb, Verb};
+use arguments::{Arguments, ContactsVerb, NotifyVerb, ServiceVerb, Verb};
 
 /// Reads the arguments, does what they ask, prints the answer; errors go to stderr as one chain with the remedy.
 #[must_use]
@@ -116,6 +118,8 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Restore { file, now } => restore::restore(globals, file, now).await,
         Verb::Doctor => doctor::doctor(globals).await,
         Verb::Service { verb: ServiceVerb::Print } => doctor::print_unit(),
+        Verb::Agents(ask) => account::agents(globals, &ask).await,
+        Verb::Contacts { verb: ContactsVerb::Find(ask) } => account::find(globals, &ask).await,
         Verb::Notify { verb: NotifyVerb::Test } => notify::test(globals).await,
         Verb::Config => config::config(globals),
         Verb::Schema => schema::schema(),

@@ -13,6 +13,7 @@ use crate::http::{self, Answer, Ask, BodyEnd};
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
 
+pub mod account;
 mod automation;
 mod call;
 #[cfg(test)]

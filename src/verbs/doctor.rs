@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::account::unknown_agent;
 use super::{Access, Answer, App, Exit, VerbError};
 use crate::clock::SharedClock;
 use crate::disk::{self, Links};
@@ -18,8 +19,9 @@ use crate::evaluation::clock_is_set;
 use crate::http::{Ask, Exchange};
 use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
-use crate::settings::{Account, SecretError, Settings, TextOrSecret};
+use crate::settings::{Account, SecretError, Settings};
 use crate::targets;
+use crate::targets::account::AccountApi;
 
 /// One look at a host.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +54,7 @@ pub enum Verdict {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What: `clock`, `zones`, `schedules`, `source`, `ledger`, `credentials`, `reachability`, `unit`.
+    /// What: `clock`, `zones`, `schedules`, `source`, `ledger`, `credentials`, `reachability`, `agent`, `unit`.
     pub subject: String,
     /// How it was found.
     pub verdict: Verdict,
@@ -293,37 +295,43 @@ async fn reachability(app: &App) -> Vec<Finding> {
         if !asked.insert((target.origin(), schedule.target.account().to_owned())) {
             continue;
         }
-        findings.push(match (&schedule.target, account) {
-            (TargetSpec::Call { .. }, Some(account)) => agents(app, account).await,
-            (TargetSpec::Call { .. } | TargetSpec::Automation { .. } | TargetSpec::Webhook(_), _) => {
-                front_door(app, &target.origin()).await
+        match &schedule.target {
+            TargetSpec::Call { account, .. } => {
+                let schedules: Vec<_> = app.folder().schedules.values().cloned().collect();
+                findings.extend(agents(app, account, &schedules).await);
             }
-        });
+            TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => {
+                findings.push(front_door(app, &target.origin()).await);
+            }
+        }
     }
     findings
 }
 
-async fn agents(app: &App, account: &Account) -> Finding {
+/// Asks the account for its agents, and whether the schedule's is one of them.
+async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Finding> {
     let secrets = &app.settings.secrets;
-    let token = account.api_token.as_ref().and_then(|token| secrets.resolve(token).ok());
-    let team = account.team_id.as_ref().and_then(|team: &TextOrSecret| secrets.text(team).ok());
-    let Ok(url) = account.base_url.join("interview") else {
-        return finding("reachability", Verdict::Problem, "base_url can't be continued by /interview");
+    let api = AccountApi::open(account, app.settings.accounts.get(account), secrets);
+    let known = match api {
+        Ok(api) => api.agents(&app.around.http).await,
+        Err(error) => Err(error),
     };
-    let header = |name: &str, value: Option<SecretString>| {
-        value.map(|value| (name.to_owned(), SecretString::from(value.expose_secret())))
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => return vec![finding("reachability", Verdict::Problem, error.0)],
     };
-    let headers = [header("x-api-token", token), header("team_id", team)].into_iter().flatten().collect();
-    match look(app, url, headers).await {
-        Ok(200..300) => finding("reachability", Verdict::Ok, "Thoughtly takes the credentials"),
-        Ok(401) => {
-            let detail = "Thoughtly refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew; if \
-                they are right, a proxy on the way may drop the header `team_id` (for its underscore)";
-            finding("reachability", Verdict::Problem, detail)
+    let mut findings = vec![finding("reachability", Verdict::Ok, "Thoughtly takes the credentials")];
+    for schedule in schedules {
+        if let Some(known) = &known
+            && let TargetSpec::Call { agent, account: of, .. } = &schedule.target
+            && of == account
+            && let Ok(agent) = secrets.text(agent)
+            && let Some(unknown) = unknown_agent(agent.expose_secret(), known)
+        {
+            findings.push(finding("agent", Verdict::Problem, format!("{}: {unknown}", schedule.name)));
         }
-        Ok(status) => finding("reachability", Verdict::Warning, format!("Thoughtly answers {status} to a look")),
-        Err(detail) => finding("reachability", Verdict::Problem, format!("Thoughtly can't be reached: {detail}")),
     }
+    findings
 }
 
 async fn front_door(app: &App, origin: &str) -> Finding {

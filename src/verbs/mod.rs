@@ -2,6 +2,7 @@
 //! control socket and page alike.
 
 pub mod accept_loss;
+pub mod account;
 mod app;
 pub mod audit;
 pub mod backup;

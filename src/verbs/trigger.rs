@@ -306,7 +306,13 @@ async fn answer(
 /// credentials are refused.
 async fn reason_of_pause(app: &App, schedule: &Schedule) -> VerbResult<Option<String>> {
     if app.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
-        return Ok(Some(format!("{STOPPING}: what is pending goes out after its next start")));
+        let name = &schedule.name;
+        return Ok(Some(match app.is_service {
+            true => format!("{STOPPING}: what is pending goes out after its next start"),
+            false => format!(
+                "stopped: what is pending is sent by the service or by `tickler trigger {name}`, unless its time is over"
+            ),
+        }));
     }
     // a wait after a 429 ends by itself
     holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await

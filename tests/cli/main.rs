@@ -1,5 +1,6 @@
 //! The real binary: what it prints for programs, and how it ends.
 
+mod accounts;
 mod asking;
 mod backlog;
 mod doctor;

@@ -1,5 +1,7 @@
 //! What verbs that send do.
 
+use std::process::Stdio;
+
 use crate::clinic::*;
 
 #[test]
@@ -129,4 +131,32 @@ fn a_test_call_goes_to_ones_own_phone_and_is_no_reminder() {
     assert_eq!(events, ["delivery.intent", "delivery.delivered"]);
     assert_eq!(clinic.run(&["test-call", "day-before", "--to", "911"]).exit, 2);
     assert_eq!(sandbox.received().len(), 1);
+}
+
+#[test]
+fn a_trigger_that_is_interrupted_says_what_is_left_and_how_it_goes_on() {
+    let sandbox = Sandbox::start(&["--latency", "300ms"]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"1/min\"\n");
+    let mut command = clinic.command(&["trigger", "day-before", "--now", MORNING]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let delivered = || clinic.json(&["audit", "list", "--event", "delivery.delivered"]).1;
+    while delivered().as_array().is_none_or(Vec::is_empty) {
+        std::thread::yield_now(); // each turn is a process that reads the log
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
+    let ended = Ended::of(child.wait_with_output().expect("it ends"));
+    assert_eq!(ended.exit, 1, "{ended:?}");
+    assert!(ended.stdout.contains("1 accepted by Thoughtly, 1 wait"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("what is pending is sent by the service or by `tickler trigger day-before`"),
+        "{ended:?}"
+    );
+    let (_, again) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
+    assert_eq!(
+        (&again["counts"]["delivered"], &again["counts"]["already_reminded"]),
+        (&1.into(), &1.into()),
+        "{again}"
+    );
 }

@@ -15,6 +15,8 @@ use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{Leads, SourceSpec, TargetSpec, places};
 use crate::settings::TextOrSecret;
 use crate::sources::{self, ReadWindow};
+use crate::targets::account::AccountApi;
+use crate::verbs::account::unknown_agent;
 
 /// Distinct starts that are kept: a column that needs more to tell its format has none.
 const MOST_STARTS: usize = 20_000;
@@ -202,13 +204,32 @@ fn host(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         max_bytes: 1_024,
     };
     let told = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
-        Exchange::Answered(_) => return,
+        Exchange::Answered(_) => return agent(checked, ask),
         Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => detail,
     };
     checked
         .problems
         .error("unreachable-host", span, format!("the target's host can't be reached: {told}"))
         .help("check its name, the network and the firewall; nothing was sent");
+}
+
+/// Whether the account has the agent that is to call. Missing credentials are reported elsewhere.
+fn agent(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let TargetSpec::Call { agent, account, .. } = &checked.schedule.target else { return };
+    let secrets = &ask.tools.secrets;
+    let (Ok(agent), Ok(api)) = (secrets.text(agent), AccountApi::open(account, ask.accounts.get(account), secrets))
+    else {
+        return;
+    };
+    let sentence = match ask.tools.runtime.block_on(api.agents(&ask.tools.http)) {
+        Ok(agents) => agents.and_then(|agents| unknown_agent(agent.expose_secret(), &agents)),
+        Err(error) => Some(error.0),
+    };
+    if let Some(sentence) = sentence {
+        let span = checked.span(&["target", "call"]);
+        let help = "`tickler agents` lists the agents of the account";
+        checked.problems.error("unknown-agent", span, sentence).help(help);
+    }
 }
 
 /// The target's scheme, host and port; nothing when its secret isn't set, which is told elsewhere.

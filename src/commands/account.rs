@@ -1,0 +1,77 @@
+//! shell: `tickler agents` and `tickler contacts find`.
+
+use std::sync::Arc;
+
+use super::arguments::{AccountArguments, FindArguments, Globals};
+use super::context::Context;
+use super::dispatch;
+use super::output::{Rows, Shown};
+use super::table::{Table, sentence, words};
+use crate::audit::Event;
+use crate::evaluation::phone_of;
+use crate::http::Http;
+use crate::verbs::redact::{self, Reveal};
+use crate::verbs::{Exit, VerbError, account};
+
+/// Prints the account's voice agents.
+pub async fn agents(globals: &Globals, ask: &AccountArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
+    let http = Http::at_first_use(Arc::clone(&context.clock));
+    let agents = account::agents(&context.settings, &http, &ask.account).await?;
+    let rows = || {
+        let mut rows = Rows::of(&["id", "title"]);
+        agents.iter().for_each(|agent| rows.push(vec![agent.id.clone(), agent.title.clone()]));
+        rows
+    };
+    let people = || match agents.is_empty() {
+        true => "the account has no agents".to_owned(),
+        false => {
+            let mut table = Table::of(&[words("id"), sentence("title")]);
+            rows().cells.into_iter().for_each(|row| table.push(row));
+            table.fit(context.screen)
+        }
+    };
+    Shown { answer: &agents, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+/// Prints what the account knows of a phone number, masked; the audit has it before it is shown.
+pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
+    let phone = phone_of(&ask.phone, None)
+        .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))?
+        .e164;
+    let http = Http::at_first_use(Arc::clone(&context.clock));
+    let name = &ask.account.account;
+    let found = account::contacts(&context.settings, &http, name, &phone).await?;
+    let shown = redact::phone(&phone, Reveal::LastFour);
+    dispatch::record(&context, Event::OperatorRevealed, &format!("what the account `{name}` knows of {shown}")).await?;
+    let rows = || {
+        let mut rows = Rows::of(&["id", "phone", "name", "email", "status", "created", "updated"]);
+        for contact in &found {
+            let field = |name: &str| contact.fields.get(name).cloned().unwrap_or_default();
+            let mut row = vec![contact.id.clone(), contact.phone.clone()];
+            row.extend(["name", "email", "status", "created", "updated"].map(field));
+            rows.push(row);
+        }
+        rows
+    };
+    let people = || match found.is_empty() {
+        true => format!("the account `{name}` knows nobody with {shown}"),
+        false => {
+            let mut table = Table::of(&[
+                words("id"),
+                words("phone"),
+                sentence("name"),
+                words("email").leaves(3),
+                words("status").leaves(4),
+                words("created").leaves(1),
+                words("updated").leaves(2),
+            ]);
+            rows().cells.into_iter().for_each(|row| table.push(row));
+            table.fit(context.screen)
+        }
+    };
+    Shown { answer: &found, people: &people, rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,151 @@
+//! shell: what a Thoughtly account says of itself: its voice agents, and its contacts with a phone number. Only reads.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::{Envelope, SecretHeader, TargetError, error_class, id_text, is_success, parse_url, read_body, value_at};
+use crate::http::{Ask, Exchange, Http};
+use crate::settings::{Account, SecretError, Secrets};
+
+/// Nobody waits longer for a list.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lists are longer than the answers to calls.
+const LIST_LIMIT: usize = 4 << 20;
+
+/// The most contacts one page may have.
+const PAGE: &str = "50";
+
+/// An account's API, with its credentials.
+pub struct AccountApi {
+    name: String,
+    base: Url,
+    token: SecretString,
+    team: SecretString,
+}
+
+/// A voice agent (an *interview* in Thoughtly's API).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// What `target.call.agent` takes.
+    pub id: String,
+    /// As the dashboard shows it.
+    pub title: String,
+}
+
+/// A contact, with its texts as the account has them: personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The account's id.
+    pub id: String,
+    /// E.164.
+    pub phone: String,
+    /// Its other texts that are set: `name`, `email`, `status`, `created`, `updated`.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl AccountApi {
+    /// Opens an account of the settings.
+    ///
+    /// # Errors
+    /// When there is none of that name, or a credential isn't set.
+    pub fn open(name: &str, account: Option<&Account>, secrets: &Secrets) -> Result<Self, TargetError> {
+        let missing = |missing: SecretError| TargetError(missing.0);
+        let lacks = |key: &str| TargetError(format!("account `{name}` has no `{key}`: set [accounts.{name}] {key}"));
+        let account = account.ok_or_else(|| {
+            TargetError(format!("there is no account `{name}`: add [accounts.{name}] to the settings"))
+        })?;
+        let base = account.base_url.as_str().into();
+        Ok(Self {
+            name: name.to_owned(),
+            base: parse_url(&base, &format!("`accounts.{name}.base_url`"))?,
+            token: secrets.resolve(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
+            team: secrets.text(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
+        })
+    }
+
+    /// The account's agents; `None` when it takes the credentials and answers without a list.
+    ///
+    /// # Errors
+    /// When the account can't be asked, refuses the credentials, or answers an error.
+    pub async fn agents(&self, http: &Http) -> Result<Option<Vec<Agent>>, TargetError> {
+        let body = self.get(http, "interview", &[]).await?;
+        let list = value_at(&body, "/data/interviews").and_then(Value::as_array);
+        Ok(list.map(|list| list.iter().filter_map(agent).collect()))
+    }
+
+    /// The account's contacts with that phone (E.164).
+    ///
+    /// # Errors
+    /// As [`AccountApi::agents`].
+    pub async fn contacts(&self, http: &Http, phone: &str) -> Result<Vec<Contact>, TargetError> {
+        let body = self.get(http, "contact", &[("search", phone), ("limit", PAGE)]).await?;
+        let list = value_at(&body, "/data/contacts").and_then(Value::as_array);
+        let list = list.ok_or_else(|| self.error("answers without a list of contacts"))?;
+        Ok(list.iter().filter_map(contact).filter(|contact| contact.phone == phone).collect())
+    }
+
+    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, TargetError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let headers: Vec<SecretHeader> =
+            vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
+        let method = reqwest::Method::GET;
+        let ask = Ask { method, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: LIST_LIMIT };
+        let answer = match http.send(ask).await {
+            Exchange::Answered(answer) => answer,
+            Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => {
+                return Err(self.error(&format!("can't be asked: {detail}")));
+            }
+        };
+        if !is_success(answer.status) {
+            return Err(self.error(&refusal(answer.status)));
+        }
+        let (body, _) = read_body(&answer, Envelope::Expected);
+        match body.get("error").and_then(error_class) {
+            Some(class) => Err(self.error(&format!("answers an error ({class})"))),
+            None => Ok(body),
+        }
+    }
+
+    fn error(&self, what: &str) -> TargetError {
+        TargetError(format!("the account `{}` {what}", self.name))
+    }
+}
+
+fn refusal(status: u16) -> String {
+    match status {
+        401 => {
+            "refuses the credentials (401): set THOUGHTLY_API_TOKEN and THOUGHTLY_TEAM_ID anew; if they are right, a \
+            proxy on the way may drop the header `team_id` (for its underscore)"
+                .to_owned()
+        }
+        429 => "answers 429: too many requests; try again in a minute".to_owned(),
+        status => format!("answers {status}"),
+    }
+}
+
+fn agent(value: &Value) -> Option<Agent> {
+    let title = value.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Agent { id: id_text(value.get("id")?)?, title })
+}
+
+fn contact(value: &Value) -> Option<Contact> {
+    let text = |name: &'static str| {
+        let text = value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())?;
+        Some((name, text.to_owned()))
+    };
+    let phone = value.get("phone_number").and_then(Value::as_str)?.to_owned();
+    let fields = ["name", "email", "status", "created", "updated"].into_iter().filter_map(text).collect();
+    Some(Contact { id: id_text(value.get("id")?)?, phone, fields })
+}

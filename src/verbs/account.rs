@@ -1,0 +1,65 @@
+//! shell: what a Thoughtly account holds: its voice agents, and what it knows of a phone number.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::redact::{self, Reveal};
+use super::{VerbError, VerbResult};
+use crate::http::Http;
+use crate::settings::Settings;
+use crate::targets::account::{AccountApi, Agent, Contact};
+
+/// Contacts with a phone number, as `contacts find --format json` prints them.
+#[derive(Debug, Clone, Serialize)]
+pub struct FoundContact {
+    /// The account's id.
+    pub id: String,
+    /// The last four digits.
+    pub phone: String,
+    /// Its other texts, phone numbers in them masked.
+    #[serde(flatten)]
+    pub fields: BTreeMap<&'static str, String>,
+}
+
+/// The account's agents.
+///
+/// # Errors
+/// When there is no such account, or it can't be asked.
+pub async fn agents(settings: &Settings, http: &Http, account: &str) -> VerbResult<Vec<Agent>> {
+    let agents = open(settings, account)?.agents(http).await.map_err(|error| VerbError::Failed(error.0))?;
+    agents.ok_or_else(|| VerbError::Failed(format!("the account `{account}` answers without a list of agents")))
+}
+
+/// What the account knows of a phone (E.164).
+///
+/// # Errors
+/// As [`agents`].
+pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &str) -> VerbResult<Vec<FoundContact>> {
+    let found = open(settings, account)?.contacts(http, phone).await.map_err(|error| VerbError::Failed(error.0))?;
+    Ok(found.into_iter().map(masked).collect())
+}
+
+fn masked(contact: Contact) -> FoundContact {
+    FoundContact {
+        id: contact.id,
+        phone: redact::phone(&contact.phone, Reveal::LastFour),
+        fields: contact.fields.into_iter().map(|(name, text)| (name, redact::text(&text))).collect(),
+    }
+}
+
+fn open(settings: &Settings, account: &str) -> VerbResult<AccountApi> {
+    AccountApi::open(account, settings.accounts.get(account), &settings.secrets)
+        .map_err(|error| VerbError::Configuration(error.0))
+}
+
+/// What is wrong with a schedule's agent, given the account's; with the account's agents as the remedy.
+#[must_use]
+pub fn unknown_agent(agent: &str, agents: &[Agent]) -> Option<String> {
+    if agents.iter().any(|known| known.id == agent) {
+        return None;
+    }
+    let known: Vec<String> = agents.iter().take(10).map(|known| format!("{} ({})", known.id, known.title)).collect();
+    let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+    Some(format!("the account has no agent of the id that `target.call.agent` names: {known}"))
+}
