@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tickler::clock::ManualClock;
 use tickler::reminder::{RunState, State};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
-use tickler::verbs::plan::{PlanAnswer, plan};
+use tickler::verbs::plan::{PlanAnswer, When, plan};
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
 use tickler::verbs::{Access, App, Reveal};
 
@@ -176,7 +176,7 @@ impl Clinic {
     async fn evaluate(&self) -> (PlanAnswer, TriggerAnswer, Vec<String>) {
         let schedule = self.app.schedule("s").expect("it is loaded");
         let before = self.receiver.received().len();
-        let planned = plan(&self.app, &schedule, Reveal::Whole).await.expect("a plan");
+        let planned = plan(&self.app, &schedule, When::Now, Reveal::Whole).await.expect("a plan");
         assert_eq!(self.receiver.received().len(), before, "a plan sends nothing");
         let ask = TriggerAsk { schedule: "s".to_owned(), only: None, wait: Duration::ZERO };
         let triggered = trigger(&self.app, "property", ask).await.expect("a trigger");

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::filters::Filters;
 use super::sandbox_arguments::SandboxArguments;
+use crate::verbs::plan::When;
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
 #[derive(Debug, Parser)]
@@ -260,12 +261,22 @@ pub struct PlanArguments {
     /// Which schedules [default: all]
     #[arg(value_name = "SCHEDULE")]
     pub named: Vec<String>,
+    /// Plan for each schedule's next nominal time instead of now
+    #[arg(long)]
+    pub next: bool,
     /// Show whole phone numbers; the audit log tells of it
     #[arg(long)]
     pub reveal: bool,
     /// The clock.
     #[command(flatten)]
     pub now: Now,
+}
+
+impl PlanArguments {
+    /// For which moment.
+    pub const fn when(&self) -> When {
+        if self.next { When::Next } else { When::Now }
+    }
 }
 
 /// `explain`.

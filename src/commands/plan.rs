@@ -16,10 +16,10 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
     let app = match context.open(Access::Reading).await {
         Ok(app) => app,
-        Err(refused) => return by_the_service(&context, &ask.named, reveal, refused).await,
+        Err(refused) => return by_the_service(&context, ask, reveal, refused).await,
     };
     let refused = context.tell_refused(&app, &ask.named);
-    let (mut answers, failures) = plan::plans(&app, &ask.named, reveal).await?;
+    let (mut answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
     if reveal == Reveal::Whole {
         dispatch::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
@@ -44,11 +44,11 @@ fn single(names: &[String]) -> Option<&str> {
 /// For somebody who may not open the ledger: the service plans, and records what it reveals.
 async fn by_the_service(
     context: &Context,
-    named: &[String],
+    ask: &PlanArguments,
     reveal: Reveal,
     refused: VerbError,
 ) -> anyhow::Result<Exit> {
-    let request = Request::Plan { schedules: named.to_vec(), reveal };
+    let request = Request::Plan { schedules: ask.named.clone(), when: ask.when(), reveal };
     let (shown, exit): (Vec<ShownPlan>, Exit) = dispatch::read_by_service(context, &request, refused).await?;
     print(context, &shown)?;
     Ok(exit)
@@ -61,12 +61,13 @@ fn print(context: &Context, plans: &[ShownPlan]) -> anyhow::Result<()> {
 
 fn for_people(context: &Context, plan: &ShownPlan) -> String {
     let counts = &plan.counts;
-    let counted = tally(&[
+    let mut counted = vec![
         (counts.planned, "to call"),
         (counts.skipped, "not called"),
-        (counts.already_reminded, "reminded before"),
         (counts.outside_window, "outside the window"),
-    ]);
+    ];
+    counted.extend(plan.reminded.in_words());
+    let counted = tally(&counted);
     let at = context.moment_of(&plan.nominal_at);
     let head = format!("{} at {at} ({}): {counted}", plan.schedule, plan.timezone);
     let mut blocks = vec![context.screen.prose(&head)];

@@ -47,7 +47,7 @@ async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
 
 fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> String {
     let counts = &answer.counts;
-    let counted = tally(&[
+    let mut counted = vec![
         (counts.delivered, "accepted by Thoughtly"),
         (counts.uncertain, "of unknown fate"),
         (counts.failed, "failed"),
@@ -55,9 +55,10 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
         (counts.expired, "expired"),
         (counts.pending, "wait"),
         (counts.skipped, "not called"),
-        (counts.already_reminded, "reminded before"),
         (counts.outside_window, "outside the window"),
-    ]);
+    ];
+    counted.extend(answer.reminded.in_words());
+    let counted = tally(&counted);
     let at = context.moment_of(&answer.nominal_at);
     let head = context.screen.prose(&format!("{} at {at}: {} ({counted})", answer.schedule, answer.state));
     if answer.reminders.is_empty() {

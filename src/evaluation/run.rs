@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, Evaluation, EvaluationError, broke_off, evaluate, new_run_id, nominal_now, terms_of};
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart, Runs};
-use crate::plan::{Counts, Occasion};
+use crate::plan::{Counts, Occasion, Reminded};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 use crate::sources::Again;
@@ -38,6 +38,8 @@ pub enum RunOutcome {
         run: RunId,
         /// Rows by fate.
         counts: Counts,
+        /// Those reminded already, by what is known of them.
+        reminded: Reminded,
         /// What the ledger made of the plan.
         recorded: RecordedRun,
         /// What a person should know of the read.
@@ -86,6 +88,19 @@ impl RunOutcome {
                 Some(*run)
             }
             Self::NotBegun { .. } | Self::EvaluatedBefore => None,
+        }
+    }
+
+    /// The rows that were reminded already, by what is known of them.
+    #[must_use]
+    pub fn reminded(&self) -> Reminded {
+        match self {
+            Self::Done { reminded, .. } => *reminded,
+            Self::Held { .. }
+            | Self::Waiting { .. }
+            | Self::Failed { .. }
+            | Self::NotBegun { .. }
+            | Self::EvaluatedBefore => Reminded::default(),
         }
     }
 
@@ -190,7 +205,7 @@ impl BegunRun<'_> {
     async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
         let plan = evaluation.plan.without_numbers();
         let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
-        let notes = plan.notes.clone();
+        let (notes, reminded) = (plan.notes.clone(), plan.reminded);
         for note in &notes {
             tracing::warn!(schedule = %self.schedule.name, "the source was read, and may be a part: {note}");
         }
@@ -201,7 +216,7 @@ impl BegunRun<'_> {
         let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
         match (recorded, held) {
             (Ok(_), Some(why)) => RunOutcome::Held { run, counts, why },
-            (Ok(recorded), None) => RunOutcome::Done { run, counts, recorded, notes },
+            (Ok(recorded), None) => RunOutcome::Done { run, counts, reminded, recorded, notes },
             (Err(error), _) => RunOutcome::Failed { run, why: error.to_string() },
         }
     }

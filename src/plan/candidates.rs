@@ -18,7 +18,8 @@ use super::terms::Terms;
 use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
 use super::{
-    Cancellation, Counts, Known, Plan, PlannedReminder, SkippedRow, Standing, ToldStarts, guard, restored_gap,
+    Cancellation, Counts, Known, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts, Standing, ToldStarts,
+    guard, restored_gap,
 };
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
@@ -127,6 +128,8 @@ pub(super) struct Call {
 pub(super) struct Candidates {
     pub(super) terms: Arc<Terms>,
     pub(super) counts: Counts,
+    pub(super) reminded: Reminded,
+    pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) candidates: Vec<BoxedCandidate>,
     pub(super) cancellations: Vec<Cancellation>,
@@ -147,14 +150,15 @@ impl Candidates {
 
     /// Renders payloads, counts persons, and decides.
     pub(super) fn plan(self, told: &ToldStarts, new_id: &mut dyn FnMut() -> ReminderId) -> Plan {
-        let Self { terms, counts, skipped, candidates, cancellations, corrected, mut watch } = self;
+        let Self { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, mut watch } =
+            self;
         let calls = calls(&terms, candidates, told, new_id);
         let unrenderable =
             calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
         let leaving =
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
         let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &*call.candidate));
-        let mut plan = Plan { counts, skipped, cancellations, ..Plan::default() };
+        let mut plan = Plan { counts, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
         plan.reminders.reserve_exact(calls.len());
         for call in calls {
             let other_calls = people.other_calls(&call.candidate);

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::PlanRequest;
 use super::cancellations::Evidence;
 use super::candidates::Candidates;
 use super::case::Sighting;
 use super::row_judge::{Findings, Judge};
 use super::terms::Terms;
+use super::{PlanRequest, SourceStarts};
 use crate::appointment::Start;
 use crate::appointment::mapping::{Mapping, TimeProblem};
 use crate::parallel::{BATCH, Worker};
@@ -26,6 +26,7 @@ pub(super) struct Intake {
     evidence: Evidence,
     rows: u64,
     outside_window: u64,
+    starts: Option<SourceStarts>,
     kept: Kept,
     /// Sightings that are not judged yet.
     waiting: Vec<Sighting>,
@@ -56,13 +57,14 @@ impl Intake {
             terms,
             rows: 0,
             outside_window: 0,
+            starts: None,
             kept: Kept::default(),
         }
     }
 
     /// The read was complete.
     pub(super) fn finish(self) -> Candidates {
-        let Self { terms, mut evidence, rows, outside_window, waiting, judging, .. } = self;
+        let Self { terms, mut evidence, rows, outside_window, starts, waiting, judging, .. } = self;
         let judge = match judging {
             Judging::Here(mut judge) => {
                 waiting.into_iter().for_each(|sighting| judge.judge(sighting));
@@ -73,15 +75,16 @@ impl Intake {
                 worker.finish()
             }
         };
-        let Findings { mut counts, skipped, candidates, blocked, watch, .. } = judge.findings;
+        let Findings { mut counts, reminded, skipped, candidates, blocked, watch, .. } = judge.findings;
         counts.rows = rows;
         counts.outside_window += outside_window;
+        let elsewhere = starts.filter(|_| counts.rows == counts.outside_window && terms.occasion.only.is_none());
         for (id, block) in blocked {
             evidence.block(id, block);
         }
         let corrected = evidence.corrected();
         let cancellations = evidence.cancellations(&terms.windows);
-        Candidates { terms, counts, skipped, candidates, cancellations, corrected, watch }
+        Candidates { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, watch }
     }
 
     /// The record as a row that matters; `None` when it is plainly outside. Most rows are, and of these no more is read
@@ -91,6 +94,9 @@ impl Intake {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(record),
         };
+        if let Ok(start) = &start {
+            self.starts = Some(SourceStarts::with(self.starts, start.at, self.terms.occasion.now));
+        }
         let is_outside = start.as_ref().is_ok_and(|start| !self.terms.is_in_a_window(start.at));
         if is_outside && !self.needs_every_id() && self.mapping.has_id(record) {
             return None;

@@ -12,6 +12,7 @@ mod guard;
 mod intake;
 pub mod payload;
 mod people;
+mod reminded;
 mod restored_gap;
 mod row_judge;
 mod row_rules;
@@ -34,6 +35,7 @@ use crate::template::Payload;
 
 pub use explain::Explanation;
 pub use guard::Held;
+pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use terms::PlanRequest;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
@@ -139,6 +141,10 @@ pub struct Known {
 pub struct Plan {
     /// Rows by fate; `rows` is the sum of the other four.
     pub counts: Counts,
+    /// The rows counted as reminded already, by what is known of them.
+    pub reminded: Reminded,
+    /// The starts that the source has, when none of its rows is in a window.
+    pub elsewhere: Option<SourceStarts>,
     /// Who is called, soonest start first.
     pub reminders: Vec<PlannedReminder>,
     /// Who may have been called in a time of which the ledger lost its rows; a person resolves them.

@@ -87,4 +87,5 @@ pub(super) fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
     let apart = plan.forgotten.len() as u64;
     plan.counts.planned = plan.counts.planned.saturating_sub(apart);
     plan.counts.already_reminded += apart;
+    plan.reminded.unknown_fate += apart;
 }

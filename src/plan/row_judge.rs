@@ -10,7 +10,7 @@ use super::case::{Case, Openings, Sighting};
 use super::explain::Watch;
 use super::rules::{Block, Why};
 use super::terms::Terms;
-use super::{Counts, Seed, SkippedRow, row_rules};
+use super::{Counts, Reminded, Seed, SkippedRow, row_rules};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
 
 /// Asks the rules, and remembers what they said.
@@ -26,6 +26,7 @@ pub(super) struct Judge {
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) counts: Counts,
+    pub(super) reminded: Reminded,
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) candidates: Vec<BoxedCandidate>,
     /// Pending reminders that a rule blocks now.
@@ -112,7 +113,12 @@ impl Findings {
         match (share, block.why) {
             (Share::Further, _) => {}
             (Share::Main, Why::OutsideWindow) => self.counts.outside_window += 1,
-            (Share::Main, Why::AlreadyReminded) => self.counts.already_reminded += 1,
+            (Share::Main, Why::AlreadyReminded) => {
+                self.counts.already_reminded += 1;
+                if let Some(known) = case.known {
+                    self.reminded.count(known.state);
+                }
+            }
             (Share::Main, Why::Skip(reason)) => {
                 self.counts.skipped += 1;
                 self.skipped.push(skipped(case, reason, block.detail));

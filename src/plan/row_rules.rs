@@ -5,6 +5,7 @@ mod filter;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::case::Case;
+use super::reminded::state_in_words;
 use super::rules::{Block, Why, skip};
 use super::window::Saturating as _;
 use crate::appointment::flags::{self, Flag};
@@ -157,7 +158,7 @@ fn known_in_words(case: &Case<'_>) -> String {
         Some(known) => format!(
             "its reminder {} is {}, due {}, last touched {}",
             lead_name(case),
-            known.state,
+            state_in_words(known.state),
             case.wall(known.due_at),
             case.wall(known.updated_at),
         ),

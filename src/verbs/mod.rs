@@ -112,6 +112,9 @@ pub enum Request {
     Plan {
         /// Which schedules; none names all.
         schedules: Vec<String>,
+        /// For which moment.
+        #[serde(default)]
+        when: plan::When,
         /// How much of a phone is shown.
         reveal: Reveal,
     },

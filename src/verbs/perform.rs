@@ -48,7 +48,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
-        Request::Plan { schedules, reveal } => plans(app, actor, &schedules, reveal).await?,
+        Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,
         Request::Explain { schedule, appointment, run } => {
             Answer::of(Exit::Done, &explain::asked(app, &schedule, &appointment, run).await?)
         }
@@ -65,8 +65,8 @@ async fn story(app: &App, actor: &str, ask: &audit::ShowAsk) -> VerbResult<audit
 }
 
 /// The plans of the named schedules; one that can't be made is reported and doesn't keep the others from it.
-async fn plans(app: &App, actor: &str, names: &[String], reveal: Reveal) -> VerbResult<Answer> {
-    let (answers, failures) = plan::plans(app, names, reveal).await?;
+async fn plans(app: &App, actor: &str, names: &[String], (when, reveal): (plan::When, Reveal)) -> VerbResult<Answer> {
+    let (answers, failures) = plan::plans(app, names, when, reveal).await?;
     if reveal == Reveal::Whole {
         let entry = entry_of(app, actor, Event::OperatorRevealed, &plan::revealed(&answers));
         app.ledger()?.append(vec![entry]).await?;

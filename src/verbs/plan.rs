@@ -11,7 +11,7 @@ use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult};
 use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
-use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, SkippedRow};
+use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::Schedule;
 use crate::template::Payload;
@@ -28,6 +28,9 @@ pub struct PlanAnswer {
     pub timezone: String,
     /// Rows by fate.
     pub counts: Counts,
+    /// The rows reminded before, by what is known of them.
+    #[serde(skip_serializing_if = "Reminded::is_none")]
+    pub reminded: Reminded,
     /// Who would be called.
     pub reminders: PlannedCalls,
     /// Who not.
@@ -178,12 +181,36 @@ pub struct SkippedCall {
     pub detail: String,
 }
 
-/// The plan of one schedule, evaluated as a trigger would at this moment.
+/// For which moment a plan is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// This one.
+    #[default]
+    Now,
+    /// The schedule's next nominal time.
+    Next,
+}
+
+impl When {
+    fn moment(self, schedule: &Schedule, now: jiff::Timestamp) -> VerbResult<jiff::Timestamp> {
+        match self {
+            Self::Now => Ok(now),
+            Self::Next => {
+                let next = schedule.recurrence.next(&schedule.zone, now, 1);
+                let next = next.first().map(|nominal| nominal.at);
+                next.ok_or_else(|| VerbError::Failed(format!("{}: its cron line has no next run", schedule.name)))
+            }
+        }
+    }
+}
+
+/// The plan of one schedule, evaluated as a trigger would at that moment.
 ///
 /// # Errors
 /// When its source can't be read, or the ledger.
-pub async fn plan(app: &App, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbResult<PlanAnswer> {
-    let nominal_at = nominal_now(app.around.clock.as_ref());
+pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Reveal) -> VerbResult<PlanAnswer> {
+    let nominal_at = when.moment(schedule, nominal_now(app.around.clock.as_ref()))?;
     // the plan of a second: asked twice within it, it says the same
     let occasion = Occasion::at(nominal_at);
     let evaluation = evaluate(schedule, occasion, &app.around)
@@ -197,11 +224,16 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, reveal: Reveal) -> VerbRe
 ///
 /// # Errors
 /// When a schedule doesn't exist, or anything but its evaluation fails.
-pub async fn plans(app: &App, names: &[String], reveal: Reveal) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
+pub async fn plans(
+    app: &App,
+    names: &[String],
+    when: When,
+    reveal: Reveal,
+) -> VerbResult<(Vec<PlanAnswer>, Vec<VerbError>)> {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     let schedules = app.named(names)?;
     // at the same time: one that waits for a file that is being written holds nobody up
-    for planned in join_all(schedules.iter().map(|schedule| plan(app, schedule, reveal))).await {
+    for planned in join_all(schedules.iter().map(|schedule| plan(app, schedule, when, reveal))).await {
         match planned {
             Ok(answer) => answers.push(answer),
             Err(error @ VerbError::Evaluation { .. }) => failures.push(error),
@@ -229,6 +261,9 @@ pub struct ShownPlan {
     pub timezone: String,
     /// Rows by fate.
     pub counts: Counts,
+    /// The rows reminded before, by what is known of them.
+    #[serde(default, skip_serializing_if = "Reminded::is_none")]
+    pub reminded: Reminded,
     /// Who would be called.
     pub reminders: Vec<ShownCall>,
     /// Who not.
@@ -275,6 +310,7 @@ impl From<&PlanAnswer> for ShownPlan {
             nominal_at: answer.nominal_at.clone(),
             timezone: answer.timezone.clone(),
             counts: answer.counts,
+            reminded: answer.reminded,
             reminders: answer.reminders.iter().map(shown).collect(),
             skipped: answer.skipped.clone(),
             held: answer.held.clone(),
@@ -295,11 +331,14 @@ pub(super) struct Showing<'a> {
 
 impl Showing<'_> {
     fn answer(&self, nominal_at: jiff::Timestamp, plan: Plan) -> PlanAnswer {
+        let mut notes = plan.notes;
+        notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
         PlanAnswer {
             schedule: self.schedule.name.clone(),
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
+            reminded: plan.reminded,
             reminders: PlannedCalls {
                 planned: plan.reminders,
                 zones: self.around.zones.clone(),
@@ -308,7 +347,7 @@ impl Showing<'_> {
             },
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
             held: plan.held,
-            notes: plan.notes,
+            notes,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
 use crate::plan::explain::Verdict;
-use crate::plan::{Counts, Occasion, Plan};
+use crate::plan::{Counts, Occasion, Plan, Reminded};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::Schedule;
 
@@ -42,6 +42,9 @@ pub struct TriggerAnswer {
     pub state: RunState,
     /// Rows by fate, and reminders by state.
     pub counts: TriggerCounts,
+    /// The rows reminded before, by what is known of them.
+    #[serde(default, skip_serializing_if = "Reminded::is_none")]
+    pub reminded: Reminded,
     /// What this trigger looked after.
     pub reminders: Vec<TriggeredReminder>,
     /// Whether something pending waits for a pause to be lifted or for the next start of the service, not for its hour.
@@ -179,6 +182,7 @@ pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<
         reminders: would_be(&plan),
         paused: false,
         detail: plan.held.map(|held| held.detail),
+        reminded: plan.reminded,
         notes: plan.notes,
     })
 }
@@ -298,6 +302,7 @@ async fn answer(
         reminders,
         paused: pause.is_some(),
         detail: outcome.why().map(str::to_owned).or(pause),
+        reminded: outcome.reminded(),
         notes: outcome.notes().to_vec(),
     })
 }

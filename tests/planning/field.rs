@@ -1,7 +1,7 @@
 //! What real schedules ran into: calls due in the night, corrections, skipped wall-clock times, runs that don't exist.
 
-use tickler::plan::Knowledge;
 use tickler::plan::explain::StepResult;
+use tickler::plan::{Knowledge, Reminded};
 use tickler::reminder::State;
 use tickler::schedule::Leads;
 use tickler::schedule::recurrence::Recurrence;
@@ -155,4 +155,40 @@ fn explaining_names_only_runs_that_the_cron_makes() {
         let detail = with(cron, leads, start);
         assert!(detail.contains(expected), "{cron} {start}: {detail}");
     }
+}
+
+#[test]
+fn rows_reminded_already_are_counted_by_what_is_known_of_them() {
+    let states = [State::Delivered, State::Delivered, State::Uncertain, State::Failed, State::Dropped, State::Expired];
+    let mut world = World::new();
+    world.schedule.remind.max_per_person_per_day = 50;
+    for (number, state) in states.into_iter().enumerate() {
+        let id = format!("a{number}");
+        world.known(&id, WEDNESDAY_TEN, "1d", state, TUESDAY_NINE);
+        world.row(&[&id, PHONE, "2026-11-25 10:00"]);
+    }
+    let plan = world.plan();
+    let Reminded { accepted, unknown_fate, failed, dropped, expired, sending, cancelled } = plan.reminded;
+    assert_eq!((accepted, unknown_fate, failed, dropped, expired, sending, cancelled), (2, 1, 1, 1, 1, 0, 0));
+    assert_eq!(plan.counts.already_reminded, 6);
+    for (id, words) in
+        [("a0", "accepted by"), ("a2", "of unknown fate"), ("a3", "refused for good"), ("a5", "not sent in time")]
+    {
+        let steps = world.explain(id).steps;
+        assert!(steps[3].detail.as_deref().is_some_and(|detail| detail.contains(words)), "{id}: {:?}", steps[3]);
+    }
+}
+
+#[test]
+fn a_plan_without_a_row_in_the_window_knows_the_days_of_its_source() {
+    let mut world = World::new();
+    world.row(&["a", PHONE, "2026-11-02 10:00"]);
+    world.row(&["b", PHONE, "2026-12-10 10:00"]);
+    world.row(&["c", PHONE, "2026-11-27 10:00"]);
+    let words = world.plan().elsewhere.expect("no row is in the window").in_words(&world.schedule);
+    assert!(words.contains("from 2026-11-02 to 2026-12-10, the next on 2026-11-27"), "{words}");
+    assert!(words.contains("`tickler plan day-before --next`"), "{words}");
+    world.row(&["d", PHONE, "2026-11-25 10:00"]);
+    assert_eq!(world.plan().elsewhere, None);
+    assert_eq!(World::new().plan().elsewhere, None, "an empty source has no days");
 }

@@ -1,0 +1,122 @@
+//! pure: rows that are reminded already, by what is known of their reminder; and the days that a source has.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::reminder::State;
+use crate::schedule::Schedule;
+
+/// Rows that are reminded already, by the state of their reminder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminded {
+    /// Accepted by the other side.
+    pub accepted: u64,
+    /// Being sent at this moment.
+    pub sending: u64,
+    /// Nobody knows whether a call was placed.
+    pub unknown_fate: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Given up.
+    pub dropped: u64,
+    /// Not sent in time.
+    pub expired: u64,
+    /// Cancelled after a request of unknown fate.
+    pub cancelled: u64,
+}
+
+impl Reminded {
+    /// Counts a row whose reminder is in that state.
+    pub(super) const fn count(&mut self, state: State) {
+        match state {
+            State::Delivered => self.accepted += 1,
+            // a pending reminder is planned again, so its row is no row that is reminded already
+            State::Sending | State::Pending => self.sending += 1,
+            State::Uncertain => self.unknown_fate += 1,
+            State::Failed => self.failed += 1,
+            State::Dropped => self.dropped += 1,
+            State::Expired => self.expired += 1,
+            State::Cancelled => self.cancelled += 1,
+        }
+    }
+
+    /// Whether no row is reminded already.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each count with its words, for people.
+    #[must_use]
+    pub const fn in_words(&self) -> [(u64, &'static str); 7] {
+        [
+            (self.accepted, "accepted before"),
+            (self.sending, "being sent"),
+            (self.unknown_fate, "of unknown fate before"),
+            (self.failed, "failed before"),
+            (self.dropped, "given up before"),
+            (self.expired, "expired before"),
+            (self.cancelled, "cancelled with an unknown fate"),
+        ]
+    }
+}
+
+/// A reminder's state for people.
+pub(super) const fn state_in_words(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Sending => "being sent",
+        State::Delivered => "delivered (accepted by the other side)",
+        State::Uncertain => "uncertain (of unknown fate: nobody knows whether a call was placed)",
+        State::Failed => "failed (refused for good)",
+        State::Dropped => "dropped (given up)",
+        State::Expired => "expired (not sent in time)",
+        State::Cancelled => "cancelled",
+    }
+}
+
+/// The starts that a source has, whatever the windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceStarts {
+    /// The earliest (UTC).
+    pub first: Timestamp,
+    /// The latest (UTC).
+    pub last: Timestamp,
+    /// The earliest after the moment of evaluation (UTC).
+    pub next: Option<Timestamp>,
+}
+
+impl SourceStarts {
+    /// With one more start.
+    pub(super) fn with(seen: Option<Self>, start: Timestamp, now: Timestamp) -> Self {
+        let next = (start > now).then_some(start);
+        match seen {
+            None => Self { first: start, last: start, next },
+            Some(Self { first, last, next: known }) => Self {
+                first: first.min(start),
+                last: last.max(start),
+                next: match (known, next) {
+                    (Some(known), Some(next)) => Some(known.min(next)),
+                    (known, next) => known.or(next),
+                },
+            },
+        }
+    }
+
+    /// Which days the source has, and how to plan for one of them: for people, when no row is in a window.
+    #[must_use]
+    pub fn in_words(&self, schedule: &Schedule) -> String {
+        let date = |at: Timestamp| -> Date { schedule.zone.date(at) };
+        let (first, last, name) = (date(self.first), date(self.last), &schedule.name);
+        let days = if first == last { format!("on {first}") } else { format!("from {first} to {last}") };
+        let next = match self.next {
+            Some(next) => format!(", the next on {}", date(next)),
+            None => ", none of them after now".to_owned(),
+        };
+        format!(
+            "no row is in the window; the source has appointments {days}{next}: try `tickler plan {name} --next`, or `--now` \
+             with another time"
+        )
+    }
+}
