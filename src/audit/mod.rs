@@ -66,6 +66,8 @@ events! {
     DeliveryDropped => "delivery.dropped",
     /// What became of a call.
     OutcomeReceived => "outcome.received",
+    /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
+    DeliveryPrepared => "delivery.prepared",
     /// A held run was let go.
     OperatorApproved => "operator.approved",
     /// A held run was ended.

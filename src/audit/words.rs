@@ -45,6 +45,7 @@ pub const fn event(event: Event) -> &'static str {
         Event::DeliveryUncertain => "fate unknown",
         Event::DeliveryDropped => "given up",
         Event::OutcomeReceived => "the other side reported",
+        Event::DeliveryPrepared => "the contact is ready",
         Event::OperatorApproved => "the held run was let go",
         Event::OperatorRejected => "the held run was ended",
         Event::OperatorResolved => "settled by a person",

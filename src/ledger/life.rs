@@ -204,7 +204,7 @@ impl Ending {
             SettleTo::Again { next_at, counts, resend: false } => {
                 Self { adds_try: *counts, ..Self::again(Event::DeliveryRefused, "refused", *next_at) }
             }
-            SettleTo::ContactReady { .. } => Self::again(Event::OutcomeReceived, "contact_ready", settlement.at),
+            SettleTo::ContactReady { .. } => Self::again(Event::DeliveryPrepared, "contact_ready", settlement.at),
             SettleTo::ContactForgotten => {
                 let again = Self::again(Event::DeliveryRefused, "contact_forgotten", settlement.at);
                 Self { renews_contact: true, ..again }

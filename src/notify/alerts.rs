@@ -216,6 +216,7 @@ impl Alerts {
             | Event::DeliveryIntent
             | Event::DeliveryRefused
             | Event::OutcomeReceived
+            | Event::DeliveryPrepared
             | Event::OperatorCancelled
             | Event::OperatorPaused
             | Event::OperatorResumed

@@ -20,7 +20,7 @@ async fn steps(bench: &Bench) -> Vec<&'static str> {
             ("delivery.delivered", _) => "delivered",
             ("delivery.failed", _) => "failed",
             ("delivery.uncertain", _) => "uncertain",
-            ("outcome.received", Some("contact_ready")) => "contact ready",
+            ("delivery.prepared", Some("contact_ready")) => "contact ready",
             ("delivery.refused", Some("contact_unknown")) => "contact forgotten",
             ("delivery.refused", _) => "again",
             (other, _) => panic!("{other} ends no request"),

@@ -132,9 +132,13 @@ pub async fn take(ledger: &Arc<Ledger>, now: Timestamp) -> Taken {
 }
 
 pub fn settlement(intent: &Intent, now: Timestamp, to: SettleTo) -> Settlement {
+    settlement_of(intent.reminder_id, intent.attempt, now, to)
+}
+
+pub fn settlement_of(reminder_id: ReminderId, attempt: u32, now: Timestamp, to: SettleTo) -> Settlement {
     Settlement {
-        reminder_id: intent.reminder_id,
-        attempt: intent.attempt,
+        reminder_id,
+        attempt,
         at: now,
         to,
         http_status: Some(200),
