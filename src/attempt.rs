@@ -118,9 +118,10 @@ pub enum Effect {
         /// Fingerprint of the refused credentials.
         credentials: String,
     },
-    /// 403: three in a row pause the schedule's target.
+    /// 402, 403, 404 or 410, which speak of the endpoint rather than of the person: three in a row pause the schedule's
+    /// target.
     Forbidden,
-    /// Anything accepted ends a row of 403.
+    /// Anything accepted ends such a row.
     Accepted,
 }
 

@@ -104,7 +104,7 @@ impl Clinic {
     }
 
     fn forget_everything(&self) {
-        for suffix in ["", "-wal", "-shm", ".key", ".lock"] {
+        for suffix in ["", "-wal", "-shm", ".key", ".lock", ".witness"] {
             let _absent = std::fs::remove_file(self.folder.path().join(format!("tickler.db{suffix}")));
         }
     }
@@ -255,6 +255,10 @@ fn a_webhook_is_sent_as_its_schedule_says_signed_and_judged_by_its_own_rules() {
     assert_eq!((sent.header("x-clinic"), sent.header("content-type")), (Some("north"), Some("application/json")));
     let header = |name: &str| sent.header(name).unwrap_or_else(|| panic!("`{name}` is sent")).to_owned();
     assert_eq!(header("webhook-id"), header("idempotency-key"));
+    // whoever checks the signature compares with a clock of today, whatever `--now` says
+    let signed_at: i64 = header("webhook-timestamp").parse().expect("seconds");
+    let real = tickler::clock::Clock::now(&tickler::clock::SystemClock::new()).as_second();
+    assert!((real - 600..=real).contains(&signed_at), "{signed_at}");
     let key = STANDARD.decode("plJ3nmyCDGBKInavdOK15jsl").expect("base64");
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).expect("a key");
     mac.update(format!("{}.{}.", header("webhook-id"), header("webhook-timestamp")).as_bytes());
@@ -312,4 +316,61 @@ fn every_name_of_a_payload_is_there_in_a_test_call() {
     std::fs::write(path, text).expect("a schedule");
     let (exit, told) = test_call(&clinic, "http://127.0.0.1:9");
     assert_eq!((exit, &told["payload"]["x_appointment_id"]), (0, &"test".into()), "{told}");
+}
+
+#[test]
+fn what_a_webhook_takes_is_said_to_be_accepted_by_its_host() {
+    let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "<html>sign in</html>"))]);
+    let clinic = Clinic::new(&format!("[target.webhook]\nurl = \"{}\"", receiver.url("/in")), "");
+    let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s"];
+    let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
+    let (told, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("1 accepted by 127.0.0.1") && !told.contains("Thoughtly"), "{told}");
+    assert!(warned.contains("web page"), "a page in the place of an answer is a warning: {warned}");
+    let log = clinic.log();
+    let end = log.iter().find(|row| row["event"] == "delivery.delivered").expect("it was delivered");
+    assert!(end["detail"].as_str().is_some_and(|detail| detail.starts_with("accepted by 127.0.0.1; ")), "{end}");
+}
+
+#[test]
+fn what_waits_is_told_with_its_reason_and_what_expires_ends_with_three() {
+    let target = format!("[target.webhook]\nurl = \"http://{}/in\"", support::closed_port());
+    let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s", "--format", "json"];
+    let trigger = |clinic: &Clinic| {
+        let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), told, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (exit, told, warned) = trigger(&Clinic::new(&target, ""));
+    assert_eq!((exit, &told["counts"]["pending"], &told["service"]), (Some(0), &1.into(), &false.into()), "{told}");
+    assert!(told["refusal"].as_str().is_some_and(|reason| reason.contains("no connection")), "{told}");
+    assert!(warned.contains("no connection") && warned.contains("no service runs"), "{warned}");
+
+    let clinic = Clinic::new(&format!("max_lateness = \"5s\"\n{target}"), "");
+    let (exit, told, warned) = trigger(&clinic);
+    assert_eq!((exit, &told["counts"]["expired"]), (Some(3), &1.into()), "{told}");
+    assert!(warned.contains("expired"), "{warned}");
+    for (now, is_told) in [("2036-11-25T13:00:00Z", true), ("2036-11-25T15:00:00Z", false)] {
+        let status = clinic.answered(&["status", "--format", "json", "--now", now]);
+        assert_eq!(status.contains("expired within a day"), is_told, "{now}: {status}");
+    }
+}
+
+/// A name that leads nowhere costs no intent: the log has nothing of it, and the reminder nothing behind it.
+#[test]
+fn a_name_that_cannot_be_resolved_is_found_out_before_any_intent() {
+    use tickler::clock::Clock;
+    let target = "[target.webhook]\nurl = \"http://nowhere.invalid/in\"";
+    let clinic = Clinic::new(target, "");
+    let zone = jiff::tz::TimeZone::get("America/New_York").expect("a zone");
+    let today = zone.to_datetime(tickler::clock::SystemClock::new().now());
+    let tomorrow = today.date().tomorrow().expect("a day").to_string();
+    std::fs::write(clinic.folder.path().join("appointments.csv"), TABLE.replace("2036-11-25", &tomorrow))
+        .expect("a table");
+    let arguments = ["trigger", "clinic", "--wait", "0s", "--format", "json"];
+    let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&told["counts"]["pending"], &told["reminders"][0]["attempts"]), (&1.into(), &0.into()), "{told}");
+    assert!(told["refusal"].as_str().is_some_and(|reason| reason.contains("resolved")), "{told}");
+    assert_eq!(clinic.log().iter().filter(|row| row["event"] == "delivery.intent").count(), 0);
 }

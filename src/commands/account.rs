@@ -11,12 +11,12 @@ use crate::audit::Event;
 use crate::evaluation::phone_of;
 use crate::http::Http;
 use crate::verbs::redact::{self, Reveal};
-use crate::verbs::{Exit, VerbError, account};
+use crate::verbs::{Exit, VerbError, account, outbound};
 
 /// Prints the account's voice agents.
 pub async fn agents(globals: &Globals, ask: &AccountArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let http = Http::at_first_use(Arc::clone(&context.clock));
+    let http = Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?);
     let agents = account::agents(&context.settings, &http, &ask.account).await?;
     let rows = || {
         let mut rows = Rows::of(&["id", "title"]);
@@ -41,7 +41,7 @@ pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit
     let phone = phone_of(&ask.phone, None)
         .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))?
         .e164;
-    let http = Http::at_first_use(Arc::clone(&context.clock));
+    let http = Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?);
     let name = &ask.account.account;
     let found = account::contacts(&context.settings, &http, name, &phone).await?;
     let shown = redact::phone(&phone, Reveal::LastFour);

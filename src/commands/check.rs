@@ -10,6 +10,7 @@ use crate::http::Http;
 use crate::schedule::problems::{Paint, Severity};
 use crate::sources::SourceTools;
 use crate::verbs::check::{CheckAsk, CheckReport, Files, Reach, Warnings, check as examine};
+use crate::verbs::outbound;
 use crate::verbs::{Exit, VerbError};
 use crate::zones::Zones;
 
@@ -23,7 +24,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     };
     let format = context.format;
     let tools = SourceTools {
-        http: Http::at_first_use(Arc::clone(&context.clock)),
+        http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
     };

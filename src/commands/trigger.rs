@@ -9,6 +9,7 @@ use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
 use super::table::{Table, words};
 use crate::audit::words::state as state_in_words;
+use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
 
@@ -30,8 +31,12 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
     for note in &answer.notes {
         complain(&format!("{}: {note}", answer.schedule));
     }
-    if let Some(detail) = &answer.detail {
+    if let Some(detail) = answer.detail.as_ref().or(answer.refusal.as_ref()) {
         complain(&format!("{}: {detail}", answer.schedule));
+    }
+    if answer.counts.pending > 0 && !answer.service {
+        let pending = answer.counts.pending;
+        complain(&format!("{pending} pending, and no service runs: `tickler run`, or another trigger, sends them"));
     }
     Ok(exit)
 }
@@ -47,8 +52,9 @@ async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
 
 fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> String {
     let counts = &answer.counts;
+    let accepted = accepted_by(answer);
     let mut counted = vec![
-        (counts.delivered, "accepted by Thoughtly"),
+        (counts.delivered, accepted.as_str()),
         (counts.uncertain, "of unknown fate"),
         (counts.failed, "failed"),
         (counts.dropped, "given up"),
@@ -70,13 +76,23 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     for reminder in &answer.reminders {
         table.push(vec![
             reminder.appointment_id.clone(),
-            state_in_words(reminder.state).to_owned(),
+            match reminder.state {
+                State::Delivered => accepted.clone(),
+                state => state_in_words(state).to_owned(),
+            },
             reminder.attempts.to_string(),
             reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
             reminder.reminder_id.map(|id| ids.of(id)).unwrap_or_default(),
         ]);
     }
     format!("{head}\n\n{}", table.fit(context.screen))
+}
+
+fn accepted_by(answer: &TriggerAnswer) -> String {
+    match &answer.accepted_by {
+        Some(host) => format!("accepted by {host}"),
+        None => state_in_words(State::Delivered).to_owned(),
+    }
 }
 
 fn rows(answer: &TriggerAnswer) -> Rows {

@@ -30,8 +30,10 @@ pub async fn keep(daemon: Arc<Daemon>) {
 
 impl Daemon {
     async fn expire(&self) {
-        if let Err(error) = self.ledger.expire(self.now()).await {
-            self.ledger_ails(&error.to_string());
+        match self.ledger.expire(self.now()).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::warn!(expired, "reminders expired before they could be sent: nobody was called"),
+            Err(error) => self.ledger_ails(&error.to_string()),
         }
     }
 

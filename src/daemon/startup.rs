@@ -15,7 +15,7 @@ use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
-use crate::verbs::{App, VerbError, VerbResult};
+use crate::verbs::{App, VerbError, VerbResult, outbound};
 use crate::web::{self, Page};
 use crate::zones::Zones;
 
@@ -55,7 +55,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
 }
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
-    let http = Http::new(Arc::clone(&clock)).map_err(VerbError::Failed)?;
+    let http = Http::through(Arc::clone(&clock), outbound(&settings)?).map_err(VerbError::Failed)?;
     let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
     let sender = Sender::new(SenderParts {
         around: around.clone(),

@@ -17,6 +17,8 @@ pub struct Attempt<'a> {
     pub terms: &'a DeliveryTerms,
     /// The request that was sent for its step.
     pub request: StepRequest,
+    /// Who accepts what is accepted: `None` for Thoughtly.
+    pub accepted_by: Option<&'a str>,
     /// Fingerprint of the credentials that were sent.
     pub credentials: &'a str,
     /// Who the audit says it was.
@@ -150,6 +152,9 @@ impl Attempt<'_> {
             429 => self.throttled(answer, class),
             503 => self.refused(answer, class),
             500.. => self.unknown(&class, &format!("the other side answered {}", answer.status)),
+            status @ (402 | 404 | 410) => {
+                self.ends_because(SettleTo::Failed, class, refusal(status)).with(Effect::Forbidden)
+            }
             status => self.ends_because(SettleTo::Failed, class, refusal(status)),
         }
     }
@@ -171,8 +176,7 @@ impl Attempt<'_> {
     fn accepted_step(&self, facts: &Facts) -> Judgement {
         let contact_id = match self.request {
             StepRequest::Call => {
-                let detail = facts.note.map(|note| format!("accepted; its answer is noted: {}", note_text(note)));
-                return self.ends(SettleTo::Delivered).with(Effect::Accepted).with_detail(detail);
+                return self.ends(SettleTo::Delivered).with(Effect::Accepted).with_detail(self.acceptance(facts));
             }
             StepRequest::CreateContact => facts.remote_id.clone(),
             StepRequest::FindContact => {
@@ -188,6 +192,16 @@ impl Attempt<'_> {
                 let detail = "the contact is said to exist, but a search doesn't find it; look for it at Thoughtly";
                 self.ends_because(SettleTo::Failed, "contact_not_found", detail)
             }
+        }
+    }
+
+    /// Who accepted it, when it wasn't Thoughtly, and what is worth noting of the answer.
+    fn acceptance(&self, facts: &Facts) -> Option<String> {
+        let by = self.accepted_by.map(|host| format!("accepted by {host}"));
+        let note = facts.note.map(|note| format!("its answer is noted: {}", note_text(note)));
+        match (by, note) {
+            (by, None) => by,
+            (by, Some(note)) => Some(format!("{}; {note}", by.as_deref().unwrap_or("accepted"))),
         }
     }
 
@@ -247,6 +261,8 @@ fn refusal(status: u16) -> String {
     match status {
         300..=399 => format!("the other side redirects ({status}); nothing is sent to another address: check the URL"),
         400 => "bad request: the other side does not accept this payload".to_owned(),
+        402 => "payment required: the other side wants to be paid before it calls anybody".to_owned(),
+        410 => "gone: the other side has removed this address".to_owned(),
         404 => "not found: the other side knows no such automation, agent or contact".to_owned(),
         200..=299 => format!("answered {status}, which is not in `accept_status`"),
         _ => format!("refused with {status}"),
@@ -255,6 +271,7 @@ fn refusal(status: u16) -> String {
 
 fn note_text(note: &str) -> &str {
     match note {
+        "html" => "it was a web page (html): is the address right?",
         "not_json" => "it was no JSON (not_json)",
         "no_envelope" => "it had neither `error` nor `data` (no_envelope)",
         "too_long" => "it was longer than 64 KiB and judged by its status (too_long)",

@@ -22,6 +22,9 @@ pub(super) struct OpenLane {
     pub(super) schedule: Arc<Schedule>,
     pub(super) target: Box<dyn Target>,
     pub(super) credentials: String,
+    pub(super) accepted_by: Option<String>,
+    /// Where a name is to be resolved before anything is sent; `None` for an address.
+    pub(super) named_origin: Option<String>,
     account: String,
     rate: Rate,
     /// Reminders whose contact exists there under an id that isn't known: their next contact step searches. Kept in
@@ -45,6 +48,11 @@ pub(super) fn open(
     (lanes, problems)
 }
 
+fn named(origin: &str) -> Option<String> {
+    let url = url::Url::parse(origin).ok()?;
+    matches!(url.host(), Some(url::Host::Domain(_))).then(|| origin.to_owned())
+}
+
 impl OpenLane {
     pub(super) fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
         let name = schedule.target.account();
@@ -57,6 +65,8 @@ impl OpenLane {
         Ok(Self {
             schedule: Arc::clone(schedule),
             credentials: target.credentials(),
+            accepted_by: target.accepted_by(),
+            named_origin: named(&target.origin()),
             target,
             account: name.to_owned(),
             rate: account.map_or(USUAL_RATE, |account| account.rate),

@@ -8,6 +8,7 @@ mod brake;
 pub mod classify;
 mod lanes;
 mod last_look;
+mod names;
 pub mod retry;
 mod round;
 mod send;
@@ -25,12 +26,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::attempt::{SettleTo, Settlement};
 use crate::evaluation::Env;
 use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
 use brake::Brake;
 use lanes::Lanes;
+use names::Names;
 use round::{Round, Until};
 pub use test_call::TestReminder;
 
@@ -40,7 +43,10 @@ pub struct Sender {
     brake: Arc<Brake>,
     lanes: RwLock<Arc<Lanes>>,
     problems: RwLock<BTreeMap<String, String>>,
+    /// By schedule, why what was tried last waits.
+    troubles: Mutex<BTreeMap<String, String>>,
     wake: Notify,
+    names: Names,
     /// Held by the round at work.
     at_work: tokio::sync::Mutex<()>,
     is_running: AtomicBool,
@@ -82,6 +88,8 @@ impl Sender {
             parts,
             lanes: RwLock::default(),
             problems: RwLock::default(),
+            troubles: Mutex::default(),
+            names: Names::default(),
             wake: Notify::new(),
             at_work: tokio::sync::Mutex::default(),
             is_running: AtomicBool::new(false),
@@ -107,6 +115,37 @@ impl Sender {
     #[must_use]
     pub fn problems(&self) -> BTreeMap<String, String> {
         self.problems.read().expect(UNPOISONED).clone()
+    }
+
+    /// Why something of a schedule waits: what its target answered last, or why it could not be reached.
+    #[must_use]
+    pub fn troubles(&self) -> BTreeMap<String, String> {
+        let mut troubles = self.troubles.lock().expect(UNPOISONED).clone();
+        for (schedule, lane) in self.lanes().iter() {
+            if let Some(problem) = lane.named_origin.as_ref().and_then(|origin| self.names.problem(origin)) {
+                troubles.insert(schedule.clone(), format!("nothing is sent to {}: {problem}", lane.target.origin()));
+            }
+        }
+        troubles
+    }
+
+    /// The host whose word an accepted request of this schedule is: `None` for Thoughtly.
+    #[must_use]
+    pub fn accepted_by(&self, schedule: &str) -> Option<String> {
+        self.lanes().get(schedule)?.accepted_by.clone()
+    }
+
+    fn note_trouble(&self, schedule: &str, settlement: &Settlement) {
+        let mut troubles = self.troubles.lock().expect(UNPOISONED);
+        match &settlement.to {
+            SettleTo::Again { .. } => drop(troubles.insert(schedule.to_owned(), trouble(settlement))),
+            SettleTo::Delivered => drop(troubles.remove(schedule)),
+            SettleTo::Failed
+            | SettleTo::Uncertain
+            | SettleTo::Dropped
+            | SettleTo::ContactReady { .. }
+            | SettleTo::ContactForgotten => {}
+        }
     }
 
     /// Something new may be due: look at once.
@@ -181,6 +220,11 @@ impl Sender {
     fn note_progress(&self) {
         self.progress.send_modify(|looks| *looks = looks.wrapping_add(1));
     }
+}
+
+fn trouble(settlement: &Settlement) -> String {
+    let detail = settlement.detail.as_deref().unwrap_or("refused for now");
+    format!("what is due waits and is tried again: {detail}")
 }
 
 /// Says that [`Sender::run`] is at work as long as it lives, also when the task that runs it is given up.

@@ -1,6 +1,6 @@
 //! shell: one round of work: look what is due, send it, wait, look again; drained at its end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::again::{Again, LONGEST_WAIT, pause, sooner, soonest};
 use super::lanes::Lanes;
 use super::last_look::Readings;
+use super::names::BAD_FOR;
 use super::send::{self, Sent, Tools};
 use super::{Scope, Sender, retry};
 use crate::attempt::Intent;
@@ -179,10 +180,15 @@ impl<'a> Round<'a> {
             return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
         }
         let lanes = self.sender.lanes();
-        let free = self.free_lanes(&lanes);
+        let mut free = self.free_lanes(&lanes);
         if free.is_empty() {
             self.settle().await?;
             return Ok(Look { started: 0, again: Again::Nothing, is_full: !lanes.is_empty() });
+        }
+        let nowhere = self.judge_names(&lanes, &mut free).await?;
+        if free.is_empty() {
+            self.settle().await?;
+            return Ok(Look { started: 0, again: nowhere, is_full: false });
         }
         let only = match &self.until {
             Until::Settled { scope, .. } => scope.only.clone(),
@@ -195,14 +201,39 @@ impl<'a> Round<'a> {
         let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
         let taken = self.settle_and_take(Some(ask)).await?;
         self.ledger_pause = FIRST_PAUSE;
+        if taken.expired > 0 {
+            tracing::warn!(expired = taken.expired, "reminders expired before they could be sent: nobody was called");
+        }
         let started = taken.intents.len();
         self.fruitless_looks = if started == 0 { self.fruitless_looks.saturating_add(1) } else { 0 };
         for intent in taken.intents {
             self.start(&lanes, intent, readings);
         }
         let reads = self.start_reads(&lanes, taken.stale);
-        let again = soonest(taken.wake_at.map_or(Again::Nothing, Again::At), reads, now);
+        let again = soonest(taken.wake_at.map_or(Again::Nothing, Again::At), soonest(reads, nowhere, now), now);
         Ok(Look { started, again: self.unless_empty(started, again, now), is_full: self.is_full(&lanes) })
+    }
+
+    /// Leaves only lanes whose target's name leads somewhere; answers when the others are looked up again. A name is looked
+    /// up when something is due.
+    async fn judge_names(&self, lanes: &Lanes, free: &mut Vec<Lane>) -> LedgerResult<Again> {
+        let names = &self.sender.names;
+        let origin = |lane: &Lane| lanes.get(&lane.schedule).and_then(|open| open.named_origin.as_ref());
+        let now = self.tools.clock.monotonic();
+        let stale: Vec<&Lane> =
+            free.iter().filter(|lane| origin(lane).is_some_and(|it| names.is_stale(it, now))).collect();
+        if !stale.is_empty() {
+            let schedules: Vec<String> = stale.iter().map(|lane| lane.schedule.clone()).collect();
+            let is_due = self.tools.ledger.next_due(&schedules).await?.is_some_and(|due| due <= self.tools.clock.now());
+            if is_due {
+                let origins: BTreeSet<String> = stale.iter().filter_map(|lane| origin(lane)).cloned().collect();
+                let origins: Vec<String> = origins.into_iter().collect();
+                names.judge(&origins, &self.tools.http, &self.tools.clock).await;
+            }
+        }
+        let before = free.len();
+        free.retain(|lane| origin(lane).is_none_or(|it| names.problem(it).is_none()));
+        Ok(if free.len() == before { Again::Nothing } else { Again::In(BAD_FOR) })
     }
 
     /// The lanes of the scope with a free place, those that settling will free among them.
@@ -396,6 +427,7 @@ impl<'a> Round<'a> {
                 return None;
             }
         };
+        self.sender.note_trouble(&sent.schedule, &sent.settlement);
         let next_at = sent.settlement.next_at();
         self.ended.push(sent);
         next_at

@@ -61,7 +61,7 @@ pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, readings: Readings
             settlement(&lane, &intent, request, &exchange, &Facts::default(), &tools)
         }
     };
-    log(&intent.schedule, &settlement);
+    log(&intent, &settlement);
     Sent { schedule: intent.schedule, settlement }
 }
 
@@ -103,6 +103,7 @@ fn settlement(
         intent,
         terms: &lane.schedule.delivery,
         request,
+        accepted_by: lane.accepted_by.as_deref(),
         credentials: &lane.credentials,
         actor: &tools.actor,
         now: tools.clock.now(),
@@ -139,9 +140,13 @@ fn never_sent(intent: &Intent, unfit: &TargetError, tools: &Tools) -> Settlement
     }
 }
 
-fn log(schedule: &str, settlement: &Settlement) {
-    let reminder = settlement.reminder_id;
+fn log(intent: &Intent, settlement: &Settlement) {
+    let (schedule, reminder) = (intent.schedule.as_str(), intent.reminder_id);
+    if settlement.next_at().is_some_and(|next_at| next_at >= intent.expires_at) {
+        tracing::warn!(schedule, %reminder, "a reminder expired before it could be sent: nobody was called");
+    }
     let class = settlement.class.as_deref().unwrap_or_default();
+    let detail = settlement.detail.as_deref().unwrap_or_default();
     match &settlement.effect {
         Effect::PauseAccount { .. } => {
             tracing::error!(schedule, "the credentials were refused (401): the account is paused");
@@ -152,6 +157,8 @@ fn log(schedule: &str, settlement: &Settlement) {
         SettleTo::Failed => tracing::warn!(schedule, %reminder, class, "a delivery failed"),
         SettleTo::Uncertain => tracing::warn!(schedule, %reminder, class, "the fate of a delivery is unknown"),
         SettleTo::Dropped => tracing::warn!(schedule, %reminder, class, "a delivery was dropped: attempts used up"),
-        SettleTo::Delivered | SettleTo::Again { .. } | SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => {}
+        SettleTo::Again { .. } => tracing::warn!(schedule, %reminder, class, "a delivery waits: {detail}"),
+        SettleTo::Delivered if detail.contains("is noted") => tracing::warn!(schedule, %reminder, "{detail}"),
+        SettleTo::Delivered | SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => {}
     }
 }

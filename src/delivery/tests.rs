@@ -69,6 +69,7 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Exchange, facts
         intent,
         terms: &terms(on_uncertain),
         request: StepRequest::of(intent.step),
+        accepted_by: None,
         credentials: "c1",
         actor: "service",
         now: now(),
@@ -91,14 +92,17 @@ fn every_status_has_its_meaning() {
     for status in [200, 201, 202, 204] {
         assert_eq!(held(&plain(status)), (SettleTo::Delivered, Effect::Accepted), "{status}");
     }
-    for status in [301, 302, 303, 304, 307, 308, 400, 402, 404, 405, 409, 410, 413, 422, 451] {
+    for status in [301, 302, 303, 304, 307, 308, 400, 405, 409, 413, 422, 451] {
         assert_eq!(held(&plain(status)), (SettleTo::Failed, Effect::None), "{status}");
     }
     for status in [408, 500, 501, 502, 504, 520, 599, 600, 999] {
         assert_eq!(held(&plain(status)), (SettleTo::Uncertain, Effect::None), "{status}");
     }
     assert_eq!(held(&plain(401)), (again(10, false, false), Effect::PauseAccount { credentials: "c1".to_owned() }));
-    assert_eq!(held(&plain(403)), (SettleTo::Failed, Effect::Forbidden));
+    // they speak of the endpoint, not of the person
+    for status in [402, 403, 404, 410] {
+        assert_eq!(held(&plain(status)), (SettleTo::Failed, Effect::Forbidden), "{status}");
+    }
     assert_eq!(held(&plain(429)), (again(10, false, false), Effect::PauseAccountUntil(in_seconds(10))));
     assert_eq!(held(&plain(503)), (again(10, true, false), Effect::None));
 }
@@ -205,6 +209,7 @@ fn a_contact_that_exists_is_searched_for_and_found_by_its_number() {
             intent: &intent,
             terms: &terms(OnUncertain::Hold),
             request: StepRequest::FindContact,
+            accepted_by: None,
             credentials: "c1",
             actor: "service",
             now: now(),

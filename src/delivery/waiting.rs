@@ -55,7 +55,8 @@ async fn is_settled(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: T
 async fn is_blocked(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
     let lanes = sender.lanes();
     let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
-    if read_failed_lately(sender, scope) {
+    let leads_nowhere = lane.named_origin.as_ref().is_some_and(|origin| sender.names.problem(origin).is_some());
+    if leads_nowhere || read_failed_lately(sender, scope) {
         return Ok(true);
     }
     let holds = ledger.holds(sender.brake.machine()).await?;

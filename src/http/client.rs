@@ -13,11 +13,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, Request, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Method, NoProxy, Proxy, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::addresses::{RefusedAddress, check_address, check_host, check_name, is_localhost};
-use super::{Answer, Ask, BodyEnd, Exchange, FirstByteCheck};
+use super::{Answer, Ask, BodyEnd, Exchange, FirstByteCheck, Outbound};
 use crate::clock::SharedClock;
 
 /// Name look-up, TCP and TLS together. A host that takes longer is as good as down; the request's own time-out may be
@@ -29,17 +29,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 
 /// Makes the client. Without any root certificate on the system it can still speak plain HTTP.
-pub(super) fn build() -> Result<Client, String> {
+pub(super) fn build(outbound: &Outbound) -> Result<Client, String> {
     // Fails when somebody was first: then a provider is installed, which is all that is needed.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
-    settings()
+    let own = match &outbound.ca_pem {
+        Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "network.ca_file holds no usable certificate")?,
+        None => Vec::new(),
+    };
+    let fault = |error: reqwest::Error| format!("TLS can't be set up: {}", chain_text(&error.without_url()));
+    settings(outbound)?
+        .tls_certs_merge(own.clone())
         .build()
-        .or_else(|_| settings().tls_certs_only([]).build())
-        .map_err(|error| format!("TLS can't be set up: {}", chain_text(&error.without_url())))
+        .or_else(|error| match settings(outbound) {
+            Ok(settings) => settings.tls_certs_only(own).build(),
+            Err(_the_same_proxy) => Err(error),
+        })
+        .map_err(fault)
 }
 
-fn settings() -> ClientBuilder {
-    Client::builder()
+fn settings(outbound: &Outbound) -> Result<ClientBuilder, String> {
+    let settings = Client::builder()
         .user_agent(concat!("tickler/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -49,7 +58,26 @@ fn settings() -> ClientBuilder {
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
-        .dns_resolver(GuardedResolver)
+        .dns_resolver(GuardedResolver);
+    let Some(proxy) = &outbound.proxy else { return Ok(settings) };
+    let proxy = Proxy::all(proxy.expose_secret())
+        .map_err(|_| "network.proxy is no address of a proxy: write http://proxy.example:3128")?;
+    Ok(settings.proxy(proxy.no_proxy(NoProxy::from_string(THIS_MACHINE))))
+}
+
+/// What no proxy is asked for.
+const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
+
+/// Whether a name can be resolved to addresses that may be asked.
+pub(super) async fn judge_name(name: &str) -> Result<(), String> {
+    let name = name.parse::<Name>().map_err(|_| "its host's name is none".to_owned())?;
+    match GuardedResolver.resolve(name).await {
+        Ok(_addresses) => Ok(()),
+        Err(error) => Err(match error.downcast_ref::<RefusedAddress>() {
+            Some(refused) => refused.0.clone(),
+            None => "the host's name can't be resolved".to_owned(),
+        }),
+    }
 }
 
 /// The system's resolver; a name is refused when any of its addresses is.

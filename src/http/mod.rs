@@ -91,10 +91,20 @@ impl Answer {
     }
 }
 
+/// How requests leave this machine.
+#[derive(Debug, Clone, Default)]
+pub struct Outbound {
+    /// An HTTP proxy for every host but this machine; may hold a password.
+    pub proxy: Option<SecretString>,
+    /// Certificates in PEM form that are trusted besides the system's roots.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
 /// The client; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
     clock: SharedClock,
+    outbound: Arc<Outbound>,
     client: Arc<OnceLock<Result<reqwest::Client, String>>>,
 }
 
@@ -105,22 +115,45 @@ impl Http {
     /// # Errors
     /// When TLS can't be set up.
     pub fn new(clock: SharedClock) -> Result<Self, String> {
-        Ok(Self { clock, client: Arc::new(Ok(client::build()?).into()) })
+        Self::through(clock, Outbound::default())
+    }
+
+    /// The same, by that way out.
+    ///
+    /// # Errors
+    /// When TLS can't be set up, or the proxy or a certificate can't be used.
+    pub fn through(clock: SharedClock, outbound: Outbound) -> Result<Self, String> {
+        let client = client::build(&outbound)?;
+        Ok(Self { clock, outbound: Arc::new(outbound), client: Arc::new(Ok(client).into()) })
     }
 
     /// The same, made when it is first used: reading the system's TLS roots takes longer than most verbs that send nothing.
-    /// When TLS can't be set up then, every request fails as `tls`.
+    /// When it can't be made then, every request fails as `tls`.
     #[must_use]
-    pub fn at_first_use(clock: SharedClock) -> Self {
-        Self { clock, client: Arc::default() }
+    pub fn at_first_use(clock: SharedClock, outbound: Outbound) -> Self {
+        Self { clock, outbound: Arc::new(outbound), client: Arc::default() }
+    }
+
+    /// Whether a request to this URL would know where to go: its host's name can be resolved, and no address of it is
+    /// refused. A proxy resolves names itself.
+    ///
+    /// # Errors
+    /// A sentence without the URL.
+    pub async fn judge_name(&self, url: &Url) -> Result<(), String> {
+        check_host(url).map_err(|refused| refused.0)?;
+        let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
+        if self.outbound.proxy.is_some() && !is_loopback(url) {
+            return Ok(());
+        }
+        client::judge_name(name).await
     }
 
     /// Makes the client now, beside whatever the caller does next: something will be sent soon. Needs a tokio runtime.
     pub fn get_ready(&self) {
         if self.client.get().is_none() {
-            let client = Arc::clone(&self.client);
+            let (client, outbound) = (Arc::clone(&self.client), Arc::clone(&self.outbound));
             tokio::task::spawn_blocking(move || {
-                client.get_or_init(client::build);
+                client.get_or_init(|| client::build(&outbound));
             });
         }
     }
@@ -140,7 +173,7 @@ impl Http {
     /// The same, but once it is connected, right before its first byte leaves, `check` is asked whether it still may:
     /// if not, nothing was sent (`unsent`). A request without a body is checked before it connects.
     pub async fn send_checked(&self, ask: Ask, check: FirstByteCheck) -> Exchange {
-        match self.client.get_or_init(client::build) {
+        match self.client.get_or_init(|| client::build(&self.outbound)) {
             Ok(client) => client::exchange(client, &self.clock, ask, check).await,
             Err(detail) => Exchange::NotSent { class: "tls", detail: detail.clone() },
         }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::client::GuardedResolver;
-use super::{Answer, Ask, BodyEnd, Exchange, Http, check_host, is_loopback};
+use super::{Answer, Ask, BodyEnd, Exchange, Http, Outbound, check_host, is_loopback};
 use crate::clock::SystemClock;
 
 fn url(text: &str) -> Url {
@@ -294,5 +294,48 @@ async fn what_is_refused_once_it_is_connected_sends_not_one_byte() {
         assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 2);
         drop(http);
         assert_eq!(receiver.await.expect("no panic"), b"", "kept open: {is_kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_every_host_but_this_machine_and_metadata_stays_refused() {
+    let (proxy, asked) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    let proxy = format!("http://{}", proxy.authority());
+    let outbound = Outbound { proxy: Some(proxy.into()), ca_pem: None };
+    let http = Http::through(Arc::new(SystemClock::new()), outbound).expect("a client");
+    let (direct, received) = answering(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
+    assert!(matches!(http.send(post(direct)).await, Exchange::Answered(Answer { status: 204, .. })));
+    assert!(received.await.expect("no panic").starts_with("POST /a-secret-path HTTP/1.1"));
+    assert_not_sent(&http.send(post(url("http://169.254.169.254/"))).await, "refused_address");
+    assert_eq!(http.judge_name(&url("http://clinic.invalid/in")).await, Ok(()), "the proxy resolves it");
+    assert!(matches!(http.send(post(url("http://clinic.invalid/in"))).await, Exchange::Answered(_)));
+    assert!(asked.await.expect("no panic").starts_with("POST http://clinic.invalid/in HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_proxy_or_a_certificate_that_is_none_is_refused_without_being_shown() {
+    let clock = || Arc::new(SystemClock::new());
+    for outbound in [
+        Outbound { proxy: Some("http://user:hidden@".to_owned().into()), ca_pem: None },
+        Outbound {
+            proxy: None,
+            ca_pem: Some(b"-----BEGIN CERTIFICATE-----\nhidden\n-----END CERTIFICATE-----\n".to_vec()),
+        },
+    ] {
+        let refused = Http::through(clock(), outbound).expect_err("it is refused");
+        assert!(refused.contains("network.") && !refused.contains("hidden"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_judged_by_what_it_leads_to() {
+    for (address, is_good) in [
+        ("http://localhost/", true),
+        ("http://127.0.0.1/", true),
+        ("http://nowhere.invalid/", false),
+        ("http://metadata.google.internal/", false),
+        ("http://169.254.169.254/", false),
+    ] {
+        assert_eq!(http().judge_name(&url(address)).await.is_ok(), is_good, "{address}");
     }
 }

@@ -5,13 +5,13 @@ use super::gate::AccountHold;
 use super::{Effect, Settlement};
 use crate::audit::{Entry, Event};
 
-/// So many 403 in a row pause a schedule's target.
+/// So many answers in a row that speak of the endpoint (402, 403, 404, 410) pause a schedule's target.
 const FORBIDDEN_IN_A_ROW: u32 = 3;
 
 /// How a schedule's target has answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TargetState {
-    /// 403 in a row.
+    /// Answers in a row that speak of the endpoint: 402, 403, 404, 410.
     pub forbidden: u32,
     /// Paused until resumed.
     pub is_paused: bool,
@@ -64,8 +64,8 @@ pub fn on_target<'a>(
         Effect::Forbidden => {
             let forbidden = target.forbidden + 1;
             let pauses = forbidden >= FORBIDDEN_IN_A_ROW && !target.is_paused;
-            let detail =
-                "three answers of 403 in a row: calling may be disabled for this agent; nothing is sent until resumed";
+            let detail = "three answers of 402, 403, 404 or 410 in a row: calling may be disabled for this agent, or the \
+                address is wrong; nothing is sent until resumed";
             Some(Effected {
                 value: TargetState { forbidden, is_paused: target.is_paused || pauses },
                 entry: pauses.then(|| paused(held, ended, "target_forbidden", detail.to_owned())),

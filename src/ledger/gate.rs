@@ -257,8 +257,8 @@ impl fmt::Display for Hold {
             }
             Self::TargetPaused(name) => write!(
                 f,
-                "`{name}` is paused: its target answered 403 three times in a row; calling may be disabled for this \
-                 agent; `tickler resume {name}` tries again"
+                "`{name}` is paused: its target refused three times in a row (402, 403, 404 or 410); calling may be \
+                 disabled for this agent, or its address is wrong; `tickler resume {name}` tries again"
             ),
             Self::CredentialsRefused(account) => write!(
                 f,

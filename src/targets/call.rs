@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     ANSWER_LIMIT, Envelope, Facts, SecretHeader, THOUGHTLY_IDS, Target, TargetError, error_class, fingerprint, id_text,
-    is_success, json_header, parse_url, read_body, value_at,
+    is_no_error, is_success, json_header, parse_url, read_body, storable, value_at,
 };
 use crate::attempt::{Intent, StepRequest};
 use crate::http::{self, Answer, Ask, BodyEnd};
@@ -118,13 +118,13 @@ impl Target for Caller {
             return Facts { is_accepted_status, note, ..Facts::default() };
         }
         let (body, note) = read_body(answer, Envelope::Expected);
-        let failure = body.get("error").filter(|error| !error.is_null());
+        let failure = body.get("error").filter(|error| !is_no_error(error));
         let is_conflict =
             step == StepRequest::CreateContact && (answer.status == 409 || failure.is_some_and(says_it_exists));
         Facts {
             is_accepted_status,
             error: failure.filter(|_| is_accepted_status).and_then(error_class),
-            remote_id: THOUGHTLY_IDS.iter().find_map(|at| id_text(value_at(&body, at)?)),
+            remote_id: THOUGHTLY_IDS.iter().find_map(|at| usable(step, id_text(value_at(&body, at)?)?)),
             note: note.filter(|_| is_accepted_status),
             is_conflict,
             found: if step == StepRequest::FindContact { found(&body) } else { Vec::new() },
@@ -147,6 +147,19 @@ impl Target for Caller {
 
     fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
+    }
+
+    fn accepted_by(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The id of a call is only kept; that of a contact is sent again, so a hash of it would be of no use.
+fn usable(step: StepRequest, id: String) -> Option<String> {
+    let stored = storable(id.clone());
+    match step {
+        StepRequest::Call => Some(stored),
+        StepRequest::CreateContact | StepRequest::FindContact => (stored == id).then_some(id),
     }
 }
 
@@ -187,6 +200,8 @@ fn says_it_exists(error: &Value) -> bool {
 
 fn found(body: &Value) -> Vec<(String, String)> {
     let contacts = body.pointer("/data/contacts").and_then(Value::as_array);
-    let pair = |contact: &Value| Some((id_text(contact.get("phone_number")?)?, id_text(contact.get("id")?)?));
+    let pair = |contact: &Value| {
+        Some((id_text(contact.get("phone_number")?)?, usable(StepRequest::FindContact, id_text(contact.get("id")?)?)?))
+    };
     contacts.into_iter().flatten().filter_map(pair).collect()
 }

@@ -33,9 +33,9 @@ pub struct Facts {
     pub is_accepted_status: bool,
     /// A non-null error inside an accepted answer: a short class, no free text of the other side.
     pub error: Option<String>,
-    /// The other side's id of the call, or of the contact in the contact step.
+    /// The other side's id of the call, or of the contact in the contact step; see [`storable`].
     pub remote_id: Option<String>,
-    /// Worth noting: `not_json`, `no_envelope`, `too_long`.
+    /// Worth noting: `html`, `not_json`, `no_envelope`, `too_long`.
     pub note: Option<&'static str>,
     /// Contact step: such a contact exists already, whatever the status that says so.
     pub is_conflict: bool,
@@ -65,6 +65,8 @@ pub trait Target: Send + Sync {
     fn is_loopback(&self) -> bool;
     /// The URL's origin for people: scheme and host, never path or query.
     fn origin(&self) -> String;
+    /// Whose word an accepted request is: `None` for Thoughtly.
+    fn accepted_by(&self) -> Option<String>;
 }
 
 /// The schedule's target, its secrets resolved.
@@ -142,12 +144,15 @@ impl Target for Endpoint {
         let asks_the_body =
             self.envelope == Envelope::Expected || self.error_pointer.is_some() || !self.id_pointers.is_empty();
         if !is_accepted_status || !asks_the_body {
-            let note = (answer.end == BodyEnd::TooLong).then_some("too_long");
+            let note = match answer.end {
+                BodyEnd::TooLong => Some("too_long"),
+                BodyEnd::Whole | BodyEnd::Cut => html_note(answer),
+            };
             return Facts { is_accepted_status, note, ..Facts::default() };
         }
         let (body, note) = read_body(answer, self.envelope);
         let error = self.error_pointer.as_deref().and_then(|at| value_at(&body, at)).and_then(error_class);
-        let remote_id = self.id_pointers.iter().find_map(|at| id_text(value_at(&body, at)?));
+        let remote_id = self.id_pointers.iter().find_map(|at| id_text(value_at(&body, at)?)).map(storable);
         Facts { is_accepted_status, error, remote_id, note, ..Facts::default() }
     }
 
@@ -166,6 +171,21 @@ impl Target for Endpoint {
     fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
+
+    fn accepted_by(&self) -> Option<String> {
+        match self.envelope {
+            Envelope::Expected => None,
+            Envelope::Free => self.url.host_str().map(str::to_owned),
+        }
+    }
+}
+
+/// Whether this text is the signing secret of a webhook.
+///
+/// # Errors
+/// With the form that it must have; never with the text.
+pub fn check_signing_secret(secret: &SecretString) -> Result<(), TargetError> {
+    webhook::SigningKey::read(secret).map(drop)
 }
 
 fn is_success(status: u16) -> bool {
@@ -180,13 +200,22 @@ fn read_body(answer: &Answer, envelope: Envelope) -> (Value, Option<&'static str
         BodyEnd::Whole => {}
     }
     match serde_json::from_slice::<Value>(&answer.body) {
-        Err(_) => (Value::Null, Some("not_json")),
+        Err(_) => (Value::Null, html_note(answer).or(Some("not_json"))),
         Ok(body) => {
             let has_envelope = body.get("error").is_some() || body.get("data").is_some();
             let note = (envelope == Envelope::Expected && !has_envelope).then_some("no_envelope");
             (body, note)
         }
     }
+}
+
+/// A web page in the place of an answer: a sign-in page or a proxy has answered, or the address is wrong.
+fn html_note(answer: &Answer) -> Option<&'static str> {
+    let is_declared = answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"));
+    let begins = answer.body.trim_ascii_start();
+    let begins_so = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
+    let is_page = begins_so(b"<!doctype html") || begins_so(b"<html");
+    (is_page || is_declared && !begins.is_empty()).then_some("html")
 }
 
 /// The value at a JSON pointer. (`Value::pointer` makes two new texts of every step, which is most of reading an answer.)
@@ -206,10 +235,25 @@ fn value_at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
     })
 }
 
-/// A word for a non-null error; the other side's free text stays outside, it may hold personal data.
+/// Whether a place for errors says that there is none: null, false, 0, or something empty.
+fn is_no_error(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// A word for an error; the other side's free text stays outside, it may hold personal data.
 fn error_class(error: &Value) -> Option<String> {
+    if is_no_error(error) {
+        return None;
+    }
     let word = match error {
-        Value::Null => return None,
+        Value::Null => None,
         Value::Object(fields) => ["code", "type", "name"].iter().find_map(|name| word(fields.get(*name)?)),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => word(error),
     };
@@ -239,6 +283,23 @@ fn id_text(value: &Value) -> Option<String> {
     is_usable.then_some(text)
 }
 
+/// The longest id that is stored as it is.
+const LONGEST_STORED_ID: usize = 64;
+
+/// An id of the other side as it may be stored: one of up to 64 plain characters, any other as a hash. So an answer brings
+/// no name and no number into the log.
+fn storable(id: String) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    if id.len() <= LONGEST_STORED_ID && id.bytes().all(is_plain) {
+        return id;
+    }
+    format!("sha256:{}", hex(&Sha256::digest(id.as_bytes())[..16]))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Reads a URL that may be a secret; the complaint names where it comes from, never the text.
 fn parse_url(text: &SecretString, what: &str) -> Result<Url, TargetError> {
     let complaint = |why: &str| TargetError(format!("{what} {why}: write an absolute address, http:// or https://"));
@@ -264,7 +325,7 @@ fn fingerprint<'a>(values: impl IntoIterator<Item = Option<&'a SecretString>>) -
             }
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize()[..8])
 }
 
 /// A header for JSON bodies.

@@ -145,7 +145,9 @@ fn thoughtlys_answers_are_read_in_every_form() {
     assert_eq!(facts(r#"{"error":null,"data":{"id":"r-1"}}"#), with_id("r-1"));
     assert_eq!(facts(r#"{"data":{"call_id":42}}"#), with_id("42"));
     assert_eq!(facts(r#"{"data":{"response_id":"r-3"}}"#), with_id("r-3"));
-    assert_eq!(facts("<html>").note, Some("not_json"));
+    assert_eq!(facts("<html>").note, Some("html"));
+    assert_eq!(facts("  <!DOCTYPE HTML><p>Sign in").note, Some("html"));
+    assert_eq!(facts("thank you").note, Some("not_json"));
     assert_eq!(facts("").note, Some("not_json"));
     assert_eq!(facts(r#"{"ok":true}"#).note, Some("no_envelope"));
     assert_eq!(facts("[]").note, Some("no_envelope"));
@@ -159,12 +161,16 @@ fn an_error_gives_a_word_and_never_free_text() {
         (json!({ "message": "Ada Test" }), "error"),
         (json!({ "code": "12025550143" }), "error"),
         (json!("Ada Test was called already"), "error"),
-        (json!(false), "error"),
-        (json!({}), "error"),
+        (json!(true), "error"),
+        (json!(7), "error"),
+        (json!([0]), "error"),
+        (json!({ "code": null }), "error"),
     ] {
         assert_eq!(error_class(&error).as_deref(), Some(word), "{error}");
     }
-    assert_eq!(error_class(&Value::Null), None);
+    for nothing in [json!(null), json!(false), json!(""), json!(0), json!(0.0), json!([]), json!({})] {
+        assert_eq!(error_class(&nothing), None, "{nothing}");
+    }
 }
 
 #[test]
@@ -304,4 +310,23 @@ fn an_automation_of_the_account_has_the_same_credentials_as_its_calls() {
     let written = automation::Written { url: &url, api_token: None, timeout: TIMEOUT };
     let automation = automation::open(&written, Some(&account), &Secrets::default()).expect("a target");
     assert_eq!(automation.credentials(), caller(&vault).credentials());
+}
+
+#[test]
+fn an_id_of_the_other_side_is_stored_when_it_is_plain_and_as_a_hash_when_it_is_not() {
+    let long = "x".repeat(64);
+    for id in ["r-1", "01997c3e:8a00_7000.x", "4711", long.as_str()].map(str::to_owned) {
+        let is_plain = !id.contains('_');
+        assert_eq!(storable(id.clone()) == id, is_plain, "{id}");
+    }
+    for id in ["+12025550143", "Ada Test", "r 1", "ä", "{}", "a/b", &"x".repeat(65)].map(str::to_owned) {
+        let stored = storable(id.clone());
+        assert!(stored.starts_with("sha256:") && stored.len() == 39 && !stored.contains(&id), "{id}: {stored}");
+        assert_eq!(storable(id), stored, "the same id is the same hash");
+    }
+    let target = caller(&Vault::new());
+    let contact = target.facts(StepRequest::CreateContact, &answer(200, r#"{"data":{"id":"Ada Test"}}"#));
+    assert_eq!(contact.remote_id, None, "a contact is called by its id: a hash would be of no use");
+    let call = target.facts(StepRequest::Call, &answer(200, r#"{"data":{"id":"Ada Test"}}"#));
+    assert!(call.remote_id.is_some_and(|id| id.starts_with("sha256:")));
 }

@@ -8,7 +8,7 @@ use super::exit::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::{Env, machine};
-use crate::http::Http;
+use crate::http::{Http, Outbound};
 use crate::ledger::sqlite;
 use crate::ledger::{Ledger, LedgerError, Machine, Outbox, Recover};
 use crate::schedule::load::{self, Folder};
@@ -67,7 +67,7 @@ impl App {
         let zones = Zones::newest();
         let folder = load::folder(&settings.schedules, &zones)
             .unwrap_or_else(|error| Folder { fault: Some(no_folder(&settings, &error)), ..Folder::default() });
-        let http = Http::at_first_use(Arc::clone(&clock));
+        let http = Http::at_first_use(Arc::clone(&clock), outbound(&settings)?);
         let ledger = open_ledger(&settings, &zones, access)?;
         let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger };
         let sender = match access {
@@ -180,6 +180,17 @@ fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
         stop_file: settings.stop_file(),
         actor: "trigger".to_owned(),
     })
+}
+
+/// How requests leave this machine, by `[network]`.
+///
+/// # Errors
+/// When the proxy's secret isn't set, or the file of certificates can't be used.
+pub fn outbound(settings: &Settings) -> VerbResult<Outbound> {
+    let network = &settings.network;
+    let proxy = network.proxy.as_ref().map(|proxy| settings.secrets.text(proxy)).transpose();
+    let proxy = proxy.map_err(|missing| VerbError::Configuration(format!("network.proxy: {}", missing.0)))?;
+    Ok(Outbound { proxy, ca_pem: network.read_ca_file().map_err(VerbError::Configuration)? })
 }
 
 fn no_folder(settings: &Settings, error: &std::io::Error) -> String {

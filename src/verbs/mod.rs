@@ -36,7 +36,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::audit::AuditFilter;
 
-pub use app::{Access, App, refusal};
+pub use app::{Access, App, outbound, refusal};
 pub use exit::{Exit, VerbError, likely_name};
 pub use gap::Unread;
 pub use perform::{entry_of, perform};

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
 use super::{App, VerbError, VerbResult, holds, last_run};
+use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
 use crate::reminder::RunState;
@@ -112,6 +114,10 @@ struct Known {
     holds: Holds,
     /// Why some schedules can't send.
     unsendable: BTreeMap<String, String>,
+    /// Why what some schedules have tried waits.
+    troubles: BTreeMap<String, String>,
+    /// Reminders that expired within the last day.
+    expired: u64,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
@@ -172,21 +178,33 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnsw
 
 async fn known(app: &App) -> VerbResult<Known> {
     let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+    let troubles = app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
     let holds = holds::all(app).await?;
     let mut problems: Vec<String> = app.folder().fault.iter().cloned().collect();
     problems.extend(account_problems(app, &holds));
     let Some(ledger) = &app.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
-        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure: None });
+        return Ok(Known {
+            holds,
+            unsendable,
+            troubles,
+            expired: 0,
+            tally: Tally::default(),
+            head,
+            problems,
+            failure: None,
+        });
     };
     if let (Some(_), Err(_)) = (&holds.lost, ledger.head().await) {
         // its file is gone: that is what there is to report
         let head = Head { seq: 0, hash: String::new() };
         let failure = writing_failure(ledger.as_ref()).await;
-        return Ok(Known { holds, unsendable, tally: Tally::default(), head, problems, failure });
+        return Ok(Known { holds, unsendable, troubles, expired: 0, tally: Tally::default(), head, problems, failure });
     }
     let (tally, head) = (ledger.tally().await?, ledger.head().await?);
-    Ok(Known { holds, unsendable, tally, head, problems, failure: writing_failure(ledger.as_ref()).await })
+    let expired = expired_lately(ledger.as_ref(), app.around.clock.now()).await?;
+    let failure = writing_failure(ledger.as_ref()).await;
+    Ok(Known { holds, unsendable, troubles, expired, tally, head, problems, failure })
 }
 
 impl Known {
@@ -194,8 +212,25 @@ impl Known {
     fn of_failed_ledger(failure: String) -> Self {
         let head = Head { seq: 0, hash: String::new() };
         let (holds, unsendable) = (Holds::default(), BTreeMap::new());
-        Self { holds, unsendable, tally: Tally::default(), head, problems: Vec::new(), failure: Some(failure) }
+        Self {
+            holds,
+            unsendable,
+            troubles: BTreeMap::new(),
+            expired: 0,
+            tally: Tally::default(),
+            head,
+            problems: Vec::new(),
+            failure: Some(failure),
+        }
     }
+}
+
+/// How many reminders expired within the last day: somebody should know that they were not called.
+async fn expired_lately(ledger: &dyn Log, now: jiff::Timestamp) -> VerbResult<u64> {
+    let since = now.saturating_sub(24.hours()).unwrap_or(now);
+    let event = Some(Event::ReminderExpired.as_str().to_owned());
+    let filter = AuditFilter { since: Some(since), event, ..AuditFilter::default() };
+    Ok(ledger.audit(filter).await?.len() as u64)
 }
 
 /// Why nothing can be written: what the latest commit came to, or that the writer doesn't answer.
@@ -260,7 +295,10 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<
     Ok(ScheduleStatus {
         name: schedule.name.clone(),
         state,
-        problem: unsendable.or_else(|| own.map(Hold::to_string)).or_else(of_run),
+        problem: unsendable
+            .or_else(|| own.map(Hold::to_string))
+            .or_else(|| known.troubles.get(&schedule.name).cloned())
+            .or_else(of_run),
         next_run: next.map(|run| run.at),
         last_state: last.as_ref().map(|run| run.state),
         last_run: last.map(|run| schedule.zone.rfc3339(run.nominal_at)),
@@ -300,6 +338,11 @@ fn problems(schedules: &[ScheduleStatus], known: &Known, on_everybody: &[Hold]) 
             .filter_map(|schedule| schedule.problem.as_ref().map(|problem| format!("{}: {problem}", schedule.name))),
     );
     problems.extend(on_everybody.iter().map(Hold::to_string));
+    if known.expired > 0 {
+        let expired = known.expired;
+        problems
+            .push(format!("{expired} expired within a day, not called: `tickler audit list --event reminder.expired`"));
+    }
     if known.tally.uncertain > 0 {
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));
     }

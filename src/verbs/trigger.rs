@@ -54,6 +54,15 @@ pub struct TriggerAnswer {
     /// What a person should know of the read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Whether the running service answers: it sends what is left for later.
+    #[serde(default)]
+    pub service: bool,
+    /// Who accepted what was delivered: null for Thoughtly.
+    #[serde(default)]
+    pub accepted_by: Option<String>,
+    /// Why what is pending was refused last.
+    #[serde(default)]
+    pub refusal: Option<String>,
 }
 
 /// Rows by fate, and the reminders this trigger looked after by their state at its end.
@@ -105,7 +114,7 @@ impl TriggerAnswer {
         match self.state {
             RunState::Held | RunState::Skipped => Exit::Refused,
             RunState::Failed | RunState::Running | RunState::Waiting | RunState::Missed => Exit::Failed,
-            RunState::Done if self.counts.failed + self.counts.uncertain + self.counts.dropped > 0 => Exit::Undelivered,
+            RunState::Done if self.counts.undelivered() > 0 => Exit::Undelivered,
             RunState::Done if self.paused => Exit::Refused,
             RunState::Done => Exit::Done,
         }
@@ -184,6 +193,9 @@ pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<
         detail: plan.held.map(|held| held.detail),
         reminded: plan.reminded,
         notes: plan.notes,
+        service: app.is_service,
+        accepted_by: None,
+        refusal: None,
     })
 }
 
@@ -292,7 +304,8 @@ async fn answer(
             http_status: row.http_status,
         });
     }
-    let pause = if counts.pending > 0 { reason_of_pause(app, schedule).await? } else { None };
+    let is_waiting = counts.pending > 0;
+    let pause = if is_waiting { reason_of_pause(app, schedule).await? } else { None };
     Ok(TriggerAnswer {
         run_id: outcome.run(),
         schedule: schedule.name.clone(),
@@ -304,6 +317,9 @@ async fn answer(
         detail: outcome.why().map(str::to_owned).or(pause),
         reminded: outcome.reminded(),
         notes: outcome.notes().to_vec(),
+        service: app.is_service,
+        accepted_by: app.sender.as_ref().and_then(|sender| sender.accepted_by(&schedule.name)),
+        refusal: app.sender.as_ref().and_then(|sender| sender.troubles().remove(&schedule.name)).filter(|_| is_waiting),
     })
 }
 
@@ -353,6 +369,11 @@ const fn of_rows(rows: Counts) -> TriggerCounts {
 }
 
 impl TriggerCounts {
+    /// What was to be sent and won't be by itself.
+    const fn undelivered(&self) -> u64 {
+        self.failed + self.uncertain + self.dropped + self.expired
+    }
+
     const fn add(&mut self, state: State) {
         match state {
             State::Delivered => self.delivered += 1,

@@ -250,15 +250,17 @@ async fn a_401_stops_the_account_and_burns_nobody() {
 }
 
 #[tokio::test]
-async fn three_403_in_a_row_pause_the_target_and_the_rest_stays_pending() {
-    let receiver = Receiver::start(vec![plain("403 Forbidden")]);
-    let bench = bench_for(&receiver, "max_in_flight = 1");
-    for number in 1..=5 {
-        bench.plan(number).await;
+async fn three_answers_in_a_row_that_speak_of_the_endpoint_pause_the_target_and_the_rest_stays_pending() {
+    for status in ["402 Payment Required", "403 Forbidden", "404 Not Found", "410 Gone"] {
+        let receiver = Receiver::start(vec![plain(status)]);
+        let bench = bench_for(&receiver, "max_in_flight = 1");
+        for number in 1..=5 {
+            bench.plan(number).await;
+        }
+        bench.deliver().await.expect("a ledger that works");
+        later(&bench).await;
+        assert_eq!(receiver.received().len(), 3);
+        let tally = bench.ledger.tally().await.expect("a tally");
+        assert_eq!((tally.pending, tally.sending), (2, 0));
     }
-    bench.deliver().await.expect("a ledger that works");
-    later(&bench).await;
-    assert_eq!(receiver.received().len(), 3);
-    let tally = bench.ledger.tally().await.expect("a tally");
-    assert_eq!((tally.pending, tally.sending), (2, 0));
 }

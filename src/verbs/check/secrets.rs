@@ -7,6 +7,7 @@ use crate::http::check_host;
 use crate::schedule::places::{self, PlacedSecret};
 use crate::schedule::{TargetSpec, read::without_templates};
 use crate::settings::{SecretRef, TextOrSecret};
+use crate::targets;
 
 /// The code of a secret that isn't set.
 const NOT_SET: &str = "secret-not-set";
@@ -27,9 +28,21 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             Ok(_) => {}
         }
     }
-    if let TargetSpec::Call { agent, account, .. } = &checked.schedule.target {
-        let (agent, account) = (agent.clone(), account.clone());
-        call(checked, ask, &agent, &account);
+    match &checked.schedule.target {
+        TargetSpec::Call { agent, account, .. } => {
+            let (agent, account) = (agent.clone(), account.clone());
+            call(checked, ask, &agent, &account);
+        }
+        TargetSpec::Webhook(spec) => {
+            // one that isn't set was reported above
+            if let Some(Ok(secret)) = spec.secret.as_ref().map(|secret| ask.tools.secrets.resolve(secret))
+                && let Err(malformed) = targets::check_signing_secret(&secret)
+            {
+                let span = checked.span(&["target", "webhook", "secret"]);
+                checked.problems.error("invalid-value", span, malformed.to_string()).help(SIGNING_SECRET);
+            }
+        }
+        TargetSpec::Automation { .. } => {}
     }
 }
 
@@ -41,6 +54,7 @@ fn named(secret: &SecretRef) -> String {
         SecretRef::File(path) => format!("the secret file `{}`", path.display()),
     }
 }
+const SIGNING_SECRET: &str = "copy it whole from the receiver's settings: `whsec_` and base64";
 
 fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, span: std::ops::Range<usize>, message: String) {
     let problem = match ask.reach {

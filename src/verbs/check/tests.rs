@@ -287,3 +287,18 @@ fn runs_that_can_call_nobody_and_days_that_no_lead_covers_are_warnings() {
         }
     }
 }
+
+#[test]
+fn a_signing_secret_that_is_none_is_an_error_and_is_never_shown() {
+    let target = "[target.webhook]\nurl = \"http://127.0.0.1:1/in\"\nsecret = { env = \"SIGNING\" }";
+    let text =
+        schedule(COLUMNS, "", "name = \"x\"").replace("[target.automation]\nurl = { env = \"AUTOMATION\" }", target);
+    for (secret, is_refused) in
+        [("whsec_plJ3nmyCDGBKInavdOK15jsl", false), ("cGxhaW4", true), ("whsec_", true), ("not base64!", true)]
+    {
+        let report = Place::with(&text, TABLE).check(Reach::Local, &[("SIGNING", secret)], Warnings::Allowed);
+        let errors: Vec<&Problem> = report.problems.iter().filter(|problem| problem.code == "invalid-value").collect();
+        assert_eq!(errors.len(), usize::from(is_refused), "{secret}: {:?}", report.problems);
+        assert!(errors.iter().all(|problem| problem.message.contains("secret") && !problem.message.contains(secret)));
+    }
+}
