@@ -350,10 +350,8 @@ fn what_waits_is_told_with_its_reason_and_what_expires_ends_with_three() {
     let (exit, told, warned) = trigger(&clinic);
     assert_eq!((exit, &told["counts"]["expired"]), (Some(3), &1.into()), "{told}");
     assert!(warned.contains("expired"), "{warned}");
-    for (now, is_told) in [("2036-11-25T13:00:00Z", true), ("2036-11-25T15:00:00Z", false)] {
-        let status = clinic.answered(&["status", "--format", "json", "--now", now]);
-        assert_eq!(status.contains("expired within a day"), is_told, "{now}: {status}");
-    }
+    let status = clinic.answered(&["status", "--format", "json"]);
+    assert!(status.contains("1 expired within a day"), "{status}");
 }
 
 /// A name that leads nowhere costs no intent: the log has nothing of it, and the reminder nothing behind it.

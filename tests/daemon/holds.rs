@@ -10,7 +10,7 @@ use tickler::settings::Rate;
 use tickler::targets;
 use tickler::verbs::{VerbError, doctor, explain, status, test_call, trigger};
 
-use crate::clinic::{Clinic, HEADER, run_lines, schedule_text};
+use crate::clinic::{Clinic, HEADER, at, ledger, run_lines, schedule_text};
 
 const NAME: &str = "day-before";
 const TABLE: &str = "A-1,+12025550143,2026-11-25 10:00,Check-up\nA-2,+12025550144,2026-11-25 11:00,Check-up\n";
@@ -159,4 +159,26 @@ async fn delivered(daemon: &Daemon, name: &str) {
         .expect("a ledger that works");
     stop.send_replace(true);
     running.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expired_stands_in_status_for_a_day() {
+    let clinic = Clinic::at("2026-11-24T13:59:58Z").await;
+    let remind = "days_before = 1\ncalling_hours = \"always\"\nmax_lateness = \"1h\"";
+    clinic.write_schedule(NAME, &schedule_text("0 9 * * *", "America/New_York", remind));
+    clinic.write_table(&format!("{HEADER}{TABLE}"));
+    let opened = clinic.open().await;
+    let daemon = &opened.daemon;
+    clinic.beat_for(daemon, 3).await;
+    let expired = async |now: &str| {
+        clinic.clock.set(at(now));
+        ledger(daemon).expire(at(now)).await.expect("it is written");
+        let problems = status::status(&daemon.app).await.expect("a screen").problems;
+        problems.into_iter().find(|problem| problem.contains("expired"))
+    };
+    assert_eq!(expired("2026-11-24T14:30:00Z").await, None);
+    for now in ["2026-11-24T15:00:30Z", "2026-11-25T14:59:00Z"] {
+        assert!(expired(now).await.is_some_and(|problem| problem.starts_with("2 expired within a day")), "{now}");
+    }
+    assert_eq!(expired("2026-11-25T15:01:00Z").await, None);
 }
