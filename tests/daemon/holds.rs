@@ -6,6 +6,7 @@ use std::time::Duration;
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::open;
 use tickler::delivery::Scope;
+use tickler::ledger::Outbox;
 use tickler::settings::Rate;
 use tickler::targets;
 use tickler::verbs::{VerbError, doctor, explain, status, test_call, trigger};
