@@ -150,10 +150,10 @@ fn a_ledger_that_others_may_read_or_that_is_none_or_stopped_is_told() {
     set_mode(&state, 0o700);
     clinic.write("tickler.toml", "ledger = \"state/tickler.db\"\n[web]\nlisten = \"off\"\n");
     let verdicts = || -> Vec<String> { said(&clinic, "ledger").into_iter().map(|(verdict, _)| verdict).collect() };
-    assert_eq!(verdicts(), ["ok", "ok"], "the folder, and the ledger that isn't there yet");
+    assert_eq!(verdicts(), ["ok", "ok", "ok"], "the folder's mode, the ledger that isn't there yet, and a file tried");
     assert_eq!(clinic.run(&["pause", "--all", "--reason", "a fire drill"]).exit, 0);
     let ledger = state.join("tickler.db");
-    assert_eq!(verdicts(), ["ok", "ok"], "the folder and the ledger");
+    assert_eq!(verdicts(), ["ok", "ok", "ok"], "the folder, the ledger, and a file tried");
     set_mode(&ledger, 0o644);
     set_mode(&state, 0o755);
     let found = said(&clinic, "ledger");
@@ -163,11 +163,21 @@ fn a_ledger_that_others_may_read_or_that_is_none_or_stopped_is_told() {
     set_mode(&state, 0o700);
     clinic.write("state/STOP", "");
     let found = said(&clinic, "ledger");
-    assert!(found[2].0 == "problem" && found[2].1.contains("nobody is called"), "{found:?}");
+    assert!(found[3].0 == "problem" && found[3].1.contains("nobody is called"), "{found:?}");
     std::fs::remove_file(state.join("STOP")).expect("it goes");
     clinic.write("state/tickler.db", "no database");
     let found = said(&clinic, "ledger");
     assert_eq!(found.last().map(|(verdict, _)| verdict.as_str()), Some("problem"), "{found:?}");
+}
+
+#[test]
+fn a_folder_that_takes_no_file_of_the_services_user_is_a_problem_whatever_its_mode_says() {
+    let clinic = Clinic::new();
+    // the kernel's own file system takes no files from anybody, root included
+    clinic.write("tickler.toml", "ledger = \"/proc/sys/tickler.db\"\n[web]\nlisten = \"off\"\n");
+    let found = said(&clinic, "ledger");
+    assert!(found.iter().any(|(verdict, why)| verdict == "problem" && why.contains("nobody is called")), "{found:?}");
+    assert!(!clinic.path().join(".tickler-doctor").exists());
 }
 
 #[test]

@@ -126,3 +126,42 @@ fn members_of_the_services_group_speak_to_it_under_their_own_name_and_strangers_
     assert_eq!(actor_of("operator.revealed"), format!("uid {MEMBER}"));
     assert!(!log.contains("no business of theirs"), "{log}");
 }
+
+#[test]
+fn root_makes_its_own_backup_beside_a_service_and_restores_it_so_that_the_service_starts_again() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    lay_out(folder.path());
+    write_schedule(folder.path());
+    let by = |user: u32, group: u32, arguments: &[&str]| -> (i32, String) {
+        let output = as_user(user, group, folder.path(), arguments).output().expect("an answer");
+        (output.status.code().expect("it ends by itself"), told(&output))
+    };
+    let closed = |name: &str, user: u32| -> String {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("its mode is set");
+        chown(&path, Some(user), Some(user)).expect("it is given away");
+        path.join("copy.db").to_str().expect("UTF-8").to_owned()
+    };
+    let (roots, members) = (closed("of-root", 0), closed("of-a-member", MEMBER));
+    let service = Service::of(as_user(SERVICE, GROUP, folder.path(), &["run"]));
+    // neither folder lets the service in
+    let (exit, text) = by(0, 0, &["backup", &roots]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(Path::new(&roots).exists(), "{text}");
+    let (exit, text) = by(MEMBER, GROUP, &["backup", &members]);
+    assert!(exit != 0 && !Path::new(&members).exists(), "no success without a file: {exit}: {text}");
+    assert_eq!(service.stop().code(), Some(0));
+    let (exit, text) = by(0, 0, &["restore", &roots]);
+    assert_eq!(exit, 0, "{text}");
+    for file in std::fs::read_dir(folder.path().join("state")).expect("it is read").flatten() {
+        let found = file.metadata().expect("it is there");
+        let (owner, mode) = (std::os::unix::fs::MetadataExt::uid(&found), found.permissions().mode() & 0o777);
+        assert_eq!((owner, mode), (SERVICE, 0o600), "{}", file.path().display());
+    }
+    let service = Service::of(as_user(SERVICE, GROUP, folder.path(), &["run"]));
+    assert_eq!(service.stop().code(), Some(0));
+}
