@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::SignedDuration;
 use tickler::clock::SystemClock;
+use tickler::formats::Wanted;
 use tickler::http::Http;
 use tickler::schedule::{CsvDialect, FormatSpec, HttpSpec, JsonShape, Paging, ReadLimits};
 use tickler::settings::{Secrets, TextOrSecret};
@@ -270,4 +271,34 @@ async fn the_fingerprint_tells_one_answer_from_another() {
         prints.push(read.await.expect("reading doesn't panic").expect("rows").fingerprint);
     }
     assert!(prints[0] == prints[1] && prints[1] != prints[2], "{prints:?}");
+}
+
+#[tokio::test]
+async fn a_last_line_is_doubted_only_where_nothing_tells_that_the_text_is_whole() {
+    let table = "id,phone\r\n1,+1202555014";
+    let server = Server::answering(move |target| match target {
+        "/whole" => answer(200, "content-type: text/csv\r\n", table),
+        _ => {
+            let head = "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-type: text/csv\r\n\r\n";
+            Reply { bytes: format!("{head}{table}").into_bytes(), then: Then::Close }
+        }
+    })
+    .await;
+    for (path, words) in [("/whole", r#"2 {"#), ("/open", "2! the last line ends inside `phone`")] {
+        let csv =
+            HttpSpec { format: FormatSpec::Csv(CsvDialect::default()), ..spec(&format!("{}{path}", server.origin)) };
+        let tools = SourceTools {
+            http: Http::new(Arc::new(SystemClock::new())).expect("TLS can be set up"),
+            secrets: Secrets::default(),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let wanted = Wanted { cut_matters: vec!["phone".to_owned()], ..wanted(&["id", "phone"]) };
+        let api = Api::new(csv, wanted, zone(), ReadLimits::default(), tools);
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut seen = Seen::default();
+            api.read(&window(), &mut seen).map(|_| seen.0)
+        });
+        let rows = reading.await.expect("reading doesn't panic").expect("rows");
+        assert!(rows[0].starts_with(words), "{path}: {rows:?}");
+    }
 }

@@ -46,6 +46,8 @@ struct Reading<'r> {
     window: &'r ReadWindow,
     pages: Pages<'r>,
     addresses: HashSet<String>,
+    /// By which the current page came.
+    scheme: String,
     bytes: usize,
     hash: Sha256,
 }
@@ -71,6 +73,7 @@ impl Api {
             window,
             pages: Pages::new(self.spec.paging.as_ref()),
             addresses: HashSet::new(),
+            scheme: first.scheme().to_owned(),
             bytes: 0,
             hash: Sha256::new(),
         };
@@ -81,6 +84,7 @@ impl Api {
             reading.begin_page(&asked)?;
             let answer = match self.fetch(asked, &headers, reading.pages.number, stop_at).await? {
                 Fetched::Page(address, answer) => {
+                    address.scheme().clone_into(&mut reading.scheme);
                     here = address;
                     answer
                 }
@@ -119,9 +123,13 @@ impl Api {
             // a repeated page is known by its rows, which must not be used before it is
             let mut rows = RowsHasher(Sha256::new());
             let page = self.page(answer, reading, &mut rows)?.0;
-            if reading.pages.judge(rows.0.finalize().into(), &page)? == Fresh::End {
-                reading.pages.end_with(page);
-                return Ok(ControlFlow::Continue(Next::End));
+            match reading.pages.judge(rows.0.finalize().into(), &page)? {
+                Fresh::New => {}
+                Fresh::Repeated => return Ok(ControlFlow::Continue(reading.pages.pass_over(page))),
+                Fresh::End => {
+                    let _not_asked_for = reading.pages.pass_over(page);
+                    return Ok(ControlFlow::Continue(Next::End));
+                }
             }
         }
         let (page, is_stopped) = self.page(answer, reading, sink)?;
@@ -143,7 +151,7 @@ impl Api {
             Some(Paging::Cursor { at, .. } | Paging::Next { at }) => vec![at.as_str()],
             Some(Paging::Page { .. } | Paging::Offset { .. } | Paging::LinkHeader) | None => Vec::new(),
         };
-        let wanted = self.wanted_of(answer);
+        let wanted = self.wanted_of(answer, &reading.scheme);
         let ask = FormatAsk { wanted: &wanted, window: reading.window, first_row: reading.pages.rows + 1, places: &at };
         let mut numbered = Numbered { sink, before: reading.pages.rows, format: &self.spec.format };
         let report = formats::read(&self.spec.format, &answer.body.as_ref(), &ask, &mut numbered)
@@ -163,9 +171,11 @@ impl Api {
         Ok((page, report.is_stopped))
     }
 
-    /// Columns in use; a text that the transport delimits is whole, whatever its last line looks like.
-    fn wanted_of(&self, answer: &Answer) -> Wanted {
-        let is_delimited = answer.header("content-length").is_some() || answer.header("transfer-encoding").is_some();
+    /// Columns in use; a text that the transport delimits is whole, whatever its last line looks like. TLS reports a
+    /// connection that was cut, and compressed answers over it have lost their length by now.
+    fn wanted_of(&self, answer: &Answer, scheme: &str) -> Wanted {
+        let has = |name: &str| answer.header(name).is_some();
+        let is_delimited = has("content-length") || has("transfer-encoding") || scheme == "https";
         let cut_matters = if is_delimited { Vec::new() } else { self.wanted.cut_matters.clone() };
         Wanted { cut_matters, ..self.wanted.clone() }
     }

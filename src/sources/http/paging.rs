@@ -53,7 +53,9 @@ pub(super) enum Next {
 pub(super) enum Fresh {
     /// It is new.
     New,
-    /// It repeats the page before it, which is the end: servers clamp page numbers.
+    /// It repeats the page before it. A row that was inserted meanwhile does that too: the next one tells.
+    Repeated,
+    /// It repeats a page that was a repetition, which is the end: servers clamp page numbers.
     End,
 }
 
@@ -69,6 +71,8 @@ pub(super) struct Pages<'s> {
     last: Page,
     hashes: HashMap<RowsHash, usize>,
     last_hash: Option<RowsHash>,
+    /// Rows of a page that repeats the one before it; they count when the list goes on.
+    repeated: u64,
     first_page_told: Option<u64>,
     total: Option<Told>,
     /// Every total so far was just the number of its page's rows.
@@ -87,6 +91,7 @@ impl<'s> Pages<'s> {
             last: Page::default(),
             hashes: HashMap::new(),
             last_hash: None,
+            repeated: 0,
             first_page_told: None,
             total: None,
             is_total_of_page: true,
@@ -120,7 +125,7 @@ impl<'s> Pages<'s> {
 
     /// A numbered page that isn't there (404) is the end when one with rows came before it.
     pub(super) fn may_be_missing(&self) -> bool {
-        self.is_numbered() && self.number > 1 && self.last.rows > 0
+        self.is_numbered() && self.number > 1 && (self.last.rows > 0 || self.repeated > 0)
     }
 
     /// The page wasn't there.
@@ -154,9 +159,14 @@ impl<'s> Pages<'s> {
                     "page 2 has the rows of page 1: the source ignores `{parameter}`; look at `[source.http.paging]`"
                 )));
             }
+            if number > 2 && self.repeated == 0 {
+                self.repeated = page.rows;
+                return Ok(Fresh::Repeated);
+            }
             self.notes.push(format!("page {number} has the rows of page {}: taken as the end", number - 1));
             return Ok(Fresh::End);
         }
+        self.rows += std::mem::take(&mut self.repeated);
         match self.hashes.insert(hash, number) {
             Some(earlier) => Err(never(format!("{CIRCLE}: page {number} has the rows of page {earlier}"))),
             None => Ok(Fresh::New),
@@ -183,9 +193,26 @@ impl<'s> Pages<'s> {
         Ok(next)
     }
 
-    /// The page repeats the last one: what it says of itself still counts, its rows don't.
-    pub(super) fn end_with(&mut self, page: Page) {
+    /// The page repeats the last one: what it says of itself still counts, its rows don't. Returns how the next one is
+    /// asked for.
+    pub(super) fn pass_over(&mut self, page: Page) -> Next {
+        let next = self.numbered();
         self.last = Page { rows: 0, ..page };
+        next
+    }
+
+    /// The next numbered page.
+    fn numbered(&self) -> Next {
+        match self.paging {
+            Some(Paging::Page { parameter, start, .. }) => {
+                let number = start.saturating_add_unsigned(self.number as u64);
+                Next::Parameter(parameter.clone(), number.to_string())
+            }
+            Some(Paging::Offset { parameter, .. }) => {
+                Next::Parameter(parameter.clone(), (self.rows + self.repeated).to_string())
+            }
+            Some(Paging::Cursor { .. } | Paging::Next { .. } | Paging::LinkHeader) | None => Next::End,
+        }
     }
 
     fn take(&mut self, page: &Page) -> Result<(), SourceError> {
@@ -217,11 +244,7 @@ impl<'s> Pages<'s> {
             )),
             None => Ok(Next::End),
             Some(Paging::Page { .. } | Paging::Offset { .. }) if page.rows == 0 => Ok(Next::End),
-            Some(Paging::Page { parameter, start, .. }) => {
-                let number = start.saturating_add_unsigned(self.number as u64);
-                Ok(Next::Parameter(parameter.clone(), number.to_string()))
-            }
-            Some(Paging::Offset { parameter, .. }) => Ok(Next::Parameter(parameter.clone(), self.rows.to_string())),
+            Some(Paging::Page { .. } | Paging::Offset { .. }) => Ok(self.numbered()),
             Some(Paging::Cursor { parameter, at }) => {
                 let mark = self.mark(page, at)?;
                 Ok(mark.map_or(Next::End, |cursor| Next::Parameter(parameter.clone(), cursor)))
