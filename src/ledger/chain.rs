@@ -22,7 +22,7 @@ pub type Salt = [u8; 16];
 /// What the first row of a log names as the hash before it.
 pub const EMPTY: Hash = [0; 32];
 
-/// Length before content, and absence told from emptiness: no two rows have the same form.
+/// Length before content, and absence distinct from emptiness: no two rows have the same form.
 struct Form<'b>(&'b mut Vec<u8>);
 
 impl Form<'_> {

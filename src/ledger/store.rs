@@ -56,7 +56,7 @@ pub trait Store {
     fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>>;
     /// A schedule that was ever loaded, removed or not.
     fn schedule(&self, name: &str) -> LedgerResult<Option<StoredSchedule>>;
-    /// What callers are told of it.
+    /// What is answered about it.
     fn standing(&self, name: &str) -> LedgerResult<Option<ScheduleStanding>>;
     /// When the last row of the audit log was written.
     fn last_entry_at(&self) -> LedgerResult<Option<Timestamp>>;

@@ -42,7 +42,7 @@ pub struct Lane {
     pub credentials: String,
 }
 
-/// What `take_intents` answers.
+/// What taking intents came to.
 #[derive(Debug, Clone, Default)]
 pub struct Taken {
     /// To be sent at once.
@@ -55,7 +55,7 @@ pub struct Taken {
     pub wake_at: Option<Timestamp>,
 }
 
-/// What `settle_and_take` answers.
+/// What an exchange came to.
 #[derive(Debug, Clone, Default)]
 pub struct SettledAndTaken {
     /// For each settlement what `settle` answers.
@@ -150,7 +150,7 @@ pub struct ReminderRow {
     pub lead: Lead,
     /// E.164; `None` once purged.
     pub phone: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// UTC.
     pub due_at: Timestamp,
@@ -198,7 +198,7 @@ pub struct ReminderBrief {
     pub id: ReminderId,
     /// Its appointment.
     pub appointment_id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Attempts made.
     pub attempts: u32,

@@ -153,7 +153,7 @@ pub struct RunRow {
     pub started_at: Timestamp,
     /// UTC.
     pub finished_at: Option<Timestamp>,
-    /// Where it stands.
+    /// Its state.
     pub state: RunState,
     /// Rows by fate.
     pub counts: crate::plan::Counts,
