@@ -20,7 +20,7 @@ use crate::evaluation::clock_is_set;
 use crate::http::{Ask, Exchange};
 use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
-use crate::settings::{Account, SecretError, Settings};
+use crate::settings::{Account, SecretError, SecretRef, Settings};
 use crate::targets;
 use crate::targets::account::AccountApi;
 
@@ -125,6 +125,7 @@ pub async fn doctor(app: &App) -> DoctorAnswer {
         findings.extend(credentials(app, schedule));
     }
     findings.extend(reachability(app).await);
+    findings.extend(unused_proxy(app));
     findings.push(unit(app));
     DoctorAnswer::of(findings)
 }
@@ -408,6 +409,15 @@ async fn look(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Resu
         Exchange::Answered(answer) => Ok(answer.status),
         Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
     }
+}
+
+/// A proxy that only the environment names is not used.
+fn unused_proxy(app: &App) -> Option<Finding> {
+    let is_set = |name: &str| app.settings.secrets.resolve(&SecretRef::Env(name.to_owned())).is_ok();
+    let name = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"].into_iter().find(|name| is_set(name))?;
+    let detail =
+        format!("{name} is set and not used: write `proxy = {{ env = \"{name}\" }}` under [network] in tickler.toml");
+    app.settings.network.proxy.is_none().then(|| finding("reachability", Verdict::Warning, detail))
 }
 
 fn unit(app: &App) -> Finding {

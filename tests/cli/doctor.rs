@@ -243,3 +243,12 @@ fn a_service_that_answers_or_not_is_told() {
     let _listening = std::os::unix::net::UnixListener::bind(clinic.path().join(socket)).expect("a socket");
     says(&clinic, "unit", "ok", "the service answers");
 }
+
+#[test]
+fn a_proxy_that_is_set_and_not_used_is_named() {
+    let clinic = Clinic::new();
+    let mut command = clinic.command(&["doctor", "--format", "json"]);
+    let output = command.env("HTTPS_PROXY", "http://proxy.example:3128").output().expect("the program runs");
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(found.contains("HTTPS_PROXY is set and not used") && !found.contains("proxy.example"), "{found}");
+}
