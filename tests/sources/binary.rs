@@ -35,7 +35,7 @@ impl Stage {
             service_name = \"{{ service }}\"";
         let remind = format!("days_before = 1\n{remind}");
         clinic.schedule("seed", &Parts { source, remind: &remind, payload, ..PARTS }.text());
-        clinic.write("tickler.toml", "ledger = \"state/tickler.db\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
+        clinic.write("tickler.toml", "[accounts.thoughtly]\nrate = \"unlimited\"\n");
         Self { clinic, target }
     }
 
