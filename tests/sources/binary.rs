@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::support::clinic::{Clinic, PARTS, Parts};
+use crate::support::clinic::{Clinic, Ended, PARTS, Parts};
 use crate::support::{Conduct, Receiver, answer};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
@@ -35,12 +35,14 @@ impl Stage {
             service_name = \"{{ service }}\"";
         let remind = format!("days_before = 1\n{remind}");
         clinic.schedule("seed", &Parts { source, remind: &remind, payload, ..PARTS }.text());
-        clinic.write("tickler.toml", "[accounts.thoughtly]\nrate = \"unlimited\"\n");
+        clinic.write("tickler.toml", "ledger = \"state/tickler.db\"\n[accounts.thoughtly]\nrate = \"unlimited\"\n");
         Self { clinic, target }
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let ended = self.clinic.run(arguments);
+        let mut command = self.clinic.command(arguments);
+        // named, because a trigger with a given clock is a trial otherwise
+        let ended = Ended::of(command.env("TICKLER_LEDGER", "state/tickler.db").output().expect("the program runs"));
         (ended.exit, ended.stdout)
     }
 
