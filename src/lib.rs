@@ -29,9 +29,35 @@
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
 //!
-//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery. [`reminder`] is the vocabulary all of
-//! them share, [`zones`] the arithmetic between wall clocks and instants, [`parallel`] spreads work over a second thread.
-
+//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
+//! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread.
+//!
+//! # Glossary
+//!
+//! | term | meaning |
+//! |---|---|
+//! | schedule | one file: when to run, where appointments come from, whom to remind, what to send |
+//! | nominal time | the instant of a cron pattern that a run stands for; the run itself may start later |
+//! | misfire | a nominal time that passed while no service was running; made up for once (`catch_up`), or recorded as missed |
+//! | run | one evaluation of a schedule: read, plan, record; sending comes afterwards |
+//! | window | the starts that a run plans for, by its leads |
+//! | lead | how long before the start a reminder is due: `1d`, `24h` |
+//! | sighting, candidate | a row whose start matters to a run; one that passed the rules about its row |
+//! | reminder | one call that was planned, known by its key: schedule, appointment id, start, lead |
+//! | intent | the committed record that a request is about to be sent; it is on disk before the first byte leaves |
+//! | attempt | one request for a reminder: an intent and its settlement |
+//! | settlement | where an attempt ended: delivered, failed, refused for now, uncertain |
+//! | uncertain | a request may have arrived and nobody can know; never repeated without being announced |
+//! | hold | a reason why nothing is sent now: a pause, the `STOP` file, refused credentials, a rate limit |
+//! | gate | the one answer to whether something may be sent now, made from all holds |
+//! | fresh read | reading a source again before a reminder that has waited goes out |
+//! | guard | a check of a whole run; when it fails the run is held and nobody is called |
+//! | ledger | runs, reminders, attempts and holds, in one database |
+//! | audit log | the append-only, hash-chained record for people, in the same database |
+//! | witness | a small file beside the ledger that names the last committed row of the audit log |
+//! | gap | a time whose calls a restored or damaged ledger has forgotten |
+//! | app | the opened settings, schedules, ledger and clock that every verb works with |
+//!
 pub mod appointment;
 pub mod attempt;
 pub mod audit;

@@ -15,10 +15,10 @@ pub use entry::{AuditRow, Entry, LoggedPhone};
 pub use safe::{cell, escape, is_treacherous, json, one_line};
 
 macro_rules! events {
-    ($($(#[$meta:meta])* $variant:ident => $word:literal,)+) => {
+    ($($(#[doc = $meaning:literal])+ $variant:ident => $word:literal,)+) => {
         /// What an audit row reports: a closed set.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Event { $($(#[$meta])* $variant,)+ }
+        pub enum Event { $($(#[doc = $meaning])+ $variant,)+ }
         impl Event {
             /// Every event.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
@@ -27,6 +27,11 @@ macro_rules! events {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
+            /// What it records, in one sentence for the reference.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($meaning),+),)+ }
+            }
         }
     };
 }
@@ -34,35 +39,35 @@ macro_rules! events {
 events! {
     /// A run begins.
     RunStarted => "run.started",
-    /// A run is over; `reason` = `failed` when it failed.
+    /// A run ended; its `reason` is `failed` when it failed.
     RunFinished => "run.finished",
-    /// A guard held it.
+    /// A guard held a run: nobody is called until a person decides.
     RunHeld => "run.held",
-    /// Its time passed while nobody was there.
+    /// A run's time passed while no service was running.
     RunMissed => "run.missed",
-    /// Left out on purpose (`paused`, `overlap`).
+    /// A run was left out on purpose; `reason` is `paused` or `overlap`.
     RunSkipped => "run.skipped",
-    /// Planned for the first time, again after a cancellation, or by another phone.
+    /// A reminder was planned: for the first time, again after a cancellation, or with another phone.
     ReminderPlanned => "reminder.planned",
-    /// A row in the window that isn't called.
+    /// An appointment in the window is not called; `reason` says why.
     ReminderSkipped => "reminder.skipped",
-    /// What a shadow schedule would have called.
+    /// A schedule in shadow mode would have called.
     ReminderShadowed => "reminder.shadowed",
-    /// Pending no more: gone, cancelled or moved.
+    /// A pending reminder was cancelled: its appointment is gone, cancelled or moved.
     ReminderCancelled => "reminder.cancelled",
-    /// Not sent in time.
+    /// A pending reminder was not sent in time.
     ReminderExpired => "reminder.expired",
-    /// Committed before the first byte leaves.
+    /// An attempt begins; this row is on disk before the first byte leaves.
     DeliveryIntent => "delivery.intent",
-    /// Accepted by the other side.
+    /// The target accepted the reminder.
     DeliveryDelivered => "delivery.delivered",
-    /// Refused for now; it is tried again.
+    /// The target refused for now, or could not be reached; it is retried.
     DeliveryRefused => "delivery.refused",
-    /// Refused for good.
+    /// The target refused for good.
     DeliveryFailed => "delivery.failed",
-    /// Fate unknown.
+    /// A request may have arrived; nobody can know.
     DeliveryUncertain => "delivery.uncertain",
-    /// Given up.
+    /// The reminder was given up.
     DeliveryDropped => "delivery.dropped",
     /// What became of a call.
     OutcomeReceived => "outcome.received",
@@ -76,29 +81,29 @@ events! {
     OperatorResolved => "operator.resolved",
     /// A person cancelled a pending reminder: no run plans it again.
     OperatorCancelled => "operator.cancelled",
-    /// Paused.
+    /// Sending was paused: everything, a schedule, its target, or an account.
     OperatorPaused => "operator.paused",
-    /// Resumed.
+    /// A pause ended.
     OperatorResumed => "operator.resumed",
-    /// A person was erased.
+    /// A person's data were erased.
     OperatorForgot => "operator.forgot",
-    /// Old rows were removed.
+    /// Old payloads or old rows were removed.
     OperatorPruned => "operator.pruned",
-    /// The log was exported.
+    /// The audit log was exported.
     OperatorExported => "operator.exported",
     /// Whole phone numbers were shown.
     OperatorRevealed => "operator.revealed",
-    /// The service is up.
+    /// The service started.
     ServiceStarted => "service.started",
-    /// The service ends.
+    /// The service stopped.
     ServiceStopped => "service.stopped",
-    /// What a crash left was found.
+    /// Reminders that a crash or a restored copy left in doubt were found.
     ServiceRecovered => "service.recovered",
-    /// A schedule file was taken.
+    /// A version of a schedule file was loaded.
     ConfigLoaded => "config.loaded",
     /// A schedule file was refused.
     ConfigRejected => "config.rejected",
-    /// The wall clock stepped.
+    /// The machine's clock jumped.
     ClockJumped => "clock.jumped",
 }
 

@@ -142,6 +142,14 @@ pub enum Verb {
     Config,
     /// The JSON Schema of the schedule file
     Schema,
+    /// Help on a verb or a part of the reference: schedule, payload, query, reasons, events
+    Help {
+        /// A verb or a part of the reference
+        topic: Option<String>,
+        /// The whole reference as Markdown
+        #[arg(long)]
+        markdown: bool,
+    },
     /// The systemd unit
     Service {
         /// What of it

@@ -14,6 +14,7 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod help;
 mod ids;
 mod ledger;
 mod manual;
@@ -121,6 +122,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Agents(ask) => account::agents(globals, &ask).await,
         Verb::Contacts { verb: ContactsVerb::Find(ask) } => account::find(globals, &ask).await,
         Verb::Notify { verb: NotifyVerb::Test } => notify::test(globals).await,
+        Verb::Help { topic, markdown } => help::help(topic.as_deref(), markdown),
         Verb::Config => config::config(globals),
         Verb::Schema => schema::schema(),
         Verb::Completions { shell } => completions::completions(shell),

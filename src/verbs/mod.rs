@@ -22,6 +22,7 @@ pub mod pause;
 mod perform;
 pub mod plan;
 pub mod redact;
+pub mod reference;
 pub mod restore;
 pub mod schema;
 pub mod service;

@@ -146,7 +146,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\neach = \"/x\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nitems = \"$.x[*]\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.offset = { parameter = \"o\", size = 5 }"),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.next = { at = \"$.next\" }"),
     ("id        = \"id\"", "id        = \"$.id\""),
     ("days_before = 1", "days_before = 1\nclosed_days = [\"sat\"]"),

@@ -1,0 +1,112 @@
+//! pure: what templates and queries may name.
+
+use super::{ReferenceEntry, Section};
+
+/// The names of a payload besides the columns: name, meaning, what it gives.
+const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
+    ("phone", "The number that is called, in E.164", "+12025550143"),
+    ("phone_national", "The same as it is written in its own country", "(202) 555-0143"),
+    ("starts_at", "The appointment's start, ISO 8601 with the recipient's offset", "2026-11-25T09:30:00-05:00"),
+    ("date", "The start's date where the recipient is", "2026-11-25"),
+    ("time", "The start's time where the recipient is", "09:30"),
+    ("weekday", "The start's weekday where the recipient is, in English", "Wednesday"),
+    ("appointment_id", "The appointment's id", "A-1004"),
+    ("reminder_id", "The reminder's id: the same for every attempt, usable as an idempotency key", "019ab2c4-…"),
+    ("lead", "Which of the schedule's leads", "1d"),
+    ("schedule", "The schedule's name", "day-before"),
+    ("previous_starts_at", "The start that the person was told before the appointment moved; null otherwise", "null"),
+    ("row", "The whole row, for columns whose names are no plain words", "{{ row[\"Appt Date\"] }}"),
+];
+
+/// The filters of templates: name, meaning, a use.
+const FILTERS: &[(&str, &str, &str)] = &[
+    ("upper", "Upper case", "{{ name | upper }}"),
+    ("lower", "Lower case", "{{ name | lower }}"),
+    ("title", "Each word capitalised", "{{ name | title }}"),
+    ("capitalize", "The first letter capitalised, the rest in lower case", "{{ name | capitalize }}"),
+    ("trim", "Without blanks at both ends", "{{ name | trim }}"),
+    ("digits", "The digits alone", "{{ room | digits }}"),
+    ("string", "As a text", "{{ room | string }}"),
+    ("truncate", "At most that many characters", "{{ name | truncate(20) }}"),
+    ("replace", "One text for another", "{{ name | replace(\"_\", \" \") }}"),
+    ("split", "A list of parts, at blanks or at a separator", "{{ (name | split)[0] }}"),
+    ("join", "A list as one text", "{{ (name | split(\";\")) | join(\", \") }}"),
+    ("utc", "A time with an offset as the same instant in UTC", "{{ starts_at | utc }}"),
+    ("date", "A date or time by a strftime pattern", "{{ starts_at | date(\"%-I:%M %p\") }}"),
+    ("default", "Another value for null and for an empty text", "{{ name | default(\"there\") }}"),
+    ("int", "A whole number; a fraction is cut off", "{{ minutes | int }}"),
+    ("float", "A number", "{{ price | float }}"),
+    ("round", "Rounded to that many places", "{{ price | round(2) }}"),
+    ("abs", "Without its sign", "{{ balance | abs }}"),
+    ("length", "Characters of a text, entries of a list", "{{ name | length }}"),
+    ("first", "The first character or entry", "{{ name | first }}"),
+    ("last", "The last character or entry", "{{ name | last }}"),
+];
+
+/// The parameters of `source.sqlite.query`: name, meaning, a value.
+const QUERY_PARAMETERS: &[(&str, &str, &str)] = &[
+    (":from", "Begin of the time that is asked for, on the schedule's wall clock", "2026-11-25 00:00:00"),
+    (":until", "Its end, not included", "2026-11-26 00:00:00"),
+    (":from_utc", "The same begin in UTC", "2026-11-25 05:00:00"),
+    (":until_utc", "The same end in UTC", "2026-11-26 05:00:00"),
+    (":from_epoch", "The same begin in seconds since 1970", "1795582800"),
+    (":until_epoch", "The same end in seconds since 1970", "1795669200"),
+    (":now_utc", "The run's own moment in UTC", "2026-11-24 14:00:00"),
+    (":day", "The run's date in the schedule's zone", "2026-11-24"),
+];
+
+fn entries(rows: &[(&str, &str, &str)]) -> Vec<ReferenceEntry> {
+    let entry = |(name, meaning, example): &(&str, &str, &str)| ReferenceEntry {
+        name: (*name).to_owned(),
+        takes: String::new(),
+        meaning: (*meaning).to_owned(),
+        example: (*example).to_owned(),
+    };
+    rows.iter().map(entry).collect()
+}
+
+/// Names and filters of templates.
+pub(super) fn payload() -> Vec<Section> {
+    vec![
+        Section {
+            heading: "Names in a payload".to_owned(),
+            intro: "A text that is exactly one `{{ expression }}` keeps the value's JSON type; any other text is text. Every \
+                column of the source is a name, too, unless one of these hides it. A name that doesn't exist is an error, \
+                and nothing is sent."
+                .to_owned(),
+            entries: entries(PAYLOAD_NAMES),
+        },
+        Section {
+            heading: "Filters".to_owned(),
+            intro: "In payloads, in `only_if`, and in the contact fields of `target.call`.".to_owned(),
+            entries: entries(FILTERS),
+        },
+    ]
+}
+
+/// Parameters of queries, and the list format.
+pub(super) fn query() -> Vec<Section> {
+    vec![
+        Section {
+            heading: "Parameters of a query".to_owned(),
+            intro: "A parameter is bound when the query names it. The time that is asked for covers every lead of the \
+                schedule and the starts of its pending reminders. The query has no other clock: `'now'` and \
+                `CURRENT_DATE` are refused."
+                .to_owned(),
+            entries: entries(QUERY_PARAMETERS),
+        },
+        Section {
+            heading: "Do-not-call files".to_owned(),
+            intro: "`remind.do_not_call` names a text file with one phone number a line. Empty lines and what follows a `#` \
+                are ignored. A line that is no number fails the run, because it may be somebody who asked not to be \
+                called."
+                .to_owned(),
+            entries: vec![ReferenceEntry {
+                name: "do-not-call.txt".to_owned(),
+                takes: String::new(),
+                meaning: "One number a line, in E.164 or as `appointment.default_region` reads it".to_owned(),
+                example: "+12025550143  # asked on 2 November".to_owned(),
+            }],
+        },
+    ]
+}

@@ -1,0 +1,57 @@
+//! pure: the closed sets of words: why somebody is not called, and what the audit log records.
+
+use super::{ReferenceEntry, Section};
+use crate::audit::Event;
+use crate::reminder::SkipReason;
+
+fn entry(word: &str, meaning: &str) -> ReferenceEntry {
+    ReferenceEntry { name: word.to_owned(), takes: String::new(), meaning: meaning.to_owned(), example: String::new() }
+}
+
+/// Every reason of a skip.
+pub(super) fn reasons() -> Section {
+    Section {
+        heading: "Reasons".to_owned(),
+        intro: "Why an appointment in the window is not called: in `plan`, `explain`, the audit log and metrics. The rules \
+            are applied in this order, and the first one that fails names the reason."
+            .to_owned(),
+        entries: SkipReason::ALL.iter().map(|reason| entry(reason.as_str(), reason_in_words(*reason))).collect(),
+    }
+}
+
+/// What a reason means.
+const fn reason_in_words(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::BadRow => "The row can't be read: wrong number of fields, too long, not text",
+        SkipReason::MissingId => "The id column is empty, or holds a word for nothing",
+        SkipReason::InvalidTime => "The start can't be read by `date_format`",
+        SkipReason::NoSuchTime => "The start falls into the hour that daylight saving time skips",
+        SkipReason::DuplicateRow => "The same id and start came earlier in this read",
+        SkipReason::Cancelled => "The status says that the appointment is cancelled",
+        SkipReason::UnknownStatus => "The status is not among `remind.statuses`",
+        SkipReason::Filtered => "`remind.only_if` is false",
+        SkipReason::NoPhone => "No phone column holds anything",
+        SkipReason::InvalidPhone => "No phone column holds a number that may be called",
+        SkipReason::OptedOut => "The person must not be called: a list or a column says so",
+        SkipReason::NoConsent => "The consent column holds no yes",
+        SkipReason::AlreadyStarted => "The appointment has begun",
+        SkipReason::TooLate => "The call would come later than `min_notice` or `max_lateness` allow",
+        SkipReason::LateBooking => "The appointment was booked after the lead had passed",
+        SkipReason::OutsideCallingHours => "Calling hours open only after the reminder has expired",
+        SkipReason::Merged => "Another call of the same person covers this appointment",
+        SkipReason::PersonLimit => "The person already has the calls of that day",
+        SkipReason::PayloadError => "A template of the payload can't be filled",
+    }
+}
+
+/// Every event of the audit log.
+pub(super) fn events() -> Section {
+    Section {
+        heading: "Events".to_owned(),
+        intro:
+            "What a row of the audit log records. `tickler audit --event NAME` selects one, `--event delivery` all of \
+            that kind."
+                .to_owned(),
+        entries: Event::ALL.iter().map(|event| entry(event.as_str(), event.meaning().trim())).collect(),
+    }
+}
