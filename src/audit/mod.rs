@@ -164,4 +164,7 @@ pub struct AuditFilter {
     pub newest: bool,
     /// Only rows after that sequence number: how pages go on.
     pub after_seq: Option<u64>,
+    /// Only rows before that sequence number: how pages of the newest go on, and where an export ends.
+    #[serde(default)]
+    pub before_seq: Option<u64>,
 }

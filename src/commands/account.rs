@@ -7,11 +7,11 @@ use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown};
 use super::table::{Table, sentence, words};
-use crate::audit::Event;
 use crate::evaluation::phone_of;
 use crate::http::Http;
+use crate::verbs::account::FoundContact;
 use crate::verbs::redact::{self, Reveal};
-use crate::verbs::{Exit, VerbError, account, outbound};
+use crate::verbs::{Exit, Request, VerbError, account, outbound};
 
 /// Prints the account's voice agents.
 pub async fn agents(globals: &Globals, ask: &AccountArguments) -> anyhow::Result<Exit> {
@@ -41,11 +41,10 @@ pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit
     let phone = phone_of(&ask.phone, None)
         .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))?
         .e164;
-    let http = Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?);
     let name = &ask.account.account;
-    let found = account::contacts(&context.settings, &http, name, &phone).await?;
     let shown = redact::phone(&phone, Reveal::LastFour);
-    dispatch::record(&context, Event::OperatorRevealed, &format!("what the account `{name}` knows of {shown}")).await?;
+    let request = Request::FindContacts { account: name.clone(), phone };
+    let (found, exit): (Vec<FoundContact>, Exit) = dispatch::reveal(&context, request).await?;
     let rows = || {
         let mut rows = Rows::of(&["id", "phone", "name", "email", "status", "created", "updated"]);
         for contact in &found {
@@ -73,5 +72,5 @@ pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit
         }
     };
     Shown { answer: &found, people: &people, rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }

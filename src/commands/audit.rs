@@ -15,7 +15,7 @@ use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
-use crate::verbs::audit::{Checkpoint, Pages, ShowAsk, Story, StoryReminder};
+use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
 
@@ -45,9 +45,7 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
 async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
     let filter = AuditFilter { limit, newest: limit.is_some(), ..filter(context, filters).await? };
-    let request = Request::Audit { filter: filter.clone() };
-    let (rows, exit): (Vec<AuditRow>, Exit) =
-        dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
+    let rows = dispatch::rows(context, filter).await?;
     let people = || match rows.is_empty() {
         true => "the log has no such row".to_owned(),
         false => for_people(context, &rows),
@@ -56,19 +54,21 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     if filters.limit.is_none() && limit == Some(rows.len() as u64) {
         complain(&format!("these are the newest {SCREENFUL}: `--limit N` shows more"));
     }
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
 async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
     let (story, exit): (Story, Exit) = match context.open(Access::Reading).await {
         Ok(app) => {
             let story = audit::show(&app, &ask).await?;
-            if ask.reveal == Reveal::Whole {
-                dispatch::record(context, Event::OperatorRevealed, &audit::revealed(&ask.id)).await?;
+            match ask.reveal {
+                Reveal::LastFour => (story, Exit::Done),
+                Reveal::Whole => {
+                    drop(app);
+                    dispatch::reveal(context, Request::Show(ask)).await?
+                }
             }
-            (story, Exit::Done)
         }
-        // the service records what it reveals
         Err(refused) => dispatch::read_by_service(context, &Request::Show(ask), refused).await?,
     };
     let schedule = story.rows.iter().find_map(|row| row.schedule.as_deref());
@@ -152,10 +152,7 @@ async fn checkpoint(context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
-    let filter = filter(context, filters).await?;
-    let request = Request::Audit { filter: filter.clone() };
-    let (rows, exit): (Vec<AuditRow>, Exit) =
-        dispatch::read(context, request, async |app| audit::list(app, filter).await).await?;
+    let rows = dispatch::rows(context, filter(context, filters).await?).await?;
     let counts = audit::counted(&rows);
     let rows = || {
         let mut rows = Rows::of(&["schedule", "event", "reason", "count"]);
@@ -179,7 +176,7 @@ async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
         }
     };
     Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
 async fn prune(context: &Context) -> anyhow::Result<Exit> {
@@ -194,24 +191,21 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Page by page, so that six years of log need no memory; then the log tells of it.
+/// Page by page, so that six years of log need no memory; the log has the export before its first row is shown.
 async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters).await?;
-    let app = context.open(Access::Reading).await?;
+    let is_none_yet = context.open(Access::Reading).await.is_ok_and(|app| app.around.ledger.is_none());
     let mut end = ExportEnd::default();
     let mut written = Writing::begin(format)?;
-    if let Some(ledger) = &app.around.ledger {
-        let mut pages = Pages::new(ledger.as_ref(), filter);
-        while let Some(page) = pages.next().await? {
+    if !is_none_yet {
+        dispatch::export(context, filter, |page| {
             page.iter().for_each(|row| end.add(row));
-            written.rows(&page)?;
-        }
+            written.rows(page)
+        })
+        .await?;
     }
     written.end(&end)?;
-    if app.around.ledger.is_some() {
-        dispatch::record(context, Event::OperatorExported, &format!("{} rows of the log", end.count)).await?;
-    }
     Ok(Exit::Done)
 }
 
@@ -292,6 +286,7 @@ async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFil
         limit: filters.limit,
         newest: false,
         after_seq: None,
+        before_seq: None,
     })
 }
 

@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 use super::context::Context;
 use super::output::complain;
 use super::progress::Progress;
-use crate::audit::Event;
+use crate::audit::{AuditFilter, AuditRow};
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
+use crate::verbs::audit::{self, ExportBegun, Pages, ShowAsk};
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
-use crate::verbs::{Access, Answer, App, Exit, Request, VerbError, VerbResult, perform};
+use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, perform};
 
 /// How often a waiting verb checks whether the ledger is free.
 const POLL: Duration = Duration::from_millis(100);
@@ -101,13 +102,89 @@ async fn trigger_here(context: &Context, app: &App, ask: TriggerAsk) -> anyhow::
     Ok((answer, exit))
 }
 
-/// Writes the audit entry of a reading verb; it waits for a trigger that holds the ledger.
+/// A reading verb that whoever does it records first: the service when one runs, else this process under the lock. It
+/// waits for a trigger that holds the ledger.
 ///
 /// # Errors
-/// When it can't be recorded: then nothing is shown.
-pub async fn record(context: &Context, event: Event, detail: &str) -> anyhow::Result<()> {
-    let request = Request::Record { event, detail: detail.to_owned() };
-    change::<serde_json::Value>(context, request).await.map(|_| ())
+/// The verb's own; when it can't be recorded, nothing is shown.
+pub async fn reveal<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
+    let answer = match performer(context, &request).await? {
+        Performer::Service(answer) => answer,
+        Performer::Here(app) => perform(&app, &context.actor(), request).await,
+    };
+    shown(answer)
+}
+
+/// The rows of the log; where this user may not open the ledger, the service answers them page by page.
+///
+/// # Errors
+/// As [`read`].
+pub async fn rows(context: &Context, filter: AuditFilter) -> anyhow::Result<Vec<AuditRow>> {
+    let refused = match context.open(Access::Reading).await {
+        Ok(app) => return Ok(audit::list(&app, filter).await?),
+        Err(refused) => refused,
+    };
+    let (mut pages, mut left, mut next) = (Vec::new(), filter.limit, filter);
+    let mut refused = Some(refused);
+    loop {
+        let wanted = left.unwrap_or(audit::SOCKET_PAGE).min(audit::SOCKET_PAGE);
+        next.limit = Some(wanted);
+        let refusal = refused.take().unwrap_or_else(|| VerbError::Unreachable("the service has stopped".to_owned()));
+        let request = Request::AuditPage { filter: next.clone() };
+        let (page, _): (Vec<AuditRow>, Exit) = read_by_service(context, &request, refusal).await?;
+        let came = page.len() as u64;
+        left = left.map(|left| left - came.min(left));
+        match next.newest {
+            true => next.before_seq = page.first().map(|row| row.seq),
+            false => next.after_seq = page.last().map(|row| row.seq),
+        }
+        pages.push(page);
+        if came < wanted || left == Some(0) {
+            break;
+        }
+    }
+    if next.newest {
+        pages.reverse();
+    }
+    Ok(pages.into_iter().flatten().collect())
+}
+
+/// An export, recorded first and then handed on page by page; the service's when one runs.
+///
+/// # Errors
+/// When it can't be recorded or read; what `take` says.
+pub async fn export(
+    context: &Context,
+    filter: AuditFilter,
+    mut take: impl FnMut(&[AuditRow]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    match performer(context, &Request::Export { filter: filter.clone() }).await? {
+        Performer::Here(app) => {
+            let begun = audit::begin_export(&app, &context.actor(), filter).await?;
+            let mut pages = Pages::new(app.ledger()?.as_ref(), begun.filter);
+            while let Some(page) = pages.next().await? {
+                take(&page)?;
+            }
+        }
+        Performer::Service(answer) => {
+            let (ExportBegun { filter: mut next, first }, _) = body(answer)?;
+            let mut page = first;
+            loop {
+                take(&page)?;
+                let Some(last) = page.last() else { break };
+                next.after_seq = Some(last.seq);
+                next.limit = next.limit.map(|left| left.saturating_sub(page.len() as u64));
+                if next.limit == Some(0) {
+                    break;
+                }
+                let request = Request::AuditPage { filter: next.clone() };
+                let gone = || VerbError::Unreachable("the service has stopped in the middle of the export".to_owned());
+                let answer = ask(context, &request).await?.ok_or_else(gone)?;
+                page = body::<Vec<AuditRow>>(answer)?.0;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A reading verb: `here` does it in this process; where this user may not open the ledger, the service does `request`.
@@ -138,6 +215,11 @@ pub async fn read_by_service<T: DeserializeOwned>(
     if context.clock.is_shifted() {
         return Err(not_through_the_socket());
     }
+    shown(answer)
+}
+
+/// As [`body`]; what the verb says beside its answer goes to stderr.
+fn shown<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     if answer.body.get() != "null"
         && let Some(message) = &answer.message
     {
@@ -195,7 +277,10 @@ async fn performer(context: &Context, request: &Request) -> anyhow::Result<Perfo
 fn is_worth_waiting(request: &Request) -> bool {
     match request {
         Request::Trigger { .. }
-        | Request::Record { .. }
+        | Request::FindContacts { .. }
+        | Request::Export { .. }
+        | Request::Show(ShowAsk { reveal: Reveal::Whole, .. })
+        | Request::Plan { reveal: Reveal::Whole, .. }
         | Request::AcceptLoss { .. }
         | Request::Pause(_)
         | Request::Resume { .. }
@@ -206,7 +291,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::TestCall { .. }
         | Request::Backup { .. }
         | Request::Prune
-        | Request::Audit { .. }
+        | Request::AuditPage { .. }
         | Request::Show(_)
         | Request::UncertainList
         | Request::Plan { .. }

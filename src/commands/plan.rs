@@ -5,7 +5,7 @@ use super::context::Context;
 use super::output::{Shown, complain, tally};
 use super::table::{Table, sentence, words};
 use super::{dispatch, plan_csv, plan_json};
-use crate::audit::{Event, escape};
+use crate::audit::escape;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
 use crate::zones::Zones;
@@ -19,11 +19,12 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
         Err(refused) => return by_the_service(&context, ask, reveal, refused).await,
     };
     let refused = context.tell_refused(&app, &ask.named);
+    if reveal == Reveal::Whole {
+        drop(app);
+        return revealed(&context, ask, refused).await;
+    }
     let (mut answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
-    if reveal == Reveal::Whole {
-        dispatch::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
-    }
     if context.format == Some(Format::Json) {
         plan_json::print(&mut answers)?;
     } else {
@@ -39,6 +40,14 @@ fn single(names: &[String]) -> Option<&str> {
         [one] => Some(one),
         _ => None,
     }
+}
+
+/// With whole phones: whoever plans records it before it is shown.
+async fn revealed(context: &Context, ask: &PlanArguments, refused: Exit) -> anyhow::Result<Exit> {
+    let request = Request::Plan { schedules: ask.named.clone(), when: ask.when(), reveal: Reveal::Whole };
+    let (shown, exit): (Vec<ShownPlan>, Exit) = dispatch::reveal(context, request).await?;
+    print(context, &shown)?;
+    Ok(if exit == Exit::Done { refused } else { exit })
 }
 
 /// For somebody who may not open the ledger: the service plans, and records what it reveals.

@@ -186,10 +186,11 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::Resume { .. }
         | Request::TestCall { .. }
         | Request::Resolve(_)
-        | Request::Record { .. }
+        | Request::FindContacts { .. }
+        | Request::Export { .. }
         | Request::Backup { .. }
         | Request::Prune
-        | Request::Audit { .. }
+        | Request::AuditPage { .. }
         | Request::Show(_)
         | Request::Cancel(_)
         | Request::UncertainList

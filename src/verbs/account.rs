@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
 use super::{VerbError, VerbResult};
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::targets::account::{AccountApi, Agent, Contact};
 
 /// Contacts with a phone number, as `contacts find --format json` prints them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FoundContact {
     /// The account's id.
     pub id: String,
@@ -19,7 +19,7 @@ pub struct FoundContact {
     pub phone: String,
     /// Its other texts, phone numbers in them masked.
     #[serde(flatten)]
-    pub fields: BTreeMap<&'static str, String>,
+    pub fields: BTreeMap<String, String>,
 }
 
 /// The account's agents.
@@ -40,11 +40,17 @@ pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &s
     Ok(found.into_iter().map(masked).collect())
 }
 
+/// What the audit says of such a search.
+#[must_use]
+pub fn revealed(account: &str, phone: &str) -> String {
+    format!("what the account `{account}` knows of {}", redact::phone(phone, Reveal::LastFour))
+}
+
 fn masked(contact: Contact) -> FoundContact {
     FoundContact {
         id: contact.id,
         phone: redact::phone(&contact.phone, Reveal::LastFour),
-        fields: contact.fields.into_iter().map(|(name, text)| (name, redact::text(&text))).collect(),
+        fields: contact.fields.into_iter().map(|(name, text)| (name.to_owned(), redact::text(&text))).collect(),
     }
 }
 

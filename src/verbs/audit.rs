@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
-use super::{App, VerbError, VerbResult, ids};
+use super::{App, VerbError, VerbResult, entry_of, ids};
 
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
@@ -20,6 +20,7 @@ pub struct Pages<'a> {
     ledger: &'a dyn Log,
     filter: AuditFilter,
     left: Option<u64>,
+    size: u64,
 }
 
 impl<'a> Pages<'a> {
@@ -27,7 +28,13 @@ impl<'a> Pages<'a> {
     #[must_use]
     pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
         let left = filter.limit;
-        Self { ledger, filter, left }
+        Self { ledger, filter, left, size: PAGE }
+    }
+
+    /// In pages of that size.
+    #[must_use]
+    pub fn of(self, size: u64) -> Self {
+        Self { size, ..self }
     }
 
     /// The next rows, oldest first; `None` at the end.
@@ -35,7 +42,7 @@ impl<'a> Pages<'a> {
     /// # Errors
     /// When the ledger can't be read.
     pub async fn next(&mut self) -> LedgerResult<Option<Vec<AuditRow>>> {
-        let wanted = self.left.unwrap_or(PAGE).min(PAGE);
+        let wanted = self.left.unwrap_or(self.size).min(self.size);
         if wanted == 0 {
             return Ok(None);
         }
@@ -67,6 +74,46 @@ pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
         rows.extend(page);
     }
     Ok(rows)
+}
+
+/// So many rows of the log are answered at the control socket at once: the service keeps no more of them in memory.
+pub const SOCKET_PAGE: u64 = 1_000;
+
+/// One page of a filter, oldest first, however many rows it asks for.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let limit = Some(filter.limit.unwrap_or(SOCKET_PAGE).min(SOCKET_PAGE));
+    Ok(ledger.audit(AuditFilter { limit, ..filter }).await?)
+}
+
+/// An export that was recorded and begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportBegun {
+    /// Which rows it has, and none that was written later.
+    pub filter: AuditFilter,
+    /// The first of them.
+    pub first: Vec<AuditRow>,
+}
+
+/// Counts the rows of an export, records that they are exported, and answers the first page.
+///
+/// # Errors
+/// When the ledger can't be read or written.
+pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbResult<ExportBegun> {
+    let ledger = app.ledger()?;
+    let filter = AuditFilter { before_seq: Some(ledger.head().await?.seq + 1), ..filter };
+    let mut pages = Pages::new(ledger.as_ref(), filter.clone()).of(SOCKET_PAGE);
+    let (mut count, mut first) = (0, None);
+    while let Some(page) = pages.next().await? {
+        count += page.len();
+        first.get_or_insert(page);
+    }
+    let detail = format!("{count} rows of the log");
+    ledger.append(vec![entry_of(app, actor, Event::OperatorExported, &detail)]).await?;
+    Ok(ExportBegun { filter, first: first.unwrap_or_default() })
 }
 
 /// Everything that is known of one reminder or one appointment.

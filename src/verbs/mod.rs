@@ -86,12 +86,17 @@ pub enum Request {
     Resolve(uncertain::ResolveAsk),
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
-    /// A reading verb's record (export, reveal).
-    Record {
-        /// Event and detail; the actor is the caller's.
-        event: crate::audit::Event,
-        /// A sentence.
-        detail: String,
+    /// What an account knows of a phone; recorded before it is answered.
+    FindContacts {
+        /// Whose.
+        account: String,
+        /// E.164.
+        phone: String,
+    },
+    /// The beginning of an export, which is recorded first; the rest follows as pages.
+    Export {
+        /// Which rows.
+        filter: AuditFilter,
     },
     /// A consistent copy.
     Backup {
@@ -100,8 +105,8 @@ pub enum Request {
     },
     /// Remove what is older than its retention.
     Prune,
-    /// Reading verbs of those who may not open the ledger themselves.
-    Audit {
+    /// One page of the log, for those who may not open the ledger themselves: at most [`audit::SOCKET_PAGE`] rows.
+    AuditPage {
         /// Which rows.
         filter: AuditFilter,
     },

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::trigger::TriggerAsk;
 use super::{
-    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, audit, backup, cancel, explain, pause,
-    plan, status, test_call, trigger, uncertain,
+    Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
+    pause, plan, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -38,13 +38,16 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer::of(answer.exit(), &answer)
         }
         Request::Resolve(ask) => Answer::of(Exit::Done, &uncertain::resolve(app, actor, ask).await?),
-        Request::Record { event, detail } => {
-            app.ledger()?.append(vec![entry_of(app, actor, event, &detail)]).await?;
-            Answer::of(Exit::Done, &serde_json::Value::Null)
+        Request::FindContacts { account, phone } => {
+            let found = account::contacts(&app.settings, &app.around.http, &account, &phone).await?;
+            let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(&account, &phone));
+            app.ledger()?.append(vec![entry]).await?;
+            Answer::of(Exit::Done, &found)
         }
+        Request::Export { filter } => Answer::of(Exit::Done, &audit::begin_export(app, actor, filter).await?),
         Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(app, &file).await?),
         Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
-        Request::Audit { filter } => Answer::of(Exit::Done, &audit::list(app, filter).await?),
+        Request::AuditPage { filter } => Answer::of(Exit::Done, &audit::page(app, filter).await?),
         Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),

@@ -1,10 +1,16 @@
 //! The control socket as other users of the machine see it: the service's group may speak to it, nobody else.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::binary::Service;
+use tickler::audit::{Entry, Event};
+use tickler::ledger::{Log, sqlite};
+use tickler::zones::Zones;
+
+use crate::binary::{Service, export, tickler};
 use crate::command::{is_root, tickler_as};
 
 /// Numbers that no machine gives out by itself.
@@ -163,5 +169,84 @@ fn root_makes_its_own_backup_beside_a_service_and_restores_it_so_that_the_servic
         assert_eq!((owner, mode), (SERVICE, 0o600), "{}", file.path().display());
     }
     let service = Service::of(as_user(SERVICE, GROUP, folder.path(), &["run"]));
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+/// A ledger whose log is longer than what the service answers at once.
+fn write_long_log(folder: &Path, rows: usize) {
+    let path = folder.join("tickler.db");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let ledger = sqlite::open(&path, sqlite::Access::Write, Zones::newest()).expect("a new ledger");
+        let at = "2026-11-24T14:00:00Z".parse().expect("a valid instant");
+        ledger.append(vec![Entry::new(at, Event::ClockJumped); rows]).await.expect("it is written");
+        ledger.checkpoint().await.expect("it lies in the file");
+    });
+}
+
+/// One line to the control socket, and the answer to it.
+fn asked(folder: &Path, line: &str) -> serde_json::Value {
+    let mut socket = UnixStream::connect(folder.join("tickler.sock")).expect("a service");
+    writeln!(socket, "{line}").expect("it is written");
+    let mut answer = String::new();
+    BufReader::new(socket).read_line(&mut answer).expect("an answer");
+    serde_json::from_str(&answer).expect("JSON")
+}
+
+fn seqs(jsonl: &str) -> Vec<u64> {
+    let rows = jsonl.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    rows.filter_map(|row| row["seq"].as_u64()).collect()
+}
+
+#[test]
+fn the_socket_records_only_what_the_service_itself_did_and_answers_the_log_in_pages() {
+    const ROWS: usize = 2_300;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
+    write_long_log(folder.path(), ROWS);
+    let service = Service::start(folder.path(), &[], &[]);
+
+    let forged =
+        asked(folder.path(), r#"{"verb":"record","event":"operator.exported","detail":"nothing of the kind"}"#);
+    assert_eq!((&forged["exit"], &forged["body"]), (&2.into(), &serde_json::Value::Null), "{forged}");
+    for filter in ["{}", r#"{"limit":100000}"#, r#"{"limit":100000,"newest":true}"#] {
+        let page = asked(folder.path(), &format!(r#"{{"verb":"audit_page","filter":{filter}}}"#));
+        assert_eq!(page["body"].as_array().map(Vec::len), Some(1_000), "{filter}");
+    }
+
+    // the rows are all there all the same, each once, and the export isn't its own last row
+    let exported = export(folder.path());
+    let rows = seqs(&exported);
+    assert_eq!(rows, (1..=rows.len() as u64).collect::<Vec<_>>());
+    assert!(rows.len() > ROWS && !exported.contains("operator.exported"), "{}", rows.len());
+    let limited = tickler(folder.path()).args(["audit", "export", "--limit", "1500"]).output().expect("an export");
+    assert_eq!(seqs(&told(&limited)), (1..=1_500).collect::<Vec<_>>());
+    let log = export(folder.path());
+    let found: Vec<&str> = log.lines().filter(|line| line.contains("operator.exported")).collect();
+    assert!(found.len() == 2 && found[0].contains(&format!("{} rows of the log", rows.len())), "{found:?}");
+    assert!(found[1].contains("1500 rows of the log") && !log.contains("nothing of the kind"), "{found:?}");
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn who_may_not_open_the_ledger_is_answered_the_whole_log_page_by_page() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    lay_out(folder.path());
+    write_long_log(&folder.path().join("state"), 2_300);
+    for file in std::fs::read_dir(folder.path().join("state")).expect("it is read").flatten() {
+        chown(file.path(), Some(SERVICE), Some(GROUP)).expect("it is given to the service");
+    }
+    let service = Service::of(as_user(SERVICE, GROUP, folder.path(), &["run"]));
+    let listed = |arguments: &[&str]| {
+        let output = as_user(MEMBER, GROUP, folder.path(), arguments).output().expect("an answer");
+        seqs(&told(&output))
+    };
+    let all = listed(&["audit", "list", "--format", "jsonl"]);
+    assert!(all.len() > 2_300 && all == (1..=all.len() as u64).collect::<Vec<_>>(), "{}", all.len());
+    let newest = listed(&["audit", "list", "--format", "jsonl", "--limit", "1500"]);
+    assert_eq!(newest, all[all.len() - 1_500..]);
     assert_eq!(service.stop().code(), Some(0));
 }

@@ -234,6 +234,7 @@ pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<A
 fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where> {
     let mut conditions = Where::default();
     conditions.and("seq >", filter.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
+    conditions.and("seq <", filter.before_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
     conditions.and("at >=", filter.since.map(micros));
     conditions.and("at <", filter.until.map(micros));
     conditions.and("schedule =", filter.schedule.clone());
