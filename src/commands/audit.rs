@@ -81,7 +81,7 @@ async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
 
 fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> String {
     let mut blocks: Vec<String> =
-        story.reminders.iter().map(|reminder| context.screen.prose(&headline(context, ids, reminder, zone))).collect();
+        story.reminders.iter().map(|reminder| headline(context, ids, reminder, zone)).collect();
     let mut table = Table::of(&[words("at"), sentence("what happened")]);
     for line in story::tell(&story.rows) {
         table.push(vec![context.moment(line.at, zone), line.words]);
@@ -92,7 +92,7 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
 
 /// What one reminder is, and its state now.
 fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, zone: &Zone) -> String {
-    let mut line = format!(
+    let mut text = context.screen.prose(&format!(
         "{} appointment {} at {}, {} before, to {}: {}",
         ids.of(reminder.id),
         escape(&reminder.appointment_id),
@@ -100,11 +100,12 @@ fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, zone: &
         reminder.lead,
         reminder.phone.as_deref().unwrap_or("(no longer kept)"),
         state_in_words(reminder.state)
-    );
+    ));
+    // one line however long it is: it is JSON, to be copied
     if let Some(payload) = &reminder.payload {
-        line.push_str(&format!("\n  {}", escape(payload)));
+        text.push_str(&format!("\n  {}", escape(payload)));
     }
-    line
+    text
 }
 
 async fn verify(context: &Context, checkpoint: Option<String>) -> anyhow::Result<Exit> {

@@ -1,7 +1,7 @@
-//! shell: a look at the surroundings: clock, zone rules, folder, sources, ledger, credentials, reachability, unit.
+//! shell: what the program depends on: clock, zone rules, folder, sources, ledger, credentials, reachability, unit.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+mod ledger_folder;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use ledger_folder::{modes, trial};
 
 use super::account::unknown_agent;
 use super::{Access, Answer, App, Exit, VerbError};
@@ -26,9 +28,6 @@ use crate::targets::account::AccountApi;
 
 /// One look at a host.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What is created to see whether it can be.
-const TRIAL: &str = ".tickler-doctor";
 
 /// Where a unit of this name may be installed.
 const UNITS: [&str; 3] = [
@@ -193,76 +192,6 @@ async fn ledger(app: &App) -> Vec<Finding> {
         findings.push(finding("ledger", Verdict::Problem, error.to_string()));
     }
     findings
-}
-
-/// Whether a file can be created and written in the ledger's folder, tried by whoever will do it: modes don't tell of mounts
-/// and quotas. Root tries it as the folder's owner, which is the service's user.
-fn trial(folder: &Path) -> Finding {
-    let place = folder.display();
-    let owner = std::fs::metadata(folder).ok().filter(|found| found.uid() != 0);
-    let tried = match owner.filter(|_| rustix::process::geteuid().is_root()) {
-        Some(owner) => try_as(&owner, folder),
-        None => try_here(folder),
-    };
-    match tried {
-        Ok(()) => finding("ledger", Verdict::Ok, format!("{place} takes files")),
-        Err(_) if is_read_only(folder) => {
-            let detail = format!("{place} is mounted read-only: nothing can be recorded, so nobody is called");
-            finding("ledger", Verdict::Problem, detail)
-        }
-        Err(why) => {
-            let detail =
-                format!("no file can be written in {place}: {why}; nothing can be recorded, so nobody is called");
-            finding("ledger", Verdict::Problem, detail)
-        }
-    }
-}
-
-fn is_read_only(folder: &Path) -> bool {
-    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
-}
-
-/// Creates, writes and locks a file, and removes it again.
-fn try_here(folder: &Path) -> Result<(), String> {
-    let file = folder.join(TRIAL);
-    let tried = disk::open_private(&file, std::fs::OpenOptions::new().write(true).create(true).truncate(true))
-        .and_then(|mut open| std::io::Write::write_all(&mut open, b"x").map(|()| open))
-        .map_err(|error| error.to_string())
-        .and_then(|open| open.try_lock().map_err(|error| error.to_string()));
-    let _it_may_not_be_there = std::fs::remove_file(&file);
-    tried
-}
-
-/// The same in a shell of that user, but for the lock.
-fn try_as(user: &std::fs::Metadata, folder: &Path) -> Result<(), String> {
-    let script = "umask 077; echo x > \"$0\" && rm -f \"$0\"";
-    let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", script]).arg(folder.join(TRIAL)).uid(user.uid()).gid(user.gid());
-    let ended = shell.stdin(std::process::Stdio::null()).output().map_err(|error| error.to_string())?;
-    match ended.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&ended.stderr).trim().to_owned()),
-    }
-}
-
-/// Whether nobody but the owner may look into the ledger: it holds phone numbers.
-fn modes(path: &Path, allowed: u32) -> Finding {
-    let place = path.display();
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            finding("ledger", Verdict::Ok, format!("{place} isn't there yet: the first run creates it"))
-        }
-        Err(error) => finding("ledger", Verdict::Problem, format!("{place} can't be looked at: {error}")),
-        Ok(found) => {
-            let mode = found.permissions().mode() & 0o777;
-            if mode & !allowed == 0 {
-                finding("ledger", Verdict::Ok, format!("{place} is closed to others"))
-            } else {
-                let detail = format!("{place} is open to others (mode {mode:o}): chmod {allowed:o} {place}");
-                finding("ledger", Verdict::Warning, detail)
-            }
-        }
-    }
 }
 
 fn source(schedule: &Schedule) -> Option<Finding> {
@@ -447,6 +376,7 @@ fn unit(app: &App) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn sources_behind_the_sandbox_are_found_by_their_place() {

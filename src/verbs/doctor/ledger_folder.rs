@@ -1,0 +1,81 @@
+//! shell: whether the ledger's folder takes files, and whether the ledger's files are closed to others.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use super::{Finding, Verdict, finding};
+use crate::disk;
+
+/// What is created to see whether it can be.
+const TRIAL: &str = ".tickler-doctor";
+
+/// Whether a file can be created and written in the ledger's folder, tried by whoever will do it: modes don't tell of mounts
+/// and quotas. Root tries it as the folder's owner, which is the service's user.
+pub(super) fn trial(folder: &Path) -> Finding {
+    let place = folder.display();
+    let owner = std::fs::metadata(folder).ok().filter(|found| found.uid() != 0);
+    let tried = match owner.filter(|_| rustix::process::geteuid().is_root()) {
+        Some(owner) => try_as(&owner, folder),
+        None => try_here(folder),
+    };
+    match tried {
+        Ok(()) => finding("ledger", Verdict::Ok, format!("{place} takes files")),
+        Err(_) if is_read_only(folder) => {
+            let detail = format!("{place} is mounted read-only: nothing can be recorded, so nobody is called");
+            finding("ledger", Verdict::Problem, detail)
+        }
+        Err(why) => {
+            let detail =
+                format!("no file can be written in {place}: {why}; nothing can be recorded, so nobody is called");
+            finding("ledger", Verdict::Problem, detail)
+        }
+    }
+}
+
+fn is_read_only(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
+/// Creates, writes and locks a file, and removes it again.
+fn try_here(folder: &Path) -> Result<(), String> {
+    let file = folder.join(TRIAL);
+    let tried = disk::open_private(&file, std::fs::OpenOptions::new().write(true).create(true).truncate(true))
+        .and_then(|mut open| std::io::Write::write_all(&mut open, b"x").map(|()| open))
+        .map_err(|error| error.to_string())
+        .and_then(|open| open.try_lock().map_err(|error| error.to_string()));
+    let _it_may_not_be_there = std::fs::remove_file(&file);
+    tried
+}
+
+/// The same in a shell of that user, but for the lock.
+fn try_as(user: &std::fs::Metadata, folder: &Path) -> Result<(), String> {
+    let script = "umask 077; echo x > \"$0\" && rm -f \"$0\"";
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", script]).arg(folder.join(TRIAL)).uid(user.uid()).gid(user.gid());
+    let ended = shell.stdin(std::process::Stdio::null()).output().map_err(|error| error.to_string())?;
+    match ended.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&ended.stderr).trim().to_owned()),
+    }
+}
+
+/// Whether nobody but the owner may look into the ledger: it holds phone numbers.
+pub(super) fn modes(path: &Path, allowed: u32) -> Finding {
+    let place = path.display();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            finding("ledger", Verdict::Ok, format!("{place} isn't there yet: the first run creates it"))
+        }
+        Err(error) => finding("ledger", Verdict::Problem, format!("{place} can't be looked at: {error}")),
+        Ok(found) => {
+            let mode = found.permissions().mode() & 0o777;
+            if mode & !allowed == 0 {
+                finding("ledger", Verdict::Ok, format!("{place} is closed to others"))
+            } else {
+                let detail = format!("{place} is open to others (mode {mode:o}): chmod {allowed:o} {place}");
+                finding("ledger", Verdict::Warning, detail)
+            }
+        }
+    }
+}
