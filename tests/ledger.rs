@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use tickler::ledger::Ledger;
+use tickler::ledger::memory::{self, Memory};
+use tickler::zones::Zones;
 
 #[path = "ledger/calls.rs"]
 mod calls;
@@ -34,7 +36,22 @@ trait Maker {
     fn open(&self) -> Arc<Ledger>;
 }
 
+/// A ledger in memory.
+struct MemoryMaker(Memory);
+
+impl MemoryMaker {
+    fn new() -> Self {
+        Self(Memory::new().expect("random bytes"))
+    }
+}
+
+impl Maker for MemoryMaker {
+    fn open(&self) -> Arc<Ledger> {
+        memory::open(&self.0, Zones::newest()).expect("the ledger opens")
+    }
+}
+
 /// The kinds a suite is run for.
 fn makers() -> Vec<Box<dyn Maker>> {
-    vec![Box::new(files::SqliteMaker::new())]
+    vec![Box::new(files::SqliteMaker::new()), Box::new(MemoryMaker::new())]
 }

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
 //! | [`life`], [`reconcile`], [`gate`], [`runs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
-//! | [`chain`], [`rate`], [`openings`] | pure: the hash chain, the rate limit, calling hours |
+//! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
 //! | `writer` | group commit over any store |
 //! | [`opened`] | the opened [`Ledger`]: the four traits below, over a writer and readers |
-//! | [`sqlite`] | a store |
+//! | [`sqlite`], [`memory`] | two stores: a file, and plain maps |
 //!
 //! Every verb that changes something commits before it answers, together with the rows of the audit log that report it: no
 //! audit, no call.
@@ -30,6 +30,7 @@ pub mod change;
 mod effects;
 pub mod gate;
 pub mod life;
+pub mod memory;
 pub mod opened;
 pub mod openings;
 pub mod rate;
@@ -39,6 +40,7 @@ mod schedules;
 pub mod sqlite;
 pub mod store;
 mod verbs;
+pub mod walk;
 pub mod witness;
 mod writer;
 mod writing;

@@ -191,6 +191,19 @@ pub struct ReminderAsk {
     pub limit: Option<u64>,
 }
 
+impl ReminderAsk {
+    /// What was found, in the order of the ids that were asked for, if any were; no more than were asked for.
+    pub(in crate::ledger) fn in_order<T>(&self, mut found: Vec<T>, id: impl Fn(&T) -> ReminderId) -> Vec<T> {
+        if !self.ids.is_empty() {
+            let place: HashMap<ReminderId, usize> =
+                self.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+            found.sort_by_cached_key(|row| place.get(&id(row)).copied());
+        }
+        found.truncate(self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
+        found
+    }
+}
+
 /// Where a reminder stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReminderBrief {

@@ -1,4 +1,4 @@
-//! shell: the log's chain in its table: written row by row, walked from end to end.
+//! shell: the log's chain in its table: its end written with each commit, its rows read for the walk.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,9 @@ use super::columns::{time, time_or_null, uuid_or_null, word, word_or_null};
 use super::files::Key;
 use super::schema;
 use super::store::SqliteStore;
-use crate::audit::{Entry, Event, LoggedPhone};
+use crate::audit::{Entry, LoggedPhone};
 use crate::ledger::chain::{self, Hash, Salt, Sealing};
+use crate::ledger::walk::{Sealed, Walk};
 use crate::ledger::{Head, LedgerError, LedgerResult, Verification};
 use crate::reminder::{ReminderId, RunId};
 
@@ -77,16 +78,6 @@ pub(super) fn head(conn: &Connection) -> LedgerResult<Head> {
     Ok(Head { seq: chain.seq, hash: chain::hex(&chain.hash) })
 }
 
-/// Where the walk stands.
-struct Walk {
-    seq: u64,
-    hash: Hash,
-    rows: u64,
-    /// The last `operator.pruned` that cut the log's beginning, as it says itself.
-    last_prune: Option<String>,
-    sealing: Sealing,
-}
-
 /// How this log's hashes are made.
 pub(super) fn sealing(conn: &Connection, key: &Key) -> LedgerResult<Sealing> {
     Ok(if is_keyed(conn)? { Sealing::keyed(key) } else { Sealing::Plain })
@@ -110,21 +101,21 @@ pub(super) fn verify(conn: &Connection, key: Option<&Key>) -> LedgerResult<Verif
     let start: (u64, Hash) =
         conn.query_row("SELECT pruned_seq, pruned_hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let head = head(conn)?;
-    let mut walk = Walk { seq: start.0, hash: start.1, rows: 0, last_prune: None, sealing };
+    let mut walk = Walk::from(start, sealing);
     let mut statement = conn.prepare("SELECT * FROM audit ORDER BY seq")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        if let Err(sentence) = walk.step(row) {
+        if let Err(sentence) = step(&mut walk, row) {
             let seq: u64 = row.get(0)?;
-            return Ok(Verification { rows: walk.rows, head, broken: Some((seq, sentence)) });
+            return Ok(Verification { rows: walk.rows(), head, broken: Some((seq, sentence)) });
         }
     }
-    let mut broken = walk.end(&head, start);
+    let mut broken = walk.end(&head);
     if broken.is_none() {
         let missing = missing_trigger(conn)?;
         broken = missing.map(|name| (head.seq, format!("the trigger `{name}`, which protects the log, is missing")));
     }
-    Ok(Verification { rows: walk.rows, head, broken })
+    Ok(Verification { rows: walk.rows(), head, broken })
 }
 
 /// The first of the log's triggers that isn't there as this program wrote it.
@@ -139,87 +130,42 @@ fn missing_trigger(conn: &Connection) -> LedgerResult<Option<&'static str>> {
     Ok(None)
 }
 
-/// The word by which a row tells that the log's beginning was removed.
-pub(super) fn prune_mark(seq: u64, hash: &Hash) -> String {
-    format!("removed up to {seq}, whose hash is {}", chain::hex(hash))
+/// Checks the next row of the table.
+fn step(walk: &mut Walk, row: &Row<'_>) -> Result<(), String> {
+    let seq: u64 = row.get("seq").map_err(|_| "its number can't be read".to_owned())?;
+    walk.expect(seq)?;
+    let found = sealed(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
+    if !is_spelled_as_written(&found, row) {
+        return Err("a field was changed: it is not spelled as the ledger writes it".to_owned());
+    }
+    walk.follow(seq, &found)
 }
 
-impl Walk {
-    fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
-        let seq: u64 = row.get("seq").map_err(|_| "its number can't be read".to_owned())?;
-        if seq != self.seq + 1 {
-            return Err(format!("rows {} to {} are missing", self.seq + 1, seq.saturating_sub(1)));
-        }
-        let found = Sealed::of(row).map_err(|_| "a field can't be read: it was changed".to_owned())?;
-        if !found.is_spelled_as_written(row) {
-            return Err("a field was changed: it is not spelled as the ledger writes it".to_owned());
-        }
-        if found.prev != self.hash {
-            return Err("it doesn't follow the row before it".to_owned());
-        }
-        let commitment = match found.salt {
-            Some(salt) => chain::commitment(&salt, &found.entry, found.phone_hash),
-            None => return Err("its salt is gone, and no erasure names it".to_owned()),
-        };
-        if commitment != found.commitment {
-            return Err("a personal field was changed".to_owned());
-        }
-        if chain::hash(&self.sealing, &self.hash, seq, &found.entry, &commitment) != found.hash {
-            return Err("a field was changed".to_owned());
-        }
-        if found.entry.event == Event::OperatorPruned && found.entry.reason.as_deref() == Some("audit") {
-            self.last_prune = found.entry.detail.map(Cow::into_owned);
-        }
-        (self.seq, self.hash, self.rows) = (seq, found.hash, self.rows + 1);
-        Ok(())
-    }
-
-    fn end(&self, head: &Head, start: (u64, Hash)) -> Option<(u64, String)> {
-        if (self.seq, chain::hex(&self.hash)) != (head.seq, head.hash.clone()) {
-            return Some((self.seq + 1, format!("the log ends at {}, but {} rows were written", self.seq, head.seq)));
-        }
-        let told = self.last_prune.as_deref().is_some_and(|detail| detail.starts_with(&prune_mark(start.0, &start.1)));
-        (start.0 > 0 && !told).then(|| (start.0, "the log's beginning is gone, and no removal names it".to_owned()))
-    }
+/// A row of the table with its seal. Columns in the order of the table.
+fn sealed<'r>(row: &'r Row<'_>) -> rusqlite::Result<Sealed<'r>> {
+    Ok(Sealed {
+        entry: entry(row, |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?)))?,
+        phone_hash: row.get_ref(16)?.as_blob_or_null()?.map(Cow::Borrowed),
+        salt: row.get(17)?,
+        commitment: row.get(18)?,
+        prev: row.get(19)?,
+        hash: row.get(20)?,
+    })
 }
 
-/// A row of the table with its seal.
-struct Sealed<'r> {
-    entry: Entry<'r>,
-    phone_hash: Option<&'r [u8]>,
-    salt: Option<Salt>,
-    commitment: Hash,
-    prev: Hash,
-    hash: Hash,
-}
-
-impl<'r> Sealed<'r> {
-    /// Columns in the order of the table.
-    fn of(row: &'r Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            entry: entry(row, |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?)))?,
-            phone_hash: row.get_ref(16)?.as_blob_or_null()?,
-            salt: row.get(17)?,
-            commitment: row.get(18)?,
-            prev: row.get(19)?,
-            hash: row.get(20)?,
-        })
-    }
-
-    /// The hashes cover values; so each value must be stored in the one type and spelling that the ledger writes.
-    fn is_spelled_as_written(&self, row: &Row<'_>) -> bool {
-        let mut columns = 1..;
-        self.entry.cells().into_iter().map(Bound::Cell).all(|cell| {
-            let stored = columns.next().and_then(|column| row.get_ref(column).ok());
-            let written = cell.to_sql();
-            let written = written.as_ref().map(|written| match written {
-                ToSqlOutput::Borrowed(value) => *value,
-                ToSqlOutput::Owned(value) => ValueRef::from(value),
-                _ => ValueRef::Null,
-            });
-            written.ok() == stored
-        })
-    }
+/// The hashes cover values; so each value must be stored in the one type and spelling that the ledger writes.
+fn is_spelled_as_written(found: &Sealed<'_>, row: &Row<'_>) -> bool {
+    let mut columns = 1..;
+    found.entry.cells().into_iter().map(Bound::Cell).all(|cell| {
+        let stored = columns.next().and_then(|column| row.get_ref(column).ok());
+        let written = cell.to_sql();
+        let written = written.as_ref().map(|written| match written {
+            ToSqlOutput::Borrowed(value) => *value,
+            ToSqlOutput::Owned(value) => ValueRef::from(value),
+            _ => ValueRef::Null,
+        });
+        written.ok() == stored
+    })
 }
 
 /// An entry as its row says it, the texts as `text` answers them. The row begins with the table's columns.

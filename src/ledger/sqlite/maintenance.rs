@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::chain_table::{hash_at, prune_mark};
+use super::chain_table::hash_at;
 use super::columns::micros;
 use crate::ledger::store::Removed;
+use crate::ledger::walk::prune_mark;
 use crate::ledger::{LedgerResult, Prune};
 
 /// Removes payloads with their phones, and the beginning of the audit log.

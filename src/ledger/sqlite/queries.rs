@@ -1,7 +1,5 @@
 //! shell: reminders and rows of the audit log as they are read for people.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -102,23 +100,13 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
 /// Reminders, oldest first, or in the order of the ids that are asked for.
 pub(super) fn reminders(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
     let found = selected(conn, ask, REMINDER, reminder_row)?;
-    Ok(in_order(found, ask, |row| row.id))
+    Ok(ask.in_order(found, |row| row.id))
 }
 
 /// The same in brief.
 pub(super) fn briefs(conn: &Connection, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
     let found = selected(conn, ask, BRIEF, brief)?;
-    Ok(in_order(found, ask, |row| row.id))
-}
-
-fn in_order<T>(mut found: Vec<T>, ask: &ReminderAsk, id: impl Fn(&T) -> ReminderId) -> Vec<T> {
-    if ask.ids.is_empty() {
-        return found;
-    }
-    let place: HashMap<ReminderId, usize> = ask.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    found.sort_by_cached_key(|row| place.get(&id(row)).copied());
-    found.truncate(ask.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
-    found
+    Ok(ask.in_order(found, |row| row.id))
 }
 
 fn selected<T>(

@@ -1,0 +1,330 @@
+//! pure: what a ledger in memory answers from its tables.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::tables::{KeptReminder, Tables, micro};
+use crate::ledger::change::HeldRow;
+use crate::ledger::effects::TargetState;
+use crate::ledger::store::{DueAsk, DueRow, Many, One};
+use crate::ledger::{
+    Holds, KnowledgeAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    Tally,
+};
+use crate::plan::{Knowledge, Known, PersonCall};
+use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
+
+/// Whether an id begins so.
+fn begins(id: &impl ToString, prefix: &str) -> bool {
+    id.to_string().starts_with(prefix)
+}
+
+impl KeptReminder {
+    fn row(&self) -> ReminderRow {
+        let held = &self.held;
+        let last = self.attempts.get(&held.attempt);
+        ReminderRow {
+            id: held.id,
+            schedule: held.schedule.clone(),
+            run_id: held.run_id,
+            appointment_id: held.appointment_id.clone(),
+            starts_at: held.starts_at,
+            lead: held.lead,
+            phone: held.phone.clone(),
+            state: held.state,
+            due_at: held.due_at,
+            next_at: held.next_at,
+            expires_at: held.expires_at,
+            attempts: held.attempt,
+            tries: held.tries,
+            http_status: last.and_then(|attempt| attempt.http_status),
+            remote_id: last.and_then(|attempt| attempt.remote_id.clone()),
+            payload: self.content.as_ref().map(|content| content.payload.clone()),
+            updated_at: held.updated_at,
+        }
+    }
+
+    fn brief(&self) -> ReminderBrief {
+        let held = &self.held;
+        ReminderBrief {
+            id: held.id,
+            appointment_id: held.appointment_id.clone(),
+            state: held.state,
+            attempts: held.attempt,
+            http_status: self.attempts.get(&held.attempt).and_then(|attempt| attempt.http_status),
+        }
+    }
+
+    fn due_row(&self) -> Option<DueRow> {
+        let content = self.content.clone()?;
+        Some(DueRow { held: self.held.clone(), payload: content.payload, contact: content.contact })
+    }
+
+    fn is_asked_for(&self, ask: &ReminderAsk) -> bool {
+        let held = &self.held;
+        ask.id.is_none_or(|id| held.id == id)
+            && ask.id_prefix.as_deref().is_none_or(|prefix| begins(&held.id, prefix))
+            && (ask.ids.is_empty() || ask.ids.contains(&held.id))
+            && ask.schedule.as_ref().is_none_or(|schedule| held.schedule == *schedule)
+            && (ask.states.is_empty() || ask.states.contains(&held.state))
+            && ask.appointment_id.as_ref().is_none_or(|appointment| held.appointment_id == *appointment)
+    }
+}
+
+/// Reminders as verbs load them.
+impl Tables {
+    pub(super) fn held(&self) -> impl Iterator<Item = &HeldRow> {
+        self.reminders.values().map(|kept| &kept.held)
+    }
+
+    fn pending(&self, schedule: &str) -> impl Iterator<Item = &HeldRow> {
+        self.held().filter(move |held| held.state == State::Pending && held.schedule == schedule)
+    }
+
+    pub(super) fn last_nr(&self) -> i64 {
+        self.reminders.last_key_value().map_or(0, |(nr, _)| *nr)
+    }
+
+    pub(super) fn one(&self, which: &One<'_>) -> Option<HeldRow> {
+        let found = match which {
+            One::Id(id) => self.held().find(|held| held.id == *id),
+            One::Key(schedule, planned) => {
+                let starts_at = micro(planned.starts_at);
+                self.held().find(|held| {
+                    held.appointment_id == planned.appointment_id
+                        && held.starts_at == starts_at
+                        && held.lead == planned.lead
+                        && held.schedule == *schedule
+                })
+            }
+            One::Sending(id, attempt) => {
+                self.held().find(|held| held.id == *id && held.state == State::Sending && held.attempt == *attempt)
+            }
+        };
+        found.cloned()
+    }
+
+    pub(super) fn many(&self, which: &Many<'_>) -> Vec<HeldRow> {
+        match which {
+            Many::In(states) => self.held().filter(|held| states.contains(&held.state)).cloned().collect(),
+            Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
+            Many::Overdue(schedule, now) => {
+                let now = micro(*now);
+                self.pending(schedule).filter(|held| held.expires_at <= now).cloned().collect()
+            }
+        }
+    }
+
+    pub(super) fn due(&self, ask: &DueAsk<'_>) -> Vec<DueRow> {
+        let now = micro(ask.now);
+        let is_due = |held: &HeldRow| {
+            held.state == State::Pending
+                && held.schedule == ask.schedule
+                && held.next_at <= now
+                && ask.only.is_none_or(|only| held.appointment_id == only)
+        };
+        let found = self.reminders.values().filter(|kept| is_due(&kept.held)).filter_map(|kept| kept.due_row());
+        let mut rows: Vec<DueRow> = found.filter(|row| ask.after.is_none_or(|after| row.place() > after)).collect();
+        rows.sort_by_key(DueRow::place);
+        rows.truncate(ask.limit as usize);
+        rows
+    }
+
+    pub(super) fn is_anything_due(&self, schedule: &str, now: Timestamp) -> bool {
+        let now = micro(now);
+        self.pending(schedule).any(|held| held.next_at <= now)
+    }
+
+    pub(super) fn next_time(&self, schedule: &str, now: Timestamp) -> Option<Timestamp> {
+        let now = micro(now);
+        let next = self.pending(schedule).map(|held| held.next_at).filter(|next_at| *next_at > now).min();
+        next.into_iter().chain(self.pending(schedule).map(|held| held.expires_at)).min()
+    }
+
+    pub(super) fn next_due(&self, schedules: &[String]) -> Option<Timestamp> {
+        let of = |schedule: &String| self.pending(schedule).map(|held| held.next_at.min(held.expires_at)).min();
+        schedules.iter().filter_map(of).min()
+    }
+
+    pub(super) fn schedules_with_pending(&self) -> BTreeSet<String> {
+        let pending = self.held().filter(|held| held.state == State::Pending);
+        pending.map(|held| held.schedule.clone()).collect()
+    }
+
+    pub(super) fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> HashMap<String, u32> {
+        let persons: HashSet<&str> = persons.iter().copied().collect();
+        let mut calls = HashMap::new();
+        let of_day = |held: &&HeldRow| held.account == account && held.due_day == day;
+        for held in self.held().filter(of_day).filter(|held| held.state.counts_for_person()) {
+            if persons.contains(held.person.as_str()) {
+                *calls.entry(held.person.clone()).or_default() += 1;
+            }
+        }
+        calls
+    }
+
+    pub(super) fn step_of(&self, held: &HeldRow) -> Option<Step> {
+        Some(self.reminders.get(&held.nr)?.attempts.get(&held.attempt)?.step)
+    }
+}
+
+/// What is answered to people and plans.
+impl Tables {
+    fn asked_for(&self, ask: &ReminderAsk) -> impl Iterator<Item = &Arc<KeptReminder>> {
+        self.reminders.values().filter(|kept| kept.is_asked_for(ask))
+    }
+
+    pub(super) fn reminder_rows(&self, ask: &ReminderAsk) -> Vec<ReminderRow> {
+        ask.in_order(self.asked_for(ask).map(|kept| kept.row()).collect(), |row| row.id)
+    }
+
+    pub(super) fn briefs(&self, ask: &ReminderAsk) -> Vec<ReminderBrief> {
+        ask.in_order(self.asked_for(ask).map(|kept| kept.brief()).collect(), |row| row.id)
+    }
+
+    pub(super) fn appointment_of(&self, id: ReminderId) -> Option<&str> {
+        self.held().find(|held| held.id == id).map(|held| held.appointment_id.as_str())
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let reminders = |state| self.held().filter(|held| held.state == state).count() as u64;
+        let runs = |state| self.runs.iter().filter(|run| run.state == state).count() as u64;
+        Tally {
+            pending: reminders(State::Pending),
+            sending: reminders(State::Sending),
+            uncertain: reminders(State::Uncertain),
+            held_runs: runs(RunState::Held),
+            waiting_runs: runs(RunState::Waiting),
+        }
+    }
+
+    pub(super) fn holds(&self, machine: Machine) -> Holds {
+        let named = self.pauses.iter().filter_map(|(name, pause)| Some((name.clone()?, pause.clone())));
+        let paused = self.targets.iter().filter(|(_, state)| state.is_paused);
+        Holds {
+            machine,
+            lost: None,
+            all: self.pauses.get(&None).cloned(),
+            schedules: named.collect(),
+            targets: paused.map(|(name, _)| name.clone()).collect(),
+            accounts: self.accounts.iter().map(|(name, account)| (name.clone(), account.hold.clone())).collect(),
+        }
+    }
+
+    pub(super) fn rates(&self) -> BTreeMap<String, i64> {
+        self.accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.tat?))).collect()
+    }
+
+    pub(super) fn targets_of(&self, schedule: Option<&str>) -> BTreeMap<String, TargetState> {
+        let of = |name: &str| schedule.is_none_or(|schedule| schedule == name);
+        self.targets.iter().filter(|(name, _)| of(name)).map(|(name, state)| (name.clone(), *state)).collect()
+    }
+
+    pub(super) fn runs_of(&self, ask: &RunsAsk) -> Vec<RunRow> {
+        let filtered = |is_asked: &dyn Fn(&RunRow) -> bool| -> Vec<RunRow> {
+            self.runs.iter().filter(|run| is_asked(run)).map(|run| RunRow::clone(run)).collect()
+        };
+        // the one that began last among those that started last
+        let latest = |runs: Vec<RunRow>| runs.into_iter().max_by_key(|run| run.started_at).into_iter().collect();
+        match ask {
+            RunsAsk::Id(id) => filtered(&|run| run.id == *id),
+            RunsAsk::Beginning(prefix) => {
+                let mut runs = filtered(&|run| begins(&run.id, prefix));
+                runs.sort_by_key(|run| run.id);
+                runs.truncate(10);
+                runs
+            }
+            RunsAsk::Open => filtered(&|run| matches!(run.state, RunState::Running | RunState::Waiting)),
+            RunsAsk::Latest(schedule) => latest(filtered(&|run| run.schedule == *schedule)),
+            RunsAsk::LatestEvaluated(schedule) => latest(filtered(&|run| {
+                run.schedule == *schedule
+                    && !matches!(run.state, RunState::Running | RunState::Missed | RunState::Skipped)
+            })),
+            RunsAsk::Nominal { schedule, first, last } => {
+                let times = micro(*first)..=micro(*last);
+                let mut runs = filtered(&|run| {
+                    run.schedule == *schedule && run.kind != RunKind::Trigger && times.contains(&run.nominal_at)
+                });
+                runs.sort_by_key(|run| run.nominal_at);
+                runs
+            }
+        }
+    }
+
+    fn previous_evaluation(&self, schedule: &str) -> Option<Timestamp> {
+        let done = self.runs.iter().filter(|run| run.schedule == schedule && run.state == RunState::Done);
+        done.map(|run| run.started_at).max()
+    }
+
+    pub(super) fn standings(&self, name: Option<&str>) -> Vec<ScheduleStanding> {
+        let of = |schedule: &str| name.is_none_or(|name| name == schedule);
+        let loaded = self.schedules.values().filter(|schedule| !schedule.is_removed && of(&schedule.name));
+        let standing = loaded.map(|schedule| ScheduleStanding {
+            name: schedule.name.clone(),
+            cursor: schedule.cursor,
+            previous_evaluation: self.previous_evaluation(&schedule.name),
+            text_hash: schedule.text_hash.clone(),
+        });
+        standing.collect()
+    }
+
+    pub(super) fn knowledge(&self, ask: &KnowledgeAsk) -> Knowledge {
+        let schedule: Arc<str> = ask.schedule.as_str().into();
+        let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
+        let is_known = |held: &&HeldRow| {
+            held.schedule == ask.schedule
+                && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
+        };
+        Knowledge {
+            reminders: self.held().filter(is_known).map(|held| known(held, &schedule)).collect(),
+            people: self.people(ask),
+            // nothing fills the list yet
+            opted_out: HashSet::new(),
+            gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
+            previous_evaluation: self.previous_evaluation(&ask.schedule),
+        }
+    }
+
+    fn people(&self, ask: &KnowledgeAsk) -> HashMap<(String, Date), Vec<PersonCall>> {
+        let (first, last) = ask.due_days;
+        let mut people: HashMap<_, Vec<_>> = HashMap::new();
+        let is_counted = |held: &&HeldRow| held.account == ask.account && held.state.counts_for_person();
+        for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
+            let appointment = (held.schedule == ask.schedule).then(|| (held.appointment_id.clone(), held.starts_at));
+            let call = PersonCall { id: held.id, appointment };
+            people.entry((held.person.clone(), held.due_day)).or_default().push(call);
+        }
+        people
+    }
+
+    pub(super) fn told_starts(&self, schedule: &str, ids: Vec<String>) -> HashMap<String, Timestamp> {
+        let is_reported = |held: &HeldRow| matches!(held.state, State::Delivered | State::Sending | State::Uncertain);
+        let latest = |id: &str| {
+            let of = self.held().filter(|held| held.schedule == schedule && held.appointment_id == id);
+            of.filter(|held| is_reported(held)).map(|held| held.starts_at).max()
+        };
+        ids.into_iter().filter_map(|id| latest(&id).map(|start| (id, start))).collect()
+    }
+}
+
+fn known(held: &HeldRow, schedule: &Arc<str>) -> (ReminderKey, Known) {
+    let key = ReminderKey {
+        schedule: Arc::clone(schedule),
+        appointment_id: held.appointment_id.clone(),
+        starts_at: held.starts_at,
+        lead: held.lead,
+    };
+    let known = Known {
+        id: held.id,
+        state: held.state,
+        due_at: held.due_at,
+        updated_at: held.updated_at,
+        may_return: held.state == State::Cancelled && held.unknown_fates == 0,
+        person: held.person.clone(),
+        due_day: held.due_day,
+    };
+    (key, known)
+}

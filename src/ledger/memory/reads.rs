@@ -1,0 +1,81 @@
+//! shell: the readers' side of the ledger in memory: each question sees what was committed when it was asked.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::Memory;
+use super::log::Asked;
+use crate::audit::{AuditFilter, AuditRow};
+use crate::ledger::opened::Reads;
+use crate::ledger::{
+    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, ReminderAsk, ReminderBrief, ReminderRow,
+    RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+};
+use crate::plan::Knowledge;
+
+/// What questions need.
+pub(super) struct MemoryReads {
+    pub(super) memory: Memory,
+}
+
+impl Reads for MemoryReads {
+    fn places(&self) -> usize {
+        16
+    }
+    fn schedules(&self, name: Option<&str>) -> LedgerResult<Vec<ScheduleStanding>> {
+        Ok(self.memory.tables().standings(name))
+    }
+    fn schedule_text(&self, text_hash: &str) -> LedgerResult<Option<String>> {
+        Ok(self.memory.tables().texts.get(text_hash).cloned())
+    }
+    fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
+        Ok(self.memory.tables().runs_of(which))
+    }
+    fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+        Ok(self.memory.tables().knowledge(ask))
+    }
+    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
+        Ok(self.memory.tables().told_starts(schedule, ids))
+    }
+    fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
+        Ok(self.memory.tables().reminder_rows(ask))
+    }
+    fn briefs(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>> {
+        Ok(self.memory.tables().briefs(ask))
+    }
+    fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
+        Ok(self.memory.tables().next_due(schedules))
+    }
+    fn tally(&self) -> LedgerResult<Tally> {
+        Ok(self.memory.tables().tally())
+    }
+    fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
+        Ok(self.memory.tables().holds(machine))
+    }
+    fn audit(&self, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+        let tables = self.memory.tables();
+        let phones = &self.memory.phone_key();
+        let appointment = filter.reminder.and_then(|id| tables.appointment_of(id));
+        Ok(tables.log.page(&Asked { filter, appointment, phones }))
+    }
+    fn head(&self) -> LedgerResult<Head> {
+        Ok(self.memory.tables().log.head())
+    }
+    /// Memory can't lose a part of what it holds.
+    fn loss(&self) -> Option<Loss> {
+        None
+    }
+    fn accept_loss(&self) {}
+    fn verify(&self) -> LedgerResult<Verification> {
+        Ok(self.memory.tables().log.verify(self.memory.sealing()))
+    }
+    fn backup(&self, _file: &Path) -> LedgerResult<()> {
+        Err(LedgerError::Refused("a ledger in memory can't be copied into a file".into()))
+    }
+    /// There is no write-ahead log to move.
+    fn checkpoint(&self) -> LedgerResult<()> {
+        Ok(())
+    }
+}

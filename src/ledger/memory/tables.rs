@@ -1,0 +1,314 @@
+//! pure: what a ledger in memory holds, and how a change or a row is written into it. What nothing reads isn't kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::log::AuditLog;
+use crate::ledger::chain::{Hash, PhoneKey};
+use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set};
+use crate::ledger::effects::TargetState;
+use crate::ledger::gate::{AccountHold, PauseRow};
+use crate::ledger::store::{Put, StoredSchedule};
+use crate::ledger::witness::NotedLoss;
+use crate::ledger::{LedgerError, LedgerResult, RunRow, Step};
+use crate::plan::Gap;
+use crate::reminder::{RunKind, from_micros};
+
+/// Everything. Rows of which there are many are shared between copies.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tables {
+    /// By number.
+    pub(super) reminders: BTreeMap<i64, Arc<KeptReminder>>,
+    /// In the order in which they began.
+    pub(super) runs: Vec<Arc<RunRow>>,
+    pub(super) schedules: BTreeMap<String, StoredSchedule>,
+    /// By hash.
+    pub(super) texts: BTreeMap<String, String>,
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) targets: BTreeMap<String, TargetState>,
+    /// `None` is the pause of everything.
+    pub(super) pauses: BTreeMap<Option<String>, PauseRow>,
+    /// By account and keyed hash of the phone.
+    pub(super) contacts: BTreeMap<(String, Hash), String>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) loss: Option<NotedLoss>,
+    pub(super) log: AuditLog,
+}
+
+/// A reminder with what belongs to it.
+#[derive(Debug, Clone)]
+pub(super) struct KeptReminder {
+    pub(super) held: HeldRow,
+    /// `None` once it is pruned.
+    pub(super) content: Option<Content>,
+    /// By number.
+    pub(super) attempts: BTreeMap<u32, Attempt>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    pub(super) payload: String,
+    pub(super) contact: Option<String>,
+}
+
+/// An attempt, and what came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) step: Step,
+    pub(super) http_status: Option<u16>,
+    pub(super) remote_id: Option<String>,
+}
+
+/// An account that was ever used.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Account {
+    pub(super) hold: AccountHold,
+    /// Before when no next request may start (µs UTC).
+    pub(super) tat: Option<i64>,
+}
+
+/// An instant as precise as a ledger keeps it.
+pub(super) fn micro(at: Timestamp) -> Timestamp {
+    from_micros(at.as_microsecond()).unwrap_or(at)
+}
+
+fn doubled(what: &str) -> LedgerError {
+    LedgerError::Storage(format!("the ledger holds this {what} already; nothing was changed"))
+}
+
+impl Content {
+    fn of(columns: &Columns<'_>) -> Self {
+        Self { payload: columns.payload.to_owned(), contact: columns.contact.as_deref().map(str::to_owned) }
+    }
+}
+
+/// Writes what a plan sets.
+fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
+    held.account = columns.account.to_owned();
+    held.phone = Some(columns.phone.to_owned());
+    held.person = columns.person.to_owned();
+    held.due_day = columns.due_day;
+    held.recipient_zone = columns.recipient_zone.to_owned();
+    held.calling_hours = columns.calling_hours.to_owned();
+    held.due_at = micro(columns.due_at);
+    held.next_at = micro(columns.next_at);
+    held.expires_at = micro(columns.expires_at);
+    held.state = columns.moved.to();
+    held.tries = columns.tries;
+    held.unknown_fates = columns.unknown_fates;
+    held.waited_for_opening = columns.waited_for_opening;
+    held.read_at = micro(columns.read_at);
+    held.updated_at = micro(columns.updated_at);
+}
+
+fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
+    let columns = &row.columns;
+    HeldRow {
+        nr,
+        id: row.id,
+        run_id: row.run_id,
+        schedule: row.schedule.to_owned(),
+        appointment_id: row.appointment_id.to_owned(),
+        starts_at: micro(row.starts_at),
+        lead: row.lead,
+        account: columns.account.to_owned(),
+        phone: Some(columns.phone.to_owned()),
+        state: columns.moved.to(),
+        attempt: 0,
+        tries: columns.tries,
+        unknown_fates: columns.unknown_fates,
+        expires_at: micro(columns.expires_at),
+        person: columns.person.to_owned(),
+        calling_hours: columns.calling_hours.to_owned(),
+        recipient_zone: columns.recipient_zone.to_owned(),
+        contact_renewed: false,
+        due_day: columns.due_day,
+        due_at: micro(columns.due_at),
+        next_at: micro(columns.next_at),
+        waited_for_opening: columns.waited_for_opening,
+        read_at: micro(columns.read_at),
+        updated_at: micro(columns.updated_at),
+    }
+}
+
+impl KeptReminder {
+    fn set(&mut self, set: &Set<'_>, at: Timestamp) {
+        let held = &mut self.held;
+        match set {
+            Set::State { moved, unknown_fates } => {
+                (held.state, held.unknown_fates, held.updated_at) = (moved.to(), *unknown_fates, at);
+            }
+            Set::Taken { moved, attempt, account } => {
+                (held.state, held.attempt, held.updated_at) = (moved.to(), *attempt, at);
+                if let Some(account) = account {
+                    (*account).clone_into(&mut held.account);
+                }
+            }
+            Set::Retry { moved, next_at, tries, unknown_fates, contact_renewed } => {
+                (held.state, held.next_at, held.updated_at) = (moved.to(), micro(*next_at), at);
+                (held.tries, held.unknown_fates) = (*tries, *unknown_fates);
+                held.contact_renewed = *contact_renewed;
+            }
+            Set::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
+            Set::Columns(columns) => {
+                set_columns(held, columns);
+                self.content = Some(Content::of(columns));
+            }
+        }
+    }
+}
+
+impl Tables {
+    /// Its number; `None` when the key is held.
+    pub(super) fn insert(&mut self, row: &NewRow<'_>) -> LedgerResult<Option<i64>> {
+        let starts_at = micro(row.starts_at);
+        let is_key = |held: &HeldRow| {
+            held.appointment_id == row.appointment_id
+                && held.starts_at == starts_at
+                && held.lead == row.lead
+                && held.schedule == row.schedule
+        };
+        if self.held().any(is_key) {
+            return Ok(None);
+        }
+        if self.held().any(|held| held.id == row.id) {
+            return Err(doubled("reminder"));
+        }
+        let nr = self.last_nr() + 1;
+        let content = Some(Content::of(&row.columns));
+        let kept = KeptReminder { held: new_row(nr, row), content, attempts: BTreeMap::new() };
+        self.reminders.insert(nr, Arc::new(kept));
+        Ok(Some(nr))
+    }
+
+    /// The compare-and-set: `false` when the reminder isn't as the guard says.
+    pub(super) fn set(&mut self, guard: Guard, set: &Set<'_>, at: Timestamp) -> bool {
+        let found = self.reminders.get_mut(&guard.nr).filter(|kept| kept.held.guard() == guard);
+        let Some(kept) = found else { return false };
+        Arc::make_mut(kept).set(set, micro(at));
+        true
+    }
+
+    pub(super) fn write_attempt(&mut self, nr: i64, attempt: &AttemptChange<'_>) -> LedgerResult<()> {
+        let Some(kept) = self.reminders.get_mut(&nr).map(Arc::make_mut) else { return Ok(()) };
+        match attempt {
+            AttemptChange::Begin { number, step } => {
+                let begun = Attempt { step: *step, http_status: None, remote_id: None };
+                kept.attempts.insert(*number, begun).map_or(Ok(()), |_| Err(doubled("attempt")))
+            }
+            AttemptChange::End { number, outcome: _, came } => {
+                if let Some(begun) = kept.attempts.get_mut(number) {
+                    begun.http_status = came.http_status;
+                    begun.remote_id = came.remote_id.map(str::to_owned);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is no reminder; `false` when everything is so already.
+    pub(super) fn put(&mut self, put: &Put<'_>, phones: &PhoneKey) -> LedgerResult<bool> {
+        match put {
+            Put::Run(run, _) => self.put_run(run)?,
+            Put::Schedule(schedule) => {
+                let (first_loaded, cursor) = (micro(schedule.first_loaded), micro(schedule.cursor));
+                let stored = StoredSchedule { first_loaded, cursor, ..(*schedule).clone() };
+                self.schedules.insert(schedule.name.clone(), stored);
+            }
+            Put::Text(hash, text, _) => {
+                let is_new = !self.texts.contains_key(*hash);
+                self.texts.entry((*hash).to_owned()).or_insert_with(|| (*text).to_owned());
+                return Ok(is_new);
+            }
+            Put::Account(name, hold) => {
+                let paused_until = hold.paused_until.map(micro);
+                self.account(name).hold = AccountHold { paused_until, ..(*hold).clone() };
+            }
+            Put::Rate(name, tat) => return Ok(self.account(name).tat.replace(*tat) != Some(*tat)),
+            Put::Target(schedule, state) => {
+                self.targets.insert((*schedule).to_owned(), *state);
+            }
+            Put::Pause(schedule, pause) => return Ok(self.put_pause(*schedule, *pause)),
+            Put::Contact(account, phone, contact) => {
+                let key = ((*account).to_owned(), phones.hash(phone));
+                match contact {
+                    Some((id, _)) => drop(self.contacts.insert(key, (*id).to_owned())),
+                    None => return Ok(self.contacts.remove(&key).is_some()),
+                }
+            }
+            Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
+            Put::Loss(loss) => {
+                self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
+            }
+        }
+        Ok(true)
+    }
+
+    fn account(&mut self, name: &str) -> &mut Account {
+        self.accounts.entry(name.to_owned()).or_default()
+    }
+
+    fn put_pause(&mut self, schedule: Option<&str>, pause: Option<&PauseRow>) -> bool {
+        let key = schedule.map(str::to_owned);
+        let Some(pause) = pause else { return self.pauses.remove(&key).is_some() };
+        let (since, until) = (micro(pause.since), pause.until.map(micro));
+        self.pauses.insert(key, PauseRow { since, until, ..pause.clone() });
+        true
+    }
+
+    /// A known run keeps its schedule and the time it stands for.
+    fn put_run(&mut self, run: &RunRow) -> LedgerResult<()> {
+        let mut row = RunRow {
+            nominal_at: micro(run.nominal_at),
+            started_at: micro(run.started_at),
+            finished_at: run.finished_at.map(micro),
+            read_at: run.read_at.map(micro),
+            ..run.clone()
+        };
+        let known = self.runs.iter().position(|known| known.id == run.id);
+        if let Some(known) = known {
+            row.schedule.clone_from(&self.runs[known].schedule);
+            row.nominal_at = self.runs[known].nominal_at;
+        }
+        let is_same_time = |other: &Arc<RunRow>| {
+            other.id != row.id
+                && other.kind != RunKind::Trigger
+                && other.nominal_at == row.nominal_at
+                && other.schedule == row.schedule
+        };
+        if row.kind != RunKind::Trigger && self.runs.iter().any(is_same_time) {
+            return Err(doubled("run"));
+        }
+        match known {
+            Some(known) => self.runs[known] = Arc::new(row),
+            None => self.runs.push(Arc::new(row)),
+        }
+        Ok(())
+    }
+
+    /// Removes payloads with their phones; answers how many.
+    pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
+        use crate::reminder::State;
+        let before = micro(before);
+        let is_old = |kept: &KeptReminder| {
+            kept.content.is_some()
+                && kept.held.updated_at < before
+                && !matches!(kept.held.state, State::Pending | State::Sending)
+        };
+        let mut count = 0;
+        for kept in self.reminders.values_mut().filter(|kept| is_old(kept)) {
+            let kept = Arc::make_mut(kept);
+            kept.content = None;
+            (kept.held.phone, kept.held.person) = (None, String::new());
+            count += 1;
+        }
+        count
+    }
+}
+
+fn micro_gap(gap: Gap) -> Gap {
+    Gap { from: micro(gap.from), until: micro(gap.until) }
+}

@@ -1,0 +1,105 @@
+//! pure: the audit log's chain walked from end to end, row by row, as a store reads it.
+
+use std::borrow::Cow;
+
+use super::Head;
+use super::chain::{self, Hash, Salt, Sealing};
+use crate::audit::{Entry, Event};
+
+/// A row of the log with its seal.
+#[derive(Debug, Clone)]
+pub struct Sealed<'r> {
+    /// What it says.
+    pub entry: Entry<'r>,
+    /// The phone under the ledger's key.
+    pub phone_hash: Option<Cow<'r, [u8]>>,
+    /// Its own randomness.
+    pub salt: Option<Salt>,
+    /// What stands for the personal fields.
+    pub commitment: Hash,
+    /// The hash before it.
+    pub prev: Hash,
+    /// Its own hash.
+    pub hash: Hash,
+}
+
+/// Where a walk has come to.
+pub struct Walk {
+    /// The log's beginning: number and hash of the last row that was removed.
+    start: (u64, Hash),
+    seq: u64,
+    hash: Hash,
+    rows: u64,
+    /// The last `operator.pruned` that cut the log's beginning, as it says itself.
+    last_prune: Option<String>,
+    sealing: Sealing,
+}
+
+/// The words by which a row reports that the log's beginning was removed.
+#[must_use]
+pub fn prune_mark(seq: u64, hash: &Hash) -> String {
+    format!("removed up to {seq}, whose hash is {}", chain::hex(hash))
+}
+
+impl Walk {
+    /// Begins after the row with that number and hash, the last one that was removed.
+    #[must_use]
+    pub const fn from(start: (u64, Hash), sealing: Sealing) -> Self {
+        Self { start, seq: start.0, hash: start.1, rows: 0, last_prune: None, sealing }
+    }
+
+    /// How many rows were found whole.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether the next row may have this number.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn expect(&self, seq: u64) -> Result<(), String> {
+        match seq == self.seq + 1 {
+            true => Ok(()),
+            false => Err(format!("rows {} to {} are missing", self.seq + 1, seq.saturating_sub(1))),
+        }
+    }
+
+    /// Checks the row with that number, and goes on behind it.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn follow(&mut self, seq: u64, found: &Sealed<'_>) -> Result<(), String> {
+        if found.prev != self.hash {
+            return Err("it doesn't follow the row before it".to_owned());
+        }
+        let commitment = match found.salt {
+            Some(salt) => chain::commitment(&salt, &found.entry, found.phone_hash.as_deref()),
+            None => return Err("its salt is gone, and no erasure names it".to_owned()),
+        };
+        if commitment != found.commitment {
+            return Err("a personal field was changed".to_owned());
+        }
+        if chain::hash(&self.sealing, &self.hash, seq, &found.entry, &commitment) != found.hash {
+            return Err("a field was changed".to_owned());
+        }
+        if found.entry.event == Event::OperatorPruned && found.entry.reason.as_deref() == Some("audit") {
+            self.last_prune = found.entry.detail.as_deref().map(str::to_owned);
+        }
+        (self.seq, self.hash, self.rows) = (seq, found.hash, self.rows + 1);
+        Ok(())
+    }
+
+    /// What is wrong with the log's end or its beginning.
+    #[must_use]
+    pub fn end(&self, head: &Head) -> Option<(u64, String)> {
+        if (self.seq, chain::hex(&self.hash)) != (head.seq, head.hash.clone()) {
+            return Some((self.seq + 1, format!("the log ends at {}, but {} rows were written", self.seq, head.seq)));
+        }
+        let (start, hash) = &self.start;
+        let is_reported =
+            self.last_prune.as_deref().is_some_and(|detail| detail.starts_with(&prune_mark(*start, hash)));
+        (*start > 0 && !is_reported)
+            .then(|| (*start, "the log's beginning is gone, and no removal names it".to_owned()))
+    }
+}
