@@ -8,6 +8,10 @@ use tickler::zones::Zones;
 
 #[path = "ledger/calls.rs"]
 mod calls;
+#[path = "support/chance.rs"]
+mod chance;
+#[path = "ledger/equal.rs"]
+mod equal;
 #[path = "ledger/files.rs"]
 mod files;
 #[path = "ledger/groups.rs"]

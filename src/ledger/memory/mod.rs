@@ -1,8 +1,9 @@
 //! shell: the ledger over plain maps, without a file: a second store under the same verbs.
 //!
 //! It shows that the verbs need nothing of SQLite but [`Store`](super::store::Store) and
-//! [`Transaction`](super::store::Transaction): every test of the ledger that isn't about files runs over both stores.
-//! It also serves simulations that need a ledger for a moment. The program itself always keeps its ledger in a file, because one in memory forgets its calls.
+//! [`Transaction`](super::store::Transaction): every test of the ledger that isn't about files runs over both stores, and
+//! random sequences of verbs must get the same answers and the same audit log from both. It also serves simulations that need
+//! a ledger for a moment. The program itself always keeps its ledger in a file, because one in memory forgets its calls.
 //!
 //! A transaction works on a copy of the tables, whose rows are shared with the committed state until they are changed. Every
 //! question is a walk through a table: simple before fast.

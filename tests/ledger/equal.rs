@@ -1,0 +1,497 @@
+//! Both stores answer alike: random sequences of verbs, with the same ids and the same clock, get the same answers from a
+//! ledger in SQLite and from one in memory, and leave the same reminders, runs and rows of the audit log.
+//!
+//! The hashes of the log differ, because every row has its own random salt; and so do the ids that a ledger makes itself, those
+//! of the runs of times that were passed over.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tickler::audit::{AuditFilter, Entry, Event};
+use tickler::ledger::*;
+use tickler::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
+use tickler::reminder::{Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
+use tickler::settings::Rate;
+use tickler::zones::Zones;
+
+use crate::calls::*;
+use crate::chance::Chance;
+use crate::{Maker, MemoryMaker};
+
+/// Sequences of one run of the test: some seconds in a debug build. `TICKLER_SEQUENCES=2000` asks for more, about a minute.
+const SEQUENCES: u64 = 300;
+const VERBS: usize = 40;
+const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
+const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
+
+/// Every event that a verb of the ledger writes by itself.
+const WRITTEN: [Event; 23] = [
+    Event::RunStarted,
+    Event::RunFinished,
+    Event::RunHeld,
+    Event::RunMissed,
+    Event::RunSkipped,
+    Event::ReminderPlanned,
+    Event::ReminderSkipped,
+    Event::ReminderCancelled,
+    Event::ReminderExpired,
+    Event::DeliveryIntent,
+    Event::DeliveryDelivered,
+    Event::DeliveryRefused,
+    Event::DeliveryFailed,
+    Event::DeliveryUncertain,
+    Event::DeliveryDropped,
+    Event::DeliveryPrepared,
+    Event::OperatorResolved,
+    Event::OperatorCancelled,
+    Event::OperatorPruned,
+    Event::OperatorPaused,
+    Event::OperatorResumed,
+    Event::ServiceRecovered,
+    Event::ConfigLoaded,
+];
+
+/// One thing that is asked of both.
+#[derive(Debug, Clone)]
+enum Verb {
+    Load(LoadedSchedule),
+    Remove(&'static str, Timestamp),
+    Begin(RunStart),
+    Record(Box<RunRecord>),
+    PassOver(PassedOver),
+    Exchange(Vec<Settlement>, Option<TakeIntents>),
+    /// The process dies with its requests under way, and the next one recovers.
+    Crash(Recover),
+    ByHand(ByHand),
+    Expire(Timestamp),
+    Hold(HoldChange),
+    Append(Entry<'static>),
+    Prune(Prune),
+}
+
+/// What the sequence has come to, as the answers say.
+struct Course {
+    chance: Chance,
+    now: Timestamp,
+    ids: Vec<ReminderId>,
+    runs: Vec<RunId>,
+    flying: Vec<Intent>,
+}
+
+impl Course {
+    fn new(seed: u64) -> Self {
+        Self { chance: Chance(seed), now: at(0), ids: Vec::new(), runs: Vec::new(), flying: Vec::new() }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.chance.below(bound)
+    }
+
+    fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, all: &[T]) -> T {
+        all[usize::try_from(self.below(all.len() as u64)).expect("a small number")].clone()
+    }
+
+    /// Some instant up to so many seconds before or after now.
+    fn about(&mut self, seconds: u64) -> Timestamp {
+        let ahead = i64::try_from(self.below(2 * seconds + 1)).expect("a small number");
+        self.now + SignedDuration::from_secs(ahead - i64::try_from(seconds).expect("a small number"))
+    }
+
+    fn some_id(&mut self) -> ReminderId {
+        match self.ids.is_empty() || self.one_in(12) {
+            true => ReminderId(new_id()),
+            false => self.pick(&self.ids.clone()),
+        }
+    }
+
+    fn some_run(&mut self) -> RunId {
+        match self.runs.is_empty() || self.one_in(20) {
+            true => RunId(new_id()),
+            // most often the run that began last
+            false if self.below(4) > 0 => *self.runs.last().expect("one at least"),
+            false => self.pick(&self.runs.clone()),
+        }
+    }
+
+    fn reminder(&mut self) -> PlannedReminder {
+        let appointment = format!("A{}", self.below(6));
+        let due_at = self.about(600);
+        let is_late = self.one_in(4);
+        let corrects = if self.one_in(5) { vec![self.some_id()] } else { Vec::new() };
+        PlannedReminder {
+            standing: self.pick(&[Standing::New, Standing::New, Standing::Pending, Standing::Returning]),
+            starts_at: start() + SignedDuration::from_hours(i64::try_from(self.below(2)).expect("0 or 1")),
+            lead: self.pick(&[Lead::Days(1), Lead::Hours(24)]),
+            due_at,
+            send_at: if is_late { due_at + SignedDuration::from_secs(300) } else { due_at },
+            expires_at: due_at + SignedDuration::from_secs(self.pick(&[60, 900, 21_600])),
+            phone: self.pick(&PHONES).to_owned(),
+            person: self.pick(&["Ada", "Brook", "Cleo", "Dana"]).to_owned(),
+            due_day: self.pick(&[jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)]),
+            contact: self.pick(&[serde_json::Value::Null, serde_json::json!({"name": "Ada"})]),
+            note: self.one_in(6).then(|| "ambiguous_time".to_owned()),
+            corrects,
+            ..planned(&appointment)
+        }
+    }
+
+    fn plan(&mut self) -> Plan {
+        let reminders: Vec<_> = (0..self.below(4)).map(|_| self.reminder()).collect();
+        let forgotten = if self.one_in(8) { vec![self.reminder()] } else { Vec::new() };
+        let cancellations = (0..self.below(3)).map(|_| {
+            let reason = self.pick(&["missing", "moved", "invalid_phone"]).to_owned();
+            Cancellation { id: self.some_id(), reason, detail: "the read says so".to_owned() }
+        });
+        let cancellations = cancellations.collect();
+        let skipped = self.one_in(3).then(|| SkippedRow {
+            row: 7,
+            appointment_id: Some("A9".to_owned()),
+            starts_at: Some(start()),
+            lead: None,
+            reason: SkipReason::InvalidPhone,
+            detail: "no number".to_owned(),
+            phone: None,
+            recipient_zone: None,
+        });
+        let held = self.one_in(8).then(|| Held { guard: "max_calls".to_owned(), detail: "too many".to_owned() });
+        let planned = reminders.len() as u64;
+        let counts = Counts { rows: planned + 1, planned, outside_window: 1, ..Counts::default() };
+        let skipped = skipped.into_iter().collect();
+        Plan { counts, reminders, forgotten, cancellations, skipped, held, ..Plan::default() }
+    }
+
+    fn record(&mut self) -> Verb {
+        let plan = Box::new(self.plan());
+        let end = match self.below(8) {
+            0 => RunEnd::Failed("the source can't be read".to_owned()),
+            1 => RunEnd::Waiting("the source is away".to_owned()),
+            2 => RunEnd::ReadAgain(plan),
+            _ => RunEnd::Planned(plan),
+        };
+        let terms = ReminderTerms {
+            account: self.pick(&["thoughtly", "thoughtly", "other"]).to_owned(),
+            calling_hours: self.pick(&["always", "always", "08:00-21:00", "02:00-03:00"]).to_owned(),
+            max_per_person_per_day: self.pick(&[1, 2, 5]),
+        };
+        Verb::Record(Box::new(RunRecord { terms, ..record(self.some_run(), self.now, end) }))
+    }
+
+    fn settlement(&mut self, intent: &Intent) -> Settlement {
+        let next_at = self.about(120);
+        let counts = self.one_in(2);
+        let to = match self.below(8) {
+            0 | 1 => SettleTo::Delivered,
+            2 => SettleTo::Failed,
+            3 => SettleTo::Uncertain,
+            4 => SettleTo::Again { next_at, counts, resend: !counts },
+            5 => SettleTo::Dropped,
+            6 => SettleTo::ContactReady { contact_id: format!("c{}", self.below(3)) },
+            _ => SettleTo::ContactForgotten,
+        };
+        let effect = match self.below(8) {
+            0 => Effect::PauseAccountUntil(self.about(60)),
+            1 => Effect::PauseAccount { credentials: self.pick(&["c1", "c2"]).to_owned() },
+            2 | 3 => Effect::Forbidden,
+            4 => Effect::Accepted,
+            _ => Effect::None,
+        };
+        let attempt = if self.one_in(15) { intent.attempt + 1 } else { intent.attempt };
+        Settlement {
+            effect,
+            http_status: self.pick(&[None, Some(200), Some(503)]),
+            remote_id: self.one_in(2).then(|| "r1".to_owned()),
+            class: self.one_in(2).then(|| "http_503".to_owned()),
+            ..settlement_of(intent.reminder_id, attempt, self.now, to)
+        }
+    }
+
+    fn exchange(&mut self) -> Verb {
+        let (ended, flying): (Vec<Intent>, Vec<Intent>) =
+            std::mem::take(&mut self.flying).into_iter().partition(|_| self.one_in(2));
+        self.flying = flying;
+        let mut settled: Vec<Settlement> = ended.iter().map(|intent| self.settlement(intent)).collect();
+        if self.one_in(6) {
+            settled.extend(settled.first().cloned());
+        }
+        let lanes = SCHEDULES.map(|schedule| Lane {
+            rate: self.pick(&[Rate::Unlimited, Rate::Unlimited, Rate::Every { interval_us: 2_000_000 }]),
+            free: self.pick(&[0, 1, 3, 256]),
+            needs_contact: self.one_in(2),
+            credentials: self.pick(&["c1", "c2"]).to_owned(),
+            account: self.pick(&["thoughtly", "thoughtly", "other"]).to_owned(),
+            ..lane(schedule)
+        });
+        let only = self.one_in(8).then(|| "A1".to_owned());
+        let ask = (!self.one_in(6)).then(|| TakeIntents { only, ..asking(self.now, lanes.to_vec()) });
+        Verb::Exchange(settled, ask)
+    }
+
+    fn hold(&mut self) -> Verb {
+        let schedule = self.one_in(2).then(|| self.pick(&SCHEDULES).to_owned());
+        let actor = "maria".to_owned();
+        Verb::Hold(match self.one_in(2) {
+            true => HoldChange::Resume { schedule, now: self.now, actor },
+            false => {
+                let until = (!self.one_in(4)).then(|| self.about(100));
+                HoldChange::Pause(Pause { schedule, reason: "holiday".to_owned(), until, now: self.now, actor })
+            }
+        })
+    }
+
+    fn by_hand(&mut self) -> Verb {
+        let (id, now) = (self.some_id(), self.now);
+        Verb::ByHand(match self.one_in(3) {
+            true => {
+                let (reason, actor) = ("they asked".to_owned(), "maria".to_owned());
+                ByHand::Cancel(CancelByHand { reminder_id: id, reason, actor, now })
+            }
+            false => {
+                let verdict = self.pick(&[Verdict::Delivered, Verdict::Resend, Verdict::Drop]);
+                ByHand::Resolve(resolve(id, verdict, now))
+            }
+        })
+    }
+
+    fn passed_over(&mut self) -> Verb {
+        let (first, last) = (at(60), at(240));
+        let folded = FoldedTimes { first, last, count: 4, state: RunState::Missed, why: "down" };
+        let folded = if self.one_in(3) { vec![folded] } else { Vec::new() };
+        let state = self.pick(&[RunState::Missed, RunState::Skipped]);
+        let times = vec![(self.nominal(), state, self.pick(&["down", "paused", "overlap"]).to_owned())];
+        let schedule = self.pick(&SCHEDULES).to_owned();
+        Verb::PassOver(PassedOver { schedule, folded, times, cursor: self.nominal(), now: self.now })
+    }
+
+    fn nominal(&mut self) -> Timestamp {
+        at(60 * i64::try_from(self.below(12)).expect("a small number"))
+    }
+
+    fn load(&mut self) -> Verb {
+        let version = self.below(3);
+        Verb::Load(LoadedSchedule {
+            name: self.pick(&SCHEDULES).to_owned(),
+            cron: self.pick(&["0 9 * * *", "0 8 * * *"]).to_owned(),
+            timezone: "America/New_York".to_owned(),
+            enabled: !self.one_in(5),
+            text_hash: format!("hash{version}"),
+            text: format!("version {version}"),
+            now: self.now,
+            actor: "service".to_owned(),
+        })
+    }
+
+    fn begin(&mut self) -> Verb {
+        let kind = self.pick(&[RunKind::Trigger, RunKind::Trigger, RunKind::Scheduled, RunKind::CatchUp]);
+        let nominal_at = self.nominal();
+        Verb::Begin(RunStart { started_at: self.now, ..run_start(self.pick(&SCHEDULES), kind, nominal_at) })
+    }
+
+    fn next(&mut self) -> Verb {
+        // the clock is finer than what a ledger keeps, and now and then it is set back
+        let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
+        let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
+        self.now += SignedDuration::new(step, nanos);
+        match self.below(40) {
+            0 | 1 => self.load(),
+            2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
+            3..8 => self.begin(),
+            8..16 => self.record(),
+            16 | 17 => self.passed_over(),
+            18..29 => self.exchange(),
+            29 => {
+                self.flying.clear();
+                let resend: &[(&str, u32)] = if self.one_in(2) { &[(SCHEDULE, 3), ("evening", 1)] } else { &[] };
+                Verb::Crash(recover(self.now, resend))
+            }
+            30..34 => self.by_hand(),
+            34 => Verb::Expire(self.now),
+            35..37 => self.hold(),
+            37 => {
+                Verb::Append(Entry { detail: Some("it started".into()), ..Entry::new(self.now, Event::ServiceStarted) })
+            }
+            38 => {
+                let (payloads_before, audit_before) = (self.about(300), self.about(900));
+                Verb::Prune(Prune { payloads_before, audit_before, now: self.now })
+            }
+            _ => self.exchange(),
+        }
+    }
+
+    /// Learns what later verbs may name.
+    fn learn(&mut self, verb: &Verb, answer: &Answer) {
+        if let Verb::Record(record) = verb
+            && let RunEnd::Planned(plan) = &record.end
+        {
+            self.ids.extend(plan.reminders.iter().chain(&plan.forgotten).map(|planned| planned.id));
+        }
+        if let Verb::Begin(start) = verb {
+            self.runs.push(start.id);
+        }
+        self.flying.extend(answer.intents.iter().cloned());
+    }
+}
+
+/// What a verb was answered.
+struct Answer {
+    text: String,
+    intents: Vec<Intent>,
+}
+
+impl Answer {
+    fn of(text: &impl Debug) -> Self {
+        Self { text: format!("{text:?}"), intents: Vec::new() }
+    }
+}
+
+/// Asks one ledger, which a crash opens anew.
+async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answer {
+    match verb {
+        Verb::Load(loaded) => Answer::of(&ledger.load_schedule(loaded).await),
+        Verb::Remove(name, now) => Answer::of(&ledger.remove_schedule(name, now, "service").await),
+        Verb::Begin(start) => {
+            let given = start.id;
+            // one that was passed over goes on under the id that the ledger made
+            Answer::of(&ledger.begin_run(start).await.map(|begun| begun.map(|id| id == given)))
+        }
+        Verb::Record(record) => Answer::of(&ledger.record_run(*record).await),
+        Verb::PassOver(passed) => Answer::of(&ledger.pass_over(passed).await),
+        Verb::Exchange(ended, ask) => {
+            let answer = ledger.exchange(ended.into(), ask).await;
+            let intents = answer.as_ref().map_or_else(|_| Vec::new(), |answer| answer.taken.intents.clone());
+            Answer { intents, ..Answer::of(&answer) }
+        }
+        Verb::Crash(recover) => {
+            // the last handle goes before the next one is opened
+            *ledger = MemoryMaker::new().open();
+            *ledger = maker.open();
+            Answer::of(&ledger.recover(recover).await)
+        }
+        Verb::ByHand(decision) => Answer::of(&ledger.by_hand(decision).await),
+        Verb::Expire(now) => Answer::of(&ledger.expire(now).await),
+        Verb::Hold(change) => Answer::of(&ledger.hold(change).await),
+        Verb::Append(entry) => Answer::of(&ledger.append(vec![entry]).await),
+        Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
+    }
+}
+
+/// Everything that can be read of a ledger, in an order that is always the same; ids that it made itself are left out.
+async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
+    let given: HashSet<RunId> = course.runs.iter().copied().collect();
+    let mut lines = Vec::new();
+    let filters = [
+        AuditFilter::default(),
+        AuditFilter { appointment: Some("A1".into()), ..AuditFilter::default() },
+        AuditFilter { phone: Some(PHONE.into()), ..AuditFilter::default() },
+        AuditFilter { reminder: course.ids.first().copied(), ..AuditFilter::default() },
+        AuditFilter { event: Some("delivery".into()), limit: Some(5), newest: true, ..AuditFilter::default() },
+        AuditFilter { since: Some(at(300)), until: Some(course.now), limit: Some(9), ..AuditFilter::default() },
+    ];
+    for filter in filters {
+        lines.push(format!("{filter:?}"));
+        for row in ledger.audit(filter).await.expect("the log is read") {
+            let run_id = row.run_id.filter(|run| given.contains(run));
+            // a prune names a hash
+            let detail = row.detail.as_deref().filter(|_| row.event != Event::OperatorPruned);
+            let entry = Entry { run_id, detail: detail.map(Into::into), ..row.entry.clone() };
+            lines.push(format!("{} {entry:?}", row.seq));
+        }
+    }
+    for row in ledger.reminders(ReminderAsk::default()).await.expect("reminders") {
+        lines.push(format!("{row:?}"));
+    }
+    let ids = course.ids.iter().rev().copied().collect();
+    lines.push(format!("{:?}", ledger.briefs(ReminderAsk { ids, ..ReminderAsk::default() }).await));
+    for name in SCHEDULES {
+        let every = RunsAsk::Nominal { schedule: name.to_owned(), first: at(0), last: at(900) };
+        for ask in [RunsAsk::Open, RunsAsk::Latest(name.to_owned()), RunsAsk::LatestEvaluated(name.to_owned()), every] {
+            for run in ledger.runs(ask).await.expect("runs") {
+                let id = if given.contains(&run.id) { run.id } else { RunId(uuid::Uuid::nil()) };
+                lines.push(format!("{:?}", RunRow { id, ..run }));
+            }
+        }
+        lines.push(format!("{:?}", known_of(ledger, name).await));
+        let ids: Vec<String> = (0..6).map(|number| format!("A{number}")).collect();
+        let reported: BTreeMap<_, _> = ledger.told_starts(name, &ids).await.expect("starts").into_iter().collect();
+        lines.push(format!("{reported:?}"));
+    }
+    lines.push(format!("{:?}", ledger.schedules(None).await));
+    lines.push(format!("{:?}", ledger.schedule_text("hash1").await));
+    lines.push(format!("{:?}", ledger.tally().await));
+    lines.push(format!("{:?}", ledger.holds(Machine::default()).await));
+    lines.push(format!("{:?}", ledger.next_due(&SCHEDULES.map(str::to_owned)).await));
+    let found = ledger.verify().await.expect("a walk");
+    lines.push(format!("{} {} {:?}", found.rows, found.head.seq, found.broken));
+    lines
+}
+
+async fn known_of(ledger: &Arc<Ledger>, schedule: &str) -> String {
+    let ask = KnowledgeAsk {
+        schedule: schedule.to_owned(),
+        account: "thoughtly".to_owned(),
+        windows: vec![(start(), start() + SignedDuration::from_mins(30))],
+        due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
+    };
+    let known = ledger.knowledge(ask).await.expect("knowledge");
+    let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();
+    let people: BTreeMap<_, _> = known.people.into_iter().collect();
+    format!("{reminders:?} {people:?} {:?} {:?}", known.gaps, known.previous_evaluation)
+}
+
+/// A ledger in a file that lies in memory where that can be: what reaches the disk isn't the question here.
+struct FastMaker(tempfile::TempDir);
+
+impl FastMaker {
+    fn new() -> Self {
+        Self(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder"))
+    }
+}
+
+impl Maker for FastMaker {
+    fn open(&self) -> Arc<Ledger> {
+        let path = self.0.path().join("ledger.db");
+        sqlite::open(path, sqlite::Access::Write, Zones::newest()).expect("the ledger opens")
+    }
+}
+
+/// Runs one sequence; answers the events that it brought into the log.
+async fn compare(seed: u64) -> HashSet<Event> {
+    let (sqlite, memory) = (FastMaker::new(), MemoryMaker::new());
+    let (mut one, mut other) = (sqlite.open(), memory.open());
+    let mut course = Course::new(seed);
+    for number in 0..VERBS {
+        let verb = course.next();
+        let answer = asked(&mut one, &sqlite, verb.clone()).await;
+        let same = asked(&mut other, &memory, verb.clone()).await;
+        assert_eq!(answer.text, same.text, "seed {seed}, verb {number}: {verb:?}");
+        course.learn(&verb, &answer);
+    }
+    let (left, right) = (contents(&one, &course).await, contents(&other, &course).await);
+    for (one, other) in left.iter().zip(&right) {
+        assert_eq!(one, other, "seed {seed}");
+    }
+    assert_eq!(left.len(), right.len(), "seed {seed}");
+    let rows = one.audit(AuditFilter::default()).await.expect("the log is read");
+    rows.into_iter().map(|row| row.event).collect()
+}
+
+/// How many sequences are run.
+#[allow(clippy::disallowed_methods, reason = "only who runs the tests can say how long they may take")]
+fn sequences() -> u64 {
+    std::env::var("TICKLER_SEQUENCES").ok().and_then(|count| count.parse().ok()).unwrap_or(SEQUENCES)
+}
+
+#[tokio::test]
+async fn random_verbs_get_the_same_answers_and_the_same_log_from_both_stores() {
+    let mut events = HashSet::new();
+    for seed in 0..sequences() {
+        events.extend(compare(seed).await);
+    }
+    let missing: Vec<Event> = WRITTEN.into_iter().filter(|event| !events.contains(event)).collect();
+    assert_eq!(missing, [], "what the sequences never bring about is not compared");
+}
