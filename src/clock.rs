@@ -152,12 +152,12 @@ impl Clock for ShiftedClock {
 /// A clock that stands still until somebody moves it; sleepers wake when enough monotonic time was advanced.
 #[derive(Debug)]
 pub struct ManualClock {
-    reading: Mutex<Reading>,
+    reading: Mutex<ManualTime>,
     moved: watch::Sender<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Reading {
+struct ManualTime {
     now: Timestamp,
     monotonic: Duration,
 }
@@ -167,7 +167,7 @@ impl ManualClock {
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
         Self {
-            reading: Mutex::new(Reading { now: start, monotonic: Duration::ZERO }),
+            reading: Mutex::new(ManualTime { now: start, monotonic: Duration::ZERO }),
             moved: watch::Sender::new(Duration::ZERO),
         }
     }

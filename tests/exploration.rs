@@ -12,7 +12,7 @@ use tickler::audit::{Entry, Event};
 use tickler::ledger::change::{Change, Guard, HeldRow, RowChange, Set};
 use tickler::ledger::life::{self, MOVES, Move};
 use tickler::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
-use tickler::ledger::{SettleTo, Step, Verdict};
+use tickler::ledger::{Resolution, SettleTo, Step};
 use tickler::reminder::{ReminderId, RunId, State};
 
 use calls::{again, asking, at, planned, recover, resolve, settlement_of, terms};
@@ -32,7 +32,7 @@ enum Happening {
     Expire(usize),
     Cancel(usize),
     PlanAgain(usize),
-    Resolve(usize, Verdict),
+    Resolve(usize, Resolution),
     Restore,
     Pause,
     Resume,
@@ -128,7 +128,9 @@ impl World {
             let ends =
                 [SettleTo::Delivered, SettleTo::Failed, SettleTo::Uncertain, SettleTo::Dropped, again(soon), unknown];
             all.extend(ends.map(|to| Happening::Settle(which, to)));
-            all.extend([Verdict::Delivered, Verdict::Resend, Verdict::Drop].map(|it| Happening::Resolve(which, it)));
+            all.extend(
+                [Resolution::Delivered, Resolution::Resend, Resolution::Drop].map(|it| Happening::Resolve(which, it)),
+            );
         }
         all
     }

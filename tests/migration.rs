@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use calls::{at, plan_of, planned, run_plan, settlement, take};
 use rusqlite::{Connection, OpenFlags};
-use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::sqlite::{self, LedgerAccess};
 use tickler::ledger::{Ledger, Outbox, SettleTo};
 use tickler::zones::Zones;
 
@@ -160,7 +160,7 @@ async fn fill(path: &Path) -> i64 {
     let conn = Connection::open(path).expect("it is made");
     conn.execute_batch(&format!("{} PRAGMA user_version = 4;", UNKEYED_SCHEMAS.concat())).expect("the schema");
     drop(conn);
-    let ledger: Arc<Ledger> = sqlite::open(path, Access::Write, Zones::newest()).expect("the ledger opens");
+    let ledger: Arc<Ledger> = sqlite::open(path, LedgerAccess::Write, Zones::newest()).expect("the ledger opens");
     let many = (0..REMINDERS).map(|number| planned(&format!("A{number}"))).collect();
     run_plan(&ledger, at(0), plan_of(many)).await;
     let mut delivered = 0;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tickler::audit::AuditFilter;
 use tickler::clock::{ManualClock, SystemClock};
-use tickler::delivery::Scope;
+use tickler::delivery::DeliveryScope;
 use tickler::evaluation::{RunAsk, RunOutcome, run_once};
 use tickler::http::Http;
 use tickler::ledger::{Outbox, ReminderAsk, ReminderRow};
@@ -77,7 +77,7 @@ impl Clinic {
     async fn sandbox(posts: Arc<Mutex<Vec<String>>>) -> sandbox::Running {
         let clock = Arc::new(SystemClock::new());
         let http = Http::new(clock.clone()).expect("a client");
-        let events = Box::new(move |event: sandbox::Event| {
+        let events = Box::new(move |event: sandbox::ReceivedRequest| {
             posts.lock().expect("no poison").push(event.phone_last4.unwrap_or_default());
         });
         sandbox::start(Options::default(), sandbox::Surroundings { clock, http, events }).await.expect("a sandbox")
@@ -105,7 +105,7 @@ impl Clinic {
     async fn deliver(&self, name: &str) {
         let sender = self.app.sender.clone().expect("it may send");
         sender.set_schedules(&self.app.folder().schedules);
-        let scope = Scope { schedule: name.to_owned(), only: None };
+        let scope = DeliveryScope { schedule: name.to_owned(), only: None };
         sender.deliver(&scope, Duration::ZERO).await.expect("the ledger holds");
     }
 

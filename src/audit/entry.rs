@@ -53,7 +53,7 @@ pub struct Entry<'a> {
 
 /// A column of the log between `seq` and `hash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct AuditColumn {
     /// Its name in the export and in the ledger's table.
     pub name: &'static str,
     /// Whether it is erased with its person.
@@ -69,16 +69,16 @@ pub enum ColumnKind {
     Personal,
 }
 
-const fn plain(name: &'static str) -> Column {
-    Column { name, kind: ColumnKind::Plain }
+const fn plain(name: &'static str) -> AuditColumn {
+    AuditColumn { name, kind: ColumnKind::Plain }
 }
 
-const fn personal(name: &'static str) -> Column {
-    Column { name, kind: ColumnKind::Personal }
+const fn personal(name: &'static str) -> AuditColumn {
+    AuditColumn { name, kind: ColumnKind::Personal }
 }
 
 /// The columns in the order of the export, of the table and of the hash chain.
-pub const COLUMNS: [Column; 15] = [
+pub const COLUMNS: [AuditColumn; 15] = [
     plain("at"),
     plain("event"),
     plain("schedule"),

@@ -6,7 +6,7 @@ use super::{AuditRow, safe, words};
 
 /// One line of a story.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct StoryLine {
     /// When (UTC).
     pub at: Timestamp,
     /// What happened, safe for a terminal.
@@ -15,8 +15,8 @@ pub struct Line {
 
 /// The rows of one appointment or reminder in words, in their order.
 #[must_use]
-pub fn tell(rows: &[AuditRow]) -> Vec<Line> {
-    rows.iter().map(|row| Line { at: row.at, words: safe::escape(&sentence(row)) }).collect()
+pub fn tell(rows: &[AuditRow]) -> Vec<StoryLine> {
+    rows.iter().map(|row| StoryLine { at: row.at, words: safe::escape(&sentence(row)) }).collect()
 }
 
 fn sentence(row: &AuditRow) -> String {

@@ -198,7 +198,7 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let filter = filter(context, filters).await?;
     let is_none_yet = context.open(Access::Reading).await.is_ok_and(|app| app.around.ledger.is_none());
     let mut end = ExportEnd::default();
-    let mut written = Writing::begin(format)?;
+    let mut written = ExportWriting::begin(format)?;
     if !is_none_yet {
         dispatch::export(context, filter, |page| {
             page.iter().for_each(|row| end.add(row));
@@ -211,12 +211,12 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
 }
 
 /// An export that is being written.
-struct Writing {
+struct ExportWriting {
     format: Format,
     is_first: bool,
 }
 
-impl Writing {
+impl ExportWriting {
     fn begin(format: Format) -> anyhow::Result<Self> {
         match format {
             Format::Table => {

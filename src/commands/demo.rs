@@ -35,7 +35,7 @@ const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
 /// Plays the day.
 pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let screen = Context::of(globals)?.screen;
-    let folder = Folder::make()?;
+    let folder = DemoFolder::make()?;
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
     let running = sandbox::start(Options::default(), Arc::clone(&clock), move |event| {
@@ -110,9 +110,9 @@ fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
 }
 
 /// A folder that goes with the demo.
-struct Folder(PathBuf);
+struct DemoFolder(PathBuf);
 
-impl Folder {
+impl DemoFolder {
     fn make() -> anyhow::Result<Self> {
         let mut name = [0; 8];
         getrandom::fill(&mut name).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
@@ -137,7 +137,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for DemoFolder {
     fn drop(&mut self) {
         // what is left in the machine's folder of temporary files is swept by the machine
         let _swept_later = fs::remove_dir_all(&self.0);

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
-use crate::verbs::audit::{self, ExportBegun, Pages, ShowAsk};
+use crate::verbs::audit::{self, AuditPages, ExportBegun, ShowAsk};
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, perform};
 
@@ -161,7 +161,7 @@ pub async fn export(
     match performer(context, &Request::Export { filter: filter.clone() }).await? {
         Performer::Here(app) => {
             let begun = audit::begin_export(&app, &context.actor(), filter).await?;
-            let mut pages = Pages::new(app.ledger()?.as_ref(), begun.filter);
+            let mut pages = AuditPages::new(app.ledger()?.as_ref(), begun.filter);
             while let Some(page) = pages.next().await? {
                 take(&page)?;
             }

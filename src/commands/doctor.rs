@@ -4,7 +4,7 @@ use super::arguments::Globals;
 use super::context::Context;
 use super::output::{Rows, Shown, write_out};
 use super::table::{Table, sentence, words};
-use crate::verbs::doctor::{DoctorAnswer, Verdict, examine};
+use crate::verbs::doctor::{DoctorAnswer, DoctorVerdict, examine};
 use crate::verbs::{Exit, VerbError, service};
 
 /// Looks at the surroundings.
@@ -26,9 +26,9 @@ fn rows(answer: &DoctorAnswer) -> Rows {
     let mut rows = Rows::of(&["subject", "verdict", "detail"]);
     for finding in &answer.findings {
         let verdict = match finding.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Warning => "warning",
-            Verdict::Problem => "PROBLEM",
+            DoctorVerdict::Ok => "ok",
+            DoctorVerdict::Warning => "warning",
+            DoctorVerdict::Problem => "PROBLEM",
         };
         rows.push(vec![finding.subject.clone(), verdict.to_owned(), finding.detail.clone()]);
     }

@@ -7,7 +7,7 @@ use super::ids;
 use super::output::{Rows, Shown};
 use super::table::{Table, sentence, words};
 use crate::audit::escape;
-use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::verbs::{Exit, Request, explain};
 
 /// Prints the rules in order for one appointment.
@@ -41,7 +41,7 @@ fn for_people(context: &Context, answer: &Explanation) -> String {
     format!("{}\n\n{}", context.screen.prose(&head), table.fit(context.screen))
 }
 
-fn rows(steps: &[Step]) -> Rows {
+fn rows(steps: &[RuleStep]) -> Rows {
     let mut rows = Rows::of(&["rule", "result", "detail"]);
     for step in steps {
         let result = match step.result {

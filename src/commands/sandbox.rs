@@ -7,10 +7,10 @@ use anyhow::Context as _;
 
 use super::arguments::Globals;
 use super::output::{complain, print};
-use super::sandbox_arguments::{DuplicateContact, SandboxArguments};
+use super::sandbox_arguments::{DuplicateContactArgument, SandboxArguments};
 use crate::clock::{SharedClock, SystemClock};
 use crate::http::Http;
-use crate::sandbox::{self, Event, Faults, Options, Running, Surroundings};
+use crate::sandbox::{self, Faults, Options, ReceivedRequest, Running, Surroundings};
 use crate::verbs::{Exit, VerbError};
 
 /// Where it listens unless told otherwise.
@@ -63,7 +63,7 @@ async fn terminated() {
 pub async fn start(
     options: Options,
     clock: SharedClock,
-    events: impl Fn(Event) + Send + Sync + 'static,
+    events: impl Fn(ReceivedRequest) + Send + Sync + 'static,
 ) -> anyhow::Result<Running> {
     let http = Http::new(clock.clone()).map_err(VerbError::Failed)?;
     let place = options.listen;
@@ -85,9 +85,9 @@ fn options(ask: SandboxArguments) -> Options {
         metadata_echo: ask.metadata_echo,
         draft: ask.draft,
         duplicate_contact: match ask.duplicate_contact {
-            DuplicateContact::Reuse => sandbox::DuplicateContact::Reuse,
-            DuplicateContact::New => sandbox::DuplicateContact::New,
-            DuplicateContact::Conflict => sandbox::DuplicateContact::Conflict,
+            DuplicateContactArgument::Reuse => sandbox::DuplicateContact::Reuse,
+            DuplicateContactArgument::New => sandbox::DuplicateContact::New,
+            DuplicateContactArgument::Conflict => sandbox::DuplicateContact::Conflict,
         },
         retry_after: ask.retry_after,
         callback: ask.callback,

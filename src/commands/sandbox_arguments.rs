@@ -20,7 +20,7 @@ pub struct SandboxArguments {
     pub draft: bool,
     /// What becomes of a contact that is created twice
     #[arg(long, value_name = "READING", default_value = "reuse")]
-    pub duplicate_contact: DuplicateContact,
+    pub duplicate_contact: DuplicateContactArgument,
     /// Name these seconds in the `Retry-After` of 429 and 503
     #[arg(long, value_name = "SECONDS")]
     pub retry_after: Option<u32>,
@@ -34,7 +34,7 @@ pub struct SandboxArguments {
 
 /// What becomes of a contact that is created twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DuplicateContact {
+pub enum DuplicateContactArgument {
     /// The first is answered again
     Reuse,
     /// There are two of one phone
@@ -52,7 +52,7 @@ pub struct FaultArguments {
     pub latency: Option<std::time::Duration>,
     /// The next N requests fail with STATUS; may be repeated
     #[arg(long, value_name = "STATUS:N", value_parser = failure)]
-    pub fail: Vec<crate::sandbox::Failure>,
+    pub fail: Vec<crate::sandbox::FailingRequests>,
     /// Reset every connection after N requests, once the request was read
     #[arg(long, value_name = "N")]
     pub reset_after: Option<u64>,
@@ -75,10 +75,10 @@ fn latency(text: &str) -> Result<std::time::Duration, String> {
     }
 }
 
-fn failure(text: &str) -> Result<crate::sandbox::Failure, String> {
+fn failure(text: &str) -> Result<crate::sandbox::FailingRequests, String> {
     let read = text.split_once(':').and_then(|(status, count)| Some((status.parse().ok()?, count.parse().ok()?)));
     match read {
-        Some((status @ 200..=599, count)) => Ok(crate::sandbox::Failure { status, count }),
+        Some((status @ 200..=599, count)) => Ok(crate::sandbox::FailingRequests { status, count }),
         Some(_) | None => Err("write a status and how often, such as `503:2`".to_owned()),
     }
 }

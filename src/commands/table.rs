@@ -38,7 +38,7 @@ impl Screen {
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct TableColumn {
     name: &'static str,
     content: Content,
     leaves: Option<u8>,
@@ -53,16 +53,16 @@ enum Content {
 }
 
 /// A column of ids, times or single words.
-pub const fn words(name: &'static str) -> Column {
-    Column { name, content: Content::Words, leaves: None }
+pub const fn words(name: &'static str) -> TableColumn {
+    TableColumn { name, content: Content::Words, leaves: None }
 }
 
 /// A column of sentences.
-pub const fn sentence(name: &'static str) -> Column {
-    Column { name, content: Content::Sentence, leaves: None }
+pub const fn sentence(name: &'static str) -> TableColumn {
+    TableColumn { name, content: Content::Sentence, leaves: None }
 }
 
-impl Column {
+impl TableColumn {
     /// Where the screen is too narrow this column is left out, the lowest `turn` first.
     pub const fn leaves(self, turn: u8) -> Self {
         Self { leaves: Some(turn), ..self }
@@ -72,13 +72,13 @@ impl Column {
 /// Rows for people.
 #[derive(Debug, Clone)]
 pub struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// No rows yet.
-    pub fn of(columns: &[Column]) -> Self {
+    pub fn of(columns: &[TableColumn]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 

@@ -7,7 +7,7 @@ use super::ids::ShortIds;
 use super::output::{Rows, Shown};
 use super::table::{Table, words};
 use crate::audit::words::state as state_in_words;
-use crate::ledger::Verdict;
+use crate::ledger::Resolution;
 use crate::verbs::uncertain::{ResolveAsk, UncertainReminder};
 use crate::verbs::{Exit, Request, uncertain};
 
@@ -62,11 +62,11 @@ fn in_words(reminders: &[UncertainReminder]) -> String {
     }
 }
 
-fn verdict(given: &VerdictArguments) -> Verdict {
+fn verdict(given: &VerdictArguments) -> Resolution {
     match (given.delivered, given.resend) {
-        (true, _) => Verdict::Delivered,
-        (false, true) => Verdict::Resend,
-        (false, false) => Verdict::Drop,
+        (true, _) => Resolution::Delivered,
+        (false, true) => Resolution::Resend,
+        (false, false) => Resolution::Drop,
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use super::runs::Daemon;
 use super::systemd;
 use crate::ledger::{Loss, Writing};
-use crate::notify::{Conditions, Kind};
+use crate::notify::{AlertKind, Conditions};
 
 /// How often the conditions are observed.
 const POLL: Duration = Duration::from_secs(1);
@@ -26,13 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// When the ledger's latest commit was, and what it came to.
 #[derive(Debug, Clone, Default)]
-struct Watch {
+struct CommitWatch {
     writing: Writing,
     /// Of the latest commit or attempt (monotonic).
     at: Duration,
 }
 
-impl Watch {
+impl CommitWatch {
     /// Whether a commit is to be tried (`now` is monotonic).
     fn is_probe_due(&self, now: Duration, has_room: bool) -> bool {
         let is_in_doubt = self.writing.failure.is_some() || !has_room;
@@ -51,7 +51,7 @@ impl Watch {
 /// Observes until it is dropped.
 pub async fn observe(daemon: Arc<Daemon>) {
     let clock = Arc::clone(&daemon.app.around.clock);
-    let mut watch = Watch { writing: daemon.ledger.writing(), at: clock.monotonic() };
+    let mut watch = CommitWatch { writing: daemon.ledger.writing(), at: clock.monotonic() };
     let mut lost = None;
     loop {
         if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
@@ -109,13 +109,13 @@ impl Daemon {
     pub(super) fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::new();
         if let Some(failure) = self.ledger.writing().failure {
-            conditions.insert((Kind::LedgerDown, String::new()), failure);
+            conditions.insert((AlertKind::LedgerDown, String::new()), failure);
         }
         for (schedule, sentence) in self.uncallable().iter() {
-            conditions.insert((Kind::NobodyCallable, schedule.clone()), sentence.clone());
+            conditions.insert((AlertKind::NobodyCallable, schedule.clone()), sentence.clone());
         }
         if let Some(loss) = self.ledger.loss() {
-            conditions.insert((Kind::LedgerLost, String::new()), loss.sentence());
+            conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
         conditions
     }
@@ -139,10 +139,10 @@ mod tests {
             (failing, at(2), true, true),
         ];
         for (writing, now, has_room, expected) in cases {
-            let watch = Watch { writing, at: at(0) };
+            let watch = CommitWatch { writing, at: at(0) };
             assert_eq!(watch.is_probe_due(now, has_room), expected, "{watch:?} at {now:?}");
         }
-        let mut watch = Watch::default();
+        let mut watch = CommitWatch::default();
         watch.see(Writing { commits: 1, failure: None }, at(20));
         assert!(!watch.is_probe_due(at(49), true), "somebody else's commit counts");
     }

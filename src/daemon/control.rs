@@ -139,7 +139,7 @@ impl ControlSocket {
                 Ok((stream, _address)) => {
                     let (perform, talks, clock) = (Arc::clone(&perform), self.talks(), Arc::clone(&clock));
                     let busy = Busy::default();
-                    let caller = Caller { talks, busy: busy.clone(), clock };
+                    let caller = ControlConnection { talks, busy: busy.clone(), clock };
                     let task = tokio::spawn(async move { converse(stream, &caller, perform.as_ref()).await });
                     connections.add(busy, &task);
                 }
@@ -159,7 +159,7 @@ impl Drop for ControlSocket {
 }
 
 /// What belongs to one connection.
-struct Caller {
+struct ControlConnection {
     talks: Talks,
     busy: Busy,
     clock: SharedClock,
@@ -176,7 +176,7 @@ async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &Shar
     }
 }
 
-async fn converse<P, F>(stream: UnixStream, who: &Caller, perform: &P)
+async fn converse<P, F>(stream: UnixStream, who: &ControlConnection, perform: &P)
 where
     P: Fn(String, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,

@@ -115,7 +115,7 @@ pub fn decide(view: &View<'_>) -> Vec<Decision> {
 }
 
 fn decide_granted(view: &View<'_>) -> Vec<Decision> {
-    let mut lane = Lane { occupancy: view.occupancy, decisions: Vec::with_capacity(view.times.len()) };
+    let mut lane = RunSlots { occupancy: view.occupancy, decisions: Vec::with_capacity(view.times.len()) };
     let Some((latest, older)) = view.times.split_last() else {
         if let Some(owed) = view.owed.filter(|owed| is_worth_making_up(view, *owed)) {
             lane.take(owed, RunKind::CatchUp);
@@ -145,12 +145,12 @@ fn is_worth_making_up(view: &View<'_>, nominal: Timestamp) -> bool {
 }
 
 /// Hands out a schedule's two places: one run is going, one waits for its end; more are skipped.
-struct Lane {
+struct RunSlots {
     occupancy: Occupancy,
     decisions: Vec<Decision>,
 }
 
-impl Lane {
+impl RunSlots {
     fn take(&mut self, nominal: Timestamp, kind: RunKind) {
         let decision = match self.occupancy {
             Occupancy::Idle => {

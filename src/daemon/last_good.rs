@@ -9,7 +9,7 @@ use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
 
 /// What was told of refused files already: by name, the sentence.
-pub type Reported = BTreeMap<String, String>;
+pub type ReportedRefusals = BTreeMap<String, String>;
 
 impl Daemon {
     /// A restart is no reason to call nobody: a file that is found with errors at the start runs from the version that
@@ -32,7 +32,7 @@ impl Daemon {
     }
 
     /// Told once for each new sentence, and again after the file was whole meanwhile.
-    pub(super) async fn tell_refusals(&self, folder: &Folder, actor: &str, told: &mut Reported) {
+    pub(super) async fn tell_refusals(&self, folder: &Folder, actor: &str, told: &mut ReportedRefusals) {
         told.retain(|name, _| folder.refused.contains(name));
         let mut entries = Vec::new();
         for name in &folder.refused {
@@ -54,7 +54,7 @@ impl Daemon {
         folder: &Folder,
         taken: &[String],
         actor: &str,
-        told: &Reported,
+        told: &ReportedRefusals,
     ) -> Vec<String> {
         let is_mended = |name: &&String| {
             !folder.refused.contains(*name) && folder.schedules.contains_key(*name) && !taken.contains(name)

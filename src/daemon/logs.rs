@@ -100,7 +100,7 @@ impl Journal {
 
 impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut entry = Entry { text: String::new() };
+        let mut entry = LogRecord { text: String::new() };
         entry.put("PRIORITY", priority(*event.metadata().level()));
         entry.put("SYSLOG_IDENTIFIER", "tickler");
         entry.put("TARGET", event.metadata().target());
@@ -120,11 +120,11 @@ const fn priority(level: Level) -> &'static str {
 }
 
 /// One entry being written.
-struct Entry {
+struct LogRecord {
     text: String,
 }
 
-impl Entry {
+impl LogRecord {
     fn put(&mut self, name: &str, value: &str) {
         let cut = value.char_indices().nth(LONGEST_FIELD / 4).map_or(value, |(at, _)| &value[..at]);
         writeln!(self.text, "{name}={}", one_line(cut)).expect("writing into a String can't fail");
@@ -144,7 +144,7 @@ fn field_name(name: &str) -> String {
     format!("TICKLER_{}", name.chars().map(plain).collect::<String>())
 }
 
-impl Visit for Entry {
+impl Visit for LogRecord {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put_field(field, value);
     }

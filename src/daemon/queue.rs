@@ -26,12 +26,12 @@ const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(10);
 /// All schedules that are loaded.
 #[derive(Debug, Default)]
 pub struct RunQueue {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, QueueEntry>,
 }
 
 /// One schedule.
 #[derive(Debug)]
-struct Entry {
+struct QueueEntry {
     schedule: Arc<Schedule>,
     position: Position,
     /// When it is polled next (UTC).
@@ -45,7 +45,7 @@ struct Position {
     cursor: Timestamp,
     /// The ledger's cursor, or an earlier instant (UTC).
     recorded: Timestamp,
-    place: Place,
+    place: QueuePlace,
     /// The latest nominal time skipped by a pause and not made up for yet (UTC).
     owed: Option<Timestamp>,
     /// Passed-over times that are counted and not recorded yet: more of them follow at the next tick.
@@ -54,16 +54,16 @@ struct Position {
 
 /// Whether a schedule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum QueuePlace {
     /// No run is going or waiting.
     Idle,
     /// A run is to be taken up again later.
     Waiting(Waiting),
     /// A run is going; at most one more waits for its end.
-    Running { now: Start, next: Option<Start> },
+    Running { now: DueRun, next: Option<DueRun> },
 }
 
-impl Place {
+impl QueuePlace {
     const fn waiting(self) -> Option<Waiting> {
         match self {
             Self::Waiting(waiting) => Some(waiting),
@@ -72,7 +72,7 @@ impl Place {
     }
 
     /// The runs that have not ended.
-    fn starts(self) -> impl Iterator<Item = Start> {
+    fn starts(self) -> impl Iterator<Item = DueRun> {
         let (now, next) = match self {
             Self::Idle | Self::Waiting(_) => (None, None),
             Self::Running { now, next } => (Some(now), next),
@@ -81,7 +81,7 @@ impl Place {
     }
 
     /// Forgets the run that waits for its turn, unless `keeps` it.
-    fn retain_next(&mut self, keeps: impl Fn(&Start) -> bool) {
+    fn retain_next(&mut self, keeps: impl Fn(&DueRun) -> bool) {
         if let Self::Running { next, .. } = self {
             *next = next.filter(keeps);
         }
@@ -90,7 +90,7 @@ impl Place {
 
 /// A run to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Start {
+pub struct DueRun {
     /// The time it stands for (UTC).
     pub nominal: Timestamp,
     /// Why it is made.
@@ -108,7 +108,7 @@ pub enum Turn {
     Again,
 }
 
-impl Start {
+impl DueRun {
     const fn new(nominal: Timestamp, kind: RunKind) -> Self {
         Self { nominal, kind, turn: Turn::First }
     }
@@ -120,7 +120,7 @@ pub struct Waiting {
     /// Its id.
     pub run: RunId,
     /// What it stands for.
-    pub start: Start,
+    pub start: DueRun,
     /// Why it has not ended.
     pub cause: Cause,
     /// When its source is read again (UTC).
@@ -154,7 +154,7 @@ pub enum Ended {
 
 /// What is to be done for one schedule, in this order.
 #[derive(Debug, Clone)]
-pub struct Steps {
+pub struct ScheduleSteps {
     /// The schedule.
     pub schedule: Arc<Schedule>,
     /// A run that has waited too long: it has failed.
@@ -162,7 +162,7 @@ pub struct Steps {
     /// Nominal times to be recorded without a run, and the cursor.
     pub passed: Option<PassedOver>,
     /// The run to begin.
-    pub start: Option<Start>,
+    pub start: Option<DueRun>,
     /// The position before and after this poll, for [`RunQueue::take_back`].
     before: Position,
     after: Position,
@@ -193,8 +193,8 @@ impl RunQueue {
     pub fn put(&mut self, arrival: Arrival) {
         let Arrival { schedule, cursor, owed } = arrival;
         let Some(entry) = self.entries.get_mut(&schedule.name) else {
-            let position = Position { cursor, recorded: cursor, place: Place::Idle, owed, folded: None };
-            let mut entry = Entry { schedule: Arc::clone(&schedule), position, poll_at: None };
+            let position = Position { cursor, recorded: cursor, place: QueuePlace::Idle, owed, folded: None };
+            let mut entry = QueueEntry { schedule: Arc::clone(&schedule), position, poll_at: None };
             entry.find_next_poll();
             self.entries.insert(schedule.name.clone(), entry);
             return;
@@ -219,13 +219,13 @@ impl RunQueue {
     pub fn resume(&mut self, row: &RunRow, now: Timestamp) -> Option<()> {
         let entry = self.entries.get_mut(&row.schedule)?;
         let lateness = row.nominal_at.duration_until(now);
-        if lateness > entry.schedule.remind.max_lateness || entry.position.place != Place::Idle {
+        if lateness > entry.schedule.remind.max_lateness || entry.position.place != QueuePlace::Idle {
             return None;
         }
         let is_waiting = row.state == RunState::Waiting;
         let (kind, cause) = if is_waiting { (row.kind, Cause::Source) } else { (RunKind::CatchUp, Cause::Crash) };
-        let start = Start::new(row.nominal_at, kind);
-        entry.position.place = Place::Waiting(Waiting { run: row.id, start, cause, again_at: now });
+        let start = DueRun::new(row.nominal_at, kind);
+        entry.position.place = QueuePlace::Waiting(Waiting { run: row.id, start, cause, again_at: now });
         entry.position.cursor = entry.position.cursor.max(row.nominal_at);
         entry.find_next_poll();
         Some(())
@@ -238,17 +238,17 @@ impl RunQueue {
     }
 
     /// Decides what is to be done for one schedule, and takes it as begun.
-    pub fn poll(&mut self, name: &str, beat: Beat, permission: Permission) -> Option<Steps> {
+    pub fn poll(&mut self, name: &str, beat: Beat, permission: Permission) -> Option<ScheduleSteps> {
         self.entries.get_mut(name).map(|entry| entry.poll(beat, permission))
     }
 
     /// A turn of a run has ended: what comes next.
-    pub fn ended(&mut self, name: &str, start: Start, ended: Ended, now: Timestamp) -> Option<Steps> {
+    pub fn ended(&mut self, name: &str, start: DueRun, ended: Ended, now: Timestamp) -> Option<ScheduleSteps> {
         self.entries.get_mut(name).map(|entry| entry.ended(start, ended, now))
     }
 
     /// The ledger could not record what was passed over: all of these steps are still to be done.
-    pub fn take_back(&mut self, steps: &Steps, now: Timestamp) {
+    pub fn take_back(&mut self, steps: &ScheduleSteps, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(&steps.schedule.name) else { return };
         let position = &mut entry.position;
         if *position == steps.after {
@@ -265,7 +265,7 @@ impl RunQueue {
     /// The wall clock stepped: waiting runs count from the new time.
     pub fn clock_stepped(&mut self, now: Timestamp) {
         for entry in self.entries.values_mut() {
-            if let Place::Waiting(waiting) = &mut entry.position.place {
+            if let QueuePlace::Waiting(waiting) = &mut entry.position.place {
                 waiting.again_at = next_look(&entry.schedule, waiting.start.nominal, now).unwrap_or(now);
             }
         }
@@ -297,14 +297,14 @@ fn just_before(at: Timestamp) -> Timestamp {
 impl Position {
     fn occupancy(&self) -> Occupancy {
         match self.place {
-            Place::Idle | Place::Waiting(_) => Occupancy::Idle,
-            Place::Running { next: None, .. } => Occupancy::Running,
-            Place::Running { next: Some(next), .. } => Occupancy::RunningAndNext(next.nominal),
+            QueuePlace::Idle | QueuePlace::Waiting(_) => Occupancy::Idle,
+            QueuePlace::Running { next: None, .. } => Occupancy::Running,
+            QueuePlace::Running { next: Some(next), .. } => Occupancy::RunningAndNext(next.nominal),
         }
     }
 
-    fn begin(&mut self, start: Start) -> Start {
-        self.place = Place::Running { now: start, next: None };
+    fn begin(&mut self, start: DueRun) -> DueRun {
+        self.place = QueuePlace::Running { now: start, next: None };
         start
     }
 }
@@ -316,7 +316,7 @@ struct Listed {
     has_more: bool,
 }
 
-impl Entry {
+impl QueueEntry {
     fn find_next_poll(&mut self) {
         let cursor = self.position.cursor;
         self.poll_at = self.schedule.recurrence.next(&self.schedule.zone, cursor, 1).first().map(|next| next.at);
@@ -324,7 +324,7 @@ impl Entry {
 
     fn is_due(&self, now: Timestamp) -> bool {
         let Position { cursor, place, owed, .. } = self.position;
-        let is_full = matches!(place, Place::Running { next: Some(_), .. });
+        let is_full = matches!(place, QueuePlace::Running { next: Some(_), .. });
         now < cursor
             || self.poll_at.is_some_and(|poll_at| poll_at <= now)
             || place.waiting().is_some_and(|waiting| waiting.again_at <= now)
@@ -341,7 +341,7 @@ impl Entry {
         Listed { times: listed.iter().map(|nominal| nominal.at).collect(), has_more }
     }
 
-    fn poll(&mut self, beat: Beat, permission: Permission) -> Steps {
+    fn poll(&mut self, beat: Beat, permission: Permission) -> ScheduleSteps {
         let mut steps = self.steps();
         let Listed { times, has_more } = self.listed(beat.now);
         if self.position.place.waiting().is_some_and(|waiting| waiting.cause == Cause::Crash) {
@@ -376,21 +376,28 @@ impl Entry {
         steps
     }
 
-    fn steps(&self) -> Steps {
+    fn steps(&self) -> ScheduleSteps {
         let schedule = Arc::clone(&self.schedule);
-        Steps { schedule, give_up: None, passed: None, start: None, before: self.position, after: self.position }
+        ScheduleSteps {
+            schedule,
+            give_up: None,
+            passed: None,
+            start: None,
+            before: self.position,
+            after: self.position,
+        }
     }
 
-    fn take(&mut self, decision: Decision, passed: &mut Vec<PassedTime>, steps: &mut Steps) {
+    fn take(&mut self, decision: Decision, passed: &mut Vec<TimeWithoutRun>, steps: &mut ScheduleSteps) {
         match decision {
             Decision::Run { nominal, kind } => {
                 let waiting = self.position.place.waiting();
                 steps.give_up = waiting.filter(|waiting| waiting.start.nominal != nominal);
-                steps.start = Some(self.position.begin(Start::new(nominal, kind)));
+                steps.start = Some(self.position.begin(DueRun::new(nominal, kind)));
             }
             Decision::Wait { nominal, kind } => {
-                if let Place::Running { next, .. } = &mut self.position.place {
-                    *next = Some(Start::new(nominal, kind));
+                if let QueuePlace::Running { next, .. } = &mut self.position.place {
+                    *next = Some(DueRun::new(nominal, kind));
                 }
             }
             Decision::Missed(nominal) => passed.push((nominal, RunState::Missed, "down")),
@@ -414,28 +421,28 @@ impl Entry {
     }
 
     /// Reads a waiting run's source again, unless the schedule is paused.
-    fn read_again(&mut self, now: Timestamp, permission: Permission, steps: &mut Steps) {
+    fn read_again(&mut self, now: Timestamp, permission: Permission, steps: &mut ScheduleSteps) {
         let Some(waiting) = self.position.place.waiting().filter(|waiting| waiting.again_at <= now) else {
             return;
         };
         let is_too_old = waiting.start.nominal.duration_until(now) > self.schedule.remind.max_lateness;
         match permission {
             _ if is_too_old => {
-                self.position.place = Place::Idle;
+                self.position.place = QueuePlace::Idle;
                 steps.give_up = Some(waiting);
             }
             Permission::Granted => {
-                steps.start = Some(self.position.begin(Start { turn: Turn::Again, ..waiting.start }));
+                steps.start = Some(self.position.begin(DueRun { turn: Turn::Again, ..waiting.start }));
             }
             Permission::Paused | Permission::Disabled => {
                 let again_at = now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(Timestamp::MAX);
-                self.position.place = Place::Waiting(Waiting { again_at, ..waiting });
+                self.position.place = QueuePlace::Waiting(Waiting { again_at, ..waiting });
             }
         }
     }
 
     /// The ledger's cursor never passes a run that has not begun: a crash would lose it.
-    fn pass(&mut self, passed: Passed, now: Timestamp, steps: &mut Steps) {
+    fn pass(&mut self, passed: Passed, now: Timestamp, steps: &mut ScheduleSteps) {
         let Some(last) = passed.last() else { return };
         let unbegun = self.position.place.starts().map(|start| start.nominal).min();
         let cursor = unbegun.map_or(last, |nominal| just_before(nominal).min(last)).max(self.position.recorded);
@@ -445,13 +452,13 @@ impl Entry {
         steps.passed = Some(PassedOver { schedule, folded: passed.folded, times, cursor, now });
     }
 
-    fn ended(&mut self, start: Start, ended: Ended, now: Timestamp) -> Steps {
+    fn ended(&mut self, start: DueRun, ended: Ended, now: Timestamp) -> ScheduleSteps {
         let mut steps = self.steps();
         let next = match self.position.place {
-            Place::Running { next, .. } => next,
-            Place::Idle | Place::Waiting(_) => None,
+            QueuePlace::Running { next, .. } => next,
+            QueuePlace::Idle | QueuePlace::Waiting(_) => None,
         };
-        self.position.place = Place::Idle;
+        self.position.place = QueuePlace::Idle;
         match ended {
             Ended::Recorded => self.position.recorded = self.position.recorded.max(start.nominal),
             Ended::NotBegun => {
@@ -463,7 +470,7 @@ impl Entry {
                 let waiting = Waiting { run, start, cause: Cause::Source, again_at };
                 match next {
                     Some(_) => steps.give_up = Some(waiting),
-                    None => self.position.place = Place::Waiting(waiting),
+                    None => self.position.place = QueuePlace::Waiting(waiting),
                 }
             }
         }
@@ -473,16 +480,16 @@ impl Entry {
 }
 
 /// A nominal time without a run: its state and why.
-type PassedTime = (Timestamp, RunState, &'static str);
+type TimeWithoutRun = (Timestamp, RunState, &'static str);
 
 /// Nominal times without a run: the newest in rows of their own, the others as a number for each reason.
 struct Passed {
     folded: Vec<FoldedTimes>,
-    times: Vec<PassedTime>,
+    times: Vec<TimeWithoutRun>,
 }
 
 impl Passed {
-    fn of(carried: Option<FoldedTimes>, mut times: Vec<PassedTime>, own_rows: usize) -> Self {
+    fn of(carried: Option<FoldedTimes>, mut times: Vec<TimeWithoutRun>, own_rows: usize) -> Self {
         let newest = times.split_off(times.len().saturating_sub(own_rows));
         let mut folded: Vec<FoldedTimes> = carried.into_iter().collect();
         for (at, state, why) in times {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::queue::{Ended, Start, Waiting};
+use super::queue::{DueRun, Ended, Waiting};
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::terms_of;
 use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
@@ -39,7 +39,7 @@ impl Daemon {
         self.ledger.record_run(record).await.map(|_recorded| ())
     }
 
-    pub(super) async fn run_panicked(&self, schedule: &Schedule, start: Start) -> Ended {
+    pub(super) async fn run_panicked(&self, schedule: &Schedule, start: DueRun) -> Ended {
         let open = self.ledger.runs(RunsAsk::Open).await.unwrap_or_default();
         let row = open.iter().find(|row| row.schedule == schedule.name && row.nominal_at == start.nominal);
         match row {

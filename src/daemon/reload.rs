@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use url::Url;
 
-use super::last_good::Reported;
+use super::last_good::ReportedRefusals;
 use super::queue::Arrival;
 use super::runs::{ACTOR, Daemon};
 use super::systemd;
@@ -137,7 +137,7 @@ impl Daemon {
         read: Folder,
         restless: &BTreeSet<String>,
         actor: &str,
-        told: &mut Reported,
+        told: &mut ReportedRefusals,
     ) -> Reloaded {
         let before = self.app.folder();
         let merge = merge(&before, read, restless);

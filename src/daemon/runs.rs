@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::due::Permission;
 use super::pulse::{Pulse, Rhythm};
-use super::queue::{Beat, Ended, RunQueue, Start, Steps, Turn};
+use super::queue::{Beat, DueRun, Ended, RunQueue, ScheduleSteps, Turn};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::gate::{Hold, Subject};
@@ -36,7 +36,7 @@ pub struct Daemon {
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) notifier: Notifier,
-    pub(super) reloading: tokio::sync::Mutex<super::last_good::Reported>,
+    pub(super) reloading: tokio::sync::Mutex<super::last_good::ReportedRefusals>,
     queue: Mutex<RunQueue>,
     uncallable: Mutex<BTreeMap<String, String>>,
     pulse: Mutex<Pulse>,
@@ -105,11 +105,11 @@ impl Daemon {
             Ok(permits) => permits,
             Err(error) => return self.ledger_ails(&error.to_string()),
         };
-        let steps: Vec<Steps> = due.iter().filter_map(|name| self.poll(name, beat, &permits)).collect();
+        let steps: Vec<ScheduleSteps> = due.iter().filter_map(|name| self.poll(name, beat, &permits)).collect();
         stream::iter(steps).for_each_concurrent(AT_ONCE as usize, |steps| self.perform(steps)).await;
     }
 
-    fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<Steps> {
+    fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<ScheduleSteps> {
         let permission = self.schedule(name).map_or(Permission::Disabled, |schedule| permits.of(&schedule));
         self.queue().poll(name, beat, permission)
     }
@@ -188,7 +188,7 @@ impl Daemon {
         }
     }
 
-    async fn perform(self: &Arc<Self>, steps: Steps) {
+    async fn perform(self: &Arc<Self>, steps: ScheduleSteps) {
         if let Some(passed) = steps.passed.clone() {
             if let Err(error) = self.ledger.pass_over(passed).await {
                 self.ledger_ails(&error.to_string());
@@ -204,7 +204,7 @@ impl Daemon {
         }
     }
 
-    fn start(self: &Arc<Self>, schedule: Arc<Schedule>, start: Start) {
+    fn start(self: &Arc<Self>, schedule: Arc<Schedule>, start: DueRun) {
         self.under_way.send_modify(|count| *count += 1);
         let beginning = Beginning::of(self);
         let daemon = Arc::clone(self);
@@ -217,7 +217,12 @@ impl Daemon {
         });
     }
 
-    async fn run_in_turn(&self, schedule: &Arc<Schedule>, start: Start, beginning: Beginning) -> Option<Steps> {
+    async fn run_in_turn(
+        &self,
+        schedule: &Arc<Schedule>,
+        start: DueRun,
+        beginning: Beginning,
+    ) -> Option<ScheduleSteps> {
         let run = AssertUnwindSafe(self.run_once(schedule, start, beginning)).catch_unwind();
         let ended = match run.await {
             Ok(Some(outcome)) => self.conclude(schedule, start, outcome).await,
@@ -234,7 +239,7 @@ impl Daemon {
 
     /// The row first, however many are due at once: what is evaluated is in nobody's way. `None`: the service stops, and
     /// the run is left to the next start.
-    async fn run_once(&self, schedule: &Arc<Schedule>, start: Start, beginning: Beginning) -> Option<RunOutcome> {
+    async fn run_once(&self, schedule: &Arc<Schedule>, start: DueRun, beginning: Beginning) -> Option<RunOutcome> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return None;
         }
@@ -266,7 +271,7 @@ impl Daemon {
         let _never_closed = beginning.wait_for(|count| *count == 0).await;
     }
 
-    async fn conclude(&self, schedule: &Schedule, start: Start, outcome: RunOutcome) -> Ended {
+    async fn conclude(&self, schedule: &Schedule, start: DueRun, outcome: RunOutcome) -> Ended {
         if let Some(sender) = &self.app.sender {
             sender.nudge();
         }
@@ -306,7 +311,7 @@ impl Daemon {
     }
 
     /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.
-    async fn after_failure(&self, schedule: &Schedule, start: Start, run: RunId) -> Ended {
+    async fn after_failure(&self, schedule: &Schedule, start: DueRun, run: RunId) -> Ended {
         let is_recorded = self
             .ledger
             .runs(RunsAsk::Id(run))
@@ -320,7 +325,7 @@ impl Daemon {
     }
 
     /// Every line of the log names the schedule in its text, too: that is what `journalctl` shows.
-    fn report(&self, schedule: &Schedule, start: Start, outcome: &RunOutcome) {
+    fn report(&self, schedule: &Schedule, start: DueRun, outcome: &RunOutcome) {
         let name = schedule.name.as_str();
         let because = outcome.why().unwrap_or_default();
         let nominal_at = start.nominal;

@@ -10,13 +10,13 @@ use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::Env;
 use crate::http::Http;
 use crate::ledger::Ledger;
-use crate::ledger::sqlite::{self, Access};
+use crate::ledger::sqlite::{self, LedgerAccess};
 use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
 use crate::verbs::{App, VerbError, VerbResult, outbound};
-use crate::web::{self, Page};
+use crate::web::{self, StatusPage};
 use crate::zones::Zones;
 
 /// An opened service.
@@ -26,7 +26,7 @@ pub struct Opened {
     /// Bound.
     pub socket: ControlSocket,
     /// Bound, unless switched off.
-    pub page: Option<Page>,
+    pub page: Option<StatusPage>,
     /// Not yet running.
     pub reporters: Reporters,
     /// The folder as it was just before it was read.
@@ -41,7 +41,7 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     // before the ledger: a start in the wrong place leaves no files behind
     std::fs::read_dir(&settings.schedules).map_err(|error| no_folder(&settings, &error))?;
     let zones = Zones::newest();
-    let ledger = sqlite::open(&settings.ledger, Access::Write, zones.clone())?;
+    let ledger = sqlite::open(&settings.ledger, LedgerAccess::Write, zones.clone())?;
     let stillness = Stillness::of(stamps(&settings.schedules));
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
     let around = &app.around;
@@ -66,7 +66,7 @@ fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>
     Ok(App::of_service(settings, around, Folder::default(), sender))
 }
 
-async fn page(daemon: &Daemon) -> VerbResult<Option<Page>> {
+async fn page(daemon: &Daemon) -> VerbResult<Option<StatusPage>> {
     let settings = &daemon.app.settings;
     let Some(listen) = settings.listen else { return Ok(None) };
     let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();

@@ -29,13 +29,13 @@ const BESIDE_WATCH: Duration = Duration::from_secs(30);
 
 /// Distinguishes two states of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileStamp {
     length: u64,
     modified: Option<std::time::SystemTime>,
     inode: u64,
 }
 
-impl Stamp {
+impl FileStamp {
     /// Whether it was written less than 250 ms before `now` (UTC). A time ahead of the clock says nothing.
     fn is_fresh(&self, now: Timestamp) -> bool {
         let Some(modified) = self.modified.and_then(|modified| Timestamp::try_from(modified).ok()) else {
@@ -49,19 +49,19 @@ impl Stamp {
 /// Which files have settled.
 #[derive(Debug, Default)]
 pub struct Stillness {
-    seen: BTreeMap<String, (Option<Stamp>, Duration)>,
+    seen: BTreeMap<String, (Option<FileStamp>, Duration)>,
 }
 
 impl Stillness {
     /// Everything that is there now has settled.
     #[must_use]
-    pub fn of(stamps: BTreeMap<String, Stamp>) -> Self {
+    pub fn of(stamps: BTreeMap<String, FileStamp>) -> Self {
         let seen = stamps.into_iter().map(|(name, stamp)| (name, (Some(stamp), Duration::ZERO))).collect();
         Self { seen }
     }
 
     /// Compares with the folder at this moment (monotonic); `true` when something changed.
-    pub fn observe(&mut self, stamps: &BTreeMap<String, Stamp>, monotonic: Duration) -> bool {
+    pub fn observe(&mut self, stamps: &BTreeMap<String, FileStamp>, monotonic: Duration) -> bool {
         let mut is_changed = false;
         let names: BTreeSet<String> = self.seen.keys().chain(stamps.keys()).cloned().collect();
         for name in names {
@@ -85,7 +85,7 @@ impl Stillness {
 
 /// The files of the folder by their stems: a schedule's name is its file's stem.
 #[must_use]
-pub fn stamps(folder: &Path) -> BTreeMap<String, Stamp> {
+pub fn stamps(folder: &Path) -> BTreeMap<String, FileStamp> {
     use std::os::unix::fs::MetadataExt;
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let stamp = |entry: std::fs::DirEntry| {
@@ -93,7 +93,7 @@ pub fn stamps(folder: &Path) -> BTreeMap<String, Stamp> {
         let meta = std::fs::symlink_metadata(&path).ok()?;
         let stem = path.file_stem()?.to_string_lossy().into_owned();
         let is_schedule = path.extension().is_some_and(|extension| extension == "toml");
-        let stamp = Stamp { length: meta.len(), modified: meta.modified().ok(), inode: meta.ino() };
+        let stamp = FileStamp { length: meta.len(), modified: meta.modified().ok(), inode: meta.ino() };
         is_schedule.then_some((stem, stamp))
     };
     entries.filter_map(stamp).collect()
@@ -183,7 +183,7 @@ pub async fn rest(folder: &Path) -> BTreeSet<String> {
     }
 }
 
-async fn stamps_aside(folder: PathBuf) -> BTreeMap<String, Stamp> {
+async fn stamps_aside(folder: PathBuf) -> BTreeMap<String, FileStamp> {
     tokio::task::spawn_blocking(move || stamps(&folder)).await.unwrap_or_default()
 }
 
@@ -203,11 +203,11 @@ fn watch(folder: &Path, wake: Arc<Notify>) -> notify::Result<RecommendedWatcher>
 mod tests {
     use super::*;
 
-    fn stamp(length: u64) -> Stamp {
-        Stamp { length, modified: None, inode: 1 }
+    fn stamp(length: u64) -> FileStamp {
+        FileStamp { length, modified: None, inode: 1 }
     }
 
-    fn folder(files: &[(&str, u64)]) -> BTreeMap<String, Stamp> {
+    fn folder(files: &[(&str, u64)]) -> BTreeMap<String, FileStamp> {
         files.iter().map(|(name, length)| ((*name).to_owned(), stamp(*length))).collect()
     }
 

@@ -72,7 +72,7 @@ pub struct SenderParts {
 
 /// What `deliver` is about.
 #[derive(Debug, Clone)]
-pub struct Scope {
+pub struct DeliveryScope {
     /// That schedule.
     pub schedule: String,
     /// That appointment alone.
@@ -183,7 +183,7 @@ impl Sender {
     ///
     /// # Errors
     /// When the ledger fails: nothing more is sent.
-    pub async fn deliver(&self, scope: &Scope, wait: Duration) -> LedgerResult<()> {
+    pub async fn deliver(&self, scope: &DeliveryScope, wait: Duration) -> LedgerResult<()> {
         let ledger = self.ledger()?;
         let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
         let deadline = retry::after(self.parts.around.clock.now(), wait);

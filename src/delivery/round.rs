@@ -15,7 +15,7 @@ use super::lanes::Lanes;
 use super::last_look::Readings;
 use super::names::BAD_FOR;
 use super::send::{self, Sent, Tools};
-use super::{Scope, Sender, retry};
+use super::{DeliveryScope, Sender, retry};
 use crate::attempt::Intent;
 use crate::evaluation;
 use crate::ledger::{Lane, LedgerError, LedgerResult, Outbox, ReminderAsk, TakeIntents};
@@ -55,7 +55,7 @@ pub(super) enum Until<'a> {
     /// When it is told to.
     Stopped(watch::Receiver<bool>),
     /// When everything of the scope is settled, or not due before the deadline.
-    Settled { scope: &'a Scope, deadline: Timestamp },
+    Settled { scope: &'a DeliveryScope, deadline: Timestamp },
 }
 
 /// A round of work.
@@ -64,7 +64,7 @@ pub(super) struct Round<'a> {
     until: Until<'a>,
     pub(super) tools: Tools,
     sends: JoinSet<Sent>,
-    reads: JoinSet<Read>,
+    reads: JoinSet<FinishedRead>,
     in_flight: HashMap<String, u32>,
     /// Reads under way, and when (monotonic) a run's source was last read.
     read_at: HashMap<(String, RunId), Duration>,
@@ -82,7 +82,7 @@ pub(super) struct Round<'a> {
 }
 
 /// A fresh read that is over.
-struct Read {
+struct FinishedRead {
     of: (String, RunId),
     failure: Option<String>,
 }
@@ -293,7 +293,7 @@ impl<'a> Round<'a> {
                     Ok(Err(failure)) => Some(failure.to_string()),
                     Err(_panic) => Some("the program failed while it was reading".to_owned()),
                 };
-                Read { of, failure }
+                FinishedRead { of, failure }
             });
         }
         again
@@ -337,7 +337,7 @@ impl<'a> Round<'a> {
     }
 
     /// For one appointment alone, what the ledger says of the schedule's other reminders is no reason to stay.
-    async fn is_appointment_over(&self, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+    async fn is_appointment_over(&self, scope: &DeliveryScope, deadline: Timestamp) -> LedgerResult<bool> {
         let Some(only) = &scope.only else { return Ok(false) };
         let ask = ReminderAsk {
             schedule: Some(scope.schedule.clone()),
@@ -441,7 +441,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn absorb_read(&mut self, read: Result<Read, tokio::task::JoinError>) {
+    fn absorb_read(&mut self, read: Result<FinishedRead, tokio::task::JoinError>) {
         let Ok(read) = read else { return };
         self.fruitless_looks = 0;
         let now = self.tools.clock.monotonic();

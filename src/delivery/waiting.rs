@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::round::BETWEEN_READS;
-use super::{Scope, Sender};
+use super::{DeliveryScope, Sender};
 use crate::ledger::gate::Gate;
 use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};
 use crate::reminder::State;
@@ -15,7 +15,7 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 pub(super) async fn until_settled(
     sender: &Sender,
     ledger: &Ledger,
-    scope: &Scope,
+    scope: &DeliveryScope,
     deadline: Timestamp,
 ) -> LedgerResult<()> {
     let mut progress = sender.progress.subscribe();
@@ -28,7 +28,12 @@ pub(super) async fn until_settled(
     Ok(())
 }
 
-async fn is_settled(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+async fn is_settled(
+    sender: &Sender,
+    ledger: &Ledger,
+    scope: &DeliveryScope,
+    deadline: Timestamp,
+) -> LedgerResult<bool> {
     let ask = |states: &[State], limit| ReminderAsk {
         schedule: Some(scope.schedule.clone()),
         states: states.to_vec(),
@@ -52,7 +57,12 @@ async fn is_settled(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: T
 }
 
 /// Whether nothing of the schedule can go before the deadline, whatever is due.
-async fn is_blocked(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: Timestamp) -> LedgerResult<bool> {
+async fn is_blocked(
+    sender: &Sender,
+    ledger: &Ledger,
+    scope: &DeliveryScope,
+    deadline: Timestamp,
+) -> LedgerResult<bool> {
     let lanes = sender.lanes();
     let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
     let leads_nowhere = lane.named_origin.as_ref().is_some_and(|origin| sender.names.problem(origin).is_some());
@@ -67,7 +77,7 @@ async fn is_blocked(sender: &Sender, ledger: &Ledger, scope: &Scope, deadline: T
     })
 }
 
-fn read_failed_lately(sender: &Sender, scope: &Scope) -> bool {
+fn read_failed_lately(sender: &Sender, scope: &DeliveryScope) -> bool {
     let now = sender.parts.around.clock.monotonic();
     let failed = sender.failed_reads.lock().expect(super::UNPOISONED);
     failed.get(&scope.schedule).is_some_and(|at| *at + BETWEEN_READS > now)

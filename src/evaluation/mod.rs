@@ -105,7 +105,7 @@ impl EvaluationRequest<'_> {
     async fn evaluate(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         let (windows, knowledge) = self.known(env).await?;
         let window = read_window(self.schedule, &self.occasion, &windows, &knowledge);
-        reading::Reading { request: self, knowledge: Arc::new(knowledge), window }.repeated(env).await
+        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window }.repeated(env).await
     }
 
     /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.

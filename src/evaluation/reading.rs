@@ -20,7 +20,7 @@ use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// One read to be made.
-pub(super) struct Reading<'a> {
+pub(super) struct SourceRead<'a> {
     /// Whose source, and the circumstances.
     pub request: &'a EvaluationRequest<'a>,
     /// What the ledger knows.
@@ -29,7 +29,7 @@ pub(super) struct Reading<'a> {
     pub window: ReadWindow,
 }
 
-impl Reading<'_> {
+impl SourceRead<'_> {
     /// Reads and plans, again after 1, 2 and 4 s of the clock while the failure may pass by itself.
     pub(super) async fn repeated(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         for pause in PAUSES {

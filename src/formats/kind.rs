@@ -8,7 +8,7 @@ const SAMPLE: usize = 4096;
 
 /// Something else than a table, JSON or a database, whichever was declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// xlsx, xlsm, ods.
     Workbook,
     /// The binary format of spreadsheets before 2007.
@@ -33,7 +33,7 @@ pub enum Kind {
     Json,
 }
 
-impl Kind {
+impl FileKind {
     /// What it is, and how its rows can be had.
     fn sentence(self) -> &'static str {
         match self {
@@ -67,19 +67,19 @@ impl Kind {
 
 /// What these first bytes begin; `None` for a text that may be a table, and for a database where one is wanted.
 #[must_use]
-pub fn kind_of(first: &[u8]) -> Option<Kind> {
+pub fn kind_of(first: &[u8]) -> Option<FileKind> {
     let has = |needle: &[u8]| memchr::memmem::find(first, needle).is_some();
     for (magic, kind) in [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), Kind::OldWorkbook),
-        (b"\x1f\x8b", Kind::Compressed),
-        (b"BZh", Kind::Compressed),
-        (b"\xfd7zXZ\0", Kind::Compressed),
-        (b"\x28\xb5\x2f\xfd", Kind::Compressed),
-        (b"7z\xbc\xaf\x27\x1c", Kind::Zip),
-        (b"Rar!\x1a\x07", Kind::Zip),
-        (b"SQLite format 3\0", Kind::Sqlite),
-        (b"\x89PNG\r\n", Kind::Picture),
-        (b"\xff\xd8\xff", Kind::Picture),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), FileKind::OldWorkbook),
+        (b"\x1f\x8b", FileKind::Compressed),
+        (b"BZh", FileKind::Compressed),
+        (b"\xfd7zXZ\0", FileKind::Compressed),
+        (b"\x28\xb5\x2f\xfd", FileKind::Compressed),
+        (b"7z\xbc\xaf\x27\x1c", FileKind::Zip),
+        (b"Rar!\x1a\x07", FileKind::Zip),
+        (b"SQLite format 3\0", FileKind::Sqlite),
+        (b"\x89PNG\r\n", FileKind::Picture),
+        (b"\xff\xd8\xff", FileKind::Picture),
     ] {
         if first.starts_with(magic) && (magic != b"BZh" || first.get(3).is_some_and(u8::is_ascii_digit)) {
             return Some(kind);
@@ -87,7 +87,7 @@ pub fn kind_of(first: &[u8]) -> Option<Kind> {
     }
     if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
         let is_workbook = has(b"[Content_Types].xml") || has(b"xl/") || has(b"opendocument.spreadsheet");
-        return Some(if is_workbook { Kind::Workbook } else { Kind::Zip });
+        return Some(if is_workbook { FileKind::Workbook } else { FileKind::Zip });
     }
     of_text(&text_of(first))
 }
@@ -99,13 +99,13 @@ fn text_of(first: &[u8]) -> String {
     text.trim_start().to_lowercase()
 }
 
-fn of_text(text: &str) -> Option<Kind> {
+fn of_text(text: &str) -> Option<FileKind> {
     let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
     let after =
         |first: char, then: char| text.strip_prefix(first).is_some_and(|rest| rest.trim_start().starts_with(then));
     match () {
-        () if begins(&["%pdf-"]) => Some(Kind::Pdf),
-        () if begins(&["begin:vcalendar"]) => Some(Kind::Calendar),
+        () if begins(&["%pdf-"]) => Some(FileKind::Pdf),
+        () if begins(&["begin:vcalendar"]) => Some(FileKind::Calendar),
         () if begins(&[
             "<!doctype html",
             "<html",
@@ -119,11 +119,11 @@ fn of_text(text: &str) -> Option<Kind> {
             "<center",
         ]) =>
         {
-            Some(Kind::Html)
+            Some(FileKind::Html)
         }
-        () if begins(&["<?xml"]) && text.contains("<html") => Some(Kind::Html),
-        () if begins(&["<?xml"]) => Some(Kind::Xml),
-        () if after('{', '"') || after('[', '{') => Some(Kind::Json),
+        () if begins(&["<?xml"]) && text.contains("<html") => Some(FileKind::Html),
+        () if begins(&["<?xml"]) => Some(FileKind::Xml),
+        () if after('{', '"') || after('[', '{') => Some(FileKind::Json),
         () => None,
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn refuse_foreign(format: &FormatSpec, input: &dyn Bytes) -> Result<(
         FormatSpec::Json(_) => "JSON",
     };
     match (format, kind_of(&sample[..filled])) {
-        (_, None) | (FormatSpec::Json(_), Some(Kind::Json)) => Ok(()),
+        (_, None) | (FormatSpec::Json(_), Some(FileKind::Json)) => Ok(()),
         (FormatSpec::Csv(_) | FormatSpec::Json(_), Some(kind)) => Err(FormatError::wrong(kind.instead_of(wanted))),
     }
 }
@@ -156,19 +156,19 @@ mod tests {
     fn each_kind_is_known_by_its_first_bytes() {
         let utf16: Vec<u8> = "\u{feff}<html>".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (bytes, wanted) in [
-            (b"PK\x03\x04....[Content_Types].xml".as_slice(), Some(Kind::Workbook)),
-            (b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Some(Kind::Workbook)),
-            (b"PK\x03\x04....readme.txt", Some(Kind::Zip)),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Some(Kind::OldWorkbook)),
-            (b"\x1f\x8b\x08", Some(Kind::Compressed)),
-            (b"%PDF-1.7", Some(Kind::Pdf)),
-            (b"\xef\xbb\xbf\r\n <!DOCTYPE html>", Some(Kind::Html)),
-            (&utf16, Some(Kind::Html)),
-            (b"<?xml version=\"1.0\"?><Workbook>", Some(Kind::Xml)),
-            (b"SQLite format 3\0", Some(Kind::Sqlite)),
-            (b"BEGIN:VCALENDAR\r\nVERSION:2.0", Some(Kind::Calendar)),
-            (b"[ {\"id\":1}]", Some(Kind::Json)),
-            (b"{\"data\":[]}", Some(Kind::Json)),
+            (b"PK\x03\x04....[Content_Types].xml".as_slice(), Some(FileKind::Workbook)),
+            (b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Some(FileKind::Workbook)),
+            (b"PK\x03\x04....readme.txt", Some(FileKind::Zip)),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Some(FileKind::OldWorkbook)),
+            (b"\x1f\x8b\x08", Some(FileKind::Compressed)),
+            (b"%PDF-1.7", Some(FileKind::Pdf)),
+            (b"\xef\xbb\xbf\r\n <!DOCTYPE html>", Some(FileKind::Html)),
+            (&utf16, Some(FileKind::Html)),
+            (b"<?xml version=\"1.0\"?><Workbook>", Some(FileKind::Xml)),
+            (b"SQLite format 3\0", Some(FileKind::Sqlite)),
+            (b"BEGIN:VCALENDAR\r\nVERSION:2.0", Some(FileKind::Calendar)),
+            (b"[ {\"id\":1}]", Some(FileKind::Json)),
+            (b"{\"data\":[]}", Some(FileKind::Json)),
             (b"id,phone\n1,+12025550143\n", None),
             (b"\"id\";\"phone\"\n", None),
             (b"BZhou,phone\n", None),

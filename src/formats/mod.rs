@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::row::{Header, RecordSink};
 use crate::schedule::FormatSpec;
 
-pub use kind::{Kind, kind_of};
+pub use kind::{FileKind, kind_of};
 
 pub mod csv;
 pub mod json;

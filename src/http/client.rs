@@ -113,10 +113,10 @@ struct BodyWatch {
 }
 
 impl BodyWatch {
-    fn may_be_taken(&self) -> Result<(), Refused> {
+    fn may_be_taken(&self) -> Result<(), RefusedEarly> {
         (self.check)().map_err(|reason| {
             self.refused.get_or_init(|| reason);
-            Refused
+            RefusedEarly
         })
     }
 }
@@ -124,7 +124,7 @@ impl BodyWatch {
 /// The request must not be sent any more.
 #[derive(Debug, thiserror::Error)]
 #[error("refused before its first byte")]
-struct Refused;
+struct RefusedEarly;
 
 /// A body that checks once more before it is given out. HTTP/1.1 writes the head together with the body's first bytes, so
 /// a body that refuses keeps the whole request from leaving.
@@ -135,9 +135,9 @@ struct WatchedBody {
 
 impl http_body::Body for WatchedBody {
     type Data = Bytes;
-    type Error = Refused;
+    type Error = RefusedEarly;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RefusedEarly>>> {
         if let Err(refused) = self.watch.may_be_taken() {
             return Poll::Ready(Some(Err(refused)));
         }

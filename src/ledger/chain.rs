@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::audit::Entry;
-use crate::audit::entry::{COLUMNS, Cell, Column, ColumnKind};
+use crate::audit::entry::{AuditColumn, COLUMNS, Cell, ColumnKind};
 use crate::reminder::Lead;
 
 /// A SHA-256.
@@ -55,7 +55,7 @@ impl Form<'_> {
 }
 
 /// The cells of one kind, in the order of the columns.
-fn cells_of<'e>(entry: &'e Entry<'_>, kind: ColumnKind) -> impl Iterator<Item = (&'static Column, Cell<'e>)> {
+fn cells_of<'e>(entry: &'e Entry<'_>, kind: ColumnKind) -> impl Iterator<Item = (&'static AuditColumn, Cell<'e>)> {
     COLUMNS.iter().zip(entry.cells()).filter(move |(column, _)| column.kind == kind)
 }
 

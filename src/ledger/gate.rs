@@ -298,7 +298,7 @@ pub enum Opening {
 
 /// What becomes of a reminder that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SendDecision {
     /// It is sent now.
     Go,
     /// It waits until this instant (UTC).
@@ -312,16 +312,16 @@ pub enum Verdict {
 impl DueReminder {
     /// Judges it. What was read longer ago than `fresh_for`, or waited for an opening, may have changed in its source.
     #[must_use]
-    pub fn judge(&self, now: Timestamp, fresh_for: SignedDuration) -> Verdict {
+    pub fn judge(&self, now: Timestamp, fresh_for: SignedDuration) -> SendDecision {
         if self.is_opted_out {
-            return Verdict::Cancel("opted_out");
+            return SendDecision::Cancel("opted_out");
         }
         match self.opening {
-            Opening::At(opening) => Verdict::PutOff(opening),
+            Opening::At(opening) => SendDecision::PutOff(opening),
             Opening::Open if self.waited_for_opening || self.read_at.duration_until(now) > fresh_for => {
-                Verdict::ReadAgain
+                SendDecision::ReadAgain
             }
-            Opening::Open => Verdict::Go,
+            Opening::Open => SendDecision::Go,
         }
     }
 }

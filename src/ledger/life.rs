@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
-use super::{CancelByHand, LedgerError, Recover, Resolve, SettleTo, Settlement, Step, TakeIntents, Verdict};
+use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
 use crate::reminder::State;
 
@@ -288,7 +288,7 @@ fn detail_of<'a>(ended: &'a Settlement, ending: &Ending) -> Option<Cow<'a, str>>
 
 /// What a crash in the middle of a request means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum CrashFinding {
     /// It was the contact step, which may be repeated.
     ContactStep,
     /// It may have placed a call: a person decides, or its repeats are used up.
@@ -305,9 +305,9 @@ pub fn recovered<'a>(
     held: &'a HeldRow,
     step: Option<Step>,
     recover: &'a Recover,
-) -> Result<(Change<'a>, Found), NoMove> {
+) -> Result<(Change<'a>, CrashFinding), NoMove> {
     match step {
-        Some(Step::Contact) => Ok((contact_step_recovered(held, recover)?, Found::ContactStep)),
+        Some(Step::Contact) => Ok((contact_step_recovered(held, recover)?, CrashFinding::ContactStep)),
         Some(Step::Call) | None => call_recovered(held, recover),
     }
 }
@@ -329,13 +329,13 @@ fn contact_step_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result
 }
 
 /// Uncertain; then pending again where the schedule says so and repeats are left.
-fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change<'a>, Found), NoMove> {
+fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change<'a>, CrashFinding), NoMove> {
     let attempts = recover.resend.get(&held.schedule).filter(|_| recover.now < held.expires_at);
     let tries = held.tries + u32::from(attempts.is_some());
     let (to, found) = match attempts {
-        None => (State::Uncertain, Found::Uncertain),
-        Some(attempts) if tries < *attempts => (State::Pending, Found::Resent),
-        Some(_) => (State::Dropped, Found::Uncertain),
+        None => (State::Uncertain, CrashFinding::Uncertain),
+        Some(attempts) if tries < *attempts => (State::Pending, CrashFinding::Resent),
+        Some(_) => (State::Dropped, CrashFinding::Uncertain),
     };
     let set = Set::Retry {
         moved: go_on(held, Move::Recover, to)?,
@@ -345,10 +345,10 @@ fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change
         contact_renewed: held.contact_renewed,
     };
     let detail = match found {
-        Found::Resent => {
+        CrashFinding::Resent => {
             "a request may have gone out when the service broke off; it is sent again (on_uncertain = \"resend\")"
         }
-        Found::Uncertain | Found::ContactStep => "a request may have gone out when the service broke off",
+        CrashFinding::Uncertain | CrashFinding::ContactStep => "a request may have gone out when the service broke off",
     };
     let entry = Entry { detail: Some(detail.into()), ..crash_entry(held, recover, Event::DeliveryUncertain) };
     let mut entries = vec![entry];
@@ -386,9 +386,9 @@ fn crash_entry<'a>(held: &'a HeldRow, recover: &'a Recover, event: Event) -> Ent
 /// When the reminder's state, its time or its purged payload doesn't allow it.
 pub fn resolved<'a>(held: &'a HeldRow, resolve: &'a Resolve) -> Result<Change<'a>, LedgerError> {
     let (set, word) = match resolve.verdict {
-        Verdict::Delivered => (decided(held, State::Delivered)?, "delivered"),
-        Verdict::Drop => (decided(held, State::Dropped)?, "drop"),
-        Verdict::Resend => (resent(held, resolve.now)?, "resend"),
+        Resolution::Delivered => (decided(held, State::Delivered)?, "delivered"),
+        Resolution::Drop => (decided(held, State::Dropped)?, "drop"),
+        Resolution::Resend => (resent(held, resolve.now)?, "resend"),
     };
     let entry = Entry {
         attempt: Some(held.attempt).filter(|attempt| *attempt > 0),

@@ -10,12 +10,12 @@ use super::{LedgerError, LedgerResult};
 use crate::zones::{CallingHours, Zone, Zones};
 
 /// By the hours' text and the zone's name.
-type Known = HashMap<(String, String), (CallingHours, Zone)>;
+type HoursByZone = HashMap<(String, String), (CallingHours, Zone)>;
 
 /// Calling hours by their text and zone name.
 pub struct Openings {
     zones: Zones,
-    known: RefCell<Known>,
+    known: RefCell<HoursByZone>,
 }
 
 impl Openings {

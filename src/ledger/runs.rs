@@ -20,7 +20,7 @@ pub struct Earlier<'a> {
 
 /// A run as it is written, with its row of the audit log.
 #[derive(Debug, Clone)]
-pub struct Written<'a> {
+pub struct WrittenRun<'a> {
     /// The run.
     pub run: RunRow,
     /// What the audit log says of it.
@@ -41,7 +41,7 @@ fn may_begin(earlier: &RunRow, kind: RunKind, is_ahead: bool) -> bool {
 /// A run begins: a trigger always, a nominal time once. One that was begun, waits or was passed over is evaluated under its
 /// id. `None`: it was evaluated before.
 #[must_use]
-pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<Written<'a>> {
+pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<WrittenRun<'a>> {
     let fresh = || RunRow {
         id: start.id,
         schedule: start.schedule.clone(),
@@ -58,10 +58,10 @@ pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<Written<'a
         read_at: None,
     };
     let Some(run) = earlier.run else {
-        return Some(Written { run: fresh(), entry: Some(started(start, start.id)) });
+        return Some(WrittenRun { run: fresh(), entry: Some(started(start, start.id)) });
     };
     let is_ahead = earlier.cursor.is_some_and(|cursor| start.nominal_at > cursor);
-    may_begin(run, start.kind, is_ahead).then(|| Written {
+    may_begin(run, start.kind, is_ahead).then(|| WrittenRun {
         run: RunRow { id: run.id, counts: run.counts, skipped: run.skipped.clone(), read_at: run.read_at, ..fresh() },
         // what was waiting was logged when it began
         entry: (run.state != RunState::Waiting).then(|| started(start, run.id)),
@@ -142,7 +142,7 @@ pub fn passed_over<'a>(
     time: PassedTime<'a>,
     id: RunId,
     text_hash: Option<String>,
-) -> LedgerResult<Written<'a>> {
+) -> LedgerResult<WrittenRun<'a>> {
     let state = time.state;
     let event = match state {
         RunState::Missed => Event::RunMissed,
@@ -174,12 +174,12 @@ pub fn passed_over<'a>(
         detail: Some(time.sentence.into()),
         ..Entry::new(passed.now, event)
     };
-    Ok(Written { run, entry: Some(entry) })
+    Ok(WrittenRun { run, entry: Some(entry) })
 }
 
 /// It could not be done; the sentence says why.
 #[must_use]
-pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> Written<'a> {
+pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> WrittenRun<'a> {
     let entry = Entry {
         reason: Some("failed".into()),
         detail: Some(sentence.into()),
@@ -191,12 +191,12 @@ pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> Writ
         detail: Some(sentence.to_owned()),
         ..run
     };
-    Written { run, entry: Some(entry) }
+    WrittenRun { run, entry: Some(entry) }
 }
 
 /// Its schedule was removed while it waited.
 #[must_use]
-pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> Written<'a> {
+pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a> {
     const SENTENCE: &str = "the schedule was removed";
     let entry = Entry {
         schedule: Some(run.schedule.clone().into()),
@@ -207,12 +207,12 @@ pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> Written<'a> {
         ..Entry::new(now, Event::RunFinished)
     };
     let run = RunRow { state: RunState::Failed, finished_at: Some(now), detail: Some(SENTENCE.to_owned()), ..run };
-    Written { run, entry: Some(entry) }
+    WrittenRun { run, entry: Some(entry) }
 }
 
 /// A guard stopped it: its plan is not carried out.
 #[must_use]
-pub fn held<'a>(record: &'a RunRecord, run: RunRow, plan: &Plan, held: &'a Held) -> Written<'a> {
+pub fn held<'a>(record: &'a RunRecord, run: RunRow, plan: &Plan, held: &'a Held) -> WrittenRun<'a> {
     let entry = Entry {
         reason: Some(held.guard.as_str().into()),
         detail: Some(held.detail.as_str().into()),
@@ -227,7 +227,7 @@ pub fn held<'a>(record: &'a RunRecord, run: RunRow, plan: &Plan, held: &'a Held)
         read_at: Some(record.read_at),
         ..run
     };
-    Written { run, entry: Some(entry) }
+    WrittenRun { run, entry: Some(entry) }
 }
 
 /// What a run's plan came to, once it met the ledger.
@@ -259,7 +259,7 @@ impl Tallied {
 
 /// Its plan is recorded.
 #[must_use]
-pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancelled: usize) -> Written<'a> {
+pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancelled: usize) -> WrittenRun<'a> {
     let Tallied { counts, skipped } = tallied;
     let detail = with_notes(in_words(counts, cancelled), record);
     let entry = Entry { detail: Some(detail.into()), ..of_run(record, &run.schedule, Event::RunFinished) };
@@ -272,7 +272,7 @@ pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancel
         read_at: Some(record.read_at),
         ..run
     };
-    Written { run, entry: Some(entry) }
+    WrittenRun { run, entry: Some(entry) }
 }
 
 /// What a person should know of the read stands behind what became of it.

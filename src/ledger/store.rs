@@ -136,14 +136,14 @@ pub struct DueAsk<'a> {
     /// Of that appointment alone.
     pub only: Option<&'a str>,
     /// Those that follow this place.
-    pub after: Option<Place>,
+    pub after: Option<OrderOfTaking>,
     /// At most so many.
     pub limit: u32,
 }
 
 /// A place in the order of taking: soonest start first, the rest makes the order whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct OrderOfTaking {
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
     /// Due since (UTC).
@@ -166,8 +166,8 @@ pub struct DueRow {
 impl DueRow {
     /// Its place in the order of taking.
     #[must_use]
-    pub const fn place(&self) -> Place {
-        Place { starts_at: self.held.starts_at, next_at: self.held.next_at, nr: self.held.nr }
+    pub const fn place(&self) -> OrderOfTaking {
+        OrderOfTaking { starts_at: self.held.starts_at, next_at: self.held.next_at, nr: self.held.nr }
     }
 }
 

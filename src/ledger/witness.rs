@@ -59,7 +59,7 @@ pub enum Testimony {
 
 /// The ledger's file before it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum FileFound {
     /// There is no file.
     Missing,
     /// It has no byte.
@@ -70,7 +70,7 @@ pub enum Found {
 
 /// What is asked of a log that is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
+pub struct LogExtent {
     /// Its last row; 0 when it is empty.
     pub last: u64,
     /// Rows up to this were removed by retention.
@@ -103,14 +103,14 @@ pub enum Loss {
     /// The witness cannot be read.
     Unreadable,
     /// The file was removed, or replaced, or cut, while this process has it open.
-    Exchanged(Exchange),
+    Exchanged(FileChange),
     /// What is committed cannot be witnessed.
     Unwitnessed(String),
 }
 
 /// What happened to a file that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exchange {
+pub enum FileChange {
     /// Its name is gone.
     Removed,
     /// Its name belongs to another file.
@@ -133,9 +133,9 @@ impl fmt::Display for Loss {
                 f.write_str("the ledger has lost rows: its file is older than the write-ahead log beside it")
             }
             Self::Unreadable => f.write_str("the ledger's witness cannot be read, so rows may be missing"),
-            Self::Exchanged(Exchange::Removed) => f.write_str("the ledger's file was removed while it is in use"),
-            Self::Exchanged(Exchange::Replaced) => f.write_str("the ledger's file was replaced while it is in use"),
-            Self::Exchanged(Exchange::Cut) => f.write_str("the ledger's file was cut while it is in use"),
+            Self::Exchanged(FileChange::Removed) => f.write_str("the ledger's file was removed while it is in use"),
+            Self::Exchanged(FileChange::Replaced) => f.write_str("the ledger's file was replaced while it is in use"),
+            Self::Exchanged(FileChange::Cut) => f.write_str("the ledger's file was cut while it is in use"),
             Self::Unwitnessed(why) => write!(f, "the ledger's witness cannot be written: {why}"),
         }
     }
@@ -197,7 +197,7 @@ pub struct AcceptLoss {
 
 /// What an opening finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WitnessVerdict {
     /// A new ledger, or one of an older version that had no witness: it gets one.
     Unwitnessed,
     /// The log has all that was acknowledged.
@@ -209,36 +209,36 @@ pub enum Verdict {
 /// Judges a file before it is opened: `Some` when a ledger was there and is gone. `is_known`: its key, or a copy that was
 /// kept before a restore or a migration, lies in its place.
 #[must_use]
-pub fn judge_file(found: Found, testimony: Testimony, is_known: bool) -> Option<Loss> {
+pub fn judge_file(found: FileFound, testimony: Testimony, is_known: bool) -> Option<Loss> {
     let was_written = match testimony {
         Testimony::None => false,
         Testimony::Unreadable => true,
         Testimony::Of(witness) => witness.seq > 0,
     };
     match found {
-        Found::Missing | Found::Empty => (is_known || was_written).then_some(Loss::Gone),
-        Found::Filled => None,
+        FileFound::Missing | FileFound::Empty => (is_known || was_written).then_some(Loss::Gone),
+        FileFound::Filled => None,
     }
 }
 
 /// Judges a log that was opened.
 #[must_use]
-pub fn judge(testimony: Testimony, log: &Log) -> Verdict {
+pub fn judge(testimony: Testimony, log: &LogExtent) -> WitnessVerdict {
     let witness = match testimony {
-        Testimony::None if log.is_of_one_piece => return Verdict::Unwitnessed,
-        Testimony::None => return Verdict::Lost(Loss::Mixed),
-        Testimony::Unreadable => return Verdict::Lost(Loss::Unreadable),
-        Testimony::Of(Witness::LOST) => return Verdict::Lost(Loss::Gone),
+        Testimony::None if log.is_of_one_piece => return WitnessVerdict::Unwitnessed,
+        Testimony::None => return WitnessVerdict::Lost(Loss::Mixed),
+        Testimony::Unreadable => return WitnessVerdict::Lost(Loss::Unreadable),
+        Testimony::Of(Witness::LOST) => return WitnessVerdict::Lost(Loss::Gone),
         Testimony::Of(witness) => witness,
     };
     let witnessed = witness.seq;
     match log.witnessed {
-        _ if !log.is_of_one_piece => Verdict::Lost(Loss::Mixed),
-        Some(hash) if hash == witness.hash => Verdict::Whole,
-        Some(_) => Verdict::Lost(Loss::OtherRow { witnessed }),
+        _ if !log.is_of_one_piece => WitnessVerdict::Lost(Loss::Mixed),
+        Some(hash) if hash == witness.hash => WitnessVerdict::Whole,
+        Some(_) => WitnessVerdict::Lost(Loss::OtherRow { witnessed }),
         // a row that retention has removed was there
-        None if witnessed <= log.pruned => Verdict::Whole,
-        None => Verdict::Lost(Loss::Behind { witnessed, last: log.last }),
+        None if witnessed <= log.pruned => WitnessVerdict::Whole,
+        None => WitnessVerdict::Lost(Loss::Behind { witnessed, last: log.last }),
     }
 }
 
@@ -254,11 +254,11 @@ pub struct FileId {
 /// Judges the name of an open file: `now` is what the name leads to, with its size; `largest` the largest size it had. The
 /// database never shrinks, since nothing in it is vacuumed.
 #[must_use]
-pub fn judge_open_file(opened: FileId, largest: u64, now: Option<(FileId, u64)>) -> Option<Exchange> {
+pub fn judge_open_file(opened: FileId, largest: u64, now: Option<(FileId, u64)>) -> Option<FileChange> {
     match now {
-        None => Some(Exchange::Removed),
-        Some((id, _)) if id != opened => Some(Exchange::Replaced),
-        Some((_, size)) if size < largest => Some(Exchange::Cut),
+        None => Some(FileChange::Removed),
+        Some((id, _)) if id != opened => Some(FileChange::Replaced),
+        Some((_, size)) if size < largest => Some(FileChange::Cut),
         Some(_) => None,
     }
 }
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     const ROW: Witness = Witness { seq: 7, hash: [0xab; 32] };
-    const LOG: Log = Log { last: 9, pruned: 0, witnessed: Some([0xab; 32]), is_of_one_piece: true };
+    const LOG: LogExtent = LogExtent { last: 9, pruned: 0, witnessed: Some([0xab; 32]), is_of_one_piece: true };
 
     #[test]
     fn a_witness_reads_back_and_nothing_else_is_one() {
@@ -284,26 +284,41 @@ mod tests {
 
     #[test]
     fn a_log_is_judged_by_its_witness() {
-        let none = Log { last: 0, pruned: 0, witnessed: None, is_of_one_piece: true };
-        let lost = |loss| Verdict::Lost(loss);
+        let none = LogExtent { last: 0, pruned: 0, witnessed: None, is_of_one_piece: true };
+        let lost = |loss| WitnessVerdict::Lost(loss);
         let behind = |last| lost(Loss::Behind { witnessed: 7, last });
         let cases = [
-            ("a new or an old ledger", Testimony::None, none, Verdict::Unwitnessed),
-            ("the row is there", Testimony::Of(ROW), LOG, Verdict::Whole),
-            ("an empty log was all there was", Testimony::Of(Witness { seq: 0, hash: EMPTY }), none, Verdict::Whole),
-            ("rows are missing", Testimony::Of(ROW), Log { last: 5, ..none }, behind(5)),
+            ("a new or an old ledger", Testimony::None, none, WitnessVerdict::Unwitnessed),
+            ("the row is there", Testimony::Of(ROW), LOG, WitnessVerdict::Whole),
+            (
+                "an empty log was all there was",
+                Testimony::Of(Witness { seq: 0, hash: EMPTY }),
+                none,
+                WitnessVerdict::Whole,
+            ),
+            ("rows are missing", Testimony::Of(ROW), LogExtent { last: 5, ..none }, behind(5)),
             ("all rows are missing", Testimony::Of(ROW), none, behind(0)),
             (
                 "another row has its number",
                 Testimony::Of(ROW),
-                Log { witnessed: Some([1; 32]), ..LOG },
+                LogExtent { witnessed: Some([1; 32]), ..LOG },
                 lost(Loss::OtherRow { witnessed: 7 }),
             ),
-            ("retention removed it", Testimony::Of(ROW), Log { last: 9, pruned: 8, ..none }, Verdict::Whole),
+            (
+                "retention removed it",
+                Testimony::Of(ROW),
+                LogExtent { last: 9, pruned: 8, ..none },
+                WitnessVerdict::Whole,
+            ),
             ("the witness is damaged", Testimony::Unreadable, LOG, lost(Loss::Unreadable)),
             ("it is known to be lost", Testimony::Of(Witness::LOST), LOG, lost(Loss::Gone)),
-            ("two states are mixed", Testimony::Of(ROW), Log { is_of_one_piece: false, ..LOG }, lost(Loss::Mixed)),
-            ("mixed, unwitnessed", Testimony::None, Log { is_of_one_piece: false, ..LOG }, lost(Loss::Mixed)),
+            (
+                "two states are mixed",
+                Testimony::Of(ROW),
+                LogExtent { is_of_one_piece: false, ..LOG },
+                lost(Loss::Mixed),
+            ),
+            ("mixed, unwitnessed", Testimony::None, LogExtent { is_of_one_piece: false, ..LOG }, lost(Loss::Mixed)),
         ];
         for (what, testimony, log, verdict) in cases {
             assert_eq!(judge(testimony, &log), verdict, "{what}");
@@ -313,14 +328,14 @@ mod tests {
     #[test]
     fn a_missing_or_empty_file_is_a_new_ledger_only_where_nothing_speaks_of_an_older_one() {
         let empty = Testimony::Of(Witness { seq: 0, hash: EMPTY });
-        for found in [Found::Missing, Found::Empty] {
+        for found in [FileFound::Missing, FileFound::Empty] {
             assert_eq!(judge_file(found, Testimony::None, false), None);
             assert_eq!(judge_file(found, empty, false), None);
             assert_eq!(judge_file(found, Testimony::None, true), Some(Loss::Gone));
             assert_eq!(judge_file(found, Testimony::Of(ROW), false), Some(Loss::Gone));
             assert_eq!(judge_file(found, Testimony::Unreadable, false), Some(Loss::Gone));
         }
-        assert_eq!(judge_file(Found::Filled, Testimony::Of(ROW), true), None);
+        assert_eq!(judge_file(FileFound::Filled, Testimony::Of(ROW), true), None);
     }
 
     #[test]
@@ -328,9 +343,9 @@ mod tests {
         let (opened, other) = (FileId { device: 1, inode: 2 }, FileId { device: 1, inode: 3 });
         assert_eq!(judge_open_file(opened, 10, Some((opened, 10))), None);
         assert_eq!(judge_open_file(opened, 10, Some((opened, 12))), None);
-        assert_eq!(judge_open_file(opened, 10, Some((opened, 0))), Some(Exchange::Cut));
-        assert_eq!(judge_open_file(opened, 10, Some((other, 10))), Some(Exchange::Replaced));
-        assert_eq!(judge_open_file(opened, 10, Some((FileId { device: 2, inode: 2 }, 10))), Some(Exchange::Replaced));
-        assert_eq!(judge_open_file(opened, 10, None), Some(Exchange::Removed));
+        assert_eq!(judge_open_file(opened, 10, Some((opened, 0))), Some(FileChange::Cut));
+        assert_eq!(judge_open_file(opened, 10, Some((other, 10))), Some(FileChange::Replaced));
+        assert_eq!(judge_open_file(opened, 10, Some((FileId { device: 2, inode: 2 }, 10))), Some(FileChange::Replaced));
+        assert_eq!(judge_open_file(opened, 10, None), Some(FileChange::Removed));
     }
 }

@@ -34,7 +34,7 @@ const GROUP: usize = 1_024;
 /// A job that waits for its transaction.
 trait Job: Send {
     /// Runs inside the transaction.
-    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Refused>;
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), JobError>;
     /// What it came to is undone.
     fn forget(&mut self);
     /// Answers its caller: what it came to, or what became of its transaction.
@@ -42,7 +42,7 @@ trait Job: Send {
 }
 
 /// The job has an error for its caller.
-struct Refused {
+struct JobError {
     /// Whether it could not read or write: then it is to be found out whether anything can be written.
     is_of_storage: bool,
 }
@@ -56,10 +56,10 @@ struct Asked<T, W> {
 }
 
 impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
-    fn run(&mut self, tx: &Tx<'_>) -> Result<(), Refused> {
+    fn run(&mut self, tx: &Tx<'_>) -> Result<(), JobError> {
         self.result = None;
         let result = (self.work)(tx);
-        let refused = |error: &LedgerError| Refused { is_of_storage: matches!(error, LedgerError::Storage(_)) };
+        let refused = |error: &LedgerError| JobError { is_of_storage: matches!(error, LedgerError::Storage(_)) };
         let ran = result.as_ref().map(drop).map_err(refused);
         self.result = Some(result);
         ran

@@ -16,7 +16,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum AlertKind {
     /// The schedule's run failed.
     RunFailed,
     /// A guard holds its run.
@@ -43,7 +43,7 @@ pub enum Kind {
     SendingBlocked,
 }
 
-impl Kind {
+impl AlertKind {
     const fn words(self) -> &'static str {
         match self {
             Self::RunFailed => "run failed",
@@ -74,14 +74,14 @@ struct Alert {
 }
 
 /// An alert's kind and its schedule (empty: it concerns the whole service).
-pub type AlertKey = (Kind, String);
+pub type AlertKey = (AlertKind, String);
 
 /// The conditions that hold at this moment, each with a sentence: alerts that the audit log does not record.
 pub type Conditions = BTreeMap<AlertKey, String>;
 
 /// A part of the audit log that is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadRows {
     /// The rows after this one.
     pub after: u64,
     extent: Extent,
@@ -119,17 +119,17 @@ pub struct Message {
     pub text: String,
     /// Alerts that have fired since the last message.
     #[serde(rename = "wrong")]
-    pub firing: Vec<Line>,
+    pub firing: Vec<AlertLine>,
     /// Alerts that were reported and are resolved now.
     #[serde(rename = "over")]
-    pub resolved: Vec<Line>,
+    pub resolved: Vec<AlertLine>,
 }
 
 /// One alert in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct AlertLine {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: AlertKind,
     /// The schedule; empty for the whole service.
     pub schedule: String,
     /// How often it has fired since it was reported last.
@@ -154,20 +154,20 @@ struct Stored {
 impl Alerts {
     /// Which part of the audit log is to be read; `None` when nothing is new. The first time the log is read from its
     /// beginning, for what still fires was never reported. (So is a log shorter than before: it is another one.)
-    pub fn unread(&mut self, head: u64) -> Option<Unread> {
+    pub fn unread(&mut self, head: u64) -> Option<UnreadRows> {
         match self.seen {
             Some(seen) if seen == head => None,
-            Some(seen) if seen < head => Some(Unread { after: seen, extent: Extent::Recent }),
+            Some(seen) if seen < head => Some(UnreadRows { after: seen, extent: Extent::Recent }),
             Some(_) | None => {
                 self.open.retain(|key, _| self.conditions.contains(key));
                 self.resolved_unreported.clear();
-                Some(Unread { after: 0, extent: Extent::FromTheBeginning })
+                Some(UnreadRows { after: 0, extent: Extent::FromTheBeginning })
             }
         }
     }
 
     /// That part was read, up to this row.
-    pub fn have_read(&mut self, unread: Unread, to: u64) {
+    pub fn have_read(&mut self, unread: UnreadRows, to: u64) {
         self.seen = Some(to);
         match unread.extent {
             Extent::Recent => {}
@@ -182,31 +182,33 @@ impl Alerts {
         let detail = row.detail.as_deref();
         match row.event {
             Event::RunFinished if row.reason.as_deref() == Some("failed") => {
-                self.resolve_all(&schedule, &[Kind::RunWaiting]);
-                self.fire(Kind::RunFailed, &schedule, detail);
+                self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
+                self.fire(AlertKind::RunFailed, &schedule, detail);
             }
-            Event::RunFinished => self.resolve_all(&schedule, &[Kind::RunFailed, Kind::RunWaiting, Kind::RunMissed]),
+            Event::RunFinished => {
+                self.resolve_all(&schedule, &[AlertKind::RunFailed, AlertKind::RunWaiting, AlertKind::RunMissed]);
+            }
             Event::RunHeld => {
-                self.resolve_all(&schedule, &[Kind::RunWaiting]);
-                self.fire(Kind::RunHeld, &schedule, detail);
+                self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
+                self.fire(AlertKind::RunHeld, &schedule, detail);
             }
-            Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[Kind::RunHeld]),
-            Event::RunMissed => self.fire(Kind::RunMissed, &schedule, None),
+            Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[AlertKind::RunHeld]),
+            Event::RunMissed => self.fire(AlertKind::RunMissed, &schedule, None),
             Event::DeliveryUncertain => {
-                self.fire(Kind::DeliveryUncertain, &schedule, None);
-                let alert = self.open.entry((Kind::DeliveryUncertain, schedule)).or_default();
+                self.fire(AlertKind::DeliveryUncertain, &schedule, None);
+                let alert = self.open.entry((AlertKind::DeliveryUncertain, schedule)).or_default();
                 alert.reminders.extend(row.reminder_id);
             }
             Event::OperatorResolved => self.settle(row, &schedule),
             Event::DeliveryDelivered => {
                 self.settle(row, &schedule);
-                self.resolve_all(&schedule, &[Kind::DeliveryFailed, Kind::ReminderExpired]);
+                self.resolve_all(&schedule, &[AlertKind::DeliveryFailed, AlertKind::ReminderExpired]);
             }
             Event::DeliveryFailed | Event::DeliveryDropped => {
                 self.settle(row, &schedule);
-                self.fire(Kind::DeliveryFailed, &schedule, None);
+                self.fire(AlertKind::DeliveryFailed, &schedule, None);
             }
-            Event::ReminderExpired => self.fire(Kind::ReminderExpired, &schedule, None),
+            Event::ReminderExpired => self.fire(AlertKind::ReminderExpired, &schedule, None),
             Event::RunStarted
             | Event::RunSkipped
             | Event::ReminderPlanned
@@ -235,7 +237,7 @@ impl Alerts {
 
     /// A run waits for its source: one alert, however often the source is read.
     pub fn waits(&mut self, schedule: &str, because: &str) {
-        let alert = self.open.entry((Kind::RunWaiting, schedule.to_owned())).or_default();
+        let alert = self.open.entry((AlertKind::RunWaiting, schedule.to_owned())).or_default();
         (alert.count, alert.detail) = (1, Some(because.to_owned()));
     }
 
@@ -258,13 +260,13 @@ impl Alerts {
         !gone.is_empty() || !new.is_empty()
     }
 
-    fn fire(&mut self, kind: Kind, schedule: &str, detail: Option<&str>) {
+    fn fire(&mut self, kind: AlertKind, schedule: &str, detail: Option<&str>) {
         let alert = self.open.entry((kind, schedule.to_owned())).or_default();
         alert.count += 1;
         alert.detail = detail.map(str::to_owned);
     }
 
-    fn resolve_all(&mut self, schedule: &str, kinds: &[Kind]) {
+    fn resolve_all(&mut self, schedule: &str, kinds: &[AlertKind]) {
         for kind in kinds {
             self.resolve(&(*kind, schedule.to_owned()));
         }
@@ -282,7 +284,7 @@ impl Alerts {
 
     /// A reminder's fate is known now.
     fn settle(&mut self, row: &AuditRow, schedule: &str) {
-        let key = (Kind::DeliveryUncertain, schedule.to_owned());
+        let key = (AlertKind::DeliveryUncertain, schedule.to_owned());
         let (Some(alert), Some(reminder)) = (self.open.get_mut(&key), row.reminder_id) else { return };
         if alert.reminders.remove(&reminder) && alert.reminders.is_empty() {
             self.resolve(&key);
@@ -298,11 +300,11 @@ impl Alerts {
         };
         let of_resolved =
             self.resolved_unreported.iter().map(|(key, alert)| line(key, alert.count, alert.detail.clone()));
-        let firing: Vec<Line> = of_resolved.chain(self.open.iter().filter_map(of_open)).collect();
+        let firing: Vec<AlertLine> = of_resolved.chain(self.open.iter().filter_map(of_open)).collect();
         let mut ever_reported: BTreeMap<&AlertKey, u64> =
             self.resolved_unreported.iter().map(|(key, alert)| (key, alert.count)).collect();
         ever_reported.extend(self.reported.iter().map(|(key, count)| (key, *count)));
-        let resolved: Vec<Line> = ever_reported
+        let resolved: Vec<AlertLine> = ever_reported
             .into_iter()
             .filter(|(key, _)| !self.open.contains_key(*key))
             .map(|(key, count)| line(key, count, None))
@@ -352,12 +354,13 @@ impl Alerts {
     }
 }
 
-fn line(key: &AlertKey, count: u64, detail: Option<String>) -> Line {
-    Line { kind: key.0, schedule: key.1.clone(), count, detail }
+fn line(key: &AlertKey, count: u64, detail: Option<String>) -> AlertLine {
+    AlertLine { kind: key.0, schedule: key.1.clone(), count, detail }
 }
 
-fn text(firing: &[Line], resolved: &[Line]) -> String {
-    let whose = |line: &Line| if line.schedule.is_empty() { String::new() } else { format!("{}: ", line.schedule) };
+fn text(firing: &[AlertLine], resolved: &[AlertLine]) -> String {
+    let whose =
+        |line: &AlertLine| if line.schedule.is_empty() { String::new() } else { format!("{}: ", line.schedule) };
     let mut lines = Vec::with_capacity(firing.len() + resolved.len());
     for line in firing {
         let because = line.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();

@@ -22,7 +22,7 @@ use crate::http::{Ask, Exchange, Http};
 use crate::ledger::{LedgerResult, Log};
 use crate::settings::{Settings, TextOrSecret};
 
-pub use alerts::{AlertKey, Alerts, Conditions, Kind, Message};
+pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, Message};
 pub use pings::{Ping, RunResult};
 
 /// How often the audit log is read: with the request it stays within the promised five seconds, and failures that come
@@ -332,16 +332,19 @@ mod tests {
 
     #[test]
     fn a_subject_counts_what_fires_and_what_is_over() {
-        let line = |kind| alerts::Line { kind, schedule: "day-before".to_owned(), count: 1, detail: None };
-        let message = |firing: &[Kind], resolved: &[Kind]| Message {
+        let line = |kind| alerts::AlertLine { kind, schedule: "day-before".to_owned(), count: 1, detail: None };
+        let message = |firing: &[AlertKind], resolved: &[AlertKind]| Message {
             text: String::new(),
             firing: firing.iter().copied().map(line).collect(),
             resolved: resolved.iter().copied().map(line).collect(),
         };
         let cases = [
-            (message(&[Kind::RunFailed], &[]), "tickler: 1 alert"),
-            (message(&[Kind::RunFailed, Kind::RunHeld], &[Kind::RunMissed]), "tickler: 2 alerts, 1 over"),
-            (message(&[], &[Kind::RunFailed]), "tickler: 1 alert over"),
+            (message(&[AlertKind::RunFailed], &[]), "tickler: 1 alert"),
+            (
+                message(&[AlertKind::RunFailed, AlertKind::RunHeld], &[AlertKind::RunMissed]),
+                "tickler: 2 alerts, 1 over",
+            ),
+            (message(&[], &[AlertKind::RunFailed]), "tickler: 1 alert over"),
         ];
         for (message, expected) in cases {
             assert_eq!(subject(&message), expected);

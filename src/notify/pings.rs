@@ -36,11 +36,11 @@ pub enum RunResult {
 #[derive(Debug, Default)]
 pub(super) struct Heartbeats {
     service: Option<Heartbeat>,
-    known: Mutex<Known>,
+    known: Mutex<PingState>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct PingState {
     of_schedules: BTreeMap<String, Heartbeat>,
     /// Schedules whose last run failed: as long as there is one the service's heartbeat does not succeed.
     failing: BTreeSet<String>,
@@ -71,7 +71,7 @@ impl Heartbeats {
         Self { service, known: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, PingState> {
         self.known.lock().expect("no holder of this lock can panic")
     }
 
@@ -175,7 +175,7 @@ mod tests {
     async fn the_services_heartbeat_succeeds_only_when_no_schedules_last_run_failed() {
         let (service, mut of_service) = heartbeat();
         let (own, mut of_schedule) = heartbeat();
-        let known = Known { of_schedules: BTreeMap::from([("b".to_owned(), own)]), failing: BTreeSet::new() };
+        let known = PingState { of_schedules: BTreeMap::from([("b".to_owned(), own)]), failing: BTreeSet::new() };
         let heartbeats = Heartbeats { service: Some(service), known: Mutex::new(known) };
         heartbeats.ended("a", RunResult::Failed);
         heartbeats.ended("b", RunResult::Succeeded);

@@ -29,12 +29,12 @@ struct Pending {
     id: ReminderId,
     starts_at: Timestamp,
     lead: Lead,
-    shown: Shown,
+    shown: ShownRow,
 }
 
 /// What the read showed so far; a row with the key itself outweighs any other row of the appointment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Shown {
+enum ShownRow {
     /// No row of this appointment.
     Nothing,
     /// A row of it whose start can't be read.
@@ -57,7 +57,7 @@ impl Evidence {
                 id: known.id,
                 starts_at: key.starts_at,
                 lead: key.lead,
-                shown: Shown::Nothing,
+                shown: ShownRow::Nothing,
             });
         }
         let mut called: HashMap<String, HashMap<Timestamp, RowOfCall>> = HashMap::new();
@@ -93,14 +93,14 @@ impl Evidence {
         for pending in self.by_appointment.get_mut(id).into_iter().flatten() {
             match start {
                 Ok(start) if start.at == pending.starts_at => {
-                    pending.shown = Shown::Here;
+                    pending.shown = ShownRow::Here;
                     leads.push(pending.lead);
                 }
-                Ok(_) if pending.shown != Shown::Here => pending.shown = Shown::Elsewhere,
-                Err(problem) if pending.shown == Shown::Nothing => {
+                Ok(_) if pending.shown != ShownRow::Here => pending.shown = ShownRow::Elsewhere,
+                Err(problem) if pending.shown == ShownRow::Nothing => {
                     pending.shown = match problem {
-                        TimeProblem::Invalid(detail) => Shown::Unreadable(SkipReason::InvalidTime, detail.clone()),
-                        TimeProblem::NoSuchTime(detail) => Shown::Unreadable(SkipReason::NoSuchTime, detail.clone()),
+                        TimeProblem::Invalid(detail) => ShownRow::Unreadable(SkipReason::InvalidTime, detail.clone()),
+                        TimeProblem::NoSuchTime(detail) => ShownRow::Unreadable(SkipReason::NoSuchTime, detail.clone()),
                     };
                 }
                 Ok(_) | Err(_) => {}
@@ -122,17 +122,17 @@ impl Evidence {
             let blocked = self.blocked.remove(&pending.id);
             let was_read = windows.iter().any(|window| window.holds(pending.starts_at));
             let why = match (pending.shown, blocked) {
-                (_, Some((reason, detail))) | (Shown::Unreadable(reason, detail), None) => {
+                (_, Some((reason, detail))) | (ShownRow::Unreadable(reason, detail), None) => {
                     Some((reason.as_str(), detail))
                 }
-                (Shown::Here, None) => None,
-                (Shown::Elsewhere, None) => {
+                (ShownRow::Here, None) => None,
+                (ShownRow::Elsewhere, None) => {
                     Some(("moved", "the source now has another start for this appointment".to_owned()))
                 }
-                (Shown::Nothing, None) if was_read => {
+                (ShownRow::Nothing, None) if was_read => {
                     Some(("missing", "the source no longer has this appointment".to_owned()))
                 }
-                (Shown::Nothing, None) => None,
+                (ShownRow::Nothing, None) => None,
             };
             if let Some((reason, detail)) = why {
                 found.push((pending.starts_at, Cancellation { id: pending.id, reason: reason.to_owned(), detail }));

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::case::{Case, LeadDue, Sighting};
-use super::explain::Watch;
+use super::explain::WatchedAppointment;
 use super::payload::{self, PayloadScope};
 use super::people::People;
 use super::row_judge::Share;
@@ -18,8 +18,8 @@ use super::terms::Terms;
 use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
 use super::{
-    Cancellation, Counts, Known, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts, Standing, ToldStarts,
-    guard, restored_gap,
+    Cancellation, Counts, KnownReminder, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts, Standing,
+    ToldStarts, guard, restored_gap,
 };
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
@@ -38,7 +38,7 @@ pub(super) struct Candidate {
     pub(super) start: Start,
     pub(super) lead: LeadDue,
     /// Boxed: few have one, and it is large.
-    pub(super) known: Option<Box<Known>>,
+    pub(super) known: Option<Box<KnownReminder>>,
     pub(super) zone: Zone,
     pub(super) phone: Phone,
     /// Who it is, for the person limit.
@@ -57,7 +57,7 @@ impl Candidate {
         terms: &Terms,
         sighting: Sighting,
         lead: Option<LeadDue>,
-        known: Option<Known>,
+        known: Option<KnownReminder>,
     ) -> Option<BoxedCandidate> {
         Self::with_share(&terms.schedule, sighting, lead, known, Share::Main)
     }
@@ -72,7 +72,7 @@ impl Candidate {
         schedule: &Schedule,
         sighting: Sighting,
         lead: Option<LeadDue>,
-        known: Option<Known>,
+        known: Option<KnownReminder>,
         share: Share,
     ) -> Option<BoxedCandidate> {
         let (row, zone, lead) = (sighting.row.ok()?, sighting.recipient_zone.ok()?, lead?);
@@ -95,7 +95,7 @@ impl Candidate {
     }
 
     /// The reminder of this key, when it is pending.
-    pub(super) fn pending(&self) -> Option<&Known> {
+    pub(super) fn pending(&self) -> Option<&KnownReminder> {
         self.known.as_deref().filter(|known| known.state == State::Pending)
     }
 
@@ -116,7 +116,7 @@ impl Candidate {
 }
 
 /// A candidate with its id and what its templates gave.
-pub(super) struct Call {
+pub(super) struct RenderedCandidate {
     pub(super) candidate: BoxedCandidate,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
@@ -136,7 +136,7 @@ pub(super) struct Candidates {
     /// Id and start of calls whose rows the read has no more.
     pub(super) corrected: HashSet<(String, Timestamp)>,
     /// What was said of the appointment to be explained.
-    pub(super) watch: Option<Watch>,
+    pub(super) watch: Option<WatchedAppointment>,
 }
 
 impl Candidates {
@@ -191,7 +191,7 @@ fn calls(
     mut candidates: Vec<BoxedCandidate>,
     told: &ToldStarts,
     new_id: &mut dyn FnMut() -> ReminderId,
-) -> Vec<Call> {
+) -> Vec<RenderedCandidate> {
     candidates.sort_by_cached_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
     let mut id_of = |candidate: &Candidate| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
     let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
@@ -209,13 +209,13 @@ fn calls(
             previous_starts_at,
         };
         let rendered = payload::rendered(&terms.schedule, &scope);
-        Call { candidate, id, previous_starts_at, rendered }
+        RenderedCandidate { candidate, id, previous_starts_at, rendered }
     })
 }
 
 impl Plan {
-    fn accept(&mut self, call: Call, corrects: Vec<ReminderId>) {
-        let Call { candidate, id, previous_starts_at, rendered: Ok((payload, contact)) } = call else {
+    fn accept(&mut self, call: RenderedCandidate, corrects: Vec<ReminderId>) {
+        let RenderedCandidate { candidate, id, previous_starts_at, rendered: Ok((payload, contact)) } = call else {
             return; // `payload_error` blocks it
         };
         self.counts.planned += u64::from(candidate.share == Share::Main);

@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Known;
+use super::KnownReminder;
 use super::terms::Terms;
 use super::window::Saturating as _;
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
@@ -94,7 +94,7 @@ pub(super) struct Case<'a> {
     /// The lead whose window holds the start, or whose key is pending.
     pub(super) lead: Option<LeadDue>,
     /// What the ledger holds under the key.
-    pub(super) known: Option<&'a Known>,
+    pub(super) known: Option<&'a KnownReminder>,
     pub(super) is_duplicate: bool,
 }
 
@@ -105,7 +105,7 @@ impl<'a> Case<'a> {
         sighting: &'a Sighting,
         lead: Option<Lead>,
         is_duplicate: bool,
-        openings: &mut Openings,
+        openings: &mut OpeningTimes,
     ) -> Self {
         let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
             return Self { terms, sighting, lead: None, known: None, is_duplicate };
@@ -177,7 +177,7 @@ fn last_second(schedule: &Schedule, start: Timestamp, allowed_at: Timestamp) -> 
 
 /// Openings of calling hours that were asked for.
 #[derive(Default)]
-pub(super) struct Openings {
+pub(super) struct OpeningTimes {
     /// After the due time.
     due: LastOpening,
     /// After now.

@@ -25,7 +25,7 @@ pub struct Explanation {
     /// A skip's reason, or `outside_window`, `already_reminded`, `run_held`; null for a call.
     pub reason: Option<String>,
     /// Every rule in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RuleStep>,
 }
 
 /// What becomes of an appointment.
@@ -44,7 +44,7 @@ pub enum Verdict {
 
 /// One rule's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct RuleStep {
     /// The rule's name.
     pub rule: String,
     /// What it said.
@@ -66,21 +66,21 @@ pub enum StepResult {
 }
 
 /// The appointment to be explained and what the rules said of its rows.
-pub(super) struct Watch {
+pub(super) struct WatchedAppointment {
     appointment_id: String,
-    seen: Vec<Seen>,
+    seen: Vec<RowAnswers>,
 }
 
 /// What was said of one row.
-struct Seen {
+struct RowAnswers {
     starts_at: Option<jiff::Timestamp>,
-    steps: Vec<Step>,
+    steps: Vec<RuleStep>,
     block: Option<Why>,
     /// The reminder of its key is pending.
     is_pending: bool,
 }
 
-impl Watch {
+impl WatchedAppointment {
     pub(super) fn of(appointment_id: &str) -> Self {
         Self { appointment_id: appointment_id.to_owned(), seen: Vec::new() }
     }
@@ -89,7 +89,7 @@ impl Watch {
     pub(super) fn see(&mut self, case: &Case<'_>) {
         let starts_at = case.sighting.start.as_ref().ok().map(|start| start.at);
         let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
-        let mut seen = Seen { starts_at, steps: Vec::new(), block: None, is_pending };
+        let mut seen = RowAnswers { starts_at, steps: Vec::new(), block: None, is_pending };
         for rule in ROW_RULES {
             seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
         }
@@ -115,7 +115,7 @@ impl Watch {
     pub(super) fn explanation(self, schedule: &Schedule, plan: &Plan) -> Explanation {
         let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
-        let Some(Seen { mut steps, block, is_pending, .. }) = furthest else {
+        let Some(RowAnswers { mut steps, block, is_pending, .. }) = furthest else {
             return absent(schedule, appointment_id, plan);
         };
         steps.extend(rules::names().skip(steps.len()).map(not_reached));
@@ -154,7 +154,7 @@ fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanati
         let rows = if unread.len() == 1 { "1 row has".to_owned() } else { format!("{} rows have", unread.len()) };
         detail = format!("{detail}; {rows} no readable id: {}{more}", places.join(", "));
     }
-    let mut steps: Vec<Step> = rules::names().map(not_reached).collect();
+    let mut steps: Vec<RuleStep> = rules::names().map(not_reached).collect();
     if let Some(first) = steps.first_mut() {
         *first = blocked(&first.rule, &detail);
     }
@@ -164,7 +164,7 @@ fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanati
 /// Places of unreadable rows that are named one by one.
 const PLACES_SHOWN: usize = 10;
 
-impl Seen {
+impl RowAnswers {
     fn passed(&self) -> usize {
         self.steps.iter().filter(|step| step.result == StepResult::Pass).count()
     }
@@ -175,7 +175,7 @@ impl Seen {
             return;
         }
         self.steps.push(match ask() {
-            Ok(()) => Step { rule: rule.to_owned(), result: StepResult::Pass, detail: Some(passed()) },
+            Ok(()) => RuleStep { rule: rule.to_owned(), result: StepResult::Pass, detail: Some(passed()) },
             Err(block) => {
                 self.block = Some(block.why);
                 let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
@@ -189,10 +189,10 @@ impl Seen {
     }
 }
 
-fn blocked(rule: &str, detail: &str) -> Step {
-    Step { rule: rule.to_owned(), result: StepResult::Block, detail: Some(detail.to_owned()) }
+fn blocked(rule: &str, detail: &str) -> RuleStep {
+    RuleStep { rule: rule.to_owned(), result: StepResult::Block, detail: Some(detail.to_owned()) }
 }
 
-fn not_reached(rule: &str) -> Step {
-    Step { rule: rule.to_owned(), result: StepResult::NotReached, detail: None }
+fn not_reached(rule: &str) -> RuleStep {
+    RuleStep { rule: rule.to_owned(), result: StepResult::NotReached, detail: None }
 }

@@ -97,7 +97,7 @@ pub enum Guards {
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
-    pub reminders: HashMap<ReminderKey, Known>,
+    pub reminders: HashMap<ReminderKey, KnownReminder>,
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
     pub people: HashMap<(String, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
@@ -119,7 +119,7 @@ pub struct PersonCall {
 
 /// What the ledger holds under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownReminder {
     /// Its id.
     pub id: ReminderId,
     /// Its state.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::candidates::Candidate;
-use super::{Knowledge, Known, PersonCall, Seed};
+use super::{Knowledge, KnownReminder, PersonCall, Seed};
 use crate::reminder::ReminderId;
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
@@ -86,6 +86,6 @@ impl<'a> People<'a> {
 
 /// Whether it is pending for the same person and day.
 fn keeps_place(candidate: &Candidate) -> bool {
-    let is_same = |known: &Known| known.person == candidate.person && known.due_day == candidate.due_day;
+    let is_same = |known: &KnownReminder| known.person == candidate.person && known.due_day == candidate.due_day;
     candidate.pending().is_some_and(is_same)
 }

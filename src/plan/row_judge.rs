@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::{BoxedCandidate, Candidate};
-use super::case::{Case, Openings, Sighting};
-use super::explain::Watch;
+use super::case::{Case, OpeningTimes, Sighting};
+use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
 use super::terms::Terms;
 use super::{Counts, Reminded, Seed, SkippedRow, row_rules};
@@ -18,7 +18,7 @@ pub(super) struct Judge {
     terms: Arc<Terms>,
     /// Id and start of the rows so far.
     seen: HashSet<(String, Timestamp), Seed>,
-    openings: Openings,
+    openings: OpeningTimes,
     pub(super) findings: Findings,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Findings {
     /// Pending reminders that a rule blocks now.
     pub(super) blocked: Vec<(ReminderId, (SkipReason, String))>,
     /// What was said of the appointment to be explained.
-    pub(super) watch: Option<Watch>,
+    pub(super) watch: Option<WatchedAppointment>,
 }
 
 /// Which of a row's leads a case is about.
@@ -46,9 +46,9 @@ pub(super) enum Share {
 
 impl Judge {
     pub(super) fn new(terms: Arc<Terms>) -> Self {
-        let watch = terms.explained.as_deref().map(Watch::of);
+        let watch = terms.explained.as_deref().map(WatchedAppointment::of);
         let findings = Findings { watch, ..Findings::default() };
-        Self { terms, seen: HashSet::default(), openings: Openings::default(), findings }
+        Self { terms, seen: HashSet::default(), openings: OpeningTimes::default(), findings }
     }
 
     /// Finds the leads of a row and asks the rules for each.

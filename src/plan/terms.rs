@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::window::{LeadWindow, lead_windows};
-use super::{Knowledge, Known, Occasion};
+use super::{Knowledge, KnownReminder, Occasion};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::{Lead, ReminderKey};
 use crate::schedule::Schedule;
@@ -61,7 +61,7 @@ impl Terms {
     }
 
     /// What the ledger holds under a key.
-    pub(super) fn known(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<&Known> {
+    pub(super) fn known(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<&KnownReminder> {
         if self.knowledge.reminders.is_empty() {
             return None;
         }

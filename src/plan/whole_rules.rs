@@ -1,6 +1,6 @@
 //! pure: the rules that need the whole read: payloads are rendered and persons are known.
 
-use super::candidates::Call;
+use super::candidates::RenderedCandidate;
 use super::rules::{Block, skip};
 use super::terms::Terms;
 use crate::reminder::SkipReason;
@@ -8,7 +8,7 @@ use crate::reminder::SkipReason;
 /// A candidate with its payload, and what the rest of the read says about its person.
 pub(super) struct WholeCase<'a> {
     pub(super) terms: &'a Terms,
-    pub(super) call: &'a Call,
+    pub(super) call: &'a RenderedCandidate,
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
     pub(super) other_calls: Option<usize>,
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use url::Url;
 
-use super::state::{Call, Sandbox};
+use super::state::{Sandbox, SandboxCall};
 use crate::http::{Ask, Exchange};
 
 /// What a call that was placed is about.
@@ -35,7 +35,7 @@ pub(super) fn ending(phone: Option<&str>) -> &'static str {
 /// Places a call and lets it run its course; answers its id.
 pub(super) fn place(sandbox: &Arc<Sandbox>, placed: Placed) -> String {
     let id = sandbox.new_id();
-    let call = Call {
+    let call = SandboxCall {
         id: id.clone(),
         agent: placed.agent,
         contact_id: placed.contact_id,
@@ -68,7 +68,7 @@ async fn run_its_course(sandbox: Arc<Sandbox>, id: String) {
     }
 }
 
-fn change(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut Call)) -> Option<Call> {
+fn change(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut SandboxCall)) -> Option<SandboxCall> {
     let mut memory = sandbox.memory();
     let call = memory.calls.iter_mut().find(|call| call.id == id)?;
     change(call);
@@ -76,7 +76,7 @@ fn change(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut Call)) -> Option
 }
 
 /// Posts what a call came to: to the callback, and to those who subscribed to its agent.
-async fn tell(sandbox: &Sandbox, call: &Call) {
+async fn tell(sandbox: &Sandbox, call: &SandboxCall) {
     if let Some(url) = &sandbox.options.callback {
         post(sandbox, url.clone(), &call.to_callback()).await;
     }

@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Accepts connections that can be cut.
-pub(super) struct Lines(pub(super) TcpListener);
+pub(super) struct CuttableListener(pub(super) TcpListener);
 
 /// One connection.
-pub(super) struct Line {
+pub(super) struct CuttableStream {
     stream: TcpStream,
     cut: Cut,
 }
@@ -35,16 +35,16 @@ impl Cut {
     }
 }
 
-impl Listener for Lines {
-    type Io = Line;
+impl Listener for CuttableListener {
+    type Io = CuttableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Line, SocketAddr) {
+    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.0).await;
         if let Err(failure) = stream.set_nodelay(true) {
             tracing::debug!(%failure, "a sandbox connection stays with Nagle's algorithm");
         }
-        (Line { stream, cut: Cut::default() }, peer)
+        (CuttableStream { stream, cut: Cut::default() }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -52,19 +52,19 @@ impl Listener for Lines {
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Cut {
-    fn connect_info(line: IncomingStream<'_, Lines>) -> Self {
+impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
+    fn connect_info(line: IncomingStream<'_, CuttableListener>) -> Self {
         line.io().cut.clone()
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for CuttableStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for CuttableStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.cut.is_cut() {
             // without a linger time the kernel answers the close with RST, not FIN

@@ -7,7 +7,7 @@ use super::Faults;
 
 /// What a request meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum RequestFate {
     /// It is obeyed and answered.
     Obeyed,
     /// It is obeyed, and answered with a page.
@@ -36,22 +36,22 @@ impl Dealer {
     }
 
     /// The fate of a request that came at `now` (monotonic).
-    pub(super) fn deal(&mut self, now: Duration) -> Fate {
+    pub(super) fn deal(&mut self, now: Duration) -> RequestFate {
         self.requests += 1;
         if self.is_above_rate(now) {
-            return Fate::Throttled;
+            return RequestFate::Throttled;
         }
         if let Some(failure) = self.faults.fail.iter_mut().find(|failure| failure.count > 0) {
             failure.count -= 1;
-            return Fate::Fails(failure.status);
+            return RequestFate::Fails(failure.status);
         }
         if self.faults.reset_after.is_some_and(|served| self.requests > served) {
-            return Fate::ObeyedThenReset;
+            return RequestFate::ObeyedThenReset;
         }
         match (self.faults.error_in_200, self.faults.html) {
-            (true, _) => Fate::ErrorIn200,
-            (false, true) => Fate::ObeyedInHtml,
-            (false, false) => Fate::Obeyed,
+            (true, _) => RequestFate::ErrorIn200,
+            (false, true) => RequestFate::ObeyedInHtml,
+            (false, false) => RequestFate::Obeyed,
         }
     }
 
@@ -71,10 +71,10 @@ impl Dealer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Failure;
+    use super::super::FailingRequests;
     use super::*;
 
-    fn fates(faults: Faults, seconds: &[u64]) -> Vec<Fate> {
+    fn fates(faults: Faults, seconds: &[u64]) -> Vec<RequestFate> {
         let mut dealer = Dealer::new(faults);
         seconds.iter().map(|second| dealer.deal(Duration::from_secs(*second))).collect()
     }
@@ -82,20 +82,32 @@ mod tests {
     #[test]
     fn the_rate_counts_the_requests_of_any_minute() {
         let faults = Faults { rate_per_minute: Some(2), ..Faults::default() };
-        let expected = [Fate::Obeyed, Fate::Obeyed, Fate::Throttled, Fate::Obeyed, Fate::Throttled];
+        let expected = [
+            RequestFate::Obeyed,
+            RequestFate::Obeyed,
+            RequestFate::Throttled,
+            RequestFate::Obeyed,
+            RequestFate::Throttled,
+        ];
         assert_eq!(fates(faults, &[0, 30, 59, 60, 61]), expected);
     }
 
     #[test]
     fn failures_come_first_and_end() {
-        let fail = vec![Failure { status: 503, count: 2 }, Failure { status: 500, count: 1 }];
+        let fail = vec![FailingRequests { status: 503, count: 2 }, FailingRequests { status: 500, count: 1 }];
         let faults = Faults { fail, ..Faults::default() };
-        assert_eq!(fates(faults, &[0; 4]), [Fate::Fails(503), Fate::Fails(503), Fate::Fails(500), Fate::Obeyed]);
+        assert_eq!(
+            fates(faults, &[0; 4]),
+            [RequestFate::Fails(503), RequestFate::Fails(503), RequestFate::Fails(500), RequestFate::Obeyed]
+        );
     }
 
     #[test]
     fn resets_begin_after_so_many_requests() {
         let faults = Faults { reset_after: Some(1), ..Faults::default() };
-        assert_eq!(fates(faults, &[0; 3]), [Fate::Obeyed, Fate::ObeyedThenReset, Fate::ObeyedThenReset]);
+        assert_eq!(
+            fates(faults, &[0; 3]),
+            [RequestFate::Obeyed, RequestFate::ObeyedThenReset, RequestFate::ObeyedThenReset]
+        );
     }
 }

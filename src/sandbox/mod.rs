@@ -1,7 +1,8 @@
 //! shell: a simulated Thoughtly on loopback, so that anybody can try a schedule without phoning anybody.
 //!
-//! It speaks the routes that are known of the real one. What is not known of it is an option, so that the sender can be
-//! tried against every reading; faults can be asked for. It prints nothing: every request received is an [`Event`].
+//! It serves the routes that are known of the real API. What is not known of it is an option, so that the sender can be
+//! tested against every interpretation; faults can be requested. It prints nothing: every request is handed out as a
+//! [`ReceivedRequest`].
 
 use std::fmt;
 use std::io;
@@ -91,7 +92,7 @@ pub struct Faults {
     /// More requests in any minute are refused with 429.
     pub rate_per_minute: Option<u32>,
     /// The first requests fail with these statuses, one after the other; nothing is done for them.
-    pub fail: Vec<Failure>,
+    pub fail: Vec<FailingRequests>,
     /// After so many requests every connection is reset once its request was read (and obeyed: the caller can't know).
     pub reset_after: Option<u64>,
     /// Every answer is 200 with an error inside; nothing is done.
@@ -102,7 +103,7 @@ pub struct Faults {
 
 /// So many requests that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailingRequests {
     /// The HTTP status.
     pub status: u16,
     /// How many requests.
@@ -111,7 +112,7 @@ pub struct Failure {
 
 /// One request received. No personal data but the phone's last four digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct ReceivedRequest {
     /// UTC.
     pub at: Timestamp,
     /// `POST`, …
@@ -135,13 +136,13 @@ pub enum Outcome {
     Reset,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0} {}", self.at, self.told())
     }
 }
 
-impl Event {
+impl ReceivedRequest {
     /// What happened, without its time.
     #[must_use]
     pub fn told(&self) -> String {
@@ -162,7 +163,7 @@ pub struct Surroundings {
     /// Posts what calls come to.
     pub http: Http,
     /// Takes every event, at once; must not block.
-    pub events: Box<dyn Fn(Event) + Send + Sync>,
+    pub events: Box<dyn Fn(ReceivedRequest) + Send + Sync>,
 }
 
 /// A sandbox at work.
@@ -206,7 +207,7 @@ pub async fn start(options: Options, around: Surroundings) -> io::Result<Running
     let (stop, mut stopped) = watch::channel(false);
     let state = Arc::new(state::Sandbox::new(options, around));
     let service = routes::router(state).into_make_service_with_connect_info::<connection::Cut>();
-    let serving = axum::serve(connection::Lines(listener), service).with_graceful_shutdown(async move {
+    let serving = axum::serve(connection::CuttableListener(listener), service).with_graceful_shutdown(async move {
         // a sender that is gone means that nobody will ever say stop
         if stopped.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;

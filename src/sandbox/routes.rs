@@ -18,11 +18,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::calls::{self, Placed};
 use super::connection::Cut;
-use super::faults::Fate;
+use super::faults::RequestFate;
 use super::state::{Created, Sandbox, Subscription};
-use super::{Event, Outcome};
+use super::{Outcome, ReceivedRequest};
 
-type Shared = State<Arc<Sandbox>>;
+type SandboxState = State<Arc<Sandbox>>;
 
 /// Larger requests are answered 413.
 const REQUEST_LIMIT: usize = 1024 * 1024;
@@ -60,7 +60,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
 
 /// Reads the request whole, lets it meet its fate, and tells of it.
 async fn meet_faults(
-    State(sandbox): Shared,
+    State(sandbox): SandboxState,
     ConnectInfo(cut): ConnectInfo<Cut>,
     request: Request,
     next: Next,
@@ -69,7 +69,7 @@ async fn meet_faults(
     let Ok(body) = to_bytes(body, REQUEST_LIMIT).await else {
         return failure(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request is too large");
     };
-    let mut event = Event {
+    let mut event = ReceivedRequest {
         at: sandbox.around.clock.now(),
         method: parts.method.to_string(),
         route: route_of(parts.uri.path()),
@@ -83,13 +83,15 @@ async fn meet_faults(
     let fate = sandbox.memory().dealer.deal(sandbox.around.clock.monotonic());
     let request = Request::from_parts(parts, Body::from(body));
     let response = match fate {
-        Fate::Obeyed | Fate::ObeyedThenReset => next.run(request).await,
-        Fate::ObeyedInHtml => in_html(next.run(request).await),
-        Fate::Throttled => later(&sandbox, StatusCode::TOO_MANY_REQUESTS),
-        Fate::Fails(status) => later(&sandbox, StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)),
-        Fate::ErrorIn200 => failure(StatusCode::OK, "sandbox_error", "the sandbox was told to answer with an error"),
+        RequestFate::Obeyed | RequestFate::ObeyedThenReset => next.run(request).await,
+        RequestFate::ObeyedInHtml => in_html(next.run(request).await),
+        RequestFate::Throttled => later(&sandbox, StatusCode::TOO_MANY_REQUESTS),
+        RequestFate::Fails(status) => later(&sandbox, StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)),
+        RequestFate::ErrorIn200 => {
+            failure(StatusCode::OK, "sandbox_error", "the sandbox was told to answer with an error")
+        }
     };
-    if fate == Fate::ObeyedThenReset {
+    if fate == RequestFate::ObeyedThenReset {
         cut.cut();
     } else {
         event.outcome = Outcome::Answered(response.status().as_u16());
@@ -128,7 +130,7 @@ fn later(sandbox: &Sandbox, status: StatusCode) -> Response {
 }
 
 /// The API demands both headers, with any value unless the sandbox was given one.
-async fn demand_credentials(State(sandbox): Shared, request: Request, next: Next) -> Response {
+async fn demand_credentials(State(sandbox): SandboxState, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let wanted = [("x-api-token", &sandbox.options.api_token), ("team_id", &sandbox.options.team_id)];
     for (name, value) in wanted {
@@ -172,7 +174,7 @@ fn object(body: &Bytes) -> Option<Map<String, Value>> {
     serde_json::from_slice(body).ok()
 }
 
-async fn run_automation(State(sandbox): Shared, headers: HeaderMap, body: Bytes) -> Response {
+async fn run_automation(State(sandbox): SandboxState, headers: HeaderMap, body: Bytes) -> Response {
     if sandbox.options.verify_automations && !has(&headers, "x-api-token", sandbox.options.api_token.as_ref()) {
         return unauthorized("the header `x-api-token` is missing or wrong");
     }
@@ -187,7 +189,7 @@ async fn run_automation(State(sandbox): Shared, headers: HeaderMap, body: Bytes)
     success(&json!({ "id": calls::place(&sandbox, placed) }))
 }
 
-async fn create_contact(State(sandbox): Shared, body: Bytes) -> Response {
+async fn create_contact(State(sandbox): SandboxState, body: Bytes) -> Response {
     let Some(mut fields) = object(&body) else { return bad_request("the body must be a JSON object") };
     if let Some(name) = fields.keys().find(|name| !CONTACT_FIELDS.contains(&name.as_str())) {
         return bad_request(&format!("`{name}` is no field of a contact"));
@@ -202,7 +204,7 @@ async fn create_contact(State(sandbox): Shared, body: Bytes) -> Response {
     }
 }
 
-async fn call_contact(State(sandbox): Shared, body: Bytes) -> Response {
+async fn call_contact(State(sandbox): SandboxState, body: Bytes) -> Response {
     let Some(fields) = object(&body) else { return bad_request("the body must be a JSON object") };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let (Some(contact_id), Some(agent)) = (text("contact_id"), text("interview_id")) else {
@@ -257,34 +259,34 @@ impl Listing {
     }
 }
 
-async fn list_contacts(State(sandbox): Shared, Query(ask): Query<Listing>) -> Response {
+async fn list_contacts(State(sandbox): SandboxState, Query(ask): Query<Listing>) -> Response {
     if ask.has_bad_limit() {
         return bad_request("`limit` must be 1 to 50");
     }
     let memory = sandbox.memory();
     let found = memory.contacts.iter().filter(|contact| contact.phone.contains(&ask.search) || ask.names(contact));
     let found = found.filter(|contact| ask.tags.is_empty() || ask.tags.split(',').any(|tag| contact.has_tag(tag)));
-    let found = found.map(super::state::Contact::to_json).collect();
+    let found = found.map(super::state::SandboxContact::to_json).collect();
     success(&json!({ "contacts": ask.page_of(found) }))
 }
 
 impl Listing {
-    fn names(&self, contact: &super::state::Contact) -> bool {
+    fn names(&self, contact: &super::state::SandboxContact) -> bool {
         contact.fields.get("name").and_then(Value::as_str).is_some_and(|name| name.contains(&self.search))
     }
 }
 
-impl super::state::Contact {
+impl super::state::SandboxContact {
     fn has_tag(&self, tag: &str) -> bool {
         self.fields.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.iter().any(|have| have == tag))
     }
 }
 
-async fn show_contact(State(sandbox): Shared, Path(id): Path<String>) -> Response {
+async fn show_contact(State(sandbox): SandboxState, Path(id): Path<String>) -> Response {
     sandbox.contact(&id).map_or_else(unknown_contact, |contact| success(&contact.to_json()))
 }
 
-async fn delete_contact(State(sandbox): Shared, Path(id): Path<String>) -> Response {
+async fn delete_contact(State(sandbox): SandboxState, Path(id): Path<String>) -> Response {
     let mut memory = sandbox.memory();
     let before = memory.contacts.len();
     memory.contacts.retain(|contact| contact.id != id);
@@ -295,7 +297,7 @@ async fn list_agents() -> Response {
     success(&json!({ "interviews": [{ "id": AGENT, "title": "Sandbox agent" }] }))
 }
 
-async fn list_calls(State(sandbox): Shared, Path(agent): Path<String>, Query(ask): Query<Listing>) -> Response {
+async fn list_calls(State(sandbox): SandboxState, Path(agent): Path<String>, Query(ask): Query<Listing>) -> Response {
     if ask.has_bad_limit() {
         return bad_request("`limit` must be 1 to 50");
     }
@@ -307,13 +309,13 @@ async fn list_calls(State(sandbox): Shared, Path(agent): Path<String>, Query(ask
     success(&json!({ "responses": ask.page_of(found) }))
 }
 
-async fn list_subscriptions(State(sandbox): Shared) -> Response {
+async fn list_subscriptions(State(sandbox): SandboxState) -> Response {
     let memory = sandbox.memory();
     let shown = memory.subscriptions.iter().map(|s| json!({ "type": s.kind, "url": s.url, "data": s.agent }));
     success(&json!({ "webhooks": shown.collect::<Vec<_>>() }))
 }
 
-async fn subscribe(State(sandbox): Shared, body: Bytes) -> Response {
+async fn subscribe(State(sandbox): SandboxState, body: Bytes) -> Response {
     let Some(subscription) = subscription(&body) else {
         return bad_request("`type`, `url` and `data` (the agent's id) must be there");
     };
@@ -324,7 +326,7 @@ async fn subscribe(State(sandbox): Shared, body: Bytes) -> Response {
     success(&json!({}))
 }
 
-async fn unsubscribe(State(sandbox): Shared, body: Bytes) -> Response {
+async fn unsubscribe(State(sandbox): SandboxState, body: Bytes) -> Response {
     let Some(subscription) = subscription(&body) else {
         return bad_request("`type`, `url` and `data` (the agent's id) must be there");
     };

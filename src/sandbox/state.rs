@@ -18,14 +18,14 @@ pub(super) struct Sandbox {
 /// What changes.
 pub(super) struct Memory {
     pub(super) dealer: Dealer,
-    pub(super) contacts: Vec<Contact>,
-    pub(super) calls: Vec<Call>,
+    pub(super) contacts: Vec<SandboxContact>,
+    pub(super) calls: Vec<SandboxCall>,
     pub(super) subscriptions: Vec<Subscription>,
 }
 
 /// A contact.
 #[derive(Debug, Clone)]
-pub(super) struct Contact {
+pub(super) struct SandboxContact {
     pub(super) id: String,
     pub(super) phone: String,
     pub(super) created: String,
@@ -35,7 +35,7 @@ pub(super) struct Contact {
 
 /// A call, from its placing to its end.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct SandboxCall {
     pub(super) id: String,
     pub(super) agent: String,
     pub(super) contact_id: Option<String>,
@@ -59,7 +59,7 @@ pub(super) struct Subscription {
 /// What creating a contact came to.
 pub(super) enum Created {
     /// A new one, or the one that was there.
-    Contact(Box<Contact>),
+    Contact(Box<SandboxContact>),
     /// There is one already, and the sandbox was told to mind.
     Conflict,
 }
@@ -90,19 +90,19 @@ impl Sandbox {
             (Some(known), DuplicateContact::Reuse) => Created::Contact(Box::new(known)),
             (Some(_), DuplicateContact::Conflict) => Created::Conflict,
             (Some(_), DuplicateContact::New) | (None, _) => {
-                let contact = Contact { id, phone, created, fields };
+                let contact = SandboxContact { id, phone, created, fields };
                 memory.contacts.push(contact.clone());
                 Created::Contact(Box::new(contact))
             }
         }
     }
 
-    pub(super) fn contact(&self, id: &str) -> Option<Contact> {
+    pub(super) fn contact(&self, id: &str) -> Option<SandboxContact> {
         self.memory().contacts.iter().find(|contact| contact.id == id).cloned()
     }
 }
 
-impl Contact {
+impl SandboxContact {
     /// As the API shows it.
     pub(super) fn to_json(&self) -> Value {
         let field = |name: &str, absent: Value| self.fields.get(name).cloned().unwrap_or(absent);
@@ -115,7 +115,7 @@ impl Contact {
     }
 }
 
-impl Call {
+impl SandboxCall {
     /// As the API and `NEW_RESPONSE` show it: a bare object, the duration a string.
     pub(super) fn to_json(&self, metadata_echo: bool) -> Value {
         json!({

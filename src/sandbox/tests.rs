@@ -20,7 +20,7 @@ const CREDENTIALS: [(&str, &str); 2] = [("x-api-token", "t"), ("team_id", "g")];
 struct Bench {
     running: Running,
     http: Http,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<ReceivedRequest>,
 }
 
 async fn bench(options: Options) -> Bench {
@@ -144,7 +144,7 @@ async fn the_api_demands_both_credentials_and_names_the_missing_one() {
 
 #[tokio::test]
 async fn every_answer_is_marked_as_the_sandboxs() {
-    let faults = Faults { fail: vec![Failure { status: 503, count: 1 }], ..Faults::default() };
+    let faults = Faults { fail: vec![FailingRequests { status: 503, count: 1 }], ..Faults::default() };
     let bench = bench(Options { faults, ..Options::default() }).await;
     for path in ["/webhook/automation/x", "/webhook/automation/x", "/interview", "/nowhere"] {
         match bench.exchange("POST", path, &[], &json!({})).await {

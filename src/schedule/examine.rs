@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
 use super::problems::Problems;
-use super::tree::{Entry, Node, Value};
+use super::tree::{KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 use crate::spelling::did_you_mean;
 
@@ -41,7 +41,7 @@ fn header_of(node: &Node, problems: &Problems) -> Range<usize> {
 }
 
 fn unknown_key<'a>(
-    entry: &Entry,
+    entry: &KeyValue,
     names: impl Iterator<Item = &'a str>,
     place: &str,
     problems: &mut Problems,
@@ -79,7 +79,8 @@ fn one_of(node: &Node, keys: &Table, header: Range<usize>, place: &str, problems
     let built = |name: &&&str| keys.key(name).is_some_and(|key| key.need != Need::Later);
     let choices: Vec<String> = keys.one_of.iter().filter(built).map(|name| format!("`{name}`")).collect();
     let choices = choices.join(", ");
-    let given: Vec<&Entry> = node.entries().iter().filter(|entry| keys.one_of.contains(&entry.key.as_str())).collect();
+    let given: Vec<&KeyValue> =
+        node.entries().iter().filter(|entry| keys.one_of.contains(&entry.key.as_str())).collect();
     if given.is_empty() {
         problems
             .error("missing-key", header, format!("{place} needs one of {choices}"))
@@ -109,7 +110,7 @@ fn not_yet(span: Range<usize>, what: &str, problems: &mut Problems) {
         .help("remove it: it will come with a later version, and is never silently ignored until then");
 }
 
-fn value(entry: &Entry, key: &'static Key, place: &str, problems: &mut Problems) {
+fn value(entry: &KeyValue, key: &'static Key, place: &str, problems: &mut Problems) {
     if key.need == Need::Later {
         not_yet(entry.key_span.clone(), &format!("`{}` in {place}", entry.key), problems);
         return;
@@ -264,7 +265,7 @@ fn map(
     wanted: &Shape,
     named: &Named<'_>,
     problems: &mut Problems,
-    mut check: impl FnMut(&Entry, &mut Problems),
+    mut check: impl FnMut(&KeyValue, &mut Problems),
 ) {
     match &node.value {
         Value::Table(entries) => entries.iter().for_each(|entry| check(entry, problems)),
@@ -365,7 +366,7 @@ fn secret(node: &Node, form: SecretForm, named: &Named<'_>, problems: &mut Probl
     }
 }
 
-fn secret_table(node: &Node, entries: &[Entry], named: &Named<'_>, problems: &mut Problems) {
+fn secret_table(node: &Node, entries: &[KeyValue], named: &Named<'_>, problems: &mut Problems) {
     let place = format!("`{}`", named.key);
     let mut known = 0;
     for entry in entries {

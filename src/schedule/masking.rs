@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::tree::{Entry, Node, Value};
+use super::tree::{KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 
 /// What stands in a frame where a secret may stand in the file.
@@ -79,7 +79,7 @@ fn in_table(node: &Node, keys: &'static Table, unknown: Unknown, hidden: &mut Ve
 }
 
 /// The values under an unknown key that look like secrets.
-fn likely_texts(entry: &Entry, hidden: &mut Vec<Range<usize>>) {
+fn likely_texts(entry: &KeyValue, hidden: &mut Vec<Range<usize>>) {
     let key = entry.key.to_ascii_lowercase();
     if SECRET_WORDS.iter().any(|word| key.contains(word)) {
         return texts(&entry.node, hidden);
@@ -118,7 +118,7 @@ fn has_login(node: &Node) -> bool {
 /// Everything but the names of the places where secrets live.
 fn secret(node: &Node, hidden: &mut Vec<Range<usize>>) {
     // an `env` that can't be a variable's name is likely the secret itself
-    let is_place = |entry: &&Entry| match entry.key.as_str() {
+    let is_place = |entry: &&KeyValue| match entry.key.as_str() {
         "credential" | "file" => false,
         "env" => !entry.node.text().is_some_and(is_variable_name),
         _ => true,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::tree::{Entry, Node, Value};
+use super::tree::{KeyValue, Node, Value};
 use crate::settings::SecretRef;
 
 /// Keys of `[appointment]` that name columns.
@@ -90,7 +90,7 @@ fn collect(node: &Node, keys: &Table, folder: &Path, found: &mut Vec<PlacedSecre
     }
 }
 
-fn placed(entry: &Entry, folder: &Path) -> Option<PlacedSecret> {
+fn placed(entry: &KeyValue, folder: &Path) -> Option<PlacedSecret> {
     let secret = secret_ref(&entry.node, folder)?;
     Some(PlacedSecret { span: entry.node.span.clone(), secret, is_url: entry.key == "url" })
 }

@@ -30,12 +30,12 @@ pub enum Value {
     /// A list.
     List(Vec<Node>),
     /// A table.
-    Table(Vec<Entry>),
+    Table(Vec<KeyValue>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct KeyValue {
     /// The key, quotes removed.
     pub key: String,
     /// Where the key stands.
@@ -65,7 +65,7 @@ pub fn read(text: &str) -> (Node, Vec<SyntaxProblem>) {
 }
 
 fn table(table: DeTable<'_>) -> Value {
-    let entries = table.into_iter().map(|(key, value)| Entry {
+    let entries = table.into_iter().map(|(key, value)| KeyValue {
         key_span: key.span(),
         key: key.into_inner().into_owned(),
         node: node(value),
@@ -96,7 +96,7 @@ impl Node {
 
     /// The entry of a key, when this is a table that has it.
     #[must_use]
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
+    pub fn entry(&self, key: &str) -> Option<&KeyValue> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
@@ -108,7 +108,7 @@ impl Node {
 
     /// The entries of a table; nothing for anything else.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[KeyValue] {
         match &self.value {
             Value::Table(entries) => entries,
             Value::Text(_)

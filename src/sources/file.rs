@@ -19,14 +19,14 @@ pub struct FileSource {
 
 /// By what one state of a file differs from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct SourceStamp {
     file: (u64, u64),
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl SourceStamp {
     fn of(facts: &Metadata) -> Self {
         Self {
             file: (facts.dev(), facts.ino()),
@@ -68,10 +68,10 @@ impl FileSource {
     }
 
     /// Opens a regular file; a pipe or a device is refused without waiting for it.
-    fn open(&self) -> Result<(File, Stamp), SourceError> {
+    fn open(&self) -> Result<(File, SourceStamp), SourceError> {
         let file = disk::open(&self.spec.path, Links::Followed).map_err(|error| self.failed(&error))?;
         let facts = file.metadata().map_err(|error| self.failed(&error))?;
-        let stamp = Stamp::of(&facts);
+        let stamp = SourceStamp::of(&facts);
         Ok((file, stamp))
     }
 
@@ -91,8 +91,8 @@ impl FileSource {
     }
 
     /// Whether the file, and what its path names, are still what they were.
-    fn is_unchanged(&self, file: &File, before: Stamp) -> bool {
-        let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| Stamp::of(&facts) == before);
+    fn is_unchanged(&self, file: &File, before: SourceStamp) -> bool {
+        let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| SourceStamp::of(&facts) == before);
         is_same(file.metadata()) && is_same(std::fs::metadata(&self.spec.path))
     }
 }

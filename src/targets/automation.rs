@@ -6,7 +6,7 @@ use super::{Endpoint, Envelope, THOUGHTLY_IDS, TargetError, fingerprint, json_he
 use crate::settings::{Account, SecretRef, Secrets};
 
 /// What a schedule says of it.
-pub(super) struct Written<'a> {
+pub(super) struct AutomationTerms<'a> {
     pub(super) url: &'a SecretRef,
     pub(super) api_token: Option<&'a SecretRef>,
     pub(super) timeout: Duration,
@@ -14,7 +14,7 @@ pub(super) struct Written<'a> {
 
 /// The preset of the general shape. Its token is its own: without webhook verification none is sent.
 pub(super) fn open(
-    written: &Written<'_>,
+    written: &AutomationTerms<'_>,
     account: Option<&Account>,
     secrets: &Secrets,
 ) -> Result<Endpoint, TargetError> {

@@ -23,7 +23,7 @@ const CONTACT_FIELDS: [&str; 4] = ["name", "email", "tags", "attributes"];
 const SEARCH_LIMIT: &str = "50";
 
 /// What a schedule says of it.
-pub(super) struct Written<'a> {
+pub(super) struct CallTerms<'a> {
     pub(super) agent: &'a TextOrSecret,
     pub(super) account: &'a str,
     pub(super) timeout: Duration,
@@ -41,7 +41,7 @@ pub(super) struct Caller {
 impl Caller {
     /// Opens what `[target.call]` and its account say.
     pub(super) fn open(
-        written: &Written<'_>,
+        written: &CallTerms<'_>,
         account: Option<&Account>,
         secrets: &Secrets,
     ) -> Result<Self, TargetError> {

@@ -77,11 +77,11 @@ pub fn open(schedule: &Schedule, account: Option<&Account>, secrets: &Secrets) -
     let timeout = schedule.delivery.timeout.unsigned_abs();
     match &schedule.target {
         TargetSpec::Automation { url, api_token, .. } => {
-            let written = automation::Written { url, api_token: api_token.as_ref(), timeout };
+            let written = automation::AutomationTerms { url, api_token: api_token.as_ref(), timeout };
             Ok(Box::new(automation::open(&written, account, secrets)?))
         }
         TargetSpec::Call { agent, account: name, .. } => {
-            let written = call::Written { agent, account: name, timeout };
+            let written = call::CallTerms { agent, account: name, timeout };
             Ok(Box::new(call::Caller::open(&written, account, secrets)?))
         }
         TargetSpec::Webhook(spec) => Ok(Box::new(webhook::open(spec, timeout, secrets)?)),

@@ -68,7 +68,11 @@ fn answer(status: u16, body: &str) -> Answer {
 
 fn automation(vault: &Vault, url: &str, token: Option<&SecretRef>) -> Result<Endpoint, TargetError> {
     let url = vault.keep("url", url);
-    automation::open(&automation::Written { url: &url, api_token: token, timeout: TIMEOUT }, None, &Secrets::default())
+    automation::open(
+        &automation::AutomationTerms { url: &url, api_token: token, timeout: TIMEOUT },
+        None,
+        &Secrets::default(),
+    )
 }
 
 fn webhook_spec(url: &str) -> WebhookSpec {
@@ -99,7 +103,7 @@ fn account(vault: &Vault, base_url: &str) -> Account {
 
 fn caller(vault: &Vault) -> call::Caller {
     let agent = TextOrSecret::Text("agent-1".to_owned());
-    let written = call::Written { agent: &agent, account: "thoughtly", timeout: TIMEOUT };
+    let written = call::CallTerms { agent: &agent, account: "thoughtly", timeout: TIMEOUT };
     let account = account(vault, "http://127.0.0.1:9/v1");
     call::Caller::open(&written, Some(&account), &Secrets::default()).expect("a target")
 }
@@ -283,7 +287,7 @@ fn a_contact_is_searched_by_its_number_and_conflicts_are_seen_in_every_form() {
 fn a_call_without_its_accounts_credentials_is_refused_by_the_keys_name() {
     let vault = Vault::new();
     let agent = TextOrSecret::Text("agent-1".to_owned());
-    let written = call::Written { agent: &agent, account: "thoughtly", timeout: TIMEOUT };
+    let written = call::CallTerms { agent: &agent, account: "thoughtly", timeout: TIMEOUT };
     let without_team = Account { team_id: None, ..account(&vault, "http://127.0.0.1:9") };
     let complaint = |account: Option<&Account>| match call::Caller::open(&written, account, &Secrets::default()) {
         Ok(_) => panic!("it is refused"),
@@ -307,7 +311,7 @@ fn an_automation_of_the_account_has_the_same_credentials_as_its_calls() {
     let vault = Vault::new();
     let url = vault.keep("url", "http://127.0.0.1:9/a");
     let account = account(&vault, "http://127.0.0.1:9");
-    let written = automation::Written { url: &url, api_token: None, timeout: TIMEOUT };
+    let written = automation::AutomationTerms { url: &url, api_token: None, timeout: TIMEOUT };
     let automation = automation::open(&written, Some(&account), &Secrets::default()).expect("a target");
     assert_eq!(automation.credentials(), caller(&vault).credentials());
 }

@@ -2,7 +2,7 @@
 //! ends the program when it overflows, and with it every other schedule.
 
 use super::TemplateProblem;
-use super::strict::{Kind, Token, tokens};
+use super::strict::{Token, TokenKind, tokens};
 
 /// Operators of one expression, or of one whole text with statements.
 pub(super) const MOST_OPERATORS: usize = 256;
@@ -85,9 +85,9 @@ impl Size {
 /// Words that a parser nests by: operators, filters, look-ups, calls.
 fn is_operator(word: &Token<'_>) -> bool {
     match word.kind {
-        Kind::Mark => !matches!(word.text, ")" | "]" | "}" | "," | ":"),
-        Kind::Word => matches!(word.text, "and" | "or" | "not" | "in" | "is" | "if" | "else"),
-        Kind::Number | Kind::Text => false,
+        TokenKind::Mark => !matches!(word.text, ")" | "]" | "}" | "," | ":"),
+        TokenKind::Word => matches!(word.text, "and" | "or" | "not" | "in" | "is" | "if" | "else"),
+        TokenKind::Number | TokenKind::Text => false,
     }
 }
 

@@ -73,12 +73,12 @@ pub(crate) const OUTPUT_LIMIT: usize = 64 * 1024;
 /// One text: a lone `{{ expression }}` keeps the value's JSON type, anything else is text.
 #[derive(Debug, Clone)]
 pub struct Template {
-    shape: Shape,
+    shape: TemplateShape,
     names: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
-enum Shape {
+enum TemplateShape {
     /// No braces at all.
     Literal(String),
     /// A lone expression: its value as it is.
@@ -126,16 +126,16 @@ impl Template {
     pub fn compile(text: &str) -> Result<Self, TemplateProblem> {
         let shape = shape_of(text)?;
         let names = match &shape {
-            Shape::Literal(_) => BTreeSet::new(),
-            Shape::Value(filling) => filling.names(),
-            Shape::Text(pieces) => pieces
+            TemplateShape::Literal(_) => BTreeSet::new(),
+            TemplateShape::Value(filling) => filling.names(),
+            TemplateShape::Text(pieces) => pieces
                 .iter()
                 .flat_map(|piece| match piece {
                     Piece::Literal(_) => BTreeSet::new(),
                     Piece::Filling(filling) => filling.names(),
                 })
                 .collect(),
-            Shape::Whole(program) => program.names().clone(),
+            TemplateShape::Whole(program) => program.names().clone(),
         };
         match names.iter().find(|name| NOT_YET_NAMES.contains(&name.as_str())) {
             None => Ok(Self { shape, names }),
@@ -159,10 +159,10 @@ impl Template {
     /// On an unknown name, a failing filter, or output beyond the bounds.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
         let value = match &self.shape {
-            Shape::Literal(text) => return Ok(Value::String(text.clone())),
-            Shape::Value(filling) => filling.value(scope)?,
-            Shape::Text(pieces) => Value::String(filled(pieces, scope)?),
-            Shape::Whole(program) => Value::String(program.text(scope)?),
+            TemplateShape::Literal(text) => return Ok(Value::String(text.clone())),
+            TemplateShape::Value(filling) => filling.value(scope)?,
+            TemplateShape::Text(pieces) => Value::String(filled(pieces, scope)?),
+            TemplateShape::Whole(program) => Value::String(program.text(scope)?),
         };
         match &value {
             Value::String(text) => bounded(text.len())?,
@@ -252,9 +252,9 @@ fn filled(pieces: &[Piece], scope: &dyn Scope) -> Result<String, RenderError> {
     Ok(text)
 }
 
-fn shape_of(text: &str) -> Result<Shape, TemplateProblem> {
+fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
     if ["{%", "{#", "{{-", "-}}", "{{+", "+}}"].iter().any(|mark| text.contains(mark)) {
-        return Program::whole(text).map(|program| Shape::Whole(Arc::new(program)));
+        return Program::whole(text).map(|program| TemplateShape::Whole(Arc::new(program)));
     }
     let mut pieces = Vec::new();
     let mut rest = 0;
@@ -270,10 +270,10 @@ fn shape_of(text: &str) -> Result<Shape, TemplateProblem> {
         pieces.push(Piece::Literal(text[rest..].to_owned()));
     }
     match <[Piece; 1]>::try_from(pieces) {
-        Ok([Piece::Filling(filling)]) => Ok(Shape::Value(filling)),
-        Ok([Piece::Literal(literal)]) => Ok(Shape::Literal(literal)),
-        Err(pieces) if pieces.is_empty() => Ok(Shape::Literal(String::new())),
-        Err(pieces) => Ok(Shape::Text(pieces)),
+        Ok([Piece::Filling(filling)]) => Ok(TemplateShape::Value(filling)),
+        Ok([Piece::Literal(literal)]) => Ok(TemplateShape::Literal(literal)),
+        Err(pieces) if pieces.is_empty() => Ok(TemplateShape::Literal(String::new())),
+        Err(pieces) => Ok(TemplateShape::Text(pieces)),
     }
 }
 

@@ -13,25 +13,25 @@ use super::{RenderError, Scope, Template, TemplateProblem};
 /// A tree of templates that renders to the payload.
 #[derive(Debug, Clone)]
 pub struct PayloadTemplate {
-    root: Node,
+    root: PayloadNode,
 }
 
 #[derive(Debug, Clone)]
-enum Node {
+enum PayloadNode {
     Fixed(Value),
     Template(Template),
-    List(Vec<Node>),
-    Object(Vec<(String, Node)>),
+    List(Vec<PayloadNode>),
+    Object(Vec<(String, PayloadNode)>),
 }
 
-type PlacedProblem = (Vec<String>, TemplateProblem);
+type ProblemAtPath = (Vec<String>, TemplateProblem);
 
 impl PayloadTemplate {
     /// Compiles every string of a tree (objects, lists, scalars; object keys stay as they are).
     ///
     /// # Errors
     /// All problems, each with the path to its string (`["customer", "name"]`, list places as numbers).
-    pub fn compile(tree: &Value) -> Result<Self, Vec<PlacedProblem>> {
+    pub fn compile(tree: &Value) -> Result<Self, Vec<ProblemAtPath>> {
         let mut problems = Vec::new();
         let root = compiled(tree, &mut Vec::new(), &mut problems);
         if problems.is_empty() { Ok(Self { root }) } else { Err(problems) }
@@ -53,7 +53,7 @@ impl PayloadTemplate {
         let failure = RefCell::new(None);
         let filled = Filled { node: &self.root, scope, failure: &failure };
         to_raw_value(&filled).map(Payload).map_err(|error| match failure.into_inner() {
-            Some(Failure { path, error }) => {
+            Some(FillFailure { path, error }) => {
                 let path: Vec<String> = path.into_iter().rev().collect();
                 RenderError(format!("`{}`: {}", path.join("."), error.0))
             }
@@ -115,58 +115,60 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-fn compiled(tree: &Value, path: &mut Vec<String>, problems: &mut Vec<PlacedProblem>) -> Node {
+fn compiled(tree: &Value, path: &mut Vec<String>, problems: &mut Vec<ProblemAtPath>) -> PayloadNode {
     match tree {
-        Value::Null | Value::Bool(_) | Value::Number(_) => Node::Fixed(tree.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => PayloadNode::Fixed(tree.clone()),
         Value::String(text) => match Template::compile(text) {
-            Ok(template) => Node::Template(template),
+            Ok(template) => PayloadNode::Template(template),
             Err(problem) => {
                 problems.push((path.clone(), problem));
-                Node::Fixed(Value::Null)
+                PayloadNode::Fixed(Value::Null)
             }
         },
         Value::Array(items) => {
             let items = items.iter().enumerate();
-            Node::List(items.map(|(place, item)| below(place.to_string(), item, path, problems)).collect())
+            PayloadNode::List(items.map(|(place, item)| below(place.to_string(), item, path, problems)).collect())
         }
         Value::Object(fields) => {
             let fields = fields.iter();
-            Node::Object(fields.map(|(key, field)| (key.clone(), below(key.clone(), field, path, problems))).collect())
+            PayloadNode::Object(
+                fields.map(|(key, field)| (key.clone(), below(key.clone(), field, path, problems))).collect(),
+            )
         }
     }
 }
 
-fn below(step: String, tree: &Value, path: &mut Vec<String>, problems: &mut Vec<PlacedProblem>) -> Node {
+fn below(step: String, tree: &Value, path: &mut Vec<String>, problems: &mut Vec<ProblemAtPath>) -> PayloadNode {
     path.push(step);
     let node = compiled(tree, path, problems);
     path.pop();
     node
 }
 
-fn collect_names(node: &Node, names: &mut BTreeSet<String>) {
+fn collect_names(node: &PayloadNode, names: &mut BTreeSet<String>) {
     match node {
-        Node::Fixed(_) => {}
-        Node::Template(template) => names.extend(template.names()),
-        Node::List(items) => items.iter().for_each(|item| collect_names(item, names)),
-        Node::Object(fields) => fields.iter().for_each(|(_, field)| collect_names(field, names)),
+        PayloadNode::Fixed(_) => {}
+        PayloadNode::Template(template) => names.extend(template.names()),
+        PayloadNode::List(items) => items.iter().for_each(|item| collect_names(item, names)),
+        PayloadNode::Object(fields) => fields.iter().for_each(|(_, field)| collect_names(field, names)),
     }
 }
 
 /// A template that can't be filled, and the way to it, innermost step first.
-struct Failure {
+struct FillFailure {
     path: Vec<String>,
     error: RenderError,
 }
 
 /// A part of the tree on its way into JSON. The serializer's errors are texts: the failure itself is left beside them.
 struct Filled<'a> {
-    node: &'a Node,
+    node: &'a PayloadNode,
     scope: &'a dyn Scope,
-    failure: &'a RefCell<Option<Failure>>,
+    failure: &'a RefCell<Option<FillFailure>>,
 }
 
 impl Filled<'_> {
-    fn part<'a>(&'a self, node: &'a Node) -> Filled<'a> {
+    fn part<'a>(&'a self, node: &'a PayloadNode) -> Filled<'a> {
         Filled { node, scope: self.scope, failure: self.failure }
     }
 
@@ -184,22 +186,22 @@ impl Filled<'_> {
 impl Serialize for Filled<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.node {
-            Node::Fixed(value) => value.serialize(serializer),
-            Node::Template(template) => match template.render(self.scope) {
+            PayloadNode::Fixed(value) => value.serialize(serializer),
+            PayloadNode::Template(template) => match template.render(self.scope) {
                 Ok(value) => value.serialize(serializer),
                 Err(error) => {
-                    *self.failure.borrow_mut() = Some(Failure { path: Vec::new(), error });
+                    *self.failure.borrow_mut() = Some(FillFailure { path: Vec::new(), error });
                     Err(S::Error::custom("a template can't be filled"))
                 }
             },
-            Node::List(items) => {
+            PayloadNode::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 for (place, item) in items.iter().enumerate() {
                     self.under(|| place.to_string(), list.serialize_element(&self.part(item)))?;
                 }
                 list.end()
             }
-            Node::Object(fields) => {
+            PayloadNode::Object(fields) => {
                 let mut object = serializer.serialize_map(Some(fields.len()))?;
                 for (key, field) in fields {
                     self.under(|| key.clone(), object.serialize_entry(key, &self.part(field)))?;

@@ -22,7 +22,7 @@ use super::TemplateProblem;
 use super::filters::{FILTER_NAMES, TEST_NAMES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Word,
     Number,
     Text,
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) text: &'a str,
     pub(super) at: Range<usize>,
 }
@@ -101,11 +101,11 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             }
             quote @ (b'"' | b'\'') => {
                 at = end_of_text(bytes, at, quote) + 1;
-                Kind::Text
+                TokenKind::Text
             }
             byte if byte.is_ascii_digit() => {
                 at = end_of_number(bytes, at);
-                Kind::Number
+                TokenKind::Number
             }
             byte if byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii() => {
                 while at < bytes.len()
@@ -113,7 +113,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
                 {
                     at += 1;
                 }
-                Kind::Word
+                TokenKind::Word
             }
             _ => {
                 at += if ["==", "!=", "<=", ">=", "//", "**"].iter().any(|mark| text[at..].starts_with(mark)) {
@@ -121,7 +121,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
                 } else {
                     1
                 };
-                Kind::Mark
+                TokenKind::Mark
             }
         };
         found.push(Token { kind, text: &text[from..at], at: from..at });
@@ -152,7 +152,7 @@ pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
     let tokens = tokens(text);
     for (place, token) in tokens.iter().enumerate() {
         let before = |steps: usize| place.checked_sub(steps).map_or("", |at| tokens[at].text);
-        if token.kind != Kind::Word {
+        if token.kind != TokenKind::Word {
             continue;
         }
         let at = token.at.start + offset..token.at.end + offset;
@@ -193,7 +193,7 @@ pub(super) fn rewritten(text: &str) -> String {
 /// `if`, `else`, commas and colons, so an operand reaches from one of those to the next.
 fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
     let mut whole = String::new();
-    let mut chain = Chain::default();
+    let mut chain = ComparisonChain::default();
     while *place < tokens.len() {
         let token = &tokens[*place];
         let is_after_is = *place > 0 && tokens[*place - 1].text == "is";
@@ -243,20 +243,20 @@ fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
 fn is_operand_end(tokens: &[Token<'_>], place: usize) -> bool {
     let Some(before) = place.checked_sub(1).map(|at| &tokens[at]) else { return false };
     match before.kind {
-        Kind::Text | Kind::Number => true,
-        Kind::Word => !["and", "or", "not", "in", "is", "if", "else"].contains(&before.text),
-        Kind::Mark => matches!(before.text, ")" | "]" | "}"),
+        TokenKind::Text | TokenKind::Number => true,
+        TokenKind::Word => !["and", "or", "not", "in", "is", "if", "else"].contains(&before.text),
+        TokenKind::Mark => matches!(before.text, ")" | "]" | "}"),
     }
 }
 
 /// Operands with the operators between them: `1 < x < 5` is two comparisons.
 #[derive(Default)]
-struct Chain {
+struct ComparisonChain {
     done: Vec<(String, &'static str)>,
     operand: String,
 }
 
-impl Chain {
+impl ComparisonChain {
     fn operator(&mut self, function: &'static str) {
         self.done.push((std::mem::take(&mut self.operand), function));
     }

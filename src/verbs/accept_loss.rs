@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gap::{self, Unread};
+use super::gap::{self, UnplannedGap};
 use super::{App, VerbResult};
 use crate::ledger::AcceptLoss;
 use crate::plan::Gap;
@@ -15,7 +15,7 @@ pub struct AcceptLossAnswer {
     /// Reminders that are uncertain by it.
     pub uncertain: u64,
     /// Schedules whose sources couldn't be read: their reminders of the gap become uncertain as soon as a run plans them.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnplannedGap>,
 }
 
 /// Accepts the loss; calls nobody by itself.

@@ -230,8 +230,8 @@ fn open_ledger(settings: &Settings, zones: &Zones, access: Access) -> Result<Opt
     let access = match access {
         Access::None => return Ok(None),
         Access::Reading if sqlite::is_missing(&settings.ledger) => return Ok(None),
-        Access::Reading => sqlite::Access::Read,
-        Access::Working => sqlite::Access::Write,
+        Access::Reading => sqlite::LedgerAccess::Read,
+        Access::Working => sqlite::LedgerAccess::Write,
     };
     let ledger = sqlite::open(&settings.ledger, access, zones.clone())?;
     Ok(Some(ledger))

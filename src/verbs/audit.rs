@@ -16,14 +16,14 @@ use crate::reminder::{Lead, ReminderId, State};
 const PAGE: u64 = 10_000;
 
 /// The log from beginning to end of a filter, page by page.
-pub struct Pages<'a> {
+pub struct AuditPages<'a> {
     ledger: &'a dyn Log,
     filter: AuditFilter,
     left: Option<u64>,
     size: u64,
 }
 
-impl<'a> Pages<'a> {
+impl<'a> AuditPages<'a> {
     /// Nothing is read yet.
     #[must_use]
     pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
@@ -68,7 +68,7 @@ pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     if filter.newest {
         return Ok(ledger.audit(filter).await?);
     }
-    let mut pages = Pages::new(ledger.as_ref(), filter);
+    let mut pages = AuditPages::new(ledger.as_ref(), filter);
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
         rows.extend(page);
@@ -105,7 +105,7 @@ pub struct ExportBegun {
 pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbResult<ExportBegun> {
     let ledger = app.ledger()?;
     let filter = AuditFilter { before_seq: Some(ledger.head().await?.seq + 1), ..filter };
-    let mut pages = Pages::new(ledger.as_ref(), filter.clone()).of(SOCKET_PAGE);
+    let mut pages = AuditPages::new(ledger.as_ref(), filter.clone()).of(SOCKET_PAGE);
     let (mut count, mut first) = (0, None);
     while let Some(page) = pages.next().await? {
         count += page.len();

@@ -45,7 +45,7 @@ const PRIVATE_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 /// How something was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum DoctorVerdict {
     /// As it should be.
     Ok,
     /// Worth a look.
@@ -60,7 +60,7 @@ pub struct Finding {
     /// What: `clock`, `zones`, `schedules`, `source`, `ledger`, `credentials`, `reachability`, `agent`, `unit`.
     pub subject: String,
     /// How it was found.
-    pub verdict: Verdict,
+    pub verdict: DoctorVerdict,
     /// A sentence with the remedy.
     pub detail: String,
 }
@@ -88,13 +88,13 @@ impl From<DoctorAnswer> for Answer {
     }
 }
 
-fn finding(subject: &str, verdict: Verdict, detail: impl Into<String>) -> Finding {
+fn finding(subject: &str, verdict: DoctorVerdict, detail: impl Into<String>) -> Finding {
     Finding { subject: subject.to_owned(), verdict, detail: detail.into() }
 }
 
 impl DoctorAnswer {
     fn of(findings: Vec<Finding>) -> Self {
-        let ok = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
+        let ok = findings.iter().all(|finding| finding.verdict != DoctorVerdict::Problem);
         Self { ok, findings }
     }
 }
@@ -106,7 +106,7 @@ pub async fn examine(settings: Settings, clock: SharedClock, actor: &str) -> Doc
         Err(shut) => shut,
     };
     let subject = if matches!(shut, VerbError::Ledger(_)) { "ledger" } else { "schedules" };
-    let shut = finding(subject, Verdict::Problem, shut.to_string());
+    let shut = finding(subject, DoctorVerdict::Problem, shut.to_string());
     let mut findings = match App::open(settings, clock, Access::None, actor).await {
         Ok(app) => doctor(&app).await.findings,
         Err(_the_folder_it_was) => Vec::new(),
@@ -133,10 +133,10 @@ fn clock(app: &App) -> Finding {
     let clock = app.around.clock.as_ref();
     let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ");
     if clock_is_set(clock) {
-        finding("clock", Verdict::Ok, format!("it reads {now}"))
+        finding("clock", DoctorVerdict::Ok, format!("it reads {now}"))
     } else {
         let detail = format!("it reads {now}, which can't be: nobody is called; set it (timedatectl set-ntp true)");
-        finding("clock", Verdict::Problem, detail)
+        finding("clock", DoctorVerdict::Problem, detail)
     }
 }
 
@@ -147,9 +147,9 @@ fn zones(app: &App) -> Finding {
             let detail = format!(
                 "the zone rules are of {version}: governments may have changed theirs since; update tzdata or tickler"
             );
-            finding("zones", Verdict::Warning, detail)
+            finding("zones", DoctorVerdict::Warning, detail)
         }
-        Some(_) | None => finding("zones", Verdict::Ok, format!("rules of {version}")),
+        Some(_) | None => finding("zones", DoctorVerdict::Ok, format!("rules of {version}")),
     }
 }
 
@@ -163,14 +163,14 @@ fn folder(app: &App) -> Finding {
     let folder = app.folder();
     let place = app.settings.schedules.display();
     if let Some(fault) = &folder.fault {
-        return finding("schedules", Verdict::Problem, fault);
+        return finding("schedules", DoctorVerdict::Problem, fault);
     }
     match (folder.refused.as_slice(), folder.schedules.len()) {
-        ([], 0) => finding("schedules", Verdict::Warning, format!("{place} holds no schedule: nobody is called")),
-        ([], count) => finding("schedules", Verdict::Ok, format!("{count} in {place}")),
+        ([], 0) => finding("schedules", DoctorVerdict::Warning, format!("{place} holds no schedule: nobody is called")),
+        ([], count) => finding("schedules", DoctorVerdict::Ok, format!("{count} in {place}")),
         (refused, _) => {
             let detail = format!("refused: {}; `tickler check` tells why", refused.join(", "));
-            finding("schedules", Verdict::Problem, detail)
+            finding("schedules", DoctorVerdict::Problem, detail)
         }
     }
 }
@@ -184,12 +184,12 @@ async fn ledger(app: &App) -> Vec<Finding> {
     }
     if let Some(path) = app.machine().stop_file {
         let detail = format!("{} is there: nobody is called until it is removed", path.display());
-        findings.push(finding("ledger", Verdict::Problem, detail));
+        findings.push(finding("ledger", DoctorVerdict::Problem, detail));
     }
     if let Some(ledger) = &app.around.ledger
         && let Err(error) = ledger.head().await
     {
-        findings.push(finding("ledger", Verdict::Problem, error.to_string()));
+        findings.push(finding("ledger", DoctorVerdict::Problem, error.to_string()));
     }
     findings
 }
@@ -204,17 +204,17 @@ fn source(schedule: &Schedule) -> Option<Finding> {
     let name = &schedule.name;
     let place = path.display();
     if let Err(why) = readable(&path) {
-        return Some(finding("source", Verdict::Problem, format!("{name}: {place} can't be read: {why}")));
+        return Some(finding("source", DoctorVerdict::Problem, format!("{name}: {place} can't be read: {why}")));
     }
     let (verdict, detail) = match sandbox_directive(&path) {
         Some(directive) => (
-            Verdict::Warning,
+            DoctorVerdict::Warning,
             format!(
                 "{name}: {place} lies behind {directive} of the systemd unit: the service can't see it; move it to \
                  /srv, or add BindReadOnlyPaths={place}"
             ),
         ),
-        None => (Verdict::Ok, format!("{name}: {place} can be read")),
+        None => (DoctorVerdict::Ok, format!("{name}: {place} can be read")),
     };
     Some(finding("source", verdict, detail))
 }
@@ -250,9 +250,12 @@ fn credentials(app: &App, schedule: &Schedule) -> Vec<Finding> {
         problems.extend(secrets_of(http, app).into_iter().filter_map(|found| found.err().map(|e| e.to_string())));
     }
     if problems.is_empty() {
-        return vec![finding("credentials", Verdict::Ok, format!("{name}: every secret is set"))];
+        return vec![finding("credentials", DoctorVerdict::Ok, format!("{name}: every secret is set"))];
     }
-    problems.into_iter().map(|problem| finding("credentials", Verdict::Problem, format!("{name}: {problem}"))).collect()
+    problems
+        .into_iter()
+        .map(|problem| finding("credentials", DoctorVerdict::Problem, format!("{name}: {problem}")))
+        .collect()
 }
 
 fn account_of<'a>(app: &'a App, schedule: &Schedule) -> Option<&'a Account> {
@@ -307,11 +310,11 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
         Ok(known) => known,
         // an answer other than a refusal may pass by itself
         Err(error) if error.0.contains("` answers ") => {
-            return vec![finding("reachability", Verdict::Warning, error.0)];
+            return vec![finding("reachability", DoctorVerdict::Warning, error.0)];
         }
-        Err(error) => return vec![finding("reachability", Verdict::Problem, error.0)],
+        Err(error) => return vec![finding("reachability", DoctorVerdict::Problem, error.0)],
     };
-    let mut findings = vec![finding("reachability", Verdict::Ok, "Thoughtly takes the credentials")];
+    let mut findings = vec![finding("reachability", DoctorVerdict::Ok, "Thoughtly takes the credentials")];
     for schedule in schedules {
         if let Some(known) = &known
             && let TargetSpec::Call { agent, account: of, .. } = &schedule.target
@@ -319,7 +322,7 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
             && let Ok(agent) = secrets.text(agent)
             && let Some(unknown) = unknown_agent(agent.expose_secret(), known)
         {
-            findings.push(finding("agent", Verdict::Problem, format!("{}: {unknown}", schedule.name)));
+            findings.push(finding("agent", DoctorVerdict::Problem, format!("{}: {unknown}", schedule.name)));
         }
     }
     findings
@@ -327,11 +330,11 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
 
 async fn front_door(app: &App, origin: &str) -> Finding {
     let Ok(url) = Url::parse(origin) else {
-        return finding("reachability", Verdict::Problem, format!("{origin} is no address"));
+        return finding("reachability", DoctorVerdict::Problem, format!("{origin} is no address"));
     };
     match look(app, url, Vec::new()).await {
-        Ok(_status) => finding("reachability", Verdict::Ok, format!("{origin} answers")),
-        Err(detail) => finding("reachability", Verdict::Problem, format!("{origin} can't be reached: {detail}")),
+        Ok(_status) => finding("reachability", DoctorVerdict::Ok, format!("{origin} answers")),
+        Err(detail) => finding("reachability", DoctorVerdict::Problem, format!("{origin} can't be reached: {detail}")),
     }
 }
 
@@ -350,25 +353,25 @@ fn unused_proxy(app: &App) -> Option<Finding> {
     let name = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"].into_iter().find(|name| is_set(name))?;
     let detail =
         format!("{name} is set and not used: write `proxy = {{ env = \"{name}\" }}` under [network] in tickler.toml");
-    app.settings.network.proxy.is_none().then(|| finding("reachability", Verdict::Warning, detail))
+    app.settings.network.proxy.is_none().then(|| finding("reachability", DoctorVerdict::Warning, detail))
 }
 
 fn unit(app: &App) -> Finding {
     let socket = &app.settings.socket;
     if std::os::unix::net::UnixStream::connect(socket).is_ok() {
-        return finding("unit", Verdict::Ok, format!("the service answers at {}", socket.display()));
+        return finding("unit", DoctorVerdict::Ok, format!("the service answers at {}", socket.display()));
     }
     match UNITS.iter().find(|path| Path::new(path).exists()) {
         Some(path) => {
             let detail = format!("{path} is installed, and no service answers: systemctl enable --now tickler");
-            finding("unit", Verdict::Warning, detail)
+            finding("unit", DoctorVerdict::Warning, detail)
         }
         None => {
             let detail = format!(
                 "no service answers at {}: `tickler run` is one; `tickler service print` writes a unit for systemd",
                 socket.display()
             );
-            finding("unit", Verdict::Warning, detail)
+            finding("unit", DoctorVerdict::Warning, detail)
         }
     }
 }
@@ -405,12 +408,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("tickler.db");
         std::fs::write(&file, "").expect("written");
-        for (mode, verdict) in [(0o600, Verdict::Ok), (0o640, Verdict::Warning)] {
+        for (mode, verdict) in [(0o600, DoctorVerdict::Ok), (0o640, DoctorVerdict::Warning)] {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
             let found = modes(&file, 0o600);
             assert_eq!(found.verdict, verdict);
-            assert_eq!(found.detail.contains("chmod 600"), verdict == Verdict::Warning);
+            assert_eq!(found.detail.contains("chmod 600"), verdict == DoctorVerdict::Warning);
         }
-        assert_eq!(modes(&folder.path().join("none.db"), 0o600).verdict, Verdict::Ok);
+        assert_eq!(modes(&folder.path().join("none.db"), 0o600).verdict, DoctorVerdict::Ok);
     }
 }

@@ -19,7 +19,7 @@ const WORTH_PLANNING: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 /// A schedule whose gap couldn't be planned.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Unread {
+pub struct UnplannedGap {
     /// Its name.
     pub schedule: String,
     /// Why.
@@ -32,7 +32,7 @@ pub(super) struct PlannedGap {
     /// Reminders that are uncertain by it.
     pub(super) uncertain: u64,
     /// Schedules whose sources couldn't be read.
-    pub(super) unread: Vec<Unread>,
+    pub(super) unread: Vec<UnplannedGap>,
 }
 
 /// Plans the gap of every loaded schedule.
@@ -44,7 +44,7 @@ pub(super) async fn plan(app: &App, gap: Gap, actor: &str) -> PlannedGap {
         match plan_one(app, schedule, gap, actor).await {
             Ok(found) => planned.uncertain += found,
             Err(error) => {
-                planned.unread.push(Unread { schedule: schedule.name.clone(), detail: error.to_string() });
+                planned.unread.push(UnplannedGap { schedule: schedule.name.clone(), detail: error.to_string() });
             }
         }
     }

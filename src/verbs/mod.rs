@@ -39,7 +39,7 @@ use crate::audit::AuditFilter;
 
 pub use app::{Access, App, outbound, refusal};
 pub use exit::{Exit, VerbError, likely_name};
-pub use gap::Unread;
+pub use gap::UnplannedGap;
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
 

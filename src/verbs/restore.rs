@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::gap::{self, Unread};
+use super::gap::{self, UnplannedGap};
 use super::{Access, App, VerbError, VerbResult};
 use crate::clock::SharedClock;
 use crate::ledger::Restored;
@@ -25,7 +25,7 @@ pub struct RestoreAnswer {
     /// Reminders that are uncertain by it.
     pub uncertain: u64,
     /// Schedules whose sources couldn't be read: their reminders of the gap become uncertain as soon as a run plans them.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnplannedGap>,
 }
 
 /// Restores a copy under the ledger's lock; calls nobody.

@@ -64,7 +64,7 @@ pub struct ScheduleStatus {
     /// The schedule's name.
     pub name: String,
     /// How it stands.
-    pub state: Standing,
+    pub state: LoadState,
     /// What is wrong with it.
     pub problem: Option<String>,
     /// With the schedule's offset.
@@ -98,7 +98,7 @@ pub struct ScheduleStatus {
 /// How a schedule stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum LoadState {
     /// It runs.
     Loaded,
     /// Its file has errors.
@@ -110,7 +110,7 @@ pub enum Standing {
 }
 
 /// What the ledger says for the screen.
-struct Known {
+struct LedgerView {
     holds: Holds,
     /// Why some schedules can't send.
     unsendable: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ struct Known {
 /// When the ledger is there and can't be read.
 pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
     let known = match known(app).await {
-        Err(VerbError::Ledger(error)) if app.is_service => Known::of_failed_ledger(error.to_string()),
+        Err(VerbError::Ledger(error)) if app.is_service => LedgerView::of_failed_ledger(error.to_string()),
         known => known?,
     };
     let folder = app.folder();
@@ -143,13 +143,13 @@ pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
     schedules.extend(without_good_version.map(|name| refused(name, refusal(&folder, name))));
     for status in schedules.iter_mut().filter(|status| folder.refuses(&status.name)) {
         status.problem = Some(refusal(&folder, &status.name));
-        status.state = Standing::Refused;
+        status.state = LoadState::Refused;
     }
     schedules.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(screen(app, schedules, known))
 }
 
-fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnswer {
+fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> StatusAnswer {
     let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
     let on_everybody = known.holds.on_everybody(app.around.clock.now());
     let problems = problems(&schedules, &known, &on_everybody);
@@ -176,7 +176,7 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: Known) -> StatusAnsw
     }
 }
 
-async fn known(app: &App) -> VerbResult<Known> {
+async fn known(app: &App) -> VerbResult<LedgerView> {
     let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
     let troubles = app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
     let holds = holds::all(app).await?;
@@ -184,7 +184,7 @@ async fn known(app: &App) -> VerbResult<Known> {
     problems.extend(account_problems(app, &holds));
     let Some(ledger) = &app.around.ledger else {
         let head = Head { seq: 0, hash: String::new() };
-        return Ok(Known {
+        return Ok(LedgerView {
             holds,
             unsendable,
             troubles,
@@ -199,15 +199,24 @@ async fn known(app: &App) -> VerbResult<Known> {
         // its file is gone: that is what there is to report
         let head = Head { seq: 0, hash: String::new() };
         let failure = writing_failure(ledger.as_ref()).await;
-        return Ok(Known { holds, unsendable, troubles, expired: 0, tally: Tally::default(), head, problems, failure });
+        return Ok(LedgerView {
+            holds,
+            unsendable,
+            troubles,
+            expired: 0,
+            tally: Tally::default(),
+            head,
+            problems,
+            failure,
+        });
     }
     let (tally, head) = (ledger.tally().await?, ledger.head().await?);
     let expired = expired_lately(ledger.as_ref(), app.around.clock.now()).await?;
     let failure = writing_failure(ledger.as_ref()).await;
-    Ok(Known { holds, unsendable, troubles, expired, tally, head, problems, failure })
+    Ok(LedgerView { holds, unsendable, troubles, expired, tally, head, problems, failure })
 }
 
-impl Known {
+impl LedgerView {
     /// What is known when the ledger can't even be read.
     fn of_failed_ledger(failure: String) -> Self {
         let head = Head { seq: 0, hash: String::new() };
@@ -254,7 +263,7 @@ fn account_problems(app: &App, holds: &Holds) -> BTreeSet<String> {
 }
 
 /// A schedule's latest run of any kind, and the latest that read its source.
-async fn last_runs(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
+async fn last_runs(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbResult<(Option<RunRow>, Option<RunRow>)> {
     let Some(ledger) = &app.around.ledger else { return Ok((None, None)) };
     let latest = async |which: RunsAsk| ledger.runs(which).await.map(|mut found| found.pop());
     let read = async {
@@ -268,7 +277,7 @@ async fn last_runs(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<
     }
 }
 
-async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<ScheduleStatus> {
+async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbResult<ScheduleStatus> {
     let (last, evaluated) = last_runs(app, schedule, known).await?;
     let holds = holds::on(app, schedule, &known.holds);
     let own = holds.iter().find(|hold| hold.is_of_schedule());
@@ -285,9 +294,9 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<
     });
     let next = super::next::next(app, schedule, 1).into_iter().next();
     let state = match (schedule.enabled, own) {
-        (false, _) => Standing::Disabled,
-        (true, Some(_)) => Standing::Paused,
-        (true, None) => Standing::Loaded,
+        (false, _) => LoadState::Disabled,
+        (true, Some(_)) => LoadState::Paused,
+        (true, None) => LoadState::Loaded,
     };
     let unsendable = known.unsendable.get(&schedule.name).cloned();
     let of_run = || evaluated.as_ref().filter(|_| schedule.enabled).and_then(last_run::problem);
@@ -315,7 +324,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &Known) -> VerbResult<
 fn refused(name: &str, problem: String) -> ScheduleStatus {
     ScheduleStatus {
         name: name.to_owned(),
-        state: Standing::Refused,
+        state: LoadState::Refused,
         problem: Some(problem),
         next_run: None,
         last_run: None,
@@ -330,7 +339,7 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
-fn problems(schedules: &[ScheduleStatus], known: &Known, on_everybody: &[Hold]) -> Vec<String> {
+fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Hold]) -> Vec<String> {
     let mut problems: Vec<String> = known.failure.iter().chain(&known.problems).cloned().collect();
     problems.extend(
         schedules

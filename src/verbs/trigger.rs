@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{App, Exit, VerbError, VerbResult, explain, holds};
-use crate::delivery::Scope;
+use crate::delivery::DeliveryScope;
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
@@ -148,7 +148,7 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
         if looked_after.is_empty() {
             refuse_absent(app, &schedule, ask.only.as_deref(), *counts).await?;
         }
-        let scope = Scope { schedule: schedule.name.clone(), only: ask.only };
+        let scope = DeliveryScope { schedule: schedule.name.clone(), only: ask.only };
         sender.deliver(&scope, ask.wait).await?;
     }
     answer(app, &schedule, nominal_at, outcome, looked_after).await

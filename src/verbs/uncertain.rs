@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, ids};
-use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolve, Runs, Verdict};
+use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve, Runs};
 use crate::reminder::{Lead, ReminderId, State};
 
 /// One reminder of unknown fate; times in UTC.
@@ -54,7 +54,7 @@ pub struct ResolveAsk {
     /// All of unknown fate of that schedule, instead of `ids`.
     pub all_of: Option<String>,
     /// What they say.
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     /// Why.
     pub reason: String,
 }

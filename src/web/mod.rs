@@ -47,14 +47,14 @@ pub enum WebError {
 }
 
 /// The page, bound and not yet served.
-pub struct Page {
+pub struct StatusPage {
     listener: tokio::net::TcpListener,
     address: SocketAddr,
     router: Router,
 }
 
 /// Who may look.
-struct Gate {
+struct AccessCheck {
     address: SocketAddr,
     token: Option<SecretString>,
 }
@@ -63,7 +63,11 @@ struct Gate {
 ///
 /// # Errors
 /// When the token is missing there, or the address can't be bound.
-pub async fn bind(listen: SocketAddr, token: Option<SecretString>, vitals: Arc<Vitals>) -> Result<Page, WebError> {
+pub async fn bind(
+    listen: SocketAddr,
+    token: Option<SecretString>,
+    vitals: Arc<Vitals>,
+) -> Result<StatusPage, WebError> {
     let token = token.filter(|token| !token.expose_secret().is_empty());
     let is_local = is_local(listen);
     if !is_local && token.is_none() {
@@ -72,8 +76,8 @@ pub async fn bind(listen: SocketAddr, token: Option<SecretString>, vitals: Arc<V
     let not_bound = |error| WebError::NotBound(listen, error);
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
-    let gate = Arc::new(Gate { address, token: token.filter(|_| !is_local) });
-    Ok(Page { listener, address, router: router(gate, vitals) })
+    let gate = Arc::new(AccessCheck { address, token: token.filter(|_| !is_local) });
+    Ok(StatusPage { listener, address, router: router(gate, vitals) })
 }
 
 /// Whether only this machine can reach an address.
@@ -81,7 +85,7 @@ fn is_local(listen: SocketAddr) -> bool {
     listen.ip().to_canonical().is_loopback()
 }
 
-impl Page {
+impl StatusPage {
     /// Where it listens (the port the system chose, where 0 was asked for).
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -125,7 +129,7 @@ async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) ->
     next.run(request).await
 }
 
-fn router(gate: Arc<Gate>, vitals: Arc<Vitals>) -> Router {
+fn router(gate: Arc<AccessCheck>, vitals: Arc<Vitals>) -> Router {
     let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .route("/healthz", get(health))
@@ -157,14 +161,14 @@ async fn readiness(State(vitals): State<Arc<Vitals>>) -> Response {
     }
 }
 
-async fn check_gate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+async fn check_gate(State(gate): State<Arc<AccessCheck>>, request: Request, next: Next) -> Response {
     match gate.refusal(request.headers()) {
         None => next.run(request).await,
         Some((status, sentence)) => (status, sentence).into_response(),
     }
 }
 
-impl Gate {
+impl AccessCheck {
     /// Why this caller is turned away.
     fn refusal(&self, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
         match &self.token {
@@ -197,8 +201,8 @@ fn carries(headers: &HeaderMap, token: &SecretString) -> bool {
 mod tests {
     use super::*;
 
-    fn gate(address: &str, token: Option<&str>) -> Gate {
-        Gate { address: address.parse().expect("an address"), token: token.map(SecretString::from) }
+    fn gate(address: &str, token: Option<&str>) -> AccessCheck {
+        AccessCheck { address: address.parse().expect("an address"), token: token.map(SecretString::from) }
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {

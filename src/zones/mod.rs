@@ -47,7 +47,7 @@ pub enum Wall {
 
 /// A moment at which a zone's rules may set its clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct OffsetChange {
     /// The first instant under the new offset.
     pub at: Timestamp,
     /// The new offset in seconds, east of Greenwich positive.
@@ -155,19 +155,19 @@ impl Zone {
 
     /// The latest change at or before an instant. The offset may be the one before, where only the rules' name changed.
     #[must_use]
-    pub fn change_before(&self, at: Timestamp) -> Option<Change> {
+    pub fn change_before(&self, at: Timestamp) -> Option<OffsetChange> {
         let beyond = at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX);
-        self.rules.preceding(beyond).next().map(|change| Change::of(&change))
+        self.rules.preceding(beyond).next().map(|change| OffsetChange::of(&change))
     }
 
     /// The first change after an instant. The offset may be the one before, where only the rules' name changed.
     #[must_use]
-    pub fn change_after(&self, at: Timestamp) -> Option<Change> {
-        self.rules.following(at).next().map(|change| Change::of(&change))
+    pub fn change_after(&self, at: Timestamp) -> Option<OffsetChange> {
+        self.rules.following(at).next().map(|change| OffsetChange::of(&change))
     }
 }
 
-impl Change {
+impl OffsetChange {
     fn of(transition: &jiff::tz::TimeZoneTransition<'_>) -> Self {
         Self { at: transition.timestamp(), offset: transition.offset().seconds() }
     }

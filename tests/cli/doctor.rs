@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tickler::clock::Clock;
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
-use tickler::verbs::doctor::{Verdict, examine};
+use tickler::verbs::doctor::{DoctorVerdict, examine};
 
 use crate::clinic::{Clinic, DAY_BEFORE};
 use crate::support::command::{is_root, tickler, tickler_as};
@@ -60,7 +60,7 @@ impl Clock for StandsAt {
     }
 }
 
-async fn said_at(moment: &str, subject: &str) -> (Verdict, String) {
+async fn said_at(moment: &str, subject: &str) -> (DoctorVerdict, String) {
     let clinic = Clinic::new();
     let flags = Flags { ledger: Some(clinic.path().join("tickler.db")), ..Flags::default() };
     let environment = ProcessEnvironment::of([("THOUGHTLY_AUTOMATION_URL", clinic.url.as_str())], clinic.path());
@@ -74,18 +74,18 @@ async fn said_at(moment: &str, subject: &str) -> (Verdict, String) {
 #[tokio::test]
 async fn a_clock_from_before_the_program_is_a_problem() {
     let (verdict, detail) = said_at("2026-12-01T09:00:00Z", "clock").await;
-    assert_eq!((verdict, detail.as_str()), (Verdict::Ok, "it reads 2026-12-01T09:00:00Z"));
+    assert_eq!((verdict, detail.as_str()), (DoctorVerdict::Ok, "it reads 2026-12-01T09:00:00Z"));
     let (verdict, detail) = said_at("1970-01-01T00:00:07Z", "clock").await;
-    assert_eq!(verdict, Verdict::Problem);
+    assert_eq!(verdict, DoctorVerdict::Problem);
     assert!(detail.contains("1970-01-01T00:00:07Z") && detail.contains("timedatectl"), "{detail}");
 }
 
 #[tokio::test]
 async fn zone_rules_that_are_years_old_are_worth_a_look() {
     let (verdict, detail) = said_at("2026-12-01T09:00:00Z", "zones").await;
-    assert!(verdict == Verdict::Ok && detail.starts_with("rules of 20"), "{detail}");
+    assert!(verdict == DoctorVerdict::Ok && detail.starts_with("rules of 20"), "{detail}");
     let (verdict, detail) = said_at("2031-12-01T09:00:00Z", "zones").await;
-    assert!(verdict == Verdict::Warning && detail.contains("update tzdata"), "{detail}");
+    assert!(verdict == DoctorVerdict::Warning && detail.contains("update tzdata"), "{detail}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tickler::audit::{AuditFilter, AuditRow, Event};
 use tickler::clock::{ManualClock, SharedClock, SystemClock};
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::{Opened, open};
-use tickler::delivery::Scope;
+use tickler::delivery::DeliveryScope;
 use tickler::http::Http;
 use tickler::ledger::{Ledger, Log, RunRow, Runs, RunsAsk};
 use tickler::reminder::RunId;
@@ -24,7 +24,7 @@ pub const HEADER: &str = "id,phone,starts_at,service\n";
 pub struct Clinic {
     folder: TempDir,
     pub clock: Arc<ManualClock>,
-    pub received: Arc<Mutex<Vec<sandbox::Event>>>,
+    pub received: Arc<Mutex<Vec<sandbox::ReceivedRequest>>>,
     thoughtly: sandbox::Running,
 }
 
@@ -143,7 +143,7 @@ impl Clinic {
     /// Delivers what is due of a schedule, and tells the last four digits of those who were called so far.
     pub async fn called(&self, daemon: &Daemon, schedule: &str) -> Vec<String> {
         let sender = daemon.app.sender.as_ref().expect("a service sends");
-        let scope = Scope { schedule: schedule.to_owned(), only: None };
+        let scope = DeliveryScope { schedule: schedule.to_owned(), only: None };
         sender.deliver(&scope, std::time::Duration::ZERO).await.expect("delivered");
         let received = self.received.lock().expect("the list");
         received.iter().filter_map(|event| event.phone_last4.clone()).collect()

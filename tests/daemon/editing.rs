@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tickler::clock::{Clock, SystemClock};
 use tickler::daemon::control::ask;
 use tickler::verbs::Request;
-use tickler::verbs::status::{Standing, StatusAnswer};
+use tickler::verbs::status::{LoadState, StatusAnswer};
 
 use crate::binary::Service;
 use crate::chance::Chance;
@@ -193,10 +193,10 @@ impl Name {
             (Content::Gone, shown) => shown.is_none(),
             (_, None) => false,
             (Content::Whole(text), Some(shown)) => {
-                shown.state == Standing::Loaded && shown.text_version.as_deref() == Some(&version_of(text))
+                shown.state == LoadState::Loaded && shown.text_version.as_deref() == Some(&version_of(text))
             }
             (Content::Broken, Some(shown)) => {
-                shown.state == Standing::Refused && self.possible.contains(&shown.text_version)
+                shown.state == LoadState::Refused && self.possible.contains(&shown.text_version)
             }
         }
     }

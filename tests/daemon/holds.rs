@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::open;
-use tickler::delivery::Scope;
+use tickler::delivery::DeliveryScope;
 use tickler::ledger::Outbox;
 use tickler::settings::Rate;
 use tickler::targets;
@@ -152,7 +152,7 @@ async fn delivered(daemon: &Daemon, name: &str) {
         async move { sender.run(stopped).await }
     });
     tokio::task::yield_now().await;
-    let scope = Scope { schedule: NAME.to_owned(), only: None };
+    let scope = DeliveryScope { schedule: NAME.to_owned(), only: None };
     let waiting = sender.deliver(&scope, Duration::ZERO);
     tokio::time::timeout(Duration::from_secs(60), waiting)
         .await

@@ -177,7 +177,7 @@ fn write_long_log(folder: &Path, rows: usize) {
     let path = folder.join("tickler.db");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let ledger = sqlite::open(&path, sqlite::Access::Write, Zones::newest()).expect("a new ledger");
+        let ledger = sqlite::open(&path, sqlite::LedgerAccess::Write, Zones::newest()).expect("a new ledger");
         let at = "2026-11-24T14:00:00Z".parse().expect("a valid instant");
         ledger.append(vec![Entry::new(at, Event::ClockJumped); rows]).await.expect("it is written");
         ledger.checkpoint().await.expect("it lies in the file");

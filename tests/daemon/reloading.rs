@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tickler::audit::Event;
 use tickler::ledger::Runs;
-use tickler::verbs::status::{Standing, StatusAnswer, status};
+use tickler::verbs::status::{LoadState, StatusAnswer, status};
 
 use crate::clinic::{Clinic, at, count, ledger, run_lines, runs, schedule_text};
 
@@ -32,7 +32,7 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
     assert_eq!(count(daemon, Event::ConfigRejected).await, 1);
     let answer = status(&daemon.app).await.expect("an answer");
     let told = one_of(&answer, "day-before");
-    assert_eq!(told.state, Standing::Refused);
+    assert_eq!(told.state, LoadState::Refused);
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("stays in force")), "{told:?}");
     assert_eq!(told.next_run.as_deref(), Some("2026-11-25T09:00:00-05:00"));
     assert!(daemon.status_line().contains("stays in force"), "{}", daemon.status_line());

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickler::delivery::Scope;
+use tickler::delivery::DeliveryScope;
 use tickler::reminder::State;
 
 use crate::support::bench::{Bench, NAME, bench, webhook};
@@ -57,7 +57,7 @@ async fn connecting(happens: impl AsyncFnOnce(&Bench)) -> (State, Option<String>
     let id = bench.plan(7).await;
     let sender = Arc::clone(&bench.sender);
     let delivering = tokio::spawn(async move {
-        let scope = Scope { schedule: NAME.to_owned(), only: None };
+        let scope = DeliveryScope { schedule: NAME.to_owned(), only: None };
         sender.deliver(&scope, Duration::ZERO).await
     });
     while bench.state(id).await != State::Sending {

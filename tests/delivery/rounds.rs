@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickler::clock::Clock;
-use tickler::delivery::Scope;
+use tickler::delivery::DeliveryScope;
 use tickler::ledger::{Log, Outbox};
 use tickler::reminder::State;
 use tokio::sync::watch;
@@ -40,7 +40,7 @@ async fn deliver_waits_for_what_becomes_due_within_its_patience() {
     let receiver = Receiver::start(vec![plain("503 Service Unavailable"), plain("200 OK")]);
     let bench = bench_for(&receiver, "");
     let id = bench.plan(7).await;
-    let scope = Scope { schedule: NAME.to_owned(), only: None };
+    let scope = DeliveryScope { schedule: NAME.to_owned(), only: None };
     let (sender, clock) = (Arc::clone(&bench.sender), Arc::clone(&bench.clock));
     let delivering = tokio::spawn(async move { sender.deliver(&scope, Duration::from_secs(60)).await });
     while bench.row(id).await.tries == 0 {
@@ -59,7 +59,7 @@ async fn one_appointment_alone_can_be_delivered() {
     let target = webhook(&receiver.url("/in")).replace("\"test\"", "\"slow\"");
     let bench = bench(&target, "", "http://127.0.0.1:9");
     let (_, second) = (bench.plan(1).await, bench.plan(2).await);
-    let scope = Scope { schedule: NAME.to_owned(), only: Some("a2".to_owned()) };
+    let scope = DeliveryScope { schedule: NAME.to_owned(), only: Some("a2".to_owned()) };
     bench.sender.deliver(&scope, Duration::ZERO).await.expect("a ledger that works");
     assert_eq!((bench.state(second).await, receiver.received().len()), (State::Delivered, 1));
 }

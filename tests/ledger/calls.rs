@@ -185,7 +185,7 @@ pub fn recover(now: Timestamp, resend: &[(&str, u32)]) -> Recover {
     Recover { now, resend, actor: "service".to_owned() }
 }
 
-pub fn resolve(id: ReminderId, verdict: Verdict, now: Timestamp) -> Resolve {
+pub fn resolve(id: ReminderId, verdict: Resolution, now: Timestamp) -> Resolve {
     Resolve { reminder_id: id, verdict, reason: "asked them".to_owned(), actor: "maria".to_owned(), now }
 }
 

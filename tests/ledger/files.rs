@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tickler::ledger::sqlite::{self, Access, Restore, restore};
+use tickler::ledger::sqlite::{self, LedgerAccess, Restore, restore};
 use tickler::ledger::{Ledger, LedgerError, Log, Outbox};
 use tickler::zones::Zones;
 
@@ -27,7 +27,7 @@ impl SqliteMaker {
 
 impl Maker for SqliteMaker {
     fn open(&self) -> Arc<Ledger> {
-        sqlite::open(self.path(), Access::Write, Zones::newest()).expect("the ledger opens")
+        sqlite::open(self.path(), LedgerAccess::Write, Zones::newest()).expect("the ledger opens")
     }
 }
 
@@ -53,7 +53,7 @@ async fn the_ledger_and_what_lies_beside_it_are_for_our_own_eyes() {
 async fn a_second_writer_is_told_who_holds_the_ledger() {
     let maker = SqliteMaker::new();
     let first = maker.open();
-    let Err(LedgerError::Busy(sentence)) = sqlite::open(maker.path(), Access::Write, Zones::newest()) else {
+    let Err(LedgerError::Busy(sentence)) = sqlite::open(maker.path(), LedgerAccess::Write, Zones::newest()) else {
         panic!("the second is turned away")
     };
     assert!(sentence.contains(&format!("process {}", std::process::id())), "{sentence}");
@@ -65,7 +65,7 @@ async fn a_second_writer_is_told_who_holds_the_ledger() {
 async fn a_ledger_that_is_not_there_is_not_created_by_reading() {
     let maker = SqliteMaker::new();
     assert!(!sqlite::exists(&maker.path()));
-    let found = sqlite::open(maker.path(), Access::Read, Zones::newest());
+    let found = sqlite::open(maker.path(), LedgerAccess::Read, Zones::newest());
     assert!(matches!(found, Err(LedgerError::Refused(_))));
     assert!(!sqlite::exists(&maker.path()));
 }
@@ -75,7 +75,7 @@ async fn a_reader_beside_a_writer_sees_what_is_committed_and_changes_nothing() {
     let maker = SqliteMaker::new();
     let ledger = maker.open();
     let id = one_pending(&ledger).await;
-    let reader: Arc<Ledger> = sqlite::open(maker.path(), Access::Read, Zones::newest()).expect("it opens");
+    let reader: Arc<Ledger> = sqlite::open(maker.path(), LedgerAccess::Read, Zones::newest()).expect("it opens");
     assert_eq!(row(&reader, id).await.id, id);
     assert_eq!(reader.expire(at(0)).await, Err(LedgerError::ReadOnly));
 }
@@ -87,7 +87,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let conn = Connection::open(maker.path()).expect("it opens");
     conn.pragma_update(None, "user_version", 99).expect("it is set");
     drop(conn);
-    for access in [Access::Write, Access::Read] {
+    for access in [LedgerAccess::Write, LedgerAccess::Read] {
         let found = sqlite::open(maker.path(), access, Zones::newest());
         assert!(matches!(found, Err(LedgerError::NewerSchema(_))), "{access:?}");
     }
@@ -176,7 +176,7 @@ async fn a_lost_key_is_told_and_never_replaced_in_silence() {
     let mut key = maker.path().into_os_string();
     key.push(".key");
     std::fs::remove_file(key).expect("it is removed");
-    let found = sqlite::open(maker.path(), Access::Write, Zones::newest());
+    let found = sqlite::open(maker.path(), LedgerAccess::Write, Zones::newest());
     assert!(matches!(found, Err(LedgerError::Storage(sentence)) if sentence.contains("key")));
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use tickler::ledger::sqlite::{self, Access, Restore, Steps, restore_by};
+use tickler::ledger::sqlite::{self, LedgerAccess, Restore, Steps, restore_by};
 use tickler::ledger::{AcceptLoss, Ledger, Log, Outbox, Recover, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
@@ -92,7 +92,7 @@ fn asked(path: PathBuf, copy: PathBuf) -> Restore {
 
 /// What the next start finds, and that it leaves nothing unfinished.
 async fn opened(folder: &Path, what: &str) -> Vec<State> {
-    let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), Access::Write, Zones::newest())
+    let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), LedgerAccess::Write, Zones::newest())
         .unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(ledger.loss(), None, "{what}");
     assert_eq!(drafts(folder), BTreeSet::new(), "{what}");
@@ -196,7 +196,7 @@ async fn a_migration_cut_off_at_any_step_is_finished_by_the_next_start() {
     let pictures = album.pictures();
     assert!(pictures.len() > 10, "{}", pictures.len());
     for (step, folder) in pictures {
-        let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), Access::Write, Zones::newest())
+        let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), LedgerAccess::Write, Zones::newest())
             .unwrap_or_else(|error| panic!("{step}: {error}"));
         assert_eq!((ledger.loss(), drafts(&folder)), (None, BTreeSet::new()), "{step}");
         verified(&ledger).await;
@@ -213,7 +213,8 @@ async fn an_accepted_loss_cut_off_before_its_witness_is_lost_still_and_can_be_ac
         // with the log that continues it nothing would be lost
         let _gone = std::fs::remove_file(maker.path().with_file_name(log));
     }
-    let open = |path: PathBuf| -> Arc<Ledger> { sqlite::open(path, Access::Write, Zones::newest()).expect("it opens") };
+    let open =
+        |path: PathBuf| -> Arc<Ledger> { sqlite::open(path, LedgerAccess::Write, Zones::newest()).expect("it opens") };
     let ledger = open(maker.path());
     let recover = Recover { now: at(3), resend: Default::default(), actor: "service".into() };
     ledger.recover(recover).await.expect("recovered");

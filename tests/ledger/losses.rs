@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::sqlite::{self, LedgerAccess};
 use tickler::ledger::{AcceptLoss, Ledger, LedgerError, Loss, Outbox, Recover, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
@@ -61,7 +61,7 @@ async fn an_older_copy_put_back_sends_nothing_over_restarts_until_the_loss_is_ac
         assert!(ledger.verify().await.expect("a walk").broken.is_some());
         ledger.expire(at(3)).await.expect("other work goes on");
     }
-    let reader = sqlite::open(maker.path(), Access::Read, Zones::newest()).expect("it is read");
+    let reader = sqlite::open(maker.path(), LedgerAccess::Read, Zones::newest()).expect("it is read");
     assert!(reader.loss().is_some());
     drop(reader);
     let ledger = recovered(&maker).await;
@@ -167,7 +167,7 @@ async fn a_write_ahead_log_that_continues_another_state_is_found() {
         std::fs::copy(beside(&maker.path(), suffix), beside(&left.path(), suffix)).expect("what a kill leaves");
     }
     std::fs::copy(copy, left.path()).expect("the older copy");
-    match sqlite::open(left.path(), Access::Write, Zones::newest()) {
+    match sqlite::open(left.path(), LedgerAccess::Write, Zones::newest()) {
         Ok(ledger) => assert!(ledger.loss().is_some(), "nothing is sent"),
         Err(LedgerError::Storage(_)) => {}
         Err(other) => panic!("{other}"),
@@ -180,7 +180,7 @@ async fn a_key_of_another_ledger_is_refused() {
     one_pending(&maker.open()).await;
     one_pending(&other.open()).await;
     std::fs::copy(beside(&other.path(), ".key"), beside(&maker.path(), ".key")).expect("another key");
-    for access in [Access::Write, Access::Read] {
+    for access in [LedgerAccess::Write, LedgerAccess::Read] {
         let refused = sqlite::open(maker.path(), access, Zones::newest());
         assert!(matches!(&refused, Err(LedgerError::Storage(sentence)) if sentence.contains("another ledger")));
     }

@@ -108,20 +108,20 @@ async fn a_person_settles_only_what_nobody_else_can_know() {
     for maker in makers() {
         let ledger = maker.open();
         let id = one_pending(&ledger).await;
-        for verdict in [Verdict::Delivered, Verdict::Resend, Verdict::Drop] {
+        for verdict in [Resolution::Delivered, Resolution::Resend, Resolution::Drop] {
             let refused = ledger.resolve(resolve(id, verdict, at(1))).await;
             assert!(matches!(refused, Err(LedgerError::Refused(_))), "{verdict:?}");
         }
         send(&ledger, at(1), SettleTo::Uncertain).await;
-        ledger.resolve(resolve(id, Verdict::Drop, at(2))).await.expect("it is dropped");
+        ledger.resolve(resolve(id, Resolution::Drop, at(2))).await.expect("it is dropped");
         assert_eq!(state(&ledger, id).await, State::Dropped);
-        let resent = ledger.resolve(resolve(id, Verdict::Resend, at(3))).await.expect("it is sent again");
+        let resent = ledger.resolve(resolve(id, Resolution::Resend, at(3))).await.expect("it is sent again");
         assert_eq!(resent.state, State::Pending);
         send(&ledger, at(4), SettleTo::Uncertain).await;
-        ledger.resolve(resolve(id, Verdict::Delivered, at(5))).await.expect("it was delivered");
+        ledger.resolve(resolve(id, Resolution::Delivered, at(5))).await.expect("it was delivered");
         assert_eq!(state(&ledger, id).await, State::Delivered);
         assert_eq!(count_of(&ledger, "operator.resolved").await, 3);
-        let too_late = ledger.resolve(resolve(id, Verdict::Resend, at(6))).await;
+        let too_late = ledger.resolve(resolve(id, Resolution::Resend, at(6))).await;
         assert!(matches!(too_late, Err(LedgerError::Refused(_))));
     }
 }

@@ -2,7 +2,7 @@
 //! begins.
 
 use tickler::audit::{AuditFilter, AuditRow};
-use tickler::ledger::{Log, Outbox, SettleTo, TakeIntents, Verdict};
+use tickler::ledger::{Log, Outbox, Resolution, SettleTo, TakeIntents};
 use tickler::plan::PlannedReminder;
 use tickler::reminder::State;
 
@@ -29,7 +29,7 @@ async fn the_log_of_an_appointment_is_every_row_about_it() {
         let [first, second] = take(&ledger, at(10)).await.intents.try_into().expect("both once more");
         ledger.settle(settlement(&first, at(11), SettleTo::Delivered)).await.expect("it settles");
         ledger.settle(settlement(&second, at(12), SettleTo::Uncertain)).await.expect("it settles");
-        ledger.resolve(resolve(second.reminder_id, Verdict::Resend, at(13))).await.expect("it is resolved");
+        ledger.resolve(resolve(second.reminder_id, Resolution::Resend, at(13))).await.expect("it is resolved");
         send(&ledger, at(14), SettleTo::Delivered).await;
 
         let rows = ledger.audit(AuditFilter::default()).await.expect("the log is read");

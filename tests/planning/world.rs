@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
-use tickler::plan::{Explanation, Knowledge, Known, Occasion, PersonCall, Plan, PlanRequest, plan};
+use tickler::plan::{Explanation, Knowledge, KnownReminder, Occasion, PersonCall, Plan, PlanRequest, plan};
 use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
 use tickler::row::{Column, Header, Line, Record, RecordSink, Restarts};
 use tickler::schedule::recurrence::Recurrence;
@@ -155,7 +155,7 @@ impl World {
         let lead = lead.parse().expect("a lead");
         let key = ReminderKey { schedule, appointment_id: id.into(), starts_at: at(starts_at), lead };
         let may_return = state == State::Cancelled;
-        let known = Known { id: reminder, state, due_at, updated_at: due_at, may_return, person, due_day };
+        let known = KnownReminder { id: reminder, state, due_at, updated_at: due_at, may_return, person, due_day };
         self.knowledge.reminders.insert(key, known);
         reminder
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::{AuditFilter, AuditRow, Event};
 use tickler::clock::{Clock, ManualClock, SharedClock};
-use tickler::delivery::{Scope, Sender, SenderParts};
+use tickler::delivery::{DeliveryScope, Sender, SenderParts};
 use tickler::evaluation::Env;
 use tickler::http::Http;
-use tickler::ledger::sqlite::{self, Access};
+use tickler::ledger::sqlite::{self, LedgerAccess};
 use tickler::ledger::{
     Ledger, LedgerError, Log, Outbox, ReminderAsk, ReminderRow, ReminderTerms, RunEnd, RunRecord, Runs,
 };
@@ -113,7 +113,7 @@ pub fn bench_for(receiver: &Receiver, delivery: &str) -> Bench {
 
 /// The folder's ledger, opened for writing.
 fn open(folder: &Path) -> Arc<Ledger> {
-    sqlite::open(folder.join("tickler.db"), Access::Write, Zones::newest()).expect("the ledger opens")
+    sqlite::open(folder.join("tickler.db"), LedgerAccess::Write, Zones::newest()).expect("the ledger opens")
 }
 
 impl Bench {
@@ -148,7 +148,7 @@ impl Bench {
     }
 
     pub async fn deliver(&self) -> Result<(), LedgerError> {
-        let scope = Scope { schedule: NAME.to_owned(), only: None };
+        let scope = DeliveryScope { schedule: NAME.to_owned(), only: None };
         self.sender.deliver(&scope, Duration::ZERO).await
     }
 

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
 
-use self::numbering::{Kind, country_code, kind_of, trunk_prefix};
+use self::numbering::{NumberKind, country_code, kind_of, trunk_prefix};
 use super::{Phone, PhoneProblem};
 
 pub use self::masking::masked;
@@ -117,8 +117,8 @@ fn whole_number(text: &str, default_region: Option<&str>) -> Option<usize> {
     };
     let parsed = PhoneNumber::parse(spelling::without_trunk_zero(text, region).as_ref(), region).ok()?;
     let is_whole = match kind_of(&parsed) {
-        Kind::FixedOrMobile | Kind::Other | Kind::PremiumRate | Kind::SharedCost => true,
-        Kind::Unassigned => region.is_none() && numbering::has_possible_length(&parsed),
+        NumberKind::FixedOrMobile | NumberKind::Other | NumberKind::PremiumRate | NumberKind::SharedCost => true,
+        NumberKind::Unassigned => region.is_none() && numbering::has_possible_length(&parsed),
     };
     is_whole.then(|| numbering::national_length(&parsed))
 }
@@ -149,7 +149,7 @@ fn without_plus(number: &str, digits: &str, code: &str, region: Region) -> Resul
     let with_plus = format!("+{}", number.trim_start_matches(['(', ' ']));
     let valid = |text: &str| {
         let text = spelling::without_trunk_zero(text, None);
-        PhoneNumber::parse(text.as_ref(), None).ok().filter(|parsed| kind_of(parsed) != Kind::Unassigned)
+        PhoneNumber::parse(text.as_ref(), None).ok().filter(|parsed| kind_of(parsed) != NumberKind::Unassigned)
     };
     let (stripped, standing) = (valid(&with_plus), valid(&format!("+{code}{digits}")));
     match (stripped, standing) {
@@ -181,20 +181,20 @@ fn remedy(region: Region) -> String {
 fn usable(parsed: &PhoneNumber, number: &str, region: Option<Region>) -> Result<Phone, String> {
     let kind = kind_of(parsed);
     match kind {
-        Kind::FixedOrMobile => {}
-        Kind::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
-        Kind::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
-        Kind::Other | Kind::Unassigned if numbering::is_short(parsed) => {
+        NumberKind::FixedOrMobile => {}
+        NumberKind::PremiumRate => return Err("it is a premium-rate number, which is never called".into()),
+        NumberKind::SharedCost => return Err("it is a shared-cost number, which is never called".into()),
+        NumberKind::Other | NumberKind::Unassigned if numbering::is_short(parsed) => {
             return Err("it is too short: emergency and short numbers are never called".into());
         }
-        Kind::Other => {}
-        Kind::Unassigned => check_unassigned(parsed, number, region)?,
+        NumberKind::Other => {}
+        NumberKind::Unassigned => check_unassigned(parsed, number, region)?,
     }
     let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
     if numbering::is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone { e164, is_unassigned: kind == Kind::Unassigned })
+    Ok(Phone { e164, is_unassigned: kind == NumberKind::Unassigned })
 }
 
 /// A number in no assigned range is usable only when it was written as E.164 and its length is possible there.

@@ -4,7 +4,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNum
 
 /// Numbers of an area or a mobile, by what they cost whoever is called or calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberKind {
     /// Somebody's landline or mobile.
     FixedOrMobile,
     /// Toll-free, internet, personal, a company's, a pager.
@@ -19,37 +19,37 @@ pub(super) enum Kind {
 pub(super) const NORTH_AMERICA: i32 = 1;
 
 /// The kind of a number.
-pub(super) fn kind_of(parsed: &PhoneNumber) -> Kind {
+pub(super) fn kind_of(parsed: &PhoneNumber) -> NumberKind {
     let short_way = if parsed.country_code == NORTH_AMERICA { north_american(parsed) } else { None };
     short_way.unwrap_or_else(|| by_type(parsed))
 }
 
 /// What the plan of the number's own region says.
-fn by_type(parsed: &PhoneNumber) -> Kind {
+fn by_type(parsed: &PhoneNumber) -> NumberKind {
     match parsed.get_type() {
-        PhoneNumberType::PremiumRate => Kind::PremiumRate,
-        PhoneNumberType::SharedCost => Kind::SharedCost,
-        PhoneNumberType::Unknown => Kind::Unassigned,
+        PhoneNumberType::PremiumRate => NumberKind::PremiumRate,
+        PhoneNumberType::SharedCost => NumberKind::SharedCost,
+        PhoneNumberType::Unknown => NumberKind::Unassigned,
         PhoneNumberType::FixedLine | PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => {
-            Kind::FixedOrMobile
+            NumberKind::FixedOrMobile
         }
         PhoneNumberType::TollFree
         | PhoneNumberType::VoIP
         | PhoneNumberType::PersonalNumber
         | PhoneNumberType::Pager
         | PhoneNumberType::UAN
-        | PhoneNumberType::VoiceMail => Kind::Other,
+        | PhoneNumberType::VoiceMail => NumberKind::Other,
     }
 }
 
 /// Two dozen regions share North America's plan, and finding the one that a number belongs to mostly means asking for its
 /// type already. There premium rates have an area of their own, and nobody shares costs. `None` for the islands, which are
 /// found by their area codes alone.
-fn north_american(parsed: &PhoneNumber) -> Option<Kind> {
+fn north_american(parsed: &PhoneNumber) -> Option<NumberKind> {
     match parsed.get_region_code() {
-        None => Some(Kind::Unassigned),
-        Some(Region::US | Region::CA) if parsed.national_number / 10_000_000 == 900 => Some(Kind::PremiumRate),
-        Some(Region::US | Region::CA) => Some(Kind::FixedOrMobile),
+        None => Some(NumberKind::Unassigned),
+        Some(Region::US | Region::CA) if parsed.national_number / 10_000_000 == 900 => Some(NumberKind::PremiumRate),
+        Some(Region::US | Region::CA) => Some(NumberKind::FixedOrMobile),
         Some(_) => None,
     }
 }
@@ -130,9 +130,9 @@ pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static st
     // too few digits are judged by a number that they begin
     let filled = (1..=4).map(|missing| kind(&format!("{national}{}", "0".repeat(missing))));
     cut.chain(filled).flatten().find_map(|kind| match kind {
-        Kind::PremiumRate => Some("a premium-rate number"),
-        Kind::SharedCost => Some("a shared-cost number"),
-        Kind::FixedOrMobile | Kind::Other | Kind::Unassigned => None,
+        NumberKind::PremiumRate => Some("a premium-rate number"),
+        NumberKind::SharedCost => Some("a shared-cost number"),
+        NumberKind::FixedOrMobile | NumberKind::Other | NumberKind::Unassigned => None,
     })
 }
 
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn north_americas_short_way_says_what_the_plans_say() {
-        let plainly = |kind| if kind == Kind::Other { Kind::FixedOrMobile } else { kind };
+        let plainly = |kind| if kind == NumberKind::Other { NumberKind::FixedOrMobile } else { kind };
         for area in 200..1000 {
             for exchange in ["200", "211", "345", "555", "700", "800", "976", "999"] {
                 for line in ["0000", "0143", "1212", "9999"] {

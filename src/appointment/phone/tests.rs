@@ -303,7 +303,7 @@ fn valid_number(region: Region, kind: PhoneNumberType, digits: u64) -> Option<Ph
         let national_number = example.national_number / unit * unit + digits % unit;
         PhoneNumber { national_number, ..example.clone() }
     };
-    (0..6).rev().map(number).find(|number| number.is_valid() && kind_of(number) == Kind::FixedOrMobile)
+    (0..6).rev().map(number).find(|number| number.is_valid() && kind_of(number) == NumberKind::FixedOrMobile)
 }
 
 fn with_zero(number: &PhoneNumber) -> PhoneNumber {

@@ -29,13 +29,13 @@ fn beat(clock: &str) -> Beat {
     Beat { now: at(clock), watched_since: at("08:30:00") }
 }
 
-fn poll(queue: &mut RunQueue, clock: &str) -> Steps {
+fn poll(queue: &mut RunQueue, clock: &str) -> ScheduleSteps {
     assert_eq!(queue.due(at(clock)), ["hourly"], "due at {clock}");
     queue.poll("hourly", beat(clock), Permission::Granted).expect("a loaded schedule")
 }
 
-fn start(clock: &str) -> Start {
-    Start::new(at(clock), RunKind::Scheduled)
+fn start(clock: &str) -> DueRun {
+    DueRun::new(at(clock), RunKind::Scheduled)
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_waiting_run_goes_on_under_its_id_and_ends_when_the_next_begins() {
     queue.ended("hourly", first, ended, at("09:00:07")).expect("loaded");
     assert!(queue.due(at("09:04:59")).is_empty());
     let again = poll(&mut queue, "09:05:00").start.expect("read again");
-    assert_eq!(again, Start { turn: Turn::Again, ..first });
+    assert_eq!(again, DueRun { turn: Turn::Again, ..first });
     queue.ended("hourly", again, Ended::Waiting { run, again_at: at("10:10:00") }, at("09:05:07")).expect("loaded");
     let steps = poll(&mut queue, "10:00:00");
     assert_eq!(steps.give_up.map(|waiting| waiting.run), Some(run));
@@ -133,7 +133,7 @@ fn of_hours_of_seconds_the_newest_twenty_get_rows_and_the_rest_is_one_number() {
     assert_eq!((first.start, first.passed.is_none()), (None, true), "only counted so far");
     assert_eq!(queue.due(at("12:30:00")), ["hourly"], "the rest is for the next tick");
     let rest = queue.poll("hourly", asleep, Permission::Granted).expect("loaded");
-    assert_eq!(rest.start, Some(Start::new(at("12:30:00"), RunKind::CatchUp)));
+    assert_eq!(rest.start, Some(DueRun::new(at("12:30:00"), RunKind::CatchUp)));
     let passed = rest.passed.clone().expect("the rest");
     let newest: Vec<Timestamp> = passed.times.iter().map(|(at, ..)| *at).collect();
     assert_eq!((newest.len(), newest[0], newest[19]), (20, at("12:29:40"), at("12:29:59")));

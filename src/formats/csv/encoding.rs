@@ -11,7 +11,7 @@ use crate::formats::{Bytes, FormatError};
 
 /// An encoding, and the length of the byte order mark before the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct DetectedEncoding {
     charset: Charset,
     mark: u64,
     /// Whether a mark or the schedule says so; UTF-8 may else turn out to be Windows-1252, by the last line alone.
@@ -30,7 +30,7 @@ enum Charset {
 /// How many bytes are searched for the NULs that give UTF-16 away.
 const SAMPLE: usize = 4096;
 
-impl Found {
+impl DetectedEncoding {
     pub(super) fn is_utf8(self) -> bool {
         self.charset == Charset::Web(UTF_8)
     }
@@ -131,15 +131,17 @@ pub(super) fn unreadable(error: &io::Error) -> FormatError {
 ///
 /// # Errors
 /// An unknown encoding, a cut text, an input too long.
-pub(super) fn of_first_bytes(input: &dyn Bytes, demanded: Option<&str>) -> Result<Found, FormatError> {
+pub(super) fn of_first_bytes(input: &dyn Bytes, demanded: Option<&str>) -> Result<DetectedEncoding, FormatError> {
     let demanded = demanded.map(named).transpose()?;
     let length = length_of(input)?;
     let mut sample = Vec::with_capacity(SAMPLE);
     let start = InOrder { input, place: 0 };
     start.take(SAMPLE as u64).read_to_end(&mut sample).map_err(|error| unreadable(&error))?;
     let found = match Encoding::for_bom(&sample) {
-        Some((encoding, mark)) => Found { charset: Charset::Web(encoding), mark: mark as u64, is_certain: true },
-        None => Found {
+        Some((encoding, mark)) => {
+            DetectedEncoding { charset: Charset::Web(encoding), mark: mark as u64, is_certain: true }
+        }
+        None => DetectedEncoding {
             charset: demanded.unwrap_or_else(|| Charset::Web(utf16_by_nuls(&sample).unwrap_or(UTF_8))),
             mark: 0,
             is_certain: demanded.is_some(),
@@ -164,7 +166,7 @@ fn length_of(input: &dyn Bytes) -> Result<u64, FormatError> {
 ///
 /// # Errors
 /// A text that isn't in the encoding demanded, a cut one.
-pub(super) fn of_all_bytes(input: &dyn Bytes, found: Found) -> Result<Found, FormatError> {
+pub(super) fn of_all_bytes(input: &dyn Bytes, found: DetectedEncoding) -> Result<DetectedEncoding, FormatError> {
     if !found.is_utf8() {
         return Ok(found);
     }

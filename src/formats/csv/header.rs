@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use super::rows::Rows;
+use super::rows::TableRows;
 use super::splitter::first_row;
 use super::window::Window;
-use super::{Failure, MAX_ROW, Table};
+use super::{CsvTerms, MAX_ROW, TableFailure};
 use crate::formats::FormatError;
 use crate::row::Header;
 use crate::row::unseen;
@@ -24,7 +24,7 @@ pub(super) struct Begin {
 }
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
-pub(super) fn find<R: Read>(window: &mut Window<R>, table: Table<'_>) -> Result<Option<Begin>, Failure> {
+pub(super) fn find<R: Read>(window: &mut Window<R>, table: CsvTerms<'_>) -> Result<Option<Begin>, TableFailure> {
     let declared = delimiter_line(window.peek(MAX_ROW)?);
     // a spreadsheet's `sep=;` above the header is no row of the table
     let above = u64::from(table.dialect.header_row.max(1)) - 1;
@@ -55,7 +55,7 @@ fn is_delimiter(byte: u8) -> bool {
     byte == b'\t' || byte.is_ascii_punctuation() && byte != b'"'
 }
 
-fn skip_lines<R: Read>(window: &mut Window<R>, count: u64) -> Result<(), Failure> {
+fn skip_lines<R: Read>(window: &mut Window<R>, count: u64) -> Result<(), TableFailure> {
     for _ in 0..count {
         let prefix = window.peek(MAX_ROW)?;
         let end = line_end(prefix);
@@ -76,7 +76,7 @@ fn line_end(text: &[u8]) -> usize {
     }
 }
 
-fn best_delimiter(prefix: &[u8], table: Table<'_>) -> u8 {
+fn best_delimiter(prefix: &[u8], table: CsvTerms<'_>) -> u8 {
     let mut best = (DELIMITERS[0], 0, 0);
     for delimiter in DELIMITERS {
         let header = header_of(prefix, delimiter);
@@ -103,7 +103,7 @@ pub(super) fn names<'f>(fields: impl Iterator<Item = &'f str>) -> Vec<String> {
 }
 
 /// Demands that every mapped column is there.
-pub(super) fn confirm<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Result<(), Failure> {
+pub(super) fn confirm<R: Read>(rows: &mut TableRows<R>, table: CsvTerms<'_>) -> Result<(), TableFailure> {
     is_elsewhere(rows, table)?;
     let missing = missing(&rows.header, table);
     let Some(first) = missing.first() else { return Ok(()) };
@@ -116,12 +116,12 @@ pub(super) fn confirm<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Result<(
     Err(FormatError::wrong(format!("the header (line {row}) has no column `{first}`; {remedy}")).into())
 }
 
-fn missing<'t>(header: &Header, table: Table<'t>) -> Vec<&'t String> {
+fn missing<'t>(header: &Header, table: CsvTerms<'t>) -> Vec<&'t String> {
     table.wanted.mapped.iter().filter(|column| header.place(column).is_none()).collect()
 }
 
 /// Fails when mapped columns are missing because a lower line is the header.
-pub(super) fn is_elsewhere<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Result<(), Failure> {
+pub(super) fn is_elsewhere<R: Read>(rows: &mut TableRows<R>, table: CsvTerms<'_>) -> Result<(), TableFailure> {
     if missing(&rows.header, table).is_empty() {
         return Ok(());
     }
@@ -136,7 +136,7 @@ pub(super) fn is_elsewhere<R: Read>(rows: &mut Rows<R>, table: Table<'_>) -> Res
 }
 
 /// How many lines below the first one the header really is.
-fn line_of_header(prefix: &[u8], table: Table<'_>, delimiter: u8) -> Option<u64> {
+fn line_of_header(prefix: &[u8], table: CsvTerms<'_>, delimiter: u8) -> Option<u64> {
     let candidates = table.dialect.delimiter.map_or(DELIMITERS.to_vec(), |_| vec![delimiter]);
     let mut rest = prefix;
     for line in 0..LINES_SEARCHED as u64 {

@@ -8,8 +8,8 @@ use super::{Bytes, FormatError, FormatReport, Wanted, two_columns};
 use crate::row::{Header, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
-use encoding::{Found, Utf8Check};
-use rows::Rows;
+use encoding::{DetectedEncoding, Utf8Check};
+use rows::TableRows;
 use window::Window;
 
 mod codepages;
@@ -38,7 +38,7 @@ const END_MARK: u8 = 0x1a;
 
 /// How a table is read.
 #[derive(Debug, Clone, Copy)]
-struct Table<'a> {
+struct CsvTerms<'a> {
     dialect: &'a CsvDialect,
     wanted: &'a Wanted,
 }
@@ -54,14 +54,14 @@ pub fn read(
     wanted: &Wanted,
     sink: &mut dyn RecordSink,
 ) -> Result<FormatReport, FormatError> {
-    let table = Table { dialect, wanted };
+    let table = CsvTerms { dialect, wanted };
     let found = encoding::of_first_bytes(input, dialect.encoding.as_deref())?;
     if !found.is_utf8() || sink.restarts() == Restarts::No {
         let text = Text { input, found: encoding::of_all_bytes(input, found)?, check: None };
         return Ok(text.read(table, sink)?);
     }
     match (Text { input, found, check: Some(found.check()) }).read(table, sink) {
-        Err(Failure::NotUtf8(flaw)) => {
+        Err(TableFailure::NotUtf8(flaw)) => {
             let found = found.settled(flaw)?;
             sink.restart();
             Ok(Text { input, found, check: None }.read(table, sink)?)
@@ -75,7 +75,7 @@ pub fn read(
 /// # Errors
 /// As [`read`], but for the rows and for mapped columns that are nowhere near the table's beginning.
 pub fn columns(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Result<Vec<String>, FormatError> {
-    let table = Table { dialect, wanted };
+    let table = CsvTerms { dialect, wanted };
     let found = encoding::of_first_bytes(input, dialect.encoding.as_deref())?;
     let text = Text { input, found: encoding::of_all_bytes(input, found)?, check: None };
     let Some(mut rows) = text.open(table)? else { return Ok(Vec::new()) };
@@ -106,25 +106,25 @@ pub fn open_end(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Opt
 }
 
 /// Why a table isn't read to its end.
-enum Failure {
+enum TableFailure {
     /// It isn't what it should be.
     Format(FormatError),
     /// It turned out not to be UTF-8.
     NotUtf8(encoding::Flaw),
 }
 
-impl From<FormatError> for Failure {
+impl From<FormatError> for TableFailure {
     fn from(error: FormatError) -> Self {
         Self::Format(error)
     }
 }
 
-impl From<Failure> for FormatError {
-    fn from(failure: Failure) -> Self {
+impl From<TableFailure> for FormatError {
+    fn from(failure: TableFailure) -> Self {
         match failure {
-            Failure::Format(error) => error,
+            TableFailure::Format(error) => error,
             // it was UTF-8 when it was looked through
-            Failure::NotUtf8(_) => Self::cut("the table changed while it was read"),
+            TableFailure::NotUtf8(_) => Self::cut("the table changed while it was read"),
         }
     }
 }
@@ -132,12 +132,12 @@ impl From<Failure> for FormatError {
 /// An input whose encoding is known, or is being checked while it is read.
 struct Text<'i> {
     input: &'i dyn Bytes,
-    found: Found,
+    found: DetectedEncoding,
     check: Option<Utf8Check>,
 }
 
 impl<'i> Text<'i> {
-    fn read(self, table: Table<'_>, sink: &mut dyn RecordSink) -> Result<FormatReport, Failure> {
+    fn read(self, table: CsvTerms<'_>, sink: &mut dyn RecordSink) -> Result<FormatReport, TableFailure> {
         let Some(mut rows) = self.open(table)? else { return Ok(FormatReport::default()) };
         header::confirm(&mut rows, table)?;
         if let Some((name, places)) = table.wanted.doubled(&rows.header) {
@@ -163,10 +163,10 @@ impl<'i> Text<'i> {
     }
 
     /// The table, its header read; `None` when nothing but blanks is there.
-    fn open(self, table: Table<'_>) -> Result<Option<Rows<encoding::Decoded<'i>>>, Failure> {
+    fn open(self, table: CsvTerms<'_>) -> Result<Option<TableRows<encoding::Decoded<'i>>>, TableFailure> {
         let mut window = Window::new(self.found.decoded(self.input), self.check);
         let Some(begin) = header::find(&mut window, table)? else { return Ok(None) };
-        let mut rows = Rows::new(window, begin.delimiter, begin.line);
+        let mut rows = TableRows::new(window, begin.delimiter, begin.line);
         if rows.take_row()?.is_none() {
             return Ok(None);
         }

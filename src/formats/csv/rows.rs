@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::splitter::{Quoting, Splitter};
 use super::window::{PlainLine, Window, too_long_row};
-use super::{END_MARK, Failure, MAX_BREAKS, MAX_FIELD, MAX_ROW, MAX_STRAY_QUOTES};
+use super::{END_MARK, MAX_BREAKS, MAX_FIELD, MAX_ROW, MAX_STRAY_QUOTES, TableFailure};
 use crate::formats::FormatError;
 use crate::row::{Fields, Header};
 
 /// A table whose header was read.
-pub(super) struct Rows<R> {
+pub(super) struct TableRows<R> {
     pub(super) window: Window<R>,
     pub(super) delimiter: u8,
     pub(super) header: Arc<Header>,
@@ -40,7 +40,7 @@ pub(super) struct Span {
     is_ended: bool,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> TableRows<R> {
     /// Reads on from the window's place, which is in that line.
     pub(super) fn new(window: Window<R>, delimiter: u8, line: u64) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Goes to the next row and returns its line; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<u64>, Failure> {
+    pub(super) fn next(&mut self) -> Result<Option<u64>, TableFailure> {
         loop {
             let Some(span) = self.take_row()? else { return Ok(None) };
             if self.broken.is_none() && self.is_blank() {
@@ -88,7 +88,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Goes to the next row, blank or not; `None` at the end.
-    pub(super) fn take_row(&mut self) -> Result<Option<Span>, Failure> {
+    pub(super) fn take_row(&mut self) -> Result<Option<Span>, TableFailure> {
         self.broken = None;
         if let Some(span) = self.take_plain_line() {
             return Ok(Some(span));
@@ -113,7 +113,7 @@ impl<R: Read> Rows<R> {
         Some(span)
     }
 
-    fn take_split_row(&mut self) -> Result<Option<Span>, Failure> {
+    fn take_split_row(&mut self) -> Result<Option<Span>, TableFailure> {
         self.window.begin_row();
         self.splitter.begin();
         self.plain = None;
@@ -133,7 +133,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Feeds the splitter until the row's line ends; `false` when the input ends first.
-    fn split(&mut self) -> Result<bool, Failure> {
+    fn split(&mut self) -> Result<bool, TableFailure> {
         loop {
             let ahead = self.window.ahead()?;
             if ahead.is_empty() {

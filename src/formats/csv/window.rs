@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::encoding::{Utf8Check, unreadable};
-use super::{Failure, MAX_FILE, MAX_ROW};
+use super::{MAX_FILE, MAX_ROW, TableFailure};
 use crate::formats::FormatError;
 
 /// Bytes read from the input at once.
@@ -48,7 +48,7 @@ impl<R: Read> Window<R> {
     }
 
     /// The first bytes, at least `wanted` of them unless the input is shorter. Only before the first row.
-    pub(super) fn peek(&mut self, wanted: usize) -> Result<&[u8], Failure> {
+    pub(super) fn peek(&mut self, wanted: usize) -> Result<&[u8], TableFailure> {
         while self.filled < wanted && !self.is_at_end {
             self.fetch()?;
         }
@@ -72,7 +72,7 @@ impl<R: Read> Window<R> {
     }
 
     /// What lies ahead: nothing only at the end.
-    pub(super) fn ahead(&mut self) -> Result<&[u8], Failure> {
+    pub(super) fn ahead(&mut self) -> Result<&[u8], TableFailure> {
         if self.offset(self.place) == self.filled && !self.is_at_end {
             self.within_limits()?;
             self.fetch()?;
@@ -81,12 +81,12 @@ impl<R: Read> Window<R> {
     }
 
     /// Whether that byte comes next.
-    pub(super) fn next_is(&mut self, byte: u8) -> Result<bool, Failure> {
+    pub(super) fn next_is(&mut self, byte: u8) -> Result<bool, TableFailure> {
         Ok(self.ahead()?.first() == Some(&byte))
     }
 
     /// How long the line end is that comes next; `None` when something else does.
-    pub(super) fn line_end(&mut self) -> Result<Option<usize>, Failure> {
+    pub(super) fn line_end(&mut self) -> Result<Option<usize>, TableFailure> {
         self.begin_row();
         match self.ahead()? {
             [b'\n', ..] => Ok(Some(1)),
@@ -145,7 +145,7 @@ impl<R: Read> Window<R> {
         usize::try_from(place - self.kept_from).expect("the window is a few MiB wide")
     }
 
-    fn fetch(&mut self) -> Result<(), Failure> {
+    fn fetch(&mut self) -> Result<(), TableFailure> {
         let before = self.offset(self.row_from);
         if before > 0 {
             // everything before the current row was read: little is moved, and the window stays in the processor's cache
@@ -168,7 +168,7 @@ impl<R: Read> Window<R> {
         self.is_at_end = read == 0;
         if let Some(check) = &mut self.check {
             self.unfinished =
-                check.step(&self.room[unchecked..self.filled], self.is_at_end).map_err(Failure::NotUtf8)?;
+                check.step(&self.room[unchecked..self.filled], self.is_at_end).map_err(TableFailure::NotUtf8)?;
         }
         let fresh = &self.room[from..self.filled];
         let has = |byte, before: bool| before && from > 0 || memchr::memchr(byte, fresh).is_some();

@@ -35,7 +35,7 @@ pub fn read(
     let text = text::without_lone_surrogates(text);
     let mut search = Search::new(&shape.items, ask, sink)?;
     let mut deserializer = serde_json::Deserializer::from_slice(&text);
-    let outcome = Walk { search: &mut search, path: Vec::new() }.deserialize(&mut deserializer);
+    let outcome = JsonWalk { search: &mut search, path: Vec::new() }.deserialize(&mut deserializer);
     let outcome = outcome.and_then(|around| deserializer.end().map(|()| around));
     let around = match outcome {
         Ok(around) => around,
@@ -158,12 +158,12 @@ impl<'s> Search<'s> {
 }
 
 /// One value of the text, reached by `path`; what it returns is kept around the rows.
-struct Walk<'w, 's> {
+struct JsonWalk<'w, 's> {
     search: &'w mut Search<'s>,
     path: Vec<String>,
 }
 
-impl Walk<'_, '_> {
+impl JsonWalk<'_, '_> {
     fn is_items(&self) -> bool {
         self.path == self.search.items
     }
@@ -178,7 +178,7 @@ impl Walk<'_, '_> {
     /// Goes one step down.
     fn step<'de, D: serde::Deserializer<'de>>(&mut self, step: String, deserializer: D) -> Result<Value, D::Error> {
         self.path.push(step);
-        let value = Walk { search: &mut *self.search, path: self.path.clone() }.deserialize(deserializer);
+        let value = JsonWalk { search: &mut *self.search, path: self.path.clone() }.deserialize(deserializer);
         self.path.pop();
         value
     }
@@ -197,7 +197,7 @@ impl Walk<'_, '_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
+impl<'de> DeserializeSeed<'de> for JsonWalk<'_, '_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -205,7 +205,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_, '_> {
+impl<'de> Visitor<'de> for JsonWalk<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,9 +215,11 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
         if !self.is_items() {
             let mut kept = Vec::new();
-            while let Some(value) =
-                list.next_element_seed(Step { walk: &mut self, step: kept.len().to_string(), inside: Inside::List })?
-            {
+            while let Some(value) = list.next_element_seed(MemberWalk {
+                walk: &mut self,
+                step: kept.len().to_string(),
+                inside: Inside::List,
+            })? {
                 kept.push(value);
             }
             return Ok(Value::Array(kept));
@@ -240,7 +242,8 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         }
         let mut kept = Map::new();
         while let Some(step) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Step { walk: &mut self, step: step.clone(), inside: Inside::Object })?;
+            let value =
+                map.next_value_seed(MemberWalk { walk: &mut self, step: step.clone(), inside: Inside::Object })?;
             kept.insert(step, value);
         }
         Ok(Value::Object(kept))
@@ -279,13 +282,13 @@ enum Inside {
     List,
 }
 
-struct Step<'p, 'w, 's> {
-    walk: &'p mut Walk<'w, 's>,
+struct MemberWalk<'p, 'w, 's> {
+    walk: &'p mut JsonWalk<'w, 's>,
     step: String,
     inside: Inside,
 }
 
-impl<'de> DeserializeSeed<'de> for Step<'_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for MemberWalk<'_, '_, '_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {

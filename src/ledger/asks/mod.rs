@@ -8,8 +8,8 @@ mod runs;
 pub use holds::{HoldChange, Pause};
 pub use log::{Head, Prune, Pruned, Restored, Verification};
 pub use outbox::{
-    ByHand, CancelByHand, Lane, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolve, SettledAndTaken,
-    TakeIntents, Taken, Tally, Verdict,
+    ByHand, CancelByHand, Lane, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution, Resolve,
+    SettledAndTaken, TakeIntents, Taken, Tally,
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LoadedSchedule, PassedOver, RecordedRun, ReminderTerms, RunEnd, RunRecord, RunRow,

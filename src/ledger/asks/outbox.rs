@@ -90,7 +90,7 @@ pub struct Resolve {
     /// Which reminder.
     pub reminder_id: ReminderId,
     /// What they say.
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     /// Why.
     pub reason: String,
     /// Who.
@@ -124,7 +124,7 @@ pub enum ByHand {
 /// What a person can say of an uncertain reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Resolution {
     /// It was accepted after all.
     Delivered,
     /// Send it again (also failed and dropped ones).

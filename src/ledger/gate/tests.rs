@@ -184,18 +184,22 @@ fn a_due_reminder_goes_is_put_off_is_read_again_or_is_cancelled() {
     let due = DueReminder { is_opted_out: false, opening: Opening::Open, waited_for_opening: false, read_at: now() };
     let opening = Opening::At(in_minutes(30));
     for (name, due, verdict) in [
-        ("open and fresh", due, Verdict::Go),
-        ("read a quarter of an hour ago", DueReminder { read_at: in_minutes(-15), ..due }, Verdict::Go),
-        ("read longer ago", DueReminder { read_at: in_minutes(-16), ..due }, Verdict::ReadAgain),
-        ("waited for the opening", DueReminder { waited_for_opening: true, ..due }, Verdict::ReadAgain),
-        ("outside the hours", DueReminder { opening, ..due }, Verdict::PutOff(in_minutes(30))),
+        ("open and fresh", due, SendDecision::Go),
+        ("read a quarter of an hour ago", DueReminder { read_at: in_minutes(-15), ..due }, SendDecision::Go),
+        ("read longer ago", DueReminder { read_at: in_minutes(-16), ..due }, SendDecision::ReadAgain),
+        ("waited for the opening", DueReminder { waited_for_opening: true, ..due }, SendDecision::ReadAgain),
+        ("outside the hours", DueReminder { opening, ..due }, SendDecision::PutOff(in_minutes(30))),
         (
             "closed, and stale",
             DueReminder { opening, waited_for_opening: true, ..due },
-            Verdict::PutOff(in_minutes(30)),
+            SendDecision::PutOff(in_minutes(30)),
         ),
-        ("opted out", DueReminder { is_opted_out: true, ..due }, Verdict::Cancel("opted_out")),
-        ("opted out, and closed", DueReminder { is_opted_out: true, opening, ..due }, Verdict::Cancel("opted_out")),
+        ("opted out", DueReminder { is_opted_out: true, ..due }, SendDecision::Cancel("opted_out")),
+        (
+            "opted out, and closed",
+            DueReminder { is_opted_out: true, opening, ..due },
+            SendDecision::Cancel("opted_out"),
+        ),
     ] {
         assert_eq!(due.judge(now(), fresh_for), verdict, "{name}");
     }

@@ -14,7 +14,7 @@ use crate::ledger::{
     Holds, KnowledgeAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
     Tally,
 };
-use crate::plan::{Knowledge, Known, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
 
 /// Whether an id begins so.
@@ -310,14 +310,14 @@ impl Tables {
     }
 }
 
-fn known(held: &HeldRow, schedule: &Arc<str>) -> (ReminderKey, Known) {
+fn known(held: &HeldRow, schedule: &Arc<str>) -> (ReminderKey, KnownReminder) {
     let key = ReminderKey {
         schedule: Arc::clone(schedule),
         appointment_id: held.appointment_id.clone(),
         starts_at: held.starts_at,
         lead: held.lead,
     };
-    let known = Known {
+    let known = KnownReminder {
         id: held.id,
         state: held.state,
         due_at: held.due_at,

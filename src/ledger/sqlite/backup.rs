@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::errors::file_fault;
-use super::files::{Key, beside};
+use super::files::{KeyBytes, beside};
 use super::readers::Reader;
 use super::steps::Steps;
 use crate::ledger::{LedgerError, LedgerResult};
@@ -30,7 +30,7 @@ pub(super) fn copy(reader: &Reader, path: &Path, file: &Path, steps: &Steps) -> 
     copied.and_then(|()| steps.sync_folder_of(file))
 }
 
-fn write(reader: &Reader, draft: &Path, key: &Key, steps: &Steps) -> LedgerResult<()> {
+fn write(reader: &Reader, draft: &Path, key: &KeyBytes, steps: &Steps) -> LedgerResult<()> {
     drop(steps.create(draft)?);
     steps.copy_database(&reader.conn, draft)?;
     let copy = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

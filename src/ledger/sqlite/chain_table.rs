@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::append::Bound;
 use super::columns::{time, time_or_null, uuid_or_null, word, word_or_null};
-use super::files::Key;
+use super::files::KeyBytes;
 use super::schema;
 use super::store::SqliteStore;
 use crate::audit::{Entry, LoggedPhone};
@@ -79,7 +79,7 @@ pub(super) fn head(conn: &Connection) -> LedgerResult<Head> {
 }
 
 /// How this log's hashes are made.
-pub(super) fn sealing(conn: &Connection, key: &Key) -> LedgerResult<Sealing> {
+pub(super) fn sealing(conn: &Connection, key: &KeyBytes) -> LedgerResult<Sealing> {
     Ok(if is_keyed(conn)? { Sealing::keyed(key) } else { Sealing::Plain })
 }
 
@@ -88,7 +88,7 @@ fn is_keyed(conn: &Connection) -> LedgerResult<bool> {
 }
 
 /// Walks the whole chain and compares its end with the head row; then demands the triggers that protect the log.
-pub(super) fn verify(conn: &Connection, key: Option<&Key>) -> LedgerResult<Verification> {
+pub(super) fn verify(conn: &Connection, key: Option<&KeyBytes>) -> LedgerResult<Verification> {
     let sealing = match key {
         Some(key) => sealing(conn, key)?,
         None if is_keyed(conn)? => {

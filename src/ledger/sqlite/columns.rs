@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::reminder::{State, from_micros};
 
-type Read<T> = rusqlite::Result<T>;
+type ColumnResult<T> = rusqlite::Result<T>;
 
 fn wrong<E: std::error::Error + Send + Sync + 'static>(column: usize, kind: Type) -> impl FnOnce(E) -> rusqlite::Error {
     move |error| rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
@@ -23,18 +23,18 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 }
 
 /// An instant.
-pub(super) fn time(row: &Row<'_>, column: usize) -> Read<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> ColumnResult<Timestamp> {
     from_micros(row.get(column)?).map_err(wrong(column, Type::Integer))
 }
 
 /// An instant or null.
-pub(super) fn time_or_null(row: &Row<'_>, column: usize) -> Read<Option<Timestamp>> {
+pub(super) fn time_or_null(row: &Row<'_>, column: usize) -> ColumnResult<Option<Timestamp>> {
     let micros: Option<i64> = row.get(column)?;
     micros.map(from_micros).transpose().map_err(wrong(column, Type::Integer))
 }
 
 /// A word of a closed set, a lead, or anything else that reads back from its text.
-pub(super) fn word<T: FromStr>(row: &Row<'_>, column: usize) -> Read<T>
+pub(super) fn word<T: FromStr>(row: &Row<'_>, column: usize) -> ColumnResult<T>
 where
     T::Err: std::error::Error + Send + Sync + 'static,
 {
@@ -42,7 +42,7 @@ where
 }
 
 /// The same, or null.
-pub(super) fn word_or_null<T: FromStr>(row: &Row<'_>, column: usize) -> Read<Option<T>>
+pub(super) fn word_or_null<T: FromStr>(row: &Row<'_>, column: usize) -> ColumnResult<Option<T>>
 where
     T::Err: std::error::Error + Send + Sync + 'static,
 {
@@ -67,12 +67,12 @@ impl ToSql for IdText {
 }
 
 /// An id.
-pub(super) fn uuid(row: &Row<'_>, column: usize) -> Read<Uuid> {
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> ColumnResult<Uuid> {
     same_text(row.get_ref(column)?.as_str()?).map_err(wrong(column, Type::Text))
 }
 
 /// The same, or null.
-pub(super) fn uuid_or_null(row: &Row<'_>, column: usize) -> Read<Option<Uuid>> {
+pub(super) fn uuid_or_null(row: &Row<'_>, column: usize) -> ColumnResult<Option<Uuid>> {
     let text = row.get_ref(column)?.as_str_or_null()?;
     text.map(same_text).transpose().map_err(wrong(column, Type::Text))
 }
@@ -88,7 +88,7 @@ fn same_text(text: &str) -> Result<Uuid, OtherForm> {
 struct OtherForm;
 
 /// A calendar day, written `2026-11-24`.
-pub(super) fn day(row: &Row<'_>, column: usize) -> Read<Date> {
+pub(super) fn day(row: &Row<'_>, column: usize) -> ColumnResult<Date> {
     row.get_ref(column)?.as_str()?.parse().map_err(wrong(column, Type::Text))
 }
 

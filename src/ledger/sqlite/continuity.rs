@@ -18,7 +18,7 @@ use super::files::beside;
 use super::wal;
 use crate::disk::{self, Links};
 use crate::ledger::chain::Hash;
-use crate::ledger::witness::{self, FileId, Found, Log, Loss, Testimony, Verdict, Witness};
+use crate::ledger::witness::{self, FileFound, FileId, LogExtent, Loss, Testimony, Witness, WitnessVerdict};
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// The witness reaches the disk at least this often, and at an orderly end.
@@ -53,9 +53,9 @@ impl Before {
     pub(super) fn of(path: &Path) -> LedgerResult<Self> {
         let testimony = testimony(path)?;
         let found = match std::fs::metadata(path) {
-            Ok(file) if file.len() == 0 => Found::Empty,
-            Ok(_) => Found::Filled,
-            Err(_) => Found::Missing,
+            Ok(file) if file.len() == 0 => FileFound::Empty,
+            Ok(_) => FileFound::Filled,
+            Err(_) => FileFound::Missing,
         };
         let lost = witness::judge_file(found, testimony, is_known(path));
         let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
@@ -85,9 +85,9 @@ impl Before {
     }
 
     /// Judges the database that was opened then.
-    pub(super) fn judge(&self, conn: &Connection) -> LedgerResult<Verdict> {
+    pub(super) fn judge(&self, conn: &Connection) -> LedgerResult<WitnessVerdict> {
         if let Some(loss) = &self.lost {
-            return Ok(Verdict::Lost(loss.clone()));
+            return Ok(WitnessVerdict::Lost(loss.clone()));
         }
         Ok(witness::judge(self.testimony, &log(conn, self.testimony, self.base)?))
     }
@@ -129,7 +129,7 @@ impl Base {
     }
 }
 
-fn log(conn: &Connection, testimony: Testimony, base: Option<Base>) -> LedgerResult<Log> {
+fn log(conn: &Connection, testimony: Testimony, base: Option<Base>) -> LedgerResult<LogExtent> {
     let sql = "SELECT pruned_seq, pruned_hash, (SELECT coalesce(max(seq), 0) FROM audit) FROM head";
     let (pruned, pruned_hash, last): (u64, Hash, u64) =
         conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -144,7 +144,7 @@ fn log(conn: &Connection, testimony: Testimony, base: Option<Base>) -> LedgerRes
         Some(_) => follows(conn, pruned, pruned_hash).unwrap_or(false),
         None => true,
     };
-    Ok(Log { last, pruned, witnessed, is_of_one_piece })
+    Ok(LogExtent { last, pruned, witnessed, is_of_one_piece })
 }
 
 /// Whether the rows after that one follow each other up to the head: what lies in the write-ahead log continues the file.
@@ -166,16 +166,16 @@ fn follows(conn: &Connection, seq: u64, hash: Hash) -> LedgerResult<bool> {
 /// What a reader finds: it changes nothing.
 pub(super) fn loss_for_reader(path: &Path, conn: &Connection, testimony: Testimony) -> LedgerResult<Option<Loss>> {
     let found = match std::fs::metadata(path) {
-        Ok(file) if file.len() > 0 => Found::Filled,
-        Ok(_) => Found::Empty,
-        Err(_) => Found::Missing,
+        Ok(file) if file.len() > 0 => FileFound::Filled,
+        Ok(_) => FileFound::Empty,
+        Err(_) => FileFound::Missing,
     };
     if let Some(loss) = witness::judge_file(found, testimony, is_known(path)) {
         return Ok(Some(loss));
     }
     Ok(match witness::judge(testimony, &log(conn, testimony, None)?) {
-        Verdict::Unwitnessed | Verdict::Whole => None,
-        Verdict::Lost(loss) => Some(loss),
+        WitnessVerdict::Unwitnessed | WitnessVerdict::Whole => None,
+        WitnessVerdict::Lost(loss) => Some(loss),
     })
 }
 
@@ -197,12 +197,12 @@ impl Continuity {
         let chain = Chain::load(conn)?;
         let verdict = before.judge(conn)?;
         let found = match verdict {
-            Verdict::Whole => None,
-            Verdict::Unwitnessed => {
+            WitnessVerdict::Whole => None,
+            WitnessVerdict::Unwitnessed => {
                 WitnessFile::create(path, Witness { seq: chain.seq, hash: chain.hash })?;
                 None
             }
-            Verdict::Lost(loss) => {
+            WitnessVerdict::Lost(loss) => {
                 if before.testimony == Testimony::None {
                     WitnessFile::create(path, Witness::LOST)?;
                 }
@@ -231,7 +231,7 @@ impl Continuity {
     }
 
     /// Whether the name still leads to the file that is open.
-    fn exchange(&self) -> Option<witness::Exchange> {
+    fn exchange(&self) -> Option<witness::FileChange> {
         let now = std::fs::metadata(&self.path).ok();
         let now = now.map(|file| (FileId { device: file.dev(), inode: file.ino() }, file.len()));
         let exchange = witness::judge_open_file(self.opened, self.largest.load(Ordering::Relaxed), now);

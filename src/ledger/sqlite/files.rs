@@ -14,7 +14,7 @@ use crate::ledger::chain::key_check;
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// The key of the phone hashes.
-pub(super) type Key = [u8; 32];
+pub(super) type KeyBytes = [u8; 32];
 
 /// A longer file is no key, whatever else it is.
 const LARGEST_KEY: u64 = 4_096;
@@ -62,9 +62,9 @@ fn create_folder(path: &Path) -> LedgerResult<()> {
 
 /// The key for a ledger that is written: the one a copy carries, the file's, or a new one for a new ledger. Any other than
 /// this ledger's is refused.
-pub(super) fn key(path: &Path, conn: &Connection, steps: &Steps) -> LedgerResult<Key> {
+pub(super) fn key(path: &Path, conn: &Connection, steps: &Steps) -> LedgerResult<KeyBytes> {
     let carried: Option<Vec<u8>> = conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional()?;
-    if let Some(key) = carried.and_then(|bytes| Key::try_from(bytes).ok()) {
+    if let Some(key) = carried.and_then(|bytes| KeyBytes::try_from(bytes).ok()) {
         check_key(path, conn, &key)?;
         write_key(path, &key, steps)?;
         keep_check(conn, &key)?;
@@ -85,7 +85,7 @@ pub(super) fn key(path: &Path, conn: &Connection, steps: &Steps) -> LedgerResult
             "{place} is missing: put the ledger's key back, or restore a backup"
         )));
     }
-    let mut key = Key::default();
+    let mut key = KeyBytes::default();
     getrandom::fill(&mut key).map_err(|_| LedgerError::Storage("the system gives no random bytes".into()))?;
     write_key(path, &key, steps)?;
     keep_check(conn, &key)?;
@@ -93,7 +93,7 @@ pub(super) fn key(path: &Path, conn: &Connection, steps: &Steps) -> LedgerResult
 }
 
 /// Refuses a key that isn't this ledger's. A ledger of an older version has no check value until it is opened for writing.
-pub(super) fn check_key(path: &Path, conn: &Connection, key: &Key) -> LedgerResult<()> {
+pub(super) fn check_key(path: &Path, conn: &Connection, key: &KeyBytes) -> LedgerResult<()> {
     let check: Option<Vec<u8>> = conn.query_row("SELECT key_check FROM head", [], |row| row.get(0))?;
     match check.is_none_or(|check| check == key_check(key)) {
         true => Ok(()),
@@ -104,7 +104,7 @@ pub(super) fn check_key(path: &Path, conn: &Connection, key: &Key) -> LedgerResu
     }
 }
 
-fn keep_check(conn: &Connection, key: &Key) -> LedgerResult<()> {
+fn keep_check(conn: &Connection, key: &KeyBytes) -> LedgerResult<()> {
     let sql = "UPDATE head SET key_check = ?1, prev_seq = seq WHERE key_check IS NOT ?1";
     conn.execute(sql, [key_check(key)])?;
     Ok(())
@@ -119,10 +119,10 @@ pub(super) fn free_place(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The key's file, if it is there.
-pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
+pub(super) fn read_key(path: &Path) -> LedgerResult<Option<KeyBytes>> {
     let place = beside(path, ".key");
     match disk::read(&place, Links::Refused, LARGEST_KEY) {
-        Ok(bytes) => match Key::try_from(bytes) {
+        Ok(bytes) => match KeyBytes::try_from(bytes) {
             Ok(key) => Ok(Some(key)),
             Err(_) => Err(LedgerError::Storage(format!("{} is no key: put the right one back", place.display()))),
         },
@@ -131,7 +131,7 @@ pub(super) fn read_key(path: &Path) -> LedgerResult<Option<Key>> {
     }
 }
 
-fn write_key(path: &Path, key: &Key, steps: &Steps) -> LedgerResult<()> {
+fn write_key(path: &Path, key: &KeyBytes, steps: &Steps) -> LedgerResult<()> {
     let (place, draft) = (beside(path, ".key"), beside(path, ".key.new"));
     steps.write(&draft, key)?;
     steps.rename(&draft, &place)?;

@@ -10,19 +10,19 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
 use super::schedules;
 use crate::ledger::{KnowledgeAsk, LedgerResult};
-use crate::plan::{Knowledge, Known, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day \
     FROM reminder";
 
-fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, Known)> {
+fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
     let key = ReminderKey { schedule, appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
     let state: State = word(row, 4)?;
     let unknown_fates: u32 = row.get(7)?;
-    let known = Known {
+    let known = KnownReminder {
         id: ReminderId(uuid(row, 3)?),
         state,
         due_at: time(row, 5)?,

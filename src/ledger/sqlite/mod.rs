@@ -45,7 +45,7 @@ pub use steps::Steps;
 
 /// What the ledger is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum LedgerAccess {
     /// To change it: takes the lock, creates what is missing.
     Write,
     /// To read it beside a running service; nothing is created.
@@ -72,15 +72,15 @@ pub fn loss_of_missing(path: &Path) -> Option<Loss> {
     Before::of(path).ok().and_then(Before::lost)
 }
 
-/// Opens the ledger; [`Access::Write`] creates it when it is missing and brings its schema up to date (after a copy).
+/// Opens the ledger; [`LedgerAccess::Write`] creates it when it is missing and migrates its schema (after a copy).
 ///
 /// # Errors
 /// [`LedgerError::Busy`] when another process writes it, [`LedgerError::Refused`] when it is to be read and isn't
 /// there, [`LedgerError::NewerSchema`], and [`LedgerError::Storage`] for everything else that the disk refuses.
-pub fn open(path: impl AsRef<Path>, access: Access, zones: Zones) -> LedgerResult<Arc<Ledger>> {
+pub fn open(path: impl AsRef<Path>, access: LedgerAccess, zones: Zones) -> LedgerResult<Arc<Ledger>> {
     match access {
-        Access::Read => open_for_reading(path.as_ref()),
-        Access::Write => open_by(path, zones, Steps::default()),
+        LedgerAccess::Read => open_for_reading(path.as_ref()),
+        LedgerAccess::Write => open_by(path, zones, Steps::default()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use rusqlite::Connection;
 
-use super::files::Key;
+use super::files::KeyBytes;
 use super::schema;
 use crate::ledger::LedgerResult;
 
@@ -17,18 +17,18 @@ pub(super) const KEPT: usize = 4;
 pub(super) struct Reader {
     pub(super) conn: Connection,
     /// The key of the phone hashes, where it may be read.
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<KeyBytes>,
 }
 
 /// Connections that wait for the next read.
 pub(super) struct Readers {
     path: PathBuf,
-    key: Option<Key>,
+    key: Option<KeyBytes>,
     idle: Mutex<Vec<Reader>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, key: Option<Key>) -> Self {
+    pub(super) fn new(path: PathBuf, key: Option<KeyBytes>) -> Self {
         Self { path, key, idle: Mutex::default() }
     }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::errors::file_fault;
-use super::files::{self, Key, beside, free_place};
+use super::files::{self, KeyBytes, beside, free_place};
 use super::schema::Copies;
 use super::steps::Steps;
 use super::store::SqliteStore;
@@ -113,7 +113,7 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResul
     })?;
     let carried: Option<Vec<u8>> =
         conn.query_row("SELECT key FROM carried_key", [], |row| row.get(0)).optional().map_err(|_| no_copy())?;
-    let key = carried.and_then(|bytes| Key::try_from(bytes).ok()).ok_or_else(no_copy)?;
+    let key = carried.and_then(|bytes| KeyBytes::try_from(bytes).ok()).ok_or_else(no_copy)?;
     files::check_key(draft, &conn, &key)?;
     if chain_table::verify(&conn, Some(&key))?.broken.is_some() {
         return Err(LedgerError::Refused(format!("the log in {} is broken, nothing is changed", ask.copy.display())));

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use rusqlite::{Connection, Params, PrepFlags, Row, Statement};
 
 /// A prepared statement, shared between the list and whoever runs it.
-type Shared<'c> = Rc<RefCell<Statement<'c>>>;
+type SharedStatement<'c> = Rc<RefCell<Statement<'c>>>;
 
 /// The writer's statements, each prepared when it is first used.
 pub(super) struct Statements<'c> {
     conn: &'c Connection,
-    prepared: RefCell<Vec<(&'static str, Shared<'c>)>>,
+    prepared: RefCell<Vec<(&'static str, SharedStatement<'c>)>>,
 }
 
 impl<'c> Statements<'c> {
@@ -36,7 +36,7 @@ impl<'c> Statements<'c> {
     }
 
     /// A `&'static str` never moves, so its address names it.
-    fn find(&self, sql: &'static str) -> rusqlite::Result<Shared<'c>> {
+    fn find(&self, sql: &'static str) -> rusqlite::Result<SharedStatement<'c>> {
         let mut prepared = self.prepared.borrow_mut();
         if let Some((_, found)) = prepared.iter().find(|(known, _)| std::ptr::eq(*known, sql)) {
             return Ok(Rc::clone(found));

@@ -13,11 +13,11 @@ use crate::disk;
 use crate::ledger::LedgerResult;
 
 /// What a test does before a step: it sees the step's name, and an error makes the step fail.
-type Watch = dyn Fn(&str) -> io::Result<()> + Send + Sync;
+type StepHook = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 
 /// Does the steps.
 #[derive(Clone, Default)]
-pub struct Steps(Option<Arc<Watch>>);
+pub struct Steps(Option<Arc<StepHook>>);
 
 impl Steps {
     /// Asks `watch` before each step. Files written so far are as a process killed there would leave them.

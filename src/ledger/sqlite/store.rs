@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::chain_table::{self, Chain, Salts};
 use super::columns::time_or_null;
 use super::continuity::Continuity;
-use super::files::Key;
+use super::files::KeyBytes;
 use super::statements::Statements;
 use super::{held, loss, maintenance, pauses, queries, runs, schedules};
 use crate::audit::Entry;
@@ -43,7 +43,7 @@ pub(super) struct SqliteStore<'c> {
 
 impl<'c> SqliteStore<'c> {
     /// For a draft, which nobody watches over yet.
-    pub(super) fn new(conn: &'c Connection, key: &Key) -> LedgerResult<Self> {
+    pub(super) fn new(conn: &'c Connection, key: &KeyBytes) -> LedgerResult<Self> {
         let chain = Chain::load(conn)?;
         Ok(Self {
             conn,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
-use crate::ledger::life::{self, Found};
+use crate::ledger::life::{self, CrashFinding};
 use crate::ledger::store::{Applied, Many, One, Put};
 use crate::ledger::{
     CancelByHand, LedgerError, LedgerResult, Recover, Recovered, ReminderRow, Resolve, SettleTo, SettledAndTaken,
@@ -61,9 +61,9 @@ impl Tx<'_> {
             let (change, found) = life::recovered(held, self.store.step_of(held)?, recover)?;
             self.apply(&change)?;
             match found {
-                Found::ContactStep => {}
-                Found::Uncertain => recovered.uncertain += 1,
-                Found::Resent => {
+                CrashFinding::ContactStep => {}
+                CrashFinding::Uncertain => recovered.uncertain += 1,
+                CrashFinding::Resent => {
                     recovered.uncertain += 1;
                     recovered.resent += 1;
                 }

@@ -6,7 +6,7 @@ use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
-use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, Written};
+use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
 use crate::ledger::store::{Applied, Many, One, Put, StoredSchedule};
 use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RunEnd, RunRecord, RunRow,
@@ -74,7 +74,7 @@ impl Tx<'_> {
         Ok(self.store.runs(&ask)?.pop())
     }
 
-    fn write(&self, written: &Written<'_>, fingerprint: Option<&str>) -> LedgerResult<()> {
+    fn write(&self, written: &WrittenRun<'_>, fingerprint: Option<&str>) -> LedgerResult<()> {
         self.store.put(&Put::Run(&written.run, fingerprint))?;
         written.entry.as_ref().map_or(Ok(()), |entry| self.store.append(entry))
     }

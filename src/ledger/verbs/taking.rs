@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::change::HeldRow;
-use crate::ledger::gate::{DueReminder, Gate, Hold, Subject, Verdict};
+use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
 use crate::ledger::{Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, life};
@@ -163,11 +163,11 @@ impl<'a> Taking<'a> {
         };
         let fresh_for = SignedDuration::try_from(self.ask.fresh_for).unwrap_or(SignedDuration::MAX);
         match judged.judge(now, fresh_for) {
-            Verdict::Go => return Ok(true),
-            Verdict::PutOff(opening) => {
+            SendDecision::Go => return Ok(true),
+            SendDecision::PutOff(opening) => {
                 tx.apply(&life::put_off(held, now, opening))?;
             }
-            Verdict::Cancel(reason) => {
+            SendDecision::Cancel(reason) => {
                 let entry = Entry {
                     reason: Some(reason.into()),
                     actor: Some(self.ask.actor.as_str().into()),
@@ -175,7 +175,7 @@ impl<'a> Taking<'a> {
                 };
                 tx.apply(&life::cancelled(held, entry)?)?;
             }
-            Verdict::ReadAgain => {
+            SendDecision::ReadAgain => {
                 self.stale.insert((held.schedule.clone(), held.run_id));
             }
         }

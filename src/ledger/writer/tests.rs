@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::audit::{AuditFilter, Entry, Event};
-use crate::ledger::sqlite::{self, Access};
+use crate::ledger::sqlite::{self, LedgerAccess};
 use crate::ledger::{Ledger, Log};
 use crate::zones::Zones;
 
@@ -16,7 +16,7 @@ impl Writer {
     pub(in crate::ledger) async fn break_off(&self) {
         struct Fault;
         impl Job for Fault {
-            fn run(&mut self, _: &Tx<'_>) -> Result<(), Refused> {
+            fn run(&mut self, _: &Tx<'_>) -> Result<(), JobError> {
                 Ok(())
             }
             fn forget(&mut self) {}
@@ -32,7 +32,7 @@ impl Writer {
 
 fn ledger() -> (tempfile::TempDir, Arc<Ledger>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let ledger = sqlite::open(folder.path().join("ledger.db"), Access::Write, Zones::newest()).expect("it opens");
+    let ledger = sqlite::open(folder.path().join("ledger.db"), LedgerAccess::Write, Zones::newest()).expect("it opens");
     (folder, ledger)
 }
 
@@ -122,7 +122,7 @@ async fn a_writer_that_broke_off_refuses_everything_and_lets_another_process_wri
     assert_eq!(ledger.append(vec![entry("lost")]).await, Err(has_ended()));
     assert!(!ledger.is_alive().await);
     let path = folder.path().join("ledger.db");
-    let next = sqlite::open(path, Access::Write, Zones::newest()).expect("the lock is free");
+    let next = sqlite::open(path, LedgerAccess::Write, Zones::newest()).expect("the lock is free");
     assert_eq!(details(&next).await, ["kept"]);
     assert!(is_whole(&next).await);
 }

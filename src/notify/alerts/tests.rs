@@ -139,7 +139,7 @@ fn a_condition_is_reported_when_it_begins_and_when_it_ends_over_restarts_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("tickler.db.told");
     let mut alerts = after(&[]);
-    let full = Conditions::from([((Kind::LedgerDown, String::new()), "the disk is full".to_owned())]);
+    let full = Conditions::from([((AlertKind::LedgerDown, String::new()), "the disk is full".to_owned())]);
     assert!(alerts.observe(&full));
     let text = "tickler: the ledger can't be written, nobody is called: the disk is full";
     assert_eq!(message(&mut alerts).as_deref(), Some(text));

@@ -118,7 +118,7 @@ impl<'a> Section<'a> {
     /// A table of names and values; empty when it was left out.
     pub fn secret_map(&self, name: &str, reading: &Reading<'_>) -> Option<Vec<(String, TextOrSecret)>> {
         let Some(node) = self.given(name) else { return Some(Vec::new()) };
-        let pair = |entry: &tree::Entry| Some((entry.key.clone(), text_or_secret(&entry.node, reading)?));
+        let pair = |entry: &tree::KeyValue| Some((entry.key.clone(), text_or_secret(&entry.node, reading)?));
         node.entries().iter().map(pair).collect()
     }
 }

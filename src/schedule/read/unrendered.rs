@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Reading;
 use crate::schedule::keys::{SCHEDULE, Shape, Table};
-use crate::schedule::tree::{Entry, Node, Value};
+use crate::schedule::tree::{KeyValue, Node, Value};
 
 /// The mark that begins a template.
 const MARK: &str = "{{";
@@ -30,7 +30,7 @@ fn in_table<'n>(node: &'n Node, keys: &'static Table, path: &mut Vec<&'n str>, r
     }
 }
 
-fn in_value(entry: &Entry, reading: &mut Reading<'_>) {
+fn in_value(entry: &KeyValue, reading: &mut Reading<'_>) {
     for node in entry.node.strings() {
         if let Some(at) = node.text().and_then(|text| text.find(MARK)) {
             let span = node.part(&reading.problems.text(), Some(at..at + MARK.len()));

@@ -7,7 +7,7 @@ use super::CronProblem;
 pub(super) const SHAPE: &str = "write five fields, minute hour day-of-month month weekday, such as `0 9 * * MON-FRI`";
 
 /// A line that croner can be given.
-pub(super) struct Fields {
+pub(super) struct CronFields {
     /// Five or six fields, no nickname.
     pub(super) line: String,
     /// How the hours are written.
@@ -69,7 +69,7 @@ const NICKNAMES: [(&str, &str); 7] = [
 ];
 
 /// Reads the line as far as needed to refuse it with a remedy.
-pub(super) fn check(text: &str) -> Result<Fields, CronProblem> {
+pub(super) fn check(text: &str) -> Result<CronFields, CronProblem> {
     let line = text.trim();
     refuse_variables(line)?;
     if line.starts_with('@') {
@@ -84,7 +84,7 @@ pub(super) fn check(text: &str) -> Result<Fields, CronProblem> {
     let hour_field = if hours.contains(['*', '/']) { HourField::Elapsed } else { HourField::Fixed };
     let is_star = |place: usize| parts[place - first].starts_with('*');
     let day_fields = if is_star(3) || is_star(5) { DayFields::Both } else { DayFields::Either };
-    Ok(Fields { line: parts.join(" "), hour_field, day_fields })
+    Ok(CronFields { line: parts.join(" "), hour_field, day_fields })
 }
 
 /// `CRON_TZ=Europe/Berlin 0 9 * * *`, as some crons take it.

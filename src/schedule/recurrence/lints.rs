@@ -6,7 +6,7 @@ use super::grammar::HourField;
 use super::pattern::{DAY, civil, civil_seconds};
 use super::walk::{floor, pause};
 use super::{Nominal, Odd, Recurrence};
-use crate::zones::{Change, Zone};
+use crate::zones::{OffsetChange, Zone};
 
 /// Something to know about a cron line that may be as meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Recurrence {
 
     /// A warning when a wall-clock time of the pattern is skipped or repeated by a change. Times that run in every hour
     /// anyway miss nothing and double nothing.
-    fn lint_change(&self, zone: &Zone, odd: Odd, change: Change) -> Option<CronLint> {
+    fn lint_change(&self, zone: &Zone, odd: Odd, change: OffsetChange) -> Option<CronLint> {
         if self.pattern.hour_field == HourField::Elapsed && self.pattern.has_every_hour() {
             return None;
         }
@@ -156,7 +156,7 @@ impl Recurrence {
 }
 
 /// The changes of the clocks in the year to come.
-fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, Change)> {
+fn changes(zone: &Zone, now: Timestamp) -> impl Iterator<Item = (Odd, OffsetChange)> {
     let until = floor(now) + LOOK_AHEAD;
     let mut at = now;
     let mut offset = zone.offset(now);

@@ -100,7 +100,7 @@ impl Recurrence {
         named.last().map_or_else(|| zone.date(nominal_at), |nominal| nominal.civil.date())
     }
 
-    fn on<'a>(&'a self, zone: &'a Zone) -> walk::Walk<'a> {
-        walk::Walk { pattern: &self.pattern, zone }
+    fn on<'a>(&'a self, zone: &'a Zone) -> walk::ClockWalk<'a> {
+        walk::ClockWalk { pattern: &self.pattern, zone }
     }
 }

@@ -69,9 +69,9 @@ impl Pattern {
                     return None;
                 }
                 match self.look_at(day) {
-                    Day::Matches => return Some(found),
-                    Day::No => {}
-                    Day::NoneThisMonth { next_month, .. } => day = next_month - 1,
+                    DayMatch::Matches => return Some(found),
+                    DayMatch::No => {}
+                    DayMatch::NoneThisMonth { next_month, .. } => day = next_month - 1,
                 }
             }
             day += 1;
@@ -93,9 +93,9 @@ impl Pattern {
                     return None;
                 }
                 match self.look_at(day) {
-                    Day::Matches => return Some(found),
-                    Day::No => {}
-                    Day::NoneThisMonth { this_month, .. } => day = this_month,
+                    DayMatch::Matches => return Some(found),
+                    DayMatch::No => {}
+                    DayMatch::NoneThisMonth { this_month, .. } => day = this_month,
                 }
             }
             day -= 1;
@@ -168,23 +168,23 @@ impl Pattern {
         Some(highest(self.hours, hour - 1)? * 3600 + highest(self.minutes, 59)? * 60 + last_second)
     }
 
-    fn look_at(&self, day: i64) -> Day {
-        let Some(date) = date_of(day) else { return Day::No };
+    fn look_at(&self, day: i64) -> DayMatch {
+        let Some(date) = date_of(day) else { return DayMatch::No };
         let part = |value: i8| u32::from(value.unsigned_abs());
         let (year, month, of_month) = (i32::from(date.year()), part(date.month()), part(date.day()));
         if !self.days.month_match(month).unwrap_or(false) {
             let first = day - i64::from(date.day()) + 1;
-            return Day::NoneThisMonth { this_month: first, next_month: first + i64::from(date.days_in_month()) };
+            return DayMatch::NoneThisMonth { this_month: first, next_month: first + i64::from(date.days_in_month()) };
         }
         match self.days.day_match(year, month, of_month, weekday(date)) {
-            Ok(true) => Day::Matches,
-            Ok(false) | Err(_) => Day::No,
+            Ok(true) => DayMatch::Matches,
+            Ok(false) | Err(_) => DayMatch::No,
         }
     }
 }
 
 /// What a calendar day is to a pattern.
-enum Day {
+enum DayMatch {
     Matches,
     No,
     /// Its whole month doesn't match; the days on which it and the one after begin.

@@ -27,12 +27,12 @@ struct Stretch {
     /// The time on the wall clock up to which times are used up; it may lie after the stretch's first (an overlap) or
     /// before it (a gap). For elapsed times the stretch's first.
     shown: i64,
-    opening: Opening,
+    opening: StretchBegin,
 }
 
 /// How a stretch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
+enum StretchBegin {
     /// With a change of the clocks: times in a gap belong to it.
     Change,
     /// Where the question begins.
@@ -41,12 +41,12 @@ enum Opening {
 
 /// A pattern on the wall clocks of a zone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk<'a> {
+pub(super) struct ClockWalk<'a> {
     pub(super) pattern: &'a Pattern,
     pub(super) zone: &'a Zone,
 }
 
-impl Walk<'_> {
+impl ClockWalk<'_> {
     /// The latest times in (`after`, `until`] (seconds), latest first, at most `limit`.
     pub(super) fn backward(self, after: i64, until: i64, limit: usize) -> Vec<Nominal> {
         let mut found = Vec::new();
@@ -79,13 +79,16 @@ impl Walk<'_> {
             Some(change) => (change.at.as_second(), i64::from(change.offset)),
             None => (i64::MIN / 2, i64::from(self.zone.offset(timestamp(last)))),
         };
-        let (start, opening) = if changed > after { (changed, Opening::Change) } else { (after + 1, Opening::Cut) };
+        let (start, opening) =
+            if changed > after { (changed, StretchBegin::Change) } else { (after + 1, StretchBegin::Cut) };
         let shown = match self.pattern.hour_field {
             HourField::Elapsed => start + offset,
             HourField::Fixed if start - changed > MEMORY => start + offset,
             HourField::Fixed => match opening {
-                Opening::Change => self.shown_before(changed).unwrap_or(start + offset),
-                Opening::Cut => self.shown_before(changed).map_or(start + offset, |shown| shown.max(start + offset)),
+                StretchBegin::Change => self.shown_before(changed).unwrap_or(start + offset),
+                StretchBegin::Cut => {
+                    self.shown_before(changed).map_or(start + offset, |shown| shown.max(start + offset))
+                }
             },
         };
         Stretch { start, last, offset, shown, opening }
@@ -140,8 +143,8 @@ impl Walk<'_> {
     fn bounds(self, stretch: &Stretch) -> (i64, Option<i64>) {
         let first = stretch.start + stretch.offset;
         let jump = match stretch.opening {
-            Opening::Change if stretch.shown < first => self.pattern.first_in(stretch.shown, first),
-            Opening::Change | Opening::Cut => None,
+            StretchBegin::Change if stretch.shown < first => self.pattern.first_in(stretch.shown, first),
+            StretchBegin::Change | StretchBegin::Cut => None,
         };
         (stretch.shown.max(first), jump)
     }

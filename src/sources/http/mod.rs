@@ -42,7 +42,7 @@ pub struct Api {
 }
 
 /// The state of one read.
-struct Reading<'r> {
+struct PagedRead<'r> {
     window: &'r ReadWindow,
     pages: Pages<'r>,
     addresses: HashSet<String>,
@@ -69,7 +69,7 @@ impl Api {
         let first = self.first_address(&WindowTexts::new(window, &self.zone))?;
         let headers = self.headers(&first)?;
         let stop_at = self.tools.http.clock().monotonic() + self.limits.deadline.unsigned_abs();
-        let mut reading = Reading {
+        let mut reading = PagedRead {
             window,
             pages: Pages::new(self.spec.paging.as_ref()),
             addresses: HashSet::new(),
@@ -111,7 +111,7 @@ impl Api {
     fn use_page(
         &self,
         answer: &Answer,
-        reading: &mut Reading<'_>,
+        reading: &mut PagedRead<'_>,
         sink: &mut dyn RecordSink,
     ) -> Result<ControlFlow<(), Next>, SourceError> {
         reading.bytes += answer.body.len();
@@ -143,7 +143,7 @@ impl Api {
     fn page(
         &self,
         answer: &Answer,
-        reading: &Reading<'_>,
+        reading: &PagedRead<'_>,
         sink: &mut dyn RecordSink,
     ) -> Result<(Page, bool), SourceError> {
         let number = reading.pages.number;
@@ -222,7 +222,7 @@ impl Source for Api {
     }
 }
 
-impl Reading<'_> {
+impl PagedRead<'_> {
     fn begin_page(&mut self, address: &Url) -> Result<(), SourceError> {
         self.pages.begin()?;
         if !self.addresses.insert(address.as_str().to_owned()) {

@@ -9,7 +9,7 @@ const CLOCK_NAMES: [&str; 3] = ["current_date", "current_time", "current_timesta
 
 /// A token of SQL, as far as clocks need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token<'q> {
+enum SqlToken<'q> {
     Word(&'q str),
     /// `"name"`, `` `name` ``, `[name]`.
     Quoted(&'q str),
@@ -29,30 +29,30 @@ pub(super) fn names(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);
     let is_name = |at: &usize| {
         let is_alias = at.checked_sub(1).is_some_and(|before| is_word(&tokens[before], &["as"]));
-        !is_alias && tokens.get(at + 1) != Some(&Token::Mark('('))
+        !is_alias && tokens.get(at + 1) != Some(&SqlToken::Mark('('))
     };
     (0..tokens.len())
         .filter(is_name)
         .filter_map(|at| match tokens[at] {
-            Token::Word(name) | Token::Quoted(name) => Some(name.to_ascii_lowercase()),
-            Token::Text(_) | Token::Mark(_) => None,
+            SqlToken::Word(name) | SqlToken::Quoted(name) => Some(name.to_ascii_lowercase()),
+            SqlToken::Text(_) | SqlToken::Mark(_) => None,
         })
         .collect()
 }
 
-fn is_word(token: &Token<'_>, words: &[&str]) -> bool {
-    matches!(token, Token::Word(word) if words.iter().any(|other| word.eq_ignore_ascii_case(other)))
+fn is_word(token: &SqlToken<'_>, words: &[&str]) -> bool {
+    matches!(token, SqlToken::Word(word) if words.iter().any(|other| word.eq_ignore_ascii_case(other)))
 }
 
-fn clock_at(tokens: &[Token<'_>], at: usize) -> Option<String> {
+fn clock_at(tokens: &[SqlToken<'_>], at: usize) -> Option<String> {
     let name = match tokens[at] {
-        Token::Word(word) if is_word(&tokens[at], &CLOCK_NAMES) => {
+        SqlToken::Word(word) if is_word(&tokens[at], &CLOCK_NAMES) => {
             return Some(format!("`{}`", word.to_ascii_uppercase()));
         }
-        Token::Word(name) | Token::Quoted(name) => name.to_ascii_lowercase(),
-        Token::Text(_) | Token::Mark(_) => return None,
+        SqlToken::Word(name) | SqlToken::Quoted(name) => name.to_ascii_lowercase(),
+        SqlToken::Text(_) | SqlToken::Mark(_) => return None,
     };
-    if !DATE_FUNCTIONS.contains(&name.as_str()) || tokens.get(at + 1) != Some(&Token::Mark('(')) {
+    if !DATE_FUNCTIONS.contains(&name.as_str()) || tokens.get(at + 1) != Some(&SqlToken::Mark('(')) {
         return None;
     }
     let arguments = arguments(&tokens[at + 2..]);
@@ -69,23 +69,23 @@ fn clock_at(tokens: &[Token<'_>], at: usize) -> Option<String> {
 }
 
 /// The tokens of each argument, up to the closing bracket.
-fn arguments<'t, 'q>(tokens: &'t [Token<'q>]) -> Vec<&'t [Token<'q>]> {
+fn arguments<'t, 'q>(tokens: &'t [SqlToken<'q>]) -> Vec<&'t [SqlToken<'q>]> {
     let (mut found, mut begin, mut depth) = (Vec::new(), 0, 0_usize);
     for (at, token) in tokens.iter().enumerate() {
         match token {
-            Token::Mark('(') => depth += 1,
-            Token::Mark(')') if depth > 0 => depth -= 1,
-            Token::Mark(')') => {
+            SqlToken::Mark('(') => depth += 1,
+            SqlToken::Mark(')') if depth > 0 => depth -= 1,
+            SqlToken::Mark(')') => {
                 if at > 0 {
                     found.push(&tokens[begin..at]);
                 }
                 return found;
             }
-            Token::Mark(',') if depth == 0 => {
+            SqlToken::Mark(',') if depth == 0 => {
                 found.push(&tokens[begin..at]);
                 begin = at + 1;
             }
-            Token::Word(_) | Token::Quoted(_) | Token::Text(_) | Token::Mark(_) => {}
+            SqlToken::Word(_) | SqlToken::Quoted(_) | SqlToken::Text(_) | SqlToken::Mark(_) => {}
         }
     }
     found.push(&tokens[begin..]);
@@ -93,21 +93,21 @@ fn arguments<'t, 'q>(tokens: &'t [Token<'q>]) -> Vec<&'t [Token<'q>]> {
 }
 
 /// `subsec` in the place of a time stands for the present.
-fn is_fraction(argument: &[Token<'_>]) -> bool {
-    matches!(argument, [Token::Text(text)] if ["subsec", "subsecond"].iter().any(|word| text.eq_ignore_ascii_case(word)))
+fn is_fraction(argument: &[SqlToken<'_>]) -> bool {
+    matches!(argument, [SqlToken::Text(text)] if ["subsec", "subsecond"].iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// A text that means the present or another zone; one that is compared with something means nothing of the kind.
-fn clock_word(argument: &[Token<'_>]) -> Option<&'static str> {
+fn clock_word(argument: &[SqlToken<'_>]) -> Option<&'static str> {
     (0..argument.len()).find_map(|at| {
         let text = match argument[at] {
-            Token::Text(text) => text,
+            SqlToken::Text(text) => text,
             // SQLite reads a quoted name that is no column as a text
-            Token::Quoted(text) if argument.len() == 1 => text,
-            Token::Word(_) | Token::Quoted(_) | Token::Mark(_) => return None,
+            SqlToken::Quoted(text) if argument.len() == 1 => text,
+            SqlToken::Word(_) | SqlToken::Quoted(_) | SqlToken::Mark(_) => return None,
         };
-        let is_compared = |token: &Token<'_>| {
-            matches!(token, Token::Mark('=' | '<' | '>' | '!'))
+        let is_compared = |token: &SqlToken<'_>| {
+            matches!(token, SqlToken::Mark('=' | '<' | '>' | '!'))
                 || is_word(token, &["like", "is", "not", "when", "glob"])
         };
         let before = at.checked_sub(1).map(|before| &argument[before]);
@@ -118,7 +118,7 @@ fn clock_word(argument: &[Token<'_>]) -> Option<&'static str> {
     })
 }
 
-fn tokens(sql: &str) -> Vec<Token<'_>> {
+fn tokens(sql: &str) -> Vec<SqlToken<'_>> {
     let (mut found, mut rest) = (Vec::new(), sql);
     while let Some(first) = rest.chars().next() {
         let (token, length) = token(rest, first);
@@ -129,7 +129,7 @@ fn tokens(sql: &str) -> Vec<Token<'_>> {
 }
 
 /// The token at the beginning of a text and its length; blanks and comments are none.
-fn token(rest: &str, first: char) -> (Option<Token<'_>>, usize) {
+fn token(rest: &str, first: char) -> (Option<SqlToken<'_>>, usize) {
     let until = |end: &str| rest[end.len().min(rest.len())..].find(end).map_or(rest.len(), |at| at + 2 * end.len());
     let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
     match first {
@@ -137,26 +137,26 @@ fn token(rest: &str, first: char) -> (Option<Token<'_>>, usize) {
         '/' if rest.starts_with("/*") => (None, rest[2..].find("*/").map_or(rest.len(), |at| at + 4)),
         '\'' => {
             let length = quoted_length(rest, '\'');
-            (Some(Token::Text(inside(rest, length))), length)
+            (Some(SqlToken::Text(inside(rest, length))), length)
         }
         '"' | '`' => {
             let length = quoted_length(rest, first);
-            (Some(Token::Quoted(inside(rest, length))), length)
+            (Some(SqlToken::Quoted(inside(rest, length))), length)
         }
         '[' => {
             let length = rest.find(']').map_or(until("]"), |at| at + 1);
-            (Some(Token::Quoted(inside(rest, length))), length)
+            (Some(SqlToken::Quoted(inside(rest, length))), length)
         }
         // a parameter: a value that is bound
         ':' | '@' | '#' => {
-            (Some(Token::Mark(first)), 1 + rest[1..].find(|c: char| !is_letter(c)).unwrap_or(rest.len() - 1))
+            (Some(SqlToken::Mark(first)), 1 + rest[1..].find(|c: char| !is_letter(c)).unwrap_or(rest.len() - 1))
         }
         c if is_letter(c) => {
             let length = rest.find(|c: char| !is_letter(c)).unwrap_or(rest.len());
-            (Some(Token::Word(&rest[..length])), length)
+            (Some(SqlToken::Word(&rest[..length])), length)
         }
         c if c.is_whitespace() => (None, c.len_utf8()),
-        c => (Some(Token::Mark(c)), c.len_utf8()),
+        c => (Some(SqlToken::Mark(c)), c.len_utf8()),
     }
 }
 

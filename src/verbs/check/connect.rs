@@ -24,14 +24,14 @@ const MOST_STARTS: usize = 20_000;
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let source = sources::open(checked.schedule, ask.tools.clone());
     let mapped = checked.schedule.mapped_columns();
-    let mut seen = Seen {
+    let mut seen = SourceSample {
         starts_at: &checked.schedule.appointment.starts_at,
         starts: BTreeSet::new(),
         columns: Vec::new(),
         mapped: mapped.into_iter().cloned().map(|column| (column, None)).collect(),
     };
     let read = source.read(&window(checked, ask), &mut seen);
-    let Seen { starts, columns, mapped, .. } = seen;
+    let SourceSample { starts, columns, mapped, .. } = seen;
     let known_before = checked.problems.count();
     // Local sources had their columns checked by their headers already.
     if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
@@ -90,14 +90,14 @@ pub fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
 }
 
 /// What a read shows of a source: its starts as texts, its columns, and mapped ones that hold more than a scalar.
-struct Seen<'a> {
+struct SourceSample<'a> {
     starts_at: &'a StartColumns,
     starts: BTreeSet<String>,
     columns: Vec<String>,
     mapped: Vec<(Column, Option<String>)>,
 }
 
-impl RecordSink for Seen<'_> {
+impl RecordSink for SourceSample<'_> {
     fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
         match record {
             Record::Tree(tree) => {

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use super::{Finding, Verdict, finding};
+use super::{DoctorVerdict, Finding, finding};
 use crate::disk;
 
 /// What is created to see whether it can be.
@@ -20,15 +20,15 @@ pub(super) fn trial(folder: &Path) -> Finding {
         None => try_here(folder),
     };
     match tried {
-        Ok(()) => finding("ledger", Verdict::Ok, format!("{place} takes files")),
+        Ok(()) => finding("ledger", DoctorVerdict::Ok, format!("{place} takes files")),
         Err(_) if is_read_only(folder) => {
             let detail = format!("{place} is mounted read-only: nothing can be recorded, so nobody is called");
-            finding("ledger", Verdict::Problem, detail)
+            finding("ledger", DoctorVerdict::Problem, detail)
         }
         Err(why) => {
             let detail =
                 format!("no file can be written in {place}: {why}; nothing can be recorded, so nobody is called");
-            finding("ledger", Verdict::Problem, detail)
+            finding("ledger", DoctorVerdict::Problem, detail)
         }
     }
 }
@@ -65,16 +65,16 @@ pub(super) fn modes(path: &Path, allowed: u32) -> Finding {
     let place = path.display();
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            finding("ledger", Verdict::Ok, format!("{place} isn't there yet: the first run creates it"))
+            finding("ledger", DoctorVerdict::Ok, format!("{place} isn't there yet: the first run creates it"))
         }
-        Err(error) => finding("ledger", Verdict::Problem, format!("{place} can't be looked at: {error}")),
+        Err(error) => finding("ledger", DoctorVerdict::Problem, format!("{place} can't be looked at: {error}")),
         Ok(found) => {
             let mode = found.permissions().mode() & 0o777;
             if mode & !allowed == 0 {
-                finding("ledger", Verdict::Ok, format!("{place} is closed to others"))
+                finding("ledger", DoctorVerdict::Ok, format!("{place} is closed to others"))
             } else {
                 let detail = format!("{place} is open to others (mode {mode:o}): chmod {allowed:o} {place}");
-                finding("ledger", Verdict::Warning, detail)
+                finding("ledger", DoctorVerdict::Warning, detail)
             }
         }
     }

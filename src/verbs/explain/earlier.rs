@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
-use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, lead_windows};
 use crate::reminder::{RunId, RunState, SkipReason, State};
@@ -34,10 +34,10 @@ pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -
     };
     let history = audit::list(app, ever).await?;
     let reminders = reminders_of(app, name, appointment).await?;
-    Ok(Earlier { run: &row, then, appointment, log: &log, history: &history, reminders: &reminders }.decide())
+    Ok(EarlierRun { run: &row, then, appointment, log: &log, history: &history, reminders: &reminders }.decide())
 }
 
-struct Earlier<'a> {
+struct EarlierRun<'a> {
     run: &'a RunRow,
     then: Option<Arc<Schedule>>,
     appointment: &'a str,
@@ -49,18 +49,18 @@ struct Earlier<'a> {
 }
 
 /// A decision before it is dressed in steps.
-struct Decision {
+struct EarlierDecision {
     verdict: Verdict,
     reason: Option<String>,
     block: Option<(&'static str, String)>,
 }
 
-fn outside(detail: String) -> Decision {
+fn outside(detail: String) -> EarlierDecision {
     let reason = Some("outside_window".to_owned());
-    Decision { verdict: Verdict::Skip, reason, block: Some(("window", detail)) }
+    EarlierDecision { verdict: Verdict::Skip, reason, block: Some(("window", detail)) }
 }
 
-impl Earlier<'_> {
+impl EarlierRun<'_> {
     fn decide(&self) -> Explanation {
         let decision = self.by_run().unwrap_or_else(|| self.by_log());
         Explanation {
@@ -73,7 +73,7 @@ impl Earlier<'_> {
     }
 
     /// A run that decided nothing.
-    fn by_run(&self) -> Option<Decision> {
+    fn by_run(&self) -> Option<EarlierDecision> {
         let detail = |what: &str| self.run.detail.clone().unwrap_or_else(|| what.to_owned());
         let (reason, rule, detail) = match self.run.state {
             RunState::Held => ("run_held", "run", detail("a guard held the run")),
@@ -86,25 +86,25 @@ impl Earlier<'_> {
             RunState::Running | RunState::Waiting => ("run_failed", "run", detail("the run isn't over")),
             RunState::Done => return None,
         };
-        Some(Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block: Some((rule, detail)) })
+        Some(EarlierDecision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block: Some((rule, detail)) })
     }
 
-    fn by_log(&self) -> Decision {
+    fn by_log(&self) -> EarlierDecision {
         if self.log.iter().any(|row| row.event == Event::ReminderPlanned) {
-            return Decision { verdict: Verdict::Call, reason: None, block: None };
+            return EarlierDecision { verdict: Verdict::Call, reason: None, block: None };
         }
         let skipped = self.log.iter().find(|row| row.event == Event::ReminderSkipped);
         if let Some((row, reason)) = skipped.and_then(|row| Some((row, row.reason.as_deref()?))) {
             let rule = reason.parse::<SkipReason>().map_or("row", rule_of);
             let detail = row.detail.as_deref().unwrap_or(reason).to_owned();
             let block = Some((rule, detail));
-            return Decision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
+            return EarlierDecision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
         }
         self.by_cancellation().or_else(|| self.by_reminder()).unwrap_or_else(|| self.by_start())
     }
 
     /// A reminder that waited, and that this run took back.
-    fn by_cancellation(&self) -> Option<Decision> {
+    fn by_cancellation(&self) -> Option<EarlierDecision> {
         let row = self.log.iter().find(|row| row.event == Event::ReminderCancelled)?;
         let detail = row.detail.as_deref().unwrap_or_default().to_owned();
         let (verdict, reason, rule) = match row.reason.as_deref() {
@@ -112,31 +112,31 @@ impl Earlier<'_> {
             Some("missing") | None => (Verdict::Absent, None, "row"),
             Some(reason) => (Verdict::Skip, Some(reason), reason.parse::<SkipReason>().map_or("row", rule_of)),
         };
-        Some(Decision { verdict, reason: reason.map(str::to_owned), block: Some((rule, detail)) })
+        Some(EarlierDecision { verdict, reason: reason.map(str::to_owned), block: Some((rule, detail)) })
     }
 
     /// A reminder that was there before this run.
-    fn by_reminder(&self) -> Option<Decision> {
+    fn by_reminder(&self) -> Option<EarlierDecision> {
         // reminders' ids are made in the order of time, as runs' are
         let reminder = self.reminders.iter().rfind(|reminder| reminder.run_id < self.run.id)?;
         let (told, reminded) = (self.told(reminder), Verdict::Reminded);
         if self.waited(reminder) {
-            return Some(Decision { verdict: reminded, reason: None, block: None });
+            return Some(EarlierDecision { verdict: reminded, reason: None, block: None });
         }
         if self.is_outside(reminder.starts_at) {
             return Some(outside(told));
         }
         let reason = Some("already_reminded".to_owned());
-        Some(Decision { verdict: reminded, reason, block: Some(("already_reminded", told)) })
+        Some(EarlierDecision { verdict: reminded, reason, block: Some(("already_reminded", told)) })
     }
 
     /// A start that some other run wrote down.
-    fn by_start(&self) -> Decision {
+    fn by_start(&self) -> EarlierDecision {
         match self.history.iter().rev().find_map(|row| row.starts_at) {
             Some(start) if self.is_outside(start) => {
                 outside(format!("as far as the log knows it starts {}", self.show(start)))
             }
-            Some(_) | None => Decision {
+            Some(_) | None => EarlierDecision {
                 verdict: Verdict::Absent,
                 reason: None,
                 block: Some(("row", "that run's read had no such row, or not in its window".to_owned())),
@@ -175,7 +175,7 @@ impl Earlier<'_> {
     }
 
     /// What the log kept of each rule; of one that let the row through it kept no more than its place.
-    fn steps(&self, block: Option<(&'static str, String)>) -> Vec<Step> {
+    fn steps(&self, block: Option<(&'static str, String)>) -> Vec<RuleStep> {
         let mut is_reached = true;
         let step = |rule: &'static str| {
             let (result, detail) = match &block {
@@ -184,7 +184,7 @@ impl Earlier<'_> {
                 Some(_) | None => (StepResult::NotReached, None),
             };
             is_reached &= result == StepResult::Pass;
-            Step { rule: rule.to_owned(), result, detail }
+            RuleStep { rule: rule.to_owned(), result, detail }
         };
         // before the rules comes what keeps a whole run from deciding anything
         std::iter::once("run").chain(rules::names()).map(step).collect()

@@ -8,7 +8,7 @@ use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
 use crate::plan::Occasion;
-use crate::plan::explain::{Explanation, Step, StepResult, Verdict};
+use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::reminder::RunId;
 use crate::schedule::Schedule;
 use crate::zones::Zone;
@@ -53,7 +53,7 @@ async fn hold_back(app: &App, schedule: &Schedule, told: &mut Explanation) -> Ve
     if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
         told.verdict = Verdict::Skip;
         told.reason = Some("paused".to_owned());
-        told.steps.push(Step { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
+        told.steps.push(RuleStep { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
     }
     Ok(())
 }
