@@ -47,7 +47,7 @@ impl StepRequest {
 pub struct Intent {
     /// Its reminder; goes out as `Idempotency-Key` and `webhook-id`.
     pub reminder_id: ReminderId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// Its appointment.
     pub appointment_id: String,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
 use tickler::formats::{FormatAsk, ReadWindow, Wanted, json};
-use tickler::http::{Answer, BodyEnd};
+use tickler::http::{BodyEnd, HttpResponse};
 use tickler::row::{Column, Record, RecordSink};
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn any_header_is_a_bounded_wish_or_none(wish in "\\PC{0,30}|[0-9]{0,25}|(Tue|Thu), [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT") {
         let headers = vec![("retry-after".to_owned(), wish)];
-        let answer = Answer { status: 429, headers, body: bytes::Bytes::new(), end: BodyEnd::Whole, latency: Duration::ZERO };
+        let answer = HttpResponse { status: 429, headers, body: bytes::Bytes::new(), end: BodyEnd::Whole, latency: Duration::ZERO };
         if let Some(pause) = retry_after(&answer, "2026-11-24T14:00:00Z".parse().expect("an instant")) {
             prop_assert!(!pause.is_negative() && pause.as_hours() <= 24);
         }

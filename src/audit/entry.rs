@@ -18,11 +18,11 @@ use crate::reminder::{Lead, ReminderId, RunId};
 /// What one row of the audit log says. Texts are borrowed where the row is written and owned where it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<'a> {
-    /// When (UTC).
+    /// When it was written (UTC).
     pub at: Timestamp,
-    /// What.
+    /// What happened.
     pub event: Event,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: Option<Cow<'a, str>>,
     /// Of which run.
     pub run_id: Option<RunId>,
@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     pub phone: Option<LoggedPhone<'a>>,
     /// The appointment's start (UTC).
     pub starts_at: Option<Timestamp>,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Option<Lead>,
     /// The attempt's number.
     pub attempt: Option<u32>,

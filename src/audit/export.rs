@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::{COLUMNS, Cell};
-use super::{AuditRow, safe};
+use super::{AuditRow, escape};
 
 /// The names of the fields, in the order of JSON and CSV alike.
 pub const FIELDS: [&str; COLUMNS.len() + 2] = {
@@ -48,7 +48,7 @@ impl ExportEnd {
 /// One JSON object, without a line end; values are exact.
 #[must_use]
 pub fn json_line(row: &AuditRow) -> String {
-    safe::json(&serde_json::to_string(row).expect("a row of the log is always JSON"))
+    escape::json(&serde_json::to_string(row).expect("a row of the log is always JSON"))
 }
 
 /// One row of CSV, in the order of [`FIELDS`]; dangerous first characters are quoted.
@@ -71,7 +71,7 @@ pub fn csv_cells(row: &AuditRow) -> [String; FIELDS.len()] {
 }
 
 fn text_cell(text: &str) -> String {
-    safe::escape(&safe::cell(text))
+    escape::escape(&escape::cell(text))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! pure: the log for people: events, filters, one appointment's story; shared by terminal, page and export.
 
 pub mod entry;
+mod escape;
 pub mod export;
-mod safe;
 pub mod story;
 pub mod times;
 pub mod words;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reminder::{ReminderId, RunId};
 pub use entry::{AuditRow, Entry, LoggedPhone};
-pub use safe::{cell, escape, is_treacherous, json, one_line};
+pub use escape::{cell, escape, is_treacherous, json, one_line};
 
 macro_rules! events {
     ($($(#[doc = $meaning:literal])+ $variant:ident => $word:literal,)+) => {

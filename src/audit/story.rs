@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{AuditRow, safe, words};
+use super::{AuditRow, escape, words};
 
 /// One line of a story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoryLine {
-    /// When (UTC).
+    /// When it happened (UTC).
     pub at: Timestamp,
     /// What happened, safe for a terminal.
     pub words: String,
@@ -16,7 +16,7 @@ pub struct StoryLine {
 /// The rows of one appointment or reminder in words, in their order.
 #[must_use]
 pub fn tell(rows: &[AuditRow]) -> Vec<StoryLine> {
-    rows.iter().map(|row| StoryLine { at: row.at, words: safe::escape(&sentence(row)) }).collect()
+    rows.iter().map(|row| StoryLine { at: row.at, words: escape::escape(&sentence(row)) }).collect()
 }
 
 fn sentence(row: &AuditRow) -> String {

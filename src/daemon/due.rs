@@ -91,9 +91,9 @@ pub enum Decision {
     Missed(Timestamp),
     /// It is left out on purpose.
     Skipped {
-        /// Which (UTC).
+        /// The nominal time (UTC).
         nominal: Timestamp,
-        /// Why.
+        /// The rule that skips it.
         why: Skip,
     },
     /// The wall clock lies before the cursor: it goes back with it (UTC).

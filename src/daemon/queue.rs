@@ -117,7 +117,7 @@ impl DueRun {
 /// A run that is to be taken up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// Its id.
+    /// The run's id.
     pub run: RunId,
     /// What it stands for.
     pub start: DueRun,
@@ -143,7 +143,7 @@ pub enum Ended {
     Recorded,
     /// Its source cannot be read yet.
     Waiting {
-        /// Its id.
+        /// The run's id.
         run: RunId,
         /// When the source is read again (UTC).
         again_at: Timestamp,
@@ -171,7 +171,7 @@ pub struct ScheduleSteps {
 /// One tick of the heartbeat, as far as all schedules share it.
 #[derive(Debug, Clone, Copy)]
 pub struct Beat {
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
     /// Since when the ticks have come without a break (UTC).
     pub watched_since: Timestamp,

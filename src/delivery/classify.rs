@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::retry;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
-use crate::http::{Answer, BodyEnd, Exchange};
+use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::Facts;
 
@@ -40,16 +40,16 @@ pub struct Judgement {
 
 /// Judges an exchange. `facts` are the target's reading of an answer; they are there when one came.
 #[must_use]
-pub fn judge(attempt: &Attempt<'_>, exchange: &Exchange, facts: &Facts) -> Judgement {
+pub fn judge(attempt: &Attempt<'_>, exchange: &Sent, facts: &Facts) -> Judgement {
     let mut judgement = match exchange {
-        Exchange::NotSent { class, detail } => attempt.not_sent(class, detail),
-        Exchange::Unknown { class, detail, .. } => attempt.unknown(class, detail),
-        Exchange::Answered(answer) => attempt.answered(answer, facts),
+        Sent::NotSent { class, detail } => attempt.not_sent(class, detail),
+        Sent::Unknown { class, detail, .. } => attempt.unknown(class, detail),
+        Sent::Answered(answer) => attempt.answered(answer, facts),
     };
     (judgement.settlement.http_status, judgement.settlement.latency) = match exchange {
-        Exchange::NotSent { .. } => (None, None),
-        Exchange::Unknown { latency, .. } => (None, Some(*latency)),
-        Exchange::Answered(answer) => (Some(answer.status), Some(answer.latency)),
+        Sent::NotSent { .. } => (None, None),
+        Sent::Unknown { latency, .. } => (None, Some(*latency)),
+        Sent::Answered(answer) => (Some(answer.status), Some(answer.latency)),
     };
     if attempt.intent.step == Step::Call {
         judgement.settlement.remote_id.clone_from(&facts.remote_id);
@@ -132,7 +132,7 @@ impl Attempt<'_> {
         self.ends_because(to, class, detail)
     }
 
-    fn answered(&self, answer: &Answer, facts: &Facts) -> Judgement {
+    fn answered(&self, answer: &HttpResponse, facts: &Facts) -> Judgement {
         if facts.is_accepted_status {
             return self.accepted(answer, facts);
         }
@@ -159,7 +159,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn accepted(&self, answer: &Answer, facts: &Facts) -> Judgement {
+    fn accepted(&self, answer: &HttpResponse, facts: &Facts) -> Judgement {
         if answer.end == BodyEnd::Cut {
             return self.unknown("cut", &format!("the answer ({}) was cut in the body", answer.status));
         }
@@ -226,7 +226,7 @@ impl Attempt<'_> {
     }
 
     /// 429: nobody was called, and the whole account slows down.
-    fn throttled(&self, answer: &Answer, class: String) -> Judgement {
+    fn throttled(&self, answer: &HttpResponse, class: String) -> Judgement {
         let pause = self.wished_pause(answer);
         let until = retry::after(self.now, pause);
         self.ends_because(self.again(pause), class, "refused: too many requests; the account waits")
@@ -234,7 +234,7 @@ impl Attempt<'_> {
     }
 
     /// 503: refused, and counted.
-    fn refused(&self, answer: &Answer, class: String) -> Judgement {
+    fn refused(&self, answer: &HttpResponse, class: String) -> Judgement {
         let to = self.counted(self.wished_pause(answer), false);
         let last = if to == SettleTo::Dropped { "; all attempts are used up" } else { "" };
         let detail = format!("refused: the other side is unavailable{last}");
@@ -242,7 +242,7 @@ impl Attempt<'_> {
     }
 
     /// The larger of the back-off and what the answer asks for.
-    fn wished_pause(&self, answer: &Answer) -> SignedDuration {
+    fn wished_pause(&self, answer: &HttpResponse) -> SignedDuration {
         self.pause().max(retry::retry_after(answer, self.now).unwrap_or(SignedDuration::ZERO))
     }
 

@@ -3,20 +3,20 @@
 //! One round is at work at a time: it does what is due, learns when to wake, and waits for that, for a request to end, or
 //! for a nudge.
 
-mod again;
 mod brake;
 pub mod classify;
+mod dispatcher;
 mod lanes;
 mod last_look;
 mod names;
 pub mod retry;
-mod round;
 mod send;
 mod settling;
 mod test_call;
 #[cfg(test)]
 mod tests;
-mod waiting;
+mod until_settled;
+mod wakeup;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -32,9 +32,9 @@ use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
 use brake::Brake;
+use dispatcher::{Round, Until};
 use lanes::Lanes;
 use names::Names;
-use round::{Round, Until};
 pub use test_call::TestReminder;
 
 /// Sends what is due. One for a process; its lanes are the schedules it was given last.
@@ -189,7 +189,7 @@ impl Sender {
         let deadline = retry::after(self.parts.around.clock.now(), wait);
         if self.is_running.load(Ordering::Acquire) {
             self.nudge();
-            return waiting::until_settled(self, ledger.as_ref(), scope, deadline).await;
+            return until_settled::until_settled(self, ledger.as_ref(), scope, deadline).await;
         }
         let _at_work = self.at_work.lock().await;
         if self.is_stopping() {

@@ -3,7 +3,7 @@
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::http::Answer;
+use crate::http::HttpResponse;
 
 /// The first pause; it doubles with every attempt.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
@@ -28,7 +28,7 @@ pub fn pause(attempt: u32, jitter: f64) -> SignedDuration {
 /// What `Retry-After` asks for: seconds, or an HTTP date (RFC 9110, section 10.2.3). A date counts from the answer's
 /// own `Date` when there is one, so that the clocks of the two sides need not agree.
 #[must_use]
-pub fn retry_after(answer: &Answer, now: Timestamp) -> Option<SignedDuration> {
+pub fn retry_after(answer: &HttpResponse, now: Timestamp) -> Option<SignedDuration> {
     let wish = answer.header("retry-after")?.trim();
     let is_number = !wish.is_empty() && wish.bytes().all(|byte| byte.is_ascii_digit());
     let wait = if is_number {
@@ -65,7 +65,7 @@ mod tests {
     fn wish(headers: &[(&str, &str)]) -> Option<i64> {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let latency = std::time::Duration::ZERO;
-        let answer = Answer { status: 429, headers, body: Bytes::new(), end: BodyEnd::Whole, latency };
+        let answer = HttpResponse { status: 429, headers, body: Bytes::new(), end: BodyEnd::Whole, latency };
         retry_after(&answer, now()).map(|wait| wait.as_secs())
     }
 

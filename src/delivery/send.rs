@@ -13,7 +13,7 @@ use super::lanes::OpenLane;
 use super::last_look::Readings;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
-use crate::http::{Exchange, Http};
+use crate::http::{Http, Sent};
 use crate::ledger::Outbox;
 use crate::targets::{Facts, TargetError};
 
@@ -41,7 +41,7 @@ impl Tools {
 }
 
 /// A request that is over and not settled yet.
-pub(super) struct Sent {
+pub(super) struct FinishedStep {
     pub(super) schedule: String,
     /// How its intent is to be settled.
     pub(super) settlement: Settlement,
@@ -49,7 +49,7 @@ pub(super) struct Sent {
 
 /// Sends exactly one request and says what became of it; a panic on the way leaves its fate unknown. `readings` are those
 /// from before its intent was committed.
-pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, readings: Readings, tools: Tools) -> Sent {
+pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, readings: Readings, tools: Tools) -> FinishedStep {
     let request = request_of(&lane, &intent);
     let outcome = AssertUnwindSafe(exchange(&lane, &intent, request, readings, &tools)).catch_unwind().await;
     let settlement = match outcome {
@@ -57,12 +57,12 @@ pub(super) async fn send(lane: Arc<OpenLane>, intent: Intent, readings: Readings
         Ok(Err(unfit)) => never_sent(&intent, &unfit, &tools),
         Err(_panic) => {
             let detail = "the program failed while it was sending".to_owned();
-            let exchange = Exchange::Unknown { class: "panic", detail, latency: Duration::ZERO };
+            let exchange = Sent::Unknown { class: "panic", detail, latency: Duration::ZERO };
             settlement(&lane, &intent, request, &exchange, &Facts::default(), &tools)
         }
     };
     log(&intent, &settlement);
-    Sent { schedule: intent.schedule, settlement }
+    FinishedStep { schedule: intent.schedule, settlement }
 }
 
 fn request_of(lane: &OpenLane, intent: &Intent) -> StepRequest {
@@ -78,15 +78,15 @@ async fn exchange(
     request: StepRequest,
     readings: Readings,
     tools: &Tools,
-) -> Result<(Exchange, Facts), TargetError> {
+) -> Result<(Sent, Facts), TargetError> {
     let ask = lane.target.request(intent, request, tools.clock.real())?;
     let exchange = match tools.brake.commitment(intent, readings) {
         Ok(commitment) => tools.http.send_checked(ask, tools.brake.check(commitment)).await,
-        Err(detail) => Exchange::NotSent { class: "unsent", detail },
+        Err(detail) => Sent::NotSent { class: "unsent", detail },
     };
     let facts = match &exchange {
-        Exchange::Answered(answer) => lane.target.facts(request, answer),
-        Exchange::NotSent { .. } | Exchange::Unknown { .. } => Facts::default(),
+        Sent::Answered(answer) => lane.target.facts(request, answer),
+        Sent::NotSent { .. } | Sent::Unknown { .. } => Facts::default(),
     };
     Ok((exchange, facts))
 }
@@ -95,7 +95,7 @@ fn settlement(
     lane: &OpenLane,
     intent: &Intent,
     request: StepRequest,
-    exchange: &Exchange,
+    exchange: &Sent,
     facts: &Facts,
     tools: &Tools,
 ) -> Settlement {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::round::Round;
-use super::send::Sent;
+use super::dispatcher::Round;
+use super::send::FinishedStep;
 use crate::attempt::Settlement;
 use crate::ledger::{LedgerResult, TakeIntents, Taken};
 
@@ -35,7 +35,7 @@ impl Round<'_> {
             Err(failure) => failure,
         };
         let back = schedules.into_iter().zip(settlements.iter().cloned());
-        self.ended = back.map(|(schedule, settlement)| Sent { schedule, settlement }).collect();
+        self.ended = back.map(|(schedule, settlement)| FinishedStep { schedule, settlement }).collect();
         if self.ended.is_empty() {
             return Err(failure);
         }

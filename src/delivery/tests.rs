@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::classify::{Attempt, Judgement, judge};
 use crate::attempt::{Effect, Intent, SettleTo, Step, StepRequest};
-use crate::http::{Answer, BodyEnd, Exchange};
+use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::Facts;
@@ -44,17 +44,17 @@ fn terms(on_uncertain: OnUncertain) -> DeliveryTerms {
     DeliveryTerms { timeout: SignedDuration::from_secs(30), max_in_flight: 4, attempts: 6, on_uncertain }
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], end: BodyEnd) -> Exchange {
+fn answer(status: u16, headers: &[(&str, &str)], end: BodyEnd) -> Sent {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Exchange::Answered(Answer { status, headers, body: Bytes::new(), end, latency: Duration::from_millis(40) })
+    Sent::Answered(HttpResponse { status, headers, body: Bytes::new(), end, latency: Duration::from_millis(40) })
 }
 
-fn plain(status: u16) -> Exchange {
+fn plain(status: u16) -> Sent {
     answer(status, &[], BodyEnd::Whole)
 }
 
-fn timeout() -> Exchange {
-    Exchange::Unknown { class: "timeout", detail: "no answer".to_owned(), latency: Duration::from_secs(30) }
+fn timeout() -> Sent {
+    Sent::Unknown { class: "timeout", detail: "no answer".to_owned(), latency: Duration::from_secs(30) }
 }
 
 fn accepted() -> Facts {
@@ -62,8 +62,8 @@ fn accepted() -> Facts {
 }
 
 /// Judges with the usual facts of the status: 2xx is accepted.
-fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Exchange, facts: Option<Facts>) -> Judgement {
-    let is_accepted_status = matches!(exchange, Exchange::Answered(answer) if (200..300).contains(&answer.status));
+fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Sent, facts: Option<Facts>) -> Judgement {
+    let is_accepted_status = matches!(exchange, Sent::Answered(answer) if (200..300).contains(&answer.status));
     let facts = facts.unwrap_or(Facts { is_accepted_status, ..Facts::default() });
     let attempt = Attempt {
         intent,
@@ -78,7 +78,7 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Exchange, facts
     judge(&attempt, exchange, &facts)
 }
 
-fn held(exchange: &Exchange) -> (SettleTo, Effect) {
+fn held(exchange: &Sent) -> (SettleTo, Effect) {
     let settlement = judged(&intent(Step::Call), OnUncertain::Hold, exchange, None).settlement;
     (settlement.to, settlement.effect)
 }
@@ -109,7 +109,7 @@ fn every_status_has_its_meaning() {
 
 #[test]
 fn what_never_left_is_tried_again_and_what_may_have_arrived_is_not() {
-    let refused = Exchange::NotSent { class: "connect", detail: "connection refused".to_owned() };
+    let refused = Sent::NotSent { class: "connect", detail: "connection refused".to_owned() };
     assert_eq!(held(&refused), (again(10, false, false), Effect::None));
     assert_eq!(held(&timeout()), (SettleTo::Uncertain, Effect::None));
     assert_eq!(held(&answer(200, &[], BodyEnd::Cut)), (SettleTo::Uncertain, Effect::None));
@@ -130,7 +130,7 @@ fn a_429_waits_for_the_larger_of_its_wish_and_the_back_off() {
 #[test]
 fn the_last_counted_refusal_drops_and_others_never_do() {
     let tired = Intent { tries: 5, attempt: 6, ..intent(Step::Call) };
-    let to = |exchange: &Exchange, on_uncertain| judged(&tired, on_uncertain, exchange, None).settlement.to;
+    let to = |exchange: &Sent, on_uncertain| judged(&tired, on_uncertain, exchange, None).settlement.to;
     assert_eq!(to(&plain(503), OnUncertain::Hold), SettleTo::Dropped);
     assert_eq!(to(&plain(429), OnUncertain::Hold), again(320, false, false));
     assert_eq!(to(&timeout(), OnUncertain::Hold), SettleTo::Uncertain);

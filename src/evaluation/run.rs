@@ -34,7 +34,7 @@ pub struct RunAsk {
 pub enum RunOutcome {
     /// Its plan is recorded.
     Done {
-        /// Its id.
+        /// The run's id.
         run: RunId,
         /// Rows by fate.
         counts: Counts,
@@ -47,7 +47,7 @@ pub enum RunOutcome {
     },
     /// A guard held it: nobody is called.
     Held {
-        /// Its id.
+        /// The run's id.
         run: RunId,
         /// Rows by fate.
         counts: Counts,
@@ -56,23 +56,23 @@ pub enum RunOutcome {
     },
     /// Its source can't be read yet (the cron's runs alone).
     Waiting {
-        /// Its id.
+        /// The run's id.
         run: RunId,
-        /// Why.
+        /// The reason, as a sentence.
         why: String,
         /// When its source is read again (UTC).
         again_at: Timestamp,
     },
     /// It failed, or its end could not be recorded.
     Failed {
-        /// Its id.
+        /// The run's id.
         run: RunId,
-        /// Why.
+        /// The reason, as a sentence.
         why: String,
     },
     /// The ledger could not record that it begins.
     NotBegun {
-        /// Why.
+        /// The reason, as a sentence.
         why: String,
     },
     /// This nominal time was evaluated before.

@@ -17,7 +17,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Method, NoProxy, Proxy, Reques
 use secrecy::{ExposeSecret, SecretString};
 
 use super::addresses::{RefusedAddress, check_address, check_host, check_name, is_localhost};
-use super::{Answer, Ask, BodyEnd, Exchange, FirstByteCheck, Outbound};
+use super::{BodyEnd, FirstByteCheck, HttpRequest, HttpResponse, Outbound, Sent};
 use crate::clock::SharedClock;
 
 /// Name look-up, TCP and TLS together. A host that takes longer is as good as down; the request's own time-out may be
@@ -155,7 +155,7 @@ impl http_body::Body for WatchedBody {
 }
 
 /// Sends one request and reads its answer.
-pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: Ask, check: FirstByteCheck) -> Exchange {
+pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: HttpRequest, check: FirstByteCheck) -> Sent {
     if let Err(refused) = check_host(&ask.url) {
         return not_sent("refused_address", refused.0);
     }
@@ -182,11 +182,11 @@ pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: Ask, che
     not_sent("unsent", watch.refused.get().cloned().unwrap_or_default())
 }
 
-fn not_sent(class: &'static str, detail: String) -> Exchange {
-    Exchange::NotSent { class, detail }
+fn not_sent(class: &'static str, detail: String) -> Sent {
+    Sent::NotSent { class, detail }
 }
 
-fn write_request(ask: Ask, watch: &BodyWatch) -> Result<Request, String> {
+fn write_request(ask: HttpRequest, watch: &BodyWatch) -> Result<Request, String> {
     let is_read = ask.method == Method::GET;
     let mut request = Request::new(ask.method, ask.url);
     for (name, value) in &ask.headers {
@@ -213,7 +213,7 @@ fn write_header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderV
     Ok((written, value))
 }
 
-async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClock, begun: Duration) -> Exchange {
+async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClock, begun: Duration) -> Sent {
     let status = response.status().as_u16();
     let headers = response
         .headers()
@@ -222,7 +222,7 @@ async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClo
         .collect();
     let (body, end) = read_body(&mut response, max_bytes).await;
     let latency = clock.monotonic().saturating_sub(begun);
-    Exchange::Answered(Answer { status, headers, body, end, latency })
+    Sent::Answered(HttpResponse { status, headers, body, end, latency })
 }
 
 /// Reads decoded bytes up to the limit; never holds more than one chunk beyond it.
@@ -257,7 +257,7 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd
 }
 
 /// What a failed request means. `Unknown` unless it is certain that nothing was sent.
-fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> Exchange {
+fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> Sent {
     if error.is_connect() {
         return not_connected(error);
     }
@@ -268,16 +268,16 @@ fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> E
         if !is_body_taken {
             return not_sent("connect_timeout", "no connection came about within the time-out".into());
         }
-        return Exchange::Unknown { class: "timeout", detail: "no answer came within the time-out".into(), latency };
+        return Sent::Unknown { class: "timeout", detail: "no answer came within the time-out".into(), latency };
     }
     let (class, detail) = match is_broken_off(error) {
         true => ("reset", "the connection was closed before an answer came"),
         false => ("protocol", "what came back is no HTTP answer"),
     };
-    Exchange::Unknown { class, detail: detail.into(), latency }
+    Sent::Unknown { class, detail: detail.into(), latency }
 }
 
-fn not_connected(error: &reqwest::Error) -> Exchange {
+fn not_connected(error: &reqwest::Error) -> Sent {
     if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
         return not_sent("refused_address", refused.0.clone());
     }

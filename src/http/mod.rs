@@ -18,7 +18,7 @@ mod tests;
 
 /// One request.
 #[derive(Debug)]
-pub struct Ask {
+pub struct HttpRequest {
     /// `GET`, `POST`, …
     pub method: reqwest::Method,
     /// Where to. May itself be a secret: never printed whole.
@@ -35,7 +35,7 @@ pub struct Ask {
 
 /// What came of a request.
 #[derive(Debug)]
-pub enum Exchange {
+pub enum Sent {
     /// Provably nothing was sent: DNS, connect or TLS failed, or the address is refused.
     NotSent {
         /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, `unsent` when
@@ -54,12 +54,12 @@ pub enum Exchange {
         latency: Duration,
     },
     /// A status line came.
-    Answered(Answer),
+    Answered(HttpResponse),
 }
 
 /// An answer: its status, headers and as much of its body as is read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// Lower-case names.
@@ -83,7 +83,7 @@ pub enum BodyEnd {
     Cut,
 }
 
-impl Answer {
+impl HttpResponse {
     /// The first header of that (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -166,16 +166,16 @@ impl Http {
 
     /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
     /// for the few bytes a delivery is answered with.
-    pub async fn send(&self, ask: Ask) -> Exchange {
+    pub async fn send(&self, ask: HttpRequest) -> Sent {
         self.send_checked(ask, Arc::new(|| Ok(()))).await
     }
 
     /// The same, but once it is connected, right before its first byte leaves, `check` is asked whether it still may:
     /// if not, nothing was sent (`unsent`). A request without a body is checked before it connects.
-    pub async fn send_checked(&self, ask: Ask, check: FirstByteCheck) -> Exchange {
+    pub async fn send_checked(&self, ask: HttpRequest, check: FirstByteCheck) -> Sent {
         match self.client.get_or_init(|| client::build(&self.outbound)) {
             Ok(client) => client::exchange(client, &self.clock, ask, check).await,
-            Err(detail) => Exchange::NotSent { class: "tls", detail: detail.clone() },
+            Err(detail) => Sent::NotSent { class: "tls", detail: detail.clone() },
         }
     }
 }

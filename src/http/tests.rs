@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::client::GuardedResolver;
-use super::{Answer, Ask, BodyEnd, Exchange, Http, Outbound, check_host, is_loopback};
+use super::{BodyEnd, Http, HttpRequest, HttpResponse, Outbound, Sent, check_host, is_loopback};
 use crate::clock::SystemClock;
 
 fn url(text: &str) -> Url {
@@ -22,8 +22,8 @@ fn http() -> Http {
     Http::new(Arc::new(SystemClock::new())).expect("TLS can be set up")
 }
 
-fn post(url: Url) -> Ask {
-    Ask {
+fn post(url: Url) -> HttpRequest {
+    HttpRequest {
         method: Method::POST,
         url,
         headers: vec![("x-api-token".into(), "s3cret-canary".to_owned().into())],
@@ -33,8 +33,8 @@ fn post(url: Url) -> Ask {
     }
 }
 
-fn get(url: Url, max_bytes: usize) -> Ask {
-    Ask { method: Method::GET, body: Bytes::new(), max_bytes, ..post(url) }
+fn get(url: Url, max_bytes: usize) -> HttpRequest {
+    HttpRequest { method: Method::GET, body: Bytes::new(), max_bytes, ..post(url) }
 }
 
 /// Reads a request's head and, by its `content-length`, its body.
@@ -68,17 +68,17 @@ async fn answering(answer: Vec<u8>) -> (Url, tokio::task::JoinHandle<String>) {
     (address, task)
 }
 
-async fn answer_to(ask: Ask) -> Answer {
+async fn answer_to(ask: HttpRequest) -> HttpResponse {
     match http().send(ask).await {
-        Exchange::Answered(answer) => answer,
+        Sent::Answered(answer) => answer,
         other => panic!("an answer was written: {other:?}"),
     }
 }
 
 #[track_caller]
-fn assert_not_sent(exchange: &Exchange, wanted: &str) {
+fn assert_not_sent(exchange: &Sent, wanted: &str) {
     match exchange {
-        Exchange::NotSent { class, detail } => {
+        Sent::NotSent { class, detail } => {
             assert_eq!(*class, wanted, "{detail}");
             assert!(!detail.contains("secret") && !detail.contains("127.0.0.1"), "{detail}");
         }
@@ -87,9 +87,9 @@ fn assert_not_sent(exchange: &Exchange, wanted: &str) {
 }
 
 #[track_caller]
-fn assert_unknown(exchange: &Exchange, wanted: &str) {
+fn assert_unknown(exchange: &Sent, wanted: &str) {
     match exchange {
-        Exchange::Unknown { class, detail, .. } => {
+        Sent::Unknown { class, detail, .. } => {
             assert_eq!(*class, wanted, "{detail}");
             assert!(!detail.contains("secret") && !detail.contains("127.0.0.1"), "{detail}");
         }
@@ -167,8 +167,10 @@ async fn a_refused_connection_a_refused_address_and_an_unknown_name_send_nothing
     assert_not_sent(&http.send(post(url(&format!("http://127.0.0.1:{port}/secret")))).await, "connect");
     assert_not_sent(&http.send(post(url("http://169.254.169.254/secret"))).await, "refused_address");
     assert_not_sent(&http.send(post(url("http://secret.invalid/"))).await, "dns");
-    let ask =
-        Ask { headers: vec![("x".into(), "s3cret\ncanary".to_owned().into())], ..post(url("http://127.0.0.1:9/")) };
+    let ask = HttpRequest {
+        headers: vec![("x".into(), "s3cret\ncanary".to_owned().into())],
+        ..post(url("http://127.0.0.1:9/"))
+    };
     assert_not_sent(&http.send(ask).await, "invalid_request");
 }
 
@@ -281,7 +283,7 @@ async fn what_is_refused_once_it_is_connected_sends_not_one_byte() {
         });
         let http = http();
         if is_kept {
-            assert!(matches!(http.send(post(address.clone())).await, Exchange::Answered(_)));
+            assert!(matches!(http.send(post(address.clone())).await, Sent::Answered(_)));
         }
         let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
         let counts = Arc::clone(&asked);
@@ -304,11 +306,11 @@ async fn a_proxy_is_asked_for_every_host_but_this_machine_and_metadata_stays_ref
     let outbound = Outbound { proxy: Some(proxy.into()), ca_pem: None };
     let http = Http::through(Arc::new(SystemClock::new()), outbound).expect("a client");
     let (direct, received) = answering(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
-    assert!(matches!(http.send(post(direct)).await, Exchange::Answered(Answer { status: 204, .. })));
+    assert!(matches!(http.send(post(direct)).await, Sent::Answered(HttpResponse { status: 204, .. })));
     assert!(received.await.expect("no panic").starts_with("POST /a-secret-path HTTP/1.1"));
     assert_not_sent(&http.send(post(url("http://169.254.169.254/"))).await, "refused_address");
     assert_eq!(http.judge_name(&url("http://clinic.invalid/in")).await, Ok(()), "the proxy resolves it");
-    assert!(matches!(http.send(post(url("http://clinic.invalid/in"))).await, Exchange::Answered(_)));
+    assert!(matches!(http.send(post(url("http://clinic.invalid/in"))).await, Sent::Answered(_)));
     assert!(asked.await.expect("no panic").starts_with("POST http://clinic.invalid/in HTTP/1.1"));
 }
 

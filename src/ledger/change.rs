@@ -20,17 +20,17 @@ use crate::reminder::{Lead, ReminderId, RunId, State};
 pub struct HeldRow {
     /// The store's own number: it grows with each planned reminder.
     pub nr: i64,
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
     /// The run that planned it first.
     pub run_id: RunId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// Of which appointment.
     pub appointment_id: String,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// The account whose people and rate it shares.
     pub account: String,
@@ -110,7 +110,7 @@ pub struct Change<'a> {
     pub row: RowChange<'a>,
     /// Its attempt.
     pub attempt: Option<AttemptChange<'a>>,
-    /// When (UTC).
+    /// When it is written (UTC).
     pub at: Timestamp,
     /// What the audit log says of it.
     pub entries: Vec<Entry<'a>>,
@@ -128,7 +128,7 @@ pub enum RowChange<'a> {
 /// A new reminder.
 #[derive(Debug, Clone)]
 pub struct NewRow<'a> {
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
     /// The run that plans it.
     pub run_id: RunId,
@@ -138,7 +138,7 @@ pub struct NewRow<'a> {
     pub appointment_id: &'a str,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// Everything else.
     pub columns: Columns<'a>,

@@ -46,9 +46,9 @@ pub struct PauseRow {
     pub since: Timestamp,
     /// Until (UTC), or until resumed.
     pub until: Option<Timestamp>,
-    /// Why.
+    /// The reason given.
     pub reason: String,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 
@@ -64,7 +64,7 @@ pub struct AccountHold {
 /// The schedule that asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its name.
+    /// The schedule's name.
     pub schedule: &'a str,
     /// The account it sends with.
     pub account: &'a str,
@@ -100,7 +100,7 @@ pub enum Hold {
 /// Whether a schedule may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
-    /// Now.
+    /// It may be sent now.
     Open,
     /// Not before this instant (UTC).
     Until(Timestamp),
@@ -290,7 +290,7 @@ pub struct DueReminder {
 /// Whether a phone may ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    /// Now.
+    /// It may be sent now.
     Open,
     /// At this instant (UTC).
     At(Timestamp),

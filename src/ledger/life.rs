@@ -467,9 +467,9 @@ pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Res
 /// Why a ledger doubts what it holds as open.
 #[derive(Debug, Clone, Copy)]
 pub struct Doubt<'a> {
-    /// Now (UTC).
+    /// The current instant (UTC).
     pub now: Timestamp,
-    /// Who.
+    /// The user or component that did it.
     pub actor: &'a str,
     /// `restored` or `loss_accepted`.
     pub reason: &'static str,

@@ -17,15 +17,15 @@ use crate::reminder::{ReminderId, RunId, SkipReason, State};
 pub struct PlannedBy<'a> {
     /// The run, or the one that is read again for.
     pub run: RunId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: &'a str,
-    /// Now (UTC).
+    /// The current instant (UTC).
     pub now: Timestamp,
     /// When the source was read (UTC).
     pub read_at: Timestamp,
     /// What reminders take from their schedule.
     pub terms: &'a ReminderTerms,
-    /// Who.
+    /// The user or component that did it.
     pub actor: &'a str,
     /// Whether it may plan somebody new.
     pub mode: Mode,

@@ -110,7 +110,7 @@ pub struct PassedTime<'a> {
     pub nominal_at: Timestamp,
     /// Missed or skipped.
     pub state: RunState,
-    /// Why.
+    /// The reason, as a word for the audit log.
     pub word: &'a str,
     /// For the audit log.
     pub sentence: String,

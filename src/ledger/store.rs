@@ -129,7 +129,7 @@ pub enum Many<'a> {
 /// Which due reminders.
 #[derive(Debug, Clone, Copy)]
 pub struct DueAsk<'a> {
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: &'a str,
     /// Due by now (UTC).
     pub now: Timestamp,
@@ -208,7 +208,7 @@ pub enum Put<'a> {
 /// A schedule as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSchedule {
-    /// Its name.
+    /// The schedule's name.
     pub name: String,
     /// As written.
     pub cron: String,

@@ -187,11 +187,11 @@ pub struct NotedLoss {
 /// A person accepts that rows are lost.
 #[derive(Debug, Clone)]
 pub struct AcceptLoss {
-    /// Why.
+    /// The reason given.
     pub reason: String,
-    /// Now (UTC).
+    /// The current instant (UTC).
     pub now: jiff::Timestamp,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 

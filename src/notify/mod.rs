@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::audit::AuditFilter;
 use crate::clock::SharedClock;
-use crate::http::{Ask, Exchange, Http};
+use crate::http::{Http, HttpRequest, Sent};
 use crate::ledger::{LedgerResult, Log};
 use crate::settings::{Settings, TextOrSecret};
 
@@ -300,16 +300,16 @@ impl Channel {
 
 async fn post(http: &Http, url: Url, body: Vec<u8>) -> Result<(), String> {
     let headers = vec![("content-type".to_owned(), SecretString::from("application/json"))];
-    let ask = Ask { method: reqwest::Method::POST, url, headers, body: Bytes::from(body), ..empty_ask() };
+    let ask = HttpRequest { method: reqwest::Method::POST, url, headers, body: Bytes::from(body), ..empty_ask() };
     match http.send(ask).await {
-        Exchange::Answered(answer) if (200..300).contains(&answer.status) => Ok(()),
-        Exchange::Answered(answer) => Err(format!("it answered {}", answer.status)),
-        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
+        Sent::Answered(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Sent::Answered(answer) => Err(format!("it answered {}", answer.status)),
+        Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => Err(detail),
     }
 }
 
-fn empty_ask() -> Ask {
-    Ask {
+fn empty_ask() -> HttpRequest {
+    HttpRequest {
         method: reqwest::Method::GET,
         url: Url::parse("http://localhost/").expect("a URL written here"),
         headers: Vec::new(),
@@ -319,10 +319,10 @@ fn empty_ask() -> Ask {
     }
 }
 
-async fn is_accepted(outside: &Outside, ask: Ask) -> bool {
+async fn is_accepted(outside: &Outside, ask: HttpRequest) -> bool {
     match outside.http.send(ask).await {
-        Exchange::Answered(answer) => (200..300).contains(&answer.status),
-        Exchange::NotSent { .. } | Exchange::Unknown { .. } => false,
+        Sent::Answered(answer) => (200..300).contains(&answer.status),
+        Sent::NotSent { .. } | Sent::Unknown { .. } => false,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::{Outside, empty_ask, is_accepted};
-use crate::http::Ask;
+use crate::http::HttpRequest;
 
 /// Pings that may wait: thousands of runs begin in one second, and the end of each must be reported.
 const PINGS: usize = 65_536;
@@ -126,7 +126,7 @@ impl Heartbeats {
 async fn send_in_order(what: String, url: Url, mut pings: mpsc::Receiver<Ping>, outside: Outside) {
     let mut was_answered = true;
     while let Some(ping) = pings.recv().await {
-        let is_answered = is_accepted(&outside, Ask { url: ping_url(&url, ping), ..empty_ask() }).await;
+        let is_answered = is_accepted(&outside, HttpRequest { url: ping_url(&url, ping), ..empty_ask() }).await;
         match (was_answered, is_answered) {
             (true, false) => tracing::warn!("{what} doesn't answer: its pings are lost until it does"),
             (false, true) => tracing::info!("{what} answers again"),

@@ -120,7 +120,7 @@ pub struct PersonCall {
 /// What the ledger holds under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownReminder {
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
     /// Its state.
     pub state: State,
@@ -202,7 +202,7 @@ pub struct PlannedReminder {
     pub appointment_id: String,
     /// Its start (UTC).
     pub starts_at: Timestamp,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// When it is due by the lead (UTC); calling hours not yet applied.
     pub due_at: Timestamp,
@@ -252,7 +252,7 @@ pub struct SkippedRow {
     pub starts_at: Option<Timestamp>,
     /// Which lead it would have been.
     pub lead: Option<Lead>,
-    /// Why.
+    /// The rule that skips the row.
     pub reason: SkipReason,
     /// A sentence: the input, the rule, the remedy. Personal data only as the audit's `detail` may hold it; no phone.
     pub detail: String,
@@ -265,7 +265,7 @@ pub struct SkippedRow {
 /// A pending reminder that is not sent any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancellation {
-    /// Which.
+    /// The reminder's id.
     pub id: ReminderId,
     /// Why: `moved`, `missing`, or the skip reason's word.
     pub reason: String,

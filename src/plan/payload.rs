@@ -12,7 +12,7 @@ use crate::zones::Zone;
 
 /// What a payload is about: built-in names first, then the row's columns.
 pub struct PayloadScope<'a> {
-    /// Of which schedule.
+    /// The schedule.
     pub schedule: &'a Schedule,
     /// As the source has it.
     pub row: &'a Row,
@@ -20,11 +20,11 @@ pub struct PayloadScope<'a> {
     pub phone: &'a Phone,
     /// The recipient's.
     pub zone: &'a Zone,
-    /// UTC.
+    /// The appointment's start (UTC).
     pub starts_at: Timestamp,
     /// The appointment.
     pub appointment_id: &'a str,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// The reminder's id.
     pub reminder_id: ReminderId,

@@ -11,7 +11,7 @@ use crate::schedule::{Leads, Schedule};
 /// One lead's window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadWindow {
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// First start in it (UTC).
     pub from: Timestamp,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::state::{Sandbox, SandboxCall};
-use crate::http::{Ask, Exchange};
+use crate::http::{HttpRequest, Sent};
 
 /// What a call that was placed is about.
 pub(super) struct Placed {
@@ -91,7 +91,7 @@ async fn tell(sandbox: &Sandbox, call: &SandboxCall) {
 }
 
 async fn post(sandbox: &Sandbox, url: Url, body: &Value) {
-    let ask = Ask {
+    let ask = HttpRequest {
         method: reqwest::Method::POST,
         url,
         headers: vec![("content-type".to_owned(), "application/json".into())],
@@ -100,8 +100,8 @@ async fn post(sandbox: &Sandbox, url: Url, body: &Value) {
         max_bytes: 64 * 1024,
     };
     match sandbox.around.http.send(ask).await {
-        Exchange::Answered(_) => {}
-        Exchange::NotSent { class, .. } | Exchange::Unknown { class, .. } => {
+        Sent::Answered(_) => {}
+        Sent::NotSent { class, .. } | Sent::Unknown { class, .. } => {
             tracing::warn!(class, "a call's end could not be told to its callback");
         }
     }

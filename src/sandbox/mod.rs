@@ -113,7 +113,7 @@ pub struct FailingRequests {
 /// One request received. No personal data but the phone's last four digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRequest {
-    /// UTC.
+    /// When it arrived (UTC).
     pub at: Timestamp,
     /// `POST`, …
     pub method: String,

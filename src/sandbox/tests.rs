@@ -11,7 +11,7 @@ use url::Url;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::http::{Ask, Exchange};
+use crate::http::{HttpRequest, Sent};
 
 const PHONE: &str = "+12025550102";
 
@@ -33,17 +33,19 @@ async fn bench(options: Options) -> Bench {
 }
 
 impl Bench {
-    async fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Exchange {
+    async fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Sent {
         let url = Url::parse(&format!("http://{}{path}", self.running.address)).expect("a URL");
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
         let method = method.parse().expect("a method");
-        self.http.send(Ask { method, url, headers, body, timeout: Duration::from_secs(10), max_bytes: 65_536 }).await
+        self.http
+            .send(HttpRequest { method, url, headers, body, timeout: Duration::from_secs(10), max_bytes: 65_536 })
+            .await
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         match self.exchange(method, path, &CREDENTIALS, body).await {
-            Exchange::Answered(answer) => (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)),
+            Sent::Answered(answer) => (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)),
             other => panic!("an answer, not {other:?}"),
         }
     }
@@ -59,7 +61,7 @@ async fn an_automation_takes_any_object_and_tells_no_more_than_four_digits() {
     let id = "01997c3e-8a00-7000-8000-000000000001";
     let body = json!({ "contact_phone": PHONE, "service_name": "Cleaning" });
     let exchange = bench.exchange("POST", "/webhook/automation/hidden", &[("idempotency-key", id)], &body).await;
-    assert!(matches!(exchange, Exchange::Answered(answer) if answer.status == 200));
+    assert!(matches!(exchange, Sent::Answered(answer) if answer.status == 200));
     let event = bench.events.recv().await.expect("an event");
     assert_eq!(event.outcome, Outcome::Answered(200));
     let line = event.to_string();
@@ -132,7 +134,7 @@ async fn the_api_demands_both_credentials_and_names_the_missing_one() {
     for (options, headers, status, message) in cases {
         let bench = bench(options.clone()).await;
         match bench.exchange("GET", "/interview", headers, &Value::Null).await {
-            Exchange::Answered(answer) => {
+            Sent::Answered(answer) => {
                 let text = String::from_utf8_lossy(&answer.body);
                 assert!(answer.status == status && text.contains(message), "{headers:?}: {} {text}", answer.status);
             }
@@ -148,7 +150,7 @@ async fn every_answer_is_marked_as_the_sandboxs() {
     let bench = bench(Options { faults, ..Options::default() }).await;
     for path in ["/webhook/automation/x", "/webhook/automation/x", "/interview", "/nowhere"] {
         match bench.exchange("POST", path, &[], &json!({})).await {
-            Exchange::Answered(answer) => assert_eq!(answer.header("x-tickler-sandbox"), Some("1"), "{path}"),
+            Sent::Answered(answer) => assert_eq!(answer.header("x-tickler-sandbox"), Some("1"), "{path}"),
             other => panic!("an answer, not {other:?}"),
         }
     }
@@ -161,7 +163,7 @@ async fn a_reset_leaves_its_caller_without_an_answer() {
     let body = json!({ "phone": PHONE });
     assert_eq!(bench.ask("POST", "/webhook/automation/x", &body).await.0, 200);
     let exchange = bench.exchange("POST", "/webhook/automation/x", &[], &body).await;
-    assert!(matches!(exchange, Exchange::Unknown { class: "reset", .. }), "{exchange:?}");
+    assert!(matches!(exchange, Sent::Unknown { class: "reset", .. }), "{exchange:?}");
     bench.events.recv().await.expect("the first event");
     assert_eq!(bench.events.recv().await.expect("the second event").outcome, Outcome::Reset);
 }
@@ -196,7 +198,7 @@ async fn refusals_name_a_time_only_when_told_to() {
         let faults = Faults { rate_per_minute: Some(0), ..Faults::default() };
         let bench = bench(Options { faults, retry_after, ..Options::default() }).await;
         let exchange = bench.exchange("POST", "/webhook/automation/x", &[], &json!({})).await;
-        let Exchange::Answered(answer) = exchange else { panic!("an answer, not {exchange:?}") };
+        let Sent::Answered(answer) = exchange else { panic!("an answer, not {exchange:?}") };
         assert_eq!((answer.status, answer.header("retry-after")), (429, named));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Key, Need, SCHEDULE, Shape, Table};
-use super::tree;
+use super::spanned;
 
 /// The schema (draft 2020-12).
 #[must_use]
@@ -62,8 +62,8 @@ fn property(key: &Key) -> Value {
     let object = schema.as_object_mut().expect("every shape's schema is an object");
     object.insert("description".into(), key.doc.into());
     if let Need::Default(written) = key.need {
-        let (root, _) = tree::read(&format!("value = {written}"));
-        let value = root.get("value").map_or(Value::Null, tree::Node::to_json);
+        let (root, _) = spanned::read(&format!("value = {written}"));
+        let value = root.get("value").map_or(Value::Null, spanned::Node::to_json);
         object.insert("default".into(), value);
     }
     schema

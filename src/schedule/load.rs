@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Schedule;
 use super::problems::{Problem, Problems, Severity};
-use super::{file, read};
+use super::{open, read};
 use crate::zones::Zones;
 
 /// The folder as read once: every `.toml` file is a schedule or refused, none is passed over in silence.
@@ -126,7 +126,7 @@ pub fn one_file(path: &Path, zones: &Zones) -> Loaded {
         let (message, help) = improper_name(path);
         return refusal(path, "improper-name", &message, &help);
     }
-    match file::read(path) {
+    match open::read(path) {
         Ok(text) => one(path, &text, zones),
         Err(why) => refusal(path, "unreadable-file", &why.message, why.help),
     }

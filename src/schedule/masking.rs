@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::tree::{KeyValue, Node, Value};
+use super::spanned::{KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 
 /// What stands in a frame where a secret may stand in the file.

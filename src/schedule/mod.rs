@@ -1,16 +1,16 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
-pub mod examine;
-mod file;
 pub mod json_schema;
 pub mod keys;
 pub mod load;
+pub mod lookup;
 mod masking;
-pub mod places;
+mod open;
 pub mod problems;
 pub mod read;
 pub mod recurrence;
-pub mod tree;
+pub mod spanned;
+pub mod validate;
 
 use std::path::PathBuf;
 
@@ -330,7 +330,7 @@ impl Schedule {
         }
         names.retain(|name| !BUILT_IN_NAMES.contains(&name.as_str()));
         names.extend(self.remind.only_if.iter().flat_map(Condition::names).filter(|name| name != "row"));
-        names.extend(places::row_keys(&self.text));
+        names.extend(lookup::row_keys(&self.text));
         names.into_iter().collect()
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Envelope, SecretHeader, TargetError, error_class, id_text, is_success, parse_url, read_body, value_at};
-use crate::http::{Ask, Exchange, Http};
+use crate::http::{Http, HttpRequest, Sent};
 use crate::settings::{Account, SecretError, Secrets};
 
 /// Nobody waits longer for a list.
@@ -101,10 +101,10 @@ impl AccountApi {
         let headers: Vec<SecretHeader> =
             vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
         let method = reqwest::Method::GET;
-        let ask = Ask { method, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: LIST_LIMIT };
+        let ask = HttpRequest { method, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: LIST_LIMIT };
         let answer = match http.send(ask).await {
-            Exchange::Answered(answer) => answer,
-            Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => {
+            Sent::Answered(answer) => answer,
+            Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
                 return Err(self.error(&format!("can't be asked: {detail}")));
             }
         };

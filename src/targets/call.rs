@@ -13,7 +13,7 @@ use super::{
     is_no_error, is_success, json_header, parse_url, read_body, storable, value_at,
 };
 use crate::attempt::{Intent, StepRequest};
-use crate::http::{self, Answer, Ask, BodyEnd};
+use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
 
 /// The fields that creating a contact takes beside the phone; anything else is refused there.
@@ -70,19 +70,19 @@ impl Caller {
         url
     }
 
-    fn ask(&self, method: reqwest::Method, url: Url, body: Option<&Value>) -> Ask {
+    fn ask(&self, method: reqwest::Method, url: Url, body: Option<&Value>) -> HttpRequest {
         let mut headers: Vec<SecretHeader> =
             vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
         if body.is_some() {
             headers.push(json_header());
         }
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-        Ask { method, url, headers, body, timeout: self.timeout, max_bytes: ANSWER_LIMIT }
+        HttpRequest { method, url, headers, body, timeout: self.timeout, max_bytes: ANSWER_LIMIT }
     }
 }
 
 impl Target for Caller {
-    fn request(&self, intent: &Intent, step: StepRequest, _: Timestamp) -> Result<Ask, TargetError> {
+    fn request(&self, intent: &Intent, step: StepRequest, _: Timestamp) -> Result<HttpRequest, TargetError> {
         let mut ask = match step {
             StepRequest::CreateContact => {
                 let body = new_contact(&intent.phone, intent.contact.as_deref())?;
@@ -110,7 +110,7 @@ impl Target for Caller {
         Ok(ask)
     }
 
-    fn facts(&self, step: StepRequest, answer: &Answer) -> Facts {
+    fn facts(&self, step: StepRequest, answer: &HttpResponse) -> Facts {
         let is_accepted_status = is_success(answer.status);
         let may_conflict = step == StepRequest::CreateContact && matches!(answer.status, 400 | 409 | 422);
         if !is_accepted_status && !may_conflict {

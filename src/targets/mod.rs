@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::attempt::{Intent, StepRequest};
-use crate::http::{self, Answer, Ask, BodyEnd};
+use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
 
@@ -54,9 +54,9 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// When the payload doesn't fit the step.
-    fn request(&self, intent: &Intent, step: StepRequest, signed_at: Timestamp) -> Result<Ask, TargetError>;
+    fn request(&self, intent: &Intent, step: StepRequest, signed_at: Timestamp) -> Result<HttpRequest, TargetError>;
     /// What the answer says.
-    fn facts(&self, step: StepRequest, answer: &Answer) -> Facts;
+    fn facts(&self, step: StepRequest, answer: &HttpResponse) -> Facts;
     /// Whether a contact must be known before the call.
     fn needs_contact(&self) -> bool;
     /// A fingerprint of the credentials in use (a hash, never the value), to notice when they change.
@@ -118,7 +118,7 @@ enum Envelope {
 }
 
 impl Target for Endpoint {
-    fn request(&self, intent: &Intent, _: StepRequest, signed_at: Timestamp) -> Result<Ask, TargetError> {
+    fn request(&self, intent: &Intent, _: StepRequest, signed_at: Timestamp) -> Result<HttpRequest, TargetError> {
         let id = intent.reminder_id.to_string();
         let mut headers = Vec::with_capacity(self.headers.len() + 4);
         headers.extend(self.headers.iter().cloned());
@@ -126,7 +126,7 @@ impl Target for Endpoint {
             headers.extend(key.headers(&id, signed_at, &intent.payload));
         }
         headers.push(("idempotency-key".to_owned(), id.into()));
-        Ok(Ask {
+        Ok(HttpRequest {
             method: self.method.clone(),
             url: self.url.clone(),
             headers,
@@ -136,7 +136,7 @@ impl Target for Endpoint {
         })
     }
 
-    fn facts(&self, _: StepRequest, answer: &Answer) -> Facts {
+    fn facts(&self, _: StepRequest, answer: &HttpResponse) -> Facts {
         let is_accepted_status = match &self.accept_status {
             Some(listed) => listed.contains(&answer.status),
             None => is_success(answer.status),
@@ -193,7 +193,7 @@ fn is_success(status: u16) -> bool {
 }
 
 /// The body as JSON (null when it is none or wasn't read whole), and what is worth noting about it.
-fn read_body(answer: &Answer, envelope: Envelope) -> (Value, Option<&'static str>) {
+fn read_body(answer: &HttpResponse, envelope: Envelope) -> (Value, Option<&'static str>) {
     match answer.end {
         BodyEnd::TooLong => return (Value::Null, Some("too_long")),
         BodyEnd::Cut => return (Value::Null, None),
@@ -210,7 +210,7 @@ fn read_body(answer: &Answer, envelope: Envelope) -> (Value, Option<&'static str
 }
 
 /// A web page in the place of an answer: a sign-in page or a proxy has answered, or the address is wrong.
-fn html_note(answer: &Answer) -> Option<&'static str> {
+fn html_note(answer: &HttpResponse) -> Option<&'static str> {
     let is_declared = answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"));
     let begins = answer.body.trim_ascii_start();
     let begins_so = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));

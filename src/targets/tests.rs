@@ -53,17 +53,17 @@ fn signed_at() -> Timestamp {
     Timestamp::from_second(1_731_705_121).expect("a valid instant")
 }
 
-fn request(target: &dyn Target, intent: &Intent, step: StepRequest) -> Result<Ask, TargetError> {
+fn request(target: &dyn Target, intent: &Intent, step: StepRequest) -> Result<HttpRequest, TargetError> {
     target.request(intent, step, signed_at())
 }
 
-fn header<'a>(ask: &'a Ask, name: &str) -> Vec<&'a str> {
+fn header<'a>(ask: &'a HttpRequest, name: &str) -> Vec<&'a str> {
     ask.headers.iter().filter(|(have, _)| have == name).map(|(_, value)| value.expose_secret()).collect()
 }
 
-fn answer(status: u16, body: &str) -> Answer {
+fn answer(status: u16, body: &str) -> HttpResponse {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    Answer { status, headers: Vec::new(), body, end: BodyEnd::Whole, latency: Duration::ZERO }
+    HttpResponse { status, headers: Vec::new(), body, end: BodyEnd::Whole, latency: Duration::ZERO }
 }
 
 fn automation(vault: &Vault, url: &str, token: Option<&SecretRef>) -> Result<Endpoint, TargetError> {

@@ -128,13 +128,13 @@ pub struct Story {
 /// One reminder of a story, and its state now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoryReminder {
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
     /// Its appointment.
     pub appointment_id: String,
     /// The appointment's start (UTC).
     pub starts_at: jiff::Timestamp,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// The last four digits, unless revealed; `None` once purged.
     pub phone: Option<String>,
@@ -201,9 +201,9 @@ pub fn revealed(id: &str) -> String {
 /// How often something happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// Of which schedule.
+    /// Only rows of this schedule.
     pub schedule: Option<String>,
-    /// What.
+    /// What happened.
     pub event: Event,
     /// With which reason.
     pub reason: Option<String>,

@@ -13,16 +13,16 @@ pub struct CancelAsk {
     pub id: String,
     /// Whose appointment `id` may name.
     pub schedule: Option<String>,
-    /// Why.
+    /// The reason given.
     pub reason: String,
 }
 
 /// The reminder as it is then.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CancelledReminder {
-    /// Its id.
+    /// The reminder's id.
     pub reminder_id: ReminderId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// Its appointment.
     pub appointment_id: String,

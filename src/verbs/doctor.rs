@@ -19,7 +19,7 @@ use super::{Access, Answer, App, Exit, VerbError};
 use crate::clock::SharedClock;
 use crate::disk::{self, Links};
 use crate::evaluation::clock_is_set;
-use crate::http::{Ask, Exchange};
+use crate::http::{HttpRequest, Sent};
 use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{Account, SecretError, SecretRef, Settings};
@@ -339,11 +339,17 @@ async fn front_door(app: &App, origin: &str) -> Finding {
 }
 
 async fn look(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
-    let ask =
-        Ask { method: reqwest::Method::GET, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: 4_096 };
+    let ask = HttpRequest {
+        method: reqwest::Method::GET,
+        url,
+        headers,
+        body: Bytes::new(),
+        timeout: PATIENCE,
+        max_bytes: 4_096,
+    };
     match app.around.http.send(ask).await {
-        Exchange::Answered(answer) => Ok(answer.status),
-        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => Err(detail),
+        Sent::Answered(answer) => Ok(answer.status),
+        Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => Err(detail),
     }
 }
 

@@ -20,9 +20,9 @@ const WORTH_PLANNING: SignedDuration = SignedDuration::from_hours(40 * 24);
 /// A schedule whose gap couldn't be planned.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UnplannedGap {
-    /// Its name.
+    /// The schedule's name.
     pub schedule: String,
-    /// Why.
+    /// The reason, as a sentence.
     pub detail: String,
 }
 

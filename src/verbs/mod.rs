@@ -72,7 +72,7 @@ pub enum Request {
     },
     /// Accept that the ledger has lost rows.
     AcceptLoss {
-        /// Why.
+        /// The reason given.
         reason: String,
     },
     /// One real payload with `test: true` to one's own phone.

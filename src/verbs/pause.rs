@@ -15,7 +15,7 @@ pub struct Paused {
     pub paused: bool,
     /// Until (UTC); null: until resumed.
     pub until: Option<String>,
-    /// Why.
+    /// The reason given.
     pub reason: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct Paused {
 pub struct PauseAsk {
     /// `None`: all.
     pub schedule: Option<String>,
-    /// Why.
+    /// The reason given.
     pub reason: String,
     /// Until (UTC), or until resumed.
     pub until: Option<Timestamp>,

@@ -175,7 +175,7 @@ pub struct SkippedCall {
     pub appointment_id: Option<String>,
     /// Its start, when it could be read.
     pub starts_at: Option<String>,
-    /// Why.
+    /// The rule that skips the row.
     pub reason: SkipReason,
     /// The input, the rule, the remedy.
     pub detail: String,
@@ -282,7 +282,7 @@ pub struct ShownCall {
     pub appointment_id: String,
     /// Its start.
     pub starts_at: String,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// When it would really go out.
     pub due_at: String,

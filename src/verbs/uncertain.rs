@@ -12,13 +12,13 @@ use crate::reminder::{Lead, ReminderId, State};
 pub struct UncertainReminder {
     /// Its id, which `resolve` takes.
     pub reminder_id: ReminderId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// Its appointment.
     pub appointment_id: String,
     /// The appointment's start (UTC).
     pub starts_at: String,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// The last four digits; null once purged.
     pub phone: Option<String>,
@@ -55,7 +55,7 @@ pub struct ResolveAsk {
     pub all_of: Option<String>,
     /// What they say.
     pub verdict: Resolution,
-    /// Why.
+    /// The reason given.
     pub reason: String,
 }
 

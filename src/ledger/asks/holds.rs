@@ -7,13 +7,13 @@ use jiff::Timestamp;
 pub struct Pause {
     /// `None`: all.
     pub schedule: Option<String>,
-    /// Why.
+    /// The reason given.
     pub reason: String,
     /// Until (UTC), or until resumed.
     pub until: Option<Timestamp>,
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 
@@ -26,9 +26,9 @@ pub enum HoldChange {
     Resume {
         /// `None`: all.
         schedule: Option<String>,
-        /// UTC.
+        /// The current instant (UTC).
         now: Timestamp,
-        /// Who.
+        /// The user or component that did it.
         actor: String,
     },
 }

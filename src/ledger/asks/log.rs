@@ -37,11 +37,11 @@ pub struct Restored {
 /// What is too old.
 #[derive(Debug, Clone, Copy)]
 pub struct Prune {
-    /// UTC.
+    /// Payloads settled before this instant are removed (UTC).
     pub payloads_before: Timestamp,
-    /// UTC.
+    /// Rows written before this instant are removed (UTC).
     pub audit_before: Timestamp,
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
 }
 

@@ -13,7 +13,7 @@ use crate::settings::Rate;
 /// What may be sent now.
 #[derive(Debug, Clone)]
 pub struct TakeIntents {
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
     /// One for each schedule that may send.
     pub lanes: Vec<Lane>,
@@ -67,11 +67,11 @@ pub struct SettledAndTaken {
 /// How to recover.
 #[derive(Debug, Clone)]
 pub struct Recover {
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
     /// Schedules with `on_uncertain = "resend"`, with their attempts.
     pub resend: HashMap<String, u32>,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 
@@ -91,11 +91,11 @@ pub struct Resolve {
     pub reminder_id: ReminderId,
     /// What they say.
     pub verdict: Resolution,
-    /// Why.
+    /// The reason given.
     pub reason: String,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
 }
 
@@ -104,11 +104,11 @@ pub struct Resolve {
 pub struct CancelByHand {
     /// Which reminder.
     pub reminder_id: ReminderId,
-    /// Why.
+    /// The reason given.
     pub reason: String,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
-    /// UTC.
+    /// The current instant (UTC).
     pub now: Timestamp,
 }
 
@@ -136,27 +136,27 @@ pub enum Resolution {
 /// A reminder as the ledger holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReminderRow {
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The run that planned it first.
     pub run_id: RunId,
     /// Its appointment.
     pub appointment_id: String,
-    /// UTC.
+    /// The appointment's start (UTC).
     pub starts_at: Timestamp,
-    /// Which lead.
+    /// The lead before the start.
     pub lead: Lead,
     /// E.164; `None` once purged.
     pub phone: Option<String>,
     /// Its state.
     pub state: State,
-    /// UTC.
+    /// When the call is due (UTC).
     pub due_at: Timestamp,
     /// Not before (UTC).
     pub next_at: Timestamp,
-    /// UTC.
+    /// From when on it is not sent any more (UTC).
     pub expires_at: Timestamp,
     /// Attempts made.
     pub attempts: u32,
@@ -168,7 +168,7 @@ pub struct ReminderRow {
     pub remote_id: Option<String>,
     /// The exact bytes; `None` once purged.
     pub payload: Option<String>,
-    /// UTC.
+    /// When it last changed (UTC).
     pub updated_at: Timestamp,
 }
 
@@ -207,7 +207,7 @@ impl ReminderAsk {
 /// Where a reminder stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReminderBrief {
-    /// Its id.
+    /// The reminder's id.
     pub id: ReminderId,
     /// Its appointment.
     pub appointment_id: String,

@@ -12,7 +12,7 @@ use crate::schedule::Schedule;
 /// A schedule as loaded.
 #[derive(Debug, Clone)]
 pub struct LoadedSchedule {
-    /// Its name.
+    /// The schedule's name.
     pub name: String,
     /// As written.
     pub cron: String,
@@ -50,7 +50,7 @@ impl LoadedSchedule {
 /// What the ledger knows of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleStanding {
-    /// Its name.
+    /// The schedule's name.
     pub name: String,
     /// Nominal times up to and including this were dealt with (UTC).
     pub cursor: Timestamp,
@@ -65,13 +65,13 @@ pub struct ScheduleStanding {
 pub struct RunStart {
     /// A new id.
     pub id: RunId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The time it stands for (UTC).
     pub nominal_at: Timestamp,
     /// What brought it about.
     pub kind: RunKind,
-    /// Now (UTC).
+    /// When the run started (UTC).
     pub started_at: Timestamp,
     /// The schedule's version.
     pub text_hash: String,
@@ -79,7 +79,7 @@ pub struct RunStart {
     pub text: String,
     /// Such as `2026f (bundled)`.
     pub zone_rules: String,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 
@@ -100,9 +100,9 @@ pub enum RunEnd {
 /// The end of a run.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
-    /// Which.
+    /// The run's id.
     pub id: RunId,
-    /// Now (UTC).
+    /// When the run ended (UTC).
     pub finished_at: Timestamp,
     /// What it came to.
     pub end: RunEnd,
@@ -112,7 +112,7 @@ pub struct RunRecord {
     pub read_at: Timestamp,
     /// What the rows of new reminders take from their schedule.
     pub terms: ReminderTerms,
-    /// Who.
+    /// The user or component that did it.
     pub actor: String,
 }
 
@@ -141,17 +141,17 @@ pub struct RecordedRun {
 /// A run as the ledger holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRow {
-    /// Its id.
+    /// The run's id.
     pub id: RunId,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The time it stands for (UTC).
     pub nominal_at: Timestamp,
     /// What brought it about.
     pub kind: RunKind,
-    /// UTC.
+    /// When the run started (UTC).
     pub started_at: Timestamp,
-    /// UTC.
+    /// When the run ended (UTC).
     pub finished_at: Option<Timestamp>,
     /// Its state.
     pub state: RunState,
@@ -172,7 +172,7 @@ pub struct RunRow {
 /// What to load for a plan.
 #[derive(Debug, Clone)]
 pub struct KnowledgeAsk {
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// Of which account.
     pub account: String,
@@ -197,7 +197,7 @@ pub enum RunsAsk {
     LatestEvaluated(String),
     /// A schedule's runs of the nominal times from the first to the last (UTC), triggers apart.
     Nominal {
-        /// Of which schedule.
+        /// The schedule's name.
         schedule: String,
         /// The first (UTC).
         first: Timestamp,
@@ -209,7 +209,7 @@ pub enum RunsAsk {
 /// Nominal times that are not evaluated.
 #[derive(Debug, Clone)]
 pub struct PassedOver {
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The earlier ones of many: one row for all that share a reason.
     pub folded: Vec<FoldedTimes>,
@@ -217,7 +217,7 @@ pub struct PassedOver {
     pub times: Vec<(Timestamp, RunState, String)>,
     /// Where the cursor stands afterwards (UTC); may lie before the present one.
     pub cursor: Timestamp,
-    /// Now (UTC).
+    /// The current instant (UTC).
     pub now: Timestamp,
 }
 

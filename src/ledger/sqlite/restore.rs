@@ -32,9 +32,9 @@ pub struct Restore {
     pub copy: PathBuf,
     /// The ledger's place.
     pub path: PathBuf,
-    /// Now (UTC).
+    /// The current instant (UTC).
     pub now: Timestamp,
-    /// Who.
+    /// The user who restores it.
     pub actor: String,
 }
 

@@ -8,7 +8,7 @@ pub use tables::SCHEDULE;
 /// One key of a table.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name.
+    /// The key as a schedule writes it.
     pub name: &'static str,
     /// What it takes.
     pub shape: Shape,

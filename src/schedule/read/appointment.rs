@@ -5,7 +5,7 @@ use super::section::{Section, items};
 use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
 use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
-use crate::schedule::tree::Node;
+use crate::schedule::spanned::Node;
 use crate::spelling::did_you_mean;
 
 pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<AppointmentColumns> {

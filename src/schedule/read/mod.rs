@@ -3,9 +3,9 @@
 
 mod appointment;
 mod remind;
-mod salvage;
 mod section;
 mod source;
+mod source_only;
 mod syntax;
 mod target;
 mod templates;
@@ -21,11 +21,11 @@ use super::keys::SCHEDULE;
 use super::masking::{self, Syntax};
 use super::problems::{Problem, Problems};
 use super::recurrence::Recurrence;
-use super::tree::{self, Node};
-use super::{DeliveryTerms, OnUncertain, Schedule, examine, load};
+use super::spanned::{self, Node};
+use super::{DeliveryTerms, OnUncertain, Schedule, load, validate};
 use crate::zones::{Zone, Zones};
 
-pub use self::salvage::source_alone;
+pub use self::source_only::source_alone;
 pub use self::templates::{name_span, without_templates};
 
 /// Everything a part of the file is read with.
@@ -48,7 +48,7 @@ impl Reading<'_> {
 /// Checks a text as the schedule at `path`. There is a schedule unless an error is among the problems.
 #[must_use]
 pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Vec<Problem>) {
-    let (root, faults) = tree::read(text);
+    let (root, faults) = spanned::read(text);
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
     let soundness = if faults.is_empty() { Syntax::Sound } else { Syntax::Broken };
@@ -60,7 +60,7 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
         return (None, reading.problems.into_sorted());
     }
     unrendered::check(&root, &mut reading);
-    examine::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
+    validate::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
     let parts = parts(&root, path, text, zones, &mut reading);
     let schedule = parts.filter(|_| !reading.problems.has_errors());
     (schedule, reading.problems.into_sorted())

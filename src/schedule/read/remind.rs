@@ -6,7 +6,7 @@ use super::section::{Section, items};
 use super::{Reading, appointment, templates};
 use crate::reminder::{Lead, write_duration};
 use crate::schedule::keys::{SCHEDULE, Shape};
-use crate::schedule::tree::{Node, Value};
+use crate::schedule::spanned::{Node, Value};
 use crate::schedule::{Leads, Remind};
 use crate::template::Condition;
 use crate::zones::CallingHours;

@@ -10,8 +10,8 @@ use super::Reading;
 use crate::reminder::parse_duration;
 use crate::row::Column;
 use crate::schedule::keys::{Need, Shape, Table};
-use crate::schedule::places::secret_ref;
-use crate::schedule::tree::{self, Node, Value};
+use crate::schedule::lookup::secret_ref;
+use crate::schedule::spanned::{self, Node, Value};
 use crate::settings::{SecretRef, TextOrSecret};
 
 /// A table of the file (or nothing where it was left out), and its keys.
@@ -46,7 +46,7 @@ impl<'a> Section<'a> {
         }
         match self.keys.key(name).expect("asked for keys of the table only").need {
             Need::Default(written) => {
-                let (root, _) = tree::read(&format!("value = {written}"));
+                let (root, _) = spanned::read(&format!("value = {written}"));
                 root.get("value").cloned().map(Cow::Owned)
             }
             Need::Required | Need::Optional | Need::Later => None,
@@ -118,7 +118,7 @@ impl<'a> Section<'a> {
     /// A table of names and values; empty when it was left out.
     pub fn secret_map(&self, name: &str, reading: &Reading<'_>) -> Option<Vec<(String, TextOrSecret)>> {
         let Some(node) = self.given(name) else { return Some(Vec::new()) };
-        let pair = |entry: &tree::KeyValue| Some((entry.key.clone(), text_or_secret(&entry.node, reading)?));
+        let pair = |entry: &spanned::KeyValue| Some((entry.key.clone(), text_or_secret(&entry.node, reading)?));
         node.entries().iter().map(pair).collect()
     }
 }

@@ -3,9 +3,9 @@
 use super::Reading;
 use super::section::Section;
 use super::templates;
-use crate::schedule::examine::{NOT_YET, parse_size};
 use crate::schedule::keys::{SCHEDULE, Shape};
-use crate::schedule::tree::Node;
+use crate::schedule::spanned::Node;
+use crate::schedule::validate::{NOT_YET, parse_size};
 use crate::schedule::{
     CsvDialect, FileSpec, FormatSpec, HttpAuth, HttpSpec, JsonShape, Paging, ReadLimits, SourceSpec, SqliteSpec,
     code_page,

@@ -1,7 +1,7 @@
 //! pure: what to write instead of what isn't TOML, found by what people write by habit. A value is never repeated: it may
 //! be a secret.
 
-use crate::schedule::tree::SyntaxProblem;
+use crate::schedule::spanned::SyntaxProblem;
 
 /// The remedy for one fault of syntax.
 pub fn remedy(text: &str, problem: &SyntaxProblem) -> String {

@@ -4,7 +4,7 @@ use super::Reading;
 use super::section::{Section, items};
 use super::{source, templates};
 use crate::schedule::keys::{SCHEDULE, Shape};
-use crate::schedule::tree::Node;
+use crate::schedule::spanned::Node;
 use crate::schedule::{ContactTemplates, TargetSpec, WebhookSpec};
 use crate::settings::TextOrSecret;
 use crate::template::Template;

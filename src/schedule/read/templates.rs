@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Reading;
-use crate::schedule::examine::NOT_YET;
-use crate::schedule::tree::{Node, Value};
+use crate::schedule::spanned::{Node, Value};
+use crate::schedule::validate::NOT_YET;
 use crate::spelling::did_you_mean;
 use crate::template::{Condition, NOT_YET_NAMES, PayloadTemplate, Template, TemplateProblem};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Reading;
 use crate::schedule::keys::{SCHEDULE, Shape, Table};
-use crate::schedule::tree::{KeyValue, Node, Value};
+use crate::schedule::spanned::{KeyValue, Node, Value};
 
 /// The mark that begins a template.
 const MARK: &str = "{{";

@@ -2,22 +2,22 @@
 
 use super::never;
 use crate::formats::kind_of;
-use crate::http::{Answer, BodyEnd, Exchange};
+use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{FormatSpec, HttpSpec};
 use crate::sources::{Again, SourceError};
 
 /// An answer, or why there is none and whether that may pass.
-pub(super) fn answered(exchange: Exchange, page: usize) -> Result<Answer, SourceError> {
+pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, SourceError> {
     match exchange {
-        Exchange::Answered(answer) => Ok(answer),
-        Exchange::NotSent { class, detail } => {
+        Sent::Answered(answer) => Ok(answer),
+        Sent::NotSent { class, detail } => {
             let again = match class {
                 "refused_address" | "invalid_request" => Again::Never,
                 _ => Again::Soon,
             };
             Err(SourceError::new(again, format!("the source can't be asked for page {page}: {detail}")))
         }
-        Exchange::Unknown { class, detail, .. } => {
+        Sent::Unknown { class, detail, .. } => {
             let again = if class == "protocol" { Again::Never } else { Again::Soon };
             Err(SourceError::new(again, format!("the source didn't answer for page {page}: {detail}")))
         }
@@ -25,7 +25,7 @@ pub(super) fn answered(exchange: Exchange, page: usize) -> Result<Answer, Source
 }
 
 /// Judges an answer by its status, type and end, before its content is looked at.
-pub(super) fn accept(answer: Answer, page: usize, spec: &HttpSpec) -> Result<Answer, SourceError> {
+pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Result<HttpResponse, SourceError> {
     let status = answer.status;
     match status {
         206 => return Err(never(format!("the source answered page {page} with a part of it (206)"))),

@@ -10,7 +10,7 @@ pub use address::fill;
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError, SourceTools, WindowTexts};
 use crate::formats::{self, FormatAsk, FormatReport, Wanted};
-use crate::http::Answer;
+use crate::http::HttpResponse;
 use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
@@ -110,7 +110,7 @@ impl Api {
     /// Gives a page's rows to the sink unless they are a repetition; `Break` when the sink wants no more.
     fn use_page(
         &self,
-        answer: &Answer,
+        answer: &HttpResponse,
         reading: &mut PagedRead<'_>,
         sink: &mut dyn RecordSink,
     ) -> Result<ControlFlow<(), Next>, SourceError> {
@@ -142,7 +142,7 @@ impl Api {
     /// Parses a page; and whether the sink ended it.
     fn page(
         &self,
-        answer: &Answer,
+        answer: &HttpResponse,
         reading: &PagedRead<'_>,
         sink: &mut dyn RecordSink,
     ) -> Result<(Page, bool), SourceError> {
@@ -173,7 +173,7 @@ impl Api {
 
     /// Columns in use; a text that the transport delimits is whole, whatever its last line looks like. TLS reports a
     /// connection that was cut, and compressed answers over it have lost their length by now.
-    fn wanted_of(&self, answer: &Answer, scheme: &str) -> Wanted {
+    fn wanted_of(&self, answer: &HttpResponse, scheme: &str) -> Wanted {
         let has = |name: &str| answer.header(name).is_some();
         let is_delimited = has("content-length") || has("transfer-encoding") || scheme == "https";
         let cut_matters = if is_delimited { Vec::new() } else { self.wanted.cut_matters.clone() };

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::address::{self, Redirect};
 use super::{Api, answers, fill, never};
-use crate::http::{Answer, Ask};
+use crate::http::{HttpRequest, HttpResponse};
 use crate::schedule::{FormatSpec, HttpAuth};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
@@ -24,7 +24,7 @@ pub(super) type Headers = Vec<(String, SecretString)>;
 /// What came of asking for a page.
 pub(super) enum Fetched {
     /// An answer that may hold rows, and the address from which later pages are reckoned.
-    Page(Url, Answer),
+    Page(Url, HttpResponse),
     /// 404.
     Missing,
 }
@@ -99,7 +99,7 @@ impl Api {
         let (mut address, mut own, mut sent) = (asked.clone(), asked, headers.clone());
         let mut is_home = true;
         for _ in 0..=MAX_REDIRECTS {
-            let ask = Ask {
+            let ask = HttpRequest {
                 method: Method::GET,
                 url: address.clone(),
                 headers: sent.clone(),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{CheckAsk, Checked, Reach, placeholders};
 use crate::row::Header;
-use crate::schedule::places;
+use crate::schedule::lookup;
 use crate::schedule::problems::Problems;
 use crate::schedule::read::name_span;
-use crate::schedule::tree::Node;
+use crate::schedule::spanned::Node;
 use crate::schedule::{FileSpec, FormatSpec, SourceSpec};
 use crate::sources::{self, Again};
 use crate::spelling::did_you_mean;
@@ -73,7 +73,7 @@ fn is_absent(checked: &Checked<'_>) -> bool {
 pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
     let header = Header::new(columns.to_vec());
     let names: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    for node in places::mapped_columns(&checked.root) {
+    for node in lookup::mapped_columns(&checked.root) {
         let Some(name) = node.text() else { continue };
         // A path with dots leads into an object, whose inside isn't known here.
         let outer = name.split('.').next().unwrap_or(name);
@@ -100,7 +100,7 @@ fn doubled(name: &str, span: std::ops::Range<usize>, header: &Header, problems: 
 
 /// Where the columns aren't known, the names are that are known all the same: the payload's own and the mapped ones.
 fn placeholders_of_mapped(checked: &mut Checked<'_>) {
-    let mapped = places::mapped_columns(&checked.root);
+    let mapped = lookup::mapped_columns(&checked.root);
     let known: Vec<&str> =
         BUILT_IN_NAMES.iter().copied().chain(mapped.into_iter().filter_map(|node| node.text())).collect();
     placeholders::check(&checked.root, &known, &mut checked.problems);
@@ -127,7 +127,7 @@ fn templates(checked: &mut Checked<'_>, header: &Header, columns: &[&str]) {
     placeholders::check(&checked.root, &payload_names, &mut checked.problems);
     let row_names: Vec<&str> = columns.iter().copied().chain(["row"]).collect();
     let file = checked.problems.text();
-    for node in places::row_templates(&checked.root) {
+    for node in lookup::row_templates(&checked.root) {
         let names = node.text().and_then(|text| Template::compile(text).ok()).map(|template| template.names());
         let names = names.unwrap_or_default();
         unknown(node, &names, &payload_names, &file, &mut checked.problems);
@@ -150,7 +150,7 @@ fn doubled_in<'n>(
     file: &str,
     problems: &mut Problems,
 ) {
-    let through_row = places::row_keys(node.text().unwrap_or(""));
+    let through_row = lookup::row_keys(node.text().unwrap_or(""));
     for name in names.cloned().chain(through_row) {
         doubled(&name, name_span(node, &name, file), header, problems);
     }

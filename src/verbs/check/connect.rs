@@ -10,9 +10,9 @@ use super::columns::{against, source_span};
 use super::{CheckAsk, Checked};
 use crate::appointment::dates::{self, DateGuess};
 use crate::appointment::{DateFormat, StartColumns};
-use crate::http::{Ask, Exchange};
+use crate::http::{HttpRequest, Sent};
 use crate::row::{Column, Record, RecordSink};
-use crate::schedule::{Leads, SourceSpec, TargetSpec, places};
+use crate::schedule::{Leads, SourceSpec, TargetSpec, lookup};
 use crate::settings::TextOrSecret;
 use crate::sources::{self, ReadWindow};
 use crate::targets::account::AccountApi;
@@ -66,7 +66,7 @@ fn doubts<'d>(checked: &mut Checked<'_>, doubts: impl Iterator<Item = &'d String
 
 /// Mapped places that hold an object or a list, with what is likely meant.
 fn nested(checked: &mut Checked<'_>, mapped: &[(Column, Option<String>)]) {
-    for node in places::mapped_columns(&checked.root) {
+    for node in lookup::mapped_columns(&checked.root) {
         let of_node = mapped.iter().find(|(column, _)| Some(column.as_str()) == node.text());
         if let Some((_, Some(sentence))) = of_node {
             checked
@@ -195,7 +195,7 @@ fn guess(starts: &[&str]) -> (DateGuess, &'static str) {
 /// Asks the target's host for nothing (`HEAD /`): it shows that there is a way, and places no call.
 fn host(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let Some((span, url)) = target_origin(checked, ask) else { return };
-    let request = Ask {
+    let request = HttpRequest {
         method: reqwest::Method::HEAD,
         url,
         headers: Vec::new(),
@@ -204,8 +204,8 @@ fn host(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         max_bytes: 1_024,
     };
     let told = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
-        Exchange::Answered(_) => return agent(checked, ask),
-        Exchange::NotSent { detail, .. } | Exchange::Unknown { detail, .. } => detail,
+        Sent::Answered(_) => return agent(checked, ask),
+        Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => detail,
     };
     checked
         .problems

@@ -24,7 +24,7 @@ use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
-use crate::schedule::tree::{self, Node};
+use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Leads, Schedule};
 use crate::settings::Account;
 use crate::sources::SourceTools;
@@ -158,7 +158,7 @@ fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
     let mut more = Vec::new();
     for (path, text) in texts {
         let Some(schedule) = source_alone(path, text, ask.zones) else { continue };
-        let (root, _) = tree::read(text);
+        let (root, _) = spanned::read(text);
         let mut checked = Checked { schedule: &schedule, root, problems: Problems::of(path, Arc::clone(text)) };
         columns::check(&mut checked, ask);
         more.extend(checked.problems.into_sorted());
@@ -210,7 +210,7 @@ impl Checked<'_> {
 }
 
 fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
-    let (root, _) = tree::read(&schedule.text);
+    let (root, _) = spanned::read(&schedule.text);
     let problems = Problems::of(&schedule.path, Arc::from(schedule.text.as_str()));
     let mut checked = Checked { schedule, root, problems };
     cron(&mut checked, ask);

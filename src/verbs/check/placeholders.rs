@@ -1,8 +1,8 @@
 //! pure: names in a payload that were meant as templates and are written as another program writes them.
 
-use crate::schedule::places;
+use crate::schedule::lookup;
 use crate::schedule::problems::{MOST, Problems};
-use crate::schedule::tree::Node;
+use crate::schedule::spanned::Node;
 
 /// How other programs write a placeholder: what stands before the name and behind it.
 const DIALECTS: [(&str, &str); 8] =
@@ -11,7 +11,7 @@ const DIALECTS: [(&str, &str); 8] =
 /// Warns of every known name that is written in another dialect.
 pub fn check(root: &Node, known: &[&str], problems: &mut Problems) {
     let file = problems.text();
-    for node in places::row_templates(root) {
+    for node in lookup::row_templates(root) {
         if problems.is_full() {
             return;
         }

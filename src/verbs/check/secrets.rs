@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::{CheckAsk, Checked, Reach};
 use crate::http::check_host;
-use crate::schedule::places::{self, PlacedSecret};
+use crate::schedule::lookup::{self, PlacedSecret};
 use crate::schedule::{TargetSpec, read::without_templates};
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::targets;
@@ -14,7 +14,7 @@ const NOT_SET: &str = "secret-not-set";
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let folder = checked.schedule.path.parent().unwrap_or(std::path::Path::new(""));
-    for placed in places::secrets(&checked.root, folder) {
+    for placed in lookup::secrets(&checked.root, folder) {
         match ask.tools.secrets.resolve(&placed.secret) {
             Err(malformed) if malformed.is_malformed() => {
                 checked.problems.error("invalid-value", placed.span, malformed.0).help("no request could carry it");

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::round::BETWEEN_READS;
+use super::dispatcher::BETWEEN_READS;
 use super::{DeliveryScope, Sender};
 use crate::ledger::gate::Gate;
 use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};

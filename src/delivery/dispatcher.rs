@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::again::{Again, LONGEST_WAIT, pause, sooner, soonest};
 use super::lanes::Lanes;
 use super::last_look::Readings;
 use super::names::BAD_FOR;
-use super::send::{self, Sent, Tools};
+use super::send::{self, FinishedStep, Tools};
+use super::wakeup::{LONGEST_WAIT, Wakeup, pause, sooner, soonest};
 use super::{DeliveryScope, Sender, retry};
 use crate::attempt::Intent;
 use crate::evaluation;
@@ -63,7 +63,7 @@ pub(super) struct Round<'a> {
     sender: &'a Sender,
     until: Until<'a>,
     pub(super) tools: Tools,
-    sends: JoinSet<Sent>,
+    sends: JoinSet<FinishedStep>,
     reads: JoinSet<FinishedRead>,
     in_flight: HashMap<String, u32>,
     /// Reads under way, and when (monotonic) a run's source was last read.
@@ -71,7 +71,7 @@ pub(super) struct Round<'a> {
     reading: HashSet<(String, RunId)>,
     /// Ended and not settled yet: their places are free only when they are. With what the ledger could not take; nothing
     /// new is sent before it has.
-    pub(super) ended: Vec<Sent>,
+    pub(super) ended: Vec<FinishedStep>,
     ledger_pause: Duration,
     /// Looks in a row that should have found something and didn't.
     empty_looks: u32,
@@ -92,7 +92,7 @@ struct Look {
     /// Requests that were started.
     started: usize,
     /// When to look again.
-    again: Again,
+    again: Wakeup,
     /// A lane is as full as it may be: when a request ends there may be more to send.
     is_full: bool,
 }
@@ -166,7 +166,7 @@ impl<'a> Round<'a> {
             Until::Settled { .. } => Err(failure),
             Until::Stopped(_) => {
                 tracing::error!(%failure, pause = ?self.ledger_pause, "the ledger fails: nothing is sent");
-                let again = Again::In(self.ledger_pause);
+                let again = Wakeup::In(self.ledger_pause);
                 self.ledger_pause = (self.ledger_pause * 2).min(LONGEST_WAIT);
                 Ok(Look { started: 0, again, is_full: false })
             }
@@ -177,13 +177,13 @@ impl<'a> Round<'a> {
     async fn look(&mut self) -> LedgerResult<Look> {
         if self.sender.brake.is_stopped() {
             self.settle().await?;
-            return Ok(Look { started: 0, again: Again::In(STOP_FILE_LOOK), is_full: false });
+            return Ok(Look { started: 0, again: Wakeup::In(STOP_FILE_LOOK), is_full: false });
         }
         let lanes = self.sender.lanes();
         let mut free = self.free_lanes(&lanes);
         if free.is_empty() {
             self.settle().await?;
-            return Ok(Look { started: 0, again: Again::Nothing, is_full: !lanes.is_empty() });
+            return Ok(Look { started: 0, again: Wakeup::Nothing, is_full: !lanes.is_empty() });
         }
         let nowhere = self.judge_names(&lanes, &mut free).await?;
         if free.is_empty() {
@@ -210,13 +210,13 @@ impl<'a> Round<'a> {
             self.start(&lanes, intent, readings);
         }
         let reads = self.start_reads(&lanes, taken.stale);
-        let again = soonest(taken.wake_at.map_or(Again::Nothing, Again::At), soonest(reads, nowhere, now), now);
+        let again = soonest(taken.wake_at.map_or(Wakeup::Nothing, Wakeup::At), soonest(reads, nowhere, now), now);
         Ok(Look { started, again: self.unless_empty(started, again, now), is_full: self.is_full(&lanes) })
     }
 
     /// Leaves only lanes whose target's name leads somewhere; answers when the others are looked up again. A name is looked
     /// up when something is due.
-    async fn judge_names(&self, lanes: &Lanes, free: &mut Vec<Lane>) -> LedgerResult<Again> {
+    async fn judge_names(&self, lanes: &Lanes, free: &mut Vec<Lane>) -> LedgerResult<Wakeup> {
         let names = &self.sender.names;
         let origin = |lane: &Lane| lanes.get(&lane.schedule).and_then(|open| open.named_origin.as_ref());
         let now = self.tools.clock.monotonic();
@@ -233,7 +233,7 @@ impl<'a> Round<'a> {
         }
         let before = free.len();
         free.retain(|lane| origin(lane).is_none_or(|it| names.problem(it).is_none()));
-        Ok(if free.len() == before { Again::Nothing } else { Again::In(BAD_FOR) })
+        Ok(if free.len() == before { Wakeup::Nothing } else { Wakeup::In(BAD_FOR) })
     }
 
     /// The lanes of the scope with a free place, those that settling will free among them.
@@ -271,9 +271,9 @@ impl<'a> Round<'a> {
     }
 
     /// Starts the fresh reads that are needed; answers when the next one of those that must wait may start.
-    fn start_reads(&mut self, lanes: &Lanes, stale: Vec<(String, RunId)>) -> Again {
+    fn start_reads(&mut self, lanes: &Lanes, stale: Vec<(String, RunId)>) -> Wakeup {
         let now = self.tools.clock.monotonic();
-        let mut again = Again::Nothing;
+        let mut again = Wakeup::Nothing;
         for of in stale {
             let Some(lane) = lanes.get(&of.0) else { continue };
             let wait = self.read_at.get(&of).map_or(Duration::ZERO, |at| (*at + BETWEEN_READS).saturating_sub(now));
@@ -300,14 +300,14 @@ impl<'a> Round<'a> {
     }
 
     /// Guards against asking again and again for what the ledger says is due and doesn't give.
-    fn unless_empty(&mut self, started: usize, again: Again, now: Timestamp) -> Again {
+    fn unless_empty(&mut self, started: usize, again: Wakeup, now: Timestamp) -> Wakeup {
         match again {
-            Again::At(at) if started == 0 && at <= now => {
+            Wakeup::At(at) if started == 0 && at <= now => {
                 let pause = AFTER_AN_EMPTY_LOOK * (1 << self.empty_looks.min(7));
                 self.empty_looks += 1;
-                Again::In(pause.min(LONGEST_EMPTY_PAUSE))
+                Wakeup::In(pause.min(LONGEST_EMPTY_PAUSE))
             }
-            Again::At(_) | Again::In(_) | Again::Nothing => {
+            Wakeup::At(_) | Wakeup::In(_) | Wakeup::Nothing => {
                 self.empty_looks = 0;
                 again
             }
@@ -321,11 +321,11 @@ impl<'a> Round<'a> {
             return Ok(false);
         }
         match look.again {
-            Again::Nothing => Ok(true),
-            Again::In(_) => {
+            Wakeup::Nothing => Ok(true),
+            Wakeup::In(_) => {
                 Ok(self.sender.brake.is_stopped() || self.empty_looks == 0 || self.empty_looks >= EMPTY_LOOKS)
             }
-            Again::At(at) => {
+            Wakeup::At(at) => {
                 let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());
                 let is_turn = at <= retry::after(self.tools.clock.now(), turn);
                 if is_turn && self.fruitless_looks >= EMPTY_LOOKS || at > *deadline && !is_turn {
@@ -385,7 +385,7 @@ impl<'a> Round<'a> {
                         return Woken::Look;
                     }
                     self.sender.note_progress();
-                    again = soonest(again, next_at.map_or(Again::Nothing, Again::At), now);
+                    again = soonest(again, next_at.map_or(Wakeup::Nothing, Wakeup::At), now);
                 }
                 Some(read) = self.reads.join_next() => {
                     self.absorb_read(read);
@@ -399,7 +399,7 @@ impl<'a> Round<'a> {
 
     /// Takes in a request that is over, and those that end with it: one commit settles them all, and while it is under way
     /// the other half of many may be on the line. Answers the soonest time at which one of them may go again.
-    async fn absorb_with_others(&mut self, first: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
+    async fn absorb_with_others(&mut self, first: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
         let mut next_at = self.absorb(first);
         let half = (self.ended.len() + self.sends.len()).div_ceil(2);
         let clock = Arc::clone(&self.tools.clock);
@@ -418,7 +418,7 @@ impl<'a> Round<'a> {
         next_at
     }
 
-    fn absorb(&mut self, sent: Result<Sent, tokio::task::JoinError>) -> Option<Timestamp> {
+    fn absorb(&mut self, sent: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
         let sent = match sent {
             Ok(sent) => sent,
             Err(broken) => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
 use super::problems::Problems;
-use super::tree::{KeyValue, Node, Value};
+use super::spanned::{KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 use crate::spelling::did_you_mean;
 

@@ -49,7 +49,7 @@ pub struct KeyValue {
 pub struct SyntaxProblem {
     /// Where (bytes).
     pub span: Range<usize>,
-    /// What.
+    /// The parser's sentence.
     pub message: String,
 }
 

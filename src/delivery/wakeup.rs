@@ -12,7 +12,7 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// When to look again if nothing else happens.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Again {
+pub(super) enum Wakeup {
     /// At an instant (UTC).
     At(Timestamp),
     /// After a while.
@@ -22,33 +22,33 @@ pub(super) enum Again {
 }
 
 /// Returns when it is time.
-pub(super) async fn pause(clock: &dyn Clock, again: Again) {
+pub(super) async fn pause(clock: &dyn Clock, again: Wakeup) {
     match again {
-        Again::At(at) => {
+        Wakeup::At(at) => {
             tokio::select! {
                 () = sleep_until(clock, at) => {}
                 () = clock.sleep(LONGEST_WAIT) => {}
             }
         }
-        Again::In(wait) => clock.sleep(wait).await,
-        Again::Nothing => clock.sleep(LONGEST_WAIT).await,
+        Wakeup::In(wait) => clock.sleep(wait).await,
+        Wakeup::Nothing => clock.sleep(LONGEST_WAIT).await,
     }
 }
 
 /// The sooner of a time and a while from now; an instant gives way.
-pub(super) fn sooner(again: Again, wait: Duration) -> Again {
+pub(super) fn sooner(again: Wakeup, wait: Duration) -> Wakeup {
     match again {
-        Again::In(other) => Again::In(other.min(wait)),
-        Again::At(_) | Again::Nothing => Again::In(wait),
+        Wakeup::In(other) => Wakeup::In(other.min(wait)),
+        Wakeup::At(_) | Wakeup::Nothing => Wakeup::In(wait),
     }
 }
 
 /// The sooner of two.
-pub(super) fn soonest(one: Again, other: Again, now: Timestamp) -> Again {
+pub(super) fn soonest(one: Wakeup, other: Wakeup, now: Timestamp) -> Wakeup {
     let instant = |again| match again {
-        Again::At(at) => Some(at),
-        Again::In(wait) => Some(retry::after(now, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))),
-        Again::Nothing => None,
+        Wakeup::At(at) => Some(at),
+        Wakeup::In(wait) => Some(retry::after(now, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))),
+        Wakeup::Nothing => None,
     };
     match (instant(one), instant(other)) {
         (Some(a), Some(b)) if b < a => other,

@@ -8,8 +8,8 @@ use crate::appointment::{AppointmentColumns, StartColumns};
 use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::problems::Problems;
-use crate::schedule::tree::{self, Node};
-use crate::schedule::{Schedule, examine, places};
+use crate::schedule::spanned::{self, Node};
+use crate::schedule::{Schedule, lookup, validate};
 use crate::zones::Zones;
 
 /// Stands for everything that isn't looked at.
@@ -27,14 +27,14 @@ payload = {}
 /// which columns its source has. `None` where the text is no TOML or its source is itself at fault.
 #[must_use]
 pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> {
-    let (root, syntax) = tree::read(text);
+    let (root, syntax) = spanned::read(text);
     if !syntax.is_empty() {
         return None;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
-    examine::table(root.get("source")?, keys, "[source]", &mut reading.problems);
+    validate::table(root.get("source")?, keys, "[source]", &mut reading.problems);
     let source = source::read(root.get("source"), &mut reading)?;
     if reading.problems.has_errors() {
         return None;
@@ -48,7 +48,7 @@ pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> 
 /// Every column that is named, whatever for: a table's delimiter is found by them.
 fn all_mapped(root: &Node, stand_in: &AppointmentColumns) -> AppointmentColumns {
     let mapped: Vec<Column> =
-        places::mapped_columns(root).into_iter().filter_map(Node::text).map(Column::new).collect();
+        lookup::mapped_columns(root).into_iter().filter_map(Node::text).map(Column::new).collect();
     match mapped.first() {
         Some(first) => {
             let starts_at = StartColumns::One(first.clone());

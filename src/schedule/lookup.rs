@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::tree::{KeyValue, Node, Value};
+use super::spanned::{KeyValue, Node, Value};
 use crate::settings::SecretRef;
 
 /// Keys of `[appointment]` that name columns.
