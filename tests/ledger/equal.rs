@@ -252,7 +252,7 @@ impl Course {
                 ByHand::Cancel(CancelByHand { reminder_id: id, reason, actor, now })
             }
             false => {
-                let verdict = self.pick(&[Verdict::Delivered, Verdict::Resend, Verdict::Drop]);
+                let verdict = self.pick(&[Resolution::Delivered, Resolution::Resend, Resolution::Drop]);
                 ByHand::Resolve(resolve(id, verdict, now))
             }
         })
@@ -455,7 +455,7 @@ impl FastMaker {
 impl Maker for FastMaker {
     fn open(&self) -> Arc<Ledger> {
         let path = self.0.path().join("ledger.db");
-        sqlite::open(path, sqlite::Access::Write, Zones::newest()).expect("the ledger opens")
+        sqlite::open(path, sqlite::LedgerAccess::Write, Zones::newest()).expect("the ledger opens")
     }
 }
 
