@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tickler::clock::ManualClock;
 use tickler::reminder::{RunState, State};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
-use tickler::verbs::plan::{PlanAnswer, When, plan};
+use tickler::verbs::plan::{ShownPlan, When, plan};
 use tickler::verbs::trigger::{TriggerAnswer, TriggerAsk, trigger};
 use tickler::verbs::{Access, App, Reveal};
 
@@ -173,7 +173,7 @@ impl Clinic {
     }
 
     /// Plans, triggers, and answers both with the bodies that came in.
-    async fn evaluate(&self) -> (PlanAnswer, TriggerAnswer, Vec<String>) {
+    async fn evaluate(&self) -> (ShownPlan, TriggerAnswer, Vec<String>) {
         let schedule = self.app.schedule("s").expect("it is loaded");
         let before = self.receiver.received().len();
         let planned = plan(&self.app, &schedule, When::Now, Reveal::Whole).await.expect("a plan");
@@ -209,7 +209,7 @@ fn change(lines: &mut Vec<Line>, edits: &[(prop::sample::Index, Edit)]) {
 }
 
 /// Everything a plan says against everything the trigger did.
-fn compare(planned: &PlanAnswer, triggered: &TriggerAnswer, bodies: Vec<String>, now: Timestamp) {
+fn compare(planned: &ShownPlan, triggered: &TriggerAnswer, bodies: Vec<String>, now: Timestamp) {
     let (plan, did) = (planned.counts, triggered.counts);
     assert_eq!(triggered.state, RunState::Done, "{:?}", triggered.detail);
     assert_eq!(
@@ -218,12 +218,12 @@ fn compare(planned: &PlanAnswer, triggered: &TriggerAnswer, bodies: Vec<String>,
     );
     assert_eq!(plan.rows, plan.outside_window + plan.planned + plan.skipped + plan.already_reminded);
     let is_due = |due_at: &str| due_at.parse::<Timestamp>().expect("an instant") <= now;
-    let due = planned.reminders.iter().filter(|call| is_due(&call.due_at()));
-    let expected = due.map(|call| serde_json::to_string(call.payload().as_ref()).expect("JSON"));
+    let due = planned.reminders.iter().filter(|call| is_due(&call.due_at));
+    let expected = due.map(|call| serde_json::to_string(&call.payload).expect("JSON"));
     assert_eq!(sorted(bodies), sorted(expected), "the bytes of the plan are the bytes that were sent");
     let fates = planned.reminders.iter().map(|call| {
-        let state = if is_due(&call.due_at()) { State::Delivered } else { State::Pending };
-        (call.appointment_id().to_owned(), state.to_string())
+        let state = if is_due(&call.due_at) { State::Delivered } else { State::Pending };
+        (call.appointment_id.clone(), state.to_string())
     });
     let mut did: Vec<_> =
         triggered.reminders.iter().map(|it| (it.appointment_id.clone(), it.state.to_string())).collect();

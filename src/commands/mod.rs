@@ -24,7 +24,6 @@ mod output;
 mod pause;
 mod plan;
 mod plan_csv;
-mod plan_json;
 mod progress;
 mod reload;
 mod restore;

@@ -133,7 +133,7 @@ fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Every other one.
-pub fn written(result: io::Result<()>) -> anyhow::Result<()> {
+fn written(result: io::Result<()>) -> anyhow::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
@@ -141,7 +141,7 @@ pub fn written(result: io::Result<()>) -> anyhow::Result<()> {
 }
 
 /// Standard output for JSON that is written piece by piece, whole characters each; to be flushed at the end.
-pub fn tamed_stdout() -> impl Write {
+fn tamed_stdout() -> impl Write {
     Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) }
 }
 

@@ -6,7 +6,7 @@ use super::retry;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{DeliveryTerms, OnUncertain};
-use crate::targets::Facts;
+use crate::targets::{self, Facts};
 
 /// One attempt that is over, and what its judgement needs beside the exchange.
 #[derive(Debug, Clone, Copy)]
@@ -271,7 +271,7 @@ fn refusal(status: u16) -> String {
 
 fn note_text(note: &str) -> &str {
     match note {
-        "html" => "it was a web page (html): is the address right?",
+        targets::HTML => "it was a web page (html): is the address right?",
         "not_json" => "it was no JSON (not_json)",
         "no_envelope" => "it had neither `error` nor `data` (no_envelope)",
         "too_long" => "it was longer than 64 KiB and judged by its status (too_long)",

@@ -15,7 +15,7 @@ use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
 use crate::http::{Http, Sent};
 use crate::ledger::Outbox;
-use crate::targets::{Facts, TargetError};
+use crate::targets::{Facts, HTML, TargetError};
 
 /// What every send needs.
 #[derive(Clone)]
@@ -110,6 +110,11 @@ fn settlement(
         jitter: chance,
     };
     let judgement = judge(&attempt, exchange, facts);
+    if judgement.settlement.to == SettleTo::Delivered && facts.note == Some(HTML) {
+        let (schedule, reminder) = (intent.schedule.as_str(), intent.reminder_id);
+        let detail = judgement.settlement.detail.as_deref().unwrap_or_default();
+        tracing::warn!(schedule, %reminder, "{detail}");
+    }
     if intent.step == Step::Contact {
         let is_repeated = matches!(judgement.settlement.to, SettleTo::Again { .. });
         let keeps_searching = request == StepRequest::FindContact && is_repeated;
@@ -158,7 +163,6 @@ fn log(intent: &Intent, settlement: &Settlement) {
         SettleTo::Uncertain => tracing::warn!(schedule, %reminder, class, "the fate of a delivery is unknown"),
         SettleTo::Dropped => tracing::warn!(schedule, %reminder, class, "a delivery was dropped: attempts used up"),
         SettleTo::Again { .. } => tracing::warn!(schedule, %reminder, class, "a delivery waits: {detail}"),
-        SettleTo::Delivered if detail.contains("is noted") => tracing::warn!(schedule, %reminder, "{detail}"),
         SettleTo::Delivered | SettleTo::ContactReady { .. } | SettleTo::ContactForgotten => {}
     }
 }

@@ -91,7 +91,7 @@ pub fn is_ignored(path: &Path) -> bool {
 /// # Errors
 /// When the folder can't be read.
 pub fn look_alikes(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    const OTHER_FORMATS: [&str; 4] = [".yaml", ".yml", ".json", ".bak"];
+    const OTHER_FORMATS: [&str; 3] = [".yaml", ".yml", ".bak"];
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

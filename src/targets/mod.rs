@@ -26,6 +26,9 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// Where Thoughtly's answers may have the id of what was made; none of them is documented for calls.
 const THOUGHTLY_IDS: [&str; 3] = ["/data/id", "/data/call_id", "/data/response_id"];
 
+/// The note of an answer that is a web page.
+pub const HTML: &str = "html";
+
 /// What an answer says, before anybody decides what it means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -35,7 +38,7 @@ pub struct Facts {
     pub error: Option<String>,
     /// The other side's id of the call, or of the contact in the contact step; see [`storable`].
     pub remote_id: Option<String>,
-    /// Worth noting: `html`, `not_json`, `no_envelope`, `too_long`.
+    /// Worth noting: [`HTML`], `not_json`, `no_envelope`, `too_long`.
     pub note: Option<&'static str>,
     /// Contact step: such a contact exists already, whatever the status that says so.
     pub is_conflict: bool,
@@ -215,7 +218,7 @@ fn html_note(answer: &HttpResponse) -> Option<&'static str> {
     let begins = answer.body.trim_ascii_start();
     let begins_so = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
     let is_page = begins_so(b"<!doctype html") || begins_so(b"<html");
-    (is_page || is_declared && !begins.is_empty()).then_some("html")
+    (is_page || is_declared && !begins.is_empty()).then_some(HTML)
 }
 
 /// The value at a JSON pointer. (`Value::pointer` makes two new texts of every step, which is most of reading an answer.)

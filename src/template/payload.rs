@@ -67,18 +67,16 @@ impl PayloadTemplate {
 pub struct Payload(Box<RawValue>);
 
 impl Payload {
-    /// A payload as JSON that was compact already, or any other value.
+    /// A value as a payload.
     #[must_use]
-    pub fn of(value: &Value) -> Self {
-        Self(to_raw_value(value).expect("a tree with text keys is JSON"))
+    pub fn of(value: &impl Serialize) -> Self {
+        Self(to_raw_value(value).expect("a tree whose keys are texts is JSON"))
     }
 
-    /// A payload of JSON text.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn parsed(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self)
+    /// The JSON itself.
+    #[must_use]
+    pub fn json(&self) -> &RawValue {
+        &self.0
     }
 
     /// The bytes to send.

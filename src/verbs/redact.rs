@@ -1,9 +1,12 @@
 //! pure: phone numbers shown as their last four digits, in payloads too, unless somebody asks for more.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::appointment::phone::plain;
 use crate::template::Payload;
@@ -33,25 +36,18 @@ const LONGEST: usize = 15;
 pub fn phone(number: &str, reveal: Reveal) -> String {
     match reveal {
         Reveal::Whole => number.to_owned(),
-        Reveal::LastFour => {
-            let mut shown = String::with_capacity(HIDDEN.len() + 4);
-            push_last_four(&mut shown, number);
-            shown
-        }
+        Reveal::LastFour => last_four(number),
     }
 }
 
 /// A payload as it may be shown: whatever holds the phone's digits, or looks like a phone number, is cut to four digits.
 #[must_use]
-pub fn payload<'p>(whole: &'p Payload, phone: &str, reveal: Reveal) -> Cow<'p, Payload> {
+pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
-        Reveal::Whole => Cow::Borrowed(whole),
+        Reveal::Whole => whole,
         Reveal::LastFour => {
-            let mut redaction = Redaction::of(phone);
-            redaction.shown.reserve(whole.as_str().len());
-            redaction.json(whole.as_str());
-            let shown = Payload::parsed(redaction.shown).expect("JSON stays JSON when texts and numbers become texts");
-            Cow::Owned(shown)
+            let own: String = digits(phone).collect();
+            Payload::of(&Masked { json: whole.json(), own: &own })
         }
     }
 }
@@ -59,62 +55,100 @@ pub fn payload<'p>(whole: &'p Payload, phone: &str, reveal: Reveal) -> Cow<'p, P
 /// Free text in which nobody's number shall stand.
 #[must_use]
 pub fn text(text: &str) -> String {
-    let mut redaction = Redaction::of("");
+    masked(text, "")
+}
+
+/// JSON that is serialised with its phone numbers masked, in its keys as well: a column may hold an object.
+struct Masked<'a> {
+    json: &'a RawValue,
+    /// The digits of the phone that the payload is for.
+    own: &'a str,
+}
+
+impl<'a> Masked<'a> {
+    fn part(&self, json: &'a RawValue) -> Self {
+        Self { json, own: self.own }
+    }
+}
+
+impl Serialize for Masked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = self.json.get();
+        match json.as_bytes().first() {
+            Some(b'{') => {
+                let Fields(fields) = serde_json::from_str(json).map_err(S::Error::custom)?;
+                serializer.collect_map(fields.into_iter().map(|(key, value)| (self.part(key), self.part(value))))
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(json).map_err(S::Error::custom)?;
+                serializer.collect_seq(items.into_iter().map(|item| self.part(item)))
+            }
+            Some(b'"') => {
+                let Text(text) = serde_json::from_str(json).map_err(S::Error::custom)?;
+                match is_harmless(&text) {
+                    true => serializer.serialize_str(&text),
+                    false => serializer.serialize_str(&masked(&text, self.own)),
+                }
+            }
+            Some(b'-' | b'0'..=b'9') if Redaction::of(self.own).is_own(json) => {
+                serializer.serialize_str(&last_four(json))
+            }
+            // as it is written: a number may have more digits than any type of Rust
+            _ => self.json.serialize(serializer),
+        }
+    }
+}
+
+/// A text of JSON, copied only where an escape makes that necessary.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The fields of a JSON object in their order.
+struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// A text with its phone numbers cut to four digits; `own` are the digits of one that counts in any spelling.
+fn masked(text: &str, own: &str) -> String {
+    let mut redaction = Redaction::of(own);
     redaction.text(text);
     redaction.shown
 }
 
-/// What is shown so far of a payload or a text. A plan has tens of thousands: nothing is made twice.
-struct Redaction {
+/// What is shown so far of a text.
+struct Redaction<'a> {
     shown: String,
-    /// The digits of the phone that the payload is for.
-    own: String,
-    /// Room for the digits of the run in hand.
+    /// The digits of the phone that the text is for.
+    own: &'a str,
+    /// The digits of the run that is judged.
     digits: String,
 }
 
-impl Redaction {
-    fn of(phone: &str) -> Self {
-        Self { shown: String::new(), own: digits(phone).collect(), digits: String::new() }
-    }
-
-    /// Compact JSON, redacted where it lies, its keys as well: a column may hold an object.
-    fn json(&mut self, json: &str) {
-        let mut rest = json;
-        while let Some(first) = rest.bytes().next() {
-            let length = match first {
-                b'"' => text_length(rest),
-                b'-' | b'0'..=b'9' => rest.find([',', ']', '}']).unwrap_or(rest.len()),
-                _ => rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).unwrap_or(rest.len()),
-            };
-            let (piece, behind) = rest.split_at(length);
-            match first {
-                _ if is_harmless(piece) => self.shown.push_str(piece),
-                b'"' => self.quoted(piece),
-                b'-' | b'0'..=b'9' if self.is_own(piece) => {
-                    self.shown.push('"');
-                    push_last_four(&mut self.shown, piece);
-                    self.shown.push('"');
-                }
-                _ => self.shown.push_str(piece),
-            }
-            rest = behind;
-        }
-    }
-
-    fn quoted(&mut self, quoted: &str) {
-        let inner = &quoted[1..quoted.len() - 1];
-        if !inner.contains('\\') {
-            self.shown.push('"');
-            self.text(inner);
-            self.shown.push('"');
-            return;
-        }
-        let text: String = serde_json::from_str(quoted).expect("a text of a payload is JSON");
-        let before = std::mem::take(&mut self.shown);
-        self.text(&text);
-        let redacted = std::mem::replace(&mut self.shown, before);
-        self.shown.push_str(&Value::String(redacted).to_string());
+impl<'a> Redaction<'a> {
+    const fn of(own: &'a str) -> Self {
+        Self { shown: String::new(), own, digits: String::new() }
     }
 
     fn text(&mut self, text: &str) {
@@ -160,24 +194,13 @@ impl Redaction {
     fn is_own(&mut self, run: &str) -> bool {
         self.digits.clear();
         self.digits.extend(digits(run));
-        let (written, own) = (self.digits.as_str(), self.own.as_str());
+        let (written, own) = (self.digits.as_str(), self.own);
         let bare = written.trim_start_matches('0');
         own.len() >= SHORTEST
             && written.len() >= SHORTEST
             && (bare.len() >= SHORTEST && own.ends_with(bare)
                 || written.contains(&own[own.len().saturating_sub(NATIONAL)..]))
     }
-}
-
-/// How long a JSON text is, its quotes included.
-fn text_length(json: &str) -> usize {
-    let mut is_escaped = false;
-    let end = json.bytes().skip(1).position(|byte| {
-        let is_end = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_end
-    });
-    end.map_or(json.len(), |end| end + 2)
 }
 
 /// Too few digits for anybody's number.
@@ -218,6 +241,12 @@ fn digits(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter_map(plain).filter(char::is_ascii_digit)
 }
 
+fn last_four(number: &str) -> String {
+    let mut shown = String::with_capacity(HIDDEN.len() + 4);
+    push_last_four(&mut shown, number);
+    shown
+}
+
 fn push_last_four(shown: &mut String, number: &str) {
     let count = digits(number).count();
     shown.push_str(HIDDEN);
@@ -226,7 +255,7 @@ fn push_last_four(shown: &mut String, number: &str) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -237,7 +266,7 @@ mod tests {
             "e": {"f": "tel:+1-202-555-0143"},
         });
         let payload = |value: &Value, reveal| {
-            super::payload(&Payload::of(value), "+12025550143", reveal).to_value().expect("it is JSON")
+            super::payload(Payload::of(value), "+12025550143", reveal).to_value().expect("it is JSON")
         };
         let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
@@ -250,7 +279,7 @@ mod tests {
     #[test]
     fn another_persons_number_is_cut_too() {
         let whole = Payload::of(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}));
-        let shown = payload(&whole, "+12025550143", Reveal::LastFour);
+        let shown = payload(whole, "+12025550143", Reveal::LastFour);
         assert_eq!(shown.as_str(), r#"{"other":"***0018","b":"***0199"}"#);
     }
 
@@ -259,11 +288,18 @@ mod tests {
         let whole = json!({
             "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
         });
-        let shown = payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value().expect("it is JSON");
+        let shown = payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value().expect("it is JSON");
         let expected = json!({
             "***0143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
         });
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_holds_no_phone_stays_byte_for_byte() {
+        let text = r#"{"n":[12345678901234567890123,1.50,-1e3,-0],"b":{"":{},"a":[]},"b":"\u0001\"\\é/","c":null}"#;
+        let whole: Box<RawValue> = serde_json::from_str(text).expect("it is JSON");
+        assert_eq!(payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).as_str(), text);
     }
 
     #[test]
@@ -278,9 +314,8 @@ mod tests {
             "2026-11-25 202-555-0143",
             "202-555-0143 / 202-555-0199",
         ] {
-            let mut redaction = Redaction::of("+12025550143");
-            redaction.text(text);
-            assert!(redaction.shown.starts_with(HIDDEN), "{text}: {}", redaction.shown);
+            let shown = masked(text, "12025550143");
+            assert!(shown.starts_with(HIDDEN), "{text}: {shown}");
         }
     }
 
@@ -297,9 +332,7 @@ mod tests {
             "(none)",
             "+",
         ] {
-            let mut redaction = Redaction::of("12025550143");
-            redaction.text(text);
-            assert_eq!(redaction.shown, text);
+            assert_eq!(masked(text, "12025550143"), text);
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
         http_status: settled.http_status,
         latency_ms: settled.latency.map(millis),
         reason: settled.class.filter(|_| state != State::Delivered),
-        payload: redact::payload(&payload, &phone.e164, super::Reveal::LastFour).into_owned(),
+        payload: redact::payload(payload, &phone.e164, super::Reveal::LastFour),
     })
 }
 

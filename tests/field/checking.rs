@@ -75,7 +75,7 @@ fn swapped_fields_a_night_run_and_another_crons_zone_are_answered_with_what_to_w
 #[test]
 fn only_toml_files_are_schedules_and_look_alikes_are_mentioned() {
     let clinic = clinic();
-    for name in ["notes.txt", "report.csv", "README.md", "day.toml~", ".day.toml.swp"] {
+    for name in ["notes.txt", "report.csv", "rows.json", "README.md", "day.toml~", ".day.toml.swp"] {
         clinic.write(&format!("schedules/{name}"), "nothing of a schedule");
     }
     let (exit, answer) = clinic.json(&["check", "--deny-warnings"]);
