@@ -4,13 +4,8 @@ use super::arguments::{Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Shown, complain, tally};
 use super::table::{Table, sentence, words};
-<<<<<<< HEAD
-use super::{dispatch, plan_csv, plan_json};
-use crate::audit::escape;
-=======
 use super::{dispatch, plan_csv};
-use crate::audit::{Event, escape};
->>>>>>> 1e9f40e (A plan is mapped and serialised once; redaction walks JSON with serde; the golden run's differences are judged)
+use crate::audit::escape;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
 use crate::zones::Zones;
@@ -24,27 +19,13 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
         Err(refused) => return by_the_service(&context, ask, reveal, refused).await,
     };
     let refused = context.tell_refused(&app, &ask.named);
-<<<<<<< HEAD
     if reveal == Reveal::Whole {
         drop(app);
         return revealed(&context, ask, refused).await;
     }
-    let (mut answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
-    failures.iter().for_each(|error| complain(&format!("error: {error}")));
-    if context.format == Some(Format::Json) {
-        plan_json::print(&mut answers)?;
-    } else {
-        let shown: Vec<ShownPlan> = answers.iter().map(ShownPlan::from).collect();
-        print(&context, &shown)?;
-    }
-=======
     let (answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
-    if reveal == Reveal::Whole {
-        dispatch::record(&context, Event::OperatorRevealed, &plan::revealed(&answers)).await?;
-    }
     print(&context, &answers)?;
->>>>>>> 1e9f40e (A plan is mapped and serialised once; redaction walks JSON with serde; the golden run's differences are judged)
     Ok(if failures.is_empty() { refused } else { Exit::Failed })
 }
 
