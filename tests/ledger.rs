@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tickler::ledger::Ledger;
 use tickler::ledger::memory::{self, Memory};
+use tickler::ledger::{Ledger, LedgerError};
 use tickler::zones::Zones;
 
 #[path = "ledger/calls.rs"]
@@ -58,4 +58,14 @@ impl Maker for MemoryMaker {
 /// The kinds a suite is run for.
 fn makers() -> Vec<Box<dyn Maker>> {
     vec![Box::new(files::SqliteMaker::new()), Box::new(MemoryMaker::new())]
+}
+
+#[tokio::test]
+async fn a_ledger_in_memory_has_one_writer_at_a_time_and_is_there_when_it_is_opened_again() {
+    let maker = MemoryMaker::new();
+    let first = maker.open();
+    let id = calls::one_pending(&first).await;
+    assert!(matches!(memory::open(&maker.0, Zones::newest()), Err(LedgerError::Busy(_))));
+    drop(first);
+    assert_eq!(calls::row(&maker.open(), id).await.id, id);
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::audit::{AuditFilter, Entry, Event};
 use crate::ledger::sqlite::{self, LedgerAccess};
-use crate::ledger::{Ledger, Log};
+use crate::ledger::{Ledger, Log, memory};
 use crate::zones::Zones;
 
 impl Writer {
@@ -34,6 +34,13 @@ fn ledger() -> (tempfile::TempDir, Arc<Ledger>) {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = sqlite::open(folder.path().join("ledger.db"), LedgerAccess::Write, Zones::newest()).expect("it opens");
     (folder, ledger)
+}
+
+/// One of each store.
+fn ledgers() -> [(Option<tempfile::TempDir>, Arc<Ledger>); 2] {
+    let (folder, in_file) = ledger();
+    let in_memory = memory::open(&memory::Memory::new().expect("random bytes"), Zones::newest()).expect("it opens");
+    [(Some(folder), in_file), (None, in_memory)]
 }
 
 fn entry(detail: &'static str) -> Entry<'static> {
@@ -88,30 +95,33 @@ async fn at_once(ledger: &Ledger, end: fn() -> LedgerResult<()>) -> [LedgerResul
 
 #[tokio::test]
 async fn a_verb_that_panics_is_undone_alone_and_its_caller_is_told() {
-    let (_folder, ledger) = ledger();
-    let [before, broken, after] = at_once(&ledger, fault).await;
-    assert_eq!((before, broken, after), (Ok(()), Err(broke_off()), Ok(())));
-    assert_eq!(details(&ledger).await, ["before", "after"]);
-    assert!(is_whole(&ledger).await && ledger.is_alive().await);
+    for (_folder, ledger) in ledgers() {
+        let [before, broken, after] = at_once(&ledger, fault).await;
+        assert_eq!((before, broken, after), (Ok(()), Err(broke_off()), Ok(())));
+        assert_eq!(details(&ledger).await, ["before", "after"]);
+        assert!(is_whole(&ledger).await && ledger.is_alive().await);
+    }
 }
 
 #[tokio::test]
 async fn a_verb_that_is_refused_after_it_wrote_is_undone_alone() {
-    let (_folder, ledger) = ledger();
-    let [before, refused, after] = at_once(&ledger, refusal).await;
-    assert_eq!((before, refused, after), (Ok(()), refusal(), Ok(())));
-    assert_eq!(details(&ledger).await, ["before", "after"]);
-    assert!(is_whole(&ledger).await);
+    for (_folder, ledger) in ledgers() {
+        let [before, refused, after] = at_once(&ledger, refusal).await;
+        assert_eq!((before, refused, after), (Ok(()), refusal(), Ok(())));
+        assert_eq!(details(&ledger).await, ["before", "after"]);
+        assert!(is_whole(&ledger).await);
+    }
 }
 
 #[tokio::test]
 async fn a_verb_alone_that_panics_or_is_refused_leaves_nothing_behind() {
-    let (_folder, ledger) = ledger();
-    assert_eq!(ledger.write(|tx| write_then(tx, fault)).await, Err(broke_off()));
-    assert_eq!(ledger.write(|tx| write_then(tx, refusal)).await, refusal());
-    ledger.append(vec![entry("later")]).await.expect("the writer goes on");
-    assert_eq!(details(&ledger).await, ["later"]);
-    assert!(is_whole(&ledger).await);
+    for (_folder, ledger) in ledgers() {
+        assert_eq!(ledger.write(|tx| write_then(tx, fault)).await, Err(broke_off()));
+        assert_eq!(ledger.write(|tx| write_then(tx, refusal)).await, refusal());
+        ledger.append(vec![entry("later")]).await.expect("the writer goes on");
+        assert_eq!(details(&ledger).await, ["later"]);
+        assert!(is_whole(&ledger).await);
+    }
 }
 
 #[tokio::test]
@@ -129,19 +139,20 @@ async fn a_writer_that_broke_off_refuses_everything_and_lets_another_process_wri
 
 #[tokio::test]
 async fn whether_it_can_be_written_is_what_the_latest_commit_that_writes_something_came_to() {
-    let (_folder, ledger) = ledger();
-    let opened = ledger.writing();
-    assert!(ledger.is_alive().await);
-    assert_eq!(ledger.writing(), opened, "a commit of nothing proves nothing");
-    ledger.probe().await.expect("it can be written");
-    assert_eq!((ledger.writing().commits, ledger.writing().failure), (opened.commits + 1, None));
-    let end = ledger.head().await.expect("the log's end");
+    for (_folder, ledger) in ledgers() {
+        let opened = ledger.writing();
+        assert!(ledger.is_alive().await);
+        assert_eq!(ledger.writing(), opened, "a commit of nothing proves nothing");
+        ledger.probe().await.expect("it can be written");
+        assert_eq!((ledger.writing().commits, ledger.writing().failure), (opened.commits + 1, None));
+        let end = ledger.head().await.expect("the log's end");
 
-    ledger.refuse_commits(true).await;
-    ledger.probe().await.expect_err("no commit succeeds");
-    assert!(ledger.writing().failure.is_some() && ledger.is_alive().await, "{:?}", ledger.writing());
-    ledger.refuse_commits(false).await;
-    ledger.probe().await.expect("it can be written again");
-    assert_eq!(ledger.writing().failure, None);
-    assert_eq!(ledger.head().await, Ok(end), "a probe changes nothing");
+        ledger.refuse_commits(true).await;
+        ledger.probe().await.expect_err("no commit succeeds");
+        assert!(ledger.writing().failure.is_some() && ledger.is_alive().await, "{:?}", ledger.writing());
+        ledger.refuse_commits(false).await;
+        ledger.probe().await.expect("it can be written again");
+        assert_eq!(ledger.writing().failure, None);
+        assert_eq!(ledger.head().await, Ok(end), "a probe changes nothing");
+    }
 }
