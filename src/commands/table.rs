@@ -40,12 +40,12 @@ impl Screen {
 #[derive(Debug, Clone, Copy)]
 pub struct TableColumn {
     name: &'static str,
-    content: Content,
+    content: CellContent,
     leaves: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
+enum CellContent {
     /// Ids, times, words: never broken.
     Words,
     /// May be wrapped between its words.
@@ -54,12 +54,12 @@ enum Content {
 
 /// A column of ids, times or single words.
 pub const fn words(name: &'static str) -> TableColumn {
-    TableColumn { name, content: Content::Words, leaves: None }
+    TableColumn { name, content: CellContent::Words, leaves: None }
 }
 
 /// A column of sentences.
 pub const fn sentence(name: &'static str) -> TableColumn {
-    TableColumn { name, content: Content::Sentence, leaves: None }
+    TableColumn { name, content: CellContent::Sentence, leaves: None }
 }
 
 impl TableColumn {
@@ -126,8 +126,8 @@ impl Table {
         let mut widths: Vec<usize> = places
             .clone()
             .map(|place| match self.columns[place].content {
-                Content::Words => self.natural(place),
-                Content::Sentence => self.least(place),
+                CellContent::Words => self.natural(place),
+                CellContent::Sentence => self.least(place),
             })
             .collect();
         let used = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
@@ -156,7 +156,7 @@ impl Table {
 
     /// Each row with its last sentence below it.
     fn with_last_below(mut self, width: usize) -> String {
-        let Some(last) = self.columns.iter().rposition(|column| column.content == Content::Sentence) else {
+        let Some(last) = self.columns.iter().rposition(|column| column.content == CellContent::Sentence) else {
             let widths: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
             return self.lines(&widths);
         };

@@ -8,7 +8,7 @@ use crate::ledger::{LedgerResult, Log, Runs};
 use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
 
-/// What was told of refused files already: by name, the sentence.
+/// Refused files that were reported already: by name, the sentence.
 pub type ReportedRefusals = BTreeMap<String, String>;
 
 impl Daemon {

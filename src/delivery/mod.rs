@@ -70,7 +70,7 @@ pub struct SenderParts {
     pub actor: String,
 }
 
-/// What `deliver` is about.
+/// The reminders that `deliver` waits for.
 #[derive(Debug, Clone)]
 pub struct DeliveryScope {
     /// That schedule.

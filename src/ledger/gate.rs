@@ -296,7 +296,7 @@ pub enum Opening {
     At(Timestamp),
 }
 
-/// What becomes of a reminder that is due.
+/// Whether a reminder that is due is sent, postponed or skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendDecision {
     /// It is sent now.

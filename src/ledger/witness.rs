@@ -195,7 +195,7 @@ pub struct AcceptLoss {
     pub actor: String,
 }
 
-/// What an opening finds.
+/// What the comparison of the witness with the log shows when the ledger is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WitnessVerdict {
     /// A new ledger, or one of an older version that had no witness: it gets one.

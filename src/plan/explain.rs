@@ -71,7 +71,7 @@ pub(super) struct WatchedAppointment {
     seen: Vec<RowAnswers>,
 }
 
-/// What was said of one row.
+/// The rules' answers for one row.
 struct RowAnswers {
     starts_at: Option<jiff::Timestamp>,
     steps: Vec<RuleStep>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Faults;
 
-/// What a request meets.
+/// What the sandbox does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestFate {
     /// It is obeyed and answered.

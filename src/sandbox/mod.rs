@@ -101,7 +101,7 @@ pub struct Faults {
     pub html: bool,
 }
 
-/// So many requests that fail.
+/// How many of the next requests fail, and with which status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailingRequests {
     /// The HTTP status.

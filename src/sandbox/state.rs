@@ -12,11 +12,11 @@ use crate::reminder::uuid_v7;
 pub(super) struct Sandbox {
     pub(super) options: Options,
     pub(super) around: Surroundings,
-    memory: Mutex<Memory>,
+    memory: Mutex<SandboxMemory>,
 }
 
 /// What changes.
-pub(super) struct Memory {
+pub(super) struct SandboxMemory {
     pub(super) dealer: Dealer,
     pub(super) contacts: Vec<SandboxContact>,
     pub(super) calls: Vec<SandboxCall>,
@@ -67,11 +67,11 @@ pub(super) enum Created {
 impl Sandbox {
     pub(super) fn new(options: Options, around: Surroundings) -> Self {
         let dealer = Dealer::new(options.faults.clone());
-        let memory = Memory { dealer, contacts: Vec::new(), calls: Vec::new(), subscriptions: Vec::new() };
+        let memory = SandboxMemory { dealer, contacts: Vec::new(), calls: Vec::new(), subscriptions: Vec::new() };
         Self { options, around, memory: Mutex::new(memory) }
     }
 
-    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+    pub(super) fn memory(&self) -> MutexGuard<'_, SandboxMemory> {
         self.memory.lock().expect("nobody panics while holding the sandbox's memory")
     }
 

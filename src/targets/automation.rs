@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Endpoint, Envelope, THOUGHTLY_IDS, TargetError, fingerprint, json_header, parse_url};
 use crate::settings::{Account, SecretRef, Secrets};
 
-/// What a schedule says of it.
+/// The settings of `[target.automation]`.
 pub(super) struct AutomationTerms<'a> {
     pub(super) url: &'a SecretRef,
     pub(super) api_token: Option<&'a SecretRef>,

@@ -22,7 +22,7 @@ const CONTACT_FIELDS: [&str; 4] = ["name", "email", "tags", "attributes"];
 /// The most contacts one page of a search may have.
 const SEARCH_LIMIT: &str = "50";
 
-/// What a schedule says of it.
+/// The settings of `[target.call]`.
 pub(super) struct CallTerms<'a> {
     pub(super) agent: &'a TextOrSecret,
     pub(super) account: &'a str,

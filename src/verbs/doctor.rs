@@ -42,7 +42,7 @@ const HIDDEN_HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 /// What `PrivateTmp` replaces for a service.
 const PRIVATE_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 
-/// How something was found.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DoctorVerdict {

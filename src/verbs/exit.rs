@@ -76,7 +76,7 @@ pub enum VerbError {
     /// Its file has errors.
     #[error("the schedule `{name}` is refused: {first} (see `tickler check`)")]
     RefusedSchedule {
-        /// Its name.
+        /// The name that was given.
         name: String,
         /// The first error.
         first: String,

@@ -95,7 +95,7 @@ pub struct ScheduleStatus {
     pub text_version: Option<String>,
 }
 
-/// How a schedule stands.
+/// Whether a schedule is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LoadState {
@@ -109,7 +109,7 @@ pub enum LoadState {
     Paused,
 }
 
-/// What the ledger says for the screen.
+/// What `status` reads from the ledger.
 struct LedgerView {
     holds: Holds,
     /// Why some schedules can't send.

@@ -53,7 +53,7 @@ pub struct StatusPage {
     router: Router,
 }
 
-/// Who may look.
+/// Which requests may see the page.
 struct AccessCheck {
     address: SocketAddr,
     token: Option<SecretString>,

@@ -121,7 +121,7 @@ pub enum ByHand {
     Cancel(CancelByHand),
 }
 
-/// What a person can say of an uncertain reminder.
+/// How a person resolves an uncertain reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {

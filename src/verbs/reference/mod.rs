@@ -37,7 +37,7 @@ impl Topic {
         }
     }
 
-    fn sections(self) -> Vec<Section> {
+    fn sections(self) -> Vec<ReferenceSection> {
         match self {
             Self::Schedule => schedule::sections(),
             Self::Payload => names::payload(),
@@ -49,7 +49,7 @@ impl Topic {
 }
 
 /// A heading with its entries.
-struct Section {
+struct ReferenceSection {
     heading: String,
     intro: String,
     entries: Vec<ReferenceEntry>,
@@ -79,7 +79,7 @@ const INTRODUCTION: &str = "# Schedules: the reference\n\n\
     reports every mistake with its place and remedy. This page is generated: `tickler help --markdown` prints it, and a \
     test compares the two.\n";
 
-fn write_markdown(text: &mut String, section: &Section) -> std::fmt::Result {
+fn write_markdown(text: &mut String, section: &ReferenceSection) -> std::fmt::Result {
     writeln!(text, "\n## {}\n", section.heading)?;
     if !section.intro.is_empty() {
         writeln!(text, "{}\n", section.intro)?;
@@ -120,7 +120,7 @@ pub fn for_terminal(topic: Topic, width: usize) -> String {
     text.trim_end().to_owned()
 }
 
-fn write_section(text: &mut String, section: &Section, width: usize) -> std::fmt::Result {
+fn write_section(text: &mut String, section: &ReferenceSection, width: usize) -> std::fmt::Result {
     writeln!(text, "{}\n", wrapped(&section.heading.replace('`', "").to_uppercase(), width, "  "))?;
     if !section.intro.is_empty() {
         writeln!(text, "{}\n", wrapped(&section.intro, width, ""))?;

@@ -1,6 +1,6 @@
 //! pure: what templates and queries may name.
 
-use super::{ReferenceEntry, Section};
+use super::{ReferenceEntry, ReferenceSection};
 
 /// The names of a payload besides the columns: name, meaning, what it gives.
 const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
@@ -66,9 +66,9 @@ fn entries(rows: &[(&str, &str, &str)]) -> Vec<ReferenceEntry> {
 }
 
 /// Names and filters of templates.
-pub(super) fn payload() -> Vec<Section> {
+pub(super) fn payload() -> Vec<ReferenceSection> {
     vec![
-        Section {
+        ReferenceSection {
             heading: "Names in a payload".to_owned(),
             intro: "A text that is exactly one `{{ expression }}` keeps the value's JSON type; any other text is text. Every \
                 column of the source is a name, too, unless one of these hides it. A name that doesn't exist is an error, \
@@ -76,7 +76,7 @@ pub(super) fn payload() -> Vec<Section> {
                 .to_owned(),
             entries: entries(PAYLOAD_NAMES),
         },
-        Section {
+        ReferenceSection {
             heading: "Filters".to_owned(),
             intro: "In payloads, in `only_if`, and in the contact fields of `target.call`.".to_owned(),
             entries: entries(FILTERS),
@@ -85,9 +85,9 @@ pub(super) fn payload() -> Vec<Section> {
 }
 
 /// Parameters of queries, and the list format.
-pub(super) fn query() -> Vec<Section> {
+pub(super) fn query() -> Vec<ReferenceSection> {
     vec![
-        Section {
+        ReferenceSection {
             heading: "Parameters of a query".to_owned(),
             intro: "A parameter is bound when the query names it. The time that is asked for covers every lead of the \
                 schedule and the starts of its pending reminders. The query has no other clock: `'now'` and \
@@ -95,7 +95,7 @@ pub(super) fn query() -> Vec<Section> {
                 .to_owned(),
             entries: entries(QUERY_PARAMETERS),
         },
-        Section {
+        ReferenceSection {
             heading: "Do-not-call files".to_owned(),
             intro: "`remind.do_not_call` names a text file with one phone number a line. Empty lines and what follows a `#` \
                 are ignored. A line that is no number fails the run, because it may be somebody who asked not to be \

@@ -1,20 +1,20 @@
 //! pure: the keys of a schedule file, from the table that checks it.
 
-use super::{ReferenceEntry, Section};
+use super::{ReferenceEntry, ReferenceSection};
 use crate::schedule::keys::{Key, Need, SCHEDULE, Shape, Table};
 
 /// One section for the file itself and one for each of its tables that holds keys of its own.
-pub(super) fn sections() -> Vec<Section> {
+pub(super) fn sections() -> Vec<ReferenceSection> {
     let mut sections = Vec::new();
     collect(&SCHEDULE, "", "A schedule file", &mut sections);
     sections
 }
 
-fn collect(table: &Table, path: &str, heading: &str, sections: &mut Vec<Section>) {
+fn collect(table: &Table, path: &str, heading: &str, sections: &mut Vec<ReferenceSection>) {
     let leaves: Vec<ReferenceEntry> =
         table.keys.iter().filter(|key| !matches!(key.shape, Shape::Table(_))).map(|key| entry(key, path)).collect();
     if !leaves.is_empty() {
-        sections.push(Section { heading: heading.to_owned(), intro: one_of(table), entries: leaves });
+        sections.push(ReferenceSection { heading: heading.to_owned(), intro: one_of(table), entries: leaves });
     }
     for key in table.keys {
         if let Shape::Table(inner) = key.shape {

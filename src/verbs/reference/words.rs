@@ -1,6 +1,6 @@
 //! pure: the closed sets of words: why somebody is not called, and what the audit log records.
 
-use super::{ReferenceEntry, Section};
+use super::{ReferenceEntry, ReferenceSection};
 use crate::audit::Event;
 use crate::reminder::SkipReason;
 
@@ -9,8 +9,8 @@ fn entry(word: &str, meaning: &str) -> ReferenceEntry {
 }
 
 /// Every reason of a skip.
-pub(super) fn reasons() -> Section {
-    Section {
+pub(super) fn reasons() -> ReferenceSection {
+    ReferenceSection {
         heading: "Reasons".to_owned(),
         intro: "Why an appointment in the window is not called: in `plan`, `explain`, the audit log and metrics. The rules \
             are applied in this order, and the first one that fails names the reason."
@@ -45,8 +45,8 @@ const fn reason_in_words(reason: SkipReason) -> &'static str {
 }
 
 /// Every event of the audit log.
-pub(super) fn events() -> Section {
-    Section {
+pub(super) fn events() -> ReferenceSection {
+    ReferenceSection {
         heading: "Events".to_owned(),
         intro:
             "What a row of the audit log records. `tickler audit --event NAME` selects one, `--event delivery` all of \
