@@ -9,8 +9,10 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::runs::Daemon;
 use super::systemd;
-use crate::ledger::{Loss, Writing};
+use crate::ledger::gate::Hold;
+use crate::ledger::{Holds, Loss, Pauses, Writing};
 use crate::notify::{AlertKind, Conditions};
+use crate::verbs::holds;
 
 /// How often the conditions are observed.
 const POLL: Duration = Duration::from_secs(1);
@@ -70,7 +72,7 @@ pub async fn observe(daemon: Arc<Daemon>) {
             daemon.report_loss(loss.as_ref());
             lost = loss;
         }
-        daemon.notifier.observe(&daemon.conditions());
+        daemon.notifier.observe(&daemon.conditions().await);
         clock.sleep(POLL).await;
     }
 }
@@ -106,18 +108,34 @@ impl Daemon {
     }
 
     /// Everything that needs a person and has no row in the audit log.
-    pub(super) fn conditions(&self) -> Conditions {
+    pub(super) async fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::new();
         if let Some(failure) = self.ledger.writing().failure {
             conditions.insert((AlertKind::LedgerDown, String::new()), failure);
         }
-        for (schedule, sentence) in self.uncallable().iter() {
-            conditions.insert((AlertKind::NobodyCallable, schedule.clone()), sentence.clone());
-        }
+        conditions.extend(self.of_runs().clone());
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
+        // one that can't be read has an alert of its own
+        if let Ok(holds) = self.ledger.holds(self.app.machine()).await {
+            conditions.extend(self.blocked(&holds));
+        }
         conditions
+    }
+
+    /// Who can't be called until a person acts: everybody, or a schedule's people.
+    fn blocked(&self, holds: &Holds) -> Conditions {
+        let of = |whose: &str, holds: Vec<Hold>| {
+            let hold = holds.into_iter().find(Hold::needs_a_person)?;
+            Some(((AlertKind::SendingBlocked, whose.to_owned()), hold.to_string()))
+        };
+        if let Some(everybody) = of("", holds.on_everybody(self.now())) {
+            return Conditions::from([everybody]);
+        }
+        let folder = self.app.folder();
+        let enabled = folder.schedules.values().filter(|schedule| schedule.enabled);
+        enabled.filter_map(|schedule| of(&schedule.name, holds::on(&self.app, schedule, holds))).collect()
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::queue::{DueRun, Ended, Waiting};
 use super::runs::{ACTOR, Daemon};
+use crate::audit::{AuditFilter, Event};
 use crate::evaluation::terms_of;
-use crate::ledger::{LedgerResult, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
+use crate::ledger::{LedgerResult, Log, ReminderTerms, RunEnd, RunRecord, RunRow, Runs, RunsAsk};
 use crate::notify::RunResult;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -54,7 +55,17 @@ impl Daemon {
     /// What a crash or a stop left open: made again when it is young enough, else failed. Once, after the first load.
     pub async fn resume_open_runs(self: &Arc<Self>) -> LedgerResult<()> {
         let now = self.now();
-        for row in self.ledger.runs(RunsAsk::Open).await? {
+        let has_died = self.has_died().await?;
+        for mut row in self.ledger.runs(RunsAsk::Open).await? {
+            if has_died && row.state == RunState::Running && row.kind != RunKind::Trigger {
+                row = self.ledger.interrupt_run(row.id, now, ACTOR).await?;
+            }
+            if row.state == RunState::Failed {
+                let (name, because) = (row.schedule.as_str(), row.detail.as_deref().unwrap_or_default());
+                tracing::error!(schedule = name, run = %row.id, "{name}: the run failed: {because}");
+                self.notifier.run_ended(name, RunResult::Failed);
+                continue;
+            }
             let is_made_again = match row.kind {
                 RunKind::Scheduled | RunKind::CatchUp => self.queue().resume(&row, now).is_some(),
                 RunKind::Trigger => false,
@@ -64,6 +75,17 @@ impl Daemon {
             }
         }
         Ok(())
+    }
+
+    /// Whether the service that ran before was not stopped in order.
+    async fn has_died(&self) -> LedgerResult<bool> {
+        let latest = async |event: Event| -> LedgerResult<Option<u64>> {
+            let event = Some(event.as_str().to_owned());
+            let filter = AuditFilter { event, limit: Some(1), newest: true, ..AuditFilter::default() };
+            Ok(self.ledger.audit(filter).await?.first().map(|row| row.seq))
+        };
+        let stopped = latest(Event::ServiceStopped).await?;
+        Ok(stopped.is_none() || latest(Event::ServiceStarted).await? > stopped)
     }
 
     async fn fail_orphan(&self, row: &RunRow) -> LedgerResult<()> {

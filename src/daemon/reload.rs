@@ -212,7 +212,7 @@ impl Daemon {
         for name in names {
             self.queue().remove(name);
             self.notifier.forget_schedule(name);
-            self.uncallable().remove(name);
+            self.of_runs().retain(|(_, schedule), _| schedule != name);
             match self.ledger.remove_schedule(name, self.now(), actor).await {
                 Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
                 Err(error) => self.ledger_ails(&error.to_string()),

@@ -1,6 +1,5 @@
 //! shell: performs what the heartbeat decides: runs as supervised tasks of their own, the rest as rows in the ledger.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +15,7 @@ use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
 use crate::ledger::gate::{Hold, Subject};
 use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
-use crate::notify::{Notifier, RunResult};
+use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
 use crate::verbs::vitals::Vitals;
@@ -38,7 +37,7 @@ pub struct Daemon {
     pub(super) notifier: Notifier,
     pub(super) reloading: tokio::sync::Mutex<super::last_good::ReportedRefusals>,
     queue: Mutex<RunQueue>,
-    uncallable: Mutex<BTreeMap<String, String>>,
+    of_runs: Mutex<Conditions>,
     pulse: Mutex<Pulse>,
     beating: tokio::sync::Mutex<()>,
     slots: Semaphore,
@@ -65,7 +64,7 @@ impl Daemon {
             notifier,
             reloading: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
-            uncallable: Mutex::default(),
+            of_runs: Mutex::default(),
             pulse: Mutex::new(Pulse::starting_at(clock.now(), clock.monotonic())),
             beating: tokio::sync::Mutex::new(()),
             slots: Semaphore::new(AT_ONCE as usize),
@@ -282,32 +281,45 @@ impl Daemon {
             RunOutcome::Done { .. } | RunOutcome::Held { .. } | RunOutcome::EvaluatedBefore => Ended::Recorded,
         };
         self.report(schedule, start, &outcome);
-        if let RunOutcome::Done { run, .. } = outcome
+        if let RunOutcome::Done { run, .. } | RunOutcome::Failed { run, .. } = outcome
             && let Ok(Some(row)) = self.ledger.runs(RunsAsk::Id(run)).await.map(|mut found| found.pop())
         {
-            self.remember_run(&row);
+            self.note_conditions(&row);
         }
         ended
     }
 
-    /// Keeps what the latest run of a schedule says about it, for heartbeats and alerts.
+    /// Keeps what the latest run of a schedule says about it when the schedule is loaded, for heartbeats and alerts.
     pub(super) fn remember_run(&self, run: &RunRow) {
         match run.state {
             RunState::Failed | RunState::Held => self.notifier.remember_run(&run.schedule, RunResult::Failed),
-            RunState::Done => {
-                let mut uncallable = self.uncallable();
-                match last_run::nobody_callable(run) {
-                    Some(sentence) => drop(uncallable.insert(run.schedule.clone(), sentence)),
-                    None => drop(uncallable.remove(&run.schedule)),
-                }
+            RunState::Done | RunState::Running | RunState::Waiting | RunState::Skipped | RunState::Missed => {}
+        }
+        self.note_conditions(run);
+    }
+
+    fn note_conditions(&self, run: &RunRow) {
+        let set = |kind: AlertKind, sentence: Option<String>| {
+            let key = (kind, run.schedule.clone());
+            let mut of_runs = self.of_runs();
+            match sentence {
+                Some(sentence) => drop(of_runs.insert(key, sentence)),
+                None => drop(of_runs.remove(&key)),
             }
+        };
+        match run.state {
+            RunState::Done => {
+                set(AlertKind::NobodyCallable, last_run::nobody_callable(run));
+                set(AlertKind::SourceStuck, None);
+            }
+            RunState::Failed | RunState::Held => set(AlertKind::SourceStuck, last_run::stuck(run).map(str::to_owned)),
             RunState::Running | RunState::Waiting | RunState::Skipped | RunState::Missed => {}
         }
     }
 
-    /// Schedules whose last run had appointments in its window and could call none of them, each with the sentence.
-    pub(super) fn uncallable(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.uncallable.lock().expect("no holder of this lock can panic")
+    /// What the last runs of schedules say that needs a person.
+    pub(super) fn of_runs(&self) -> MutexGuard<'_, Conditions> {
+        self.of_runs.lock().expect("no holder of this lock can panic")
     }
 
     /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.

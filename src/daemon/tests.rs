@@ -1,8 +1,10 @@
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::ledger::Outbox;
+use crate::ledger::{HoldChange, Outbox, Pauses, RunEnd, RunRecord, RunStart, Runs, RunsAsk};
+use crate::reminder::{RunId, RunKind};
 use crate::settings::Flags;
 
 const SCHEDULE: &str = r#"
@@ -76,9 +78,102 @@ async fn while_no_commit_succeeds_the_service_is_down_and_the_first_that_does_en
     assert_eq!(state().await, crate::verbs::status::Health::Down);
     assert!(daemon.vitals.unready().is_some() && daemon.vitals.are_live().await, "not ready, and no reason to restart");
     assert!(daemon.status_line().starts_with("DOWN: nobody is called: "), "{}", daemon.status_line());
-    assert_eq!(daemon.conditions().len(), 1);
+    assert_eq!(daemon.conditions().await.len(), 1);
     daemon.ledger.refuse_commits(false).await;
     daemon.ledger.probe().await.expect("a commit");
     assert_eq!((state().await, daemon.vitals.unready()), (crate::verbs::status::Health::Ok, None));
-    assert!(daemon.conditions().is_empty() && !daemon.status_line().contains("DOWN"));
+    assert!(daemon.conditions().await.is_empty() && !daemon.status_line().contains("DOWN"));
+}
+
+/// The run of its id failed for that reason.
+async fn failed_run(daemon: &Daemon, number: u128, why: &str) {
+    let schedule = daemon.schedule("clinic").expect("a schedule");
+    let (id, now) = (RunId(uuid::Uuid::from_u128(number)), daemon.now());
+    let start = RunStart {
+        id,
+        schedule: schedule.name.clone(),
+        nominal_at: now,
+        kind: RunKind::Trigger,
+        started_at: now,
+        text_hash: schedule.text_hash.clone(),
+        text: schedule.text.clone(),
+        zone_rules: String::new(),
+        actor: "clinic".to_owned(),
+    };
+    daemon.ledger.begin_run(start).await.expect("it begins");
+    let end = RunEnd::Failed(why.to_owned());
+    let terms = crate::evaluation::terms_of(&schedule);
+    let actor = "clinic".to_owned();
+    let record = RunRecord { id, finished_at: now, end, source_fingerprint: None, read_at: now, terms, actor };
+    daemon.ledger.record_run(record).await.expect("it is recorded");
+    let row = daemon.ledger.runs(RunsAsk::LatestEvaluated("clinic".to_owned())).await.expect("runs").pop();
+    // as when a schedule is loaded
+    daemon.remember_run(&row.expect("the run"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_was_given_up_marks_its_schedule_as_stuck_until_a_run_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:59:59Z".parse().expect("an instant")));
+    let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+    let daemon = &opened.daemon;
+    let stuck = async || crate::verbs::status::status(&daemon.app).await.expect("a status").schedules[0].stuck;
+    failed_run(daemon, 1, "the file is gone").await;
+    assert!(!stuck().await && daemon.conditions().await.is_empty(), "another failure is no stuck read");
+    clock.advance(Duration::from_millis(1));
+    failed_run(daemon, 2, &format!("{} within `deadline` (10m) and was given up", crate::evaluation::STUCK)).await;
+    let alert = (crate::notify::AlertKind::SourceStuck, "clinic".to_owned());
+    assert!(stuck().await && daemon.conditions().await.contains_key(&alert));
+    clock.advance(Duration::from_secs(1));
+    daemon.tick().await;
+    daemon.quiet().await;
+    assert!(!stuck().await && daemon.conditions().await.is_empty(), "the run of nine o'clock has read it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_only_a_person_lifts_is_an_alert_and_one_that_a_person_set_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let phone = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/webhook/automation/clinic", phone.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = phone.accept().expect("a call");
+        let mut head = [0; 4096];
+        let _length = stream.read(&mut head).expect("a request");
+        let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).expect("it is answered");
+    });
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:59:59Z".parse().expect("an instant")));
+    let opened = service(folder.path(), &url, &clock).await;
+    let daemon = &opened.daemon;
+    let (now, actor) = (daemon.now(), "clinic".to_owned());
+    let (schedule, reason) = (Some("clinic".to_owned()), "snow".to_owned());
+    let pause = crate::ledger::Pause { schedule, reason, until: None, now, actor: actor.clone() };
+    daemon.ledger.hold(HoldChange::Pause(pause)).await.expect("paused");
+    assert!(daemon.conditions().await.is_empty(), "a person's pause");
+    let resume = async || {
+        let resume = HoldChange::Resume { schedule: None, now: daemon.now(), actor: actor.clone() };
+        daemon.ledger.hold(resume).await.expect("resumed");
+    };
+    resume().await;
+    let one = HoldChange::Resume { schedule: Some("clinic".to_owned()), now: daemon.now(), actor: actor.clone() };
+    daemon.ledger.hold(one).await.expect("resumed");
+    clock.advance(Duration::from_secs(1));
+    daemon.tick().await;
+    daemon.quiet().await;
+    let (stop, stopped) = channel::channel(false);
+    let sender = daemon.app.sender.clone().expect("a sender");
+    let sending = tokio::spawn(async move { sender.run(stopped).await });
+    let alert = (crate::notify::AlertKind::SendingBlocked, "clinic".to_owned());
+    let blocked = async {
+        while !daemon.conditions().await.contains_key(&alert) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), blocked).await.expect("its credentials are refused");
+    let said = daemon.conditions().await.remove(&alert).expect("the alert");
+    assert!(said.contains("401"), "{said}");
+    stop.send(true).expect("the sender listens");
+    sending.await.expect("it ends");
+    resume().await;
+    assert!(daemon.conditions().await.is_empty(), "lifted: the alert ends");
 }

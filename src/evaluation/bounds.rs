@@ -18,11 +18,13 @@ const RECORDS_BETWEEN_SIZES: u64 = 16;
 /// What a run may keep of its rows.
 const MOST_KEPT: usize = 256 << 20;
 
+/// How the failure of a read that was given up begins; `status` and the alerts know it by this.
+pub const STUCK: &str = "the source is stuck: a read of it didn't come back";
+
 /// A read that doesn't come back, such as one from a share that is gone.
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {
     let deadline = write_duration(limits.deadline);
-    let message =
-        format!("the source is stuck: a read of it didn't come back within `deadline` ({deadline}) and was given up");
+    let message = format!("{STUCK} within `deadline` ({deadline}) and was given up");
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 

@@ -208,6 +208,20 @@ impl Hold {
         }
     }
 
+    /// Whether it stays until a person acts, and no person has asked for it.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::RowsLost(_) | Self::TargetPaused(_) | Self::CredentialsRefused(_) => true,
+            Self::ClockUnset
+            | Self::StopFile(_)
+            | Self::AllPaused(_)
+            | Self::SwitchedOff(_)
+            | Self::SchedulePaused(..)
+            | Self::AccountWaits(..) => false,
+        }
+    }
+
     /// Whether the account is held, whichever of its schedules asks.
     #[must_use]
     pub const fn is_of_account(&self) -> bool {

@@ -91,6 +91,8 @@ pub trait Runs: Send + Sync {
     async fn begin_run(&self, start: RunStart) -> LedgerResult<Option<RunId>>;
     /// A run's source was read: its plan is reconciled, in one transaction with the run's row and its audit rows.
     async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun>;
+    /// The service died while this run was being evaluated: counted, and the third time it fails. Answers it as it is then.
+    async fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow>;
     /// Nominal times that are not evaluated (missed, paused, overlap), or a cursor moved back with the clock.
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()>;
     /// Runs.

@@ -215,6 +215,10 @@ impl Runs for Ledger {
     async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun> {
         self.write(move |tx| tx.record_run(&record)).await
     }
+    async fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow> {
+        let actor = actor.to_owned();
+        self.write(move |tx| tx.interrupt_run(id, now, &actor)).await
+    }
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()> {
         self.write(move |tx| tx.pass_over(&passed)).await
     }

@@ -56,13 +56,21 @@ pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<WrittenRun
         text_hash: start.text_hash.clone(),
         zone_rules: start.zone_rules.clone(),
         read_at: None,
+        crashes: 0,
     };
     let Some(run) = earlier.run else {
         return Some(WrittenRun { run: fresh(), entry: Some(started(start, start.id)) });
     };
     let is_ahead = earlier.cursor.is_some_and(|cursor| start.nominal_at > cursor);
     may_begin(run, start.kind, is_ahead).then(|| WrittenRun {
-        run: RunRow { id: run.id, counts: run.counts, skipped: run.skipped.clone(), read_at: run.read_at, ..fresh() },
+        run: RunRow {
+            id: run.id,
+            counts: run.counts,
+            skipped: run.skipped.clone(),
+            read_at: run.read_at,
+            crashes: run.crashes,
+            ..fresh()
+        },
         // what was waiting was logged when it began
         entry: (run.state != RunState::Waiting).then(|| started(start, run.id)),
     })
@@ -165,6 +173,7 @@ pub fn passed_over<'a>(
         text_hash: text_hash.unwrap_or_default(),
         zone_rules: String::new(),
         read_at: None,
+        crashes: 0,
     };
     let entry = Entry {
         schedule: Some(passed.schedule.as_str().into()),
@@ -207,6 +216,32 @@ pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a
         ..Entry::new(now, Event::RunFinished)
     };
     let run = RunRow { state: RunState::Failed, finished_at: Some(now), detail: Some(SENTENCE.to_owned()), ..run };
+    WrittenRun { run, entry: Some(entry) }
+}
+
+/// A run that was being evaluated at so many deaths of the service may be what killed it: it is not evaluated again.
+const MOST_CRASHES: u32 = 3;
+
+/// The service died while it was being evaluated: counted, and from the third time on failed.
+#[must_use]
+pub fn interrupted<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a> {
+    let crashes = run.crashes.saturating_add(1);
+    if crashes < MOST_CRASHES {
+        return WrittenRun { run: RunRow { crashes, ..run }, entry: None };
+    }
+    let sentence = format!(
+        "the service died {crashes} times while this run was open, so it is not evaluated again: look into the service's log \
+         and at the size of the source"
+    );
+    let entry = Entry {
+        schedule: Some(run.schedule.clone().into()),
+        run_id: Some(run.id),
+        reason: Some("crashed".into()),
+        detail: Some(sentence.clone().into()),
+        actor: Some(actor.into()),
+        ..Entry::new(now, Event::RunFinished)
+    };
+    let run = RunRow { state: RunState::Failed, finished_at: Some(now), detail: Some(sentence), crashes, ..run };
     WrittenRun { run, entry: Some(entry) }
 }
 
@@ -357,6 +392,21 @@ mod tests {
                 assert_eq!((again.run.id, again.run.state), (earlier.id, RunState::Running));
                 assert_eq!(again.entry.is_some(), state != RunState::Waiting, "{state}");
             }
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_open_at_the_third_death_of_the_service_fails_and_is_not_evaluated_again() {
+        let mut run = begun(&start(RunKind::Scheduled), Earlier { run: None, cursor: None }).expect("it begins").run;
+        for (death, expected) in [(1, RunState::Running), (2, RunState::Running), (3, RunState::Failed)] {
+            let found = interrupted(run.clone(), at(100), "service");
+            assert_eq!((found.run.state, found.run.crashes), (expected, death));
+            let reason = found.entry.as_ref().and_then(|entry| entry.reason.as_deref());
+            assert_eq!(reason, (expected == RunState::Failed).then_some("crashed"), "{death}");
+            let start = start(RunKind::CatchUp);
+            let again = begun(&start, Earlier { run: Some(&found.run), cursor: None });
+            assert_eq!(again.map(|again| again.run.crashes), (death < 3).then_some(death), "the count stays");
+            run = found.run;
         }
     }
 

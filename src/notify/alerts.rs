@@ -181,7 +181,7 @@ impl Alerts {
         let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
         let detail = row.detail.as_deref();
         match row.event {
-            Event::RunFinished if row.reason.as_deref() == Some("failed") => {
+            Event::RunFinished if matches!(row.reason.as_deref(), Some("failed" | "crashed")) => {
                 self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
                 self.fire(AlertKind::RunFailed, &schedule, detail);
             }

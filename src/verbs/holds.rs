@@ -19,7 +19,8 @@ pub(super) async fn all(app: &App) -> VerbResult<Holds> {
 }
 
 /// What keeps this schedule from sending now, the gravest first.
-pub(super) fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
+#[must_use]
+pub fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
     let account = schedule.target.account();
     let is_refused = holds.accounts.get(account).is_some_and(|account| account.refuses(None));
     // opening a target costs more than everything else here, and only refused credentials need it

@@ -1,5 +1,6 @@
 //! pure: what the latest run of a schedule says about it: how many it planned and skipped, why, and what needs a person.
 
+use crate::evaluation::STUCK;
 use crate::ledger::RunRow;
 use crate::reminder::{RunState, SkipReason};
 
@@ -26,6 +27,12 @@ pub fn nobody_callable(run: &RunRow) -> Option<String> {
         "{rows} in the window, none could be called (mostly {reason}: {count}); `tickler plan {}`",
         run.schedule
     ))
+}
+
+/// Why a run failed whose read didn't come back; `None` for any other.
+#[must_use]
+pub fn stuck(run: &RunRow) -> Option<&str> {
+    run.detail.as_deref().filter(|why| run.state == RunState::Failed && why.starts_with(STUCK))
 }
 
 /// What of a run needs a person, for `status`.
@@ -65,6 +72,7 @@ mod tests {
             text_hash: String::new(),
             zone_rules: String::new(),
             read_at: None,
+            crashes: 0,
         }
     }
 
@@ -90,6 +98,17 @@ mod tests {
         let expected =
             "7 appointments in the window, none could be called (mostly no_phone: 6); `tickler plan day-before`";
         assert_eq!(sentence.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn only_a_failed_run_whose_read_did_not_come_back_is_stuck() {
+        let sentence = format!("{STUCK} within `deadline` (10m) and was given up");
+        let with =
+            |state, detail: &str| RunRow { detail: Some(detail.to_owned()), ..run(state, counts(0, 0, 0, 0, 0), &[]) };
+        assert_eq!(stuck(&with(RunState::Failed, &sentence)), Some(sentence.as_str()));
+        assert_eq!(stuck(&with(RunState::Failed, "the file is gone")), None);
+        assert_eq!(stuck(&with(RunState::Waiting, &sentence)), None);
+        assert_eq!(stuck(&RunRow { detail: None, ..with(RunState::Done, "") }), None);
     }
 
     #[test]

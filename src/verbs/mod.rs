@@ -13,7 +13,7 @@ pub mod doctor;
 mod exit;
 pub mod explain;
 mod gap;
-mod holds;
+pub mod holds;
 pub mod ids;
 pub mod last_run;
 pub mod next;

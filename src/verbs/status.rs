@@ -85,6 +85,9 @@ pub struct ScheduleStatus {
     /// Why a run waits for its source.
     #[serde(default)]
     pub waits: Option<String>,
+    /// Whether a read of its source didn't come back and was given up.
+    #[serde(default)]
+    pub stuck: bool,
     /// When its pause ends (UTC); null: until resumed.
     #[serde(default)]
     pub paused_until: Option<String>,
@@ -315,6 +318,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
         last_skipped: evaluated_counts.map(|counts| counts.skipped),
         last_reason: evaluated.as_ref().and_then(last_run::most_frequent).map(|(reason, _)| reason.to_owned()),
         waits: evaluated.as_ref().filter(|run| run.state == RunState::Waiting).and_then(|run| run.detail.clone()),
+        stuck: evaluated.as_ref().is_some_and(|run| last_run::stuck(run).is_some()),
         paused_until: pause.and_then(|pause| pause.until).map(|until| until.to_string()),
         pause_reason: pause.map(|pause| pause.reason.clone()),
         text_version: Some(schedule.text_hash.chars().take(12).collect()),
@@ -333,6 +337,7 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
         last_skipped: None,
         last_reason: None,
         waits: None,
+        stuck: false,
         paused_until: None,
         pause_reason: None,
         text_version: None,

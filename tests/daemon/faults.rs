@@ -159,6 +159,43 @@ async fn a_run_that_a_crash_ended_goes_on_under_its_id_while_it_is_young() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_open_at_three_deaths_of_the_service_fails_as_crashed_and_is_not_evaluated_again() {
+    let clinic = Clinic::at("2026-11-24T14:00:00Z").await;
+    clinic.write_schedule("day-before", &schedule_text("0 9 * * *", "America/New_York", "days_before = 1"));
+    clinic.write_table(&format!("{HEADER}A-1,+12025550143,2026-11-25 10:00,Check-up\n"));
+    let run = killed_in_its_run(&clinic).await;
+    for death in 1..=3 {
+        let opened = clinic.open().await;
+        let found = ledger(&opened.daemon).runs(RunsAsk::Id(run)).await.expect("a look").pop().expect("the same row");
+        let expected = if death < 3 { RunState::Running } else { RunState::Failed };
+        assert_eq!((found.state, found.crashes), (expected, death), "at the start after death {death}");
+    }
+    let opened = clinic.open().await;
+    clinic.beat_for(&opened.daemon, 3).await;
+    assert_eq!(run_lines(&opened.daemon).await, ["2026-11-24T14:00:00Z scheduled failed"]);
+    let log = crate::clinic::log(&opened.daemon).await;
+    let crashed: Vec<_> = log.iter().filter(|row| row.reason.as_deref() == Some("crashed")).collect();
+    assert!(crashed.len() == 1 && crashed[0].event == Event::RunFinished, "{crashed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_orderly_stops_left_open_goes_on_however_many_they_were() {
+    let clinic = Clinic::at("2026-11-24T14:00:00Z").await;
+    clinic.write_schedule("day-before", &schedule_text("0 9 * * *", "America/New_York", "days_before = 1"));
+    let run = killed_in_its_run(&clinic).await;
+    for _stop in 0..5 {
+        let opened = clinic.open().await;
+        let stopped = Entry::new(clinic.clock.now(), Event::ServiceStopped);
+        ledger(&opened.daemon).append(vec![stopped]).await.expect("it is written");
+    }
+    let opened = clinic.open().await;
+    clinic.beat_for(&opened.daemon, 3).await;
+    assert_eq!(run_lines(&opened.daemon).await, ["2026-11-24T14:00:00Z catch_up done"]);
+    let found = ledger(&opened.daemon).runs(RunsAsk::Id(run)).await.expect("a look").pop().expect("the same row");
+    assert_eq!(found.crashes, 1, "the death before the stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_run_plans_while_its_file_goes_is_cancelled_with_the_rest() {
     let clinic = Clinic::at("2026-11-24T13:59:59Z").await;
     let waits = "days_before = 1\ncalling_hours = \"12:00-13:00\"";

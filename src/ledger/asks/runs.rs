@@ -167,6 +167,9 @@ pub struct RunRow {
     pub zone_rules: String,
     /// When the source was read (UTC).
     pub read_at: Option<Timestamp>,
+    /// How many times the service died while it was being evaluated.
+    #[serde(default)]
+    pub crashes: u32,
 }
 
 /// What to load for a plan.

@@ -11,7 +11,7 @@ use crate::reminder::RunId;
 
 /// The columns of [`run_row`].
 const RUN: &str = "SELECT id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, outside_window, \
-    planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at FROM run";
+    planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, crashes FROM run";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let skipped: String = row.get(12)?;
@@ -35,6 +35,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         text_hash: row.get(14)?,
         zone_rules: row.get(15)?,
         read_at: time_or_null(row, 16)?,
+        crashes: row.get(17)?,
     })
 }
 

@@ -83,6 +83,12 @@ impl Tx<'_> {
         runs::under_way(id, self.store.runs(&RunsAsk::Id(id))?.pop())
     }
 
+    pub(in crate::ledger) fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow> {
+        let written = runs::interrupted(self.under_way(id)?, now, actor);
+        self.write(&written, None)?;
+        Ok(written.run)
+    }
+
     pub(in crate::ledger) fn pass_over(&self, passed: &PassedOver) -> LedgerResult<()> {
         let known = self.store.schedule(&passed.schedule)?;
         let text_hash = known.as_ref().map(|known| known.text_hash.as_str());

@@ -160,3 +160,9 @@ fn the_file_of_reported_alerts_is_readable_by_its_owner_alone() {
     after(&[]).save(&file);
     assert_eq!(std::fs::metadata(&file).expect("saved").permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn a_run_that_is_given_up_after_crashes_is_a_failed_run() {
+    let mut alerts = after(&[row(1, Event::RunFinished, Some("crashed"), None)]);
+    assert_eq!(message(&mut alerts).as_deref(), Some("tickler: day-before: run failed: no connection"));
+}
