@@ -335,9 +335,10 @@ fn what_a_webhook_takes_is_said_to_be_accepted_by_its_host() {
 #[test]
 fn an_accepting_answer_of_another_form_than_thoughtlys_is_noted_in_the_audit_log_alone() {
     let receiver = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{\"success\":true}"))]);
-    let clinic = Clinic::new(&format!("[target.automation]\nurl = \"{}\"", receiver.url("/in")), "");
+    let clinic = Clinic::new("[target.automation]\nurl = { env = \"AUTOMATION_URL\" }", "");
     let arguments = ["trigger", "clinic", "--now", "2036-11-24T14:00:00Z", "--wait", "0s"];
-    let output = clinic.command(&arguments, "http://127.0.0.1:9").output().expect("tickler runs");
+    let mut command = clinic.command(&arguments, "http://127.0.0.1:9");
+    let output = command.env("AUTOMATION_URL", receiver.url("/in")).output().expect("tickler runs");
     let warned = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !warned.contains("WARN"), "one warning for each call would be noise: {warned}");
     let log = clinic.log();
