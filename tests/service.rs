@@ -339,7 +339,9 @@ fn a_folder_of_schedules_that_is_gone_degrades_the_service_and_hinders_no_verb_t
 fn a_failed_run_degrades_the_service_until_one_succeeds_and_says_what_it_planned() {
     let folder = clinic("*/2 * * * * *");
     std::fs::write(folder.path().join("appointments.csv"), "not,the,table\n").expect("a table");
-    let variables = [("THOUGHTLY_AUTOMATION_URL", "http://127.0.0.1:9/")];
+    let receiver = Receiver::listen();
+    let url = receiver.url();
+    let variables = [("THOUGHTLY_AUTOMATION_URL", url.as_str())];
     let service = Service::start(folder.path(), &["--now", "2026-11-24T03:00:00Z"], &variables);
     service.line_with("day-before: the run failed");
     let failed = status(folder.path());
@@ -364,6 +366,7 @@ fn a_failed_run_degrades_the_service_until_one_succeeds_and_says_what_it_planned
             break;
         }
     }
+    receiver.request().accept();
     assert_eq!(service.stop().code(), Some(0));
 }
 

@@ -36,7 +36,12 @@ pub(super) fn build(outbound: &Outbound) -> Result<Client, String> {
         Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "network.ca_file holds no usable certificate")?,
         None => Vec::new(),
     };
-    let fault = |error: reqwest::Error| format!("TLS can't be set up: {}", chain_text(&error.without_url()));
+    let has_own = !own.is_empty();
+    let fault = |error: reqwest::Error| {
+        // a PEM block that holds no certificate is found only here
+        let what = if has_own { "network.ca_file can't be used" } else { "TLS can't be set up" };
+        format!("{what}: {}", chain_text(&error.without_url()))
+    };
     settings(outbound)?
         .tls_certs_merge(own.clone())
         .build()

@@ -299,6 +299,10 @@ fn a_signing_secret_that_is_none_is_an_error_and_is_never_shown() {
         let report = Place::with(&text, TABLE).check(Reach::Local, &[("SIGNING", secret)], Warnings::Allowed);
         let errors: Vec<&Problem> = report.problems.iter().filter(|problem| problem.code == "invalid-value").collect();
         assert_eq!(errors.len(), usize::from(is_refused), "{secret}: {:?}", report.problems);
-        assert!(errors.iter().all(|problem| problem.message.contains("secret") && !problem.message.contains(secret)));
+        for problem in errors {
+            // the prefix alone is part of the remedy and tells nothing
+            let is_shown = secret != "whsec_" && problem.message.contains(secret);
+            assert!(problem.message.contains("secret") && !is_shown, "{}", problem.message);
+        }
     }
 }

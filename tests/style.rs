@@ -1,0 +1,125 @@
+//! House rules about names and purity that a compiler doesn't know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+#[path = "support/sources.rs"]
+mod sources;
+
+use sources::{SourceFile, source_files};
+
+/// What code that calls itself pure may not reach for: files, sockets, threads, processes, chance, a runtime, a database.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::thread",
+    "std::process",
+    "std::os::",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "UnixStream",
+    "UnixListener",
+    "tokio::",
+    "rusqlite",
+    "reqwest",
+    "getrandom",
+];
+
+#[test]
+fn pure_modules_touch_nothing_outside() {
+    let complaints: Vec<String> = source_files()
+        .iter()
+        .filter(|file| file.text.starts_with("//! pure"))
+        .flat_map(|file| {
+            let impure = file.code().filter(|line| IMPURE.iter().any(|word| line.contains(word)));
+            impure.map(|line| format!("{}: {}", file.path.display(), line.trim())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+const VISIBILITIES: &[&str] = &["pub ", "pub(crate) ", "pub(super) ", ""];
+
+/// The name that a line defines after one of these keywords.
+fn defined<'l>(line: &'l str, visibilities: &[&str], keywords: &[&str]) -> Option<&'l str> {
+    let line = line.trim_start();
+    let mut rest = visibilities.iter().find_map(|visibility| line.strip_prefix(visibility))?;
+    for qualifier in ["const ", "async "] {
+        if keywords.contains(&"fn ") {
+            rest = rest
+                .strip_prefix(qualifier)
+                .filter(|rest| rest.starts_with("fn ") || rest.starts_with("async "))
+                .unwrap_or(rest);
+        }
+    }
+    let name = keywords.iter().find_map(|keyword| rest.strip_prefix(keyword))?;
+    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().filter(|name| !name.is_empty())
+}
+
+/// Type names with every file that defines them.
+fn type_names(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files {
+        for line in file.code().filter(|line| !line.starts_with("    type ")) {
+            if let Some(name) = defined(line, VISIBILITIES, &["struct ", "enum ", "trait ", "type "]) {
+                names.entry(name.to_owned()).or_default().insert(file.path.display().to_string());
+            }
+        }
+    }
+    names
+}
+
+/// Names that may be defined twice, each with the reason.
+const SEVERAL_MEANINGS: &[(&str, &str)] = &[
+    ("Fields", "serde's visitor of an object's fields in `verbs/redact`, a record's fields in `row`"),
+    ("Attempt", "a row of the store in memory, and one try in `delivery`"),
+    ("Text", "serde's visitor of a text, and the text of a CSV file"),
+    ("Asked", "a job's caller in the writer, and the store's own log"),
+    ("Account", "a row of the store in memory, and an account of the settings"),
+    ("Table", "keys of a file, and columns on a terminal"),
+];
+
+#[test]
+fn a_type_name_means_one_thing() {
+    let names = type_names(&source_files());
+    let several: Vec<String> = names
+        .iter()
+        .filter(|(name, files)| files.len() > 1 && SEVERAL_MEANINGS.iter().all(|(known, _)| known != name))
+        .map(|(name, files)| format!("{name}: {}", files.iter().cloned().collect::<Vec<_>>().join(", ")))
+        .collect();
+    assert!(several.is_empty(), "{} names with several meanings:\n{}", several.len(), several.join("\n"));
+    assert!(SEVERAL_MEANINGS.len() <= 10, "too many exceptions");
+}
+
+/// How often each word stands in a text.
+fn words<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in lines {
+        for word in
+            line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
+        {
+            *counts.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Public for tests alone, each with the reason.
+const FOR_TESTS: &[(&str, &str)] =
+    &[("from_values", "`Secrets` are read from the environment, which tests that share a process don't change")];
+
+#[test]
+fn what_is_public_is_used_by_the_program_and_not_by_tests_alone() {
+    let files = source_files();
+    let used = words(files.iter().flat_map(SourceFile::code));
+    let keywords = ["fn ", "struct ", "enum ", "trait ", "const ", "static ", "type "];
+    let unused: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            file.code().filter_map(|line| defined(line, &["pub "], &keywords)).map(move |name| (file, name))
+        })
+        .filter(|(_, name)| used.get(*name).copied().unwrap_or(0) <= 1)
+        .filter(|(_, name)| FOR_TESTS.iter().all(|(known, _)| known != name))
+        .map(|(file, name)| format!("{}: {name}", file.path.display()))
+        .collect();
+    assert!(unused.is_empty(), "only tests use these, or nobody:\n{}", unused.join("\n"));
+}
