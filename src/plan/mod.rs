@@ -1,6 +1,6 @@
 //! pure: the rules in their order decide who is called, when, and why not.
 //!
-//! A record of the source becomes a [`case::Sighting`] when it matters (`intake`), a [`candidates::Candidate`] in one of
+//! A record of the source becomes a `Sighting` when it matters (`intake`), a `Candidate` in one of
 //! the schedule's leads when no rule about the row blocks it (`row_judge`, `row_rules`), and a [`PlannedReminder`] when
 //! the whole read is known and no rule about the whole blocks it (`candidates`, `whole_rules`).
 

@@ -36,7 +36,7 @@ pub struct Facts {
     pub is_accepted_status: bool,
     /// A non-null error inside an accepted answer: a short class, no free text of the other side.
     pub error: Option<String>,
-    /// The other side's id of the call, or of the contact in the contact step; see [`storable`].
+    /// The other side's id of the call, or of the contact in the contact step.
     pub remote_id: Option<String>,
     /// Worth noting: [`HTML`], `not_json`, `no_envelope`, `too_long`.
     pub note: Option<&'static str>,

@@ -1,6 +1,6 @@
 //! pure: a phone column's text → a number that may be called, or why not.
 //!
-//! [`spelling`] judges the text (guards, decimals, two numbers in one cell), [`numbering`] the number by the numbering
+//! `spelling` judges the text (guards, decimals, two numbers in one cell), `numbering` the number by the numbering
 //! plans. A text with two readings is refused: calling a stranger is worse than not calling.
 
 mod masking;
