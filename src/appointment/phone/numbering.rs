@@ -18,6 +18,9 @@ pub(super) enum NumberKind {
 /// The country code of the two dozen regions that share North America's plan.
 pub(super) const NORTH_AMERICA: i32 = 1;
 
+/// The digits of each of its numbers, without the country code.
+const NORTH_AMERICAN_DIGITS: usize = 10;
+
 /// The kind of a number.
 pub(super) fn kind_of(parsed: &PhoneNumber) -> NumberKind {
     let short_way = if parsed.country_code == NORTH_AMERICA { north_american(parsed) } else { None };
@@ -124,6 +127,10 @@ pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static st
     let (code, national) = (parsed.country_code, national_digits(parsed));
     if SHORT_PREFIXES.iter().any(|prefix| national.starts_with(prefix)) {
         return Some("an emergency or short number");
+    }
+    // every number of North America has ten digits: no beginning of ten is a number, and no longer one begins with them
+    if code == NORTH_AMERICA && national.len() == NORTH_AMERICAN_DIGITS {
+        return None;
     }
     let kind = |national: &str| PhoneNumber::parse(format!("+{code}{national}").as_str(), None).map(|it| kind_of(&it));
     let cut = (3..national.len()).map(|length| kind(&national[..length]));
