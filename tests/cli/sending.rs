@@ -140,7 +140,11 @@ fn a_trigger_that_is_interrupted_says_what_is_left_and_how_it_goes_on() {
     clinic.write("tickler.toml", "[web]\nlisten = \"off\"\n[accounts.thoughtly]\nrate = \"1/min\"\n");
     let mut command = clinic.command(&["trigger", "day-before", "--now", MORNING]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let delivered = || clinic.json(&["audit", "list", "--event", "delivery.delivered"]).1;
+    // a ledger that is just being made can't be read yet
+    let delivered = || {
+        let list = clinic.run(&["audit", "list", "--event", "delivery.delivered", "--format", "json"]);
+        serde_json::from_str::<serde_json::Value>(&list.stdout).unwrap_or_default()
+    };
     while delivered().as_array().is_none_or(Vec::is_empty) {
         std::thread::yield_now(); // each turn is a process that reads the log
     }
