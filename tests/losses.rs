@@ -195,7 +195,7 @@ fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back
     assert_eq!(clinic.receiver.connections(), 0);
     std::fs::rename(clinic.path("away.db"), clinic.path("tickler.db")).expect("it is back");
     service.line_with("the ledger is whole again");
-    clinic.until_delivered(3);
+    // whether the service makes up for the missed run or the trigger below does: everybody is called once
     assert_eq!(service.stop().code(), Some(0));
     assert_eq!(clinic.trigger(LATER).0, 0);
     assert_eq!(clinic.receiver.connections(), 3);
