@@ -157,7 +157,7 @@ pub struct AuditFilter {
     pub run: Option<RunId>,
     /// Of that reminder.
     pub reminder: Option<ReminderId>,
-    /// At most so many.
+    /// The largest number of rows; all when absent.
     pub limit: Option<u64>,
     /// Whether `limit` means the newest; they are answered oldest first all the same.
     #[serde(default)]

@@ -49,7 +49,7 @@ pub struct ShownCall {
     pub appointment_id: String,
     /// Its start, with the recipient's offset.
     pub starts_at: String,
-    /// Which lead.
+    /// The lead it is due by: `1d`, `24h`.
     pub lead: Lead,
     /// When it would really go out, with the recipient's offset.
     pub due_at: String,

@@ -103,7 +103,7 @@ fn clock(bytes: &[u8]) -> Option<(Time, &[u8])> {
         [b'.' | b',', rest @ ..] if bytes.len() - rest.len() > 8 => fraction(rest)?,
         rest => (0, rest),
     };
-    let second = second.min(59 + i16::from(second != 60)); // a leap second is told as the last one of its minute
+    let second = second.min(59 + i16::from(second != 60)); // a leap second is read as its minute's last
     let time = Time::new(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, nanos).ok()?;
     let rest = rest.strip_prefix(b" ").filter(|rest| !rest.is_empty()).unwrap_or(rest);
     Some((time, rest))

@@ -24,7 +24,7 @@ fn subject() -> Subject<'static> {
 #[derive(Debug, Clone, Copy)]
 enum Means {
     Nothing,
-    /// In force for so many minutes more.
+    /// Minutes for which it is still in force.
     Minutes(i64),
     Lasting,
     LastingWithoutRuns,
