@@ -2,12 +2,12 @@
 
 #[path = "delivery/calls.rs"]
 mod calls;
+#[path = "delivery/dispatching.rs"]
+mod dispatching;
 #[path = "delivery/faults.rs"]
 mod faults;
 #[path = "delivery/last_look.rs"]
 mod last_look;
-#[path = "delivery/rounds.rs"]
-mod rounds;
 mod support;
 
 use support::{Conduct, answer};

@@ -1,11 +1,13 @@
 //! shell: the sender: take intents → send → classify → settle.
 //!
-//! One round is at work at a time: it does what is due, learns when to wake, and waits for that, for a request to end, or
-//! for a nudge.
+//! One dispatcher works at a time: it sends what is due, then waits for the next due time, for a request to end, or for a
+//! nudge. A *lane* is one schedule's opened target with its rate; a *nudge* says that something new may be due.
 
+mod backoff;
 mod brake;
 pub mod classify;
 mod dispatcher;
+mod fresh_reads;
 mod lanes;
 mod last_look;
 mod names;
@@ -32,7 +34,7 @@ use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
 use crate::settings::Account;
 use brake::Brake;
-use dispatcher::{Round, Until};
+use dispatcher::{Dispatcher, Until};
 use lanes::Lanes;
 use names::Names;
 pub use test_call::TestReminder;
@@ -47,12 +49,12 @@ pub struct Sender {
     troubles: Mutex<BTreeMap<String, String>>,
     wake: Notify,
     names: Names,
-    /// Held by the round at work.
+    /// Held by the dispatcher at work.
     at_work: tokio::sync::Mutex<()>,
     is_running: AtomicBool,
     /// No new intent is taken any more.
     is_stopping: AtomicBool,
-    /// Counts the looks of the round at work, for those who wait for it.
+    /// Counts the polls of the dispatcher at work, for those who wait for it.
     progress: watch::Sender<u64>,
     /// When (monotonic) a schedule's fresh read last failed.
     failed_reads: Mutex<HashMap<String, Duration>>,
@@ -99,7 +101,7 @@ impl Sender {
         })
     }
 
-    /// The schedules that may send from now on (their targets are opened, problems are told in the log and by
+    /// The schedules that may send from now on (their targets are opened; problems are logged and kept for
     /// [`Sender::problems`]).
     pub fn set_schedules(&self, schedules: &BTreeMap<String, Arc<Schedule>>) {
         let (lanes, problems) = lanes::open(schedules, &self.parts);
@@ -148,7 +150,7 @@ impl Sender {
         }
     }
 
-    /// Something new may be due: look at once.
+    /// Something new may be due: the dispatcher polls at once.
     pub fn nudge(&self) {
         self.wake.notify_one();
     }
@@ -170,7 +172,7 @@ impl Sender {
         let _running = AtWork::begin(self);
         let _at_work = self.at_work.lock().await;
         let ended = match self.ledger() {
-            Ok(ledger) => Round::new(self, ledger, Until::Stopped(stop)).work().await,
+            Ok(ledger) => Dispatcher::new(self, ledger, Until::Stopped(stop)).work().await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = ended {
@@ -195,7 +197,7 @@ impl Sender {
         if self.is_stopping() {
             return Ok(());
         }
-        Round::new(self, ledger, Until::Settled { scope, deadline }).work().await
+        Dispatcher::new(self, ledger, Until::Settled { scope, deadline }).work().await
     }
 
     fn ledger(&self) -> LedgerResult<Arc<Ledger>> {
@@ -212,13 +214,13 @@ impl Sender {
         self.brake.pause_was_set();
     }
 
-    /// The round at work has ended, and none follows.
+    /// The dispatcher at work has ended, and none follows.
     fn has_stopped(&self) -> bool {
         self.is_stopping() && !self.is_running.load(Ordering::Acquire)
     }
 
     fn note_progress(&self) {
-        self.progress.send_modify(|looks| *looks = looks.wrapping_add(1));
+        self.progress.send_modify(|polls| *polls = polls.wrapping_add(1));
     }
 }
 

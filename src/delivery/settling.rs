@@ -1,13 +1,13 @@
-//! shell: what a round has sent is settled: many at once, and one by one where that can't be.
+//! shell: writes into the ledger what became of requests: many in one commit, or one by one where that commit fails.
 
 use std::sync::Arc;
 
-use super::dispatcher::Round;
+use super::dispatcher::Dispatcher;
 use super::send::FinishedStep;
 use crate::attempt::Settlement;
 use crate::ledger::{LedgerResult, TakeIntents, Taken};
 
-impl Round<'_> {
+impl Dispatcher<'_> {
     /// Settles what has ended.
     pub(super) async fn settle(&mut self) -> LedgerResult<()> {
         self.settle_and_take(None).await.map(drop)

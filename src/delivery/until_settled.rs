@@ -1,14 +1,14 @@
-//! shell: waiting for a round that another task works: until a scope is settled.
+//! shell: waits until a scope is settled by the dispatcher of another task.
 
 use jiff::Timestamp;
 
-use super::dispatcher::BETWEEN_READS;
+use super::fresh_reads::BETWEEN_READS;
 use super::{DeliveryScope, Sender};
 use crate::ledger::gate::Gate;
 use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};
 use crate::reminder::State;
 
-/// Somebody may have changed the ledger without the round noticing: look at least this often.
+/// The ledger is read at least this often: another process may have changed it.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Returns once everything of the scope is settled, blocked, or not due before the deadline.
@@ -41,7 +41,7 @@ async fn is_settled(
         limit,
         ..ReminderAsk::default()
     };
-    // what is pending first: what is taken between the two looks is then seen as being sent
+    // what is pending first: what is taken between the two queries is then seen as being sent
     let next = match &scope.only {
         // one appointment has few reminders
         Some(_) => ledger.reminders(ask(&[State::Pending], None)).await?.iter().map(|row| row.next_at).min(),

@@ -1,4 +1,4 @@
-//! shell: when a round looks again if nothing else happens.
+//! shell: when the dispatcher polls again if nothing else happens.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::retry;
 use crate::clock::{Clock, sleep_until};
 
-/// The ledger is asked at least this often, whatever it says itself.
+/// The ledger is polled at least this often, whatever next time it names.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// When to look again if nothing else happens.
+/// When to poll again if nothing else happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wakeup {
     /// At an instant (UTC).
@@ -35,7 +35,7 @@ pub(super) async fn pause(clock: &dyn Clock, again: Wakeup) {
     }
 }
 
-/// The sooner of a time and a while from now; an instant gives way.
+/// The shorter of a pending pause and `wait`; `wait` where the other is an instant or nothing.
 pub(super) fn sooner(again: Wakeup, wait: Duration) -> Wakeup {
     match again {
         Wakeup::In(other) => Wakeup::In(other.min(wait)),

@@ -1,4 +1,4 @@
-//! Rounds of work: how many at once, when they end, what stops them, what a failing ledger does to them.
+//! The dispatcher: how many requests at once, when it ends, what stops it, what a failing ledger does to it.
 
 use std::sync::Arc;
 use std::time::Duration;
