@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn three_polls_that_start_nothing_are_a_block_until_a_request_or_a_read_comes() {
         let mut backoff = Backoff::default();
-        let mut poll = |backoff: &mut Backoff, started| drop(backoff.after_poll(started, Wakeup::At(now()), now()));
+        let poll = |backoff: &mut Backoff, started| {
+            backoff.after_poll(started, Wakeup::At(now()), now());
+        };
         let mut seen = Vec::new();
         for _ in 0..3 {
             poll(&mut backoff, 0);
