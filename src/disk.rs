@@ -72,6 +72,14 @@ impl From<NotRegular> for io::Error {
     }
 }
 
+/// Whether the system refused for want of file descriptors or memory, which passes when something else ends.
+#[must_use]
+pub fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|errno| code == Some(errno.raw_os_error()))
+}
+
 /// Opens a regular file for reading.
 ///
 /// # Errors

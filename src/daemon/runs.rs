@@ -345,7 +345,7 @@ impl Daemon {
             RunOutcome::NotBegun { .. } => self.ledger_ails(because),
             RunOutcome::Waiting { .. } => {
                 if start.turn == Turn::First {
-                    tracing::warn!(schedule = name, %nominal_at, "{name}: the run waits for its source: {because}");
+                    tracing::warn!(schedule = name, %nominal_at, "{name}: the run waits and is tried again: {because}");
                 }
                 self.notifier.waiting(name, because);
             }

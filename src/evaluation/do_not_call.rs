@@ -23,6 +23,9 @@ pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<String>, Evaluati
     let fail = |what: String| EvaluationError::Rule(format!("the do-not-call list {} {what}", path.display()));
     let text = disk::read_text(path, Links::Followed, LARGEST_LIST).map_err(|error| match error.kind() {
         std::io::ErrorKind::FileTooLarge => fail("is larger than 64 MiB".into()),
+        _ if disk::is_exhaustion(&error) => {
+            EvaluationError::Exhausted(format!("the do-not-call list {} can't be read now: {error}", path.display()))
+        }
         _ => fail(format!("can't be read: {error}")),
     })?;
     numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|UnreadLine { number, why }| {

@@ -19,7 +19,7 @@ use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms, Runs};
 use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
 use crate::settings::Secrets;
-use crate::sources::{ReadReport, SourceError};
+use crate::sources::{Again, ReadReport, SourceError};
 use crate::zones::Zones;
 
 pub use bounds::STUCK;
@@ -67,6 +67,24 @@ pub enum EvaluationError {
     /// The do-not-call file, or anything else the rules need.
     #[error("{0}")]
     Rule(String),
+    /// The system has no file descriptor, memory or thread left for the read.
+    #[error("{0}")]
+    Exhausted(String),
+}
+
+impl EvaluationError {
+    /// Whether another evaluation may succeed without anybody changing anything.
+    #[must_use]
+    pub const fn again(&self) -> Again {
+        match self {
+            Self::Source(error) => error.again,
+            Self::Exhausted(_) => Again::Soon,
+            // a file that was moved away for a moment, a disk that fails: the run waits
+            Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => Again::Later,
+            Self::Ledger(LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_))
+            | Self::Rule(_) => Again::Never,
+        }
+    }
 }
 
 /// Reads the schedule's source whole (again after 1, 2 and 4 s when that may help) and plans it.

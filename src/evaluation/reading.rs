@@ -34,7 +34,7 @@ impl SourceRead<'_> {
     pub(super) async fn repeated(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         for pause in PAUSES {
             match self.once(env).await {
-                Err(EvaluationError::Source(error)) if error.again == Again::Soon => {
+                Err(error) if error.again() == Again::Soon => {
                     tracing::info!(schedule = %self.request.schedule.name, "the source can't be read, it is tried again: {error}");
                     env.clock.sleep(pause).await;
                 }
@@ -81,7 +81,8 @@ impl SourceRead<'_> {
             let _entered = runtime.enter();
             let _nobody_waits = answer.send(evaluate());
         });
-        thread.map_err(|error| EvaluationError::Rule(format!("no thread can be started for the read: {error}")))?;
+        thread
+            .map_err(|error| EvaluationError::Exhausted(format!("no thread can be started for the read: {error}")))?;
         let patience = limits.deadline.unsigned_abs() + GRACE;
         if tokio::time::timeout(patience, read_finished).await.is_err() {
             return Err(stuck(limits).into());

@@ -16,6 +16,9 @@ use crate::sources::Again;
 /// How long after its nominal time, and then between reads, a waiting run's source is read again.
 const READ_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
+/// A run that could not read the ledger is evaluated again this much later: what is in its way is mostly gone soon.
+const LEDGER_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// A run to be made.
 #[derive(Debug, Clone)]
 pub struct RunAsk {
@@ -54,7 +57,7 @@ pub enum RunOutcome {
         /// Why, and what to do.
         why: String,
     },
-    /// Its source can't be read yet (the cron's runs alone).
+    /// Its source, or what the ledger knows, can't be read yet (the cron's runs alone).
     Waiting {
         /// The run's id.
         run: RunId,
@@ -238,13 +241,17 @@ impl BegunRun<'_> {
         }
     }
 
-    /// When a failed read of the cron's run is tried again; `None` when waiting helps nobody.
+    /// When a failed evaluation of the cron's run is tried again; `None` when waiting helps nobody.
     fn may_wait(&self, error: &EvaluationError) -> Option<Timestamp> {
-        let EvaluationError::Source(source) = error else { return None };
-        match (self.ask.kind, source.again) {
+        match (self.ask.kind, error.again()) {
             (RunKind::Trigger, _) | (_, Again::Never) => None,
             (RunKind::Scheduled | RunKind::CatchUp, Again::Soon | Again::Later) => {
-                next_look(self.schedule, self.ask.nominal_at, self.env.clock.now())
+                let now = self.env.clock.now();
+                let again_at = next_look(self.schedule, self.ask.nominal_at, now)?;
+                Some(match error {
+                    EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_AGAIN).unwrap_or(again_at)),
+                    EvaluationError::Source(_) | EvaluationError::Rule(_) | EvaluationError::Exhausted(_) => again_at,
+                })
             }
         }
     }

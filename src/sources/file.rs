@@ -86,6 +86,9 @@ impl FileSource {
                 Again::Never,
                 format!("{place}: the file may not be read: give this program's user the right to"),
             ),
+            _ if disk::is_exhaustion(error) => {
+                SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
+            }
             kind => SourceError::new(Again::Never, format!("{place}: the file can't be read: {kind}")),
         }
     }

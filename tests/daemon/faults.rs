@@ -109,6 +109,25 @@ async fn a_panic_in_a_run_is_that_runs_failure_and_the_service_goes_on() {
     assert!(daemon.under_way() == 0, "nothing is left in line");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_read_the_ledger_waits_and_is_made_as_soon_as_it_can() {
+    let clinic = Clinic::at("2026-11-24T13:59:59Z").await;
+    let always = "days_before = 1\ncalling_hours = \"always\"";
+    clinic.write_schedule("day-before", &schedule_text("0 9 * * *", "America/New_York", always));
+    clinic.write_table(&format!("{HEADER}A-1,+12025550143,2026-11-25 10:00,Check-up\n"));
+    let opened = clinic.open().await;
+    let daemon = &opened.daemon;
+    // what the ledger knows of persons can't be read: stands for any failure of a read alone
+    let other = rusqlite::Connection::open(clinic.path().join("tickler.db")).expect("the database");
+    other.execute_batch("ALTER TABLE reminder RENAME TO away").expect("it is away");
+    clinic.beat_for(daemon, 30).await;
+    assert_eq!(run_lines(daemon).await, [WAITING]);
+    other.execute_batch("ALTER TABLE away RENAME TO reminder").expect("it is back");
+    clinic.beat_for(daemon, 11).await;
+    assert_eq!(run_lines(daemon).await, ["2026-11-24T14:00:00Z scheduled done"]);
+    assert_eq!(clinic.called(daemon, "day-before").await, ["0143"]);
+}
+
 /// A service that was killed in the middle of its nine o'clock run: the row is there, the run isn't over.
 async fn killed_in_its_run(clinic: &Clinic) -> RunId {
     let opened = clinic.open().await;

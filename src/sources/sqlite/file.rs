@@ -36,6 +36,9 @@ pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
     let mut header = Vec::with_capacity(4096);
     let read = disk::open(path, Links::Followed).and_then(|file| file.take(4096).read_to_end(&mut header));
     if let Err(error) = read {
+        if disk::is_exhaustion(&error) {
+            return Err(exhausted(path));
+        }
         return Err(never(format!("the file can't be read: {}", error.kind())));
     }
     if let Some(foreign) = foreign(&header) {
@@ -48,6 +51,21 @@ pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
         return Err(never(COLD_WAL.into()));
     }
     Ok(())
+}
+
+/// Files that SQLite may open for one read: the database, its log and the log's index.
+const FILES_OF_A_READ: usize = 3;
+
+/// Whether SQLite could open no file because this process has no descriptor left. It only says that it can't open one.
+pub(super) fn are_descriptors_used_up(path: &Path) -> bool {
+    let tries: Vec<_> = (0..FILES_OF_A_READ).map(|_| disk::open(path, Links::Followed)).collect();
+    tries.iter().filter_map(|tried| tried.as_ref().err()).any(disk::is_exhaustion)
+}
+
+/// It can be read as soon as something else is closed.
+pub(super) fn exhausted(path: &Path) -> SourceError {
+    let place = path.display();
+    SourceError::new(Again::Soon, format!("{place}: no file descriptor or memory is left to read the database"))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -214,6 +214,8 @@ impl Database {
                     "the query was stopped after {deadline}: narrow it, add an index, or raise `deadline`"
                 ))
             }
+            ErrorCode::OutOfMemory => file::exhausted(&self.spec.path),
+            ErrorCode::CannotOpen if file::are_descriptors_used_up(&self.spec.path) => file::exhausted(&self.spec.path),
             ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(file::COLD_WAL),
             ErrorCode::NotADatabase => self.never("this is no SQLite database"),
             ErrorCode::AuthorizationForStatementDenied => self.of_query(
