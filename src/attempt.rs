@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::personal::Personal;
 use crate::reminder::ReminderId;
 
 /// What a committed intent is for.
@@ -58,11 +59,11 @@ pub struct Intent {
     /// What it is for.
     pub step: Step,
     /// E.164.
-    pub phone: String,
+    pub phone: Personal,
     /// The exact bytes to send.
-    pub payload: String,
+    pub payload: Personal,
     /// The rendered contact fields (JSON), for `target.call`.
-    pub contact: Option<String>,
+    pub contact: Option<Personal>,
     /// The remembered contact.
     pub contact_id: Option<String>,
     /// Whether the contact was made anew for this reminder after a 404.

@@ -30,7 +30,8 @@
 //! | [`commands`] | shell: arguments in, answers printed |
 //!
 //! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
-//! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread.
+//! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread,
+//! [`personal`] keeps phones and names out of `Debug` output.
 //!
 //! # Glossary
 //!
@@ -72,6 +73,7 @@ pub mod http;
 pub mod ledger;
 pub mod notify;
 pub mod parallel;
+pub mod personal;
 pub mod plan;
 pub mod reminder;
 pub mod row;

@@ -262,7 +262,7 @@ fn pending(number: u128) -> HeldRow {
         starts_at: planned.starts_at,
         lead: planned.lead,
         account: "thoughtly".to_owned(),
-        phone: Some(calls::PHONE.to_owned()),
+        phone: Some(calls::PHONE.into()),
         state: State::Pending,
         attempt: 0,
         tries: 0,

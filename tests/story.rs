@@ -161,7 +161,7 @@ async fn a_moved_appointment_is_told_once_more_with_its_former_start_and_a_corre
     assert_eq!(clinic.posts(), ["0143", "0164"]);
     let reminders = clinic.reminders().await;
     let payload = reminders[1].payload.clone().expect("it is kept");
-    assert!(payload.contains("\"before\":\"2026-11-24T10:00:00+00:00\""), "{payload}");
+    assert!(payload.contains("\"before\":\"2026-11-24T10:00:00+00:00\""), "{}", payload.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread")]

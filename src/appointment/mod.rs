@@ -12,6 +12,7 @@ mod tests;
 
 use jiff::Timestamp;
 
+use crate::personal::Personal;
 use crate::row::Column;
 
 /// `[appointment]`: which column means what.
@@ -105,7 +106,7 @@ pub struct Start {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
     /// `+15551234567`.
-    pub e164: String,
+    pub e164: Personal,
     /// E.164 and of possible length, but in no assigned range.
     pub is_unassigned: bool,
 }

@@ -10,6 +10,7 @@ pub mod words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::personal::Personal;
 use crate::reminder::{ReminderId, RunId};
 pub use entry::{AuditRow, Entry, LoggedPhone};
 pub use escape::{cell, escape, is_treacherous, json, one_line};
@@ -152,7 +153,7 @@ pub struct AuditFilter {
     /// Of that appointment.
     pub appointment: Option<String>,
     /// Of that phone, E.164 (matched by its keyed hash).
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Of that run.
     pub run: Option<RunId>,
     /// Of that reminder.

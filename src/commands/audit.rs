@@ -15,6 +15,7 @@ use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
+use crate::personal::Personal;
 use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
@@ -281,7 +282,7 @@ async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFil
         event: filters.event.as_deref().map(known_event).transpose()?,
         reason: filters.reason.clone(),
         appointment: filters.appointment.clone(),
-        phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone)).transpose()?,
+        phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone).map(Personal::from)).transpose()?,
         run,
         reminder: None,
         limit: filters.limit,
@@ -310,7 +311,7 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
     let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
     let phone = phone_of(text, region.as_deref());
     phone
-        .map(|phone| phone.e164)
+        .map(|phone| phone.e164.into_string())
         .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))
 }
 

@@ -7,6 +7,7 @@ use super::lanes::OpenLane;
 use super::send::{self, Tools};
 use crate::attempt::{Intent, SettleTo, Settlement, Step};
 use crate::ledger::LedgerError;
+use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
 
@@ -19,11 +20,11 @@ pub struct TestReminder {
     /// Goes out as `Idempotency-Key`.
     pub reminder_id: ReminderId,
     /// E.164.
-    pub phone: String,
+    pub phone: Personal,
     /// The exact bytes.
-    pub payload: String,
+    pub payload: Personal,
     /// The rendered contact fields (JSON), for `target.call`.
-    pub contact: Option<String>,
+    pub contact: Option<Personal>,
 }
 
 impl Sender {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::EvaluationError;
 use crate::appointment::{PhoneProblem, phone};
 use crate::disk::{self, Links};
+use crate::personal::Personal;
 use crate::row::unseen;
 use crate::schedule::Schedule;
 
@@ -18,7 +19,7 @@ const LARGEST_LIST: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// When the file can't be read, is no text, or holds a line that is no number.
-pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<String>, EvaluationError> {
+pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<Personal>, EvaluationError> {
     let Some(path) = &schedule.remind.do_not_call else { return Ok(HashSet::new()) };
     let fail = |what: String| EvaluationError::Rule(format!("the do-not-call list {} {what}", path.display()));
     let text = disk::read_text(path, Links::Followed, LARGEST_LIST).map_err(|error| match error.kind() {
@@ -42,7 +43,7 @@ struct UnreadLine {
 }
 
 /// The numbers of a list.
-fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<String>, UnreadLine> {
+fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<Personal>, UnreadLine> {
     let text = text.trim_start_matches('\u{feff}');
     let mut found = HashSet::new();
     for (place, line) in text.lines().enumerate() {

@@ -4,6 +4,7 @@
 //! and the attempt it was decided on: where the store finds others, nothing is written and nothing is logged.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::life::Moved;
 use super::{ReminderTerms, Step};
 use crate::audit::{Entry, Event, LoggedPhone};
+use crate::personal::Personal;
 use crate::plan::PlannedReminder;
 use crate::reminder::{Lead, ReminderId, RunId, State};
 
@@ -35,7 +37,7 @@ pub struct HeldRow {
     /// The account whose people and rate it shares.
     pub account: String,
     /// E.164; `None` once purged.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Its state.
     pub state: State,
     /// The number of its last attempt; 0 before the first.
@@ -48,7 +50,7 @@ pub struct HeldRow {
     /// Not sent at or after this (UTC).
     pub expires_at: Timestamp,
     /// Whom it counts for.
-    pub person: String,
+    pub person: Personal,
     /// As the schedule wrote them.
     pub calling_hours: String,
     /// The recipient's zone (IANA).
@@ -220,7 +222,7 @@ pub struct Came<'a> {
 }
 
 /// All that a plan sets in a reminder, new or held.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Columns<'a> {
     /// The account whose people and rate it shares.
     pub account: &'a str,
@@ -260,6 +262,15 @@ pub struct Columns<'a> {
     pub payload: &'a str,
     /// The rendered contact fields (JSON), for `target.call`.
     pub contact: Option<Cow<'a, str>>,
+}
+
+/// Without phone, person and payload.
+impl fmt::Debug for Columns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut columns = f.debug_struct("Columns");
+        columns.field("moved", &self.moved).field("due_at", &self.due_at).field("next_at", &self.next_at);
+        columns.field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Columns<'a> {

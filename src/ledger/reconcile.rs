@@ -67,7 +67,7 @@ impl Calls {
     /// Takes note of a change that was written, of what the ledger held before.
     pub fn follow(&mut self, account: &str, held: Option<&HeldRow>, change: &Change<'_>) {
         if let Some(held) = held.filter(|held| held.account == account && held.state.counts_for_person()) {
-            let calls = self.by_day.get_mut(&held.due_day).and_then(|calls| calls.get_mut(&held.person));
+            let calls = self.by_day.get_mut(&held.due_day).and_then(|calls| calls.get_mut(held.person.as_str()));
             calls.into_iter().for_each(|count| *count = count.saturating_sub(1));
         }
         let columns = match &change.row {

@@ -15,6 +15,7 @@ use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::witness::{Loss, NotedLoss};
 use super::{LedgerResult, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
 use crate::audit::Entry;
+use crate::personal::Personal;
 use crate::plan::{Gap, PlannedReminder};
 use crate::reminder::{ReminderId, State};
 
@@ -158,9 +159,9 @@ pub struct DueRow {
     /// The reminder.
     pub held: HeldRow,
     /// The exact bytes.
-    pub payload: String,
+    pub payload: Personal,
     /// The rendered contact fields (JSON).
-    pub contact: Option<String>,
+    pub contact: Option<Personal>,
 }
 
 impl DueRow {

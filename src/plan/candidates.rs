@@ -1,6 +1,5 @@
 //! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ use super::{
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
 use crate::parallel;
+use crate::personal::Personal;
 use crate::reminder::{ReminderId, State};
 use crate::row::Row;
 use crate::schedule::Schedule;
@@ -42,7 +42,7 @@ pub(super) struct Candidate {
     pub(super) zone: Zone,
     pub(super) phone: Phone,
     /// Who it is, for the person limit.
-    pub(super) person: String,
+    pub(super) person: Personal,
     /// The recipient's calendar day of the due time.
     pub(super) due_day: Date,
     pub(super) share: Share,
@@ -81,7 +81,7 @@ impl Candidate {
         let person = person.and_then(|column| row.as_record().text(column)).and_then(trimmed);
         Some(Box::new(Self {
             number: sighting.number,
-            person: person.map_or_else(|| phone.e164.clone(), Cow::into_owned),
+            person: person.map_or_else(|| phone.e164.clone(), |person| person.into_owned().into()),
             row,
             id: sighting.id?,
             start: sighting.start.ok()?,

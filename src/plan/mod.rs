@@ -29,6 +29,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::appointment::phone;
+use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
 use crate::row::RecordSink;
 use crate::template::Payload;
@@ -99,9 +100,9 @@ pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
     pub reminders: HashMap<ReminderKey, KnownReminder>,
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
-    pub people: HashMap<(String, Date), Vec<PersonCall>>,
+    pub people: HashMap<(Personal, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
-    pub opted_out: HashSet<String>,
+    pub opted_out: HashSet<Personal>,
     /// Times of which the ledger lost its rows by a restore.
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
@@ -131,7 +132,7 @@ pub struct KnownReminder {
     /// For a cancelled one: none of its attempts has an unknown fate, so planning it again returns it to pending.
     pub may_return: bool,
     /// The person it counts for and the recipient's day of its due time.
-    pub person: String,
+    pub person: Personal,
     /// That day.
     pub due_day: Date,
 }
@@ -211,9 +212,9 @@ pub struct PlannedReminder {
     /// Sent before this, or not at all (UTC).
     pub expires_at: Timestamp,
     /// E.164.
-    pub phone: String,
+    pub phone: Personal,
     /// Who it is, for the person limit.
-    pub person: String,
+    pub person: Personal,
     /// The recipient's calendar day of the due time.
     pub due_day: Date,
     /// The recipient's zone (IANA).
@@ -257,7 +258,7 @@ pub struct SkippedRow {
     /// A sentence: the input, the rule, the remedy. Personal data only as the audit's `detail` may hold it; no phone.
     pub detail: String,
     /// E.164 when known.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// The recipient's zone when known, for showing times.
     pub recipient_zone: Option<String>,
 }

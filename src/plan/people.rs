@@ -7,15 +7,16 @@ use jiff::civil::Date;
 
 use super::candidates::Candidate;
 use super::{Knowledge, KnownReminder, PersonCall, Seed};
+use crate::personal::Personal;
 use crate::reminder::ReminderId;
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
 pub(super) struct People<'a> {
-    held: &'a HashMap<(String, Date), Vec<PersonCall>>,
+    held: &'a HashMap<(Personal, Date), Vec<PersonCall>>,
     leaving: HashSet<ReminderId>,
     /// Id and start of calls whose rows the read has no more: a new call about that appointment corrects them.
     corrected: &'a HashSet<(String, Timestamp)>,
-    accepted: HashMap<Date, HashMap<String, usize, Seed>, Seed>,
+    accepted: HashMap<Date, HashMap<Personal, usize, Seed>, Seed>,
     /// How many candidates there are: the first day has room for all, since most plans look at one day.
     expected: usize,
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::window::{LeadWindow, lead_windows};
 use super::{Knowledge, KnownReminder, Occasion};
 use crate::appointment::mapping::to_micros;
+use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderKey};
 use crate::schedule::Schedule;
 use crate::zones::Zones;
@@ -24,7 +25,7 @@ pub struct PlanRequest {
     /// Zones that rows may name.
     pub zones: Zones,
     /// The schedule's own do-not-call list, E.164.
-    pub do_not_call: HashSet<String>,
+    pub do_not_call: HashSet<Personal>,
     /// The appointment of which every rule's answer is wanted.
     pub explained: Option<String>,
 }
@@ -36,7 +37,7 @@ pub(super) struct Terms {
     name: Arc<str>,
     pub(super) occasion: Occasion,
     pub(super) knowledge: Arc<Knowledge>,
-    pub(super) do_not_call: HashSet<String>,
+    pub(super) do_not_call: HashSet<Personal>,
     pub(super) explained: Option<String>,
     /// The window of each lead, the lead nearest the start first.
     pub(super) windows: Vec<LeadWindow>,

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Envelope, SecretHeader, TargetError, error_class, id_text, is_success, parse_url, read_body, value_at};
 use crate::http::{Http, HttpRequest, Sent};
+use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets};
 
 /// Nobody waits longer for a list.
@@ -44,9 +45,9 @@ pub struct Contact {
     /// The account's id.
     pub id: String,
     /// E.164.
-    pub phone: String,
+    pub phone: Personal,
     /// Its other texts that are set: `name`, `email`, `status`, `created`, `updated`.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, Personal)>,
 }
 
 impl AccountApi {
@@ -143,9 +144,9 @@ fn agent(value: &Value) -> Option<Agent> {
 fn contact(value: &Value) -> Option<Contact> {
     let text = |name: &'static str| {
         let text = value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())?;
-        Some((name, text.to_owned()))
+        Some((name, text.into()))
     };
-    let phone = value.get("phone_number").and_then(Value::as_str)?.to_owned();
+    let phone = value.get("phone_number").and_then(Value::as_str)?.into();
     let fields = ["name", "email", "status", "created", "updated"].into_iter().filter_map(text).collect();
     Some(Contact { id: id_text(value.get("id")?)?, phone, fields })
 }

@@ -37,8 +37,8 @@ fn intent() -> Intent {
         attempt: 1,
         tries: 0,
         step: Step::Call,
-        phone: "+12025550143".to_owned(),
-        payload: r#"{"contact_phone":"+12025550143","minutes":30}"#.to_owned(),
+        phone: "+12025550143".into(),
+        payload: r#"{"contact_phone":"+12025550143","minutes":30}"#.into(),
         contact: None,
         contact_id: None,
         contact_renewed: false,
@@ -115,7 +115,7 @@ fn an_automation_gets_the_exact_payload_once_with_its_id() {
     let target = automation(&vault, "http://127.0.0.1:9/webhook/automation/hidden", Some(&token)).expect("a target");
     let ask = request(&target, &intent(), StepRequest::Call).expect("a request");
     assert_eq!((ask.method.as_str(), ask.url.path()), ("POST", "/webhook/automation/hidden"));
-    assert_eq!(ask.body, intent().payload);
+    assert_eq!(ask.body, intent().payload.as_str());
     assert_eq!(header(&ask, "idempotency-key"), [ID]);
     assert_eq!(header(&ask, "content-type"), ["application/json"]);
     assert_eq!(header(&ask, "x-api-token"), ["t-1"]);
@@ -193,8 +193,7 @@ fn a_webhook_is_signed_as_standard_webhooks_says() {
     let spec =
         WebhookSpec { secret: Some(vault.keep("secret", secret)), ..webhook_spec("https://hooks.example.com/in") };
     let target = webhook(&spec).expect("a target");
-    let ask =
-        request(&target, &Intent { payload: payload.to_owned(), ..intent() }, StepRequest::Call).expect("a request");
+    let ask = request(&target, &Intent { payload: payload.into(), ..intent() }, StepRequest::Call).expect("a request");
     let [_, _, signature] = key.headers(ID, signed_at(), payload);
     assert_eq!(header(&ask, "webhook-id"), [ID]);
     assert_eq!(header(&ask, "webhook-timestamp"), ["1731705121"]);
@@ -242,7 +241,7 @@ fn an_authors_content_type_takes_the_place_of_ours() {
 fn a_call_creates_its_contact_from_known_fields_alone() {
     let target = caller(&Vault::new());
     let contact = r#"{"name":"Ada Test","email":null,"tags":["x"],"custom_fields":{}}"#;
-    let with_contact = |contact: &str| Intent { contact: Some(contact.to_owned()), ..intent() };
+    let with_contact = |contact: &str| Intent { contact: Some(contact.into()), ..intent() };
     let ask = request(&target, &with_contact(contact), StepRequest::CreateContact).expect("a request");
     assert_eq!((ask.method.as_str(), ask.url.as_str()), ("POST", "http://127.0.0.1:9/v1/contact/create"));
     let body: Value = serde_json::from_slice(&ask.body).expect("JSON");
@@ -256,13 +255,13 @@ fn a_call_creates_its_contact_from_known_fields_alone() {
 fn a_call_carries_its_payload_as_flat_metadata() {
     let target = caller(&Vault::new());
     let payload = r#"{"name":"Zoë","minutes":30,"vip":true,"note":null,"list":[1,"a"]}"#;
-    let intent = Intent { payload: payload.to_owned(), contact_id: Some("c-1".to_owned()), ..intent() };
+    let intent = Intent { payload: payload.into(), contact_id: Some("c-1".to_owned()), ..intent() };
     let ask = request(&target, &intent, StepRequest::Call).expect("a request");
     assert_eq!(ask.url.path(), "/v1/contact/call");
     let body: Value = serde_json::from_slice(&ask.body).expect("JSON");
     let metadata = json!({ "name": "Zoë", "minutes": "30", "vip": "true", "list": "[1,\"a\"]" });
     assert_eq!(body, json!({ "contact_id": "c-1", "interview_id": "agent-1", "metadata": metadata }));
-    let unfit = [Intent { payload: "[]".to_owned(), ..intent.clone() }, Intent { contact_id: None, ..intent }];
+    let unfit = [Intent { payload: "[]".into(), ..intent.clone() }, Intent { contact_id: None, ..intent }];
     assert!(unfit.iter().all(|intent| request(&target, intent, StepRequest::Call).is_err()));
 }
 

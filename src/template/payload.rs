@@ -63,8 +63,15 @@ impl PayloadTemplate {
 }
 
 /// A rendered payload: compact JSON, its fields in the order of the schedule file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Payload(Box<RawValue>);
+
+/// It holds a phone and more: none of it is shown.
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Payload(***)")
+    }
+}
 
 impl Payload {
     /// A value as a payload.

@@ -10,6 +10,7 @@ use super::{App, VerbError, VerbResult, entry_of, ids};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::clock_is_set;
 use crate::ledger::{Head, LedgerResult, Log, Outbox, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
+use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, State};
 
 /// How many rows one page asks the ledger for.
@@ -137,11 +138,11 @@ pub struct StoryReminder {
     /// The lead before the start.
     pub lead: Lead,
     /// The last four digits, unless revealed; `None` once purged.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Its state.
     pub state: State,
     /// What was sent or would be, when revealed and not yet purged.
-    pub payload: Option<String>,
+    pub payload: Option<Personal>,
 }
 
 /// Whose story, and how much of it.
@@ -185,7 +186,7 @@ impl StoryReminder {
             appointment_id: row.appointment_id,
             starts_at: row.starts_at,
             lead: row.lead,
-            phone: row.phone.map(|number| redact::phone(&number, reveal)),
+            phone: row.phone.map(|number| redact::phone(&number, reveal).into()),
             state: row.state,
             payload: row.payload.filter(|_| reveal == Reveal::Whole),
         }

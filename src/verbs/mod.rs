@@ -36,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::audit::AuditFilter;
+use crate::personal::Personal;
 
 pub use app::{Access, App, outbound, refusal};
 pub use exit::{Exit, VerbError, likely_name};
@@ -91,7 +92,7 @@ pub enum Request {
         /// Whose.
         account: String,
         /// E.164.
-        phone: String,
+        phone: Personal,
     },
     /// The beginning of an export, which is recorded first; the rest follows as pages.
     Export {

@@ -16,6 +16,7 @@ use crate::audit::{Entry, Event, LoggedPhone};
 use crate::delivery::TestReminder;
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
 use crate::ledger::Log;
+use crate::personal::Personal;
 use crate::plan::payload::{self, PayloadScope};
 use crate::plan::{Knowledge, Occasion};
 use crate::reminder::{Lead, ReminderId, State};
@@ -79,7 +80,12 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
     let log = TestLog { app, actor, schedule: &schedule, phone: &phone };
     // the log knows of it before the first byte leaves
     log.write(Event::DeliveryIntent, None).await?;
-    let test = TestReminder { reminder_id, phone: phone.e164.clone(), payload: payload.as_str().to_owned(), contact };
+    let test = TestReminder {
+        reminder_id,
+        phone: phone.e164.clone(),
+        payload: payload.as_str().into(),
+        contact: contact.map(Personal::from),
+    };
     let settled = sender.test_call(&schedule, &test).await?;
     let (state, event) = end_of(&settled.to);
     log.write(event, Some(&settled)).await?;
@@ -120,7 +126,7 @@ impl TestLog<'_> {
         let word = settled.and_then(|settled| settled.class.clone());
         let entry = Entry {
             schedule: Some(self.schedule.name.clone().into()),
-            phone: Some(LoggedPhone::whole(self.phone.e164.clone())),
+            phone: Some(LoggedPhone::whole(self.phone.e164.as_str().to_owned())),
             reason: Some("test".into()),
             http_status: settled.and_then(|settled| settled.http_status),
             latency_ms: settled.and_then(|settled| settled.latency).map(millis),
@@ -199,7 +205,7 @@ impl RecordSink for FirstRow {
 fn with_phone(schedule: &Schedule, row: &Row, phone: &Phone) -> Row {
     let mut tree = row.to_object();
     for column in &schedule.appointment.phone {
-        replace(&mut tree, column.as_str(), &Value::String(phone.e164.clone()));
+        replace(&mut tree, column.as_str(), &Value::String(phone.e164.as_str().to_owned()));
     }
     Row::Tree(tree)
 }

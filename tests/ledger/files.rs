@@ -165,7 +165,7 @@ async fn a_backup_is_one_file_that_opens_with_the_same_key_and_an_intact_log() {
     let copy = other.open();
     assert_eq!(row(&copy, id).await.phone.as_deref(), Some(PHONE));
     verified(&copy).await;
-    let by_phone = tickler::audit::AuditFilter { phone: Some(PHONE.to_owned()), ..Default::default() };
+    let by_phone = tickler::audit::AuditFilter { phone: Some(PHONE.into()), ..Default::default() };
     assert_eq!(copy.audit(by_phone).await.expect("the key came along").len(), 1);
 }
 

@@ -97,7 +97,7 @@ async fn opened(folder: &Path, what: &str) -> Vec<State> {
     assert_eq!(ledger.loss(), None, "{what}");
     assert_eq!(drafts(folder), BTreeSet::new(), "{what}");
     verified(&ledger).await;
-    let by_phone = tickler::audit::AuditFilter { phone: Some(PHONE.to_owned()), ..Default::default() };
+    let by_phone = tickler::audit::AuditFilter { phone: Some(PHONE.into()), ..Default::default() };
     assert!(!ledger.audit(by_phone).await.expect("a log").is_empty(), "its own key: {what}");
     states(&ledger).await
 }

@@ -15,7 +15,7 @@ async fn a_pending_one_that_is_planned_again_keeps_id_due_time_and_tries_and_tak
         let id = one_pending(&ledger).await;
         send(&ledger, at(1), again(at(30))).await;
         let corrected = PlannedReminder {
-            phone: "+12025550144".to_owned(),
+            phone: "+12025550144".into(),
             due_at: at(20),
             payload: tickler::template::Payload::of(&serde_json::json!({"new": true})),
             expires_at: at(20_000),
@@ -28,7 +28,7 @@ async fn a_pending_one_that_is_planned_again_keeps_id_due_time_and_tries_and_tak
         assert_eq!(row.phone.as_deref(), Some("+12025550144"));
         assert_eq!(row.payload.as_deref(), Some(r#"{"new":true}"#));
         assert_eq!(count_of(&ledger, "reminder.planned").await, 2, "a corrected phone is told");
-        let same = PlannedReminder { phone: "+12025550144".to_owned(), ..planned("A1") };
+        let same = PlannedReminder { phone: "+12025550144".into(), ..planned("A1") };
         run_plan(&ledger, at(21), plan_of(vec![same])).await;
         assert_eq!(count_of(&ledger, "reminder.planned").await, 2, "nothing new is not told");
     }
@@ -92,7 +92,7 @@ async fn two_schedules_at_the_same_minute_call_a_person_once_a_hundred_times_ove
     for maker in makers() {
         let ledger = maker.open();
         for number in 0..100 {
-            let person = format!("person {number}");
+            let person: tickler::personal::Personal = format!("person {number}").into();
             let of = |id: &str| plan_of(vec![PlannedReminder { person: person.clone(), ..planned(id) }]);
             let (one, other) = (format!("A{number}"), format!("B{number}"));
             let (first, second) = tokio::join!(
@@ -159,10 +159,10 @@ async fn one_pending_for_somebody_who_has_had_the_calls_of_the_day_is_cancelled_
     for maker in makers() {
         let ledger = maker.open();
         let mut called = planned("L-1");
-        called.person = "somebody".to_owned();
+        called.person = "somebody".into();
         let waiting = planned("L-2");
         run_plan(&ledger, at(0), plan_of(vec![called, waiting.clone()])).await;
-        let again = PlannedReminder { standing: Standing::Pending, person: "somebody".to_owned(), ..waiting.clone() };
+        let again = PlannedReminder { standing: Standing::Pending, person: "somebody".into(), ..waiting.clone() };
         let recorded = run_plan(&ledger, at(1), plan_of(vec![again])).await;
         assert_eq!((recorded.cancelled, recorded.reminders), (vec![waiting.id], vec![]));
         let asked = AuditFilter { reminder: Some(waiting.id), ..AuditFilter::default() };

@@ -201,8 +201,8 @@ async fn the_log_answers_by_phone_event_family_and_page() {
         let ask = async |filter: AuditFilter| ledger.audit(filter).await.expect("the log is read").len();
         let none = AuditFilter::default;
         assert_eq!(ask(none()).await, 5);
-        assert_eq!(ask(AuditFilter { phone: Some(PHONE.to_owned()), ..none() }).await, 3);
-        assert_eq!(ask(AuditFilter { phone: Some("+12025550144".to_owned()), ..none() }).await, 0);
+        assert_eq!(ask(AuditFilter { phone: Some(PHONE.into()), ..none() }).await, 3);
+        assert_eq!(ask(AuditFilter { phone: Some("+12025550144".into()), ..none() }).await, 0);
         assert_eq!(ask(AuditFilter { event: Some("delivery".to_owned()), ..none() }).await, 2);
         assert_eq!(ask(AuditFilter { reminder: Some(id), ..none() }).await, 3);
         assert_eq!(ask(AuditFilter { after_seq: Some(4), ..none() }).await, 1);

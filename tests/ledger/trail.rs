@@ -20,7 +20,9 @@ async fn the_log_of_an_appointment_is_every_row_about_it() {
         let two = || vec![planned("A1"), planned("A2")];
         run_plan(&ledger, at(0), plan_of(two())).await;
         // the same appointments of another schedule's person
-        let others = two().into_iter().map(|one| PlannedReminder { person: format!("other {}", one.person), ..one });
+        let others = two()
+            .into_iter()
+            .map(|one| PlannedReminder { person: format!("other {}", one.person.as_str()).into(), ..one });
         run_plan_of(&ledger, "evening", at(0), plan_of(others.collect())).await;
         let refused = take(&ledger, at(1)).await.intents;
         for intent in &refused {

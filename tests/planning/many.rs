@@ -40,7 +40,7 @@ fn mixture() -> World {
 }
 
 fn fates(plan: &Plan) -> Vec<String> {
-    let called = plan.reminders.iter().map(|it| format!("{} call {}", it.appointment_id, it.phone));
+    let called = plan.reminders.iter().map(|it| format!("{} call {}", it.appointment_id, it.phone.as_str()));
     let skipped = plan.skipped.iter().map(|it| {
         let id = it.appointment_id.as_deref().unwrap_or("-");
         format!("{} {id} {} {}", it.row, it.reason, it.phone.as_deref().unwrap_or("-"))

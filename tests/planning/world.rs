@@ -149,13 +149,21 @@ impl World {
         let (person, due_day) = ("+12025550143".to_owned(), self.schedule.zone.date(due_at));
         if state.counts_for_person() {
             let call = PersonCall { id: reminder, appointment: Some((id.to_owned(), at(starts_at))) };
-            self.knowledge.people.entry((person.clone(), due_day)).or_default().push(call);
+            self.knowledge.people.entry((person.as_str().into(), due_day)).or_default().push(call);
         }
         let schedule = self.schedule.name.as_str().into();
         let lead = lead.parse().expect("a lead");
         let key = ReminderKey { schedule, appointment_id: id.into(), starts_at: at(starts_at), lead };
         let may_return = state == State::Cancelled;
-        let known = KnownReminder { id: reminder, state, due_at, updated_at: due_at, may_return, person, due_day };
+        let known = KnownReminder {
+            id: reminder,
+            state,
+            due_at,
+            updated_at: due_at,
+            may_return,
+            person: person.into(),
+            due_day,
+        };
         self.knowledge.reminders.insert(key, known);
         reminder
     }
@@ -176,7 +184,7 @@ impl World {
             occasion: self.occasion.clone(),
             knowledge: Arc::new(self.knowledge.clone()),
             zones: ZONES.clone(),
-            do_not_call: self.do_not_call.clone(),
+            do_not_call: self.do_not_call.iter().map(|phone| phone.as_str().into()).collect(),
             explained: explained.map(str::to_owned),
         };
         let rows = |sink: &mut dyn RecordSink| {

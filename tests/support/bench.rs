@@ -129,9 +129,9 @@ impl Bench {
             due_at: now,
             send_at: now,
             expires_at: now + SignedDuration::from_hours(6),
-            person: format!("person {number}"),
+            person: format!("person {number}").into(),
             payload: tickler::template::Payload::of(&serde_json::json!({ "contact_phone": phone })),
-            phone,
+            phone: phone.into(),
             ..planned(&format!("a{number}"))
         };
         let end = RunEnd::Planned(Box::new(plan_of(vec![reminder])));

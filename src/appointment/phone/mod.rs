@@ -194,7 +194,7 @@ fn usable(parsed: &PhoneNumber, number: &str, region: Option<Region>) -> Result<
     if numbering::is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone { e164, is_unassigned: kind == NumberKind::Unassigned })
+    Ok(Phone { e164: e164.into(), is_unassigned: kind == NumberKind::Unassigned })
 }
 
 /// A number in no assigned range is usable only when it was written as E.164 and its length is possible there.
@@ -238,6 +238,9 @@ impl Phone {
     #[must_use]
     pub fn national(&self) -> String {
         let parsed = PhoneNumber::parse(self.e164.as_str(), None);
-        parsed.map_or_else(|_| self.e164.clone(), |phone| phone.format_as(PhoneNumberFormat::National).into_owned())
+        parsed.map_or_else(
+            |_| self.e164.as_str().to_owned(),
+            |phone| phone.format_as(PhoneNumberFormat::National).into_owned(),
+        )
     }
 }

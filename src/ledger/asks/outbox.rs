@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Intent;
+use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, RunId, State};
 use crate::settings::Rate;
 
@@ -149,7 +150,7 @@ pub struct ReminderRow {
     /// The lead before the start.
     pub lead: Lead,
     /// E.164; `None` once purged.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Its state.
     pub state: State,
     /// When the call is due (UTC).
@@ -167,7 +168,7 @@ pub struct ReminderRow {
     /// The other side's id.
     pub remote_id: Option<String>,
     /// The exact bytes; `None` once purged.
-    pub payload: Option<String>,
+    pub payload: Option<Personal>,
     /// When it last changed (UTC).
     pub updated_at: Timestamp,
 }

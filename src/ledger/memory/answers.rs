@@ -14,6 +14,7 @@ use crate::ledger::{
     Holds, KnowledgeAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
     Tally,
 };
+use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
 
@@ -160,7 +161,7 @@ impl Tables {
         let of_day = |held: &&HeldRow| held.account == account && held.due_day == day;
         for held in self.held().filter(of_day).filter(|held| held.state.counts_for_person()) {
             if persons.contains(held.person.as_str()) {
-                *calls.entry(held.person.clone()).or_default() += 1;
+                *calls.entry(held.person.as_str().to_owned()).or_default() += 1;
             }
         }
         calls
@@ -288,7 +289,7 @@ impl Tables {
         }
     }
 
-    fn people(&self, ask: &KnowledgeAsk) -> HashMap<(String, Date), Vec<PersonCall>> {
+    fn people(&self, ask: &KnowledgeAsk) -> HashMap<(Personal, Date), Vec<PersonCall>> {
         let (first, last) = ask.due_days;
         let mut people: HashMap<_, Vec<_>> = HashMap::new();
         let is_counted = |held: &&HeldRow| held.account == ask.account && held.state.counts_for_person();

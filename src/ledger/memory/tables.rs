@@ -13,6 +13,7 @@ use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{Put, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, RunRow, Step};
+use crate::personal::Personal;
 use crate::plan::Gap;
 use crate::reminder::{RunKind, from_micros};
 
@@ -50,8 +51,8 @@ pub(super) struct KeptReminder {
 /// What is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
-    pub(super) payload: String,
-    pub(super) contact: Option<String>,
+    pub(super) payload: Personal,
+    pub(super) contact: Option<Personal>,
 }
 
 /// An attempt, and what came of it.
@@ -81,15 +82,15 @@ fn doubled(what: &str) -> LedgerError {
 
 impl Content {
     fn of(columns: &Columns<'_>) -> Self {
-        Self { payload: columns.payload.to_owned(), contact: columns.contact.as_deref().map(str::to_owned) }
+        Self { payload: columns.payload.into(), contact: columns.contact.as_deref().map(Personal::from) }
     }
 }
 
 /// Writes what a plan sets.
 fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     held.account = columns.account.to_owned();
-    held.phone = Some(columns.phone.to_owned());
-    held.person = columns.person.to_owned();
+    held.phone = Some(columns.phone.into());
+    held.person = columns.person.into();
     held.due_day = columns.due_day;
     held.recipient_zone = columns.recipient_zone.to_owned();
     held.calling_hours = columns.calling_hours.to_owned();
@@ -115,13 +116,13 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         starts_at: micro(row.starts_at),
         lead: row.lead,
         account: columns.account.to_owned(),
-        phone: Some(columns.phone.to_owned()),
+        phone: Some(columns.phone.into()),
         state: columns.moved.to(),
         attempt: 0,
         tries: columns.tries,
         unknown_fates: columns.unknown_fates,
         expires_at: micro(columns.expires_at),
-        person: columns.person.to_owned(),
+        person: columns.person.into(),
         calling_hours: columns.calling_hours.to_owned(),
         recipient_zone: columns.recipient_zone.to_owned(),
         contact_renewed: false,
@@ -302,7 +303,7 @@ impl Tables {
         for kept in self.reminders.values_mut().filter(|kept| is_old(kept)) {
             let kept = Arc::make_mut(kept);
             kept.content = None;
-            (kept.held.phone, kept.held.person) = (None, String::new());
+            (kept.held.phone, kept.held.person) = (None, Personal::default());
             count += 1;
         }
         count

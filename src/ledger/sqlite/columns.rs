@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
+use crate::personal::Personal;
 use crate::reminder::{State, from_micros};
 
 type ColumnResult<T> = rusqlite::Result<T>;
@@ -20,6 +21,12 @@ fn wrong<E: std::error::Error + Send + Sync + 'static>(column: usize, kind: Type
 /// Microseconds UTC, the tables' form of time.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
+}
+
+impl FromSql for Personal {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
+    }
 }
 
 /// An instant.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
 use super::schedules;
 use crate::ledger::{KnowledgeAsk, LedgerResult};
+use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
 
@@ -58,7 +59,7 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
     })
 }
 
-fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String, Date), Vec<PersonCall>>> {
+fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(Personal, Date), Vec<PersonCall>>> {
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
         AND state IN ({})",
@@ -69,7 +70,7 @@ fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String
     let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string(), ask.schedule], |row| {
         let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
         let call = PersonCall { id: ReminderId(uuid(row, 2)?), appointment };
-        Ok(((row.get::<_, String>(0)?, day(row, 1)?), call))
+        Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
     })?;
     let mut people: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
@@ -79,7 +80,7 @@ fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(String
     Ok(people)
 }
 
-fn opted_out(conn: &Connection) -> LedgerResult<HashSet<String>> {
+fn opted_out(conn: &Connection) -> LedgerResult<HashSet<Personal>> {
     let mut statement = conn.prepare_cached("SELECT phone FROM optout")?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
