@@ -9,6 +9,9 @@
 //! - *The intent after the send*: in `commit_to` (`src/ledger/sqlite/intents.rs`) leave out the two statements that write
 //!   the attempt and the state `sending`, and remember the row's `nr` in a static set that `may_go` passes over; at the
 //!   beginning of `settle` (`src/ledger/sqlite/delivery.rs`) remove it from the set and execute the two statements there.
+//!
+//! A longer storm: `STORM_KILLS=300 ./test --test crash` (the appointments grow with the kills, so that there is always
+//! something left to send).
 
 #[path = "support/chance.rs"]
 mod chance;
@@ -26,39 +29,64 @@ use chance::Chance;
 use command::tickler;
 use receiver::{Moment, Receiver};
 use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
 
-const REMINDERS: u32 = 2_000;
+/// Kills of a storm when nobody asks for another number.
 const KILLS: u32 = 60;
+/// Reminders for each kill: on average half as many are sent between two.
+const REMINDERS_PER_KILL: u32 = 34;
+/// Each of these numbers is called as often as it takes.
+const NUMBERS: u32 = 2_000;
 const MAX_IN_FLIGHT: u32 = 8;
+
+/// What is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    /// `tickler trigger`, which ends by itself.
+    Trigger,
+    /// `tickler run`, which makes its nine o'clock run and sends until it is stopped.
+    Run,
+}
 
 /// One storm's folder: schedule, appointments, ledger, journal.
 struct Storm {
     folder: tempfile::TempDir,
     receiver: Receiver,
-    /// Seconds added to the clock at each start, so that back-offs pass without waiting.
-    clock: u32,
+    verb: Verb,
+    kills: u32,
+    reminders: u32,
+    /// How often it was started: each start lives 40 s later, so that back-offs pass without waiting.
+    starts: u32,
 }
 
 impl Storm {
-    fn brew(seed: u64, on_uncertain: &str) -> Self {
+    fn brew(verb: Verb, seed: u64, on_uncertain: &str) -> Self {
+        let kills = wanted_kills();
+        let reminders = (kills * REMINDERS_PER_KILL).max(NUMBERS);
         let folder = tempfile::tempdir().expect("a folder");
         let receiver = Receiver::start(&folder.path().join("journal"), seed);
         std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
-        std::fs::write(folder.path().join("appointments.csv"), appointments()).expect("the appointments");
-        std::fs::write(folder.path().join("schedules/storm.toml"), schedule(on_uncertain)).expect("the schedule");
-        Self { folder, receiver, clock: 0 }
+        std::fs::write(folder.path().join("appointments.csv"), appointments(reminders)).expect("the appointments");
+        let schedule = schedule(on_uncertain, reminders);
+        std::fs::write(folder.path().join("schedules/storm.toml"), schedule).expect("the schedule");
+        Self { folder, receiver, verb, kills, reminders, starts: 0 }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Starts `tickler trigger storm`; each start lives 40 s later than the one before.
+    /// Starts what is to be killed: the first time two seconds before nine.
     fn start(&mut self) -> Child {
-        self.clock += 40;
-        let (hours, minutes, seconds) = (14 + self.clock / 3_600, self.clock / 60 % 60, self.clock % 60);
+        let clock = 13 * 3_600 + 59 * 60 + 58 + 40 * self.starts;
+        self.starts += 1;
+        let (hours, minutes, seconds) = (clock / 3_600, clock / 60 % 60, clock % 60);
         let now = format!("2026-11-24T{hours:02}:{minutes:02}:{seconds:02}Z");
-        self.command(&["trigger", "storm", "--now", &now, "--format", "json"]).spawn().expect("tickler starts")
+        let mut command = match self.verb {
+            Verb::Trigger => self.command(&["trigger", "storm", "--now", &now, "--format", "json"]),
+            Verb::Run => self.command(&["run", "--now", &now]),
+        };
+        command.spawn().expect("tickler starts")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -66,6 +94,7 @@ impl Storm {
         command
             .env("TICKLER_SCHEDULES", self.path("schedules"))
             .env("TICKLER_LEDGER", self.path("tickler.db"))
+            .env("TICKLER_WEB__LISTEN", "off")
             .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
             .env("STORM_URL", format!("http://{}/webhook/automation/storm", self.receiver.address))
             .stdout(Stdio::null())
@@ -73,35 +102,74 @@ impl Storm {
         command
     }
 
-    /// Kills the binary `KILLS` times, each time at another moment of another exchange.
+    /// Kills it again and again, each time at another moment of another exchange.
     fn rage(&mut self, chance: &mut Chance) -> u32 {
         let mut kills = 0;
-        while kills < KILLS {
+        while kills < self.kills {
             let moment = [Moment::BeforeRecord, Moment::BeforeAnswer, Moment::AfterAnswer][chance.below(3) as usize];
             let spark = self.receiver.light_fuse(1 + chance.below(30), moment);
             let mut child = self.start();
-            if wait_for_spark_or_end(&spark, &mut child) {
+            if self.wait_for_spark_or_end(&spark, &mut child) {
                 child.kill().expect("SIGKILL is sent");
                 kills += 1;
             }
             child.wait().expect("the child is reaped");
             self.receiver.put_out();
-            if self.open() == 0 && self.states().values().sum::<u32>() == REMINDERS {
+            if self.is_over() {
                 break;
             }
         }
+        eprintln!("{kills} kills of `{:?}` in {} starts: {:?}", self.verb, self.starts, self.states());
         kills
+    }
+
+    /// Whether it is to be killed now. A service that has nothing to send for a while is killed where it is.
+    fn wait_for_spark_or_end(&self, spark: &std::sync::mpsc::Receiver<()>, child: &mut Child) -> bool {
+        let patience = std::time::Duration::from_millis(20);
+        for _poll in 0..IDLE_POLLS {
+            match spark.recv_timeout(patience) {
+                Ok(()) => return true,
+                Err(_) if child.try_wait().expect("the child can be asked").is_some() => return false,
+                Err(_) => {}
+            }
+        }
+        match self.verb {
+            Verb::Trigger => self.wait_for_spark_or_end(spark, child),
+            Verb::Run => true,
+        }
     }
 
     /// Lets it run undisturbed until nothing is open any more.
     fn calm(&mut self) {
         for _ in 0..60 {
-            self.start().wait().expect("tickler ends");
-            if self.open() == 0 {
+            let mut child = self.start();
+            match self.verb {
+                Verb::Trigger => {}
+                Verb::Run => self.stop_when_over(&child),
+            }
+            child.wait().expect("tickler ends");
+            if self.is_over() {
                 return;
             }
         }
         panic!("still open after sixty undisturbed runs: {:?}", self.states());
+    }
+
+    /// Back-offs that are longer than this pass at the next start.
+    fn stop_when_over(&self, child: &Child) {
+        let patience = std::time::Duration::from_millis(20);
+        for _poll in 0..500 {
+            if self.is_over() {
+                break;
+            }
+            std::thread::park_timeout(patience);
+        }
+        let _ended_already = kill_process(Pid::from_child(child), Signal::TERM);
+    }
+
+    /// Whether everybody was planned and nothing is to be sent any more.
+    fn is_over(&self) -> bool {
+        self.open() == 0 && self.states().values().sum::<u32>() == self.reminders
     }
 
     fn ledger(&self) -> Connection {
@@ -138,28 +206,26 @@ impl Storm {
     }
 }
 
-fn wait_for_spark_or_end(spark: &std::sync::mpsc::Receiver<()>, child: &mut Child) -> bool {
-    let patience = std::time::Duration::from_millis(20);
-    loop {
-        match spark.recv_timeout(patience) {
-            Ok(()) => return true,
-            Err(_) if child.try_wait().expect("the child can be asked").is_some() => return false,
-            Err(_) => {}
-        }
-    }
+#[expect(clippy::disallowed_methods, reason = "the length of a storm is asked for from outside")]
+fn wanted_kills() -> u32 {
+    std::env::var("STORM_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number of kills"))
 }
 
-fn appointments() -> String {
+/// Polls of 20 ms without a request, after which a service is killed although it sends nothing.
+const IDLE_POLLS: u32 = 250;
+
+fn appointments(reminders: u32) -> String {
     let mut table = String::from("id,phone,starts_at\n");
-    for number in 0..REMINDERS {
-        let (area, line) = (201 + number / 100, number % 100);
+    for number in 0..reminders {
+        let (area, line) = (201 + number % NUMBERS / 100, number % 100);
         writeln!(table, "S-{number},+1{area}55501{line:02},2026-11-25T{:02}:{:02}:00", 9 + number % 8, number % 60)
             .expect("a string takes text");
     }
     table
 }
 
-fn schedule(on_uncertain: &str) -> String {
+fn schedule(on_uncertain: &str, reminders: u32) -> String {
+    let a_day = reminders.div_ceil(NUMBERS);
     format!(
         r#"
 cron     = "0 9 * * *"
@@ -175,6 +241,7 @@ starts_at = "starts_at"
 
 [remind]
 days_before   = 1
+max_per_person_per_day = {a_day}
 calling_hours = "always"
 max_lateness  = "20h"
 
@@ -191,24 +258,32 @@ max_in_flight = {MAX_IN_FLIGHT}
 on_uncertain  = "{on_uncertain}"
 
 [guard]
-max_calls = 5000
+max_calls = {reminders}
 "#
     )
 }
 
 fn all_due_are_settled(storm: &Storm) {
     let states = storm.states();
-    assert_eq!(states.values().sum::<u32>(), REMINDERS, "nobody is lost: {states:?}");
+    assert_eq!(states.values().sum::<u32>(), storm.reminders, "nobody is lost: {states:?}");
     assert_eq!(storm.open(), 0, "every row is terminal or uncertain: {states:?}");
 }
 
 #[test]
 fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
-    let mut storm = Storm::brew(7, "hold");
-    let kills = storm.rage(&mut Chance(11));
+    nobody_twice_and_nobody_lost(Storm::brew(Verb::Trigger, 7, "hold"), 11);
+}
+
+#[test]
+fn a_service_that_is_killed_sixty_times_phones_nobody_twice_and_loses_nobody() {
+    nobody_twice_and_nobody_lost(Storm::brew(Verb::Run, 9, "hold"), 13);
+}
+
+fn nobody_twice_and_nobody_lost(mut storm: Storm, seed: u64) {
+    let kills = storm.rage(&mut Chance(seed));
     storm.calm();
     all_due_are_settled(&storm);
-    assert!(kills >= 50, "{kills} kills");
+    assert!(kills * 6 >= storm.kills * 5, "{kills} kills");
 
     let receipts = storm.receiver.receipts();
     let twice: Vec<_> = receipts.iter().filter(|(_, times)| **times > 1).collect();
@@ -232,7 +307,7 @@ fn sixty_kills_phone_nobody_twice_and_lose_nobody() {
 
 #[test]
 fn a_resend_storm_leaves_nothing_uncertain_and_announces_every_repeat() {
-    let mut storm = Storm::brew(8, "resend");
+    let mut storm = Storm::brew(Verb::Trigger, 8, "resend");
     storm.rage(&mut Chance(12));
     storm.calm();
     all_due_are_settled(&storm);
