@@ -62,7 +62,7 @@ pub enum Testimony {
 pub enum FileFound {
     /// There is no file.
     Missing,
-    /// It has no byte.
+    /// It has no byte, or is a database without a table.
     Empty,
     /// It has a content.
     Filled,

@@ -70,6 +70,70 @@ async fn a_ledger_that_is_not_there_is_not_created_by_reading() {
     assert!(!sqlite::exists(&maker.path()));
 }
 
+/// A database as it is between its making and the first commit of a ledger.
+fn blank(path: &std::path::Path) {
+    let conn = Connection::open(path).expect("it opens");
+    conn.pragma_update(None, "journal_mode", "WAL").expect("the first page is written");
+    assert!(std::fs::metadata(path).is_ok_and(|file| file.len() > 0));
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_being_made_counts_as_none_and_beside_a_witness_as_lost() {
+    let maker = SqliteMaker::new();
+    std::fs::create_dir_all(maker.path().parent().expect("a folder")).expect("it is made");
+    blank(&maker.path());
+    assert!(sqlite::is_missing(&maker.path()));
+    assert_eq!(sqlite::loss_of_missing(&maker.path()), None);
+    assert!(matches!(sqlite::open(maker.path(), LedgerAccess::Read, Zones::newest()), Err(LedgerError::Refused(_))));
+    one_pending(&maker.open()).await;
+    assert!(!sqlite::is_missing(&maker.path()));
+    for suffix in ["", "-wal", "-shm"] {
+        let _gone_already = std::fs::remove_file(maker.path().with_file_name(format!("ledger.db{suffix}")));
+    }
+    blank(&maker.path());
+    assert!(sqlite::is_missing(&maker.path()) && sqlite::loss_of_missing(&maker.path()).is_some());
+    assert!(maker.open().loss().is_some());
+}
+
+#[test]
+fn readers_beside_a_ledger_that_is_made_find_none_or_the_whole_of_it() {
+    for _ledger in 0..20 {
+        let maker = SqliteMaker::new();
+        std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                loop {
+                    if sqlite::is_missing(&maker.path()) {
+                        continue;
+                    }
+                    match sqlite::open(maker.path(), LedgerAccess::Read, Zones::newest()) {
+                        Ok(_whole) => return,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+            drop(maker.open());
+            reading.join().expect("no other answer");
+        });
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_no_ledger_and_is_left_alone() {
+    let maker = SqliteMaker::new();
+    std::fs::create_dir_all(maker.path().parent().expect("a folder")).expect("it is made");
+    let conn = Connection::open(maker.path()).expect("it opens");
+    conn.execute_batch("CREATE TABLE visit (id)").expect("somebody's table");
+    for access in [LedgerAccess::Write, LedgerAccess::Read] {
+        let Err(LedgerError::Refused(sentence)) = sqlite::open(maker.path(), access, Zones::newest()) else {
+            panic!("{access:?}: it is refused")
+        };
+        assert!(sentence.contains("another program"), "{sentence}");
+    }
+    let sql = "SELECT count(*), (SELECT journal_mode FROM pragma_journal_mode) FROM sqlite_schema";
+    let found: (u32, String) = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("its state");
+    assert_eq!(found, (1, "delete".to_owned()));
+}
+
 #[tokio::test]
 async fn a_reader_beside_a_writer_sees_what_is_committed_and_changes_nothing() {
     let maker = SqliteMaker::new();

@@ -52,12 +52,7 @@ impl Before {
     /// Looks at the files.
     pub(super) fn of(path: &Path) -> LedgerResult<Self> {
         let testimony = testimony(path)?;
-        let found = match std::fs::metadata(path) {
-            Ok(file) if file.len() == 0 => FileFound::Empty,
-            Ok(_) => FileFound::Filled,
-            Err(_) => FileFound::Missing,
-        };
-        let lost = witness::judge_file(found, testimony, is_known(path));
+        let lost = witness::judge_file(found(path), testimony, is_known(path));
         let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
         let base = if has_log && lost.is_none() { Base::of(path) } else { None };
         Ok(Self { testimony, lost, base })
@@ -90,6 +85,14 @@ impl Before {
             return Ok(WitnessVerdict::Lost(loss.clone()));
         }
         Ok(witness::judge(self.testimony, &log(conn, self.testimony, self.base)?))
+    }
+}
+
+fn found(path: &Path) -> FileFound {
+    match std::fs::metadata(path) {
+        Ok(file) if file.len() == 0 || super::schema::is_blank(path) => FileFound::Empty,
+        Ok(_) => FileFound::Filled,
+        Err(_) => FileFound::Missing,
     }
 }
 
@@ -165,12 +168,7 @@ fn follows(conn: &Connection, seq: u64, hash: Hash) -> LedgerResult<bool> {
 
 /// What a reader finds: it changes nothing.
 pub(super) fn loss_for_reader(path: &Path, conn: &Connection, testimony: Testimony) -> LedgerResult<Option<Loss>> {
-    let found = match std::fs::metadata(path) {
-        Ok(file) if file.len() > 0 => FileFound::Filled,
-        Ok(_) => FileFound::Empty,
-        Err(_) => FileFound::Missing,
-    };
-    if let Some(loss) = witness::judge_file(found, testimony, is_known(path)) {
+    if let Some(loss) = witness::judge_file(found(path), testimony, is_known(path)) {
         return Ok(Some(loss));
     }
     Ok(match witness::judge(testimony, &log(conn, testimony, None)?) {

@@ -59,11 +59,11 @@ pub fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// Whether there is no ledger at `path`: no file, or one without a byte. In a folder that may not be read there may be one:
+/// Whether there is no ledger at `path`: no file, one without a byte, or one that is just being made. In a folder that may not be read there may be one:
 /// opening it shows that.
 #[must_use]
 pub fn is_missing(path: &Path) -> bool {
-    !exists(path) || std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
+    !exists(path) || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) || schema::is_blank(path)
 }
 
 /// What was lost of a ledger that [`is_missing`], if there was one.

@@ -1,6 +1,7 @@
 //! shell: opening the file, and its schema's history.
 
 use std::fs::OpenOptions;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -51,6 +52,9 @@ pub(super) fn open(path: &Path, copies: Copies, steps: &Steps) -> LedgerResult<C
     disk::open_private(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
         .map_err(|error| file_fault(path, &error))?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if version(&conn)? == 0 && has_tables(&conn)? {
+        return Err(foreign(path));
+    }
     set(
         &conn,
         &[
@@ -130,6 +134,9 @@ fn version(conn: &Connection) -> LedgerResult<usize> {
 pub(super) fn check(path: &Path, conn: &Connection) -> LedgerResult<()> {
     let found = version(conn)?;
     let place = path.display();
+    if found == 0 {
+        return Err(foreign(path));
+    }
     match found.cmp(&MIGRATIONS.len()) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer(path, found)),
@@ -161,21 +168,60 @@ fn migrate(migration: &Migration<'_>, conn: &Connection) -> LedgerResult<()> {
     if found > migrations.len() {
         return Err(newer(path, found));
     }
+    if found == 0 {
+        return create(migration, conn);
+    }
     for (from, sql) in migrations.iter().enumerate().skip(found) {
-        if found > 0 && copies == Copies::Kept {
+        if copies == Copies::Kept {
             keep_copy(path, conn, from, steps)?;
         }
         let to = from + 1;
-        // a log that begins with the newest schema is sealed with the key
-        let keyed = if found == 0 && to == migrations.len() { "UPDATE head SET keyed = 1;" } else { "" };
-        let script = format!("BEGIN IMMEDIATE; {sql} {keyed} PRAGMA user_version = {to}; COMMIT;");
-        if let Err(error) = steps.commit(conn, path, &script) {
-            // the first error is the one to report; a transaction that is gone already can't be rolled back
-            let _gone = conn.execute_batch("ROLLBACK");
-            return Err(error);
-        }
+        in_one_transaction(migration, conn, &format!("{sql} PRAGMA user_version = {to};"))?;
     }
     Ok(())
+}
+
+/// Makes a new ledger in one transaction: a reader beside it sees none, or the whole of it.
+fn create(migration: &Migration<'_>, conn: &Connection) -> LedgerResult<()> {
+    let migrations = migration.migrations;
+    // a log that begins with the newest schema is sealed with the key
+    let script =
+        format!("{} UPDATE head SET keyed = 1; PRAGMA user_version = {};", migrations.join("\n"), migrations.len());
+    in_one_transaction(migration, conn, &script)
+}
+
+fn in_one_transaction(migration: &Migration<'_>, conn: &Connection, script: &str) -> LedgerResult<()> {
+    let script = format!("BEGIN IMMEDIATE; {script} COMMIT;");
+    migration.steps.commit(conn, migration.path, &script).inspect_err(|_| {
+        // the first error is the one to report; a transaction that is gone already can't be rolled back
+        let _gone = conn.execute_batch("ROLLBACK");
+    })
+}
+
+fn has_tables(conn: &Connection) -> LedgerResult<bool> {
+    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?)
+}
+
+fn foreign(path: &Path) -> LedgerError {
+    LedgerError::Refused(format!(
+        "{} is the database of another program: `--ledger`, or `ledger` in tickler.toml, names a file of its own",
+        path.display()
+    ))
+}
+
+/// Where a database's header has its `user_version` (<https://sqlite.org/fileformat2.html>, section 1.3).
+const VERSION_AT: std::ops::Range<usize> = 60..64;
+
+/// Whether a file is a database without anything in it, as a ledger is that is just being made.
+pub(super) fn is_blank(path: &Path) -> bool {
+    let mut header = [0; VERSION_AT.end];
+    let read = disk::open(path, disk::Links::Refused).and_then(|mut file| file.read_exact(&mut header));
+    // of a ledger that was never checkpointed all is in the write-ahead log, so that SQLite has to be asked
+    if read.is_err() || header[VERSION_AT] != [0; 4] {
+        return false;
+    }
+    let found = open_reader(path).and_then(|conn| Ok(version(&conn)? == 0 && !has_tables(&conn)?));
+    found.unwrap_or(false)
 }
 
 /// A copy of that version while it is made.
