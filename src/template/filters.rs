@@ -58,7 +58,6 @@ pub(super) const TEST_NAMES: &[&str] = &[
     "containing",
     "odd",
     "even",
-    "in",
 ];
 
 /// The functions that stand for the operators of comparison.
@@ -311,7 +310,6 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("containing", |value: &Value, other: &str| text(value, "is").map(|it| it.contains(other)));
     environment.add_test("odd", |value: &Value| value.as_i64().is_some_and(|number| number % 2 != 0));
     environment.add_test("even", |value: &Value| value.as_i64().is_some_and(|number| number % 2 == 0));
-    environment.add_test("in", |value: Value, container: Value| is_in(&value, &container));
 }
 
 /// The strict comparisons that `strict::rewritten` puts in place of the operators.

@@ -14,7 +14,7 @@
 //! | `a not in b` | `(__not_in(a,b))` | the same |
 //! | `[1, 2] * 3` | `(1,2,) * 3` | tuples cost fuel, lists are repeated for nothing |
 //! | `row[1]` | `row[1]` | a look-up is no list |
-//! | `a ==` | `?a` | the engine refuses it as it would have |
+//! | `a ==` | `?` | the engine refuses it, as it would refuse the original |
 
 use std::ops::Range;
 
@@ -159,6 +159,13 @@ pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
         if before(1) == "|" {
             offered(token.text, "filter", FILTER_NAMES, at)?;
         } else if (before(1) == "is" && token.text != "not") || (before(1) == "not" && before(2) == "is") {
+            if token.text == "in" {
+                return Err(TemplateProblem {
+                    message: "`in` is an operator, not a test".into(),
+                    at: Some(at),
+                    help: Some("leave out the `is`: `status in [\"a\", \"b\"]`, `status not in [\"a\"]`".into()),
+                });
+            }
             offered(token.text, "test", TEST_NAMES, at)?;
         } else if tokens.get(place + 1).is_some_and(|next| next.text == "(") && !KEYWORDS.contains(&token.text) {
             return Err(TemplateProblem {

@@ -168,6 +168,8 @@ fn what_is_not_offered_is_refused_with_its_place_and_the_likely_name() {
     for (text, part, help) in [
         ("Hello {{ name | uper }}", "uper", "upper"),
         ("{{ name is strin }}", "strin", "string"),
+        ("{{ name is in ['Ann'] }}", "in", "leave out the `is`"),
+        ("{{ name is not in ['Ann'] }}", "in", "leave out the `is`"),
         ("{{ name.upper() }}", "upper", "filters"),
         ("{{ range(9) }}", "range", "filters"),
         ("{{ __lt(1, 2) }}", "__lt", "filters"),

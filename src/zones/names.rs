@@ -95,8 +95,7 @@ pub(super) fn refusal(name: &str) -> Option<Refusal> {
     if ["GMT+0", "GMT-0"].iter().any(|iana| iana.eq_ignore_ascii_case(name)) {
         return None;
     }
-    let digits = ["UTC", "GMT", ""].iter().find_map(|head| name.strip_prefix(head)?.strip_prefix(['+', '-']));
-    digits.filter(|digits| digits.starts_with(|digit: char| digit.is_ascii_digit())).map(|_| Refusal::Offset)
+    offsets::is_signed(name).then_some(Refusal::Offset)
 }
 
 /// The name nearest to one that isn't there.

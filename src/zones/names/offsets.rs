@@ -4,22 +4,31 @@ use jiff::tz::Offset;
 
 /// Reads `-05:00`, `+0530`, `+1`, `UTC-5`, `GMT+01:00`, `UTC`, `GMT` and `Z`; `None` for anything else.
 pub(super) fn read(name: &str) -> Option<Offset> {
-    let upper = name.trim().to_ascii_uppercase();
-    if upper == "Z" {
+    let name = name.trim();
+    if ["Z", "UTC", "GMT"].iter().any(|zero| zero.eq_ignore_ascii_case(name)) {
         return Some(Offset::UTC);
     }
-    let word = ["UTC", "GMT"].into_iter().find(|word| upper.starts_with(word));
-    let rest = upper[word.map_or(0, str::len)..].trim_start();
-    if rest.is_empty() {
-        return word.map(|_| Offset::UTC);
-    }
-    let (sign, digits) = match (rest.chars().next()?, rest.char_indices().nth(1)) {
-        ('+' | '±', Some((at, _))) => (1, &rest[at..]),
-        ('-' | '\u{2212}' | '\u{2013}', Some((at, _))) => (-1, &rest[at..]),
+    let (sign, digits) = sign_and_digits(name)?;
+    let (hours, minutes) = hours_and_minutes(digits)?;
+    Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()
+}
+
+/// Whether a name is written like an offset: a sign and a number, after `UTC` or `GMT` or alone. The number may be one
+/// that [`read`] refuses.
+pub(super) fn is_signed(name: &str) -> bool {
+    sign_and_digits(name.trim()).is_some_and(|(_, digits)| digits.starts_with(|digit: char| digit.is_ascii_digit()))
+}
+
+/// The sign (1 or -1) and what follows it, without a leading `UTC` or `GMT` (in any case).
+fn sign_and_digits(name: &str) -> Option<(i32, &str)> {
+    let has_prefix = name.get(..3).is_some_and(|word| ["UTC", "GMT"].iter().any(|it| it.eq_ignore_ascii_case(word)));
+    let signed = if has_prefix { name[3..].trim_start() } else { name };
+    let (sign, digits) = match signed.chars().next()? {
+        plus @ ('+' | '±') => (1, &signed[plus.len_utf8()..]),
+        minus @ ('-' | '\u{2212}' | '\u{2013}') => (-1, &signed[minus.len_utf8()..]),
         _ => return None,
     };
-    let (hours, minutes) = hours_and_minutes(digits.trim_start())?;
-    Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()
+    Some((sign, digits.trim_start()))
 }
 
 /// `5`, `05`, `05:30`, `0530`, `5:30`.
