@@ -1,4 +1,4 @@
-//! shell: the bounds of one read: its deadline, its rows, its memory. One source never takes the service down.
+//! shell: the limits of one read (its deadline, its rows, its memory), so that no source can take the service down.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -9,79 +9,78 @@ use crate::row::{Kept, Record, RecordSink, Restarts};
 use crate::schedule::ReadLimits;
 use crate::sources::{Again, SourceError};
 
-/// Records between two looks at the clock.
-const RECORDS_BETWEEN_CHECKS: u64 = 1024;
+/// The clock is read once in this many records.
+const RECORDS_PER_CLOCK_CHECK: u64 = 1024;
 
-/// Records between two looks at what is kept: a row has at most a MiB.
-const RECORDS_BETWEEN_SIZES: u64 = 16;
+/// The memory in use is checked once in this many records; one row is at most 1 MiB.
+const RECORDS_PER_SIZE_CHECK: u64 = 16;
 
-/// What a run may keep of its rows.
-const MOST_KEPT: usize = 256 << 20;
+/// Maximum memory for the rows of one run.
+const MAX_KEPT_BYTES: usize = 256 << 20;
 
-/// How the failure of a read that was given up begins; `status` and the alerts know it by this.
+/// How the error of a read that never returned begins; `status` and the alerts recognise it by this.
 pub const STUCK: &str = "the source is stuck: a read of it didn't come back";
 
-/// A read that doesn't come back, such as one from a share that is gone.
+/// The error of a read that never returned, such as one from a network share that is gone.
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {
     let deadline = write_duration(limits.deadline);
     let message = format!("{STUCK} within `deadline` ({deadline}) and was given up");
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 
-/// Hands rows on while the read is within its bounds.
-pub(super) struct Bounded<'s> {
+/// Passes records to another sink, and stops the read when a limit is exceeded.
+pub(super) struct LimitedSink<'s> {
     sink: &'s mut dyn RecordSink,
     limits: ReadLimits,
     clock: SharedClock,
+    /// When the deadline is reached (monotonic).
     stop_at: Duration,
     records: u64,
     is_late: bool,
 }
 
-impl<'s> Bounded<'s> {
+impl<'s> LimitedSink<'s> {
     pub(super) fn new(sink: &'s mut dyn RecordSink, limits: ReadLimits, clock: SharedClock) -> Self {
         let stop_at = clock.monotonic() + limits.deadline.unsigned_abs();
         Self { sink, limits, clock, stop_at, records: 0, is_late: false }
     }
 
-    /// Fails when the read ended early because of its bounds.
-    pub(super) fn respected(&self) -> Result<(), SourceError> {
+    /// Returns the error of the first limit that was exceeded.
+    pub(super) fn check_limits(&self) -> Result<(), SourceError> {
         let ReadLimits { deadline, max_rows } = self.limits;
         let Kept { rows, bytes } = self.sink.kept();
-        let (message, key) = match () {
-            () if self.is_late => {
-                let deadline = write_duration(deadline);
-                (
-                    format!("the source takes longer than `deadline` ({deadline}): ask for fewer rows, or raise it"),
-                    "deadline",
-                )
-            }
-            () if rows > max_rows => (
-                format!("more than {max_rows} rows are in the window: narrow the source, or raise `max_rows`"),
-                "max_rows",
-            ),
-            () if bytes > MOST_KEPT => {
-                let most = MOST_KEPT >> 20;
-                let message = format!(
-                    "the rows of this run take more than {most} MiB of memory: narrow the source, or its columns"
-                );
-                (message, "max_rows")
-            }
-            () => return Ok(()),
-        };
-        Err(SourceError { message, again: Again::Never, key: Some(key) })
+        if self.is_late {
+            let deadline = write_duration(deadline);
+            let message =
+                format!("the source takes longer than `deadline` ({deadline}): ask for fewer rows, or raise it");
+            return Err(SourceError { message, again: Again::Never, key: Some("deadline") });
+        }
+        if rows > max_rows {
+            let message =
+                format!("more than {max_rows} rows are in the window: narrow the source, or raise `max_rows`");
+            return Err(SourceError { message, again: Again::Never, key: Some("max_rows") });
+        }
+        if bytes > MAX_KEPT_BYTES {
+            let mebibytes = MAX_KEPT_BYTES >> 20;
+            let message = format!(
+                "the rows of this run take more than {mebibytes} MiB of memory: narrow the source, or its columns"
+            );
+            // no key of the source raises this limit
+            return Err(SourceError { message, again: Again::Never, key: None });
+        }
+        Ok(())
     }
 }
 
-impl RecordSink for Bounded<'_> {
+impl RecordSink for LimitedSink<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.records += 1;
-        if self.records.is_multiple_of(RECORDS_BETWEEN_CHECKS) && self.clock.monotonic() >= self.stop_at {
+        if self.records.is_multiple_of(RECORDS_PER_CLOCK_CHECK) && self.clock.monotonic() >= self.stop_at {
             self.is_late = true;
             return ControlFlow::Break(());
         }
         let flow = self.sink.record(number, record);
-        if self.records.is_multiple_of(RECORDS_BETWEEN_SIZES) && self.respected().is_err() {
+        if self.records.is_multiple_of(RECORDS_PER_SIZE_CHECK) && self.check_limits().is_err() {
             return ControlFlow::Break(());
         }
         flow
@@ -97,5 +96,46 @@ impl RecordSink for Bounded<'_> {
 
     fn kept(&self) -> Kept {
         self.sink.kept()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    /// A sink that says it keeps this much.
+    struct Keeping(Kept);
+
+    impl RecordSink for Keeping {
+        fn record(&mut self, _number: u64, _record: Record<'_>) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn kept(&self) -> Kept {
+            self.0
+        }
+    }
+
+    #[test]
+    fn an_exceeded_limit_names_the_key_that_sets_it_and_the_memory_limit_has_none() {
+        let limits = ReadLimits { deadline: SignedDuration::from_mins(1), max_rows: 10 };
+        let cases = [
+            ("within all limits", 10, MAX_KEPT_BYTES, false, None),
+            ("rows", 11, 0, false, Some(Some("max_rows"))),
+            ("memory", 1, MAX_KEPT_BYTES + 1, false, Some(None)),
+            ("time", 1, 0, true, Some(Some("deadline"))),
+        ];
+        for (case, rows, bytes, is_late, key) in cases {
+            let clock = Arc::new(ManualClock::starting_at("2026-11-24T14:00:00Z".parse().expect("an instant")));
+            let mut sink = Keeping(Kept { rows, bytes });
+            let mut limited = LimitedSink::new(&mut sink, limits, clock);
+            limited.is_late = is_late;
+            assert_eq!(limited.check_limits().err().map(|error| error.key), key, "{case}");
+        }
     }
 }

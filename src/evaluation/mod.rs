@@ -70,6 +70,9 @@ pub enum EvaluationError {
     /// The system has no file descriptor, memory or thread left for the read.
     #[error("{0}")]
     Exhausted(String),
+    /// A panic of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
 }
 
 impl EvaluationError {
@@ -82,7 +85,8 @@ impl EvaluationError {
             // a file that was moved away for a moment, a disk that fails: the run waits
             Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => Again::Later,
             Self::Ledger(LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_))
-            | Self::Rule(_) => Again::Never,
+            | Self::Rule(_)
+            | Self::Internal(_) => Again::Never,
         }
     }
 }
@@ -107,7 +111,7 @@ pub async fn explain(
 ) -> Result<Explanation, EvaluationError> {
     let request = EvaluationRequest { schedule, occasion, planned_at: None, explained: Some(appointment.to_owned()) };
     let explanation = request.evaluate(env).await?.plan.explanation;
-    explanation.ok_or_else(|| broke_off("before the rules were explained"))
+    explanation.ok_or_else(|| internal_error("before the rules were explained"))
 }
 
 /// An evaluation to be made.
@@ -124,7 +128,7 @@ impl EvaluationRequest<'_> {
     async fn evaluate(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         let (windows, knowledge) = self.known(env).await?;
         let window = read_window(self.schedule, &self.occasion, &windows, &knowledge);
-        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window }.repeated(env).await
+        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window }.with_retries(env).await
     }
 
     /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
@@ -178,8 +182,6 @@ pub fn phone_of(text: &str, region: Option<&str>) -> Option<Phone> {
     phone::read(text, region).ok()
 }
 
-fn broke_off(when: &str) -> EvaluationError {
-    EvaluationError::Rule(format!(
-        "the evaluation broke off {when}: that is a fault of this program, not of the source"
-    ))
+fn internal_error(when: &str) -> EvaluationError {
+    EvaluationError::Internal(format!("the evaluation ended {when}; the source is not at fault"))
 }

@@ -1,4 +1,4 @@
-//! shell: the read of a source and the plan made of it, on a thread that may block, again when that may help.
+//! shell: reads a source and plans its rows, on a thread that may block; failures that may pass are retried.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::bounds::{Bounded, stuck};
+use super::bounds::{LimitedSink, stuck};
 use super::moment::ReminderIds;
-use super::{Env, Evaluation, EvaluationError, EvaluationRequest, broke_off, read_do_not_call};
+use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
 use crate::ledger::{Ledger, LedgerResult, Runs};
 use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
 use crate::reminder::State;
@@ -16,85 +16,119 @@ use crate::row::RecordSink;
 use crate::schedule::Schedule;
 use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 
-/// How long a read that may pass by itself waits before it is tried again.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// The delays before the retries of a read whose failure may pass by itself.
+const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// One read to be made.
+/// A read is given up this long after its deadline. Most sources check the deadline themselves and end before that.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A read to be made.
 pub(super) struct SourceRead<'a> {
-    /// Whose source, and the circumstances.
+    /// The schedule and the moment it is planned for.
     pub request: &'a EvaluationRequest<'a>,
     /// What the ledger knows.
     pub knowledge: Arc<Knowledge>,
-    /// What the read binds.
+    /// The values for the source's placeholders.
     pub window: ReadWindow,
 }
 
 impl SourceRead<'_> {
-    /// Reads and plans, again after 1, 2 and 4 s of the clock while the failure may pass by itself.
-    pub(super) async fn repeated(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
-        for pause in PAUSES {
+    /// Reads and plans; retries after 1, 2 and 4 s while the failure may pass by itself.
+    pub(super) async fn with_retries(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
+        for delay in RETRY_DELAYS {
             match self.once(env).await {
                 Err(error) if error.again() == Again::Soon => {
-                    tracing::info!(schedule = %self.request.schedule.name, "the source can't be read, it is tried again: {error}");
-                    env.clock.sleep(pause).await;
+                    tracing::info!(schedule = %self.request.schedule.name, "the source can't be read and is retried: {error}");
+                    env.clock.sleep(delay).await;
                 }
-                settled => return settled,
+                result => return result,
             }
         }
         self.once(env).await
     }
 
     async fn once(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
-        let read_at = env.clock.now();
-        let EvaluationRequest { schedule, occasion, explained, .. } = self.request;
-        let (schedule, occasion, explained) = (Arc::clone(schedule), occasion.clone(), explained.clone());
-        let (knowledge, window, env) = (Arc::clone(&self.knowledge), self.window, env.clone());
-        let limits = schedule.limits;
-        let (finished, read_finished) = oneshot::channel();
-        let (answer, answered) = oneshot::channel();
-        let evaluate = move || {
-            let source = open_source(&schedule, &env);
-            let do_not_call = read_do_not_call(&schedule)?;
-            let (zones, name) = (env.zones.clone(), schedule.name.clone());
-            let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
-            let mut ids = ReminderIds::new(env.clock.as_ref());
-            let read = |rows: &mut dyn RecordSink| {
-                let mut bounded = Bounded::new(rows, limits, Arc::clone(&env.clock));
-                let report = source.read(&window, &mut bounded);
-                let bounds = bounded.respected();
-                let _nobody_waits = finished.send(());
-                bounds?;
-                Ok::<_, EvaluationError>(report?)
-            };
-            let (mut plan, report) = plan(
-                request,
-                read,
-                |appointments| Ok(told_starts(env.ledger.as_deref(), &name, appointments)?),
-                &mut || ids.next(),
-            )?;
-            plan.notes.clone_from(&report.notes);
-            Ok(Evaluation { plan, report, read_at })
-        };
-        // a thread of its own, not one of the runtime's: a read that never comes back holds up no shutdown
-        let runtime = tokio::runtime::Handle::current();
-        let thread = std::thread::Builder::new().name("source".into()).spawn(move || {
-            let _entered = runtime.enter();
-            let _nobody_waits = answer.send(evaluate());
-        });
-        thread
-            .map_err(|error| EvaluationError::Exhausted(format!("no thread can be started for the read: {error}")))?;
-        let patience = limits.deadline.unsigned_abs() + GRACE;
-        if tokio::time::timeout(patience, read_finished).await.is_err() {
+        let job = self.job(env);
+        let limits = job.schedule.limits;
+        let (read_ended, read_end) = oneshot::channel();
+        let (result, evaluation) = oneshot::channel();
+        on_own_thread(move || {
+            // nobody receives it after the read was given up
+            let _given_up = result.send(job.evaluate(read_ended));
+        })?;
+        // `Err` in here means that the thread ended before its read began: `evaluation` holds the reason
+        if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
             return Err(stuck(limits).into());
         }
-        answered.await.map_err(|_| broke_off("while its source was read"))?
+        evaluation.await.map_err(|_| internal_error("while its source was read"))?
+    }
+
+    fn job(&self, env: &Env) -> ReadJob {
+        let EvaluationRequest { schedule, occasion, explained, .. } = self.request;
+        ReadJob {
+            schedule: Arc::clone(schedule),
+            occasion: occasion.clone(),
+            explained: explained.clone(),
+            knowledge: Arc::clone(&self.knowledge),
+            window: self.window,
+            env: env.clone(),
+            read_at: env.clock.now(),
+        }
     }
 }
 
-/// How much longer than its deadline a read is waited for: sources end by themselves when they can.
-const GRACE: Duration = Duration::from_secs(2);
+/// Runs `work` on a new thread inside this runtime. Threads of the runtime's pool would not do: a read that never returns
+/// would keep the process from shutting down.
+fn on_own_thread(work: impl FnOnce() + Send + 'static) -> Result<(), EvaluationError> {
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::Builder::new().name("source".into()).spawn(move || {
+        let _entered = runtime.enter();
+        work();
+    });
+    thread.map(drop).map_err(|error| no_thread(&error))
+}
 
-/// For which start each appointment was called last. Blocks; called on a thread that may.
+fn no_thread(error: &std::io::Error) -> EvaluationError {
+    EvaluationError::Exhausted(format!("no thread can be started to read the source: {error}"))
+}
+
+/// What the thread of one read owns.
+struct ReadJob {
+    schedule: Arc<Schedule>,
+    occasion: Occasion,
+    explained: Option<String>,
+    knowledge: Arc<Knowledge>,
+    window: ReadWindow,
+    env: Env,
+    read_at: Timestamp,
+}
+
+impl ReadJob {
+    /// Reads the source and plans its rows; `read_ended` is signalled between the two. Blocks.
+    fn evaluate(self, read_ended: oneshot::Sender<()>) -> Result<Evaluation, EvaluationError> {
+        let Self { schedule, occasion, explained, knowledge, window, env, read_at } = self;
+        let limits = schedule.limits;
+        let source = open_source(&schedule, &env);
+        let do_not_call = read_do_not_call(&schedule)?;
+        let (zones, name) = (env.zones.clone(), schedule.name.clone());
+        let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
+        let read = |rows: &mut dyn RecordSink| {
+            let mut sink = LimitedSink::new(rows, limits, Arc::clone(&env.clock));
+            let report = source.read(&window, &mut sink);
+            let within_limits = sink.check_limits();
+            let _given_up = read_ended.send(());
+            within_limits?;
+            Ok::<_, EvaluationError>(report?)
+        };
+        let called = |appointments: &[String]| Ok(told_starts(env.ledger.as_deref(), &name, appointments)?);
+        let mut ids = ReminderIds::new(env.clock.as_ref());
+        let (mut plan, report) = plan(request, read, called, &mut || ids.next())?;
+        plan.notes.clone_from(&report.notes);
+        Ok(Evaluation { plan, report, read_at })
+    }
+}
+
+/// The start for which each appointment was called last. Blocks.
 fn told_starts(ledger: Option<&Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {
     match ledger {
         Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.told_starts(schedule, appointments)),
@@ -106,14 +140,14 @@ fn tools(env: &Env) -> SourceTools {
     SourceTools { http: env.http.clone(), secrets: env.secrets.clone(), runtime: tokio::runtime::Handle::current() }
 }
 
-/// The schedule's source, opened. To be used on a thread that may block.
+/// Opens the schedule's source. Its reads block.
 #[must_use]
 pub fn open_source(schedule: &Schedule, env: &Env) -> Box<dyn Source> {
     sources::open(schedule, tools(env))
 }
 
-/// What the read binds: whole days of the schedule's zone that cover the windows and the starts of pending reminders; a
-/// day more on each side where rows have a zone of their own.
+/// The range of a read: whole days of the schedule's zone that cover the windows and the starts of pending reminders, and
+/// one more day on each side where rows have their own zones.
 #[must_use]
 pub fn read_window(
     schedule: &Schedule,
@@ -129,5 +163,17 @@ pub fn read_window(
         until,
         day: schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at),
         now: occasion.now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_for_which_no_thread_can_be_started_is_retried() {
+        let error = no_thread(&std::io::Error::from_raw_os_error(11));
+        assert!(matches!(error, EvaluationError::Exhausted(_)));
+        assert_eq!(error.again(), Again::Soon);
     }
 }

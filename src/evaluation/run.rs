@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Env, Evaluation, EvaluationError, broke_off, evaluate, new_run_id, nominal_now, terms_of};
+use super::{Env, Evaluation, EvaluationError, evaluate, internal_error, new_run_id, nominal_now, terms_of};
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart, Runs};
 use crate::plan::{Counts, Occasion, Reminded};
 use crate::reminder::{RunId, RunKind, RunState};
@@ -199,7 +199,7 @@ impl BegunRun<'_> {
         let occasion = Occasion { nominal_at: self.ask.nominal_at, only: self.ask.only.clone(), ..moment };
         // a panic in one schedule's run fails that run alone
         let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.env)).catch_unwind().await;
-        match evaluated.unwrap_or_else(|_| Err(broke_off("in the middle"))) {
+        match evaluated.unwrap_or_else(|_| Err(internal_error("by a panic"))) {
             Ok(evaluation) => self.record_plan(evaluation).await,
             Err(error) => self.record_failure(error).await,
         }
@@ -250,7 +250,10 @@ impl BegunRun<'_> {
                 let again_at = next_look(self.schedule, self.ask.nominal_at, now)?;
                 Some(match error {
                     EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_AGAIN).unwrap_or(again_at)),
-                    EvaluationError::Source(_) | EvaluationError::Rule(_) | EvaluationError::Exhausted(_) => again_at,
+                    EvaluationError::Source(_)
+                    | EvaluationError::Rule(_)
+                    | EvaluationError::Exhausted(_)
+                    | EvaluationError::Internal(_) => again_at,
                 })
             }
         }
