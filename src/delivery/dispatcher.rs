@@ -79,7 +79,7 @@ enum Woken {
 
 impl<'a> Dispatcher<'a> {
     pub(super) fn new(sender: &'a Sender, ledger: Arc<dyn Outbox>, until: Until<'a>) -> Self {
-        let tools = Tools::of(sender, ledger);
+        let tools = Tools::new(sender, ledger);
         Self {
             sender,
             until,

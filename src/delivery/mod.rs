@@ -13,6 +13,7 @@ mod last_look;
 mod names;
 pub mod retry;
 mod send;
+mod settlement_log;
 mod settling;
 mod test_call;
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Sender {
         let delivery = DeliveryTerms { on_uncertain: OnUncertain::Hold, ..schedule.delivery.clone() };
         let schedule = Arc::new(Schedule { delivery, ..schedule.clone() });
         let lane = OpenLane::open(&schedule, &self.parts).map_err(LedgerError::Refused)?;
-        let (lane, tools) = (Arc::new(lane), Tools::of(self, self.ledger()?));
+        let (lane, tools) = (Arc::new(lane), Tools::new(self, self.ledger()?));
         let mut intent = self.first_intent(&lane, test);
         loop {
             let settlement =
