@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
-use crate::web::connections::{Busy, Connections, HEAD_PATIENCE};
+use crate::web::connections::{Busy, Connections, HEADER_TIMEOUT};
 
 /// No request is longer.
 const LONGEST_REQUEST: u64 = 64 * 1024;
@@ -132,7 +132,7 @@ impl ControlSocket {
         F: Future<Output = Answer> + Send + 'static,
     {
         let perform = Arc::new(perform);
-        let mut connections = Connections::up_to(most);
+        let mut connections = Connections::new(most);
         loop {
             match self.listener.accept().await {
                 Ok(_) if !connections.make_room() => {}
@@ -170,7 +170,7 @@ async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &Shar
     let mut line = String::new();
     let mut limited = reading.take(LONGEST_REQUEST);
     let read = std::pin::pin!(limited.read_line(&mut line));
-    match select(read, clock.sleep(HEAD_PATIENCE)).await {
+    match select(read, clock.sleep(HEADER_TIMEOUT)).await {
         Either::Left((Ok(length), _)) if length > 0 => Some(line),
         Either::Left(_) | Either::Right(_) => None,
     }

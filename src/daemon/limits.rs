@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::web::connections::MOST;
+use crate::web::connections::MAX_CONNECTIONS;
 
 /// Files the service needs besides connections: ledger, sources, targets, the runtime's own.
 const OWN_FILES: u64 = 48;
@@ -22,7 +22,7 @@ pub fn raise_open_files() -> u64 {
 /// Connections that each listener takes at once: with few files the runs come first.
 pub fn connections(open_files: u64) -> usize {
     let share = open_files.saturating_sub(OWN_FILES) / 4;
-    usize::try_from(share).unwrap_or(MOST).clamp(2, MOST)
+    usize::try_from(share).unwrap_or(MAX_CONNECTIONS).clamp(2, MAX_CONNECTIONS)
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn with_few_files_the_listeners_take_few_connections() {
-        for (files, expected) in [(0, 2), (64, 4), (256, 52), (1_024, MOST), (u64::MAX, MOST)] {
+        for (files, expected) in [(0, 2), (64, 4), (256, 52), (1_024, MAX_CONNECTIONS), (u64::MAX, MAX_CONNECTIONS)] {
             assert_eq!(connections(files), expected, "{files}");
         }
     }

@@ -16,7 +16,7 @@ use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
 use crate::verbs::{App, VerbError, VerbResult, outbound};
-use crate::web::{self, StatusPage};
+use crate::web::{self, HealthServer};
 use crate::zones::Zones;
 
 /// An opened service.
@@ -26,7 +26,7 @@ pub struct Opened {
     /// Bound.
     pub socket: ControlSocket,
     /// Bound, unless switched off.
-    pub page: Option<StatusPage>,
+    pub health: Option<HealthServer>,
     /// Not yet running.
     pub reporters: Reporters,
     /// The folder as it was just before it was read.
@@ -48,10 +48,10 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
     let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
-    let page = page(&daemon).await?;
+    let health = health_server(&daemon).await?;
     let socket = socket(&app.settings)?;
     begin(&daemon).await?;
-    Ok(Opened { daemon, socket, page, reporters, stillness })
+    Ok(Opened { daemon, socket, health, reporters, stillness })
 }
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
@@ -66,17 +66,17 @@ fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>
     Ok(App::of_service(settings, around, Folder::default(), sender))
 }
 
-async fn page(daemon: &Daemon) -> VerbResult<Option<StatusPage>> {
+async fn health_server(daemon: &Daemon) -> VerbResult<Option<HealthServer>> {
     let settings = &daemon.app.settings;
     let Some(listen) = settings.listen else { return Ok(None) };
     let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();
     let token = token.map_err(|error| VerbError::Configuration(format!("web.token: {error}")))?;
-    let page = web::bind(listen, token, Arc::clone(&daemon.vitals)).await.map_err(|error| match &error {
+    let server = web::bind(listen, token, Arc::clone(&daemon.vitals)).await.map_err(|error| match &error {
         web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
         web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
     })?;
-    tracing::info!("health is told at http://{}/healthz", page.address());
-    Ok(Some(page))
+    tracing::info!("the health server listens at http://{}/healthz", server.address());
+    Ok(Some(server))
 }
 
 fn socket(settings: &Settings) -> VerbResult<ControlSocket> {
@@ -101,9 +101,9 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
     daemon.app.recover_with(&folder, ACTOR).await?;
-    let reloaded = daemon.load_first(folder).await;
-    if let Some(failed) = reloaded.failed {
-        return Err(VerbError::Failed(failed));
+    let report = daemon.load_first(folder).await;
+    if !report.failures.is_empty() {
+        return Err(VerbError::Failed(report.failures.join("; ")));
     }
     daemon.remove_forgotten().await?;
     daemon.resume_open_runs().await?;

@@ -1,4 +1,4 @@
-//! shell: the connections to a listener: so many at once, and when one more comes the idle one that is oldest is closed.
+//! shell: limits the connections of a listener; at the limit a new connection replaces the oldest idle one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// The head of a request, or the line of one, must have come whole after this time.
-pub const HEAD_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time for a request's header, or for a request of one line.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// At most so many connections at once; fewer where the process may open few files.
-pub const MOST: usize = 64;
+/// Maximum number of connections to one listener; fewer where the process may open few files.
+pub const MAX_CONNECTIONS: usize = 64;
 
 /// Whether a request of a connection is being answered.
 #[derive(Debug, Clone, Default)]
@@ -40,20 +40,20 @@ impl Drop for Answering {
 #[derive(Debug)]
 pub struct Connections {
     open: VecDeque<(Busy, AbortHandle)>,
-    most: usize,
+    max: usize,
 }
 
 impl Connections {
-    /// None yet; at most `most`.
+    /// None yet, and never more than `max`.
     #[must_use]
-    pub const fn up_to(most: usize) -> Self {
-        Self { open: VecDeque::new(), most }
+    pub const fn new(max: usize) -> Self {
+        Self { open: VecDeque::new(), max }
     }
 
     /// Makes room for one more by closing the oldest idle one; `false` when all are busy.
     pub fn make_room(&mut self) -> bool {
         self.open.retain(|(_, task)| !task.is_finished());
-        if self.open.len() < self.most {
+        if self.open.len() < self.max {
             return true;
         }
         let idle = self.open.iter().position(|(busy, _)| !busy.0.load(Ordering::Relaxed));
@@ -66,7 +66,7 @@ impl Connections {
         }
     }
 
-    /// One more, served by this task.
+    /// Adds a connection that this task serves.
     pub fn add(&mut self, busy: Busy, task: &JoinHandle<()>) {
         self.open.push_back((busy, task.abort_handle()));
     }
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_idle_connection_makes_room_and_a_busy_one_never() {
-        let mut connections = Connections::up_to(2);
+        let mut connections = Connections::new(2);
         let tasks: Vec<JoinHandle<()>> = (0..2).map(|_| tokio::spawn(std::future::pending())).collect();
         let busy = [Busy::default(), Busy::default()];
         for (busy, task) in busy.iter().zip(&tasks) {

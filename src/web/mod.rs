@@ -1,4 +1,4 @@
-//! shell: `/healthz` and `/readyz`, loopback by default.
+//! shell: the HTTP server of `/healthz` and `/readyz`, on loopback by default.
 
 pub mod connections;
 
@@ -24,42 +24,42 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::clock::SharedClock;
 use crate::verbs::vitals::Vitals;
-use connections::{Busy, Connections, HEAD_PATIENCE};
+use connections::{Busy, Connections, HEADER_TIMEOUT};
 
-/// Nothing that is served here takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time of a request; every answer here is fast.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After a connection was lost (no file descriptors are left), the next is waited for so long.
-const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Nothing that is served here takes a body.
-const LONGEST_BODY: usize = 64 * 1024;
+/// Maximum size of a request's body; none is needed here.
+const MAX_BODY: usize = 64 * 1024;
 
-/// Why the page can't be opened.
+/// Why the server can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// Anybody in the network could look.
+    /// Without a token anybody in the network could read it.
     #[error("web.listen is {0}, which others can reach, and no web.token is set: set one, or listen on 127.0.0.1")]
     TokenMissing(SocketAddr),
     /// Such as a port in use.
-    #[error("web.listen: {0} can't be listened on: {1}; choose another address, or \"off\"")]
+    #[error("web.listen: can't listen on {0}: {1}; choose another address, or \"off\"")]
     NotBound(SocketAddr, std::io::Error),
 }
 
-/// The page, bound and not yet served.
-pub struct StatusPage {
+/// The server of `/healthz` and `/readyz`, bound and not yet serving.
+pub struct HealthServer {
     listener: tokio::net::TcpListener,
     address: SocketAddr,
     router: Router,
 }
 
-/// Which requests may see the page.
+/// Which requests are answered.
 struct AccessCheck {
     address: SocketAddr,
     token: Option<SecretString>,
 }
 
-/// Binds `listen`. A token is demanded on every address but loopback.
+/// Binds `listen`. Every address but loopback requires a token.
 ///
 /// # Errors
 /// When the token is missing there, or the address can't be bound.
@@ -67,7 +67,7 @@ pub async fn bind(
     listen: SocketAddr,
     token: Option<SecretString>,
     vitals: Arc<Vitals>,
-) -> Result<StatusPage, WebError> {
+) -> Result<HealthServer, WebError> {
     let token = token.filter(|token| !token.expose_secret().is_empty());
     let is_local = is_local(listen);
     if !is_local && token.is_none() {
@@ -77,7 +77,7 @@ pub async fn bind(
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
     let gate = Arc::new(AccessCheck { address, token: token.filter(|_| !is_local) });
-    Ok(StatusPage { listener, address, router: router(gate, vitals) })
+    Ok(HealthServer { listener, address, router: router(gate, vitals) })
 }
 
 /// Whether only this machine can reach an address.
@@ -85,47 +85,47 @@ fn is_local(listen: SocketAddr) -> bool {
     listen.ip().to_canonical().is_loopback()
 }
 
-impl StatusPage {
-    /// Where it listens (the port the system chose, where 0 was asked for).
+impl HealthServer {
+    /// Where it listens; with port 0 the one that the system chose.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until it is dropped: at most `most` connections at once, and no request whose head takes its time.
-    pub async fn serve(self, clock: SharedClock, most: usize) {
-        let mut connections = Connections::up_to(most);
+    /// Serves until it is dropped: at most `max_connections` at once, each with [`HEADER_TIMEOUT`] for a request's header.
+    pub async fn serve(self, clock: SharedClock, max_connections: usize) {
+        let mut connections = Connections::new(max_connections);
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _peer)) => stream,
                 Err(error) => {
-                    tracing::debug!(%error, "a visitor of the page was lost");
-                    clock.sleep(AFTER_A_LOSS).await;
+                    tracing::warn!(%error, "the health server could not accept a connection");
+                    clock.sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             if connections.make_room() {
                 let busy = Busy::default();
                 let router = self.router.clone().layer(from_fn_with_state(busy.clone(), mark_as_busy));
-                connections.add(busy, &tokio::spawn(converse(stream, router)));
+                connections.add(busy, &tokio::spawn(serve_connection(stream, router)));
             }
         }
     }
 }
 
-async fn converse(stream: tokio::net::TcpStream, router: Router) {
+async fn serve_connection(stream: tokio::net::TcpStream, router: Router) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
     if let Err(error) = served {
-        tracing::debug!(%error, "a visitor of the page broke off");
+        tracing::debug!(%error, "a connection to the health server ended early");
     }
 }
 
 async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
-    let _answering = busy.begin();
+    let _until_answered = busy.begin();
     next.run(request).await
 }
 
@@ -137,8 +137,8 @@ fn router(gate: Arc<AccessCheck>, vitals: Arc<Vitals>) -> Router {
         .with_state(vitals)
         .layer(from_fn_with_state(gate, check_gate))
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
-        .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(header(header::CACHE_CONTROL, "no-store"))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
@@ -150,7 +150,7 @@ async fn health(State(vitals): State<Arc<Vitals>>) -> Response {
     if vitals.are_live().await {
         (StatusCode::OK, "ok\n").into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "heartbeat or ledger writer don't answer\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, "the scheduler or the ledger's writer does not respond\n").into_response()
     }
 }
 
@@ -164,22 +164,43 @@ async fn readiness(State(vitals): State<Arc<Vitals>>) -> Response {
 async fn check_gate(State(gate): State<Arc<AccessCheck>>, request: Request, next: Next) -> Response {
     match gate.refusal(request.headers()) {
         None => next.run(request).await,
-        Some((status, sentence)) => (status, sentence).into_response(),
+        Some(refusal) => refusal.into_response(),
+    }
+}
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Its `Host` header names another host.
+    ForeignHost,
+    /// It has no token, or another one.
+    Token,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::ForeignHost => {
+                (StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n").into_response()
+            }
+            Self::Token => {
+                let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
+                (StatusCode::UNAUTHORIZED, scheme, "a token is required: Authorization: Bearer …\n").into_response()
+            }
+        }
     }
 }
 
 impl AccessCheck {
-    /// Why this caller is turned away.
-    fn refusal(&self, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    fn refusal(&self, headers: &HeaderMap) -> Option<Refusal> {
         match &self.token {
-            None if self.is_own_name(headers) => None,
-            None => Some((StatusCode::MISDIRECTED_REQUEST, "this name is not served here\n")),
-            Some(token) if carries(headers, token) => None,
-            Some(_) => Some((StatusCode::UNAUTHORIZED, "a token is demanded: Authorization: Bearer …\n")),
+            None => (!self.is_own_name(headers)).then_some(Refusal::ForeignHost),
+            Some(token) => (!carries(headers, token)).then_some(Refusal::Token),
         }
     }
 
-    /// A foreign name that resolves to this machine is a page of somebody else's trying to look in.
+    /// Whether the `Host` header is this server's. A foreign name that resolves to this machine belongs to a web page that
+    /// tries to read what only this machine may (DNS rebinding).
     fn is_own_name(&self, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
         let port = self.address.port();
@@ -193,8 +214,14 @@ impl AccessCheck {
 
 fn carries(headers: &HeaderMap, token: &SecretString) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let given = given.and_then(bearer_token).unwrap_or_default();
     given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+/// The token of an `Authorization` header. The scheme's case doesn't matter (RFC 9110, 11.1).
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
 #[cfg(test)]
@@ -242,11 +269,19 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_the_token_is_demanded() {
+    fn elsewhere_a_token_is_required() {
         let gate = gate("10.0.0.5:8467", Some("open sesame"));
-        let refused = |pairs: &[(HeaderName, &str)]| gate.refusal(&headers(pairs)).map(|(status, _)| status);
-        assert_eq!(refused(&[(header::HOST, "10.0.0.5:8467")]), Some(StatusCode::UNAUTHORIZED));
-        assert_eq!(refused(&[(header::AUTHORIZATION, "Bearer close sesame")]), Some(StatusCode::UNAUTHORIZED));
-        assert_eq!(refused(&[(header::AUTHORIZATION, "Bearer open sesame")]), None);
+        let refused = |pairs: &[(HeaderName, &str)]| gate.refusal(&headers(pairs));
+        assert_eq!(refused(&[(header::HOST, "10.0.0.5:8467")]), Some(Refusal::Token));
+        assert_eq!(refused(&[(header::AUTHORIZATION, "Bearer close sesame")]), Some(Refusal::Token));
+        for accepted in ["Bearer open sesame", "bearer open sesame", "BEARER  open sesame"] {
+            assert_eq!(refused(&[(header::AUTHORIZATION, accepted)]), None, "{accepted}");
+        }
+        for refused_value in ["open sesame", "Bearer", "Basic open sesame", "Bearer open", "Beareropen sesame"] {
+            assert_eq!(refused(&[(header::AUTHORIZATION, refused_value)]), Some(Refusal::Token), "{refused_value}");
+        }
+        let response = Refusal::Token.into_response();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.headers().get(header::WWW_AUTHENTICATE), Some(&HeaderValue::from_static("Bearer")));
     }
 }

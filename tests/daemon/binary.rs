@@ -46,7 +46,7 @@ impl Service {
 
     /// Where its page is.
     pub fn page(&self) -> String {
-        let line = self.beginning.iter().find_map(|line| line.split_once("health is told at http://"));
+        let line = self.beginning.iter().find_map(|line| line.split_once("the health server listens at http://"));
         let (_, rest) = line.expect("a page");
         rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
     }

@@ -139,7 +139,7 @@ impl Clinic {
         let page = (0..600).find_map(|_| {
             std::thread::park_timeout(Duration::from_millis(50));
             let text = is_done().then(said)?;
-            let (_, rest) = text.split_once("health is told at http://")?;
+            let (_, rest) = text.split_once("the health server listens at http://")?;
             Some(rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect::<String>())
         });
         let page = page.unwrap_or_else(|| panic!("no page: {}", said()));
