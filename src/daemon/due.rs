@@ -1,59 +1,61 @@
-//! pure: what happens to nominal times that have come due: run now, wait, missed, skipped.
+//! pure: decides what happens to each nominal time that has come due: run it, queue it, or record it as missed or skipped.
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::ledger::SKIPPED_BY_PAUSE;
 use crate::reminder::RunKind;
 
 #[cfg(test)]
 mod tests;
 
-/// One schedule at one tick of the heartbeat.
+/// The state of one schedule at one tick.
 #[derive(Debug, Clone)]
-pub struct View<'a> {
-    /// Nominal times up to and including this have been handled (UTC).
+pub struct DueInput<'a> {
+    /// Nominal times up to and including this one have been handled.
     pub cursor: Timestamp,
-    /// The tick (UTC).
+    /// The instant of the tick.
     pub now: Timestamp,
-    /// Since when the ticks have come without a break (UTC): what came due before that passed unwatched.
-    pub watched_since: Timestamp,
-    /// A nominal time that lies longer ago than this is not made up for.
+    /// The first tick after the last break (start, suspension, clock step). The service did not observe what came due
+    /// until then.
+    pub ticking_since: Timestamp,
+    /// A nominal time older than this gets no catch-up run.
     pub max_lateness: SignedDuration,
-    /// The nominal times in (`cursor`, `now`], in order (UTC).
+    /// The nominal times in (`cursor`, `now`], in order.
     pub times: &'a [Timestamp],
-    /// Whether a run is going.
+    /// Whether a run of the schedule is under way.
     pub occupancy: Occupancy,
-    /// Whether it may fire.
+    /// Whether the schedule may run.
     pub permission: Permission,
-    /// The latest nominal time that was skipped by a pause and not yet made up for (UTC).
-    pub owed: Option<Timestamp>,
+    /// The latest nominal time that a pause skipped and that has had no catch-up run.
+    pub latest_skipped_by_pause: Option<Timestamp>,
 }
 
-/// Whether a run of the schedule is going.
+/// Whether a run of the schedule is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupancy {
-    /// None.
+    /// None is.
     Idle,
-    /// One.
+    /// One is.
     Running,
-    /// One, and that nominal time waits for its end.
-    RunningAndNext(Timestamp),
+    /// One is, and the run of this nominal time follows it.
+    RunningAndQueued(Timestamp),
 }
 
-/// Whether a schedule may fire.
+/// Whether a schedule may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// It may.
     Granted,
-    /// Paused, or all is paused, or the `STOP` file is there: made up for later.
+    /// It is paused, everything is paused, or the `STOP` file exists. A catch-up run follows when that ends.
     Paused,
-    /// `enabled = false`: never made up for.
+    /// `enabled = false`. No catch-up run follows.
     Disabled,
 }
 
-/// Why a nominal time is left out on purpose.
+/// Why a nominal time gets no run although the service was ticking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
-    /// A run was going and another one already waited for it.
+    /// A run was under way and another one already queued.
     Overlap,
     /// The schedule was paused.
     Paused,
@@ -65,86 +67,81 @@ impl Skip {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Overlap => "overlap",
-            Self::Paused => "paused",
+            Self::Paused => SKIPPED_BY_PAUSE,
         }
     }
 }
 
-/// What is decided for one nominal time, or for the cursor.
+/// The decision about one nominal time, or about the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It is evaluated now.
     Run {
-        /// The time it stands for (UTC).
+        /// The nominal time.
         nominal: Timestamp,
-        /// On time, or made up for.
+        /// Scheduled or catch-up.
         kind: RunKind,
     },
-    /// It is evaluated when the run that is going has ended.
-    Wait {
-        /// The time it stands for (UTC).
+    /// It is evaluated after the run that is under way.
+    Queue {
+        /// The nominal time.
         nominal: Timestamp,
-        /// On time, or made up for.
+        /// Scheduled or catch-up.
         kind: RunKind,
     },
-    /// It passed unwatched and isn't made up for.
+    /// It came due while the service was not ticking, and gets no catch-up run.
     Missed(Timestamp),
-    /// It is left out on purpose.
+    /// It came due while the service was ticking, and gets no run.
     Skipped {
-        /// The nominal time (UTC).
+        /// The nominal time.
         nominal: Timestamp,
-        /// The rule that skips it.
+        /// Why.
         why: Skip,
     },
-    /// The wall clock lies before the cursor: it goes back with it (UTC).
-    CursorBack(Timestamp),
+    /// The wall clock was set back behind the cursor: the cursor is set to this instant.
+    ResetCursor(Timestamp),
 }
 
-/// Decides for every nominal time of `view.times`, in order: each gets a decision.
+/// Decides about every nominal time of `input.times`, in order.
 #[must_use]
-pub fn decide(view: &View<'_>) -> Vec<Decision> {
-    if view.now < view.cursor {
-        return vec![Decision::CursorBack(view.now)];
+pub fn decide(input: &DueInput<'_>) -> Vec<Decision> {
+    if input.now < input.cursor {
+        return vec![Decision::ResetCursor(input.now)];
     }
-    match view.permission {
-        Permission::Granted => decide_granted(view),
+    match input.permission {
+        Permission::Granted => decide_granted(input),
         Permission::Paused | Permission::Disabled => {
-            view.times.iter().map(|nominal| Decision::Skipped { nominal: *nominal, why: Skip::Paused }).collect()
+            input.times.iter().map(|nominal| Decision::Skipped { nominal: *nominal, why: Skip::Paused }).collect()
         }
     }
 }
 
-fn decide_granted(view: &View<'_>) -> Vec<Decision> {
-    let mut lane = RunSlots { occupancy: view.occupancy, decisions: Vec::with_capacity(view.times.len()) };
-    let Some((latest, older)) = view.times.split_last() else {
-        if let Some(owed) = view.owed.filter(|owed| is_worth_making_up(view, *owed)) {
-            lane.take(owed, RunKind::CatchUp);
-        }
-        return lane.decisions;
-    };
-    let all_watched = view.times.iter().all(|nominal| *nominal > view.watched_since);
-    for nominal in older {
-        if all_watched {
-            lane.take(*nominal, RunKind::Scheduled);
+/// A time that came due while the service was ticking runs on time. Of those before, only the latest of all may get a
+/// catch-up run; the others are missed.
+fn decide_granted(input: &DueInput<'_>) -> Vec<Decision> {
+    let mut slots = RunSlots { occupancy: input.occupancy, decisions: Vec::with_capacity(input.times.len()) };
+    let skipped = input.latest_skipped_by_pause.filter(|_| input.times.is_empty());
+    if let Some(nominal) = skipped.filter(|nominal| is_within_lateness(input, *nominal)) {
+        slots.take(nominal, RunKind::CatchUp);
+    }
+    for (index, nominal) in input.times.iter().copied().enumerate() {
+        let is_latest = index + 1 == input.times.len();
+        if nominal > input.ticking_since {
+            slots.take(nominal, RunKind::Scheduled);
+        } else if is_latest && is_within_lateness(input, nominal) {
+            slots.take(nominal, RunKind::CatchUp);
         } else {
-            lane.decisions.push(Decision::Missed(*nominal));
+            slots.decisions.push(Decision::Missed(nominal));
         }
     }
-    if *latest > view.watched_since {
-        lane.take(*latest, RunKind::Scheduled);
-    } else if is_worth_making_up(view, *latest) {
-        lane.take(*latest, RunKind::CatchUp);
-    } else {
-        lane.decisions.push(Decision::Missed(*latest));
-    }
-    lane.decisions
+    slots.decisions
 }
 
-fn is_worth_making_up(view: &View<'_>, nominal: Timestamp) -> bool {
-    nominal.duration_until(view.now) <= view.max_lateness
+fn is_within_lateness(input: &DueInput<'_>, nominal: Timestamp) -> bool {
+    nominal.duration_until(input.now) <= input.max_lateness
 }
 
-/// Hands out a schedule's two places: one run is going, one waits for its end; more are skipped.
+/// A schedule's two slots: one run under way, one queued. Further nominal times are skipped.
 struct RunSlots {
     occupancy: Occupancy,
     decisions: Vec<Decision>,
@@ -158,12 +155,12 @@ impl RunSlots {
                 Decision::Run { nominal, kind }
             }
             Occupancy::Running => {
-                self.occupancy = Occupancy::RunningAndNext(nominal);
-                Decision::Wait { nominal, kind }
+                self.occupancy = Occupancy::RunningAndQueued(nominal);
+                Decision::Queue { nominal, kind }
             }
-            // The clock was set back and the time that already waits comes due again: it waits once.
-            Occupancy::RunningAndNext(next) if next == nominal => return,
-            Occupancy::RunningAndNext(_) => Decision::Skipped { nominal, why: Skip::Overlap },
+            // the clock was set back and the queued time came due again: it is queued once
+            Occupancy::RunningAndQueued(queued) if queued == nominal => return,
+            Occupancy::RunningAndQueued(_) => Decision::Skipped { nominal, why: Skip::Overlap },
         };
         self.decisions.push(decision);
     }

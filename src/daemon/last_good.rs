@@ -1,4 +1,4 @@
-//! shell: files with errors: what stays in force instead, over restarts too, and who is told.
+//! shell: refused schedule files: which version stays in force instead, over restarts too, and how that is reported.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,11 @@ use crate::ledger::{LedgerResult, Log, Runs};
 use crate::schedule::load::{self, Folder};
 use crate::verbs::refusal;
 
-/// Refused files that were reported already: by name, the sentence.
+/// By schedule, the problem of its refused file as it was last reported.
 pub type ReportedRefusals = BTreeMap<String, String>;
 
 impl Daemon {
-    /// A restart is no reason to call nobody: a file that is found with errors at the start runs from the version that
-    /// the ledger kept when it was loaded last.
+    /// For each file that has errors at the start, takes the version that the ledger kept when it was loaded last.
     ///
     /// # Errors
     /// When the ledger can't be read.
@@ -25,46 +24,48 @@ impl Daemon {
             let path = self.app.settings.schedules.join(format!("{name}.toml"));
             match load::one(&path, &text, &self.app.around.zones).schedule {
                 Some(former) => drop(folder.schedules.insert(name, former)),
-                None => tracing::error!(schedule = name, "its last good version is none for this version of tickler"),
+                None => {
+                    tracing::error!(schedule = name, "its last good version is not valid for this version of tickler");
+                }
             }
         }
         Ok(())
     }
 
-    /// Told once for each new sentence, and again after the file was whole meanwhile.
-    pub(super) async fn tell_refusals(&self, folder: &Folder, actor: &str, told: &mut ReportedRefusals) {
-        told.retain(|name, _| folder.refused.contains(name));
+    /// Reports each refused file once, and again when its problem changes or it was good in between.
+    pub(super) async fn report_refusals(&self, folder: &Folder, actor: &str, reported: &mut ReportedRefusals) {
+        reported.retain(|name, _| folder.refused.contains(name));
         let mut entries = Vec::new();
         for name in &folder.refused {
             let sentence = refusal(folder, name);
-            if told.get(name) == Some(&sentence) {
+            if reported.get(name) == Some(&sentence) {
                 continue;
             }
             tracing::error!(schedule = name, "the schedule file is refused: {sentence}");
             entries.push(self.about(Event::ConfigRejected, name, actor, sentence.clone()));
-            told.insert(name.clone(), sentence);
+            reported.insert(name.clone(), sentence);
         }
-        self.write_down(entries).await;
+        self.append_to_audit(entries).await;
     }
 
-    /// Files that were refused and now hold what has been in force all the while: nothing is loaded, and yet there is
-    /// something to tell. Answers their names.
-    pub(super) async fn tell_mended(
+    /// Reports files that were refused and now hold the loaded version again: nothing is loaded for them. Returns their
+    /// names.
+    pub(super) async fn report_mended(
         &self,
         folder: &Folder,
         taken: &[String],
         actor: &str,
-        told: &ReportedRefusals,
+        reported: &ReportedRefusals,
     ) -> Vec<String> {
         let is_mended = |name: &&String| {
             !folder.refused.contains(*name) && folder.schedules.contains_key(*name) && !taken.contains(name)
         };
-        let mended: Vec<String> = told.keys().filter(is_mended).cloned().collect();
+        let mended: Vec<String> = reported.keys().filter(is_mended).cloned().collect();
         let entry = |name: &String| {
             tracing::info!(schedule = name, "the schedule file is whole again: it holds the version in force");
             self.about(Event::ConfigLoaded, name, actor, "whole again, with the version in force".to_owned())
         };
-        self.write_down(mended.iter().map(entry).collect()).await;
+        self.append_to_audit(mended.iter().map(entry).collect()).await;
         mended
     }
 
@@ -77,7 +78,7 @@ impl Daemon {
         }
     }
 
-    async fn write_down(&self, entries: Vec<Entry<'static>>) {
+    async fn append_to_audit(&self, entries: Vec<Entry<'static>>) {
         if !entries.is_empty()
             && let Err(error) = self.ledger.append(entries).await
         {

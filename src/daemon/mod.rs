@@ -7,13 +7,17 @@ pub mod housekeeping;
 pub mod last_good;
 mod limits;
 pub mod logs;
+mod merge;
 pub mod pulse;
 pub mod queue;
 mod recovery;
 pub mod reload;
+pub mod reload_report;
+mod removal;
 pub mod runs;
 pub mod signals;
 pub mod startup;
+mod status_line;
 pub mod systemd;
 #[cfg(test)]
 mod tests;
@@ -63,7 +67,7 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
-    let Opened { daemon, socket, page, reporters, stillness } = opened;
+    let Opened { daemon, socket, health, reporters, stillness } = opened;
     let talks = socket.talks();
     let most = limits::connections(limits::raise_open_files());
     let (stop, stopped) = channel::channel(false);
@@ -91,8 +95,8 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
         let clock = Arc::clone(&daemon.app.around.clock);
         async move { socket.serve(clock, most, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
     });
-    if let Some(page) = page {
-        beside.spawn(page.serve(Arc::clone(&daemon.app.around.clock), most));
+    if let Some(server) = health {
+        beside.spawn(server.serve(Arc::clone(&daemon.app.around.clock), most));
     }
     beside.spawn({
         let daemon = Arc::clone(&daemon);

@@ -25,14 +25,14 @@ pub enum Rhythm {
 #[derive(Debug, Clone, Copy)]
 pub struct Pulse {
     last: (Timestamp, Duration),
-    watched_since: Timestamp,
+    ticking_since: Timestamp,
 }
 
 impl Pulse {
     /// Starts at this instant (wall clock and monotonic).
     #[must_use]
     pub const fn starting_at(now: Timestamp, monotonic: Duration) -> Self {
-        Self { last: (now, monotonic), watched_since: now }
+        Self { last: (now, monotonic), ticking_since: now }
     }
 
     /// Takes one tick; answers what happened since the last.
@@ -48,14 +48,14 @@ impl Pulse {
         } else {
             return Rhythm::Steady;
         };
-        self.watched_since = now;
+        self.ticking_since = now;
         rhythm
     }
 
     /// Since when the ticks have come without a break (UTC).
     #[must_use]
-    pub const fn watched_since(&self) -> Timestamp {
-        self.watched_since
+    pub const fn ticking_since(&self) -> Timestamp {
+        self.ticking_since
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
             let mut pulse = Pulse::starting_at(day("09:00:00"), Duration::ZERO);
             assert_eq!(pulse.beat(day(now), monotonic), rhythm, "{told}");
             let since = if rhythm == Rhythm::Steady { "09:00:00" } else { now };
-            assert_eq!(pulse.watched_since(), day(since), "{told}");
+            assert_eq!(pulse.ticking_since(), day(since), "{told}");
         }
     }
 }

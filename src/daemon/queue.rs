@@ -1,11 +1,11 @@
 //! pure: the run queue: for each schedule, which nominal times have been handled, and which run is going, waiting or next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::due::{Decision, Occupancy, Permission, View, decide};
+use super::due::{Decision, DueInput, Occupancy, Permission, decide};
 use crate::evaluation::next_look;
 use crate::ledger::{FoldedTimes, PassedOver, RunRow};
 use crate::reminder::{RunId, RunKind, RunState};
@@ -27,6 +27,8 @@ const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct RunQueue {
     entries: BTreeMap<String, QueueEntry>,
+    /// Schedules whose new version is being loaded.
+    suspended: BTreeSet<String>,
 }
 
 /// One schedule.
@@ -47,7 +49,7 @@ struct Position {
     recorded: Timestamp,
     place: QueuePlace,
     /// The latest nominal time skipped by a pause and not made up for yet (UTC).
-    owed: Option<Timestamp>,
+    latest_skipped_by_pause: Option<Timestamp>,
     /// Passed-over times that are counted and not recorded yet: more of them follow at the next tick.
     folded: Option<FoldedTimes>,
 }
@@ -174,7 +176,7 @@ pub struct Beat {
     /// The current instant (UTC).
     pub now: Timestamp,
     /// Since when the ticks have come without a break (UTC).
-    pub watched_since: Timestamp,
+    pub ticking_since: Timestamp,
 }
 
 /// What is known of a schedule when it is loaded.
@@ -185,15 +187,16 @@ pub struct Arrival {
     /// The ledger's cursor (UTC).
     pub cursor: Timestamp,
     /// Its latest nominal time that a pause skipped, if nothing has run since (UTC).
-    pub owed: Option<Timestamp>,
+    pub latest_skipped_by_pause: Option<Timestamp>,
 }
 
 impl RunQueue {
     /// A schedule was loaded or edited. A run that is going continues.
     pub fn put(&mut self, arrival: Arrival) {
-        let Arrival { schedule, cursor, owed } = arrival;
+        let Arrival { schedule, cursor, latest_skipped_by_pause } = arrival;
         let Some(entry) = self.entries.get_mut(&schedule.name) else {
-            let position = Position { cursor, recorded: cursor, place: QueuePlace::Idle, owed, folded: None };
+            let position =
+                Position { cursor, recorded: cursor, place: QueuePlace::Idle, latest_skipped_by_pause, folded: None };
             let mut entry = QueueEntry { schedule: Arc::clone(&schedule), position, poll_at: None };
             entry.find_next_poll();
             self.entries.insert(schedule.name.clone(), entry);
@@ -204,7 +207,7 @@ impl RunQueue {
             let mut place = entry.position.place;
             // a run that waits for its turn came due before the change
             place.retain_next(|_| schedule.enabled);
-            entry.position = Position { cursor, recorded: cursor, place, owed: None, folded: None };
+            entry.position = Position { cursor, recorded: cursor, place, latest_skipped_by_pause: None, folded: None };
         }
         entry.schedule = schedule;
         entry.find_next_poll();
@@ -231,14 +234,29 @@ impl RunQueue {
         Some(())
     }
 
+    /// Polls none of these schedules until [`RunQueue::end_suspension`]: what comes due meanwhile is decided by their new
+    /// versions.
+    pub fn suspend(&mut self, names: impl IntoIterator<Item = String>) {
+        self.suspended.extend(names);
+    }
+
+    /// Polls every schedule again.
+    pub fn end_suspension(&mut self) {
+        self.suspended.clear();
+    }
+
     /// The schedules that are to be polled.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Vec<String> {
-        self.entries.iter().filter(|(_, entry)| entry.is_due(now)).map(|(name, _)| name.clone()).collect()
+        let is_due = |name: &String, entry: &QueueEntry| entry.is_due(now) && !self.suspended.contains(name);
+        self.entries.iter().filter(|(name, entry)| is_due(name, entry)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Decides what is to be done for one schedule, and takes it as begun.
     pub fn poll(&mut self, name: &str, beat: Beat, permission: Permission) -> Option<ScheduleSteps> {
+        if self.suspended.contains(name) {
+            return None;
+        }
         self.entries.get_mut(name).map(|entry| entry.poll(beat, permission))
     }
 
@@ -256,7 +274,8 @@ impl RunQueue {
         } else if !fires_otherwise(&steps.schedule, &entry.schedule) {
             // a run has ended meanwhile: its place is what it left
             (position.cursor, position.recorded) = (steps.before.cursor, steps.before.recorded);
-            (position.owed, position.folded) = (steps.before.owed, steps.before.folded);
+            (position.latest_skipped_by_pause, position.folded) =
+                (steps.before.latest_skipped_by_pause, steps.before.folded);
             position.place.retain_next(|next| next.nominal <= steps.before.cursor);
         }
         entry.poll_at = now.checked_add(AFTER_REFUSAL).ok();
@@ -299,7 +318,7 @@ impl Position {
         match self.place {
             QueuePlace::Idle | QueuePlace::Waiting(_) => Occupancy::Idle,
             QueuePlace::Running { next: None, .. } => Occupancy::Running,
-            QueuePlace::Running { next: Some(next), .. } => Occupancy::RunningAndNext(next.nominal),
+            QueuePlace::Running { next: Some(next), .. } => Occupancy::RunningAndQueued(next.nominal),
         }
     }
 
@@ -323,12 +342,12 @@ impl QueueEntry {
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
-        let Position { cursor, place, owed, .. } = self.position;
+        let Position { cursor, place, latest_skipped_by_pause, .. } = self.position;
         let is_full = matches!(place, QueuePlace::Running { next: Some(_), .. });
         now < cursor
             || self.poll_at.is_some_and(|poll_at| poll_at <= now)
             || place.waiting().is_some_and(|waiting| waiting.again_at <= now)
-            || (owed.is_some() && !is_full)
+            || (latest_skipped_by_pause.is_some() && !is_full)
     }
 
     fn listed(&self, now: Timestamp) -> Listed {
@@ -348,22 +367,22 @@ impl QueueEntry {
             self.read_again(beat.now, permission, &mut steps);
         }
         let max_lateness = self.schedule.remind.max_lateness;
-        let decisions = decide(&View {
+        let decisions = decide(&DueInput {
             cursor: self.position.cursor,
             now: beat.now,
-            watched_since: if has_more { beat.now } else { beat.watched_since },
+            ticking_since: if has_more { beat.now } else { beat.ticking_since },
             max_lateness: if has_more { SignedDuration::ZERO } else { max_lateness },
             times: &times,
             occupancy: self.position.occupancy(),
             permission,
-            owed: self.position.owed,
+            latest_skipped_by_pause: self.position.latest_skipped_by_pause,
         });
         let mut passed = Vec::new();
         for decision in decisions {
             self.take(decision, &mut passed, &mut steps);
         }
         self.position.cursor = times.last().map_or(self.position.cursor, |last| self.position.cursor.max(*last));
-        self.owe(permission, &times);
+        self.remember_skipped(permission, &times);
         self.read_again(beat.now, permission, &mut steps);
         let own_rows = if has_more { 0 } else { ROWS_OF_THEIR_OWN };
         let passed = Passed::of(self.position.folded.take(), passed, own_rows);
@@ -395,14 +414,14 @@ impl QueueEntry {
                 steps.give_up = waiting.filter(|waiting| waiting.start.nominal != nominal);
                 steps.start = Some(self.position.begin(DueRun::new(nominal, kind)));
             }
-            Decision::Wait { nominal, kind } => {
+            Decision::Queue { nominal, kind } => {
                 if let QueuePlace::Running { next, .. } = &mut self.position.place {
                     *next = Some(DueRun::new(nominal, kind));
                 }
             }
             Decision::Missed(nominal) => passed.push((nominal, RunState::Missed, "down")),
             Decision::Skipped { nominal, why } => passed.push((nominal, RunState::Skipped, why.as_str())),
-            Decision::CursorBack(to) => {
+            Decision::ResetCursor(to) => {
                 (self.position.cursor, self.position.recorded, self.position.folded) = (to, to, None);
                 steps.before = self.position;
                 let schedule = self.schedule.name.clone();
@@ -412,11 +431,11 @@ impl QueueEntry {
         }
     }
 
-    fn owe(&mut self, permission: Permission, times: &[Timestamp]) {
-        let owed = &mut self.position.owed;
+    fn remember_skipped(&mut self, permission: Permission, times: &[Timestamp]) {
+        let latest_skipped_by_pause = &mut self.position.latest_skipped_by_pause;
         match permission {
-            Permission::Granted | Permission::Disabled => *owed = None,
-            Permission::Paused => *owed = times.last().copied().or(*owed),
+            Permission::Granted | Permission::Disabled => *latest_skipped_by_pause = None,
+            Permission::Paused => *latest_skipped_by_pause = times.last().copied().or(*latest_skipped_by_pause),
         }
     }
 

@@ -109,8 +109,10 @@ impl Daemon {
     }
 
     fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<ScheduleSteps> {
+        // the lock comes first: a reload replaces the folder and the queue's entry under it
+        let mut queue = self.queue();
         let permission = self.schedule(name).map_or(Permission::Disabled, |schedule| permits.of(&schedule));
-        self.queue().poll(name, beat, permission)
+        queue.poll(name, beat, permission)
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
@@ -120,16 +122,16 @@ impl Daemon {
     async fn feel_pulse(&self) -> Beat {
         let clock = &self.app.around.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
-        let (rhythm, watched_since) = {
+        let (rhythm, ticking_since) = {
             let mut pulse = self.pulse.lock().expect("no holder of the pulse's lock can panic");
-            (pulse.beat(now, monotonic), pulse.watched_since())
+            (pulse.beat(now, monotonic), pulse.ticking_since())
         };
         match rhythm {
             Rhythm::Steady => {}
             Rhythm::Away(pause) => tracing::warn!(seconds = pause.as_secs(), "the service stood still"),
             Rhythm::Jumped(by) => self.clock_jumped(now, by).await,
         }
-        Beat { now, watched_since }
+        Beat { now, ticking_since }
     }
 
     async fn clock_jumped(&self, now: Timestamp, by: SignedDuration) {
@@ -157,13 +159,13 @@ impl Daemon {
             } else {
                 tracing::warn!("the system clock is set");
             }
-            self.tell_sender();
+            self.update_sender();
         }
         !is_unset
     }
 
     /// The sender gets the schedules that may send.
-    pub(super) fn tell_sender(&self) {
+    pub(super) fn update_sender(&self) {
         let Some(sender) = &self.app.sender else { return };
         if self.is_clock_unset.load(Ordering::Relaxed) {
             return sender.set_schedules(&std::collections::BTreeMap::new());
@@ -230,8 +232,8 @@ impl Daemon {
         };
         let steps = self.queue().ended(&schedule.name, start, ended, self.now());
         if steps.is_none() {
-            // Its file went meanwhile: what this run has planned is cancelled like the rest.
-            self.remove(std::slice::from_ref(&schedule.name), ACTOR).await;
+            // its file was removed meanwhile: what this run has planned is cancelled, too; a failure is logged
+            let _logged = self.remove(std::slice::from_ref(&schedule.name), ACTOR).await;
         }
         steps
     }

@@ -1,3 +1,4 @@
+use std::future::Future as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
@@ -176,4 +177,89 @@ async fn a_hold_that_only_a_person_lifts_is_an_alert_and_one_that_a_person_set_i
     sending.await.expect("it ends");
     resume().await;
     assert!(daemon.conditions().await.is_empty(), "lifted: the alert ends");
+}
+
+/// The version of the schedule `second` that the ledger loaded last.
+async fn loaded_version(daemon: &Daemon) -> Option<String> {
+    daemon.ledger.schedules(Some("second")).await.expect("schedules").pop().map(|standing| standing.text_hash)
+}
+
+fn nine_in_new_york() -> jiff::Timestamp {
+    "2026-11-24T14:00:00Z".parse().expect("an instant")
+}
+
+/// Polls a reload step by step. Once the ledger has loaded the new version of `second`, it is nine o'clock, and the
+/// service ticks whenever the reload waits.
+async fn reload_between_ticks(daemon: &Arc<Daemon>, clock: &ManualClock) -> reload_report::ReloadReport {
+    let before = loaded_version(daemon).await;
+    let reload = daemon.reload("clinic", std::collections::BTreeSet::new());
+    tokio::pin!(reload);
+    loop {
+        let step = std::future::poll_fn(|context| std::task::Poll::Ready(reload.as_mut().poll(context))).await;
+        if let std::task::Poll::Ready(report) = step {
+            return report;
+        }
+        if loaded_version(daemon).await != before {
+            clock.set(nine_in_new_york());
+            daemon.tick().await;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_during_a_reload_neither_skips_nor_loses_a_time_of_what_is_loaded() {
+    for enabled_before in [None, Some(false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:59:59Z".parse().expect("an instant")));
+        let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+        let daemon = &opened.daemon;
+        let second = folder.path().join("schedules/second.toml");
+        if enabled_before == Some(false) {
+            std::fs::write(&second, format!("enabled = false\n{SCHEDULE}")).expect("a schedule");
+            daemon.reload("clinic", std::collections::BTreeSet::new()).await;
+        }
+        std::fs::write(&second, SCHEDULE).expect("a schedule");
+        // to be reported, for which the reload waits after it has loaded the other
+        std::fs::write(folder.path().join("schedules/broken.toml"), "cron = 5").expect("a file");
+        let report = reload_between_ticks(daemon, &clock).await;
+        assert_eq!((report.taken, report.refused), (vec!["second".to_owned()], vec!["broken".to_owned()]));
+        clock.set(nine_in_new_york());
+        daemon.tick().await;
+        daemon.quiet().await;
+        let runs = daemon.ledger.runs(RunsAsk::Latest("second".to_owned())).await.expect("runs");
+        let states: Vec<_> = runs.iter().map(|run| (run.state, run.detail.as_deref())).collect();
+        assert_eq!(states, [(crate::reminder::RunState::Done, None)], "{enabled_before:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_lists_what_it_took_in_the_order_of_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:00:00Z".parse().expect("an instant")));
+    let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+    let names: Vec<String> = (0..80).map(|number| format!("clinic-{number:02}")).collect();
+    for name in &names {
+        std::fs::write(folder.path().join(format!("schedules/{name}.toml")), SCHEDULE).expect("a schedule");
+    }
+    assert_eq!(opened.daemon.reload("clinic", std::collections::BTreeSet::new()).await.taken, names);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_reports_every_schedule_that_the_ledger_could_not_load_or_remove() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:00:00Z".parse().expect("an instant")));
+    let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+    let daemon = &opened.daemon;
+    std::fs::remove_file(folder.path().join("schedules/clinic.toml")).expect("it is removed");
+    for name in ["first", "second"] {
+        std::fs::write(folder.path().join(format!("schedules/{name}.toml")), SCHEDULE).expect("a schedule");
+    }
+    daemon.ledger.refuse_commits(true).await;
+    let report = daemon.reload("clinic", std::collections::BTreeSet::new()).await;
+    assert!(report.taken.is_empty() && report.removed.is_empty(), "{report:?}");
+    let named: Vec<bool> = ["first", "second", "clinic"]
+        .map(|name| report.failures.iter().any(|why| why.contains(&format!("`{name}`"))))
+        .into();
+    assert_eq!((named, report.failures.len(), report.answer().exit), (vec![true; 3], 3, 1), "{report:?}");
 }

@@ -77,9 +77,9 @@ impl Stillness {
 
     /// The names whose files changed, came or went less than 250 ms ago (monotonic).
     #[must_use]
-    pub fn restless(&self, monotonic: Duration) -> BTreeSet<String> {
-        let is_restless = |since: &Duration| *since > Duration::ZERO && monotonic.saturating_sub(*since) < SETTLED;
-        self.seen.iter().filter(|(_, (_, since))| is_restless(since)).map(|(name, _)| name.clone()).collect()
+    pub fn unsettled(&self, monotonic: Duration) -> BTreeSet<String> {
+        let is_unsettled = |since: &Duration| *since > Duration::ZERO && monotonic.saturating_sub(*since) < SETTLED;
+        self.seen.iter().filter(|(_, (_, since))| is_unsettled(since)).map(|(name, _)| name.clone()).collect()
     }
 }
 
@@ -155,12 +155,12 @@ impl Settling {
         if self.stillness.observe(&stamps, now) {
             self.unread_since = self.unread_since.or(Some(now));
         }
-        let restless = self.stillness.restless(now);
-        let is_at_rest = restless.is_empty();
+        let unsettled = self.stillness.unsettled(now);
+        let is_at_rest = unsettled.is_empty();
         let is_to_be_read =
             self.unread_since.is_some_and(|since| is_at_rest || now.saturating_sub(since) >= LONGEST_WAIT);
         if is_to_be_read {
-            daemon.reload(ACTOR, restless).await;
+            daemon.reload(ACTOR, unsettled).await;
             self.unread_since = if is_at_rest { None } else { Some(clock.monotonic()) };
         }
         if is_at_rest { Rest::Yes } else { Rest::No }
@@ -169,15 +169,15 @@ impl Settling {
 
 /// Before a reload that somebody asked for: gives files that are being written at this moment time to settle, and answers
 /// those that do not. (By the files' own times, hence by the machine's clock.)
-pub async fn rest(folder: &Path) -> BTreeSet<String> {
+pub async fn wait_until_settled(folder: &Path) -> BTreeSet<String> {
     let clock = SystemClock::new();
     loop {
         let stamps = stamps_aside(folder.to_owned()).await;
         let now = clock.now();
-        let restless: BTreeSet<String> =
+        let unsettled: BTreeSet<String> =
             stamps.into_iter().filter(|(_, stamp)| stamp.is_fresh(now)).map(|(name, _)| name).collect();
-        if restless.is_empty() || clock.monotonic() >= LONGEST_WAIT {
-            return restless;
+        if unsettled.is_empty() || clock.monotonic() >= LONGEST_WAIT {
+            return unsettled;
         }
         clock.sleep(CHECK).await;
     }
@@ -221,20 +221,20 @@ mod tests {
         let mut stillness = Stillness::of(folder(&[("a", 10)]));
         assert!(!stillness.observe(&folder(&[("a", 10)]), at(1_000)));
         assert!(stillness.observe(&folder(&[("a", 10), ("b", 5)]), at(1_000)));
-        assert_eq!(names(&stillness.restless(at(1_249))), ["b"]);
+        assert_eq!(names(&stillness.unsettled(at(1_249))), ["b"]);
         assert!(stillness.observe(&folder(&[("a", 10), ("b", 9)]), at(1_200)));
-        assert_eq!(names(&stillness.restless(at(1_449))), ["b"]);
-        assert_eq!(names(&stillness.restless(at(1_450))), [""; 0]);
+        assert_eq!(names(&stillness.unsettled(at(1_449))), ["b"]);
+        assert_eq!(names(&stillness.unsettled(at(1_450))), [""; 0]);
     }
 
     #[test]
-    fn a_file_that_goes_for_a_moment_is_restless_not_gone() {
+    fn a_file_that_is_gone_for_a_moment_is_unsettled_not_removed() {
         let at = Duration::from_millis;
         let mut stillness = Stillness::of(folder(&[("a", 10)]));
         assert!(stillness.observe(&folder(&[]), at(1_000)));
-        assert_eq!(names(&stillness.restless(at(1_100))), ["a"]);
+        assert_eq!(names(&stillness.unsettled(at(1_100))), ["a"]);
         assert!(stillness.observe(&folder(&[("a", 12)]), at(1_100)));
-        assert_eq!(names(&stillness.restless(at(1_300))), ["a"]);
-        assert_eq!(names(&stillness.restless(at(1_350))), [""; 0]);
+        assert_eq!(names(&stillness.unsettled(at(1_300))), ["a"]);
+        assert_eq!(names(&stillness.unsettled(at(1_350))), [""; 0]);
     }
 }

@@ -33,7 +33,7 @@ fn may_begin(earlier: &RunRow, kind: RunKind, is_ahead: bool) -> bool {
     match earlier.state {
         RunState::Running | RunState::Waiting => true,
         RunState::Missed => is_ahead,
-        RunState::Skipped => is_ahead || (kind == RunKind::CatchUp && earlier.detail.as_deref() == Some("paused")),
+        RunState::Skipped => is_ahead || (kind == RunKind::CatchUp && earlier.was_skipped_by_pause()),
         RunState::Done | RunState::Failed | RunState::Held => false,
     }
 }

@@ -21,12 +21,12 @@ fn schedule(cron: &str) -> Arc<Schedule> {
 /// A queue with one hourly schedule, loaded at 08:30.
 fn queue() -> RunQueue {
     let mut queue = RunQueue::default();
-    queue.put(Arrival { schedule: schedule("0 * * * *"), cursor: at("08:30:00"), owed: None });
+    queue.put(Arrival { schedule: schedule("0 * * * *"), cursor: at("08:30:00"), latest_skipped_by_pause: None });
     queue
 }
 
 fn beat(clock: &str) -> Beat {
-    Beat { now: at(clock), watched_since: at("08:30:00") }
+    Beat { now: at(clock), ticking_since: at("08:30:00") }
 }
 
 fn poll(queue: &mut RunQueue, clock: &str) -> ScheduleSteps {
@@ -65,7 +65,7 @@ fn one_waits_for_the_run_that_is_going_and_the_cursor_stays_behind_both() {
 #[test]
 fn what_the_ledger_could_not_record_is_still_to_be_done() {
     let mut queue = queue();
-    let asleep = Beat { now: at("11:10:00"), watched_since: at("11:10:00") };
+    let asleep = Beat { now: at("11:10:00"), ticking_since: at("11:10:00") };
     let steps = queue.poll("hourly", asleep, Permission::Granted).expect("loaded");
     assert_eq!(steps.passed.as_ref().map(|passed| passed.times.len()), Some(2));
     queue.take_back(&steps, at("11:10:00"));
@@ -117,9 +117,9 @@ fn a_step_back_takes_the_cursor_along_once() {
 fn an_edit_keeps_the_cursor_and_a_new_cron_starts_at_its_loading() {
     let mut queue = queue();
     let _going = poll(&mut queue, "09:00:00");
-    queue.put(Arrival { schedule: schedule("0 * * * *"), cursor: at("08:30:00"), owed: None });
+    queue.put(Arrival { schedule: schedule("0 * * * *"), cursor: at("08:30:00"), latest_skipped_by_pause: None });
     assert!(queue.due(at("09:30:00")).is_empty(), "the ledger's cursor may lag behind");
-    queue.put(Arrival { schedule: schedule("30 * * * *"), cursor: at("09:40:00"), owed: None });
+    queue.put(Arrival { schedule: schedule("30 * * * *"), cursor: at("09:40:00"), latest_skipped_by_pause: None });
     assert!(queue.due(at("10:29:59")).is_empty());
     assert_eq!(queue.due(at("10:30:00")), ["hourly"]);
 }
@@ -127,8 +127,8 @@ fn an_edit_keeps_the_cursor_and_a_new_cron_starts_at_its_loading() {
 #[test]
 fn of_hours_of_seconds_the_newest_twenty_get_rows_and_the_rest_is_one_number() {
     let mut queue = RunQueue::default();
-    queue.put(Arrival { schedule: schedule("* * * * * *"), cursor: at("08:30:00"), owed: None });
-    let asleep = Beat { now: at("12:30:00"), watched_since: at("12:30:00") };
+    queue.put(Arrival { schedule: schedule("* * * * * *"), cursor: at("08:30:00"), latest_skipped_by_pause: None });
+    let asleep = Beat { now: at("12:30:00"), ticking_since: at("12:30:00") };
     let first = queue.poll("hourly", asleep, Permission::Granted).expect("loaded");
     assert_eq!((first.start, first.passed.is_none()), (None, true), "only counted so far");
     assert_eq!(queue.due(at("12:30:00")), ["hourly"], "the rest is for the next tick");
@@ -156,4 +156,14 @@ fn a_run_that_ended_while_the_ledger_refused_is_not_made_to_run_again() {
     let next = start("10:00:00");
     queue.ended("hourly", next, Ended::Recorded, at("11:00:01")).expect("loaded");
     assert_eq!(poll(&mut queue, "11:00:10").start, Some(start("11:00:00")));
+}
+
+#[test]
+fn a_suspended_schedule_is_not_polled_until_the_suspension_ends() {
+    let mut queue = queue();
+    queue.suspend(["hourly".to_owned()]);
+    assert!(queue.due(at("09:00:00")).is_empty());
+    assert!(queue.poll("hourly", beat("09:00:00"), Permission::Granted).is_none());
+    queue.end_suspension();
+    assert_eq!(poll(&mut queue, "09:00:01").start, Some(start("09:00:00")));
 }

@@ -13,5 +13,5 @@ pub use outbox::{
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LoadedSchedule, PassedOver, RecordedRun, ReminderTerms, RunEnd, RunRecord, RunRow,
-    RunStart, RunsAsk, ScheduleStanding,
+    RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding,
 };

@@ -172,6 +172,17 @@ pub struct RunRow {
     pub crashes: u32,
 }
 
+/// The detail of a run that was skipped because of a pause, or because its schedule is disabled.
+pub const SKIPPED_BY_PAUSE: &str = "paused";
+
+impl RunRow {
+    /// Whether a pause skipped this nominal time: then a catch-up run may follow.
+    #[must_use]
+    pub fn was_skipped_by_pause(&self) -> bool {
+        self.state == RunState::Skipped && self.detail.as_deref() == Some(SKIPPED_BY_PAUSE)
+    }
+}
+
 /// What to load for a plan.
 #[derive(Debug, Clone)]
 pub struct KnowledgeAsk {

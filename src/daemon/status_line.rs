@@ -1,0 +1,51 @@
+//! shell: the line that `systemctl status` shows.
+
+use super::runs::Daemon;
+use crate::verbs::refusal;
+
+impl Daemon {
+    /// One line for `systemctl status`: faults first, then what is loaded and the next run.
+    #[must_use]
+    pub fn status_line(&self) -> String {
+        let folder = self.app.folder();
+        let mut line = self.faults();
+        line += &match folder.schedules.len() {
+            1 => "1 schedule loaded".to_owned(),
+            count => format!("{count} schedules loaded"),
+        };
+        if let Some(first) = folder.refused.first() {
+            line += &format!(", {} refused ({first}: {})", folder.refused.len(), refusal(&folder, first));
+        }
+        if let Some(why) = &folder.fault {
+            line += &format!(", {why}");
+        }
+        let unsendable = self.app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
+        if let Some((name, why)) = unsendable.first_key_value() {
+            line += &format!(", {} cannot send ({name}: {why})", unsendable.len());
+        }
+        let queue = self.queue();
+        if queue.waiting() > 0 {
+            line += &format!(", {} waiting for their source", queue.waiting());
+        }
+        if let Some((at, name)) = queue.next_poll() {
+            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            line += &format!(", next run {at} ({name})");
+        }
+        line
+    }
+
+    /// What keeps everybody from being called, each followed by `; `.
+    fn faults(&self) -> String {
+        let mut faults = String::new();
+        if let Some(why) = self.ledger.writing().failure {
+            faults += &format!("DOWN: nobody is called: {why}; ");
+        }
+        if let Some(loss) = self.ledger.loss() {
+            faults += &format!("DOWN: nobody is called: {loss}; ");
+        }
+        if self.vitals.is_stand_in() {
+            faults += "FAULT: the scheduler fell silent, a plain timer beats; ";
+        }
+        faults
+    }
+}
