@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::passed::{Passed, TimeWithoutRun};
 use super::due::{Decision, DueInput, Occupancy, Permission, decide};
 use crate::evaluation::next_look;
 use crate::ledger::{FoldedTimes, PassedOver, RunRow};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 
+mod passed;
 #[cfg(test)]
 mod tests;
 
@@ -385,7 +387,7 @@ impl QueueEntry {
         self.remember_skipped(permission, &times);
         self.read_again(beat.now, permission, &mut steps);
         let own_rows = if has_more { 0 } else { ROWS_OF_THEIR_OWN };
-        let passed = Passed::of(self.position.folded.take(), passed, own_rows);
+        let passed = Passed::new(self.position.folded.take(), passed, own_rows);
         match passed.as_only_folded().filter(|_| has_more) {
             Some(folded) => self.position.folded = Some(folded),
             None => self.pass(passed, beat.now, &mut steps),
@@ -495,39 +497,5 @@ impl QueueEntry {
         }
         steps.start = next.map(|next| self.position.begin(next));
         steps
-    }
-}
-
-/// A nominal time without a run: its state and why.
-type TimeWithoutRun = (Timestamp, RunState, &'static str);
-
-/// Nominal times without a run: the newest in rows of their own, the others as a number for each reason.
-struct Passed {
-    folded: Vec<FoldedTimes>,
-    times: Vec<TimeWithoutRun>,
-}
-
-impl Passed {
-    fn of(carried: Option<FoldedTimes>, mut times: Vec<TimeWithoutRun>, own_rows: usize) -> Self {
-        let newest = times.split_off(times.len().saturating_sub(own_rows));
-        let mut folded: Vec<FoldedTimes> = carried.into_iter().collect();
-        for (at, state, why) in times {
-            match folded.last_mut().filter(|last| (last.state, last.why) == (state, why)) {
-                Some(last) => (last.last, last.count) = (at, last.count + 1),
-                None => folded.push(FoldedTimes { first: at, last: at, count: 1, state, why }),
-            }
-        }
-        Self { folded, times: newest }
-    }
-
-    fn last(&self) -> Option<Timestamp> {
-        self.times.last().map(|(at, ..)| *at).or_else(|| self.folded.last().map(|folded| folded.last))
-    }
-
-    fn as_only_folded(&self) -> Option<FoldedTimes> {
-        match (self.folded.as_slice(), self.times.as_slice()) {
-            ([only], []) => Some(*only),
-            _ => None,
-        }
     }
 }

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use crate::attempt::{Effect, Intent, SettleTo, Settlement};
 use crate::targets::{Facts, HTML};
 
-/// What became of the reminder.
+/// What became of the reminder, as the log reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum LoggedOutcome {
     /// It was accepted, or its next step follows at once.
     Proceeding,
     /// It is not sent again.
@@ -22,7 +22,7 @@ enum Fate {
     Expired,
 }
 
-impl Fate {
+impl LoggedOutcome {
     /// The state that the ledger gives a reminder that may not be sent at or after `expires_at`.
     fn new(settlement: &Settlement, expires_at: Timestamp) -> Self {
         let is_too_late = settlement.next_at().is_some_and(|next_at| next_at >= expires_at);
@@ -52,16 +52,20 @@ pub(super) fn log(intent: &Intent, settlement: &Settlement, facts: &Facts) {
         }
         Effect::None | Effect::PauseAccountUntil(_) | Effect::Forbidden | Effect::Accepted => {}
     }
-    match Fate::new(settlement, intent.expires_at) {
-        Fate::Proceeding if settlement.to == SettleTo::Delivered && facts.note == Some(HTML) => {
+    match LoggedOutcome::new(settlement, intent.expires_at) {
+        LoggedOutcome::Proceeding if settlement.to == SettleTo::Delivered && facts.note == Some(HTML) => {
             tracing::warn!(schedule, %reminder, "{detail}");
         }
-        Fate::Proceeding => {}
-        Fate::Failed => tracing::warn!(schedule, %reminder, class, "a delivery failed"),
-        Fate::Uncertain => tracing::warn!(schedule, %reminder, class, "it is unknown whether a call was placed"),
-        Fate::Dropped => tracing::warn!(schedule, %reminder, class, "a delivery was dropped: its attempts are used up"),
-        Fate::Delayed => tracing::warn!(schedule, %reminder, class, "a delivery is retried later: {detail}"),
-        Fate::Expired => {
+        LoggedOutcome::Proceeding => {}
+        LoggedOutcome::Failed => tracing::warn!(schedule, %reminder, class, "a delivery failed"),
+        LoggedOutcome::Uncertain => {
+            tracing::warn!(schedule, %reminder, class, "it is unknown whether a call was placed");
+        }
+        LoggedOutcome::Dropped => {
+            tracing::warn!(schedule, %reminder, class, "a delivery was dropped: its attempts are used up");
+        }
+        LoggedOutcome::Delayed => tracing::warn!(schedule, %reminder, class, "a delivery is retried later: {detail}"),
+        LoggedOutcome::Expired => {
             tracing::warn!(schedule, %reminder, class, "a reminder expired before it could be sent: {detail}");
         }
     }
@@ -91,32 +95,32 @@ mod tests {
     }
 
     /// The fate of a reminder that expires an hour after the settlement and may be sent again after `minutes`.
-    fn again(minutes: i64, resend: bool) -> Fate {
+    fn again(minutes: i64, resend: bool) -> LoggedOutcome {
         let at = settlement(SettleTo::Failed).at;
         let next_at = at + SignedDuration::from_mins(minutes);
         let settlement = settlement(SettleTo::Again { next_at, counts: true, resend });
-        Fate::new(&settlement, at + SignedDuration::from_hours(1))
+        LoggedOutcome::new(&settlement, at + SignedDuration::from_hours(1))
     }
 
     #[test]
     fn what_is_too_late_to_be_repeated_has_expired_and_is_uncertain_if_it_may_have_arrived() {
-        assert_eq!((again(59, false), again(59, true)), (Fate::Delayed, Fate::Delayed));
-        assert_eq!((again(60, false), again(60, true)), (Fate::Expired, Fate::Uncertain));
+        assert_eq!((again(59, false), again(59, true)), (LoggedOutcome::Delayed, LoggedOutcome::Delayed));
+        assert_eq!((again(60, false), again(60, true)), (LoggedOutcome::Expired, LoggedOutcome::Uncertain));
     }
 
     #[test]
     fn a_contact_step_that_ends_as_its_reminder_expires_leaves_nothing_to_send() {
         let ready = || settlement(SettleTo::ContactReady { contact_id: "c1".to_owned() });
         let at = ready().at;
-        assert_eq!(Fate::new(&ready(), at), Fate::Expired);
-        assert_eq!(Fate::new(&ready(), at + SignedDuration::from_secs(1)), Fate::Proceeding);
+        assert_eq!(LoggedOutcome::new(&ready(), at), LoggedOutcome::Expired);
+        assert_eq!(LoggedOutcome::new(&ready(), at + SignedDuration::from_secs(1)), LoggedOutcome::Proceeding);
         for (to, fate) in [
-            (SettleTo::Delivered, Fate::Proceeding),
-            (SettleTo::Failed, Fate::Failed),
-            (SettleTo::Uncertain, Fate::Uncertain),
-            (SettleTo::Dropped, Fate::Dropped),
+            (SettleTo::Delivered, LoggedOutcome::Proceeding),
+            (SettleTo::Failed, LoggedOutcome::Failed),
+            (SettleTo::Uncertain, LoggedOutcome::Uncertain),
+            (SettleTo::Dropped, LoggedOutcome::Dropped),
         ] {
-            assert_eq!(Fate::new(&settlement(to), at), fate);
+            assert_eq!(LoggedOutcome::new(&settlement(to), at), fate);
         }
     }
 }

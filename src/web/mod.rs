@@ -162,22 +162,22 @@ async fn readiness(State(vitals): State<Arc<Vitals>>) -> Response {
 }
 
 async fn check_gate(State(gate): State<Arc<AccessCheck>>, request: Request, next: Next) -> Response {
-    match gate.refusal(request.headers()) {
+    match gate.denied(request.headers()) {
         None => next.run(request).await,
-        Some(refusal) => refusal.into_response(),
+        Some(denied) => denied.into_response(),
     }
 }
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum Denied {
     /// Its `Host` header names another host.
     ForeignHost,
     /// It has no token, or another one.
     Token,
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Denied {
     fn into_response(self) -> Response {
         match self {
             Self::ForeignHost => {
@@ -192,10 +192,10 @@ impl IntoResponse for Refusal {
 }
 
 impl AccessCheck {
-    fn refusal(&self, headers: &HeaderMap) -> Option<Refusal> {
+    fn denied(&self, headers: &HeaderMap) -> Option<Denied> {
         match &self.token {
-            None => (!self.is_own_name(headers)).then_some(Refusal::ForeignHost),
-            Some(token) => (!carries(headers, token)).then_some(Refusal::Token),
+            None => (!self.is_own_name(headers)).then_some(Denied::ForeignHost),
+            Some(token) => (!carries(headers, token)).then_some(Denied::Token),
         }
     }
 
@@ -248,9 +248,9 @@ mod tests {
         ];
         let gate = gate("127.0.0.1:8467", None);
         for (host, is_served) in cases {
-            assert_eq!(gate.refusal(&headers(&[(header::HOST, host)])).is_none(), is_served, "{host}");
+            assert_eq!(gate.denied(&headers(&[(header::HOST, host)])).is_none(), is_served, "{host}");
         }
-        assert!(gate.refusal(&HeaderMap::new()).is_some());
+        assert!(gate.denied(&HeaderMap::new()).is_some());
     }
 
     #[test]
@@ -271,16 +271,16 @@ mod tests {
     #[test]
     fn elsewhere_a_token_is_required() {
         let gate = gate("10.0.0.5:8467", Some("open sesame"));
-        let refused = |pairs: &[(HeaderName, &str)]| gate.refusal(&headers(pairs));
-        assert_eq!(refused(&[(header::HOST, "10.0.0.5:8467")]), Some(Refusal::Token));
-        assert_eq!(refused(&[(header::AUTHORIZATION, "Bearer close sesame")]), Some(Refusal::Token));
+        let refused = |pairs: &[(HeaderName, &str)]| gate.denied(&headers(pairs));
+        assert_eq!(refused(&[(header::HOST, "10.0.0.5:8467")]), Some(Denied::Token));
+        assert_eq!(refused(&[(header::AUTHORIZATION, "Bearer close sesame")]), Some(Denied::Token));
         for accepted in ["Bearer open sesame", "bearer open sesame", "BEARER  open sesame"] {
             assert_eq!(refused(&[(header::AUTHORIZATION, accepted)]), None, "{accepted}");
         }
         for refused_value in ["open sesame", "Bearer", "Basic open sesame", "Bearer open", "Beareropen sesame"] {
-            assert_eq!(refused(&[(header::AUTHORIZATION, refused_value)]), Some(Refusal::Token), "{refused_value}");
+            assert_eq!(refused(&[(header::AUTHORIZATION, refused_value)]), Some(Denied::Token), "{refused_value}");
         }
-        let response = Refusal::Token.into_response();
+        let response = Denied::Token.into_response();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.headers().get(header::WWW_AUTHENTICATE), Some(&HeaderValue::from_static("Bearer")));
     }
