@@ -25,8 +25,8 @@ pub(super) struct OpenLane {
     pub(super) accepted_by: Option<String>,
     /// Where a name is to be resolved before anything is sent; `None` for an address.
     pub(super) named_origin: Option<String>,
-    account: String,
-    rate: Rate,
+    pub(super) account: String,
+    pub(super) rate: Rate,
     /// Reminders whose contact exists there under an id that isn't known: their next contact step searches. Kept in
     /// memory only: after a restart the contact is refused once more, and then searched for.
     searching: Mutex<HashSet<ReminderId>>,

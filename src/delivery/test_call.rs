@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Sender;
+use jiff::SignedDuration;
+
 use super::lanes::OpenLane;
 use super::send::{self, Tools};
+use super::{Sender, retry};
 use crate::attempt::{Intent, SettleTo, Settlement, Step};
-use crate::ledger::LedgerError;
+use crate::clock::sleep_until;
+use crate::ledger::{LedgerError, Pauses};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
@@ -27,6 +30,9 @@ pub struct TestReminder {
     pub contact: Option<Personal>,
 }
 
+/// How long a test call waits for a slot of its account's rate before each of its requests.
+const SLOT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+
 impl Sender {
     /// Sends one test call of this schedule. What a reminder would be tried again for ends it: nothing is repeated.
     ///
@@ -39,6 +45,7 @@ impl Sender {
         let (lane, tools) = (Arc::new(lane), Tools::new(self, self.ledger()?));
         let mut intent = self.first_intent(&lane, test);
         loop {
+            self.wait_for_slot(&lane).await?;
             let settlement =
                 send::send(Arc::clone(&lane), intent.clone(), self.brake.readings(), tools.clone()).await.settlement;
             let is_last = intent.attempt >= MOST_REQUESTS;
@@ -64,6 +71,22 @@ impl Sender {
                 | SettleTo::ContactForgotten => return Ok(settlement),
             }
         }
+    }
+
+    /// Waits for a slot of the account's rate, which reminders take as well.
+    async fn wait_for_slot(&self, lane: &OpenLane) -> Result<(), LedgerError> {
+        let (clock, ledger) = (&self.parts.around.clock, self.ledger()?);
+        let until = retry::after(clock.now(), SLOT_TIMEOUT);
+        while let Some(next) = ledger.take_slot(&lane.account, lane.rate, clock.now()).await? {
+            if clock.now() >= until {
+                let account = &lane.account;
+                return Err(LedgerError::Refused(format!(
+                    "reminders take all requests that the rate of account `{account}` allows: nothing was sent; try again later"
+                )));
+            }
+            sleep_until(clock.as_ref(), next).await;
+        }
+        Ok(())
     }
 
     fn first_intent(&self, lane: &OpenLane, test: &TestReminder) -> Intent {

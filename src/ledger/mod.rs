@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
+use crate::settings::Rate;
 
 pub mod asks;
 pub mod chain;
@@ -132,6 +133,9 @@ pub trait Pauses: Send + Sync {
     async fn hold(&self, change: HoldChange) -> LedgerResult<()>;
     /// Everything that keeps somebody from being called, completed by this machine's part.
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
+    /// Takes one slot of an account's rate for a request that is no reminder's: `None` if it may start now, else the time
+    /// before which it may not (UTC).
+    async fn take_slot(&self, account: &str, rate: Rate, now: Timestamp) -> LedgerResult<Option<Timestamp>>;
 }
 
 /// The audit log.

@@ -19,6 +19,7 @@ use super::{
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
+use crate::settings::Rate;
 
 /// From so many reminders on, asked for by their ids, two readers look them up in parallel: fewer are found before a second
 /// thread has started.
@@ -285,6 +286,10 @@ impl Pauses for Ledger {
     }
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         self.read(move |reads| reads.holds(machine.clone())).await
+    }
+    async fn take_slot(&self, account: &str, rate: Rate, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
+        let account = account.to_owned();
+        self.write(move |tx| tx.take_slot(&account, rate, now)).await
     }
 }
 

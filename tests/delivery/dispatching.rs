@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tickler::attempt::SettleTo;
 use tickler::clock::Clock;
-use tickler::delivery::DeliveryScope;
+use tickler::delivery::{DeliveryScope, TestReminder};
 use tickler::ledger::{Log, Outbox};
-use tickler::reminder::State;
+use tickler::reminder::{ReminderId, State};
 use tokio::sync::watch;
 
 use crate::plain;
@@ -213,4 +214,32 @@ async fn what_is_past_its_time_expires_and_the_log_says_so() {
     let rows = bench.ledger.audit(tickler::audit::AuditFilter::default()).await.expect("the log is read");
     let told = rows.iter().filter(|row| row.event.as_str() == "reminder.expired" && row.reminder_id == Some(id));
     assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn a_test_call_takes_its_turn_in_the_rate_of_its_account() {
+    let receiver = Receiver::start(vec![plain("200 OK")]);
+    let target = webhook(&receiver.url("/in")).replace("\"test\"", "\"slow\"");
+    let bench = bench(&target, "", "http://127.0.0.1:9");
+    bench.plan(1).await;
+    bench.deliver().await.expect("a ledger that works");
+    let test = TestReminder {
+        reminder_id: ReminderId(uuid::Uuid::from_u128(9)),
+        phone: "+12025550199".into(),
+        payload: "{}".into(),
+        contact: None,
+    };
+    let call = bench.sender.test_call(&bench.schedule, &test);
+    tokio::pin!(call);
+    for _ in 0..200 {
+        tokio::select! {
+            biased;
+            settled = &mut call => panic!("it was sent without waiting: {settled:?}"),
+            tally = bench.ledger.tally() => assert!(tally.is_ok()),
+        }
+    }
+    assert_eq!(receiver.received().len(), 1, "the reminder alone was sent");
+    bench.clock.advance(Duration::from_millis(600));
+    assert_eq!(call.await.expect("a ledger that works").to, SettleTo::Delivered);
+    assert_eq!(receiver.received().len(), 2);
 }

@@ -34,6 +34,7 @@ pub struct Bench {
     pub ledger: Arc<Ledger>,
     pub sender: Arc<Sender>,
     pub clock: Arc<ManualClock>,
+    pub schedule: Arc<Schedule>,
     pub folder: tempfile::TempDir,
 }
 
@@ -102,8 +103,9 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         stop_file: folder.path().join("STOP"),
         actor: "trigger".to_owned(),
     });
-    sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), schedule(folder.path(), target, delivery))]));
-    Bench { ledger, sender, clock, folder }
+    let schedule = schedule(folder.path(), target, delivery);
+    sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), Arc::clone(&schedule))]));
+    Bench { ledger, sender, clock, schedule, folder }
 }
 
 /// A bench whose webhook goes to this receiver.

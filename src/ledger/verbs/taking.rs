@@ -53,6 +53,25 @@ impl Tx<'_> {
     }
 }
 
+impl Tx<'_> {
+    /// Takes one slot of an account's rate for a request that is no reminder's, or answers when the next one is.
+    pub(in crate::ledger) fn take_slot(
+        &self,
+        account: &str,
+        rate: Rate,
+        now: Timestamp,
+    ) -> LedgerResult<Option<Timestamp>> {
+        let Rate::Every { interval_us } = rate else { return Ok(None) };
+        let tat = self.store.rates()?.get(account).copied();
+        let (tat, next) = match admit(tat, interval_us, now.as_microsecond()) {
+            Admission::Now { tat } => (tat, None),
+            Admission::At { tat } => (tat, from_micros(tat).ok()),
+        };
+        self.store.put(&Put::Rate(account, tat))?;
+        Ok(next)
+    }
+}
+
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }
