@@ -67,6 +67,7 @@ pub mod commands;
 pub mod daemon;
 pub mod delivery;
 pub mod disk;
+pub mod duration;
 pub mod evaluation;
 pub mod formats;
 pub mod http;

@@ -123,3 +123,31 @@ fn what_is_public_is_used_by_the_program_and_not_by_tests_alone() {
         .collect();
     assert!(unused.is_empty(), "only tests use these, or nobody:\n{}", unused.join("\n"));
 }
+
+/// Files whose phones are what a person typed, what is shown to one (the last four digits), or the sandbox's own.
+const PHONES_AS_TEXT: &[&str] = &[
+    "commands/arguments.rs",
+    "commands/filters.rs",
+    "sandbox/",
+    "verbs/account.rs",
+    "verbs/plan.rs",
+    "verbs/uncertain.rs",
+];
+
+#[test]
+fn phones_and_persons_are_held_in_a_type_whose_debug_output_masks_them() {
+    let is_plain = |line: &str| {
+        let field = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub ");
+        let name = ["phone: ", "person: ", "e164: "].into_iter().find_map(|name| field.strip_prefix(name));
+        name.is_some_and(|of| matches!(of.trim_end_matches(','), "String" | "Option<String>"))
+    };
+    let complaints: Vec<String> = source_files()
+        .iter()
+        .filter(|file| !PHONES_AS_TEXT.iter().any(|exempt| file.path.to_string_lossy().contains(exempt)))
+        .flat_map(|file| {
+            let plain = file.code().filter(|line| is_plain(line));
+            plain.map(|line| format!("{}: `{}`: use `Personal`", file.path.display(), line.trim())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

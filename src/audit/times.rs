@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 
-use crate::reminder::parse_duration;
+use crate::duration;
 use crate::zones::{Wall, Zone};
 
 /// Reads a time. Dates and wall-clock times are those of `zone`; a date alone is its first instant, a time alone is
@@ -17,11 +17,11 @@ pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String
         return Ok(now);
     }
     if let Some(ago) = trimmed.strip_prefix('-') {
-        let ago = parse_duration(ago)?;
+        let ago = duration::read(ago)?;
         return now.checked_sub(ago).map_err(|_| remedy(text));
     }
     if let Some(ahead) = trimmed.strip_prefix('+') {
-        let ahead = parse_duration(ahead)?;
+        let ahead = duration::read(ahead)?;
         return now.checked_add(ahead).map_err(|_| remedy(text));
     }
     if let Ok(at) = trimmed.parse::<Timestamp>() {

@@ -495,5 +495,5 @@ pub struct TestCallArguments {
 }
 
 pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
-    crate::reminder::parse_duration(text)
+    crate::duration::read(text)
 }

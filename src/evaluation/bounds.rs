@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::clock::SharedClock;
-use crate::reminder::write_duration;
+use crate::duration;
 use crate::row::{Kept, Record, RecordSink, Restarts};
 use crate::schedule::ReadLimits;
 use crate::sources::{Again, SourceError};
@@ -23,7 +23,7 @@ pub const STUCK: &str = "the source is stuck: a read of it didn't come back";
 
 /// The error of a read that never returned, such as one from a network share that is gone.
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {
-    let deadline = write_duration(limits.deadline);
+    let deadline = duration::write(limits.deadline);
     let message = format!("{STUCK} within `deadline` ({deadline}) and was given up");
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
@@ -50,7 +50,7 @@ impl<'s> LimitedSink<'s> {
         let ReadLimits { deadline, max_rows } = self.limits;
         let Kept { rows, bytes } = self.sink.kept();
         if self.is_late {
-            let deadline = write_duration(deadline);
+            let deadline = duration::write(deadline);
             let message =
                 format!("the source takes longer than `deadline` ({deadline}): ask for fewer rows, or raise it");
             return Err(SourceError { message, again: Again::Never, key: Some("deadline") });

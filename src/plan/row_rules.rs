@@ -11,7 +11,8 @@ use super::window::Saturating as _;
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::TimeProblem;
 use crate::appointment::{Phone, PhoneProblem};
-use crate::reminder::{SkipReason, State, write_duration};
+use crate::duration;
+use crate::reminder::{SkipReason, State};
 use crate::row::{Column, unseen};
 use crate::schedule::{Leads, Schedule};
 
@@ -287,8 +288,8 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
     let detail = format!(
         "it could be sent until {} (`max_lateness` {}, `min_notice` {}), now is {}",
         case.wall(lead.last_second),
-        write_duration(remind.max_lateness),
-        write_duration(remind.min_notice),
+        duration::write(remind.max_lateness),
+        duration::write(remind.min_notice),
         case.wall(case.now()),
     );
     skip(SkipReason::TooLate, detail)

@@ -290,7 +290,7 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
                 .help(format!("a JSON pointer begins with `/`: `\"/{}\"`", text.replace('.', "/")));
         }
         Shape::Duration => {
-            if let Err(message) = crate::reminder::parse_duration(text) {
+            if let Err(message) = crate::duration::read(text) {
                 problems.error("invalid-value", span, message).help(format!("write {}", wanted.wanted()));
             }
         }

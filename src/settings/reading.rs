@@ -115,7 +115,7 @@ fn keep(text: &str) -> Result<SignedDuration, String> {
         let years = years.ok_or_else(|| format!("`{text}` is no time: write `30d` or `6y`"))?;
         return Ok(SignedDuration::from_hours(years * 366 * 24));
     }
-    crate::reminder::parse_duration(text)
+    crate::duration::read(text)
 }
 
 fn base_url(text: &str) -> Result<url::Url, String> {

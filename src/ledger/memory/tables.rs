@@ -15,7 +15,7 @@ use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, RunRow, Step};
 use crate::personal::Personal;
 use crate::plan::Gap;
-use crate::reminder::{RunKind, from_micros};
+use crate::reminder::RunKind;
 
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +73,7 @@ pub(super) struct Account {
 
 /// An instant as precise as a ledger keeps it.
 pub(super) fn micro(at: Timestamp) -> Timestamp {
-    from_micros(at.as_microsecond()).unwrap_or(at)
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 fn doubled(what: &str) -> LedgerError {

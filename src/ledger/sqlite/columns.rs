@@ -10,7 +10,7 @@ use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
 use crate::personal::Personal;
-use crate::reminder::{State, from_micros};
+use crate::reminder::State;
 
 type ColumnResult<T> = rusqlite::Result<T>;
 
@@ -31,13 +31,13 @@ impl FromSql for Personal {
 
 /// An instant.
 pub(super) fn time(row: &Row<'_>, column: usize) -> ColumnResult<Timestamp> {
-    from_micros(row.get(column)?).map_err(wrong(column, Type::Integer))
+    Timestamp::from_microsecond(row.get(column)?).map_err(wrong(column, Type::Integer))
 }
 
 /// An instant or null.
 pub(super) fn time_or_null(row: &Row<'_>, column: usize) -> ColumnResult<Option<Timestamp>> {
     let micros: Option<i64> = row.get(column)?;
-    micros.map(from_micros).transpose().map_err(wrong(column, Type::Integer))
+    micros.map(Timestamp::from_microsecond).transpose().map_err(wrong(column, Type::Integer))
 }
 
 /// A word of a closed set, a lead, or anything else that reads back from its text.

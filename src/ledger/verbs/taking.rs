@@ -11,7 +11,7 @@ use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
 use crate::ledger::{Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, life};
-use crate::reminder::{RunId, State, from_micros};
+use crate::reminder::{RunId, State};
 use crate::settings::Rate;
 
 /// Rows read beyond those that may be taken, so that a few that may not cost no second query.
@@ -65,7 +65,7 @@ impl Tx<'_> {
         let tat = self.store.rates()?.get(account).copied();
         let (tat, next) = match admit(tat, interval_us, now.as_microsecond()) {
             Admission::Now { tat } => (tat, None),
-            Admission::At { tat } => (tat, from_micros(tat).ok()),
+            Admission::At { tat } => (tat, Timestamp::from_microsecond(tat).ok()),
         };
         self.store.put(&Put::Rate(account, tat))?;
         Ok(next)
@@ -275,7 +275,7 @@ impl<'a> Taking<'a> {
         let Rate::Every { .. } = lane.rate else { return None };
         let is_held = self.holds.on(&subject(lane), self.ask.now).iter().any(Hold::is_of_account);
         let ahead = self.tat(lane).filter(|tat| !is_held && *tat > self.ask.now.as_microsecond());
-        ahead.and_then(|tat| from_micros(tat).ok())
+        ahead.and_then(|tat| Timestamp::from_microsecond(tat).ok())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::section::{Section, items};
+use super::section::{OptionalPart, Section, items, optional};
 use super::{Reading, appointment, templates};
-use crate::reminder::{Lead, write_duration};
+use crate::duration;
+use crate::reminder::Lead;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::{Node, Value};
 use crate::schedule::{Leads, Remind};
@@ -22,25 +23,18 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
     let allowed_countries = countries(&section, reading);
     let calling_hours = calling_hours(&section, reading);
     let max_lateness = section.positive_duration("max_lateness", reading);
-    let statuses = section.given("statuses").map(|_| section.texts("statuses"));
+    let statuses = optional(section.given("statuses"), |_| section.texts("statuses"));
     Some(Remind {
         leads: leads?,
-        statuses: left_out_or_read(statuses)?,
-        only_if: left_out_or_read(only_if)?,
-        allowed_countries: left_out_or_read(allowed_countries)?,
+        statuses: statuses.ok()?,
+        only_if: only_if.ok()?,
+        allowed_countries: allowed_countries.ok()?,
         do_not_call: section.path("do_not_call", reading),
         calling_hours: calling_hours?,
         min_notice: section.duration("min_notice")?,
         max_lateness: max_lateness?,
         max_per_person_per_day: section.whole("max_per_person_per_day")?,
     })
-}
-
-fn left_out_or_read<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    match part {
-        None => Some(None),
-        Some(read) => read.map(Some),
-    }
 }
 
 fn leads(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Leads> {
@@ -68,7 +62,7 @@ fn twice(node: &Node, reading: &mut Reading<'_>) {
 /// A lead of `min_notice` or less is never called. Today's appointments (`0` days) start within 24 hours.
 fn leads_beyond_notice(section: &Section<'_>, reading: &mut Reading<'_>) {
     let Some(notice) = section.duration("min_notice") else { return };
-    let shown = write_duration(notice);
+    let shown = duration::write(notice);
     for (name, hours_each) in [("days_before", 24), ("hours_before", 1)] {
         for item in section.given(name).map(items).unwrap_or_default() {
             let Value::Whole(Some(count)) = item.value else { continue };
@@ -96,14 +90,17 @@ fn statuses_wanted(root: &Node, remind: Option<&Node>, reading: &mut Reading<'_>
     }
 }
 
-fn only_if(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<Condition>> {
-    section.given("only_if").map(|node| templates::condition(node, reading))
+fn only_if(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<Condition> {
+    optional(section.given("only_if"), |node| templates::condition(node, reading))
 }
 
-fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<Vec<String>>> {
-    let node = section.given("allowed_countries")?;
-    let read: Vec<Option<String>> = items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
-    Some(read.into_iter().collect())
+fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<Vec<String>> {
+    optional(section.given("allowed_countries"), |node| {
+        // all of them are read, so that every wrong one is reported
+        let read: Vec<Option<String>> =
+            items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
+        read.into_iter().collect()
+    })
 }
 
 fn calling_hours(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<CallingHours> {

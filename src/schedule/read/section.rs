@@ -7,12 +7,24 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use super::Reading;
-use crate::reminder::parse_duration;
+use crate::duration;
 use crate::row::Column;
 use crate::schedule::keys::{Need, Shape, Table};
 use crate::schedule::lookup::secret_ref;
 use crate::schedule::spanned::{self, Node, Value};
 use crate::settings::{SecretRef, TextOrSecret};
+
+/// A part of the file has no value, and a problem that says why was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoValue;
+
+/// A part that may be left out: `Ok(None)` where it was, `Err` where it stands there and has no value.
+pub type OptionalPart<T> = Result<Option<T>, NoValue>;
+
+/// Reads a part that may be left out.
+pub fn optional<G, T>(given: Option<G>, read: impl FnOnce(G) -> Option<T>) -> OptionalPart<T> {
+    given.map(|given| read(given).ok_or(NoValue)).transpose()
+}
 
 /// A table of the file (or nothing where it was left out), and its keys.
 #[derive(Clone, Copy)]
@@ -81,7 +93,7 @@ impl<'a> Section<'a> {
     }
 
     pub fn duration(&self, name: &str) -> Option<SignedDuration> {
-        parse_duration(self.node(name)?.text()?).ok()
+        duration::read(self.node(name)?.text()?).ok()
     }
 
     /// A duration that can't be nothing.

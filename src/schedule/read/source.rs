@@ -1,7 +1,7 @@
 //! pure: `[source]`: a text table, SQLite or an HTTP API.
 
 use super::Reading;
-use super::section::Section;
+use super::section::{NoValue, OptionalPart, Section, optional};
 use super::templates;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
@@ -35,16 +35,17 @@ fn csv(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
     }
     let encoding = encoding(section, reading);
     let delimiter = delimiter(section, reading);
-    let dialect = CsvDialect { encoding: encoding?, delimiter: delimiter?, header_row: section.whole("header_row")? };
+    let dialect =
+        CsvDialect { encoding: encoding.ok()?, delimiter: delimiter.ok()?, header_row: section.whole("header_row")? };
     Some(SourceSpec::File(FileSpec { path: section.path("path", reading)?, format: FormatSpec::Csv(dialect) }))
 }
 
-/// `Some(None)`: found out at every read.
-fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<String>> {
-    let node = section.node("encoding")?;
-    let text = node.text()?;
+/// `None`: found out at every read.
+fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<String> {
+    let node = section.node("encoding").ok_or(NoValue)?;
+    let text = node.text().ok_or(NoValue)?;
     if text.eq_ignore_ascii_case("auto") {
-        return Some(None);
+        return Ok(None);
     }
     if encoding_rs::Encoding::for_label(text.as_bytes()).is_none() && code_page(text).is_none() {
         reading.invalid(
@@ -52,24 +53,24 @@ fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<S
             format!("`{text}` is no encoding"),
             "write `\"auto\"`, `\"utf-8\"`, `\"utf-16le\"`, `\"windows-1252\"`, or a DOS code page (`\"437\"`, `\"850\"`, `\"852\"`, `\"866\"`)",
         );
-        return None;
+        return Err(NoValue);
     }
-    Some(Some(text.to_owned()))
+    Ok(Some(text.to_owned()))
 }
 
-/// `Some(None)`: found out at every read.
-fn delimiter(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Option<u8>> {
-    let node = section.node("delimiter")?;
-    match node.text()? {
-        "auto" => Some(None),
-        "," | "comma" => Some(Some(b',')),
-        ";" | "semicolon" => Some(Some(b';')),
-        "\t" | "tab" => Some(Some(b'\t')),
-        "|" | "pipe" => Some(Some(b'|')),
+/// `None`: found out at every read.
+fn delimiter(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<u8> {
+    let node = section.node("delimiter").ok_or(NoValue)?;
+    match node.text().ok_or(NoValue)? {
+        "auto" => Ok(None),
+        "," | "comma" => Ok(Some(b',')),
+        ";" | "semicolon" => Ok(Some(b';')),
+        "\t" | "tab" => Ok(Some(b'\t')),
+        "|" | "pipe" => Ok(Some(b'|')),
         other => {
             let message = format!("`{other}` is no delimiter");
             reading.invalid(&node, message, "write `\"auto\"`, `\",\"`, `\";\"`, `\"\\t\"` or `\"|\"`");
-            None
+            Err(NoValue)
         }
     }
 }
@@ -116,16 +117,16 @@ fn http(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> 
     if matches!(format, Some(FormatSpec::Csv(_))) {
         pages_of_csv(section, reading);
     }
-    let auth = section.given("auth").map(|_| auth(&section.inner("auth"), reading));
-    let paging = section.given("paging").map(|_| paging(&section.inner("paging")));
+    let auth = optional(section.given("auth"), |_| auth(&section.inner("auth"), reading));
+    let paging = optional(section.given("paging"), |_| paging(&section.inner("paging")));
     Some(SourceSpec::Http(Box::new(HttpSpec {
         url: url?,
         format: format?,
         headers: headers?,
         timeout: timeout?,
         max_bytes: parse_size(&section.text("max_bytes")?)?,
-        auth: all_or_none(auth)?,
-        paging: all_or_none(paging)?,
+        auth: auth.ok()?,
+        paging: paging.ok()?,
         allow_redirect_to: redirect_hosts(section, reading),
     })))
 }
@@ -196,14 +197,6 @@ pub fn headers(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<(
         }
     }
     section.secret_map("headers", reading)
-}
-
-/// `None` (left out) is fine, `Some(None)` (unreadable) isn't.
-fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    match part {
-        None => Some(None),
-        Some(read) => read.map(Some),
-    }
 }
 
 fn auth(section: &Section<'_>, reading: &Reading<'_>) -> Option<HttpAuth> {

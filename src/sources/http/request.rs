@@ -139,7 +139,7 @@ impl Api {
     }
 
     pub(super) fn too_slow(&self) -> SourceError {
-        let deadline = crate::reminder::write_duration(self.limits.deadline);
+        let deadline = crate::duration::write(self.limits.deadline);
         never(format!(
             "the source takes longer than `deadline` ({deadline}) over all its pages: ask for fewer rows, or raise it"
         ))

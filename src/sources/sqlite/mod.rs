@@ -209,7 +209,7 @@ impl Database {
                 soon("the database is busy: its application is writing")
             }
             ErrorCode::OperationInterrupted => {
-                let deadline = crate::reminder::write_duration(self.limits.deadline);
+                let deadline = crate::duration::write(self.limits.deadline);
                 self.of_query(&format!(
                     "the query was stopped after {deadline}: narrow it, add an index, or raise `deadline`"
                 ))

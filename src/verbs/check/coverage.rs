@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use crate::reminder::write_duration;
+use crate::duration;
 use crate::schedule::recurrence::CronLint;
 use crate::schedule::{Leads, Schedule};
 
@@ -33,7 +33,7 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
              its leads (`min_notice` {})",
             wall(first.at),
             wall(opening),
-            write_duration(schedule.remind.min_notice)
+            duration::write(schedule.remind.min_notice)
         ),
         help: format!(
             "run inside the calling hours ({}), or set a longer lead, other `calling_hours` or a shorter `min_notice`",

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::disk::{self, Links};
+use crate::duration;
 use crate::evaluation::read_do_not_call;
-use crate::reminder::write_duration;
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
@@ -263,8 +263,8 @@ fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     if longest > schedule.remind.max_lateness {
         let message = format!(
             "runs are up to {} apart, which is more than `max_lateness` ({}): some reminders would come too late",
-            write_duration(longest),
-            write_duration(schedule.remind.max_lateness)
+            duration::write(longest),
+            duration::write(schedule.remind.max_lateness)
         );
         checked
             .problems
