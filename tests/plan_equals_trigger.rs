@@ -127,7 +127,7 @@ impl Terms {
             "cron = \"*/15 * * * *\"\ntimezone = \"{zone}\"\n[source.csv]\npath = \"../table.csv\"\n[appointment]\n\
              id = \"id\"\nphone = \"phone\"\ndefault_region = \"US\"\nstarts_at = \"start\"\nstatus = \"status\"\n\
              recipient_timezone = \"zone\"\nperson = \"who\"\n[remind]\nstatuses = [\"confirmed\"]\n{leads}\n{more}\
-             [target.automation]\nurl = {{ env = \"URL\" }}\n[payload]\nid = \"{{{{ appointment_id }}}}\"\n\
+             [guard]\nmax_invalid = \"100%\"\n[target.automation]\nurl = {{ env = \"URL\" }}\n[payload]\nid = \"{{{{ appointment_id }}}}\"\n\
              phone = \"{{{{ phone }}}}\"\nwhen = [\"{{{{ starts_at }}}}\", \"{{{{ weekday }}}}\"]\n\
              lead = \"{{{{ lead }}}}\"\nservice = \"For {{{{ service }}}}\"\nbefore = \"{{{{ previous_starts_at }}}}\"\n"
         )

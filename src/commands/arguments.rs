@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use super::filters::Filters;
+use super::held_arguments::{ApproveArguments, RejectArguments};
 use super::sandbox_arguments::SandboxArguments;
 use crate::verbs::plan::When;
 
@@ -93,6 +94,10 @@ pub enum Verb {
     Uncertain(UncertainArguments),
     /// Cancel one pending reminder; no run plans it again
     Cancel(CancelArguments),
+    /// Let a run go that a guard holds: its source is read again, and who is due is called
+    Approve(ApproveArguments),
+    /// End a run that a guard holds: nobody is called by it
+    Reject(RejectArguments),
     /// Call nobody until it is resumed, over restarts too
     Pause(PauseArguments),
     /// Lift a pause
@@ -166,12 +171,6 @@ pub enum Verb {
         /// The folder
         folder: Option<PathBuf>,
     },
-    /// Not yet
-    #[command(hide = true)]
-    Approve(Later),
-    /// Not yet
-    #[command(hide = true)]
-    Reject(Later),
     /// Not yet
     #[command(hide = true)]
     Optout(Later),

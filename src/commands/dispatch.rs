@@ -285,6 +285,8 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Pause(_)
         | Request::Resume { .. }
         | Request::Resolve(_)
+        | Request::Approve(_)
+        | Request::Reject(_)
         | Request::Cancel(_) => true,
         Request::Reload
         | Request::Status

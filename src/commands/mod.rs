@@ -14,6 +14,8 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod held;
+mod held_arguments;
 mod help;
 mod ids;
 mod ledger;
@@ -107,6 +109,8 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Reload => reload::reload(globals).await,
         Verb::Audit(ask) => audit::audit(globals, ask).await,
         Verb::Uncertain(ask) => uncertain::uncertain(globals, ask).await,
+        Verb::Approve(ask) => held::approve(globals, ask).await,
+        Verb::Reject(ask) => held::reject(globals, ask).await,
         Verb::Cancel(ask) => cancel::cancel(globals, ask).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
         Verb::Resume(ask) => pause::resume(globals, ask).await,
@@ -126,7 +130,6 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Schema => schema::schema(),
         Verb::Completions { shell } => completions::completions(shell),
         Verb::Man { folder } => manual::manual(folder.as_deref()),
-        Verb::Approve(_) | Verb::Reject(_) => not_yet("`approve` and `reject`"),
         Verb::Optout(_) => not_yet("`optout`"),
         Verb::Init(_) => not_yet("`init`"),
         Verb::Test(_) => not_yet("`test`"),

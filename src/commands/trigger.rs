@@ -27,7 +27,13 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
     let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
     let (answer, exit) = dispatch::trigger(&context, ask).await?;
-    show(&context, &answer).await?;
+    tell(&context, &answer).await?;
+    Ok(exit)
+}
+
+/// Prints what became of a run; what a person should know besides goes to stderr.
+pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
+    show(context, answer).await?;
     for note in &answer.notes {
         complain(&format!("{}: {note}", answer.schedule));
     }
@@ -38,7 +44,7 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
         let pending = answer.counts.pending;
         complain(&format!("{pending} pending, and no service runs: `tickler run`, or another trigger, sends them"));
     }
-    Ok(exit)
+    Ok(())
 }
 
 async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {

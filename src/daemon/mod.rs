@@ -196,6 +196,8 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::Prune
         | Request::AuditPage { .. }
         | Request::Show(_)
+        | Request::Approve(_)
+        | Request::Reject(_)
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }

@@ -21,7 +21,9 @@ pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Resu
         .await?
         .pop()
         .ok_or_else(|| EvaluationError::Rule(format!("the ledger has no run {run} to read again for")))?;
-    let occasion = Occasion { nominal_at: planned_by.nominal_at, ..Occasion::at(nominal_now(env.clock.as_ref())) };
+    let moment = Occasion::at(nominal_now(env.clock.as_ref()));
+    // a guard that a person has waived for the run doesn't hold what it planned either
+    let occasion = Occasion { nominal_at: planned_by.nominal_at, waived: planned_by.guards, ..moment };
     let request = EvaluationRequest { schedule, occasion, planned_at: Some(planned_by.started_at), explained: None };
     let evaluation = request.evaluate(env).await?;
     if let Some(held) = evaluation.plan.held {

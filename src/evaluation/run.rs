@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, Evaluation, EvaluationError, evaluate, internal_error, new_run_id, nominal_now, terms_of};
-use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunStart, Runs};
+use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunRow, RunStart, Runs};
 use crate::plan::{Counts, Occasion, Reminded};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -153,6 +153,44 @@ pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, env: &Env) -> RunOu
     }
 }
 
+/// A person lets a held run go.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    /// The run as it is held.
+    pub held: RunRow,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// Who approves it.
+    pub actor: String,
+}
+
+/// Evaluates a held run again for its own nominal time, without the guards that hold it, and records what comes of it
+/// together with the approval.
+///
+/// # Errors
+/// When the source, the ledger or a file the rules need can't be read: then the run is still held.
+pub async fn approve_run(
+    schedule: &Arc<Schedule>,
+    approval: Approval,
+    env: &Env,
+) -> Result<RunOutcome, EvaluationError> {
+    let ledger = env.ledger.clone().ok_or(LedgerError::ReadOnly)?;
+    let held = &approval.held;
+    let ask = RunAsk { kind: held.kind, nominal_at: held.nominal_at, actor: approval.actor.clone(), only: None };
+    let moment = Occasion::at(nominal_now(env.clock.as_ref()));
+    let occasion = Occasion { nominal_at: held.nominal_at, waived: held.guards.clone(), ..moment };
+    let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, env)).catch_unwind().await;
+    let evaluation = evaluated.unwrap_or_else(|_| Err(internal_error("by a panic")))?;
+    let run = BegunRun { schedule, run: held.id, ask, ledger, env };
+    Ok(run.record_plan(evaluation, Some(approval)).await)
+}
+
+/// Whether the source is another one than the one that was held.
+fn changed_since(held: &RunRow, fingerprint: &str) -> Option<String> {
+    let before = held.fingerprint.as_deref().filter(|before| *before != fingerprint)?;
+    Some(format!("the source has changed since the run was held: it was {before}, now it is {fingerprint}"))
+}
+
 /// Records that a run begins, and evaluates nothing yet: its row is committed when this returns.
 ///
 /// # Errors
@@ -200,22 +238,28 @@ impl BegunRun<'_> {
         // a panic in one schedule's run fails that run alone
         let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.env)).catch_unwind().await;
         match evaluated.unwrap_or_else(|_| Err(internal_error("by a panic"))) {
-            Ok(evaluation) => self.record_plan(evaluation).await,
+            Ok(evaluation) => self.record_plan(evaluation, None).await,
             Err(error) => self.record_failure(error).await,
         }
     }
 
-    async fn record_plan(self, evaluation: Evaluation) -> RunOutcome {
-        let plan = evaluation.plan.without_numbers();
-        let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.detail.clone()));
-        let (notes, reminded) = (plan.notes.clone(), plan.reminded);
-        for note in &notes {
+    async fn record_plan(self, evaluation: Evaluation, approval: Option<Approval>) -> RunOutcome {
+        let mut plan = evaluation.plan.without_numbers();
+        for note in &plan.notes {
             tracing::warn!(schedule = %self.schedule.name, "the source was read, and may be a part: {note}");
         }
+        let fingerprint = &evaluation.report.fingerprint;
+        plan.notes.extend(approval.as_ref().and_then(|approval| changed_since(&approval.held, fingerprint)));
+        let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.of_run(self.run)));
+        let (notes, reminded) = (plan.notes.clone(), plan.reminded);
         if held.is_none() && !plan.reminders.is_empty() {
             self.env.http.get_ready();
         }
-        let end = RunEnd::Planned(Box::new(plan));
+        let plan = Box::new(plan);
+        let end = match approval {
+            None => RunEnd::Planned(plan),
+            Some(approval) => RunEnd::Approved { plan, reason: approval.reason },
+        };
         let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
         match (recorded, held) {
             (Ok(_), Some(why)) => RunOutcome::Held { run, counts, why },

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -30,6 +30,7 @@ pub mod chain;
 pub mod change;
 mod effects;
 pub mod gate;
+pub mod held_runs;
 pub mod life;
 pub mod memory;
 pub mod opened;
@@ -94,6 +95,8 @@ pub trait Runs: Send + Sync {
     async fn record_run(&self, record: RunRecord) -> LedgerResult<RecordedRun>;
     /// The service died while this run was being evaluated: counted, and the third time it fails. Answers it as it is then.
     async fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow>;
+    /// A person ends a run that a guard holds. Answers it as it is then.
+    async fn reject_run(&self, reject: RejectRun) -> LedgerResult<RunRow>;
     /// Nominal times that are not evaluated (missed, paused, overlap), or a cursor moved back with the clock.
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()>;
     /// Runs.

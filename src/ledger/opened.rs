@@ -12,9 +12,9 @@ use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
     AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
-    Machine, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover, Recovered, ReminderAsk, ReminderBrief,
-    ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement,
-    TakeIntents, Tally, Verification, Writing,
+    Machine, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk,
+    ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
+    SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
@@ -219,6 +219,9 @@ impl Runs for Ledger {
     async fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow> {
         let actor = actor.to_owned();
         self.write(move |tx| tx.interrupt_run(id, now, &actor)).await
+    }
+    async fn reject_run(&self, reject: RejectRun) -> LedgerResult<RunRow> {
+        self.write(move |tx| tx.reject_run(&reject)).await
     }
     async fn pass_over(&self, passed: PassedOver) -> LedgerResult<()> {
         self.write(move |tx| tx.pass_over(&passed)).await

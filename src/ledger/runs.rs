@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunEnd, RunRecord, RunRow, RunStart};
+use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRecord, RunRow, RunStart, held_runs};
 use crate::audit::{Entry, Event};
-use crate::plan::{Counts, Held, Plan, SkippedRow};
+use crate::plan::{Counts, Plan, SkippedRow};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason};
 
 /// What the ledger has under a run's nominal time.
@@ -33,6 +33,11 @@ fn may_begin(earlier: &RunRow, kind: RunKind, is_ahead: bool) -> bool {
     match earlier.state {
         RunState::Running | RunState::Waiting => true,
         RunState::Missed => is_ahead,
+        RunState::Skipped
+            if earlier.detail.as_deref().is_some_and(|detail| detail.starts_with(held_runs::REJECTED)) =>
+        {
+            false
+        }
         RunState::Skipped => is_ahead || (kind == RunKind::CatchUp && earlier.was_skipped_by_pause()),
         RunState::Done | RunState::Failed | RunState::Held => false,
     }
@@ -57,6 +62,9 @@ pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<WrittenRun
         zone_rules: start.zone_rules.clone(),
         read_at: None,
         crashes: 0,
+        in_window: None,
+        fingerprint: None,
+        guards: Vec::new(),
     };
     let Some(run) = earlier.run else {
         return Some(WrittenRun { run: fresh(), entry: Some(started(start, start.id)) });
@@ -69,6 +77,9 @@ pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<WrittenRun
             skipped: run.skipped.clone(),
             read_at: run.read_at,
             crashes: run.crashes,
+            in_window: run.in_window,
+            fingerprint: run.fingerprint.clone(),
+            guards: run.guards.clone(),
             ..fresh()
         },
         // what was waiting was logged when it began
@@ -174,6 +185,9 @@ pub fn passed_over<'a>(
         zone_rules: String::new(),
         read_at: None,
         crashes: 0,
+        in_window: None,
+        fingerprint: None,
+        guards: Vec::new(),
     };
     let entry = Entry {
         schedule: Some(passed.schedule.as_str().into()),
@@ -198,6 +212,7 @@ pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> Writ
         state: RunState::Failed,
         finished_at: Some(record.finished_at),
         detail: Some(sentence.to_owned()),
+        fingerprint: record.source_fingerprint.clone().or(run.fingerprint),
         ..run
     };
     WrittenRun { run, entry: Some(entry) }
@@ -245,24 +260,10 @@ pub fn interrupted<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRu
     WrittenRun { run, entry: Some(entry) }
 }
 
-/// A guard stopped it: its plan is not carried out.
-#[must_use]
-pub fn held<'a>(record: &'a RunRecord, run: RunRow, plan: &Plan, held: &'a Held) -> WrittenRun<'a> {
-    let entry = Entry {
-        reason: Some(held.guard.as_str().into()),
-        detail: Some(held.detail.as_str().into()),
-        ..of_run(record, &run.schedule, Event::RunHeld)
-    };
-    let run = RunRow {
-        state: RunState::Held,
-        finished_at: Some(record.finished_at),
-        counts: plan.counts,
-        skipped: by_reason(&plan.skipped),
-        detail: Some(held.detail.clone()),
-        read_at: Some(record.read_at),
-        ..run
-    };
-    WrittenRun { run, entry: Some(entry) }
+/// What its latest read says of it.
+pub(super) fn read(record: &RunRecord, run: RunRow, plan: &Plan) -> RunRow {
+    let fingerprint = record.source_fingerprint.clone().or(run.fingerprint);
+    RunRow { read_at: Some(record.read_at), in_window: plan.in_window, fingerprint, ..run }
 }
 
 /// What a run's plan came to, once it met the ledger.
@@ -294,9 +295,15 @@ impl Tallied {
 
 /// Its plan is recorded.
 #[must_use]
-pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancelled: usize) -> WrittenRun<'a> {
+pub fn finished<'a>(
+    record: &'a RunRecord,
+    run: RunRow,
+    plan: &Plan,
+    tallied: Tallied,
+    cancelled: usize,
+) -> WrittenRun<'a> {
     let Tallied { counts, skipped } = tallied;
-    let detail = with_notes(in_words(counts, cancelled), record);
+    let detail = with_notes(in_words(counts, cancelled), plan);
     let entry = Entry { detail: Some(detail.into()), ..of_run(record, &run.schedule, Event::RunFinished) };
     let run = RunRow {
         state: RunState::Done,
@@ -304,21 +311,17 @@ pub fn finished<'a>(record: &'a RunRecord, run: RunRow, tallied: Tallied, cancel
         counts,
         skipped,
         detail: None,
-        read_at: Some(record.read_at),
-        ..run
+        ..read(record, run, plan)
     };
     WrittenRun { run, entry: Some(entry) }
 }
 
 /// What a person should know of the read stands behind what became of it.
-fn with_notes(detail: String, record: &RunRecord) -> String {
-    match &record.end {
-        RunEnd::Planned(plan) if !plan.notes.is_empty() => format!("{detail}; note: {}", plan.notes.join("; ")),
-        RunEnd::Planned(_) | RunEnd::Failed(_) | RunEnd::Waiting(_) | RunEnd::ReadAgain(_) => detail,
-    }
+fn with_notes(detail: String, plan: &Plan) -> String {
+    if plan.notes.is_empty() { detail } else { format!("{detail}; note: {}", plan.notes.join("; ")) }
 }
 
-fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {
+pub(super) fn by_reason(skipped: &[SkippedRow]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for row in skipped {
         *counts.entry(row.reason.as_str()).or_insert(0) += 1;
@@ -334,7 +337,7 @@ fn in_words(counts: Counts, cancelled: usize) -> String {
     )
 }
 
-fn of_run<'a>(record: &'a RunRecord, schedule: &str, event: Event) -> Entry<'a> {
+pub(super) fn of_run<'a>(record: &'a RunRecord, schedule: &str, event: Event) -> Entry<'a> {
     Entry {
         schedule: Some(schedule.to_owned().into()),
         run_id: Some(record.id),

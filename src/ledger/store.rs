@@ -184,8 +184,8 @@ pub enum Applied {
 /// What is written beside reminders.
 #[derive(Debug, Clone)]
 pub enum Put<'a> {
-    /// A run, new or known, with the fingerprint of its source where there is one.
-    Run(&'a RunRow, Option<&'a str>),
+    /// A run, new or known.
+    Run(&'a RunRow),
     /// A schedule, new or known.
     Schedule(&'a StoredSchedule),
     /// A version's text under its hash, first seen then (UTC).

@@ -149,7 +149,12 @@ impl Candidates {
     }
 
     /// Renders payloads, counts persons, and decides.
-    pub(super) fn plan(self, told: &ToldStarts, new_id: &mut dyn FnMut() -> ReminderId) -> Plan {
+    pub(super) fn plan(
+        self,
+        told: &ToldStarts,
+        as_of: Option<Timestamp>,
+        new_id: &mut dyn FnMut() -> ReminderId,
+    ) -> Plan {
         let Self { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, mut watch } =
             self;
         let calls = calls(&terms, candidates, told, new_id);
@@ -158,7 +163,8 @@ impl Candidates {
         let leaving =
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
         let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &*call.candidate));
-        let mut plan = Plan { counts, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
+        let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window);
+        let mut plan = Plan { counts, in_window, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
         plan.reminders.reserve_exact(calls.len());
         for call in calls {
             let other_calls = people.other_calls(&call.candidate);
@@ -179,7 +185,7 @@ impl Candidates {
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
         restored_gap::set_apart(&mut plan, &terms.knowledge.gaps, &terms.schedule);
-        guard::ask(&mut plan, &terms.schedule, &terms.occasion);
+        guard::ask(&mut plan, &terms, as_of);
         plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));
         plan
     }

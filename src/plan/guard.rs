@@ -1,38 +1,198 @@
 //! pure: what holds a run whose source looks wrong: nobody is called and nothing is cancelled until a person decides.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Guards, Occasion, Plan, Standing};
-use crate::schedule::Schedule;
+use super::terms::Terms;
+use super::{Plan, SkippedRow, Standing};
+use crate::duration;
+use crate::reminder::{RunId, SkipReason};
+use crate::schedule::{Factor, Percent};
 
-/// A guard that holds a run.
+/// Guards that hold a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// Which guard: `max_calls`.
+    /// The first of them: `max_age`, `max_invalid`, `max_change` or `max_calls`.
     pub guard: String,
-    /// Why, and what to do.
+    /// What was seen, what is usual or allowed, and what to look at.
     pub detail: String,
+    /// The others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
-/// Asks the guards of a finished plan; the first that holds it takes its cancellations away.
-pub(super) fn ask(plan: &mut Plan, schedule: &Schedule, occasion: &Occasion) {
-    match occasion.guards {
-        Guards::Waived => {}
-        Guards::Asked => plan.held = max_calls(plan, schedule.max_calls),
+impl Held {
+    /// All guards that hold it.
+    pub fn guards(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.guard.as_str()).chain(self.also.iter().map(String::as_str))
     }
-    if plan.held.is_some() {
-        plan.cancellations.clear();
+
+    /// Why that run is held, with what a person can do about it.
+    #[must_use]
+    pub fn of_run(&self, run: RunId) -> String {
+        format!(
+            "{}; `tickler approve {run}` plans it all the same, `tickler reject {run}` ends it: nobody is called by it until then",
+            self.detail
+        )
     }
+}
+
+/// A guard: its name as a schedule writes it, and why it holds a plan.
+type GuardRule = (&'static str, fn(&Seen<'_>) -> Option<String>);
+
+/// All of them, in the order in which they are named.
+const GUARDS: [GuardRule; 4] =
+    [("max_age", max_age), ("max_invalid", max_invalid), ("max_change", max_change), ("max_calls", max_calls)];
+
+/// What guards see of a finished plan.
+struct Seen<'a> {
+    plan: &'a Plan,
+    terms: &'a Terms,
+    /// When the source was last changed (UTC), where it says so.
+    as_of: Option<Timestamp>,
+}
+
+/// Asks the guards of a finished plan that are not waived; those that hold it take its cancellations away.
+pub(super) fn ask(plan: &mut Plan, terms: &Terms, as_of: Option<Timestamp>) {
+    let is_waived = |name: &str| terms.occasion.waived.iter().any(|waived| waived == name);
+    let seen = Seen { plan, terms, as_of };
+    let holding: Vec<(&str, String)> = GUARDS
+        .iter()
+        .filter(|(name, _)| !is_waived(name))
+        .filter_map(|(name, guard)| Some((*name, guard(&seen)?)))
+        .collect();
+    let Some((first, _)) = holding.first() else { return };
+    let details: Vec<&str> = holding.iter().map(|(_, detail)| detail.as_str()).collect();
+    plan.held = Some(Held {
+        guard: (*first).to_owned(),
+        detail: details.join("; "),
+        also: holding.iter().skip(1).map(|(name, _)| (*name).to_owned()).collect(),
+    });
+    plan.cancellations.clear();
+}
+
+/// A source that was last changed longer ago than `max_age`.
+fn max_age(seen: &Seen<'_>) -> Option<String> {
+    let limit = seen.terms.schedule.guard.max_age?;
+    let changed = seen.as_of?;
+    let age = changed.duration_until(seen.terms.occasion.now);
+    (age > limit).then(|| {
+        let at = seen.terms.schedule.zone.wall(changed).strftime("%Y-%m-%d %H:%M");
+        let (hours, minutes) = (age.as_hours(), age.as_mins() % 60);
+        format!(
+            "the source was last changed at {at}, {hours} h {minutes} min ago, `max_age` is {}: look whether its export still runs",
+            duration::write(limit)
+        )
+    })
+}
+
+/// The fewest unusable rows that hold a run.
+const FEWEST_INVALID: u64 = 3;
+
+/// Too large a share of the window's rows has no usable id, phone or time.
+fn max_invalid(seen: &Seen<'_>) -> Option<String> {
+    let rows = seen.plan.in_window?;
+    let Percent(limit) = seen.terms.schedule.guard.max_invalid;
+    let unusable: Vec<SkipReason> =
+        seen.plan.skipped.iter().filter(|row| is_unusable(row)).map(|row| row.reason).collect();
+    let count = unusable.len() as u64;
+    if count < FEWEST_INVALID || count * 10_000 <= rows * u64::from(limit) {
+        return None;
+    }
+    let most = SkipReason::ALL.iter().max_by_key(|reason| unusable.iter().filter(|it| it == reason).count())?;
+    Some(format!(
+        "{count} of {rows} rows in the window have no usable id, phone or time (mostly `{most}`), `max_invalid` is {}: look at \
+         the source and at `[appointment]`",
+        seen.terms.schedule.guard.max_invalid
+    ))
+}
+
+/// Whether a row has no usable id, phone or time. A phone that was read and lies in a country that isn't called is usable.
+fn is_unusable(row: &SkippedRow) -> bool {
+    match row.reason {
+        SkipReason::BadRow | SkipReason::MissingId | SkipReason::InvalidTime | SkipReason::NoSuchTime => true,
+        SkipReason::NoPhone | SkipReason::InvalidPhone => row.phone.is_none(),
+        SkipReason::DuplicateRow
+        | SkipReason::Cancelled
+        | SkipReason::UnknownStatus
+        | SkipReason::Filtered
+        | SkipReason::OptedOut
+        | SkipReason::NoConsent
+        | SkipReason::AlreadyStarted
+        | SkipReason::TooLate
+        | SkipReason::LateBooking
+        | SkipReason::OutsideCallingHours
+        | SkipReason::Merged
+        | SkipReason::PersonLimit
+        | SkipReason::PayloadError => false,
+    }
+}
+
+/// Fewer earlier runs say nothing of what is usual.
+const FEWEST_RUNS: usize = 3;
+/// Smaller numbers change by such factors by chance.
+const FEWEST_USUAL: u64 = 20;
+
+/// Far more or far fewer rows in the window than the last runs of the same weekday had.
+fn max_change(seen: &Seen<'_>) -> Option<String> {
+    let rows = seen.plan.in_window?;
+    let Factor(limit) = seen.terms.schedule.guard.max_change;
+    let earlier = &seen.terms.knowledge.usual_rows;
+    // twice the median is a whole number
+    let usual_twice = median_twice(earlier)?;
+    if earlier.len() < FEWEST_RUNS || usual_twice < 2 * FEWEST_USUAL {
+        return None;
+    }
+    let (limit, factor) = (u64::from(limit), seen.terms.schedule.guard.max_change);
+    let change = if rows * 200 > usual_twice * limit {
+        format!("more than {factor} the usual")
+    } else if rows * 2 * limit < usual_twice * 100 {
+        match limit {
+            300 => "fewer than a third of the usual".to_owned(),
+            _ => format!("fewer than the usual divided by {}", factor.to_string().trim_end_matches('x')),
+        }
+    } else {
+        return None;
+    };
+    let half = if usual_twice % 2 == 1 { ".5" } else { "" };
+    let schedule = &seen.terms.schedule;
+    let weekday = schedule.recurrence.nominal_date(&schedule.zone, seen.terms.occasion.nominal_at).strftime("%A");
+    Some(format!(
+        "{rows} rows in the window are {change} {}{half} (the median of the last {} runs on a {weekday}, `max_change` is \
+         {factor}): look whether the source is whole and of the right day",
+        usual_twice / 2,
+        earlier.len(),
+    ))
+}
+
+fn median_twice(numbers: &[u64]) -> Option<u64> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some(upper + lower)
 }
 
 /// More new calls than `max_calls`.
-fn max_calls(plan: &Plan, limit: u32) -> Option<Held> {
-    let calls = plan.reminders.iter().filter(|reminder| reminder.standing != Standing::Pending).count();
+fn max_calls(seen: &Seen<'_>) -> Option<String> {
+    let limit = seen.terms.schedule.guard.max_calls;
+    let calls = seen.plan.reminders.iter().filter(|reminder| reminder.standing != Standing::Pending).count();
     let is_too_many = calls > usize::try_from(limit).unwrap_or(usize::MAX);
-    is_too_many.then(|| Held {
-        guard: "max_calls".into(),
-        detail: format!(
+    is_too_many.then(|| {
+        format!(
             "{calls} calls are more than `max_calls` = {limit}: check the source, or raise `max_calls` under `[guard]`"
-        ),
+        )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        for (numbers, twice) in [(&[][..], None), (&[7], Some(14)), (&[9, 1], Some(10)), (&[60, 4, 61], Some(120))] {
+            assert_eq!(median_twice(numbers), twice, "{numbers:?}");
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub use guard::Held;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use terms::PlanRequest;
-pub use window::{LeadWindow, due_days, lead_windows, read_span, windows};
+pub use window::{LeadWindow, due_days, lead_windows, read_span, same_weekdays, windows};
 
 /// For each appointment the latest start (UTC) for which somebody was called.
 pub type ToldStarts = HashMap<String, Timestamp>;
@@ -51,7 +51,7 @@ pub type ToldStarts = HashMap<String, Timestamp>;
 ///
 /// # Errors
 /// What `rows` or `told_starts` fails with: an incomplete read is no plan.
-pub fn plan<R, E>(
+pub fn plan<R: SourceAge, E>(
     request: PlanRequest,
     rows: impl FnOnce(&mut dyn RecordSink) -> Result<R, E>,
     told_starts: impl FnOnce(&[String]) -> Result<ToldStarts, E>,
@@ -61,7 +61,20 @@ pub fn plan<R, E>(
     let report = rows(&mut intake)?;
     let candidates = intake.finish();
     let told = told_starts(&candidates.appointment_ids())?;
-    Ok((candidates.plan(&told, new_id), report))
+    Ok((candidates.plan(&told, report.as_of(), new_id), report))
+}
+
+/// What a source says of its own age.
+pub trait SourceAge {
+    /// When it was last changed (UTC), where that is known.
+    fn as_of(&self) -> Option<Timestamp>;
+}
+
+/// A source that says nothing of itself.
+impl SourceAge for () {
+    fn as_of(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The circumstances of one evaluation.
@@ -73,25 +86,16 @@ pub struct Occasion {
     pub now: Timestamp,
     /// Plan only the appointment with this id.
     pub only: Option<String>,
-    /// Whether guards may hold the run.
-    pub guards: Guards,
+    /// Guards that may not hold the run, because a person approved it: `max_calls` and the like.
+    pub waived: Vec<String>,
 }
 
 impl Occasion {
     /// An evaluation whose nominal time is its own moment, as `plan` and `trigger` make it.
     #[must_use]
     pub const fn at(moment: Timestamp) -> Self {
-        Self { nominal_at: moment, now: moment, only: None, guards: Guards::Asked }
+        Self { nominal_at: moment, now: moment, only: None, waived: Vec::new() }
     }
-}
-
-/// Whether guards may hold a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guards {
-    /// They are asked.
-    Asked,
-    /// A person approved the run: they are not.
-    Waived,
 }
 
 /// What the ledger knows that a plan needs. Loaded before the read.
@@ -107,6 +111,8 @@ pub struct Knowledge {
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
+    /// How many rows the windows of its last runs on this weekday held, the newest first.
+    pub usual_rows: Vec<u64>,
 }
 
 /// A call that counts for its person on a day.
@@ -142,6 +148,8 @@ pub struct KnownReminder {
 pub struct Plan {
     /// Rows by fate; `rows` is the sum of the other four.
     pub counts: Counts,
+    /// Rows of the windows; `None` when one appointment alone was planned.
+    pub in_window: Option<u64>,
     /// The rows counted as reminded already, by what is known of them.
     pub reminded: Reminded,
     /// The starts that the source has, when none of its rows is in a window.

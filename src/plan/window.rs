@@ -104,6 +104,18 @@ pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp,
     (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
 }
 
+/// Weeks in which the last eight runs of a weekday are looked for: some of its days were holidays.
+const WEEKS: i64 = 16;
+
+/// The dates of the run's weekday up to its own, the latest first: half open (UTC).
+#[must_use]
+pub fn same_weekdays(schedule: &Schedule, nominal_at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let nominal = schedule.recurrence.nominal_date(&schedule.zone, nominal_at);
+    let dates = (0..WEEKS).filter_map(|weeks| nominal.checked_sub((weeks * 7).days()).ok());
+    let day = |date: Date| Some((schedule.zone.day_start(date), schedule.zone.day_start(date.tomorrow().ok()?)));
+    dates.filter_map(day).collect()
+}
+
 /// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.
 fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
     let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);

@@ -88,6 +88,8 @@ fn shape(shape: &Shape) -> Value {
         Shape::TextOrTexts | Shape::Columns => one_or_list(text()),
         Shape::Duration => json!({"type": "string", "pattern": "^ *[0-9]+ *[smhd] *$"}),
         Shape::Size => json!({"type": "string", "pattern": "^ *[0-9]+ *([KMGkmg][iI]?)?[bB]? *$"}),
+        Shape::Percent => json!({"type": "string", "pattern": "^ *[0-9]+([.][0-9]{1,2})? *% *$"}),
+        Shape::Factor => json!({"type": "string", "pattern": "^ *[0-9]+([.][0-9]{1,2})? *x *$"}),
         Shape::Pointer => json!({"type": "string", "pattern": "^(/.*)?$"}),
         Shape::Start => json!({"anyOf": [text(), {
             "type": "object",

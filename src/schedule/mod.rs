@@ -1,5 +1,6 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
+mod guards;
 pub mod json_schema;
 pub mod keys;
 pub mod load;
@@ -21,6 +22,8 @@ use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
 use crate::zones::{CallingHours, Zone};
+
+pub use guards::{Factor, GuardLimits, Percent};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]
@@ -61,8 +64,8 @@ pub struct Schedule {
     pub payload: PayloadTemplate,
     /// How it is sent.
     pub delivery: DeliveryTerms,
-    /// The most calls of one run; more hold it.
-    pub max_calls: u32,
+    /// What holds a run.
+    pub guard: GuardLimits,
 }
 
 /// `[source.…]`: a transport, and for bytes that are no database the format they are in.

@@ -142,12 +142,17 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
                 wrong_type(node, wanted, named, problems);
             }
         }
-        Shape::Text | Shape::Column | Shape::Duration | Shape::Size | Shape::Pointer | Shape::Word { .. } => {
-            match node.text() {
-                Some(text) => text_value(node, text, wanted, named, problems),
-                None => wrong_type(node, wanted, named, problems),
-            }
-        }
+        Shape::Text
+        | Shape::Column
+        | Shape::Duration
+        | Shape::Size
+        | Shape::Percent
+        | Shape::Factor
+        | Shape::Pointer
+        | Shape::Word { .. } => match node.text() {
+            Some(text) => text_value(node, text, wanted, named, problems),
+            None => wrong_type(node, wanted, named, problems),
+        },
         Shape::Whole(min, max) => whole(node, (*min, *max), wanted, named, problems),
         Shape::Wholes(min, max) => {
             each(node, OneAllowed::Yes, wanted, named, problems, &mut |item, problems| {
@@ -298,6 +303,16 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
             problems
                 .error("invalid-value", span, format!("`{text}` is no size"))
                 .help("write a whole number and `KiB`, `MiB` or `GiB`, such as `\"64MiB\"`");
+        }
+        Shape::Percent if super::guards::parse_percent(text).is_none() => {
+            problems
+                .error("invalid-value", span, format!("`{text}` is no share"))
+                .help("write a number from 0 to 100 and `%`, such as `\"20%\"`");
+        }
+        Shape::Factor if super::guards::parse_factor(text).is_none() => {
+            problems
+                .error("invalid-value", span, format!("`{text}` is no factor"))
+                .help("write a number above 1 and `x`, such as `\"3x\"`");
         }
         Shape::Word { now, later } => word(node, text, (now, later), named, problems),
         _ => {}

@@ -36,12 +36,16 @@ impl SourceStamp {
         }
     }
 
-    fn fingerprint(&self) -> String {
+    /// When it was last written (UTC).
+    fn modified_at(&self) -> Option<jiff::Timestamp> {
         let (seconds, nanoseconds) = self.modified;
-        let nanoseconds = i32::try_from(nanoseconds).unwrap_or(0);
-        match jiff::Timestamp::new(seconds, nanoseconds) {
-            Ok(at) => format!("{} bytes of {at}", self.size),
-            Err(_) => format!("{} bytes", self.size),
+        jiff::Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or(0)).ok()
+    }
+
+    fn fingerprint(&self) -> String {
+        match self.modified_at() {
+            Some(at) => format!("{} bytes of {at}", self.size),
+            None => format!("{} bytes", self.size),
         }
     }
 }
@@ -111,7 +115,8 @@ impl Source for FileSource {
         }
         let report = outcome.map_err(|error| SourceError::of_format(&self.place(), &error))?;
         let columns = (!report.columns.is_empty()).then_some(report.columns);
-        Ok(ReadReport { columns, fingerprint: before.fingerprint(), ..ReadReport::default() })
+        let as_of = before.modified_at();
+        Ok(ReadReport { columns, as_of, fingerprint: before.fingerprint(), ..ReadReport::default() })
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {

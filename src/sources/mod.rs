@@ -21,12 +21,20 @@ pub mod sqlite;
 pub struct ReadReport {
     /// The columns, where the source has a fixed set.
     pub columns: Option<Vec<String>>,
+    /// When what was read was last changed (UTC), where the source says so.
+    pub as_of: Option<Timestamp>,
     /// A short hash or version of what was read, for the run's row.
     pub fingerprint: String,
     /// What a person should know of this read although it is used: signs that it may be a part.
     pub notes: Vec<String>,
     /// What is worth saying only while a schedule is being written (`check --connect`).
     pub hints: Vec<String>,
+}
+
+impl crate::plan::SourceAge for ReadReport {
+    fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
+    }
 }
 
 /// A source that can't be read whole. No row of it is used.

@@ -73,6 +73,9 @@ mod tests {
             zone_rules: String::new(),
             read_at: None,
             crashes: 0,
+            in_window: None,
+            fingerprint: None,
+            guards: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod doctor;
 mod exit;
 pub mod explain;
 mod gap;
+pub mod held;
 pub mod holds;
 pub mod ids;
 pub mod last_run;
@@ -85,6 +86,10 @@ pub enum Request {
     },
     /// Settle reminders by a person's verdict.
     Resolve(uncertain::ResolveAsk),
+    /// Let a held run go, and deliver.
+    Approve(held::ApproveAsk),
+    /// End a held run.
+    Reject(held::RejectAsk),
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
     /// What an account knows of a phone; recorded before it is answered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    pause, plan, status, test_call, trigger, uncertain,
+    held, pause, plan, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -49,6 +49,11 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
         Request::AuditPage { filter } => Answer::of(Exit::Done, &audit::page(app, filter).await?),
         Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),
+        Request::Approve(ask) => {
+            let answer = held::approve(app, actor, ask).await?;
+            Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
+        }
+        Request::Reject(ask) => Answer::of(Exit::Done, &held::reject(app, actor, ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,

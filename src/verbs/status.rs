@@ -361,7 +361,10 @@ fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Ho
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));
     }
     if known.tally.held_runs > 0 {
-        problems.push(format!("{} held runs: `tickler audit list --event run.held`", known.tally.held_runs));
+        let held = known.tally.held_runs;
+        problems.push(format!(
+            "{held} held runs (`tickler audit list --event run.held`): `tickler approve` or `tickler reject` each"
+        ));
     }
     if known.tally.waiting_runs > 0 {
         problems.push(format!("{} runs wait for their source", known.tally.waiting_runs));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{App, Exit, VerbError, VerbResult, explain, holds};
-use crate::delivery::DeliveryScope;
+use crate::delivery::{DeliveryScope, Sender};
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
@@ -129,15 +129,7 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
     let schedule = app.schedule(&ask.schedule)?;
     let turn = app.turn(&schedule.name);
     let _at_work = turn.lock().await;
-    refuse_when_unsafe(app, &schedule).await?;
-    let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
-    refuse_when_stopping(app)?;
-    if !app.is_service {
-        sender.set_schedules(&[(schedule.name.clone(), Arc::clone(&schedule))].into());
-        if let Some(problem) = sender.problems().remove(&schedule.name) {
-            return Err(VerbError::Failed(problem));
-        }
-    }
+    let sender = sender_of(app, &schedule).await?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
     let run = RunAsk { kind: RunKind::Trigger, nominal_at, actor: actor.to_owned(), only: ask.only.clone() };
     let open_before = open_reminders(app, &schedule, ask.only.as_deref());
@@ -152,6 +144,23 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
         sender.deliver(&scope, ask.wait).await?;
     }
     answer(app, &schedule, nominal_at, outcome, looked_after).await
+}
+
+/// What sends the schedule's reminders, when they may be sent now.
+///
+/// # Errors
+/// When they may not.
+pub(super) async fn sender_of(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Arc<Sender>> {
+    refuse_when_unsafe(app, schedule).await?;
+    let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
+    refuse_when_stopping(app)?;
+    if !app.is_service {
+        sender.set_schedules(&[(schedule.name.clone(), Arc::clone(schedule))].into());
+        if let Some(problem) = sender.problems().remove(&schedule.name) {
+            return Err(VerbError::Failed(problem));
+        }
+    }
+    Ok(sender)
 }
 
 /// Refuses an appointment that isn't in the source. Only where nothing was found of it is the source read again for that.
@@ -259,7 +268,7 @@ pub fn only_loopback(app: &App, schedule: &Schedule) -> VerbResult<()> {
 }
 
 /// What a run leaves to be looked after: what was open before and isn't cancelled by it, and what it planned.
-fn still_open(mut open: Vec<ReminderId>, recorded: &RecordedRun) -> Vec<ReminderId> {
+pub(super) fn still_open(mut open: Vec<ReminderId>, recorded: &RecordedRun) -> Vec<ReminderId> {
     let cancelled: HashSet<_> = recorded.cancelled.iter().collect();
     open.retain(|id| !cancelled.contains(id));
     let known: HashSet<_> = open.iter().copied().collect();
@@ -268,7 +277,7 @@ fn still_open(mut open: Vec<ReminderId>, recorded: &RecordedRun) -> Vec<Reminder
 }
 
 /// What of the schedule isn't settled yet.
-async fn open_reminders(app: &App, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
+pub(super) async fn open_reminders(app: &App, schedule: &Schedule, only: Option<&str>) -> VerbResult<Vec<ReminderId>> {
     let ask = crate::ledger::ReminderAsk {
         schedule: Some(schedule.name.clone()),
         states: vec![State::Pending, State::Sending],
@@ -278,7 +287,11 @@ async fn open_reminders(app: &App, schedule: &Schedule, only: Option<&str>) -> V
     Ok(app.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
 }
 
-async fn answer(
+/// What became of a run and of the reminders that it looked after.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub(super) async fn answer(
     app: &App,
     schedule: &Schedule,
     nominal_at: jiff::Timestamp,

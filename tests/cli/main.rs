@@ -4,6 +4,7 @@ mod accounts;
 mod asking;
 mod backlog;
 mod doctor;
+mod guards;
 mod people;
 mod records;
 mod restoring;

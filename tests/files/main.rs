@@ -55,7 +55,7 @@ fn the_smallest_file_loads_with_every_default() {
     assert_eq!(schedule.remind.max_per_person_per_day, 1);
     assert_eq!((schedule.delivery.attempts, schedule.delivery.max_in_flight), (6, 4));
     assert_eq!(schedule.delivery.timeout.as_secs(), 30);
-    assert_eq!(schedule.max_calls, 1_000);
+    assert_eq!(schedule.guard.max_calls, 1_000);
     let TargetSpec::Automation { url, api_token, account } = &schedule.target else { panic!("an automation") };
     assert_eq!(url, &SecretRef::Env("THOUGHTLY_AUTOMATION_URL".into()));
     assert_eq!((api_token, account.as_str()), (&None, "thoughtly"));

@@ -130,6 +130,10 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"http://169.254.169.254/x\"", "refused-address", 5, 7, 33),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"http://a.example/?x={{ form }}\"", "unknown-name", 5, 31, 35),
     ("[source.csv]\n", "[source.csv]\nheader_row = 0\n", "invalid-value", 5, 14, 15),
+    ("[remind]", "[guard]\nmax_invalid = \"120%\"\n[remind]", "invalid-value", 13, 15, 21),
+    ("[remind]", "[guard]\nmax_change = \"3\"\n[remind]", "invalid-value", 13, 14, 17),
+    ("[remind]", "[guard]\nmax_change = 3\n[remind]", "wrong-type", 13, 14, 15),
+    ("[remind]", "[guard]\nmax_age = \"0s\"\n[remind]", "invalid-value", 13, 11, 15),
     ("\"0 9 * * *\"", "\"0 9 * * *", "syntax", 1, 0, 0),
 ];
 
@@ -154,9 +158,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("days_before = 1", "days_before = 1\nlate_booking = \"skip\""),
     ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
     ("days_before = 1", "days_before = 1\nmin_change = \"15m\""),
-    ("[remind]", "[guard]\nmax_age = \"1d\"\n[remind]"),
-    ("[remind]", "[guard]\nmax_invalid = \"20%\"\n[remind]"),
-    ("[remind]", "[guard]\nmax_change = \"3x\"\n[remind]"),
     ("[remind]", "[columns]\na = \"b\"\n[remind]"),
     ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
     ("[remind]", "[outcome]\n[remind]"),

@@ -27,7 +27,7 @@ const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 23] = [
+const WRITTEN: [Event; 25] = [
     Event::RunStarted,
     Event::RunFinished,
     Event::RunHeld,
@@ -47,6 +47,8 @@ const WRITTEN: [Event; 23] = [
     Event::OperatorResolved,
     Event::OperatorCancelled,
     Event::OperatorPruned,
+    Event::OperatorApproved,
+    Event::OperatorRejected,
     Event::OperatorPaused,
     Event::OperatorResumed,
     Event::ServiceRecovered,
@@ -69,6 +71,7 @@ enum Verb {
     Hold(HoldChange),
     Append(Entry<'static>),
     Prune(Prune),
+    Reject(RejectRun),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -159,11 +162,16 @@ impl Course {
             phone: None,
             recipient_zone: None,
         });
-        let held = self.one_in(8).then(|| Held { guard: "max_calls".to_owned(), detail: "too many".to_owned() });
+        let held = self.one_in(8).then(|| Held {
+            guard: "max_calls".to_owned(),
+            detail: "too many".to_owned(),
+            also: Vec::new(),
+        });
         let planned = reminders.len() as u64;
         let counts = Counts { rows: planned + 1, planned, outside_window: 1, ..Counts::default() };
         let skipped = skipped.into_iter().collect();
-        Plan { counts, reminders, forgotten, cancellations, skipped, held, ..Plan::default() }
+        let in_window = (!self.one_in(4)).then_some(planned);
+        Plan { counts, in_window, reminders, forgotten, cancellations, skipped, held, ..Plan::default() }
     }
 
     fn record(&mut self) -> Verb {
@@ -172,6 +180,7 @@ impl Course {
             0 => RunEnd::Failed("the source can't be read".to_owned()),
             1 => RunEnd::Waiting("the source is away".to_owned()),
             2 => RunEnd::ReadAgain(plan),
+            3 => RunEnd::Approved { plan, reason: self.one_in(2).then(|| "seen".to_owned()) },
             _ => RunEnd::Planned(plan),
         };
         let terms = ReminderTerms {
@@ -309,7 +318,11 @@ impl Course {
                 let resend: &[(&str, u32)] = if self.one_in(2) { &[(SCHEDULE, 3), ("evening", 1)] } else { &[] };
                 Verb::Crash(recover(self.now, resend))
             }
-            30..34 => self.by_hand(),
+            30..33 => self.by_hand(),
+            33 => {
+                let (reason, actor) = ("a holiday".to_owned(), "maria".to_owned());
+                Verb::Reject(RejectRun { id: self.some_run(), reason, now: self.now, actor })
+            }
             34 => Verb::Expire(self.now),
             35..37 => self.hold(),
             37 => {
@@ -326,7 +339,7 @@ impl Course {
     /// Learns what later verbs may name.
     fn learn(&mut self, verb: &Verb, answer: &Answer) {
         if let Verb::Record(record) = verb
-            && let RunEnd::Planned(plan) = &record.end
+            && let RunEnd::Planned(plan) | RunEnd::Approved { plan, .. } = &record.end
         {
             self.ids.extend(plan.reminders.iter().chain(&plan.forgotten).map(|planned| planned.id));
         }
@@ -376,6 +389,7 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::Expire(now) => Answer::of(&ledger.expire(now).await),
         Verb::Hold(change) => Answer::of(&ledger.hold(change).await),
         Verb::Append(entry) => Answer::of(&ledger.append(vec![entry]).await),
+        Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
     }
 }
@@ -409,7 +423,13 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     lines.push(format!("{:?}", ledger.briefs(ReminderAsk { ids, ..ReminderAsk::default() }).await));
     for name in SCHEDULES {
         let every = RunsAsk::Nominal { schedule: name.to_owned(), first: at(0), last: at(900) };
-        for ask in [RunsAsk::Open, RunsAsk::Latest(name.to_owned()), RunsAsk::LatestEvaluated(name.to_owned()), every] {
+        for ask in [
+            RunsAsk::Open,
+            RunsAsk::Held,
+            RunsAsk::Latest(name.to_owned()),
+            RunsAsk::LatestEvaluated(name.to_owned()),
+            every,
+        ] {
             for run in ledger.runs(ask).await.expect("runs") {
                 let id = if given.contains(&run.id) { run.id } else { RunId(uuid::Uuid::nil()) };
                 lines.push(format!("{:?}", RunRow { id, ..run }));
@@ -436,11 +456,12 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str) -> String {
         account: "thoughtly".to_owned(),
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
+        same_weekdays: vec![(at(300), at(900)), (at(0), at(300))],
     };
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();
     let people: BTreeMap<_, _> = known.people.into_iter().collect();
-    format!("{reminders:?} {people:?} {:?} {:?}", known.gaps, known.previous_evaluation)
+    format!("{reminders:?} {people:?} {:?} {:?}", known.gaps, (known.previous_evaluation, known.usual_rows))
 }
 
 /// A ledger in a file that lies in memory where that can be: what reaches the disk isn't the question here.

@@ -1,9 +1,11 @@
 //! A plan meets the ledger.
 
+use std::sync::Arc;
+
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{Held, PlannedReminder, Standing};
-use tickler::reminder::{RunKind, RunState, State};
+use tickler::plan::{Held, Plan, PlannedReminder, Standing};
+use tickler::reminder::{RunId, RunKind, RunState, State};
 
 use crate::calls::*;
 use crate::makers;
@@ -111,7 +113,7 @@ async fn two_schedules_at_the_same_minute_call_a_person_once_a_hundred_times_ove
 async fn a_held_plan_plans_nobody_and_a_failed_run_says_why() {
     for maker in makers() {
         let ledger = maker.open();
-        let held = Held { guard: "max_calls".to_owned(), detail: "too many".to_owned() };
+        let held = Held { guard: "max_calls".to_owned(), detail: "too many".to_owned(), also: Vec::new() };
         let mut plan = plan_of(vec![planned("A1")]);
         plan.held = Some(held);
         assert_eq!(run_plan(&ledger, at(0), plan).await.reminders.len(), 0);
@@ -124,6 +126,107 @@ async fn a_held_plan_plans_nobody_and_a_failed_run_says_why() {
         assert!(told.contains(&("run.held".to_owned(), Some("max_calls".to_owned()))));
         assert_eq!(told.last(), Some(&("run.finished".to_owned(), Some("failed".to_owned()))));
         assert_eq!(ledger.tally().await.expect("counted").held_runs, 1);
+    }
+}
+
+/// A plan of one reminder that `guards` hold.
+fn held_by(guards: &[&str]) -> Plan {
+    let (first, others) = guards.split_first().expect("a guard");
+    let also = others.iter().map(|name| (*name).to_owned()).collect();
+    let held = Held { guard: (*first).to_owned(), detail: "too many".to_owned(), also };
+    Plan { held: Some(held), in_window: Some(1), ..plan_of(vec![planned("A1")]) }
+}
+
+async fn latest(ledger: &Arc<Ledger>) -> RunRow {
+    ledger.last_run(SCHEDULE).await.expect("read").expect("a run")
+}
+
+#[tokio::test]
+async fn a_held_run_that_is_approved_plans_and_one_that_another_guard_holds_stays_held_with_both() {
+    for maker in makers() {
+        let ledger = maker.open();
+        run_plan(&ledger, at(0), held_by(&["max_calls", "max_invalid"])).await;
+        let run = latest(&ledger).await;
+        assert_eq!(run.guards, ["max_calls", "max_invalid"]);
+        assert!(run.detail.as_deref().is_some_and(|detail| detail.contains(&format!("tickler approve {}", run.id))));
+        let approve = |plan: Plan, second: i64| {
+            let end = RunEnd::Approved { plan: Box::new(plan), reason: Some("a fair".to_owned()) };
+            ledger.record_run(record(run.id, at(second), end))
+        };
+        approve(held_by(&["max_age"]), 60).await.expect("it is recorded");
+        let run = latest(&ledger).await;
+        assert_eq!(
+            (run.state, &run.guards[..]),
+            (RunState::Held, &["max_calls", "max_invalid", "max_age"].map(str::to_owned)[..])
+        );
+        assert_eq!(approve(plan_of(vec![planned("A1")]), 120).await.expect("it is recorded").reminders.len(), 1);
+        let run = latest(&ledger).await;
+        assert_eq!(
+            (run.state, run.started_at, ledger.tally().await.expect("counted").held_runs),
+            (RunState::Done, at(120), 0)
+        );
+        assert_eq!(take(&ledger, at(121)).await.intents.len(), 1);
+        let twice = approve(plan_of(vec![planned("A2")]), 180).await.expect_err("it isn't held any more");
+        assert!(twice.to_string().contains("isn't held: it is done"), "{twice}");
+        let told = events(&ledger).await;
+        let approvals = told.iter().filter(|(event, _)| event == "operator.approved");
+        assert_eq!(approvals.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_held_run_that_is_rejected_is_over_and_calls_nobody_even_when_the_clock_is_set_back() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let start = run_start(SCHEDULE, RunKind::Scheduled, at(0));
+        let run = ledger.begin_run(start.clone()).await.expect("it begins").expect("a run");
+        ledger.record_run(record(run, at(1), RunEnd::Planned(Box::new(held_by(&["max_change"]))))).await.expect("held");
+        let reject = |id| RejectRun { id, reason: "an old export".to_owned(), now: at(2), actor: "maria".to_owned() };
+        let row = ledger.reject_run(reject(run)).await.expect("it is ended");
+        assert_eq!((row.state, row.detail.as_deref()), (RunState::Skipped, Some("rejected: an old export")));
+        assert_eq!(take(&ledger, at(3)).await.intents.len(), 0);
+        assert!(ledger.reject_run(reject(run)).await.is_err_and(|error| error.to_string().contains("it is skipped")));
+        assert!(
+            ledger.reject_run(reject(RunId(new_id()))).await.is_err_and(|error| error.to_string().contains("no run"))
+        );
+        ledger
+            .pass_over(PassedOver {
+                schedule: SCHEDULE.to_owned(),
+                folded: vec![],
+                times: vec![],
+                cursor: at(-60),
+                now: at(4),
+            })
+            .await
+            .expect("the clock was set back");
+        for kind in [RunKind::Scheduled, RunKind::CatchUp] {
+            let again = ledger.begin_run(RunStart { kind, ..start.clone() }).await.expect("it is asked");
+            assert_eq!(again, None, "a person has decided about this time: {kind}");
+        }
+        let told = events(&ledger).await;
+        assert_eq!(told.last(), Some(&("operator.rejected".to_owned(), Some("max_change".to_owned()))));
+    }
+}
+
+#[tokio::test]
+async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_asked_dates() {
+    for maker in makers() {
+        let ledger = maker.open();
+        for number in 0..10 {
+            let plan = Plan { in_window: (number != 8).then_some(number), ..Plan::default() };
+            run_plan(&ledger, at(i64::try_from(number).expect("few") * 100), plan).await;
+        }
+        run_plan(&ledger, at(850), held_by(&["max_change"])).await;
+        run_plan_of(&ledger, "garage", at(860), Plan { in_window: Some(77), ..Plan::default() }).await;
+        let usual = async |same_weekdays| {
+            let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
+            let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
+            let ask = KnowledgeAsk { schedule, account, windows, due_days, same_weekdays };
+            ledger.knowledge(ask).await.expect("knowledge").usual_rows
+        };
+        assert_eq!(usual(vec![(at(500), at(901)), (at(0), at(500))]).await, [9, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(usual(vec![(at(500), at(900))]).await, [7, 6, 5], "the range is half open");
+        assert_eq!(usual(Vec::new()).await, Vec::<u64>::new());
     }
 }
 

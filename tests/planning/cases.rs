@@ -274,11 +274,11 @@ fn more_calls_than_allowed_hold_the_run_and_cancel_nothing() {
     });
     world.known("gone", "2026-11-25T20:00:00Z", "1d", State::Pending, TUESDAY_NINE);
     world.schedule.remind.max_per_person_per_day = 5;
-    world.schedule.max_calls = 1;
+    world.schedule.guard.max_calls = 1;
     let plan = world.plan();
     assert!(plan.held.is_some_and(|held| held.guard == "max_calls" && held.detail.contains("2 calls")));
     assert_eq!(plan.cancellations.len(), 0);
-    world.schedule.max_calls = 2;
+    world.schedule.guard.max_calls = 2;
     assert!(world.plan().held.is_none());
 }
 

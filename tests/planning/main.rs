@@ -2,6 +2,7 @@
 
 mod cases;
 mod field;
+mod guards;
 mod many;
 mod properties;
 mod rules;

@@ -12,6 +12,7 @@ const ROWS: usize = 6_000;
 /// Every kind of row in turn, each with its own phone: one in five has nothing wrong with it.
 fn mixture() -> World {
     let mut world = World::new();
+    world.schedule.guard.max_invalid = tickler::schedule::Percent(10_000);
     world.header.push("status");
     world.schedule.appointment.status = Some(crate::world::column("status"));
     for place in 0..ROWS {
@@ -51,7 +52,7 @@ fn fates(plan: &Plan) -> Vec<String> {
 #[test]
 fn a_long_mixture_of_rows_is_judged_row_by_row_in_its_order() {
     let mut world = mixture();
-    world.schedule.max_calls = 100_000;
+    world.schedule.guard.max_calls = 100_000;
     let plan = world.plan();
     let mut expected = Vec::new();
     for place in (0..ROWS).filter(|place| place % 10 == 0 || place % 20 == 15) {
@@ -79,7 +80,7 @@ fn a_long_mixture_of_rows_is_judged_row_by_row_in_its_order() {
 #[test]
 fn a_table_that_is_begun_anew_leaves_nothing_of_its_first_reading() {
     let mut world = mixture();
-    world.schedule.max_calls = 100_000;
+    world.schedule.guard.max_calls = 100_000;
     let (once, twice) = (world.plan(), world.plan_read_twice());
     assert_eq!(fates(&twice), fates(&once));
     let details = |plan: &Plan| plan.skipped.iter().map(|it| it.detail.clone()).collect::<Vec<_>>();

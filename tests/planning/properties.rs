@@ -37,6 +37,7 @@ proptest! {
         rows in rows(), leads in leads(), known in known(), minutes in 0_i64..600, limit in 1_u32..3,
     ) {
         let mut world = World::new();
+        world.schedule.guard.max_invalid = tickler::schedule::Percent(10_000);
         let lead = match &leads {
             Leads::Days(days) => format!("{}d", days[0]),
             Leads::Hours(hours) => format!("{}h", hours[0]),

@@ -320,7 +320,7 @@ fn explaining_tells_what_lies_outside_is_absent_reminded_or_held() {
     let explanation = reminded.explain("a");
     assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Reminded, Some("already_reminded")));
     assert!(explanation.steps[3].detail.as_deref().is_some_and(|detail| detail.contains("delivered")));
-    let held = changed(|world| world.schedule.max_calls = 0);
+    let held = changed(|world| world.schedule.guard.max_calls = 0);
     let explanation = held.explain("a");
     assert_eq!((explanation.verdict, explanation.reason.as_deref()), (Verdict::Skip, Some("run_held")));
     let last = explanation.steps.last().expect("steps");

@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tickler::appointment::{AppointmentColumns, DateFormat, StartColumns};
-use tickler::plan::{Explanation, Knowledge, KnownReminder, Occasion, PersonCall, Plan, PlanRequest, plan};
+use tickler::plan::{Explanation, Knowledge, KnownReminder, Occasion, PersonCall, Plan, PlanRequest, SourceAge, plan};
 use tickler::reminder::{ReminderId, ReminderKey, SkipReason, State, uuid_v7};
 use tickler::row::{Column, Header, Line, Record, RecordSink, Restarts};
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{
-    CsvDialect, DeliveryTerms, FileSpec, FormatSpec, Leads, OnUncertain, ReadLimits, Remind, Schedule, SourceSpec,
-    TargetSpec,
+    CsvDialect, DeliveryTerms, FileSpec, FormatSpec, GuardLimits, Leads, OnUncertain, ReadLimits, Remind, Schedule,
+    SourceSpec, TargetSpec,
 };
 use tickler::settings::SecretRef;
 use tickler::template::PayloadTemplate;
@@ -86,7 +86,7 @@ pub fn clinic() -> Schedule {
             on_uncertain: OnUncertain::Hold,
         },
         heartbeat: None,
-        max_calls: 1000,
+        guard: GuardLimits::default(),
     }
 }
 
@@ -95,12 +95,23 @@ pub const TUESDAY_NINE: &str = "2026-11-24T14:00:00Z";
 /// The day after it, 10:00 in New York.
 pub const WEDNESDAY_TEN: &str = "2026-11-25T15:00:00Z";
 
+/// What the table says of its age.
+struct Dated(Option<Timestamp>);
+
+impl SourceAge for Dated {
+    fn as_of(&self) -> Option<Timestamp> {
+        self.0
+    }
+}
+
 pub struct World {
     pub schedule: Schedule,
     pub occasion: Occasion,
     pub knowledge: Knowledge,
     pub do_not_call: HashSet<String>,
     pub told: HashMap<String, Timestamp>,
+    /// When the source was last changed.
+    pub as_of: Option<Timestamp>,
     pub header: Vec<&'static str>,
     pub rows: Vec<Vec<String>>,
 }
@@ -114,6 +125,7 @@ impl World {
             knowledge: Knowledge::default(),
             do_not_call: HashSet::new(),
             told: HashMap::new(),
+            as_of: None,
             header: vec!["id", "phone", "starts_at"],
             rows: Vec::new(),
         }
@@ -189,14 +201,14 @@ impl World {
         };
         let rows = |sink: &mut dyn RecordSink| {
             rows(sink);
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<_, std::convert::Infallible>(Dated(self.as_of))
         };
         let told = |appointments: &[String]| {
             let known = appointments.iter().filter_map(|id| Some((id.clone(), *self.told.get(id)?)));
             Ok(known.collect())
         };
         match plan(request, rows, told, &mut ids()) {
-            Ok((plan, ())) => plan,
+            Ok((plan, Dated(_))) => plan,
             Err(never) => match never {},
         }
     }

@@ -88,6 +88,13 @@ pub struct RunStart {
 pub enum RunEnd {
     /// Evaluated; the plan may be held.
     Planned(Box<Plan>),
+    /// A held run was approved and evaluated again; the plan may be held by another guard.
+    Approved {
+        /// What it decided this time.
+        plan: Box<Plan>,
+        /// The reason given for the approval.
+        reason: Option<String>,
+    },
     /// Its source could not be read, or something else broke; a sentence.
     Failed(String),
     /// Its source can't be read yet, and is tried again; a sentence.
@@ -170,6 +177,28 @@ pub struct RunRow {
     /// How many times the service died while it was being evaluated.
     #[serde(default)]
     pub crashes: u32,
+    /// How many rows its windows held; `None` when it was of one appointment alone or read nothing.
+    #[serde(default)]
+    pub in_window: Option<u64>,
+    /// Hash or version of what was read last.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// The guards that hold it, or that it was approved in spite of.
+    #[serde(default)]
+    pub guards: Vec<String>,
+}
+
+/// A person ends a held run.
+#[derive(Debug, Clone)]
+pub struct RejectRun {
+    /// Which run.
+    pub id: RunId,
+    /// The reason given.
+    pub reason: String,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// The user or component that did it.
+    pub actor: String,
 }
 
 /// The detail of a run that was skipped because of a pause, or because its schedule is disabled.
@@ -194,7 +223,12 @@ pub struct KnowledgeAsk {
     pub windows: Vec<(Timestamp, Timestamp)>,
     /// Calendar days of due times that may be asked for, first and last.
     pub due_days: (jiff::civil::Date, jiff::civil::Date),
+    /// Half-open ranges (UTC) of the dates on which the usual number of rows is measured, the latest first.
+    pub same_weekdays: Vec<(Timestamp, Timestamp)>,
 }
+
+/// So many of the last runs say what is usual.
+pub const USUAL_RUNS: usize = 8;
 
 /// Which runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +239,8 @@ pub enum RunsAsk {
     Beginning(String),
     /// Those that are running or waiting, oldest first.
     Open,
+    /// Those that a guard holds, oldest first.
+    Held,
     /// A schedule's latest one, of any kind.
     Latest(String),
     /// A schedule's latest one that read its source or tried to: neither missed nor skipped.

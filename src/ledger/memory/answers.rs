@@ -12,7 +12,7 @@ use crate::ledger::effects::TargetState;
 use crate::ledger::store::{DueAsk, DueRow, Many, One};
 use crate::ledger::{
     Holds, KnowledgeAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
-    Tally,
+    Tally, USUAL_RUNS,
 };
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, PersonCall};
@@ -239,6 +239,7 @@ impl Tables {
                 runs
             }
             RunsAsk::Open => filtered(&|run| matches!(run.state, RunState::Running | RunState::Waiting)),
+            RunsAsk::Held => filtered(&|run| run.state == RunState::Held),
             RunsAsk::Latest(schedule) => latest(filtered(&|run| run.schedule == *schedule)),
             RunsAsk::LatestEvaluated(schedule) => latest(filtered(&|run| {
                 run.schedule == *schedule
@@ -286,7 +287,23 @@ impl Tables {
             opted_out: HashSet::new(),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
             previous_evaluation: self.previous_evaluation(&ask.schedule),
+            usual_rows: self.usual_rows(ask),
         }
+    }
+
+    fn usual_rows(&self, ask: &KnowledgeAsk) -> Vec<u64> {
+        let mut rows = Vec::new();
+        for (from, until) in &ask.same_weekdays {
+            let day = micro(*from)..micro(*until);
+            let is_of_day = |run: &&Arc<RunRow>| {
+                run.schedule == ask.schedule && run.state == RunState::Done && day.contains(&run.nominal_at)
+            };
+            let mut found: Vec<&Arc<RunRow>> = self.runs.iter().rev().filter(is_of_day).collect();
+            found.sort_by_key(|run| std::cmp::Reverse(run.nominal_at));
+            rows.extend(found.iter().filter_map(|run| run.in_window));
+        }
+        rows.truncate(USUAL_RUNS);
+        rows
     }
 
     fn people(&self, ask: &KnowledgeAsk) -> HashMap<(Personal, Date), Vec<PersonCall>> {

@@ -213,7 +213,7 @@ impl Tables {
     /// Writes what is no reminder; `false` when everything is so already.
     pub(super) fn put(&mut self, put: &Put<'_>, phones: &PhoneKey) -> LedgerResult<bool> {
         match put {
-            Put::Run(run, _) => self.put_run(run)?,
+            Put::Run(run) => self.put_run(run)?,
             Put::Schedule(schedule) => {
                 let (first_loaded, cursor) = (micro(schedule.first_loaded), micro(schedule.cursor));
                 let stored = StoredSchedule { first_loaded, cursor, ..(*schedule).clone() };

@@ -55,6 +55,7 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
         reminders,
         people: people(conn, ask)?,
         opted_out: opted_out(conn)?,
+        usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.same_weekdays)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
     })
 }

@@ -13,7 +13,7 @@ use crate::ledger::{LedgerResult, RunRow};
 impl SqliteStore<'_> {
     pub(super) fn put_row(&self, put: &Put<'_>) -> LedgerResult<()> {
         match put {
-            Put::Run(run, fingerprint) => self.put_run(run, *fingerprint),
+            Put::Run(run) => self.put_run(run),
             Put::Schedule(schedule) => self.put_schedule(schedule),
             Put::Text(hash, text, first_seen) => {
                 let sql = "INSERT INTO schedule_text (hash, text, first_seen) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING";
@@ -54,18 +54,20 @@ impl SqliteStore<'_> {
         }
     }
 
-    fn put_run(&self, run: &RunRow, fingerprint: Option<&str>) -> LedgerResult<()> {
+    fn put_run(&self, run: &RunRow) -> LedgerResult<()> {
         let sql = "INSERT INTO run (id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, \
             outside_window, planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, \
-            source_fingerprint, crashes) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+            source_fingerprint, crashes, in_window, guards) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, \
             finished_at = excluded.finished_at, state = excluded.state, row_count = excluded.row_count, \
             outside_window = excluded.outside_window, planned = excluded.planned, skipped = excluded.skipped, \
             already_reminded = excluded.already_reminded, skipped_by_reason = excluded.skipped_by_reason, \
             detail = excluded.detail, text_hash = excluded.text_hash, zone_rules = excluded.zone_rules, \
-            read_at = excluded.read_at, crashes = excluded.crashes, source_fingerprint = coalesce(excluded.source_fingerprint, source_fingerprint)";
+            read_at = excluded.read_at, crashes = excluded.crashes, in_window = excluded.in_window, guards = excluded.guards, \
+            source_fingerprint = excluded.source_fingerprint";
         let skipped = serde_json::to_string(&run.skipped).expect("words and numbers are always JSON");
+        let guards = serde_json::to_string(&run.guards).expect("words are always JSON");
         let counts = run.counts;
         self.conn.prepare_cached(sql)?.execute(params![
             id_text(run.id.0),
@@ -85,8 +87,10 @@ impl SqliteStore<'_> {
             run.text_hash,
             run.zone_rules,
             run.read_at.map(micros),
-            fingerprint,
-            run.crashes
+            run.fingerprint,
+            run.crashes,
+            run.in_window,
+            guards
         ])?;
         Ok(())
     }

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, word};
-use crate::ledger::{LedgerResult, RunRow, RunsAsk};
+use crate::ledger::{LedgerResult, RunRow, RunsAsk, USUAL_RUNS};
 use crate::plan::Counts;
 use crate::reminder::RunId;
 
 /// The columns of [`run_row`].
 const RUN: &str = "SELECT id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, outside_window, \
-    planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, crashes FROM run";
+    planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, crashes, \
+    in_window, source_fingerprint, guards FROM run";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    let skipped: String = row.get(12)?;
+    let (skipped, guards): (String, String) = (row.get(12)?, row.get(20)?);
     Ok(RunRow {
         id: RunId(uuid(row, 0)?),
         schedule: row.get(1)?,
@@ -36,7 +38,28 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         zone_rules: row.get(15)?,
         read_at: time_or_null(row, 16)?,
         crashes: row.get(17)?,
+        in_window: row.get(18)?,
+        fingerprint: row.get(19)?,
+        guards: serde_json::from_str(&guards).unwrap_or_default(),
     })
+}
+
+/// How many rows the windows of the last runs of those dates held, the newest first.
+pub(super) fn usual_rows(conn: &Connection, schedule: &str, days: &[(Timestamp, Timestamp)]) -> LedgerResult<Vec<u64>> {
+    let sql = "SELECT in_window FROM run WHERE schedule = ?1 AND nominal_at >= ?2 AND nominal_at < ?3 AND state = 'done' \
+        AND in_window IS NOT NULL ORDER BY nominal_at DESC, nr DESC LIMIT 8";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = Vec::with_capacity(USUAL_RUNS);
+    for (from, until) in days {
+        let found = statement.query_map(params![schedule, micros(*from), micros(*until)], |row| row.get(0))?;
+        for count in found.take(USUAL_RUNS - rows.len()) {
+            rows.push(count?);
+        }
+        if rows.len() == USUAL_RUNS {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 /// Those that are asked for, oldest first.
@@ -53,6 +76,10 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
         }
         RunsAsk::Open => {
             let sql = format!("{RUN} WHERE state IN ('running', 'waiting') ORDER BY nr");
+            conn.prepare_cached(&sql)?.query_map([], run_row)?.collect()
+        }
+        RunsAsk::Held => {
+            let sql = format!("{RUN} WHERE state = 'held' ORDER BY nr");
             conn.prepare_cached(&sql)?.query_map([], run_row)?.collect()
         }
         RunsAsk::Latest(schedule) => {

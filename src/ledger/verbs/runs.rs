@@ -9,8 +9,8 @@ use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
 use crate::ledger::store::{Applied, Many, One, Put, StoredSchedule};
 use crate::ledger::{
-    FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RunEnd, RunRecord, RunRow,
-    RunStart, RunsAsk, ScheduleStanding, life, schedules,
+    FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
+    RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
 use crate::plan::{Plan, PlannedReminder, Standing};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason, uuid_v7};
@@ -34,7 +34,7 @@ impl Tx<'_> {
         self.store.put(&Put::Schedule(&StoredSchedule { is_removed: true, ..known }))?;
         for run in self.store.runs(&RunsAsk::Open)? {
             if run.schedule == name && run.state == RunState::Waiting {
-                self.write(&runs::removed(run, now, actor), None)?;
+                self.write(&runs::removed(run, now, actor))?;
             }
         }
         let pending = self.store.reminders(&Many::PendingOf(name))?;
@@ -64,7 +64,7 @@ impl Tx<'_> {
             }
         }
         let Some(begun) = runs::begun(start, Earlier { run: earlier.as_ref(), cursor }) else { return Ok(None) };
-        self.write(&begun, None)?;
+        self.write(&begun)?;
         Ok(Some(begun.run.id))
     }
 
@@ -74,8 +74,8 @@ impl Tx<'_> {
         Ok(self.store.runs(&ask)?.pop())
     }
 
-    fn write(&self, written: &WrittenRun<'_>, fingerprint: Option<&str>) -> LedgerResult<()> {
-        self.store.put(&Put::Run(&written.run, fingerprint))?;
+    fn write(&self, written: &WrittenRun<'_>) -> LedgerResult<()> {
+        self.store.put(&Put::Run(&written.run))?;
         written.entry.as_ref().map_or(Ok(()), |entry| self.store.append(entry))
     }
 
@@ -85,7 +85,14 @@ impl Tx<'_> {
 
     pub(in crate::ledger) fn interrupt_run(&self, id: RunId, now: Timestamp, actor: &str) -> LedgerResult<RunRow> {
         let written = runs::interrupted(self.under_way(id)?, now, actor);
-        self.write(&written, None)?;
+        self.write(&written)?;
+        Ok(written.run)
+    }
+
+    pub(in crate::ledger) fn reject_run(&self, reject: &RejectRun) -> LedgerResult<RunRow> {
+        let held = held_runs::held_back(reject.id, self.store.runs(&RunsAsk::Id(reject.id))?.pop())?;
+        let written = held_runs::rejected(held, reject);
+        self.write(&written)?;
         Ok(written.run)
     }
 
@@ -114,33 +121,42 @@ impl Tx<'_> {
     fn pass_one(&self, passed: &PassedOver, time: PassedTime<'_>, text_hash: Option<&str>) -> LedgerResult<()> {
         let known = self.nominal(&passed.schedule, time.nominal_at)?;
         let written = runs::passed_over(passed, time, new_run_id(passed.now)?, text_hash.map(str::to_owned))?;
-        if known.is_some() { Ok(()) } else { self.write(&written, None) }
+        if known.is_some() { Ok(()) } else { self.write(&written) }
     }
 
     pub(in crate::ledger) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
-        let fingerprint = record.source_fingerprint.as_deref();
         match &record.end {
             RunEnd::Failed(sentence) => {
                 let run = self.under_way(record.id)?;
-                self.write(&runs::failed(record, run, sentence), fingerprint)?;
+                self.write(&runs::failed(record, run, sentence))?;
                 Ok(RecordedRun::default())
             }
             RunEnd::Waiting(sentence) => {
                 let run = runs::postponed(self.under_way(record.id)?, record.finished_at, sentence);
-                self.store.put(&Put::Run(&run, None))?;
+                self.store.put(&Put::Run(&run))?;
                 Ok(RecordedRun::default())
             }
             RunEnd::Planned(plan) => {
                 let run = self.under_way(record.id)?;
-                match &plan.held {
-                    Some(held) => {
-                        self.write(&runs::held(record, run, plan, held), fingerprint)?;
-                        Ok(RecordedRun::default())
-                    }
-                    None => self.finish_run(record, run, plan),
-                }
+                self.hold_or_finish(record, run, plan)
+            }
+            RunEnd::Approved { plan, reason } => {
+                let held = held_runs::held_back(record.id, self.store.runs(&RunsAsk::Id(record.id))?.pop())?;
+                let approved = held_runs::approved(record, held, reason.as_deref());
+                self.write(&approved)?;
+                self.hold_or_finish(record, approved.run, plan)
             }
             RunEnd::ReadAgain(plan) => self.read_again(record, plan),
+        }
+    }
+
+    fn hold_or_finish(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {
+        match &plan.held {
+            Some(held) => {
+                self.write(&held_runs::held(record, run, plan, held))?;
+                Ok(RecordedRun::default())
+            }
+            None => self.finish_run(record, run, plan),
         }
     }
 
@@ -152,8 +168,8 @@ impl Tx<'_> {
         for row in &plan.skipped {
             self.store.append(&reconcile::skip_entry(&by, row))?;
         }
-        let finished = runs::finished(record, run, tallied, recorded.cancelled.len());
-        self.write(&finished, record.source_fingerprint.as_deref())?;
+        let finished = runs::finished(record, run, plan, tallied, recorded.cancelled.len());
+        self.write(&finished)?;
         Ok(recorded)
     }
 

@@ -42,6 +42,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("remind.only_if", "'service != \"Walk-in\"'"),
     ("remind.allowed_countries", "[\"US\", \"CA\"]"),
     ("remind.do_not_call", "\"../do-not-call.txt\""),
+    ("guard.max_age", "\"26h\""),
     ("target.automation.url", "{ env = \"THOUGHTLY_AUTOMATION_URL\" }"),
     ("target.automation.api_token", "{ env = \"THOUGHTLY_API_TOKEN\" }"),
     ("target.call.contact.name", "\"{{ name }}\""),

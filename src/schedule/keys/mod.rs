@@ -68,6 +68,10 @@ pub enum Shape {
     Duration,
     /// `64MiB`.
     Size,
+    /// `20%`.
+    Percent,
+    /// `3x`.
+    Factor,
     /// A column of a row.
     Column,
     /// A column, or a list of them.
@@ -124,6 +128,8 @@ impl Shape {
             Self::TextOrTexts => "a text or a list of texts".into(),
             Self::Duration => "a duration such as `\"90s\"`, `\"20m\"`, `\"24h\"` or `\"7d\"`".into(),
             Self::Size => "a size such as `\"64MiB\"`".into(),
+            Self::Percent => "a share such as `\"20%\"`".into(),
+            Self::Factor => "a factor such as `\"3x\"`".into(),
             Self::Column => "the name of a column".into(),
             Self::Columns => "the name of a column, or a list of them".into(),
             Self::Start => "the name of a column, or `{ date = \"…\", time = \"…\" }`".into(),

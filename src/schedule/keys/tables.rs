@@ -323,8 +323,23 @@ static GUARD: Table = Table {
     one_of: &[],
     keys: &[
         key("max_calls", Shape::Whole(1, MOST), Default("1000"), "More calls than this hold the run"),
-        later("max_age", "An older source holds the run"),
-        later("max_invalid", "A larger share of unusable rows holds the run"),
-        later("max_change", "An unusual number of rows holds the run"),
+        key(
+            "max_age",
+            Shape::Duration,
+            Optional,
+            "A file or database that was changed longer ago than this holds the run, or an answer that says so",
+        ),
+        key(
+            "max_invalid",
+            Shape::Percent,
+            Default("\"20%\""),
+            "A larger share of the window's rows without a usable id, phone or time, three at least, holds the run",
+        ),
+        key(
+            "max_change",
+            Shape::Factor,
+            Default("\"3x\""),
+            "So many times the usual rows of that weekday, or the usual divided by it, hold the run",
+        ),
     ],
 };

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use sha2::Digest;
 
 use self::section::Section;
+use super::guards::{GuardLimits, parse_factor, parse_percent};
 use super::keys::SCHEDULE;
 use super::masking::{self, Syntax};
 use super::problems::{Problem, Problems};
@@ -79,7 +80,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let target = target::read(root.get("target"), reading);
     let payload = templates::payload(root.get("payload"), reading);
     let delivery = delivery(&top, reading);
-    let max_calls = top.inner("guard").whole("max_calls");
+    let guard = guard(&top, reading);
     Some(Schedule {
         name: load::name_of(path).unwrap_or_default().to_owned(),
         path: path.to_owned(),
@@ -99,7 +100,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         target: target?,
         payload: payload?,
         delivery: delivery?,
-        max_calls: max_calls?,
+        guard: guard?,
     })
 }
 
@@ -135,6 +136,20 @@ fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Z
             None
         }
     }
+}
+
+fn guard(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<GuardLimits> {
+    let section = top.inner("guard");
+    let max_age = match section.given("max_age") {
+        Some(_) => Some(section.positive_duration("max_age", reading)?),
+        None => None,
+    };
+    Some(GuardLimits {
+        max_calls: section.whole("max_calls")?,
+        max_age,
+        max_invalid: parse_percent(&section.text("max_invalid")?)?,
+        max_change: parse_factor(&section.text("max_change")?)?,
+    })
 }
 
 fn delivery(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<DeliveryTerms> {

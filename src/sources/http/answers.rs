@@ -1,5 +1,8 @@
 //! pure: whether an answer may hold rows at all, by how it came, its status, type and end.
 
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+
 use super::never;
 use crate::formats::kind_of;
 use crate::http::{BodyEnd, HttpResponse, Sent};
@@ -83,4 +86,39 @@ fn is_fitting(kind: &str, format: &FormatSpec) -> bool {
                     || kind.ends_with("excel")
             }
         }
+}
+
+/// When an answer says that it was last changed (UTC): its `Last-Modified`, or how old a cache's copy is (`Age`, RFC 9111).
+pub(super) fn changed_at(answer: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
+    let modified = answer.header("last-modified").and_then(|text| rfc2822::parse(text.trim()).ok());
+    let age = answer.header("age").and_then(|text| text.trim().parse::<u32>().ok());
+    let copied = age.and_then(|seconds| now.checked_sub(SignedDuration::from_secs(i64::from(seconds))).ok());
+    modified.map(|at| at.timestamp()).into_iter().chain(copied).min()
+}
+
+#[cfg(test)]
+mod age_tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_as_old_as_the_older_of_its_last_change_and_its_copy() {
+        let now: Timestamp = "2026-11-24T14:00:00Z".parse().expect("an instant");
+        for (headers, expected) in [
+            (&[][..], None),
+            (&[("last-modified", "Mon, 23 Nov 2026 14:00:00 GMT")][..], Some("2026-11-23T14:00:00Z")),
+            (&[("age", "3600")][..], Some("2026-11-24T13:00:00Z")),
+            (&[("age", "60"), ("last-modified", "Mon, 23 Nov 2026 14:00:00 GMT")][..], Some("2026-11-23T14:00:00Z")),
+            (&[("age", "-1"), ("last-modified", "yesterday")][..], None),
+        ] {
+            let answer = HttpResponse {
+                status: 200,
+                headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+                body: bytes::Bytes::new(),
+                end: crate::http::BodyEnd::Whole,
+                latency: std::time::Duration::ZERO,
+            };
+            let expected: Option<Timestamp> = expected.map(|text| text.parse().expect("an instant"));
+            assert_eq!(changed_at(&answer, now), expected, "{headers:?}");
+        }
+    }
 }

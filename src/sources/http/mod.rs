@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -50,6 +51,8 @@ struct PagedRead<'r> {
     scheme: String,
     bytes: usize,
     hash: Sha256,
+    /// The oldest of the times at which pages say they were changed (UTC).
+    as_of: Option<Timestamp>,
 }
 
 impl Api {
@@ -76,6 +79,7 @@ impl Api {
             scheme: first.scheme().to_owned(),
             bytes: 0,
             hash: Sha256::new(),
+            as_of: None,
         };
         let mut here = without_login(&first);
         let mut next = reading.pages.first();
@@ -119,6 +123,7 @@ impl Api {
             return Err(never(format!("the source answers with more than {MAX_TOTAL} bytes")));
         }
         reading.hash.update(&answer.body);
+        reading.as_of = [reading.as_of, answers::changed_at(answer, reading.window.now)].into_iter().flatten().min();
         if reading.pages.is_numbered() {
             // a repeated page is known by its rows, which must not be used before it is
             let mut rows = RowsHasher(Sha256::new());
@@ -234,7 +239,8 @@ impl PagedRead<'_> {
 
     fn report(self) -> ReadReport {
         let fingerprint = self.hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        ReadReport { columns: None, fingerprint, notes: self.pages.notes, hints: self.pages.hints }
+        let as_of = self.as_of;
+        ReadReport { columns: None, as_of, fingerprint, notes: self.pages.notes, hints: self.pages.hints }
     }
 }
 

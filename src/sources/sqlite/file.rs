@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::disk::{self, Links};
 use crate::formats::kind_of;
 use crate::sources::{Again, SourceError};
@@ -66,6 +68,14 @@ pub(super) fn are_descriptors_used_up(path: &Path) -> bool {
 pub(super) fn exhausted(path: &Path) -> SourceError {
     let place = path.display();
     SourceError::new(Again::Soon, format!("{place}: no file descriptor or memory is left to read the database"))
+}
+
+/// When the database or its write-ahead log was last written (UTC).
+pub(super) fn modified_at(path: &Path) -> Option<Timestamp> {
+    let written = [path.to_owned(), beside(path, "-wal")].into_iter().filter_map(|file| std::fs::metadata(file).ok());
+    let times =
+        written.filter_map(|facts| Timestamp::new(facts.mtime(), i32::try_from(facts.mtime_nsec()).unwrap_or(0)).ok());
+    times.max()
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

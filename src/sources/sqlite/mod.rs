@@ -230,6 +230,7 @@ impl Database {
 
 impl Source for Database {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let as_of = file::modified_at(&self.spec.path);
         let connection = self.open()?;
         let mut statement = self.prepare(&connection)?;
         let columns = names(&statement);
@@ -240,7 +241,7 @@ impl Source for Database {
         }
         self.bind(&mut statement, &WindowTexts::new(window, &self.zone))?;
         let fingerprint = self.rows(&mut statement, &columns, sink)?;
-        Ok(ReadReport { columns: Some(columns), fingerprint, ..ReadReport::default() })
+        Ok(ReadReport { columns: Some(columns), as_of, fingerprint, ..ReadReport::default() })
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {

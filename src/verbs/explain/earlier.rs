@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::ledger::held_runs::REJECTED;
 use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
@@ -81,6 +82,9 @@ impl EarlierRun<'_> {
             RunState::Missed => ("run_missed", "run", detail("nobody was there at that time")),
             RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.contains("overlap")) => {
                 ("run_missed", "run", detail("the run before it was still going"))
+            }
+            RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.starts_with(REJECTED)) => {
+                ("run_held", "run", detail("a person ended the run"))
             }
             RunState::Skipped => ("paused", "run", detail("the run was left out")),
             RunState::Running | RunState::Waiting => ("run_failed", "run", detail("the run isn't over")),
