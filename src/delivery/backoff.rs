@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::wakeup::{LONGEST_WAIT, Wakeup};
+use super::wakeup::{MAX_WAIT, Wakeup};
 
-/// The first pause after a failure of the ledger; it doubles up to [`LONGEST_WAIT`].
+/// The first pause after a failure of the ledger; it doubles up to [`MAX_WAIT`].
 pub(super) const FIRST_FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The first pause after a poll whose ledger said that something is due and gave nothing (its fresh read fails, for
 /// instance): it keeps the dispatcher from polling without a pause.
 const FIRST_EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
-/// The empty pause doubles up to this, since what becomes due meanwhile must not wait long.
-const LONGEST_EMPTY_PAUSE: Duration = Duration::from_secs(5);
+/// Maximum pause after empty polls: reminders that become due meanwhile must not wait long.
+const MAX_EMPTY_PAUSE: Duration = Duration::from_secs(5);
 
 /// After this many such polls in a row, what is left is taken for blocked.
 const POLLS_UNTIL_BLOCKED: u32 = 3;
@@ -31,8 +31,8 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// A poll answered: it started `started` requests, and the ledger names `next` as the time for the next poll. Returns
-    /// that time, or a pause where it lies in the past although nothing could be started.
+    /// A poll succeeded: it started `started` requests, and the ledger returned `next` as the time of the next poll. Returns
+    /// that time, or a pause when it is in the past although nothing could be started.
     pub(super) fn after_poll(&mut self, started: usize, next: Wakeup, now: Timestamp) -> Wakeup {
         self.failed = 0;
         self.idle = if started == 0 { self.idle.saturating_add(1) } else { 0 };
@@ -41,14 +41,14 @@ impl Backoff {
             self.empty = 0;
             return next;
         }
-        let pause = doubled(FIRST_EMPTY_PAUSE, self.empty).min(LONGEST_EMPTY_PAUSE);
+        let pause = doubled(FIRST_EMPTY_PAUSE, self.empty).min(MAX_EMPTY_PAUSE);
         self.empty = self.empty.saturating_add(1);
         Wakeup::In(pause)
     }
 
     /// A poll failed: how long to wait before the next.
     pub(super) fn after_failure(&mut self) -> Duration {
-        let pause = doubled(FIRST_FAILURE_PAUSE, self.failed).min(LONGEST_WAIT);
+        let pause = doubled(FIRST_FAILURE_PAUSE, self.failed).min(MAX_WAIT);
         self.failed = self.failed.saturating_add(1);
         pause
     }
@@ -108,14 +108,14 @@ mod tests {
         let pause = Wakeup::In(Duration::from_secs(9));
         for (started, next) in [(1, Wakeup::At(now())), (0, Wakeup::At(later)), (0, Wakeup::Nothing), (0, pause)] {
             let mut backoff = Backoff { empty: 2, ..Backoff::default() };
-            let answered = backoff.after_poll(started, next, now());
-            assert_eq!(pause_of(answered), pause_of(next), "{started} {next:?}");
+            let returned = backoff.after_poll(started, next, now());
+            assert_eq!(pause_of(returned), pause_of(next), "{started} {next:?}");
             assert_eq!(backoff.empty, 0, "{started} {next:?}");
         }
     }
 
     #[test]
-    fn failures_wait_from_a_second_to_half_a_minute_and_an_answer_ends_the_row() {
+    fn failures_wait_from_a_second_to_half_a_minute_and_a_success_ends_the_row() {
         let mut backoff = Backoff::default();
         let pauses: Vec<u64> = (0..7).map(|_| backoff.after_failure().as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);

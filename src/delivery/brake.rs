@@ -1,11 +1,11 @@
-//! shell: what stops a request that is committed already: both clocks, a pause set in this process, the `STOP` file.
+//! shell: what may stop a request after its intent was committed: both clocks, a pause set in this process, the `STOP` file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::SenderParts;
-use super::last_look::{Commitment, Readings};
+use super::final_check::{Commitment, Readings};
 use crate::attempt::Intent;
 use crate::clock::SharedClock;
 use crate::evaluation::machine;
@@ -13,17 +13,17 @@ use crate::http::FirstByteCheck;
 use crate::ledger::Machine;
 use crate::zones::{CallingHours, Zones};
 
-/// Read at each intent and before each first byte.
+/// Read before each commit of intents, and again before each first byte.
 pub(super) struct Brake {
     clock: SharedClock,
     zones: Zones,
     stop_file: PathBuf,
-    /// While a service runs it alone writes the ledger, so this process has set every pause.
+    /// The number of pauses set by this process. A running service is the only writer of its ledger, so these are all.
     pauses: AtomicU64,
 }
 
 impl Brake {
-    pub(super) fn of(parts: &SenderParts) -> Arc<Self> {
+    pub(super) fn new(parts: &SenderParts) -> Arc<Self> {
         Arc::new(Self {
             clock: Arc::clone(&parts.around.clock),
             zones: parts.around.zones.clone(),
@@ -32,7 +32,7 @@ impl Brake {
         })
     }
 
-    /// A pause was committed: what is on its way to its first byte is held back, whatever it is paused for.
+    /// A pause was committed: requests that have not sent their first byte are held back, whatever was paused.
     pub(super) fn pause_was_set(&self) {
         self.pauses.fetch_add(1, Ordering::AcqRel);
     }
@@ -45,7 +45,7 @@ impl Brake {
         }
     }
 
-    /// What of this machine keeps everybody from being called.
+    /// The conditions of this machine under which nobody is called.
     pub(super) fn machine(&self) -> Machine {
         machine(&self.stop_file, self.clock.as_ref())
     }
@@ -54,10 +54,10 @@ impl Brake {
         self.machine() != Machine::default()
     }
 
-    /// What a request of this intent is committed under.
+    /// The conditions under which a request of this intent may be sent.
     ///
     /// # Errors
-    /// When its hours or their zone can't be read any more: then nothing is sent.
+    /// When its calling hours or their zone can't be parsed: then nothing is sent.
     pub(super) fn commitment(&self, intent: &Intent, readings: Readings) -> Result<Commitment, String> {
         Ok(Commitment {
             readings,
@@ -67,7 +67,7 @@ impl Brake {
         })
     }
 
-    /// The last look, for the way out.
+    /// The check that the HTTP client makes before the first byte.
     pub(super) fn check(self: &Arc<Self>, commitment: Commitment) -> FirstByteCheck {
         let brake = Arc::clone(self);
         Arc::new(move || commitment.check(brake.readings(), brake.is_stopped()).map_err(|unsent| unsent.to_string()))

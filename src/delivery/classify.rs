@@ -1,4 +1,4 @@
-//! pure: what an exchange means for its reminder, its account and its target.
+//! pure: what the result of a request means for its reminder, its account and its target.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,7 +8,7 @@ use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::{self, Facts};
 
-/// One attempt that is over, and what its judgement needs beside the exchange.
+/// An attempt that has ended, and what its judgement needs besides the result.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
     /// What was committed before it was sent.
@@ -17,36 +17,36 @@ pub struct Attempt<'a> {
     pub terms: &'a DeliveryTerms,
     /// The request that was sent for its step.
     pub request: StepRequest,
-    /// Who accepts what is accepted: `None` for Thoughtly.
+    /// The host that accepts the requests; `None` for Thoughtly.
     pub accepted_by: Option<&'a str>,
     /// Fingerprint of the credentials that were sent.
     pub credentials: &'a str,
-    /// Who the audit says it was.
+    /// The actor in the audit log.
     pub actor: &'a str,
-    /// UTC, when it was over.
+    /// When the attempt ended.
     pub now: Timestamp,
-    /// Chance, drawn only where a pause is needed (it costs a call of the system): a number in [0, 1).
+    /// Returns a random number in [0, 1). Called only where a pause is needed: it costs a system call.
     pub jitter: fn() -> f64,
 }
 
-/// A judgement: how the attempt is settled, and whether the contact must be searched for next time.
+/// How an attempt is settled, and what the next contact step does.
 #[derive(Debug)]
 pub struct Judgement {
     /// For the ledger.
     pub settlement: Settlement,
-    /// The contact exists there, its id isn't known: the next contact step searches.
+    /// Whether the next contact step searches for the contact: it exists there, and its id is unknown.
     pub search_next: bool,
 }
 
-/// Judges an exchange. `facts` are the target's reading of an answer; they are there when one came.
+/// Judges the result of a request. `facts` are what the target has parsed from the response, if there was one.
 #[must_use]
-pub fn judge(attempt: &Attempt<'_>, exchange: &Sent, facts: &Facts) -> Judgement {
-    let mut judgement = match exchange {
+pub fn judge(attempt: &Attempt<'_>, sent: &Sent, facts: &Facts) -> Judgement {
+    let mut judgement = match sent {
         Sent::NotSent { class, detail } => attempt.not_sent(class, detail),
         Sent::Unknown { class, detail, .. } => attempt.unknown(class, detail),
         Sent::Answered(answer) => attempt.answered(answer, facts),
     };
-    (judgement.settlement.http_status, judgement.settlement.latency) = match exchange {
+    (judgement.settlement.http_status, judgement.settlement.latency) = match sent {
         Sent::NotSent { .. } => (None, None),
         Sent::Unknown { latency, .. } => (None, Some(*latency)),
         Sent::Answered(answer) => (Some(answer.status), Some(answer.latency)),
@@ -70,7 +70,7 @@ impl Judgement {
 }
 
 impl Attempt<'_> {
-    /// It ends there, and nothing more is to be said of it.
+    /// Ends without a reason.
     fn ends(&self, to: SettleTo) -> Judgement {
         let settlement = Settlement {
             reminder_id: self.intent.reminder_id,
@@ -88,7 +88,7 @@ impl Attempt<'_> {
         Judgement { settlement, search_next: false }
     }
 
-    /// It ends there, with a word and a sentence that say why.
+    /// Ends with a reason: a word and a sentence.
     fn ends_because(&self, to: SettleTo, class: impl Into<String>, detail: impl Into<String>) -> Judgement {
         let mut judgement = self.ends(to);
         judgement.settlement.class = Some(class.into());
@@ -104,7 +104,7 @@ impl Attempt<'_> {
         SettleTo::Again { next_at: retry::after(self.now, pause), counts: false, resend: false }
     }
 
-    /// One of the counted attempts is used up: once more, or dropped when it was the last.
+    /// Uses up one of the counted attempts: a retry, or dropped when it was the last.
     fn counted(&self, pause: SignedDuration, resend: bool) -> SettleTo {
         if self.intent.tries.saturating_add(1) >= self.terms.attempts {
             return SettleTo::Dropped;
@@ -112,12 +112,12 @@ impl Attempt<'_> {
         SettleTo::Again { next_at: retry::after(self.now, pause), counts: true, resend }
     }
 
-    /// Nothing left this machine: as good as not tried.
+    /// Nothing was sent: the attempt does not count.
     fn not_sent(&self, class: &str, detail: &str) -> Judgement {
         self.ends_because(self.again(self.pause()), class, format!("not sent: {detail}"))
     }
 
-    /// The request may have arrived. A contact made twice rings nobody's phone; a call does.
+    /// The request may have arrived. Repeating a contact step is harmless; repeating a call may ring twice.
     fn unknown(&self, class: &str, detail: &str) -> Judgement {
         let to = match (self.intent.step, self.terms.on_uncertain) {
             (Step::Contact, _) => self.again(self.pause()),
@@ -195,7 +195,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Who accepted it, when it wasn't Thoughtly, and what is worth noting of the answer.
+    /// Which host accepted it, unless it was Thoughtly, and the note about its response.
     fn acceptance(&self, facts: &Facts) -> Option<String> {
         let by = self.accepted_by.map(|host| format!("accepted by {host}"));
         let note = facts.note.map(|note| format!("its answer is noted: {}", note_text(note)));
@@ -218,16 +218,16 @@ impl Attempt<'_> {
         Judgement { search_next: true, ..judgement }
     }
 
-    /// 401: no call was placed. The pause is for schedules of one account that have different credentials: one that is
-    /// accepted lifts the account's pause, and the refused one must not follow each time at once.
+    /// 401: no call was placed. The pause matters where schedules of one account have different credentials: an accepted
+    /// request ends the account's pause, and without one the refused request would be retried at once each time.
     fn unauthorized(&self, class: String) -> Judgement {
         self.ends_because(self.again(self.pause()), class, "the credentials were refused; no call was placed")
             .with(Effect::PauseAccount { credentials: self.credentials.to_owned() })
     }
 
-    /// 429: nobody was called, and the whole account slows down.
+    /// 429: nobody was called, and the whole account pauses.
     fn throttled(&self, answer: &HttpResponse, class: String) -> Judgement {
-        let pause = self.wished_pause(answer);
+        let pause = self.requested_pause(answer);
         let until = retry::after(self.now, pause);
         self.ends_because(self.again(pause), class, "refused: too many requests; the account waits")
             .with(Effect::PauseAccountUntil(until))
@@ -235,14 +235,14 @@ impl Attempt<'_> {
 
     /// 503: refused, and counted.
     fn refused(&self, answer: &HttpResponse, class: String) -> Judgement {
-        let to = self.counted(self.wished_pause(answer), false);
+        let to = self.counted(self.requested_pause(answer), false);
         let last = if to == SettleTo::Dropped { "; all attempts are used up" } else { "" };
         let detail = format!("refused: the other side is unavailable{last}");
         self.ends_because(to, class, detail)
     }
 
-    /// The larger of the back-off and what the answer asks for.
-    fn wished_pause(&self, answer: &HttpResponse) -> SignedDuration {
+    /// The larger of the back-off and the response's `Retry-After`.
+    fn requested_pause(&self, answer: &HttpResponse) -> SignedDuration {
         self.pause().max(retry::retry_after(answer, self.now).unwrap_or(SignedDuration::ZERO))
     }
 

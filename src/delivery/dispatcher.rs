@@ -1,5 +1,5 @@
-//! shell: the dispatcher: it polls the ledger for what is due, sends it, waits, and polls again; at its end it lets the
-//! requests under way finish and settles them.
+//! shell: the dispatcher polls the ledger for reminders that are due, sends them, waits, and polls again. Before it ends,
+//! it lets the requests in flight finish and settles them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backoff::{Backoff, FIRST_FAILURE_PAUSE};
+use super::final_check::Readings;
 use super::fresh_reads::FreshReads;
 use super::lanes::Lanes;
-use super::last_look::Readings;
 use super::names::BAD_FOR;
 use super::send::{self, FinishedStep, Tools};
 use super::wakeup::{Wakeup, pause, soonest};
@@ -21,22 +21,22 @@ use crate::attempt::Intent;
 use crate::ledger::{Lane, LedgerError, LedgerResult, Outbox, ReminderAsk, TakeIntents};
 use crate::reminder::State;
 
-/// A reminder whose source was last read longer ago goes out only after a fresh read.
+/// A reminder whose source was last read longer ago is sent only after a fresh read.
 const FRESH_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// How often the `STOP` file is looked for while it is there.
+/// How often the dispatcher checks whether the `STOP` file is still there.
 const STOP_FILE_POLL: Duration = Duration::from_secs(1);
 
-/// A poll that took longer (thousands of schedules have something pending) …
+/// A poll that took longer delays the next nudge. This happens when thousands of schedules have something pending.
 const LONG_POLL: Duration = Duration::from_millis(20);
 
-/// … makes nudges wait this many times as long, at most [`FIRST_FAILURE_PAUSE`]: the ledger's writer must have time left
-/// for the runs that nudge.
+/// The delay of a nudge as a multiple of the last poll's duration, at most [`FIRST_FAILURE_PAUSE`]: the ledger's writer
+/// needs time for the runs that nudge.
 const NUDGE_DELAY_FACTOR: u32 = 4;
 
 /// When a dispatcher ends.
 pub(super) enum Until<'a> {
-    /// When the value turns true, or nobody is left to set it.
+    /// When the value turns true or its sender is dropped.
     Stopped(watch::Receiver<bool>),
     /// When everything of the scope is settled, or not due before the deadline.
     Settled { scope: &'a DeliveryScope, deadline: Timestamp },
@@ -49,27 +49,27 @@ pub(super) struct Dispatcher<'a> {
     pub(super) tools: Tools,
     sends: JoinSet<FinishedStep>,
     reads: FreshReads,
-    /// Requests that are not settled yet, by schedule: each takes one of the schedule's places.
+    /// The number of requests that are not settled yet, by schedule. Each takes one of the schedule's slots.
     in_flight: HashMap<String, u32>,
-    /// Requests that ended and are not settled yet, those that the ledger could not take among them: nothing new is sent
-    /// before it has taken them.
+    /// Requests that ended and are not settled yet, including those that the ledger failed to settle. Nothing new is sent
+    /// before they are settled.
     pub(super) ended: Vec<FinishedStep>,
     backoff: Backoff,
     /// How long the last poll took.
     poll_took: Duration,
 }
 
-/// What a poll of the ledger led to.
+/// The result of a poll of the ledger.
 struct Poll {
-    /// Requests that were started.
+    /// The number of requests that were started.
     started: usize,
     /// When to poll again.
     again: Wakeup,
-    /// A schedule has as many requests under way as it may: when one ends there may be more to send.
+    /// Whether a schedule has all its slots in use: when a request ends there may be more to send.
     is_full: bool,
 }
 
-/// What ended a wait.
+/// Why a wait ended.
 enum Woken {
     /// There may be something to do.
     Poll,
@@ -93,7 +93,7 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Works until it is to end, then lets what is in flight end and settles it.
+    /// Runs until the dispatcher is to end, then drains it.
     pub(super) async fn work(mut self) -> LedgerResult<()> {
         let ended = self.work_until_end().await;
         self.drain().await?;
@@ -127,19 +127,19 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// The ledger failed: a service pauses and tries again, a `deliver` gives up.
+    /// The ledger failed: a service retries after a pause, a `deliver` ends with the error.
     fn after_failure(&mut self, failure: LedgerError) -> LedgerResult<Poll> {
         match &self.until {
             Until::Settled { .. } => Err(failure),
             Until::Stopped(_) => {
                 let pause = self.backoff.after_failure();
-                tracing::error!(%failure, ?pause, "the ledger fails: nothing is sent");
+                tracing::error!(%failure, ?pause, "the ledger failed: nothing is sent until a retry succeeds");
                 Ok(Poll { started: 0, again: Wakeup::In(pause), is_full: false })
             }
         }
     }
 
-    /// Takes intents for every free place and starts their requests.
+    /// Takes an intent for every free slot and starts its request.
     async fn poll(&mut self) -> LedgerResult<Poll> {
         if self.sender.brake.is_stopped() {
             self.settle().await?;
@@ -151,36 +151,36 @@ impl<'a> Dispatcher<'a> {
             self.settle().await?;
             return Ok(Poll { started: 0, again: Wakeup::Nothing, is_full: !lanes.is_empty() });
         }
-        let nowhere = self.judge_names(&lanes, &mut free).await?;
+        let dns_retry = self.drop_unresolvable(&lanes, &mut free).await?;
         if free.is_empty() {
             self.settle().await?;
-            return Ok(Poll { started: 0, again: nowhere, is_full: false });
+            return Ok(Poll { started: 0, again: dns_retry, is_full: false });
         }
         let only = match &self.until {
             Until::Settled { scope, .. } => scope.only.clone(),
             Until::Stopped(_) => None,
         };
-        // read before the commit: the check before the first byte counts from here
+        // read before the commit: the check before the first byte compares with these
         let readings = self.sender.brake.readings();
         let now = readings.now;
         let actor = self.tools.actor.to_string();
         let ask = TakeIntents { now, lanes: free, only, fresh_for: FRESH_FOR, actor };
         let taken = self.settle_and_take(Some(ask)).await?;
         if taken.expired > 0 {
-            tracing::warn!(expired = taken.expired, "reminders expired before they could be sent: nobody was called");
+            tracing::warn!(expired = taken.expired, "reminders expired before they could be sent");
         }
         let started = taken.intents.len();
         for intent in taken.intents {
             self.start(&lanes, intent, readings);
         }
         let reads = self.reads.start(self.sender, &lanes, taken.stale);
-        let again = soonest(taken.wake_at.map_or(Wakeup::Nothing, Wakeup::At), soonest(reads, nowhere, now), now);
+        let again = soonest(taken.wake_at.map_or(Wakeup::Nothing, Wakeup::At), soonest(reads, dns_retry, now), now);
         Ok(Poll { started, again: self.backoff.after_poll(started, again, now), is_full: self.is_full(&lanes) })
     }
 
-    /// Leaves only lanes whose target's name leads somewhere; answers when the others are looked up again. A name is looked
-    /// up when something is due.
-    async fn judge_names(&self, lanes: &Lanes, free: &mut Vec<Lane>) -> LedgerResult<Wakeup> {
+    /// Removes the lanes whose target's host name cannot be resolved; returns when those names are resolved again. A name
+    /// is resolved only when a reminder of its lane is due.
+    async fn drop_unresolvable(&self, lanes: &Lanes, free: &mut Vec<Lane>) -> LedgerResult<Wakeup> {
         let names = &self.sender.names;
         let origin = |lane: &Lane| lanes.get(&lane.schedule).and_then(|open| open.named_origin.as_ref());
         let now = self.tools.clock.monotonic();
@@ -192,7 +192,7 @@ impl<'a> Dispatcher<'a> {
             if is_due {
                 let origins: BTreeSet<String> = stale.iter().filter_map(|lane| origin(lane)).cloned().collect();
                 let origins: Vec<String> = origins.into_iter().collect();
-                names.judge(&origins, &self.tools.http, &self.tools.clock).await;
+                names.resolve(&origins, &self.tools.http, &self.tools.clock).await;
             }
         }
         let before = free.len();
@@ -200,18 +200,17 @@ impl<'a> Dispatcher<'a> {
         Ok(if free.len() == before { Wakeup::Nothing } else { Wakeup::In(BAD_FOR) })
     }
 
-    /// The lanes of the scope with a free place, those that settling will free among them.
+    /// The lanes in scope with a free slot, counting the slots that the next settling releases.
     fn free_lanes(&self, lanes: &Lanes) -> Vec<Lane> {
-        let mut leaving: HashMap<&str, u32> = HashMap::new();
-        self.ended.iter().for_each(|ended| *leaving.entry(&ended.schedule).or_default() += 1);
-        let is_meant = |name: &str| match &self.until {
+        let mut unsettled: HashMap<&str, u32> = HashMap::new();
+        self.ended.iter().for_each(|ended| *unsettled.entry(&ended.schedule).or_default() += 1);
+        let in_scope = |name: &str| match &self.until {
             Until::Stopped(_) => true,
             Until::Settled { scope, .. } => scope.schedule == name,
         };
-        let meant = lanes.iter().filter(|(name, _)| is_meant(name));
-        let with_free = meant.map(|(name, lane)| {
-            let leaving = leaving.get(name.as_str()).copied().unwrap_or(0);
-            lane.with_free(self.free(name, lane.schedule.delivery.max_in_flight.saturating_add(leaving)))
+        let with_free = lanes.iter().filter(|(name, _)| in_scope(name)).map(|(name, lane)| {
+            let unsettled = unsettled.get(name.as_str()).copied().unwrap_or(0);
+            lane.with_free(self.free(name, lane.schedule.delivery.max_in_flight.saturating_add(unsettled)))
         });
         with_free.filter(|lane| lane.free > 0).collect()
     }
@@ -221,20 +220,30 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn is_full(&self, lanes: &Lanes) -> bool {
-        let places = |name: &String| lanes.get(name).map(|lane| lane.schedule.delivery.max_in_flight);
-        self.in_flight.keys().any(|name| places(name).is_some_and(|places| self.free(name, places) == 0))
+        let max_in_flight = |name: &String| lanes.get(name).map(|lane| lane.schedule.delivery.max_in_flight);
+        self.in_flight.keys().any(|name| max_in_flight(name).is_some_and(|max| self.free(name, max) == 0))
     }
 
     fn start(&mut self, lanes: &Lanes, intent: Intent, readings: Readings) {
         let Some(lane) = lanes.get(&intent.schedule) else {
-            tracing::error!(schedule = intent.schedule, "an intent was taken for a schedule that wasn't asked for");
+            tracing::error!(
+                schedule = intent.schedule,
+                "internal error: an intent was taken for a schedule that wasn't asked for"
+            );
             return;
         };
         *self.in_flight.entry(intent.schedule.clone()).or_default() += 1;
         self.sends.spawn(send::send(Arc::clone(lane), intent, readings, self.tools.clone()));
     }
 
-    /// Whether a `deliver` has nothing more to do.
+    /// Whether a `deliver` has nothing more to do. While requests or fresh reads are under way it has. Then the next poll
+    /// decides:
+    /// - none is due: it is done;
+    /// - it follows a pause (an empty poll, names to be resolved, the `STOP` file): it is done, unless the pause belongs to
+    ///   the first empty polls, after which something may still start;
+    /// - it follows at an instant within the account's rate interval: it waits for that instant, unless several polls in a
+    ///   row started nothing;
+    /// - it follows later: it is done if that is after the deadline.
     async fn is_over(&self, poll: &Poll) -> LedgerResult<bool> {
         let Until::Settled { scope, deadline } = &self.until else { return Ok(false) };
         if poll.started > 0 || !self.sends.is_empty() || !self.reads.is_empty() || !self.ended.is_empty() {
@@ -244,18 +253,22 @@ impl<'a> Dispatcher<'a> {
             Wakeup::Nothing => Ok(true),
             Wakeup::In(_) => Ok(self.sender.brake.is_stopped() || !self.backoff.is_trying()),
             Wakeup::At(at) => {
-                let turn = self.sender.lanes().get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.turn());
-                let is_turn = at <= retry::after(self.tools.clock.now(), turn);
-                if is_turn && self.backoff.is_blocked() || at > *deadline && !is_turn {
+                let lanes = self.sender.lanes();
+                let interval = lanes.get(&scope.schedule).map_or(SignedDuration::ZERO, |lane| lane.rate_interval());
+                let waits_for_rate_only = at <= retry::after(self.tools.clock.now(), interval);
+                let is_blocked = waits_for_rate_only && self.backoff.is_blocked();
+                let is_after_deadline = !waits_for_rate_only && at > *deadline;
+                if is_blocked || is_after_deadline {
                     return Ok(true);
                 }
-                self.is_appointment_over(scope, *deadline).await
+                self.is_appointment_settled(scope, *deadline).await
             }
         }
     }
 
-    /// For one appointment alone, what the ledger says of the schedule's other reminders is no reason to stay.
-    async fn is_appointment_over(&self, scope: &DeliveryScope, deadline: Timestamp) -> LedgerResult<bool> {
+    /// For a scope of one appointment: whether none of its reminders is due before the deadline. The next poll may be due to
+    /// the schedule's other reminders.
+    async fn is_appointment_settled(&self, scope: &DeliveryScope, deadline: Timestamp) -> LedgerResult<bool> {
         let Some(only) = &scope.only else { return Ok(false) };
         let ask = ReminderAsk {
             schedule: Some(scope.schedule.clone()),
@@ -290,7 +303,7 @@ impl<'a> Dispatcher<'a> {
                 biased;
                 () = stopped(stop.as_mut()) => return Woken::End,
                 Some(sent) = self.sends.join_next() => {
-                    let next_at = self.absorb_with_others(sent).await;
+                    let next_at = self.collect_finished(sent).await;
                     let now = clock.now();
                     if poll.is_full || next_at.is_some_and(|at| at <= now) {
                         return Woken::Poll;
@@ -315,10 +328,11 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Takes in a request that is over, and those that end with it: one commit settles them all, and while it is under way
-    /// the other half of many may be on the line. Answers the soonest time at which one of them may go again.
-    async fn absorb_with_others(&mut self, first: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
-        let mut next_at = self.absorb(first);
+    /// Records a request that has ended, and waits briefly for others, so that one commit settles them together. At most half
+    /// of the requests are collected: the other half stays in flight during that commit. Returns the earliest time at which
+    /// one of them may be retried.
+    async fn collect_finished(&mut self, first: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
+        let mut next_at = self.record_finished(first);
         let half = (self.ended.len() + self.sends.len()).div_ceil(2);
         let clock = Arc::clone(&self.tools.clock);
         let mut linger = clock.linger();
@@ -328,20 +342,20 @@ impl<'a> Dispatcher<'a> {
                 Some(sent) = self.sends.join_next() => sent,
                 () = &mut linger => break,
             };
-            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
+            next_at = next_at.into_iter().chain(self.record_finished(sent)).min();
         }
         while let Some(sent) = self.sends.try_join_next() {
-            next_at = next_at.into_iter().chain(self.absorb(sent)).min();
+            next_at = next_at.into_iter().chain(self.record_finished(sent)).min();
         }
         next_at
     }
 
-    fn absorb(&mut self, sent: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
+    fn record_finished(&mut self, sent: Result<FinishedStep, tokio::task::JoinError>) -> Option<Timestamp> {
         let sent = match sent {
             Ok(sent) => sent,
-            Err(broken) => {
-                // its row stays `sending`, and its place taken, until the next start finds it
-                tracing::error!(%broken, "a send broke off before it was settled");
+            Err(error) => {
+                // its row stays `sending` and its slot in use until the next start recovers it
+                tracing::error!(%error, "internal error: the task of a request ended before it was settled");
                 return None;
             }
         };
@@ -351,7 +365,8 @@ impl<'a> Dispatcher<'a> {
         next_at
     }
 
-    pub(super) fn leave(&mut self, schedule: &str) {
+    /// A request is settled: its slot is free.
+    pub(super) fn release_slot(&mut self, schedule: &str) {
         let Some(count) = self.in_flight.get_mut(schedule) else { return };
         *count = count.saturating_sub(1);
         if *count == 0 {
@@ -359,14 +374,14 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    /// Lets requests in flight end, and settles them as they do. Reads under way are given up: they leave nothing behind.
+    /// Waits for the requests in flight and settles each when it ends. Aborts the fresh reads, which leave nothing behind.
     async fn drain(&mut self) -> LedgerResult<()> {
         self.reads.abort();
-        // what had ended when the stop came waits for no other request; a failure is returned by the last settling
+        // what has ended already is settled before the others end; a failure is returned by the last settling
         let _later = self.settle().await;
         while let Some(sent) = self.sends.join_next().await {
-            self.absorb_with_others(sent).await;
-            // what can't be settled now is tried again with the next
+            self.collect_finished(sent).await;
+            // what can't be settled now is retried with the next
             let _later = self.settle().await;
         }
         self.settle().await

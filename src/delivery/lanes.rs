@@ -1,4 +1,4 @@
-//! shell: the ways out: one for each schedule that may send, its target opened and its secrets resolved.
+//! shell: the lanes: for each schedule that may send, its opened target with resolved secrets.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -11,28 +11,28 @@ use crate::schedule::Schedule;
 use crate::settings::Rate;
 use crate::targets::{self, Target};
 
-/// The rate of an account that the settings don't name: 95 a minute, one by one.
-const USUAL_RATE: Rate = Rate::Every { interval_us: 631_579 };
+/// The rate of an account that the settings don't contain: 95 requests a minute.
+const DEFAULT_RATE: Rate = Rate::Every { interval_us: 631_579 };
 
 /// By schedule.
 pub(super) type Lanes = BTreeMap<String, Arc<OpenLane>>;
 
-/// One schedule's way out.
+/// The opened target of one schedule.
 pub(super) struct OpenLane {
     pub(super) schedule: Arc<Schedule>,
     pub(super) target: Box<dyn Target>,
     pub(super) credentials: String,
     pub(super) accepted_by: Option<String>,
-    /// Where a name is to be resolved before anything is sent; `None` for an address.
+    /// The target's origin if its host is a name, which is resolved before anything is sent.
     pub(super) named_origin: Option<String>,
     pub(super) account: String,
     pub(super) rate: Rate,
-    /// Reminders whose contact exists there under an id that isn't known: their next contact step searches. Kept in
-    /// memory only: after a restart the contact is refused once more, and then searched for.
+    /// Reminders whose contact exists there under an unknown id: their next contact step searches for it. Kept in memory
+    /// only: after a restart, creating the contact is refused once more, and then it is searched for.
     searching: Mutex<HashSet<ReminderId>>,
 }
 
-/// Opens what may send; tells what can't. Disabled schedules are neither.
+/// Opens the targets of the enabled schedules; returns the lanes, and by schedule why its target can't be opened.
 pub(super) fn open(
     schedules: &BTreeMap<String, Arc<Schedule>>,
     parts: &SenderParts,
@@ -60,7 +60,9 @@ impl OpenLane {
         let target = targets::open(schedule, account, &parts.around.secrets).map_err(|problem| problem.to_string())?;
         if parts.around.clock.is_shifted() && !target.is_loopback() {
             let origin = target.origin();
-            return Err(format!("{origin} is a real host: with a time given by --now only this machine is sent to"));
+            return Err(format!(
+                "{origin} is not on this machine: with a time given by --now nothing is sent to other hosts"
+            ));
         }
         Ok(Self {
             schedule: Arc::clone(schedule),
@@ -69,12 +71,12 @@ impl OpenLane {
             named_origin: named(&target.origin()),
             target,
             account: name.to_owned(),
-            rate: account.map_or(USUAL_RATE, |account| account.rate),
+            rate: account.map_or(DEFAULT_RATE, |account| account.rate),
             searching: Mutex::default(),
         })
     }
 
-    /// As the ledger wants it, with so many requests still free.
+    /// As an argument of the ledger, with this number of free slots.
     pub(super) fn with_free(&self, free: u32) -> Lane {
         Lane {
             schedule: self.schedule.name.clone(),
@@ -86,7 +88,7 @@ impl OpenLane {
         }
     }
 
-    /// As the gate wants it.
+    /// As an argument of the gate.
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             schedule: &self.schedule.name,
@@ -96,8 +98,8 @@ impl OpenLane {
         }
     }
 
-    /// The longest that the account's rate lets a request wait for its turn, when nothing else is in the way.
-    pub(super) fn turn(&self) -> jiff::SignedDuration {
+    /// The account's interval between two requests: the maximum time that its rate alone delays one.
+    pub(super) fn rate_interval(&self) -> jiff::SignedDuration {
         match self.rate {
             Rate::Every { interval_us } => jiff::SignedDuration::from_micros(interval_us),
             Rate::Unlimited => jiff::SignedDuration::ZERO,

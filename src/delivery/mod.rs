@@ -1,15 +1,16 @@
 //! shell: the sender: take intents → send → classify → settle.
 //!
-//! One dispatcher works at a time: it sends what is due, then waits for the next due time, for a request to end, or for a
-//! nudge. A *lane* is one schedule's opened target with its rate; a *nudge* says that something new may be due.
+//! One dispatcher runs at a time. It sends the reminders that are due, then waits for the next due time, for a request to
+//! end, or for a nudge. A *lane* is the opened target of one schedule with its rate; a *nudge* is the signal that new
+//! reminders may be due.
 
 mod backoff;
 mod brake;
 pub mod classify;
 mod dispatcher;
+mod final_check;
 mod fresh_reads;
 mod lanes;
-mod last_look;
 mod names;
 pub mod retry;
 mod send;
@@ -40,22 +41,22 @@ use lanes::Lanes;
 use names::Names;
 pub use test_call::TestReminder;
 
-/// Sends what is due. One for a process; its lanes are the schedules it was given last.
+/// Sends the reminders that are due. A process has one; [`Sender::set_schedules`] sets its lanes.
 pub struct Sender {
     parts: SenderParts,
     brake: Arc<Brake>,
     lanes: RwLock<Arc<Lanes>>,
     problems: RwLock<BTreeMap<String, String>>,
-    /// By schedule, why what was tried last waits.
+    /// By schedule, why its last request is retried.
     troubles: Mutex<BTreeMap<String, String>>,
     wake: Notify,
     names: Names,
-    /// Held by the dispatcher at work.
+    /// Held while a dispatcher runs.
     at_work: tokio::sync::Mutex<()>,
     is_running: AtomicBool,
-    /// No new intent is taken any more.
+    /// Whether no new intent is taken, because the process is about to end.
     is_stopping: AtomicBool,
-    /// Counts the polls of the dispatcher at work, for those who wait for it.
+    /// Counts the polls of the running dispatcher, for tasks that wait for its progress.
     progress: watch::Sender<u64>,
     /// When (monotonic) a schedule's fresh read last failed.
     failed_reads: Mutex<HashMap<String, Duration>>,
@@ -63,22 +64,22 @@ pub struct Sender {
 
 /// What a sender is made of.
 pub struct SenderParts {
-    /// Clock, ledger, the one way out. `around.ledger` is there.
+    /// Clock, ledger and HTTP client. `around.ledger` is `Some`.
     pub around: Env,
     /// By name.
     pub accounts: BTreeMap<String, Account>,
-    /// While this file exists no intent is taken.
+    /// While this file exists, no intent is taken.
     pub stop_file: PathBuf,
-    /// Who the audit says it was: `service` or `trigger`.
+    /// The actor in the audit log: `service` or `trigger`.
     pub actor: String,
 }
 
-/// The reminders that `deliver` waits for.
+/// The reminders of one `deliver`.
 #[derive(Debug, Clone)]
 pub struct DeliveryScope {
-    /// That schedule.
+    /// The schedule's name.
     pub schedule: String,
-    /// That appointment alone.
+    /// Only this appointment.
     pub only: Option<String>,
 }
 
@@ -87,7 +88,7 @@ impl Sender {
     #[must_use]
     pub fn new(parts: SenderParts) -> Arc<Self> {
         Arc::new(Self {
-            brake: Brake::of(&parts),
+            brake: Brake::new(&parts),
             parts,
             lanes: RwLock::default(),
             problems: RwLock::default(),
@@ -102,8 +103,7 @@ impl Sender {
         })
     }
 
-    /// The schedules that may send from now on (their targets are opened; problems are logged and kept for
-    /// [`Sender::problems`]).
+    /// Sets the schedules that may send, and opens their targets. Problems are logged and kept for [`Sender::problems`].
     pub fn set_schedules(&self, schedules: &BTreeMap<String, Arc<Schedule>>) {
         let (lanes, problems) = lanes::open(schedules, &self.parts);
         for (schedule, problem) in &problems {
@@ -120,7 +120,7 @@ impl Sender {
         self.problems.read().expect(UNPOISONED).clone()
     }
 
-    /// Why something of a schedule waits: what its target answered last, or why it could not be reached.
+    /// By schedule, why reminders are retried: the target's last response, or why it could not be reached.
     #[must_use]
     pub fn troubles(&self) -> BTreeMap<String, String> {
         let mut troubles = self.troubles.lock().expect(UNPOISONED).clone();
@@ -132,7 +132,7 @@ impl Sender {
         troubles
     }
 
-    /// The host whose word an accepted request of this schedule is: `None` for Thoughtly.
+    /// The host that accepts this schedule's requests; `None` for Thoughtly.
     #[must_use]
     pub fn accepted_by(&self, schedule: &str) -> Option<String> {
         self.lanes().get(schedule)?.accepted_by.clone()
@@ -151,24 +151,24 @@ impl Sender {
         }
     }
 
-    /// Something new may be due: the dispatcher polls at once.
+    /// Makes the dispatcher poll at once, because new reminders may be due.
     pub fn nudge(&self) {
         self.wake.notify_one();
     }
 
-    /// The process is about to end: whoever waits in [`Sender::deliver`] is answered as soon as what is in flight has
-    /// ended. To be called before [`Sender::run`] is told to stop.
+    /// Begins the shutdown: [`Sender::deliver`] returns as soon as the requests in flight have ended. Call this before
+    /// stopping [`Sender::run`].
     pub fn begin_stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
     }
 
-    /// Whether nothing new is sent, since the process is about to end.
+    /// Whether the shutdown has begun: nothing new is sent.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    /// Delivers until `stop` turns true; then takes no new intents, lets requests in flight end, settles them, returns.
+    /// Delivers until `stop` turns true. Then takes no new intents, waits for the requests in flight, and settles them.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let _running = AtWork::begin(self);
         let _at_work = self.at_work.lock().await;
@@ -177,12 +177,12 @@ impl Sender {
             Err(failure) => Err(failure),
         };
         if let Err(failure) = ended {
-            tracing::error!(%failure, "delivery ended, and what was in flight could not be settled");
+            tracing::error!(%failure, "delivery ended, and requests in flight could not be settled");
         }
     }
 
-    /// Delivers what of `scope` is due now, until each is settled or not due within `wait` (UTC clock time from now).
-    /// While [`Sender::run`] is at work in the same process this only waits for it.
+    /// Delivers the reminders of `scope` until each is settled or not due within `wait` from now. While [`Sender::run`] is
+    /// active in this process, this only waits for it.
     ///
     /// # Errors
     /// When the ledger fails: nothing more is sent.
@@ -210,12 +210,12 @@ impl Sender {
         Arc::clone(&self.lanes.read().expect(UNPOISONED))
     }
 
-    /// A pause was committed by this process: nothing more of what is committed already leaves, but goes back to pending.
+    /// This process has committed a pause: intents whose first byte is not sent yet go back to pending.
     pub fn pause_was_set(&self) {
         self.brake.pause_was_set();
     }
 
-    /// The dispatcher at work has ended, and none follows.
+    /// Whether the last dispatcher has ended.
     fn has_stopped(&self) -> bool {
         self.is_stopping() && !self.is_running.load(Ordering::Acquire)
     }
@@ -227,10 +227,10 @@ impl Sender {
 
 fn trouble(settlement: &Settlement) -> String {
     let detail = settlement.detail.as_deref().unwrap_or("refused for now");
-    format!("what is due waits and is tried again: {detail}")
+    format!("reminders that are due are retried: {detail}")
 }
 
-/// Says that [`Sender::run`] is at work as long as it lives, also when the task that runs it is given up.
+/// Marks [`Sender::run`] as active until it is dropped, also when its task is aborted.
 struct AtWork<'a>(&'a Sender);
 
 impl<'a> AtWork<'a> {
@@ -247,5 +247,5 @@ impl Drop for AtWork<'_> {
     }
 }
 
-/// Why a lock of the sender can be taken: no holder calls anything that could panic.
+/// Why the sender's locks are never poisoned: no holder calls anything that can panic.
 const UNPOISONED: &str = "no holder of the sender's locks panics";

@@ -1,4 +1,4 @@
-//! pure: when a request that was refused, or never got out, is sent again.
+//! pure: when a request that was refused or not sent is retried.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
@@ -8,36 +8,36 @@ use crate::http::HttpResponse;
 /// The first pause; it doubles with every attempt.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
-/// No pause is longer, so that a short outage in the morning doesn't eat up the day.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(15 * 60);
+/// Maximum pause, so that a short outage in the morning doesn't delay calls for hours.
+const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(15 * 60);
 
-/// A fifth of the pause may be added, so that what failed together isn't repeated together.
+/// Up to a fifth of the pause is added, so that requests that failed together aren't retried together.
 const JITTER_SHARE: f64 = 0.2;
 
-/// The longest wait that an answer can ask for: a nonsensical `Retry-After` must not silence an account for years.
-const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
+/// Maximum `Retry-After`: a nonsensical one must not stop an account for years.
+const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The pause after the `attempt`-th request (counted from 1). `jitter` is a number in [0, 1).
 #[must_use]
 pub fn pause(attempt: u32, jitter: f64) -> SignedDuration {
     let doublings = attempt.saturating_sub(1).min(20);
-    let plain = (FIRST_PAUSE * (1_i32 << doublings)).min(LONGEST_PAUSE);
+    let plain = (FIRST_PAUSE * (1_i32 << doublings)).min(MAX_PAUSE);
     plain + SignedDuration::from_secs_f64(plain.as_secs_f64() * JITTER_SHARE * jitter.clamp(0.0, 1.0))
 }
 
-/// What `Retry-After` asks for: seconds, or an HTTP date (RFC 9110, section 10.2.3). A date counts from the answer's
-/// own `Date` when there is one, so that the clocks of the two sides need not agree.
+/// The time in `Retry-After`: seconds, or an HTTP date (RFC 9110, section 10.2.3). A date counts from the response's
+/// `Date` if there is one, so that the clocks of the two sides need not agree.
 #[must_use]
 pub fn retry_after(answer: &HttpResponse, now: Timestamp) -> Option<SignedDuration> {
-    let wish = answer.header("retry-after")?.trim();
-    let is_number = !wish.is_empty() && wish.bytes().all(|byte| byte.is_ascii_digit());
+    let value = answer.header("retry-after")?.trim();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let wait = if is_number {
-        wish.parse().map_or(LONGEST_WISH, |seconds: u32| SignedDuration::from_secs(i64::from(seconds)))
+        value.parse().map_or(MAX_RETRY_AFTER, |seconds: u32| SignedDuration::from_secs(i64::from(seconds)))
     } else {
         let sent_at = answer.header("date").and_then(http_date).unwrap_or(now);
-        sent_at.duration_until(http_date(wish)?)
+        sent_at.duration_until(http_date(value)?)
     };
-    Some(wait.clamp(SignedDuration::ZERO, LONGEST_WISH))
+    Some(wait.clamp(SignedDuration::ZERO, MAX_RETRY_AFTER))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -45,7 +45,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
     PARSER.parse_timestamp(text.trim()).ok()
 }
 
-/// `now` and a pause later, without ever overflowing.
+/// The instant a pause after `now`; saturates.
 #[must_use]
 pub fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)

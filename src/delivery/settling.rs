@@ -1,4 +1,4 @@
-//! shell: writes into the ledger what became of requests: many in one commit, or one by one where that commit fails.
+//! shell: settles requests in the ledger: all that have ended in one commit, or one by one when that commit fails.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::attempt::Settlement;
 use crate::ledger::{LedgerResult, TakeIntents, Taken};
 
 impl Dispatcher<'_> {
-    /// Settles what has ended.
+    /// Settles the requests that have ended.
     pub(super) async fn settle(&mut self) -> LedgerResult<()> {
         self.settle_and_take(None).await.map(drop)
     }
 
-    /// Settles what has ended, and only then, but with the same commit, takes what is asked for.
+    /// Settles the requests that have ended, then takes intents, both in one commit.
     pub(super) async fn settle_and_take(&mut self, ask: Option<TakeIntents>) -> LedgerResult<Taken> {
         if self.ended.is_empty() && ask.is_none() {
             return Ok(Taken::default());
@@ -26,9 +26,9 @@ impl Dispatcher<'_> {
             Ok(done) => {
                 for ((schedule, settlement), is_ours) in schedules.iter().zip(settlements.iter()).zip(done.settled) {
                     if !is_ours {
-                        warn_of(settlement);
+                        warn_settled_elsewhere(settlement);
                     }
-                    self.leave(schedule);
+                    self.release_slot(schedule);
                 }
                 return Ok(done.taken);
             }
@@ -46,19 +46,19 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// So that one that can't be settled keeps no other from it.
+    /// Settles each request in a commit of its own, so that one that can't be settled does not affect the others.
     async fn settle_one_by_one(&mut self) -> LedgerResult<()> {
         let mut first = Ok(());
         for ended in std::mem::take(&mut self.ended) {
             match self.tools.ledger.exchange([ended.settlement.clone()].into(), None).await {
                 Ok(done) => {
                     if done.settled != [true] {
-                        warn_of(&ended.settlement);
+                        warn_settled_elsewhere(&ended.settlement);
                     }
-                    self.leave(&ended.schedule);
+                    self.release_slot(&ended.schedule);
                 }
                 Err(failure) => {
-                    tracing::error!(%failure, "an outcome could not be settled");
+                    tracing::error!(%failure, "a request could not be settled in the ledger");
                     self.ended.push(ended);
                     first = first.and(Err(failure));
                 }
@@ -68,6 +68,6 @@ impl Dispatcher<'_> {
     }
 }
 
-fn warn_of(settlement: &Settlement) {
-    tracing::warn!(reminder = %settlement.reminder_id, "settled by somebody else before its answer came");
+fn warn_settled_elsewhere(settlement: &Settlement) {
+    tracing::warn!(reminder = %settlement.reminder_id, "the reminder was settled elsewhere before its request ended");
 }

@@ -1,4 +1,4 @@
-//! shell: one payload sent to one's own phone by the sender's own steps, requests and judgements; it is no reminder.
+//! shell: sends a test call: one payload to the operator's own phone, through the steps and judgements of the sender.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain, Schedule};
 
-/// The most requests one test call takes: create the contact, find it, call, once more after a forgotten contact.
-const MOST_REQUESTS: u32 = 5;
+/// Maximum requests of one test call: create the contact, find it, call, and again after a forgotten contact.
+const MAX_REQUESTS: u32 = 5;
 
 /// What is sent.
 #[derive(Debug, Clone)]
 pub struct TestReminder {
-    /// Goes out as `Idempotency-Key`.
+    /// Sent as `Idempotency-Key`.
     pub reminder_id: ReminderId,
     /// E.164.
     pub phone: Personal,
@@ -34,7 +34,7 @@ pub struct TestReminder {
 const SLOT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 impl Sender {
-    /// Sends one test call of this schedule. What a reminder would be tried again for ends it: nothing is repeated.
+    /// Sends one test call of this schedule. It is never retried.
     ///
     /// # Errors
     /// When the schedule's target can't be opened, or there is no ledger.
@@ -48,7 +48,7 @@ impl Sender {
             self.wait_for_slot(&lane).await?;
             let settlement =
                 send::send(Arc::clone(&lane), intent.clone(), self.brake.readings(), tools.clone()).await.settlement;
-            let is_last = intent.attempt >= MOST_REQUESTS;
+            let is_last = intent.attempt >= MAX_REQUESTS;
             intent.attempt += 1;
             match &settlement.to {
                 SettleTo::ContactReady { contact_id } if !is_last => {
@@ -60,7 +60,7 @@ impl Sender {
                     intent.contact_renewed = true;
                     intent.step = Step::Contact;
                 }
-                // it exists already, and is searched for next
+                // the contact exists already and is searched for next
                 SettleTo::Again { .. } if !is_last && lane.is_searching(test.reminder_id) => {}
                 SettleTo::Delivered
                 | SettleTo::Failed
@@ -105,7 +105,7 @@ impl Sender {
             contact_renewed: false,
             expires_at: jiff::Timestamp::MAX,
             starts_at: now,
-            // whoever asks for a test call waits beside the phone
+            // the operator who asks for a test call is at the phone
             calling_hours: "always".to_owned(),
             recipient_zone: lane.schedule.zone.name().to_owned(),
         }

@@ -62,8 +62,8 @@ fn accepted() -> Facts {
 }
 
 /// Judges with the usual facts of the status: 2xx is accepted.
-fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Sent, facts: Option<Facts>) -> Judgement {
-    let is_accepted_status = matches!(exchange, Sent::Answered(answer) if (200..300).contains(&answer.status));
+fn judged(intent: &Intent, on_uncertain: OnUncertain, sent: &Sent, facts: Option<Facts>) -> Judgement {
+    let is_accepted_status = matches!(sent, Sent::Answered(answer) if (200..300).contains(&answer.status));
     let facts = facts.unwrap_or(Facts { is_accepted_status, ..Facts::default() });
     let attempt = Attempt {
         intent,
@@ -75,11 +75,11 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, exchange: &Sent, facts: Op
         now: now(),
         jitter: || 0.0,
     };
-    judge(&attempt, exchange, &facts)
+    judge(&attempt, sent, &facts)
 }
 
-fn held(exchange: &Sent) -> (SettleTo, Effect) {
-    let settlement = judged(&intent(Step::Call), OnUncertain::Hold, exchange, None).settlement;
+fn held(sent: &Sent) -> (SettleTo, Effect) {
+    let settlement = judged(&intent(Step::Call), OnUncertain::Hold, sent, None).settlement;
     (settlement.to, settlement.effect)
 }
 
@@ -130,7 +130,7 @@ fn a_429_waits_for_the_larger_of_its_wish_and_the_back_off() {
 #[test]
 fn the_last_counted_refusal_drops_and_others_never_do() {
     let tired = Intent { tries: 5, attempt: 6, ..intent(Step::Call) };
-    let to = |exchange: &Sent, on_uncertain| judged(&tired, on_uncertain, exchange, None).settlement.to;
+    let to = |sent: &Sent, on_uncertain| judged(&tired, on_uncertain, sent, None).settlement.to;
     assert_eq!(to(&plain(503), OnUncertain::Hold), SettleTo::Dropped);
     assert_eq!(to(&plain(429), OnUncertain::Hold), again(320, false, false));
     assert_eq!(to(&timeout(), OnUncertain::Hold), SettleTo::Uncertain);
@@ -142,8 +142,8 @@ fn the_last_counted_refusal_drops_and_others_never_do() {
 
 #[test]
 fn resend_repeats_what_is_unknown_and_says_so() {
-    for exchange in [timeout(), plain(500), plain(408), answer(200, &[], BodyEnd::Cut)] {
-        let settlement = judged(&intent(Step::Call), OnUncertain::Resend, &exchange, None).settlement;
+    for sent in [timeout(), plain(500), plain(408), answer(200, &[], BodyEnd::Cut)] {
+        let settlement = judged(&intent(Step::Call), OnUncertain::Resend, &sent, None).settlement;
         assert_eq!(settlement.to, again(10, true, true));
         assert!(settlement.detail.is_some_and(|detail| detail.contains("fate unknown")));
     }
@@ -184,9 +184,9 @@ fn a_403_says_what_it_most_likely_means() {
 
 #[test]
 fn the_contact_step_is_repeated_whatever_is_unknown_and_never_pauses_the_way_to_three_403() {
-    for exchange in [timeout(), plain(500), plain(408), answer(200, &[], BodyEnd::Cut)] {
+    for sent in [timeout(), plain(500), plain(408), answer(200, &[], BodyEnd::Cut)] {
         for on_uncertain in [OnUncertain::Hold, OnUncertain::Resend] {
-            let settlement = judged(&intent(Step::Contact), on_uncertain, &exchange, None).settlement;
+            let settlement = judged(&intent(Step::Contact), on_uncertain, &sent, None).settlement;
             assert_eq!(settlement.to, again(10, false, false));
         }
     }

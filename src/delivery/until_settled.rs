@@ -8,8 +8,8 @@ use crate::ledger::gate::Gate;
 use crate::ledger::{Ledger, LedgerResult, Outbox, Pauses, ReminderAsk};
 use crate::reminder::State;
 
-/// The ledger is read at least this often: another process may have changed it.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
+/// Maximum time between two reads of the ledger: another process may have changed it.
+const MAX_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Returns once everything of the scope is settled, blocked, or not due before the deadline.
 pub(super) async fn until_settled(
@@ -22,7 +22,7 @@ pub(super) async fn until_settled(
     while !sender.has_stopped() && !is_settled(sender, ledger, scope, deadline).await? {
         tokio::select! {
             _alive = progress.changed() => {}
-            () = sender.parts.around.clock.sleep(LONGEST_WAIT) => {}
+            () = sender.parts.around.clock.sleep(MAX_WAIT) => {}
         }
     }
     Ok(())
@@ -41,7 +41,7 @@ async fn is_settled(
         limit,
         ..ReminderAsk::default()
     };
-    // what is pending first: what is taken between the two queries is then seen as being sent
+    // pending first: a reminder that is taken between the two queries is then found as `sending`
     let next = match &scope.only {
         // one appointment has few reminders
         Some(_) => ledger.reminders(ask(&[State::Pending], None)).await?.iter().map(|row| row.next_at).min(),
@@ -56,7 +56,7 @@ async fn is_settled(
     }
 }
 
-/// Whether nothing of the schedule can go before the deadline, whatever is due.
+/// Whether nothing of the schedule can be sent before the deadline, whatever is due.
 async fn is_blocked(
     sender: &Sender,
     ledger: &Ledger,
@@ -65,8 +65,8 @@ async fn is_blocked(
 ) -> LedgerResult<bool> {
     let lanes = sender.lanes();
     let Some(lane) = lanes.get(&scope.schedule) else { return Ok(true) };
-    let leads_nowhere = lane.named_origin.as_ref().is_some_and(|origin| sender.names.problem(origin).is_some());
-    if leads_nowhere || read_failed_lately(sender, scope) {
+    let is_unresolvable = lane.named_origin.as_ref().is_some_and(|origin| sender.names.problem(origin).is_some());
+    if is_unresolvable || read_failed_recently(sender, scope) {
         return Ok(true);
     }
     let holds = ledger.holds(sender.brake.machine()).await?;
@@ -77,7 +77,7 @@ async fn is_blocked(
     })
 }
 
-fn read_failed_lately(sender: &Sender, scope: &DeliveryScope) -> bool {
+fn read_failed_recently(sender: &Sender, scope: &DeliveryScope) -> bool {
     let now = sender.parts.around.clock.monotonic();
     let failed = sender.failed_reads.lock().expect(super::UNPOISONED);
     failed.get(&scope.schedule).is_some_and(|at| *at + BETWEEN_READS > now)

@@ -7,17 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use super::retry;
 use crate::clock::{Clock, sleep_until};
 
-/// The ledger is polled at least this often, whatever next time it names.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Maximum time between two polls of the ledger.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// When to poll again if nothing else happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wakeup {
-    /// At an instant (UTC).
+    /// At an instant.
     At(Timestamp),
-    /// After a while.
+    /// After a pause.
     In(Duration),
-    /// Nothing is to come.
+    /// No time is known.
     Nothing,
 }
 
@@ -27,11 +27,11 @@ pub(super) async fn pause(clock: &dyn Clock, again: Wakeup) {
         Wakeup::At(at) => {
             tokio::select! {
                 () = sleep_until(clock, at) => {}
-                () = clock.sleep(LONGEST_WAIT) => {}
+                () = clock.sleep(MAX_WAIT) => {}
             }
         }
         Wakeup::In(wait) => clock.sleep(wait).await,
-        Wakeup::Nothing => clock.sleep(LONGEST_WAIT).await,
+        Wakeup::Nothing => clock.sleep(MAX_WAIT).await,
     }
 }
 

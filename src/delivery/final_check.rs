@@ -1,7 +1,7 @@
-//! pure: the last look before the first byte of a request: whether what was true at its intent still is.
+//! pure: the final check before the first byte of a request: whether it may still be sent.
 //!
-//! Between the commit of an intent and its first byte a process can be frozen, a machine can sleep, a connection can take
-//! long, an operator can pause. What is found out then is provably unsent and goes back to pending.
+//! Between the commit of an intent and the first byte, the process can be frozen, the machine can sleep, connecting can
+//! take long, and an operator can pause. A request that fails the check was provably not sent and goes back to pending.
 
 use std::time::Duration;
 
@@ -9,55 +9,55 @@ use jiff::Timestamp;
 
 use crate::zones::{CallingHours, Zone};
 
-/// Longer than any commit and any usual connection, shorter than anybody notices.
-const LATEST: Duration = Duration::from_secs(5);
+/// Maximum time between the commit and the first byte: more than a commit and a usual connection take.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// What is read at the intent, and again at the last look.
+/// What is read before the commit of an intent, and again for the final check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readings {
-    /// The wall clock (UTC).
+    /// The wall clock.
     pub now: Timestamp,
-    /// Time since the machine was started, its sleep included.
+    /// Time since the machine was started, including sleep.
     pub since_boot: Duration,
-    /// How many pauses were set in this process so far.
+    /// The number of pauses that this process has set.
     pub pauses: u64,
 }
 
-/// What a request was committed under.
+/// The conditions under which a request was committed.
 #[derive(Debug, Clone)]
 pub struct Commitment {
-    /// Read just before its intent was committed.
+    /// Read before its intent was committed.
     pub readings: Readings,
-    /// Not to be sent at or after this instant (UTC).
+    /// It must be sent before this instant.
     pub expires_at: Timestamp,
-    /// When the recipient's phone may ring …
+    /// The calling hours of the recipient …
     pub hours: CallingHours,
-    /// … in this zone.
+    /// … and the zone that they are read in.
     pub zone: Zone,
 }
 
-/// Why nothing is sent after all.
+/// Why the request must not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsent {
-    /// Frozen, asleep, a step of the clock, or a slow connection.
-    #[error("more than 5 s went by between its intent and its first byte")]
+    /// The process was frozen, the machine slept, the clock was stepped, or connecting was slow.
+    #[error("more than 5 s passed between its commit and its first byte")]
     Late,
     /// The calling hours have closed.
     #[error("the calling hours closed before its first byte")]
     Closed,
-    /// Its time is over.
+    /// The reminder has expired.
     #[error("it expired before its first byte")]
     Expired,
-    /// Something was paused since; whether it is this schedule is for the next intent to say.
-    #[error("a pause came before its first byte")]
+    /// Something was paused. Whether it was this schedule is decided when the reminder is taken again.
+    #[error("a pause was set before its first byte")]
     Paused,
-    /// The `STOP` file is there.
-    #[error("the STOP file came before its first byte")]
+    /// The `STOP` file exists.
+    #[error("the STOP file was created before its first byte")]
     Stopped,
 }
 
 impl Commitment {
-    /// Looks once more.
+    /// Compares with `readings` of the moment before the first byte.
     ///
     /// # Errors
     /// When the request must not be sent any more, and why.
@@ -73,7 +73,7 @@ impl Commitment {
             Err(Unsent::Expired)
         } else if !self.hours.is_open(readings.now, &self.zone) {
             Err(Unsent::Closed)
-        } else if stepped > LATEST || passed > LATEST {
+        } else if stepped > MAX_DELAY || passed > MAX_DELAY {
             Err(Unsent::Late)
         } else {
             Ok(())
