@@ -1,13 +1,12 @@
-//! pure: a cell as it was meant: without the blanks around it and without what spreadsheets put before a value so that
-//! it stays a text.
+//! pure: the value of a cell without blanks around it and without the marks by which spreadsheets keep a value as text.
 
-/// The value without outer blanks and without one guard of each kind: a control character or an apostrophe before it,
-/// or `="…"` around it.
+/// Removes, in this order: outer blanks, one leading control character, one leading apostrophe, one enclosing `="…"`. Blanks
+/// after each of them are removed, too.
 #[must_use]
-pub fn unguarded(cell: &str) -> &str {
+pub fn without_spreadsheet_guards(cell: &str) -> &str {
     let text = cell.trim();
     if text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-        return text; // no guard begins so, and nearly every cell does
+        return text; // nearly every cell; no guard begins with a letter or a digit
     }
     let text = text.strip_prefix(char::is_control).map_or(text, str::trim_start);
     let text = text.strip_prefix('\'').map_or(text, str::trim_start);
@@ -17,11 +16,11 @@ pub fn unguarded(cell: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::unguarded;
+    use super::without_spreadsheet_guards;
 
     #[test]
-    fn one_guard_of_each_kind_is_taken_off() {
-        for (cell, meant) in [
+    fn one_guard_of_each_kind_is_removed() {
+        for (cell, value) in [
             ("1001", "1001"),
             (" 1001\u{a0}", "1001"),
             ("\u{3000}1001\u{202f}", "1001"),
@@ -41,7 +40,7 @@ mod tests {
             ("'", ""),
             ("", ""),
         ] {
-            assert_eq!(unguarded(cell), meant, "{cell:?}");
+            assert_eq!(without_spreadsheet_guards(cell), value, "{cell:?}");
         }
     }
 }

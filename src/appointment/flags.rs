@@ -1,6 +1,6 @@
 //! pure: the words of a column that says yes or no.
 
-use super::cell::unguarded;
+use super::cell::without_spreadsheet_guards;
 
 /// What a cell of such a column says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ const NO: &[&str] =
 /// Reads a cell; case and the blanks around it don't matter.
 #[must_use]
 pub fn read(cell: Option<&str>) -> Flag {
-    let Some(text) = cell.map(unguarded).filter(|text| !text.is_empty()) else { return Flag::Empty };
+    let Some(text) = cell.map(without_spreadsheet_guards).filter(|text| !text.is_empty()) else { return Flag::Empty };
     if let Some(truth) = by_number(text) {
         return truth;
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::cell::unguarded;
+use super::cell::without_spreadsheet_guards;
 
 /// What a column of an id holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ const NOTHING: &[&str] = &[
 /// Reads one column's text.
 #[must_use]
 pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
-    let text = unguarded(&cell);
+    let text = without_spreadsheet_guards(&cell);
     if text.is_empty() || is_nothing(text) {
         return IdPart::Nothing;
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::passed::{Passed, TimeWithoutRun};
 use super::due::{Decision, DueInput, Occupancy, Permission, decide};
-use crate::evaluation::next_look;
+use crate::evaluation::next_read_at;
 use crate::ledger::{FoldedTimes, PassedOver, RunRow};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -287,7 +287,7 @@ impl RunQueue {
     pub fn clock_stepped(&mut self, now: Timestamp) {
         for entry in self.entries.values_mut() {
             if let QueuePlace::Waiting(waiting) = &mut entry.position.place {
-                waiting.again_at = next_look(&entry.schedule, waiting.start.nominal, now).unwrap_or(now);
+                waiting.again_at = next_read_at(&entry.schedule, waiting.start.nominal, now).unwrap_or(now);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::due::Permission;
 use super::pulse::{Pulse, Rhythm};
 use super::queue::{Beat, DueRun, Ended, RunQueue, ScheduleSteps, Turn};
 use crate::audit::{Entry, Event};
-use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_look};
+use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_read_at};
 use crate::ledger::gate::{Hold, Subject};
 use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
 use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
@@ -335,7 +335,7 @@ impl Daemon {
             return Ended::Recorded;
         }
         let now = self.now();
-        Ended::Waiting { run, again_at: next_look(schedule, start.nominal, now).unwrap_or(now) }
+        Ended::Waiting { run, again_at: next_read_at(schedule, start.nominal, now).unwrap_or(now) }
     }
 
     /// Every line of the log names the schedule in its text, too: that is what `journalctl` shows.

@@ -27,7 +27,7 @@ pub use do_not_call::read_do_not_call;
 pub use fresh::fresh_read;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
 pub use reading::{open_source, read_window};
-pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_look, run_once};
+pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
 
 /// What an evaluation needs of the world.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use super::bounds::{LimitedSink, stuck};
 use super::moment::ReminderIds;
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
 use crate::ledger::{Ledger, LedgerResult, Runs};
-use crate::plan::{Knowledge, Occasion, PlanRequest, ToldStarts, plan};
+use crate::plan::{Knowledge, LastCalledStarts, Occasion, PlanRequest, plan};
 use crate::reminder::State;
 use crate::row::RecordSink;
 use crate::schedule::Schedule;
@@ -120,7 +120,7 @@ impl ReadJob {
             within_limits?;
             Ok::<_, EvaluationError>(report?)
         };
-        let called = |appointments: &[String]| Ok(told_starts(env.ledger.as_deref(), &name, appointments)?);
+        let called = |appointments: &[String]| Ok(last_called_starts(env.ledger.as_deref(), &name, appointments)?);
         let mut ids = ReminderIds::new(env.clock.as_ref());
         let (mut plan, report) = plan(request, read, called, &mut || ids.next())?;
         plan.notes.clone_from(&report.notes);
@@ -129,10 +129,14 @@ impl ReadJob {
 }
 
 /// The start for which each appointment was called last. Blocks.
-fn told_starts(ledger: Option<&Ledger>, schedule: &str, appointments: &[String]) -> LedgerResult<ToldStarts> {
+fn last_called_starts(
+    ledger: Option<&Ledger>,
+    schedule: &str,
+    appointments: &[String],
+) -> LedgerResult<LastCalledStarts> {
     match ledger {
-        Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.told_starts(schedule, appointments)),
-        None => Ok(ToldStarts::new()),
+        Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.last_called_starts(schedule, appointments)),
+        None => Ok(LastCalledStarts::new()),
     }
 }
 

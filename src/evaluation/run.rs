@@ -291,7 +291,7 @@ impl BegunRun<'_> {
             (RunKind::Trigger, _) | (_, Again::Never) => None,
             (RunKind::Scheduled | RunKind::CatchUp, Again::Soon | Again::Later) => {
                 let now = self.env.clock.now();
-                let again_at = next_look(self.schedule, self.ask.nominal_at, now)?;
+                let again_at = next_read_at(self.schedule, self.ask.nominal_at, now)?;
                 Some(match error {
                     EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_AGAIN).unwrap_or(again_at)),
                     EvaluationError::Source(_)
@@ -320,7 +320,7 @@ impl BegunRun<'_> {
 /// When a waiting run's source is read again: 5, 10, 15 … minutes after its nominal time, until `max_lateness` or the
 /// schedule's next nominal time. `None`: it has waited long enough.
 #[must_use]
-pub fn next_look(schedule: &Schedule, nominal_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+pub fn next_read_at(schedule: &Schedule, nominal_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let step = READ_AGAIN.as_secs();
     let reads = (now.as_second() - nominal_at.as_second()).max(0) / step + 1;
     let at = nominal_at.saturating_add(READ_AGAIN * i32::try_from(reads).ok()?).ok()?;

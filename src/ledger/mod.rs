@@ -103,8 +103,8 @@ pub trait Runs: Send + Sync {
     async fn runs(&self, which: RunsAsk) -> LedgerResult<Vec<RunRow>>;
     /// What a plan needs to know. `windows`: half-open ranges of starts (UTC).
     async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge>;
-    /// For each of these appointments: the latest start (UTC) that was delivered, is being sent or is uncertain.
-    async fn told_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>>;
+    /// By appointment, the latest start with a reminder that is `delivered`, `sending` or `uncertain`.
+    async fn last_called_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>>;
 }
 
 /// Reminders on their way out.

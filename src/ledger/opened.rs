@@ -38,7 +38,7 @@ pub trait Reads: Send + Sync {
     /// What a plan needs to know.
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge>;
     /// For each appointment the latest start that was reported or may have been.
-    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>>;
+    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>>;
     /// Reminders.
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
     /// The same in brief.
@@ -232,9 +232,9 @@ impl Runs for Ledger {
     async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge> {
         self.read(move |reads| reads.knowledge(&ask)).await
     }
-    async fn told_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>> {
+    async fn last_called_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>> {
         let (schedule, ids) = (schedule.to_owned(), ids.to_vec());
-        self.read(move |reads| reads.told_starts(&schedule, ids)).await
+        self.read(move |reads| reads.last_called_starts(&schedule, ids)).await
     }
 }
 

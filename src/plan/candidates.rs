@@ -17,8 +17,8 @@ use super::terms::Terms;
 use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
 use super::{
-    Cancellation, Counts, KnownReminder, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts, Standing,
-    ToldStarts, guard, restored_gap,
+    Cancellation, Counts, KnownReminder, LastCalledStarts, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts,
+    Standing, guard, restored_gap,
 };
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
@@ -151,13 +151,13 @@ impl Candidates {
     /// Renders payloads, counts persons, and decides.
     pub(super) fn plan(
         self,
-        told: &ToldStarts,
+        last_called: &LastCalledStarts,
         as_of: Option<Timestamp>,
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> Plan {
         let Self { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, mut watch } =
             self;
-        let calls = calls(&terms, candidates, told, new_id);
+        let calls = calls(&terms, candidates, last_called, new_id);
         let unrenderable =
             calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
         let leaving =
@@ -195,14 +195,14 @@ impl Candidates {
 fn calls(
     terms: &Terms,
     mut candidates: Vec<BoxedCandidate>,
-    told: &ToldStarts,
+    last_called: &LastCalledStarts,
     new_id: &mut dyn FnMut() -> ReminderId,
 ) -> Vec<RenderedCandidate> {
     candidates.sort_by_cached_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
     let mut id_of = |candidate: &Candidate| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
     let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
     parallel::map(named, |(id, candidate)| {
-        let previous_starts_at = told.get(&candidate.id).copied().filter(|told| *told != candidate.start.at);
+        let previous_starts_at = last_called.get(&candidate.id).copied().filter(|start| *start != candidate.start.at);
         let scope = PayloadScope {
             schedule: &terms.schedule,
             row: &candidate.row,

@@ -41,27 +41,28 @@ pub use restored_gap::Gap;
 pub use terms::PlanRequest;
 pub use window::{LeadWindow, due_days, lead_windows, read_span, same_weekdays, windows};
 
-/// For each appointment the latest start (UTC) for which somebody was called.
-pub type ToldStarts = HashMap<String, Timestamp>;
+/// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
+/// `sending`, `uncertain`).
+pub type LastCalledStarts = HashMap<String, Timestamp>;
 
 /// Plans one complete read.
 ///
-/// `rows` gives every record of the source to a sink and answers what the source says of itself. `told_starts` answers
-/// for which start each of these appointments was called last. `new_id` makes the id of each new reminder.
+/// `rows` passes every record of the source to a sink and returns the source's report. `last_called_starts` returns the
+/// [`LastCalledStarts`] of these appointments. `new_id` makes the id of each new reminder.
 ///
 /// # Errors
-/// What `rows` or `told_starts` fails with: an incomplete read is no plan.
+/// What `rows` or `last_called_starts` fails with: an incomplete read is no plan.
 pub fn plan<R: SourceAge, E>(
     request: PlanRequest,
     rows: impl FnOnce(&mut dyn RecordSink) -> Result<R, E>,
-    told_starts: impl FnOnce(&[String]) -> Result<ToldStarts, E>,
+    last_called_starts: impl FnOnce(&[String]) -> Result<LastCalledStarts, E>,
     new_id: &mut dyn FnMut() -> ReminderId,
 ) -> Result<(Plan, R), E> {
     let mut intake = intake::Intake::new(request);
     let report = rows(&mut intake)?;
     let candidates = intake.finish();
-    let told = told_starts(&candidates.appointment_ids())?;
-    Ok((candidates.plan(&told, report.as_of(), new_id), report))
+    let last_called = last_called_starts(&candidates.appointment_ids())?;
+    Ok((candidates.plan(&last_called, report.as_of(), new_id), report))
 }
 
 /// What a source says of its own age.

@@ -437,7 +437,8 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
         }
         lines.push(format!("{:?}", known_of(ledger, name).await));
         let ids: Vec<String> = (0..6).map(|number| format!("A{number}")).collect();
-        let reported: BTreeMap<_, _> = ledger.told_starts(name, &ids).await.expect("starts").into_iter().collect();
+        let reported: BTreeMap<_, _> =
+            ledger.last_called_starts(name, &ids).await.expect("starts").into_iter().collect();
         lines.push(format!("{reported:?}"));
     }
     lines.push(format!("{:?}", ledger.schedules(None).await));

@@ -4,7 +4,7 @@ use jiff::fmt::strtime;
 use jiff::tz::Offset;
 
 use super::{SENSIBLE_YEARS, StartText, TimeOfDay, epoch, excel, iso, pattern};
-use crate::appointment::cell::unguarded;
+use crate::appointment::cell::without_spreadsheet_guards;
 
 /// What a column of starts looks like as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,11 @@ const TIMES: &[&str] = &[
 /// The format of a whole column (`check`, `init`).
 #[must_use]
 pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
-    let values: Vec<&str> =
-        values.iter().map(|value| unguarded(value.as_ref())).filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> = values
+        .iter()
+        .map(|value| without_spreadsheet_guards(value.as_ref()))
+        .filter(|value| !value.is_empty())
+        .collect();
     let Some(first) = values.first() else { return DateGuess::Unknown };
     if values.iter().all(|value| iso(value).is_some()) {
         return DateGuess::Proposed("iso8601".into());
@@ -130,7 +133,7 @@ fn tells_time(pattern: &str) -> bool {
 /// allows two readings: then both are named. The value itself isn't repeated.
 #[must_use]
 pub fn proposal(value: &str) -> String {
-    let trimmed = unguarded(value);
+    let trimmed = without_spreadsheet_guards(value);
     if trimmed.is_empty() {
         return "the column is empty".into();
     }

@@ -8,7 +8,7 @@ mod pattern;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 
-use super::cell::unguarded;
+use super::cell::without_spreadsheet_guards;
 use super::{DateFormat, StartText};
 use crate::row::unseen;
 
@@ -21,7 +21,7 @@ const SENSIBLE_YEARS: std::ops::Range<i16> = 1990..2101;
 /// Reads a start; `None` when it fits the format in no way.
 #[must_use]
 pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
-    let text = unseen::plain_blanks(unguarded(text));
+    let text = unseen::plain_blanks(without_spreadsheet_guards(text));
     let text = unseen::trim(&text);
     match format {
         DateFormat::Iso => iso(text),
@@ -37,7 +37,7 @@ pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
 /// Reads a date and a time of day from two cells; `None` when they fit the format in no way.
 #[must_use]
 pub fn read_both(date: &str, time: &str, format: &DateFormat) -> Option<StartText> {
-    let (date, time) = (unguarded(date), unguarded(time));
+    let (date, time) = (without_spreadsheet_guards(date), without_spreadsheet_guards(time));
     match format {
         DateFormat::Excel => excel_and_time(date, time).map(StartText::Wall),
         DateFormat::Iso | DateFormat::Patterns(_) | DateFormat::Epoch | DateFormat::EpochMs => {

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use rlibphonenumber::Region;
 
 use super::numbering::{country_code, has_trunk_zero};
-use crate::appointment::cell::unguarded;
+use crate::appointment::cell::without_spreadsheet_guards;
 
 /// The number in a cell: without guards and a leading `tel:`, digits of other scripts as ASCII, exotic blanks and dashes
 /// as plain ones, marks that aren't seen left out. Line breaks and tabs stay, as line breaks: they may part two numbers.
 pub(super) fn number_in(cell: &str) -> Cow<'_, str> {
-    let text = unguarded(cell);
+    let text = without_spreadsheet_guards(cell);
     let scheme = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:"));
     let text = scheme.map_or(text, |scheme| &text[scheme.len()..]);
     if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
@@ -20,7 +20,7 @@ pub(super) fn number_in(cell: &str) -> Cow<'_, str> {
         text.chars().filter_map(|letter| if is_break(letter) { Some('\n') } else { plain(letter) }).collect();
     let plain = plain.trim();
     // an invisible mark may have stood before the scheme or the guard
-    Cow::Owned(plain.strip_prefix("tel:").map_or_else(|| unguarded(plain), str::trim).to_owned())
+    Cow::Owned(plain.strip_prefix("tel:").map_or_else(|| without_spreadsheet_guards(plain), str::trim).to_owned())
 }
 
 fn is_break(letter: char) -> bool {

@@ -318,7 +318,7 @@ impl Tables {
         people
     }
 
-    pub(super) fn told_starts(&self, schedule: &str, ids: Vec<String>) -> HashMap<String, Timestamp> {
+    pub(super) fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> HashMap<String, Timestamp> {
         let is_reported = |held: &HeldRow| matches!(held.state, State::Delivered | State::Sending | State::Uncertain);
         let latest = |id: &str| {
             let of = self.held().filter(|held| held.schedule == schedule && held.appointment_id == id);

@@ -36,8 +36,8 @@ impl Reads for MemoryReads {
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
         Ok(self.memory.tables().knowledge(ask))
     }
-    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
-        Ok(self.memory.tables().told_starts(schedule, ids))
+    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
+        Ok(self.memory.tables().last_called_starts(schedule, ids))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         Ok(self.memory.tables().reminder_rows(ask))

@@ -86,8 +86,8 @@ fn opted_out(conn: &Connection) -> LedgerResult<HashSet<Personal>> {
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// For each of these appointments the latest start that was told.
-pub(super) fn told_starts(
+/// See `Runs::last_called_starts`.
+pub(super) fn last_called_starts(
     conn: &Connection,
     schedule: &str,
     ids: Vec<String>,
@@ -95,11 +95,11 @@ pub(super) fn told_starts(
     let sql = "SELECT max(starts_at) FROM reminder WHERE schedule = ?1 AND appointment_id = ?2 \
         AND state IN ('delivered', 'sending', 'uncertain')";
     let mut statement = conn.prepare_cached(sql)?;
-    let mut told = HashMap::new();
+    let mut latest = HashMap::new();
     for id in ids {
         if let Some(start) = statement.query_row(params![schedule, id], |row| time_or_null(row, 0))? {
-            told.insert(id, start);
+            latest.insert(id, start);
         }
     }
-    Ok(told)
+    Ok(latest)
 }

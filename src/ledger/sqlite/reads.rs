@@ -45,8 +45,8 @@ impl Reads for SqliteReads {
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
         self.readers.read(|reader| knowledge::load(&reader.conn, ask))
     }
-    fn told_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
-        self.readers.read(|reader| knowledge::told_starts(&reader.conn, schedule, ids))
+    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
+        self.readers.read(|reader| knowledge::last_called_starts(&reader.conn, schedule, ids))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.readers.read(|reader| queries::reminders(&reader.conn, ask))
