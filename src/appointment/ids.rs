@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cell::without_spreadsheet_guards;
+use crate::row::unseen;
 
 /// What a column of an id holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ const NOTHING: &[&str] = &[
 #[must_use]
 pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
     let text = without_spreadsheet_guards(&cell);
-    if text.is_empty() || is_nothing(text) {
+    if unseen::trim(text).is_empty() || is_nothing(text) {
         return IdPart::Nothing;
     }
     if is_rounded(text) {
@@ -122,6 +123,7 @@ mod tests {
             ("0", text("0")),
             ("", IdPart::Nothing),
             ("\u{a0}", IdPart::Nothing),
+            ("\u{200b}\u{feff}", IdPart::Nothing),
             ("NaN", IdPart::Nothing),
             ("null", IdPart::Nothing),
             ("NULL", IdPart::Nothing),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::arguments::Format;
 use crate::audit::{self, cell, escape};
+use crate::row::unseen;
 
 /// Rows for CSV.
 #[derive(Debug, Clone, Default)]
@@ -174,7 +175,7 @@ pub fn complain(text: &str) {
 }
 
 fn escape_lines(text: &str) -> String {
-    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+    text.split('\n').map(unseen::shown).collect::<Vec<_>>().join("\n")
 }
 
 /// Counts for people: `3 planned, 1 skipped`; what is zero is left out.

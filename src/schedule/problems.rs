@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::masking::{masked, merged};
+use crate::row::unseen;
 
 /// So many problems of one file are shown: the first ones say what is wrong with the rest.
 pub const MOST: usize = 50;
@@ -127,14 +128,14 @@ impl Problem {
             column,
             end_line,
             end_column,
-            message: self.message.clone(),
-            help: self.help.clone(),
+            message: unseen::shown(&self.message).into_owned(),
+            help: self.help.as_deref().map(|help| unseen::shown(help).into_owned()),
             and_more: self.further.count(),
         }
     }
 
-    /// The problem as a code frame: the line, a caret under the place, the remedy. Safe on a terminal: control
-    /// characters of the file, its name and the message are shown as symbols.
+    /// The problem as a code frame: the line, a caret under the place, the remedy. Invisible characters of the file, its
+    /// name and the message are written out, such as `\u{200b}`: nothing moves a cursor, and nothing hides.
     #[must_use]
     pub fn frame(&self, paint: Paint) -> String {
         let renderer = match paint {
@@ -145,8 +146,8 @@ impl Problem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let path = tame_line(&self.file.display().to_string());
-        let title = level.primary_title(tame_line(&self.message)).id(self.code);
+        let path = unseen::shown(&self.file.display().to_string()).into_owned();
+        let title = level.primary_title(unseen::shown(&self.message)).id(self.code);
         let group = if self.text.is_empty() {
             title.element(Origin::path(path.clone()))
         } else {
@@ -155,7 +156,7 @@ impl Problem {
             title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
         };
         let group = match &self.help {
-            Some(help) => group.element(Level::HELP.message(tame_line(help))),
+            Some(help) => group.element(Level::HELP.message(unseen::shown(help))),
             None => group,
         };
         let frame = renderer.render(&[group]).clone();
@@ -207,29 +208,15 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Shows what could move a cursor, change a colour or turn the reading direction as a symbol; line ends stay.
+/// Lines of a file with their invisible characters written out, such as `\u{200b}`; tabs and line ends stay.
 fn tame(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' || c == '\t' { c } else { symbol_of(c) }).filter(|c| *c != '\r').collect()
-}
-
-fn tame_line(text: &str) -> String {
-    text.chars().map(symbol_of).collect()
-}
-
-fn symbol_of(c: char) -> char {
-    match c {
-        '\r' => '\r',
-        '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{61c}'
-        | '\u{feff}' => '\u{fffd}',
-        other => other,
-    }
+    let text = text.replace("\r\n", "\n");
+    text.split_inclusive(['\n', '\t']).fold(String::with_capacity(text.len()), |mut tamed, part| {
+        let seen = part.trim_end_matches(['\n', '\t']);
+        tamed.push_str(&unseen::shown(seen));
+        tamed.push_str(&part[seen.len()..]);
+        tamed
+    })
 }
 
 /// Collects the problems of one file.

@@ -89,7 +89,7 @@ pub(super) fn refusal(name: &str) -> Option<Refusal> {
     if let Some((_, likely)) = abbreviations::ABBREVIATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
         return Some(Refusal::Abbreviation(likely));
     }
-    if let Some(likely) = iana_of_windows(name) {
+    if let Some(likely) = iana_of_windows(name).or_else(|| iana_of_summer_time(name)) {
         return Some(Refusal::Windows(likely));
     }
     if ["GMT+0", "GMT-0"].iter().any(|iana| iana.eq_ignore_ascii_case(name)) {
@@ -134,6 +134,15 @@ fn obsolescence(name: &str) -> u8 {
 /// The IANA zone of a Windows name, in any case; Unicode CLDR's choice for the world (`windowsZones`, territory 001).
 pub(super) fn iana_of_windows(name: &str) -> Option<&'static str> {
     windows::WINDOWS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, zone)| *zone)
+}
+
+/// `Eastern Daylight Time`: the same zone by its name of the summer, as Windows and browsers show it.
+fn iana_of_summer_time(name: &str) -> Option<&'static str> {
+    let stem = [" Daylight Time", " Summer Time"].iter().find_map(|end| {
+        let at = name.len().checked_sub(end.len())?;
+        name.get(at..)?.eq_ignore_ascii_case(end).then(|| &name[..at])
+    });
+    iana_of_windows(&format!("{} Standard Time", stem?))
 }
 
 /// Every name with a likely zone in the tables.

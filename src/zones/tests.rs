@@ -42,6 +42,8 @@ fn names_that_say_no_place_are_refused_with_the_likely_one() {
         ("MST", "`America/Denver`"),
         ("Eastern", "`America/New_York`"),
         ("Eastern Standard Time", "`America/New_York`"),
+        ("Eastern Daylight Time", "`America/New_York`"),
+        ("central europe summer time", "`Europe/Budapest`"),
         ("W. Europe Standard Time", "`Europe/Berlin`"),
         ("America/NewYork", "`America/New_York`"),
         ("America/New York", "`America/New_York`"),

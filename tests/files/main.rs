@@ -152,6 +152,23 @@ fn a_status_column_without_statuses_is_a_warning_and_the_file_loads() {
 }
 
 #[test]
+fn what_nobody_sees_is_written_out_in_frames_and_messages() {
+    for (hidden, shown) in
+        [("\u{200b}", "\\u{200b}"), ("\u{ad}", "\\u{ad}"), ("\u{202e}", "\\u{202e}"), ("\u{2066}", "\\u{2066}")]
+    {
+        let key = format!("pho{hidden}ne");
+        let text = with("phone     = \"phone\"", &format!("phone     = \"phone\"\n\"{key}\" = \"x\""));
+        let problem = load(&text).problems.into_iter().next().expect("an unknown key");
+        let (frame, placed) = (problem.frame(Paint::Plain), problem.placed());
+        let written = format!("pho{shown}ne");
+        assert_eq!(frame.matches(&written).count(), 2, "in the message and in the line: {frame}");
+        assert!(placed.message.contains(&written) && !placed.message.contains(hidden), "{}", placed.message);
+        let carets = frame.matches('^').count();
+        assert_eq!(carets, format!("\"{written}\"").len(), "the carets are as long as what is shown: {frame}");
+    }
+}
+
+#[test]
 fn a_frame_cannot_attack_a_terminal() {
     let hostile = "\u{9b}2J\u{202e}x\u{2066}";
     let name = format!("schedules/a\u{1b}[2J{hostile}\n.toml");

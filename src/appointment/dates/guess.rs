@@ -59,6 +59,8 @@ const TIMES: &[&str] = &[
     " %I:%M%p",
     "T%H:%M",
     "T%H:%M:%S",
+    "T%H%M%S",
+    "T%H%M%S%z",
     ", %H:%M",
     ", %I:%M %p",
     " %H.%M",
@@ -68,7 +70,9 @@ const TIMES: &[&str] = &[
     " %H:%M:%S %z",
     " %I %p",
     "%H%M",
+    "%H%M%S",
     " %H%M",
+    " %H%M%S",
 ];
 
 /// The format of a whole column (`check`, `init`).

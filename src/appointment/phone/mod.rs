@@ -88,8 +88,16 @@ fn read_spelling(text: &str, default_region: Option<&str>) -> Result<Phone, Stri
     spelling::refuse_spreadsheet_number(text)?;
     let whole_digits = |head: &str| whole_number(head, default_region);
     if spelling::holds_several(text, whole_digits) {
-        return Err("it holds more than one number: write one number a column".into());
+        return Err(SEVERAL.into());
     }
+    read_one(text, default_region)
+        .map_err(|problem| if spelling::is_pair(text, whole_digits) { SEVERAL.into() } else { problem })
+}
+
+/// Why a cell with two numbers is refused.
+const SEVERAL: &str = "it holds more than one number: write one number a column";
+
+fn read_one(text: &str, default_region: Option<&str>) -> Result<Phone, String> {
     spelling::refuse_other_signs(text)?;
     let number = text.replace('\n', " ");
     if is_international(&number) {

@@ -60,7 +60,8 @@ pub(super) fn refuse_spreadsheet_number(text: &str) -> Result<(), String> {
 fn is_exponent(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
     let exponent = exponent.trim_start().trim_start_matches(['+', '-']);
-    !exponent.is_empty()
+    // a second number may follow a word such as Italian `e`
+    (1..=3).contains(&exponent.len())
         && exponent.bytes().all(|byte| byte.is_ascii_digit())
         && mantissa.bytes().any(|byte| byte.is_ascii_digit())
         && mantissa.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'+' | b'-' | b' '))
@@ -107,6 +108,18 @@ pub(super) fn holds_several(text: &str, whole_digits: impl Fn(&str) -> Option<us
         }
     }
     false
+}
+
+/// Whether a text that could not be read is two whole numbers, whatever parts them: `2025550143 - 2025550144`.
+pub(super) fn is_pair(text: &str, whole_digits: impl Fn(&str) -> Option<usize>) -> bool {
+    /// As many digits as a number has at least that is whole beyond doubt.
+    const WHOLE: usize = 7;
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    let is_whole = |part: &str| digits(part) >= WHOLE && whole_digits(part).is_some_and(|digits| digits >= WHOLE);
+    let ends = text.char_indices().filter(|(_, letter)| !letter.is_ascii_digit() && *letter != ')');
+    ends.map(|(at, _)| text.split_at(at)).any(|(head, rest)| {
+        is_whole(head) && is_whole(rest.trim_start_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '(')))
+    })
 }
 
 /// Refuses what is no part of one number.

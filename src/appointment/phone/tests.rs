@@ -164,6 +164,12 @@ fn two_numbers_in_one_cell_are_refused_and_one_in_an_unusual_spelling_is_read() 
         "+12025550143 / 2025550144",
         "+12025550143, +12025550144",
         "+1 202 555 0143 (2)",
+        "2025550143 - 2025550144",
+        "2025550143 \u{2014} 2025550144",
+        "2025550143 2025550144",
+        "2025550143 + 2025550144",
+        "2025550143 \u{2022} (202) 555-0144",
+        "2025550143 e 2025550144",
     ] {
         let why = e164(text, Some("US")).expect_err(text);
         assert!(matches!(&why, PhoneProblem::Invalid(why) if why.contains("more than one number")), "{text}: {why:?}");

@@ -75,8 +75,27 @@ const PAGES: &[&str] = &["lastpage", "numpages", "pagecount", "pages", "totalpag
 /// Which page this is.
 const PAGE: &[&str] = &["currentpage", "page", "pageno", "pagenumber"];
 
-/// Headers with the number of rows of the whole.
-const TOTAL_HEADERS: &[&str] = &["x-total-count", "x-total", "total-count", "x-wp-total", "x-total-results"];
+/// What stands before the words in headers' names: `X-Total-Count`, `X-WP-TotalPages`, `X-Pagination-Page-Count`.
+const HEADER_PREFIXES: &[&str] = &["x-", "wp-", "pagination-", "paging-"];
+
+/// Flags that are true when the request failed.
+const FAILED: &[&str] = &["failed", "haserror", "haserrors", "iserror"];
+
+/// Flags that are false when the request failed.
+const SUCCEEDED: &[&str] = &["success", "ok", "succeeded", "issuccess", "successful"];
+
+/// Words with which an outcome is named, and the outcomes that are failures.
+const OUTCOME: &[&str] = &["status", "result", "state", "outcome"];
+const FAILURES: &[&str] = &["error", "err", "fail", "failed", "failure"];
+
+/// Objects around the rows that tell of the request; others may repeat what was asked for.
+const ENVELOPES: &[&str] = &["meta", "metadata", "status", "result", "response", "header", "info"];
+
+/// Where HTTP's codes are repeated in the text.
+const STATUS_CODES: &[&str] = &["status", "statuscode", "code", "httpstatus", "httpcode"];
+
+/// What only a failure fills.
+const FAULTS: &[&str] = &["errorcode", "errordescription", "errormessage", "errormsg", "exception", "fault"];
 
 /// A number and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +128,10 @@ impl Signs {
     pub(super) fn of(around: &Value, headers: &[(String, String)]) -> Self {
         let mut signs = Self::default();
         if let Value::Object(tree) = around {
-            signs.failed = failure(tree);
+            signs.failed = failure(tree, "").or_else(|| {
+                let mut inner = tree.iter().filter(|(name, _)| ENVELOPES.contains(&plain(name).as_str()));
+                inner.find_map(|(name, value)| failure(value.as_object()?, &format!("{name}.")))
+            });
             signs.has_error = tree
                 .iter()
                 .any(|(name, value)| matches!(plain(name).as_str(), "error" | "errors") && !is_nothing(value));
@@ -132,8 +154,10 @@ impl Signs {
             let word = plain(name);
             let is = |words: &[&str]| words.contains(&word.as_str());
             match value {
-                Value::Bool(true) if is(MORE) || is(TRUNCATED) => self.says_more(format!("`{place}` is true")),
-                Value::Bool(false) if is(LAST) => self.says_more(format!("`{place}` is false")),
+                _ if (is(MORE) || is(TRUNCATED)) && truth(value) == Some(true) => {
+                    self.says_more(format!("`{place}` is {value}"));
+                }
+                _ if is(LAST) && truth(value) == Some(false) => self.says_more(format!("`{place}` is {value}")),
                 _ if is(NEXT) && leads_on(value) => {
                     self.says_more(format!("`{place}` is there"));
                     self.onward.push(place.clone());
@@ -176,14 +200,34 @@ impl Signs {
     }
 
     fn of_headers(&mut self, headers: &[(String, String)]) {
-        let totals = headers.iter().filter(|(name, _)| TOTAL_HEADERS.contains(&name.as_str()));
-        let ranges = headers.iter().filter(|(name, _)| name == "content-range");
-        let found = totals.filter_map(|(name, value)| Some((name, value.trim().parse().ok()?)));
-        let ranged = ranges.filter_map(|(name, value)| Some((name, value.rsplit_once('/')?.1.trim().parse().ok()?)));
-        if let Some((name, number)) = found.chain(ranged).max_by_key(|(_, number)| *number)
-            && self.count.as_ref().is_none_or(|count| count.number < number)
-        {
-            self.count = Some(Told { place: format!("{name}:"), number });
+        for (name, value) in headers {
+            let stem =
+                HEADER_PREFIXES.iter().fold(name.as_str(), |stem, prefix| stem.strip_prefix(prefix).unwrap_or(stem));
+            if stem == name && !matches!(name.as_str(), "content-range" | "total-count") {
+                continue;
+            }
+            let value = value.trim();
+            let word = plain(stem);
+            let is = |words: &[&str]| words.contains(&word.as_str());
+            let number = match stem {
+                "content-range" => value.rsplit_once('/').and_then(|(_, total)| total.trim().parse().ok()),
+                _ => value.parse().ok(),
+            };
+            let told = |number| Told { place: format!("{name}:"), number };
+            match number {
+                // senders mean rows of the whole or of the page
+                Some(number) if is(TOTAL) || is(COUNT) || stem == "content-range" => {
+                    let before = self.count.as_ref().map_or(0, |count| count.number);
+                    self.count = self.count.take().filter(|_| before >= number).or_else(|| Some(told(number)));
+                }
+                Some(number) if is(PAGES) => drop(self.pages.get_or_insert_with(|| told(number))),
+                Some(number) if is(PAGE) => drop(self.page.get_or_insert(number)),
+                Some(_) | None => {}
+            }
+            let text = Value::from(value);
+            if (is(NEXT) && leads_on(&text) && value != "0") || (is(MORE) && truth(&text) == Some(true)) {
+                self.says_more(format!("`{name}:` says {value}"));
+            }
         }
     }
 
@@ -218,24 +262,50 @@ fn whole_number(value: &Value) -> Option<u64> {
     }
 }
 
-/// A failure told by another word than `error`.
-fn failure(tree: &Map<String, Value>) -> Option<String> {
-    tree.iter().find_map(|(name, value)| {
-        let is_no = match value {
-            Value::Bool(truth) => !truth,
-            Value::String(text) => ["false", "no", "0"].iter().any(|no| text.eq_ignore_ascii_case(no)),
-            Value::Number(number) => number.as_i64() == Some(0),
-            Value::Null | Value::Array(_) | Value::Object(_) => false,
-        };
-        let is_failed = value.as_str().is_some_and(|text| {
-            ["error", "err", "fail", "failed", "failure"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
-        });
-        match plain(name).as_str() {
-            "success" | "ok" | "succeeded" | "issuccess" if is_no => Some(format!("`{name}` is {value}")),
-            "status" | "result" | "state" if is_failed => Some(format!("`{name}` is {value}")),
+/// A flag as senders write one: also as a text or a number.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(truth) => Some(*truth),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Some(true),
+            "false" | "no" | "0" => Some(false),
             _ => None,
-        }
+        },
+        Value::Number(number) => match number.as_i64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            Some(_) | None => None,
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A failure told by another word than `error`. `place` is where the object is.
+fn failure(tree: &Map<String, Value>, place: &str) -> Option<String> {
+    tree.iter().find_map(|(name, value)| {
+        let word = plain(name);
+        let is = |words: &[&str]| words.contains(&word.as_str());
+        let is_failure =
+            || value.as_str().is_some_and(|text| FAILURES.iter().any(|word| text.trim().eq_ignore_ascii_case(word)));
+        // 404: some senders answer so when nothing is found
+        let is_code = || whole_number(value).is_some_and(|code| code != 404 && (400..600).contains(&code));
+        let has_failed = (is(SUCCEEDED) && truth(value) == Some(false))
+            || (is(FAILED) && truth(value) == Some(true))
+            || (is(OUTCOME) && is_failure())
+            || (is(STATUS_CODES) && is_code())
+            || (is(FAULTS) && !is_nothing(value));
+        has_failed.then(|| format!("`{place}{name}` is {}", excerpt(value)))
     })
+}
+
+/// A value as a message shows it: a page of it would hide the rest.
+fn excerpt(value: &Value) -> String {
+    const LONGEST: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
 }
 
 /// Whether an `error` field says that there was none.
@@ -270,12 +340,16 @@ mod tests {
             json!({"link": [{"relation": "self", "url": "a"}, {"relation": "next", "url": "b"}]}),
             json!({"last": false}),
             json!({"truncated": true}),
+            json!({"has_next": "true"}),
+            json!({"hasMore": 1}),
+            json!({"is_last": "false"}),
         ] {
             assert!(Signs::of(&around, &[]).more.is_some(), "{around}");
         }
         for around in [
             json!({"has_more": false, "next": null, "next_page": 0, "links": {"next": {"href": null}}}),
             json!({"next": "", "last": true, "truncated": false, "more": null}),
+            json!({"has_more": "false", "hasMore": 0, "is_last": "true", "more": "later", "last": "Example"}),
             json!({"link": [{"relation": "self", "url": "a"}]}),
             json!({"nextSyncToken": "the list is whole", "message": "more", "page": 1}),
             json!([1]),
@@ -295,17 +369,48 @@ mod tests {
         assert_eq!(header("x-total-count", "7").map(|told| told.number), Some(7));
         assert_eq!(header("content-range", "items 0-24/319").map(|told| told.number), Some(319));
         assert_eq!(header("content-range", "items 0-24/*"), None);
+        assert_eq!(header("x-pagination-total-count", "9").map(|told| told.number), Some(9));
+        assert_eq!(header("count", "9"), None, "a header without a known beginning says nothing");
         assert!(Signs::of(&json!({"totalItems": 0}), &[]).says_empty());
     }
 
     #[test]
+    fn headers_say_that_there_is_more_as_texts_do() {
+        let signs = |name: &str, value: &str| Signs::of(&Value::Null, &[(name.to_owned(), value.to_owned())]);
+        assert!(signs("x-next-page", "2").more.is_some());
+        assert!(signs("x-has-more", "true").more.is_some());
+        assert_eq!(signs("x-wp-totalpages", "3").pages.map(|told| told.number), Some(3));
+        assert_eq!(signs("x-page", "1").page, Some(1));
+        for (name, value) in [("x-next-page", ""), ("x-has-more", "false"), ("x-request-id", "17"), ("next", "2")] {
+            assert_eq!(signs(name, value), Signs::default(), "{name}: {value}");
+        }
+    }
+
+    #[test]
     fn failures_in_other_words_are_seen() {
-        for around in
-            [json!({"success": false}), json!({"ok": false}), json!({"status": "Error"}), json!({"Success": "false"})]
-        {
+        for around in [
+            json!({"success": false}),
+            json!({"ok": false}),
+            json!({"status": "Error"}),
+            json!({"Success": "false"}),
+            json!({"meta": {"success": false}}),
+            json!({"status": 500}),
+            json!({"code": "403"}),
+            json!({"isError": true}),
+            json!({"error_code": 12}),
+            json!({"errorMessage": "no such clinic"}),
+            json!({"fault": {"faultstring": "quota"}}),
+        ] {
             assert!(Signs::of(&around, &[]).failed.is_some(), "{around}");
         }
-        for around in [json!({"success": true, "status": "ok"}), json!({"status": 200}), json!({"ok": null})] {
+        for around in [
+            json!({"success": true, "status": "ok"}),
+            json!({"status": 200, "code": 0}),
+            json!({"ok": null}),
+            json!({"isError": false, "error_code": 0, "exception": null, "errorMessage": ""}),
+            json!({"code": 1200, "state": "FL"}),
+            json!({"code": 404, "filter": {"status": "failed"}}),
+        ] {
             assert_eq!(Signs::of(&around, &[]).failed, None, "{around}");
         }
         assert!(Signs::of(&json!({"errors": ["x"]}), &[]).has_error);
