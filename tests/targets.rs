@@ -330,6 +330,12 @@ fn what_a_webhook_takes_is_said_to_be_accepted_by_its_host() {
     let log = clinic.log();
     let end = log.iter().find(|row| row["event"] == "delivery.delivered").expect("it was delivered");
     assert!(end["detail"].as_str().is_some_and(|detail| detail.starts_with("accepted by 127.0.0.1; ")), "{end}");
+    let appointment = end["appointment_id"].as_str().expect("an id").to_owned();
+    for arguments in [&["audit", "show", &appointment][..], &["test-call", "clinic", "--to", "+12025550199"]] {
+        let output = clinic.command(arguments, "http://127.0.0.1:9").output().expect("tickler runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("accepted by 127.0.0.1") && !told.contains("Thoughtly"), "{arguments:?}: {told}");
+    }
 }
 
 #[test]

@@ -20,11 +20,13 @@ pub fn tell(rows: &[AuditRow]) -> Vec<StoryLine> {
 }
 
 fn sentence(row: &AuditRow) -> String {
-    let mut sentence = words::event(row.event).to_owned();
+    let accepted = words::acceptance(row);
+    let mut sentence = accepted.unwrap_or(words::event(row.event)).to_owned();
     if let Some(attempt) = row.attempt {
         sentence.push_str(&format!(" (attempt {attempt})"));
     }
-    for part in [&row.reason, &row.detail].into_iter().flatten() {
+    let detail = row.detail.as_ref().filter(|_| accepted.is_none());
+    for part in [row.reason.as_ref(), detail].into_iter().flatten() {
         sentence.push_str(": ");
         sentence.push_str(part);
     }

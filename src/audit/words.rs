@@ -1,6 +1,6 @@
 //! pure: the words for people: what states, events and reasons are called on the terminal and the page.
 
-use super::Event;
+use super::{AuditRow, Event};
 use crate::reminder::State;
 
 /// A reminder's state.
@@ -16,6 +16,21 @@ pub const fn state(state: State) -> &'static str {
         State::Cancelled => "cancelled",
         State::Dropped => "given up",
     }
+}
+
+/// What an accepted reminder is called: `host` is whose word it is, where it isn't Thoughtly's.
+#[must_use]
+pub fn accepted_by(host: Option<&str>) -> String {
+    host.map_or_else(|| self::state(State::Delivered).to_owned(), |host| format!("{ACCEPTED_BY}{host}"))
+}
+
+/// How the detail of an acceptance begins that isn't Thoughtly's.
+const ACCEPTED_BY: &str = "accepted by ";
+
+/// Who accepted a reminder, out of its row of the log, where it isn't Thoughtly.
+#[must_use]
+pub fn acceptance(row: &AuditRow) -> Option<&str> {
+    row.detail.as_deref().filter(|detail| row.event == Event::DeliveryDelivered && detail.starts_with(ACCEPTED_BY))
 }
 
 /// A reason of the closed set, or an error's class: `no_phone` reads *no phone*.

@@ -10,12 +10,13 @@ use super::ids::{self, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::words::state as state_in_words;
+use crate::audit::words::{acceptance, state as state_in_words};
 use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
 use crate::personal::Personal;
+use crate::reminder::State;
 use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
@@ -82,7 +83,7 @@ async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
 
 fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> String {
     let mut blocks: Vec<String> =
-        story.reminders.iter().map(|reminder| headline(context, ids, reminder, zone)).collect();
+        story.reminders.iter().map(|reminder| headline(context, ids, reminder, (story, zone))).collect();
     let mut table = Table::of(&[words("at"), sentence("what happened")]);
     for line in story::tell(&story.rows) {
         table.push(vec![context.moment(line.at, zone), line.words]);
@@ -92,7 +93,12 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
 }
 
 /// What one reminder is, and its state now.
-fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, zone: &Zone) -> String {
+fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, (story, zone): (&Story, &Zone)) -> String {
+    let accepted = || story.rows.iter().rev().filter(|row| row.reminder_id == Some(reminder.id)).find_map(acceptance);
+    let state = match reminder.state {
+        State::Delivered => accepted().unwrap_or(state_in_words(State::Delivered)),
+        state => state_in_words(state),
+    };
     let mut text = context.screen.prose(&format!(
         "{} appointment {} at {}, {} before, to {}: {}",
         ids.of(reminder.id),
@@ -100,7 +106,7 @@ fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, zone: &
         context.moment(reminder.starts_at, zone),
         reminder.lead,
         reminder.phone.as_deref().unwrap_or("(no longer kept)"),
-        state_in_words(reminder.state)
+        escape(state)
     ));
     // one line however long it is: it is JSON, to be copied
     if let Some(payload) = &reminder.payload {

@@ -1,22 +1,26 @@
 //! shell: `tickler backup`.
 
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown};
+use crate::daemon::control::{self, ControlError};
+use crate::disk;
 use crate::verbs::backup::{self, BackedUp};
-use crate::verbs::{Access, Exit, Request, VerbError};
+use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
 
-/// Copies the ledger into a new file. Whoever may read the ledger makes the copy themselves, beside a running service too:
-/// the file then lies where they mean, and is theirs. The service makes it for the others.
+/// Copies the ledger into a new file. Whoever may read the ledger makes the copy themselves, beside a running service too;
+/// for others the service writes it into the file that they open: either way it lies where they mean, and is theirs.
 pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let file = std::path::absolute(file)?;
-    let (copy, exit) = match context.open(Access::Reading).await {
-        Ok(app) => (backup::backup(&app, &file).await?, Exit::Done),
-        Err(_closed_to_this_user) => by_service(&context, &file).await?,
+    let copy = match context.open(Access::Reading).await {
+        Ok(app) => backup::backup(&app, &file).await?,
+        Err(closed_to_this_user) => by_service(&context, &file, closed_to_this_user).await?,
     };
     let people = || format!("{} holds the ledger and its key ({} bytes)", copy.file.display(), copy.bytes);
     let rows = || {
@@ -25,20 +29,36 @@ pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
         rows
     };
     Shown { answer: &copy, people: &people, rows: &rows }.print(context.format)?;
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
-/// A service may have folders of its own under the same names.
-async fn by_service(context: &Context, file: &Path) -> anyhow::Result<(BackedUp, Exit)> {
-    let request = Request::Backup { file: file.to_owned() };
-    let (copy, exit): (BackedUp, Exit) = dispatch::change(context, request).await?;
-    match file.metadata() {
-        Ok(found) if found.len() == copy.bytes => Ok((copy, exit)),
-        Ok(_) | Err(_) => {
-            let place = file.display();
-            let sentence =
-                format!("the service wrote {place}, but where you can't see it: name a place that both can use");
-            Err(VerbError::Failed(sentence).into())
+/// The service may see other folders under the same names: it is handed the open file.
+async fn by_service(context: &Context, file: &Path, closed: VerbError) -> anyhow::Result<BackedUp> {
+    let open = disk::open_private(file, OpenOptions::new().read(true).write(true).create_new(true));
+    let open = open.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => backup::is_there(file),
+        _ => VerbError::Failed(format!("{} can't be written: {error}", file.display())),
+    })?;
+    let written = written_by_service(context, &open, closed).await;
+    if written.is_err() {
+        let _nothing_more_to_do = std::fs::remove_file(file);
+    }
+    Ok(BackedUp { file: file.to_owned(), bytes: written? })
+}
+
+/// How many bytes were written, which are the whole file then.
+async fn written_by_service(context: &Context, file: &File, closed: VerbError) -> VerbResult<u64> {
+    let answer = match control::ask_with(&context.settings.socket, &Request::BackupInto, Some(file)).await {
+        Ok(answer) => answer,
+        Err(ControlError::NobodyThere(_)) => return Err(closed),
+        Err(error @ (ControlError::Forbidden(_) | ControlError::Broken(_))) => {
+            return Err(VerbError::Unreachable(error.to_string()));
         }
+    };
+    let (bytes, _): (u64, Exit) = dispatch::body(answer)
+        .map_err(|error| error.downcast().unwrap_or_else(|other| VerbError::Failed(other.to_string())))?;
+    match file.metadata() {
+        Ok(found) if found.len() == bytes => Ok(bytes),
+        Ok(_) | Err(_) => Err(VerbError::Failed("the service says that it wrote the copy, and it isn't whole".into())),
     }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::arguments::{CheckArguments, Format, Globals};
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown, print};
 use crate::http::Http;
 use crate::schedule::problems::{Paint, Severity};
+use crate::settings::SecretRef;
 use crate::sources::SourceTools;
 use crate::verbs::check::{CheckAsk, CheckReport, Files, Reach, Warnings, check as examine};
 use crate::verbs::outbound;
+use crate::verbs::secrets::ServiceSecrets;
 use crate::verbs::{Exit, VerbError};
 use crate::zones::Zones;
 
@@ -28,21 +31,32 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
     };
+    let files = match ask.paths.as_slice() {
+        [] => Files::Folder(context.settings.schedules.clone()),
+        paths => Files::Paths(paths.to_vec()),
+    };
     // it reads files and, when asked, waits for hosts
-    let report = tokio::task::spawn_blocking(move || report(&context, ask, &tools)).await??;
+    let report = tokio::task::spawn_blocking(move || report(&context, &ask, files, &tools)).await??;
     show(&report, format, paint)?;
     Ok(if report.ok { Exit::Done } else { Exit::Configuration })
 }
 
-fn report(context: &Context, ask: CheckArguments, tools: &SourceTools) -> Result<CheckReport, VerbError> {
-    let files =
-        if ask.paths.is_empty() { Files::Folder(context.settings.schedules.clone()) } else { Files::Paths(ask.paths) };
+fn report(
+    context: &Context,
+    ask: &CheckArguments,
+    files: Files,
+    tools: &SourceTools,
+) -> Result<CheckReport, VerbError> {
     if let Files::Folder(folder) = &files
         && let Err(error) = std::fs::read_dir(folder)
     {
         let folder = folder.display();
         return Err(VerbError::Configuration(format!("the schedules' folder {folder} can't be read: {error}")));
     }
+    let has = |secret: &SecretRef| {
+        let asked = dispatch::seen_by_service(context, vec![secret.clone()]);
+        tools.runtime.block_on(asked).contains(secret)
+    };
     Ok(examine(&CheckAsk {
         files,
         reach: if ask.connect { Reach::Connect } else { Reach::Local },
@@ -51,6 +65,7 @@ fn report(context: &Context, ask: CheckArguments, tools: &SourceTools) -> Result
         zones: &Zones::newest(),
         tools,
         accounts: &context.settings.accounts,
+        service: ServiceSecrets { has: &has },
     }))
 }
 

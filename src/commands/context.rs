@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::audit::times;
 use crate::clock::{SharedClock, ShiftedClock, SystemClock};
 use crate::daemon::control::user_name;
 use crate::daemon::logs::{self, LogTerms};
+use crate::ledger::sqlite;
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
 use crate::verbs::{Access, App, Exit, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
@@ -32,6 +33,8 @@ pub struct Context {
     pub format: Option<Format>,
     /// How wide a table may be.
     pub screen: Screen,
+    /// Whether stderr was told where this verb's ledger lies.
+    names_ledger: bool,
 }
 
 impl Context {
@@ -52,14 +55,15 @@ impl Context {
         let settings = if globals.trial { settings.into_trial() } else { settings };
         let clock = Arc::new(SystemClock::new());
         let screen = if globals.wide { Screen::Wide } else { Screen::Columns(columns(&environment)) };
-        Ok(Self { settings, origins, environment, clock, format: globals.format, screen })
+        Ok(Self { settings, origins, environment, clock, format: globals.format, screen, names_ledger: false })
     }
 
     /// Of settings made by hand.
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
         let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
         let screen = Screen::Columns(columns(&ProcessEnvironment::of_process()));
-        Self { settings, origins, environment, clock, format, screen }
+        // the demo says itself where it is
+        Self { settings, origins, environment, clock, format, screen, names_ledger: true }
     }
 
     /// Whether the answer is printed for people.
@@ -125,12 +129,18 @@ impl Context {
             trial.ledger.display(),
             self.settings.ledger.display()
         ));
-        Self { settings: trial, ..self }.at(now, schedule)
+        Self { settings: trial, names_ledger: true, ..self }.at(now, schedule)
     }
 
-    /// Opens the app for one verb.
+    /// Opens the app for one verb. Says where a ledger is that it had to create.
     pub async fn open(&self, access: Access) -> VerbResult<App> {
-        App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor()).await
+        let is_new = access == Access::Working && sqlite::is_missing(&self.settings.ledger);
+        let app = App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor()).await?;
+        let is_whole = app.around.ledger.as_ref().is_some_and(|ledger| ledger.loss().is_none());
+        if is_new && is_whole && !self.names_ledger {
+            complain(&format!("a new ledger was created: {}", whole(&self.settings.ledger).display()));
+        }
+        Ok(app)
     }
 
     /// Tells which files a verb over all schedules had to leave out.
@@ -176,6 +186,11 @@ impl ScheduleZones {
     pub fn of(&self, schedule: Option<&str>) -> &Zone {
         schedule.and_then(|name| self.named.get(name)).unwrap_or(&self.otherwise)
     }
+}
+
+/// The path as whoever reads it elsewhere needs it.
+fn whole(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The columns of the terminal that stdout is; where it is none, those that the environment names, else the usual 80.

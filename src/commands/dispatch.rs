@@ -14,7 +14,9 @@ use super::progress::Progress;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::daemon::control::{self, ControlError};
 use crate::ledger::LedgerError;
+use crate::settings::SecretRef;
 use crate::verbs::audit::{self, AuditPages, ExportBegun, ShowAsk};
+use crate::verbs::secrets::SeenByService;
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, perform};
 
@@ -40,6 +42,21 @@ pub async fn ask(context: &Context, request: &Request) -> anyhow::Result<Option<
             Err(VerbError::Unreachable(error.to_string()).into())
         }
     }
+}
+
+/// Those of the secrets that the running service has. No service, or one that may not be asked, has none.
+pub async fn seen_by_service(context: &Context, unset: Vec<SecretRef>) -> SeenByService {
+    let absolute = |secret: SecretRef| match secret {
+        SecretRef::File(path) => SecretRef::File(std::path::absolute(&path).unwrap_or(path)),
+        SecretRef::Env(_) | SecretRef::Credential(_) => secret,
+    };
+    if unset.is_empty() {
+        return SeenByService::new();
+    }
+    let request = Request::SecretsSet { secrets: unset.iter().cloned().map(absolute).collect() };
+    let Ok(Some(answer)) = ask(context, &request).await else { return SeenByService::new() };
+    let are_set: Vec<bool> = body(answer).map(|(are_set, _)| are_set).unwrap_or_default();
+    unset.into_iter().zip(are_set).filter(|(_, is_set)| *is_set).map(|(secret, _)| secret).collect()
 }
 
 /// A changing verb: done by the service when one runs, else here under the lock.
@@ -292,6 +309,8 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Status
         | Request::TestCall { .. }
         | Request::Backup { .. }
+        | Request::BackupInto
+        | Request::SecretsSet { .. }
         | Request::Prune
         | Request::AuditPage { .. }
         | Request::Show(_)

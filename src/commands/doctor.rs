@@ -2,15 +2,22 @@
 
 use super::arguments::Globals;
 use super::context::Context;
+use super::dispatch;
 use super::output::{Rows, Shown, write_out};
 use super::table::{Table, sentence, words};
+use crate::schedule::load;
 use crate::verbs::doctor::{DoctorAnswer, DoctorVerdict, examine};
-use crate::verbs::{Exit, VerbError, service};
+use crate::verbs::{Exit, VerbError, secrets, service};
+use crate::zones::Zones;
 
 /// Looks at the surroundings.
 pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    let answer = examine(context.settings.clone(), std::sync::Arc::clone(&context.clock), &context.actor()).await;
+    let folder = load::folder(&context.settings.schedules, &Zones::newest()).unwrap_or_default();
+    let unset = secrets::unset(&context.settings, folder.schedules.values());
+    let seen = dispatch::seen_by_service(&context, unset).await;
+    let clock = std::sync::Arc::clone(&context.clock);
+    let answer = examine(context.settings.clone(), clock, &context.actor(), &seen).await;
     Shown { answer: &answer, people: &|| for_people(&context, &answer), rows: &|| rows(&answer) }
         .print(context.format)?;
     Ok(answer.exit())

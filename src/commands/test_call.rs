@@ -5,6 +5,7 @@ use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown};
 use crate::audit::words;
+use crate::reminder::State;
 use crate::verbs::test_call::TestCallAnswer;
 use crate::verbs::{Exit, Request};
 
@@ -23,7 +24,10 @@ fn for_people(answer: &TestCallAnswer) -> String {
     format!(
         "the test call of {} is {}{status}{reason}\n{}",
         answer.schedule,
-        words::state(answer.state),
+        match answer.state {
+            State::Delivered => words::accepted_by(answer.accepted_by.as_deref()),
+            state => words::state(state).to_owned(),
+        },
         answer.payload.as_str()
     )
 }

@@ -8,7 +8,7 @@ use super::dispatch;
 use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
 use super::table::{Table, words};
-use crate::audit::words::state as state_in_words;
+use crate::audit::words::{accepted_by, state as state_in_words};
 use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
@@ -58,7 +58,7 @@ async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
 
 fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> String {
     let counts = &answer.counts;
-    let accepted = accepted_by(answer);
+    let accepted = accepted_by(answer.accepted_by.as_deref());
     let mut counted = vec![
         (counts.delivered, accepted.as_str()),
         (counts.uncertain, "of unknown fate"),
@@ -92,13 +92,6 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
         ]);
     }
     format!("{head}\n\n{}", table.fit(context.screen))
-}
-
-fn accepted_by(answer: &TriggerAnswer) -> String {
-    match &answer.accepted_by {
-        Some(host) => format!("accepted by {host}"),
-        None => state_in_words(State::Delivered).to_owned(),
-    }
 }
 
 fn rows(answer: &TriggerAnswer) -> Rows {

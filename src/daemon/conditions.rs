@@ -54,7 +54,7 @@ impl CommitWatch {
 pub async fn observe(daemon: Arc<Daemon>) {
     let clock = Arc::clone(&daemon.app.around.clock);
     let mut watch = CommitWatch { writing: daemon.ledger.writing(), at: clock.monotonic() };
-    let mut lost = None;
+    let (mut lost, mut shown) = (None, String::new());
     loop {
         if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
             // what it came to is in `writing`
@@ -65,12 +65,16 @@ pub async fn observe(daemon: Arc<Daemon>) {
         watch.see(daemon.ledger.writing(), clock.monotonic());
         if before.is_some() != watch.writing.failure.is_some() {
             report(watch.writing.failure.as_deref());
-            systemd::status(&daemon.status_line());
         }
         let loss = daemon.ledger.loss();
         if loss != lost {
             daemon.report_loss(loss.as_ref());
             lost = loss;
+        }
+        let line = daemon.status_line();
+        if line != shown {
+            systemd::status(&line);
+            shown = line;
         }
         daemon.notifier.observe(&daemon.conditions().await);
         clock.sleep(POLL).await;
@@ -104,7 +108,6 @@ impl Daemon {
                 }
             }
         }
-        systemd::status(&self.status_line());
     }
 
     /// Everything that needs a person and has no row in the audit log.

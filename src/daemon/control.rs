@@ -1,5 +1,6 @@
 //! shell: the control socket: one JSON request a line, one JSON answer a line; the caller's user is the audit's actor.
 
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -12,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
+use super::handover::{self, HandoverReader};
 use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
 use crate::web::connections::{Busy, Connections, HEADER_TIMEOUT};
@@ -44,12 +46,24 @@ pub enum ControlError {
 /// # Errors
 /// When nobody is there, the caller may not, or the connection breaks.
 pub async fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
+    ask_with(socket, request, None).await
+}
+
+/// As [`ask`], with a file beside the request that the service is to write.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_with(socket: &Path, request: &Request, file: Option<&File>) -> Result<Answer, ControlError> {
     let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(socket, &error))?;
     let broken = |error: io::Error| ControlError::Broken(error.to_string());
     let mut line = serde_json::to_string(request).map_err(|error| ControlError::Broken(error.to_string()))?;
     line.push('\n');
     let (reading, mut writing) = stream.into_split();
-    writing.write_all(line.as_bytes()).await.map_err(broken)?;
+    let written = match file {
+        Some(file) => handover::write_with(&writing, line.as_bytes(), file).await.map_err(broken)?,
+        None => 0,
+    };
+    writing.write_all(&line.as_bytes()[written..]).await.map_err(broken)?;
     let mut answer = String::new();
     BufReader::new(reading).read_line(&mut answer).await.map_err(broken)?;
     if answer.is_empty() {
@@ -125,10 +139,10 @@ impl ControlSocket {
         self.talks.clone()
     }
 
-    /// Answers every caller with `perform(actor, request)` until it is dropped.
+    /// Answers every caller with `perform(caller, request)` until it is dropped.
     pub async fn serve<P, F>(&self, clock: SharedClock, most: usize, perform: P)
     where
-        P: Fn(String, Request) -> F + Send + Sync + 'static,
+        P: Fn(Asker, Request) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
         let perform = Arc::new(perform);
@@ -158,6 +172,15 @@ impl Drop for ControlSocket {
     }
 }
 
+/// Who asks, and what came with the request.
+#[derive(Debug)]
+pub struct Asker {
+    /// The user, as this machine names them.
+    pub actor: String,
+    /// A file that was handed over, to be written.
+    pub file: Option<File>,
+}
+
 /// What belongs to one connection.
 struct ControlConnection {
     talks: Talks,
@@ -178,18 +201,21 @@ async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &Shar
 
 async fn converse<P, F>(stream: UnixStream, who: &ControlConnection, perform: &P)
 where
-    P: Fn(String, Request) -> F,
+    P: Fn(Asker, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,
 {
-    let Ok(caller) = stream.peer_cred() else { return };
-    let actor = user_name(caller.uid());
+    let Ok(peer) = stream.peer_cred() else { return };
+    let actor = user_name(peer.uid());
     let (reading, mut writing) = stream.into_split();
-    let mut reading = BufReader::new(reading);
+    let mut reading = BufReader::new(HandoverReader::new(reading));
     loop {
         let Some(line) = request_line(&mut reading, &who.clock).await else { return };
         let _until_it_is_answered = (who.talks.begin(), who.busy.begin());
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => perform_safely(perform(actor.clone(), request)).await,
+            Ok(request) => {
+                let caller = Asker { actor: actor.clone(), file: reading.get_mut().take_file() };
+                perform_safely(perform(caller, request)).await
+            }
             Err(error) => Answer::refusal(2, format!("this is no request: {error}")),
         };
         let mut answer = serde_json::to_string(&answer).expect("an answer is JSON already");
@@ -236,7 +262,7 @@ mod tests {
         let mode = std::fs::metadata(&path).expect("the socket's file").permissions().mode() & 0o777;
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
-            let answer = |actor: String, _request| async move { Answer::of(Exit::of_code(3), &actor) };
+            let answer = |caller: Asker, _request| async move { Answer::of(Exit::of_code(3), &caller.actor) };
             socket.serve(Arc::new(SystemClock::new()), 8, answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");

@@ -100,11 +100,12 @@ impl Journal {
 
 impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut entry = LogRecord { text: String::new() };
+        let mut entry = LogRecord::default();
         entry.put("PRIORITY", priority(*event.metadata().level()));
         entry.put("SYSLOG_IDENTIFIER", "tickler");
         entry.put("TARGET", event.metadata().target());
         event.record(&mut entry);
+        entry.put_message();
         // A journal that is away takes nothing; there is nowhere to tell that.
         let _lost = self.socket.send(entry.text.as_bytes());
     }
@@ -120,8 +121,11 @@ const fn priority(level: Level) -> &'static str {
 }
 
 /// One entry being written.
+#[derive(Default)]
 struct LogRecord {
     text: String,
+    message: String,
+    schedule: Option<String>,
 }
 
 impl LogRecord {
@@ -132,9 +136,22 @@ impl LogRecord {
 
     fn put_field(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.put("MESSAGE", value),
-            name => self.put(&field_name(name), value),
+            "message" => value.clone_into(&mut self.message),
+            name => {
+                if name == "schedule" {
+                    self.schedule = Some(value.to_owned());
+                }
+                self.put(&field_name(name), value);
+            }
         }
+    }
+
+    /// `journalctl` shows the message alone: it begins with the schedule's name.
+    fn put_message(&mut self) {
+        let name = self.schedule.as_ref().map(|schedule| format!("{schedule}: ")).unwrap_or_default();
+        let is_named = self.message.starts_with(&name);
+        let message = if is_named { self.message.clone() } else { format!("{name}{}", self.message) };
+        self.put("MESSAGE", &message);
     }
 }
 
@@ -172,9 +189,23 @@ mod tests {
         let entry = String::from_utf8_lossy(&entry[..length]).into_owned();
         let lines: Vec<&str> = entry.lines().collect();
         assert_eq!(lines[0], "PRIORITY=4");
-        assert!(lines.contains(&"MESSAGE=the run is held\\u001b[2J"), "{entry}");
+        assert!(lines.contains(&"MESSAGE=day-before\\u000aPRIORITY=0: the run is held\\u001b[2J"), "{entry}");
         assert!(lines.contains(&"TICKLER_SCHEDULE=day-before\\u000aPRIORITY=0"), "{entry}");
         assert!(lines.contains(&"TICKLER_ROWS=3"), "{entry}");
         assert_eq!(lines.iter().filter(|line| line.starts_with("PRIORITY=")).count(), 1);
+    }
+
+    #[test]
+    fn a_message_of_the_journal_begins_with_the_schedules_name() {
+        for (schedule, message, shown) in [
+            (Some("day-before"), "a delivery failed", "day-before: a delivery failed"),
+            (Some("day-before"), "day-before: the run failed", "day-before: the run failed"),
+            (None, "the service is up", "the service is up"),
+        ] {
+            let schedule = schedule.map(str::to_owned);
+            let mut entry = LogRecord { schedule, message: message.to_owned(), ..LogRecord::default() };
+            entry.put_message();
+            assert_eq!(entry.text, format!("MESSAGE={shown}\n"));
+        }
     }
 }

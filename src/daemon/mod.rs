@@ -3,6 +3,7 @@
 pub mod conditions;
 pub mod control;
 pub mod due;
+mod handover;
 pub mod housekeeping;
 pub mod last_good;
 mod limits;
@@ -35,8 +36,8 @@ use crate::audit::{Entry, Event};
 use crate::clock::SharedClock;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
-use crate::verbs::{Answer, Exit, Request, perform};
-use control::Talks;
+use crate::verbs::{Answer, Exit, Request, backup, perform};
+use control::{Asker, Talks};
 use runs::{ACTOR, Daemon};
 use signals::{Signals, Wish};
 use startup::Opened;
@@ -93,7 +94,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     beside.spawn({
         let daemon = Arc::clone(&daemon);
         let clock = Arc::clone(&daemon.app.around.clock);
-        async move { socket.serve(clock, most, move |actor, request| answer(Arc::clone(&daemon), actor, request)).await }
+        async move { socket.serve(clock, most, move |asker, request| answer(Arc::clone(&daemon), asker, request)).await }
     });
     if let Some(server) = health {
         beside.spawn(server.serve(Arc::clone(&daemon.app.around.clock), most));
@@ -180,9 +181,11 @@ async fn note(daemon: &Daemon, event: Event) {
 }
 
 /// What a caller of the control socket asks for.
-async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer {
+async fn answer(daemon: Arc<Daemon>, asker: Asker, request: Request) -> Answer {
+    let Asker { actor, file } = asker;
     match request {
         Request::Reload => daemon.reload_now(&actor).await.answer(),
+        Request::BackupInto => backup::backup_into(&daemon.app, file).await,
         Request::Status
         | Request::Trigger { .. }
         | Request::AcceptLoss { .. }
@@ -193,6 +196,7 @@ async fn answer(daemon: Arc<Daemon>, actor: String, request: Request) -> Answer 
         | Request::FindContacts { .. }
         | Request::Export { .. }
         | Request::Backup { .. }
+        | Request::SecretsSet { .. }
         | Request::Prune
         | Request::AuditPage { .. }
         | Request::Show(_)

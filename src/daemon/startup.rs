@@ -41,7 +41,11 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     // before the ledger: a start in the wrong place leaves no files behind
     std::fs::read_dir(&settings.schedules).map_err(|error| no_folder(&settings, &error))?;
     let zones = Zones::newest();
+    let is_new = sqlite::is_missing(&settings.ledger);
     let ledger = sqlite::open(&settings.ledger, LedgerAccess::Write, zones.clone())?;
+    if is_new && ledger.loss().is_none() {
+        tracing::info!("a new ledger was created: {}", settings.ledger.display());
+    }
     let stillness = Stillness::of(stamps(&settings.schedules));
     let app = Arc::new(app(settings, clock, zones, Arc::clone(&ledger))?);
     let around = &app.around;

@@ -23,6 +23,14 @@ impl Daemon {
         if let Some((name, why)) = unsendable.first_key_value() {
             line += &format!(", {} cannot send ({name}: {why})", unsendable.len());
         }
+        let troubles = self.app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
+        if let Some((name, why)) = troubles.first_key_value() {
+            line += &format!(", {} with calls that wait ({name}: {why})", troubles.len());
+        }
+        if let [first, more @ ..] = self.notifier.failing().as_slice() {
+            let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            line += &format!(", the last run of {first}{others} failed or is held");
+        }
         let queue = self.queue();
         if queue.waiting() > 0 {
             line += &format!(", {} waiting for their source", queue.waiting());

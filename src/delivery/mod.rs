@@ -141,7 +141,14 @@ impl Sender {
     fn note_trouble(&self, schedule: &str, settlement: &Settlement) {
         let mut troubles = self.troubles.lock().expect(UNPOISONED);
         match &settlement.to {
-            SettleTo::Again { .. } => drop(troubles.insert(schedule.to_owned(), trouble(settlement))),
+            SettleTo::Again { .. } => {
+                drop(
+                    troubles.insert(
+                        schedule.to_owned(),
+                        waits_because(settlement.detail.as_deref(), settlement.http_status),
+                    ),
+                );
+            }
             SettleTo::Delivered => drop(troubles.remove(schedule)),
             SettleTo::Failed
             | SettleTo::Uncertain
@@ -225,9 +232,11 @@ impl Sender {
     }
 }
 
-fn trouble(settlement: &Settlement) -> String {
-    let detail = settlement.detail.as_deref().unwrap_or("refused for now");
-    format!("reminders that are due are retried: {detail}")
+/// Why reminders wait that were refused for now.
+#[must_use]
+pub fn waits_because(detail: Option<&str>, http_status: Option<u16>) -> String {
+    let status = http_status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+    format!("reminders that are due are retried: {}{status}", detail.unwrap_or("refused for now"))
 }
 
 /// Marks [`Sender::run`] as active until it is dropped, also when its task is aborted.

@@ -146,7 +146,13 @@ impl Loss {
     #[must_use]
     pub const fn remedy(&self) -> &'static str {
         match self {
-            Self::Gone | Self::Behind { .. } | Self::OtherRow { .. } | Self::Mixed | Self::Unreadable => {
+            Self::Gone => {
+                "put the newest file back or `tickler restore FILE` a backup; or accept the loss with `tickler ledger \
+                 accept-loss --reason …`: whoever may have been called since is then of unknown fate; or, to begin \
+                 anew and call everybody again, remove whatever lies beside it under its name, its `.key` and \
+                 `.witness` among them"
+            }
+            Self::Behind { .. } | Self::OtherRow { .. } | Self::Mixed | Self::Unreadable => {
                 "put the newest file back or `tickler restore FILE` a backup; or accept the loss with `tickler ledger \
                  accept-loss --reason …`: whoever may have been called since is then of unknown fate"
             }

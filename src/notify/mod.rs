@@ -73,6 +73,12 @@ impl Notifier {
         }
     }
 
+    /// The schedules whose last run failed or is held, by name.
+    #[must_use]
+    pub fn failing(&self) -> Vec<String> {
+        self.0.as_ref().map(|open| open.heartbeats.failing()).unwrap_or_default()
+    }
+
     /// The heartbeat addresses of the loaded schedules.
     pub fn set_heartbeats(&self, urls: BTreeMap<String, Url>) {
         if let Some(open) = &self.0 {

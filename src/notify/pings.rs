@@ -94,6 +94,11 @@ impl Heartbeats {
         };
     }
 
+    /// The schedules whose last run failed.
+    pub(super) fn failing(&self) -> Vec<String> {
+        self.known().failing.iter().cloned().collect()
+    }
+
     /// A schedule's file is gone: its last run does not count any more.
     pub(super) fn forget(&self, schedule: &str) {
         self.known().failing.remove(schedule);

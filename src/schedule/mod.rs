@@ -10,6 +10,7 @@ mod open;
 pub mod problems;
 pub mod read;
 pub mod recurrence;
+mod secrets;
 pub mod spanned;
 pub mod validate;
 

@@ -59,6 +59,17 @@ pub struct Account {
     pub rate: Rate,
 }
 
+impl Account {
+    /// Its secrets, without those that are written out.
+    pub fn secrets(&self) -> impl Iterator<Item = SecretRef> {
+        let team_id = match &self.team_id {
+            Some(TextOrSecret::Secret(secret)) => Some(secret.clone()),
+            Some(TextOrSecret::Text(_)) | None => None,
+        };
+        self.api_token.clone().into_iter().chain(team_id)
+    }
+}
+
 /// The service's own settings, layered: defaults, file, `TICKLER_…`, flags.
 #[derive(Debug, Clone)]
 pub struct Settings {

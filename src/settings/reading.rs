@@ -64,7 +64,7 @@ pub fn settings(
 ) -> Result<(Settings, Origins), SettingsError> {
     let mut leaves = Leaves { leaves: merged.leaves, environment, problems: merged.problems, rows: BTreeMap::new() };
     let schedules = leaves.path("schedules").unwrap_or_else(|| "schedules".into());
-    let ledger = leaves.path("ledger").unwrap_or_else(|| "tickler.db".into());
+    let ledger = leaves.ledger(file.as_deref(), &schedules).unwrap_or_else(|| "tickler.db".into());
     let settings = Settings {
         socket: leaves.socket(&ledger),
         schedules,
@@ -173,6 +173,19 @@ impl Leaves<'_> {
         let path = self.base(&origin).join(text);
         self.row(key, Some(path.display().to_string()), &origin);
         Some(path)
+    }
+
+    /// Where nothing names it, it lies beside the settings file, else beside the schedules: it is the same one from
+    /// whatever folder a command is given.
+    fn ledger(&mut self, file: Option<&Path>, schedules: &Path) -> Option<PathBuf> {
+        match self.leaves.get("ledger") {
+            Some(Leaf { origin: Origin::Default, value: Value::String(_, name), .. }) => {
+                let path = file.unwrap_or(schedules).with_file_name(name);
+                self.row("ledger", Some(path.display().to_string()), Origin::Default);
+                Some(path)
+            }
+            Some(_) | None => self.path("ledger"),
+        }
     }
 
     fn base(&self, origin: &Origin) -> PathBuf {

@@ -37,6 +37,36 @@ fn a_later_layer_wins_and_every_value_knows_its_layer() {
 }
 
 #[test]
+fn a_ledger_that_nothing_names_lies_beside_the_settings_file_else_beside_the_schedules() {
+    let (with_file, without) = (folder_with(""), tempfile::tempdir().expect("a folder"));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let schedules = || Some(elsewhere.path().join("schedules"));
+    let config = Some(with_file.path().join("tickler.toml"));
+    for (told, folder, flags, expected) in [
+        ("the file of the working directory", with_file.path(), Flags::default(), with_file.path()),
+        ("a named file", without.path(), Flags { config: config.clone(), ..Flags::default() }, with_file.path()),
+        (
+            "a file and schedules",
+            without.path(),
+            Flags { config, schedules: schedules(), ..Flags::default() },
+            with_file.path(),
+        ),
+        ("schedules alone", without.path(), Flags { schedules: schedules(), ..Flags::default() }, elsewhere.path()),
+        ("nothing", without.path(), Flags::default(), without.path()),
+    ] {
+        let (settings, origins) = load(folder, &[], flags).expect("the settings load");
+        let expected = expected.join("tickler.db");
+        assert_eq!(settings.ledger, expected, "{told}");
+        assert_eq!(row(&origins, "ledger"), (expected.to_str().expect("UTF-8"), "default"), "{told}");
+        assert_eq!(settings.socket, expected.with_file_name("tickler.sock"), "{told}");
+    }
+    let (settings, _) =
+        load(without.path(), &[("TICKLER_LEDGER", "t.db")], Flags { schedules: schedules(), ..Flags::default() })
+            .expect("the settings load");
+    assert_eq!(settings.ledger, without.path().join("t.db"), "a named one counts from the working directory");
+}
+
+#[test]
 fn without_a_file_the_defaults_hold_and_thoughtly_exists() {
     let folder = tempfile::tempdir().expect("a folder");
     let (settings, _) = load(folder.path(), &[("RUNTIME_DIRECTORY", "/run/tickler:/run/x")], Flags::default())

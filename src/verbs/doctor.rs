@@ -15,6 +15,7 @@ use url::Url;
 use ledger_folder::{modes, trial};
 
 use super::account::unknown_agent;
+use super::secrets::{self, SeenByService};
 use super::{Access, Answer, App, Exit, VerbError};
 use crate::clock::SharedClock;
 use crate::disk::{self, Links};
@@ -100,28 +101,29 @@ impl DoctorAnswer {
 }
 
 /// Looks at everything, also at what keeps an app from being opened: that is what a doctor is asked for.
-pub async fn examine(settings: Settings, clock: SharedClock, actor: &str) -> DoctorAnswer {
+pub async fn examine(settings: Settings, clock: SharedClock, actor: &str, seen: &SeenByService) -> DoctorAnswer {
     let shut = match App::open(settings.clone(), Arc::clone(&clock), Access::Reading, actor).await {
-        Ok(app) => return doctor(&app).await,
+        Ok(app) => return doctor(&app, seen).await,
         Err(shut) => shut,
     };
     let subject = if matches!(shut, VerbError::Ledger(_)) { "ledger" } else { "schedules" };
     let shut = finding(subject, DoctorVerdict::Problem, shut.to_string());
     let mut findings = match App::open(settings, clock, Access::None, actor).await {
-        Ok(app) => doctor(&app).await.findings,
+        Ok(app) => doctor(&app, seen).await.findings,
         Err(_the_folder_it_was) => Vec::new(),
     };
     findings.push(shut);
     DoctorAnswer::of(findings)
 }
 
-/// Looks at everything; an app without a ledger will do.
-pub async fn doctor(app: &App) -> DoctorAnswer {
+/// Looks at everything; an app without a ledger will do. `seen` are secrets that the running service has and this process
+/// hasn't.
+pub async fn doctor(app: &App, seen: &SeenByService) -> DoctorAnswer {
     let mut findings = vec![clock(app), zones(app), folder(app)];
     findings.extend(ledger(app).await);
     for schedule in app.folder().schedules.values() {
         findings.extend(source(schedule));
-        findings.extend(credentials(app, schedule));
+        findings.extend(credentials(app, schedule, seen));
     }
     findings.extend(reachability(app).await);
     findings.extend(unused_proxy(app));
@@ -240,8 +242,15 @@ fn sandbox_directive(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn credentials(app: &App, schedule: &Schedule) -> Vec<Finding> {
+fn credentials(app: &App, schedule: &Schedule, seen: &SeenByService) -> Vec<Finding> {
     let name = &schedule.name;
+    let unset = secrets::of(schedule, &app.settings);
+    let unset: Vec<SecretRef> =
+        unset.into_iter().filter(|secret| app.settings.secrets.resolve(secret).is_err()).collect();
+    if !unset.is_empty() && unset.iter().all(|secret| seen.contains(secret)) {
+        let detail = format!("{name}: the running service has every secret; {} of them are not set here", unset.len());
+        return vec![finding("credentials", DoctorVerdict::Ok, detail)];
+    }
     let mut problems = Vec::new();
     if let Err(error) = targets::open(schedule, account_of(app, schedule), &app.settings.secrets) {
         problems.push(error.to_string());

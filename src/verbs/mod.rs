@@ -25,7 +25,9 @@ pub mod plan;
 pub mod redact;
 pub mod reference;
 pub mod restore;
+mod retrying;
 pub mod schema;
+pub mod secrets;
 pub mod service;
 pub mod status;
 pub mod test_call;
@@ -108,6 +110,14 @@ pub enum Request {
     Backup {
         /// Into this new file (absolute).
         file: std::path::PathBuf,
+    },
+    /// The same, into the file that is handed over with the request: it lies where the caller sees it (the service alone
+    /// does it).
+    BackupInto,
+    /// Whether the service has these secrets: yes or no for each, never a value.
+    SecretsSet {
+        /// Which. Files by their whole paths.
+        secrets: Vec<crate::settings::SecretRef>,
     },
     /// Remove what is older than its retention.
     Prune,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    held, pause, plan, status, test_call, trigger, uncertain,
+    held, pause, plan, secrets, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -20,6 +20,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Reload => {
             return Err(VerbError::Unreachable("no service is running, so there is nothing to reload".into()));
         }
+        Request::BackupInto => return Err(VerbError::Usage("a file is handed to the running service alone".into())),
         Request::Status => Answer::of(Exit::Done, &status::status(app).await?),
         Request::Trigger { schedule, only, wait_seconds } => {
             let ask = TriggerAsk { schedule, only, wait: Duration::from_secs(wait_seconds) };
@@ -46,6 +47,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::Export { filter } => Answer::of(Exit::Done, &audit::begin_export(app, actor, filter).await?),
         Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(app, &file).await?),
+        Request::SecretsSet { secrets } => Answer::of(Exit::Done, &secrets::are_set(app, &secrets)),
         Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
         Request::AuditPage { filter } => Answer::of(Exit::Done, &audit::page(app, filter).await?),
         Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
-use super::{App, VerbError, VerbResult, holds, last_run};
+use super::{App, VerbError, VerbResult, holds, last_run, retrying};
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
@@ -181,58 +181,43 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> Statu
 
 async fn known(app: &App) -> VerbResult<LedgerView> {
     let unsendable = app.sender.as_ref().map(|sender| sender.problems()).unwrap_or_default();
-    let troubles = app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
     let holds = holds::all(app).await?;
     let mut problems: Vec<String> = app.folder().fault.iter().cloned().collect();
     problems.extend(account_problems(app, &holds));
-    let Some(ledger) = &app.around.ledger else {
-        let head = Head { seq: 0, hash: String::new() };
-        return Ok(LedgerView {
-            holds,
-            unsendable,
-            troubles,
-            expired: 0,
-            tally: Tally::default(),
-            head,
-            problems,
-            failure: None,
-        });
-    };
-    if let (Some(_), Err(_)) = (&holds.lost, ledger.head().await) {
-        // its file is gone: that is what there is to report
-        let head = Head { seq: 0, hash: String::new() };
-        let failure = writing_failure(ledger.as_ref()).await;
-        return Ok(LedgerView {
-            holds,
-            unsendable,
-            troubles,
-            expired: 0,
-            tally: Tally::default(),
-            head,
-            problems,
-            failure,
-        });
-    }
-    let (tally, head) = (ledger.tally().await?, ledger.head().await?);
-    let expired = expired_lately(ledger.as_ref(), app.around.clock.now()).await?;
+    let unread = LedgerView { holds, unsendable, problems, ..LedgerView::unread() };
+    let Some(ledger) = &app.around.ledger else { return Ok(unread) };
     let failure = writing_failure(ledger.as_ref()).await;
-    Ok(LedgerView { holds, unsendable, troubles, expired, tally, head, problems, failure })
+    if let (Some(_), Err(_)) = (&unread.holds.lost, ledger.head().await) {
+        // its file is gone: that is what there is to report
+        return Ok(LedgerView { failure, ..unread });
+    }
+    let tally = ledger.tally().await?;
+    Ok(LedgerView {
+        tally,
+        head: ledger.head().await?,
+        expired: expired_lately(ledger.as_ref(), app.around.clock.now()).await?,
+        troubles: retrying::reasons(app, ledger, tally).await?,
+        failure,
+        ..unread
+    })
 }
 
 impl LedgerView {
     /// What is known when the ledger can't even be read.
     fn of_failed_ledger(failure: String) -> Self {
-        let head = Head { seq: 0, hash: String::new() };
-        let (holds, unsendable) = (Holds::default(), BTreeMap::new());
+        Self { failure: Some(failure), ..Self::unread() }
+    }
+
+    fn unread() -> Self {
         Self {
-            holds,
-            unsendable,
+            holds: Holds::default(),
+            unsendable: BTreeMap::new(),
             troubles: BTreeMap::new(),
             expired: 0,
             tally: Tally::default(),
-            head,
+            head: Head { seq: 0, hash: String::new() },
             problems: Vec::new(),
-            failure: Some(failure),
+            failure: None,
         }
     }
 }

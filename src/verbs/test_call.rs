@@ -22,6 +22,7 @@ use crate::plan::{Knowledge, Occasion};
 use crate::reminder::{Lead, ReminderId, State};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::{Leads, Schedule};
+use crate::targets;
 use crate::template::Payload;
 
 /// What became of it.
@@ -39,6 +40,9 @@ pub struct TestCallAnswer {
     pub latency_ms: Option<u64>,
     /// A word on what went wrong.
     pub reason: Option<String>,
+    /// The host that accepts what is sent, when it isn't Thoughtly.
+    #[serde(default)]
+    pub accepted_by: Option<String>,
     /// What was sent, the phone as its last four digits.
     pub payload: Payload,
 }
@@ -96,8 +100,15 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
         http_status: settled.http_status,
         latency_ms: settled.latency.map(millis),
         reason: settled.class.filter(|_| state != State::Delivered),
+        accepted_by: accepted_by(app, &schedule),
         payload: redact::payload(payload, &phone.e164, super::Reveal::LastFour),
     })
+}
+
+/// The host whose word an acceptance is; `None` for Thoughtly.
+fn accepted_by(app: &App, schedule: &Schedule) -> Option<String> {
+    let account = app.settings.accounts.get(schedule.target.account());
+    targets::open(schedule, account, &app.settings.secrets).ok()?.accepted_by()
 }
 
 /// What a settlement means for a call that is never repeated.

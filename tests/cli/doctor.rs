@@ -66,7 +66,7 @@ async fn said_at(moment: &str, subject: &str) -> (DoctorVerdict, String) {
     let environment = ProcessEnvironment::of([("THOUGHTLY_AUTOMATION_URL", clinic.url.as_str())], clinic.path());
     let settings = Settings::load(flags, environment).expect("settings").0;
     let clock = Arc::new(StandsAt(moment.parse().expect("an instant")));
-    let told = examine(settings, clock, "clinic").await;
+    let told = examine(settings, clock, "clinic", &std::collections::HashSet::new()).await;
     let found = told.findings.into_iter().find(|finding| finding.subject == subject).expect("it was looked at");
     (found.verdict, found.detail)
 }

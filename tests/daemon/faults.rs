@@ -307,3 +307,23 @@ async fn a_hundred_runs_are_begun_though_no_more_than_64_sources_are_read_at_onc
     assert!(begun.iter().all(|run| run.nominal_at == nominal && run.state == RunState::Running), "{begun:?}");
     assert_eq!((begun.len(), daemon.under_way()), (many, many), "every row is there, and no run is over");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_units_status_names_a_schedule_whose_last_run_failed_until_one_succeeds() {
+    let clinic = Clinic::at("2026-11-24T13:59:58Z").await;
+    clinic.write_schedule(
+        "day-before",
+        &schedule_text("0 9,10 * * *", "America/New_York", "days_before = 1\ncalling_hours = \"always\""),
+    );
+    clinic.write_table("other,columns\n1,2\n");
+    let opened = clinic.open().await;
+    let daemon = &opened.daemon;
+    clinic.beat_for(daemon, 3).await;
+    let line = daemon.status_line();
+    assert!(line.contains("the last run of day-before failed or is held"), "{line}");
+    clinic.write_table(&format!("{HEADER}A-1,+12025550143,2026-11-25 10:00,Check-up\n"));
+    clinic.clock.set(at("2026-11-24T14:59:59Z"));
+    clinic.beat_for(daemon, 3).await;
+    let line = daemon.status_line();
+    assert!(!line.contains("last run"), "{line}");
+}

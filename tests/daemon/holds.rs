@@ -114,7 +114,7 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
     assert_eq!(says_so, !case.sends, "{name}: {:?}", screen.problems);
     let is_stopped = name.contains("STOP");
     assert_eq!(screen.stop_file.is_some(), is_stopped, "{name}");
-    let findings = doctor::doctor(app).await.findings;
+    let findings = doctor::doctor(app, &std::collections::HashSet::new()).await.findings;
     assert_eq!(findings.iter().any(|found| found.detail.contains("STOP")), is_stopped, "{name}: {findings:?}");
 
     let asked = explain::explain(app, NAME, "A-3").await.expect("an explanation");

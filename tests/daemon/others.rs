@@ -159,8 +159,23 @@ fn root_makes_its_own_backup_beside_a_service_and_restores_it_so_that_the_servic
     assert_eq!(exit, 0, "{text}");
     assert!(Path::new(&roots).exists(), "{text}");
     let (exit, text) = by(MEMBER, GROUP, &["backup", &members]);
-    assert!(exit != 0 && !Path::new(&members).exists(), "no success without a file: {exit}: {text}");
+    assert_eq!(exit, 0, "{text}");
+    let copy = std::fs::metadata(&members).expect("the member sees the file");
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&copy), MEMBER);
+    assert_eq!(copy.permissions().mode() & 0o777, 0o600);
+    assert!(!folder.path().join("state/tickler.db.backup").exists());
+    let (exit, text) = by(MEMBER, GROUP, &["backup", &members]);
+    assert!(exit == 1 && text.contains("is there already"), "{exit}: {text}");
+    let unopened = format!("{members}.d/copy.db");
+    let (exit, text) = by(MEMBER, GROUP, &["backup", &unopened]);
+    assert!(exit == 1 && text.contains("copy.db can't be written"), "{exit}: {text}");
+    let stranger = closed("of-a-stranger", STRANGER);
+    let (exit, text) = by(STRANGER, STRANGER, &["backup", &stranger]);
+    assert!(exit != 0 && !Path::new(&stranger).exists(), "no file without a copy in it: {exit}: {text}");
     assert_eq!(service.stop().code(), Some(0));
+    // what a member has is the whole ledger, too
+    let (exit, text) = by(0, 0, &["restore", &members]);
+    assert_eq!(exit, 0, "{text}");
     let (exit, text) = by(0, 0, &["restore", &roots]);
     assert_eq!(exit, 0, "{text}");
     for file in std::fs::read_dir(folder.path().join("state")).expect("it is read").flatten() {

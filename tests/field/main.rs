@@ -5,6 +5,7 @@ mod cells;
 mod checking;
 mod expressions;
 mod limits;
+mod operators;
 mod phones;
 mod queries;
 mod server;

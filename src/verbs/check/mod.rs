@@ -28,6 +28,7 @@ use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Leads, Schedule};
 use crate::settings::Account;
 use crate::sources::SourceTools;
+use crate::verbs::secrets::ServiceSecrets;
 use crate::zones::Zones;
 
 /// What is checked.
@@ -74,6 +75,8 @@ pub struct CheckAsk<'a> {
     pub tools: &'a SourceTools,
     /// The settings' accounts.
     pub accounts: &'a BTreeMap<String, Account>,
+    /// Whether the running service has a secret that isn't set here.
+    pub service: ServiceSecrets<'a>,
 }
 
 /// What was found.

@@ -19,7 +19,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             Err(malformed) if malformed.is_malformed() => {
                 checked.problems.error("invalid-value", placed.span, malformed.0).help("no request could carry it");
             }
-            Err(missing) => not_set(checked, ask, placed.span, missing.0),
+            Err(missing) => not_set(checked, ask, (placed.span, &placed.secret), missing.0),
             Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
             Ok(value) if !value.expose_secret().is_ascii() => {
                 let message = format!("{} holds a letter that no header can carry", named(&placed.secret));
@@ -56,7 +56,24 @@ fn named(secret: &SecretRef) -> String {
 }
 const SIGNING_SECRET: &str = "copy it whole from the receiver's settings: `whsec_` and base64";
 
-fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, span: std::ops::Range<usize>, message: String) {
+/// A secret that only the running service has is none here: nothing can be asked with it, and nothing is wrong.
+fn not_set(
+    checked: &mut Checked<'_>,
+    ask: &CheckAsk<'_>,
+    (span, secret): (std::ops::Range<usize>, &SecretRef),
+    message: String,
+) {
+    if (ask.service.has)(secret) {
+        if ask.reach == Reach::Connect {
+            let message = format!("{} is set in the running service and not here", named(secret));
+            checked.problems.warning(NOT_SET, span, message).help("set it here too, for what needs it to be asked");
+        }
+        return;
+    }
+    missing(checked, ask, span, message);
+}
+
+fn missing(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, span: std::ops::Range<usize>, message: String) {
     let problem = match ask.reach {
         Reach::Local => checked.problems.warning(NOT_SET, span, message),
         Reach::Connect => checked.problems.error(NOT_SET, span, message),
@@ -84,9 +101,9 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
     let span = checked.span(&["target", "call"]);
     let is_written = checked.root.at(&["target", "call", "agent"]).is_some();
     if let (TextOrSecret::Secret(secret), false) = (agent, is_written)
-        && let Err(missing) = ask.tools.secrets.resolve(secret)
+        && let Err(unset) = ask.tools.secrets.resolve(secret)
     {
-        not_set(checked, ask, span.clone(), format!("no `agent` is named, and {}", missing.0));
+        not_set(checked, ask, (span.clone(), secret), format!("no `agent` is named, and {}", unset.0));
     }
     let known = ask.accounts.get(account);
     let credentials: [(&str, Option<SecretRef>); 2] = [
@@ -103,15 +120,16 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
     for (name, secret) in credentials {
         match secret {
             Some(secret) => {
-                if let Err(missing) = ask.tools.secrets.resolve(&secret) {
-                    not_set(checked, ask, span.clone(), format!("`{name}` of the account `{account}`: {}", missing.0));
+                if let Err(unset) = ask.tools.secrets.resolve(&secret) {
+                    let message = format!("`{name}` of the account `{account}`: {}", unset.0);
+                    not_set(checked, ask, (span.clone(), &secret), message);
                 }
             }
             None if name == "team_id" && has_text_team => {}
             None => {
                 let variable = if name == "api_token" { "THOUGHTLY_API_TOKEN" } else { "THOUGHTLY_TEAM_ID" };
                 let remedy = format!("set {variable}, or `{name}` in [accounts.{account}] of tickler.toml");
-                not_set(checked, ask, span.clone(), format!("the account `{account}` has no `{name}`: {remedy}"));
+                missing(checked, ask, span.clone(), format!("the account `{account}` has no `{name}`: {remedy}"));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::connect::proposal;
 use super::*;
 use crate::clock::ManualClock;
 use crate::http::Http;
-use crate::settings::Secrets;
+use crate::settings::{SecretRef, Secrets};
 
 const URL: (&str, &str) = ("AUTOMATION", "http://127.0.0.1:1/webhook/automation/x");
 
@@ -37,6 +37,7 @@ impl Place {
             zones: &Zones::newest(),
             tools: &tools,
             accounts: &BTreeMap::new(),
+            service: ServiceSecrets { has: &|secret| *secret == SecretRef::Env("OF_THE_UNIT".to_owned()) },
         })
     }
 
@@ -305,4 +306,17 @@ fn a_signing_secret_that_is_none_is_an_error_and_is_never_shown() {
             assert!(problem.message.contains("secret") && !is_shown, "{}", problem.message);
         }
     }
+}
+
+#[test]
+fn a_secret_that_the_running_service_has_is_not_missing() {
+    let of_unit = schedule(COLUMNS, "", "contact_phone = \"{{ phone }}\"").replace("AUTOMATION", "OF_THE_UNIT");
+    let place = Place::with(&of_unit, TABLE);
+    assert_eq!(codes(&place.found(Reach::Local)), []);
+    let connected = place.found(Reach::Connect);
+    let found = connected.iter().find(|problem| problem.code == "secret-not-set").expect("it can't be used from here");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(found.message.contains("`OF_THE_UNIT` is set in the running service and not here"), "{}", found.message);
+    let place = Place::with(&of_unit.replace("OF_THE_UNIT", "OF_NOBODY"), TABLE);
+    assert_eq!(codes(&place.found(Reach::Local)).len(), 1, "one that the service hasn't either is missing");
 }

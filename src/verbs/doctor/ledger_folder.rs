@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use super::{DoctorVerdict, Finding, finding};
-use crate::disk;
+use crate::disk::{self, Links};
 
 /// What is created to see whether it can be.
 const TRIAL: &str = ".tickler-doctor";
@@ -43,21 +43,28 @@ fn try_here(folder: &Path) -> Result<(), String> {
     let tried = disk::open_private(&file, std::fs::OpenOptions::new().write(true).create(true).truncate(true))
         .and_then(|mut open| std::io::Write::write_all(&mut open, b"x").map(|()| open))
         .map_err(|error| error.to_string())
-        .and_then(|open| open.try_lock().map_err(|error| error.to_string()));
+        .and_then(|_written| lock(&file));
     let _it_may_not_be_there = std::fs::remove_file(&file);
     tried
 }
 
-/// The same in a shell of that user, but for the lock.
+/// The same with a file that a shell of that user creates and writes: whether it can be locked depends on the disk alone.
 fn try_as(user: &std::fs::Metadata, folder: &Path) -> Result<(), String> {
-    let script = "umask 077; echo x > \"$0\" && rm -f \"$0\"";
+    let file = folder.join(TRIAL);
     let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", script]).arg(folder.join(TRIAL)).uid(user.uid()).gid(user.gid());
+    shell.args(["-c", "umask 077; echo x > \"$0\""]).arg(&file).uid(user.uid()).gid(user.gid());
     let ended = shell.stdin(std::process::Stdio::null()).output().map_err(|error| error.to_string())?;
-    match ended.status.success() {
-        true => Ok(()),
+    let tried = match ended.status.success() {
+        true => lock(&file),
         false => Err(String::from_utf8_lossy(&ended.stderr).trim().to_owned()),
-    }
+    };
+    let _it_may_not_be_there = std::fs::remove_file(&file);
+    tried
+}
+
+fn lock(file: &Path) -> Result<(), String> {
+    let open = disk::open(file, Links::Refused).map_err(|error| error.to_string())?;
+    open.try_lock().map_err(|error| format!("it can't be locked: {error}"))
 }
 
 /// Whether nobody but the owner may look into the ledger: it holds phone numbers.

@@ -1,0 +1,42 @@
+//! pure: the secrets that a schedule names.
+
+use super::{HttpAuth, Schedule, SourceSpec, TargetSpec};
+use crate::settings::{SecretRef, TextOrSecret};
+
+impl Schedule {
+    /// Every secret that its source, its target and its heartbeat need.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretRef> {
+        let mut found: Vec<SecretRef> = self.heartbeat.iter().cloned().collect();
+        let mut texts: Vec<&TextOrSecret> = Vec::new();
+        if let SourceSpec::Http(http) = &self.source {
+            texts.push(&http.url);
+            texts.extend(http.headers.iter().map(|(_, value)| value));
+            match &http.auth {
+                Some(HttpAuth::Bearer(token)) => found.push(token.clone()),
+                Some(HttpAuth::Basic { user, password }) => {
+                    texts.push(user);
+                    found.push(password.clone());
+                }
+                None => {}
+            }
+        }
+        match &self.target {
+            TargetSpec::Automation { url, api_token, .. } => {
+                found.push(url.clone());
+                found.extend(api_token.clone());
+            }
+            TargetSpec::Call { agent, .. } => texts.push(agent),
+            TargetSpec::Webhook(webhook) => {
+                texts.push(&webhook.url);
+                texts.extend(webhook.headers.iter().map(|(_, value)| value));
+                found.extend(webhook.secret.clone());
+            }
+        }
+        found.extend(texts.into_iter().filter_map(|text| match text {
+            TextOrSecret::Secret(secret) => Some(secret.clone()),
+            TextOrSecret::Text(_) => None,
+        }));
+        found
+    }
+}
