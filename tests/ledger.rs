@@ -22,6 +22,8 @@ mod interruptions;
 mod limits;
 #[path = "ledger/losses.rs"]
 mod losses;
+#[path = "ledger/optouts.rs"]
+mod optouts;
 #[path = "ledger/planning.rs"]
 mod planning;
 #[path = "ledger/rate.rs"]

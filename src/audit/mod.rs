@@ -86,6 +86,10 @@ events! {
     OperatorPaused => "operator.paused",
     /// A pause ended.
     OperatorResumed => "operator.resumed",
+    /// A number was put on the opt-out list: no schedule calls it any more.
+    OptoutAdded => "optout.added",
+    /// A number was taken off the opt-out list.
+    OptoutRemoved => "optout.removed",
     /// A person's data were erased.
     OperatorForgot => "operator.forgot",
     /// Old payloads or old rows were removed.

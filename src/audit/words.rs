@@ -67,6 +67,8 @@ pub const fn event(event: Event) -> &'static str {
         Event::OperatorCancelled => "cancelled by a person",
         Event::OperatorPaused => "paused",
         Event::OperatorResumed => "resumed",
+        Event::OptoutAdded => "put on the opt-out list",
+        Event::OptoutRemoved => "taken off the opt-out list",
         Event::OperatorForgot => "a person was erased",
         Event::OperatorPruned => "old rows were removed",
         Event::OperatorExported => "the log was exported",

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::filters::Filters;
 use super::held_arguments::{ApproveArguments, RejectArguments};
+use super::optout_arguments::OptoutVerb;
 use super::sandbox_arguments::SandboxArguments;
 use crate::verbs::plan::When;
 
@@ -98,6 +99,12 @@ pub enum Verb {
     Approve(ApproveArguments),
     /// End a run that a guard holds: nobody is called by it
     Reject(RejectArguments),
+    /// Numbers that no schedule calls
+    Optout {
+        /// What of them
+        #[command(subcommand)]
+        verb: OptoutVerb,
+    },
     /// Call nobody until it is resumed, over restarts too
     Pause(PauseArguments),
     /// Lift a pause
@@ -171,9 +178,6 @@ pub enum Verb {
         /// The folder
         folder: Option<PathBuf>,
     },
-    /// Not yet
-    #[command(hide = true)]
-    Optout(Later),
     /// Not yet
     #[command(hide = true)]
     Init(Later),

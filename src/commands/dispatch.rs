@@ -302,6 +302,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Pause(_)
         | Request::Resume { .. }
         | Request::Resolve(_)
+        | Request::OptOut(_)
         | Request::Approve(_)
         | Request::Reject(_)
         | Request::Cancel(_) => true,
@@ -314,6 +315,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Prune
         | Request::AuditPage { .. }
         | Request::Show(_)
+        | Request::OptOuts
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => false,

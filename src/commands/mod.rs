@@ -22,6 +22,8 @@ mod ledger;
 mod manual;
 mod next;
 mod notify;
+mod optout;
+mod optout_arguments;
 mod output;
 mod pause;
 mod plan;
@@ -130,7 +132,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Schema => schema::schema(),
         Verb::Completions { shell } => completions::completions(shell),
         Verb::Man { folder } => manual::manual(folder.as_deref()),
-        Verb::Optout(_) => not_yet("`optout`"),
+        Verb::Optout { verb } => optout::optout(globals, verb).await,
         Verb::Init(_) => not_yet("`init`"),
         Verb::Test(_) => not_yet("`test`"),
         Verb::Forget(_) => not_yet("`forget`"),

@@ -202,6 +202,8 @@ async fn answer(daemon: Arc<Daemon>, asker: Asker, request: Request) -> Answer {
         | Request::Show(_)
         | Request::Approve(_)
         | Request::Reject(_)
+        | Request::OptOut(_)
+        | Request::OptOuts
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }

@@ -34,6 +34,21 @@ pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<Personal>, Evalua
     })
 }
 
+/// The numbers of a list (E.164), one a line, `#` before remarks.
+///
+/// # Errors
+/// A sentence with the line that is no number, without the number.
+pub fn numbers_of(text: &str, region: Option<&str>) -> Result<Vec<Personal>, String> {
+    let found = numbers(text, region).map_err(|UnreadLine { number, why }| {
+        format!(
+            "line {number} is no phone number ({why}): write one number a line, `#` before remarks; nothing was changed"
+        )
+    })?;
+    let mut sorted: Vec<Personal> = found.into_iter().collect();
+    sorted.sort_unstable();
+    Ok(sorted)
+}
+
 /// A line that may be somebody's number, and can't be read as one.
 struct UnreadLine {
     /// From 1.

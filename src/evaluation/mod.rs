@@ -23,7 +23,7 @@ use crate::sources::{Again, ReadReport, SourceError};
 use crate::zones::Zones;
 
 pub use bounds::STUCK;
-pub use do_not_call::read_do_not_call;
+pub use do_not_call::{numbers_of, read_do_not_call};
 pub use fresh::fresh_read;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
 pub use reading::{open_source, read_window};

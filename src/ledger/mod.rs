@@ -134,6 +134,10 @@ pub trait Outbox: Send + Sync {
 pub trait Pauses: Send + Sync {
     /// Pauses a schedule or everything, or lifts a pause.
     async fn hold(&self, change: HoldChange) -> LedgerResult<()>;
+    /// Puts numbers on the opt-out list of all schedules and cancels what is pending to them, or takes them off it.
+    async fn opt_out(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged>;
+    /// The opt-out list, the oldest first.
+    async fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
     /// Everything that keeps somebody from being called, completed by this machine's part.
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
     /// Takes one slot of an account's rate for a request that is no reminder's: `None` if it may start now, else the time

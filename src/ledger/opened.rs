@@ -12,9 +12,9 @@ use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
     AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
-    Machine, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk,
-    ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
-    SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
+    Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover,
+    Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs,
+    RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
@@ -37,6 +37,8 @@ pub trait Reads: Send + Sync {
     fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>>;
     /// What a plan needs to know.
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge>;
+    /// The opt-out list.
+    fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
     /// For each appointment the latest start that was reported or may have been.
     fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>>;
     /// Reminders.
@@ -63,6 +65,11 @@ pub trait Reads: Send + Sync {
     fn backup(&self, file: &Path) -> LedgerResult<()>;
     /// Moves the write-ahead log into the database file.
     fn checkpoint(&self) -> LedgerResult<()>;
+}
+
+/// The opt-out list as it is answered: the oldest first.
+pub(super) fn in_order(listed: &mut [OptOut]) {
+    listed.sort_by(|one, other| (one.since, &one.phone_last4).cmp(&(other.since, &other.phone_last4)));
 }
 
 /// An opened ledger. Its verbs are the traits [`Runs`], [`Outbox`], [`Pauses`] and [`Log`]; what concerns the store as a
@@ -286,6 +293,12 @@ impl Pauses for Ledger {
             HoldChange::Resume { schedule, now, actor } => tx.resume(schedule.as_deref(), *now, actor),
         })
         .await
+    }
+    async fn opt_out(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged> {
+        self.write(move |tx| tx.opt_out(&change)).await
+    }
+    async fn optouts(&self) -> LedgerResult<Vec<OptOut>> {
+        self.read(|reads| reads.optouts()).await
     }
     async fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         self.read(move |reads| reads.holds(machine.clone())).await

@@ -13,7 +13,7 @@ use super::change::{Change, HeldRow};
 use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::witness::{Loss, NotedLoss};
-use super::{LedgerResult, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
+use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
 use crate::audit::Entry;
 use crate::personal::Personal;
 use crate::plan::{Gap, PlannedReminder};
@@ -121,6 +121,8 @@ pub enum One<'a> {
 pub enum Many<'a> {
     /// All in one of these states, of every schedule.
     In(&'a [State]),
+    /// The pending ones to a number (E.164), of every schedule.
+    PendingTo(&'a str),
     /// The pending ones of a schedule.
     PendingOf(&'a str),
     /// The pending ones of a schedule that are past their expiry (UTC).
@@ -200,6 +202,8 @@ pub enum Put<'a> {
     Pause(Option<&'a str>, Option<&'a PauseRow>),
     /// The contact of an account's phone, known since then (UTC); `None` forgets it.
     Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
+    /// A number (E.164) on the opt-out list; `None` takes it off.
+    OptOut(&'a str, Option<&'a OptOut>),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.

@@ -222,6 +222,8 @@ impl Alerts {
             | Event::OperatorCancelled
             | Event::OperatorPaused
             | Event::OperatorResumed
+            | Event::OptoutAdded
+            | Event::OptoutRemoved
             | Event::OperatorForgot
             | Event::OperatorPruned
             | Event::OperatorExported

@@ -21,7 +21,7 @@ mod terms;
 mod whole_rules;
 mod window;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -107,13 +107,39 @@ pub struct Knowledge {
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
     pub people: HashMap<(Personal, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
-    pub opted_out: HashSet<Personal>,
+    pub opted_out: OptOuts,
     /// Times of which the ledger lost its rows by a restore.
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
     /// How many rows the windows of its last runs on this weekday held, the newest first.
     pub usual_rows: Vec<u64>,
+}
+
+/// The opt-out list of all schedules: it says of a number whether it is on it, and never which ones are.
+#[derive(Clone, Default)]
+pub struct OptOuts(Option<Arc<IsListed>>);
+
+/// Whether a number (E.164) is on the list.
+type IsListed = dyn Fn(&str) -> bool + Send + Sync;
+
+impl OptOuts {
+    /// A list that isn't empty.
+    pub fn new(is_listed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(is_listed)))
+    }
+
+    /// Whether it holds this number (E.164).
+    #[must_use]
+    pub fn holds(&self, phone: &str) -> bool {
+        self.0.as_ref().is_some_and(|is_listed| is_listed(phone))
+    }
+}
+
+impl std::fmt::Debug for OptOuts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "a list" } else { "an empty list" })
+    }
 }
 
 /// A call that counts for its person on a day.

@@ -253,7 +253,7 @@ fn opted_out(case: &Case<'_>) -> Result<(), Block> {
     if case.terms.do_not_call.contains(&phone.e164) {
         return skip(SkipReason::OptedOut, "the number is in the schedule's `do_not_call` file");
     }
-    if case.terms.knowledge.opted_out.contains(&phone.e164) {
+    if case.terms.knowledge.opted_out.holds(&phone.e164) {
         return skip(SkipReason::OptedOut, "the number is on the opt-out list of all schedules");
     }
     Ok(())

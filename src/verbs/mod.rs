@@ -19,6 +19,7 @@ pub mod ids;
 pub mod last_run;
 pub mod next;
 pub mod notify_test;
+pub mod optout;
 pub mod pause;
 mod perform;
 pub mod plan;
@@ -92,6 +93,10 @@ pub enum Request {
     Approve(held::ApproveAsk),
     /// End a held run.
     Reject(held::RejectAsk),
+    /// Put numbers on the opt-out list, or take them off it.
+    OptOut(optout::OptOutAsk),
+    /// The opt-out list.
+    OptOuts,
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
     /// What an account knows of a phone; recorded before it is answered.

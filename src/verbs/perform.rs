@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    held, pause, plan, secrets, status, test_call, trigger, uncertain,
+    held, optout, pause, plan, secrets, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -56,6 +56,8 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
         }
         Request::Reject(ask) => Answer::of(Exit::Done, &held::reject(app, actor, ask).await?),
+        Request::OptOut(ask) => Answer::of(Exit::Done, &optout::change(app, actor, ask).await?),
+        Request::OptOuts => Answer::of(Exit::Done, &optout::list(app).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,

@@ -5,6 +5,7 @@ mod asking;
 mod backlog;
 mod doctor;
 mod guards;
+mod optouts;
 mod people;
 mod records;
 mod restoring;

@@ -27,7 +27,7 @@ const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 25] = [
+const WRITTEN: [Event; 27] = [
     Event::RunStarted,
     Event::RunFinished,
     Event::RunHeld,
@@ -48,6 +48,8 @@ const WRITTEN: [Event; 25] = [
     Event::OperatorCancelled,
     Event::OperatorPruned,
     Event::OperatorApproved,
+    Event::OptoutAdded,
+    Event::OptoutRemoved,
     Event::OperatorRejected,
     Event::OperatorPaused,
     Event::OperatorResumed,
@@ -72,6 +74,7 @@ enum Verb {
     Append(Entry<'static>),
     Prune(Prune),
     Reject(RejectRun),
+    OptOut(OptOutChange),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -253,6 +256,13 @@ impl Course {
         })
     }
 
+    fn opt_out(&mut self) -> Verb {
+        let phones = (0..1 + self.below(2)).map(|_| self.pick(&PHONES).into()).collect();
+        let to = self.pick(&[OptOutSide::On, OptOutSide::Off]);
+        let (reason, actor) = (self.one_in(2).then(|| "they asked".to_owned()), "maria".to_owned());
+        Verb::OptOut(OptOutChange { phones, to, reason, now: self.now, actor })
+    }
+
     fn by_hand(&mut self) -> Verb {
         let (id, now) = (self.some_id(), self.now);
         Verb::ByHand(match self.one_in(3) {
@@ -324,7 +334,8 @@ impl Course {
                 Verb::Reject(RejectRun { id: self.some_run(), reason, now: self.now, actor })
             }
             34 => Verb::Expire(self.now),
-            35..37 => self.hold(),
+            35 => self.hold(),
+            36 => self.opt_out(),
             37 => {
                 Verb::Append(Entry { detail: Some("it started".into()), ..Entry::new(self.now, Event::ServiceStarted) })
             }
@@ -389,6 +400,7 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::Expire(now) => Answer::of(&ledger.expire(now).await),
         Verb::Hold(change) => Answer::of(&ledger.hold(change).await),
         Verb::Append(entry) => Answer::of(&ledger.append(vec![entry]).await),
+        Verb::OptOut(change) => Answer::of(&ledger.opt_out(change).await),
         Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
     }
@@ -443,6 +455,7 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     }
     lines.push(format!("{:?}", ledger.schedules(None).await));
     lines.push(format!("{:?}", ledger.schedule_text("hash1").await));
+    lines.push(format!("{:?}", ledger.optouts().await));
     lines.push(format!("{:?}", ledger.tally().await));
     lines.push(format!("{:?}", ledger.holds(Machine::default()).await));
     lines.push(format!("{:?}", ledger.next_due(&SCHEDULES.map(str::to_owned)).await));
@@ -462,7 +475,12 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str) -> String {
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();
     let people: BTreeMap<_, _> = known.people.into_iter().collect();
-    format!("{reminders:?} {people:?} {:?} {:?}", known.gaps, (known.previous_evaluation, known.usual_rows))
+    let opted_out: Vec<bool> = PHONES.iter().map(|phone| known.opted_out.holds(phone)).collect();
+    format!(
+        "{reminders:?} {people:?} {opted_out:?} {:?} {:?}",
+        known.gaps,
+        (known.previous_evaluation, known.usual_rows)
+    )
 }
 
 /// A ledger in a file that lies in memory where that can be: what reaches the disk isn't the question here.

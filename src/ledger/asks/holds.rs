@@ -1,6 +1,9 @@
 //! pure: pauses, as they are set and lifted.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::personal::Personal;
 
 /// A pause to be set.
 #[derive(Debug, Clone)]
@@ -31,4 +34,53 @@ pub enum HoldChange {
         /// The user or component that did it.
         actor: String,
     },
+}
+
+/// A number on the opt-out list. The number itself is kept as a keyed hash alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOut {
+    /// Its last four digits.
+    pub phone_last4: String,
+    /// Since (UTC).
+    pub since: Timestamp,
+    /// Who put it there.
+    pub actor: String,
+    /// The reason given.
+    pub reason: Option<String>,
+}
+
+/// Numbers put on the opt-out list, or taken off it.
+#[derive(Debug, Clone)]
+pub struct OptOutChange {
+    /// E.164.
+    pub phones: Vec<Personal>,
+    /// On or off.
+    pub to: OptOutSide,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// The user or component that did it.
+    pub actor: String,
+}
+
+/// Whether a number is to be on the opt-out list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptOutSide {
+    /// It is.
+    On,
+    /// It isn't.
+    Off,
+}
+
+/// What a change of the opt-out list came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOutsChanged {
+    /// Numbers put on the list or taken off it.
+    pub changed: u64,
+    /// Numbers that were as asked already.
+    pub unchanged: u64,
+    /// Pending reminders that were cancelled.
+    pub cancelled: u64,
 }

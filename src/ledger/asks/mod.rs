@@ -5,7 +5,7 @@ mod log;
 mod outbox;
 mod runs;
 
-pub use holds::{HoldChange, Pause};
+pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause};
 pub use log::{Head, Prune, Pruned, Restored, Verification};
 pub use outbox::{
     ByHand, CancelByHand, Lane, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution, Resolve,

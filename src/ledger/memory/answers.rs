@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::tables::{KeptReminder, Tables, micro};
+use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::HeldRow;
 use crate::ledger::effects::TargetState;
 use crate::ledger::store::{DueAsk, DueRow, Many, One};
@@ -15,7 +16,7 @@ use crate::ledger::{
     Tally, USUAL_RUNS,
 };
 use crate::personal::Personal;
-use crate::plan::{Knowledge, KnownReminder, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
 
 /// Whether an id begins so.
@@ -111,6 +112,10 @@ impl Tables {
     pub(super) fn many(&self, which: &Many<'_>) -> Vec<HeldRow> {
         match which {
             Many::In(states) => self.held().filter(|held| states.contains(&held.state)).cloned().collect(),
+            Many::PendingTo(phone) => {
+                let is_to = |held: &&HeldRow| held.state == State::Pending && held.phone.as_deref() == Some(*phone);
+                self.held().filter(is_to).cloned().collect()
+            }
             Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
             Many::Overdue(schedule, now) => {
                 let now = micro(*now);
@@ -273,7 +278,7 @@ impl Tables {
         standing.collect()
     }
 
-    pub(super) fn knowledge(&self, ask: &KnowledgeAsk) -> Knowledge {
+    pub(super) fn knowledge(&self, ask: &KnowledgeAsk, phones: PhoneKey) -> Knowledge {
         let schedule: Arc<str> = ask.schedule.as_str().into();
         let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
         let is_known = |held: &&HeldRow| {
@@ -283,12 +288,19 @@ impl Tables {
         Knowledge {
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule)).collect(),
             people: self.people(ask),
-            // nothing fills the list yet
-            opted_out: HashSet::new(),
+            opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
             previous_evaluation: self.previous_evaluation(&ask.schedule),
             usual_rows: self.usual_rows(ask),
         }
+    }
+
+    fn opted_out(&self, phones: PhoneKey) -> OptOuts {
+        if self.optouts.is_empty() {
+            return OptOuts::default();
+        }
+        let hashes: HashSet<Hash> = self.optouts.keys().copied().collect();
+        OptOuts::new(move |phone| hashes.contains(&phones.hash(phone)))
     }
 
     fn usual_rows(&self, ask: &KnowledgeAsk) -> Vec<u64> {

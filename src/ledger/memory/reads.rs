@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::Memory;
 use super::log::Asked;
 use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::opened::Reads;
+use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, ReminderAsk, ReminderBrief, ReminderRow,
-    RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk, ReminderBrief,
+    ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
 };
 use crate::plan::Knowledge;
 
@@ -34,7 +34,12 @@ impl Reads for MemoryReads {
         Ok(self.memory.tables().runs_of(which))
     }
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
-        Ok(self.memory.tables().knowledge(ask))
+        Ok(self.memory.tables().knowledge(ask, self.memory.phone_key()))
+    }
+    fn optouts(&self) -> LedgerResult<Vec<OptOut>> {
+        let mut listed: Vec<OptOut> = self.memory.tables().optouts.values().cloned().collect();
+        in_order(&mut listed);
+        Ok(listed)
     }
     fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
         Ok(self.memory.tables().last_called_starts(schedule, ids))

@@ -82,12 +82,12 @@ impl Store for MemoryStore {
     fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
         Ok(self.read(|tables| tables.step_of(held)))
     }
-    /// Nothing fills the list yet.
     fn has_optouts(&self) -> LedgerResult<bool> {
-        Ok(false)
+        Ok(self.read(|tables| !tables.optouts.is_empty()))
     }
-    fn is_opted_out(&self, _phone: &str) -> LedgerResult<bool> {
-        Ok(false)
+    fn is_opted_out(&self, phone: &str) -> LedgerResult<bool> {
+        let hash = self.phones.hash(phone);
+        Ok(self.read(|tables| tables.optouts.contains_key(&hash)))
     }
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         let key = (account.to_owned(), self.phones.hash(phone));

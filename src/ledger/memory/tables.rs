@@ -12,7 +12,7 @@ use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{Put, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
-use crate::ledger::{LedgerError, LedgerResult, RunRow, Step};
+use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
 use crate::personal::Personal;
 use crate::plan::Gap;
 use crate::reminder::RunKind;
@@ -33,6 +33,8 @@ pub(super) struct Tables {
     pub(super) pauses: BTreeMap<Option<String>, PauseRow>,
     /// By account and keyed hash of the phone.
     pub(super) contacts: BTreeMap<(String, Hash), String>,
+    /// By keyed hash of the phone.
+    pub(super) optouts: BTreeMap<Hash, OptOut>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -238,6 +240,16 @@ impl Tables {
                 match contact {
                     Some((id, _)) => drop(self.contacts.insert(key, (*id).to_owned())),
                     None => return Ok(self.contacts.remove(&key).is_some()),
+                }
+            }
+            Put::OptOut(phone, listed) => {
+                let hash = phones.hash(phone);
+                match listed {
+                    Some(listed) => {
+                        let since = micro(listed.since);
+                        drop(self.optouts.insert(hash, OptOut { since, ..(*listed).clone() }));
+                    }
+                    None => return Ok(self.optouts.remove(&hash).is_some()),
                 }
             }
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),

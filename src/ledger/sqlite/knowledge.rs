@@ -8,10 +8,13 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
+use super::readers::Reader;
 use super::schedules;
-use crate::ledger::{KnowledgeAsk, LedgerResult};
+use crate::ledger::chain::{Hash, PhoneKey};
+use crate::ledger::opened::in_order;
+use crate::ledger::{KnowledgeAsk, LedgerError, LedgerResult, OptOut};
 use crate::personal::Personal;
-use crate::plan::{Knowledge, KnownReminder, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
 
 /// The columns of [`known`].
@@ -36,7 +39,8 @@ fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, K
 }
 
 /// The schedule's reminders of the windows and all its pending ones, and whom the account calls on those days.
-pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
+    let conn = &reader.conn;
     let schedule: Arc<str> = ask.schedule.as_str().into();
     let mut reminders = HashMap::new();
     let pending = format!("{KNOWN} WHERE schedule = ?1 AND state = 'pending'");
@@ -54,7 +58,7 @@ pub(super) fn load(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<Knowle
         gaps: super::loss::gaps(conn)?,
         reminders,
         people: people(conn, ask)?,
-        opted_out: opted_out(conn)?,
+        opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.same_weekdays)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
     })
@@ -81,9 +85,28 @@ fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(Person
     Ok(people)
 }
 
-fn opted_out(conn: &Connection) -> LedgerResult<HashSet<Personal>> {
-    let mut statement = conn.prepare_cached("SELECT phone FROM optout")?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+/// Whether a number is on the opt-out list can only be told with the ledger's key.
+fn opted_out(reader: &Reader) -> LedgerResult<OptOuts> {
+    let mut statement = reader.conn.prepare_cached("SELECT phone_hash FROM optout")?;
+    let hashes = statement.query_map([], |row| row.get(0))?.collect::<Result<HashSet<Hash>, _>>()?;
+    if hashes.is_empty() {
+        return Ok(OptOuts::default());
+    }
+    let unreadable =
+        || LedgerError::Storage("the ledger's key can't be read, and without it nobody knows who opted out".into());
+    let phones = PhoneKey::new(reader.key.as_ref().ok_or_else(unreadable)?);
+    Ok(OptOuts::new(move |phone| hashes.contains(&phones.hash(phone))))
+}
+
+/// The whole opt-out list.
+pub(super) fn optouts(conn: &Connection) -> LedgerResult<Vec<OptOut>> {
+    let mut statement = conn.prepare_cached("SELECT phone_last4, since, actor, reason FROM optout")?;
+    let listed = statement.query_map([], |row| {
+        Ok(OptOut { phone_last4: row.get(0)?, since: time(row, 1)?, actor: row.get(2)?, reason: row.get(3)? })
+    })?;
+    let mut listed = listed.collect::<Result<Vec<_>, _>>()?;
+    in_order(&mut listed);
+    Ok(listed)
 }
 
 /// See `Runs::last_called_starts`.

@@ -8,7 +8,7 @@ use super::store::SqliteStore;
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{Put, StoredSchedule};
-use crate::ledger::{LedgerResult, RunRow};
+use crate::ledger::{LedgerResult, OptOut, RunRow};
 
 impl SqliteStore<'_> {
     pub(super) fn put_row(&self, put: &Put<'_>) -> LedgerResult<()> {
@@ -45,6 +45,7 @@ impl SqliteStore<'_> {
                 }
                 Ok(())
             }
+            Put::OptOut(phone, listed) => self.put_optout(phone, *listed),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";
@@ -140,6 +141,18 @@ impl SqliteStore<'_> {
             reason = excluded.reason, actor = excluded.actor";
         let values = params![schedule, micros(pause.since), pause.until.map(micros), pause.reason, pause.actor];
         self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn put_optout(&self, phone: &str, listed: Option<&OptOut>) -> LedgerResult<()> {
+        let hash = self.phone_key.hash(phone);
+        let Some(listed) = listed else {
+            self.conn.prepare_cached("DELETE FROM optout WHERE phone_hash = ?1")?.execute([hash])?;
+            return Ok(());
+        };
+        let sql = "INSERT INTO optout (phone_hash, phone_last4, since, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let OptOut { phone_last4, since, actor, reason } = listed;
+        self.conn.prepare_cached(sql)?.execute(params![hash, phone_last4, micros(*since), actor, reason])?;
         Ok(())
     }
 

@@ -13,8 +13,8 @@ use super::{backup, chain_table, knowledge, pauses, queries, runs, schedules, sc
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, ReminderAsk, ReminderBrief, ReminderRow,
-    RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk, ReminderBrief,
+    ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
 };
 use crate::plan::Knowledge;
 
@@ -43,7 +43,10 @@ impl Reads for SqliteReads {
         self.readers.read(|reader| runs::select(&reader.conn, which))
     }
     fn knowledge(&self, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
-        self.readers.read(|reader| knowledge::load(&reader.conn, ask))
+        self.readers.read(|reader| knowledge::load(reader, ask))
+    }
+    fn optouts(&self) -> LedgerResult<Vec<OptOut>> {
+        self.readers.read(|reader| knowledge::optouts(&reader.conn))
     }
     fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
         self.readers.read(|reader| knowledge::last_called_starts(&reader.conn, schedule, ids))

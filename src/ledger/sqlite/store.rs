@@ -114,8 +114,8 @@ impl Store for SqliteStore<'_> {
         Ok(self.conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
     fn is_opted_out(&self, phone: &str) -> LedgerResult<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM optout WHERE phone = ?1)";
-        Ok(self.conn.prepare_cached(sql)?.query_row([phone], |row| row.get(0))?)
+        let sql = "SELECT EXISTS (SELECT 1 FROM optout WHERE phone_hash = ?1)";
+        Ok(self.conn.prepare_cached(sql)?.query_row([self.phone_key.hash(phone)], |row| row.get(0))?)
     }
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         self.contact_of(account, phone)

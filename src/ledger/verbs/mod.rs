@@ -3,6 +3,7 @@
 mod holds;
 mod log;
 mod loss;
+mod optouts;
 mod outbox;
 mod runs;
 mod taking;

@@ -1,0 +1,116 @@
+//! shell: `tickler optout`.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::arguments::Globals;
+use super::context::Context;
+use super::dispatch;
+use super::optout_arguments::{OptoutVerb, PhonesArguments, ReadingArguments};
+use super::output::{Rows, Shown};
+use crate::appointment::phone;
+use crate::disk::{self, Links};
+use crate::evaluation::numbers_of;
+use crate::ledger::{OptOut, OptOutSide, OptOutsChanged};
+use crate::personal::Personal;
+use crate::verbs::optout::{self, OptOutAsk};
+use crate::verbs::{Exit, Request, VerbError, VerbResult};
+
+/// More than this is no list of numbers.
+const LARGEST_LIST: u64 = 64 * 1024 * 1024;
+
+/// The opt-out list of all schedules.
+pub async fn optout(globals: &Globals, verb: OptoutVerb) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
+    match verb {
+        OptoutVerb::Add(ask) => listed(&context, ask, OptOutSide::On).await,
+        OptoutVerb::Remove(ask) => listed(&context, ask, OptOutSide::Off).await,
+        OptoutVerb::List => list(&context).await,
+        OptoutVerb::Import { file, reading } => {
+            let text = text_of(&file)?;
+            let phones = numbers_of(&text, region(&reading)?).map_err(VerbError::Failed)?;
+            change(&context, OptOutAsk { phones, to: OptOutSide::On, reason: reading.reason }).await
+        }
+    }
+}
+
+async fn listed(context: &Context, ask: PhonesArguments, to: OptOutSide) -> anyhow::Result<Exit> {
+    let region = region(&ask.reading)?;
+    // each by itself: a blank between two of them is no line end
+    let read = |(place, text): (usize, &String)| {
+        phone::read(text, region).map(|phone| phone.e164).map_err(|_| {
+            let place = place + 1;
+            VerbError::Usage(format!(
+                "number {place} of those given is no phone number: write it as +12025550143, or name its country with --region"
+            ))
+        })
+    };
+    let phones = ask.phones.iter().enumerate().map(read).collect::<VerbResult<Vec<Personal>>>()?;
+    change(context, OptOutAsk { phones, to, reason: ask.reading.reason.clone() }).await
+}
+
+fn region(reading: &ReadingArguments) -> VerbResult<Option<&str>> {
+    match reading.region.as_deref() {
+        Some(region) if !phone::is_region(region) => {
+            Err(VerbError::Usage(format!("`{region}` is no country: write two letters such as US")))
+        }
+        region => Ok(region),
+    }
+}
+
+fn text_of(file: &Path) -> VerbResult<String> {
+    let fail = |why: String| VerbError::Failed(format!("{}: {why}", file.display()));
+    if file != Path::new("-") {
+        return disk::read_text(file, Links::Followed, LARGEST_LIST).map_err(|error| fail(error.to_string()));
+    }
+    let mut text = String::new();
+    std::io::stdin().take(LARGEST_LIST).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+    Ok(text)
+}
+
+async fn change(context: &Context, ask: OptOutAsk) -> anyhow::Result<Exit> {
+    let to = ask.to;
+    let (answer, exit): (OptOutsChanged, Exit) = dispatch::change(context, Request::OptOut(ask)).await?;
+    let people = || {
+        let OptOutsChanged { changed, unchanged, cancelled } = answer;
+        match to {
+            OptOutSide::On => {
+                format!("{changed} put on the list, {unchanged} were on it; {cancelled} pending reminders cancelled")
+            }
+            OptOutSide::Off => format!("{changed} taken off the list, {unchanged} were not on it"),
+        }
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["changed", "unchanged", "cancelled"]);
+        rows.push(vec![answer.changed.to_string(), answer.unchanged.to_string(), answer.cancelled.to_string()]);
+        rows
+    };
+    Shown { answer: &answer, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
+}
+
+async fn list(context: &Context) -> anyhow::Result<Exit> {
+    let (listed, exit): (Vec<OptOut>, Exit) = dispatch::read(context, Request::OptOuts, optout::list).await?;
+    let people = || {
+        let line = |one: &OptOut| {
+            let since = context.moment(one.since, &context.zone_of(None));
+            let reason =
+                one.reason.as_deref().map(|reason| format!(": {}", crate::audit::escape(reason))).unwrap_or_default();
+            format!("***{} since {since} by {}{reason}", one.phone_last4, one.actor)
+        };
+        match listed.is_empty() {
+            true => "nobody has opted out".to_owned(),
+            false => listed.iter().map(line).collect::<Vec<_>>().join("\n"),
+        }
+    };
+    let rows = || {
+        let mut rows = Rows::of(&["phone_last4", "since", "actor", "reason"]);
+        for one in &listed {
+            let (last4, reason) = (one.phone_last4.clone(), one.reason.clone().unwrap_or_default());
+            rows.push(vec![last4, one.since.to_string(), one.actor.clone(), reason]);
+        }
+        rows
+    };
+    Shown { answer: &listed, people: &people, rows: &rows }.print(context.format)?;
+    Ok(exit)
+}

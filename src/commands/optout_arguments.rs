@@ -1,0 +1,46 @@
+//! shell: what may be typed after `tickler optout`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `optout …`.
+#[derive(Debug, Subcommand)]
+pub enum OptoutVerb {
+    /// Put numbers on the list: nobody calls them from now on, and what is pending to them is cancelled
+    Add(PhonesArguments),
+    /// Take numbers off the list
+    Remove(PhonesArguments),
+    /// The list: last four digits, since when, by whom, why
+    List,
+    /// Put the numbers of a file on the list, one a line, `#` before remarks
+    Import {
+        /// The file; `-` reads what is piped in
+        file: PathBuf,
+        /// How they are read.
+        #[command(flatten)]
+        reading: ReadingArguments,
+    },
+}
+
+/// Which numbers.
+#[derive(Debug, Args)]
+pub struct PhonesArguments {
+    /// Numbers, as +12025550143
+    #[arg(value_name = "PHONE", required = true)]
+    pub phones: Vec<String>,
+    /// How they are read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+/// How numbers are read, and why they are listed.
+#[derive(Debug, Args)]
+pub struct ReadingArguments {
+    /// The country in which numbers without `+` are read, such as US
+    #[arg(long, value_name = "COUNTRY")]
+    pub region: Option<String>,
+    /// Why; the audit log keeps it
+    #[arg(long)]
+    pub reason: Option<String>,
+}
