@@ -1,9 +1,10 @@
 //! pure: one row of the audit log, in the only shape in which it is written, hashed, stored, read and exported.
 //!
 //! It is part of `audit`, not of `ledger`, because the story, the export and the alerts read it too, and they are on a
-//! lower floor. A new column is a field of [`Entry`] with its default in [`Entry::new`], an element of [`COLUMNS`] and of
-//! [`Entry::cells`], and one line where the ledger reads a stored row. The compiler names each of these places until all
-//! of them have it; JSON, CSV, the table's statements and the hash chain follow from them.
+//! lower floor. A new column is a field at the end of [`Entry`], with its default in [`Entry::new`], and an element at the end of
+//! [`COLUMNS`] and of [`Entry::cells`]. The compiler names each place that holds an entry, those in the two stores among them;
+//! JSON, CSV, the table's statements and the hash chain follow. It does not name the migration of the table, for which a
+//! test asks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -77,7 +78,7 @@ const fn personal(name: &'static str) -> AuditColumn {
     AuditColumn { name, kind: ColumnKind::Personal }
 }
 
-/// The columns in the order of the export, of the table and of the hash chain.
+/// The columns in the order of the export and of the hash chain.
 pub const COLUMNS: [AuditColumn; 15] = [
     plain("at"),
     plain("event"),

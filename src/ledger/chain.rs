@@ -54,9 +54,29 @@ impl Form<'_> {
     }
 }
 
-/// The cells of one kind, in the order of the columns.
-fn cells_of<'e>(entry: &'e Entry<'_>, kind: ColumnKind) -> impl Iterator<Item = (&'static AuditColumn, Cell<'e>)> {
-    COLUMNS.iter().zip(entry.cells()).filter(move |(column, _)| column.kind == kind)
+/// The columns of the first ledgers. Each enters the form, set or not.
+const FIRST_COLUMNS: usize = 15;
+
+impl Form<'_> {
+    /// The cell of the column with that index. A column that was added later enters the form by name, and only where it is
+    /// set: rows that were written before keep their hashes.
+    fn column(&mut self, index: usize, column: &AuditColumn, cell: Cell<'_>) {
+        if index < FIRST_COLUMNS {
+            self.cell(cell);
+        } else if cell != Cell::Empty {
+            self.bytes(Some(column.name.as_bytes()));
+            self.cell(cell);
+        }
+    }
+}
+
+/// The cells of one kind with the index of their column, in the order of the columns.
+fn cells_of<'e>(
+    entry: &'e Entry<'_>,
+    kind: ColumnKind,
+) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
+    let columns = COLUMNS.iter().zip(entry.cells()).enumerate().map(|(index, (column, cell))| (index, column, cell));
+    columns.filter(move |(_, column, _)| column.kind == kind)
 }
 
 /// The HMAC that stands for the personal fields. The phone is its last four digits and its hash under the ledger's key.
@@ -64,8 +84,8 @@ fn cells_of<'e>(entry: &'e Entry<'_>, kind: ColumnKind) -> impl Iterator<Item = 
 pub fn commitment(salt: &Salt, entry: &Entry<'_>, phone_hash: Option<&[u8]>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
     let mut form = Form(&mut bytes);
-    for (column, cell) in cells_of(entry, ColumnKind::Personal) {
-        form.cell(cell);
+    for (index, column, cell) in cells_of(entry, ColumnKind::Personal) {
+        form.column(index, column, cell);
         if column.name == "phone_last4" {
             form.bytes(phone_hash);
         }
@@ -124,7 +144,7 @@ pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, entry: &Entry<'_>, commitm
     // every row has its instant, which is written without a mark of being there
     bytes.extend_from_slice(&entry.at.as_microsecond().to_be_bytes());
     let mut form = Form(&mut bytes);
-    cells_of(entry, ColumnKind::Plain).skip(1).for_each(|(_, cell)| form.cell(cell));
+    cells_of(entry, ColumnKind::Plain).skip(1).for_each(|(index, column, cell)| form.column(index, column, cell));
     bytes.extend_from_slice(commitment);
     sealing.seal(&bytes)
 }
@@ -225,6 +245,26 @@ mod tests {
         assert_ne!(commitment(&[0; 16], &here, None), commitment(&[0; 16], &there, None));
         assert_ne!(commitment(&[0; 16], &here, None), commitment(&[1; 16], &here, None));
         assert_ne!(commitment(&[0; 16], &here, Some(&[0; 32])), commitment(&[0; 16], &here, None));
+    }
+
+    #[test]
+    fn a_column_that_was_added_later_changes_the_form_only_where_it_is_set() {
+        let later = |name| AuditColumn { name, kind: ColumnKind::Plain };
+        let form_of = |cells: &[(&'static str, Cell<'_>)]| {
+            let mut bytes = Vec::new();
+            let mut form = Form(&mut bytes);
+            cells
+                .iter()
+                .enumerate()
+                .for_each(|(at, (name, cell))| form.column(FIRST_COLUMNS + at, &later(name), *cell));
+            bytes
+        };
+        assert!(form_of(&[("one", Cell::Empty), ("two", Cell::Empty)]).is_empty());
+        let (first, second) = (
+            form_of(&[("one", Cell::Number(1)), ("two", Cell::Empty)]),
+            form_of(&[("one", Cell::Empty), ("two", Cell::Number(1))]),
+        );
+        assert!(!first.is_empty() && first != second, "two columns with the same value have two forms");
     }
 
     /// The form may grow and never change: these are the hashes of ledgers that exist.

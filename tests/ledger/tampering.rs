@@ -200,3 +200,17 @@ async fn hashes_made_without_the_key_do_not_fit() {
     let found = tampered("UPDATE head SET keyed = 0").await;
     assert_eq!(found.map(|(seq, _)| seq), Some(1));
 }
+
+#[tokio::test]
+async fn the_table_has_exactly_the_columns_of_an_entry_and_of_its_seal() {
+    let maker = SqliteMaker::new();
+    drop(maker.open());
+    let conn = Connection::open(maker.path()).expect("it opens");
+    let mut statement = conn.prepare("SELECT name FROM pragma_table_info('audit')").expect("a query");
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("columns");
+    let found: std::collections::BTreeSet<String> = names.collect::<Result<_, _>>().expect("names");
+    let entry = tickler::audit::entry::COLUMNS.iter().map(|column| column.name);
+    let sealed = ["seq", "phone_hash", "salt", "commitment", "prev", "hash"];
+    let expected = entry.chain(sealed).map(str::to_owned).collect();
+    assert_eq!(found, expected, "a new column of the log needs a migration");
+}

@@ -12,8 +12,18 @@ use crate::audit::entry::{COLUMNS, Cell};
 use crate::audit::{Entry, LoggedPhone};
 use crate::ledger::{LedgerError, LedgerResult, chain};
 
-/// The columns that follow those of an entry.
-const SEAL: [&str; 5] = ["phone_hash", "salt", "commitment", "prev", "hash"];
+/// The columns that follow those of an entry: what its hash is made of besides, and the hash.
+pub(super) const SEAL: [&str; 5] = ["phone_hash", "salt", "commitment", "prev", "hash"];
+
+/// Where the columns of the seal begin in a row that was read as [`READ`] names its columns.
+pub(super) const SEAL_AT: usize = 1 + COLUMNS.len();
+
+/// The columns of a row in the order in which it is read, whatever their order in the table: `seq`, those of an entry, those
+/// of its seal. (SQLite puts a column that a migration adds behind all others.)
+pub(super) static READ: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<&str> = std::iter::once("seq").chain(COLUMNS.iter().map(|column| column.name)).chain(SEAL).collect();
+    names.join(", ")
+});
 
 /// `seq` is left to the rowid, and `OR FAIL` avoids the statement journal: SQLite then copies no page before each insert.
 static INSERT: LazyLock<String> = LazyLock::new(|| {

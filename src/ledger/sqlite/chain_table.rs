@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::append::Bound;
+use super::append::{Bound, READ, SEAL_AT};
 use super::columns::{time, time_or_null, uuid_or_null, word, word_or_null};
 use super::files::KeyBytes;
 use super::schema;
@@ -102,7 +102,7 @@ pub(super) fn verify(conn: &Connection, key: Option<&KeyBytes>) -> LedgerResult<
         conn.query_row("SELECT pruned_seq, pruned_hash FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let head = head(conn)?;
     let mut walk = Walk::from(start, sealing);
-    let mut statement = conn.prepare("SELECT * FROM audit ORDER BY seq")?;
+    let mut statement = conn.prepare(&format!("SELECT {} FROM audit ORDER BY seq", *READ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if let Err(sentence) = step(&mut walk, row) {
@@ -141,15 +141,15 @@ fn step(walk: &mut Walk, row: &Row<'_>) -> Result<(), String> {
     walk.follow(seq, &found)
 }
 
-/// A row of the table with its seal. Columns in the order of the table.
+/// A row with its seal, read as [`READ`] names its columns.
 fn sealed<'r>(row: &'r Row<'_>) -> rusqlite::Result<Sealed<'r>> {
     Ok(Sealed {
         entry: entry(row, |column| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?)))?,
-        phone_hash: row.get_ref(16)?.as_blob_or_null()?.map(Cow::Borrowed),
-        salt: row.get(17)?,
-        commitment: row.get(18)?,
-        prev: row.get(19)?,
-        hash: row.get(20)?,
+        phone_hash: row.get_ref(SEAL_AT)?.as_blob_or_null()?.map(Cow::Borrowed),
+        salt: row.get(SEAL_AT + 1)?,
+        commitment: row.get(SEAL_AT + 2)?,
+        prev: row.get(SEAL_AT + 3)?,
+        hash: row.get(SEAL_AT + 4)?,
     })
 }
 
@@ -168,7 +168,7 @@ fn is_spelled_as_written(found: &Sealed<'_>, row: &Row<'_>) -> bool {
     })
 }
 
-/// An entry as its row says it, the texts as `text` answers them. The row begins with the table's columns.
+/// An entry of a row that was read as [`READ`] names its columns; `text` reads a text of that column.
 pub(super) fn entry<'a, T: Into<Cow<'a, str>>>(
     row: &Row<'_>,
     text: impl Fn(usize) -> rusqlite::Result<Option<T>>,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::append::READ;
 use super::appointment_filter;
 use super::chain_table::entry;
 use super::columns::{id_text, micros, time, time_or_null, uuid, word};
@@ -209,7 +210,7 @@ pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<A
         true => ("DESC", filter.limit.unwrap_or(PAGE)),
         false => ("ASC", filter.limit.unwrap_or(PAGE).min(PAGE)),
     };
-    let sql = format!("SELECT * FROM audit{} ORDER BY seq {order} LIMIT {limit}", conditions.clause());
+    let sql = format!("SELECT {} FROM audit{} ORDER BY seq {order} LIMIT {limit}", *READ, conditions.clause());
     let mut statement = reader.conn.prepare(&sql)?;
     let mut rows: Vec<AuditRow> =
         statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?;

@@ -63,6 +63,12 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     unrendered::check(&root, &mut reading);
     validate::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
     let parts = parts(&root, path, text, zones, &mut reading);
+    if parts.is_none() && !reading.problems.has_errors() {
+        reading
+            .problems
+            .error("internal", 0..0, "this schedule can't be read, although nothing wrong was found in it")
+            .help("this is a fault of tickler: please report it with the file");
+    }
     let schedule = parts.filter(|_| !reading.problems.has_errors());
     (schedule, reading.problems.into_sorted())
 }

@@ -18,10 +18,18 @@ const URL_NAMES: [&str; 3] = ["from", "until", "day"];
 pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
     let section = Section::of(node, keys);
-    let csv = section.given("csv").map(|_| csv(&section.inner("csv"), reading));
-    let sqlite = section.given("sqlite").map(|_| sqlite(&section.inner("sqlite"), reading));
-    let http = section.given("http").map(|_| http(&section.inner("http"), reading));
-    csv.or(sqlite).or(http).flatten()
+    let (kind, read) = given_kind(&section)?;
+    read(&section.inner(kind), reading)
+}
+
+type SourceReader = fn(&Section<'_>, &mut Reading<'_>) -> Option<SourceSpec>;
+
+/// The kinds of sources: the name of the table, and what reads it.
+const KINDS: [(&str, SourceReader); 3] = [("csv", csv), ("sqlite", sqlite), ("http", http)];
+
+/// The kind that a schedule has.
+fn given_kind(section: &Section<'_>) -> Option<(&'static str, SourceReader)> {
+    KINDS.into_iter().find(|(kind, _)| section.given(kind).is_some())
 }
 
 fn csv(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<SourceSpec> {
@@ -160,7 +168,7 @@ fn redirect_hosts(section: &Section<'_>, reading: &mut Reading<'_>) -> Vec<Strin
 pub fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<ReadLimits> {
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
     let section = Section::of(node, keys);
-    let kind = ["csv", "sqlite", "http"].into_iter().find(|kind| section.given(kind).is_some())?;
+    let (kind, _) = given_kind(&section)?;
     let section = section.inner(kind);
     Some(ReadLimits { deadline: section.positive_duration("deadline", reading)?, max_rows: section.whole("max_rows")? })
 }
