@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
@@ -76,6 +77,27 @@ pub struct Intent {
     pub calling_hours: String,
     /// The zone of these hours (IANA).
     pub recipient_zone: String,
+}
+
+/// The class of a delivery that a sandbox accepted.
+pub const SANDBOX: &str = "sandbox";
+
+/// Where a target sends, as a hash: an address may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetAddress([u8; 32]);
+
+impl TargetAddress {
+    /// That address.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        Self(Sha256::digest(url.as_bytes()).into())
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 /// Where an attempt ends.
@@ -149,6 +171,8 @@ pub struct Settlement {
     pub detail: Option<String>,
     /// What it means for the account or the target.
     pub effect: Effect,
+    /// The address at which a sandbox accepted it: it was a trial, and nobody was phoned.
+    pub trial: Option<TargetAddress>,
     /// Who the audit says it was.
     pub actor: String,
 }

@@ -36,6 +36,8 @@ mod states;
 mod tampering;
 #[path = "ledger/trail.rs"]
 mod trail;
+#[path = "ledger/trials.rs"]
+mod trials;
 
 /// One database of one kind; `open` may be called again after the last handle was dropped.
 trait Maker {

@@ -48,7 +48,7 @@ events! {
     RunMissed => "run.missed",
     /// A run was left out on purpose; `reason` is `paused` or `overlap`.
     RunSkipped => "run.skipped",
-    /// A reminder was planned: for the first time, again after a cancellation, or with another phone.
+    /// A reminder was planned: for the first time, again after a cancellation or a trial, or with another phone.
     ReminderPlanned => "reminder.planned",
     /// An appointment in the window is not called; `reason` says why.
     ReminderSkipped => "reminder.skipped",

@@ -25,8 +25,11 @@ fn sentence(row: &AuditRow) -> String {
     if let Some(attempt) = row.attempt {
         sentence.push_str(&format!(" (attempt {attempt})"));
     }
-    let detail = row.detail.as_ref().filter(|_| accepted.is_none());
-    for part in [row.reason.as_ref(), detail].into_iter().flatten() {
+    let detail =
+        row.detail.as_deref().map(|detail| detail.strip_prefix(accepted.unwrap_or_default()).unwrap_or(detail));
+    let detail = detail.map(|detail| detail.trim_start_matches("; ")).filter(|detail| !detail.is_empty());
+    let reason = row.reason.as_deref().filter(|_| accepted.is_none());
+    for part in [reason, detail].into_iter().flatten() {
         sentence.push_str(": ");
         sentence.push_str(part);
     }

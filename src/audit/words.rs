@@ -24,13 +24,18 @@ pub fn accepted_by(host: Option<&str>) -> String {
     host.map_or_else(|| self::state(State::Delivered).to_owned(), |host| format!("{ACCEPTED_BY}{host}"))
 }
 
+/// What a reminder is called that was delivered in a trial; its row of the log has this detail.
+pub const TRIAL: &str = "accepted by the sandbox";
+
 /// How the detail of an acceptance begins that isn't Thoughtly's.
 const ACCEPTED_BY: &str = "accepted by ";
 
-/// Who accepted a reminder, out of its row of the log, where it isn't Thoughtly.
+/// Who accepted a reminder, out of its row of the log, where it isn't Thoughtly: its detail up to what else it says.
 #[must_use]
 pub fn acceptance(row: &AuditRow) -> Option<&str> {
-    row.detail.as_deref().filter(|detail| row.event == Event::DeliveryDelivered && detail.starts_with(ACCEPTED_BY))
+    let detail = row.detail.as_deref()?;
+    let is_acceptance = row.event == Event::DeliveryDelivered && detail.starts_with(ACCEPTED_BY);
+    if is_acceptance { detail.split(';').next() } else { None }
 }
 
 /// A reason of the closed set, or an error's class: `no_phone` reads *no phone*.

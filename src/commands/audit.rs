@@ -94,7 +94,8 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
 
 /// What one reminder is, and its state now.
 fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, (story, zone): (&Story, &Zone)) -> String {
-    let accepted = || story.rows.iter().rev().filter(|row| row.reminder_id == Some(reminder.id)).find_map(acceptance);
+    let is_acceptance = |row: &&AuditRow| row.event == Event::DeliveryDelivered && row.reminder_id == Some(reminder.id);
+    let accepted = || story.rows.iter().rev().find(is_acceptance).and_then(acceptance);
     let state = match reminder.state {
         State::Delivered => accepted().unwrap_or(state_in_words(State::Delivered)),
         state => state_in_words(state),

@@ -86,7 +86,7 @@ fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
     rows.sort_by_key(|row| row.event == Event::ReminderSkipped);
     for row in rows {
         let what = match row.event {
-            Event::DeliveryDelivered => in_words::state(State::Delivered),
+            Event::DeliveryDelivered => in_words::acceptance(row).unwrap_or(in_words::state(State::Delivered)),
             Event::DeliveryFailed => in_words::state(State::Failed),
             Event::DeliveryUncertain => in_words::state(State::Uncertain),
             Event::ReminderSkipped => "not called",

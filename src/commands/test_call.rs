@@ -25,6 +25,7 @@ fn for_people(answer: &TestCallAnswer) -> String {
         "the test call of {} is {}{status}{reason}\n{}",
         answer.schedule,
         match answer.state {
+            State::Delivered if answer.trial => words::TRIAL.to_owned(),
             State::Delivered => words::accepted_by(answer.accepted_by.as_deref()),
             state => words::state(state).to_owned(),
         },

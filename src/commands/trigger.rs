@@ -8,7 +8,7 @@ use super::dispatch;
 use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
 use super::table::{Table, words};
-use crate::audit::words::{accepted_by, state as state_in_words};
+use crate::audit::words::{TRIAL, accepted_by, state as state_in_words};
 use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
@@ -60,7 +60,8 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     let counts = &answer.counts;
     let accepted = accepted_by(answer.accepted_by.as_deref());
     let mut counted = vec![
-        (counts.delivered, accepted.as_str()),
+        (counts.delivered - counts.trials.min(counts.delivered), accepted.as_str()),
+        (counts.trials, TRIAL),
         (counts.uncertain, "of unknown fate"),
         (counts.failed, "failed"),
         (counts.dropped, "given up"),
@@ -83,6 +84,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
         table.push(vec![
             reminder.appointment_id.clone(),
             match reminder.state {
+                State::Delivered if reminder.trial => TRIAL.to_owned(),
                 State::Delivered => accepted.clone(),
                 state => state_in_words(state).to_owned(),
             },

@@ -20,7 +20,7 @@ impl Daemon {
 
     async fn fail_run(&self, schedule: &Schedule, run: RunId, sentence: &str) {
         tracing::error!(schedule = schedule.name, run = %run, "{}: the run failed: {sentence}", schedule.name);
-        if let Err(error) = self.record_failure(run, terms_of(schedule), sentence).await {
+        if let Err(error) = self.record_failure(run, terms_of(schedule, None), sentence).await {
             self.ledger_ails(&error.to_string());
         }
         self.notifier.run_ended(&schedule.name, RunResult::Failed);
@@ -99,8 +99,12 @@ impl Daemon {
             | RunState::Missed => "the service ended in the middle of it, and it is too late to make up for it",
         };
         // A failed run plans nobody, so the terms reach no reminder; its schedule may be gone.
-        let terms =
-            ReminderTerms { account: String::new(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 };
+        let terms = ReminderTerms {
+            account: String::new(),
+            calling_hours: "always".to_owned(),
+            max_per_person_per_day: 1,
+            target: None,
+        };
         self.record_failure(row.id, terms, sentence).await
     }
 }

@@ -60,7 +60,14 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
     let http = Http::through(Arc::clone(&clock), outbound(&settings)?).map_err(VerbError::Failed)?;
-    let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger: Some(ledger) };
+    let around = Env {
+        clock,
+        zones,
+        http,
+        secrets: settings.secrets.clone(),
+        accounts: Arc::new(settings.accounts.clone()),
+        ledger: Some(ledger),
+    };
     let sender = Sender::new(SenderParts {
         around: around.clone(),
         accounts: settings.accounts.clone(),

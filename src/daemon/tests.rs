@@ -103,7 +103,7 @@ async fn failed_run(daemon: &Daemon, number: u128, why: &str) {
     };
     daemon.ledger.begin_run(start).await.expect("it begins");
     let end = RunEnd::Failed(why.to_owned());
-    let terms = crate::evaluation::terms_of(&schedule);
+    let terms = crate::evaluation::terms_of(&schedule, None);
     let actor = "clinic".to_owned();
     let record = RunRecord { id, finished_at: now, end, source_fingerprint: None, read_at: now, terms, actor };
     daemon.ledger.record_run(record).await.expect("it is recorded");

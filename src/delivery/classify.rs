@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::retry;
-use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
+use crate::attempt::{Effect, Intent, SANDBOX, SettleTo, Settlement, Step, StepRequest, TargetAddress};
+use crate::audit::words;
 use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{DeliveryTerms, OnUncertain};
 use crate::targets::{self, Facts};
@@ -21,6 +22,8 @@ pub struct Attempt<'a> {
     pub accepted_by: Option<&'a str>,
     /// Fingerprint of the credentials that were sent.
     pub credentials: &'a str,
+    /// Where it was sent.
+    pub address: &'a TargetAddress,
     /// The actor in the audit log.
     pub actor: &'a str,
     /// When the attempt ended.
@@ -83,6 +86,7 @@ impl Attempt<'_> {
             class: None,
             detail: None,
             effect: Effect::None,
+            trial: None,
             actor: self.actor.to_owned(),
         };
         Judgement { settlement, search_next: false }
@@ -175,6 +179,7 @@ impl Attempt<'_> {
 
     fn accepted_step(&self, facts: &Facts) -> Judgement {
         let contact_id = match self.request {
+            StepRequest::Call if facts.is_sandbox => return self.trial(facts),
             StepRequest::Call => {
                 return self.ends(SettleTo::Delivered).with(Effect::Accepted).with_detail(self.acceptance(facts));
             }
@@ -193,6 +198,15 @@ impl Attempt<'_> {
                 self.ends_because(SettleTo::Failed, "contact_not_found", detail)
             }
         }
+    }
+
+    /// A sandbox accepted it.
+    fn trial(&self, facts: &Facts) -> Judgement {
+        let note = facts.note.map(|note| format!("; its answer is noted: {}", note_text(note))).unwrap_or_default();
+        let detail = format!("{}{note}", words::TRIAL);
+        let mut judgement = self.ends_because(SettleTo::Delivered, SANDBOX, detail).with(Effect::Accepted);
+        judgement.settlement.trial = Some(*self.address);
+        judgement
     }
 
     /// Which host accepted it, unless it was Thoughtly, and the note about its response.

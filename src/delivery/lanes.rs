@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::SenderParts;
+use crate::attempt::TargetAddress;
 use crate::ledger::Lane;
 use crate::ledger::gate::Subject;
 use crate::reminder::ReminderId;
@@ -23,6 +24,7 @@ pub(super) struct OpenLane {
     pub(super) target: Box<dyn Target>,
     pub(super) credentials: String,
     pub(super) accepted_by: Option<String>,
+    pub(super) address: TargetAddress,
     /// The target's origin if its host is a name, which is resolved before anything is sent.
     pub(super) named_origin: Option<String>,
     pub(super) account: String,
@@ -68,6 +70,7 @@ impl OpenLane {
             schedule: Arc::clone(schedule),
             credentials: target.credentials(),
             accepted_by: target.accepted_by(),
+            address: target.address(),
             named_origin: named(&target.origin()),
             target,
             account: name.to_owned(),

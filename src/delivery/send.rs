@@ -16,7 +16,7 @@ use crate::attempt::{Effect, Intent, SettleTo, Settlement, Step, StepRequest};
 use crate::clock::SharedClock;
 use crate::http::{Http, Sent};
 use crate::ledger::Outbox;
-use crate::targets::{Facts, TargetError};
+use crate::targets::{self, Facts, TargetError};
 
 /// What every send needs.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl<'a> StepSend<'a> {
             Err(detail) => Sent::NotSent { class: "unsent", detail },
         };
         let facts = match &sent {
-            Sent::Answered(answer) => lane.target.facts(*request, answer),
+            Sent::Answered(answer) => targets::facts(lane.target.as_ref(), *request, answer),
             Sent::NotSent { .. } | Sent::Unknown { .. } => Facts::default(),
         };
         Ok((sent, facts))
@@ -107,6 +107,7 @@ impl<'a> StepSend<'a> {
             request: *request,
             accepted_by: lane.accepted_by.as_deref(),
             credentials: &lane.credentials,
+            address: &lane.address,
             actor: &tools.actor,
             now: tools.clock.now(),
             jitter: random_fraction,
@@ -133,6 +134,7 @@ impl<'a> StepSend<'a> {
             class: Some("unfit".to_owned()),
             detail: Some(format!("not sent: {error}")),
             effect: Effect::None,
+            trial: None,
             actor: self.tools.actor.to_string(),
         }
     }

@@ -90,6 +90,7 @@ mod tests {
             class: None,
             detail: None,
             effect: Effect::None,
+            trial: None,
             actor: "service".to_owned(),
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use super::classify::{Attempt, Judgement, judge};
-use crate::attempt::{Effect, Intent, SettleTo, Step, StepRequest};
+use crate::attempt::{Effect, Intent, SettleTo, Step, StepRequest, TargetAddress};
 use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::reminder::ReminderId;
 use crate::schedule::{DeliveryTerms, OnUncertain};
@@ -71,6 +71,7 @@ fn judged(intent: &Intent, on_uncertain: OnUncertain, sent: &Sent, facts: Option
         request: StepRequest::of(intent.step),
         accepted_by: None,
         credentials: "c1",
+        address: &TargetAddress::of("http://127.0.0.1:1/"),
         actor: "service",
         now: now(),
         jitter: || 0.0,
@@ -211,6 +212,7 @@ fn a_contact_that_exists_is_searched_for_and_found_by_its_number() {
             request: StepRequest::FindContact,
             accepted_by: None,
             credentials: "c1",
+            address: &TargetAddress::of("http://127.0.0.1:1/"),
             actor: "service",
             now: now(),
             jitter: || 0.0,

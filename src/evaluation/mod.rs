@@ -8,18 +8,21 @@ mod moment;
 mod reading;
 mod run;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::appointment::{Phone, phone};
+use crate::attempt::TargetAddress;
 use crate::clock::SharedClock;
 use crate::http::Http;
 use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms, Runs};
 use crate::plan::{Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
-use crate::settings::Secrets;
+use crate::settings::{Account, Secrets};
 use crate::sources::{Again, ReadReport, SourceError};
+use crate::targets;
 use crate::zones::Zones;
 
 pub use bounds::STUCK;
@@ -40,6 +43,8 @@ pub struct Env {
     pub http: Http,
     /// Where secrets live.
     pub secrets: Secrets,
+    /// By name: where targets of accounts send.
+    pub accounts: Arc<BTreeMap<String, Account>>,
     /// What is known; `None` when there is no ledger yet (`plan` before the first run).
     pub ledger: Option<Arc<Ledger>>,
 }
@@ -53,6 +58,17 @@ pub struct Evaluation {
     pub report: ReadReport,
     /// When the read began (UTC).
     pub read_at: Timestamp,
+    /// Where the schedule's target sends; `None` when it can't be opened.
+    pub target: Option<TargetAddress>,
+}
+
+impl Env {
+    /// Where a schedule's target sends now; `None` when it can't be opened, since a secret isn't set.
+    #[must_use]
+    pub fn target_address(&self, schedule: &Schedule) -> Option<TargetAddress> {
+        let account = self.accounts.get(schedule.target.account());
+        targets::open(schedule, account, &self.secrets).ok().map(|target| target.address())
+    }
 }
 
 /// Why there is no plan.
@@ -126,20 +142,21 @@ struct EvaluationRequest<'a> {
 
 impl EvaluationRequest<'_> {
     async fn evaluate(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
-        let (windows, knowledge) = self.known(env).await?;
+        let target = env.target_address(self.schedule);
+        let (windows, knowledge) = self.known(target, env).await?;
         let window = read_window(self.schedule, &self.occasion, &windows, &knowledge);
-        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window }.with_retries(env).await
+        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window, target }.with_retries(env).await
     }
 
     /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
-    async fn known(&self, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
+    async fn known(&self, target: Option<TargetAddress>, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
         let windows = self.windows(None);
-        let known = self.knowledge(windows.clone(), env).await?;
+        let known = self.knowledge(windows.clone(), target, env).await?;
         let reaching = self.windows(known.previous_evaluation);
         if reaching == windows {
             return Ok((windows, known));
         }
-        let known = self.knowledge(reaching.clone(), env).await?;
+        let known = self.knowledge(reaching.clone(), target, env).await?;
         Ok((reaching, known))
     }
 
@@ -151,11 +168,17 @@ impl EvaluationRequest<'_> {
         windows
     }
 
-    async fn knowledge(&self, windows: Windows, env: &Env) -> Result<Knowledge, EvaluationError> {
+    async fn knowledge(
+        &self,
+        windows: Windows,
+        target: Option<TargetAddress>,
+        env: &Env,
+    ) -> Result<Knowledge, EvaluationError> {
         let Some(ledger) = &env.ledger else { return Ok(Knowledge::default()) };
         let ask = KnowledgeAsk {
             schedule: self.schedule.name.clone(),
             account: self.schedule.target.account().to_owned(),
+            target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
             same_weekdays: crate::plan::same_weekdays(self.schedule, self.occasion.nominal_at),
             windows,
@@ -167,13 +190,14 @@ impl EvaluationRequest<'_> {
 /// Half-open ranges of starts (UTC).
 type Windows = Vec<(Timestamp, Timestamp)>;
 
-/// What the rows of new reminders take from their schedule.
+/// What the rows of new reminders take from their schedule, whose target sends to that address.
 #[must_use]
-pub fn terms_of(schedule: &Schedule) -> ReminderTerms {
+pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderTerms {
     ReminderTerms {
         account: schedule.target.account().to_owned(),
         calling_hours: schedule.remind.calling_hours.to_string(),
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
+        target,
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::bounds::{LimitedSink, stuck};
 use super::moment::ReminderIds;
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
-use crate::ledger::{Ledger, LedgerResult, Runs};
+use crate::attempt::TargetAddress;
+use crate::ledger::{LastCalledAsk, Ledger, LedgerResult, Runs};
 use crate::plan::{Knowledge, LastCalledStarts, Occasion, PlanRequest, plan};
 use crate::reminder::State;
 use crate::row::RecordSink;
@@ -30,6 +31,8 @@ pub(super) struct SourceRead<'a> {
     pub knowledge: Arc<Knowledge>,
     /// The values for the source's placeholders.
     pub window: ReadWindow,
+    /// Where the schedule's target sends.
+    pub target: Option<TargetAddress>,
 }
 
 impl SourceRead<'_> {
@@ -71,6 +74,7 @@ impl SourceRead<'_> {
             explained: explained.clone(),
             knowledge: Arc::clone(&self.knowledge),
             window: self.window,
+            target: self.target,
             env: env.clone(),
             read_at: env.clock.now(),
         }
@@ -99,6 +103,7 @@ struct ReadJob {
     explained: Option<String>,
     knowledge: Arc<Knowledge>,
     window: ReadWindow,
+    target: Option<TargetAddress>,
     env: Env,
     read_at: Timestamp,
 }
@@ -106,7 +111,7 @@ struct ReadJob {
 impl ReadJob {
     /// Reads the source and plans its rows; `read_ended` is signalled between the two. Blocks.
     fn evaluate(self, read_ended: oneshot::Sender<()>) -> Result<Evaluation, EvaluationError> {
-        let Self { schedule, occasion, explained, knowledge, window, env, read_at } = self;
+        let Self { schedule, occasion, explained, knowledge, window, target, env, read_at } = self;
         let limits = schedule.limits;
         let source = open_source(&schedule, &env);
         let do_not_call = read_do_not_call(&schedule)?;
@@ -120,22 +125,21 @@ impl ReadJob {
             within_limits?;
             Ok::<_, EvaluationError>(report?)
         };
-        let called = |appointments: &[String]| Ok(last_called_starts(env.ledger.as_deref(), &name, appointments)?);
+        let called = |appointments: &[String]| {
+            let appointments = appointments.to_vec();
+            Ok(last_called_starts(env.ledger.as_deref(), LastCalledAsk { schedule: name, appointments, target })?)
+        };
         let mut ids = ReminderIds::new(env.clock.as_ref());
         let (mut plan, report) = plan(request, read, called, &mut || ids.next())?;
         plan.notes.clone_from(&report.notes);
-        Ok(Evaluation { plan, report, read_at })
+        Ok(Evaluation { plan, report, read_at, target })
     }
 }
 
 /// The start for which each appointment was called last. Blocks.
-fn last_called_starts(
-    ledger: Option<&Ledger>,
-    schedule: &str,
-    appointments: &[String],
-) -> LedgerResult<LastCalledStarts> {
+fn last_called_starts(ledger: Option<&Ledger>, ask: LastCalledAsk) -> LedgerResult<LastCalledStarts> {
     match ledger {
-        Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.last_called_starts(schedule, appointments)),
+        Some(ledger) => tokio::runtime::Handle::current().block_on(ledger.last_called_starts(ask)),
         None => Ok(LastCalledStarts::new()),
     }
 }

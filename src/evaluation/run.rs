@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, Evaluation, EvaluationError, evaluate, internal_error, new_run_id, nominal_now, terms_of};
+use crate::attempt::TargetAddress;
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunRow, RunStart, Runs};
 use crate::plan::{Counts, Occasion, Reminded};
 use crate::reminder::{RunId, RunKind, RunState};
@@ -260,7 +261,12 @@ impl BegunRun<'_> {
             None => RunEnd::Planned(plan),
             Some(approval) => RunEnd::Approved { plan, reason: approval.reason },
         };
-        let recorded = self.record(end, Some(evaluation.report.fingerprint), evaluation.read_at).await;
+        let read = ReadFacts {
+            fingerprint: Some(evaluation.report.fingerprint),
+            at: evaluation.read_at,
+            target: evaluation.target,
+        };
+        let recorded = self.record(end, read).await;
         match (recorded, held) {
             (Ok(_), Some(why)) => RunOutcome::Held { run, counts, why },
             (Ok(recorded), None) => RunOutcome::Done { run, counts, reminded, recorded, notes },
@@ -272,12 +278,12 @@ impl BegunRun<'_> {
         let (run, detail) = (self.run, error.to_string());
         let now = self.env.clock.now();
         if let Some(again_at) = self.may_wait(&error) {
-            return match self.record(RunEnd::Waiting(detail.clone()), None, now).await {
+            return match self.record(RunEnd::Waiting(detail.clone()), ReadFacts::none(now)).await {
                 Ok(_) => RunOutcome::Waiting { run, why: detail, again_at },
                 Err(error) => RunOutcome::Failed { run, why: error.to_string() },
             };
         }
-        match self.record(RunEnd::Failed(detail.clone()), None, now).await {
+        match self.record(RunEnd::Failed(detail.clone()), ReadFacts::none(now)).await {
             Ok(_) => RunOutcome::Failed { run, why: detail },
             Err(also) => {
                 RunOutcome::Failed { run, why: format!("{detail}; and the ledger could not record it: {also}") }
@@ -303,17 +309,33 @@ impl BegunRun<'_> {
         }
     }
 
-    async fn record(&self, end: RunEnd, fingerprint: Option<String>, read_at: Timestamp) -> LedgerResult<RecordedRun> {
+    async fn record(&self, end: RunEnd, read: ReadFacts) -> LedgerResult<RecordedRun> {
         let record = RunRecord {
             id: self.run,
             finished_at: self.env.clock.now(),
             end,
-            source_fingerprint: fingerprint,
-            read_at,
-            terms: terms_of(self.schedule),
+            source_fingerprint: read.fingerprint,
+            read_at: read.at,
+            terms: terms_of(self.schedule, read.target),
             actor: self.ask.actor.clone(),
         };
         self.ledger.record_run(record).await
+    }
+}
+
+/// What a run's record takes from its read.
+struct ReadFacts {
+    fingerprint: Option<String>,
+    /// UTC.
+    at: Timestamp,
+    /// Where the schedule's target sent then.
+    target: Option<TargetAddress>,
+}
+
+impl ReadFacts {
+    /// Of a read that failed then.
+    const fn none(at: Timestamp) -> Self {
+        Self { fingerprint: None, at, target: None }
     }
 }
 

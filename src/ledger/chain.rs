@@ -10,6 +10,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::audit::entry::{AuditColumn, COLUMNS, Cell, ColumnKind};
 use crate::reminder::Lead;
@@ -171,6 +172,15 @@ impl PhoneKey {
     pub fn hash(&self, phone: &str) -> Hash {
         let mut mac = self.0.clone();
         mac.update(phone.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// A target's address under the same key.
+    #[must_use]
+    pub fn address_hash(&self, address: &TargetAddress) -> Hash {
+        let mut mac = self.0.clone();
+        mac.update(b"tickler: the address of a target");
+        mac.update(address.as_bytes());
         mac.finalize().into_bytes().into()
     }
 }

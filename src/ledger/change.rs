@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::chain::Hash;
 use super::life::Moved;
+use super::returning;
 use super::{ReminderTerms, Step};
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::personal::Personal;
@@ -69,9 +71,17 @@ pub struct HeldRow {
     pub read_at: Timestamp,
     /// When its state was last changed (UTC).
     pub updated_at: Timestamp,
+    /// For one that a sandbox accepted: at which address, under the ledger's key. `None` for every other.
+    pub trial: Option<Hash>,
 }
 
 impl HeldRow {
+    /// Whether it takes one of its person's calls of the day, for a plan that sends to that address (under the ledger's key).
+    #[must_use]
+    pub fn counts_for_person(&self, target: Option<&Hash>) -> bool {
+        self.state.counts_for_person() && !returning::is_past_trial(self.trial.as_ref(), target)
+    }
+
     /// A row of the audit log about this reminder.
     #[must_use]
     pub fn entry(&self, at: Timestamp, event: Event) -> Entry<'_> {
@@ -166,6 +176,8 @@ pub enum Set<'a> {
         moved: Moved,
         /// The count afterwards.
         unknown_fates: u32,
+        /// For one that a sandbox accepts now: at which address, under the ledger's key.
+        trial: Option<Hash>,
     },
     /// Its state with all that a later attempt needs.
     Retry {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::chain::Hash;
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
 use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
@@ -30,7 +31,7 @@ pub enum Move {
     Expire,
     /// Its source, the person limit, the opt-out list, the schedule's removal or a person says that it is not to be sent.
     Cancel,
-    /// It is planned again after a cancellation.
+    /// It is planned again: after a cancellation, or after a sandbox accepted it and its target has another address now.
     Return,
     /// A restored copy of the ledger doesn't know whether it was sent.
     Doubt,
@@ -57,6 +58,7 @@ pub const MOVES: &[(Move, Option<State>, State)] = &[
     (Move::Expire, Some(State::Pending), State::Expired),
     (Move::Cancel, Some(State::Pending), State::Cancelled),
     (Move::Return, Some(State::Cancelled), State::Pending),
+    (Move::Return, Some(State::Delivered), State::Pending),
     (Move::Doubt, None, State::Uncertain),
     (Move::Doubt, Some(State::Pending), State::Uncertain),
     (Move::Doubt, Some(State::Sending), State::Uncertain),
@@ -218,17 +220,17 @@ impl Ending {
     }
 }
 
-/// The end of the attempt that is being made.
+/// The end of the attempt that is being made. `trial`: the address at which a sandbox accepted it, under the ledger's key.
 ///
 /// # Errors
 /// When none is.
-pub fn settled<'a>(held: &'a HeldRow, ended: &'a Settlement) -> Result<Change<'a>, NoMove> {
+pub fn settled<'a>(held: &'a HeldRow, ended: &'a Settlement, trial: Option<Hash>) -> Result<Change<'a>, NoMove> {
     let ending = Ending::of(ended, held.expires_at);
     let is_too_late = ending.is_too_late(held.expires_at);
     let moved = go_on(held, Move::Settle, if is_too_late { State::Expired } else { ending.to })?;
     let unknown_fates = held.unknown_fates + u32::from(ending.adds_unknown);
     let set = match ending.next_at {
-        None => Set::State { moved, unknown_fates },
+        None => Set::State { moved, unknown_fates, trial: trial.filter(|_| ending.to == State::Delivered) },
         Some(next_at) => Set::Retry {
             moved,
             next_at,
@@ -405,7 +407,7 @@ fn decided(held: &HeldRow, to: State) -> Result<Set<'static>, LedgerError> {
     let (id, is) = (held.id, held.state);
     let moved = go_on(held, Move::Resolve, to)
         .map_err(|_| LedgerError::Refused(format!("reminder {id} is {is}: only an uncertain one can become {to}")))?;
-    Ok(Set::State { moved, unknown_fates: held.unknown_fates })
+    Ok(Set::State { moved, unknown_fates: held.unknown_fates, trial: None })
 }
 
 fn resent(held: &HeldRow, now: Timestamp) -> Result<Set<'static>, LedgerError> {
@@ -460,7 +462,7 @@ pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Res
         detail: Some(cancel.reason.as_str().into()),
         ..held.entry(cancel.now, Event::OperatorCancelled)
     };
-    let set = Set::State { moved, unknown_fates: held.unknown_fates.max(1) };
+    let set = Set::State { moved, unknown_fates: held.unknown_fates.max(1), trial: None };
     Ok(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: cancel.now, entries: vec![entry] })
 }
 
@@ -489,7 +491,7 @@ pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, N
     };
     let came = Came { class: Some(doubt.reason), ..Came::default() };
     let attempt = AttemptChange::End { number: held.attempt, outcome: "uncertain", came };
-    let set = Set::State { moved, unknown_fates: held.unknown_fates + 1 };
+    let set = Set::State { moved, unknown_fates: held.unknown_fates + 1, trial: None };
     Ok(Change {
         row: RowChange::Held(held.guard(), set),
         attempt: (held.state == State::Sending).then_some(attempt),
@@ -499,7 +501,7 @@ pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, N
 }
 
 fn only_state<'a>(held: &HeldRow, moved: Moved, at: Timestamp, entry: Entry<'a>) -> Change<'a> {
-    let set = Set::State { moved, unknown_fates: held.unknown_fates };
+    let set = Set::State { moved, unknown_fates: held.unknown_fates, trial: None };
     Change { row: RowChange::Held(held.guard(), set), attempt: None, at, entries: vec![entry] }
 }
 

@@ -37,6 +37,7 @@ pub mod opened;
 pub mod openings;
 pub mod rate;
 pub mod reconcile;
+pub mod returning;
 pub mod runs;
 mod schedules;
 pub mod sqlite;
@@ -103,8 +104,9 @@ pub trait Runs: Send + Sync {
     async fn runs(&self, which: RunsAsk) -> LedgerResult<Vec<RunRow>>;
     /// What a plan needs to know. `windows`: half-open ranges of starts (UTC).
     async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge>;
-    /// By appointment, the latest start with a reminder that is `delivered`, `sending` or `uncertain`.
-    async fn last_called_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>>;
+    /// By appointment, the latest start with a reminder that is `delivered` (a trial at another address apart), `sending` or
+    /// `uncertain`.
+    async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
 }
 
 /// Reminders on their way out.

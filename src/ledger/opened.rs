@@ -11,10 +11,11 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
-    AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
-    Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, PassedOver, Pauses, Prune, Pruned, RecordedRun, Recover,
-    Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs,
-    RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
+    AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult,
+    LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, PassedOver, Pauses, Prune,
+    Pruned, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, Restored, RunRecord,
+    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
+    Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
@@ -40,7 +41,7 @@ pub trait Reads: Send + Sync {
     /// The opt-out list.
     fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
     /// For each appointment the latest start that was reported or may have been.
-    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>>;
+    fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
     /// Reminders.
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
     /// The same in brief.
@@ -239,9 +240,8 @@ impl Runs for Ledger {
     async fn knowledge(&self, ask: KnowledgeAsk) -> LedgerResult<Knowledge> {
         self.read(move |reads| reads.knowledge(&ask)).await
     }
-    async fn last_called_starts(&self, schedule: &str, ids: &[String]) -> LedgerResult<HashMap<String, Timestamp>> {
-        let (schedule, ids) = (schedule.to_owned(), ids.to_vec());
-        self.read(move |reads| reads.last_called_starts(&schedule, ids)).await
+    async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
+        self.read(move |reads| reads.last_called_starts(ask)).await
     }
 }
 

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::ReminderTerms;
+use super::chain::Hash;
 use super::change::{Change, Columns, HeldRow, NewRow, RowChange, Set};
 use super::life::{self, Move, Moved, NoMove};
+use super::returning;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::plan::{Cancellation, PlannedReminder, SkippedRow};
 use crate::reminder::{ReminderId, RunId, SkipReason, State};
@@ -25,6 +27,8 @@ pub struct PlannedBy<'a> {
     pub read_at: Timestamp,
     /// What reminders take from their schedule.
     pub terms: &'a ReminderTerms,
+    /// The target's address under the ledger's key; `None` when it isn't known.
+    pub target: Option<Hash>,
     /// The user or component that did it.
     pub actor: &'a str,
     /// Whether it may plan somebody new.
@@ -65,8 +69,9 @@ impl Calls {
     }
 
     /// Takes note of a change that was written, of what the ledger held before.
-    pub fn follow(&mut self, account: &str, held: Option<&HeldRow>, change: &Change<'_>) {
-        if let Some(held) = held.filter(|held| held.account == account && held.state.counts_for_person()) {
+    pub fn follow(&mut self, by: &PlannedBy<'_>, held: Option<&HeldRow>, change: &Change<'_>) {
+        let counts = |held: &&HeldRow| held.account == by.terms.account && held.counts_for_person(by.target.as_ref());
+        if let Some(held) = held.filter(counts) {
             let calls = self.by_day.get_mut(&held.due_day).and_then(|calls| calls.get_mut(held.person.as_str()));
             calls.into_iter().for_each(|count| *count = count.saturating_sub(1));
         }
@@ -103,8 +108,8 @@ pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option
     let Some(found) = found else { return (by.mode == Mode::Run).then_some(planned.due_day) };
     match found.state {
         State::Pending => (found.person != planned.person).then_some(found.due_day),
-        State::Cancelled => (by.mode == Mode::Run).then_some(planned.due_day),
-        State::Sending | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => None,
+        State::Cancelled | State::Delivered => (by.mode == Mode::Run).then_some(planned.due_day),
+        State::Sending | State::Uncertain | State::Failed | State::Expired | State::Dropped => None,
     }
 }
 
@@ -136,12 +141,20 @@ pub fn place<'a>(
             Ok(Fate::PersonLimit(Some(life::cancelled(found, limited)?)))
         }
         State::Pending => Ok(Fate::Stands(found.id, renewed(by, planned, found))),
-        State::Cancelled if found.unknown_fates > 0 || by.mode == Mode::FreshRead => Ok(Fate::AlreadyReminded),
-        State::Cancelled if is_full => Ok(Fate::PersonLimit(None)),
-        State::Cancelled => Ok(Fate::Stands(found.id, brought_back(by, planned, found)?)),
-        State::Sending | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => {
-            Ok(Fate::AlreadyReminded)
+        State::Cancelled | State::Delivered if by.mode == Mode::Run => {
+            match returning::returned(found, by.target.as_ref())? {
+                None => Ok(Fate::AlreadyReminded),
+                Some(_) if is_full => Ok(Fate::PersonLimit(None)),
+                Some(moved) => Ok(Fate::Stands(found.id, brought_back(by, planned, found, moved))),
+            }
         }
+        State::Cancelled
+        | State::Sending
+        | State::Delivered
+        | State::Uncertain
+        | State::Failed
+        | State::Expired
+        | State::Dropped => Ok(Fate::AlreadyReminded),
     }
 }
 
@@ -209,16 +222,19 @@ fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a Held
     held(by, found, columns, entry.into_iter().collect())
 }
 
-/// A cancelled one, none of whose requests has an unknown fate, is pending again, with the new due time.
-fn brought_back<'a>(
-    by: &PlannedBy<'a>,
-    planned: &'a PlannedReminder,
-    found: &'a HeldRow,
-) -> Result<Change<'a>, NoMove> {
-    let moved = life::go(Move::Return, Some(found.state), State::Pending)?;
+/// One that certainly phoned nobody is pending again, with the new due time.
+fn brought_back<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow, moved: Moved) -> Change<'a> {
     let columns = Columns::planned(planned, by.terms, moved, by.now, by.read_at);
-    let entry = Entry { reason: Some("returned".into()), ..planned_entry(by, planned, Some(found.id)) };
-    Ok(held(by, found, columns, vec![entry]))
+    let entry = planned_entry(by, planned, Some(found.id));
+    let entry = match &found.trial {
+        None => Entry { reason: Some("returned".into()), ..entry },
+        Some(_) => {
+            let due = entry.detail.as_deref().unwrap_or_default();
+            let detail = format!("only the sandbox had accepted it, and the target has another address now; {due}");
+            Entry { reason: Some("trial_over".into()), detail: Some(detail.into()), ..entry }
+        }
+    };
+    held(by, found, columns, vec![entry])
 }
 
 fn held<'a>(by: &PlannedBy<'a>, found: &HeldRow, columns: Columns<'a>, entries: Vec<Entry<'a>>) -> Change<'a> {

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::chain::Hash;
 use super::change::{Change, HeldRow};
 use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::witness::{Loss, NotedLoss};
 use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
+use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
 use crate::plan::{Gap, PlannedReminder};
@@ -36,7 +38,9 @@ pub trait Store {
     /// Schedules with pending reminders.
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>>;
     /// How many reminders of that account and day count for each of these persons.
-    fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>>;
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>>;
+    /// A target's address under the ledger's key.
+    fn address_hash(&self, address: &TargetAddress) -> Hash;
     /// Which request the last attempt of a reminder is.
     fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>>;
 
@@ -142,6 +146,19 @@ pub struct DueAsk<'a> {
     pub after: Option<OrderOfTaking>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Whose calls are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct CallsAsk<'a> {
+    /// Of that account.
+    pub account: &'a str,
+    /// On that calendar day of the due times.
+    pub day: Date,
+    /// Of these persons.
+    pub persons: &'a [&'a str],
+    /// For a plan that sends to this address (under the ledger's key): what a sandbox accepted at another one doesn't count.
+    pub target: Option<Hash>,
 }
 
 /// A place in the order of taking: soonest start first, the rest makes the order whole.

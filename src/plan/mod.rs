@@ -162,8 +162,11 @@ pub struct KnownReminder {
     pub due_at: Timestamp,
     /// Settled, or when it was last touched.
     pub updated_at: Timestamp,
-    /// For a cancelled one: none of its attempts has an unknown fate, so planning it again returns it to pending.
+    /// Nobody was phoned for it and it is over: planning it again returns it to pending. So it is for a cancelled one without
+    /// attempts of unknown fate, and for one that a sandbox accepted while the target had another address.
     pub may_return: bool,
+    /// Whether a sandbox accepted it.
+    pub is_trial: bool,
     /// The person it counts for and the recipient's day of its due time.
     pub person: Personal,
     /// That day.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::KnownReminder;
 use crate::reminder::State;
 use crate::schedule::Schedule;
 
@@ -12,6 +13,9 @@ use crate::schedule::Schedule;
 pub struct Reminded {
     /// Accepted by the other side.
     pub accepted: u64,
+    /// Accepted by the sandbox: nobody was phoned.
+    #[serde(default)]
+    pub sandbox: u64,
     /// Being sent at this moment.
     pub sending: u64,
     /// Nobody knows whether a call was placed.
@@ -27,9 +31,10 @@ pub struct Reminded {
 }
 
 impl Reminded {
-    /// Counts a row whose reminder is in that state.
-    pub(super) const fn count(&mut self, state: State) {
-        match state {
+    /// Counts a row whose reminder that is.
+    pub(super) const fn count(&mut self, known: &KnownReminder) {
+        match known.state {
+            State::Delivered if known.is_trial => self.sandbox += 1,
             State::Delivered => self.accepted += 1,
             // a pending reminder is planned again, so its row is no row that is reminded already
             State::Sending | State::Pending => self.sending += 1,
@@ -49,9 +54,10 @@ impl Reminded {
 
     /// Each count with its words, for people.
     #[must_use]
-    pub const fn in_words(&self) -> [(u64, &'static str); 7] {
+    pub const fn in_words(&self) -> [(u64, &'static str); 8] {
         [
             (self.accepted, "accepted before"),
+            (self.sandbox, "accepted by the sandbox before"),
             (self.sending, "being sent"),
             (self.unknown_fate, "of unknown fate before"),
             (self.failed, "failed before"),
@@ -63,10 +69,11 @@ impl Reminded {
 }
 
 /// A reminder's state for people.
-pub(super) const fn state_in_words(state: State) -> &'static str {
-    match state {
+pub(super) const fn state_in_words(known: &KnownReminder) -> &'static str {
+    match known.state {
         State::Pending => "pending",
         State::Sending => "being sent",
+        State::Delivered if known.is_trial => "delivered (accepted by the sandbox: nobody was phoned)",
         State::Delivered => "delivered (accepted by the other side)",
         State::Uncertain => "uncertain (of unknown fate: nobody knows whether a call was placed)",
         State::Failed => "failed (refused for good)",

@@ -116,7 +116,7 @@ impl Findings {
             (Share::Main, Why::AlreadyReminded) => {
                 self.counts.already_reminded += 1;
                 if let Some(known) = case.known {
-                    self.reminded.count(known.state);
+                    self.reminded.count(known);
                 }
             }
             (Share::Main, Why::Skip(reason)) => {

@@ -147,8 +147,8 @@ fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
     let Some(known) = case.known else { return Ok(()) };
     let is_over = match known.state {
         State::Pending => false,
-        State::Cancelled => !known.may_return,
-        State::Sending | State::Delivered | State::Failed | State::Uncertain | State::Expired | State::Dropped => true,
+        State::Cancelled | State::Delivered => !known.may_return,
+        State::Sending | State::Failed | State::Uncertain | State::Expired | State::Dropped => true,
     };
     if is_over { Err(Block { why: Why::AlreadyReminded, detail: known_in_words(case) }) } else { Ok(()) }
 }
@@ -159,7 +159,7 @@ fn known_in_words(case: &Case<'_>) -> String {
         Some(known) => format!(
             "its reminder {} is {}, due {}, last touched {}",
             lead_name(case),
-            state_in_words(known.state),
+            state_in_words(known),
             case.wall(known.due_at),
             case.wall(known.updated_at),
         ),

@@ -12,7 +12,7 @@ use super::{
     ANSWER_LIMIT, Envelope, Facts, SecretHeader, THOUGHTLY_IDS, Target, TargetError, error_class, fingerprint, id_text,
     is_no_error, is_success, json_header, parse_url, read_body, storable, value_at,
 };
-use crate::attempt::{Intent, StepRequest};
+use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
 
@@ -128,6 +128,7 @@ impl Target for Caller {
             note: note.filter(|_| is_accepted_status),
             is_conflict,
             found: if step == StepRequest::FindContact { found(&body) } else { Vec::new() },
+            ..Facts::default()
         }
     }
 
@@ -147,6 +148,10 @@ impl Target for Caller {
 
     fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
+    }
+
+    fn address(&self) -> TargetAddress {
+        TargetAddress::of(self.base.as_str())
     }
 
     fn accepted_by(&self) -> Option<String> {

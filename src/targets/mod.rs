@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::attempt::{Intent, StepRequest};
+use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Account, Secrets};
@@ -44,6 +44,19 @@ pub struct Facts {
     pub is_conflict: bool,
     /// Contacts that a search found: phone and id.
     pub found: Vec<(String, String)>,
+    /// Whether it was the sandbox that answered: nobody is phoned.
+    pub is_sandbox: bool,
+}
+
+/// The header by which the sandbox marks its answers.
+const SANDBOX_MARK: &str = "x-tickler-sandbox";
+
+/// What an answer of that target says, and whether it is a sandbox's. Only this machine can be one: no other host can make
+/// a delivery a trial, which would be repeated at the next address.
+#[must_use]
+pub fn facts(target: &dyn Target, step: StepRequest, answer: &HttpResponse) -> Facts {
+    let is_sandbox = target.is_loopback() && answer.header(SANDBOX_MARK) == Some("1");
+    Facts { is_sandbox, ..target.facts(step, answer) }
 }
 
 /// Why no request can be made; nothing is sent.
@@ -68,6 +81,8 @@ pub trait Target: Send + Sync {
     fn is_loopback(&self) -> bool;
     /// The URL's origin for people: scheme and host, never path or query.
     fn origin(&self) -> String;
+    /// The address itself, to notice when it changes.
+    fn address(&self) -> TargetAddress;
     /// Whose word an accepted request is: `None` for Thoughtly.
     fn accepted_by(&self) -> Option<String>;
 }
@@ -173,6 +188,10 @@ impl Target for Endpoint {
 
     fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
+    }
+
+    fn address(&self) -> TargetAddress {
+        TargetAddress::of(self.url.as_str())
     }
 
     fn accepted_by(&self) -> Option<String> {

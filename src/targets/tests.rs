@@ -332,3 +332,22 @@ fn an_id_of_the_other_side_is_stored_when_it_is_plain_and_as_a_hash_when_it_is_n
     let call = target.facts(StepRequest::Call, &answer(200, r#"{"data":{"id":"Ada Test"}}"#));
     assert!(call.remote_id.is_some_and(|id| id.starts_with("sha256:")));
 }
+
+#[test]
+fn a_sandbox_is_known_by_its_mark_and_only_on_this_machine() {
+    let vault = Vault::new();
+    let target = |url: &str| {
+        let url = vault.keep("url", url);
+        let written = automation::AutomationTerms { url: &url, api_token: None, timeout: TIMEOUT };
+        automation::open(&written, None, &Secrets::default()).expect("a target")
+    };
+    let marked = |mark: &str| HttpResponse {
+        headers: vec![("x-tickler-sandbox".to_owned(), mark.to_owned())],
+        ..answer(200, r#"{"error":null,"data":{}}"#)
+    };
+    let is_sandbox = |url: &str, answer: &HttpResponse| facts(&target(url), StepRequest::Call, answer).is_sandbox;
+    assert!(is_sandbox("http://127.0.0.1:9/a", &marked("1")) && is_sandbox("http://localhost:9/a", &marked("1")));
+    assert!(!is_sandbox("http://127.0.0.1:9/a", &marked("0")) && !is_sandbox("http://127.0.0.1:9/a", &answer(200, "")));
+    assert!(!is_sandbox("https://api.example.com/a", &marked("1")), "no other host makes a delivery a trial");
+    assert_ne!(target("http://127.0.0.1:9/a").address(), target("http://127.0.0.1:9/b").address());
+}

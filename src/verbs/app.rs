@@ -69,7 +69,14 @@ impl App {
             .unwrap_or_else(|error| Folder { fault: Some(no_folder(&settings, &error)), ..Folder::default() });
         let http = Http::at_first_use(Arc::clone(&clock), outbound(&settings)?);
         let ledger = open_ledger(&settings, &zones, access)?;
-        let around = Env { clock, zones, http, secrets: settings.secrets.clone(), ledger };
+        let around = Env {
+            clock,
+            zones,
+            http,
+            secrets: settings.secrets.clone(),
+            accounts: Arc::new(settings.accounts.clone()),
+            ledger,
+        };
         let sender = match access {
             Access::None | Access::Reading => None,
             Access::Working => Some(sender_of(&settings, &around)),

@@ -141,6 +141,9 @@ pub struct StoryReminder {
     pub phone: Option<Personal>,
     /// Its state.
     pub state: State,
+    /// Whether a sandbox accepted it: nobody was phoned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
     /// What was sent or would be, when revealed and not yet purged.
     pub payload: Option<Personal>,
 }
@@ -188,6 +191,7 @@ impl StoryReminder {
             lead: row.lead,
             phone: row.phone.map(|number| redact::phone(&number, reveal).into()),
             state: row.state,
+            trial: row.trial,
             payload: row.payload.filter(|_| reveal == Reveal::Whole),
         }
     }

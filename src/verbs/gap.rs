@@ -90,7 +90,7 @@ async fn plan_one(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) ->
         end: RunEnd::Planned(Box::new(plan)),
         source_fingerprint: fingerprint,
         read_at: now,
-        terms: terms_of(schedule),
+        terms: terms_of(schedule, app.around.target_address(schedule)),
         actor: actor.to_owned(),
     };
     ledger.record_run(record).await?;

@@ -12,7 +12,7 @@ use super::trigger::only_loopback;
 use super::{App, Exit, VerbError, VerbResult, holds, redact};
 use crate::appointment::{Phone, PhoneProblem, phone};
 use crate::attempt::{SettleTo, Settlement};
-use crate::audit::{Entry, Event, LoggedPhone};
+use crate::audit::{Entry, Event, LoggedPhone, words};
 use crate::delivery::TestReminder;
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
 use crate::ledger::Log;
@@ -38,6 +38,9 @@ pub struct TestCallAnswer {
     pub http_status: Option<u16>,
     /// How long it took.
     pub latency_ms: Option<u64>,
+    /// Whether a sandbox accepted it: nobody was phoned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
     /// A word on what went wrong.
     pub reason: Option<String>,
     /// The host that accepts what is sent, when it isn't Thoughtly.
@@ -97,6 +100,7 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
         schedule: schedule.name.clone(),
         reminder_id,
         state,
+        trial: settled.trial.is_some(),
         http_status: settled.http_status,
         latency_ms: settled.latency.map(millis),
         reason: settled.class.filter(|_| state != State::Delivered),
@@ -134,7 +138,10 @@ struct TestLog<'a> {
 
 impl TestLog<'_> {
     async fn write(&self, event: Event, settled: Option<&Settlement>) -> VerbResult<()> {
-        let word = settled.and_then(|settled| settled.class.clone());
+        let word = settled.and_then(|settled| match settled.trial {
+            Some(_) => Some(words::TRIAL.to_owned()),
+            None => settled.class.clone(),
+        });
         let entry = Entry {
             schedule: Some(self.schedule.name.clone().into()),
             phone: Some(LoggedPhone::whole(self.phone.e164.as_str().to_owned())),

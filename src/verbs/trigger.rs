@@ -74,7 +74,7 @@ pub struct TriggerCounts {
     pub outside_window: u64,
     /// To be called.
     pub planned: u64,
-    /// Accepted.
+    /// Accepted, trials among them.
     pub delivered: u64,
     /// Refused for good.
     pub failed: u64,
@@ -90,6 +90,15 @@ pub struct TriggerCounts {
     pub skipped: u64,
     /// Reminded before.
     pub already_reminded: u64,
+    /// Of those delivered, accepted by the sandbox: nobody was phoned.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub trials: u64,
+}
+
+/// For what is shown only where there is any.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One reminder at a trigger's end.
@@ -105,6 +114,9 @@ pub struct TriggeredReminder {
     pub attempts: u32,
     /// The last attempt's status.
     pub http_status: Option<u16>,
+    /// Whether a sandbox accepted it: nobody was phoned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
 }
 
 impl TriggerAnswer {
@@ -218,6 +230,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
             },
             appointment_id: reminder.appointment_id.clone(),
             state: State::Pending,
+            trial: false,
             attempts: 0,
             http_status: None,
         })
@@ -309,10 +322,12 @@ pub(super) async fn answer(
     let mut reminders = Vec::with_capacity(settled.len());
     for row in settled {
         counts.add(row.state);
+        counts.trials += u64::from(row.is_trial);
         reminders.push(TriggeredReminder {
             reminder_id: Some(row.id),
             appointment_id: row.appointment_id,
             state: row.state,
+            trial: row.is_trial,
             attempts: row.attempts,
             http_status: row.http_status,
         });
@@ -371,6 +386,7 @@ const fn of_rows(rows: Counts) -> TriggerCounts {
         outside_window: rows.outside_window,
         planned: rows.planned,
         delivered: 0,
+        trials: 0,
         failed: 0,
         uncertain: 0,
         dropped: 0,

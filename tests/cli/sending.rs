@@ -13,10 +13,13 @@ fn a_trigger_delivers_once_and_tells_every_state() {
     assert_eq!(&keys(&first)[..6], ["run_id", "schedule", "nominal_at", "state", "counts", "reminders"]);
     let counts = serde_json::json!({
         "rows": 5, "outside_window": 1, "planned": 2, "delivered": 2, "failed": 0, "uncertain": 0, "dropped": 0,
-        "expired": 0, "pending": 0, "skipped": 2, "already_reminded": 0,
+        "expired": 0, "pending": 0, "skipped": 2, "already_reminded": 0, "trials": 2,
     });
     assert_eq!(first["counts"], counts);
-    assert_eq!(keys(&first["reminders"][0]), ["reminder_id", "appointment_id", "state", "attempts", "http_status"]);
+    assert_eq!(
+        keys(&first["reminders"][0]),
+        ["reminder_id", "appointment_id", "state", "attempts", "http_status", "trial"]
+    );
     let (exit, second) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
     assert_eq!((exit, &second["counts"]["already_reminded"]), (0, &2.into()), "{second}");
     assert_eq!(second["counts"]["planned"], 0);
@@ -152,7 +155,7 @@ fn a_trigger_that_is_interrupted_says_what_is_left_and_how_it_goes_on() {
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     assert_eq!(ended.exit, 1, "{ended:?}");
-    assert!(ended.stdout.contains("1 accepted by Thoughtly, 1 wait"), "{ended:?}");
+    assert!(ended.stdout.contains("1 accepted by the sandbox, 1 wait"), "{ended:?}");
     assert!(
         ended.stderr.contains("what is pending is sent by the service or by `tickler trigger day-before`"),
         "{ended:?}"

@@ -67,7 +67,12 @@ pub fn cancelling(ids: &[ReminderId]) -> Plan {
 }
 
 pub fn terms() -> ReminderTerms {
-    ReminderTerms { account: "thoughtly".to_owned(), calling_hours: "always".to_owned(), max_per_person_per_day: 1 }
+    ReminderTerms {
+        account: "thoughtly".to_owned(),
+        calling_hours: "always".to_owned(),
+        max_per_person_per_day: 1,
+        target: None,
+    }
 }
 
 pub fn run_start(schedule: &str, kind: RunKind, nominal_at: Timestamp) -> RunStart {
@@ -147,6 +152,7 @@ pub fn settlement_of(reminder_id: ReminderId, attempt: u32, now: Timestamp, to: 
         class: None,
         detail: None,
         effect: Effect::None,
+        trial: None,
         actor: "service".to_owned(),
     }
 }

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
@@ -190,6 +191,7 @@ impl Course {
             account: self.pick(&["thoughtly", "thoughtly", "other"]).to_owned(),
             calling_hours: self.pick(&["always", "always", "08:00-21:00", "02:00-03:00"]).to_owned(),
             max_per_person_per_day: self.pick(&[1, 2, 5]),
+            target: self.pick(&[None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))]),
         };
         Verb::Record(Box::new(RunRecord { terms, ..record(self.some_run(), self.now, end) }))
     }
@@ -219,6 +221,7 @@ impl Course {
             http_status: self.pick(&[None, Some(200), Some(503)]),
             remote_id: self.one_in(2).then(|| "r1".to_owned()),
             class: self.one_in(2).then(|| "http_503".to_owned()),
+            trial: self.pick(&[None, None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))]),
             ..settlement_of(intent.reminder_id, attempt, self.now, to)
         }
     }
@@ -447,11 +450,13 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
                 lines.push(format!("{:?}", RunRow { id, ..run }));
             }
         }
-        lines.push(format!("{:?}", known_of(ledger, name).await));
         let ids: Vec<String> = (0..6).map(|number| format!("A{number}")).collect();
-        let reported: BTreeMap<_, _> =
-            ledger.last_called_starts(name, &ids).await.expect("starts").into_iter().collect();
-        lines.push(format!("{reported:?}"));
+        for target in [None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))] {
+            lines.push(format!("{:?}", known_of(ledger, name, target).await));
+            let ask = LastCalledAsk { schedule: name.to_owned(), appointments: ids.clone(), target };
+            let reported: BTreeMap<_, _> = ledger.last_called_starts(ask).await.expect("starts").into_iter().collect();
+            lines.push(format!("{reported:?}"));
+        }
     }
     lines.push(format!("{:?}", ledger.schedules(None).await));
     lines.push(format!("{:?}", ledger.schedule_text("hash1").await));
@@ -464,10 +469,11 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     lines
 }
 
-async fn known_of(ledger: &Arc<Ledger>, schedule: &str) -> String {
+async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAddress>) -> String {
     let ask = KnowledgeAsk {
         schedule: schedule.to_owned(),
         account: "thoughtly".to_owned(),
+        target,
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         same_weekdays: vec![(at(300), at(900)), (at(0), at(300))],

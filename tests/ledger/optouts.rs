@@ -21,6 +21,7 @@ fn change(phones: &[&str], to: OptOutSide, second: i64) -> OptOutChange {
 async fn is_known(ledger: &Ledger, phone: &str) -> bool {
     let ask = KnowledgeAsk {
         schedule: SCHEDULE.to_owned(),
+        target: None,
         account: "thoughtly".to_owned(),
         windows: Vec::new(),
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),

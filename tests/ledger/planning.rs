@@ -221,7 +221,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
         let usual = async |same_weekdays| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
-            let ask = KnowledgeAsk { schedule, account, windows, due_days, same_weekdays };
+            let ask = KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, target: None };
             ledger.knowledge(ask).await.expect("knowledge").usual_rows
         };
         assert_eq!(usual(vec![(at(500), at(901)), (at(0), at(500))]).await, [9, 7, 6, 5, 4, 3, 2, 1]);

@@ -173,6 +173,7 @@ impl World {
             due_at,
             updated_at: due_at,
             may_return,
+            is_trial: false,
             person: person.into(),
             due_day,
         };

@@ -92,6 +92,7 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         clock: shared,
         zones: Zones::newest(),
         secrets: Secrets::from_values([("TOKEN", "t-1")]),
+        accounts: Arc::default(),
         ledger: Some(Arc::clone(&ledger)),
     };
     let sender = Sender::new(SenderParts {

@@ -12,6 +12,6 @@ pub use outbox::{
     SettledAndTaken, TakeIntents, Taken, Tally,
 };
 pub use runs::{
-    FoldedTimes, KnowledgeAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms, RunEnd, RunRecord,
-    RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,
+    FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
+    RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,
 };

@@ -171,6 +171,9 @@ pub struct ReminderRow {
     pub payload: Option<Personal>,
     /// When it last changed (UTC).
     pub updated_at: Timestamp,
+    /// Whether a sandbox accepted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
 }
 
 /// Which reminders.
@@ -214,6 +217,8 @@ pub struct ReminderBrief {
     pub appointment_id: String,
     /// Its state.
     pub state: State,
+    /// Whether a sandbox accepted it.
+    pub is_trial: bool,
     /// Attempts made.
     pub attempts: u32,
     /// The last attempt's status.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::TargetAddress;
 use crate::plan::Plan;
 use crate::reminder::{ReminderId, RunId, RunKind, RunState};
 use crate::schedule::Schedule;
@@ -132,6 +133,8 @@ pub struct ReminderTerms {
     pub calling_hours: String,
     /// Over all schedules of the account.
     pub max_per_person_per_day: u32,
+    /// Where the target sends now; `None` when it isn't known (a secret isn't set).
+    pub target: Option<TargetAddress>,
 }
 
 /// What the ledger made of a plan.
@@ -219,6 +222,8 @@ pub struct KnowledgeAsk {
     pub schedule: String,
     /// Of which account.
     pub account: String,
+    /// Where the schedule's target sends now; `None` when it isn't known.
+    pub target: Option<TargetAddress>,
     /// Half-open ranges of starts (UTC).
     pub windows: Vec<(Timestamp, Timestamp)>,
     /// Calendar days of due times that may be asked for, first and last.
@@ -229,6 +234,17 @@ pub struct KnowledgeAsk {
 
 /// So many of the last runs say what is usual.
 pub const USUAL_RUNS: usize = 8;
+
+/// Of which appointments the latest start is wanted for which somebody was called.
+#[derive(Debug, Clone)]
+pub struct LastCalledAsk {
+    /// The schedule's name.
+    pub schedule: String,
+    /// The appointments' ids.
+    pub appointments: Vec<String>,
+    /// Where the schedule's target sends now: what a sandbox accepted at another address called nobody.
+    pub target: Option<TargetAddress>,
+}
 
 /// Which runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

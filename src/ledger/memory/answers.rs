@@ -10,10 +10,11 @@ use super::tables::{KeptReminder, Tables, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::HeldRow;
 use crate::ledger::effects::TargetState;
-use crate::ledger::store::{DueAsk, DueRow, Many, One};
+use crate::ledger::returning::{self, Returning};
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{
-    Holds, KnowledgeAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
-    Tally, USUAL_RUNS,
+    Holds, KnowledgeAsk, LastCalledAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
+    ScheduleStanding, Step, Tally, USUAL_RUNS,
 };
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
@@ -46,6 +47,7 @@ impl KeptReminder {
             remote_id: last.and_then(|attempt| attempt.remote_id.clone()),
             payload: self.content.as_ref().map(|content| content.payload.clone()),
             updated_at: held.updated_at,
+            trial: held.trial.is_some(),
         }
     }
 
@@ -55,6 +57,7 @@ impl KeptReminder {
             id: held.id,
             appointment_id: held.appointment_id.clone(),
             state: held.state,
+            is_trial: held.trial.is_some(),
             attempts: held.attempt,
             http_status: self.attempts.get(&held.attempt).and_then(|attempt| attempt.http_status),
         }
@@ -160,11 +163,11 @@ impl Tables {
         pending.map(|held| held.schedule.clone()).collect()
     }
 
-    pub(super) fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> HashMap<String, u32> {
-        let persons: HashSet<&str> = persons.iter().copied().collect();
+    pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> HashMap<String, u32> {
+        let persons: HashSet<&str> = ask.persons.iter().copied().collect();
         let mut calls = HashMap::new();
-        let of_day = |held: &&HeldRow| held.account == account && held.due_day == day;
-        for held in self.held().filter(of_day).filter(|held| held.state.counts_for_person()) {
+        let of_day = |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day;
+        for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
             if persons.contains(held.person.as_str()) {
                 *calls.entry(held.person.as_str().to_owned()).or_default() += 1;
             }
@@ -279,6 +282,8 @@ impl Tables {
     }
 
     pub(super) fn knowledge(&self, ask: &KnowledgeAsk, phones: PhoneKey) -> Knowledge {
+        let target = ask.target.as_ref().map(|address| phones.address_hash(address));
+        let target = target.as_ref();
         let schedule: Arc<str> = ask.schedule.as_str().into();
         let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
         let is_known = |held: &&HeldRow| {
@@ -286,8 +291,8 @@ impl Tables {
                 && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
         };
         Knowledge {
-            reminders: self.held().filter(is_known).map(|held| known(held, &schedule)).collect(),
-            people: self.people(ask),
+            reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
+            people: self.people(ask, target),
             opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
             previous_evaluation: self.previous_evaluation(&ask.schedule),
@@ -318,10 +323,10 @@ impl Tables {
         rows
     }
 
-    fn people(&self, ask: &KnowledgeAsk) -> HashMap<(Personal, Date), Vec<PersonCall>> {
+    fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> HashMap<(Personal, Date), Vec<PersonCall>> {
         let (first, last) = ask.due_days;
         let mut people: HashMap<_, Vec<_>> = HashMap::new();
-        let is_counted = |held: &&HeldRow| held.account == ask.account && held.state.counts_for_person();
+        let is_counted = |held: &&HeldRow| held.account == ask.account && held.counts_for_person(target);
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
             let appointment = (held.schedule == ask.schedule).then(|| (held.appointment_id.clone(), held.starts_at));
             let call = PersonCall { id: held.id, appointment };
@@ -330,29 +335,34 @@ impl Tables {
         people
     }
 
-    pub(super) fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> HashMap<String, Timestamp> {
-        let is_reported = |held: &HeldRow| matches!(held.state, State::Delivered | State::Sending | State::Uncertain);
+    pub(super) fn last_called_starts(&self, ask: LastCalledAsk, target: Option<&Hash>) -> HashMap<String, Timestamp> {
+        let is_reported = |held: &HeldRow| {
+            matches!(held.state, State::Delivered | State::Sending | State::Uncertain)
+                && !returning::is_past_trial(held.trial.as_ref(), target)
+        };
         let latest = |id: &str| {
-            let of = self.held().filter(|held| held.schedule == schedule && held.appointment_id == id);
+            let of = self.held().filter(|held| held.schedule == ask.schedule && held.appointment_id == id);
             of.filter(|held| is_reported(held)).map(|held| held.starts_at).max()
         };
-        ids.into_iter().filter_map(|id| latest(&id).map(|start| (id, start))).collect()
+        ask.appointments.into_iter().filter_map(|id| latest(&id).map(|start| (id, start))).collect()
     }
 }
 
-fn known(held: &HeldRow, schedule: &Arc<str>) -> (ReminderKey, KnownReminder) {
+fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
     let key = ReminderKey {
         schedule: Arc::clone(schedule),
         appointment_id: held.appointment_id.clone(),
         starts_at: held.starts_at,
         lead: held.lead,
     };
+    let HeldRow { state, unknown_fates, .. } = *held;
     let known = KnownReminder {
         id: held.id,
-        state: held.state,
+        state,
         due_at: held.due_at,
         updated_at: held.updated_at,
-        may_return: held.state == State::Cancelled && held.unknown_fates == 0,
+        may_return: returning::may_return(Returning { state, unknown_fates, trial: held.trial.as_ref(), target }),
+        is_trial: held.trial.is_some(),
         person: held.person.clone(),
         due_day: held.due_day,
     };

@@ -7,17 +7,25 @@ use jiff::Timestamp;
 
 use super::Memory;
 use super::log::Asked;
+use crate::attempt::TargetAddress;
 use crate::audit::{AuditFilter, AuditRow};
+use crate::ledger::chain::Hash;
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk, ReminderBrief,
-    ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk,
+    ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
 };
 use crate::plan::Knowledge;
 
 /// What questions need.
 pub(super) struct MemoryReads {
     pub(super) memory: Memory,
+}
+
+impl MemoryReads {
+    fn address_hash(&self, address: Option<&TargetAddress>) -> Option<Hash> {
+        address.map(|address| self.memory.phone_key().address_hash(address))
+    }
 }
 
 impl Reads for MemoryReads {
@@ -41,8 +49,9 @@ impl Reads for MemoryReads {
         in_order(&mut listed);
         Ok(listed)
     }
-    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
-        Ok(self.memory.tables().last_called_starts(schedule, ids))
+    fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
+        let target = self.address_hash(ask.target.as_ref());
+        Ok(self.memory.tables().last_called_starts(ask, target.as_ref()))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         Ok(self.memory.tables().reminder_rows(ask))

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::tables::Tables;
 use super::{Memory, random};
+use crate::attempt::TargetAddress;
 use crate::audit::Entry;
-use crate::ledger::chain::{PhoneKey, Sealing};
+use crate::ledger::chain::{Hash, PhoneKey, Sealing};
 use crate::ledger::change::{Change, HeldRow, RowChange};
 use crate::ledger::effects::TargetState;
-use crate::ledger::store::{Applied, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction};
+use crate::ledger::store::{
+    Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+};
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
@@ -76,8 +78,11 @@ impl Store for MemoryStore {
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
         Ok(self.read(Tables::schedules_with_pending))
     }
-    fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>> {
-        Ok(self.read(|tables| tables.calls_of(account, day, persons)))
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
+        Ok(self.read(|tables| tables.calls_of(ask)))
+    }
+    fn address_hash(&self, address: &TargetAddress) -> Hash {
+        self.phones.address_hash(address)
     }
     fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
         Ok(self.read(|tables| tables.step_of(held)))

@@ -105,6 +105,7 @@ fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     held.waited_for_opening = columns.waited_for_opening;
     held.read_at = micro(columns.read_at);
     held.updated_at = micro(columns.updated_at);
+    held.trial = None;
 }
 
 fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
@@ -134,6 +135,7 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         waited_for_opening: columns.waited_for_opening,
         read_at: micro(columns.read_at),
         updated_at: micro(columns.updated_at),
+        trial: None,
     }
 }
 
@@ -141,8 +143,9 @@ impl KeptReminder {
     fn set(&mut self, set: &Set<'_>, at: Timestamp) {
         let held = &mut self.held;
         match set {
-            Set::State { moved, unknown_fates } => {
+            Set::State { moved, unknown_fates, trial } => {
                 (held.state, held.unknown_fates, held.updated_at) = (moved.to(), *unknown_fates, at);
+                held.trial = *trial;
             }
             Set::Taken { moved, attempt, account } => {
                 (held.state, held.attempt, held.updated_at) = (moved.to(), *attempt, at);

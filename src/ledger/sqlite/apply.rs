@@ -50,7 +50,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> = COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
-    format!("UPDATE reminder SET {} WHERE nr = ?1 AND state = ?2 AND attempt = ?3", set.join(", "))
+    format!("UPDATE reminder SET {}, trial = NULL WHERE nr = ?1 AND state = ?2 AND attempt = ?3", set.join(", "))
 });
 
 fn text(value: &str) -> ToSqlOutput<'_> {
@@ -134,11 +134,11 @@ impl SqliteStore<'_> {
     fn set(&self, guard: Guard, set: &Set<'_>, at: Timestamp) -> LedgerResult<bool> {
         let (nr, state, attempt, at) = (guard.nr, guard.state.as_str(), guard.attempt, micros(at));
         let changed = match set {
-            Set::State { moved, unknown_fates } => {
-                let sql = "UPDATE reminder SET state = ?4, unknown_fates = ?5, updated_at = ?6 \
+            Set::State { moved, unknown_fates, trial } => {
+                let sql = "UPDATE reminder SET state = ?4, unknown_fates = ?5, updated_at = ?6, trial = ?7 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let to = moved.to().as_str();
-                self.statements.run(sql, params![nr, state, attempt, to, unknown_fates, at])?
+                self.statements.run(sql, params![nr, state, attempt, to, unknown_fates, at, trial])?
             }
             Set::Taken { moved, attempt: number, account } => {
                 let sql = "UPDATE reminder SET state = ?4, attempt = ?5, updated_at = ?6 \

@@ -3,13 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{COUNTED, day, id_text, micros, time, uuid, word};
 use super::store::SqliteStore;
 use crate::ledger::change::HeldRow;
-use crate::ledger::store::{DueAsk, DueRow, Many, One};
+use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{LedgerResult, Step};
 use crate::reminder::{ReminderId, RunId};
 
@@ -18,13 +17,14 @@ macro_rules! held_columns {
     () => {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
-         r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at"
+         r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
+         r.trial"
     };
 }
 
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 24;
+const HELD_WIDTH: usize = 25;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
     Ok(HeldRow {
@@ -52,6 +52,7 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
         waited_for_opening: row.get(21)?,
         read_at: time(row, 22)?,
         updated_at: time(row, 23)?,
+        trial: row.get(24)?,
     })
 }
 
@@ -156,16 +157,17 @@ impl SqliteStore<'_> {
         Ok(self.conn.prepare_cached(sql)?.query_row(params![schedule, micros(now)], |row| row.get(0))?)
     }
 
-    pub(super) fn calls(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>> {
+    pub(super) fn calls(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
         let sql = format!(
             "SELECT person, count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 \
-             AND person IN (SELECT value FROM json_each(?3)) AND state IN ({}) GROUP BY person",
+             AND person IN (SELECT value FROM json_each(?3)) AND state IN ({}) AND (trial IS NULL OR trial = ?4) \
+             GROUP BY person",
             *COUNTED
         );
-        let persons = serde_json::to_string(persons).expect("texts are always JSON");
+        let persons = serde_json::to_string(ask.persons).expect("texts are always JSON");
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let rows =
-            statement.query_map(params![account, day.to_string(), persons], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let values = params![ask.account, ask.day.to_string(), persons, ask.target];
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

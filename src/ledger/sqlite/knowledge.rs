@@ -10,28 +10,32 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
 use super::readers::Reader;
 use super::schedules;
+use crate::attempt::TargetAddress;
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::opened::in_order;
-use crate::ledger::{KnowledgeAsk, LedgerError, LedgerResult, OptOut};
+use crate::ledger::returning::{self, Returning};
+use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptOut};
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
 
 /// The columns of [`known`].
-const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day \
+const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial \
     FROM reminder";
 
-fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
+fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
     let key = ReminderKey { schedule, appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
     let state: State = word(row, 4)?;
     let unknown_fates: u32 = row.get(7)?;
+    let trial: Option<Hash> = row.get(10)?;
     let known = KnownReminder {
         id: ReminderId(uuid(row, 3)?),
         state,
         due_at: time(row, 5)?,
         updated_at: time(row, 6)?,
-        may_return: state == State::Cancelled && unknown_fates == 0,
+        may_return: returning::may_return(Returning { state, unknown_fates, trial: trial.as_ref(), target }),
+        is_trial: trial.is_some(),
         person: row.get(8)?,
         due_day: day(row, 9)?,
     };
@@ -41,38 +45,48 @@ fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, K
 /// The schedule's reminders of the windows and all its pending ones, and whom the account calls on those days.
 pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledge> {
     let conn = &reader.conn;
+    let target = address_hash(reader, ask.target.as_ref());
+    let target = target.as_ref();
     let schedule: Arc<str> = ask.schedule.as_str().into();
     let mut reminders = HashMap::new();
     let pending = format!("{KNOWN} WHERE schedule = ?1 AND state = 'pending'");
-    for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule))? {
+    for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule, target))? {
         reminders.extend([found?]);
     }
     let started = format!("{KNOWN} WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3");
     for (from, until) in &ask.windows {
         let values = params![ask.schedule, micros(*from), micros(*until)];
-        for found in conn.prepare_cached(&started)?.query_map(values, |row| known(row, &schedule))? {
+        for found in conn.prepare_cached(&started)?.query_map(values, |row| known(row, &schedule, target))? {
             reminders.extend([found?]);
         }
     }
     Ok(Knowledge {
         gaps: super::loss::gaps(conn)?,
         reminders,
-        people: people(conn, ask)?,
+        people: people(conn, ask, target)?,
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.same_weekdays)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
     })
 }
 
-fn people(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<HashMap<(Personal, Date), Vec<PersonCall>>> {
+/// A target's address under the ledger's key; `None` where the key may not be read.
+fn address_hash(reader: &Reader, address: Option<&TargetAddress>) -> Option<Hash> {
+    Some(PhoneKey::new(reader.key.as_ref()?).address_hash(address?))
+}
+
+type CallsByDay = HashMap<(Personal, Date), Vec<PersonCall>>;
+
+fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
-        AND state IN ({})",
+        AND state IN ({}) AND (trial IS NULL OR trial = ?5)",
         *COUNTED
     );
     let (first, last) = ask.due_days;
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![ask.account, first.to_string(), last.to_string(), ask.schedule], |row| {
+    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target];
+    let rows = statement.query_map(values, |row| {
         let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
         let call = PersonCall { id: ReminderId(uuid(row, 2)?), appointment };
         Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
@@ -110,17 +124,14 @@ pub(super) fn optouts(conn: &Connection) -> LedgerResult<Vec<OptOut>> {
 }
 
 /// See `Runs::last_called_starts`.
-pub(super) fn last_called_starts(
-    conn: &Connection,
-    schedule: &str,
-    ids: Vec<String>,
-) -> LedgerResult<HashMap<String, Timestamp>> {
+pub(super) fn last_called_starts(reader: &Reader, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
     let sql = "SELECT max(starts_at) FROM reminder WHERE schedule = ?1 AND appointment_id = ?2 \
-        AND state IN ('delivered', 'sending', 'uncertain')";
-    let mut statement = conn.prepare_cached(sql)?;
+        AND state IN ('delivered', 'sending', 'uncertain') AND (trial IS NULL OR trial = ?3)";
+    let target = address_hash(reader, ask.target.as_ref());
+    let mut statement = reader.conn.prepare_cached(sql)?;
     let mut latest = HashMap::new();
-    for id in ids {
-        if let Some(start) = statement.query_row(params![schedule, id], |row| time_or_null(row, 0))? {
+    for id in ask.appointments {
+        if let Some(start) = statement.query_row(params![ask.schedule, id, target], |row| time_or_null(row, 0))? {
             latest.insert(id, start);
         }
     }

@@ -15,7 +15,8 @@ use crate::reminder::{ReminderId, RunId, State};
 
 /// The columns of [`reminder_row`].
 const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
-    r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at \
+    r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at, \
+    r.trial IS NOT NULL \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
     LEFT JOIN content c ON c.reminder = r.nr";
 
@@ -38,6 +39,7 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
         remote_id: row.get(14)?,
         payload: row.get(15)?,
         updated_at: time(row, 16)?,
+        trial: row.get(17)?,
     })
 }
 
@@ -85,7 +87,7 @@ impl Where {
 }
 
 /// The columns of [`brief`].
-const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status \
+const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status, r.trial IS NOT NULL \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt";
 
 fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
@@ -95,6 +97,7 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
         state: word(row, 2)?,
         attempts: row.get(3)?,
         http_status: row.get(4)?,
+        is_trial: row.get(5)?,
     })
 }
 

@@ -13,8 +13,8 @@ use super::{backup, chain_table, knowledge, pauses, queries, runs, schedules, sc
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk, ReminderBrief,
-    ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk,
+    ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
 };
 use crate::plan::Knowledge;
 
@@ -48,8 +48,8 @@ impl Reads for SqliteReads {
     fn optouts(&self) -> LedgerResult<Vec<OptOut>> {
         self.readers.read(|reader| knowledge::optouts(&reader.conn))
     }
-    fn last_called_starts(&self, schedule: &str, ids: Vec<String>) -> LedgerResult<HashMap<String, Timestamp>> {
-        self.readers.read(|reader| knowledge::last_called_starts(&reader.conn, schedule, ids))
+    fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
+        self.readers.read(|reader| knowledge::last_called_starts(reader, ask))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.readers.read(|reader| queries::reminders(&reader.conn, ask))

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rusqlite::Connection;
 
 use super::chain_table::{self, Chain, Salts};
@@ -14,11 +13,14 @@ use super::continuity::Continuity;
 use super::files::KeyBytes;
 use super::statements::Statements;
 use super::{held, loss, maintenance, pauses, queries, runs, schedules};
+use crate::attempt::TargetAddress;
 use crate::audit::Entry;
-use crate::ledger::chain::{PhoneKey, Sealing};
+use crate::ledger::chain::{Hash, PhoneKey, Sealing};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::effects::TargetState;
-use crate::ledger::store::{Applied, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction};
+use crate::ledger::store::{
+    Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+};
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
@@ -103,8 +105,11 @@ impl Store for SqliteStore<'_> {
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
         held::schedules_with_pending(self.conn)
     }
-    fn calls_of(&self, account: &str, day: Date, persons: &[&str]) -> LedgerResult<HashMap<String, u32>> {
-        self.calls(account, day, persons)
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
+        self.calls(ask)
+    }
+    fn address_hash(&self, address: &TargetAddress) -> Hash {
+        self.phone_key.address_hash(address)
     }
     fn step_of(&self, held: &HeldRow) -> LedgerResult<Option<Step>> {
         self.step(held)

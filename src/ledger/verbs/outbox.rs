@@ -31,7 +31,8 @@ impl Tx<'_> {
         let Some(held) = self.store.reminder(&One::Sending(ended.reminder_id, ended.attempt))? else {
             return Ok(false);
         };
-        if self.apply(&life::settled(&held, ended)?)? == Applied::Miss {
+        let trial = ended.trial.as_ref().map(|address| self.store.address_hash(address));
+        if self.apply(&life::settled(&held, ended, trial)?)? == Applied::Miss {
             return Ok(false);
         }
         if let Some(phone) = held.phone.as_deref() {

@@ -7,7 +7,7 @@ use crate::audit::{Entry, Event};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
-use crate::ledger::store::{Applied, Many, One, Put, StoredSchedule};
+use crate::ledger::store::{Applied, CallsAsk, Many, One, Put, StoredSchedule};
 use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
@@ -162,7 +162,7 @@ impl Tx<'_> {
 
     fn finish_run(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {
         let schedule = run.schedule.clone();
-        let by = planned_by(record, &schedule, Mode::Run);
+        let by = self.planned_by(record, &schedule, Mode::Run);
         let mut tallied = Tallied::of(plan);
         let recorded = self.carry_out(&by, plan, &mut |reason| tallied.overrule(reason))?;
         for row in &plan.skipped {
@@ -180,7 +180,20 @@ impl Tx<'_> {
         if plan.held.is_some() {
             return Ok(RecordedRun::default());
         }
-        self.carry_out(&planned_by(record, &run.schedule, Mode::FreshRead), plan, &mut |_| {})
+        self.carry_out(&self.planned_by(record, &run.schedule, Mode::FreshRead), plan, &mut |_| {})
+    }
+
+    fn planned_by<'a>(&self, record: &'a RunRecord, schedule: &'a str, mode: Mode) -> PlannedBy<'a> {
+        PlannedBy {
+            run: record.id,
+            schedule,
+            now: record.finished_at,
+            read_at: record.read_at,
+            terms: &record.terms,
+            target: record.terms.target.as_ref().map(|address| self.store.address_hash(address)),
+            actor: &record.actor,
+            mode,
+        }
     }
 
     /// Cancellations first: they free their persons' calls of the day. `overruled` gets the skip's reason, or `None` for a
@@ -278,7 +291,8 @@ impl Counting<'_> {
             && !self.calls.has(day)
         {
             let persons: Vec<&str> = self.plan.reminders.iter().map(|planned| planned.person.as_str()).collect();
-            self.calls.load(day, self.tx.store.calls_of(&self.by.terms.account, day, &persons)?);
+            let (account, target) = (self.by.terms.account.as_str(), self.by.target);
+            self.calls.load(day, self.tx.store.calls_of(&CallsAsk { account, day, persons: &persons, target })?);
         }
         let corrected = self.corrected(planned, held)?;
         Ok(reconcile::place(self.by, planned, held, &self.calls, corrected)?)
@@ -294,7 +308,7 @@ impl Counting<'_> {
                 row.account == self.by.terms.account
                     && row.person == planned.person
                     && Some(row.due_day) == day
-                    && row.state.counts_for_person()
+                    && row.counts_for_person(self.by.target.as_ref())
             }));
         }
         Ok(count)
@@ -303,21 +317,9 @@ impl Counting<'_> {
     fn write(&mut self, held: Option<&HeldRow>, change: &Change<'_>) -> LedgerResult<Applied> {
         let applied = self.tx.apply(change)?;
         if applied == Applied::Hit {
-            self.calls.follow(&self.by.terms.account, held, change);
+            self.calls.follow(self.by, held, change);
         }
         Ok(applied)
-    }
-}
-
-fn planned_by<'a>(record: &'a RunRecord, schedule: &'a str, mode: Mode) -> PlannedBy<'a> {
-    PlannedBy {
-        run: record.id,
-        schedule,
-        now: record.finished_at,
-        read_at: record.read_at,
-        terms: &record.terms,
-        actor: &record.actor,
-        mode,
     }
 }
 

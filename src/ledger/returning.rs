@@ -1,0 +1,50 @@
+//! pure: whether a reminder that is over returns when it is planned again: after a cancellation, or after a trial.
+//!
+//! A sandbox marks its answers. What it accepted counts as reminded only while the target has the address to which it went.
+
+use super::chain::Hash;
+use super::change::HeldRow;
+use super::life::{self, Move, Moved, NoMove};
+use crate::reminder::State;
+
+/// Whether a sandbox accepted it at another address than the target's (both under the ledger's key): nobody was phoned, and
+/// it no longer counts as reminded. An address that can't be known, since a secret isn't set, is another one.
+#[must_use]
+pub fn is_past_trial(trial: Option<&Hash>, target: Option<&Hash>) -> bool {
+    trial.is_some_and(|trial| Some(trial) != target)
+}
+
+/// What decides whether a reminder that is over returns when it is planned again.
+#[derive(Debug, Clone, Copy)]
+pub struct Returning<'a> {
+    /// Its state.
+    pub state: State,
+    /// Attempts of which nobody knows whether they placed a call.
+    pub unknown_fates: u32,
+    /// At which address a sandbox accepted it, under the ledger's key.
+    pub trial: Option<&'a Hash>,
+    /// Its target's address now, under the same key.
+    pub target: Option<&'a Hash>,
+}
+
+/// The condition of [`Move::Return`]: certainly nobody was phoned.
+#[must_use]
+pub fn may_return(of: Returning<'_>) -> bool {
+    match of.state {
+        State::Cancelled => of.unknown_fates == 0,
+        State::Delivered => of.unknown_fates == 0 && is_past_trial(of.trial, of.target),
+        State::Pending | State::Sending | State::Uncertain | State::Failed | State::Expired | State::Dropped => false,
+    }
+}
+
+/// It is planned again, for a target with that address (under the ledger's key); `None` where it may not return.
+///
+/// # Errors
+/// Never for what the table of moves has.
+pub fn returned(held: &HeldRow, target: Option<&Hash>) -> Result<Option<Moved>, NoMove> {
+    let HeldRow { state, unknown_fates, trial, .. } = held;
+    match may_return(Returning { state: *state, unknown_fates: *unknown_fates, trial: trial.as_ref(), target }) {
+        true => life::go(Move::Return, Some(*state), State::Pending).map(Some),
+        false => Ok(None),
+    }
+}
