@@ -7,14 +7,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use column::Column;
+use column::HeaderNumber;
 use unseen::column_name;
 
 mod column;
 pub mod unseen;
 
 /// The columns of a text table by place.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Header {
+    number: HeaderNumber,
     names: Vec<String>,
     places: HashMap<String, usize>,
 }
@@ -32,7 +34,7 @@ impl Header {
         for (place, name) in names.iter().enumerate() {
             places.entry(name.clone()).or_insert(place);
         }
-        Self { names, places }
+        Self { number: HeaderNumber::new(), names, places }
     }
 
     /// The columns, in their order.
@@ -66,15 +68,21 @@ impl Header {
         Some((first, second))
     }
 
-    /// The place of a column: remembered from the last record, and verified by one comparison.
+    /// The place of a column, remembered from the last record of this table.
     fn place_of(&self, column: &Column) -> Option<usize> {
-        let remembered = column.remembered_place();
-        if self.names.get(remembered).is_some_and(|name| name == column.as_str()) {
-            return Some(remembered);
-        }
-        let place = self.place(column.as_str())?;
-        column.remember(place);
-        Some(place)
+        let remembered = column.remembered_place(self.number);
+        remembered.or_else(|| {
+            let place = self.place(column.as_str())?;
+            column.remember(self.number, place);
+            Some(place)
+        })
+    }
+}
+
+/// A table of no columns.
+impl Default for Header {
+    fn default() -> Self {
+        Self::new(Vec::new())
     }
 }
 
@@ -303,11 +311,11 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// One field of a text table; `None` for other records, and when there is no such column.
+    /// One field's bytes of a text table; `None` for other records, and when there is no such column.
     #[must_use]
-    pub fn field(&self, column: &Column) -> Option<&'a str> {
+    pub fn field(&self, column: &Column) -> Option<&'a [u8]> {
         match *self {
-            Self::Text { header, fields } => fields.get(header.place_of(column)?),
+            Self::Text { header, fields } => fields.bytes(header.place_of(column)?),
             Self::Tree(_) | Self::Broken(_) => None,
         }
     }

@@ -40,6 +40,33 @@ const NOTHING: &[&str] = &[
     "#div/0!",
 ];
 
+/// For each byte whether a word for nothing begins with it, in either case.
+const BEGINS_NOTHING: [bool; 256] = {
+    let mut begins = [false; 256];
+    let mut place = 0;
+    while place < NOTHING.len() {
+        let first = NOTHING[place].as_bytes()[0];
+        begins[first.to_ascii_lowercase() as usize] = true;
+        begins[first.to_ascii_uppercase() as usize] = true;
+        place += 1;
+    }
+    begins
+};
+
+/// Whether [`read`] would find a text in this cell, as far as its first byte and a search for an exponent show it: for tables
+/// of which every row is asked and few rows are used. `false` says nothing.
+#[must_use]
+pub fn is_surely_text(cell: &[u8]) -> bool {
+    // no guard begins with a letter or a digit, and a number with an exponent begins with a digit here
+    match cell.first() {
+        Some(first) if first.is_ascii_alphabetic() => !BEGINS_NOTHING[usize::from(*first)] && cell.is_ascii(),
+        Some(first) if first.is_ascii_digit() => {
+            !cell.iter().any(|byte| matches!(byte, b'e' | b'E')) && cell.is_ascii()
+        }
+        Some(_) | None => false,
+    }
+}
+
 /// Reads one column's text.
 #[must_use]
 pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
@@ -65,7 +92,8 @@ pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
 
 fn is_nothing(text: &str) -> bool {
     const LONGEST: usize = 9;
-    text.len() <= LONGEST && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+    let may_be = text.len() <= LONGEST && BEGINS_NOTHING[usize::from(text.as_bytes()[0])];
+    may_be && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// `1.00012E+11`, `1,2e11`, `5E+10`: a fraction or a signed exponent makes the difference to an id such as `12E45`.
@@ -96,7 +124,34 @@ fn without_empty_fraction(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_surely_a_text_at_first_glance_is_read_as_one(
+            cell in prop_oneof![
+                "[ '\"=]{0,2}[-+]?[0-9]{0,4}[.,]?[0-9]{0,3}[eE]?[-+]?[0-9]{0,3}",
+                "[ ']?([nN][aAuUiIoO][a-zA-Z]{0,5}|#?[nN]/?[aA]|undefined|[Nn]one)[ -]?",
+                "\\PC{0,12}",
+                prop::sample::select(NOTHING).prop_map(str::to_uppercase),
+            ],
+        ) {
+            let read = read(Cow::Borrowed(&cell));
+            prop_assert!(!is_surely_text(cell.as_bytes()) || matches!(read, IdPart::Text(_)), "{cell:?}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn common_ids_are_surely_texts() {
+        for id in ["1001", "A-17", "b-000001", "0199a1", "X", "7"] {
+            assert!(is_surely_text(id.as_bytes()), "{id}");
+        }
+        for other in ["", " 1001", "NULL", "none", "na", "u-17", "12E45", "'7", "-", "\u{e9}7", "7\u{e9}"] {
+            assert!(!is_surely_text(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn a_word_for_nothing_is_nothing_a_rounded_number_no_id_and_an_empty_fraction_goes() {

@@ -109,10 +109,7 @@ impl Mapping {
     #[must_use]
     pub fn has_id(&mut self, record: &Record<'_>) -> bool {
         if let [column] = self.columns.id.as_slice()
-            // digits alone are an id: no guard, no word for nothing and no exponent is among them
-            && record.field(column).is_some_and(|field| {
-                field.starts_with(|first: char| first.is_ascii_digit()) && !field.contains(['e', 'E'])
-            })
+            && record.field(column).is_some_and(ids::is_surely_text)
         {
             return true;
         }

@@ -1,6 +1,6 @@
 //! pure: a column as a schedule names it, and what stands where it leads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -54,14 +54,38 @@ fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<St
     objects.filter_map(|(inner, value)| Some(format!("{inner}.{}", likely_scalar(value, inner)?))).next()
 }
 
-/// The place that the column had in the last text table: a hint that is verified at each use, and so no part of what the
-/// column is.
-#[derive(Debug, Default)]
-struct RememberedPlace(AtomicUsize);
+/// The number of a text table's header. No two headers of a process have the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HeaderNumber(u64);
+
+impl HeaderNumber {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The header in which the column was found last, and its place there, in one word: rows are many, and threads share columns.
+/// It is no part of what the column is.
+#[derive(Debug)]
+struct RememberedPlace(AtomicU64);
+
+impl RememberedPlace {
+    /// Places beyond are not remembered.
+    const PLACE_BITS: u32 = 16;
+    /// Of no header: they are counted from 0 and never come this far.
+    const NONE: u64 = u64::MAX;
+}
+
+impl Default for RememberedPlace {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::NONE))
+    }
+}
 
 impl Clone for RememberedPlace {
     fn clone(&self) -> Self {
-        Self(AtomicUsize::new(self.0.load(Ordering::Relaxed)))
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
 }
 
@@ -108,12 +132,16 @@ impl Column {
     }
 
     /// Where it was in the last text table.
-    pub(super) fn remembered_place(&self) -> usize {
-        self.place.0.load(Ordering::Relaxed)
+    pub(super) fn remembered_place(&self, header: HeaderNumber) -> Option<usize> {
+        let held = self.place.0.load(Ordering::Relaxed);
+        let place = held & ((1 << RememberedPlace::PLACE_BITS) - 1);
+        (held >> RememberedPlace::PLACE_BITS == header.0).then_some(usize::try_from(place).ok()?)
     }
 
-    pub(super) fn remember(&self, place: usize) {
-        self.place.0.store(place, Ordering::Relaxed);
+    pub(super) fn remember(&self, header: HeaderNumber, place: usize) {
+        if let Ok(place) = u16::try_from(place) {
+            self.place.0.store(header.0 << RememberedPlace::PLACE_BITS | u64::from(place), Ordering::Relaxed);
+        }
     }
 
     /// Its value in an object: by the whole name first, then level by level.

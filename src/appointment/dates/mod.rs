@@ -82,8 +82,7 @@ fn zone_at_end(rest: &[u8]) -> Option<Offset> {
 
 /// The date as it is written, and the time, of a wall-clock time in ISO 8601: asked for every row, of which many have
 /// the same date.
-pub(super) fn iso_wall(text: &str) -> Option<([u8; 10], Time)> {
-    let bytes = text.as_bytes();
+pub(super) fn iso_wall(bytes: &[u8]) -> Option<([u8; 10], Time)> {
     let date = bytes.first_chunk::<10>().filter(|_| matches!(bytes.get(10), Some(b'T' | b' ')))?;
     let (time, rest) = clock(&bytes[11..])?;
     rest.is_empty().then_some((*date, time))
