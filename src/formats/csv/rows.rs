@@ -77,6 +77,10 @@ impl<R: Read> TableRows<R> {
     pub(super) fn next(&mut self) -> Result<Option<u64>, TableFailure> {
         loop {
             let Some(span) = self.take_row()? else { return Ok(None) };
+            if self.is_sound() {
+                debug_assert!(!self.is_blank() && matches!(self.problem(span), Ok(None)), "nothing is wrong with it");
+                return Ok(Some(span.line));
+            }
             if self.broken.is_none() && self.is_blank() {
                 continue;
             }
@@ -171,6 +175,14 @@ impl<R: Read> TableRows<R> {
         }
     }
 
+    /// Whether a plain line shows at first glance that it is no blank one and that nothing is wrong with it, as nearly all do.
+    fn is_sound(&self) -> bool {
+        let Some(line) = self.plain else { return false };
+        let have = self.plain_ends.len();
+        let has_all_fields = have > 1 && have == self.width && have == self.header.names().len();
+        has_all_fields && line.text_length <= MAX_FIELD && !self.window.has_nuls()
+    }
+
     /// A line of blanks, or of a DOS end-of-file mark, is no row.
     fn is_blank(&self) -> bool {
         let fields = self.fields();
@@ -202,7 +214,9 @@ impl<R: Read> TableRows<R> {
             () if span.breaks > MAX_BREAKS => {
                 Some(format!("it has {} line breaks: an unclosed quote, perhaps", span.breaks))
             }
-            () if memchr::memchr(0, fields.text()).is_some() => Some("it has a NUL byte".into()),
+            () if self.window.has_nuls() && memchr::memchr(0, fields.text()).is_some() => {
+                Some("it has a NUL byte".into())
+            }
             () if fields.text().len() > MAX_FIELD && fields.iter().any(|field| field.len() > MAX_FIELD) => {
                 Some(format!("it has a field of more than {MAX_FIELD} bytes"))
             }

@@ -24,9 +24,10 @@ pub(super) struct Window<R> {
     /// Checks that the input is UTF-8 while it is read; the last `unfinished` bytes are the beginning of a character.
     check: Option<Utf8Check>,
     unfinished: usize,
-    /// Whether the window has any quotes, any carriage returns.
+    /// Whether the window has any quotes, any carriage returns, any NUL bytes.
     has_quotes: bool,
     has_returns: bool,
+    has_nuls: bool,
 }
 
 impl<R: Read> Window<R> {
@@ -44,6 +45,7 @@ impl<R: Read> Window<R> {
             unfinished: 0,
             has_quotes: false,
             has_returns: false,
+            has_nuls: false,
         }
     }
 
@@ -64,6 +66,11 @@ impl<R: Read> Window<R> {
     /// A row begins here; what is before it is no longer needed.
     pub(super) fn begin_row(&mut self) {
         self.row_from = self.place;
+    }
+
+    /// Whether a NUL byte is in the window, which holds the current row: looked for once, not in every row.
+    pub(super) fn has_nuls(&self) -> bool {
+        self.has_nuls
     }
 
     /// The bytes of the current row, as far as they were read.
@@ -109,8 +116,8 @@ impl<R: Read> Window<R> {
         let ahead = &self.room[self.offset(self.place)..self.filled];
         ends.clear();
         let length = match self.has_quotes {
-            false => line_of(memchr::memchr2_iter(delimiter, b'\n', ahead), ahead, ends)?,
-            true => line_of(memchr::memchr3_iter(delimiter, b'\n', b'"', ahead), ahead, ends)?,
+            false => line_of([delimiter, b'\n'], ahead, ends)?,
+            true => line_of([delimiter, b'\n', b'"'], ahead, ends)?,
         };
         let line = &ahead[..length];
         let text = if self.has_returns { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
@@ -173,6 +180,7 @@ impl<R: Read> Window<R> {
         let fresh = &self.room[from..self.filled];
         let has = |byte, before: bool| before && from > 0 || memchr::memchr(byte, fresh).is_some();
         (self.has_quotes, self.has_returns) = (has(b'"', self.has_quotes), has(b'\r', self.has_returns));
+        self.has_nuls = has(0, self.has_nuls);
         Ok(())
     }
 }
@@ -186,18 +194,89 @@ pub(super) struct PlainLine {
     pub(super) length: usize,
 }
 
-/// Collects delimiters until the line's end and returns where that is; `None` when a quote or nothing comes first.
-fn line_of(marks: impl Iterator<Item = usize>, text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
-    for at in marks {
-        match text[at] {
-            b'\n' => return Some(at),
+/// Collects the places of the delimiters until the line's end and returns where that is; `None` when a quote or nothing
+/// comes first. `marks` are the bytes that are looked for.
+///
+/// Eight bytes at once: a field is short, and a search that starts anew behind each delimiter takes twice as long.
+fn line_of<const N: usize>(marks: [u8; N], text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
+    let (words, rest) = text.as_chunks();
+    for (place, word) in words.iter().enumerate() {
+        let mut found = places_of(marks, *word);
+        while found != 0 {
+            let at = place * WORD + found.trailing_zeros() as usize / WORD;
+            match text[at] {
+                b'\n' => return Some(at),
+                b'"' => return None,
+                _ => ends.push(at),
+            }
+            found &= found - 1;
+        }
+    }
+    let behind = text.len() - rest.len();
+    for (place, byte) in rest.iter().enumerate().filter(|(_, byte)| marks.contains(byte)) {
+        match byte {
+            b'\n' => return Some(behind + place),
             b'"' => return None,
-            _ => ends.push(at),
+            _ => ends.push(behind + place),
         }
     }
     None
 }
 
+/// Bytes of a 64-bit word, and bits of a byte.
+const WORD: usize = 8;
+
+/// The highest bit of each byte that is one of `marks`.
+fn places_of<const N: usize>(marks: [u8; N], word: [u8; WORD]) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; WORD]);
+    let word = u64::from_le_bytes(word);
+    marks.iter().fold(0, |found, mark| {
+        let apart = word ^ u64::from_ne_bytes([*mark; WORD]);
+        // adding 0x7f carries into the highest bit of each byte that isn't 0, and never beyond it
+        found | !(((apart & LOW) + LOW) | apart | LOW)
+    })
+}
+
 pub(super) fn too_long_row() -> FormatError {
     FormatError::wrong(format!("a row is longer than {MAX_ROW} bytes: a quote that is never closed, perhaps"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, one byte after the other.
+    fn line_by_bytes(marks: &[u8], text: &[u8]) -> (Option<usize>, Vec<usize>) {
+        let mut ends = Vec::new();
+        for (at, byte) in text.iter().enumerate().filter(|(_, byte)| marks.contains(byte)) {
+            match byte {
+                b'\n' => return (Some(at), ends),
+                b'"' => return (None, ends),
+                _ => ends.push(at),
+            }
+        }
+        (None, ends)
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_split_by_words_as_it_is_by_bytes(
+            text in prop::collection::vec(prop_oneof![8 => any::<u8>(), 4 => Just(b','), 1 => Just(b'\n'), 1 => Just(b'"')], 0..80),
+            delimiter in prop::sample::select(vec![b',', b';', b'\t', b'|']),
+        ) {
+            let split = |marks: &[u8], found: Option<usize>, ends: Vec<usize>| {
+                prop_assert_eq!((found, ends), line_by_bytes(marks, &text));
+                Ok(())
+            };
+            let (two, three) = ([delimiter, b'\n'], [delimiter, b'\n', b'"']);
+            let (mut ends, mut more) = (Vec::new(), Vec::new());
+            split(&three, line_of(three, &text, &mut ends), ends)?;
+            // without quotes in the window they are not looked for
+            if !text.contains(&b'"') {
+                split(&two, line_of(two, &text, &mut more), more)?;
+            }
+        }
+    }
 }
