@@ -211,12 +211,12 @@ fn read_phone<'c>(case: &Case<'c>) -> Result<&'c Phone, &'c PhoneProblem> {
 }
 
 fn phone(case: &Case<'_>) -> Result<(), Block> {
-    let columns: Vec<_> = case.schedule().appointment.phone.iter().map(Column::as_str).collect();
-    let named = columns.join("`, `");
     let phone = match read_phone(case) {
         Ok(phone) => phone,
-        Err(PhoneProblem::Missing) => return skip(SkipReason::NoPhone, format!("`{named}` is empty")),
-        Err(PhoneProblem::Invalid(why)) => return skip(SkipReason::InvalidPhone, format!("`{named}`: {why}")),
+        Err(PhoneProblem::Missing) => return skip(SkipReason::NoPhone, format!("{} is empty", phone_columns(case))),
+        Err(PhoneProblem::Invalid(why)) => {
+            return skip(SkipReason::InvalidPhone, format!("{}: {why}", phone_columns(case)));
+        }
     };
     let Some(allowed) = &case.schedule().remind.allowed_countries else { return Ok(()) };
     let region = phone.region().unwrap_or_else(|| "unknown".to_owned());
@@ -224,6 +224,12 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
         return Ok(());
     }
     skip(SkipReason::InvalidPhone, format!("its country is {region}, `allowed_countries`: {}", allowed.join(", ")))
+}
+
+/// `` `mobile`, `landline` ``.
+fn phone_columns(case: &Case<'_>) -> String {
+    let columns: Vec<_> = case.schedule().appointment.phone.iter().map(Column::as_str).collect();
+    format!("`{}`", columns.join("`, `"))
 }
 
 fn phone_in_words(case: &Case<'_>) -> String {

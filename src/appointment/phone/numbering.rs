@@ -82,6 +82,9 @@ pub(super) fn has_trunk_zero(code: &str) -> bool {
 
 /// Whether the number begins with a 0, or one more, than numbers of its country: somebody wrote the 0 of inland calls.
 pub(super) fn has_foreign_zero(parsed: &PhoneNumber) -> bool {
+    if leading_zeros(parsed) == 0 {
+        return false; // as nearly every number: the plans parse a sample anew each time they are asked for one
+    }
     let region = PHONE_NUMBER_UTIL.get_region_for_country_code(parsed.country_code);
     let sample = |kind| PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region?, kind).ok();
     let samples = [sample(PhoneNumberType::FixedLine), sample(PhoneNumberType::Mobile)];

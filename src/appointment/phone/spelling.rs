@@ -32,6 +32,7 @@ fn is_break(letter: char) -> bool {
 #[must_use]
 pub fn plain(letter: char) -> Option<char> {
     match letter {
+        ' '..='~' => Some(letter),
         '\u{FF10}'..='\u{FF19}' => char::from_digit(u32::from(letter) - 0xFF10, 10),
         '\u{0660}'..='\u{0669}' => char::from_digit(u32::from(letter) - 0x0660, 10),
         '\u{06F0}'..='\u{06F9}' => char::from_digit(u32::from(letter) - 0x06F0, 10),
