@@ -97,13 +97,11 @@ impl<W: Write> Write for Tamed<W> {
         Ok(piece.len())
     }
 
+    // serde_json writes a few bytes at a time
+    #[inline]
     fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
-        if piece.len() >= PIECE {
-            self.flush()?;
-            return tame(&mut self.out, piece);
-        }
         self.waiting.extend_from_slice(piece);
-        if self.waiting.len() >= PIECE { self.flush() } else { Ok(()) }
+        if self.waiting.len() < PIECE { Ok(()) } else { self.flush() }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -114,7 +112,8 @@ impl<W: Write> Write for Tamed<W> {
 }
 
 fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    if text.iter().all(|byte| *byte < 0x7f) {
+    const DELETE: u8 = 0x7f;
+    if text.is_ascii() && memchr::memchr(DELETE, text).is_none() {
         return out.write_all(text);
     }
     let text = std::str::from_utf8(text).map_err(io::Error::other)?;

@@ -84,7 +84,7 @@ impl Serialize for Masked<'_> {
                 serializer.collect_seq(items.into_iter().map(|item| self.part(item)))
             }
             Some(b'"') => {
-                let Text(text) = serde_json::from_str(json).map_err(S::Error::custom)?;
+                let text = text_of(json).map_err(S::Error::custom)?;
                 match is_harmless(&text) {
                     true => serializer.serialize_str(&text),
                     false => serializer.serialize_str(&masked(&text, self.own)),
@@ -102,6 +102,14 @@ impl Serialize for Masked<'_> {
 /// A text of JSON, copied only where an escape makes that necessary.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What a quoted text of JSON says.
+fn text_of(quoted: &str) -> serde_json::Result<Cow<'_, str>> {
+    match quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(text) if memchr::memchr(b'\\', text.as_bytes()).is_none() => Ok(Cow::Borrowed(text)),
+        Some(_) | None => serde_json::from_str(quoted).map(|Text(text)| text),
+    }
+}
 
 /// The fields of a JSON object in their order.
 struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
@@ -132,7 +140,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 /// A text with its phone numbers cut to four digits; `own` are the digits of one that counts in any spelling.
 fn masked(text: &str, own: &str) -> String {
-    let mut redaction = Redaction::of(own);
+    let mut redaction = Redaction { shown: String::with_capacity(text.len()), ..Redaction::of(own) };
     redaction.text(text);
     redaction.shown
 }
