@@ -14,6 +14,7 @@ pub fn map<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) ->
     }
     let mut made = Vec::with_capacity(items.len());
     let behind = items.split_off(items.len() / 2);
+    items.shrink_to_fit();
     std::thread::scope(|threads| {
         let second = threads.spawn(|| behind.into_iter().map(&make).collect::<Vec<U>>());
         made.extend(items.into_iter().map(&make));

@@ -33,7 +33,6 @@ use crate::zones::Zone;
 /// A row in one of its leads that passed every rule about rows.
 pub(super) struct Candidate {
     pub(super) number: u64,
-    pub(super) row: Row,
     pub(super) id: String,
     pub(super) start: Start,
     pub(super) lead: LeadDue,
@@ -48,22 +47,29 @@ pub(super) struct Candidate {
     pub(super) share: Share,
 }
 
-/// Sorting tens of thousands moves pointers, not rows.
+/// Sorting tens of thousands moves pointers, not candidates.
 pub(super) type BoxedCandidate = Box<Candidate>;
 
-impl Candidate {
+/// A candidate with its row as the source has it. Payloads are rendered from rows; then the rows are let go, which are a good
+/// part of what a large plan takes of memory.
+pub(super) struct CandidateRow {
+    row: Row,
+    candidate: BoxedCandidate,
+}
+
+impl CandidateRow {
     /// What a row becomes that passed in the lead that decides how it is counted.
     pub(super) fn of(
         terms: &Terms,
         sighting: Sighting,
         lead: Option<LeadDue>,
         known: Option<KnownReminder>,
-    ) -> Option<BoxedCandidate> {
+    ) -> Option<Self> {
         Self::with_share(&terms.schedule, sighting, lead, known, Share::Main)
     }
 
     /// What a row becomes that passed in another lead.
-    pub(super) fn further(case: &Case<'_>) -> Option<BoxedCandidate> {
+    pub(super) fn further(case: &Case<'_>) -> Option<Self> {
         let known = case.known.cloned();
         Self::with_share(case.schedule(), case.sighting.clone(), case.lead, known, Share::Further)
     }
@@ -74,15 +80,14 @@ impl Candidate {
         lead: Option<LeadDue>,
         known: Option<KnownReminder>,
         share: Share,
-    ) -> Option<BoxedCandidate> {
+    ) -> Option<Self> {
         let (row, zone, lead) = (sighting.row.ok()?, sighting.recipient_zone.ok()?, lead?);
         let phone = sighting.phone.into_inner()?.ok()?;
         let person = schedule.appointment.person.as_ref();
         let person = person.and_then(|column| row.as_record().text(column)).and_then(trimmed);
-        Some(Box::new(Self {
+        let candidate = Candidate {
             number: sighting.number,
             person: person.map_or_else(|| phone.e164.clone(), |person| person.into_owned().into()),
-            row,
             id: sighting.id?,
             start: sighting.start.ok()?,
             lead,
@@ -91,9 +96,12 @@ impl Candidate {
             due_day: zone.date(lead.due_at),
             zone,
             share,
-        }))
+        };
+        Some(Self { row, candidate: Box::new(candidate) })
     }
+}
 
+impl Candidate {
     /// The reminder of this key, when it is pending.
     pub(super) fn pending(&self) -> Option<&KnownReminder> {
         self.known.as_deref().filter(|known| known.state == State::Pending)
@@ -131,7 +139,7 @@ pub(super) struct Candidates {
     pub(super) reminded: Reminded,
     pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
-    pub(super) candidates: Vec<BoxedCandidate>,
+    pub(super) candidates: Vec<CandidateRow>,
     pub(super) cancellations: Vec<Cancellation>,
     /// Id and start of calls whose rows the read has no more.
     pub(super) corrected: HashSet<(String, Timestamp)>,
@@ -142,7 +150,7 @@ pub(super) struct Candidates {
 impl Candidates {
     /// The appointments that may be called, each once.
     pub(super) fn appointment_ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.candidates.iter().map(|candidate| candidate.id.clone()).collect();
+        let mut ids: Vec<String> = self.candidates.iter().map(|kept| kept.candidate.id.clone()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -194,18 +202,20 @@ impl Candidates {
 /// The candidates with their payloads, soonest start first.
 fn calls(
     terms: &Terms,
-    mut candidates: Vec<BoxedCandidate>,
+    mut candidates: Vec<CandidateRow>,
     last_called: &LastCalledStarts,
     new_id: &mut dyn FnMut() -> ReminderId,
 ) -> Vec<RenderedCandidate> {
-    candidates.sort_by_cached_key(|candidate| (candidate.start.at, candidate.number, candidate.lead.due_at));
+    candidates.sort_by_cached_key(|CandidateRow { candidate, .. }| {
+        (candidate.start.at, candidate.number, candidate.lead.due_at)
+    });
     let mut id_of = |candidate: &Candidate| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
-    let named = candidates.into_iter().map(|candidate| (id_of(&candidate), candidate)).collect();
-    parallel::map(named, |(id, candidate)| {
+    let named = candidates.into_iter().map(|kept| (id_of(&kept.candidate), kept)).collect();
+    parallel::map(named, |(id, CandidateRow { row, candidate })| {
         let previous_starts_at = last_called.get(&candidate.id).copied().filter(|start| *start != candidate.start.at);
         let scope = PayloadScope {
             schedule: &terms.schedule,
-            row: &candidate.row,
+            row: &row,
             phone: &candidate.phone,
             zone: &candidate.zone,
             starts_at: candidate.start.at,

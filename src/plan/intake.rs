@@ -94,7 +94,10 @@ impl Intake {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
             Record::Text { .. } | Record::Tree(_) => self.mapping.start(record),
         };
-        if let Ok(start) = &start {
+        // which days the source has is asked only where no row is in a window
+        if self.kept.rows == 0
+            && let Ok(start) = &start
+        {
             self.starts = Some(SourceStarts::with(self.starts, start.at, self.terms.occasion.now));
         }
         let is_outside = start.as_ref().is_ok_and(|start| !self.terms.is_in_a_window(start.at));

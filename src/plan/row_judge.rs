@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::candidates::{BoxedCandidate, Candidate};
+use super::candidates::CandidateRow;
 use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
@@ -28,7 +28,7 @@ pub(super) struct Findings {
     pub(super) counts: Counts,
     pub(super) reminded: Reminded,
     pub(super) skipped: Vec<SkippedRow>,
-    pub(super) candidates: Vec<BoxedCandidate>,
+    pub(super) candidates: Vec<CandidateRow>,
     /// Pending reminders that a rule blocks now.
     pub(super) blocked: Vec<(ReminderId, (SkipReason, String))>,
     /// What was said of the appointment to be explained.
@@ -62,7 +62,7 @@ impl Judge {
         for lead in further {
             let case = Case::new(&terms, &sighting, Some(lead), is_duplicate, &mut self.openings);
             if self.findings.passes(&case, Share::Further) {
-                self.findings.candidates.extend(Candidate::further(&case));
+                self.findings.candidates.extend(CandidateRow::further(&case));
             }
         }
         let case = Case::new(&terms, &sighting, main, is_duplicate, &mut self.openings);
@@ -73,7 +73,7 @@ impl Judge {
         }
         if self.findings.passes(&case, Share::Main) {
             let (lead, known) = (case.lead, case.known.cloned());
-            self.findings.candidates.extend(Candidate::of(&terms, sighting, lead, known));
+            self.findings.candidates.extend(CandidateRow::of(&terms, sighting, lead, known));
         }
     }
 }
