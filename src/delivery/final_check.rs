@@ -97,7 +97,7 @@ mod tests {
         Commitment {
             readings: Readings { now: at("2026-11-25T01:59:59Z"), since_boot: Duration::from_secs(1_000), pauses: 3 },
             expires_at: at("2026-11-25T01:59:59.900Z"),
-            hours: CallingHours::parse(hours).expect("calling hours"),
+            hours: hours.parse().expect("calling hours"),
             zone: Zones::newest().zone_of_row("America/New_York").expect("a zone"),
         }
     }

@@ -1,4 +1,4 @@
-//! shell: the schedule's own do-not-call file, read at every run.
+//! shell: reads a schedule's do-not-call list, at every run.
 
 use std::collections::HashSet;
 
@@ -9,39 +9,41 @@ use crate::personal::Personal;
 use crate::row::unseen;
 use crate::schedule::Schedule;
 
-/// More than this is no list of numbers.
-const LARGEST_LIST: u64 = 64 * 1024 * 1024;
+/// Maximum size of a list; a larger file is something else.
+const MAX_FILE_SIZE: u64 = 64 * 1024 * 1024;
 
-/// The numbers nobody may call for this schedule, E.164. Blocks; for `check` too.
+/// The numbers that this schedule must not call, E.164. Also used by `check`. Blocks.
 ///
-/// One number a line; blanks around it, empty lines and what follows a `#` are passed over. A line that is no number
-/// fails the run: it may be somebody who asked not to be called.
+/// The file has one number a line; blanks around it, empty lines and text after a `#` are ignored. An invalid line fails
+/// the run: it may be the number of somebody who asked not to be called.
 ///
 /// # Errors
-/// When the file can't be read, is no text, or holds a line that is no number.
+/// When the file can't be read, is not text, or has an invalid line.
 pub fn read_do_not_call(schedule: &Schedule) -> Result<HashSet<Personal>, EvaluationError> {
     let Some(path) = &schedule.remind.do_not_call else { return Ok(HashSet::new()) };
     let fail = |what: String| EvaluationError::Rule(format!("the do-not-call list {} {what}", path.display()));
-    let text = disk::read_text(path, Links::Followed, LARGEST_LIST).map_err(|error| match error.kind() {
+    let text = disk::read_text(path, Links::Followed, MAX_FILE_SIZE).map_err(|error| match error.kind() {
         std::io::ErrorKind::FileTooLarge => fail("is larger than 64 MiB".into()),
         _ if disk::is_exhaustion(&error) => {
             EvaluationError::Exhausted(format!("the do-not-call list {} can't be read now: {error}", path.display()))
         }
         _ => fail(format!("can't be read: {error}")),
     })?;
-    numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|UnreadLine { number, why }| {
-        fail(format!("has no phone number in line {number} ({why}): write one number a line, `#` before remarks"))
+    numbers(&text, schedule.appointment.default_region.as_deref()).map_err(|InvalidLine { line, reason }| {
+        fail(format!(
+            "has no valid phone number in line {line} ({reason}): write one number a line, `#` before remarks"
+        ))
     })
 }
 
-/// The numbers of a list (E.164), one a line, `#` before remarks.
+/// Parses a list with one number a line and `#` before remarks; the numbers are E.164.
 ///
 /// # Errors
-/// A sentence with the line that is no number, without the number.
+/// A sentence with the invalid line, without its digits.
 pub fn numbers_of(text: &str, region: Option<&str>) -> Result<Vec<Personal>, String> {
-    let found = numbers(text, region).map_err(|UnreadLine { number, why }| {
+    let found = numbers(text, region).map_err(|InvalidLine { line, reason }| {
         format!(
-            "line {number} is no phone number ({why}): write one number a line, `#` before remarks; nothing was changed"
+            "line {line} is not a valid phone number ({reason}): write one number a line, `#` before remarks; nothing was changed"
         )
     })?;
     let mut sorted: Vec<Personal> = found.into_iter().collect();
@@ -49,29 +51,29 @@ pub fn numbers_of(text: &str, region: Option<&str>) -> Result<Vec<Personal>, Str
     Ok(sorted)
 }
 
-/// A line that may be somebody's number, and can't be read as one.
-struct UnreadLine {
+/// A line that can't be parsed as a phone number.
+struct InvalidLine {
     /// From 1.
-    number: usize,
-    /// Why, without the number.
-    why: String,
+    line: usize,
+    /// Without the digits of the number.
+    reason: String,
 }
 
-/// The numbers of a list.
-fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<Personal>, UnreadLine> {
+/// Parses a list.
+fn numbers(text: &str, region: Option<&str>) -> Result<HashSet<Personal>, InvalidLine> {
     let text = text.trim_start_matches('\u{feff}');
     let mut found = HashSet::new();
-    for (place, line) in text.lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         let entry = unseen::trim(line.split('#').next().unwrap_or_default());
         if entry.is_empty() {
             continue;
         }
         let phone = phone::read(entry, region).map_err(|problem| {
-            let why = match problem {
+            let reason = match problem {
                 PhoneProblem::Missing => "it is empty".into(),
                 PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
             };
-            UnreadLine { number: place + 1, why }
+            InvalidLine { line: index + 1, reason }
         })?;
         found.insert(phone.e164);
     }

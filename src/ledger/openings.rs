@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::gate::Opening;
 use super::{LedgerError, LedgerResult};
-use crate::zones::{CallingHours, Zone, Zones};
+use crate::zones::{CallingHours, CallingHoursError, Zone, Zones};
 
 /// By the hours' text and the zone's name.
 type HoursByZone = HashMap<(String, String), (CallingHours, Zone)>;
@@ -37,7 +37,7 @@ impl Openings {
         let key = (hours.to_owned(), zone.to_owned());
         let entry = match known.entry(key) {
             std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => free.insert(self.understood(hours, zone)?),
+            std::collections::hash_map::Entry::Vacant(free) => free.insert(self.parsed(hours, zone)?),
         };
         Ok(match entry {
             (CallingHours::Always, _) => Opening::Open,
@@ -46,8 +46,8 @@ impl Openings {
         })
     }
 
-    fn understood(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Zone)> {
-        let hours = CallingHours::parse(hours).map_err(LedgerError::Storage)?;
+    fn parsed(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Zone)> {
+        let hours = hours.parse().map_err(|error: CallingHoursError| LedgerError::Storage(error.to_string()))?;
         let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
         Ok((hours, zone))
     }

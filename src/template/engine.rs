@@ -1,4 +1,4 @@
-//! pure: minijinja behind a narrow door: compiled programs, values in and out, errors without a row's values in them.
+//! pure: the interface to minijinja: compiles expressions, converts values, and keeps a row's values out of errors.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -9,11 +9,11 @@ use minijinja::{Environment, Error, ErrorKind, Expression};
 use serde_json::Value;
 
 use super::limits::{self, Size};
-use super::{RenderError, Scope, TemplateProblem, filters, strict};
+use super::{RenderError, Scope, TemplateProblem, filters, rewrite};
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
 
-/// Items and fields of one value: as many as fit into the output's limit.
+/// Maximum items and fields of one value: more don't fit into the output's limit.
 pub(super) const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
 
 /// One compiled expression, or a whole text with statements.
@@ -25,7 +25,8 @@ pub(super) struct Program {
 
 enum Code {
     Expression(Box<Expression<'static, 'static>>),
-    /// Parsed again at each rendering: minijinja's templates borrow their text, and statements in a payload are rare.
+    /// A text with statements. Parsed again at each rendering, since minijinja's templates borrow their text; statements in
+    /// payloads are rare.
     Whole,
 }
 
@@ -46,18 +47,18 @@ impl Program {
             });
         }
         limits::check(text, offset)?;
-        strict::check(text, offset)?;
-        // Only the strict form is ever compiled: the engine folds constant comparisons without fuel.
-        let strict = ENVIRONMENT
-            .compile_expression_owned(strict::rewritten(text))
+        rewrite::check(text, offset)?;
+        // only the rewritten form is compiled: the engine would evaluate constant comparisons without fuel
+        let compiled = ENVIRONMENT
+            .compile_expression_owned(rewrite::rewritten(text))
             .map_err(|error| syntax(&error, text, offset))?;
-        let names = own_names(strict.undeclared_variables(false));
-        Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(strict)), names })
+        let names = own_names(compiled.undeclared_variables(false));
+        Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(compiled)), names })
     }
 
     /// Compiles a text with statements, comments or whitespace control.
     pub(super) fn whole(text: &str) -> Result<Self, TemplateProblem> {
-        let source = strict_whole(text)?;
+        let source = rewritten_text(text)?;
         let template = ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
         let names = own_names(template.undeclared_variables(false));
         Ok(Self { source, code: Code::Whole, names })
@@ -103,7 +104,8 @@ impl Program {
         Ok(EngineValue::from_pairs(pairs))
     }
 
-    /// minijinja's own details can quote values of the row; only ours, and its kinds, are passed on.
+    /// The details of minijinja's errors can quote values of the row: only this program's own details and the error's kind
+    /// are passed on.
     fn failure(&self, error: &Error) -> RenderError {
         let own = error.detail().and_then(|detail| detail.strip_prefix(filters::OWN));
         let why = match (own, error.kind()) {
@@ -117,12 +119,12 @@ impl Program {
     }
 }
 
-/// The names of a scope, without the strict comparisons' own.
+/// The names that come from the scope: not the comparison functions.
 fn own_names(names: HashSet<String>) -> BTreeSet<String> {
     names.into_iter().filter(|name| !filters::COMPARISONS.contains(&name.as_str())).collect()
 }
 
-/// The value of a name, or the error that there is none.
+/// The value of a name.
 pub(super) fn named(scope: &dyn Scope, name: &str) -> Result<Value, RenderError> {
     match scope.lookup(name) {
         Some(value) => Ok(value),
@@ -131,40 +133,40 @@ pub(super) fn named(scope: &dyn Scope, name: &str) -> Result<Value, RenderError>
     }
 }
 
-/// Makes the comparisons strict in every `{{ … }}`, `{% if … %}` and `{% elif … %}` of a text.
-fn strict_whole(text: &str) -> Result<String, TemplateProblem> {
-    let mut strict = String::with_capacity(text.len());
+/// Rewrites the expressions in every tag of a text.
+fn rewritten_text(text: &str) -> Result<String, TemplateProblem> {
+    let mut output = String::with_capacity(text.len());
     let mut size = Size::default();
     let mut rest = 0;
     while let Some(open) = text[rest..].find("{").map(|at| rest + at) {
-        strict.push_str(&text[rest..open]);
+        output.push_str(&text[rest..open]);
         let mark = text[open..].get(..2).unwrap_or("");
         let close_mark = match mark {
             "{{" => "}}",
             "{%" => "%}",
             "{#" => "#}",
             _ => {
-                strict.push('{');
+                output.push('{');
                 rest = open + 1;
                 continue;
             }
         };
         let close = match mark {
-            "{{" => strict::closing(text, open + 2)?,
-            // behind the mark: in `{%}` nothing is closed
+            "{{" => rewrite::closing(text, open + 2)?,
+            // after the mark: `{%}` is not closed
             _ => text[open + 2..].find(close_mark).map_or(text.len(), |at| open + 2 + at),
         };
         if mark != "{#" {
             size.add_tag(text[open + 2..close].trim_start_matches(['-', '+']), open + 2)?;
         }
-        strict.push_str(&strict_tag(mark, &text[open + 2..close], close_mark, open + 2)?);
+        output.push_str(&rewritten_tag(mark, &text[open + 2..close], close_mark, open + 2)?);
         rest = (close + 2).min(text.len());
     }
-    strict.push_str(&text[rest..]);
-    Ok(strict)
+    output.push_str(&text[rest..]);
+    Ok(output)
 }
 
-fn strict_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Result<String, TemplateProblem> {
+fn rewritten_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Result<String, TemplateProblem> {
     if mark == "{#" {
         return Ok(String::new());
     }
@@ -176,14 +178,14 @@ fn strict_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> Resu
         Some(shorter) => (shorter, &body[shorter.len()..]),
         None => (body, ""),
     };
-    strict::check(body, offset + left.len())?;
+    rewrite::check(body, offset + left.len())?;
     let statement = body.trim_start();
     let keyword = ["if ", "elif ", "set "].into_iter().find(|keyword| statement.starts_with(keyword));
     let loop_head = statement.strip_prefix("for ").and_then(|head| head.split_once(" in "));
     let body = match (mark, keyword, loop_head) {
-        ("{{", _, _) => strict::rewritten(body),
-        (_, Some(keyword), _) => format!(" {keyword}{}", strict::rewritten(&statement[keyword.len()..])),
-        (_, None, Some((item, list))) => format!(" for {item} in {}", strict::rewritten(list)),
+        ("{{", _, _) => rewrite::rewritten(body),
+        (_, Some(keyword), _) => format!(" {keyword}{}", rewrite::rewritten(&statement[keyword.len()..])),
+        (_, None, Some((item, list))) => format!(" for {item} in {}", rewrite::rewritten(list)),
         (_, None, None) => body.to_owned(),
     };
     Ok(format!("{mark}{left}{body}{right}{close_mark}"))
@@ -198,7 +200,7 @@ fn syntax(error: &Error, text: &str, offset: usize) -> TemplateProblem {
     }
 }
 
-/// A JSON value for minijinja.
+/// Converts a JSON value for minijinja.
 pub(super) fn to_engine(value: &Value) -> EngineValue {
     match value {
         Value::Null => EngineValue::from(()),
@@ -216,8 +218,8 @@ pub(super) fn to_engine(value: &Value) -> EngineValue {
     }
 }
 
-/// A value of minijinja as JSON; `None` when it is undefined, can't be written, or has more parts than any payload
-/// (`[1] * 100000000` is made lazily and costs no fuel).
+/// Converts a value of minijinja to JSON; `None` when it is undefined, has no JSON form, or has too many parts
+/// (`[1] * 100000000` is lazy and uses no fuel).
 pub(super) fn from_engine(value: &EngineValue, parts_left: &mut usize) -> Option<Value> {
     *parts_left = parts_left.checked_sub(1)?;
     match value.kind() {

@@ -1,4 +1,4 @@
-//! pure: what an expression may do to a value: own filters and tests, each bounded, in an environment that has nothing else.
+//! pure: the filters and tests of expressions, each with limited output, and the environment that has nothing else.
 
 use minijinja::value::{Rest, Tuple, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
@@ -6,16 +6,16 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use super::OUTPUT_LIMIT;
 use super::engine::{PARTS_LIMIT, from_engine};
 
-/// Marks the details of our own errors: they hold no value of a row and may be shown.
+/// Marks the details of this program's errors: they contain no value of a row and may be shown.
 pub(super) const OWN: &str = "tickler: ";
 
-/// Instructions and 64-byte portions of text one rendering may use: a payload needs some dozens.
+/// Maximum instructions and 64-byte portions of text of one rendering; a payload needs some dozens.
 const FUEL: u64 = 20_000;
 
-/// Nested calls and brackets: nobody writes more by hand.
+/// Maximum nesting of calls and brackets; more is not written by hand.
 const RECURSION: usize = 64;
 
-/// The filters offered, for *did you mean*.
+/// The filters that are offered.
 pub(super) const FILTER_NAMES: &[&str] = &[
     "upper",
     "lower",
@@ -40,7 +40,7 @@ pub(super) const FILTER_NAMES: &[&str] = &[
     "abs",
 ];
 
-/// The tests offered.
+/// The tests that are offered.
 pub(super) const TEST_NAMES: &[&str] = &[
     "defined",
     "undefined",
@@ -60,7 +60,7 @@ pub(super) const TEST_NAMES: &[&str] = &[
     "even",
 ];
 
-/// The functions that stand for the operators of comparison.
+/// The functions that replace the comparison operators.
 pub(super) const COMPARISONS: &[&str] = &["__eq", "__ne", "__lt", "__le", "__gt", "__ge", "__in", "__not_in"];
 
 /// The environment all templates share.
@@ -71,7 +71,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_recursion_limit(RECURSION);
     environment.set_formatter(|out, state, value| {
         if value.is_none() {
-            return Ok(()); // an empty column leaves nothing behind, least of all the word "none"
+            return Ok(()); // an empty column renders as nothing, not as the word "none"
         }
         if value.is_undefined() {
             return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN}it has no value")));
@@ -96,7 +96,7 @@ fn refuse(message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{OWN}{message}"))
 }
 
-/// A text or a number as text; anything else, null among it, is refused with the filter's name.
+/// A scalar as text (null as an empty one); anything else is rejected with the filter's name.
 fn text(value: &Value, filter: &str) -> Result<String, Error> {
     match value.kind() {
         ValueKind::String => Ok(value.as_str().unwrap_or_default().to_owned()),
@@ -107,7 +107,7 @@ fn text(value: &Value, filter: &str) -> Result<String, Error> {
     }
 }
 
-/// Applies a change of text; null stays null, so that an empty column never becomes a text by passing a filter.
+/// Applies a change of text. Null stays null, so that a filter never turns an empty column into text.
 fn changed(value: &Value, filter: &str, change: impl FnOnce(&str) -> String) -> Result<Value, Error> {
     if value.is_none() {
         return Ok(value.clone());
@@ -119,12 +119,12 @@ fn changed(value: &Value, filter: &str, change: impl FnOnce(&str) -> String) -> 
     Ok(Value::from(changed))
 }
 
-/// The items of a list that isn't absurdly long: repetition (`[1] * 100000000`) is lazy and costs the engine nothing.
+/// The items of a list of limited length: a repeated list (`[1] * 100000000`) is lazy and uses no fuel.
 fn items(value: &Value) -> Result<impl Iterator<Item = Value> + use<>, Error> {
     if value.len().is_none_or(|length| length > OUTPUT_LIMIT) {
-        return Err(refuse("it is no list, or too long a one"));
+        return Err(refuse("it is not a list, or too long"));
     }
-    value.try_iter().map_err(|_| refuse("it is no list"))
+    value.try_iter().map_err(|_| refuse("it is not a list"))
 }
 
 fn add_text_filters(environment: &mut Environment<'static>) {
@@ -164,7 +164,7 @@ fn replace(value: &Value, from: &str, to: &str) -> Result<Value, Error> {
     }
     let text = text(value, "replace")?;
     if from.is_empty() {
-        return Err(refuse("`replace` takes a text to look for that isn't empty"));
+        return Err(refuse("`replace` needs a text to search for that isn't empty"));
     }
     let times = text.matches(from).count();
     let length = text.len().saturating_sub(times * from.len()).saturating_add(times.saturating_mul(to.len()));
@@ -256,7 +256,7 @@ fn float(value: &Value) -> Result<f64, Error> {
         ValueKind::String => value.as_str().and_then(|text| text.trim().parse().ok()),
         _ => None,
     };
-    number.filter(|number: &f64| number.is_finite()).ok_or_else(|| refuse("it is no number"))
+    number.filter(|number: &f64| number.is_finite()).ok_or_else(|| refuse("it is not a number"))
 }
 
 /// The whole number of a text or a number; a fraction is cut, as Jinja does.
@@ -312,7 +312,7 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("even", |value: &Value| value.as_i64().is_some_and(|number| number % 2 == 0));
 }
 
-/// The strict comparisons that `strict::rewritten` puts in place of the operators.
+/// The functions by which `rewrite::rewritten` replaces the comparison operators.
 fn add_comparisons(environment: &mut Environment<'static>) {
     environment.add_function("__eq", |a: Value, b: Value| equal(&a, &b));
     environment.add_function("__ne", |a: Value, b: Value| equal(&a, &b).map(|same| !same));

@@ -1,36 +1,36 @@
-//! pure: how large an expression may be, counted over its words before any recursive parser sees them: a parser's stack
-//! ends the program when it overflows, and with it every other schedule.
+//! pure: limits the size of expressions before a recursive parser reads them: an overflow of its stack would end the
+//! process, and with it every schedule.
 
 use super::TemplateProblem;
-use super::strict::{Token, TokenKind, tokens};
+use super::rewrite::{Token, TokenKind, tokens};
 
-/// Operators of one expression, or of one whole text with statements.
-pub(super) const MOST_OPERATORS: usize = 256;
+/// Maximum operators of one expression, or of one text with statements.
+pub(super) const MAX_OPERATORS: usize = 256;
 
-/// Brackets inside brackets, operators before one operand, blocks inside blocks.
-pub(super) const DEEPEST: usize = 32;
+/// Maximum nesting of brackets, of operators before one operand, and of blocks.
+pub(super) const MAX_DEPTH: usize = 32;
 
-/// What was counted of a text with statements, tag by tag.
+/// The counts of a text with statements, tag by tag.
 #[derive(Debug, Default)]
 pub(super) struct Size {
     operators: usize,
     blocks: usize,
 }
 
-/// Refuses an expression that is too large; `offset` is where it begins in its template.
+/// Rejects an expression that is too large; `offset` is its position in its template.
 ///
 /// # Errors
-/// With the place of the first word too many.
+/// With the position of the first token beyond the limit.
 pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
-    Size::default().add_words(&tokens(text), offset)
+    Size::default().add_tokens(&tokens(text), offset)
 }
 
 impl Size {
     /// Counts a statement (`if a and b`) or an expression of a text.
     pub(super) fn add_tag(&mut self, text: &str, offset: usize) -> Result<(), TemplateProblem> {
-        let words = tokens(text);
-        let Some(first) = words.first() else { return Ok(()) };
-        let at = first.at.start + offset..first.at.end + offset;
+        let tokens = tokens(text);
+        let Some(first) = tokens.first() else { return Ok(()) };
+        let at = first.span.start + offset..first.span.end + offset;
         match first.text {
             word if word.starts_with("end") => self.blocks = self.blocks.saturating_sub(1),
             "if" | "for" | "set" | "with" | "filter" | "macro" | "block" | "call" | "autoescape" | "raw" => {
@@ -38,28 +38,28 @@ impl Size {
             }
             _ => {}
         }
-        if self.blocks > DEEPEST {
+        if self.blocks > MAX_DEPTH {
             return Err(too_deep(at));
         }
         self.count(at)?;
-        self.add_words(&words, offset)
+        self.add_tokens(&tokens, offset)
     }
 
-    fn add_words(&mut self, words: &[Token<'_>], offset: usize) -> Result<(), TemplateProblem> {
+    fn add_tokens(&mut self, tokens: &[Token<'_>], offset: usize) -> Result<(), TemplateProblem> {
         let (mut brackets, mut unary) = (0_usize, 0_usize);
         let mut is_operand_before = false;
-        for word in words {
-            let at = word.at.start + offset..word.at.end + offset;
-            match word.text {
+        for token in tokens {
+            let at = token.span.start + offset..token.span.end + offset;
+            match token.text {
                 "(" | "[" | "{" => brackets += 1,
                 ")" | "]" | "}" => brackets = brackets.saturating_sub(1),
                 _ => {}
             }
-            let is_operator = is_operator(word);
-            let is_sign = matches!(word.text, "not" | "-" | "+");
+            let is_operator = is_operator(token);
+            let is_sign = matches!(token.text, "not" | "-" | "+");
             unary = if is_sign && !is_operand_before { unary + 1 } else { 0 };
             is_operand_before = !is_operator;
-            if brackets + unary > DEEPEST {
+            if brackets + unary > MAX_DEPTH {
                 return Err(too_deep(at));
             }
             if is_operator {
@@ -71,9 +71,9 @@ impl Size {
 
     fn count(&mut self, at: std::ops::Range<usize>) -> Result<(), TemplateProblem> {
         self.operators += 1;
-        if self.operators > MOST_OPERATORS {
+        if self.operators > MAX_OPERATORS {
             return Err(TemplateProblem {
-                message: format!("the expression has more than {MOST_OPERATORS} operators"),
+                message: format!("the expression has more than {MAX_OPERATORS} operators"),
                 at: Some(at),
                 help: Some("compute it where the rows come from, and name the column here".into()),
             });
@@ -82,18 +82,18 @@ impl Size {
     }
 }
 
-/// Words that a parser nests by: operators, filters, look-ups, calls.
-fn is_operator(word: &Token<'_>) -> bool {
-    match word.kind {
-        TokenKind::Mark => !matches!(word.text, ")" | "]" | "}" | "," | ":"),
-        TokenKind::Word => matches!(word.text, "and" | "or" | "not" | "in" | "is" | "if" | "else"),
-        TokenKind::Number | TokenKind::Text => false,
+/// Tokens at which a parser nests: operators, filters, indexes, calls.
+fn is_operator(token: &Token<'_>) -> bool {
+    match token.kind {
+        TokenKind::Punctuation => !matches!(token.text, ")" | "]" | "}" | "," | ":"),
+        TokenKind::Identifier => matches!(token.text, "and" | "or" | "not" | "in" | "is" | "if" | "else"),
+        TokenKind::Number | TokenKind::StringLiteral => false,
     }
 }
 
 fn too_deep(at: std::ops::Range<usize>) -> TemplateProblem {
     TemplateProblem {
-        message: format!("the expression is nested more than {DEEPEST} deep"),
+        message: format!("the expression is nested more than {MAX_DEPTH} deep"),
         at: Some(at),
         help: Some("take brackets, `not` and blocks apart, or compute it where the rows come from".into()),
     }

@@ -1,16 +1,16 @@
-//! pure: expressions and payload trees become JSON, with own bounded filters.
+//! pure: renders expressions and payload trees to JSON, with a limited set of filters.
 //!
-//! The language is Jinja's, as minijinja reads it, started from nothing: only the filters and tests of `filters.rs` exist,
-//! there are no functions and no methods. A text that is exactly one `{{ expression }}` keeps the value's JSON type. In any
-//! other text an empty (null) value leaves nothing behind, so nobody is greeted as "none"; `{{ name | default("there") }}`
-//! puts a word in its place. A name that does not exist is always an error, whatever filter follows it; a part that may be
-//! absent is reached through its parent: `{{ row.nickname | default("") }}`.
+//! The language is Jinja's as minijinja parses it, reduced to the filters and tests of `filters.rs`, without functions and
+//! methods. A text that is exactly one `{{ expression }}` keeps the value's JSON type. In any other text a null value
+//! renders as nothing, so that nobody is greeted as "none"; `{{ name | default("there") }}` replaces it. An unknown name is
+//! always an error, whatever filter follows it; a column that may be missing is reached through the row:
+//! `{{ row.nickname | default("") }}`.
 
 mod engine;
 mod filters;
 mod limits;
 mod payload;
-mod strict;
+mod rewrite;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use engine::Program;
 pub use payload::{Payload, PayloadTemplate};
 
-/// The names every payload template may use besides the row's columns, which they hide.
+/// The names that every payload template may use besides the row's columns. A column of the same name is hidden.
 pub const BUILT_IN_NAMES: &[&str] = &[
     "phone",
     "phone_national",
@@ -39,12 +39,12 @@ pub const BUILT_IN_NAMES: &[&str] = &[
     "row",
 ];
 
-/// Names that belong to later versions: a template that uses one is refused, never filled from a column of that name.
+/// Names of later versions: a template that uses one is rejected, even if a column has that name.
 pub const NOT_YET_NAMES: &[&str] = &["spoken_date", "spoken_time", "appointments"];
 
-/// Where a template's names come from: built-in names first, then the row's columns.
+/// Resolves the names of a template: built-in names first, then the row's columns.
 pub trait Scope {
-    /// The value behind a name; `None` when there is no such name (then rendering fails: nothing is half-filled).
+    /// The value of a name; `None` when there is no such name: then rendering fails.
     fn lookup(&self, name: &str) -> Option<Value>;
     /// The whole row as an object, for `row["Appt Date"]`.
     fn row(&self) -> Value;
@@ -62,12 +62,12 @@ pub struct TemplateProblem {
     pub help: Option<String>,
 }
 
-/// A template that can't be filled from this row. No personal data in the message.
+/// A template that can't be rendered for this row. The message has no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RenderError(pub String);
 
-/// The most text one template may render to: far above any payload, far below what hurts.
+/// Maximum size of a rendered template, in bytes; far more than payloads need.
 pub(crate) const OUTPUT_LIMIT: usize = 64 * 1024;
 
 /// One text: a lone `{{ expression }}` keeps the value's JSON type, anything else is text.
@@ -119,7 +119,7 @@ impl Filling {
 }
 
 impl Template {
-    /// Reads a template text.
+    /// Compiles a template.
     ///
     /// # Errors
     /// When it doesn't parse, or uses a filter that isn't offered.
@@ -153,10 +153,10 @@ impl Template {
         self.names.clone()
     }
 
-    /// Fills it.
+    /// Renders it.
     ///
     /// # Errors
-    /// On an unknown name, a failing filter, or output beyond the bounds.
+    /// On an unknown name, a failing filter, or output beyond the limit.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
         let value = match &self.shape {
             TemplateShape::Literal(text) => return Ok(Value::String(text.clone())),
@@ -165,8 +165,8 @@ impl Template {
             TemplateShape::Whole(program) => Value::String(program.text(scope)?),
         };
         match &value {
-            Value::String(text) => bounded(text.len())?,
-            Value::Array(_) | Value::Object(_) => bounded(value.to_string().len())?,
+            Value::String(text) => check_length(text.len())?,
+            Value::Array(_) | Value::Object(_) => check_length(value.to_string().len())?,
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
         Ok(value)
@@ -180,7 +180,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Reads an expression.
+    /// Compiles an expression.
     ///
     /// # Errors
     /// When it doesn't parse.
@@ -227,7 +227,7 @@ fn no_boolean(kind: &str) -> RenderError {
     RenderError(format!("the condition gives {kind}, not true or false: compare it with something"))
 }
 
-fn bounded(length: usize) -> Result<(), RenderError> {
+fn check_length(length: usize) -> Result<(), RenderError> {
     if length > OUTPUT_LIMIT {
         return Err(RenderError(format!("it renders to more than {} KiB", OUTPUT_LIMIT / 1024)));
     }
@@ -247,7 +247,7 @@ fn filled(pieces: &[Piece], scope: &dyn Scope) -> Result<String, RenderError> {
                 tree @ (Value::Array(_) | Value::Object(_)) => text.push_str(&tree.to_string()),
             },
         }
-        bounded(text.len())?;
+        check_length(text.len())?;
     }
     Ok(text)
 }
@@ -262,7 +262,7 @@ fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
         if open > rest {
             pieces.push(Piece::Literal(text[rest..open].to_owned()));
         }
-        let close = strict::closing(text, open + 2)?;
+        let close = rewrite::closing(text, open + 2)?;
         pieces.push(Piece::Filling(filling(&text[open + 2..close], open + 2)?));
         rest = close + 2;
     }
@@ -279,7 +279,7 @@ fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
 
 fn filling(expression: &str, offset: usize) -> Result<Filling, TemplateProblem> {
     let trimmed = expression.trim();
-    if strict::is_plain_name(trimmed) {
+    if rewrite::is_plain_name(trimmed) {
         return Ok(Filling::Name(trimmed.to_owned()));
     }
     Program::expression(expression, offset).map(|program| Filling::Program(Arc::new(program)))

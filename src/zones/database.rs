@@ -8,10 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::names::{self, OfRow, Refusal};
+use super::names::{self, InvalidName, RowZone};
 use super::{Zone, ZoneError};
 
-/// Where a system keeps its rules. `TZ` and `TZDIR` are not looked at: the host's settings change nothing.
+/// Where systems keep their rules. `TZ` and `TZDIR` are not read, so that the host's settings change nothing.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
 /// The zone rules in use: the bundled ones or the system's, whichever are newer.
@@ -19,13 +19,13 @@ const SYSTEM_FOLDERS: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zonein
 pub struct Zones {
     version: Arc<str>,
     database: TimeZoneDatabase,
-    /// Rows of a source name few zones, very often. Only names that were found are kept, under each spelling met.
+    /// Zones that were found, by each spelling that was used: the rows of a source contain few zones, very often.
     found: Arc<RwLock<HashMap<String, Zone>>>,
 }
 
 impl Zones {
-    /// The newest of the bundled rules and the system's (compared by version, `2026f` > `2025b`). What the system has
-    /// is looked up once: rules that are installed later count from the next start.
+    /// The newest of the bundled rules and the system's (compared by version, `2026f` > `2025b`). The system's
+    /// version is read once: rules that are installed later are used from the next start.
     #[must_use]
     pub fn newest() -> Self {
         Self::newest_of(&SYSTEM_FOLDERS.map(Path::new))
@@ -67,14 +67,14 @@ impl Zones {
     /// # Errors
     /// When there is no such zone; the remedy names the likely one.
     pub fn zone(&self, name: &str) -> Result<Zone, ZoneError> {
-        let refuse = |refusal: &Refusal| ZoneError { name: name.to_owned(), remedy: refusal.remedy() };
+        let error = |invalid: &InvalidName| ZoneError { name: name.to_owned(), remedy: invalid.remedy() };
         if let Some(zone) = self.known(name) {
             return Ok(zone);
         }
-        if let Some(refusal) = names::refusal(name) {
-            return Err(refuse(&refusal));
+        if let Some(invalid) = names::invalid_name(name) {
+            return Err(error(&invalid));
         }
-        let zone = self.read(name).ok_or_else(|| refuse(&names::likely(name)))?;
+        let zone = self.read(name).ok_or_else(|| error(&names::closest_match(name)))?;
         Ok(self.remember(name, zone))
     }
 
@@ -87,10 +87,10 @@ impl Zones {
         if let Some(zone) = self.known(name) {
             return Ok(zone);
         }
-        match names::of_row(name) {
-            Some(OfRow::Offset(offset)) => Ok(Zone::of_offset(offset)),
-            Some(OfRow::Iana(iana)) => self.zone(iana),
-            None => self.zone(name).map_err(|error| ZoneError { remedy: names::remedy_of_row(name), ..error }),
+        match names::parse_row_zone(name) {
+            Some(RowZone::Offset(offset)) => Ok(Zone::of_offset(offset)),
+            Some(RowZone::Iana(iana)) => self.zone(iana),
+            None => self.zone(name).map_err(|error| ZoneError { remedy: names::row_zone_remedy(name), ..error }),
         }
     }
 
@@ -103,7 +103,7 @@ impl Zones {
         zone
     }
 
-    /// A system may leave old names out (Debian packs them apart): for these the bundled rules serve.
+    /// Falls back to the bundled rules for old names, which a system may not have (Debian packages them separately).
     fn read(&self, name: &str) -> Option<Zone> {
         let rules = self.database.get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)).ok()?;
         let canonical = canonical_name(name, &rules)?;
@@ -111,7 +111,7 @@ impl Zones {
     }
 }
 
-/// The database's own spelling. Files beside the zones (`posixrules`, `right/…`) are no zones.
+/// The database's spelling of a name; `None` for files of a zoneinfo folder that are not zones (`posixrules`, `right/…`).
 fn canonical_name(name: &str, rules: &TimeZone) -> Option<Arc<str>> {
     let canonical = rules.iana_name()?;
     let foreign = ["posix/", "right/"].iter().any(|folder| name.starts_with(folder))
@@ -132,15 +132,15 @@ fn version_in(folder: &Path) -> Option<String> {
         .filter(|version| release(version).is_some())
 }
 
-/// The rest of the file, all rules as text, isn't needed.
+/// The first line of a file, without reading the rest.
 fn first_line(path: &Path) -> Option<String> {
-    const LONGEST: u64 = 200;
+    const MAX_LENGTH: u64 = 200;
     let mut line = String::new();
-    BufReader::new(fs::File::open(path).ok()?.take(LONGEST)).read_line(&mut line).ok()?;
+    BufReader::new(fs::File::open(path).ok()?.take(MAX_LENGTH)).read_line(&mut line).ok()?;
     Some(line)
 }
 
-/// A version as something to compare: the year, then the letters, a longer row of letters being later (`z` < `za`).
+/// A version as something to compare: the year, then the letters, more letters being later (`z` < `za`).
 fn release(version: &str) -> Option<(u16, usize, &str)> {
     let year = version.get(..4)?.parse().ok()?;
     let rest = &version[4..];

@@ -5,52 +5,65 @@ use jiff::civil::{Date, Time};
 
 use super::Zone;
 
-/// When phones may ring, in the recipient's zone: half open.
+/// When calls may be placed, in the recipient's zone: from `open` until just before `close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallingHours {
     /// At any time.
     Always,
-    /// From one minute of the day to another; `open < close <= 24:00`.
+    /// In one part of each day; `open < close <= 24:00`.
     Daily {
         /// Minutes after midnight.
         open: u16,
-        /// Minutes after midnight, 1440 at most.
+        /// Minutes after midnight, at most 1440.
         close: u16,
     },
+}
+
+/// Why a text is not valid calling hours, with the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallingHoursError {
+    /// It has no `-`.
+    #[error("`{0}` is not valid calling hours: write \"08:00-21:00\", or \"always\" to allow calls at any time")]
+    NoRange(String),
+    /// One side of the `-` is not a time.
+    #[error("`{0}` is not a valid time of day: write two digits each, like 08:00 or 21:30, at most 24:00")]
+    InvalidTime(String),
+    /// They would be empty, or reach over midnight.
+    #[error(
+        "calling hours must open before they close on the same day, `{0}` does not: write \"08:00-21:00\"; the latest \
+         closing is 24:00"
+    )]
+    NotInOrder(String),
 }
 
 /// 24:00, the latest closing.
 const END_OF_DAY: u16 = 24 * 60;
 
-impl CallingHours {
-    /// Reads `08:00-21:00` or `always`.
-    ///
-    /// # Errors
-    /// A sentence with the remedy.
-    pub fn parse(text: &str) -> Result<Self, String> {
+impl std::str::FromStr for CallingHours {
+    type Err = CallingHoursError;
+
+    /// Parses `08:00-21:00` or `always`.
+    fn from_str(text: &str) -> Result<Self, CallingHoursError> {
         if text == "always" {
             return Ok(Self::Always);
         }
-        let (from, to) = text.split_once('-').ok_or_else(|| {
-            format!("`{text}` is no calling hours: write \"08:00-21:00\", or \"always\" to let phones ring at any time")
-        })?;
-        let (open, close) = (minute_of_day(from.trim())?, minute_of_day(to.trim())?);
+        let (from, to) = text.split_once('-').ok_or_else(|| CallingHoursError::NoRange(text.to_owned()))?;
+        let (open, close) = (parse_minute(from.trim())?, parse_minute(to.trim())?);
         if open >= close {
-            return Err(format!(
-                "calling hours open before they close on the same day, `{text}` does not: write \"08:00-21:00\"; \
-                 the latest closing is 24:00"
-            ));
+            return Err(CallingHoursError::NotInOrder(text.to_owned()));
         }
         Ok(Self::Daily { open, close })
     }
+}
 
-    /// Whether phones may ring at this instant.
+impl CallingHours {
+    /// Whether calls may be placed at this instant.
     #[must_use]
     pub fn is_open(self, at: Timestamp, zone: &Zone) -> bool {
         match self {
             Self::Always => true,
             Self::Daily { open, close } => {
-                let minute = minute_at(zone.wall(at).time());
+                let minute = minute_of(zone.wall(at).time());
                 open <= minute && minute < close
             }
         }
@@ -66,28 +79,18 @@ impl CallingHours {
         }
     }
 
-    /// The first open instant after a closed one. Phones may become free to ring in two ways: the clock reads the
-    /// opening, or it jumps over it into the open hours.
+    /// The first open instant after a closed one: the clock reads the opening, or it jumps over it into the open hours.
     fn opening_after(self, at: Timestamp, zone: &Zone, open: u16) -> Timestamp {
         let jump = zone.change_after(at).map(|change| change.at).filter(|jump| self.is_open(*jump, zone));
-        let mut date = zone.date(at);
-        let read = loop {
-            let Some(opening) = opening_on(date, open, zone, at) else {
-                match date.tomorrow() {
-                    Ok(tomorrow) => date = tomorrow,
-                    Err(_) => break Timestamp::MAX,
-                }
-                continue;
-            };
-            break opening;
-        };
-        jump.map_or(read, |jump| read.min(jump))
+        let mut dates = std::iter::successors(Some(zone.date(at)), |date| date.tomorrow().ok());
+        let opening = dates.find_map(|date| opening_on(date, open, zone, at)).unwrap_or(Timestamp::MAX);
+        jump.map_or(opening, |jump| opening.min(jump))
     }
 }
 
-/// The first time after `at` that the clock reads the opening of this date; `None` when that is past or skipped.
+/// The first time after `at` that the clock reads the opening of this date; `None` when that has passed or is skipped.
 fn opening_on(date: Date, open: u16, zone: &Zone, at: Timestamp) -> Option<Timestamp> {
-    let opening = date.to_datetime(time_of(open));
+    let opening = date.to_datetime(time_at(open));
     match zone.resolve(opening) {
         super::Wall::Once(opening) => Some(opening),
         super::Wall::Twice { first, second } => Some(if first > at { first } else { second }),
@@ -96,25 +99,26 @@ fn opening_on(date: Date, open: u16, zone: &Zone, at: Timestamp) -> Option<Times
     .filter(|opening| *opening > at)
 }
 
-fn minute_at(time: Time) -> u16 {
+fn minute_of(time: Time) -> u16 {
     u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs())
 }
 
-fn time_of(minute: u16) -> Time {
+fn time_at(minute: u16) -> Time {
     let part = |value: u16| i8::try_from(value).expect("an hour or a minute is below 60");
     Time::constant(part(minute / 60), part(minute % 60), 0, 0)
 }
 
-fn minute_of_day(text: &str) -> Result<u16, String> {
-    let refusal = || format!("`{text}` is no time of day: write two digits each, like 08:00 or 21:30, at most 24:00");
-    let (hour, minute) = text.split_once(':').ok_or_else(refusal)?;
-    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !two_digits(hour) || !two_digits(minute) {
-        return Err(refusal());
-    }
-    let (hour, minute): (u16, u16) = (hour.parse().map_err(|_| refusal())?, minute.parse().map_err(|_| refusal())?);
+/// Parses `08:00` as a minute of the day.
+fn parse_minute(text: &str) -> Result<u16, CallingHoursError> {
+    let invalid = || CallingHoursError::InvalidTime(text.to_owned());
+    let (hour, minute) = text.split_once(':').ok_or_else(invalid)?;
+    let two_digits = |part: &str| -> Option<u16> {
+        let are_digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        are_digits.then(|| part.parse().ok()).flatten()
+    };
+    let (hour, minute) = (two_digits(hour).ok_or_else(invalid)?, two_digits(minute).ok_or_else(invalid)?);
     let total = hour * 60 + minute;
-    if minute > 59 || total > END_OF_DAY { Err(refusal()) } else { Ok(total) }
+    if minute > 59 || total > END_OF_DAY { Err(invalid()) } else { Ok(total) }
 }
 
 impl std::fmt::Display for CallingHours {

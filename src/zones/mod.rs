@@ -1,4 +1,4 @@
-//! pure: wall clock ↔ instant by the newest zone rules: gaps, overlaps, opening hours.
+//! pure: converts between wall-clock times and instants by the newest zone rules; calling hours.
 
 mod database;
 mod days;
@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use database::Zones;
 pub use days::DayCache;
-pub use hours::CallingHours;
+pub use hours::{CallingHours, CallingHoursError};
 
 /// One zone with its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +54,9 @@ pub struct OffsetChange {
     pub offset: i32,
 }
 
-/// A zone name that can't be used, with the likely one.
+/// A zone name that is not valid, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no IANA time zone: {remedy}")]
+#[error("`{name}` is not a valid IANA time zone: {remedy}")]
 pub struct ZoneError {
     /// The name as written.
     pub name: String,
@@ -64,7 +64,7 @@ pub struct ZoneError {
     pub remedy: String,
 }
 
-/// Names of UTC that lie in no folder of the database; the others lie in `Etc/`.
+/// Names of UTC at the top of the database; the others are in `Etc/`.
 const NAMES_OF_UTC: [&str; 9] = ["UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"];
 
 impl Zone {
@@ -80,7 +80,7 @@ impl Zone {
         Self { name: name.into(), rules: TimeZone::fixed(offset), is_place: false }
     }
 
-    /// Whether people live by it. `UTC`, `Etc/…` and offsets say how a time is written, and nothing of where anybody is.
+    /// Whether it is the zone of a place. `UTC`, `Etc/…` and offsets only give the offset of a time.
     #[must_use]
     pub fn is_place(&self) -> bool {
         self.is_place
@@ -92,7 +92,7 @@ impl Zone {
         &self.name
     }
 
-    /// Its IANA name, for many to hold.
+    /// Its IANA name, shared.
     #[must_use]
     pub fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
@@ -139,8 +139,8 @@ impl Zone {
         }
     }
 
-    /// RFC 3339 with this zone's offset at that instant, in whole seconds unless there is a fraction. Offsets are told
-    /// to the minute; those with seconds (before 1972) are rounded.
+    /// RFC 3339 with this zone's offset at that instant, in whole seconds unless there is a fraction. Offsets are
+    /// written to the minute; those with seconds (before 1972) are rounded.
     #[must_use]
     pub fn rfc3339(&self, at: Timestamp) -> String {
         const PRINTER: DateTimePrinter = DateTimePrinter::new();

@@ -221,11 +221,11 @@ fn instants_are_written_with_their_offset() {
 #[test]
 fn calling_hours_open_before_they_close() {
     let daily = |open, close| Ok(CallingHours::Daily { open, close });
-    assert_eq!(CallingHours::parse("08:00-21:00"), daily(480, 1260));
-    assert_eq!(CallingHours::parse("00:00-24:00"), daily(0, 1440));
-    assert_eq!(CallingHours::parse("08:30 - 12:05"), daily(510, 725));
-    assert_eq!(CallingHours::parse("always"), Ok(CallingHours::Always));
-    assert_eq!(CallingHours::parse("08:00-21:00").map(|hours| hours.to_string()), Ok("08:00-21:00".into()));
+    assert_eq!("08:00-21:00".parse::<CallingHours>(), daily(480, 1260));
+    assert_eq!("00:00-24:00".parse::<CallingHours>(), daily(0, 1440));
+    assert_eq!("08:30 - 12:05".parse::<CallingHours>(), daily(510, 725));
+    assert_eq!("always".parse::<CallingHours>(), Ok(CallingHours::Always));
+    assert_eq!("08:00-21:00".parse::<CallingHours>().map(|hours| hours.to_string()), Ok("08:00-21:00".into()));
     for text in [
         "21:00-08:00",
         "08:00-08:00",
@@ -239,13 +239,13 @@ fn calling_hours_open_before_they_close() {
         "Always",
         "+8:00-21:00",
     ] {
-        assert!(CallingHours::parse(text).is_err(), "{text}");
+        assert!(text.parse::<CallingHours>().is_err(), "{text}");
     }
 }
 
 #[test]
 fn calling_hours_are_half_open_on_the_recipients_clock() {
-    let hours = CallingHours::parse("08:00-21:00").expect("valid");
+    let hours = "08:00-21:00".parse::<CallingHours>().expect("valid");
     let new_york = zone("America/New_York");
     for (instant, open) in [
         ("2026-11-24T12:59:59.999Z", false),
@@ -274,7 +274,7 @@ fn the_next_opening_is_the_instant_itself_or_the_next_time_the_clock_reads_it() 
         ("00:30-01:45", "America/New_York", "2026-11-01T05:50:00Z", "2026-11-01T06:00:00Z"),
         ("08:00-21:00", "Pacific/Apia", "2011-12-30T09:00:00Z", "2011-12-30T18:00:00Z"),
     ] {
-        let found = CallingHours::parse(hours).expect(hours).next_opening(at(instant), &zone(name));
+        let found = hours.parse::<CallingHours>().expect(hours).next_opening(at(instant), &zone(name));
         assert_eq!(found, at(opening), "{hours} in {name} at {instant}");
     }
 }

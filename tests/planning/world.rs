@@ -16,7 +16,7 @@ use tickler::schedule::{
 };
 use tickler::settings::SecretRef;
 use tickler::template::PayloadTemplate;
-use tickler::zones::{CallingHours, Zones};
+use tickler::zones::Zones;
 
 /// Read once: finding the newest rules takes milliseconds.
 pub static ZONES: LazyLock<Zones> = LazyLock::new(Zones::newest);
@@ -67,7 +67,7 @@ pub fn clinic() -> Schedule {
             only_if: None,
             allowed_countries: None,
             do_not_call: None,
-            calling_hours: CallingHours::parse("08:00-21:00").expect("hours"),
+            calling_hours: "08:00-21:00".parse().expect("hours"),
             min_notice: SignedDuration::from_hours(1),
             max_lateness: SignedDuration::from_hours(6),
             max_per_person_per_day: 1,

@@ -138,7 +138,7 @@ fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Z
             Some(zone)
         }
         Err(error) => {
-            reading.invalid(&node, format!("`{}` is no IANA time zone", error.name), error.remedy);
+            reading.invalid(&node, format!("`{}` is not a valid IANA time zone", error.name), error.remedy);
             None
         }
     }

@@ -105,11 +105,11 @@ fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<V
 
 fn calling_hours(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<CallingHours> {
     let node = section.node("calling_hours")?;
-    match CallingHours::parse(node.text()?) {
+    match node.text()?.parse::<CallingHours>() {
         Ok(hours) => Some(hours),
-        Err(message) => {
+        Err(error) => {
             let help = "write `\"08:00-21:00\"` (opening before closing), or `\"always\"`";
-            reading.invalid(&node, message, help);
+            reading.invalid(&node, error.to_string(), help);
             None
         }
     }

@@ -1,19 +1,19 @@
-//! pure: expressions as the engine is given them.
+//! pure: splits expressions into tokens, rejects what isn't offered, and rewrites the rest for the engine.
 //!
 //! # Why expressions are rewritten
 //!
-//! minijinja compares values of different types without an error: `minutes > "10"` is false for every row, and nobody is
-//! called. It also repeats lists lazily, at no cost that its fuel would count. So the words of an expression are read
-//! here, what isn't offered is refused with its place, and the rest is written anew before the engine compiles it:
+//! minijinja compares values of different types without an error: `minutes > "10"` would be false for every row, and nobody
+//! would be called. It also repeats lists lazily, without using fuel. So comparisons become calls of functions that check
+//! the types, and lists become tuples, before the engine compiles the expression:
 //!
 //! | as written | as compiled | because |
 //! |---|---|---|
 //! | `a > b` | `(__gt(a,b))` | the function refuses operands of different types |
-//! | `1 < x < 5` | `(__lt(1,x) and __lt(x,5))` | a chain is two comparisons |
-//! | `status in ["a", "b"]` | `(__in(status,("a","b",)))` | membership compares too |
+//! | `1 < x < 5` | `(__lt(1,x) and __lt(x,5))` | a chain of comparisons |
+//! | `status in ["a", "b"]` | `(__in(status,("a","b",)))` | membership compares values, too |
 //! | `a not in b` | `(__not_in(a,b))` | the same |
-//! | `[1, 2] * 3` | `(1,2,) * 3` | tuples cost fuel, lists are repeated for nothing |
-//! | `row[1]` | `row[1]` | a look-up is no list |
+//! | `[1, 2] * 3` | `(1,2,) * 3` | repeating a tuple uses fuel, repeating a list doesn't |
+//! | `row[1]` | `row[1]` | an index is not a list |
 //! | `a ==` | `?` | the engine refuses it, as it would refuse the original |
 
 use std::ops::Range;
@@ -23,24 +23,30 @@ use super::filters::{FILTER_NAMES, TEST_NAMES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
-    Word,
+    /// A name or a keyword.
+    Identifier,
+    /// `15`, `2.5`, `1e9`.
     Number,
-    Text,
-    Mark,
+    /// `"…"` or `'…'`, with its quotes.
+    StringLiteral,
+    /// An operator, a bracket or a separator.
+    Punctuation,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind,
+    /// As it is written.
     pub(super) text: &'a str,
-    pub(super) at: Range<usize>,
+    /// Its bytes in the expression.
+    pub(super) span: Range<usize>,
 }
 
-/// Words that are no names.
+/// Identifiers that are not names.
 const KEYWORDS: &[&str] =
     &["true", "True", "false", "False", "none", "None", "and", "or", "not", "in", "is", "if", "else", "loop", "self"];
 
-/// Whether an expression is nothing but one name, which needs no engine.
+/// Whether an expression is a single name, which needs no engine.
 pub(super) fn is_plain_name(text: &str) -> bool {
     let mut letters = text.chars();
     letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
@@ -48,17 +54,17 @@ pub(super) fn is_plain_name(text: &str) -> bool {
         && !KEYWORDS.contains(&text)
 }
 
-/// Where the `}}` stands that closes an expression beginning at `from`.
+/// The position of the `}}` that closes the expression beginning at `from`.
 ///
 /// # Errors
-/// When nothing closes it.
+/// When there is none.
 pub(super) fn closing(text: &str, from: usize) -> Result<usize, TemplateProblem> {
     let bytes = text.as_bytes();
     let mut depth = 0_usize;
     let mut at = from;
     while at < bytes.len() {
         match bytes[at] {
-            quote @ (b'"' | b'\'') => at = end_of_text(bytes, at, quote),
+            quote @ (b'"' | b'\'') => at = end_of_string(bytes, at, quote),
             b'{' | b'[' | b'(' => depth += 1,
             b'}' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return Ok(at),
             b'}' | b']' | b')' => depth = depth.saturating_sub(1),
@@ -73,8 +79,8 @@ pub(super) fn closing(text: &str, from: usize) -> Result<usize, TemplateProblem>
     })
 }
 
-/// The place of the closing quote, or the last byte when there is none.
-fn end_of_text(bytes: &[u8], open: usize, quote: u8) -> usize {
+/// The position of the closing quote, or of the last byte when there is none.
+fn end_of_string(bytes: &[u8], open: usize, quote: u8) -> usize {
     let mut at = open + 1;
     while at < bytes.len() {
         match bytes[at] {
@@ -87,7 +93,7 @@ fn end_of_text(bytes: &[u8], open: usize, quote: u8) -> usize {
     bytes.len().saturating_sub(1)
 }
 
-/// The words of an expression.
+/// Splits an expression into tokens.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -100,8 +106,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
                 continue;
             }
             quote @ (b'"' | b'\'') => {
-                at = end_of_text(bytes, at, quote) + 1;
-                TokenKind::Text
+                at = end_of_string(bytes, at, quote) + 1;
+                TokenKind::StringLiteral
             }
             byte if byte.is_ascii_digit() => {
                 at = end_of_number(bytes, at);
@@ -113,7 +119,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
                 {
                     at += 1;
                 }
-                TokenKind::Word
+                TokenKind::Identifier
             }
             _ => {
                 at += if ["==", "!=", "<=", ">=", "//", "**"].iter().any(|mark| text[at..].starts_with(mark)) {
@@ -121,10 +127,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
                 } else {
                     1
                 };
-                TokenKind::Mark
+                TokenKind::Punctuation
             }
         };
-        found.push(Token { kind, text: &text[from..at], at: from..at });
+        found.push(Token { kind, text: &text[from..at], span: from..at });
     }
     found
 }
@@ -144,18 +150,19 @@ fn end_of_number(bytes: &[u8], from: usize) -> usize {
     at
 }
 
-/// Refuses filters and tests that aren't offered, and calls of any kind. `offset` is where `text` begins in its template.
+/// Rejects filters and tests that aren't offered, and all function and method calls. `offset` is the position of `text` in
+/// its template.
 ///
 /// # Errors
-/// With the likely name.
+/// With the closest name that is offered.
 pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
     let tokens = tokens(text);
-    for (place, token) in tokens.iter().enumerate() {
-        let before = |steps: usize| place.checked_sub(steps).map_or("", |at| tokens[at].text);
-        if token.kind != TokenKind::Word {
+    for (index, token) in tokens.iter().enumerate() {
+        let before = |steps: usize| index.checked_sub(steps).map_or("", |before| tokens[before].text);
+        if token.kind != TokenKind::Identifier {
             continue;
         }
-        let at = token.at.start + offset..token.at.end + offset;
+        let at = token.span.start + offset..token.span.end + offset;
         if before(1) == "|" {
             offered(token.text, "filter", FILTER_NAMES, at)?;
         } else if (before(1) == "is" && token.text != "not") || (before(1) == "not" && before(2) == "is") {
@@ -167,7 +174,7 @@ pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
                 });
             }
             offered(token.text, "test", TEST_NAMES, at)?;
-        } else if tokens.get(place + 1).is_some_and(|next| next.text == "(") && !KEYWORDS.contains(&token.text) {
+        } else if tokens.get(index + 1).is_some_and(|next| next.text == "(") && !KEYWORDS.contains(&token.text) {
             return Err(TemplateProblem {
                 message: format!("there is no function or method `{}`", token.text),
                 at: Some(at),
@@ -189,33 +196,33 @@ fn offered(name: &str, what: &str, names: &[&str], at: Range<usize>) -> Result<(
     Err(TemplateProblem { message: format!("there is no {what} `{name}`"), at: Some(at), help: Some(help) })
 }
 
-/// Rewrites every comparison of an expression to a call of the strict one: `a > b` becomes `__gt(a, b)`.
+/// Rewrites an expression: comparisons to calls of the functions that check types, lists to tuples.
 pub(super) fn rewritten(text: &str) -> String {
     let tokens = tokens(text);
-    let mut place = 0;
-    strict_group(&tokens, &mut place)
+    let mut index = 0;
+    rewritten_group(&tokens, &mut index)
 }
 
-/// One bracket's inside (or the whole expression): comparisons bind looser than everything but `and`, `or`, `not`,
-/// `if`, `else`, commas and colons, so an operand reaches from one of those to the next.
-fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
+/// Rewrites the tokens from `index` to the end of the bracket, or of the expression. Only `and`, `or`, `not`, `if`, `else`,
+/// commas and colons bind less tightly than comparisons, so an operand reaches from one of those to the next.
+fn rewritten_group(tokens: &[Token<'_>], index: &mut usize) -> String {
     let mut whole = String::new();
     let mut chain = ComparisonChain::default();
-    while *place < tokens.len() {
-        let token = &tokens[*place];
-        let is_after_is = *place > 0 && tokens[*place - 1].text == "is";
-        let next = tokens.get(*place + 1).map_or("", |token| token.text);
-        *place += 1;
+    while *index < tokens.len() {
+        let token = &tokens[*index];
+        let is_after_is = *index > 0 && tokens[*index - 1].text == "is";
+        let next = tokens.get(*index + 1).map_or("", |token| token.text);
+        *index += 1;
         match token.text {
             ")" | "]" | "}" => {
-                *place -= 1;
+                *index -= 1;
                 break;
             }
             "(" | "[" | "{" => {
-                let is_list = token.text == "[" && !is_operand_end(tokens, *place - 1);
-                let inside = strict_group(tokens, place);
-                let close = tokens.get(*place).map_or("", |token| token.text);
-                *place += 1;
+                let is_list = token.text == "[" && !is_operand_end(tokens, *index - 1);
+                let inside = rewritten_group(tokens, index);
+                let close = tokens.get(*index).map_or("", |token| token.text);
+                *index += 1;
                 chain.operand.push_str(&match (is_list, inside.trim()) {
                     (true, "") => "() ".to_owned(),
                     (true, items) => format!("({},) ", items.trim_end_matches(',')),
@@ -223,7 +230,7 @@ fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
                 });
             }
             "not" if !is_after_is && next == "in" => {
-                *place += 1;
+                *index += 1;
                 chain.operator("__not_in");
             }
             "in" => chain.operator("__in"),
@@ -245,18 +252,17 @@ fn strict_group(tokens: &[Token<'_>], place: &mut usize) -> String {
     whole
 }
 
-/// Whether a value ends before this token: then a `[` after it is a look-up, else it begins a list. Lists become tuples,
-/// because the engine repeats lists lazily and for nothing (`[1] * 100000000`), while tuples cost fuel.
-fn is_operand_end(tokens: &[Token<'_>], place: usize) -> bool {
-    let Some(before) = place.checked_sub(1).map(|at| &tokens[at]) else { return false };
+/// Whether a value ends before this token: then a `[` here is an index, otherwise it begins a list.
+fn is_operand_end(tokens: &[Token<'_>], index: usize) -> bool {
+    let Some(before) = index.checked_sub(1).map(|before| &tokens[before]) else { return false };
     match before.kind {
-        TokenKind::Text | TokenKind::Number => true,
-        TokenKind::Word => !["and", "or", "not", "in", "is", "if", "else"].contains(&before.text),
-        TokenKind::Mark => matches!(before.text, ")" | "]" | "}"),
+        TokenKind::StringLiteral | TokenKind::Number => true,
+        TokenKind::Identifier => !["and", "or", "not", "in", "is", "if", "else"].contains(&before.text),
+        TokenKind::Punctuation => matches!(before.text, ")" | "]" | "}"),
     }
 }
 
-/// Operands with the operators between them: `1 < x < 5` is two comparisons.
+/// Operands and the comparisons between them: `1 < x < 5` is two comparisons.
 #[derive(Default)]
 struct ComparisonChain {
     done: Vec<(String, &'static str)>,
@@ -274,7 +280,7 @@ impl ComparisonChain {
         let is_incomplete = last.is_empty() || done.iter().any(|(operand, _)| operand.is_empty());
         if !done.is_empty() && is_incomplete {
             done.clear();
-            whole.push('?'); // an operand is missing: the engine then refuses the expression, as it would have
+            whole.push('?'); // an operand is missing: not valid for the engine either
         }
         if done.is_empty() {
             whole.push_str(&last);
