@@ -1,5 +1,5 @@
-//! shell: what the service observes of itself every second: whether the ledger can be written, and what needs a person
-//! without having a row in the audit log. Alerts, the unit's status and the log learn of it at once.
+//! shell: checks the service every second: whether the ledger can be written, and which conditions need a person and have no
+//! row in the audit log. Changes are reported in alerts, the unit's status and the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,35 +14,35 @@ use crate::ledger::{Holds, Loss, Pauses, Writing};
 use crate::notify::{AlertKind, Conditions};
 use crate::verbs::holds;
 
-/// How often the conditions are observed.
+/// How often the conditions are checked.
 const POLL: Duration = Duration::from_secs(1);
 
-/// A commit is tried when nothing else was committed for this long.
-const LONGEST_WITHOUT_COMMIT: Duration = Duration::from_secs(30);
+/// Without a commit for this time, a test commit is made.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
 
-/// While commits fail, or the disk says that it takes nothing, one is tried this often.
-const WHILE_IN_DOUBT: Duration = Duration::from_secs(2);
+/// The same while commits fail or the disk reports that it is full or read-only.
+const PROBE_AFTER_IN_DOUBT: Duration = Duration::from_secs(2);
 
-/// A commit that takes longer is reported by the watchdog.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum wait for the test commit; a writer that hangs is detected by the watchdog.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the ledger's latest commit was, and what it came to.
+/// The time and the result of the ledger's latest commit.
 #[derive(Debug, Clone, Default)]
 struct CommitWatch {
     writing: Writing,
-    /// Of the latest commit or attempt (monotonic).
+    /// When the latest commit was made or tried (monotonic).
     at: Duration,
 }
 
 impl CommitWatch {
-    /// Whether a commit is to be tried (`now` is monotonic).
+    /// Whether a test commit is due (`now` is monotonic).
     fn is_probe_due(&self, now: Duration, has_room: bool) -> bool {
         let is_in_doubt = self.writing.failure.is_some() || !has_room;
-        now.saturating_sub(self.at) >= if is_in_doubt { WHILE_IN_DOUBT } else { LONGEST_WITHOUT_COMMIT }
+        now.saturating_sub(self.at) >= if is_in_doubt { PROBE_AFTER_IN_DOUBT } else { PROBE_AFTER }
     }
 
-    /// Takes what the ledger says now (`now` is monotonic).
-    fn see(&mut self, writing: Writing, now: Duration) {
+    /// Updates the state (`now` is monotonic).
+    fn update(&mut self, writing: Writing, now: Duration) {
         if writing.commits != self.writing.commits {
             self.at = now;
         }
@@ -50,19 +50,19 @@ impl CommitWatch {
     }
 }
 
-/// Observes until it is dropped.
+/// Checks until it is dropped.
 pub async fn observe(daemon: Arc<Daemon>) {
     let clock = Arc::clone(&daemon.app.around.clock);
     let mut watch = CommitWatch { writing: daemon.ledger.writing(), at: clock.monotonic() };
     let (mut lost, mut shown) = (None, String::new());
     loop {
         if watch.is_probe_due(clock.monotonic(), daemon.has_room()) {
-            // what it came to is in `writing`
-            let _answered = select(std::pin::pin!(daemon.ledger.probe()), clock.sleep(PATIENCE)).await;
+            // the result is in `writing`
+            let _done_or_late = select(std::pin::pin!(daemon.ledger.probe()), clock.sleep(PROBE_TIMEOUT)).await;
             watch.at = clock.monotonic();
         }
         let before = watch.writing.failure.clone();
-        watch.see(daemon.ledger.writing(), clock.monotonic());
+        watch.update(daemon.ledger.writing(), clock.monotonic());
         if before.is_some() != watch.writing.failure.is_some() {
             report(watch.writing.failure.as_deref());
         }
@@ -89,7 +89,7 @@ fn report(failure: Option<&str>) {
 }
 
 impl Daemon {
-    /// Whether the ledger's disk claims to take more. One that can't be asked is asked by a commit.
+    /// Whether the ledger's disk reports free space. `false` when it can't be queried: then a test commit decides.
     fn has_room(&self) -> bool {
         let folder = self.app.settings.ledger.parent().filter(|folder| !folder.as_os_str().is_empty());
         match statvfs(folder.unwrap_or(std::path::Path::new("."))) {
@@ -102,7 +102,7 @@ impl Daemon {
         match loss {
             Some(loss) => tracing::error!("{}", loss.sentence()),
             None => {
-                tracing::warn!("the ledger is whole again, or its loss was accepted: calls go on");
+                tracing::warn!("the ledger is complete again, or its loss was accepted: calls continue");
                 if let Some(sender) = &self.app.sender {
                     sender.nudge();
                 }
@@ -110,7 +110,7 @@ impl Daemon {
         }
     }
 
-    /// Everything that needs a person and has no row in the audit log.
+    /// The conditions that need a person and have no row in the audit log.
     pub(super) async fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::new();
         if let Some(failure) = self.ledger.writing().failure {
@@ -120,14 +120,14 @@ impl Daemon {
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
-        // one that can't be read has an alert of its own
+        // a ledger that can't be read has an alert of its own
         if let Ok(holds) = self.ledger.holds(self.app.machine()).await {
             conditions.extend(self.blocked(&holds));
         }
         conditions
     }
 
-    /// Who can't be called until a person acts: everybody, or a schedule's people.
+    /// The holds that only a person can lift: on everybody, or on single schedules.
     fn blocked(&self, holds: &Holds) -> Conditions {
         let of = |whose: &str, holds: Vec<Hold>| {
             let hold = holds.into_iter().find(Hold::needs_a_person)?;
@@ -164,7 +164,7 @@ mod tests {
             assert_eq!(watch.is_probe_due(now, has_room), expected, "{watch:?} at {now:?}");
         }
         let mut watch = CommitWatch::default();
-        watch.see(Writing { commits: 1, failure: None }, at(20));
+        watch.update(Writing { commits: 1, failure: None }, at(20));
         assert!(!watch.is_probe_due(at(49), true), "somebody else's commit counts");
     }
 }

@@ -1,4 +1,5 @@
-//! shell: the control socket: one JSON request a line, one JSON answer a line; the caller's user is the audit's actor.
+//! shell: the control socket: one JSON request a line, one JSON answer a line. The caller's user is the actor in the audit
+//! log.
 
 use std::fs::File;
 use std::future::Future;
@@ -18,14 +19,14 @@ use crate::clock::SharedClock;
 use crate::verbs::{Answer, Request};
 use crate::web::connections::{Busy, Connections, HEADER_TIMEOUT};
 
-/// No request is longer.
-const LONGEST_REQUEST: u64 = 64 * 1024;
+/// Maximum length of a request.
+const MAX_REQUEST: u64 = 64 * 1024;
 
-/// Members of the service's group may speak to it, nobody else.
+/// Only members of the service's group may connect.
 const MODE: u32 = 0o660;
 
-/// After a caller was lost (no file descriptors are left), the next is waited for so long.
-const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the running service did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,20 +37,20 @@ pub enum ControlError {
     /// It runs, but the caller is not in its group.
     #[error("you may not speak to the service at `{}`: become a member of its group", .0.display())]
     Forbidden(PathBuf),
-    /// It broke off.
+    /// The connection failed.
     #[error("the service did not answer: {0}")]
     Broken(String),
 }
 
-/// Asks the running service and waits for its answer, which may take as long as the verb does.
+/// Sends a request to the running service and waits for the answer, which may take as long as the verb does.
 ///
 /// # Errors
-/// When nobody is there, the caller may not, or the connection breaks.
+/// When no service runs, the caller has no permission, or the connection fails.
 pub async fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
     ask_with(socket, request, None).await
 }
 
-/// As [`ask`], with a file beside the request that the service is to write.
+/// As [`ask`], and passes an open file that the service is to write.
 ///
 /// # Errors
 /// As [`ask`].
@@ -67,7 +68,7 @@ pub async fn ask_with(socket: &Path, request: &Request, file: Option<&File>) -> 
     let mut answer = String::new();
     BufReader::new(reading).read_line(&mut answer).await.map_err(broken)?;
     if answer.is_empty() {
-        return Err(ControlError::Broken("it closed the connection; its log tells more".to_owned()));
+        return Err(ControlError::Broken("it closed the connection; see its log".to_owned()));
     }
     serde_json::from_str(&answer).map_err(|error| ControlError::Broken(error.to_string()))
 }
@@ -82,84 +83,90 @@ fn not_connected(socket: &Path, error: &io::Error) -> ControlError {
     }
 }
 
-/// The socket, bound; its file goes with it.
+/// The bound socket. Dropping it removes its file.
 #[derive(Debug)]
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
-    talks: Talks,
+    requests: PendingRequests,
 }
 
-/// The requests that are read and not yet answered.
+/// The requests that were read and are not answered yet.
 #[derive(Debug, Clone)]
-pub struct Talks(Arc<watch::Sender<usize>>);
+pub struct PendingRequests(Arc<watch::Sender<usize>>);
 
-impl Talks {
-    /// Returns once every request that was read has its answer.
-    pub async fn over(&self) {
+impl PendingRequests {
+    /// Waits until every request that was read is answered.
+    pub async fn finished(&self) {
         let mut under_way = self.0.subscribe();
         // the sender lives in `self`, so it is never closed
         let _never_closed = under_way.wait_for(|count| *count == 0).await;
     }
 
-    fn begin(&self) -> Talk {
+    fn begin(&self) -> PendingRequest {
         self.0.send_modify(|count| *count += 1);
-        Talk(self.clone())
+        PendingRequest(self.clone())
     }
 }
 
 /// One of them, until it is dropped.
-struct Talk(Talks);
+struct PendingRequest(PendingRequests);
 
-impl Drop for Talk {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
         (self.0.0).send_modify(|count| *count -= 1);
     }
 }
 
 impl ControlSocket {
-    /// Binds it. A socket left by a crash is replaced: whoever holds the ledger's lock is the one service.
+    /// Binds it. A socket that a crash left is replaced: the holder of the ledger's lock is the only service.
     ///
     /// # Errors
-    /// When the folder isn't there or may not be written, or the file is somebody's and no socket.
+    /// When the folder doesn't exist or isn't writable, or the path is another kind of file.
     pub fn bind(path: &Path) -> io::Result<Self> {
         match std::fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
-            Ok(_somebodys) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there and no socket")),
+            Ok(_other_file) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "a file of this name exists and is not a socket",
+                ));
+            }
             Err(_none) => {}
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
-        Ok(Self { listener, path: path.to_owned(), talks: Talks(Arc::default()) })
+        Ok(Self { listener, path: path.to_owned(), requests: PendingRequests(Arc::default()) })
     }
 
-    /// What is asked and not yet answered; outlives the socket.
+    /// The requests that are not answered yet; outlives the socket.
     #[must_use]
-    pub fn talks(&self) -> Talks {
-        self.talks.clone()
+    pub fn pending_requests(&self) -> PendingRequests {
+        self.requests.clone()
     }
 
-    /// Answers every caller with `perform(caller, request)` until it is dropped.
-    pub async fn serve<P, F>(&self, clock: SharedClock, most: usize, perform: P)
+    /// Answers every request with `perform(caller, request)` until it is dropped.
+    pub async fn serve<P, F>(&self, clock: SharedClock, max_connections: usize, perform: P)
     where
-        P: Fn(Asker, Request) -> F + Send + Sync + 'static,
+        P: Fn(Caller, Request) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
         let perform = Arc::new(perform);
-        let mut connections = Connections::new(most);
+        let mut connections = Connections::new(max_connections);
         loop {
             match self.listener.accept().await {
                 Ok(_) if !connections.make_room() => {}
                 Ok((stream, _address)) => {
-                    let (perform, talks, clock) = (Arc::clone(&perform), self.talks(), Arc::clone(&clock));
+                    let (perform, requests, clock) =
+                        (Arc::clone(&perform), self.pending_requests(), Arc::clone(&clock));
                     let busy = Busy::default();
-                    let caller = ControlConnection { talks, busy: busy.clone(), clock };
-                    let task = tokio::spawn(async move { converse(stream, &caller, perform.as_ref()).await });
+                    let caller = ControlConnection { requests, busy: busy.clone(), clock };
+                    let task = tokio::spawn(async move { serve_connection(stream, &caller, perform.as_ref()).await });
                     connections.add(busy, &task);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a caller of the control socket was lost");
-                    clock.sleep(AFTER_A_LOSS).await;
+                    tracing::warn!(%error, "the control socket could not accept a connection");
+                    clock.sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
@@ -172,26 +179,26 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Who asks, and what came with the request.
+/// The sender of a request, and the file that came with it.
 #[derive(Debug)]
-pub struct Asker {
-    /// The user, as this machine names them.
+pub struct Caller {
+    /// The name of the user.
     pub actor: String,
-    /// A file that was handed over, to be written.
+    /// An open file that is to be written.
     pub file: Option<File>,
 }
 
 /// What belongs to one connection.
 struct ControlConnection {
-    talks: Talks,
+    requests: PendingRequests,
     busy: Busy,
     clock: SharedClock,
 }
 
-/// A whole line; `None` when the caller went away or took too long over it.
+/// Reads a line; `None` when the connection was closed or the line took too long.
 async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &SharedClock) -> Option<String> {
     let mut line = String::new();
-    let mut limited = reading.take(LONGEST_REQUEST);
+    let mut limited = reading.take(MAX_REQUEST);
     let read = std::pin::pin!(limited.read_line(&mut line));
     match select(read, clock.sleep(HEADER_TIMEOUT)).await {
         Either::Left((Ok(length), _)) if length > 0 => Some(line),
@@ -199,9 +206,9 @@ async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &Shar
     }
 }
 
-async fn converse<P, F>(stream: UnixStream, who: &ControlConnection, perform: &P)
+async fn serve_connection<P, F>(stream: UnixStream, who: &ControlConnection, perform: &P)
 where
-    P: Fn(Asker, Request) -> F,
+    P: Fn(Caller, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,
 {
     let Ok(peer) = stream.peer_cred() else { return };
@@ -210,13 +217,13 @@ where
     let mut reading = BufReader::new(HandoverReader::new(reading));
     loop {
         let Some(line) = request_line(&mut reading, &who.clock).await else { return };
-        let _until_it_is_answered = (who.talks.begin(), who.busy.begin());
+        let _until_it_is_answered = (who.requests.begin(), who.busy.begin());
         let answer = match serde_json::from_str(&line) {
             Ok(request) => {
-                let caller = Asker { actor: actor.clone(), file: reading.get_mut().take_file() };
+                let caller = Caller { actor: actor.clone(), file: reading.get_mut().take_file() };
                 perform_safely(perform(caller, request)).await
             }
-            Err(error) => Answer::refusal(2, format!("this is no request: {error}")),
+            Err(error) => Answer::refusal(2, format!("not a valid request: {error}")),
         };
         let mut answer = serde_json::to_string(&answer).expect("an answer is JSON already");
         answer.push('\n');
@@ -226,15 +233,15 @@ where
     }
 }
 
-/// A caller that goes away doesn't end what it asked for, and a fault in a verb doesn't end the service.
+/// Runs a verb in a task of its own: it continues when the caller disconnects, and a panic does not end the service.
 async fn perform_safely<F: Future<Output = Answer> + Send + 'static>(verb: F) -> Answer {
     tokio::spawn(verb).await.unwrap_or_else(|_panic| {
-        tracing::error!("a verb broke off: a fault of this program");
-        Answer::refusal(1, "the verb broke off: a fault of this program; the service goes on".to_owned())
+        tracing::error!("internal error: a verb panicked");
+        Answer::refusal(1, "internal error: the verb panicked; the service continues".to_owned())
     })
 }
 
-/// The user's name as this machine knows it (its directory services too), else its number.
+/// The user's name from this machine's user database, otherwise its number.
 #[must_use]
 pub fn user_name(uid: u32) -> String {
     let known = uzers::get_user_by_uid(uid);
@@ -262,7 +269,7 @@ mod tests {
         let mode = std::fs::metadata(&path).expect("the socket's file").permissions().mode() & 0o777;
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
-            let answer = |caller: Asker, _request| async move { Answer::of(Exit::of_code(3), &caller.actor) };
+            let answer = |caller: Caller, _request| async move { Answer::of(Exit::of_code(3), &caller.actor) };
             socket.serve(Arc::new(SystemClock::new()), 8, answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");
@@ -306,7 +313,7 @@ mod tests {
         writing.write_all(b"{\"verb\":\"dance\"}\n").await.expect("written");
         let mut line = String::new();
         BufReader::new(reading).read_line(&mut line).await.expect("an answer");
-        assert!(line.contains("\"exit\":2") && line.contains("this is no request"), "{line}");
+        assert!(line.contains("\"exit\":2") && line.contains("not a valid request"), "{line}");
         serving.abort();
     }
 }

@@ -1,4 +1,4 @@
-//! shell: what is done every now and then: expiry, retention, the line for `systemctl status`.
+//! shell: periodic work: expiry, retention, the line for `systemctl status`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use super::systemd;
 use crate::ledger::{Outbox, Pruned};
 use crate::verbs::{VerbError, audit};
 
-/// Expiry of reminders whose schedule isn't loaded, and the status line.
+/// How often reminders of schedules that aren't loaded expire, and the status line is updated.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// Retention counts in days; once an hour spreads its work.
+/// Retention is applied every hour.
 const ROUNDS_TO_PRUNE: u32 = 60;
 
 /// Runs until it is dropped.
@@ -32,7 +32,7 @@ impl Daemon {
     async fn expire(&self) {
         match self.ledger.expire(self.now()).await {
             Ok(0) => {}
-            Ok(expired) => tracing::warn!(expired, "reminders expired before they could be sent: nobody was called"),
+            Ok(expired) => tracing::warn!(expired, "reminders expired before they could be sent"),
             Err(error) => self.ledger_ails(&error.to_string()),
         }
     }

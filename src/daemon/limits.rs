@@ -1,13 +1,13 @@
-//! shell: how many files this process may open, and how many connections that leaves.
+//! shell: the limit of open files, and the number of connections that it allows.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::web::connections::MAX_CONNECTIONS;
 
-/// Files the service needs besides connections: ledger, sources, targets, the runtime's own.
+/// Files that the service needs besides connections: ledger, sources, targets, runtime.
 const OWN_FILES: u64 = 48;
 
-/// Raises the soft limit of open files to the hard one, where that is allowed; answers the limit in force.
+/// Raises the soft limit of open files to the hard one if that is allowed; returns the limit.
 pub fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -19,7 +19,7 @@ pub fn raise_open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Connections that each listener takes at once: with few files the runs come first.
+/// Maximum connections of each listener; with few files most are left to the runs.
 pub fn connections(open_files: u64) -> usize {
     let share = open_files.saturating_sub(OWN_FILES) / 4;
     usize::try_from(share).unwrap_or(MAX_CONNECTIONS).clamp(2, MAX_CONNECTIONS)

@@ -1,4 +1,4 @@
-//! shell: the log: fields for journald under systemd, lines elsewhere; no control character ever leaves unescaped.
+//! shell: the log: fields for journald under systemd, lines elsewhere. Control characters are always escaped.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -15,27 +15,27 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use crate::audit::one_line;
 use crate::settings::LogFormat;
 
-/// Where journald takes entries with fields.
+/// The socket of journald's native protocol.
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// A datagram stays far below what a socket takes by default; a longer field is cut.
-const LONGEST_FIELD: usize = 16 * 1024;
+/// Maximum length of a field; longer ones are cut, so that a datagram fits into the socket's buffer.
+const MAX_FIELD: usize = 16 * 1024;
 
 /// How the log is to be written.
 #[derive(Debug, Clone)]
 pub struct LogTerms {
     /// A level or a filter: `info`, `tickler=debug`.
     pub level: String,
-    /// As the settings say.
+    /// `log.format` of the settings.
     pub format: LogFormat,
     /// Whether stderr goes to the journal (`$JOURNAL_STREAM` is set).
     pub is_under_journal: bool,
 }
 
-/// Writes the log from now on.
+/// Installs the log.
 ///
 /// # Errors
-/// When a log is written already.
+/// When one is installed already.
 pub fn begin(terms: &LogTerms) -> Result<(), TryInitError> {
     let filter = filter(&terms.level);
     let registry = tracing_subscriber::registry().with(filter);
@@ -53,13 +53,13 @@ pub fn begin(terms: &LogTerms) -> Result<(), TryInitError> {
     }
 }
 
-/// The scheduler tells every tick of its one job; only its complaints are of use.
+/// The filter of `level`, without the scheduler's messages about every tick.
 fn filter(level: &str) -> EnvFilter {
     let quiet = "tokio_cron_scheduler=warn".parse().expect("a directive written here");
     EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info")).add_directive(quiet)
 }
 
-/// stderr, each entry escaped but for the line end that closes it.
+/// stderr; each entry is escaped except for its line end.
 #[derive(Debug, Clone, Copy)]
 struct EscapedStderr;
 
@@ -85,7 +85,7 @@ impl Write for EscapedStderr {
     }
 }
 
-/// journald's native protocol: one datagram an entry, one `NAME=value` a line.
+/// journald's native protocol: an entry is a datagram with one `NAME=value` per line.
 struct Journal {
     socket: UnixDatagram,
 }
@@ -106,7 +106,7 @@ impl<S: Subscriber> Layer<S> for Journal {
         entry.put("TARGET", event.metadata().target());
         event.record(&mut entry);
         entry.put_message();
-        // A journal that is away takes nothing; there is nowhere to tell that.
+        // when the journal doesn't accept it, there is nowhere to report that
         let _lost = self.socket.send(entry.text.as_bytes());
     }
 }
@@ -130,7 +130,7 @@ struct LogRecord {
 
 impl LogRecord {
     fn put(&mut self, name: &str, value: &str) {
-        let cut = value.char_indices().nth(LONGEST_FIELD / 4).map_or(value, |(at, _)| &value[..at]);
+        let cut = value.char_indices().nth(MAX_FIELD / 4).map_or(value, |(at, _)| &value[..at]);
         writeln!(self.text, "{name}={}", one_line(cut)).expect("writing into a String can't fail");
     }
 
@@ -146,7 +146,7 @@ impl LogRecord {
         }
     }
 
-    /// `journalctl` shows the message alone: it begins with the schedule's name.
+    /// Adds the message, which begins with the schedule's name, because `journalctl` shows only the message.
     fn put_message(&mut self) {
         let name = self.schedule.as_ref().map(|schedule| format!("{schedule}: ")).unwrap_or_default();
         let is_named = self.message.starts_with(&name);
@@ -155,7 +155,7 @@ impl LogRecord {
     }
 }
 
-/// journald takes upper-case letters, digits and underscores.
+/// journald allows upper-case letters, digits and underscores.
 fn field_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("TICKLER_{}", name.chars().map(plain).collect::<String>())

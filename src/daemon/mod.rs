@@ -1,4 +1,4 @@
-//! shell: the service: heartbeat, reload, signals, systemd, control socket.
+//! shell: the service: ticks, reload, signals, systemd, control socket.
 
 pub mod conditions;
 pub mod control;
@@ -9,7 +9,6 @@ pub mod last_good;
 mod limits;
 pub mod logs;
 mod merge;
-pub mod pulse;
 pub mod queue;
 mod recovery;
 pub mod reload;
@@ -22,6 +21,7 @@ mod status_line;
 pub mod systemd;
 #[cfg(test)]
 mod tests;
+pub mod tick_gap;
 pub mod ticker;
 pub mod watch;
 
@@ -37,21 +37,21 @@ use crate::clock::SharedClock;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, backup, perform};
-use control::{Asker, Talks};
+use control::{Caller, PendingRequests};
 use runs::{ACTOR, Daemon};
-use signals::{Signals, Wish};
+use signals::{SignalRequest, Signals};
 use startup::Opened;
 
-/// At a stop, runs that are being evaluated get this long; what is left is made up for at the next start.
-const LAST_RUNS: Duration = Duration::from_secs(10);
+/// At shutdown, the maximum time for runs that are being evaluated; the next start continues the others.
+const RUNS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// At a stop, verbs that were asked for at the control socket get this long once nothing is in flight any more.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// At shutdown, the maximum time for requests at the control socket, after all calls in flight have ended.
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After the ledger failed under the sender, it begins again this much later.
+/// The pause before the sender restarts after a failure of the ledger.
 const SENDER_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs the service until a signal stops it; answers the exit code.
+/// Runs the service until a signal stops it; returns the exit code.
 ///
 /// # Errors
 /// A [`crate::verbs::VerbError`] with the remedy when something it needs can't be opened.
@@ -69,15 +69,15 @@ pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: Sha
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let Opened { daemon, socket, health, reporters, stillness } = opened;
-    let talks = socket.talks();
-    let most = limits::connections(limits::raise_open_files());
+    let requests = socket.pending_requests();
+    let max_connections = limits::connections(limits::raise_open_files());
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.app.sender.clone() {
         let clock = Arc::clone(&daemon.app.around.clock);
         sending.spawn(async move {
             while !*stopped.borrow() {
-                // It returns early only when the ledger fails; nothing is sent until it can be used again.
+                // returns early only when the ledger fails
                 sender.run(stopped.clone()).await;
                 if !*stopped.borrow() {
                     clock.sleep(SENDER_PAUSE).await;
@@ -85,21 +85,25 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
             }
         });
     }
-    let mut beside = JoinSet::new();
-    beside.spawn(ticker::beat(Arc::clone(&daemon)));
-    beside.spawn(watch::follow(Arc::clone(&daemon), stillness));
-    beside.spawn(housekeeping::keep(Arc::clone(&daemon)));
-    beside.spawn(conditions::observe(Arc::clone(&daemon)));
-    beside.spawn(reporters.run());
-    beside.spawn({
+    let mut background = JoinSet::new();
+    background.spawn(ticker::run(Arc::clone(&daemon)));
+    background.spawn(watch::follow(Arc::clone(&daemon), stillness));
+    background.spawn(housekeeping::keep(Arc::clone(&daemon)));
+    background.spawn(conditions::observe(Arc::clone(&daemon)));
+    background.spawn(reporters.run());
+    background.spawn({
         let daemon = Arc::clone(&daemon);
         let clock = Arc::clone(&daemon.app.around.clock);
-        async move { socket.serve(clock, most, move |asker, request| answer(Arc::clone(&daemon), asker, request)).await }
+        async move {
+            socket
+                .serve(clock, max_connections, move |caller, request| answer(Arc::clone(&daemon), caller, request))
+                .await;
+        }
     });
     if let Some(server) = health {
-        beside.spawn(server.serve(Arc::clone(&daemon.app.around.clock), most));
+        background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
     }
-    beside.spawn({
+    background.spawn({
         let daemon = Arc::clone(&daemon);
         async move { systemd::feed_watchdog(&daemon.vitals, daemon.app.around.clock.as_ref()).await }
     });
@@ -109,43 +113,43 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let end = wait_for_stop(&daemon, signals).await;
     systemd::stopping();
     tokio::select! {
-        () = wind_up(&daemon, &stop, Underway { beside, sending, talks }) => end,
+        () = shut_down(&daemon, &stop, Underway { background, sending, requests }) => end,
         () = signals.end_at_second() => Exit::Failed,
     }
 }
 
 async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) -> Exit {
     loop {
-        let wish = tokio::select! {
-            wish = signals.next() => wish,
+        let requested = tokio::select! {
+            requested = signals.next() => requested,
             () = daemon.ledger.ended() => {
-                // nothing can be sent or recorded any more: a new process finds what was in flight uncertain
-                tracing::error!("the ledger's writer has ended by a fault of this program: the service ends, start it again");
+                // nothing can be sent or recorded: the next start finds the calls in flight as uncertain
+                tracing::error!("internal error: the ledger's writer has ended. The service ends; start it again");
                 return Exit::Failed;
             }
         };
-        match wish {
-            Wish::Reload => {
+        match requested {
+            SignalRequest::Reload => {
                 daemon.reload_now(ACTOR).await;
             }
-            Wish::Stop(signal) => {
-                tracing::info!(signal, "the service stops: requests in flight are awaited");
+            SignalRequest::Stop(signal) => {
+                tracing::info!(signal, "the service stops after the requests in flight");
                 return Exit::Done;
             }
         }
     }
 }
 
-/// What goes on when a stop comes.
+/// The tasks that are running when the shutdown begins.
 struct Underway {
-    beside: JoinSet<()>,
+    background: JoinSet<()>,
     sending: JoinSet<()>,
-    talks: Talks,
+    requests: PendingRequests,
 }
 
-/// No new run, no new intent; requests in flight end and are settled, and whoever asked for something gets an answer.
-async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underway) {
-    let Underway { mut beside, mut sending, talks } = underway;
+/// Starts no new run and takes no new intent; waits for calls in flight, settles them, and answers pending requests.
+async fn shut_down(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underway) {
+    let Underway { mut background, mut sending, requests } = underway;
     daemon.stop_runs();
     if let Some(sender) = &daemon.app.sender {
         sender.begin_stop();
@@ -154,14 +158,14 @@ async fn wind_up(daemon: &Daemon, stop: &channel::Sender<bool>, underway: Underw
     let clock = &daemon.app.around.clock;
     tokio::select! {
         () = daemon.quiet() => {}
-        () = clock.sleep(LAST_RUNS) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),
+        () = clock.sleep(RUNS_TIMEOUT) => tracing::warn!(runs = daemon.under_way(), "runs are left to the next start"),
     }
     while sending.join_next().await.is_some() {}
     tokio::select! {
-        () = talks.over() => {}
-        () = clock.sleep(LAST_ANSWERS) => tracing::warn!("somebody who asks at the control socket gets no answer"),
+        () = requests.finished() => {}
+        () = clock.sleep(REQUESTS_TIMEOUT) => tracing::warn!("a request at the control socket was not answered in time"),
     }
-    beside.shutdown().await;
+    background.shutdown().await;
     note(daemon, Event::ServiceStopped).await;
     if let Err(error) = daemon.ledger.checkpoint().await {
         tracing::warn!(%error, "copy the ledger with `tickler backup` only");
@@ -180,9 +184,9 @@ async fn note(daemon: &Daemon, event: Event) {
     }
 }
 
-/// What a caller of the control socket asks for.
-async fn answer(daemon: Arc<Daemon>, asker: Asker, request: Request) -> Answer {
-    let Asker { actor, file } = asker;
+/// Performs a request of the control socket.
+async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request) -> Answer {
+    let Caller { actor, file } = caller;
     match request {
         Request::Reload => daemon.reload_now(&actor).await.answer(),
         Request::BackupInto => backup::backup_into(&daemon.app, file).await,

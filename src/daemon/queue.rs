@@ -1,4 +1,5 @@
-//! pure: the run queue: for each schedule, which nominal times have been handled, and which run is going, waiting or next.
+//! pure: the run queue: for each schedule, which nominal times have been handled, and which runs are under way, waiting or
+//! queued.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,16 +17,17 @@ mod passed;
 #[cfg(test)]
 mod tests;
 
-/// Nominal times handled by one poll: more would delay the other schedules. The next ticks take the rest.
-const MOST_AT_ONCE: usize = 10_000;
+/// Maximum nominal times handled by one poll, so that one schedule does not delay the others. Later ticks take the rest.
+const MAX_TIMES_PER_POLL: usize = 10_000;
 
-/// Nominal times passed over by one poll that get a row each; the earlier ones share one row with their number.
-const ROWS_OF_THEIR_OWN: usize = 20;
+/// Maximum nominal times without a run for which one poll writes a row each; the earlier ones share one row with their
+/// count.
+const MAX_OWN_ROWS: usize = 20;
 
-/// A schedule is polled again this long after the ledger refused to write.
-const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(10);
+/// The pause of a schedule after the ledger failed to write.
+const LEDGER_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
-/// All schedules that are loaded.
+/// The run queue of all loaded schedules.
 #[derive(Debug, Default)]
 pub struct RunQueue {
     entries: BTreeMap<String, QueueEntry>,
@@ -38,32 +40,32 @@ pub struct RunQueue {
 struct QueueEntry {
     schedule: Arc<Schedule>,
     position: Position,
-    /// When it is polled next (UTC).
+    /// When it is polled next.
     poll_at: Option<Timestamp>,
 }
 
 /// How far one schedule has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Position {
-    /// Nominal times up to and including this have been handled, in this process at least (UTC).
+    /// Nominal times up to and including this one have been handled by this process.
     cursor: Timestamp,
-    /// The ledger's cursor, or an earlier instant (UTC).
+    /// The ledger's cursor, or an earlier instant.
     recorded: Timestamp,
     place: QueuePlace,
-    /// The latest nominal time skipped by a pause and not made up for yet (UTC).
+    /// The latest nominal time that a pause skipped and that has had no catch-up run.
     latest_skipped_by_pause: Option<Timestamp>,
-    /// Passed-over times that are counted and not recorded yet: more of them follow at the next tick.
+    /// Times without a run that are counted and not recorded yet, since more follow at the next tick.
     folded: Option<FoldedTimes>,
 }
 
-/// Whether a schedule runs.
+/// The runs of a schedule that have not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QueuePlace {
-    /// No run is going or waiting.
+    /// There is none.
     Idle,
-    /// A run is to be taken up again later.
+    /// One is to be continued later.
     Waiting(Waiting),
-    /// A run is going; at most one more waits for its end.
+    /// One is under way; at most one is queued.
     Running { now: DueRun, next: Option<DueRun> },
 }
 
@@ -84,7 +86,7 @@ impl QueuePlace {
         now.into_iter().chain(next)
     }
 
-    /// Forgets the run that waits for its turn, unless `keeps` it.
+    /// Drops the queued run, unless `keeps` returns true for it.
     fn retain_next(&mut self, keeps: impl Fn(&DueRun) -> bool) {
         if let Self::Running { next, .. } = self {
             *next = next.filter(keeps);
@@ -95,9 +97,9 @@ impl QueuePlace {
 /// A run to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueRun {
-    /// The time it stands for (UTC).
+    /// The nominal time.
     pub nominal: Timestamp,
-    /// Why it is made.
+    /// Scheduled or catch-up.
     pub kind: RunKind,
     /// Whether its row exists already.
     pub turn: Turn,
@@ -118,25 +120,25 @@ impl DueRun {
     }
 }
 
-/// A run that is to be taken up again.
+/// A run that is to be continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// The run's id.
     pub run: RunId,
-    /// What it stands for.
+    /// Its nominal time and kind.
     pub start: DueRun,
     /// Why it has not ended.
     pub cause: Cause,
-    /// When its source is read again (UTC).
+    /// When its source is read again.
     pub again_at: Timestamp,
 }
 
 /// Why a run has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Its source cannot be read yet: the next nominal time replaces it.
+    /// Its source can't be read yet. The run of the next nominal time replaces it.
     Source,
-    /// A crash or a stop interrupted it: it continues, and the next nominal time waits for its end.
+    /// A crash or a stop interrupted it. It continues, and the run of the next nominal time is queued behind it.
     Crash,
 }
 
@@ -149,21 +151,21 @@ pub enum Ended {
     Waiting {
         /// The run's id.
         run: RunId,
-        /// When the source is read again (UTC).
+        /// When the source is read again.
         again_at: Timestamp,
     },
     /// The ledger wrote nothing: the nominal time has still to be handled.
     NotBegun,
 }
 
-/// What is to be done for one schedule, in this order.
+/// What is to be done for one schedule, in the order of the fields.
 #[derive(Debug, Clone)]
 pub struct ScheduleSteps {
     /// The schedule.
     pub schedule: Arc<Schedule>,
-    /// A run that has waited too long: it has failed.
+    /// A run that has waited too long, to be recorded as failed.
     pub give_up: Option<Waiting>,
-    /// Nominal times to be recorded without a run, and the cursor.
+    /// Nominal times without a run and the cursor, to be recorded.
     pub passed: Option<PassedOver>,
     /// The run to begin.
     pub start: Option<DueRun>,
@@ -172,28 +174,28 @@ pub struct ScheduleSteps {
     after: Position,
 }
 
-/// One tick of the heartbeat, as far as all schedules share it.
+/// One tick, for all schedules.
 #[derive(Debug, Clone, Copy)]
-pub struct Beat {
-    /// The current instant (UTC).
+pub struct Tick {
+    /// The current instant.
     pub now: Timestamp,
-    /// Since when the ticks have come without a break (UTC).
+    /// The first tick after the last break.
     pub ticking_since: Timestamp,
 }
 
-/// What is known of a schedule when it is loaded.
+/// A schedule that was loaded, with its state in the ledger.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// The schedule.
     pub schedule: Arc<Schedule>,
-    /// The ledger's cursor (UTC).
+    /// The ledger's cursor.
     pub cursor: Timestamp,
-    /// Its latest nominal time that a pause skipped, if nothing has run since (UTC).
+    /// The latest nominal time that a pause skipped, if there was no run since.
     pub latest_skipped_by_pause: Option<Timestamp>,
 }
 
 impl RunQueue {
-    /// A schedule was loaded or edited. A run that is going continues.
+    /// Adds a schedule or its new version. A run that is under way continues.
     pub fn put(&mut self, arrival: Arrival) {
         let Arrival { schedule, cursor, latest_skipped_by_pause } = arrival;
         let Some(entry) = self.entries.get_mut(&schedule.name) else {
@@ -204,10 +206,10 @@ impl RunQueue {
             self.entries.insert(schedule.name.clone(), entry);
             return;
         };
-        // Any other edit keeps the cursor, and the one in memory may be ahead of the ledger's.
-        if fires_otherwise(&entry.schedule, &schedule) {
+        // any other edit keeps the cursor; the one in memory may be ahead of the ledger's
+        if has_other_times(&entry.schedule, &schedule) {
             let mut place = entry.position.place;
-            // a run that waits for its turn came due before the change
+            // a queued run came due before the change
             place.retain_next(|_| schedule.enabled);
             entry.position = Position { cursor, recorded: cursor, place, latest_skipped_by_pause: None, folded: None };
         }
@@ -215,12 +217,13 @@ impl RunQueue {
         entry.find_next_poll();
     }
 
-    /// A schedule's file is gone. A run that is going ends by itself and is forgotten.
+    /// Removes a schedule. A run that is under way ends by itself.
     pub fn remove(&mut self, name: &str) {
         self.entries.remove(name);
     }
 
-    /// Takes up a run found `running` or `waiting` at the start; `None` when it is too old or its schedule is not loaded.
+    /// Continues a run that was `running` or `waiting` at the start of the service; `None` when it is too old or its schedule
+    /// is not loaded.
     pub fn resume(&mut self, row: &RunRow, now: Timestamp) -> Option<()> {
         let entry = self.entries.get_mut(&row.schedule)?;
         let lateness = row.nominal_at.duration_until(now);
@@ -254,36 +257,36 @@ impl RunQueue {
         self.entries.iter().filter(|(name, entry)| is_due(name, entry)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Decides what is to be done for one schedule, and takes it as begun.
-    pub fn poll(&mut self, name: &str, beat: Beat, permission: Permission) -> Option<ScheduleSteps> {
+    /// Decides what is to be done for one schedule, and records that as begun.
+    pub fn poll(&mut self, name: &str, tick: Tick, permission: Permission) -> Option<ScheduleSteps> {
         if self.suspended.contains(name) {
             return None;
         }
-        self.entries.get_mut(name).map(|entry| entry.poll(beat, permission))
+        self.entries.get_mut(name).map(|entry| entry.poll(tick, permission))
     }
 
-    /// A turn of a run has ended: what comes next.
+    /// A run or its continuation has ended: returns what follows.
     pub fn ended(&mut self, name: &str, start: DueRun, ended: Ended, now: Timestamp) -> Option<ScheduleSteps> {
         self.entries.get_mut(name).map(|entry| entry.ended(start, ended, now))
     }
 
-    /// The ledger could not record what was passed over: all of these steps are still to be done.
+    /// The ledger could not record the times without a run: undoes the poll that returned these steps.
     pub fn take_back(&mut self, steps: &ScheduleSteps, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(&steps.schedule.name) else { return };
         let position = &mut entry.position;
         if *position == steps.after {
             *position = steps.before;
-        } else if !fires_otherwise(&steps.schedule, &entry.schedule) {
-            // a run has ended meanwhile: its place is what it left
+        } else if !has_other_times(&steps.schedule, &entry.schedule) {
+            // a run has ended meanwhile: the place that it left stays
             (position.cursor, position.recorded) = (steps.before.cursor, steps.before.recorded);
             (position.latest_skipped_by_pause, position.folded) =
                 (steps.before.latest_skipped_by_pause, steps.before.folded);
             position.place.retain_next(|next| next.nominal <= steps.before.cursor);
         }
-        entry.poll_at = now.checked_add(AFTER_REFUSAL).ok();
+        entry.poll_at = now.checked_add(LEDGER_PAUSE).ok();
     }
 
-    /// The wall clock stepped: waiting runs count from the new time.
+    /// The wall clock was stepped: waiting runs are scheduled from the new time.
     pub fn clock_stepped(&mut self, now: Timestamp) {
         for entry in self.entries.values_mut() {
             if let QueuePlace::Waiting(waiting) = &mut entry.position.place {
@@ -292,25 +295,25 @@ impl RunQueue {
         }
     }
 
-    /// The earliest next nominal time over all schedules (UTC), for people.
+    /// The earliest time at which a schedule is polled, and its name.
     #[must_use]
     pub fn next_poll(&self) -> Option<(Timestamp, &str)> {
         self.entries.iter().filter_map(|(name, entry)| Some((entry.poll_at?, name.as_str()))).min()
     }
 
-    /// How many schedules have a source that cannot be read yet.
+    /// The number of schedules with a run that is to be continued.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.entries.values().filter(|entry| entry.position.place.waiting().is_some()).count()
     }
 }
 
-/// Whether two versions of a schedule fire at different times: then the new one starts when it is loaded.
-fn fires_otherwise(before: &Schedule, after: &Schedule) -> bool {
+/// Whether two versions of a schedule have different nominal times: then the new version starts at the time of its load.
+fn has_other_times(before: &Schedule, after: &Schedule) -> bool {
     before.cron != after.cron || before.zone.name() != after.zone.name() || before.enabled != after.enabled
 }
 
-/// The instant just before another (the ledger counts microseconds).
+/// The instant before another, at the ledger's resolution.
 fn just_before(at: Timestamp) -> Timestamp {
     at.checked_sub(SignedDuration::from_micros(1)).unwrap_or(at)
 }
@@ -333,7 +336,7 @@ impl Position {
 /// The nominal times of one poll.
 struct Listed {
     times: Vec<Timestamp>,
-    /// Whether these are the oldest of more than one poll takes: none of them is made up for.
+    /// Whether more follow than one poll handles: none of these gets a catch-up run.
     has_more: bool,
 }
 
@@ -354,25 +357,25 @@ impl QueueEntry {
 
     fn listed(&self, now: Timestamp) -> Listed {
         let Schedule { recurrence, zone, .. } = self.schedule.as_ref();
-        let mut listed = recurrence.between(zone, self.position.cursor, now, MOST_AT_ONCE);
-        let has_more = listed.len() == MOST_AT_ONCE;
+        let mut listed = recurrence.between(zone, self.position.cursor, now, MAX_TIMES_PER_POLL);
+        let has_more = listed.len() == MAX_TIMES_PER_POLL;
         if has_more {
-            listed = recurrence.next(zone, self.position.cursor, MOST_AT_ONCE);
+            listed = recurrence.next(zone, self.position.cursor, MAX_TIMES_PER_POLL);
         }
         Listed { times: listed.iter().map(|nominal| nominal.at).collect(), has_more }
     }
 
-    fn poll(&mut self, beat: Beat, permission: Permission) -> ScheduleSteps {
+    fn poll(&mut self, tick: Tick, permission: Permission) -> ScheduleSteps {
         let mut steps = self.steps();
-        let Listed { times, has_more } = self.listed(beat.now);
+        let Listed { times, has_more } = self.listed(tick.now);
         if self.position.place.waiting().is_some_and(|waiting| waiting.cause == Cause::Crash) {
-            self.read_again(beat.now, permission, &mut steps);
+            self.read_again(tick.now, permission, &mut steps);
         }
         let max_lateness = self.schedule.remind.max_lateness;
         let decisions = decide(&DueInput {
             cursor: self.position.cursor,
-            now: beat.now,
-            ticking_since: if has_more { beat.now } else { beat.ticking_since },
+            now: tick.now,
+            ticking_since: if has_more { tick.now } else { tick.ticking_since },
             max_lateness: if has_more { SignedDuration::ZERO } else { max_lateness },
             times: &times,
             occupancy: self.position.occupancy(),
@@ -385,12 +388,12 @@ impl QueueEntry {
         }
         self.position.cursor = times.last().map_or(self.position.cursor, |last| self.position.cursor.max(*last));
         self.remember_skipped(permission, &times);
-        self.read_again(beat.now, permission, &mut steps);
-        let own_rows = if has_more { 0 } else { ROWS_OF_THEIR_OWN };
+        self.read_again(tick.now, permission, &mut steps);
+        let own_rows = if has_more { 0 } else { MAX_OWN_ROWS };
         let passed = Passed::new(self.position.folded.take(), passed, own_rows);
         match passed.as_only_folded().filter(|_| has_more) {
             Some(folded) => self.position.folded = Some(folded),
-            None => self.pass(passed, beat.now, &mut steps),
+            None => self.pass(passed, tick.now, &mut steps),
         }
         self.find_next_poll();
         steps.after = self.position;
@@ -441,7 +444,7 @@ impl QueueEntry {
         }
     }
 
-    /// Reads a waiting run's source again, unless the schedule is paused.
+    /// Continues a waiting run, unless the schedule is paused.
     fn read_again(&mut self, now: Timestamp, permission: Permission, steps: &mut ScheduleSteps) {
         let Some(waiting) = self.position.place.waiting().filter(|waiting| waiting.again_at <= now) else {
             return;
@@ -462,7 +465,7 @@ impl QueueEntry {
         }
     }
 
-    /// The ledger's cursor never passes a run that has not begun: a crash would lose it.
+    /// Records times without a run. The ledger's cursor stays before runs that have not begun: a crash would lose them.
     fn pass(&mut self, passed: Passed, now: Timestamp, steps: &mut ScheduleSteps) {
         let Some(last) = passed.last() else { return };
         let unbegun = self.position.place.starts().map(|start| start.nominal).min();
@@ -484,7 +487,7 @@ impl QueueEntry {
             Ended::Recorded => self.position.recorded = self.position.recorded.max(start.nominal),
             Ended::NotBegun => {
                 self.position.cursor = self.position.cursor.min(just_before(start.nominal));
-                self.poll_at = now.checked_add(AFTER_REFUSAL).ok();
+                self.poll_at = now.checked_add(LEDGER_PAUSE).ok();
                 return steps;
             }
             Ended::Waiting { run, again_at } => {

@@ -1,4 +1,4 @@
-//! shell: runs that can't end by themselves: waited too long, panicked, left open by a crash or a stop.
+//! shell: runs that can't end by themselves: they waited too long, panicked, or were left open by a crash or a stop.
 
 use std::sync::Arc;
 
@@ -45,14 +45,15 @@ impl Daemon {
         let row = open.iter().find(|row| row.schedule == schedule.name && row.nominal_at == start.nominal);
         match row {
             Some(row) => {
-                self.fail_run(schedule, row.id, "a fault of this program ended it; the service goes on").await;
+                self.fail_run(schedule, row.id, "internal error: the run panicked; the service continues").await;
                 Ended::Recorded
             }
             None => Ended::NotBegun,
         }
     }
 
-    /// What a crash or a stop left open: made again when it is young enough, else failed. Once, after the first load.
+    /// Continues the runs that a crash or a stop left open, or fails those that are too old. Called once, after the first
+    /// load.
     pub async fn resume_open_runs(self: &Arc<Self>) -> LedgerResult<()> {
         let now = self.now();
         let has_died = self.has_died().await?;
@@ -77,7 +78,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Whether the service that ran before was not stopped in order.
+    /// Whether the previous service ended without a shutdown.
     async fn has_died(&self) -> LedgerResult<bool> {
         let latest = async |event: Event| -> LedgerResult<Option<u64>> {
             let event = Some(event.as_str().to_owned());
@@ -96,9 +97,9 @@ impl Daemon {
             | RunState::Failed
             | RunState::Held
             | RunState::Skipped
-            | RunState::Missed => "the service ended in the middle of it, and it is too late to make up for it",
+            | RunState::Missed => "the service ended during the run, and it is too late for a catch-up run",
         };
-        // A failed run plans nobody, so the terms reach no reminder; its schedule may be gone.
+        // the schedule may not be loaded; a failed run plans nothing, so the terms are not used
         let terms = ReminderTerms {
             account: String::new(),
             calling_hours: "always".to_owned(),

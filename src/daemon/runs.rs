@@ -1,4 +1,4 @@
-//! shell: performs what the heartbeat decides: runs as supervised tasks of their own, the rest as rows in the ledger.
+//! shell: performs what a tick decides: each run as a supervised task, the rest as rows in the ledger.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use super::due::Permission;
-use super::pulse::{Pulse, Rhythm};
-use super::queue::{Beat, DueRun, Ended, RunQueue, ScheduleSteps, Turn};
+use super::queue::{DueRun, Ended, RunQueue, ScheduleSteps, Tick, Turn};
+use super::tick_gap::{TickGap, TickMonitor};
 use crate::audit::{Entry, Event};
 use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, next_read_at};
 use crate::ledger::gate::{Hold, Subject};
@@ -21,28 +21,29 @@ use crate::schedule::Schedule;
 use crate::verbs::vitals::Vitals;
 use crate::verbs::{App, last_run};
 
-/// Runs evaluated at once; more wait in line. Each may hold a source's rows in memory.
-const AT_ONCE: u32 = 64;
+/// Maximum runs that are evaluated at the same time; each may keep the rows of a source in memory.
+const MAX_CONCURRENT_RUNS: u32 = 64;
 
-/// Who the audit says it was.
+/// The service as an actor in the audit log.
 pub const ACTOR: &str = "service";
 
-/// The service at work: what every beat, reload and signal acts upon.
+/// The running service, on which ticks, reloads and signals act.
 pub struct Daemon {
     /// The opened app.
     pub app: Arc<App>,
-    /// Signs of life.
+    /// The state behind `/healthz`, `/readyz` and the watchdog.
     pub vitals: Arc<Vitals>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) notifier: Notifier,
     pub(super) reloading: tokio::sync::Mutex<super::last_good::ReportedRefusals>,
     queue: Mutex<RunQueue>,
     of_runs: Mutex<Conditions>,
-    pulse: Mutex<Pulse>,
-    beating: tokio::sync::Mutex<()>,
+    ticks: Mutex<TickMonitor>,
+    /// Held during a tick.
+    ticking: tokio::sync::Mutex<()>,
     slots: Semaphore,
     under_way: watch::Sender<usize>,
-    /// Runs whose rows are being written; what is begun already waits for them before it is evaluated.
+    /// The number of runs whose rows are being written. Evaluations wait until it is zero.
     beginning: watch::Sender<usize>,
     is_stopping: AtomicBool,
     is_clock_unset: AtomicBool,
@@ -50,10 +51,10 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A service over an opened app; nothing is loaded yet. `app.around.ledger` is there.
+    /// A service without schedules.
     ///
     /// # Panics
-    /// When the app has no ledger: a service is never opened without.
+    /// When the app has no ledger: a service is never opened without one.
     #[must_use]
     pub fn new(app: Arc<App>, notifier: Notifier) -> Arc<Self> {
         let ledger = app.around.ledger.clone().expect("the service opens its ledger before anything else");
@@ -65,9 +66,9 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
             of_runs: Mutex::default(),
-            pulse: Mutex::new(Pulse::starting_at(clock.now(), clock.monotonic())),
-            beating: tokio::sync::Mutex::new(()),
-            slots: Semaphore::new(AT_ONCE as usize),
+            ticks: Mutex::new(TickMonitor::starting_at(clock.now(), clock.monotonic())),
+            ticking: tokio::sync::Mutex::new(()),
+            slots: Semaphore::new(MAX_CONCURRENT_RUNS as usize),
             under_way: watch::Sender::new(0),
             beginning: watch::Sender::new(0),
             is_stopping: AtomicBool::new(false),
@@ -85,59 +86,59 @@ impl Daemon {
         self.queue.lock().expect("no holder of the queue's lock can panic")
     }
 
-    /// One beat of the heart: decides over every schedule that needs it, and never waits for a run.
+    /// Decides about every schedule that is due, and starts runs without waiting for them.
     pub async fn tick(self: &Arc<Self>) {
-        self.vitals.beat();
-        let Ok(_alone) = self.beating.try_lock() else { return };
+        self.vitals.tick();
+        let Ok(_alone) = self.ticking.try_lock() else { return };
         if self.is_stopping.load(Ordering::Relaxed) {
             return;
         }
-        let beat = self.feel_pulse().await;
-        if !self.is_clock_believed() {
+        let tick = self.observe_tick().await;
+        if !self.is_clock_plausible() {
             return;
         }
-        let due = self.queue().due(beat.now);
+        let due = self.queue().due(tick.now);
         if due.is_empty() {
             return;
         }
-        let permits = match self.permits(beat.now).await {
+        let permits = match self.permits(tick.now).await {
             Ok(permits) => permits,
             Err(error) => return self.ledger_ails(&error.to_string()),
         };
-        let steps: Vec<ScheduleSteps> = due.iter().filter_map(|name| self.poll(name, beat, &permits)).collect();
-        stream::iter(steps).for_each_concurrent(AT_ONCE as usize, |steps| self.perform(steps)).await;
+        let steps: Vec<ScheduleSteps> = due.iter().filter_map(|name| self.poll(name, tick, &permits)).collect();
+        stream::iter(steps).for_each_concurrent(MAX_CONCURRENT_RUNS as usize, |steps| self.perform(steps)).await;
     }
 
-    fn poll(&self, name: &str, beat: Beat, permits: &Permits) -> Option<ScheduleSteps> {
+    fn poll(&self, name: &str, tick: Tick, permits: &Permits) -> Option<ScheduleSteps> {
         // the lock comes first: a reload replaces the folder and the queue's entry under it
         let mut queue = self.queue();
         let permission = self.schedule(name).map_or(Permission::Disabled, |schedule| permits.of(&schedule));
-        queue.poll(name, beat, permission)
+        queue.poll(name, tick, permission)
     }
 
     pub(super) fn schedule(&self, name: &str) -> Option<Arc<Schedule>> {
         self.app.folder().schedules.get(name).cloned()
     }
 
-    async fn feel_pulse(&self) -> Beat {
+    async fn observe_tick(&self) -> Tick {
         let clock = &self.app.around.clock;
         let (now, monotonic) = (clock.now(), clock.monotonic());
-        let (rhythm, ticking_since) = {
-            let mut pulse = self.pulse.lock().expect("no holder of the pulse's lock can panic");
-            (pulse.beat(now, monotonic), pulse.ticking_since())
+        let (gap, ticking_since) = {
+            let mut ticks = self.ticks.lock().expect("no holder of this lock can panic");
+            (ticks.tick(now, monotonic), ticks.ticking_since())
         };
-        match rhythm {
-            Rhythm::Steady => {}
-            Rhythm::Away(pause) => tracing::warn!(seconds = pause.as_secs(), "the service stood still"),
-            Rhythm::Jumped(by) => self.clock_jumped(now, by).await,
+        match gap {
+            TickGap::Regular => {}
+            TickGap::Suspended(pause) => tracing::warn!(seconds = pause.as_secs(), "the service was suspended"),
+            TickGap::ClockStepped(by) => self.clock_stepped(now, by).await,
         }
-        Beat { now, ticking_since }
+        Tick { now, ticking_since }
     }
 
-    async fn clock_jumped(&self, now: Timestamp, by: SignedDuration) {
+    async fn clock_stepped(&self, now: Timestamp, by: SignedDuration) {
         self.queue().clock_stepped(now);
         let direction = if by.is_negative() { "back" } else { "forward" };
-        let detail = format!("the clock went {direction} by {} s", by.abs().as_secs());
+        let detail = format!("the clock was set {direction} by {} s", by.abs().as_secs());
         tracing::warn!(seconds = by.as_secs(), "the clock was stepped, or the machine slept");
         let entry = Entry {
             actor: Some(ACTOR.into()),
@@ -150,8 +151,8 @@ impl Daemon {
         }
     }
 
-    /// With a clock that can't be right nobody is called: neither planned nor sent.
-    fn is_clock_believed(&self) -> bool {
+    /// Whether the system clock can be right. While it can't, nothing is planned or sent.
+    fn is_clock_plausible(&self) -> bool {
         let is_unset = !clock_is_set(self.app.around.clock.as_ref());
         if self.is_clock_unset.swap(is_unset, Ordering::Relaxed) != is_unset {
             if is_unset {
@@ -164,7 +165,7 @@ impl Daemon {
         !is_unset
     }
 
-    /// The sender gets the schedules that may send.
+    /// Passes the sender the schedules that may send.
     pub(super) fn update_sender(&self) {
         let Some(sender) = &self.app.sender else { return };
         if self.is_clock_unset.load(Ordering::Relaxed) {
@@ -238,8 +239,8 @@ impl Daemon {
         steps
     }
 
-    /// The row first, however many are due at once: what is evaluated is in nobody's way. `None`: the service stops, and
-    /// the run is left to the next start.
+    /// Begins and evaluates a run. All runs that are due begin before the first is evaluated. `None`: the service stops, and
+    /// the next start continues the run.
     async fn run_once(&self, schedule: &Arc<Schedule>, start: DueRun, beginning: Beginning) -> Option<RunOutcome> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return None;
@@ -262,7 +263,7 @@ impl Daemon {
         if self.is_stopping.load(Ordering::Relaxed) {
             return None;
         }
-        // of thousands in line only those with a slot take the room that an evaluation needs
+        // boxed, so that only the runs with a slot allocate the memory of an evaluation
         Some(Box::pin(begun.evaluated()).await)
     }
 
@@ -291,7 +292,7 @@ impl Daemon {
         ended
     }
 
-    /// Keeps what the latest run of a schedule says about it when the schedule is loaded, for heartbeats and alerts.
+    /// Takes over the state of a schedule's latest run when the schedule is loaded, for heartbeats and alerts.
     pub(super) fn remember_run(&self, run: &RunRow) {
         match run.state {
             RunState::Failed | RunState::Held => self.notifier.remember_run(&run.schedule, RunResult::Failed),
@@ -319,12 +320,12 @@ impl Daemon {
         }
     }
 
-    /// What the last runs of schedules say that needs a person.
+    /// The conditions of schedules' last runs that need a person.
     pub(super) fn of_runs(&self) -> MutexGuard<'_, Conditions> {
         self.of_runs.lock().expect("no holder of this lock can panic")
     }
 
-    /// A run whose end the ledger refused to write is still `running` there: it is made again under its id.
+    /// A run whose end could not be recorded is still `running` in the ledger: it is evaluated again under its id.
     async fn after_failure(&self, schedule: &Schedule, start: DueRun, run: RunId) -> Ended {
         let is_recorded = self
             .ledger
@@ -338,7 +339,7 @@ impl Daemon {
         Ended::Waiting { run, again_at: next_read_at(schedule, start.nominal, now).unwrap_or(now) }
     }
 
-    /// Every line of the log names the schedule in its text, too: that is what `journalctl` shows.
+    /// The log's messages contain the schedule, because `journalctl` shows only the message.
     fn report(&self, schedule: &Schedule, start: DueRun, outcome: &RunOutcome) {
         let name = schedule.name.as_str();
         let because = outcome.why().unwrap_or_default();
@@ -366,25 +367,25 @@ impl Daemon {
             RunOutcome::Done { counts, .. } => {
                 self.ledger_works();
                 let planned = counts.planned;
-                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is over");
+                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done");
                 self.notifier.run_ended(name, RunResult::Succeeded);
             }
         }
     }
 
-    /// Runs that are going or stand in line.
+    /// The number of runs that have started and not ended.
     #[must_use]
     pub fn under_way(&self) -> usize {
         *self.under_way.borrow()
     }
 
-    /// Returns once no run is going.
+    /// Waits until no run is under way.
     pub async fn quiet(&self) {
         let mut under_way = self.under_way.subscribe();
         let _closed = under_way.wait_for(|count| *count == 0).await;
     }
 
-    /// No run begins from now on; what stands in line is left to the next start.
+    /// Lets no further run begin; those that have not begun are left to the next start.
     pub fn stop_runs(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -405,7 +406,7 @@ impl Beginning {
 
 impl Drop for Beginning {
     fn drop(&mut self) {
-        // those who wait are woken once, by the last
+        // waiting tasks are woken once, by the last
         self.0.beginning.send_if_modified(|count| {
             *count -= 1;
             *count == 0
@@ -413,7 +414,7 @@ impl Drop for Beginning {
     }
 }
 
-/// Who may fire.
+/// Which schedules may run.
 pub(super) struct Permits {
     holds: Holds,
     now: Timestamp,

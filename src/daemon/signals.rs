@@ -6,14 +6,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalRequest {
     /// Read the folder again.
     Reload,
-    /// Stop, by that signal's number.
+    /// Stop; the signal's number.
     Stop(i32),
 }
 
-/// The signals the service listens to.
+/// The signals that the service handles.
 pub struct Signals {
     hangup: Signal,
     terminate: Signal,
@@ -21,7 +21,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Installs the handlers.
     ///
     /// # Errors
     /// When the operating system refuses.
@@ -33,21 +33,21 @@ impl Signals {
         })
     }
 
-    /// The next one.
-    pub async fn next(&mut self) -> Wish {
+    /// Waits for the next signal.
+    pub async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload,
-            _ = self.terminate.recv() => Wish::Stop(SignalKind::terminate().as_raw_value()),
-            _ = self.interrupt.recv() => Wish::Stop(SignalKind::interrupt().as_raw_value()),
+            _ = self.hangup.recv() => SignalRequest::Reload,
+            _ = self.terminate.recv() => SignalRequest::Stop(SignalKind::terminate().as_raw_value()),
+            _ = self.interrupt.recv() => SignalRequest::Stop(SignalKind::interrupt().as_raw_value()),
         }
     }
 
-    /// After a first stop: ends the process at the second, as a crash would. The ledger copes.
+    /// During the shutdown: a second stop ends the process at once. For the ledger this is a crash.
     pub async fn end_at_second(&mut self) {
         loop {
             match self.next().await {
-                Wish::Reload => {}
-                Wish::Stop(number) => {
+                SignalRequest::Reload => {}
+                SignalRequest::Stop(number) => {
                     tracing::error!("a second signal: the service ends at once");
                     std::process::exit(128 + number);
                 }

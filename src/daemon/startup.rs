@@ -1,4 +1,4 @@
-//! shell: everything a service needs, opened in order; what is missing refuses the start with its exit code.
+//! shell: opens everything that a service needs, in order. What is missing ends the start with its exit code.
 
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> VerbError {
     VerbError::Configuration(format!("the folder of schedules {place} can't be read: {error}; --schedules names it"))
 }
 
-/// What a crash left is settled first, then the folder is read, then runs that were left open go on.
+/// Settles what a crash left, loads the folder, then continues open runs.
 async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     let settings = &daemon.app.settings;
     let mut folder =
@@ -129,7 +129,7 @@ fn refuse_real_hosts(daemon: &Daemon, folder: &Folder) -> VerbResult<()> {
         return Ok(());
     }
     for schedule in folder.schedules.values() {
-        // One that can't be opened can't send either: its own problem, told by the sender.
+        // a target that can't be opened is a problem of its schedule, which the sender reports
         if let Err(error @ VerbError::Unsafe(_)) = only_loopback(&daemon.app, schedule) {
             return Err(error);
         }

@@ -52,7 +52,7 @@ impl Daemon {
             faults += &format!("DOWN: nobody is called: {loss}; ");
         }
         if self.vitals.is_stand_in() {
-            faults += "FAULT: the scheduler fell silent, a plain timer beats; ";
+            faults += "FAULT: the scheduler stopped, a plain timer ticks instead; ";
         }
         faults
     }

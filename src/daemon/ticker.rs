@@ -1,4 +1,4 @@
-//! shell: what makes the heart beat: one recurring job of the scheduler, in UTC, and a plain timer that stands in.
+//! shell: the source of ticks: one recurring job of the scheduler, in UTC, or a plain timer when the scheduler stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,22 +10,22 @@ use super::runs::Daemon;
 use super::systemd;
 use crate::clock::SharedClock;
 
-/// The scheduler's channels lag silently when they are full; one job leaves this one far from it.
-const CHANNEL: usize = 4_096;
+/// tokio-cron-scheduler drops ticks silently when its channels are full; with one job they never fill.
+const CHANNEL_SIZE: usize = 4_096;
 
 /// Every second.
 const EVERY_SECOND: &str = "* * * * * *";
 
-/// A heartbeat that stays away so long is replaced: a step back of the clock silences the scheduler.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Without a tick for this time, the timer replaces the scheduler, which stops when the clock is set back.
+const TICK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the scheduler beat last (monotonic).
-struct LastBeat {
+/// When the scheduler ticked last (monotonic).
+struct LastTick {
     clock: SharedClock,
     at_ms: AtomicU64,
 }
 
-impl LastBeat {
+impl LastTick {
     fn mark(&self) {
         self.at_ms.store(u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -35,22 +35,22 @@ impl LastBeat {
     }
 }
 
-/// Beats until it is dropped: by the scheduler, and for good by a plain timer once the scheduler stays away.
-pub async fn beat(daemon: Arc<Daemon>) {
+/// Ticks until it is dropped: by the scheduler, and by a plain timer after the scheduler has stopped once.
+pub async fn run(daemon: Arc<Daemon>) {
     let clock = Arc::clone(&daemon.app.around.clock);
-    let last = Arc::new(LastBeat { clock: Arc::clone(&clock), at_ms: AtomicU64::new(0) });
+    let last = Arc::new(LastTick { clock: Arc::clone(&clock), at_ms: AtomicU64::new(0) });
     last.mark();
     match begin(&daemon, &last).await {
         Ok(mut scheduler) => {
-            while last.silence() <= PATIENCE {
+            while last.silence() <= TICK_TIMEOUT {
                 clock.sleep(Duration::from_secs(1)).await;
             }
-            tracing::error!("the scheduler fell silent (the clock was set back?): a plain timer beats instead");
+            tracing::error!("the scheduler stopped (the clock may have been set back): a plain timer ticks instead");
             if let Err(error) = scheduler.shutdown().await {
-                tracing::debug!(%error, "the silent scheduler could not be shut down");
+                tracing::debug!(%error, "the stopped scheduler could not be shut down");
             }
         }
-        Err(error) => tracing::error!(%error, "the scheduler could not begin: a plain timer beats instead"),
+        Err(error) => tracing::error!(%error, "the scheduler could not start: a plain timer ticks instead"),
     }
     daemon.vitals.set_stand_in();
     systemd::status(&daemon.status_line());
@@ -60,17 +60,17 @@ pub async fn beat(daemon: Arc<Daemon>) {
     }
 }
 
-async fn begin(daemon: &Arc<Daemon>, last: &Arc<LastBeat>) -> Result<JobScheduler, JobSchedulerError> {
-    let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
+async fn begin(daemon: &Arc<Daemon>, last: &Arc<LastTick>) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new_with_channel_size(CHANNEL_SIZE).await?;
     let (daemon, last) = (Arc::clone(daemon), Arc::clone(last));
-    let heartbeat = Job::new_async_tz(EVERY_SECOND, chrono::Utc, move |_id, _scheduler| {
+    let every_second = Job::new_async_tz(EVERY_SECOND, chrono::Utc, move |_id, _scheduler| {
         let (daemon, last) = (Arc::clone(&daemon), Arc::clone(&last));
         Box::pin(async move {
             last.mark();
             daemon.tick().await;
         })
     })?;
-    scheduler.add(heartbeat).await?;
+    scheduler.add(every_second).await?;
     scheduler.start().await?;
     Ok(scheduler)
 }

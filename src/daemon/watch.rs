@@ -15,8 +15,8 @@ use crate::clock::{Clock as _, SystemClock};
 /// A file is read once it has been unchanged for this long (debouncing).
 const SETTLED: Duration = Duration::from_millis(250);
 
-/// While some files keep changing, the settled ones are loaded this often.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Maximum wait for all files to settle; then the settled ones are loaded.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// How often files that may still be written are checked.
 const CHECK: Duration = Duration::from_millis(50);
@@ -24,8 +24,8 @@ const CHECK: Duration = Duration::from_millis(50);
 /// How often the folder is checked where it cannot be watched (no inotify watches left, a network file system).
 const WITHOUT_WATCH: Duration = Duration::from_secs(5);
 
-/// How often it is checked in addition to a watch, which does not see that the folder itself was replaced.
-const BESIDE_WATCH: Duration = Duration::from_secs(30);
+/// How often it is checked in addition to a watch, which does not report that the folder itself was replaced.
+const WITH_WATCH: Duration = Duration::from_secs(30);
 
 /// Distinguishes two states of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// Whether it was written less than 250 ms before `now` (UTC). A time ahead of the clock says nothing.
+    /// Whether it was written less than 250 ms before `now`. A modification time ahead of the clock is ignored.
     fn is_fresh(&self, now: Timestamp) -> bool {
         let Some(modified) = self.modified.and_then(|modified| Timestamp::try_from(modified).ok()) else {
             return false;
@@ -108,10 +108,10 @@ pub async fn follow(daemon: Arc<Daemon>, stillness: Stillness) {
     if let Err(error) = &watcher {
         tracing::warn!(%error, "the folder of schedules can't be watched: it is read every few seconds");
     }
-    let pause = if watcher.is_ok() { BESIDE_WATCH } else { WITHOUT_WATCH };
+    let pause = if watcher.is_ok() { WITH_WATCH } else { WITHOUT_WATCH };
     let mut settling = Settling::of(stillness);
     loop {
-        // the watch has not seen what changed between the first reading and its own beginning
+        // the watch did not report changes between the first read and its own start
         while settling.check(&daemon).await == Rest::No {
             clock.sleep(CHECK).await;
         }
@@ -157,8 +157,7 @@ impl Settling {
         }
         let unsettled = self.stillness.unsettled(now);
         let is_at_rest = unsettled.is_empty();
-        let is_to_be_read =
-            self.unread_since.is_some_and(|since| is_at_rest || now.saturating_sub(since) >= LONGEST_WAIT);
+        let is_to_be_read = self.unread_since.is_some_and(|since| is_at_rest || now.saturating_sub(since) >= MAX_WAIT);
         if is_to_be_read {
             daemon.reload(ACTOR, unsettled).await;
             self.unread_since = if is_at_rest { None } else { Some(clock.monotonic()) };
@@ -167,8 +166,8 @@ impl Settling {
     }
 }
 
-/// Before a reload that somebody asked for: gives files that are being written at this moment time to settle, and answers
-/// those that do not. (By the files' own times, hence by the machine's clock.)
+/// Before a reload on request: waits for files that are being written at this moment, and returns those that did not settle.
+/// Compares modification times with the machine's clock.
 pub async fn wait_until_settled(folder: &Path) -> BTreeSet<String> {
     let clock = SystemClock::new();
     loop {
@@ -176,7 +175,7 @@ pub async fn wait_until_settled(folder: &Path) -> BTreeSet<String> {
         let now = clock.now();
         let unsettled: BTreeSet<String> =
             stamps.into_iter().filter(|(_, stamp)| stamp.is_fresh(now)).map(|(name, _)| name).collect();
-        if unsettled.is_empty() || clock.monotonic() >= LONGEST_WAIT {
+        if unsettled.is_empty() || clock.monotonic() >= MAX_WAIT {
             return unsettled;
         }
         clock.sleep(CHECK).await;

@@ -1,4 +1,4 @@
-//! shell: the signs of life that `/healthz` answers by and systemd's watchdog is fed by.
+//! shell: the state of the service that `/healthz`, `/readyz` and systemd's watchdog use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,17 +9,17 @@ use futures_util::future::{Either, select};
 use crate::clock::SharedClock;
 use crate::ledger::Ledger;
 
-/// A heartbeat is expected every second; its stand-in comes after five. Without either for so long it is dead.
-const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+/// Maximum time without a tick. Ticks come every second; after five without one a timer replaces the scheduler.
+const TICK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A writer that doesn't answer within this time is dead.
-const WRITER_PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time in which the ledger's writer must respond.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is seen of the service's life.
+/// Whether the service is alive and ready.
 pub struct Vitals {
     clock: SharedClock,
     ledger: Arc<Ledger>,
-    last_beat_ms: AtomicU64,
+    last_tick_ms: AtomicU64,
     is_ready: AtomicBool,
     is_stand_in: AtomicBool,
 }
@@ -31,32 +31,32 @@ impl Vitals {
         let vitals = Self {
             clock,
             ledger,
-            last_beat_ms: AtomicU64::new(0),
+            last_tick_ms: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),
             is_stand_in: AtomicBool::new(false),
         };
-        vitals.beat();
+        vitals.tick();
         vitals
     }
 
-    /// The heart beats.
-    pub fn beat(&self) {
+    /// Records a tick.
+    pub fn tick(&self) {
         let now = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
-        self.last_beat_ms.store(now, Ordering::Relaxed);
+        self.last_tick_ms.store(now, Ordering::Relaxed);
     }
 
-    /// How long no beat came (monotonic).
+    /// Time since the last tick (monotonic).
     #[must_use]
     pub fn silence(&self) -> Duration {
-        self.clock.monotonic().saturating_sub(Duration::from_millis(self.last_beat_ms.load(Ordering::Relaxed)))
+        self.clock.monotonic().saturating_sub(Duration::from_millis(self.last_tick_ms.load(Ordering::Relaxed)))
     }
 
-    /// The scheduler fell silent: a plain timer beats in its place from now on.
+    /// A plain timer has replaced the scheduler.
     pub fn set_stand_in(&self) {
         self.is_stand_in.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a plain timer beats in the scheduler's place: a fault, and not the end.
+    /// Whether a plain timer has replaced the scheduler.
     #[must_use]
     pub fn is_stand_in(&self) -> bool {
         self.is_stand_in.load(Ordering::Relaxed)
@@ -76,13 +76,13 @@ impl Vitals {
         self.ledger.writing().failure
     }
 
-    /// Whether heartbeat and writer both live, whatever schedules are refused or paused.
+    /// Whether ticks come and the ledger's writer responds.
     pub async fn are_live(&self) -> bool {
-        if self.silence() > LONGEST_SILENCE {
+        if self.silence() > TICK_TIMEOUT {
             return false;
         }
-        match select(std::pin::pin!(self.ledger.is_alive()), self.clock.sleep(WRITER_PATIENCE)).await {
-            Either::Left((answers, _)) => answers,
+        match select(std::pin::pin!(self.ledger.is_alive()), self.clock.sleep(WRITER_TIMEOUT)).await {
+            Either::Left((responds, _)) => responds,
             Either::Right(_) => false,
         }
     }

@@ -248,14 +248,14 @@ async fn the_watchdog_starves_while_the_writer_hangs() {
         async move { daemon.vitals.are_live().await }
     });
     while !looking.is_finished() {
-        daemon.vitals.beat();
+        daemon.vitals.tick();
         clinic.clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
     }
     assert!(!looking.await.expect("a look"), "the heart beats and the writer hangs");
     other.execute_batch("ROLLBACK").expect("let go");
     let _late_or_given_up = writing.await.expect("the writer answers");
-    daemon.vitals.beat();
+    daemon.vitals.tick();
     assert!(daemon.vitals.are_live().await);
 }
 
@@ -264,13 +264,13 @@ async fn a_scheduler_that_falls_silent_is_replaced_by_a_plain_timer_and_told() {
     let clinic = Clinic::at("2026-11-24T13:59:00Z").await;
     let opened = clinic.open().await;
     let daemon = &opened.daemon;
-    let beating = tokio::spawn(tickler::daemon::ticker::beat(Arc::clone(daemon)));
+    let beating = tokio::spawn(tickler::daemon::ticker::run(Arc::clone(daemon)));
     // no beat within six seconds: by this clock the scheduler, which beats by the machine's, has fallen silent
     while !daemon.vitals.is_stand_in() {
         clinic.clock.advance(Duration::from_secs(6));
         tokio::task::yield_now().await;
     }
-    assert!(daemon.status_line().starts_with("FAULT: the scheduler fell silent"), "{}", daemon.status_line());
+    assert!(daemon.status_line().starts_with("FAULT: the scheduler stopped"), "{}", daemon.status_line());
     // by this clock a beat within the last second can only be the timer's
     let mut looks = 0;
     while daemon.vitals.silence() >= Duration::from_secs(1) || looks == 0 {

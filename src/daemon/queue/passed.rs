@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use crate::ledger::FoldedTimes;
 use crate::reminder::RunState;
 
-/// A nominal time without a run: its state and why.
+/// A nominal time without a run, its state and the reason.
 pub(super) type TimeWithoutRun = (Timestamp, RunState, &'static str);
 
-/// Nominal times without a run: the newest in rows of their own, the others as a number for each reason.
+/// Nominal times without a run: the newest with a row each, the others as a count for each reason.
 pub(super) struct Passed {
     pub(super) folded: Vec<FoldedTimes>,
     pub(super) times: Vec<TimeWithoutRun>,

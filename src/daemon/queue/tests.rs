@@ -25,13 +25,13 @@ fn queue() -> RunQueue {
     queue
 }
 
-fn beat(clock: &str) -> Beat {
-    Beat { now: at(clock), ticking_since: at("08:30:00") }
+fn tick(clock: &str) -> Tick {
+    Tick { now: at(clock), ticking_since: at("08:30:00") }
 }
 
 fn poll(queue: &mut RunQueue, clock: &str) -> ScheduleSteps {
     assert_eq!(queue.due(at(clock)), ["hourly"], "due at {clock}");
-    queue.poll("hourly", beat(clock), Permission::Granted).expect("a loaded schedule")
+    queue.poll("hourly", tick(clock), Permission::Granted).expect("a loaded schedule")
 }
 
 fn start(clock: &str) -> DueRun {
@@ -65,7 +65,7 @@ fn one_waits_for_the_run_that_is_going_and_the_cursor_stays_behind_both() {
 #[test]
 fn what_the_ledger_could_not_record_is_still_to_be_done() {
     let mut queue = queue();
-    let asleep = Beat { now: at("11:10:00"), ticking_since: at("11:10:00") };
+    let asleep = Tick { now: at("11:10:00"), ticking_since: at("11:10:00") };
     let steps = queue.poll("hourly", asleep, Permission::Granted).expect("loaded");
     assert_eq!(steps.passed.as_ref().map(|passed| passed.times.len()), Some(2));
     queue.take_back(&steps, at("11:10:00"));
@@ -128,7 +128,7 @@ fn an_edit_keeps_the_cursor_and_a_new_cron_starts_at_its_loading() {
 fn of_hours_of_seconds_the_newest_twenty_get_rows_and_the_rest_is_one_number() {
     let mut queue = RunQueue::default();
     queue.put(Arrival { schedule: schedule("* * * * * *"), cursor: at("08:30:00"), latest_skipped_by_pause: None });
-    let asleep = Beat { now: at("12:30:00"), ticking_since: at("12:30:00") };
+    let asleep = Tick { now: at("12:30:00"), ticking_since: at("12:30:00") };
     let first = queue.poll("hourly", asleep, Permission::Granted).expect("loaded");
     assert_eq!((first.start, first.passed.is_none()), (None, true), "only counted so far");
     assert_eq!(queue.due(at("12:30:00")), ["hourly"], "the rest is for the next tick");
@@ -163,7 +163,7 @@ fn a_suspended_schedule_is_not_polled_until_the_suspension_ends() {
     let mut queue = queue();
     queue.suspend(["hourly".to_owned()]);
     assert!(queue.due(at("09:00:00")).is_empty());
-    assert!(queue.poll("hourly", beat("09:00:00"), Permission::Granted).is_none());
+    assert!(queue.poll("hourly", tick("09:00:00"), Permission::Granted).is_none());
     queue.end_suspension();
     assert_eq!(poll(&mut queue, "09:00:01").start, Some(start("09:00:00")));
 }
