@@ -8,8 +8,11 @@ use jiff::SignedDuration;
 /// A sentence with the remedy, when the text isn't a whole number and one of the units `s`, `m`, `h`, `d`.
 pub fn read(text: &str) -> Result<SignedDuration, String> {
     let trimmed = text.trim();
-    let remedy =
-        || format!("`{text}` is no duration: write a whole number and a unit, such as `90s`, `20m`, `24h` or `7d`");
+    let remedy = || {
+        format!(
+            "`{text}` is not a valid duration: write a whole number and a unit, such as `90s`, `20m`, `24h` or `7d`"
+        )
+    };
     let unit = trimmed.chars().next_back().ok_or_else(remedy)?;
     let count: i64 = trimmed[..trimmed.len() - unit.len_utf8()].trim_end().parse().map_err(|_| remedy())?;
     let seconds = match unit {

@@ -70,7 +70,7 @@ impl fmt::Display for Lead {
 
 /// A text that is no lead (`1d`, `24h`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no lead: write days as `1d` or hours as `24h`")]
+#[error("`{0}` is not a valid lead: write days as `1d` or hours as `24h`")]
 pub struct NoLead(String);
 
 impl FromStr for Lead {

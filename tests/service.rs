@@ -267,7 +267,7 @@ fn a_heartbeat_address_that_does_not_answer_is_told_once() {
         seen.extend(before);
         seen.push(line);
     }
-    assert_eq!(seen.iter().filter(|line| line.contains("notify.heartbeat doesn't answer")).count(), 1, "{seen:?}");
+    assert_eq!(seen.iter().filter(|line| line.contains("notify.heartbeat does not respond")).count(), 1, "{seen:?}");
     assert_eq!(service.stop().code(), Some(0));
 }
 

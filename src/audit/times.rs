@@ -77,7 +77,7 @@ fn instant(wall: DateTime, zone: &Zone) -> Timestamp {
 fn remedy(text: &str) -> String {
     let shown = super::escape(text);
     format!(
-        "`{shown}` is no time: write `-2h`, `+30m`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`"
+        "`{shown}` is not a valid time: write `-2h`, `+30m`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`"
     )
 }
 

@@ -39,7 +39,7 @@ pub async fn agents(globals: &Globals, ask: &AccountArguments) -> anyhow::Result
 pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let phone = phone_of(&ask.phone, None)
-        .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))?
+        .ok_or_else(|| VerbError::Usage("--phone is not a valid phone number: write it as +12025550143".into()))?
         .e164;
     let name = &ask.account.account;
     let shown = redact::phone(&phone, Reveal::LastFour);

@@ -319,7 +319,7 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
     let phone = phone_of(text, region.as_deref());
     phone
         .map(|phone| phone.e164.into_string())
-        .ok_or_else(|| VerbError::Usage("--phone is no phone number: write it as +12025550143".into()))
+        .ok_or_else(|| VerbError::Usage("--phone is not a valid phone number: write it as +12025550143".into()))
 }
 
 fn for_people(context: &Context, rows: &[AuditRow]) -> String {

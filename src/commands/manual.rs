@@ -18,7 +18,7 @@ pub fn manual(folder: Option<&Path>) -> anyhow::Result<Exit> {
     };
     if !folder.is_dir() {
         let folder = folder.display();
-        return Err(VerbError::Failed(format!("{folder} is no folder: make it first, the pages go into it")).into());
+        return Err(VerbError::Failed(format!("{folder} is not a folder: make it first, the pages go into it")).into());
     }
     let written = write_pages(folder, &command, "tickler")?;
     print(&format!("{written} pages in {}", folder.display()))?;

@@ -148,7 +148,7 @@ impl ControlSocket {
     /// Answers every request with `perform(caller, request)` until it is dropped.
     pub async fn serve<P, F>(&self, clock: SharedClock, max_connections: usize, perform: P)
     where
-        P: Fn(Caller, Request) -> F + Send + Sync + 'static,
+        P: Fn(ControlCaller, Request) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
         let perform = Arc::new(perform);
@@ -181,7 +181,7 @@ impl Drop for ControlSocket {
 
 /// The sender of a request, and the file that came with it.
 #[derive(Debug)]
-pub struct Caller {
+pub struct ControlCaller {
     /// The name of the user.
     pub actor: String,
     /// An open file that is to be written.
@@ -208,7 +208,7 @@ async fn request_line(reading: &mut (impl AsyncBufReadExt + Unpin), clock: &Shar
 
 async fn serve_connection<P, F>(stream: UnixStream, who: &ControlConnection, perform: &P)
 where
-    P: Fn(Caller, Request) -> F,
+    P: Fn(ControlCaller, Request) -> F,
     F: Future<Output = Answer> + Send + 'static,
 {
     let Ok(peer) = stream.peer_cred() else { return };
@@ -220,7 +220,7 @@ where
         let _until_it_is_answered = (who.requests.begin(), who.busy.begin());
         let answer = match serde_json::from_str(&line) {
             Ok(request) => {
-                let caller = Caller { actor: actor.clone(), file: reading.get_mut().take_file() };
+                let caller = ControlCaller { actor: actor.clone(), file: reading.get_mut().take_file() };
                 perform_safely(perform(caller, request)).await
             }
             Err(error) => Answer::refusal(2, format!("not a valid request: {error}")),
@@ -269,7 +269,7 @@ mod tests {
         let mode = std::fs::metadata(&path).expect("the socket's file").permissions().mode() & 0o777;
         assert_eq!(mode, 0o660);
         let serving = tokio::spawn(async move {
-            let answer = |caller: Caller, _request| async move { Answer::of(Exit::of_code(3), &caller.actor) };
+            let answer = |caller: ControlCaller, _request| async move { Answer::of(Exit::of_code(3), &caller.actor) };
             socket.serve(Arc::new(SystemClock::new()), 8, answer).await;
         });
         let answer = ask(&path, &Request::Reload).await.expect("an answer");

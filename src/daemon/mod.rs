@@ -37,7 +37,7 @@ use crate::clock::SharedClock;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, backup, perform};
-use control::{Caller, PendingRequests};
+use control::{ControlCaller, PendingRequests};
 use runs::{ACTOR, Daemon};
 use signals::{SignalRequest, Signals};
 use startup::Opened;
@@ -185,8 +185,8 @@ async fn note(daemon: &Daemon, event: Event) {
 }
 
 /// Performs a request of the control socket.
-async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request) -> Answer {
-    let Caller { actor, file } = caller;
+async fn answer(daemon: Arc<Daemon>, caller: ControlCaller, request: Request) -> Answer {
+    let ControlCaller { actor, file } = caller;
     match request {
         Request::Reload => daemon.reload_now(&actor).await.answer(),
         Request::BackupInto => backup::backup_into(&daemon.app, file).await,

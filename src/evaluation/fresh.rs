@@ -1,5 +1,4 @@
-//! shell: the fresh read before a late send: pending reminders are checked against their source again, nobody new is
-//! planned.
+//! shell: the fresh read before a delayed send: compares pending reminders with their source again, and plans nobody new.
 
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use crate::plan::Occasion;
 use crate::reminder::RunId;
 use crate::schedule::Schedule;
 
-/// Reads the source as the run that planned bound it (its date, its range, what is pending now), updates and cancels
-/// pending reminders. It inserts nothing and is no run.
+/// Reads the source with the date and range of the run that planned the reminders, and updates or cancels its pending
+/// reminders. Inserts none, and records no run.
 ///
 /// # Errors
-/// When the read fails or is held: pending reminders stay as they are until they expire.
+/// When the read fails or a guard holds it: then pending reminders stay as they are until they expire.
 pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Result<(), EvaluationError> {
     let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger

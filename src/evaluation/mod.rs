@@ -1,5 +1,5 @@
-//! shell: the conductor: read → map → plan → render → record. `run`, `trigger`, `plan`, `explain`, the page and the fresh
-//! read before a late send all go through it.
+//! shell: evaluates a schedule: read → map → plan → render → record. Used by `run`, `trigger`, `plan`, `explain`, and by the
+//! fresh read before a delayed send.
 
 mod bounds;
 mod do_not_call;
@@ -32,31 +32,35 @@ pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now
 pub use reading::{open_source, read_window};
 pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
 
-/// What an evaluation needs of the world.
+/// The dependencies of an evaluation.
 #[derive(Clone)]
 pub struct Env {
-    /// The only reader of time.
+    /// The clock.
     pub clock: SharedClock,
-    /// The zone rules in use.
+    /// The zone rules.
     pub zones: Zones,
-    /// The one way out.
+    /// The HTTP client.
     pub http: Http,
-    /// Where secrets live.
+    /// Resolves secrets.
     pub secrets: Secrets,
+<<<<<<< HEAD
     /// By name: where targets of accounts send.
     pub accounts: Arc<BTreeMap<String, Account>>,
     /// What is known; `None` when there is no ledger yet (`plan` before the first run).
+=======
+    /// The ledger; `None` when there is none yet (`plan` before the first run).
+>>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
     pub ledger: Option<Arc<Ledger>>,
 }
 
-/// A complete read, planned.
+/// The plan of a complete read.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// The decision.
+    /// The plan.
     pub plan: Plan,
-    /// What the source says of itself.
+    /// The source's report about the read.
     pub report: ReadReport,
-    /// When the read began (UTC).
+    /// When the read began.
     pub read_at: Timestamp,
     /// Where the schedule's target sends; `None` when it can't be opened.
     pub target: Option<TargetAddress>,
@@ -71,16 +75,16 @@ impl Env {
     }
 }
 
-/// Why there is no plan.
+/// Why an evaluation failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EvaluationError {
-    /// The source.
+    /// The source can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The ledger.
+    /// The ledger can't be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The do-not-call file, or anything else the rules need.
+    /// The do-not-call list, or something else that the rules need, can't be used.
     #[error("{0}")]
     Rule(String),
     /// The system has no file descriptor, memory or thread left for the read.
@@ -98,7 +102,7 @@ impl EvaluationError {
         match self {
             Self::Source(error) => error.again,
             Self::Exhausted(_) => Again::Soon,
-            // a file that was moved away for a moment, a disk that fails: the run waits
+            // the ledger's file may be back soon, or its disk: the run waits
             Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => Again::Later,
             Self::Ledger(LedgerError::NewerSchema(_) | LedgerError::ReadOnly | LedgerError::Refused(_))
             | Self::Rule(_)
@@ -107,15 +111,15 @@ impl EvaluationError {
     }
 }
 
-/// Reads the schedule's source whole (again after 1, 2 and 4 s when that may help) and plans it.
+/// Reads the schedule's whole source (with retries after 1, 2 and 4 s) and plans its rows.
 ///
 /// # Errors
-/// When the source, the ledger or a file the rules need can't be read: then nobody is planned.
+/// When the source, the ledger or a file that the rules need can't be read: then nobody is planned.
 pub async fn evaluate(schedule: &Arc<Schedule>, occasion: Occasion, env: &Env) -> Result<Evaluation, EvaluationError> {
     EvaluationRequest { schedule, occasion, planned_at: None, explained: None }.evaluate(env).await
 }
 
-/// What each rule says of one appointment; nothing is kept.
+/// Returns the decision of each rule about one appointment; records nothing.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -134,9 +138,9 @@ pub async fn explain(
 struct EvaluationRequest<'a> {
     schedule: &'a Arc<Schedule>,
     occasion: Occasion,
-    /// For a fresh read: when the run that planned the pending reminders read its source. The read covers its windows too.
+    /// For a fresh read: when the run that planned the pending reminders started. The read also covers the windows of that run.
     planned_at: Option<Timestamp>,
-    /// The appointment of which every rule's answer is wanted.
+    /// The appointment for which every rule's decision is recorded.
     explained: Option<String>,
 }
 
@@ -148,6 +152,7 @@ impl EvaluationRequest<'_> {
         reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window, target }.with_retries(env).await
     }
 
+<<<<<<< HEAD
     /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
     async fn known(&self, target: Option<TargetAddress>, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
         let windows = self.windows(None);
@@ -158,6 +163,18 @@ impl EvaluationRequest<'_> {
         }
         let known = self.knowledge(reaching.clone(), target, env).await?;
         Ok((reaching, known))
+=======
+    /// The windows, and what the ledger knows about them. Their beginning depends on the ledger's previous evaluation.
+    async fn known(&self, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
+        let windows = self.windows(None);
+        let known = self.knowledge(windows.clone(), env).await?;
+        let extended = self.windows(known.previous_evaluation);
+        if extended == windows {
+            return Ok((windows, known));
+        }
+        let known = self.knowledge(extended.clone(), env).await?;
+        Ok((extended, known))
+>>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
     }
 
     fn windows(&self, previous: Option<Timestamp>) -> Windows {
@@ -187,10 +204,14 @@ impl EvaluationRequest<'_> {
     }
 }
 
-/// Half-open ranges of starts (UTC).
+/// Half-open ranges of starts.
 type Windows = Vec<(Timestamp, Timestamp)>;
 
+<<<<<<< HEAD
 /// What the rows of new reminders take from their schedule, whose target sends to that address.
+=======
+/// The columns of new reminders that come from their schedule.
+>>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
 #[must_use]
 pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderTerms {
     ReminderTerms {
@@ -201,7 +222,7 @@ pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderT
     }
 }
 
-/// A phone number that may be called, read in that region.
+/// Parses a phone number in this region; `None` if it is not a valid one.
 #[must_use]
 pub fn phone_of(text: &str, region: Option<&str>) -> Option<Phone> {
     phone::read(text, region).ok()

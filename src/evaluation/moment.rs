@@ -1,4 +1,4 @@
-//! shell: the present moment as a nominal time, ids of it, and whether this machine may call anybody now.
+//! shell: the current time as a nominal time, new ids, and the conditions of this machine under which nobody is called.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use crate::clock::Clock;
 use crate::ledger::Machine;
 use crate::reminder::{ReminderId, RunId, uuid_v7};
 
-/// The moment as a nominal time: cut to the second.
+/// The current time, truncated to the second.
 #[must_use]
 pub fn nominal_now(clock: &dyn Clock) -> Timestamp {
     Timestamp::from_second(clock.now().as_second()).expect("the second of a valid instant is a valid instant")
 }
 
-/// A reminder id of this moment.
+/// A new reminder id.
 #[must_use]
 pub fn new_reminder_id(clock: &dyn Clock) -> ReminderId {
     ReminderIds::new(clock).next()
 }
 
-/// A run id of this moment.
+/// A new run id.
 #[must_use]
 pub fn new_run_id(clock: &dyn Clock) -> RunId {
     let mut random = [0; 10];
@@ -28,7 +28,7 @@ pub fn new_run_id(clock: &dyn Clock) -> RunId {
     RunId(uuid_v7(clock.now(), random))
 }
 
-/// Ids of one moment; their random bytes are asked for in bulk.
+/// Makes ids with the same timestamp; draws their random bytes in bulk.
 pub(super) struct ReminderIds {
     now: Timestamp,
     pool: [[u8; 10]; 256],
@@ -54,13 +54,15 @@ fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system gives random bytes on every machine tickler is built for");
 }
 
-/// Whether the machine's clock can be right: it can't be before the program was written. One given by `--now` may be any.
+/// Whether the machine's clock can be right: not if it is before the time when the program was written. A time given by
+/// `--now` may be any.
 #[must_use]
 pub fn clock_is_set(clock: &dyn Clock) -> bool {
     clock.is_shifted() || clock.now() >= WRITTEN_AT
 }
 
-/// What of this machine keeps everybody from being called. A file that cannot be looked for counts as there.
+/// The conditions of this machine under which nobody is called. A `STOP` file whose existence can't be checked counts as
+/// existing.
 #[must_use]
 pub fn machine(stop_file: &Path, clock: &dyn Clock) -> Machine {
     let is_stopped = stop_file.try_exists().unwrap_or(true);
@@ -68,5 +70,5 @@ pub fn machine(stop_file: &Path, clock: &dyn Clock) -> Machine {
     Machine { stop_file: is_stopped.then(path), clock_is_unset: !clock_is_set(clock) }
 }
 
-/// 2026-11-01T00:00:00Z: no machine that runs this program lives before it.
+/// 2026-11-01T00:00:00Z.
 const WRITTEN_AT: Timestamp = Timestamp::constant(1_793_491_200, 0);

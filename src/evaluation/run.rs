@@ -1,4 +1,4 @@
-//! shell: one run: begun in the ledger, evaluated, recorded; whatever goes wrong ends as a state of the run.
+//! shell: a run: begins in the ledger, is evaluated and recorded. Every failure becomes a state of the run.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,48 +14,48 @@ use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 use crate::sources::Again;
 
-/// How long after its nominal time, and then between reads, a waiting run's source is read again.
-const READ_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// The interval, from its nominal time, at which a waiting run's source is read again.
+const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
-/// A run that could not read the ledger is evaluated again this much later: what is in its way is mostly gone soon.
-const LEDGER_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+/// The pause after which a run that could not read the ledger is evaluated again.
+const LEDGER_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
 /// A run to be made.
 #[derive(Debug, Clone)]
 pub struct RunAsk {
-    /// What brings it about.
+    /// Scheduled, catch-up or triggered.
     pub kind: RunKind,
-    /// The time it stands for (UTC).
+    /// The nominal time.
     pub nominal_at: Timestamp,
-    /// Who the audit says it was.
+    /// The actor in the audit log.
     pub actor: String,
-    /// Touch that appointment alone.
+    /// Plan only this appointment.
     pub only: Option<String>,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub enum RunOutcome {
     /// Its plan is recorded.
     Done {
         /// The run's id.
         run: RunId,
-        /// Rows by fate.
+        /// Counts of rows.
         counts: Counts,
-        /// Those reminded already, by what is known of them.
+        /// Counts of the rows that were reminded before, by state.
         reminded: Reminded,
-        /// What the ledger made of the plan.
+        /// What the ledger changed.
         recorded: RecordedRun,
-        /// What a person should know of the read.
+        /// Remarks about the read, for people.
         notes: Vec<String>,
     },
     /// A guard held it: nobody is called.
     Held {
         /// The run's id.
         run: RunId,
-        /// Rows by fate.
+        /// Counts of rows.
         counts: Counts,
-        /// Why, and what to do.
+        /// The reason and the remedy.
         why: String,
     },
     /// Its source, or what the ledger knows, can't be read yet (the cron's runs alone).
@@ -64,7 +64,7 @@ pub enum RunOutcome {
         run: RunId,
         /// The reason, as a sentence.
         why: String,
-        /// When its source is read again (UTC).
+        /// When its source is read again.
         again_at: Timestamp,
     },
     /// It failed, or its end could not be recorded.
@@ -84,7 +84,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    /// The run's row, when it has one of its own.
+    /// The run's id, if it has a row.
     #[must_use]
     pub const fn run(&self) -> Option<RunId> {
         match self {
@@ -95,7 +95,7 @@ impl RunOutcome {
         }
     }
 
-    /// The rows that were reminded already, by what is known of them.
+    /// Counts of the rows that were reminded before, by state.
     #[must_use]
     pub fn reminded(&self) -> Reminded {
         match self {
@@ -108,7 +108,7 @@ impl RunOutcome {
         }
     }
 
-    /// The state it ended in.
+    /// The state of the run.
     #[must_use]
     pub const fn state(&self) -> RunState {
         match self {
@@ -120,7 +120,7 @@ impl RunOutcome {
         }
     }
 
-    /// What a person should know of the read.
+    /// Remarks about the read, for people.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         match self {
@@ -133,7 +133,7 @@ impl RunOutcome {
         }
     }
 
-    /// Why nobody is called; `None` for a run that is done.
+    /// Why the run planned nobody; `None` for a run that is done.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         match self {
@@ -146,7 +146,7 @@ impl RunOutcome {
     }
 }
 
-/// Makes a run: the row first, then the evaluation, then its record. Never panics.
+/// Makes a run: begins it, evaluates it, and records the result. Never panics.
 pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, env: &Env) -> RunOutcome {
     match begin_run(schedule, ask, env).await {
         Ok(begun) => begun.evaluated().await,
@@ -154,19 +154,19 @@ pub async fn run_once(schedule: &Arc<Schedule>, ask: RunAsk, env: &Env) -> RunOu
     }
 }
 
-/// A person lets a held run go.
+/// The approval of a held run.
 #[derive(Debug, Clone)]
 pub struct Approval {
-    /// The run as it is held.
+    /// The held run.
     pub held: RunRow,
     /// The reason given.
     pub reason: Option<String>,
-    /// Who approves it.
+    /// The actor in the audit log.
     pub actor: String,
 }
 
-/// Evaluates a held run again for its own nominal time, without the guards that hold it, and records what comes of it
-/// together with the approval.
+/// Evaluates a held run again for its nominal time, without the guards that held it, and records the result together with
+/// the approval.
 ///
 /// # Errors
 /// When the source, the ledger or a file the rules need can't be read: then the run is still held.
@@ -186,16 +186,16 @@ pub async fn approve_run(
     Ok(run.record_plan(evaluation, Some(approval)).await)
 }
 
-/// Whether the source is another one than the one that was held.
+/// How the source differs from the one of the held run, if it does.
 fn changed_since(held: &RunRow, fingerprint: &str) -> Option<String> {
     let before = held.fingerprint.as_deref().filter(|before| *before != fingerprint)?;
     Some(format!("the source has changed since the run was held: it was {before}, now it is {fingerprint}"))
 }
 
-/// Records that a run begins, and evaluates nothing yet: its row is committed when this returns.
+/// Begins a run: commits its row, without evaluating it.
 ///
 /// # Errors
-/// The outcome, when this nominal time was evaluated before or the ledger failed.
+/// When this nominal time was evaluated before, or the ledger failed.
 pub async fn begin_run<'a>(schedule: &'a Arc<Schedule>, ask: RunAsk, env: &'a Env) -> Result<BegunRun<'a>, RunOutcome> {
     let Some(ledger) = env.ledger.clone() else {
         return Err(RunOutcome::NotBegun { why: LedgerError::ReadOnly.to_string() });
@@ -221,7 +221,7 @@ fn start_of(schedule: &Schedule, ask: &RunAsk, env: &Env) -> RunStart {
     }
 }
 
-/// A run whose row is committed, and what it needs to end.
+/// A run that has begun.
 pub struct BegunRun<'a> {
     schedule: &'a Arc<Schedule>,
     run: RunId,
@@ -231,12 +231,12 @@ pub struct BegunRun<'a> {
 }
 
 impl BegunRun<'_> {
-    /// The evaluation and its record. Never panics.
+    /// Evaluates and records it. Never panics.
     pub async fn evaluated(self) -> RunOutcome {
-        // decided by the second, as `plan` does: what it shows for a moment is what a run of that moment makes of it
+        // truncated to the second as in `plan`, so that both make the same plan
         let moment = Occasion::at(nominal_now(self.env.clock.as_ref()));
         let occasion = Occasion { nominal_at: self.ask.nominal_at, only: self.ask.only.clone(), ..moment };
-        // a panic in one schedule's run fails that run alone
+        // a panic fails this run only
         let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.env)).catch_unwind().await;
         match evaluated.unwrap_or_else(|_| Err(internal_error("by a panic"))) {
             Ok(evaluation) => self.record_plan(evaluation, None).await,
@@ -247,7 +247,7 @@ impl BegunRun<'_> {
     async fn record_plan(self, evaluation: Evaluation, approval: Option<Approval>) -> RunOutcome {
         let mut plan = evaluation.plan.without_numbers();
         for note in &plan.notes {
-            tracing::warn!(schedule = %self.schedule.name, "the source was read, and may be a part: {note}");
+            tracing::warn!(schedule = %self.schedule.name, "the source was read, perhaps not completely: {note}");
         }
         let fingerprint = &evaluation.report.fingerprint;
         plan.notes.extend(approval.as_ref().and_then(|approval| changed_since(&approval.held, fingerprint)));
@@ -291,7 +291,7 @@ impl BegunRun<'_> {
         }
     }
 
-    /// When a failed evaluation of the cron's run is tried again; `None` when waiting helps nobody.
+    /// When a failed scheduled run is evaluated again; `None` when it is not.
     fn may_wait(&self, error: &EvaluationError) -> Option<Timestamp> {
         match (self.ask.kind, error.again()) {
             (RunKind::Trigger, _) | (_, Again::Never) => None,
@@ -299,7 +299,7 @@ impl BegunRun<'_> {
                 let now = self.env.clock.now();
                 let again_at = next_read_at(self.schedule, self.ask.nominal_at, now)?;
                 Some(match error {
-                    EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_AGAIN).unwrap_or(again_at)),
+                    EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_PAUSE).unwrap_or(again_at)),
                     EvaluationError::Source(_)
                     | EvaluationError::Rule(_)
                     | EvaluationError::Exhausted(_)
@@ -340,12 +340,12 @@ impl ReadFacts {
 }
 
 /// When a waiting run's source is read again: 5, 10, 15 … minutes after its nominal time, until `max_lateness` or the
-/// schedule's next nominal time. `None`: it has waited long enough.
+/// schedule's next nominal time; then `None`.
 #[must_use]
 pub fn next_read_at(schedule: &Schedule, nominal_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let step = READ_AGAIN.as_secs();
+    let step = READ_INTERVAL.as_secs();
     let reads = (now.as_second() - nominal_at.as_second()).max(0) / step + 1;
-    let at = nominal_at.saturating_add(READ_AGAIN * i32::try_from(reads).ok()?).ok()?;
+    let at = nominal_at.saturating_add(READ_INTERVAL * i32::try_from(reads).ok()?).ok()?;
     let latest = nominal_at.saturating_add(schedule.remind.max_lateness).ok()?;
     let following = schedule.recurrence.next(&schedule.zone, nominal_at, 1).first().map(|next| next.at);
     (at <= latest && following.is_none_or(|next| at < next)).then_some(at)

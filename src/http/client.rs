@@ -66,7 +66,7 @@ fn settings(outbound: &Outbound) -> Result<ClientBuilder, String> {
         .dns_resolver(GuardedResolver);
     let Some(proxy) = &outbound.proxy else { return Ok(settings) };
     let proxy = Proxy::all(proxy.expose_secret())
-        .map_err(|_| "network.proxy is no address of a proxy: write http://proxy.example:3128")?;
+        .map_err(|_| "network.proxy is not a valid address of a proxy: write http://proxy.example:3128")?;
     Ok(settings.proxy(proxy.no_proxy(NoProxy::from_string(THIS_MACHINE))))
 }
 
@@ -210,7 +210,8 @@ fn write_request(ask: HttpRequest, watch: &BodyWatch) -> Result<Request, String>
 }
 
 fn write_header(name: &str, value: &SecretString) -> Result<(HeaderName, HeaderValue), String> {
-    let written = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+    let written =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a valid header name"))?;
     let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| {
         format!("the value of the header `{name}` has characters that no header may have (a line break, perhaps)")
     })?;
@@ -277,7 +278,7 @@ fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> S
     }
     let (class, detail) = match is_broken_off(error) {
         true => ("reset", "the connection was closed before an answer came"),
-        false => ("protocol", "what came back is no HTTP answer"),
+        false => ("protocol", "the response is not HTTP"),
     };
     Sent::Unknown { class, detail: detail.into(), latency }
 }

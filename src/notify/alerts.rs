@@ -1,5 +1,5 @@
-//! pure: which alerts are open, and which of them people have been notified of. (Kept in a small file next to the ledger, so
-//! that a restart neither repeats nor forgets one.)
+//! pure: the open alerts and which of them were reported. They are kept in a small file next to the ledger, so that a
+//! restart neither repeats nor loses one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::audit::{AuditRow, Event};
 use crate::disk::{self, Links};
 use crate::reminder::ReminderId;
 
-/// The open alerts of a hundred schedules take a few kilobytes.
-const LARGEST_FILE: u64 = 16 << 20;
+/// Maximum size of that file; the alerts of a hundred schedules take a few kilobytes.
+const MAX_FILE_SIZE: u64 = 16 << 20;
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,21 +23,21 @@ pub enum AlertKind {
     RunHeld,
     /// Its run waits for the source.
     RunWaiting,
-    /// Nominal times passed while the service was down.
+    /// Nominal times came due while the service was down.
     RunMissed,
     /// A call may or may not have been placed.
     DeliveryUncertain,
-    /// Calls were refused for good or given up.
+    /// Calls were refused permanently, or their attempts are used up.
     DeliveryFailed,
     /// Reminders were not sent in time.
     ReminderExpired,
     /// The ledger cannot be written.
     LedgerDown,
-    /// Rows of the ledger are lost, or its file is.
+    /// Rows of the ledger, or its file, are lost.
     LedgerLost,
-    /// A read of the source did not come back.
+    /// A read of the source never returned.
     SourceStuck,
-    /// The run had appointments in its window and could call none of them.
+    /// The run had appointments in its window, and none of them could be called.
     NobodyCallable,
     /// Nothing is sent for the schedule, the account or at all until a person acts.
     SendingBlocked,
@@ -67,7 +67,7 @@ impl AlertKind {
 struct Alert {
     /// How often it has fired since it was opened.
     count: u64,
-    /// A sentence; never of a delivery, which may hold personal data.
+    /// A sentence; none for deliveries, whose details may have personal data.
     detail: Option<String>,
     /// Reminders of unknown fate.
     reminders: BTreeSet<ReminderId>,
@@ -87,16 +87,16 @@ pub struct UnreadRows {
     extent: Extent,
 }
 
-/// Which alerts are reported of that part.
+/// Which alerts of that part are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// All of them, those that are resolved already too.
+    /// All, including resolved ones.
     Recent,
-    /// Only what still fires at its end.
+    /// Only those that are open at its end.
     FromTheBeginning,
 }
 
-/// How often each open alert had fired when people were last notified.
+/// How often each open alert had fired when it was last reported.
 pub type Reported = BTreeMap<AlertKey, u64>;
 
 /// The open alerts of one channel.
@@ -106,7 +106,7 @@ pub struct Alerts {
     seen: Option<u64>,
     open: BTreeMap<AlertKey, Alert>,
     reported: Reported,
-    /// Alerts that were opened and resolved between two messages: they are reported too.
+    /// Alerts that were opened and resolved between two messages; they are reported, too.
     resolved_unreported: BTreeMap<AlertKey, Alert>,
     /// The open alerts that come from conditions.
     conditions: BTreeSet<AlertKey>,
@@ -152,8 +152,8 @@ struct Stored {
 }
 
 impl Alerts {
-    /// Which part of the audit log is to be read; `None` when nothing is new. The first time the log is read from its
-    /// beginning, for what still fires was never reported. (So is a log shorter than before: it is another one.)
+    /// The part of the audit log that is to be read; `None` when there are no new rows. The first time, and when the log is
+    /// shorter than before (another ledger), it is read from its beginning.
     pub fn unread(&mut self, head: u64) -> Option<UnreadRows> {
         match self.seen {
             Some(seen) if seen == head => None,
@@ -175,7 +175,7 @@ impl Alerts {
         }
     }
 
-    /// Takes one row of the audit log.
+    /// Updates the alerts with one row of the audit log.
     pub fn note(&mut self, row: &AuditRow) {
         self.seen = Some(row.seq);
         let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
@@ -237,7 +237,7 @@ impl Alerts {
         }
     }
 
-    /// A run waits for its source: one alert, however often the source is read.
+    /// A run waits for its source: one alert, however often it is read.
     pub fn waits(&mut self, schedule: &str, because: &str) {
         let alert = self.open.entry((AlertKind::RunWaiting, schedule.to_owned())).or_default();
         (alert.count, alert.detail) = (1, Some(because.to_owned()));
@@ -246,10 +246,10 @@ impl Alerts {
     /// Opens an alert for each condition that is new, and resolves those whose conditions no longer hold. `true` when that
     /// changed anything.
     pub fn observe(&mut self, conditions: &Conditions) -> bool {
-        let gone: Vec<AlertKey> =
+        let ended: Vec<AlertKey> =
             self.conditions.iter().filter(|key| !conditions.contains_key(*key)).cloned().collect();
         let new: Vec<&AlertKey> = conditions.keys().filter(|key| !self.conditions.contains(*key)).collect();
-        for key in &gone {
+        for key in &ended {
             self.conditions.remove(key);
             self.resolve(key);
         }
@@ -259,7 +259,7 @@ impl Alerts {
             alert.count += 1;
             alert.detail = conditions.get(*key).filter(|detail| !detail.is_empty()).cloned();
         }
-        !gone.is_empty() || !new.is_empty()
+        !ended.is_empty() || !new.is_empty()
     }
 
     fn fire(&mut self, kind: AlertKind, schedule: &str, detail: Option<&str>) {
@@ -293,7 +293,8 @@ impl Alerts {
         }
     }
 
-    /// What people have not been notified of, and what [`Alerts::set_reported`] takes once the message was delivered.
+    /// The message about everything that is not reported yet, and the argument of [`Alerts::set_reported`] for when it is
+    /// delivered.
     #[must_use]
     pub fn unreported(&self) -> Option<(Message, Reported)> {
         let of_open = |(key, alert): (&AlertKey, &Alert)| {
@@ -318,16 +319,16 @@ impl Alerts {
         Some((Message { text: text(&firing, &resolved), firing, resolved }, reported))
     }
 
-    /// The message that said so was delivered.
+    /// The message was delivered.
     pub fn set_reported(&mut self, reported: Reported) {
         self.reported = reported;
         self.resolved_unreported.clear();
     }
 
-    /// Reads what an earlier process kept; a damaged or missing file reads as empty.
+    /// Loads the file of an earlier process; a damaged or missing file is taken as empty.
     #[must_use]
     pub fn load(file: &Path) -> Self {
-        let stored: Stored = disk::read(file, Links::Refused, LARGEST_FILE)
+        let stored: Stored = disk::read(file, Links::Refused, MAX_FILE_SIZE)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! shell: alerts by e-mail: one message a group, over TLS unless the mail server is on this machine.
+//! shell: alerts by e-mail: one message per group, over TLS unless the mail server is on this machine.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::settings::{Email, Settings};
 
-/// Connecting, TLS and each answer of the mail server.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time of connecting, of TLS, and of each response of the mail server.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A mail server and the two addresses.
 #[derive(Clone)]
@@ -27,9 +27,9 @@ pub(super) struct Mail {
 /// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protection {
-    /// Not at all: it does not leave this machine.
+    /// Not: it stays on this machine.
     None,
-    /// By STARTTLS, without which nothing is sent.
+    /// By STARTTLS, which is required.
     StartTls,
     /// From the first byte.
     Tls,
@@ -44,13 +44,14 @@ impl Mail {
         let from = mailbox("from", &email.from)?;
         let to = email.to.split(',').map(|to| mailbox("to", to)).collect::<Result<Vec<_>, _>>()?;
         let text = settings.secrets.resolve(&email.url).map_err(|error| format!("notify.email.url: {error}"))?;
-        let url = Url::parse(text.expose_secret()).map_err(|error| format!("notify.email.url is no URL: {error}"))?;
+        let url = Url::parse(text.expose_secret())
+            .map_err(|error| format!("notify.email.url is not a valid URL: {error}"))?;
         let ca = settings.network.read_ca_file()?;
         let server = server(&url, ca.as_deref()).map_err(|error| format!("notify.email.url: {error}"))?;
         Ok(Self { from, to, server })
     }
 
-    /// Sends one message to everybody it is for.
+    /// Sends one message to all recipients.
     pub(super) async fn send(&self, subject: &str, text: &str) -> Result<(), String> {
         let mut message = Message::builder().from(self.from.clone()).subject(subject).header(ContentType::TEXT_PLAIN);
         for to in &self.to {
@@ -66,7 +67,7 @@ impl Mail {
 }
 
 fn mailbox(key: &str, text: &str) -> Result<Mailbox, String> {
-    text.trim().parse().map_err(|_| format!("notify.email.{key}: `{text}` is no e-mail address"))
+    text.trim().parse().map_err(|_| format!("notify.email.{key}: `{text}` is not a valid e-mail address"))
 }
 
 fn server(url: &Url, ca: Option<&[u8]>) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
@@ -81,7 +82,7 @@ fn server(url: &Url, ca: Option<&[u8]>) -> Result<AsyncSmtpTransport<Tokio1Execu
     let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&host)
         .port(url.port().unwrap_or(port))
         .tls(tls)
-        .timeout(Some(PATIENCE));
+        .timeout(Some(STEP_TIMEOUT));
     if !url.username().is_empty() {
         let password = url.password().unwrap_or_default();
         server = server.credentials(Credentials::new(decoded(url.username()), decoded(password)));
@@ -89,7 +90,7 @@ fn server(url: &Url, ca: Option<&[u8]>) -> Result<AsyncSmtpTransport<Tokio1Execu
     Ok(server.build())
 }
 
-/// A URL's user and password are percent-encoded; what does not decode is taken as it is.
+/// Decodes the user or password of a URL; what can't be decoded is used as it is.
 fn decoded(text: &str) -> String {
     let pair = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     let value = url::form_urlencoded::parse(pair.as_bytes()).next();
@@ -106,7 +107,7 @@ fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {
     parameters.build_rustls().map_err(|error| error.to_string())
 }
 
-/// Each certificate of a PEM file by itself: the mail client reads one at a time.
+/// The certificates of a PEM file, one by one, as the mail client needs them.
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     const END: &str = "-----END CERTIFICATE-----";
     let text = String::from_utf8_lossy(pem);
@@ -114,9 +115,9 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     blocks.map(|block| Certificate::from_pem(block.as_bytes()).map_err(|error| error.to_string())).collect()
 }
 
-/// Unprotected only where nothing leaves this machine.
+/// No protection only for a mail server on this machine.
 fn protection(url: &Url) -> Result<Protection, String> {
-    // of a scheme it does not know `Url` leaves the host as it is written
+    // `Url` does not parse the host of a scheme that it doesn't know
     let host = url.host_str().ok_or("it names no host")?.trim_matches(['[', ']']);
     let is_local = match host.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),

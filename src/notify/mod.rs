@@ -1,5 +1,5 @@
-//! shell: notifying people outside: alerts by webhook and e-mail, one grouped message when something fails and one when it
-//! is over, and heartbeat pings for every run. None of them holds personal data.
+//! shell: notifications: alerts by webhook and e-mail, in one grouped message when something fails and one when it is
+//! resolved, and heartbeat pings for every run. None has personal data.
 
 mod alerts;
 mod mail;
@@ -25,17 +25,16 @@ use crate::settings::{Settings, TextOrSecret};
 pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, Message};
 pub use pings::{Ping, RunResult};
 
-/// How often the audit log is read: with the request it stays within the promised five seconds, and failures that come
-/// together are reported together.
+/// How often the audit log is read. An alert is promised within five seconds; failures in one interval are reported together.
 const POLL: Duration = Duration::from_secs(2);
 
-/// One message or ping.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time of one message or ping.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Rows of the audit log read at once.
-const PAGE: u64 = 10_000;
+/// Rows of the audit log per read.
+const PAGE_SIZE: u64 = 10_000;
 
-/// The service's end of all channels; cheap to clone. Without addresses everything is dropped.
+/// The channels, as the service uses them; cheap to clone. Without channels it does nothing.
 #[derive(Clone, Default)]
 pub struct Notifier(Option<Arc<Open>>);
 
@@ -59,14 +58,14 @@ impl Notifier {
         }
     }
 
-    /// It has ended.
+    /// A run of this schedule has ended.
     pub fn run_ended(&self, schedule: &str, result: RunResult) {
         if let Some(open) = &self.0 {
             open.heartbeats.ended(schedule, result);
         }
     }
 
-    /// How a schedule's last run had ended before this process began.
+    /// Sets the result of a schedule's last run before this process began.
     pub fn remember_run(&self, schedule: &str, last: RunResult) {
         if let Some(open) = &self.0 {
             open.heartbeats.remember(schedule, last);
@@ -79,29 +78,29 @@ impl Notifier {
         self.0.as_ref().map(|open| open.heartbeats.failing()).unwrap_or_default()
     }
 
-    /// The heartbeat addresses of the loaded schedules.
+    /// Sets the heartbeat URLs of the loaded schedules.
     pub fn set_heartbeats(&self, urls: BTreeMap<String, Url>) {
         if let Some(open) = &self.0 {
             open.heartbeats.set(urls, &open.outside);
         }
     }
 
-    /// A schedule's file is gone.
+    /// A schedule's file was removed.
     pub fn forget_schedule(&self, schedule: &str) {
         if let Some(open) = &self.0 {
             open.heartbeats.forget(schedule);
         }
     }
 
-    /// A run waits for its source: the audit log has no row for that.
+    /// A run waits for its source. The audit log has no row about it.
     pub fn waiting(&self, schedule: &str, because: &str) {
         for channel in self.channels() {
             channel.alerts().waits(schedule, because);
         }
     }
 
-    /// What holds at this moment without a row in the audit log: alerts are opened and resolved by it at once, whatever
-    /// state the ledger is in.
+    /// Opens and resolves alerts by the conditions that hold now. These have no row in the audit log, so this works in any
+    /// state of the ledger.
     pub fn observe(&self, conditions: &Conditions) {
         for channel in self.channels() {
             if channel.alerts().observe(conditions) {
@@ -115,14 +114,14 @@ impl Notifier {
     }
 }
 
-/// What notifying needs of the world.
+/// The dependencies of notifications.
 #[derive(Clone)]
 pub struct Outside {
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// The one way out.
+    /// The HTTP client.
     pub http: Http,
-    /// Its audit log is where most alerts come from.
+    /// The ledger, from whose audit log most alerts come.
     pub ledger: Arc<dyn Log>,
 }
 
@@ -132,13 +131,13 @@ pub struct Reporters {
     channels: Vec<Arc<Channel>>,
 }
 
-/// One way to reach people. Each remembers by itself what it has reported, so that one that fails holds up no other.
+/// One channel for alerts. Each has its own state, so that a channel that fails does not delay others.
 struct Channel {
     transport: Transport,
     alerts: Mutex<Alerts>,
     /// The file that keeps the alerts over restarts.
     file: PathBuf,
-    /// An alert was opened or resolved without a row in the audit log.
+    /// Signalled when an alert was opened or resolved by a condition.
     wake: Notify,
 }
 
@@ -175,10 +174,10 @@ fn subject(message: &Message) -> String {
     }
 }
 
-/// Opens what the settings name.
+/// Opens the channels and heartbeats of the settings.
 ///
 /// # Errors
-/// When a secret isn't set or an address can't be used; the sentence names the key.
+/// When a secret isn't set or an address isn't valid; the message names the key.
 pub fn open(settings: &Settings, outside: Outside) -> Result<(Notifier, Reporters), String> {
     let heartbeat = address(settings, "notify.heartbeat", settings.notify_heartbeat.as_ref())?;
     let channels: Vec<Arc<Channel>> = transports(settings)?
@@ -194,7 +193,7 @@ pub fn open(settings: &Settings, outside: Outside) -> Result<(Notifier, Reporter
     Ok((Notifier(Some(Arc::new(open))), Reporters { outside, channels }))
 }
 
-/// The channels for alerts that the settings name.
+/// The channels of the settings.
 fn transports(settings: &Settings) -> Result<Vec<Transport>, String> {
     let webhook = address(settings, "notify.webhook", settings.notify_webhook.as_ref())?.map(Transport::Webhook);
     let mail = match &settings.notify_email {
@@ -207,7 +206,7 @@ fn transports(settings: &Settings) -> Result<Vec<Transport>, String> {
 fn address(settings: &Settings, key: &str, value: Option<&TextOrSecret>) -> Result<Option<Url>, String> {
     let Some(value) = value else { return Ok(None) };
     let text: SecretString = settings.secrets.text(value).map_err(|error| format!("{key}: {error}"))?;
-    let url = Url::parse(text.expose_secret()).map_err(|error| format!("{key} is no URL: {error}"))?;
+    let url = Url::parse(text.expose_secret()).map_err(|error| format!("{key} is not a valid URL: {error}"))?;
     Ok(Some(url))
 }
 
@@ -290,7 +289,7 @@ impl Channel {
         let Some(unread) = self.alerts().unread(head.seq) else { return Ok(()) };
         let mut seen = unread.after;
         while seen < head.seq {
-            let filter = AuditFilter { after_seq: Some(seen), limit: Some(PAGE), ..AuditFilter::default() };
+            let filter = AuditFilter { after_seq: Some(seen), limit: Some(PAGE_SIZE), ..AuditFilter::default() };
             let rows = outside.ledger.audit(filter).await?;
             let Some(last) = rows.last() else { break };
             seen = last.seq;
@@ -320,7 +319,7 @@ fn empty_ask() -> HttpRequest {
         url: Url::parse("http://localhost/").expect("a URL written here"),
         headers: Vec::new(),
         body: Bytes::new(),
-        timeout: PATIENCE,
+        timeout: REQUEST_TIMEOUT,
         max_bytes: 4_096,
     }
 }

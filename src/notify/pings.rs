@@ -1,4 +1,4 @@
-//! shell: heartbeat addresses (healthchecks style): a ping at the start and the end of every run.
+//! shell: pings of heartbeat URLs (in the manner of healthchecks.io) at the start and the end of every run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -9,10 +9,10 @@ use url::Url;
 use super::{Outside, empty_ask, is_accepted};
 use crate::http::HttpRequest;
 
-/// Pings that may wait: thousands of runs begin in one second, and the end of each must be reported.
-const PINGS: usize = 65_536;
+/// Maximum queued pings: thousands of runs may begin in one second, and the end of each is reported.
+const QUEUE_SIZE: usize = 65_536;
 
-/// What a heartbeat address receives.
+/// What a heartbeat URL receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ping {
     /// A run begins.
@@ -42,11 +42,11 @@ pub(super) struct Heartbeats {
 #[derive(Debug, Default)]
 struct PingState {
     of_schedules: BTreeMap<String, Heartbeat>,
-    /// Schedules whose last run failed: as long as there is one the service's heartbeat does not succeed.
+    /// Schedules whose last run failed. While there is one, the service's heartbeat reports a failure.
     failing: BTreeSet<String>,
 }
 
-/// One address; its pings are sent in order by a task of their own, which ends when this is dropped.
+/// One URL. A task sends its pings in order, and ends when this is dropped.
 #[derive(Debug)]
 struct Heartbeat {
     url: Url,
@@ -55,7 +55,7 @@ struct Heartbeat {
 
 impl Heartbeat {
     fn start(what: String, url: Url, outside: &Outside) -> Self {
-        let (pings, waiting) = mpsc::channel(PINGS);
+        let (pings, waiting) = mpsc::channel(QUEUE_SIZE);
         tokio::spawn(send_in_order(what, url.clone(), waiting, outside.clone()));
         Self { url, pings }
     }
@@ -75,7 +75,7 @@ impl Heartbeats {
         self.known.lock().expect("no holder of this lock can panic")
     }
 
-    /// The heartbeats of the loaded schedules. Those that did not change keep their waiting pings.
+    /// Sets the heartbeats of the loaded schedules. Those that did not change keep their queued pings.
     pub(super) fn set(&self, urls: BTreeMap<String, Url>, outside: &Outside) {
         let mut known = self.known();
         known.of_schedules.retain(|name, heartbeat| urls.get(name) == Some(&heartbeat.url));
@@ -85,7 +85,7 @@ impl Heartbeats {
         }
     }
 
-    /// How a schedule's last run ended, as the ledger remembers it.
+    /// Sets the result of a schedule's last run.
     pub(super) fn remember(&self, schedule: &str, last: RunResult) {
         let mut known = self.known();
         match last {
@@ -99,7 +99,7 @@ impl Heartbeats {
         self.known().failing.iter().cloned().collect()
     }
 
-    /// A schedule's file is gone: its last run does not count any more.
+    /// A schedule's file was removed: its last run does not count any more.
     pub(super) fn forget(&self, schedule: &str) {
         self.known().failing.remove(schedule);
     }
@@ -129,15 +129,15 @@ impl Heartbeats {
 }
 
 async fn send_in_order(what: String, url: Url, mut pings: mpsc::Receiver<Ping>, outside: Outside) {
-    let mut was_answered = true;
+    let mut was_accepted = true;
     while let Some(ping) = pings.recv().await {
-        let is_answered = is_accepted(&outside, HttpRequest { url: ping_url(&url, ping), ..empty_ask() }).await;
-        match (was_answered, is_answered) {
-            (true, false) => tracing::warn!("{what} doesn't answer: its pings are lost until it does"),
-            (false, true) => tracing::info!("{what} answers again"),
+        let is_accepted_now = is_accepted(&outside, HttpRequest { url: ping_url(&url, ping), ..empty_ask() }).await;
+        match (was_accepted, is_accepted_now) {
+            (true, false) => tracing::warn!("{what} does not respond: its pings are lost until it does"),
+            (false, true) => tracing::info!("{what} responds again"),
             (true, true) | (false, false) => {}
         }
-        was_answered = is_answered;
+        was_accepted = is_accepted_now;
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
 
     /// A heartbeat whose pings are read by the test.
     fn heartbeat() -> (Heartbeat, mpsc::Receiver<Ping>) {
-        let (pings, waiting) = mpsc::channel(PINGS);
+        let (pings, waiting) = mpsc::channel(QUEUE_SIZE);
         (Heartbeat { url: Url::parse("https://hc.example/ping/abc").expect("a URL"), pings }, waiting)
     }
 

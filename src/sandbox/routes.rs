@@ -192,7 +192,7 @@ async fn run_automation(State(sandbox): SandboxState, headers: HeaderMap, body: 
 async fn create_contact(State(sandbox): SandboxState, body: Bytes) -> Response {
     let Some(mut fields) = object(&body) else { return bad_request("the body must be a JSON object") };
     if let Some(name) = fields.keys().find(|name| !CONTACT_FIELDS.contains(&name.as_str())) {
-        return bad_request(&format!("`{name}` is no field of a contact"));
+        return bad_request(&format!("`{name}` is not a field of a contact"));
     }
     let phone = fields.remove("phone_number");
     let Some(phone) = phone.as_ref().and_then(Value::as_str).filter(|phone| is_e164(phone)) else {

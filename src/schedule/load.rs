@@ -150,7 +150,7 @@ fn improper_name(path: &Path) -> (String, String) {
     let proper = proper.trim_matches('-');
     let proper = if proper.is_empty() { "day-before" } else { proper };
     (
-        format!("`{name}` is no name of a schedule file"),
+        format!("`{name}` is not a valid name of a schedule file"),
         format!(
             "lower-case letters, digits and dashes, then `.toml`: rename it to `{proper}.toml`, or move it elsewhere"
         ),

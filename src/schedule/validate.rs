@@ -291,7 +291,7 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
         Shape::Column | Shape::Pointer if text.starts_with('$') => not_yet(span, "a JSONPath (`$…`)", problems),
         Shape::Pointer if !text.is_empty() && !text.starts_with('/') => {
             problems
-                .error("invalid-value", span, format!("`{text}` is no JSON pointer"))
+                .error("invalid-value", span, format!("`{text}` is not a valid JSON pointer"))
                 .help(format!("a JSON pointer begins with `/`: `\"/{}\"`", text.replace('.', "/")));
         }
         Shape::Duration => {
@@ -301,17 +301,17 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
         }
         Shape::Size if parse_size(text).is_none() => {
             problems
-                .error("invalid-value", span, format!("`{text}` is no size"))
+                .error("invalid-value", span, format!("`{text}` is not a valid size"))
                 .help("write a whole number and `KiB`, `MiB` or `GiB`, such as `\"64MiB\"`");
         }
         Shape::Percent if super::guards::parse_percent(text).is_none() => {
             problems
-                .error("invalid-value", span, format!("`{text}` is no share"))
+                .error("invalid-value", span, format!("`{text}` is not a valid share"))
                 .help("write a number from 0 to 100 and `%`, such as `\"20%\"`");
         }
         Shape::Factor if super::guards::parse_factor(text).is_none() => {
             problems
-                .error("invalid-value", span, format!("`{text}` is no factor"))
+                .error("invalid-value", span, format!("`{text}` is not a valid factor"))
                 .help("write a number above 1 and `x`, such as `\"3x\"`");
         }
         Shape::Word { now, later } => word(node, text, (now, later), named, problems),
@@ -393,7 +393,7 @@ fn secret_table(node: &Node, entries: &[KeyValue], named: &Named<'_>, problems: 
         let inner = Named { key: &entry.key, place: named.place };
         match entry.node.text() {
             Some(text) if entry.key == "env" && !is_variable_name(text) => {
-                let message = format!("the `env` of {place} is no name of an environment variable");
+                let message = format!("the `env` of {place} is not a valid name of an environment variable");
                 problems.error("invalid-value", entry.node.span.clone(), message).help(
                     "write the name of the variable that holds the secret (letters, digits, `_`), never the secret itself",
                 );

@@ -1,4 +1,4 @@
-//! shell: the process environment over `.env`: nobody else reads it.
+//! shell: the only reader of the process environment and of `.env`, which it overrides.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl ProcessEnvironment {
     /// # Errors
     /// A sentence with file and line, never with a value.
     pub fn with_file(mut self, path: &Path) -> Result<Self, String> {
-        let text = match disk::read_text(path, Links::Followed, super::LARGEST_FILE) {
+        let text = match disk::read_text(path, Links::Followed, super::MAX_FILE_SIZE) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self),
             Err(error) => return Err(format!("{}: can't be read: {error}", path.display())),
@@ -81,13 +81,13 @@ impl ProcessEnvironment {
         self.get("NO_COLOR").is_some()
     }
 
-    /// How many columns the screen has, where somebody says so.
+    /// The number of columns of the screen (`$COLUMNS`).
     #[must_use]
     pub fn columns(&self) -> Option<usize> {
         self.get("COLUMNS")?.parse().ok()
     }
 
-    /// Whether stderr goes to the journal.
+    /// Whether stderr is connected to the journal.
     #[must_use]
     pub fn is_under_journal(&self) -> bool {
         self.get("JOURNAL_STREAM").is_some()

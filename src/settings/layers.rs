@@ -1,4 +1,4 @@
-//! shell: the layers of the settings: defaults, the file, `TICKLER_…`, flags; every value remembers its layer.
+//! shell: merges the layers of the settings: defaults, the file, `TICKLER_…`, flags; every value has its origin.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::SettingsError;
 use super::environment::ProcessEnvironment;
 
-/// What a setting takes.
+/// The form of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// A text.
     Text,
-    /// A table that says where the secret lives; in an environment variable the value itself.
+    /// A table with the place of the secret; in an environment variable, the value itself.
     Secret,
     /// As [`Takes::Secret`], or the text in the file too.
     TextOrSecret,
@@ -131,7 +131,7 @@ pub struct Merged {
     pub problems: Vec<String>,
 }
 
-/// The file as it was found, and what the flags say.
+/// The settings file and the flags.
 pub struct Above<'a> {
     /// The settings file and its text.
     pub file: Option<(&'a Path, &'a str)>,
@@ -225,7 +225,7 @@ fn flatten(prefix: &str, dict: Dict, origin_of: &dyn Fn(&Value) -> Origin, merge
         // An account's name may hold dots in the file; as a path it may not.
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if key.contains('.') || key.is_empty() {
-            merged.problems.push(format!("{}: `{path}` is no name: no dots", origin_of(&value)));
+            merged.problems.push(format!("{}: `{path}` is not a valid name: no dots", origin_of(&value)));
         } else if let Some(takes) = takes(&path) {
             let origin = leaf_origin(&value, origin_of);
             merged.leaves.insert(path, Leaf { takes, value, origin });

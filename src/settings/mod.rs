@@ -1,4 +1,4 @@
-//! shell: `tickler.toml` through figment, secrets, and the only reader of the environment.
+//! shell: the settings: `tickler.toml` through figment, secrets, and the only reader of the environment.
 
 mod dotenv;
 mod environment;
@@ -22,10 +22,10 @@ pub use network::Network;
 pub use rate::Rate;
 pub use secrets::{SecretError, Secrets, is_variable_name};
 
-/// The settings file and `.env` are a page of text.
-const LARGEST_FILE: u64 = 1 << 20;
+/// Maximum size of the settings file and of `.env`.
+const MAX_FILE_SIZE: u64 = 1 << 20;
 
-/// Where a secret lives; the secret itself is never in a file of ours.
+/// Where a secret is stored; schedules and settings never contain the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum SecretRef {
@@ -37,16 +37,16 @@ pub enum SecretRef {
     File(PathBuf),
 }
 
-/// A value that is written out, or says where its secret lives.
+/// A value, or the place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextOrSecret {
     /// The value itself.
     Text(String),
-    /// Where the secret lives.
+    /// The place of the secret.
     Secret(SecretRef),
 }
 
-/// One account with the other side: what its schedules share.
+/// An account at the target, shared by its schedules.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The API's address, `https://api.thoughtly.com` unless set.
@@ -81,27 +81,27 @@ pub struct Settings {
     pub socket: PathBuf,
     /// `None` when switched off.
     pub listen: Option<SocketAddr>,
-    /// Demanded for any address but loopback.
+    /// Required for any address but loopback.
     pub web_token: Option<SecretRef>,
     /// Log filter, such as `info`.
     pub log_level: String,
-    /// Text lines, JSON lines, or by surroundings.
+    /// The format of the log.
     pub log_format: LogFormat,
     /// By name; `thoughtly` always exists.
     pub accounts: BTreeMap<String, Account>,
-    /// Where grouped messages for people go.
+    /// The URL that receives alerts.
     pub notify_webhook: Option<TextOrSecret>,
-    /// Pinged at start and end of each run.
+    /// The URL that is pinged at the start and end of each run.
     pub notify_heartbeat: Option<TextOrSecret>,
-    /// Where grouped messages go by e-mail.
+    /// Alerts by e-mail.
     pub notify_email: Option<Email>,
-    /// How this machine reaches others.
+    /// Proxy and certificates.
     pub network: Network,
     /// How long payloads and phones are kept.
     pub keep_payloads: jiff::SignedDuration,
     /// How long the audit log is kept.
     pub keep_audit: jiff::SignedDuration,
-    /// For secrets of settings and schedules alike.
+    /// Resolves the secrets of settings and schedules.
     pub secrets: Secrets,
 }
 
@@ -133,7 +133,7 @@ pub enum LogFormat {
 #[error("the settings can't be used:\n  {}", .0.join("\n  "))]
 pub struct SettingsError(pub Vec<String>);
 
-/// What the command line says of the settings.
+/// The settings given on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--config`.
@@ -146,7 +146,7 @@ pub struct Flags {
     pub listen: Option<String>,
 }
 
-/// Where every setting came from.
+/// The origin of every setting.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     /// The settings file in use.
@@ -160,26 +160,26 @@ pub struct Origins {
 pub struct OriginRow {
     /// Such as `web.listen`.
     pub key: String,
-    /// As it is in effect; `***` for a secret, `null` for what isn't set.
+    /// The value; `***` for a secret, `null` if it isn't set.
     pub value: Option<String>,
     /// `default`, the file's path, a variable's name, or a flag.
     pub origin: String,
 }
 
 impl Settings {
-    /// Reads all layers: defaults, the file, `TICKLER_…` variables, flags. `.env` is read from beside the file, or from
-    /// the working directory when there is no file.
+    /// Reads all layers: defaults, the file, `TICKLER_…` variables, flags. `.env` is read from the file's folder, or from the
+    /// working directory when there is no file.
     ///
     /// # Errors
-    /// With every unknown key and every value that can't be used.
+    /// With every unknown key and every invalid value.
     pub fn load(flags: Flags, environment: ProcessEnvironment) -> Result<(Self, Origins), SettingsError> {
         let file = reading::find_file(&flags, &environment)?;
-        let beside = match &file {
+        let folder = match &file {
             Some((path, _)) => path.parent().unwrap_or(Path::new("")).to_owned(),
             None => environment.folder().to_owned(),
         };
         let environment =
-            environment.with_file(&beside.join(".env")).map_err(|message| SettingsError(vec![message]))?;
+            environment.with_file(&folder.join(".env")).map_err(|message| SettingsError(vec![message]))?;
         let merged = layers::merge(layers::Above {
             file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
             environment: &environment,
@@ -188,8 +188,8 @@ impl Settings {
         reading::settings(merged, &environment, file.map(|(path, _)| path))
     }
 
-    /// The same over a ledger and a control socket of its own, next to the real ones: a trial is never in the way of the
-    /// service, and nobody who is "called" in it counts as reminded.
+    /// The settings of a trial: with its own ledger and control socket, next to the real ones, so that a trial neither
+    /// disturbs the service nor marks anybody as reminded.
     #[must_use]
     pub fn into_trial(self) -> Self {
         let ledger = trial_of(&self.ledger, "db");
@@ -197,7 +197,7 @@ impl Settings {
         Self { ledger, socket, ..self }
     }
 
-    /// The file beside the ledger that stops all sending while it exists.
+    /// The file in the ledger's folder that stops all sending while it exists.
     #[must_use]
     pub fn stop_file(&self) -> PathBuf {
         self.ledger.with_file_name("STOP")

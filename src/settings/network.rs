@@ -1,4 +1,4 @@
-//! shell: how this machine reaches others: a proxy, and certificates that are trusted besides the system's.
+//! shell: the settings of outbound connections: a proxy, and certificates that are trusted besides the system's.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ pub struct Network {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A file of certificates, not a file of any size.
-const LARGEST_CA_FILE: u64 = 4 << 20;
+/// Maximum size of `ca_file`.
+const MAX_CA_FILE: u64 = 4 << 20;
 
 impl Network {
     /// The content of `ca_file`.
@@ -25,9 +25,9 @@ impl Network {
     pub fn read_ca_file(&self) -> Result<Option<Vec<u8>>, String> {
         let Some(path) = &self.ca_file else { return Ok(None) };
         let fault = |why: String| format!("network.ca_file: {}: {why}", path.display());
-        let pem = disk::read(path, Links::Followed, LARGEST_CA_FILE).map_err(|error| fault(error.to_string()))?;
+        let pem = disk::read(path, Links::Followed, MAX_CA_FILE).map_err(|error| fault(error.to_string()))?;
         if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-            return Err(fault("it holds no certificate in PEM form".to_owned()));
+            return Err(fault("it has no certificate in PEM form".to_owned()));
         }
         Ok(Some(pem))
     }

@@ -1,8 +1,8 @@
-//! pure: how many requests an account may start, as it is written.
+//! pure: the rate of an account: parsing and interval.
 
 use serde::{Deserialize, Serialize};
 
-/// How many requests an account may start.
+/// Maximum rate at which an account's requests are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rate {
     /// One request each `interval_us` microseconds.
@@ -10,17 +10,18 @@ pub enum Rate {
         /// Microseconds between two requests.
         interval_us: i64,
     },
-    /// As many as one likes.
+    /// No limit.
     Unlimited,
 }
 
 impl Rate {
-    /// Reads `95/min`, `20/s`, `1000/h`, `5000/d` or `unlimited`. The interval is rounded up: never more than asked for.
+    /// Parses `95/min`, `20/s`, `1000/h`, `5000/d` or `unlimited`. The interval is rounded up, so that the rate is never
+    /// exceeded.
     ///
     /// # Errors
     /// A sentence with the remedy.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let remedy = || format!("`{text}` is no rate: write `95/min`, `20/s`, `1000/h` or `unlimited`");
+        let remedy = || format!("`{text}` is not a valid rate: write `95/min`, `20/s`, `1000/h` or `unlimited`");
         if text.trim() == "unlimited" {
             return Ok(Self::Unlimited);
         }

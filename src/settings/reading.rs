@@ -1,4 +1,4 @@
-//! shell: merged layers become [`Settings`], with every problem told at once.
+//! shell: converts merged layers to [`Settings`]; reports all problems together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use super::environment::ProcessEnvironment;
 use super::layers::{Leaf, Merged, Origin, Takes};
 use super::secrets::is_variable_name;
 use super::{
-    Account, Email, Flags, LARGEST_FILE, LogFormat, Network, OriginRow, Origins, Rate, SecretRef, Secrets, Settings,
+    Account, Email, Flags, LogFormat, MAX_FILE_SIZE, Network, OriginRow, Origins, Rate, SecretRef, Secrets, Settings,
     SettingsError, TextOrSecret,
 };
 use crate::disk::{self, Links};
@@ -39,7 +39,7 @@ pub fn find_file(flags: &Flags, environment: &ProcessEnvironment) -> Result<Opti
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {
-    disk::read_text(path, Links::Followed, LARGEST_FILE)
+    disk::read_text(path, Links::Followed, MAX_FILE_SIZE)
         .map_err(|error| SettingsError(vec![format!("the settings file {} can't be read: {error}", path.display())]))
 }
 
@@ -96,7 +96,7 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
         return Ok(None);
     }
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
-    text.parse().map(Some).map_err(|_| format!("`{text}` is no address: write `127.0.0.1:8467`, or `off`"))
+    text.parse().map(Some).map_err(|_| format!("`{text}` is not a valid address: write `127.0.0.1:8467`, or `off`"))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {
@@ -104,7 +104,7 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
         "auto" => Ok(LogFormat::Auto),
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err(format!("`{text}` is no log format: write `auto`, `text` or `json`")),
+        _ => Err(format!("`{text}` is not a valid log format: write `auto`, `text` or `json`")),
     }
 }
 
@@ -112,7 +112,7 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 fn keep(text: &str) -> Result<SignedDuration, String> {
     if let Some(years) = text.trim().strip_suffix('y') {
         let years = years.trim_end().parse::<i64>().ok().filter(|years| (1..=100).contains(years));
-        let years = years.ok_or_else(|| format!("`{text}` is no time: write `30d` or `6y`"))?;
+        let years = years.ok_or_else(|| format!("`{text}` is not a valid time: write `30d` or `6y`"))?;
         return Ok(SignedDuration::from_hours(years * 366 * 24));
     }
     crate::duration::read(text)
@@ -121,7 +121,7 @@ fn keep(text: &str) -> Result<SignedDuration, String> {
 fn base_url(text: &str) -> Result<url::Url, String> {
     match url::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => Ok(url),
-        _ => Err(format!("`{text}` is no http or https address")),
+        _ => Err(format!("`{text}` is not a valid http or https address")),
     }
 }
 
@@ -260,7 +260,7 @@ impl Leaves<'_> {
         }
         let address = |text: &str| match text.contains('@') {
             true => Ok(text.to_owned()),
-            false => Err(format!("`{text}` is no e-mail address")),
+            false => Err(format!("`{text}` is not a valid e-mail address")),
         };
         let (to, from) = (self.read("notify.email.to", address), self.read("notify.email.from", address));
         let url = self.leaves.contains_key("notify.email.url").then(|| self.secret("notify.email.url")).flatten();

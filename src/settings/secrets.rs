@@ -1,4 +1,4 @@
-//! shell: where secrets are fetched from: the environment, systemd's credentials, files.
+//! shell: reads secrets from the environment, systemd's credentials and files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use super::environment::ProcessEnvironment;
 use super::{SecretRef, TextOrSecret};
 use crate::disk::{self, Links};
 
-/// A secret that isn't there.
+/// A secret that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretError(pub String);
 
-/// How the message of a malformed secret ends.
+/// The remedy for a malformed secret.
 const MALFORMED: &str = "write the secret in one line, and nothing else";
 
 impl SecretError {
-    /// Whether the secret is there and can't be one: that is a mistake on every machine.
+    /// Whether the secret exists and is malformed: that is wrong on every machine.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         self.0.ends_with(MALFORMED)
@@ -32,8 +32,8 @@ pub struct Secrets {
     credentials_directory: Option<PathBuf>,
 }
 
-/// A secret is a line, not a file of any size.
-const LONGEST_SECRET: u64 = 64 << 10;
+/// Maximum size of a secret.
+const MAX_SECRET: u64 = 64 << 10;
 
 /// Whether a text can be the name of an environment variable, as shells write them (POSIX, section 8.1).
 #[must_use]
@@ -43,7 +43,7 @@ pub fn is_variable_name(text: &str) -> bool {
 }
 
 impl Secrets {
-    /// Secrets out of this environment.
+    /// Reads secrets of this environment.
     #[must_use]
     pub fn of(environment: &ProcessEnvironment) -> Self {
         let variables = environment.all().filter(|(_, value)| !value.is_empty());
@@ -53,14 +53,14 @@ impl Secrets {
         }
     }
 
-    /// Secrets written out, as environment variables.
+    /// Secrets given as environment variables.
     #[must_use]
     pub fn from_values<N: Into<String>, V: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
         let environment = values.into_iter().map(|(name, value)| (name.into(), SecretString::from(value.into())));
         Self { environment: environment.collect(), credentials_directory: None }
     }
 
-    /// The secret's value, without a byte order mark before it and line ends behind it.
+    /// The secret's value, without a byte order mark before it and line ends after it.
     ///
     /// # Errors
     /// When it isn't set or holds a line break or control character; the message names the variable, credential or file and the remedy, never a value.
@@ -97,22 +97,22 @@ impl Secrets {
         };
         let is_plain = Path::new(name).components().count() == 1 && !name.starts_with('.') && !name.contains('/');
         if !is_plain {
-            return Err(SecretError(format!("`{name}` is no name of a credential: it is a path")));
+            return Err(SecretError(format!("`{name}` is not a valid name of a credential: it is a path")));
         }
         read(&folder.join(name), &format!("the credential `{name}`"))
     }
 }
 
 fn read(path: &Path, what: &str) -> Result<SecretString, SecretError> {
-    let text = disk::read_text(path, Links::Followed, LONGEST_SECRET).map_err(|error| match error.kind() {
-        std::io::ErrorKind::FileTooLarge => SecretError(format!("{what} is no regular file of at most 64 KiB")),
+    let text = disk::read_text(path, Links::Followed, MAX_SECRET).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => SecretError(format!("{what} is not a regular file of at most 64 KiB")),
         _ => SecretError(format!("{what} can't be read: {error}")),
     })?;
     clean(&text, what)
 }
 
-/// The value without the marks that editors leave: a byte order mark before it, line ends behind it. A line break or a
-/// control character inside is no part of a secret, except in a PEM key.
+/// Removes what editors add: a byte order mark before the value, line ends after it. A line break or a control character
+/// inside is an error, except in a PEM key.
 fn clean(text: &str, what: &str) -> Result<SecretString, SecretError> {
     let value = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
     if value.is_empty() {

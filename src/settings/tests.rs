@@ -120,7 +120,7 @@ fn every_unknown_key_and_bad_value_is_told_at_once_with_what_was_meant() {
         "`accounts.a.rat`: did you mean `accounts.a.rate`?",
         "`notifi`: did you mean `notify`?",
         "TICKLER_LEDGR: there is no setting `ledgr`: did you mean `ledger`?",
-        "`web.listen`: `nowhere` is no address",
+        "`web.listen`: `nowhere` is not a valid address",
         "`retention.audit`",
     ] {
         assert!(all.contains(told), "{told} is missing in:\n{all}");

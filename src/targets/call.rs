@@ -169,7 +169,7 @@ fn usable(step: StepRequest, id: String) -> Option<String> {
 }
 
 fn new_contact(phone: &str, rendered: Option<&str>) -> Result<Value, TargetError> {
-    let unreadable = |_| TargetError("the rendered contact is no JSON".to_owned());
+    let unreadable = |_| TargetError("the rendered contact is not JSON".to_owned());
     let rendered: Value = rendered.map_or(Ok(Value::Null), serde_json::from_str).map_err(unreadable)?;
     let mut body = Map::new();
     body.insert("phone_number".to_owned(), phone.into());
@@ -183,7 +183,7 @@ fn new_contact(phone: &str, rendered: Option<&str>) -> Result<Value, TargetError
 
 /// The payload as a flat object of strings: what has no text (null) is left out, lists and objects become JSON text.
 fn metadata(payload: &str) -> Result<Value, TargetError> {
-    let tree: Value = serde_json::from_str(payload).map_err(|_| TargetError("the payload is no JSON".to_owned()))?;
+    let tree: Value = serde_json::from_str(payload).map_err(|_| TargetError("the payload is not JSON".to_owned()))?;
     let Value::Object(fields) = tree else {
         return Err(TargetError("a call's payload must be a table: it becomes the call's metadata".to_owned()));
     };

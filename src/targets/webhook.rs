@@ -18,7 +18,7 @@ pub(super) fn open(spec: &WebhookSpec, timeout: Duration, secrets: &Secrets) -> 
     let address = secrets.text(&spec.url).map_err(missing)?;
     let url = parse_url(&address, "`target.webhook.url`")?;
     let method = reqwest::Method::from_bytes(spec.method.as_bytes())
-        .map_err(|_| TargetError(format!("`{}` is no HTTP method", spec.method)))?;
+        .map_err(|_| TargetError(format!("`{}` is not a valid HTTP method", spec.method)))?;
     let mut headers: Vec<SecretHeader> = Vec::with_capacity(spec.headers.len() + 1);
     for (name, value) in &spec.headers {
         headers.push((name.to_ascii_lowercase(), secrets.text(value).map_err(missing)?));
@@ -52,7 +52,9 @@ impl SigningKey {
         let text = secret.expose_secret().trim();
         let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok().filter(|key| !key.is_empty());
         let key = key.ok_or_else(|| {
-            TargetError("`target.webhook.secret` is no signing secret: it reads `whsec_` and base64".to_owned())
+            TargetError(
+                "`target.webhook.secret` is not a valid signing secret: it reads `whsec_` and base64".to_owned(),
+            )
         })?;
         Ok(Self(SecretBox::new(Box::new(key))))
     }

@@ -339,7 +339,7 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
 
 async fn front_door(app: &App, origin: &str) -> Finding {
     let Ok(url) = Url::parse(origin) else {
-        return finding("reachability", DoctorVerdict::Problem, format!("{origin} is no address"));
+        return finding("reachability", DoctorVerdict::Problem, format!("{origin} is not a valid address"));
     };
     match look(app, url, Vec::new()).await {
         Ok(_status) => finding("reachability", DoctorVerdict::Ok, format!("{origin} answers")),

@@ -48,7 +48,7 @@ pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[S
         return Ok(found.id);
     }
     if prefix(text).is_none() && schedule.is_none() {
-        return Err(VerbError::Usage(format!("`{text}` is no id of a reminder: {NoId}")));
+        return Err(VerbError::Usage(format!("`{text}` is not a valid id of a reminder: {NoId}")));
     }
     let of = schedule.map(|schedule| format!(", and `{schedule}` has no reminder of such an appointment"));
     Err(VerbError::Failed(format!(
@@ -65,7 +65,8 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let prefix = prefix(text).ok_or_else(|| VerbError::Usage(format!("`{text}` is no id of a run: {NoId}")))?;
+    let prefix =
+        prefix(text).ok_or_else(|| VerbError::Usage(format!("`{text}` is not a valid id of a run: {NoId}")))?;
     match &app.ledger()?.runs(RunsAsk::Beginning(prefix)).await?[..] {
         [] => Err(VerbError::Failed(format!("there is no run whose id begins with `{text}`"))),
         [one] => Ok(one.id),

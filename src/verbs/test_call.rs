@@ -71,7 +71,9 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
             PhoneProblem::Missing => "it is empty".into(),
             PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
         };
-        VerbError::Usage(format!("--to is no phone number that can be called ({why}): write it as +12025550143"))
+        VerbError::Usage(format!(
+            "--to is not a valid phone number that can be called ({why}): write it as +12025550143"
+        ))
     })?;
     if app.around.clock.is_shifted() {
         only_loopback(app, &schedule)?;

@@ -83,7 +83,7 @@ fn the_clock_takes_the_times_that_people_write() {
     let (_, plan) = clinic.json(&["plan", "--now", "tomorrow 09:00"]);
     assert!(plan[0]["nominal_at"].as_str().is_some_and(|at| at.contains("T09:00:00-0")), "{plan}");
     let refused = clinic.run(&["plan", "--now", "soon"]);
-    assert!(refused.exit == 2 && refused.stderr.contains("`soon` is no time"), "{refused:?}");
+    assert!(refused.exit == 2 && refused.stderr.contains("`soon` is not a valid time"), "{refused:?}");
 }
 
 #[test]

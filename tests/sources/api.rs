@@ -62,7 +62,10 @@ async fn one_answer_is_read_with_the_window_and_the_headers_asked_for() {
         "{}/v1?a={{{{ from }}}}&b={{{{ until | utc }}}}&d={{{{ day }}}}",
         server.origin.replace("//", "//me:pa%2Fss@")
     );
-    assert_eq!(read(spec(&url)).await.expect("rows"), [r#"1 {"id":1,"phone":15550100143}"#, "2! it is no JSON object"]);
+    assert_eq!(
+        read(spec(&url)).await.expect("rows"),
+        [r#"1 {"id":1,"phone":15550100143}"#, "2! it is not a JSON object"]
+    );
     let request = &server.requests()[0];
     assert!(
         request.starts_with("get /v1?a=2026-11-25t00%3a00%3a00-05%3a00&b=2026-11-26t05%3a00%3a00z&d=2026-11-24 "),

@@ -261,5 +261,5 @@ fn missing_and_foreign_files_are_told_apart() {
     fs::write(&path, "id,phone\n".repeat(200)).expect("a writable folder");
     let source = database(&path, "SELECT id FROM visits", Arc::new(SystemClock::new()));
     let error = source.read(&window(), &mut Seen::default()).expect_err("foreign");
-    assert!(error.again == Again::Never && error.message.contains("no SQLite"), "{error}");
+    assert!(error.again == Again::Never && error.message.contains("not a SQLite"), "{error}");
 }

@@ -28,7 +28,7 @@ pub fn check(pattern: &str) -> Result<(), String> {
     let sample = DateTime::constant(2026, 11, 24, 15, 46, 58, 0);
     let instant = Offset::UTC.to_timestamp(sample).map_err(|error| error.to_string())?;
     let written = strtime::format(pattern, instant)
-        .map_err(|_| format!("`{pattern}` is no strftime pattern: see `%Y-%m-%d %H:%M` for the shape"))?;
+        .map_err(|_| format!("`{pattern}` is not a valid strftime pattern: see `%Y-%m-%d %H:%M` for the shape"))?;
     match read(&written, pattern) {
         None => Err(format!("`{pattern}` doesn't tell a date and a time: it wants day, month, year, and hour")),
         Some(StartText::Instant(at)) if at.as_second() / 3_600 != instant.as_second() / 3_600 => {

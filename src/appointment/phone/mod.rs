@@ -105,7 +105,7 @@ fn read_one(text: &str, default_region: Option<&str>) -> Result<Phone, String> {
     }
     match default_region {
         Some(code) => {
-            let region = region(code).ok_or_else(|| format!("`default_region` `{code}` is no region"))?;
+            let region = region(code).ok_or_else(|| format!("`default_region` `{code}` is not a valid region"))?;
             national(&number, region)
         }
         None => Err("it is a national number: set `default_region` (such as \"US\") or write it with `+`".into()),
@@ -208,7 +208,7 @@ fn usable(parsed: &PhoneNumber, number: &str, region: Option<Region>) -> Result<
 /// A number in no assigned range is usable only when it was written as E.164 and its length is possible there.
 fn check_unassigned(parsed: &PhoneNumber, number: &str, region: Option<Region>) -> Result<(), String> {
     if let Some(region) = region {
-        return Err(format!("it is no valid number of {region}; a number of another country is written with `+`"));
+        return Err(format!("it is not a valid number of {region}; a number of another country is written with `+`"));
     }
     if !numbering::has_possible_length(parsed) {
         return Err("its length doesn't fit its country".into());
@@ -219,7 +219,7 @@ fn check_unassigned(parsed: &PhoneNumber, number: &str, region: Option<Region>) 
     let written: String = number.chars().filter(char::is_ascii_digit).collect();
     let e164 = parsed.format_as(PhoneNumberFormat::E164);
     if e164.trim_start_matches('+') != written {
-        return Err("it is no valid number of its country".into());
+        return Err("it is not a valid number of its country".into());
     }
     if let Some(kind) = numbering::costly_or_short_prefix(parsed) {
         return Err(format!("it begins with {kind}, which is never called"));
@@ -229,8 +229,8 @@ fn check_unassigned(parsed: &PhoneNumber, number: &str, region: Option<Region>) 
 
 fn unreadable(region: Option<Region>) -> String {
     match region {
-        Some(region) => format!("it is no phone number of {region}"),
-        None => "it is no phone number of any country".into(),
+        Some(region) => format!("it is not a valid phone number of {region}"),
+        None => "it is not a valid phone number of any country".into(),
     }
 }
 

@@ -117,7 +117,7 @@ fn named(label: &str) -> Result<Charset, FormatError> {
     };
     Encoding::for_label(label.as_bytes()).map(Charset::Web).or_else(of_dos).ok_or_else(|| {
         FormatError::wrong(format!(
-            "`{label}` is no known encoding: write `utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, another WHATWG label or a DOS \
+            "`{label}` is not a known encoding: write `utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, another WHATWG label or a DOS \
              code page (437, 850, 852, 866), or leave it out"
         ))
     })

@@ -62,7 +62,7 @@ pub fn read(
 pub fn pointer(text: &str) -> Result<Vec<String>, FormatError> {
     match text.strip_prefix('/') {
         None if text.is_empty() => Ok(Vec::new()),
-        None => Err(FormatError::wrong(format!("`{text}` is no JSON pointer: write it like `/data/rows`"))),
+        None => Err(FormatError::wrong(format!("`{text}` is not a valid JSON pointer: write it like `/data/rows`"))),
         Some(steps) => Ok(steps.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect()),
     }
 }
@@ -149,7 +149,7 @@ impl<'s> Search<'s> {
                 return false;
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Record::Broken("it is no JSON object")
+                Record::Broken("it is not a JSON object")
             }
         };
         self.is_stopped = self.sink.record(number, record).is_break();
@@ -419,12 +419,12 @@ mod tests {
     fn rows_that_are_arrays_fail_with_the_remedy() {
         let error = read_at(r#"[["1","+12025550143"]]"#, "", &[]).expect_err("arrays");
         assert!(error.message.contains("arrays") && error.message.contains("objects"), "{error}");
-        assert_eq!(read_at(r#"[{"id":1},["2"]]"#, "", &[]).expect("an array").0[1], "2! it is no JSON object");
+        assert_eq!(read_at(r#"[{"id":1},["2"]]"#, "", &[]).expect("an array").0[1], "2! it is not a JSON object");
     }
 
     #[test]
     fn an_item_that_is_no_object_is_broken() {
-        assert_eq!(read_at("[1,{}]", "", &[]).expect("an array").0, ["1! it is no JSON object", "2 {}"]);
+        assert_eq!(read_at("[1,{}]", "", &[]).expect("an array").0, ["1! it is not a JSON object", "2 {}"]);
     }
 
     #[test]

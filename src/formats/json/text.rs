@@ -75,16 +75,16 @@ fn known_word(text: &[u8], at: usize) -> Option<String> {
     let end = at + text[at..].iter().take(20).take_while(|byte| is_letter(byte)).count();
     let found = std::str::from_utf8(&text[begin..end]).ok()?;
     let (word, instead) = WORDS.iter().find(|(word, _)| *word == found)?;
-    Some(format!("`{word}` is there, which is no JSON: the sender must write `{instead}`"))
+    Some(format!("`{word}` is there, which is not JSON: the sender must write `{instead}`"))
 }
 
 fn known_mark(text: &[u8], at: usize) -> Option<String> {
     let before = text[..at].trim_ascii_end().last().copied();
     match text.get(at)? {
-        b'\'' => Some("`'` is there, which is no JSON: the sender must write texts and names in `\"`".to_owned()),
-        b'/' => Some("`/` is there, a comment perhaps, which is no JSON".to_owned()),
+        b'\'' => Some("`'` is there, which is not JSON: the sender must write texts and names in `\"`".to_owned()),
+        b'/' => Some("`/` is there, a comment perhaps, which is not JSON".to_owned()),
         mark @ (b']' | b'}') if before == Some(b',') => {
-            Some(format!("`,` stands before `{}`, which is no JSON", char::from(*mark)))
+            Some(format!("`,` stands before `{}`, which is not JSON", char::from(*mark)))
         }
         _ => None,
     }

@@ -41,7 +41,7 @@ pub struct Restore {
 /// Puts the copy into the ledger's place; the present one stays as `.before-restore`.
 ///
 /// # Errors
-/// [`LedgerError::Busy`] while another process writes the ledger; refused when the file is no copy made by `backup`.
+/// [`LedgerError::Busy`] while another process writes the ledger; refused when the file is not a copy made by `backup`.
 pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
     restore_by(ask, zones, &Steps::default())
 }
@@ -105,7 +105,10 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResul
     let mut to = steps.create(draft)?;
     std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| file_fault(draft, &error))?;
     let no_copy = || {
-        LedgerError::Refused(format!("{} is no copy made by `tickler backup`, nothing is changed", ask.copy.display()))
+        LedgerError::Refused(format!(
+            "{} is not a copy made by `tickler backup`, nothing is changed",
+            ask.copy.display()
+        ))
     };
     let conn = schema::open(draft, Copies::None, steps).map_err(|error| match error {
         LedgerError::NewerSchema(_) => error,

@@ -54,7 +54,7 @@ pub fn country(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
     } else {
         "write a country's two letters (ISO 3166), such as `\"US\"` or `\"CA\"`".to_owned()
     };
-    reading.invalid(node, format!("`{text}` is no country"), help);
+    reading.invalid(node, format!("`{text}` is not a valid country"), help);
     None
 }
 

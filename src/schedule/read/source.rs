@@ -58,7 +58,7 @@ fn encoding(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<St
     if encoding_rs::Encoding::for_label(text.as_bytes()).is_none() && code_page(text).is_none() {
         reading.invalid(
             &node,
-            format!("`{text}` is no encoding"),
+            format!("`{text}` is not a valid encoding"),
             "write `\"auto\"`, `\"utf-8\"`, `\"utf-16le\"`, `\"windows-1252\"`, or a DOS code page (`\"437\"`, `\"850\"`, `\"852\"`, `\"866\"`)",
         );
         return Err(NoValue);
@@ -76,7 +76,7 @@ fn delimiter(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<u
         "\t" | "tab" => Ok(Some(b'\t')),
         "|" | "pipe" => Ok(Some(b'|')),
         other => {
-            let message = format!("`{other}` is no delimiter");
+            let message = format!("`{other}` is not a valid delimiter");
             reading.invalid(&node, message, "write `\"auto\"`, `\",\"`, `\";\"`, `\"\\t\"` or `\"|\"`");
             Err(NoValue)
         }
@@ -155,7 +155,7 @@ fn redirect_hosts(section: &Section<'_>, reading: &mut Reading<'_>) -> Vec<Strin
         let host = text.strip_prefix("*.").unwrap_or(text);
         let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
         if host.is_empty() || !host.chars().all(is_host) || text.starts_with("*.") && !host.contains('.') {
-            let message = format!("`{text}` is no host");
+            let message = format!("`{text}` is not a valid host");
             reading.invalid(entry, message, "write `docs.example.com`, or `*.example.com` for all below it");
         } else {
             hosts.push(text.to_ascii_lowercase());
@@ -195,7 +195,11 @@ pub fn headers(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<(
         if entry.key.is_empty() || !entry.key.chars().all(is_token) {
             reading
                 .problems
-                .error("invalid-value", entry.key_span.clone(), format!("`{}` is no name of a header", entry.key))
+                .error(
+                    "invalid-value",
+                    entry.key_span.clone(),
+                    format!("`{}` is not a valid name of a header", entry.key),
+                )
                 .help("letters, digits and dashes");
         }
         if let Some(text) = entry.node.text()

@@ -138,11 +138,11 @@ pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url
     let url = match url::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => url,
         Ok(_) => {
-            reading.invalid(node, "this is no http or https address", remedy);
+            reading.invalid(node, "this is not a valid http or https address", remedy);
             return None;
         }
         Err(error) => {
-            reading.invalid(node, format!("this is no URL: {error}"), remedy);
+            reading.invalid(node, format!("this is not a valid URL: {error}"), remedy);
             return None;
         }
     };

@@ -139,7 +139,7 @@ fn nickname(line: &str) -> Result<&'static str, CronProblem> {
         || "there are @hourly, @daily, @weekly, @monthly and @yearly".to_owned(),
         |known| format!("did you mean `{known}`?"),
     );
-    Err(problem(format!("`{line}` is no nickname of a cron line"), help))
+    Err(problem(format!("`{line}` is not a valid nickname of a cron line"), help))
 }
 
 /// Where in [`FIELDS`] the line begins.

@@ -36,7 +36,7 @@ impl Pattern {
             .dom_and_dow(fields.day_fields == DayFields::Both)
             .build();
         let cron = parser.parse(&fields.line).map_err(|error| CronProblem {
-            message: format!("`{}` is no cron line: {error}", text.trim()),
+            message: format!("`{}` is not a valid cron line: {error}", text.trim()),
             help: grammar::SHAPE.to_owned(),
         })?;
         let days = Box::new(cron.pattern);

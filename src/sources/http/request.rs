@@ -40,8 +40,8 @@ impl Api {
     pub(super) fn first_address(&self, texts: &WindowTexts) -> Result<Url, SourceError> {
         let template = self.secret(&self.spec.url)?;
         let filled = fill(template.expose_secret(), texts).map_err(never)?;
-        let address =
-            Url::parse(&filled).map_err(|error| never(format!("the source's `url` is no address: {error}")))?;
+        let address = Url::parse(&filled)
+            .map_err(|error| never(format!("the source's `url` is not a valid address: {error}")))?;
         match address.scheme() {
             "http" | "https" => Ok(address),
             _ => Err(never("the source's `url` must begin with `https://` or `http://`")),

@@ -95,8 +95,8 @@ fn foreign(header: &[u8]) -> Option<String> {
         return None;
     }
     Some(match kind_of(header) {
-        Some(kind) => format!("this is no SQLite database: {}", kind.instead_of("a database")),
-        None => "this is no SQLite database: for a text table write `[source.csv]`".to_owned(),
+        Some(kind) => format!("this is not a SQLite database: {}", kind.instead_of("a database")),
+        None => "this is not a SQLite database: for a text table write `[source.csv]`".to_owned(),
     })
 }
 

@@ -217,7 +217,7 @@ impl Database {
             ErrorCode::OutOfMemory => file::exhausted(&self.spec.path),
             ErrorCode::CannotOpen if file::are_descriptors_used_up(&self.spec.path) => file::exhausted(&self.spec.path),
             ErrorCode::CannotOpen | ErrorCode::ReadOnly => self.never(file::COLD_WAL),
-            ErrorCode::NotADatabase => self.never("this is no SQLite database"),
+            ErrorCode::NotADatabase => self.never("this is not a SQLite database"),
             ErrorCode::AuthorizationForStatementDenied => self.of_query(
                 "the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)",
             ),
