@@ -52,7 +52,7 @@ async fn listed(context: &Context, ask: PhonesArguments, to: OptOutSide) -> anyh
 fn region(reading: &ReadingArguments) -> VerbResult<Option<&str>> {
     match reading.region.as_deref() {
         Some(region) if !phone::is_region(region) => {
-            Err(VerbError::Usage(format!("`{region}` is no country: write two letters such as US")))
+            Err(VerbError::Usage(format!("`{region}` is not a valid country: write two letters such as US")))
         }
         region => Ok(region),
     }

@@ -43,13 +43,9 @@ pub struct Env {
     pub http: Http,
     /// Resolves secrets.
     pub secrets: Secrets,
-<<<<<<< HEAD
-    /// By name: where targets of accounts send.
+    /// The accounts, by name.
     pub accounts: Arc<BTreeMap<String, Account>>,
-    /// What is known; `None` when there is no ledger yet (`plan` before the first run).
-=======
     /// The ledger; `None` when there is none yet (`plan` before the first run).
->>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
     pub ledger: Option<Arc<Ledger>>,
 }
 
@@ -152,29 +148,16 @@ impl EvaluationRequest<'_> {
         reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window, target }.with_retries(env).await
     }
 
-<<<<<<< HEAD
-    /// The windows, and what the ledger knows of them. How far back they reach is itself in the ledger.
+    /// The windows, and what the ledger knows about them. Their beginning depends on the ledger's previous evaluation.
     async fn known(&self, target: Option<TargetAddress>, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
         let windows = self.windows(None);
         let known = self.knowledge(windows.clone(), target, env).await?;
-        let reaching = self.windows(known.previous_evaluation);
-        if reaching == windows {
-            return Ok((windows, known));
-        }
-        let known = self.knowledge(reaching.clone(), target, env).await?;
-        Ok((reaching, known))
-=======
-    /// The windows, and what the ledger knows about them. Their beginning depends on the ledger's previous evaluation.
-    async fn known(&self, env: &Env) -> Result<(Windows, Knowledge), EvaluationError> {
-        let windows = self.windows(None);
-        let known = self.knowledge(windows.clone(), env).await?;
         let extended = self.windows(known.previous_evaluation);
         if extended == windows {
             return Ok((windows, known));
         }
-        let known = self.knowledge(extended.clone(), env).await?;
+        let known = self.knowledge(extended.clone(), target, env).await?;
         Ok((extended, known))
->>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
     }
 
     fn windows(&self, previous: Option<Timestamp>) -> Windows {
@@ -207,11 +190,7 @@ impl EvaluationRequest<'_> {
 /// Half-open ranges of starts.
 type Windows = Vec<(Timestamp, Timestamp)>;
 
-<<<<<<< HEAD
-/// What the rows of new reminders take from their schedule, whose target sends to that address.
-=======
-/// The columns of new reminders that come from their schedule.
->>>>>>> 2fb82a3 (Evaluation, notifications and settings in plain words; an invalid value "is not a valid" something)
+/// The columns of new reminders that come from their schedule, whose target sends to this address.
 #[must_use]
 pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderTerms {
     ReminderTerms {

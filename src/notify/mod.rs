@@ -45,12 +45,6 @@ struct Open {
 }
 
 impl Notifier {
-    /// A notifier without any channel.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self::default()
-    }
-
     /// A run of this schedule begins.
     pub fn run_begun(&self, schedule: &str) {
         if let Some(open) = &self.0 {
