@@ -99,7 +99,8 @@ pub(super) enum Redirect {
 /// With the remedy, when it leads anywhere else.
 pub(super) fn redirected(current: &Url, location: &str, allowed: &[String]) -> Result<Redirect, String> {
     let next = joined(current, location)?;
-    let is_upgrade = current.scheme() == "http" && next.scheme() == "https" && differs_by_scheme(current, &next);
+    // whatever its port: servers that redirect to TLS listen on any, and without TLS the headers were open already
+    let is_upgrade = current.scheme() == "http" && next.scheme() == "https" && current.host() == next.host();
     if next.origin() == current.origin() || is_upgrade {
         return Ok(Redirect::Own(next));
     }
