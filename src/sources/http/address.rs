@@ -93,7 +93,8 @@ pub(super) enum Redirect {
     Foreign(Url),
 }
 
-/// The target of a redirect: on the source's own origin, from `http` to `https` of its host, or to a host that is listed.
+/// The target of a redirect: on the source's own origin, from `http` to `https` of its host (on any port), or to a host
+/// that is listed.
 ///
 /// # Errors
 /// With the remedy, when it leads anywhere else.
@@ -246,6 +247,7 @@ mod tests {
             ("https://x.test/a", "/b"),
             ("http://x.test/a", "https://x.test/a"),
             ("http://x.test:81/a", "https://x.test:81/a"),
+            ("http://x.test:8080/a", "https://x.test:8443/a"),
         ] {
             assert!(matches!(led(here, location), Ok(Redirect::Own(_))), "{location}");
         }
@@ -254,6 +256,8 @@ mod tests {
         }
         for (here, location) in [
             ("https://x.test/a", "http://x.test/a"),
+            ("https://x.test/a", "https://x.test:8443/a"),
+            ("http://x.test:8080/a", "http://x.test:81/a"),
             ("https://x.test/a", "http://files.x.test/"),
             ("https://x.test/a", "https://googleusercontent.com/"),
             ("https://x.test/a", "https://evilgoogleusercontent.com/"),
