@@ -25,7 +25,10 @@ pub struct Mapping {
     zones: Zones,
     /// Each name met, with its zone or what to write instead.
     row_zones: HashMap<String, Result<Zone, String>>,
+    /// Of the zone in which starts are written.
     days: DayCache,
+    /// The schedule's zone.
+    home: Zone,
     proposals: usize,
 }
 
@@ -46,7 +49,8 @@ impl Mapping {
             columns: columns.clone(),
             zones: zones.clone(),
             row_zones: HashMap::new(),
-            days: DayCache::new(zone.clone()),
+            days: DayCache::new(columns.source_timezone.as_ref().unwrap_or(zone).clone()),
+            home: zone.clone(),
             proposals: PROPOSALS,
         }
     }
@@ -129,7 +133,7 @@ impl Mapping {
         self.start_in_full(record)
     }
 
-    /// The date and time of a plain column in ISO 8601, when they count in the schedule's zone.
+    /// The date and time of a plain column in ISO 8601, when they count in the source's zone.
     fn iso_wall(&self, record: &Record<'_>) -> Option<([u8; 10], Time)> {
         let StartColumns::One(column) = &self.columns.starts_at else { return None };
         if self.columns.date_format != DateFormat::Iso || self.columns.timezone.is_some() {
@@ -142,7 +146,7 @@ impl Mapping {
         match self.start_text(record)? {
             StartText::Instant(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
             StartText::Wall(wall) => match self.row_zone(record).map_err(TimeProblem::Invalid)? {
-                None => self.in_schedule_zone(wall),
+                None => self.in_source_zone(wall),
                 Some(zone) => resolved(&zone, wall),
             },
         }
@@ -189,7 +193,7 @@ impl Mapping {
         format!("{name} doesn't read as {expected}; {}", dates::proposal(&value))
     }
 
-    /// The zone that the row's own column names; `None` when the schedule's is meant.
+    /// The zone that the row's own column names; `None` when the source's is meant.
     ///
     /// # Errors
     /// A sentence, when there is no such zone.
@@ -208,12 +212,12 @@ impl Mapping {
             Some(zone) => Ok(zone),
             None => {
                 let of_row = self.row_zone(record)?.filter(Zone::is_place);
-                Ok(of_row.unwrap_or_else(|| self.days.zone().clone()))
+                Ok(of_row.unwrap_or_else(|| self.home.clone()))
             }
         }
     }
 
-    fn in_schedule_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
+    fn in_source_zone(&mut self, wall: DateTime) -> Result<Start, TimeProblem> {
         match self.days.instant(wall.date(), wall.time()) {
             Some(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
             None => resolved(self.days.zone(), wall),

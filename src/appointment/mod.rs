@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::personal::Personal;
 use crate::row::Column;
+use crate::zones::Zone;
 
 /// `[appointment]`: which column means what.
 #[derive(Debug, Clone)]
@@ -28,8 +29,10 @@ pub struct AppointmentColumns {
     pub starts_at: StartColumns,
     /// How the start is written.
     pub date_format: DateFormat,
-    /// The zone in which the start is written.
+    /// The column with the zone in which the start is written.
     pub timezone: Option<Column>,
+    /// The zone in which starts are written that have neither an offset nor a zone of their row; the schedule's unless set.
+    pub source_timezone: Option<Zone>,
     /// Where the person is.
     pub recipient_timezone: Option<Column>,
     /// What `statuses` looks at.

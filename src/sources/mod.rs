@@ -103,7 +103,8 @@ pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
         SourceSpec::File(spec) => Box::new(file::FileSource::new(spec.clone(), wanted)),
         SourceSpec::Sqlite(spec) => {
             let clock = tools.http.clock().clone();
-            Box::new(sqlite::Database::new(spec.clone(), wanted, schedule.zone.clone(), limits, clock))
+            let zone = schedule.appointment.source_timezone.as_ref().unwrap_or(&schedule.zone).clone();
+            Box::new(sqlite::Database::new(spec.clone(), wanted, zone, limits, clock))
         }
         SourceSpec::Http(spec) => {
             let alternatives = schedule.appointment.phone.clone();
@@ -145,7 +146,7 @@ pub struct WindowTexts {
 }
 
 impl WindowTexts {
-    /// Writes a window for a schedule's zone.
+    /// Writes a window for the zone in which the source writes its times.
     #[must_use]
     pub fn new(window: &ReadWindow, zone: &Zone) -> Self {
         let bounds = [window.from, window.until];

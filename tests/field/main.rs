@@ -12,3 +12,4 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+mod written_zone;

@@ -54,6 +54,7 @@ pub fn clinic() -> Schedule {
             starts_at: StartColumns::One(column("starts_at")),
             date_format: DateFormat::Iso,
             timezone: None,
+            source_timezone: None,
             recipient_timezone: None,
             status: None,
             person: None,

@@ -30,6 +30,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("appointment.starts_at", "{ date = \"day\", time = \"time\" }"),
     ("appointment.date_format", "[\"%d/%m/%Y %H:%M\", \"%d/%m/%Y %I:%M %p\"]"),
     ("appointment.timezone", "\"zone\""),
+    ("appointment.source_timezone", "\"UTC\""),
     ("appointment.recipient_timezone", "\"patient_zone\""),
     ("appointment.status", "\"status\""),
     ("appointment.person", "\"patient_id\""),

@@ -7,12 +7,14 @@ use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
 use crate::spelling::did_you_mean;
+use crate::zones::{Zone, Zones};
 
-pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<AppointmentColumns> {
+pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Option<AppointmentColumns> {
     let Shape::Table(keys) = SCHEDULE.key("appointment")?.shape else { return None };
     let section = Section::of(node, keys);
     let default_region = section.given("default_region").map(|node| country(node, reading));
     let date_format = date_format(section.given("date_format"), reading);
+    let source_timezone = section.given("source_timezone").map(|node| source_timezone(node, zones, reading));
     Some(AppointmentColumns {
         id: section.columns("id")?,
         phone: section.columns("phone")?,
@@ -23,6 +25,10 @@ pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<Appointmen
         starts_at: start(section.given("starts_at")?)?,
         date_format: date_format?,
         timezone: section.column("timezone"),
+        source_timezone: match source_timezone {
+            Some(read) => Some(read?),
+            None => None,
+        },
         recipient_timezone: section.column("recipient_timezone"),
         status: section.column("status"),
         person: section.column("person"),
@@ -38,6 +44,16 @@ fn start(node: &Node) -> Option<StartColumns> {
     }
     let column = |key| node.get(key).and_then(Node::text).map(Column::new);
     Some(StartColumns::DateAndTime { date: column("date")?, time: column("time")? })
+}
+
+fn source_timezone(node: &Node, zones: &Zones, reading: &mut Reading<'_>) -> Option<Zone> {
+    match zones.zone(node.text()?) {
+        Ok(zone) => Some(zone),
+        Err(error) => {
+            reading.invalid(node, format!("`{}` is no IANA time zone", error.name), error.remedy);
+            None
+        }
+    }
 }
 
 /// An ISO 3166 region the numbering plans know, in capitals.

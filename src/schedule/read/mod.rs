@@ -81,7 +81,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let zone = zone(&top, zones, reading);
     let source = source::read(root.get("source"), reading);
     let limits = source::limits(root.get("source"), reading);
-    let appointment = appointment::read(root.get("appointment"), reading);
+    let appointment = appointment::read(root.get("appointment"), zones, reading);
     let remind = remind::read(root, reading);
     let target = target::read(root.get("target"), reading);
     let payload = templates::payload(root.get("payload"), reading);

@@ -39,7 +39,7 @@ pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> 
     if reading.problems.has_errors() {
         return None;
     }
-    let columns = appointment::read(root.get("appointment"), &mut reading);
+    let columns = appointment::read(root.get("appointment"), zones, &mut reading);
     let stand_in = schedule(path, STAND_IN, zones).0?;
     let appointment = columns.unwrap_or_else(|| all_mapped(&root, &stand_in.appointment));
     Some(Schedule { source, appointment, text: text.to_owned(), ..stand_in })

@@ -10,6 +10,7 @@ mod sample;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod written_zone;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connect::{proposal, window};
-use super::{CheckAsk, Checked, Reach};
+use super::{CheckAsk, Checked, Reach, written_zone};
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::{Mapping, TimeProblem};
 use crate::appointment::{PhoneProblem, StartColumns, phone};
@@ -34,6 +34,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     if ask.reach == Reach::Local {
         starts(checked, ask, &rows); // with `--connect` the whole column is judged
     }
+    written_zone::check(checked, ask.zones, &rows);
     phones(checked, &rows);
     statuses(checked, &rows);
     for (key, column) in flag_columns(checked) {
