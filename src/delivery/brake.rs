@@ -11,7 +11,7 @@ use crate::clock::SharedClock;
 use crate::evaluation::machine;
 use crate::http::FirstByteCheck;
 use crate::ledger::Machine;
-use crate::zones::{CallingHoursError, Zones};
+use crate::zones::{Calendar, Zones};
 
 /// Read before each commit of intents, and again before each first byte.
 pub(super) struct Brake {
@@ -62,7 +62,7 @@ impl Brake {
         Ok(Commitment {
             readings,
             expires_at: intent.expires_at,
-            hours: intent.calling_hours.parse().map_err(|error: CallingHoursError| error.to_string())?,
+            hours: Calendar::parse(&intent.calling_hours)?,
             zone: self.zones.zone_of_row(&intent.recipient_zone).map_err(|error| error.to_string())?,
         })
     }

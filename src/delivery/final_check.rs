@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::zones::{CallingHours, Zone};
+use crate::zones::{Calendar, Zone};
 
 /// Maximum time between the commit and the first byte: more than a commit and a usual connection take.
 const MAX_DELAY: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub struct Commitment {
     /// It must be sent before this instant.
     pub expires_at: Timestamp,
     /// The calling hours of the recipient …
-    pub hours: CallingHours,
+    pub hours: Calendar,
     /// … and the zone that they are read in.
     pub zone: Zone,
 }
@@ -97,7 +97,7 @@ mod tests {
         Commitment {
             readings: Readings { now: at("2026-11-25T01:59:59Z"), since_boot: Duration::from_secs(1_000), pauses: 3 },
             expires_at: at("2026-11-25T01:59:59.900Z"),
-            hours: hours.parse().expect("calling hours"),
+            hours: Calendar::parse(hours).expect("calling hours"),
             zone: Zones::newest().zone_of_row("America/New_York").expect("a zone"),
         }
     }

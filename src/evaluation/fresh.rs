@@ -34,7 +34,7 @@ pub async fn fresh_read(schedule: &Arc<Schedule>, run: RunId, env: &Env) -> Resu
         end: RunEnd::ReadAgain(Box::new(evaluation.plan.without_numbers())),
         source_fingerprint: None,
         read_at: evaluation.read_at,
-        terms: terms_of(schedule, evaluation.target),
+        terms: terms_of(&evaluation.schedule, evaluation.target),
         actor: "service".to_owned(),
     };
     ledger.record_run(record).await?;

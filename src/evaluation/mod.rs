@@ -4,6 +4,7 @@
 mod bounds;
 mod do_not_call;
 mod fresh;
+mod holidays;
 mod moment;
 mod reading;
 mod run;
@@ -28,6 +29,7 @@ use crate::zones::Zones;
 pub use bounds::STUCK;
 pub use do_not_call::{numbers_of, read_do_not_call};
 pub use fresh::fresh_read;
+pub use holidays::with_holidays;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
 pub use reading::{open_source, read_window};
 pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
@@ -60,6 +62,8 @@ pub struct Evaluation {
     pub read_at: Timestamp,
     /// Where the schedule's target sends; `None` when it can't be opened.
     pub target: Option<TargetAddress>,
+    /// The schedule as it held for this evaluation: with the holidays of its calendar files.
+    pub schedule: Arc<Schedule>,
 }
 
 impl Env {
@@ -141,11 +145,17 @@ struct EvaluationRequest<'a> {
 }
 
 impl EvaluationRequest<'_> {
-    async fn evaluate(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
-        let target = env.target_address(self.schedule);
-        let (windows, knowledge) = self.known(target, env).await?;
-        let window = read_window(self.schedule, &self.occasion, &windows, &knowledge);
-        reading::SourceRead { request: self, knowledge: Arc::new(knowledge), window, target }.with_retries(env).await
+    async fn evaluate(self, env: &Env) -> Result<Evaluation, EvaluationError> {
+        let (schedule, now) = (Arc::clone(self.schedule), self.occasion.now);
+        let completed = tokio::task::spawn_blocking(move || with_holidays(&schedule, now)).await;
+        let schedule = completed.map_err(|_| internal_error("while its holidays were read"))??;
+        let target = env.target_address(&schedule);
+        let request = EvaluationRequest { schedule: &schedule, ..self };
+        let (windows, knowledge) = request.known(target, env).await?;
+        let window = read_window(&schedule, &request.occasion, &windows, &knowledge);
+        reading::SourceRead { request: &request, knowledge: Arc::new(knowledge), window, target }
+            .with_retries(env)
+            .await
     }
 
     /// The windows, and what the ledger knows about them. Their beginning depends on the ledger's previous evaluation.
@@ -195,7 +205,7 @@ type Windows = Vec<(Timestamp, Timestamp)>;
 pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderTerms {
     ReminderTerms {
         account: schedule.target.account().to_owned(),
-        calling_hours: schedule.remind.calling_hours.to_string(),
+        calling_hours: schedule.remind.calendar().to_string(),
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
         target,
     }

@@ -116,6 +116,7 @@ impl ReadJob {
         let source = open_source(&schedule, &env);
         let do_not_call = read_do_not_call(&schedule)?;
         let (zones, name) = (env.zones.clone(), schedule.name.clone());
+        let planned_for = Arc::clone(&schedule);
         let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
         let read = |rows: &mut dyn RecordSink| {
             let mut sink = LimitedSink::new(rows, limits, Arc::clone(&env.clock));
@@ -132,7 +133,7 @@ impl ReadJob {
         let mut ids = ReminderIds::new(env.clock.as_ref());
         let (mut plan, report) = plan(request, read, called, &mut || ids.next())?;
         plan.notes.clone_from(&report.notes);
-        Ok(Evaluation { plan, report, read_at, target })
+        Ok(Evaluation { plan, report, read_at, target, schedule: planned_for })
     }
 }
 

@@ -265,6 +265,7 @@ impl BegunRun<'_> {
             fingerprint: Some(evaluation.report.fingerprint),
             at: evaluation.read_at,
             target: evaluation.target,
+            schedule: Some(evaluation.schedule),
         };
         let recorded = self.record(end, read).await;
         match (recorded, held) {
@@ -316,7 +317,7 @@ impl BegunRun<'_> {
             end,
             source_fingerprint: read.fingerprint,
             read_at: read.at,
-            terms: terms_of(self.schedule, read.target),
+            terms: terms_of(read.schedule.as_ref().unwrap_or(self.schedule), read.target),
             actor: self.ask.actor.clone(),
         };
         self.ledger.record_run(record).await
@@ -330,12 +331,14 @@ struct ReadFacts {
     at: Timestamp,
     /// Where the schedule's target sent then.
     target: Option<TargetAddress>,
+    /// The schedule as it held for the read.
+    schedule: Option<Arc<Schedule>>,
 }
 
 impl ReadFacts {
     /// Of a read that failed then.
     const fn none(at: Timestamp) -> Self {
-        Self { fingerprint: None, at, target: None }
+        Self { fingerprint: None, at, target: None, schedule: None }
     }
 }
 

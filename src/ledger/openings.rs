@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::gate::Opening;
 use super::{LedgerError, LedgerResult};
-use crate::zones::{CallingHours, CallingHoursError, Zone, Zones};
+use crate::zones::{Calendar, Zone, Zones};
 
 /// By the hours' text and the zone's name.
-type HoursByZone = HashMap<(String, String), (CallingHours, Zone)>;
+type HoursByZone = HashMap<(String, String), (Calendar, Zone)>;
 
 /// Calling hours by their text and zone name.
 pub struct Openings {
@@ -40,14 +40,13 @@ impl Openings {
             std::collections::hash_map::Entry::Vacant(free) => free.insert(self.parsed(hours, zone)?),
         };
         Ok(match entry {
-            (CallingHours::Always, _) => Opening::Open,
             (hours, zone) if hours.is_open(now, zone) => Opening::Open,
             (hours, zone) => Opening::At(hours.next_opening(now, zone)),
         })
     }
 
-    fn parsed(&self, hours: &str, zone: &str) -> LedgerResult<(CallingHours, Zone)> {
-        let hours = hours.parse().map_err(|error: CallingHoursError| LedgerError::Storage(error.to_string()))?;
+    fn parsed(&self, hours: &str, zone: &str) -> LedgerResult<(Calendar, Zone)> {
+        let hours = Calendar::parse(hours).map_err(LedgerError::Storage)?;
         let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
         Ok((hours, zone))
     }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::KnownReminder;
 use super::terms::Terms;
 use super::window::Saturating as _;
+use super::{KnownReminder, leads};
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, State};
@@ -114,7 +114,7 @@ impl<'a> Case<'a> {
         let due_at = match (known, lead) {
             (Some(known), _) if known.state == State::Pending => known.due_at,
             (_, Lead::Days(_)) => terms.occasion.nominal_at,
-            (_, Lead::Hours(hours)) => start.at.saturating_sub_duration(SignedDuration::from_hours(i64::from(hours))),
+            (_, Lead::Hours(hours)) => leads::due_by_hours(&terms.schedule, start.at, hours),
         };
         // a row whose zone is unknown is skipped for that; its moments only have to be some
         let zone = sighting.recipient_zone.as_ref().unwrap_or(&terms.schedule.zone);
@@ -195,7 +195,7 @@ impl LastOpening {
         match &self.last {
             Some((known, asked, opening)) if *asked == at && known.name() == zone.name() => *opening,
             Some(_) | None => {
-                let opening = schedule.remind.calling_hours.next_opening(at, zone);
+                let opening = schedule.remind.calendar().next_opening(at, zone);
                 self.last = Some((zone.clone(), at, opening));
                 opening
             }

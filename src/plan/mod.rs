@@ -10,6 +10,7 @@ mod case;
 pub mod explain;
 mod guard;
 mod intake;
+mod leads;
 pub mod payload;
 mod people;
 mod reminded;
@@ -36,6 +37,7 @@ use crate::template::Payload;
 
 pub use explain::Explanation;
 pub use guard::Held;
+pub use leads::date_of_run;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use terms::PlanRequest;

@@ -2,9 +2,10 @@
 
 mod filter;
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
+use super::leads;
 use super::reminded::state_in_words;
 use super::rules::{Block, Why, skip};
 use super::window::Saturating as _;
@@ -54,7 +55,7 @@ pub(super) const ROW_RULES: &[RowRule] = &[
     rule("late_booking", |_| Ok(()), |_| "not set".into()),
     rule("outside_calling_hours", outside_calling_hours, |case| match case.lead {
         Some(lead) => {
-            let hours = case.schedule().remind.calling_hours;
+            let hours = case.schedule().remind.calendar();
             format!("calling hours are {hours}, it goes out at {}", case.wall(lead.send_at))
         }
         None => String::new(),
@@ -104,7 +105,7 @@ fn caught_by(case: &Case<'_>) -> String {
     let runs: Vec<String> = match &schedule.remind.leads {
         Leads::Days(days) => {
             let date = schedule.zone.date(start.at);
-            let dates = days.iter().filter_map(|days| date.checked_sub(i64::from(*days).days()).ok());
+            let dates = days.iter().filter_map(|days| leads::date_of_run(schedule, date, *days));
             let runs = dates.filter_map(|date| schedule.recurrence.first_on(&schedule.zone, date));
             runs.map(|run| run.civil.strftime("%Y-%m-%d %H:%M").to_string()).collect()
         }
@@ -119,7 +120,7 @@ fn caught_by(case: &Case<'_>) -> String {
 /// The first run at or after the due time of a lead, when it comes before the start − `min_notice`.
 fn run_in_time(case: &Case<'_>, start: Timestamp, hours: u32) -> Option<String> {
     let schedule = case.schedule();
-    let due = start.saturating_sub_duration(SignedDuration::from_hours(i64::from(hours)));
+    let due = leads::due_by_hours(schedule, start, hours);
     let before = due.saturating_sub_duration(SignedDuration::from_nanos(1));
     let run = *schedule.recurrence.next(&schedule.zone, before, 1).first()?;
     let latest = start.saturating_sub_duration(schedule.remind.min_notice);
@@ -305,7 +306,7 @@ fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
     let Some(lead) = case.lead.filter(|lead| lead.send_at > lead.last_second) else { return Ok(()) };
     let detail = format!(
         "calling hours are {}: the next opening, {}, comes after the latest time, {}",
-        case.schedule().remind.calling_hours,
+        case.schedule().remind.calendar(),
         case.wall(lead.send_at),
         case.wall(lead.last_second),
     );

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::Occasion;
+use super::{Occasion, leads};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::Lead;
 use crate::schedule::{Leads, Schedule};
@@ -27,6 +27,9 @@ impl LeadWindow {
     }
 }
 
+/// Days in a row that are closed, rarely more.
+const LONGEST_CLOSURE: i64 = 21;
+
 /// The smallest step of a key's time: a closed end becomes an open one by it.
 const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
@@ -46,13 +49,11 @@ pub fn lead_windows(
             let now = to_micros(occasion.now);
             let since = due_since(schedule, now, previous_evaluation);
             nearest_first(hours)
-                .map(|hours| {
-                    let ahead = SignedDuration::from_hours(i64::from(hours));
-                    LeadWindow {
-                        lead: Lead::Hours(hours),
-                        from: since.saturating_add_duration(ahead),
-                        until: now.saturating_add_duration(ahead + MICROSECOND),
-                    }
+                .flat_map(|hours| {
+                    leads::starts_by_hours(schedule, (since, now), hours).into_iter().map(move |(from, last)| {
+                        let until = last.saturating_add_duration(MICROSECOND);
+                        LeadWindow { lead: Lead::Hours(hours), from, until }
+                    })
                 })
                 .collect()
         }
@@ -67,12 +68,13 @@ fn nearest_first(leads: &[u32]) -> impl Iterator<Item = u32> {
 }
 
 fn day_window(schedule: &Schedule, nominal: Date, days: u32) -> Option<LeadWindow> {
-    let date = nominal.checked_add(i64::from(days).days()).ok()?;
-    Some(LeadWindow {
-        lead: Lead::Days(days),
-        from: schedule.zone.day_start(date),
-        until: schedule.zone.day_start(date.tomorrow().ok()?),
-    })
+    let lead = Lead::Days(days);
+    let Some((first, last)) = leads::dates(schedule, nominal, days) else {
+        let from = schedule.zone.day_start(nominal);
+        return Some(LeadWindow { lead, from, until: from });
+    };
+    let (from, until) = (schedule.zone.day_start(first), schedule.zone.day_start(last.tomorrow().ok()?));
+    Some(LeadWindow { lead, from, until })
 }
 
 /// The half-open ranges of starts (UTC) that this evaluation's leads cover.
@@ -99,7 +101,10 @@ pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp,
             start.saturating_sub_duration(furthest)
         }
     };
-    let first = earliest.min(late).min(occasion.nominal_at);
+    // closed days make a reminder due so much earlier at most
+    let early = if schedule.remind.closed.is_empty() { 0 } else { LONGEST_CLOSURE };
+    let first =
+        earliest.min(late).min(occasion.nominal_at).saturating_sub_duration(SignedDuration::from_hours(24 * early));
     let last = occasion.now.max(occasion.nominal_at);
     (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
 }

@@ -22,7 +22,7 @@ use crate::appointment::AppointmentColumns;
 use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
-use crate::zones::{CallingHours, Zone};
+use crate::zones::{Calendar, CallingHours, ClosedDays, Zone};
 
 pub use guards::{Factor, GuardLimits, Percent};
 
@@ -257,12 +257,41 @@ pub struct Remind {
     pub do_not_call: Option<PathBuf>,
     /// In the recipient's zone.
     pub calling_hours: CallingHours,
+    /// Days on which nobody is called: weekdays, and the dates that the schedule itself lists.
+    pub closed: ClosedDays,
+    /// Calendar files with further holidays.
+    pub holiday_files: Vec<PathBuf>,
+    /// What becomes of reminders due on such a day.
+    pub on_closed_day: OnClosedDay,
     /// Nobody is called later than this before the start.
     pub min_notice: SignedDuration,
     /// A reminder not sent within this time after it was due is dropped.
     pub max_lateness: SignedDuration,
     /// Calls of one person on one of their calendar days, over all schedules of an account.
     pub max_per_person_per_day: u32,
+}
+
+impl Remind {
+    /// When phones may ring.
+    #[must_use]
+    pub fn calendar(&self) -> Calendar {
+        match self.on_closed_day {
+            OnClosedDay::Previous | OnClosedDay::CountOpenDays => Calendar::new(self.calling_hours, &self.closed),
+            OnClosedDay::CallAnyway => Calendar::new(self.calling_hours, &ClosedDays::default()),
+        }
+    }
+}
+
+/// What becomes of reminders that are due on a closed day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnClosedDay {
+    /// They are due on the open day before.
+    #[default]
+    Previous,
+    /// A lead counts open days only.
+    CountOpenDays,
+    /// They are called all the same.
+    CallAnyway,
 }
 
 /// `days_before` or `hours_before`.

@@ -1,7 +1,9 @@
 //! pure: converts between wall-clock times and instants by the newest zone rules; calling hours.
 
+mod calendar;
 mod database;
 mod days;
+mod holidays;
 mod hours;
 mod names;
 #[cfg(test)]
@@ -14,8 +16,10 @@ use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
+pub use calendar::{Calendar, ClosedDays};
 pub use database::Zones;
 pub use days::DayCache;
+pub use holidays::dates_of;
 pub use hours::{CallingHours, CallingHoursError};
 
 /// One zone with its rules.

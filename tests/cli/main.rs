@@ -3,6 +3,7 @@
 mod accounts;
 mod asking;
 mod backlog;
+mod closed_days;
 mod doctor;
 mod guards;
 mod optouts;

@@ -110,6 +110,23 @@ async fn two_schedules_at_the_same_minute_call_a_person_once_a_hundred_times_ove
 }
 
 #[tokio::test]
+async fn the_last_look_before_a_call_puts_it_off_on_a_closed_day_of_its_recipient() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let run =
+            ledger.begin_run(run_start(SCHEDULE, RunKind::Trigger, at(0))).await.expect("it begins").expect("a run");
+        let calling_hours = "08:00-21:00 except sat,sun,2026-11-24".to_owned();
+        let late = PlannedReminder { expires_at: at(400_000), ..planned("A1") };
+        let end = RunEnd::Planned(Box::new(plan_of(vec![late])));
+        let record = RunRecord { terms: ReminderTerms { calling_hours, ..terms() }, ..record(run, at(0), end) };
+        let id = ledger.record_run(record).await.expect("it is recorded").reminders[0];
+        assert_eq!(take(&ledger, at(1)).await.intents.len(), 0);
+        let opening = "2026-11-25T08:00:00-05:00".parse().expect("an instant");
+        assert_eq!(row(&ledger, id).await.next_at, opening);
+    }
+}
+
+#[tokio::test]
 async fn a_held_plan_plans_nobody_and_a_failed_run_says_why() {
     for maker in makers() {
         let ledger = maker.open();

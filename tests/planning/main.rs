@@ -1,5 +1,6 @@
 //! The plan from rows to decisions: every rule and their order, what a read proves about pending reminders, persons.
 
+mod calendar;
 mod cases;
 mod field;
 mod guards;

@@ -1,6 +1,10 @@
 //! pure: `[remind]`: who is reminded, and when.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
+use jiff::civil::Date;
 
 use super::section::{OptionalPart, Section, items, optional};
 use super::{Reading, appointment, templates};
@@ -8,9 +12,9 @@ use crate::duration;
 use crate::reminder::Lead;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::{Node, Value};
-use crate::schedule::{Leads, Remind};
+use crate::schedule::{Leads, OnClosedDay, Remind};
 use crate::template::Condition;
-use crate::zones::CallingHours;
+use crate::zones::{CallingHours, ClosedDays};
 
 pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
     let Shape::Table(keys) = SCHEDULE.key("remind")?.shape else { return None };
@@ -22,6 +26,8 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
     let only_if = only_if(&section, reading);
     let allowed_countries = countries(&section, reading);
     let calling_hours = calling_hours(&section, reading);
+    let closed = closed_days(&section, reading);
+    let closed_files = closed.as_ref().map(|(_, files)| files.clone()).unwrap_or_default();
     let max_lateness = section.positive_duration("max_lateness", reading);
     let statuses = optional(section.given("statuses"), |_| section.texts("statuses"));
     Some(Remind {
@@ -31,6 +37,9 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
         allowed_countries: allowed_countries.ok()?,
         do_not_call: section.path("do_not_call", reading),
         calling_hours: calling_hours?,
+        closed: closed?.0,
+        holiday_files: closed_files,
+        on_closed_day: on_closed_day(&section)?,
         min_notice: section.duration("min_notice")?,
         max_lateness: max_lateness?,
         max_per_person_per_day: section.whole("max_per_person_per_day")?,
@@ -101,6 +110,53 @@ fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<V
             items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
         read.into_iter().collect()
     })
+}
+
+/// The closed days that the schedule lists itself, and the files with further ones.
+fn closed_days(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<(ClosedDays, Vec<PathBuf>)> {
+    let weekdays = section.given("closed_days").map(items).unwrap_or_default();
+    let holidays = section.given("holidays").map(items).unwrap_or_default();
+    let (mut dates, mut files, mut is_sound) = (BTreeSet::new(), Vec::new(), true);
+    for node in holidays {
+        let text = node.text()?.trim();
+        if text.to_ascii_lowercase().ends_with(".ics") {
+            files.push(reading.path(text));
+        } else if let Ok(date) = text.parse::<Date>() {
+            dates.insert(date);
+        } else {
+            let help = "write dates as `\"2026-12-25\"`, or the path of a calendar file that ends with `.ics`";
+            reading.invalid(node, format!("`{text}` is neither a date nor a calendar file"), help);
+            is_sound = false;
+        }
+    }
+    let words: Vec<&str> = weekdays.iter().map(|node| node.text()).collect::<Option<_>>()?;
+    let closed = match ClosedDays::of(words, dates) {
+        Ok(closed) => closed,
+        Err(word) => {
+            let node = weekdays.iter().find(|node| node.text() == Some(&*word))?;
+            reading.invalid(
+                node,
+                format!("`{word}` is no weekday"),
+                "write `\"sat\"`, `\"sun\"`, or the whole English name",
+            );
+            return None;
+        }
+    };
+    if closed.is_every_day() {
+        let node = section.given("closed_days")?;
+        reading.invalid(node, "every day of the week is closed: nobody would be called", "leave one day open");
+        return None;
+    }
+    is_sound.then_some((closed, files))
+}
+
+fn on_closed_day(section: &Section<'_>) -> Option<OnClosedDay> {
+    match section.text("on_closed_day")?.as_str() {
+        "previous" => Some(OnClosedDay::Previous),
+        "count_open_days" => Some(OnClosedDay::CountOpenDays),
+        "call_anyway" => Some(OnClosedDay::CallAnyway),
+        _ => None,
+    }
 }
 
 fn calling_hours(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<CallingHours> {

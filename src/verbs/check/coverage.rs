@@ -4,6 +4,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::duration;
+use crate::plan::date_of_run;
 use crate::schedule::recurrence::CronLint;
 use crate::schedule::{Leads, Schedule};
 
@@ -18,14 +19,14 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
     let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
     let first = runs.first()?;
     let callable = |run: &crate::schedule::recurrence::Nominal| {
-        let opening = schedule.remind.calling_hours.next_opening(run.at, &schedule.zone);
+        let opening = schedule.remind.calendar().next_opening(run.at, &schedule.zone);
         let latest = latest_start(schedule, run.at, run.civil.date());
         latest.is_some_and(|latest| opening <= latest.saturating_sub(schedule.remind.min_notice).unwrap_or(opening))
     };
     if runs.iter().any(callable) {
         return None;
     }
-    let opening = schedule.remind.calling_hours.next_opening(first.at, &schedule.zone);
+    let opening = schedule.remind.calendar().next_opening(first.at, &schedule.zone);
     let wall = |at| schedule.zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
     Some(CronLint {
         message: format!(
@@ -37,7 +38,7 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
         ),
         help: format!(
             "run inside the calling hours ({}), or set a longer lead, other `calling_hours` or a shorter `min_notice`",
-            schedule.remind.calling_hours
+            schedule.remind.calendar()
         ),
     })
 }
@@ -58,7 +59,7 @@ pub(super) fn uncovered_days(schedule: &Schedule, now: Timestamp) -> Option<Cron
     let Leads::Days(leads) = &schedule.remind.leads else { return None };
     let first = schedule.zone.date(now).checked_add((i64::from(*leads.iter().max()?) + 1).days()).ok()?;
     let is_covered = |date: Date| {
-        let runs = leads.iter().filter_map(|lead| date.checked_sub(i64::from(*lead).days()).ok());
+        let runs = leads.iter().filter_map(|lead| date_of_run(schedule, date, *lead));
         runs.into_iter().any(|date| schedule.recurrence.first_on(&schedule.zone, date).is_some())
     };
     let dates: Vec<Date> = (0..DAYS).filter_map(|ahead| first.checked_add(ahead.days()).ok()).collect();

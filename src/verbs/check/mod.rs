@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::disk::{self, Links};
 use crate::duration;
-use crate::evaluation::read_do_not_call;
+use crate::evaluation::{read_do_not_call, with_holidays};
 use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Paint, Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
@@ -224,6 +224,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
         sample::check(&mut checked, ask);
     }
     do_not_call(&mut checked, ask);
+    holidays(&mut checked, schedule, ask);
     if ask.reach == Reach::Connect {
         connect::check(&mut checked, ask);
     }
@@ -247,6 +248,19 @@ fn do_not_call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         Reach::Connect => checked.problems.error("list-not-there", span, message),
     };
     problem.help("a run fails, and nobody is called, until it is there: one number a line, an empty file is fine");
+}
+
+/// Without its holidays a run fails, too.
+fn holidays(checked: &mut Checked<'_>, schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) {
+    let Err(error) = with_holidays(schedule, ask.now) else { return };
+    let span = checked.span(&["remind", "holidays"]);
+    let is_there = schedule.remind.holiday_files.iter().all(|file| disk::open(file, Links::Followed).is_ok());
+    let problem = match (is_there, ask.reach) {
+        (true, _) => checked.problems.error("unreadable-list", span, error.to_string()),
+        (false, Reach::Local) => checked.problems.warning("list-not-there", span, error.to_string()),
+        (false, Reach::Connect) => checked.problems.error("list-not-there", span, error.to_string()),
+    };
+    problem.help("a run fails, and nobody is called, until every file of holidays can be read");
 }
 
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {

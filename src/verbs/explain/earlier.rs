@@ -207,7 +207,7 @@ impl EarlierRun<'_> {
                 .map(|reminder| self.told(reminder)),
             "phone" => planned.and_then(|row| row.phone_last4()).map(|last| format!("***{last}")),
             "outside_calling_hours" => {
-                self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calling_hours))
+                self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calendar()))
             }
             _ => None,
         }
