@@ -1,15 +1,16 @@
-//! pure: which addresses are never asked: cloud metadata and link-local ones, also behind a name or an odd spelling.
+//! pure: the addresses that are never connected to: cloud metadata services and link-local ones, in every spelling and behind
+//! names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Why an address may not be asked: cloud metadata and link-local ones, also behind a name or an odd spelling.
+/// Why an address is refused: it is a cloud metadata service or link-local.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RefusedAddress(pub String);
 
-/// Names under which clouds hand their credentials to whoever asks from inside.
+/// Names of metadata services, which give a cloud's credentials to any client inside it.
 const METADATA_NAMES: [&str; 6] = [
     "metadata.google.internal",
     "metadata.goog",
@@ -27,7 +28,7 @@ const METADATA_V4: [Ipv4Addr; 3] =
 const METADATA_V6: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
-/// Whether the URL's host is refused as written (literal hosts in every spelling; names are judged when resolved).
+/// Checks the URL's host as written. Names are checked again when they are resolved.
 ///
 /// # Errors
 /// With the reason, for people.
@@ -52,7 +53,7 @@ pub(super) fn check_name(name: &str) -> Result<(), RefusedAddress> {
     Ok(())
 }
 
-/// Whether an address, literal or resolved, may be asked. Loopback and private ranges may: they are the author's choice.
+/// Checks an address, literal or resolved. Loopback and private ranges are allowed: they are the author's choice.
 ///
 /// # Errors
 /// With the reason, for people.
@@ -76,11 +77,13 @@ fn check_v4(address: Ipv4Addr) -> Result<(), RefusedAddress> {
 }
 
 fn metadata() -> RefusedAddress {
-    RefusedAddress("the address is a cloud metadata service, which hands out credentials: it is never asked".into())
+    RefusedAddress(
+        "the address is a cloud metadata service, which gives out credentials: no request is sent to it".into(),
+    )
 }
 
 fn link_local() -> RefusedAddress {
-    RefusedAddress("the address is link-local (cloud metadata among them): it is never asked".into())
+    RefusedAddress("the address is link-local (such as cloud metadata services): no request is sent to it".into())
 }
 
 /// The IPv4 address inside an IPv6 one: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
@@ -94,7 +97,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::new(w, x, y, z))
 }
 
-/// Whether the URL can only mean this machine: a loopback literal or `localhost` (which the resolver holds to loopback).
+/// Whether the URL's host is this machine: a loopback literal or `localhost`, which the resolver restricts to loopback.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -1,4 +1,4 @@
-//! shell: the client behind [`super::Http`]: how names are resolved, how one request is sent, and what came of it.
+//! shell: the client behind [`super::Http`]: resolves names, sends one request, and classifies the result.
 
 use std::error::Error;
 use std::io;
@@ -20,17 +20,16 @@ use super::addresses::{RefusedAddress, check_address, check_host, check_name, is
 use super::{BodyEnd, FirstByteCheck, HttpRequest, HttpResponse, Outbound, Sent};
 use crate::clock::SharedClock;
 
-/// Name look-up, TCP and TLS together. A host that takes longer is as good as down; the request's own time-out may be
-/// shorter.
+/// Maximum time of name resolution, TCP and TLS together; the request's own time-out may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Idle connections are closed before common servers close theirs (Node's default is 5 s): a request written into a
-/// connection that is just being closed has an unknown fate.
+/// Idle connections are closed after this time, before common servers do (Node's default is 5 s): of a request on a connection
+/// that the server closes at this moment, nobody knows whether it arrived.
 const IDLE_CONNECTION: Duration = Duration::from_secs(3);
 
-/// Makes the client. Without any root certificate on the system it can still speak plain HTTP.
+/// Makes the client. Without root certificates on the system it supports plain HTTP only.
 pub(super) fn build(outbound: &Outbound) -> Result<Client, String> {
-    // Fails when somebody was first: then a provider is installed, which is all that is needed.
+    // fails only when a provider is installed already
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let own = match &outbound.ca_pem {
         Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "network.ca_file holds no usable certificate")?,
@@ -38,7 +37,7 @@ pub(super) fn build(outbound: &Outbound) -> Result<Client, String> {
     };
     let has_own = !own.is_empty();
     let fault = |error: reqwest::Error| {
-        // a PEM block that holds no certificate is found only here
+        // a PEM block without a certificate is detected only here
         let what = if has_own { "network.ca_file can't be used" } else { "TLS can't be set up" };
         format!("{what}: {}", chain_text(&error.without_url()))
     };
@@ -59,7 +58,7 @@ fn settings(outbound: &Outbound) -> Result<ClientBuilder, String> {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        // HTTP/2 would send the head before the body is asked for: after the last look nothing may be on its way yet
+        // HTTP/2 would send the header before the body is polled, hence before the final check
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
@@ -70,10 +69,10 @@ fn settings(outbound: &Outbound) -> Result<ClientBuilder, String> {
     Ok(settings.proxy(proxy.no_proxy(NoProxy::from_string(THIS_MACHINE))))
 }
 
-/// What no proxy is asked for.
+/// The hosts that are connected to without a proxy.
 const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
-/// Whether a name can be resolved to addresses that may be asked.
+/// Whether a name can be resolved to allowed addresses only.
 pub(super) async fn judge_name(name: &str) -> Result<(), String> {
     let name = name.parse::<Name>().map_err(|_| "its host's name is none".to_owned())?;
     match GuardedResolver.resolve(name).await {
@@ -85,7 +84,7 @@ pub(super) async fn judge_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// The system's resolver; a name is refused when any of its addresses is.
+/// The system's resolver; a name is refused if any of its addresses is.
 #[derive(Debug)]
 pub(super) struct GuardedResolver;
 
@@ -108,11 +107,11 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// What became of a request's body: from the moment it is taken something of the request may have been sent.
+/// The state of a request's body: once it was taken, a part of the request may have been sent.
 #[derive(Clone)]
 struct BodyWatch {
     taken: Arc<AtomicBool>,
-    /// Why it was not given out.
+    /// Why it was not passed on.
     refused: Arc<OnceLock<String>>,
     check: FirstByteCheck,
 }
@@ -126,13 +125,13 @@ impl BodyWatch {
     }
 }
 
-/// The request must not be sent any more.
+/// The final check failed.
 #[derive(Debug, thiserror::Error)]
 #[error("refused before its first byte")]
 struct RefusedEarly;
 
-/// A body that checks once more before it is given out. HTTP/1.1 writes the head together with the body's first bytes, so
-/// a body that refuses keeps the whole request from leaving.
+/// A body that makes the final check before it is passed on. HTTP/1.1 writes the header together with the body's first bytes,
+/// so a failed check keeps the whole request from being sent.
 struct WatchedBody {
     bytes: Option<Bytes>,
     watch: BodyWatch,
@@ -159,13 +158,13 @@ impl http_body::Body for WatchedBody {
     }
 }
 
-/// Sends one request and reads its answer.
+/// Sends one request and reads its response.
 pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: HttpRequest, check: FirstByteCheck) -> Sent {
     if let Err(refused) = check_host(&ask.url) {
         return not_sent("refused_address", refused.0);
     }
     let max_bytes = ask.max_bytes;
-    // An empty body is never asked for, so its request counts as sent from the start.
+    // an empty body is never polled, so its request counts as sent from the start
     let taken = Arc::new(AtomicBool::new(ask.body.is_empty()));
     let watch = BodyWatch { taken, refused: Arc::default(), check };
     let request = match write_request(ask, &watch) {
@@ -231,7 +230,7 @@ async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClo
     Sent::Answered(HttpResponse { status, headers, body, end, latency })
 }
 
-/// Reads decoded bytes up to the limit; never holds more than one chunk beyond it.
+/// Reads decoded bytes up to the limit, and keeps at most one chunk more.
 async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd) {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
@@ -245,7 +244,7 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd
         let is_too_long = chunk.len() > room;
         chunk.truncate(room);
         if first.is_empty() {
-            first = chunk; // most answers are one chunk: they are not copied
+            first = chunk; // most responses are one chunk, which is not copied
         } else {
             more.extend_from_slice(&chunk);
         }
@@ -262,7 +261,7 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd
     (whole.freeze(), end)
 }
 
-/// What a failed request means. `Unknown` unless it is certain that nothing was sent.
+/// Classifies a failed request: `Unknown` unless it is certain that nothing was sent.
 fn classify(error: &reqwest::Error, is_body_taken: bool, latency: Duration) -> Sent {
     if error.is_connect() {
         return not_connected(error);
@@ -301,7 +300,7 @@ fn not_connected(error: &reqwest::Error) -> Sent {
     not_sent("connect", format!("no connection: {reason}"))
 }
 
-/// TLS errors hide inside I/O errors (which may hide in others), whose `source` skips them.
+/// Finds a TLS error inside I/O errors, whose `source` skips it.
 fn find_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     match cause.downcast_ref::<io::Error>() {
         Some(io) => find_tls(io.get_ref()?),
@@ -309,7 +308,7 @@ fn find_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     }
 }
 
-/// For people. What is wrong with a certificate is told without the names in it: the host may be a secret.
+/// For people. Says what is wrong with a certificate without the names in it: the host may be a secret.
 fn tls_text(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(_) => {
@@ -330,7 +329,7 @@ fn is_broken_off(error: &reqwest::Error) -> bool {
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::NotConnected
         ),
-        // hyper keeps this kind to itself; its text is part of its tests
+        // hyper does not export this kind; its text is part of hyper's tests
         None => cause.to_string() == "connection closed before message completed",
     })
 }

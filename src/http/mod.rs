@@ -1,4 +1,4 @@
-//! shell: the one way out: a client without redirects of its own and without retries, with bounded time, size and addresses.
+//! shell: the HTTP client of the whole program: no redirects, no retries, limited time, size and addresses.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,35 +16,35 @@ mod client;
 #[cfg(test)]
 mod tests;
 
-/// One request.
+/// A request.
 #[derive(Debug)]
 pub struct HttpRequest {
     /// `GET`, `POST`, …
     pub method: reqwest::Method,
-    /// Where to. May itself be a secret: never printed whole.
+    /// May be a secret as a whole: only its origin is ever shown.
     pub url: Url,
     /// Name and value; values may be secrets.
     pub headers: Vec<(String, SecretString)>,
     /// The exact bytes to send.
     pub body: Bytes,
-    /// For everything: connecting, sending, reading.
+    /// Maximum time of connecting, sending and reading together.
     pub timeout: Duration,
-    /// How many decoded bytes of the answer are read.
+    /// Maximum decoded bytes of the response's body that are read.
     pub max_bytes: usize,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub enum Sent {
     /// Provably nothing was sent: DNS, connect or TLS failed, or the address is refused.
     NotSent {
         /// The class, a word for the audit: `dns`, `connect`, `tls`, `refused_address`, `connect_timeout`, `unsent` when
-        /// it was checked and might not be sent any more, and `invalid_request` when a header or the URL can't be written on the wire.
+        /// the final check failed, and `invalid_request` when a header or the URL can't be written on the wire.
         class: &'static str,
         /// For people; without URL, secrets and personal data.
         detail: String,
     },
-    /// The request may have arrived; no answer came: `timeout`, `reset`, `protocol`.
+    /// The request may have arrived, and there was no response: `timeout`, `reset`, `protocol`.
     Unknown {
         /// The class, a word for the audit.
         class: &'static str,
@@ -53,45 +53,45 @@ pub enum Sent {
         /// How long it took.
         latency: Duration,
     },
-    /// A status line came.
+    /// There was a response.
     Answered(HttpResponse),
 }
 
-/// An answer: its status, headers and as much of its body as is read.
+/// A response: its status, headers and the part of its body that was read.
 #[derive(Debug)]
 pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// Lower-case names.
     pub headers: Vec<(String, String)>,
-    /// Up to `max_bytes`, decoded.
+    /// At most `max_bytes`, decoded.
     pub body: Bytes,
     /// How the body ended.
     pub end: BodyEnd,
-    /// From sending to the end of what was read.
+    /// Time from sending to the end of reading.
     pub latency: Duration,
 }
 
 /// How a body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// It was read whole.
+    /// It was read completely.
     Whole,
-    /// There is more than `max_bytes`.
+    /// It is longer than `max_bytes`.
     TooLong,
-    /// The connection broke off, timed out, or the encoding is broken.
+    /// The connection was closed or timed out, or the encoding is invalid.
     Cut,
 }
 
 impl HttpResponse {
-    /// The first header of that (lower-case) name.
+    /// The first header of this (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// How requests leave this machine.
+/// The settings of outbound connections.
 #[derive(Debug, Clone, Default)]
 pub struct Outbound {
     /// An HTTP proxy for every host but this machine; may hold a password.
@@ -118,7 +118,7 @@ impl Http {
         Self::through(clock, Outbound::default())
     }
 
-    /// The same, by that way out.
+    /// The same, with these settings of outbound connections.
     ///
     /// # Errors
     /// When TLS can't be set up, or the proxy or a certificate can't be used.
@@ -127,15 +127,14 @@ impl Http {
         Ok(Self { clock, outbound: Arc::new(outbound), client: Arc::new(Ok(client).into()) })
     }
 
-    /// The same, made when it is first used: reading the system's TLS roots takes longer than most verbs that send nothing.
-    /// When it can't be made then, every request fails as `tls`.
+    /// The same, but made at its first use: reading the system's TLS roots takes longer than most verbs that send nothing. If
+    /// that fails, every request fails as `tls`.
     #[must_use]
     pub fn at_first_use(clock: SharedClock, outbound: Outbound) -> Self {
         Self { clock, outbound: Arc::new(outbound), client: Arc::default() }
     }
 
-    /// Whether a request to this URL would know where to go: its host's name can be resolved, and no address of it is
-    /// refused. A proxy resolves names itself.
+    /// Whether this URL's host name can be resolved and none of its addresses is refused. A proxy resolves names itself.
     ///
     /// # Errors
     /// A sentence without the URL.
@@ -148,7 +147,7 @@ impl Http {
         client::judge_name(name).await
     }
 
-    /// Makes the client now, beside whatever the caller does next: something will be sent soon. Needs a tokio runtime.
+    /// Makes the client in the background, because a request follows soon. Needs a tokio runtime.
     pub fn get_ready(&self) {
         if self.client.get().is_none() {
             let (client, outbound) = (Arc::clone(&self.client), Arc::clone(&self.outbound));
@@ -164,14 +163,14 @@ impl Http {
         &self.clock
     }
 
-    /// Sends exactly one request. Compressed answers are asked for by `GET` alone: they pay for what sources read, not
-    /// for the few bytes a delivery is answered with.
+    /// Sends exactly one request. Only `GET` accepts compressed responses: they are worthwhile for sources, not for the short
+    /// responses to deliveries.
     pub async fn send(&self, ask: HttpRequest) -> Sent {
         self.send_checked(ask, Arc::new(|| Ok(()))).await
     }
 
-    /// The same, but once it is connected, right before its first byte leaves, `check` is asked whether it still may:
-    /// if not, nothing was sent (`unsent`). A request without a body is checked before it connects.
+    /// The same, with a final check when it is connected, before its first byte: if `check` fails, nothing is sent (`unsent`).
+    /// A request without a body is checked before it connects.
     pub async fn send_checked(&self, ask: HttpRequest, check: FirstByteCheck) -> Sent {
         match self.client.get_or_init(|| client::build(&self.outbound)) {
             Ok(client) => client::exchange(client, &self.clock, ask, check).await,
@@ -180,5 +179,5 @@ impl Http {
     }
 }
 
-/// Whether the first byte may leave now; the error is a sentence for people.
+/// Whether the first byte may be sent; the error is a sentence for people.
 pub type FirstByteCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;

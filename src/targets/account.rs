@@ -1,4 +1,4 @@
-//! shell: what a Thoughtly account says of itself: its voice agents, and its contacts with a phone number. Only reads.
+//! shell: reads from a Thoughtly account: its voice agents, and its contacts with a phone number.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::http::{Http, HttpRequest, Sent};
 use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets};
 
-/// Nobody waits longer for a list.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time of a request for a list.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lists are longer than the answers to calls.
+/// Maximum size of a list; lists are longer than the responses to calls.
 const LIST_LIMIT: usize = 4 << 20;
 
-/// The most contacts one page may have.
+/// Maximum contacts on one page.
 const PAGE: &str = "50";
 
 /// An account's API, with its credentials.
@@ -33,13 +33,13 @@ pub struct AccountApi {
 /// A voice agent (an *interview* in Thoughtly's API).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
-    /// What `target.call.agent` takes.
+    /// The value for `target.call.agent`.
     pub id: String,
-    /// As the dashboard shows it.
+    /// The name in the dashboard.
     pub title: String,
 }
 
-/// A contact, with its texts as the account has them: personal data.
+/// A contact: personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// The account's id.
@@ -70,17 +70,17 @@ impl AccountApi {
         })
     }
 
-    /// The account's agents; `None` when it takes the credentials and answers without a list.
+    /// The account's agents; `None` when it accepts the credentials and the response has no list.
     ///
     /// # Errors
-    /// When the account can't be asked, refuses the credentials, or answers an error.
+    /// When the account can't be reached, refuses the credentials, or returns an error.
     pub async fn agents(&self, http: &Http) -> Result<Option<Vec<Agent>>, TargetError> {
         let body = self.get(http, "interview", &[]).await?;
         let list = value_at(&body, "/data/interviews").and_then(Value::as_array);
         Ok(list.map(|list| list.iter().filter_map(agent).collect()))
     }
 
-    /// The account's contacts with that phone (E.164).
+    /// The account's contacts with this phone (E.164).
     ///
     /// # Errors
     /// As [`AccountApi::agents`].
@@ -102,7 +102,8 @@ impl AccountApi {
         let headers: Vec<SecretHeader> =
             vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
         let method = reqwest::Method::GET;
-        let ask = HttpRequest { method, url, headers, body: Bytes::new(), timeout: PATIENCE, max_bytes: LIST_LIMIT };
+        let ask =
+            HttpRequest { method, url, headers, body: Bytes::new(), timeout: LIST_TIMEOUT, max_bytes: LIST_LIMIT };
         let answer = match http.send(ask).await {
             Sent::Answered(answer) => answer,
             Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {

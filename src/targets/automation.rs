@@ -12,7 +12,7 @@ pub(super) struct AutomationTerms<'a> {
     pub(super) timeout: Duration,
 }
 
-/// The preset of the general shape. Its token is its own: without webhook verification none is sent.
+/// A preset of the general webhook. It has its own token; without webhook verification none is sent.
 pub(super) fn open(
     written: &AutomationTerms<'_>,
     account: Option<&Account>,
@@ -22,8 +22,8 @@ pub(super) fn open(
     let url = parse_url(&address, "`target.automation.url`")?;
     let token =
         written.api_token.map(|token| secrets.resolve(token)).transpose().map_err(|missing| TargetError(missing.0))?;
-    // one fingerprint for all schedules of an account that send no token of their own, so that none of them
-    // looks like new credentials to a pause that another one caused
+    // one fingerprint for all schedules of an account that send no token: otherwise a pause caused by one of them would see
+    // new credentials in another
     let accounts_token = account.and_then(|account| secrets.resolve(account.api_token.as_ref()?).ok());
     let credentials = fingerprint([token.as_ref().or(accounts_token.as_ref())]);
     let mut headers = vec![json_header()];

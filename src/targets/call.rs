@@ -16,10 +16,10 @@ use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
 use crate::settings::{Account, SecretError, Secrets, TextOrSecret};
 
-/// The fields that creating a contact takes beside the phone; anything else is refused there.
+/// The fields of a new contact besides the phone; Thoughtly refuses others.
 const CONTACT_FIELDS: [&str; 4] = ["name", "email", "tags", "attributes"];
 
-/// The most contacts one page of a search may have.
+/// Maximum contacts on one page of a search.
 const SEARCH_LIMIT: &str = "50";
 
 /// The settings of `[target.call]`.
@@ -39,7 +39,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Opens what `[target.call]` and its account say.
+    /// Opens `[target.call]` and its account.
     pub(super) fn open(
         written: &CallTerms<'_>,
         account: Option<&Account>,
@@ -136,8 +136,8 @@ impl Target for Caller {
         true
     }
 
-    /// The token alone: a wrong team or agent isn't what a 401 says, and the automations of the account, which have
-    /// no team, share it.
+    /// The token only: a 401 doesn't mean a wrong team or agent, and the account's automations, which have no team, share the
+    /// token.
     fn credentials(&self) -> String {
         fingerprint([Some(&self.token)])
     }
@@ -159,7 +159,7 @@ impl Target for Caller {
     }
 }
 
-/// The id of a call is only kept; that of a contact is sent again, so a hash of it would be of no use.
+/// The id of a call is only stored. The id of a contact is sent again, so it can't be stored as a hash.
 fn usable(step: StepRequest, id: String) -> Option<String> {
     let stored = storable(id.clone());
     match step {
@@ -181,7 +181,7 @@ fn new_contact(phone: &str, rendered: Option<&str>) -> Result<Value, TargetError
     Ok(Value::Object(body))
 }
 
-/// The payload as a flat object of strings: what has no text (null) is left out, lists and objects become JSON text.
+/// The payload as a flat object of strings: null fields are left out, lists and objects become JSON text.
 fn metadata(payload: &str) -> Result<Value, TargetError> {
     let tree: Value = serde_json::from_str(payload).map_err(|_| TargetError("the payload is not JSON".to_owned()))?;
     let Value::Object(fields) = tree else {
@@ -197,7 +197,7 @@ fn metadata(payload: &str) -> Result<Value, TargetError> {
     Ok(Value::Object(flat.collect()))
 }
 
-/// Whether an error says that the contact is there already. How it would say so is not documented.
+/// Whether an error means that the contact exists already. The form of such an error is not documented.
 fn says_it_exists(error: &Value) -> bool {
     let text = error.to_string().to_ascii_lowercase();
     ["already", "conflict", "duplicate", "exists"].iter().any(|word| text.contains(word))

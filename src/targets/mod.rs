@@ -1,4 +1,4 @@
-//! shell: a payload becomes a request, a response becomes facts. To add a target: its file here, a variant in
+//! shell: makes requests of payloads, and facts of responses. To add a target: a file here, a variant in
 //! [`crate::schedule::TargetSpec`], an arm in [`open`].
 
 use bytes::Bytes;
@@ -20,39 +20,39 @@ mod call;
 mod tests;
 mod webhook;
 
-/// How much of an answer is read; a longer one is judged by its status.
+/// Maximum bytes of a response that are read; a longer one is judged by its status.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
-/// Where Thoughtly's answers may have the id of what was made; none of them is documented for calls.
+/// Where Thoughtly's responses may have the id of a call or contact; none is documented for calls.
 const THOUGHTLY_IDS: [&str; 3] = ["/data/id", "/data/call_id", "/data/response_id"];
 
-/// The note of an answer that is a web page.
+/// The note about a response that is a web page.
 pub const HTML: &str = "html";
 
-/// What an answer says, before anybody decides what it means.
+/// What a target has parsed from a response; its meaning is decided by the sender.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Whether the status is one the target accepts.
+    /// Whether the status means accepted.
     pub is_accepted_status: bool,
-    /// A non-null error inside an accepted answer: a short class, no free text of the other side.
+    /// The class of a non-null error in a response with an accepted status; no free text of the other side.
     pub error: Option<String>,
     /// The other side's id of the call, or of the contact in the contact step.
     pub remote_id: Option<String>,
-    /// Worth noting: [`HTML`], `not_json`, `no_envelope`, `too_long`.
+    /// A remark about the response: [`HTML`], `not_json`, `no_envelope`, `too_long`.
     pub note: Option<&'static str>,
-    /// Contact step: such a contact exists already, whatever the status that says so.
+    /// Contact step: whether the contact exists already, whatever the status.
     pub is_conflict: bool,
     /// Contacts that a search found: phone and id.
     pub found: Vec<(String, String)>,
-    /// Whether it was the sandbox that answered: nobody is phoned.
+    /// Whether the sandbox responded: nobody is called.
     pub is_sandbox: bool,
 }
 
-/// The header by which the sandbox marks its answers.
+/// The header that marks responses of the sandbox.
 const SANDBOX_MARK: &str = "x-tickler-sandbox";
 
-/// What an answer of that target says, and whether it is a sandbox's. Only this machine can be one: no other host can make
-/// a delivery a trial, which would be repeated at the next address.
+/// The facts of a response, and whether the sandbox sent it. Only this machine can be a sandbox: no other host can turn a
+/// delivery into a trial, which would be repeated at the next address.
 #[must_use]
 pub fn facts(target: &dyn Target, step: StepRequest, answer: &HttpResponse) -> Facts {
     let is_sandbox = target.is_loopback() && answer.header(SANDBOX_MARK) == Some("1");
@@ -64,33 +64,33 @@ pub fn facts(target: &dyn Target, step: StepRequest, answer: &HttpResponse) -> F
 #[error("{0}")]
 pub struct TargetError(pub String);
 
-/// Somewhere reminders go.
+/// A receiver of reminders.
 pub trait Target: Send + Sync {
-    /// The request for one step of an intent. `signed_at` (UTC) is for signatures with a timestamp.
+    /// The request for one step of an intent. `signed_at` is the timestamp of signatures.
     ///
     /// # Errors
     /// When the payload doesn't fit the step.
     fn request(&self, intent: &Intent, step: StepRequest, signed_at: Timestamp) -> Result<HttpRequest, TargetError>;
-    /// What the answer says.
+    /// Parses a response.
     fn facts(&self, step: StepRequest, answer: &HttpResponse) -> Facts;
-    /// Whether a contact must be known before the call.
+    /// Whether a call needs a contact first.
     fn needs_contact(&self) -> bool;
-    /// A fingerprint of the credentials in use (a hash, never the value), to notice when they change.
+    /// A hash of the credentials, to detect a change.
     fn credentials(&self) -> String;
-    /// Whether every host it may ask is this machine (`--now` sends only there).
+    /// Whether it sends only to this machine, as `--now` requires.
     fn is_loopback(&self) -> bool;
-    /// The URL's origin for people: scheme and host, never path or query.
+    /// The URL's origin, for people: no path and no query.
     fn origin(&self) -> String;
-    /// The address itself, to notice when it changes.
+    /// The address, to detect a change.
     fn address(&self) -> TargetAddress;
-    /// Whose word an accepted request is: `None` for Thoughtly.
+    /// The host that accepts requests; `None` for Thoughtly.
     fn accepted_by(&self) -> Option<String>;
 }
 
-/// The schedule's target, its secrets resolved.
+/// Opens the schedule's target with resolved secrets.
 ///
 /// # Errors
-/// When a secret isn't set or an address is refused: before any intent.
+/// When a secret isn't set or an address is refused.
 pub fn open(schedule: &Schedule, account: Option<&Account>, secrets: &Secrets) -> Result<Box<dyn Target>, TargetError> {
     let timeout = schedule.delivery.timeout.unsigned_abs();
     match &schedule.target {
@@ -109,16 +109,16 @@ pub fn open(schedule: &Schedule, account: Option<&Account>, secrets: &Secrets) -
 /// A header with a secret value.
 pub type SecretHeader = (String, SecretString);
 
-/// One URL that takes the payload as it is: the general shape, of which Thoughtly's automation is a preset.
+/// A URL that receives the payload as it is. Thoughtly's automation is a preset of it.
 struct Endpoint {
     method: reqwest::Method,
-    /// May be a secret as a whole: shown as its origin only.
+    /// May be a secret as a whole: only its origin is ever shown.
     url: Url,
     headers: Vec<SecretHeader>,
     signature: Option<webhook::SigningKey>,
     /// `None`: any 2xx.
     accept_status: Option<Vec<u16>>,
-    /// Must be null or absent.
+    /// The JSON pointer whose value must be null or absent.
     error_pointer: Option<String>,
     id_pointers: Vec<String>,
     envelope: Envelope,
@@ -126,12 +126,12 @@ struct Endpoint {
     timeout: std::time::Duration,
 }
 
-/// Whether an accepted answer ought to have Thoughtly's form.
+/// Whether an accepted response should have Thoughtly's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Envelope {
-    /// `{"error": …, "data": …}`; another form is noted.
+    /// `{"error": …, "data": …}`; for another form there is a note.
     Expected,
-    /// Any form will do.
+    /// Any form is fine.
     Free,
 }
 
@@ -214,7 +214,7 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// The body as JSON (null when it is none or wasn't read whole), and what is worth noting about it.
+/// The body as JSON (null when it isn't JSON or wasn't read completely), and a note about it.
 fn read_body(answer: &HttpResponse, envelope: Envelope) -> (Value, Option<&'static str>) {
     match answer.end {
         BodyEnd::TooLong => return (Value::Null, Some("too_long")),
@@ -231,7 +231,7 @@ fn read_body(answer: &HttpResponse, envelope: Envelope) -> (Value, Option<&'stat
     }
 }
 
-/// A web page in the place of an answer: a sign-in page or a proxy has answered, or the address is wrong.
+/// The note about a response that is a web page: of a sign-in page or a proxy, or the address is wrong.
 fn html_note(answer: &HttpResponse) -> Option<&'static str> {
     let is_declared = answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"));
     let begins = answer.body.trim_ascii_start();
@@ -240,13 +240,13 @@ fn html_note(answer: &HttpResponse) -> Option<&'static str> {
     (is_page || is_declared && !begins.is_empty()).then_some(HTML)
 }
 
-/// The value at a JSON pointer. (`Value::pointer` makes two new texts of every step, which is most of reading an answer.)
+/// The value at a JSON pointer. `Value::pointer` would allocate two strings per step, which dominates parsing a response.
 fn value_at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
     if pointer.contains('~') {
         return body.pointer(pointer);
     }
     let mut steps = pointer.split('/');
-    // a pointer begins with a slash, or it is empty and means the whole
+    // a pointer begins with a slash, or is empty and selects the whole document
     if !steps.next()?.is_empty() {
         return None;
     }
@@ -257,7 +257,7 @@ fn value_at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
     })
 }
 
-/// Whether a place for errors says that there is none: null, false, 0, or something empty.
+/// Whether the value of an error field means that there is none: null, false, 0, or something empty.
 fn is_no_error(error: &Value) -> bool {
     match error {
         Value::Null | Value::Bool(false) => true,
@@ -269,7 +269,7 @@ fn is_no_error(error: &Value) -> bool {
     }
 }
 
-/// A word for an error; the other side's free text stays outside, it may hold personal data.
+/// The class of an error, without the other side's free text, which may have personal data.
 fn error_class(error: &Value) -> Option<String> {
     if is_no_error(error) {
         return None;
@@ -282,37 +282,36 @@ fn error_class(error: &Value) -> Option<String> {
     Some(word.unwrap_or_else(|| "error".to_owned()))
 }
 
-/// A code such as `invalid_agent` or `40012`, if that is what it is: one short word with a letter in it, or a number too
-/// short to be a phone.
+/// An error code such as `invalid_agent` or `40012`: one short word with a letter in it, or a number too short for a phone.
 fn word(value: &Value) -> Option<String> {
-    const LONGEST_WORD: usize = 40;
-    const LONGEST_NUMBER: usize = 6;
+    const MAX_WORD: usize = 40;
+    const MAX_NUMBER: usize = 6;
     let text = id_text(value)?;
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    (is_plain && text.len() <= LONGEST_WORD && digits <= LONGEST_NUMBER).then_some(text)
+    (is_plain && text.len() <= MAX_WORD && digits <= MAX_NUMBER).then_some(text)
 }
 
-/// An id as text: strings and whole numbers are, anything else isn't one.
+/// An id as text: strings and whole numbers; `None` for anything else.
 fn id_text(value: &Value) -> Option<String> {
-    const LONGEST_ID: usize = 200;
+    const MAX_ID: usize = 200;
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let is_usable = !text.is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control);
+    let is_usable = !text.is_empty() && text.len() <= MAX_ID && !text.chars().any(char::is_control);
     is_usable.then_some(text)
 }
 
-/// The longest id that is stored as it is.
-const LONGEST_STORED_ID: usize = 64;
+/// Maximum length of an id that is stored as it is.
+const MAX_STORED_ID: usize = 64;
 
-/// An id of the other side as it may be stored: one of up to 64 plain characters, any other as a hash. So an answer brings
-/// no name and no number into the log.
+/// An id of the other side as it is stored: up to 64 plain characters as they are, any other as a hash, so that no name or
+/// number of a response is logged.
 fn storable(id: String) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    if id.len() <= LONGEST_STORED_ID && id.bytes().all(is_plain) {
+    if id.len() <= MAX_STORED_ID && id.bytes().all(is_plain) {
         return id;
     }
     format!("sha256:{}", hex(&Sha256::digest(id.as_bytes())[..16]))
@@ -322,7 +321,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads a URL that may be a secret; the complaint names where it comes from, never the text.
+/// Parses a URL that may be a secret; the error names its origin, never the text.
 fn parse_url(text: &SecretString, what: &str) -> Result<Url, TargetError> {
     let complaint = |why: &str| TargetError(format!("{what} {why}: write an absolute address, http:// or https://"));
     let url = Url::parse(text.expose_secret().trim()).map_err(|_| complaint("is no URL"))?;
@@ -333,7 +332,7 @@ fn parse_url(text: &SecretString, what: &str) -> Result<Url, TargetError> {
     Ok(url)
 }
 
-/// A hash that changes with any of the values and tells none of them.
+/// A hash of the values.
 fn fingerprint<'a>(values: impl IntoIterator<Item = Option<&'a SecretString>>) -> String {
     let mut hash = Sha256::new();
     for value in values {

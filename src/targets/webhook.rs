@@ -12,7 +12,7 @@ use super::{Endpoint, Envelope, SecretHeader, TargetError, fingerprint, json_hea
 use crate::schedule::WebhookSpec;
 use crate::settings::{SecretError, Secrets};
 
-/// Opens what `[target.webhook]` says.
+/// Opens `[target.webhook]`.
 pub(super) fn open(spec: &WebhookSpec, timeout: Duration, secrets: &Secrets) -> Result<Endpoint, TargetError> {
     let missing = |missing: SecretError| TargetError(missing.0);
     let address = secrets.text(&spec.url).map_err(missing)?;
@@ -47,7 +47,7 @@ pub(super) fn open(spec: &WebhookSpec, timeout: Duration, secrets: &Secrets) -> 
 pub(super) struct SigningKey(SecretBox<Vec<u8>>);
 
 impl SigningKey {
-    /// Reads `whsec_` and base64; the prefix may be missing, as in the specification's own libraries.
+    /// Parses `whsec_` and base64; the prefix may be missing, as in the specification's own libraries.
     pub(super) fn read(secret: &SecretString) -> Result<Self, TargetError> {
         let text = secret.expose_secret().trim();
         let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok().filter(|key| !key.is_empty());

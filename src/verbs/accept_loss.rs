@@ -1,4 +1,4 @@
-//! shell: a person accepts that the ledger has lost rows; whoever may have been called since is left to a person.
+//! shell: a person accepts that the ledger has lost rows; reminders that may have been sent since become uncertain.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,18 +7,18 @@ use super::{App, VerbResult};
 use crate::ledger::AcceptLoss;
 use crate::plan::Gap;
 
-/// What became of it.
+/// The result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AcceptLossAnswer {
-    /// The time of which nothing is known.
+    /// The time about which nothing is known.
     pub gap: Gap,
-    /// Reminders that are uncertain by it.
+    /// The reminders that became uncertain.
     pub uncertain: u64,
     /// Schedules whose sources couldn't be read: their reminders of the gap become uncertain as soon as a run plans them.
     pub unread: Vec<UnplannedGap>,
 }
 
-/// Accepts the loss; calls nobody by itself.
+/// Accepts the loss; sends nothing.
 ///
 /// # Errors
 /// Refused where nothing is lost, where the file is damaged, or where it was exchanged under a running service.

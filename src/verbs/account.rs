@@ -1,4 +1,4 @@
-//! shell: what a Thoughtly account holds: its voice agents, and what it knows of a phone number.
+//! shell: a Thoughtly account's voice agents, and its contacts with a phone number.
 
 use std::collections::BTreeMap;
 
@@ -25,13 +25,13 @@ pub struct FoundContact {
 /// The account's agents.
 ///
 /// # Errors
-/// When there is no such account, or it can't be asked.
+/// When there is no such account, or it can't be reached.
 pub async fn agents(settings: &Settings, http: &Http, account: &str) -> VerbResult<Vec<Agent>> {
     let agents = open(settings, account)?.agents(http).await.map_err(|error| VerbError::Failed(error.0))?;
-    agents.ok_or_else(|| VerbError::Failed(format!("the account `{account}` answers without a list of agents")))
+    agents.ok_or_else(|| VerbError::Failed(format!("the account `{account}` returned no list of agents")))
 }
 
-/// What the account knows of a phone (E.164).
+/// The account's contacts with a phone (E.164).
 ///
 /// # Errors
 /// As [`agents`].
@@ -40,7 +40,7 @@ pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &s
     Ok(found.into_iter().map(masked).collect())
 }
 
-/// What the audit says of such a search.
+/// The detail of such a search in the audit log.
 #[must_use]
 pub fn revealed(account: &str, phone: &str) -> String {
     format!("what the account `{account}` knows of {}", redact::phone(phone, Reveal::LastFour))
@@ -59,7 +59,7 @@ fn open(settings: &Settings, account: &str) -> VerbResult<AccountApi> {
         .map_err(|error| VerbError::Configuration(error.0))
 }
 
-/// What is wrong with a schedule's agent, given the account's; with the account's agents as the remedy.
+/// The problem of a schedule's agent that the account doesn't have, with the account's agents as the remedy.
 #[must_use]
 pub fn unknown_agent(agent: &str, agents: &[Agent]) -> Option<String> {
     if agents.iter().any(|known| known.id == agent) {

@@ -1,4 +1,4 @@
-//! shell: the opened settings, schedules, ledger and clock that every verb works with, and the sender.
+//! shell: the opened settings, schedules, ledger, clock and sender that every verb uses.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
@@ -17,30 +17,30 @@ use crate::schedule::{OnUncertain, Schedule};
 use crate::settings::Settings;
 use crate::zones::Zones;
 
-/// Everything a verb works with, opened.
+/// The opened parts that verbs use.
 pub struct App {
     /// The service's own settings.
     pub settings: Settings,
-    /// Clock, zones, the one way out, secrets, ledger.
+    /// Clock, zones, HTTP client, secrets, ledger.
     pub around: Env,
-    /// The schedules as loaded last; replaced whole by a reload.
+    /// The loaded schedules; a reload replaces the whole folder.
     pub folder: RwLock<Arc<Folder>>,
-    /// What sends; `None` where nothing may be sent (reading verbs).
+    /// The sender; `None` for verbs that only read.
     pub sender: Option<Arc<Sender>>,
     /// Whether this is the running service.
     pub is_service: bool,
-    /// Triggers at work, by schedule: a second one waits for the first.
+    /// By schedule, the lock of its triggers: a second one waits for the first.
     pub(super) at_work: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// What a verb may do to the ledger.
+/// How a verb uses the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing of it is needed.
+    /// Not at all.
     None,
-    /// It is read when it is there; nothing is created.
+    /// Reads it if it exists; creates nothing.
     Reading,
-    /// It is locked, created when missing, and what a crash left is settled.
+    /// Locks it, creates it if it doesn't exist, and settles what a crash left.
     Working,
 }
 
@@ -95,8 +95,8 @@ impl App {
         Ok(app)
     }
 
-    /// Settles what a crash left: whoever holds the lock is alone, so whatever is found `sending` was interrupted. What
-    /// may be sent again is decided by the schedules of `folder`.
+    /// Settles what a crash left: the holder of the lock is the only process, so a reminder that is `sending` was
+    /// interrupted. The schedules of `folder` decide whether it is sent again.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -135,7 +135,7 @@ impl App {
     /// A loaded schedule by its name.
     ///
     /// # Errors
-    /// When there is no such file (with the name probably meant), or it is refused.
+    /// When there is no such file (with the closest name), or it is refused.
     pub fn schedule(&self, name: &str) -> VerbResult<Arc<Schedule>> {
         let folder = self.folder();
         if let Some(schedule) = folder.schedules.get(name) {
@@ -152,7 +152,7 @@ impl App {
         Err(VerbError::UnknownSchedule { name: name.to_owned(), likely, known })
     }
 
-    /// The schedules of these names, in their order; all loaded ones for none.
+    /// The schedules of these names, in their order; all loaded ones if there are no names.
     ///
     /// # Errors
     /// As [`App::schedule`].
@@ -167,13 +167,13 @@ impl App {
         names.iter().map(|name| self.schedule(name)).collect()
     }
 
-    /// What of this machine keeps everybody from being called.
+    /// The conditions of this machine under which nobody is called.
     #[must_use]
     pub fn machine(&self) -> Machine {
         machine(&self.settings.stop_file(), self.around.clock.as_ref())
     }
 
-    /// The turn of a schedule's triggers.
+    /// The lock of a schedule's triggers.
     pub(super) fn turn(&self, schedule: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut at_work = self.at_work.lock().expect("no holder of the lock can panic");
         Arc::clone(at_work.entry(schedule.to_owned()).or_default())
@@ -189,7 +189,7 @@ fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
     })
 }
 
-/// How requests leave this machine, by `[network]`.
+/// The settings of outbound connections: `[network]`.
 ///
 /// # Errors
 /// When the proxy's secret isn't set, or the file of certificates can't be used.
@@ -207,7 +207,7 @@ fn no_folder(settings: &Settings, error: &std::io::Error) -> String {
     )
 }
 
-/// The first error of a refused file, for people. A fault of the syntax goes before what only follows from it.
+/// The first error of a refused file, for people. A syntax error comes before errors that follow from it.
 fn first_error(folder: &Folder, name: &str) -> String {
     let is_of = |problem: &&Problem| {
         problem.severity == Severity::Error
@@ -220,7 +220,7 @@ fn first_error(folder: &Folder, name: &str) -> String {
     first.map_or_else(|| "its file has errors".to_owned(), |problem| problem.message.clone())
 }
 
-/// The first error of a refused file, and what is in force instead, for people.
+/// The first error of a refused file, and the version that stays in force, for people.
 #[must_use]
 pub fn refusal(folder: &Folder, name: &str) -> String {
     let error = first_error(folder, name);

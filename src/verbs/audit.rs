@@ -13,10 +13,10 @@ use crate::ledger::{Head, LedgerResult, Log, Outbox, Prune, Pruned, ReminderAsk,
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, State};
 
-/// How many rows one page asks the ledger for.
+/// Rows per read of the ledger.
 const PAGE: u64 = 10_000;
 
-/// The log from beginning to end of a filter, page by page.
+/// Reads the rows of a filter page by page.
 pub struct AuditPages<'a> {
     ledger: &'a dyn Log,
     filter: AuditFilter,
@@ -25,14 +25,14 @@ pub struct AuditPages<'a> {
 }
 
 impl<'a> AuditPages<'a> {
-    /// Nothing is read yet.
+    /// Begins at the first row.
     #[must_use]
     pub const fn new(ledger: &'a dyn Log, filter: AuditFilter) -> Self {
         let left = filter.limit;
         Self { ledger, filter, left, size: PAGE }
     }
 
-    /// In pages of that size.
+    /// Sets the page size.
     #[must_use]
     pub fn of(self, size: u64) -> Self {
         Self { size, ..self }
@@ -60,7 +60,7 @@ impl<'a> AuditPages<'a> {
     }
 }
 
-/// All rows of a filter, oldest first; none where there is no ledger yet.
+/// All rows of a filter, oldest first; none if there is no ledger yet.
 ///
 /// # Errors
 /// When the ledger can't be read.
@@ -77,10 +77,10 @@ pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     Ok(rows)
 }
 
-/// So many rows of the log are answered at the control socket at once: the service keeps no more of them in memory.
+/// Maximum rows of one answer at the control socket, so that the service keeps no more in memory.
 pub const SOCKET_PAGE: u64 = 1_000;
 
-/// One page of a filter, oldest first, however many rows it asks for.
+/// One page of a filter, oldest first; the filter's own limit is capped.
 ///
 /// # Errors
 /// When the ledger can't be read.
@@ -90,16 +90,16 @@ pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
     Ok(ledger.audit(AuditFilter { limit, ..filter }).await?)
 }
 
-/// An export that was recorded and begins.
+/// The beginning of a recorded export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExportBegun {
-    /// Which rows it has, and none that was written later.
+    /// Its rows, without any that was written later.
     pub filter: AuditFilter,
-    /// The first of them.
+    /// The first page.
     pub first: Vec<AuditRow>,
 }
 
-/// Counts the rows of an export, records that they are exported, and answers the first page.
+/// Counts the rows of an export, records it, and returns the first page.
 ///
 /// # Errors
 /// When the ledger can't be read or written.
@@ -117,7 +117,7 @@ pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbRe
     Ok(ExportBegun { filter, first: first.unwrap_or_default() })
 }
 
-/// Everything that is known of one reminder or one appointment.
+/// Everything that is known about a reminder or an appointment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Story {
     /// The reminders, oldest first.
@@ -148,12 +148,12 @@ pub struct StoryReminder {
     pub payload: Option<Personal>,
 }
 
-/// Whose story, and how much of it.
+/// The request for a story.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShowAsk {
     /// A reminder's id or its unique beginning, or an appointment's id.
     pub id: String,
-    /// Of that schedule.
+    /// The schedule.
     pub schedule: Option<String>,
     /// How much of a phone is shown.
     pub reveal: Reveal,
@@ -162,7 +162,7 @@ pub struct ShowAsk {
 /// The story of a reminder or an appointment.
 ///
 /// # Errors
-/// When nothing of that id is known, several ids begin so, or the ledger can't be read.
+/// When the id is unknown, several ids begin with it, or the ledger can't be read.
 pub async fn show(app: &App, ask: &ShowAsk) -> VerbResult<Story> {
     let ledger = app.ledger()?;
     let of_appointment =
@@ -197,7 +197,7 @@ impl StoryReminder {
     }
 }
 
-/// What the audit says of a story that was shown with whole phones.
+/// The detail in the audit log of a story that was shown with whole phones.
 #[must_use]
 pub fn revealed(id: &str) -> String {
     format!("the story of {id}")
@@ -212,7 +212,7 @@ pub struct Count {
     pub event: Event,
     /// With which reason.
     pub reason: Option<String>,
-    /// So often.
+    /// The count.
     pub count: u64,
 }
 
@@ -238,7 +238,7 @@ pub fn counted(rows: &[AuditRow]) -> Vec<Count> {
 /// Removes payloads and rows of the log that are older than their retention.
 ///
 /// # Errors
-/// Refused under a clock that was given or isn't set: a wrong date would remove everything.
+/// When the clock was given by `--now` or isn't set: a wrong date would remove everything.
 pub async fn prune(app: &App) -> VerbResult<Pruned> {
     let clock = app.around.clock.as_ref();
     if clock.is_shifted() || !clock_is_set(clock) {
@@ -255,7 +255,7 @@ pub async fn prune(app: &App) -> VerbResult<Pruned> {
 pub struct VerifyAnswer {
     /// Nothing is broken or missing.
     pub ok: bool,
-    /// Rows walked.
+    /// The number of rows that were checked.
     pub rows: u64,
     /// The log's last row.
     pub seq: u64,
@@ -271,7 +271,7 @@ pub struct VerifyAnswer {
     pub proves: String,
 }
 
-/// The log's end as it was once: whoever changes the log later can't change what was noted elsewhere.
+/// The log's end at one moment. Kept elsewhere, it detects later changes of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checkpoint {
     /// The row.
@@ -280,11 +280,11 @@ pub struct Checkpoint {
     pub hash: String,
 }
 
-/// Why a text is no checkpoint.
+/// Why a text is not a valid checkpoint.
 const NO_CHECKPOINT: &str = "a checkpoint is SEQ:HASH as `tickler audit checkpoint` prints it, or a file that holds it";
 
 impl Checkpoint {
-    /// Reads `SEQ:HASH`, or the JSON that `audit checkpoint` and the last line of an export are.
+    /// Parses `SEQ:HASH`, or the JSON of `audit checkpoint` and of the last line of an export.
     ///
     /// # Errors
     /// When it is neither.
@@ -322,7 +322,7 @@ pub async fn checkpoint(app: &App) -> VerbResult<Checkpoint> {
     Ok(Checkpoint { seq: head.seq, hash: head.hash })
 }
 
-/// Walks the whole chain, and looks for the row of a checkpoint.
+/// Checks the whole chain, and whether it has the row of a checkpoint.
 ///
 /// # Errors
 /// When there is no ledger, or it can't be read.
@@ -352,7 +352,7 @@ pub async fn verify(app: &App, checkpoint: Option<&Checkpoint>) -> VerbResult<Ve
     })
 }
 
-/// A ledger that is gone is reported as a log that was cut; one that never was is none.
+/// A ledger that has disappeared is reported as a log that was cut; one that never existed is an error.
 fn verification_of_missing(app: &App) -> VerbResult<Verification> {
     let Some(loss) = sqlite::loss_of_missing(&app.settings.ledger) else {
         return Err(app.ledger().err().unwrap_or_else(|| VerbError::Failed("there is no ledger".to_owned())));

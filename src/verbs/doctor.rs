@@ -1,4 +1,4 @@
-//! shell: what the program depends on: clock, zone rules, folder, sources, ledger, credentials, reachability, unit.
+//! shell: checks what the program depends on: clock, zone rules, folder, sources, ledger, credentials, reachability, unit.
 
 mod ledger_folder;
 
@@ -27,8 +27,8 @@ use crate::settings::{Account, SecretError, SecretRef, Settings};
 use crate::targets;
 use crate::targets::account::AccountApi;
 
-/// One look at a host.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time of a request to a host.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a unit of this name may be installed.
 const UNITS: [&str; 3] = [
@@ -49,13 +49,13 @@ const PRIVATE_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 pub enum DoctorVerdict {
     /// As it should be.
     Ok,
-    /// Worth a look.
+    /// Should be checked by a person.
     Warning,
-    /// Somebody won't be called because of it.
+    /// Because of it, somebody is not called.
     Problem,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What: `clock`, `zones`, `schedules`, `source`, `ledger`, `credentials`, `reachability`, `agent`, `unit`.
@@ -66,12 +66,12 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// Everything that was looked at.
+/// The results of all checks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DoctorAnswer {
     /// No problem was found.
     pub ok: bool,
-    /// In the order of looking.
+    /// In the order of the checks.
     pub findings: Vec<Finding>,
 }
 
@@ -100,7 +100,7 @@ impl DoctorAnswer {
     }
 }
 
-/// Looks at everything, also at what keeps an app from being opened: that is what a doctor is asked for.
+/// Makes all checks, including those of what keeps an app from being opened.
 pub async fn examine(settings: Settings, clock: SharedClock, actor: &str, seen: &SeenByService) -> DoctorAnswer {
     let shut = match App::open(settings.clone(), Arc::clone(&clock), Access::Reading, actor).await {
         Ok(app) => return doctor(&app, seen).await,
@@ -116,8 +116,8 @@ pub async fn examine(settings: Settings, clock: SharedClock, actor: &str, seen: 
     DoctorAnswer::of(findings)
 }
 
-/// Looks at everything; an app without a ledger will do. `seen` are secrets that the running service has and this process
-/// hasn't.
+/// Makes all checks; the app may be without a ledger. `seen` are secrets that the running service has and this process has
+/// not.
 pub async fn doctor(app: &App, seen: &SeenByService) -> DoctorAnswer {
     let mut findings = vec![clock(app), zones(app), folder(app)];
     findings.extend(ledger(app).await);
@@ -171,7 +171,7 @@ fn folder(app: &App) -> Finding {
         ([], 0) => finding("schedules", DoctorVerdict::Warning, format!("{place} holds no schedule: nobody is called")),
         ([], count) => finding("schedules", DoctorVerdict::Ok, format!("{count} in {place}")),
         (refused, _) => {
-            let detail = format!("refused: {}; `tickler check` tells why", refused.join(", "));
+            let detail = format!("refused: {}; `tickler check` shows why", refused.join(", "));
             finding("schedules", DoctorVerdict::Problem, detail)
         }
     }
@@ -221,7 +221,7 @@ fn source(schedule: &Schedule) -> Option<Finding> {
     Some(finding("source", verdict, detail))
 }
 
-/// Whether it is a file this process may read; a pipe isn't waited for.
+/// Whether it is a file that this process may read; does not wait for a pipe.
 fn readable(path: &Path) -> Result<(), String> {
     disk::open(path, Links::Followed).map(drop).map_err(|error| error.to_string())
 }
@@ -283,8 +283,8 @@ fn secrets_of(http: &HttpSpec, app: &App) -> Vec<Result<SecretString, SecretErro
     found
 }
 
-/// Every host once: Thoughtly's by its list of agents, which needs the credentials; others by their front door, which
-/// calls nobody.
+/// Checks every host once: Thoughtly by its list of agents, which needs the credentials; others by their root path, which calls
+/// nobody.
 async fn reachability(app: &App) -> Vec<Finding> {
     let mut asked = std::collections::BTreeSet::new();
     let mut findings = Vec::new();
@@ -307,7 +307,7 @@ async fn reachability(app: &App) -> Vec<Finding> {
     findings
 }
 
-/// Asks the account for its agents, and whether the schedule's is one of them.
+/// Checks that the account has the schedule's agent.
 async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Finding> {
     let secrets = &app.settings.secrets;
     let api = AccountApi::open(account, app.settings.accounts.get(account), secrets);
@@ -317,7 +317,7 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
     };
     let known = match known {
         Ok(known) => known,
-        // an answer other than a refusal may pass by itself
+        // a status other than a refusal may be temporary
         Err(error) if error.0.contains("` answers ") => {
             return vec![finding("reachability", DoctorVerdict::Warning, error.0)];
         }
@@ -341,19 +341,19 @@ async fn front_door(app: &App, origin: &str) -> Finding {
     let Ok(url) = Url::parse(origin) else {
         return finding("reachability", DoctorVerdict::Problem, format!("{origin} is not a valid address"));
     };
-    match look(app, url, Vec::new()).await {
+    match request(app, url, Vec::new()).await {
         Ok(_status) => finding("reachability", DoctorVerdict::Ok, format!("{origin} answers")),
         Err(detail) => finding("reachability", DoctorVerdict::Problem, format!("{origin} can't be reached: {detail}")),
     }
 }
 
-async fn look(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
+async fn request(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Result<u16, String> {
     let ask = HttpRequest {
         method: reqwest::Method::GET,
         url,
         headers,
         body: Bytes::new(),
-        timeout: PATIENCE,
+        timeout: REQUEST_TIMEOUT,
         max_bytes: 4_096,
     };
     match app.around.http.send(ask).await {
@@ -362,7 +362,7 @@ async fn look(app: &App, url: Url, headers: Vec<(String, SecretString)>) -> Resu
     }
 }
 
-/// A proxy that only the environment names is not used.
+/// A proxy that is set only in the environment is not used.
 fn unused_proxy(app: &App) -> Option<Finding> {
     let is_set = |name: &str| app.settings.secrets.resolve(&SecretRef::Env(name.to_owned())).is_ok();
     let name = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"].into_iter().find(|name| is_set(name))?;

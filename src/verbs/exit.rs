@@ -1,16 +1,16 @@
-//! pure: how a verb ends: the exit codes, and what goes wrong with the remedy.
+//! pure: the exit codes and errors of verbs.
 
 use crate::evaluation::EvaluationError;
 use crate::ledger::LedgerError;
 
-/// How a verb ends, for scripts: a written contract.
+/// The exit code of a verb: a stable contract for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done, nothing wrong.
     Done,
     /// The command failed, or a problem was found.
     Failed,
-    /// Usage; an unknown schedule among it.
+    /// Wrong usage, such as an unknown schedule.
     Usage,
     /// The run was done, but a delivery failed, is uncertain or was dropped.
     Undelivered,
@@ -27,7 +27,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The meaning of an exit status; one this version doesn't know is a failure.
+    /// The meaning of an exit status; an unknown one is a failure.
     #[must_use]
     pub fn of_code(code: u8) -> Self {
         let all = [
@@ -60,7 +60,7 @@ impl Exit {
     }
 }
 
-/// Why a verb could not be done. The text holds the remedy, never a secret or a phone number.
+/// Why a verb failed. The message has the remedy, never a secret or a phone number.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum VerbError {
     /// No file of that name is in the folder.
@@ -68,9 +68,9 @@ pub enum VerbError {
     UnknownSchedule {
         /// As it was asked for.
         name: String,
-        /// The one probably meant.
+        /// The closest existing name.
         likely: Option<String>,
-        /// All there are.
+        /// All existing names.
         known: Vec<String>,
     },
     /// Its file has errors.
@@ -87,10 +87,10 @@ pub enum VerbError {
     /// Arguments that make no sense together.
     #[error("{0}")]
     Usage(String),
-    /// Calling somebody would not be safe.
+    /// A call would not be safe.
     #[error("{0}")]
     Unsafe(String),
-    /// The service isn't there.
+    /// No service runs.
     #[error("{0}")]
     Unreachable(String),
     /// The source, or a file its rules need.
@@ -105,7 +105,7 @@ pub enum VerbError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// What the service answered.
+    /// The error of the running service.
     #[error("{message}")]
     Answered {
         /// Its words.

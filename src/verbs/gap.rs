@@ -51,7 +51,7 @@ pub(super) async fn plan(app: &App, gap: Gap, actor: &str) -> PlannedGap {
     planned
 }
 
-/// Plans as uncertain whatever a run inside the gap could have planned; answers how many.
+/// Plans as uncertain everything that a run inside the gap could have planned; returns the count.
 async fn plan_one(app: &App, schedule: &Arc<Schedule>, gap: Gap, actor: &str) -> VerbResult<u64> {
     let fault = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
     let mut plan = Plan::default();

@@ -1,4 +1,4 @@
-//! shell: runs that a guard holds: let go or ended by a person.
+//! shell: approves or rejects a run that a guard holds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::evaluation::{Approval, RunOutcome, approve_run};
 use crate::ledger::{RejectRun, RunRow, Runs, RunsAsk, held_runs};
 use crate::reminder::{RunId, RunState};
 
-/// A held run that is to be let go.
+/// The approval of a held run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ApproveAsk {
     /// Its id, or the unique beginning of it.
@@ -22,7 +22,7 @@ pub struct ApproveAsk {
     pub wait_seconds: u64,
 }
 
-/// A held run that is to be ended.
+/// The rejection of a held run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RejectAsk {
     /// Its id, or the unique beginning of it.
@@ -44,10 +44,10 @@ pub struct RejectedRun {
     pub detail: Option<String>,
 }
 
-/// The reason of somebody who gives none.
+/// The reason if none is given.
 const NO_REASON: &str = "no reason given";
 
-/// Evaluates it again without the guards that hold it, records what comes of that, and delivers.
+/// Evaluates it again without the guards that hold it, records the result, and delivers.
 ///
 /// # Errors
 /// When there is no such run, it isn't held, nobody may be called now, or the source or the ledger fails: then it is
@@ -57,7 +57,7 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
     let turn = app.turn(&schedule.name);
     let _at_work = turn.lock().await;
     let sender = trigger::sender_of(app, &schedule).await?;
-    // another person may have decided while this one waited for its turn
+    // another person may have decided meanwhile
     let held = held(app, &ask.run).await?;
     let nominal_at = held.nominal_at;
     let open_before = trigger::open_reminders(app, &schedule, None).await?;
@@ -74,7 +74,7 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
     trigger::answer(app, &schedule, nominal_at, outcome, looked_after).await
 }
 
-/// Ends it: nobody is called by it.
+/// Ends it without calling anybody.
 ///
 /// # Errors
 /// When there is no such run, it isn't held, or the ledger fails.
@@ -89,7 +89,7 @@ pub async fn reject(app: &App, actor: &str, ask: RejectAsk) -> VerbResult<Reject
     Ok(RejectedRun { run_id: row.id, schedule: row.schedule, state: row.state, detail: row.detail })
 }
 
-/// The run that is meant, if a guard holds it.
+/// Finds the run, if a guard holds it.
 async fn held(app: &App, text: &str) -> VerbResult<RunRow> {
     let id = ids::run(app, text).await?;
     let held = held_runs::held_back(id, app.ledger()?.runs(RunsAsk::Id(id)).await?.pop())?;

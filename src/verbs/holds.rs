@@ -6,7 +6,7 @@ use crate::ledger::{Holds, Pauses, sqlite};
 use crate::schedule::Schedule;
 use crate::targets;
 
-/// Everything that keeps somebody from being called; a ledger that is not there yet holds nobody.
+/// All holds; none if there is no ledger yet.
 ///
 /// # Errors
 /// When the ledger can't be read.
@@ -23,7 +23,7 @@ pub(super) async fn all(app: &App) -> VerbResult<Holds> {
 pub fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
     let account = schedule.target.account();
     let is_refused = holds.accounts.get(account).is_some_and(|account| account.refuses(None));
-    // opening a target costs more than everything else here, and only refused credentials need it
+    // opening a target is expensive, and only refused credentials need it
     let credentials = if is_refused { credentials(app, schedule) } else { None };
     let subject = Subject {
         schedule: &schedule.name,
@@ -34,7 +34,7 @@ pub fn on(app: &App, schedule: &Schedule, holds: &Holds) -> Vec<Hold> {
     holds.on(&subject, app.around.clock.now())
 }
 
-/// The gravest hold on this schedule that is in force now and that the caller cares for.
+/// The gravest hold on this schedule that is in force now and matches `cares`.
 ///
 /// # Errors
 /// When the ledger can't be read.

@@ -1,13 +1,13 @@
-//! shell: which reminder or run is meant by what a person typed: an id, its unique beginning, or an appointment's id.
+//! shell: finds a reminder or run by what a person has typed: an id, its unique beginning, or an appointment's id.
 
 use super::{App, VerbError, VerbResult};
 use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
 use crate::reminder::{NoId, ReminderId, RunId, State};
 
-/// A shorter beginning is more likely something else.
+/// Minimum length of the beginning of an id.
 const SHORTEST: usize = 4;
 
-/// So many candidates are named when several are meant.
+/// Maximum candidates that are listed for an ambiguous id.
 const NAMED: usize = 5;
 
 /// The reminder whose id is `text` or, alone, begins so.
@@ -24,11 +24,11 @@ pub async fn beginning(app: &App, text: &str) -> VerbResult<Option<ReminderRow>>
     }
 }
 
-/// The reminder that is meant; with `schedule`, an appointment's id will do. Of an appointment's reminders those in one of
+/// Finds the reminder; with `schedule`, `text` may be an appointment's id. Of an appointment's reminders, those in one of
 /// `states` come first.
 ///
 /// # Errors
-/// When there is none, several may be meant, or the ledger can't be read.
+/// When there is none, there are several, or the ledger can't be read.
 pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[State]) -> VerbResult<ReminderId> {
     if let Some(schedule) = schedule {
         let ask = ReminderAsk {
@@ -60,7 +60,7 @@ pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[S
 /// The run whose id is `text` or, alone, begins so.
 ///
 /// # Errors
-/// When there is none, several may be meant, or the ledger can't be read.
+/// When there is none, there are several, or the ledger can't be read.
 pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
     if let Ok(id) = text.parse() {
         return Ok(id);

@@ -1,17 +1,17 @@
-//! pure: what the latest run of a schedule says about it: how many it planned and skipped, why, and what needs a person.
+//! pure: the state of a schedule by its latest run: the reasons of skipped rows, and what needs a person.
 
 use crate::evaluation::STUCK;
 use crate::ledger::RunRow;
 use crate::reminder::{RunState, SkipReason};
 
-/// The reason that kept most appointments from being called, and how many.
+/// The most frequent reason for skipped rows, with its count.
 #[must_use]
 pub fn most_frequent(run: &RunRow) -> Option<(&str, u64)> {
     let most = run.skipped.iter().max_by(|(a, one), (b, other)| one.cmp(other).then_with(|| b.cmp(a)))?;
     Some((most.0.as_str(), *most.1))
 }
 
-/// How a run that had appointments in its window and could call none of them reads; `None` for any other.
+/// The message about a run that had appointments in its window and could call none of them; `None` for any other.
 #[must_use]
 pub fn nobody_callable(run: &RunRow) -> Option<String> {
     let counts = &run.counts;
@@ -29,13 +29,13 @@ pub fn nobody_callable(run: &RunRow) -> Option<String> {
     ))
 }
 
-/// Why a run failed whose read didn't come back; `None` for any other.
+/// Why a run failed whose read never returned; `None` for any other.
 #[must_use]
 pub fn stuck(run: &RunRow) -> Option<&str> {
     run.detail.as_deref().filter(|why| run.state == RunState::Failed && why.starts_with(STUCK))
 }
 
-/// What of a run needs a person, for `status`.
+/// The problem of a run that needs a person, for `status`.
 #[must_use]
 pub fn problem(run: &RunRow) -> Option<String> {
     let because = run.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();

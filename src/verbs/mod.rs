@@ -1,5 +1,5 @@
-//! shell: what an operator can do: one verb, one file: the opened [`App`] and arguments → an answer; called by terminal,
-//! control socket and page alike.
+//! shell: what an operator can do, with one file per verb: the opened [`App`] and arguments → an answer. Called by the
+//! terminal and the control socket.
 
 pub mod accept_loss;
 pub mod account;
@@ -48,14 +48,14 @@ pub use gap::UnplannedGap;
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
 
-/// What a verb answers, or why it couldn't be done.
+/// The result of a verb.
 pub type VerbResult<T> = Result<T, VerbError>;
 
-/// A verb with its arguments, as it goes through the control socket (one JSON object a line).
+/// A verb with its arguments, as it is sent through the control socket (one JSON object a line).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Read the folder again (the service alone does it).
+    /// Read the folder again (only a running service can).
     Reload,
     /// Health, schedules, runs.
     Status,
@@ -63,7 +63,7 @@ pub enum Request {
     Trigger {
         /// Which schedule.
         schedule: String,
-        /// That appointment alone.
+        /// Only this appointment.
         only: Option<String>,
         /// How long to wait for what isn't due yet, in seconds.
         wait_seconds: u64,
@@ -89,7 +89,7 @@ pub enum Request {
     },
     /// Settle reminders by a person's verdict.
     Resolve(uncertain::ResolveAsk),
-    /// Let a held run go, and deliver.
+    /// Approve a held run, and deliver.
     Approve(held::ApproveAsk),
     /// End a held run.
     Reject(held::RejectAsk),
@@ -99,7 +99,7 @@ pub enum Request {
     OptOuts,
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
-    /// What an account knows of a phone; recorded before it is answered.
+    /// The contacts of an account with a phone; the search is recorded first.
     FindContacts {
         /// Whose.
         account: String,
@@ -116,15 +116,14 @@ pub enum Request {
         /// Into this new file (absolute).
         file: std::path::PathBuf,
     },
-    /// The same, into the file that is handed over with the request: it lies where the caller sees it (the service alone
-    /// does it).
+    /// The same, into an open file that the caller passes with the request (only a running service can).
     BackupInto,
-    /// Whether the service has these secrets: yes or no for each, never a value.
+    /// Whether the service has each of these secrets; never a value.
     SecretsSet {
         /// Which. Files by their whole paths.
         secrets: Vec<crate::settings::SecretRef>,
     },
-    /// Remove what is older than its retention.
+    /// Apply the retention.
     Prune,
     /// One page of the log, for those who may not open the ledger themselves: at most [`audit::SOCKET_PAGE`] rows.
     AuditPage {
@@ -133,7 +132,7 @@ pub enum Request {
     },
     /// One reminder's or appointment's story.
     Show(audit::ShowAsk),
-    /// Reminders of unknown fate.
+    /// The uncertain reminders.
     UncertainList,
     /// Who would be called; a plan with whole phones is recorded first.
     Plan {
@@ -145,13 +144,13 @@ pub enum Request {
         /// How much of a phone is shown.
         reveal: Reveal,
     },
-    /// The rules in their order for one appointment.
+    /// The decision of each rule about one appointment.
     Explain {
         /// Which schedule.
         schedule: String,
         /// The appointment's id.
         appointment: String,
-        /// As that run decided it.
+        /// As this run decided.
         run: Option<crate::reminder::RunId>,
     },
 }
@@ -163,19 +162,19 @@ pub struct Answer {
     pub exit: u8,
     /// What `--format json` prints, as JSON text; `null` when it couldn't be done.
     pub body: Box<RawValue>,
-    /// What stderr is told.
+    /// The message for stderr.
     pub message: Option<String>,
 }
 
 impl Answer {
-    /// A typed answer as it goes over the socket.
+    /// An answer with this body.
     #[must_use]
     pub fn of(exit: Exit, body: &impl Serialize) -> Self {
         let body = to_raw_value(body).expect("answers are plain trees with text keys");
         Self { exit: exit.code(), body, message: None }
     }
 
-    /// Nothing but a word for stderr.
+    /// An answer with a message only.
     #[must_use]
     pub fn refusal(exit: u8, message: String) -> Self {
         Self { exit, body: RawValue::NULL.to_owned(), message: Some(message) }

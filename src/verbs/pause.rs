@@ -1,4 +1,4 @@
-//! shell: the kill switch: nobody is called while it is thrown, over restarts too.
+//! shell: the kill switch: while a pause is set, nobody is called, over restarts, too.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, VerbError, VerbResult};
 use crate::ledger::{HoldChange, LoadedSchedule, Pause, Pauses, Runs};
 
-/// What is paused, or no longer.
+/// The state after the change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Paused {
     /// `null`: all.
@@ -19,7 +19,7 @@ pub struct Paused {
     pub reason: Option<String>,
 }
 
-/// A pause that is asked for.
+/// The request for a pause.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PauseAsk {
     /// `None`: all.
@@ -33,7 +33,7 @@ pub struct PauseAsk {
 /// Pauses a schedule, or all.
 ///
 /// # Errors
-/// When there is no such schedule, the end lies in the past, or the ledger fails.
+/// When there is no such schedule, the end is in the past, or the ledger fails.
 pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
     if let Some(name) = &ask.schedule {
         known(app, name).await?;
@@ -75,7 +75,7 @@ pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbRes
     Ok(Paused { schedule, paused: false, until: None, reason: None })
 }
 
-/// A schedule may be paused when its file is there, refused too, or the ledger knows it.
+/// A schedule may be paused if its file exists, even a refused one, or if the ledger knows it.
 async fn known(app: &App, name: &str) -> VerbResult<()> {
     match app.schedule(name) {
         Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
@@ -89,7 +89,7 @@ async fn known(app: &App, name: &str) -> VerbResult<()> {
     }
 }
 
-/// A pause holds for a schedule the ledger knows: one that no service has loaded yet is told to it first.
+/// A pause needs a schedule that the ledger knows: one that no service has loaded yet is loaded first.
 async fn introduce(app: &App, actor: &str, name: &str) -> VerbResult<()> {
     let ledger = app.ledger()?;
     let is_known = !ledger.schedules(Some(name)).await?.is_empty();

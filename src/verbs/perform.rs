@@ -1,4 +1,4 @@
-//! shell: a request from the terminal or the socket becomes a verb's work and its answer.
+//! shell: performs a request of the terminal or the control socket.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
 
-/// Does it, in the app of the service or in one opened for this verb.
+/// Performs it in the app of the service, or in one opened for this verb.
 pub async fn perform(app: &App, actor: &str, request: Request) -> Answer {
     work(app, actor, request).await.unwrap_or_else(Answer::from)
 }
@@ -76,7 +76,7 @@ async fn story(app: &App, actor: &str, ask: &audit::ShowAsk) -> VerbResult<audit
     Ok(story)
 }
 
-/// The plans of the named schedules; one that can't be made is reported and doesn't keep the others from it.
+/// The plans of the named schedules; a plan that fails is reported and does not affect the others.
 async fn plans(app: &App, actor: &str, names: &[String], (when, reveal): (plan::When, Reveal)) -> VerbResult<Answer> {
     let (answers, failures) = plan::plans(app, names, when, reveal).await?;
     if reveal == Reveal::Whole {

@@ -1,4 +1,4 @@
-//! shell: who would be called, when, with what; who not, and why. Nothing is sent or written.
+//! shell: who would be called, when and with which payload; who would not, and why. Sends and records nothing.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use crate::schedule::Schedule;
 use crate::template::Payload;
 use crate::zones::Zone;
 
-/// One schedule's plan, as `plan` prints it and as a service answers it.
+/// One schedule's plan, as `plan` prints it and as a service returns it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShownPlan {
     /// The schedule's name.
     pub schedule: String,
-    /// The time it stands for, with the schedule's offset.
+    /// The nominal time, with the schedule's offset.
     pub nominal_at: String,
     /// The schedule's zone.
     pub timezone: String,
     /// How many rows were planned, skipped, reminded before or outside the window.
     pub counts: Counts,
-    /// The rows reminded before, by what is known of them.
+    /// The rows reminded before, by state.
     #[serde(default, skip_serializing_if = "Reminded::is_none")]
     pub reminded: Reminded,
-    /// Who would be called, soonest start first.
+    /// The calls, by start.
     pub reminders: Vec<ShownCall>,
-    /// Who not.
+    /// The rows that are not called.
     pub skipped: Vec<SkippedCall>,
     /// Why nobody is called although the read succeeded.
     pub held: Option<Held>,
-    /// What a person should know of the read.
+    /// Remarks about the read, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -51,13 +51,13 @@ pub struct ShownCall {
     pub starts_at: String,
     /// The lead it is due by: `1d`, `24h`.
     pub lead: Lead,
-    /// When it would really go out, with the recipient's offset.
+    /// When it would be sent, with the recipient's offset.
     pub due_at: String,
     /// The last four digits, unless revealed.
     pub phone: String,
     /// What would be sent, phones as their last four digits unless revealed.
     pub payload: Payload,
-    /// Worth knowing.
+    /// Remarks, for people.
     pub note: Option<String>,
 }
 
@@ -74,7 +74,7 @@ pub struct SkippedCall {
     pub detail: String,
 }
 
-/// For which moment a plan is made.
+/// The moment of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
@@ -104,7 +104,7 @@ impl When {
 /// When its source can't be read, or the ledger.
 pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Reveal) -> VerbResult<ShownPlan> {
     let nominal_at = when.moment(schedule, nominal_now(app.around.clock.as_ref()))?;
-    // the plan of a second: asked twice within it, it says the same
+    // truncated to the second, so that two plans of the same second are equal
     let occasion = Occasion::at(nominal_at);
     let evaluation = evaluate(schedule, occasion, &app.around)
         .await
@@ -113,7 +113,7 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Revea
     Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
-/// The plans of the named schedules (none names all), and why there is none of some.
+/// The plans of the named schedules (of all if there are no names), and the reasons for those that failed.
 ///
 /// # Errors
 /// When a schedule doesn't exist, or anything but its evaluation fails.
@@ -125,7 +125,7 @@ pub async fn plans(
 ) -> VerbResult<(Vec<ShownPlan>, Vec<VerbError>)> {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     let schedules = app.named(names)?;
-    // at the same time: one that waits for a file that is being written holds nobody up
+    // concurrently, since one may wait for a file that is being written
     for planned in join_all(schedules.iter().map(|schedule| plan(app, schedule, when, reveal))).await {
         match planned {
             Ok(answer) => answers.push(answer),
@@ -136,7 +136,7 @@ pub async fn plans(
     Ok((answers, failures))
 }
 
-/// What the log says of plans that were shown with whole phones.
+/// The detail in the audit log of plans that were shown with whole phones.
 #[must_use]
 pub fn revealed(answers: &[ShownPlan]) -> String {
     let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();

@@ -1,4 +1,4 @@
-//! pure: phone numbers shown as their last four digits, in payloads too, unless somebody asks for more.
+//! pure: masks phone numbers to their last four digits, also in payloads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,21 +17,21 @@ use crate::template::Payload;
 pub enum Reveal {
     /// The last four digits.
     LastFour,
-    /// All of it; the audit says so.
+    /// All digits; the audit log records it.
     Whole,
 }
 
-/// What stands for the digits that aren't shown.
+/// Replaces the masked digits.
 const HIDDEN: &str = "***";
 
-/// The shortest run of digits that may be somebody's number.
+/// Minimum digits of a phone number.
 const SHORTEST: usize = 7;
-/// So many digits at a number's end are the person's, whatever its country's prefix.
+/// The digits at the end of a number that identify the person, whatever the country's prefix.
 const NATIONAL: usize = 10;
-/// E.164 allows no more.
-const LONGEST: usize = 15;
+/// Maximum digits of a phone number (E.164).
+const MAX_DIGITS: usize = 15;
 
-/// A phone number as it may be shown.
+/// Masks a phone number.
 #[must_use]
 pub fn phone(number: &str, reveal: Reveal) -> String {
     match reveal {
@@ -40,7 +40,7 @@ pub fn phone(number: &str, reveal: Reveal) -> String {
     }
 }
 
-/// A payload as it may be shown: whatever holds the phone's digits, or looks like a phone number, is cut to four digits.
+/// Masks a payload: every occurrence of the phone's digits, and everything that looks like a phone number.
 #[must_use]
 pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
@@ -52,7 +52,7 @@ pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     }
 }
 
-/// Free text in which nobody's number shall stand.
+/// Masks phone numbers in free text.
 #[must_use]
 pub fn text(text: &str) -> String {
     masked(text, "")
@@ -188,7 +188,7 @@ impl<'a> Redaction<'a> {
             return true;
         }
         let count = self.digits.len();
-        if !(SHORTEST..=LONGEST).contains(&count) {
+        if !(SHORTEST..=MAX_DIGITS).contains(&count) {
             return false;
         }
         if run.starts_with('+') {
@@ -239,7 +239,7 @@ fn begins_number(c: char) -> bool {
     plain(c).is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(')
 }
 
-/// A number goes on over what the phone reader reads over.
+/// The characters inside a number that the phone parser skips.
 fn continues_number(c: char) -> bool {
     plain(c).is_none_or(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ' ' | ')' | '-' | '.' | '/'))
 }

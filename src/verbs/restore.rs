@@ -28,16 +28,16 @@ pub struct RestoreAnswer {
     pub unread: Vec<UnplannedGap>,
 }
 
-/// Restores a copy under the ledger's lock; calls nobody.
+/// Restores a copy under the ledger's lock; sends nothing.
 ///
 /// # Errors
-/// Busy while a service runs; when the file is no copy, or the disk has something against it.
+/// Busy while a service runs; when the file is not a backup, or the disk fails.
 pub async fn restore(settings: &Settings, clock: SharedClock, file: &Path, actor: &str) -> VerbResult<RestoreAnswer> {
     let (copy, path, now) = (file.to_owned(), settings.ledger.clone(), clock.now());
     let ask = Restore { copy, path, now, actor: actor.to_owned() };
     let restoring = tokio::task::spawn_blocking(move || sqlite::restore(&ask, Zones::newest())).await;
     let Restored { gap, uncertain, kept } =
-        restoring.map_err(|_| VerbError::Failed("the restoring broke off".to_owned()))??;
+        restoring.map_err(|_| VerbError::Failed("internal error: the restore ended early".to_owned()))??;
     let mut answer = RestoreAnswer { file: file.to_owned(), kept, gap, uncertain, unread: Vec::new() };
     let app = App::open(settings.clone(), clock, Access::Working, actor).await?;
     let planned = gap::plan(&app, gap, actor).await;

@@ -28,17 +28,17 @@ pub struct StatusAnswer {
     pub held_runs: u64,
     /// Whether everything is paused, by an operator or by the `STOP` file.
     pub paused: bool,
-    /// The `STOP` file, while it is there: nobody is called, whatever else is resumed.
+    /// The `STOP` file if it exists: then nobody is called, whatever is resumed.
     pub stop_file: Option<String>,
     /// The log's end.
     pub audit: Head,
     /// Waiting runs.
     pub waiting_runs: u64,
-    /// The clock of whoever answers (UTC).
+    /// The time of the process that made this answer.
     pub now: String,
     /// The zone rules in use.
     pub zone_rules: String,
-    /// Whether the running service answers.
+    /// Whether the running service made this answer.
     pub service: bool,
     /// The program's version.
     pub version: String,
@@ -46,7 +46,7 @@ pub struct StatusAnswer {
     pub problems: Vec<String>,
 }
 
-/// How it goes.
+/// The health of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -63,7 +63,7 @@ pub enum Health {
 pub struct ScheduleStatus {
     /// The schedule's name.
     pub name: String,
-    /// How it stands.
+    /// Its state.
     pub state: LoadState,
     /// What is wrong with it.
     pub problem: Option<String>,
@@ -108,7 +108,7 @@ pub enum LoadState {
     Refused,
     /// `enabled = false`.
     Disabled,
-    /// Until somebody resumes it.
+    /// Until it is resumed.
     Paused,
 }
 
@@ -188,7 +188,7 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
     let Some(ledger) = &app.around.ledger else { return Ok(unread) };
     let failure = writing_failure(ledger.as_ref()).await;
     if let (Some(_), Err(_)) = (&unread.holds.lost, ledger.head().await) {
-        // its file is gone: that is what there is to report
+        // its file is gone, which is the problem that is reported
         return Ok(LedgerView { failure, ..unread });
     }
     let tally = ledger.tally().await?;
@@ -222,7 +222,7 @@ impl LedgerView {
     }
 }
 
-/// How many reminders expired within the last day: somebody should know that they were not called.
+/// The number of reminders that expired within the last day.
 async fn expired_lately(ledger: &dyn Log, now: jiff::Timestamp) -> VerbResult<u64> {
     let since = now.saturating_sub(24.hours()).unwrap_or(now);
     let event = Some(Event::ReminderExpired.as_str().to_owned());
@@ -233,7 +233,7 @@ async fn expired_lately(ledger: &dyn Log, now: jiff::Timestamp) -> VerbResult<u6
 /// Why nothing can be written: what the latest commit came to, or that the writer doesn't answer.
 async fn writing_failure(ledger: &Ledger) -> Option<String> {
     match ledger.writing().failure {
-        None if !ledger.is_alive().await => Some("the ledger's writer doesn't answer".to_owned()),
+        None if !ledger.is_alive().await => Some("the ledger's writer does not respond".to_owned()),
         failure => failure,
     }
 }

@@ -1,4 +1,5 @@
-//! shell: one real payload with `test: true` to one's own phone. It is no reminder, and the log tells of it.
+//! shell: sends a test call: a real payload with `test: true` to the operator's own phone. It is recorded in the audit log,
+//! and is not a reminder.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub struct TestCallAnswer {
     pub reminder_id: ReminderId,
     /// `delivered`, `failed` or `uncertain`.
     pub state: State,
-    /// When an answer came.
+    /// When it ended.
     pub http_status: Option<u16>,
     /// How long it took.
     pub latency_ms: Option<u64>,
@@ -130,7 +131,7 @@ const fn end_of(to: &SettleTo) -> (State, Event) {
     }
 }
 
-/// What the audit is told of a test call.
+/// The detail of a test call in the audit log.
 struct TestLog<'a> {
     app: &'a App,
     actor: &'a str,
@@ -206,7 +207,7 @@ async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {
         (first.0, read)
     })
     .await
-    .map_err(|_| VerbError::Failed("reading the source broke off: that is a fault of this program".into()))?;
+    .map_err(|_| VerbError::Failed("internal error: reading the source panicked".into()))?;
     read.map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error: error.into() })?;
     row.ok_or_else(|| VerbError::Failed(format!("{}: the source has no row to make a payload of", schedule.name)))
 }

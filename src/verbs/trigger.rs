@@ -45,7 +45,7 @@ pub struct TriggerAnswer {
     /// The rows reminded before, by what is known of them.
     #[serde(default, skip_serializing_if = "Reminded::is_none")]
     pub reminded: Reminded,
-    /// What this trigger looked after.
+    /// The reminders of this trigger.
     pub reminders: Vec<TriggeredReminder>,
     /// Whether something pending waits for a pause to be lifted or for the next start of the service, not for its hour.
     pub paused: bool,
@@ -54,7 +54,7 @@ pub struct TriggerAnswer {
     /// What a person should know of the read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// Whether the running service answers: it sends what is left for later.
+    /// Whether a service is running: it sends what this trigger leaves pending.
     #[serde(default)]
     pub service: bool,
     /// Who accepted what was delivered: null for Thoughtly.
@@ -65,7 +65,7 @@ pub struct TriggerAnswer {
     pub refusal: Option<String>,
 }
 
-/// Rows by fate, and the reminders this trigger looked after by their state at its end.
+/// Counts of rows, and of this trigger's reminders by their state at its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerCounts {
     /// All rows read.
@@ -108,7 +108,7 @@ pub struct TriggeredReminder {
     pub reminder_id: Option<ReminderId>,
     /// Its appointment.
     pub appointment_id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Attempts made.
     pub attempts: u32,
@@ -237,7 +237,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
         .collect()
 }
 
-/// Refuses what could phone somebody at the wrong time.
+/// Rejects a trigger that could call somebody at the wrong time.
 async fn refuse_when_unsafe(app: &App, schedule: &Schedule) -> VerbResult<()> {
     if app.around.clock.is_shifted() {
         only_loopback(app, schedule)?;
@@ -256,7 +256,7 @@ async fn refuse_when_unsafe(app: &App, schedule: &Schedule) -> VerbResult<()> {
 pub(super) fn refuse_when_stopping(app: &App) -> VerbResult<()> {
     match &app.sender {
         Some(sender) if sender.is_stopping() => {
-            Err(LedgerError::Busy(format!("{STOPPING}: ask again when it is gone or up again")).into())
+            Err(LedgerError::Busy(format!("{STOPPING}: ask again when it has stopped or restarted")).into())
         }
         Some(_) | None => Ok(()),
     }
@@ -274,13 +274,13 @@ pub fn only_loopback(app: &App, schedule: &Schedule) -> VerbResult<()> {
         return Ok(());
     }
     Err(VerbError::Unsafe(format!(
-        "--now sends to this machine alone, and `{}` goes to {}: try it against `tickler sandbox`",
+        "--now sends only to this machine, and `{}` sends to {}: try it with `tickler sandbox`",
         schedule.name,
         target.origin()
     )))
 }
 
-/// What a run leaves to be looked after: what was open before and isn't cancelled by it, and what it planned.
+/// The reminders of a trigger: those that were open before and are not cancelled by its run, and those that it planned.
 pub(super) fn still_open(mut open: Vec<ReminderId>, recorded: &RecordedRun) -> Vec<ReminderId> {
     let cancelled: HashSet<_> = recorded.cancelled.iter().collect();
     open.retain(|id| !cancelled.contains(id));
@@ -300,7 +300,7 @@ pub(super) async fn open_reminders(app: &App, schedule: &Schedule, only: Option<
     Ok(app.ledger()?.briefs(ask).await?.into_iter().map(|row| row.id).collect())
 }
 
-/// What became of a run and of the reminders that it looked after.
+/// The answer about a run and its reminders.
 ///
 /// # Errors
 /// When the ledger can't be read.
@@ -357,7 +357,7 @@ async fn reason_of_pause(app: &App, schedule: &Schedule) -> VerbResult<Option<St
     if app.sender.as_ref().is_some_and(|sender| sender.is_stopping()) {
         let name = &schedule.name;
         return Ok(Some(match app.is_service {
-            true => format!("{STOPPING}: what is pending goes out after its next start"),
+            true => format!("{STOPPING}: what is pending is sent after its next start"),
             false => format!(
                 "stopped: what is pending is sent by the service or by `tickler trigger {name}`, unless its time is over"
             ),
@@ -428,7 +428,7 @@ mod tests {
     fn what_was_open_comes_first_and_once_without_what_the_run_cancelled() {
         let recorded = RecordedRun {
             reminders: vec![id(2), id(4), id(5)],
-            // taken by the sender meanwhile: it is looked after all the same
+            // taken by the sender meanwhile: it counts, too
             overruled: vec![id(3)],
             cancelled: vec![id(1)],
         };

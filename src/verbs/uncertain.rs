@@ -1,4 +1,4 @@
-//! shell: what nobody can know but a person.
+//! shell: the uncertain reminders, about which a person decides.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct UncertainReminder {
     pub lead: Lead,
     /// The last four digits; null once purged.
     pub phone: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// Attempts made.
     pub attempts: u32,

@@ -41,7 +41,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     }
 }
 
-/// An export that is empty for once is no mistake; a header looked for below the table's end is.
+/// An empty export is fine; a header row below the table's end is an error.
 fn no_header(checked: &mut Checked<'_>) {
     let SourceSpec::File(FileSpec { format: FormatSpec::Csv(dialect), .. }) = &checked.schedule.source else { return };
     let message = format!("the file ends before line {}, where its header should be", dialect.header_row);
@@ -90,12 +90,12 @@ pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
     templates(checked, &header, &names);
 }
 
-/// A name that stands for two columns: the first would be taken, whoever's phone it is.
+/// A name of two columns: the first would be used, even if it has somebody else's phone.
 fn doubled(name: &str, span: std::ops::Range<usize>, header: &Header, problems: &mut Problems) {
     let Some((first, second)) = header.two_places(name) else { return };
     problems
         .error("double-column", span, format!("the source has two columns `{name}`, {} and {}", first + 1, second + 1))
-        .help("rename one of them in the source: which of them is meant can't be known");
+        .help("rename one of them in the source: it is ambiguous");
 }
 
 /// Where the columns aren't known, the names are that are known all the same: the payload's own and the mapped ones.
@@ -142,7 +142,7 @@ fn templates(checked: &mut Checked<'_>, header: &Header, columns: &[&str]) {
     }
 }
 
-/// Names of an expression, those behind `row` too, that stand for two columns.
+/// Names of an expression, including those after `row`, that belong to two columns.
 fn doubled_in<'n>(
     node: &Node,
     names: impl Iterator<Item = &'n String>,
@@ -169,7 +169,7 @@ fn unknown(node: &Node, names: &BTreeSet<String>, known: &[&str], file: &str, pr
     }
 }
 
-/// Whether a name can stand in a template by itself.
+/// Whether a template can use the name without `row`.
 fn is_plain(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

@@ -1,4 +1,4 @@
-//! shell: `check --connect`: the source is read whole, its starts are looked at as a column, the target's host is asked.
+//! shell: `check --connect`: reads the whole source, checks its starts as a column, and connects to the target's host.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -18,8 +18,8 @@ use crate::sources::{self, ReadWindow};
 use crate::targets::account::AccountApi;
 use crate::verbs::account::unknown_agent;
 
-/// Distinct starts that are kept: a column that needs more to tell its format has none.
-const MOST_STARTS: usize = 20_000;
+/// Maximum distinct starts from which a format is guessed.
+const MAX_STARTS: usize = 20_000;
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let source = sources::open(checked.schedule, ask.tools.clone());
@@ -119,7 +119,7 @@ impl RecordSink for SourceSample<'_> {
                 record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"))
             }
         };
-        if self.starts.len() < MOST_STARTS {
+        if self.starts.len() < MAX_STARTS {
             self.starts.extend(start);
         }
         ControlFlow::Continue(())
@@ -203,13 +203,13 @@ fn host(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         timeout: Duration::from_secs(10),
         max_bytes: 1_024,
     };
-    let told = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
+    let problem = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
         Sent::Answered(_) => return agent(checked, ask),
         Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => detail,
     };
     checked
         .problems
-        .error("unreachable-host", span, format!("the target's host can't be reached: {told}"))
+        .error("unreachable-host", span, format!("the target's host can't be reached: {problem}"))
         .help("check its name, the network and the firewall; nothing was sent");
 }
 
@@ -232,7 +232,7 @@ fn agent(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     }
 }
 
-/// The target's scheme, host and port; nothing when its secret isn't set, which is told elsewhere.
+/// The target's scheme, host and port; `None` when its secret isn't set, which is reported elsewhere.
 fn target_origin(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> Option<(std::ops::Range<usize>, url::Url)> {
     let (path, url): (&[&str], String) = match &checked.schedule.target {
         TargetSpec::Automation { url, .. } => {

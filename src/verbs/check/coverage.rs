@@ -8,7 +8,7 @@ use crate::plan::date_of_run;
 use crate::schedule::recurrence::CronLint;
 use crate::schedule::{Leads, Schedule};
 
-/// Runs that are tried before it is said that none can call anybody: more than a year of daily ones.
+/// The number of runs that are tried before reporting that none can call anybody: more than a year of daily ones.
 const RUNS: usize = 400;
 
 /// Days of appointments that are held against the runs: eight weeks show every weekday often enough to see a pattern.

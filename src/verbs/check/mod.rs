@@ -41,7 +41,7 @@ pub enum Files {
     Paths(Vec<PathBuf>),
 }
 
-/// How far a check goes.
+/// How much a check covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Files on this machine only.
@@ -64,11 +64,11 @@ pub enum Warnings {
 pub struct CheckAsk<'a> {
     /// What is checked.
     pub files: Files,
-    /// How far it goes.
+    /// How much it covers.
     pub reach: Reach,
     /// What warnings mean.
     pub warnings: Warnings,
-    /// The present (UTC).
+    /// The current instant.
     pub now: Timestamp,
     /// The zone rules in use.
     pub zones: &'a Zones,
@@ -83,9 +83,9 @@ pub struct CheckAsk<'a> {
 /// What was found.
 #[derive(Debug, Clone)]
 pub struct CheckReport {
-    /// Whether nothing stands in the way (exit 0; else 78).
+    /// Whether there is no error (exit 0; otherwise 78).
     pub ok: bool,
-    /// Files looked at.
+    /// The number of files that were checked.
     pub files: usize,
     /// In the order of files and places.
     pub problems: Vec<Problem>,
@@ -126,7 +126,7 @@ impl CheckReport {
 }
 
 /// Schedules that are checked at the same time: most of a check is waiting for files and hosts.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_CHECKS: usize = 16;
 
 /// Checks files.
 #[must_use]
@@ -134,9 +134,9 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     let mut folder = read(ask);
     let mut problems = std::mem::take(&mut folder.problems);
     let refused = columns_of_refused(&problems, ask);
-    // one that waits for a file that is being written holds nobody up
+    // concurrently, since one may wait for a file that is being written
     let schedules: Vec<&Arc<Schedule>> = folder.schedules.values().collect();
-    for together in schedules.chunks(AT_ONCE) {
+    for together in schedules.chunks(MAX_CONCURRENT_CHECKS) {
         std::thread::scope(|scope| {
             let checks: Vec<_> = together.iter().map(|schedule| scope.spawn(|| one(schedule, ask))).collect();
             for check in checks {
@@ -155,7 +155,7 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
 }
 
-/// A file that is refused for one thing is told its missing columns as well: nobody wants to hear of them next time.
+/// A file that is refused for another reason gets the problems of its columns reported, too.
 fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
     let refused = found.iter().filter(|problem| problem.severity == Severity::Error && !problem.text.is_empty());
     let texts: BTreeMap<&Path, &Arc<str>> = refused.map(|problem| (problem.file.as_path(), &problem.text)).collect();
@@ -177,7 +177,7 @@ fn read(ask: &CheckAsk<'_>) -> Folder {
     }
 }
 
-/// Files that somebody may take for schedules. Nothing is wrong with them, they are only not read.
+/// Files that may be taken for schedules, and are not read.
 fn look_alikes(ask: &CheckAsk<'_>) -> Vec<Problem> {
     let Files::Folder(folder) = &ask.files else { return Vec::new() };
     let note = |path: PathBuf| {
@@ -206,7 +206,7 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    /// Where the value at a path stands, else the nearest table above it that is there.
+    /// The span of the value at a path, otherwise of the closest table above it.
     fn span(&self, path: &[&str]) -> std::ops::Range<usize> {
         let found = (0..=path.len()).rev().find_map(|depth| self.root.at(&path[..depth]));
         found.map_or(0..0, |node| node.span.clone())

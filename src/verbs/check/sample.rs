@@ -14,8 +14,8 @@ use crate::schedule::SourceSpec;
 use crate::sources;
 use crate::spelling::did_you_mean;
 
-/// Rows that are looked at: enough to tell a wrong column from a wrong cell.
-const MOST_ROWS: usize = 200;
+/// Rows that are checked: enough to distinguish a wrong column from a wrong cell.
+const MAX_ROWS: usize = 200;
 
 /// Of fewer rows that can't be read a single mistake may be the reason, and not the mapping.
 const FEW_ROWS: usize = 3;
@@ -50,7 +50,7 @@ struct First {
 impl RecordSink for First {
     fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.rows.extend(record.to_row());
-        if self.rows.len() < MOST_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.rows.len() < MAX_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
