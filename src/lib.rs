@@ -24,7 +24,7 @@
 //! | [`audit`] | pure: events, filters, the story of one appointment |
 //! | [`notify`] | shell: telling people outside |
 //! | [`verbs`] | what an operator can do; called by terminal, socket and page alike |
-//! | [`daemon`] | shell: heartbeat, reload, signals, systemd, control socket |
+//! | [`daemon`] | shell: ticks, reload, signals, systemd, control socket |
 //! | [`web`] | shell: health, told over HTTP |
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |

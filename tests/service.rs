@@ -263,7 +263,7 @@ fn a_heartbeat_address_that_does_not_answer_is_told_once() {
     let service = Service::start(folder.path(), &["--now", "2026-11-24T03:00:00Z"], &variables);
     let mut seen = Vec::new();
     for _run in 0..4 {
-        let (before, line) = service.lines_until("the run is over");
+        let (before, line) = service.lines_until("the run is done");
         seen.extend(before);
         seen.push(line);
     }
@@ -349,13 +349,13 @@ fn a_failed_run_degrades_the_service_until_one_succeeds_and_says_what_it_planned
     assert!(failed["problems"].to_string().contains("day-before: the last run failed"), "{failed}");
     let unusable = "id,phone,starts_at,service\nA-1,none,2026-11-24 10:00,Check-up\nA-2,,2026-11-24 11:00,Check-up\n";
     std::fs::write(folder.path().join("appointments.csv"), unusable).expect("a table");
-    service.line_with("day-before: the run is over");
+    service.line_with("day-before: the run is done");
     let nobody = status(folder.path());
     assert_eq!(nobody["state"], "degraded", "{nobody}");
     assert!(nobody["problems"].to_string().contains("none could be called"), "{nobody}");
     std::fs::write(folder.path().join("appointments.csv"), TABLE.replace("11-25", "11-24")).expect("a table");
     loop {
-        service.line_with("day-before: the run is over");
+        service.line_with("day-before: the run is done");
         let called = status(folder.path());
         if called["schedules"][0]["last_planned"] == 1 {
             assert_eq!(
@@ -396,7 +396,7 @@ fn with_few_files_and_a_thousand_connections_that_say_nothing_the_runs_are_made(
         }
     }
     for _run in 0..3 {
-        service.line_with("day-before: the run is over");
+        service.line_with("day-before: the run is done");
     }
     assert_eq!(get(&page, "/healthz", &page), "HTTP/1.1 200 OK", "a visitor who asks is answered");
     assert_eq!(status(folder.path())["service"], true, "and so is a caller");

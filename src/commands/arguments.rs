@@ -46,7 +46,7 @@ pub struct Globals {
     /// Work on a ledger of its own, `NAME.trial.db` next to the real one
     #[arg(long, global = true)]
     pub trial: bool,
-    /// Where the service tells its health (`/healthz`, `/readyz`), or `off`
+    /// The address of the health server (`/healthz`, `/readyz`), or `off`
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// How rows are printed
@@ -73,7 +73,7 @@ pub enum Format {
 /// What a person can ask for.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Be the service: every schedule at its time, until it is told to stop
+    /// Run the service: every schedule at its time, until it is stopped
     Run(RunArguments),
     /// Tell every problem of every schedule file
     Check(CheckArguments),
@@ -91,13 +91,13 @@ pub enum Verb {
     Reload,
     /// The log of everything that was planned, sent and decided
     Audit(AuditArguments),
-    /// What nobody can know but a person
+    /// Reminders of which only a person can find out whether they were sent
     Uncertain(UncertainArguments),
     /// Cancel one pending reminder; no run plans it again
     Cancel(CancelArguments),
-    /// Let a run go that a guard holds: its source is read again, and who is due is called
+    /// Approve a run that a guard holds: its source is read again, and whoever is due is called
     Approve(ApproveArguments),
-    /// End a run that a guard holds: nobody is called by it
+    /// Reject a run that a guard holds: it calls nobody
     Reject(RejectArguments),
     /// Numbers that no schedule calls
     Optout {
@@ -105,7 +105,7 @@ pub enum Verb {
         #[command(subcommand)]
         verb: OptoutVerb,
     },
-    /// Call nobody until it is resumed, over restarts too
+    /// Call nobody until it is resumed, also after restarts
     Pause(PauseArguments),
     /// Lift a pause
     Resume(ResumeArguments),
@@ -275,7 +275,7 @@ pub struct PlanArguments {
     /// Plan for each schedule's next nominal time instead of now
     #[arg(long)]
     pub next: bool,
-    /// Show whole phone numbers; the audit log tells of it
+    /// Show whole phone numbers; recorded in the audit log
     #[arg(long)]
     pub reveal: bool,
     /// The clock.
@@ -357,7 +357,7 @@ pub enum AuditVerb {
     Show {
         /// A reminder's id or its unique beginning, or an appointment's id
         id: String,
-        /// Show whole phone numbers and what was sent, while they are kept; the audit log tells of it
+        /// Show whole phone numbers and payloads, while they are kept; recorded in the audit log
         #[arg(long)]
         reveal: bool,
     },
@@ -367,7 +367,7 @@ pub enum AuditVerb {
         #[arg(long, value_name = "SEQ:HASH|FILE")]
         checkpoint: Option<String>,
     },
-    /// Print the log's end as SEQ:HASH, to be kept where nobody who can write the ledger can write
+    /// Print the log's end as SEQ:HASH, to be kept where nobody with write access to the ledger can change it
     Checkpoint,
     /// Every row as JSON lines or CSV, with an end line by which a cut file shows
     Export,
@@ -445,7 +445,7 @@ pub struct VerdictArguments {
 /// `ledger …`.
 #[derive(Debug, Subcommand)]
 pub enum LedgerVerb {
-    /// Go on with a ledger that has lost rows: whoever may have been called since becomes uncertain, nobody is called
+    /// Continue with a ledger that has lost rows: reminders that may have been sent since become uncertain
     AcceptLoss {
         /// Why, for the audit
         #[arg(long)]

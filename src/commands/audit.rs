@@ -25,7 +25,7 @@ use crate::zones::Zone;
 const SCREENFUL: u64 = 50;
 
 /// A checkpoint is a line; an export whose last line is one may be long.
-const LARGEST_CHECKPOINT: u64 = 256 << 20;
+const MAX_CHECKPOINT: u64 = 256 << 20;
 
 /// Reads the log.
 pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
@@ -141,7 +141,7 @@ fn read_checkpoint(text: &str) -> Result<Checkpoint, VerbError> {
     if let Ok(checkpoint) = Checkpoint::parse(text) {
         return Ok(checkpoint);
     }
-    let held = disk::read_text(Path::new(text), Links::Followed, LARGEST_CHECKPOINT);
+    let held = disk::read_text(Path::new(text), Links::Followed, MAX_CHECKPOINT);
     let held =
         held.map_err(|error| VerbError::Usage(format!("--checkpoint {text}: {error}; it is SEQ:HASH or a file")))?;
     Checkpoint::parse(&held)

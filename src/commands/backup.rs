@@ -59,6 +59,6 @@ async fn written_by_service(context: &Context, file: &File, closed: VerbError) -
         .map_err(|error| error.downcast().unwrap_or_else(|other| VerbError::Failed(other.to_string())))?;
     match file.metadata() {
         Ok(found) if found.len() == bytes => Ok(bytes),
-        Ok(_) | Err(_) => Err(VerbError::Failed("the service says that it wrote the copy, and it isn't whole".into())),
+        Ok(_) | Err(_) => Err(VerbError::Failed("the service reported a copy that is not complete".into())),
     }
 }

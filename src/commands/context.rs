@@ -33,7 +33,7 @@ pub struct Context {
     pub format: Option<Format>,
     /// How wide a table may be.
     pub screen: Screen,
-    /// Whether stderr was told where this verb's ledger lies.
+    /// Whether the place of this verb's ledger was printed to stderr.
     names_ledger: bool,
 }
 
@@ -47,7 +47,7 @@ impl Context {
         Ok(context)
     }
 
-    /// Reads the settings; the log is somebody else's.
+    /// Reads the settings without installing the log.
     pub fn quiet(globals: &Globals) -> anyhow::Result<Self> {
         let environment = ProcessEnvironment::of_process();
         let loaded = Settings::load(flags(globals), environment.clone());
@@ -62,7 +62,7 @@ impl Context {
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
         let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
         let screen = Screen::Columns(columns(&ProcessEnvironment::of_process()));
-        // the demo says itself where it is
+        // the demo prints its own place
         Self { settings, origins, environment, clock, format, screen, names_ledger: true }
     }
 

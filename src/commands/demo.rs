@@ -1,4 +1,4 @@
-//! shell: `tickler demo`: a whole day in ten seconds. It phones nobody: everything goes to a sandbox of its own.
+//! shell: `tickler demo`: a whole day in ten seconds, sent to a sandbox of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,12 +23,12 @@ use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbRe
 /// How often a waiting verb checks whether the ledger is free.
 const POLL: Duration = Duration::from_millis(100);
 
-/// The write-ahead log is moved into the ledger's file after a trigger of so many reminders. Nothing has changed after one
+/// Minimum reminders of a trigger after which the write-ahead log is moved into the ledger's file. Nothing has changed after one
 /// of none; after one of more the checkpoint (tens of megabytes) is left to the next changing verb or the service.
 const CHECKPOINTED: std::ops::RangeInclusive<usize> = 1..=1_000;
 
 /// Longer than any trigger's usual `--wait` and its requests: after that the ledger counts as busy.
-const PATIENCE: Duration = Duration::from_secs(600);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Asks the running service; `None` when there is none.
 ///
@@ -62,7 +62,7 @@ pub async fn seen_by_service(context: &Context, unset: Vec<SecretRef>) -> SeenBy
 /// A changing verb: done by the service when one runs, else here under the lock.
 ///
 /// # Errors
-/// The verb's own; busy when another process keeps the ledger and answers nobody.
+/// The verb's own; busy when another process holds the ledger and does not respond.
 pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
     let answer = match performer(context, &request).await? {
         Performer::Service(answer) => answer,
@@ -75,7 +75,7 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
     body(answer)
 }
 
-/// A trigger. Its answer may be large: done here, it is not turned into JSON and back as [`change`] would.
+/// A trigger. Its answer may be large: in this process it is not converted to JSON and back as in [`change`].
 ///
 /// # Errors
 /// As [`change`].
@@ -132,7 +132,7 @@ pub async fn reveal<T: DeserializeOwned>(context: &Context, request: Request) ->
     shown(answer)
 }
 
-/// The rows of the log; where this user may not open the ledger, the service answers them page by page.
+/// The rows of the log; if this user may not open the ledger, the service returns them page by page.
 ///
 /// # Errors
 /// As [`read`].
@@ -169,7 +169,7 @@ pub async fn rows(context: &Context, filter: AuditFilter) -> anyhow::Result<Vec<
 /// An export, recorded first and then handed on page by page; the service's when one runs.
 ///
 /// # Errors
-/// When it can't be recorded or read; what `take` says.
+/// When it can't be recorded or read; the errors of `take`.
 pub async fn export(
     context: &Context,
     filter: AuditFilter,
@@ -195,7 +195,7 @@ pub async fn export(
                     break;
                 }
                 let request = Request::AuditPage { filter: next.clone() };
-                let gone = || VerbError::Unreachable("the service has stopped in the middle of the export".to_owned());
+                let gone = || VerbError::Unreachable("the service stopped during the export".to_owned());
                 let answer = ask(context, &request).await?.ok_or_else(gone)?;
                 page = body::<Vec<AuditRow>>(answer)?.0;
             }
@@ -207,7 +207,7 @@ pub async fn export(
 /// A reading verb: `here` does it in this process; where this user may not open the ledger, the service does `request`.
 ///
 /// # Errors
-/// The verb's own; why the ledger can't be opened, when no service answers either.
+/// The verb's own; why the ledger can't be opened, when no service is running either.
 pub async fn read<T, F>(context: &Context, request: Request, here: F) -> anyhow::Result<(T, Exit)>
 where
     T: DeserializeOwned,
@@ -222,7 +222,7 @@ where
 /// A reading verb, done by the service because this process is `refused` the ledger.
 ///
 /// # Errors
-/// `refused` when no service answers, and when `--now` is given: the service has its own clock.
+/// `refused` when no service is running, and when `--now` is given: the service has its own clock.
 pub async fn read_by_service<T: DeserializeOwned>(
     context: &Context,
     request: &Request,
@@ -235,7 +235,7 @@ pub async fn read_by_service<T: DeserializeOwned>(
     shown(answer)
 }
 
-/// As [`body`]; what the verb says beside its answer goes to stderr.
+/// As [`body`]; prints the message of the answer to stderr.
 fn shown<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     if answer.body.get() != "null"
         && let Some(message) = &answer.message
@@ -275,7 +275,7 @@ async fn performer(context: &Context, request: &Request) -> anyhow::Result<Perfo
                 if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
                     return Err(not_through_the_socket());
                 }
-                if waited >= PATIENCE || !is_worth_waiting(request) {
+                if waited >= BUSY_TIMEOUT || !is_worth_waiting(request) {
                     return Err(VerbError::Ledger(LedgerError::Busy(who)).into());
                 }
             }
@@ -326,7 +326,7 @@ fn not_through_the_socket() -> anyhow::Error {
     VerbError::Unsafe("--now doesn't reach through the running service: stop it, or use another --ledger".into()).into()
 }
 
-/// The typed body of an answer, and how the verb ended.
+/// The typed body of an answer, and its exit code.
 ///
 /// # Errors
 /// The refusal, when there is no body.

@@ -30,7 +30,7 @@ pub struct Filters {
     /// Of that run
     #[arg(long, global = true, value_name = "RUN")]
     pub run: Option<String>,
-    /// The newest so many
+    /// Only this number of the newest rows
     #[arg(long, global = true, value_name = "N")]
     pub limit: Option<u64>,
 }

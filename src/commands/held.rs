@@ -9,7 +9,7 @@ use crate::verbs::held::{ApproveAsk, RejectAsk, RejectedRun};
 use crate::verbs::trigger::TriggerAnswer;
 use crate::verbs::{Exit, Request};
 
-/// Lets a held run go, in the service when one is running.
+/// Approves a held run, in the service when one is running.
 pub async fn approve(globals: &Globals, ask: ApproveArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.sending_at(&ask.now, None)?;
     let wait_seconds = u64::try_from(ask.wait.as_secs()).unwrap_or_default();

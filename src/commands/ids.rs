@@ -49,7 +49,7 @@ fn shared(one: &str, other: &str) -> usize {
     one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count()
 }
 
-/// The run that is meant by its id or the unique beginning of it.
+/// Finds a run by its id or the unique beginning of it.
 ///
 /// # Errors
 /// When there is none, or a beginning can't be looked up because this user may not open the ledger.

@@ -1,4 +1,4 @@
-//! shell: the terminal: arguments in, answers printed; one verb, one file.
+//! shell: the terminal: parses arguments and prints answers, with one file per verb.
 
 mod account;
 mod arguments;
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     forbid_core_files();
     let arguments = Arguments::parse();
     if matches!(arguments.verb, Verb::Trigger(_) | Verb::Plan(_)) {
-        // in parallel with opening the ledger; where there is no thread for it, the first phone number loads them
+        // in parallel with opening the ledger; without a thread, the first phone number loads them
         let _optional = std::thread::Builder::new().spawn(phone::load_plans);
     }
     let mut threads = tokio::runtime::Builder::new_multi_thread();

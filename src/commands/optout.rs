@@ -16,8 +16,8 @@ use crate::personal::Personal;
 use crate::verbs::optout::{self, OptOutAsk};
 use crate::verbs::{Exit, Request, VerbError, VerbResult};
 
-/// More than this is no list of numbers.
-const LARGEST_LIST: u64 = 64 * 1024 * 1024;
+/// Maximum size of a list.
+const MAX_LIST: u64 = 64 * 1024 * 1024;
 
 /// The opt-out list of all schedules.
 pub async fn optout(globals: &Globals, verb: OptoutVerb) -> anyhow::Result<Exit> {
@@ -36,12 +36,12 @@ pub async fn optout(globals: &Globals, verb: OptoutVerb) -> anyhow::Result<Exit>
 
 async fn listed(context: &Context, ask: PhonesArguments, to: OptOutSide) -> anyhow::Result<Exit> {
     let region = region(&ask.reading)?;
-    // each by itself: a blank between two of them is no line end
+    // parsed one by one, since a blank between two of them is not a line end
     let read = |(place, text): (usize, &String)| {
         phone::read(text, region).map(|phone| phone.e164).map_err(|_| {
             let place = place + 1;
             VerbError::Usage(format!(
-                "number {place} of those given is no phone number: write it as +12025550143, or name its country with --region"
+                "number {place} of those given is not a valid phone number: write it as +12025550143, or name its country with --region"
             ))
         })
     };
@@ -61,10 +61,10 @@ fn region(reading: &ReadingArguments) -> VerbResult<Option<&str>> {
 fn text_of(file: &Path) -> VerbResult<String> {
     let fail = |why: String| VerbError::Failed(format!("{}: {why}", file.display()));
     if file != Path::new("-") {
-        return disk::read_text(file, Links::Followed, LARGEST_LIST).map_err(|error| fail(error.to_string()));
+        return disk::read_text(file, Links::Followed, MAX_LIST).map_err(|error| fail(error.to_string()));
     }
     let mut text = String::new();
-    std::io::stdin().take(LARGEST_LIST).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+    std::io::stdin().take(MAX_LIST).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
     Ok(text)
 }
 

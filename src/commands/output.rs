@@ -53,7 +53,7 @@ impl Rows {
     }
 }
 
-/// What a verb answers, in every form it may be printed.
+/// An answer in every form in which it may be printed.
 pub struct Shown<'a, T> {
     /// For `json`.
     pub answer: &'a T,
@@ -84,11 +84,11 @@ impl<T: Serialize> Shown<'_, T> {
 /// JSON on its way out, in which nothing is left for a terminal to obey. serde_json writes whole characters.
 struct Tamed<W> {
     out: W,
-    /// Written so far and not yet looked at.
+    /// Output that is not checked yet.
     waiting: Vec<u8>,
 }
 
-/// So much is looked at and written at once.
+/// The size of the pieces in which output is checked and written.
 const PIECE: usize = 1 << 16;
 
 impl<W: Write> Write for Tamed<W> {
@@ -120,7 +120,7 @@ fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     out.write_all(audit::json(text).as_bytes())
 }
 
-/// Writes piece by piece: a large answer is never held as one text.
+/// Writes piece by piece, so that a large answer is never kept as one text.
 fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
     let mut stdout = tamed_stdout();
     written(serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from).and_then(|()| {
@@ -129,7 +129,7 @@ fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
     }))
 }
 
-/// A reader that went away is no failure: the verb has done its work and ends as it would have.
+/// A closed pipe is not a failure: the verb has done its work.
 ///
 /// # Errors
 /// Every other one.
@@ -167,9 +167,9 @@ pub fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-/// Prints what is no data, to stderr.
+/// Prints a message to stderr.
 pub fn complain(text: &str) {
-    // where stderr is gone nobody can read it
+    // a closed stderr is ignored
     let _unwritten = writeln!(io::stderr().lock(), "{}", escape_lines(text));
 }
 

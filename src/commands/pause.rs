@@ -38,7 +38,7 @@ async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {
 fn for_people(context: &Context, paused: &Paused) -> String {
     let what = paused.schedule.as_deref().unwrap_or("everything");
     match (paused.paused, &paused.until) {
-        (false, _) => format!("{what} goes on"),
+        (false, _) => format!("{what} is resumed"),
         (true, None) => format!("{what} is paused until it is resumed: nobody is called"),
         (true, Some(until)) => {
             let until = match until.parse() {

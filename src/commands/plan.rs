@@ -45,7 +45,7 @@ async fn revealed(context: &Context, ask: &PlanArguments, refused: Exit) -> anyh
     Ok(if exit == Exit::Done { refused } else { exit })
 }
 
-/// For somebody who may not open the ledger: the service plans, and records what it reveals.
+/// For users who may not open the ledger: the service plans, and records what it reveals.
 async fn by_the_service(
     context: &Context,
     ask: &PlanArguments,

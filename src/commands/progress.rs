@@ -100,7 +100,7 @@ fn bar(done: usize, most: usize) -> String {
 /// Replaces the terminal's last line.
 fn draw(line: &str) {
     let mut stderr = io::stderr().lock();
-    // where stderr is gone nobody can read it
+    // a closed stderr is ignored
     let _unwritten = write!(stderr, "\r\u{1b}[2K{line}").and_then(|()| stderr.flush());
 }
 

@@ -7,10 +7,10 @@ use super::output::{Rows, Shown, complain};
 use super::table::{Table, sentence, words};
 use crate::verbs::{Exit, Request, VerbError};
 
-/// What may happen to a file, in the order printed: the answer's key and the word for people.
-const FATES: [(&str, &str); 4] = [
+/// The results of a reload, in the order printed: the answer's key and the word for people.
+const RESULTS: [(&str, &str); 4] = [
     ("taken", "taken"),
-    ("mended", "whole again, its version was in force"),
+    ("mended", "repaired, holds the loaded version"),
     ("removed", "removed"),
     ("refused", "refused"),
 ];
@@ -45,7 +45,7 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
 
 fn rows(body: &serde_json::Value) -> Rows {
     let mut rows = Rows::of(&["schedule", "fate"]);
-    for (key, fate) in FATES {
+    for (key, fate) in RESULTS {
         let names = body.get(key).and_then(serde_json::Value::as_array);
         for name in names.into_iter().flatten().filter_map(serde_json::Value::as_str) {
             rows.push(vec![name.to_owned(), fate.to_owned()]);

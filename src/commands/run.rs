@@ -4,7 +4,7 @@ use super::arguments::{Globals, RunArguments};
 use super::context::Context;
 use crate::verbs::Exit;
 
-/// Is the service until it is told to end.
+/// Runs the service until it is stopped.
 pub async fn run(globals: &Globals, ask: &RunArguments) -> anyhow::Result<Exit> {
     let context = Context::quiet(globals)?.sending_at(&ask.now, None)?;
     let code = crate::daemon::run(context.settings, context.environment, context.clock).await?;

@@ -13,7 +13,7 @@ use crate::http::Http;
 use crate::sandbox::{self, Faults, Options, ReceivedRequest, Running, Surroundings};
 use crate::verbs::{Exit, VerbError};
 
-/// Where it listens unless told otherwise.
+/// The default address.
 const USUAL_PLACE: &str = "127.0.0.1:8468";
 
 /// Is a simulated Thoughtly until it is interrupted; one line for each request.
@@ -21,7 +21,7 @@ pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result
     let listen = address(globals.listen.as_deref(), ask.port)?;
     let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {
         if print(&event.to_string()).is_err() {
-            tracing::debug!("nobody reads the sandbox's lines any more");
+            tracing::debug!("the reader of the sandbox's lines is gone");
         }
     })
     .await?;
@@ -59,7 +59,7 @@ async fn terminated() {
     }
 }
 
-/// A sandbox at work whose events go to `events`.
+/// Starts a sandbox that sends its events to `events`.
 pub async fn start(
     options: Options,
     clock: SharedClock,

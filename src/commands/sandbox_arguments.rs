@@ -15,7 +15,7 @@ pub struct SandboxArguments {
     /// Call records show the metadata that came with the call
     #[arg(long)]
     pub metadata_echo: bool,
-    /// The automation is a draft: it answers 200 and calls nobody
+    /// The automation is a draft: it returns 200 and calls nobody
     #[arg(long)]
     pub draft: bool,
     /// What becomes of a contact that is created twice
@@ -27,7 +27,7 @@ pub struct SandboxArguments {
     /// Post finished calls to this URL
     #[arg(long, value_name = "URL")]
     pub callback: Option<url::Url>,
-    /// What goes wrong.
+    /// The fault.
     #[command(flatten)]
     pub faults: FaultArguments,
 }
@@ -35,7 +35,7 @@ pub struct SandboxArguments {
 /// What becomes of a contact that is created twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DuplicateContactArgument {
-    /// The first is answered again
+    /// The first response is repeated
     Reuse,
     /// There are two of one phone
     New,
@@ -43,11 +43,11 @@ pub enum DuplicateContactArgument {
     Conflict,
 }
 
-/// What goes wrong.
+/// A fault.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 pub struct FaultArguments {
-    /// Every answer takes so much longer (`200ms`, `2s`)
+    /// Delay of every response (`200ms`, `2s`)
     #[arg(long, value_name = "DURATION", value_parser = latency)]
     pub latency: Option<std::time::Duration>,
     /// The next N requests fail with STATUS; may be repeated

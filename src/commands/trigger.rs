@@ -31,7 +31,7 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
     Ok(exit)
 }
 
-/// Prints what became of a run; what a person should know besides goes to stderr.
+/// Prints the result of a run; remarks are printed to stderr.
 pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
     show(context, answer).await?;
     for note in &answer.notes {

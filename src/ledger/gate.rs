@@ -1,4 +1,4 @@
-//! pure: may anything be sent now, and if not, why and until when. The sender asks in its transaction, the heartbeat
+//! pure: may anything be sent now, and if not, why and until when. The sender asks in its transaction, the scheduler
 //! before a run, and every verb that reports it to people: all of them get this one answer.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
 //! pure: the cron line as a set of wall-clock times, without any zone. croner reads the fields and decides about days
-//! (`L`, `W`, `#`, either-or); the time of day is kept as bits, since a heartbeat asks thousands of patterns at once.
+//! (`L`, `W`, `#`, either-or); the time of day is kept as bits, since a tick checks thousands of patterns at once.
 
 use croner::CronPattern;
 use croner::parser::{CronParser, Seconds, Year};

@@ -14,7 +14,11 @@ const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
     ("reminder_id", "The reminder's id: the same for every attempt, usable as an idempotency key", "019ab2c4-…"),
     ("lead", "Which of the schedule's leads", "1d"),
     ("schedule", "The schedule's name", "day-before"),
-    ("previous_starts_at", "The start that the person was told before the appointment moved; null otherwise", "null"),
+    (
+        "previous_starts_at",
+        "The start of which the person was reminded before the appointment moved; null otherwise",
+        "null",
+    ),
     ("row", "The whole row, for columns whose names are no plain words", "{{ row[\"Appt Date\"] }}"),
 ];
 
@@ -98,7 +102,7 @@ pub(super) fn query() -> Vec<ReferenceSection> {
         ReferenceSection {
             heading: "Do-not-call files".to_owned(),
             intro: "`remind.do_not_call` names a text file with one phone number a line. Empty lines and what follows a `#` \
-                are ignored. A line that is no number fails the run, because it may be somebody who asked not to be \
+                are ignored. An invalid line fails the run, because it may be somebody who asked not to be \
                 called."
                 .to_owned(),
             entries: vec![ReferenceEntry {
