@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::personal::Personal;
 use crate::row::Column;
+use crate::template::Template;
 use crate::zones::Zone;
 
 /// `[appointment]`: which column means what.
@@ -37,6 +38,8 @@ pub struct AppointmentColumns {
     pub recipient_timezone: Option<Column>,
     /// What `statuses` looks at.
     pub status: Option<Column>,
+    /// How lists name the appointment.
+    pub label: Option<Template>,
     /// Who it is; the phone unless set.
     pub person: Option<Column>,
     /// BCP 47 tag.

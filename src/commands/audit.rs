@@ -6,7 +6,7 @@ use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::context::Context;
 use super::dispatch;
 use super::filters::Filters;
-use super::ids::{self, ShortIds};
+use super::ids::{self, Labels, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
@@ -48,9 +48,13 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
     let filter = AuditFilter { limit, newest: limit.is_some(), ..filter(context, filters).await? };
     let rows = dispatch::rows(context, filter).await?;
+    let labels = match context.prints_tables() {
+        true => Labels::of(context, rows.iter().filter_map(|row| row.reminder_id)).await,
+        false => Labels::default(),
+    };
     let people = || match rows.is_empty() {
         true => "the log has no such row".to_owned(),
-        false => for_people(context, &rows),
+        false => for_people(context, &labels, &rows),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
     if filters.limit.is_none() && limit == Some(rows.len() as u64) {
@@ -101,9 +105,10 @@ fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, (story,
         state => state_in_words(state),
     };
     let mut text = context.screen.prose(&format!(
-        "{} appointment {} at {}, {} before, to {}: {}",
+        "{} appointment {}{} at {}, {} before, to {}: {}",
         ids.of(reminder.id),
         escape(&reminder.appointment_id),
+        reminder.label.as_deref().map(|label| format!(" ({})", escape(label))).unwrap_or_default(),
         context.moment(reminder.starts_at, zone),
         reminder.lead,
         reminder.phone.as_deref().unwrap_or("(no longer kept)"),
@@ -322,7 +327,7 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
         .ok_or_else(|| VerbError::Usage("--phone is not a valid phone number: write it as +12025550143".into()))
 }
 
-fn for_people(context: &Context, rows: &[AuditRow]) -> String {
+fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
     let zones = context.zones();
     let mut table = Table::of(&[
         words("seq").leaves(4),
@@ -330,6 +335,7 @@ fn for_people(context: &Context, rows: &[AuditRow]) -> String {
         words("event"),
         words("schedule").leaves(1),
         words("appointment"),
+        sentence("name").leaves(7),
         words("phone").leaves(6),
         words("reason").leaves(5),
         words("http").leaves(3),
@@ -343,6 +349,7 @@ fn for_people(context: &Context, rows: &[AuditRow]) -> String {
             row.event.to_string(),
             row.schedule.as_deref().unwrap_or_default().to_owned(),
             row.appointment_id.as_deref().unwrap_or_default().to_owned(),
+            row.reminder_id.and_then(|id| labels.of_reminder(id)).unwrap_or_default().to_owned(),
             row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
             row.reason.as_deref().unwrap_or_default().to_owned(),
             row.http_status.map(|status| status.to_string()).unwrap_or_default(),

@@ -1,11 +1,11 @@
 //! shell: reminders' ids as people read and type them: the shortest beginning that no other id shares.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::context::Context;
 use crate::ledger::{Outbox, ReminderAsk};
 use crate::reminder::{ReminderId, RunId};
-use crate::verbs::{Access, ids};
+use crate::verbs::{Access, ids, redact};
 
 /// A shorter one is easily mistaken for something else.
 const SHORTEST: usize = 8;
@@ -42,6 +42,32 @@ impl ShortIds {
             length += 1;
         }
         id[..length].to_owned()
+    }
+}
+
+/// How the schedules name the appointments of reminders: no row of the log has it, so it is read beside them.
+#[derive(Debug, Default)]
+pub struct Labels(HashMap<ReminderId, String>);
+
+impl Labels {
+    /// Of these reminders, as far as they are still kept and the ledger can be read here.
+    pub async fn of(context: &Context, ids: impl IntoIterator<Item = ReminderId>) -> Self {
+        let ids: BTreeSet<ReminderId> = ids.into_iter().collect();
+        let mut labels = HashMap::new();
+        if !ids.is_empty()
+            && let Ok(app) = context.open(Access::Reading).await
+            && let Some(ledger) = &app.around.ledger
+        {
+            let ask = ReminderAsk { ids: ids.into_iter().collect(), ..ReminderAsk::default() };
+            let found = ledger.briefs(ask).await.unwrap_or_default();
+            labels.extend(found.into_iter().filter_map(|row| Some((row.id, redact::label(row.label.as_deref())?))));
+        }
+        Self(labels)
+    }
+
+    /// Of that one.
+    pub fn of_reminder(&self, id: ReminderId) -> Option<&str> {
+        self.0.get(&id).map(String::as_str)
     }
 }
 

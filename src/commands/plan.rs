@@ -99,6 +99,7 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
         words("call at"),
         words("phone").leaves(2),
         words("appointment"),
+        sentence("name").leaves(3),
         words("starts at"),
         words("lead").leaves(1),
         sentence("note"),
@@ -108,6 +109,7 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
             moment(&call.due_at),
             call.phone.clone(),
             call.appointment_id.clone(),
+            call.label.clone().unwrap_or_default(),
             moment(&call.starts_at),
             call.lead.to_string(),
             call.note.clone().unwrap_or_default(),
@@ -117,10 +119,17 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
 }
 
 fn skips(skips: &[SkippedCall], moment: &dyn Fn(&str) -> String) -> Table {
-    let mut table = Table::of(&[words("not called"), words("starts at"), words("reason"), sentence("because")]);
+    let mut table = Table::of(&[
+        words("not called"),
+        sentence("name").leaves(1),
+        words("starts at"),
+        words("reason"),
+        sentence("because"),
+    ]);
     for skip in skips {
         table.push(vec![
             skip.appointment_id.clone().unwrap_or_else(|| "(no id)".into()),
+            skip.label.clone().unwrap_or_default(),
             skip.starts_at.as_deref().map(moment).unwrap_or_default(),
             skip.reason.to_string(),
             skip.detail.clone(),

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::dispatch;
 use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
-use super::table::{Table, words};
+use super::table::{Table, sentence, words};
 use crate::audit::words::{TRIAL, accepted_by, state as state_in_words};
 use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
@@ -77,12 +77,19 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     if answer.reminders.is_empty() {
         return head;
     }
-    let columns =
-        [words("appointment"), words("state"), words("attempts").leaves(1), words("http").leaves(2), words("reminder")];
+    let columns = [
+        words("appointment"),
+        sentence("name").leaves(3),
+        words("state"),
+        words("attempts").leaves(1),
+        words("http").leaves(2),
+        words("reminder"),
+    ];
     let mut table = Table::of(&columns);
     for reminder in &answer.reminders {
         table.push(vec![
             reminder.appointment_id.clone(),
+            reminder.label.clone().unwrap_or_default(),
             match reminder.state {
                 State::Delivered if reminder.trial => TRIAL.to_owned(),
                 State::Delivered => accepted.clone(),

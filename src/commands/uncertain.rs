@@ -5,7 +5,7 @@ use super::context::Context;
 use super::dispatch;
 use super::ids::ShortIds;
 use super::output::{Rows, Shown};
-use super::table::{Table, words};
+use super::table::{Table, sentence, words};
 use crate::audit::words::state as state_in_words;
 use crate::ledger::Resolution;
 use crate::verbs::uncertain::{ResolveAsk, UncertainReminder};
@@ -76,6 +76,7 @@ fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]
         words("reminder"),
         words("schedule").leaves(3),
         words("appointment"),
+        sentence("name").leaves(5),
         words("starts at"),
         words("phone"),
         words("since").leaves(4),
@@ -92,6 +93,7 @@ fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]
             ids.of(reminder.reminder_id),
             reminder.schedule.clone(),
             reminder.appointment_id.clone(),
+            reminder.label.clone().unwrap_or_default(),
             moment(&reminder.starts_at),
             reminder.phone.clone().unwrap_or_default(),
             moment(&reminder.since),

@@ -272,6 +272,8 @@ pub struct Columns<'a> {
     pub updated_at: Timestamp,
     /// The exact bytes to send.
     pub payload: &'a str,
+    /// How lists name the appointment.
+    pub label: Option<&'a str>,
     /// The rendered contact fields (JSON), for `target.call`.
     pub contact: Option<Cow<'a, str>>,
 }
@@ -314,6 +316,7 @@ impl<'a> Columns<'a> {
             note: planned.note.as_deref(),
             updated_at: now,
             payload: planned.payload.as_str(),
+            label: planned.label.as_deref(),
             contact: (!planned.contact.is_null()).then(|| planned.contact.to_string().into()),
         }
     }

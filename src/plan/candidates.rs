@@ -18,7 +18,7 @@ use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
 use super::{
     Cancellation, Counts, KnownReminder, LastCalledStarts, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts,
-    Standing, guard, restored_gap,
+    Standing, guard, label, restored_gap,
 };
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
@@ -128,6 +128,7 @@ pub(super) struct RenderedCandidate {
     pub(super) candidate: BoxedCandidate,
     id: ReminderId,
     previous_starts_at: Option<Timestamp>,
+    label: Option<Personal>,
     /// The payload and the contact fields.
     pub(super) rendered: Result<(Payload, Value), RenderError>,
 }
@@ -186,7 +187,7 @@ impl Candidates {
                     let corrects = people.corrected_by(&call.candidate);
                     plan.accept(call, corrects);
                 }
-                Err(block) => plan.skip(*call.candidate, block),
+                Err(block) => plan.skip(*call.candidate, call.label, block),
             }
         }
         plan.skipped.sort_by_key(|skipped| skipped.row);
@@ -225,13 +226,15 @@ fn calls(
             previous_starts_at,
         };
         let rendered = payload::rendered(&terms.schedule, &scope);
-        RenderedCandidate { candidate, id, previous_starts_at, rendered }
+        let label = label::of(&terms.schedule, &scope);
+        RenderedCandidate { candidate, id, previous_starts_at, label, rendered }
     })
 }
 
 impl Plan {
     fn accept(&mut self, call: RenderedCandidate, corrects: Vec<ReminderId>) {
-        let RenderedCandidate { candidate, id, previous_starts_at, rendered: Ok((payload, contact)) } = call else {
+        let RenderedCandidate { candidate, id, previous_starts_at, label, rendered: Ok((payload, contact)) } = call
+        else {
             return; // `payload_error` blocks it
         };
         self.counts.planned += u64::from(candidate.share == Share::Main);
@@ -254,13 +257,14 @@ impl Plan {
             due_day: candidate.due_day,
             recipient_zone: candidate.zone.shared_name(),
             payload,
+            label,
             contact,
             previous_starts_at,
             corrects,
         });
     }
 
-    fn skip(&mut self, candidate: Candidate, block: Block) {
+    fn skip(&mut self, candidate: Candidate, label: Option<Personal>, block: Block) {
         let reason = match block.why {
             Why::Skip(reason) => reason,
             Why::OutsideWindow | Why::AlreadyReminded => return,
@@ -274,6 +278,7 @@ impl Plan {
         }
         self.counts.skipped += 1;
         self.skipped.push(SkippedRow {
+            label,
             row: candidate.number,
             appointment_id: Some(candidate.id),
             starts_at: Some(candidate.start.at),

@@ -10,6 +10,7 @@ mod case;
 pub mod explain;
 mod guard;
 mod intake;
+mod label;
 mod leads;
 pub mod payload;
 mod people;
@@ -261,6 +262,8 @@ pub struct PlannedReminder {
     pub recipient_zone: Arc<str>,
     /// The rendered payload: the exact bytes to send.
     pub payload: Payload,
+    /// How lists name the appointment, when the schedule says so.
+    pub label: Option<Personal>,
     /// The rendered contact fields of `target.call`, else null.
     pub contact: Value,
     /// `ambiguous_time`, `unassigned range`, or both.
@@ -301,6 +304,8 @@ pub struct SkippedRow {
     pub phone: Option<Personal>,
     /// The recipient's zone when known, for showing times.
     pub recipient_zone: Option<String>,
+    /// How lists name the appointment, when the schedule says so and the row can be read.
+    pub label: Option<Personal>,
 }
 
 /// A pending reminder that is not sent any more.

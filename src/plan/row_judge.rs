@@ -10,7 +10,7 @@ use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
 use super::terms::Terms;
-use super::{Counts, Reminded, Seed, SkippedRow, row_rules};
+use super::{Counts, Reminded, Seed, SkippedRow, label, row_rules};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
 
 /// Asks the rules, and remembers what they said.
@@ -130,6 +130,7 @@ impl Findings {
 fn skipped(case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
     let Case { sighting, lead, .. } = case;
     SkippedRow {
+        label: sighting.row.as_ref().ok().and_then(|row| label::of_row(case.schedule(), row)),
         row: sighting.number,
         appointment_id: sighting.id.clone(),
         starts_at: sighting.start.as_ref().ok().map(|start| start.at),

@@ -2,6 +2,8 @@
 
 mod filter;
 
+pub(super) use filter::RowScope;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;

@@ -40,10 +40,10 @@ pub fn mapped_columns(root: &Node) -> Vec<&Node> {
     mapped.flat_map(|entry| entry.node.strings()).collect()
 }
 
-/// Every template that is filled with a row: the payload's and the contact's strings.
+/// Every template that is filled with a row: the payload's and the contact's strings, and the label.
 #[must_use]
 pub fn row_templates(root: &Node) -> Vec<&Node> {
-    let trees = [root.get("payload"), root.at(&["target", "call", "contact"])];
+    let trees = [root.get("payload"), root.at(&["target", "call", "contact"]), root.at(&["appointment", "label"])];
     trees.into_iter().flatten().flat_map(Node::strings).collect()
 }
 

@@ -144,6 +144,9 @@ pub struct StoryReminder {
     /// Whether a sandbox accepted it: nobody was phoned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trial: bool,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What was sent or would be, when revealed and not yet purged.
     pub payload: Option<Personal>,
 }
@@ -192,6 +195,7 @@ impl StoryReminder {
             phone: row.phone.map(|number| redact::phone(&number, reveal).into()),
             state: row.state,
             trial: row.trial,
+            label: redact::label(row.label.as_deref()),
             payload: row.payload.filter(|_| reveal == Reveal::Whole),
         }
     }

@@ -59,6 +59,9 @@ pub struct ShownCall {
     pub payload: Payload,
     /// Remarks, for people.
     pub note: Option<String>,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// One row in the window that isn't called.
@@ -72,6 +75,9 @@ pub struct SkippedCall {
     pub reason: SkipReason,
     /// The input, the rule, the remedy.
     pub detail: String,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// The moment of a plan.
@@ -180,6 +186,7 @@ impl Showing<'_> {
             payload: redact::payload(reminder.payload, &reminder.phone, self.reveal),
             appointment_id: reminder.appointment_id,
             note: reminder.note,
+            label: redact::label(reminder.label.as_deref()),
         }
     }
 
@@ -189,6 +196,7 @@ impl Showing<'_> {
             appointment_id: row.appointment_id,
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
+            label: redact::label(row.label.as_deref()),
             detail: match self.reveal {
                 Reveal::LastFour if row.reason == SkipReason::InvalidPhone => {
                     redact::text(&appointment::phone::masked(&row.detail))

@@ -52,6 +52,12 @@ pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
     }
 }
 
+/// How lists name an appointment: a number in it is masked.
+#[must_use]
+pub fn label(label: Option<&str>) -> Option<String> {
+    label.map(text)
+}
+
 /// Masks phone numbers in free text.
 #[must_use]
 pub fn text(text: &str) -> String {

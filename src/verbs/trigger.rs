@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Exit, VerbError, VerbResult, explain, holds};
+use super::{App, Exit, VerbError, VerbResult, explain, holds, redact};
 use crate::delivery::{DeliveryScope, Sender};
 use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
@@ -117,6 +117,9 @@ pub struct TriggeredReminder {
     /// Whether a sandbox accepted it: nobody was phoned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trial: bool,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 impl TriggerAnswer {
@@ -231,6 +234,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
             appointment_id: reminder.appointment_id.clone(),
             state: State::Pending,
             trial: false,
+            label: redact::label(reminder.label.as_deref()),
             attempts: 0,
             http_status: None,
         })
@@ -328,6 +332,7 @@ pub(super) async fn answer(
             appointment_id: row.appointment_id,
             state: row.state,
             trial: row.is_trial,
+            label: redact::label(row.label.as_deref()),
             attempts: row.attempts,
             http_status: row.http_status,
         });

@@ -32,6 +32,9 @@ pub struct UncertainReminder {
     pub since: String,
     /// Not sent after this (UTC).
     pub expires_at: String,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Every reminder of unknown fate, oldest first.
@@ -125,5 +128,6 @@ pub(super) fn shown(row: &ReminderRow) -> UncertainReminder {
         http_status: row.http_status,
         since: row.updated_at.to_string(),
         expires_at: row.expires_at.to_string(),
+        label: redact::label(row.label.as_deref()),
     }
 }

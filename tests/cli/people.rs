@@ -233,3 +233,38 @@ fn a_service_without_a_folder_of_schedules_leaves_no_files() {
     let ended = clinic.run(&["run"]);
     assert_eq!((ended.exit, files()), (78, before), "{ended:?}");
 }
+
+#[test]
+fn a_label_names_appointments_in_lists_and_nowhere_else() {
+    let sandbox = Sandbox::start(&["--reset-after", "0"]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let labelled = DAY_BEFORE.replace("status = \"status\"", "status = \"status\"\nlabel = \"{{ name }} {{ phone }}\"");
+    clinic.schedule("day-before", &labelled);
+    assert_eq!(clinic.run(&["check"]).exit, 0);
+    let (_, plans) = clinic.json(&["plan", "--now", MORNING]);
+    assert_eq!(plans[0]["reminders"][0]["label"], "Ada Example ***0143", "{plans}");
+    let plan = clinic.run(&["plan", "--now", MORNING]).stdout;
+    assert!(plan.contains("NAME") && plan.contains("Ben Sample") && !plan.contains("2025550143"), "{plan}");
+    let triggered = clinic.run(&["trigger", "day-before", "--now", MORNING]);
+    assert!(triggered.stdout.contains("Ada Example"), "{triggered:?}");
+    let wide = |arguments: &[&str]| clinic.run(&[arguments, &["--wide"]].concat()).stdout;
+    for verb in [&["uncertain", "list"][..], &["audit", "list"], &["audit", "show", "A-1"]] {
+        let shown = wide(verb);
+        assert!(shown.contains("Ada Example ***0143"), "{verb:?}: {shown}");
+    }
+    let exported = clinic.run(&["audit", "export"]).stdout;
+    assert!(!exported.contains("Ada Example"), "the log has no names: {exported}");
+    assert!(!triggered.stderr.contains("Ada"), "{triggered:?}");
+}
+
+#[test]
+fn a_label_of_names_that_no_row_has_is_an_error_of_check_and_holds_nobody_up() {
+    let clinic = Clinic::new();
+    let mapped = "status = \"status\"";
+    clinic.schedule("day-before", &DAY_BEFORE.replace(mapped, &format!("{mapped}\nlabel = \"{{{{ nmae }}}}\"")));
+    let checked = clinic.run(&["check"]);
+    assert!(checked.exit != 0, "{checked:?}");
+    assert!(format!("{checked:?}").contains("did you mean `name`?"), "{checked:?}");
+    let (_, plans) = clinic.json(&["plan", "--now", MORNING]);
+    assert_eq!((&plans[0]["counts"]["planned"], plans[0]["reminders"][0].get("label")), (&2.into(), None), "{plans}");
+}

@@ -46,6 +46,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         due_day: jiff::civil::date(2026, 11, 24),
         recipient_zone: "America/New_York".into(),
         payload: tickler::template::Payload::of(&serde_json::json!({"appointment": appointment})),
+        label: None,
         contact: serde_json::Value::Null,
         note: None,
         previous_starts_at: None,

@@ -142,6 +142,7 @@ impl Course {
             person: self.pick(&["Ada", "Brook", "Cleo", "Dana"]).into(),
             due_day: self.pick(&[jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)]),
             contact: self.pick(&[serde_json::Value::Null, serde_json::json!({"name": "Ada"})]),
+            label: self.one_in(2).then(|| "Ada Example".into()),
             note: self.one_in(6).then(|| "ambiguous_time".to_owned()),
             corrects,
             ..planned(&appointment)
@@ -158,6 +159,7 @@ impl Course {
         let cancellations = cancellations.collect();
         let skipped = self.one_in(3).then(|| SkippedRow {
             row: 7,
+            label: None,
             appointment_id: Some("A9".to_owned()),
             starts_at: Some(start()),
             lead: None,

@@ -57,6 +57,7 @@ pub fn clinic() -> Schedule {
             source_timezone: None,
             recipient_timezone: None,
             status: None,
+            label: None,
             person: None,
             language: None,
             do_not_call: None,

@@ -174,6 +174,9 @@ pub struct ReminderRow {
     /// Whether a sandbox accepted it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trial: bool,
+    /// How lists name the appointment; `None` once purged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Personal>,
 }
 
 /// Which reminders.
@@ -219,6 +222,8 @@ pub struct ReminderBrief {
     pub state: State,
     /// Whether a sandbox accepted it.
     pub is_trial: bool,
+    /// How lists name the appointment; `None` once purged.
+    pub label: Option<Personal>,
     /// Attempts made.
     pub attempts: u32,
     /// The last attempt's status.

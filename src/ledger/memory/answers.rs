@@ -48,7 +48,12 @@ impl KeptReminder {
             payload: self.content.as_ref().map(|content| content.payload.clone()),
             updated_at: held.updated_at,
             trial: held.trial.is_some(),
+            label: self.label(),
         }
+    }
+
+    fn label(&self) -> Option<Personal> {
+        self.content.as_ref().and_then(|content| content.label.clone())
     }
 
     fn brief(&self) -> ReminderBrief {
@@ -58,6 +63,7 @@ impl KeptReminder {
             appointment_id: held.appointment_id.clone(),
             state: held.state,
             is_trial: held.trial.is_some(),
+            label: self.label(),
             attempts: held.attempt,
             http_status: self.attempts.get(&held.attempt).and_then(|attempt| attempt.http_status),
         }

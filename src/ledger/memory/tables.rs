@@ -55,6 +55,7 @@ pub(super) struct KeptReminder {
 pub(super) struct Content {
     pub(super) payload: Personal,
     pub(super) contact: Option<Personal>,
+    pub(super) label: Option<Personal>,
 }
 
 /// An attempt, and what came of it.
@@ -84,7 +85,11 @@ fn doubled(what: &str) -> LedgerError {
 
 impl Content {
     fn of(columns: &Columns<'_>) -> Self {
-        Self { payload: columns.payload.into(), contact: columns.contact.as_deref().map(Personal::from) }
+        Self {
+            payload: columns.payload.into(),
+            contact: columns.contact.as_deref().map(Personal::from),
+            label: columns.label.map(Personal::from),
+        }
     }
 }
 

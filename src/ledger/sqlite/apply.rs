@@ -124,9 +124,10 @@ impl SqliteStore<'_> {
     }
 
     fn write_content(&self, nr: i64, columns: &Columns<'_>) -> LedgerResult<()> {
-        let sql = "INSERT INTO content (reminder, payload, contact) VALUES (?1, ?2, ?3) \
-            ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact";
-        self.statements.run(sql, params![nr, columns.payload, columns.contact])?;
+        let sql = "INSERT INTO content (reminder, payload, contact, label) VALUES (?1, ?2, ?3, ?4) \
+            ON CONFLICT (reminder) DO UPDATE SET payload = excluded.payload, contact = excluded.contact, \
+            label = excluded.label";
+        self.statements.run(sql, params![nr, columns.payload, columns.contact, columns.label])?;
         Ok(())
     }
 

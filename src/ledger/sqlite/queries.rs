@@ -16,7 +16,7 @@ use crate::reminder::{ReminderId, RunId, State};
 /// The columns of [`reminder_row`].
 const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
     r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at, \
-    r.trial IS NOT NULL \
+    r.trial IS NOT NULL, c.label \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
     LEFT JOIN content c ON c.reminder = r.nr";
 
@@ -40,6 +40,7 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
         payload: row.get(15)?,
         updated_at: time(row, 16)?,
         trial: row.get(17)?,
+        label: row.get::<_, Option<String>>(18)?.map(Into::into),
     })
 }
 
@@ -87,8 +88,9 @@ impl Where {
 }
 
 /// The columns of [`brief`].
-const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status, r.trial IS NOT NULL \
-    FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt";
+const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status, r.trial IS NOT NULL, c.label \
+    FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
+    LEFT JOIN content c ON c.reminder = r.nr";
 
 fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
     Ok(ReminderBrief {
@@ -98,6 +100,7 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
         attempts: row.get(3)?,
         http_status: row.get(4)?,
         is_trial: row.get(5)?,
+        label: row.get::<_, Option<String>>(6)?.map(Into::into),
     })
 }
 

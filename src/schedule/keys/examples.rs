@@ -33,6 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("appointment.source_timezone", "\"UTC\""),
     ("appointment.recipient_timezone", "\"patient_zone\""),
     ("appointment.status", "\"status\""),
+    ("appointment.label", "\"{{ name }}\""),
     ("appointment.person", "\"patient_id\""),
     ("appointment.language", "\"language\""),
     ("appointment.do_not_call", "\"do_not_call\""),

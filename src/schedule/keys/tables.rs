@@ -210,6 +210,12 @@ static APPOINTMENT: Table = Table {
         ),
         key("recipient_timezone", Shape::Column, Optional, "The zone where the person is"),
         key("status", Shape::Column, Optional, "The column `statuses` looks at"),
+        key(
+            "label",
+            Shape::Template,
+            Optional,
+            "How lists name the appointment; kept and removed with the payload, never in logs, metrics and alerts",
+        ),
         key("person", Shape::Column, Optional, "Who it is, for the daily limit; the phone unless set"),
         key("language", Shape::Column, Optional, "BCP 47 tag of the person's language"),
         key("do_not_call", Shape::Column, Optional, "Anything but an empty cell and a known no opts the person out"),

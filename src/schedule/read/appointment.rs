@@ -1,7 +1,7 @@
 //! pure: `[appointment]`: which column means what.
 
-use super::Reading;
 use super::section::{Section, items};
+use super::{Reading, templates};
 use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
 use crate::row::Column;
 use crate::schedule::keys::{SCHEDULE, Shape};
@@ -14,6 +14,7 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
     let section = Section::of(node, keys);
     let default_region = section.given("default_region").map(|node| country(node, reading));
     let date_format = date_format(section.given("date_format"), reading);
+    let label = section.given("label").map(|node| templates::template(node, reading));
     let source_timezone = section.given("source_timezone").map(|node| source_timezone(node, zones, reading));
     Some(AppointmentColumns {
         id: section.columns("id")?,
@@ -31,6 +32,10 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
         },
         recipient_timezone: section.column("recipient_timezone"),
         status: section.column("status"),
+        label: match label {
+            Some(read) => Some(read?),
+            None => None,
+        },
         person: section.column("person"),
         language: section.column("language"),
         do_not_call: section.column("do_not_call"),
