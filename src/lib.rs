@@ -64,6 +64,7 @@ pub mod attempt;
 pub mod audit;
 pub mod clock;
 pub mod commands;
+pub mod connections;
 pub mod daemon;
 pub mod delivery;
 pub mod disk;

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 
 use super::handover::{self, HandoverReader};
 use crate::clock::SharedClock;
+use crate::connections::{Busy, Connections, HEADER_TIMEOUT};
 use crate::verbs::{Answer, Request};
-use crate::web::connections::{Busy, Connections, HEADER_TIMEOUT};
 
 /// Maximum length of a request.
 const MAX_REQUEST: u64 = 64 * 1024;
@@ -162,7 +162,7 @@ impl ControlSocket {
                     let busy = Busy::default();
                     let caller = ControlConnection { requests, busy: busy.clone(), clock };
                     let task = tokio::spawn(async move { serve_connection(stream, &caller, perform.as_ref()).await });
-                    connections.add(busy, &task);
+                    connections.add(busy, task.abort_handle());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the control socket could not accept a connection");

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::web::connections::MAX_CONNECTIONS;
+use crate::connections::MAX_CONNECTIONS;
 
 /// Files that the service needs besides connections: ledger, sources, targets, runtime.
 const OWN_FILES: u64 = 48;

@@ -1,19 +1,13 @@
 //! shell: connections that can be broken off as a crashing server would: reset, without a byte of an answer.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-
-/// Accepts connections that can be cut.
-pub(super) struct CuttableListener(pub(super) TcpListener);
+use tokio::net::TcpStream;
 
 /// One connection.
 pub(super) struct CuttableStream {
@@ -35,26 +29,14 @@ impl Cut {
     }
 }
 
-impl Listener for CuttableListener {
-    type Io = CuttableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
+impl CuttableStream {
+    /// A connection, and what cuts it.
+    pub(super) fn of(stream: TcpStream) -> (Self, Cut) {
         if let Err(failure) = stream.set_nodelay(true) {
             tracing::debug!(%failure, "a sandbox connection stays with Nagle's algorithm");
         }
-        (CuttableStream { stream, cut: Cut::default() }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
-    fn connect_info(line: IncomingStream<'_, CuttableListener>) -> Self {
-        line.io().cut.clone()
+        let cut = Cut::default();
+        (Self { stream, cut: cut.clone() }, cut)
     }
 }
 

@@ -24,6 +24,7 @@ mod calls;
 mod connection;
 mod faults;
 mod routes;
+mod serving;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -204,15 +205,9 @@ pub async fn start(options: Options, around: Surroundings) -> io::Result<Running
     }
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let (stop, mut stopped) = watch::channel(false);
-    let state = Arc::new(state::Sandbox::new(options, around));
-    let service = routes::router(state).into_make_service_with_connect_info::<connection::Cut>();
-    let serving = axum::serve(connection::CuttableListener(listener), service).with_graceful_shutdown(async move {
-        // a sender that is gone means that nobody will ever say stop
-        if stopped.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    });
-    let task = tokio::spawn(async move { serving.await });
+    let (stop, stopped) = watch::channel(false);
+    let clock = Arc::clone(&around.clock);
+    let router = routes::router(Arc::new(state::Sandbox::new(options, around)));
+    let task = tokio::spawn(serving::serve(listener, router, stopped, clock));
     Ok(Running { address, stop, task })
 }

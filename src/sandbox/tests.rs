@@ -239,3 +239,32 @@ async fn only_this_machine_can_be_listened_at() {
     let listen = "0.0.0.0:0".parse().expect("an address");
     assert!(start(Options { listen, ..Options::default() }, around).await.is_err());
 }
+
+#[tokio::test]
+async fn a_thousand_connections_that_say_nothing_keep_nobody_from_an_answer() {
+    let bench = bench(Options::default()).await;
+    let mut silent = Vec::new();
+    for _connection in 0..1_100 {
+        let mut stream = tokio::net::TcpStream::connect(bench.running.address).await.expect("a connection");
+        let _closed_already = stream.write_all(b"POST /contact/create HTTP/1.1\r\nhost: ").await;
+        silent.push(stream);
+    }
+    assert_eq!(bench.contact(PHONE).await.0, 200);
+    let mut rest = Vec::new();
+    // the oldest was closed to make room; it was told nothing
+    let closed = silent[0].read_to_end(&mut rest).await;
+    assert!(closed.is_err() || rest.is_empty(), "{rest:?}");
+    bench.running.stop().await;
+}
+
+#[tokio::test]
+async fn more_requests_than_connections_are_all_answered() {
+    let slow = Faults { latency: Duration::from_millis(20), ..Faults::default() };
+    let bench = bench(Options { faults: slow, ..Options::default() }).await;
+    let asked = (0..200).map(|number| {
+        let (bench, phone) = (&bench, format!("+1{}55501{:02}", 201 + number / 100, number % 100));
+        async move { bench.contact(&phone).await.0 }
+    });
+    let answers: Vec<u16> = futures_util::future::join_all(asked).await;
+    assert_eq!(answers, [200; 200]);
+}

@@ -1,7 +1,5 @@
 //! shell: the HTTP server of `/healthz` and `/readyz`, on loopback by default.
 
-pub mod connections;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +21,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::clock::SharedClock;
+use crate::connections::{Busy, Connections, HEADER_TIMEOUT};
 use crate::verbs::vitals::Vitals;
-use connections::{Busy, Connections, HEADER_TIMEOUT};
 
 /// Maximum time of a request; every answer here is fast.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,7 +105,7 @@ impl HealthServer {
             if connections.make_room() {
                 let busy = Busy::default();
                 let router = self.router.clone().layer(from_fn_with_state(busy.clone(), mark_as_busy));
-                connections.add(busy, &tokio::spawn(serve_connection(stream, router)));
+                connections.add(busy, tokio::spawn(serve_connection(stream, router)).abort_handle());
             }
         }
     }

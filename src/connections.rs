@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 
 /// Maximum time for a request's header, or for a request of one line.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,13 +15,13 @@ pub const MAX_CONNECTIONS: usize = 64;
 
 /// Whether a request of a connection is being answered.
 #[derive(Debug, Clone, Default)]
-pub struct Busy(Arc<AtomicBool>);
+pub struct Busy(Arc<AtomicUsize>);
 
 impl Busy {
     /// A request is being answered until the guard is dropped.
     #[must_use]
     pub fn begin(&self) -> Answering {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::Relaxed);
         Answering(self.clone())
     }
 }
@@ -32,7 +32,7 @@ pub struct Answering(Busy);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        (self.0.0).store(false, Ordering::Relaxed);
+        (self.0.0).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -56,7 +56,7 @@ impl Connections {
         if self.open.len() < self.max {
             return true;
         }
-        let idle = self.open.iter().position(|(busy, _)| !busy.0.load(Ordering::Relaxed));
+        let idle = self.open.iter().position(|(busy, _)| busy.0.load(Ordering::Relaxed) == 0);
         match idle.and_then(|at| self.open.remove(at)) {
             Some((_, task)) => {
                 task.abort();
@@ -67,13 +67,15 @@ impl Connections {
     }
 
     /// Adds a connection that this task serves.
-    pub fn add(&mut self, busy: Busy, task: &JoinHandle<()>) {
-        self.open.push_back((busy, task.abort_handle()));
+    pub fn add(&mut self, busy: Busy, task: AbortHandle) {
+        self.open.push_back((busy, task));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     #[tokio::test]
@@ -83,15 +85,15 @@ mod tests {
         let busy = [Busy::default(), Busy::default()];
         for (busy, task) in busy.iter().zip(&tasks) {
             assert!(connections.make_room());
-            connections.add(busy.clone(), task);
+            connections.add(busy.clone(), task.abort_handle());
         }
         let first_answers = busy[0].begin();
         assert!(connections.make_room());
         tokio::task::yield_now().await;
         assert_eq!((tasks[0].is_finished(), tasks[1].is_finished()), (false, true));
-        let third = tokio::spawn(std::future::pending());
+        let third: JoinHandle<()> = tokio::spawn(std::future::pending());
         let third_busy = Busy::default();
-        connections.add(third_busy.clone(), &third);
+        connections.add(third_busy.clone(), third.abort_handle());
         let third_answers = third_busy.begin();
         assert!(!connections.make_room(), "both are being answered");
         drop((first_answers, third_answers));
