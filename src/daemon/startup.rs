@@ -7,7 +7,7 @@ use super::runs::{ACTOR, Daemon};
 use super::watch::{Stillness, stamps};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::Env;
+use crate::evaluation::{Env, SharedReads};
 use crate::http::Http;
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::{self, LedgerAccess};
@@ -67,6 +67,7 @@ fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>
         secrets: settings.secrets.clone(),
         accounts: Arc::new(settings.accounts.clone()),
         ledger: Some(ledger),
+        reads: SharedReads::default(),
     };
     let sender = Sender::new(SenderParts {
         around: around.clone(),

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::shared_reads::{MAX_SHARED_BYTES, MemoryShare};
 use crate::clock::SharedClock;
 use crate::duration;
 use crate::row::{Kept, Record, RecordSink, Restarts};
@@ -28,6 +29,20 @@ pub(super) fn stuck(limits: ReadLimits) -> SourceError {
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 
+/// The error when this many reads never returned that another one is not begun.
+pub(super) fn all_stuck() -> SourceError {
+    let message = format!("{STUCK}, nor did others after it: it is read again when one of them has ended");
+    SourceError { message, again: Again::Never, key: Some("deadline") }
+}
+
+/// The error of a run that is too large beside others; alone it would fit.
+fn crowded() -> SourceError {
+    let mebibytes = MAX_SHARED_BYTES >> 20;
+    let message =
+        format!("the runs that are evaluated at this moment take more than {mebibytes} MiB of memory for their rows");
+    SourceError { message, again: Again::Soon, key: None }
+}
+
 /// Passes records to another sink, and stops the read when a limit is exceeded.
 pub(super) struct LimitedSink<'s> {
     sink: &'s mut dyn RecordSink,
@@ -35,14 +50,21 @@ pub(super) struct LimitedSink<'s> {
     clock: SharedClock,
     /// When the deadline is reached (monotonic).
     stop_at: Duration,
+    memory: &'s mut MemoryShare,
     records: u64,
     is_late: bool,
+    is_crowded: bool,
 }
 
 impl<'s> LimitedSink<'s> {
-    pub(super) fn new(sink: &'s mut dyn RecordSink, limits: ReadLimits, clock: SharedClock) -> Self {
+    pub(super) fn new(
+        sink: &'s mut dyn RecordSink,
+        limits: ReadLimits,
+        clock: SharedClock,
+        memory: &'s mut MemoryShare,
+    ) -> Self {
         let stop_at = clock.monotonic() + limits.deadline.unsigned_abs();
-        Self { sink, limits, clock, stop_at, records: 0, is_late: false }
+        Self { sink, limits, clock, stop_at, memory, records: 0, is_late: false, is_crowded: false }
     }
 
     /// Returns the error of the first limit that was exceeded.
@@ -68,6 +90,9 @@ impl<'s> LimitedSink<'s> {
             // no key of the source raises this limit
             return Err(SourceError { message, again: Again::Never, key: None });
         }
+        if self.is_crowded {
+            return Err(crowded());
+        }
         Ok(())
     }
 }
@@ -80,8 +105,11 @@ impl RecordSink for LimitedSink<'_> {
             return ControlFlow::Break(());
         }
         let flow = self.sink.record(number, record);
-        if self.records.is_multiple_of(RECORDS_PER_SIZE_CHECK) && self.check_limits().is_err() {
-            return ControlFlow::Break(());
+        if self.records.is_multiple_of(RECORDS_PER_SIZE_CHECK) {
+            self.is_crowded = !self.memory.fits(self.sink.kept().bytes);
+            if self.check_limits().is_err() {
+                return ControlFlow::Break(());
+            }
         }
         flow
     }
@@ -105,6 +133,7 @@ mod tests {
 
     use jiff::SignedDuration;
 
+    use super::super::shared_reads::KeptMemory;
     use super::*;
     use crate::clock::ManualClock;
 
@@ -133,7 +162,8 @@ mod tests {
         for (case, rows, bytes, is_late, key) in cases {
             let clock = Arc::new(ManualClock::starting_at("2026-11-24T14:00:00Z".parse().expect("an instant")));
             let mut sink = Keeping(Kept { rows, bytes });
-            let mut limited = LimitedSink::new(&mut sink, limits, clock);
+            let mut memory = MemoryShare::of(&KeptMemory::default());
+            let mut limited = LimitedSink::new(&mut sink, limits, clock, &mut memory);
             limited.is_late = is_late;
             assert_eq!(limited.check_limits().err().map(|error| error.key), key, "{case}");
         }

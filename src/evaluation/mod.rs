@@ -8,6 +8,7 @@ mod holidays;
 mod moment;
 mod reading;
 mod run;
+mod shared_reads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use holidays::with_holidays;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
 pub use reading::{open_source, read_window};
 pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
+pub use shared_reads::SharedReads;
 
 /// The dependencies of an evaluation.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub struct Env {
     pub accounts: Arc<BTreeMap<String, Account>>,
     /// The ledger; `None` when there is none yet (`plan` before the first run).
     pub ledger: Option<Arc<Ledger>>,
+    /// What the reads of sources share.
+    pub reads: SharedReads,
 }
 
 /// The plan of a complete read.

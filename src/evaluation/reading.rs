@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::bounds::{LimitedSink, stuck};
+use super::bounds::{LimitedSink, all_stuck, stuck};
 use super::moment::ReminderIds;
+use super::shared_reads::{MemoryShare, ReadThread};
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
 use crate::attempt::TargetAddress;
 use crate::ledger::{LastCalledAsk, Ledger, LedgerResult, Runs};
@@ -36,11 +37,13 @@ pub(super) struct SourceRead<'a> {
 }
 
 impl SourceRead<'_> {
-    /// Reads and plans; retries after 1, 2 and 4 s while the failure may pass by itself.
+    /// Reads and plans; retries after 1, 2 and 4 s while the failure may pass by itself and the deadline of one read has not
+    /// passed.
     pub(super) async fn with_retries(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
+        let stop_at = env.clock.monotonic() + self.request.schedule.limits.deadline.unsigned_abs();
         for delay in RETRY_DELAYS {
             match self.once(env).await {
-                Err(error) if error.again() == Again::Soon => {
+                Err(error) if error.again() == Again::Soon && env.clock.monotonic() < stop_at => {
                     tracing::info!(schedule = %self.request.schedule.name, "the source can't be read and is retried: {error}");
                     env.clock.sleep(delay).await;
                 }
@@ -52,15 +55,21 @@ impl SourceRead<'_> {
 
     async fn once(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         let job = self.job(env);
-        let limits = job.schedule.limits;
+        let (name, limits) = (job.schedule.name.clone(), job.schedule.limits);
+        let given_up = &env.reads.given_up;
+        if given_up.are_too_many(&name) {
+            return Err(all_stuck().into());
+        }
         let (read_ended, read_end) = oneshot::channel();
         let (result, evaluation) = oneshot::channel();
-        on_own_thread(move || {
+        let thread = ReadThread::start(move || {
             // nobody receives it after the read was given up
             let _given_up = result.send(job.evaluate(read_ended));
-        })?;
+        });
+        let thread = thread.map_err(|error| no_thread(&error))?;
         // `Err` in here means that the thread ended before its read began: `evaluation` holds the reason
         if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
+            given_up.add(&name, thread);
             return Err(stuck(limits).into());
         }
         evaluation.await.map_err(|_| internal_error("while its source was read"))?
@@ -79,17 +88,6 @@ impl SourceRead<'_> {
             read_at: env.clock.now(),
         }
     }
-}
-
-/// Runs `work` on a new thread inside this runtime. Threads of the runtime's pool would not do: a read that never returns
-/// would keep the process from shutting down.
-fn on_own_thread(work: impl FnOnce() + Send + 'static) -> Result<(), EvaluationError> {
-    let runtime = tokio::runtime::Handle::current();
-    let thread = std::thread::Builder::new().name("source".into()).spawn(move || {
-        let _entered = runtime.enter();
-        work();
-    });
-    thread.map(drop).map_err(|error| no_thread(&error))
 }
 
 fn no_thread(error: &std::io::Error) -> EvaluationError {
@@ -118,8 +116,9 @@ impl ReadJob {
         let (zones, name) = (env.zones.clone(), schedule.name.clone());
         let planned_for = Arc::clone(&schedule);
         let request = PlanRequest { schedule, occasion, knowledge, zones, do_not_call, explained };
+        let mut memory = MemoryShare::of(&env.reads.kept);
         let read = |rows: &mut dyn RecordSink| {
-            let mut sink = LimitedSink::new(rows, limits, Arc::clone(&env.clock));
+            let mut sink = LimitedSink::new(rows, limits, Arc::clone(&env.clock), &mut memory);
             let report = source.read(&window, &mut sink);
             let within_limits = sink.check_limits();
             let _given_up = read_ended.send(());

@@ -34,7 +34,7 @@ pub(super) async fn serve(
     stopped: watch::Receiver<bool>,
     clock: SharedClock,
 ) -> io::Result<()> {
-    let mut connections = Connections::up_to(MAX_CONNECTIONS);
+    let mut connections = Connections::new(MAX_CONNECTIONS);
     let mut tasks = JoinSet::new();
     let freed = Arc::new(Notify::new());
     let accepting = async {

@@ -90,6 +90,8 @@ impl FileSource {
                 Again::Never,
                 format!("{place}: the file may not be read: give this program's user the right to"),
             ),
+            // another program holds a lease on it, which it gives back when it is asked, as by this opening
+            io::ErrorKind::WouldBlock => SourceError::new(Again::Soon, format!("{place}: the file is in use")),
             _ if disk::is_exhaustion(error) => {
                 SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
             }

@@ -7,7 +7,7 @@ use super::VerbResult;
 use super::exit::{VerbError, likely_name};
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::{Env, machine};
+use crate::evaluation::{Env, SharedReads, machine};
 use crate::http::{Http, Outbound};
 use crate::ledger::sqlite;
 use crate::ledger::{Ledger, LedgerError, Machine, Outbox, Recover};
@@ -76,6 +76,7 @@ impl App {
             secrets: settings.secrets.clone(),
             accounts: Arc::new(settings.accounts.clone()),
             ledger,
+            reads: SharedReads::default(),
         };
         let sender = match access {
             Access::None | Access::Reading => None,

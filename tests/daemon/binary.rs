@@ -87,6 +87,15 @@ impl Service {
         rustix::process::kill_process(id, signal).expect("a running service");
     }
 
+    /// Its resident memory and its address space, now and at their largest.
+    #[allow(dead_code, reason = "for those that measure it")]
+    pub fn memory(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running service");
+        let lines =
+            status.lines().filter(|line| ["VmPeak", "VmSize", "VmHWM", "VmRSS"].iter().any(|it| line.starts_with(it)));
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+    }
+
     pub fn stop(mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
         self.child.wait().expect("the service ends")

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tickler::audit::{AuditFilter, AuditRow, Event};
 use tickler::clock::{Clock, ManualClock, SharedClock};
 use tickler::delivery::{DeliveryScope, Sender, SenderParts};
-use tickler::evaluation::Env;
+use tickler::evaluation::{Env, SharedReads};
 use tickler::http::Http;
 use tickler::ledger::sqlite::{self, LedgerAccess};
 use tickler::ledger::{
@@ -94,6 +94,7 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         secrets: Secrets::from_values([("TOKEN", "t-1")]),
         accounts: Arc::default(),
         ledger: Some(Arc::clone(&ledger)),
+        reads: SharedReads::default(),
     };
     let sender = Sender::new(SenderParts {
         around,

@@ -107,7 +107,9 @@ impl Api {
                 timeout: self.time_for_a_page(stop_at)?,
                 max_bytes: self.spec.max_bytes,
             };
-            let answer = answers::answered(self.tools.http.send(ask).await, page)?;
+            let answer = answers::answered(self.tools.http.send(ask).await, page);
+            // a time-out that the deadline has shortened
+            let answer = answer.map_err(|error| if self.is_late(stop_at) { self.too_slow() } else { error })?;
             let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
             let Some(location) = location else {
                 return match answer.status {
@@ -131,11 +133,15 @@ impl Api {
     }
 
     fn time_for_a_page(&self, stop_at: Duration) -> Result<Duration, SourceError> {
-        let left = stop_at.saturating_sub(self.tools.http.clock().monotonic());
-        if left.is_zero() {
+        if self.is_late(stop_at) {
             return Err(self.too_slow());
         }
+        let left = stop_at.saturating_sub(self.tools.http.clock().monotonic());
         Ok(left.min(self.spec.timeout.unsigned_abs()))
+    }
+
+    fn is_late(&self, stop_at: Duration) -> bool {
+        self.tools.http.clock().monotonic() >= stop_at
     }
 
     pub(super) fn too_slow(&self) -> SourceError {

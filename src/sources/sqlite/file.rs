@@ -41,6 +41,9 @@ pub(super) fn examine(path: &Path) -> Result<(), SourceError> {
         if disk::is_exhaustion(&error) {
             return Err(exhausted(path));
         }
+        if error.kind() == std::io::ErrorKind::WouldBlock {
+            return Err(SourceError::new(Again::Soon, format!("{place}: the file is in use")));
+        }
         return Err(never(format!("the file can't be read: {}", error.kind())));
     }
     if let Some(foreign) = foreign(&header) {
