@@ -44,12 +44,12 @@ pub async fn sleep_until(clock: &dyn Clock, at: Timestamp) {
         if left <= SignedDuration::ZERO {
             return;
         }
-        clock.sleep(left.unsigned_abs().min(LONGEST_NAP)).await;
+        clock.sleep(left.unsigned_abs().min(MAX_NAP)).await;
     }
 }
 
-/// A sleeper looks at the wall clock at least this often, so a step of the clock is noticed within a minute.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
+/// Maximum time between two reads of the wall clock while sleeping, so that a step of the clock is noticed within a minute.
+const MAX_NAP: Duration = Duration::from_secs(60);
 
 /// The machine's clock.
 #[derive(Debug)]

@@ -22,12 +22,12 @@ pub fn read(text: &str) -> Result<SignedDuration, String> {
         'd' => 86_400,
         _ => return Err(remedy()),
     };
-    let total = count.checked_mul(seconds).filter(|total| (0..=LONGEST_DURATION).contains(total)).ok_or_else(remedy)?;
+    let total = count.checked_mul(seconds).filter(|total| (0..=MAX_DURATION).contains(total)).ok_or_else(remedy)?;
     Ok(SignedDuration::from_secs(total))
 }
 
-/// Ten years: no duration in a schedule means more, and sums of two stay far from any overflow.
-const LONGEST_DURATION: i64 = 10 * 366 * 86_400;
+/// Maximum duration: ten years, so that sums of two never overflow.
+const MAX_DURATION: i64 = 10 * 366 * 86_400;
 
 /// Writes a duration the way [`read`] reads it, in the largest unit that divides it.
 #[must_use]

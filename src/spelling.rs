@@ -1,13 +1,13 @@
 //! pure: the known name that a misspelt one was likely meant to be: one rule for keys, columns, filters, zones, settings
 //! and schedules.
 
-/// Longer names are no slip of a known one, and comparing them costs their length squared.
-const LONGEST: usize = 64;
+/// Maximum length of names that are compared: the cost is the square of the length.
+const MAX_LENGTH: usize = 64;
 
 /// How many single changes (a letter more, less, other, or two exchanged) make one name the other, whatever their case.
 #[must_use]
 pub fn slips(written: &str, known: &str) -> usize {
-    if written.len() > LONGEST {
+    if written.len() > MAX_LENGTH {
         return usize::MAX;
     }
     strsim::damerau_levenshtein(&written.to_lowercase(), &known.to_lowercase())

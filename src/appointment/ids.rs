@@ -91,8 +91,8 @@ pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
 }
 
 fn is_nothing(text: &str) -> bool {
-    const LONGEST: usize = 9;
-    let may_be = text.len() <= LONGEST && BEGINS_NOTHING[usize::from(text.as_bytes()[0])];
+    const MAX_LENGTH: usize = 9;
+    let may_be = text.len() <= MAX_LENGTH && BEGINS_NOTHING[usize::from(text.as_bytes()[0])];
     may_be && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 

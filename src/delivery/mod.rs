@@ -197,11 +197,19 @@ impl Sender {
         let ledger = self.ledger()?;
         let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
         let deadline = retry::after(self.parts.around.clock.now(), wait);
-        if self.is_running.load(Ordering::Acquire) {
-            self.nudge();
-            return until_settled::until_settled(self, ledger.as_ref(), scope, deadline).await;
-        }
-        let _at_work = self.at_work.lock().await;
+        let mut progress = self.progress.subscribe();
+        let _at_work = loop {
+            if self.is_running.load(Ordering::Acquire) {
+                self.nudge();
+                return until_settled::until_settled(self, ledger.as_ref(), scope, deadline).await;
+            }
+            tokio::select! {
+                biased;
+                at_work = self.at_work.lock() => break at_work,
+                // `run` has begun, and keeps the lock until it is stopped
+                _begun = progress.changed() => {}
+            }
+        };
         if self.is_stopping() {
             return Ok(());
         }
@@ -245,6 +253,7 @@ struct AtWork<'a>(&'a Sender);
 impl<'a> AtWork<'a> {
     fn begin(sender: &'a Sender) -> Self {
         sender.is_running.store(true, Ordering::Release);
+        sender.note_progress();
         Self(sender)
     }
 }

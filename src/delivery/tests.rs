@@ -1,4 +1,4 @@
-//! pure: the table of what every kind of answer means.
+//! shell: the table of what every kind of answer means; waiting for a sender that begins at this moment.
 
 use std::time::Duration;
 
@@ -230,4 +230,34 @@ fn a_remembered_contact_that_is_gone_is_renewed_once() {
     let to = |intent: &Intent| judged(intent, OnUncertain::Hold, &plain(404), None).settlement.to;
     assert_eq!(to(&remembered), SettleTo::ContactForgotten);
     assert_eq!(to(&Intent { contact_renewed: true, ..remembered }), SettleTo::Failed);
+}
+
+#[tokio::test]
+async fn whoever_is_in_line_when_the_service_begins_to_send_waits_for_it_and_not_for_its_end() {
+    let clock: crate::clock::SharedClock = std::sync::Arc::new(crate::clock::ManualClock::starting_at(
+        "2026-11-24T14:00:00Z".parse().expect("an instant"),
+    ));
+    let zones = crate::zones::Zones::bundled();
+    let memory = crate::ledger::memory::Memory::new().expect("random bytes");
+    let around = crate::evaluation::Env {
+        http: crate::http::Http::new(std::sync::Arc::clone(&clock)).expect("a client"),
+        clock,
+        secrets: crate::settings::Secrets::from_values::<String, String>([]),
+        accounts: std::sync::Arc::default(),
+        ledger: Some(crate::ledger::memory::open(&memory, zones.clone()).expect("it opens")),
+        zones,
+    };
+    let (accounts, actor) = (std::collections::BTreeMap::new(), "service".to_owned());
+    let sender = super::Sender::new(super::SenderParts { around, accounts, stop_file: "/nowhere/STOP".into(), actor });
+    // `run` takes the lock after `deliver` has found that nobody sends, and keeps it
+    let lock = sender.at_work.lock().await;
+    let scope = super::DeliveryScope { schedule: "day-before".to_owned(), only: None };
+    let deliver = sender.deliver(&scope, Duration::ZERO);
+    tokio::pin!(deliver);
+    let first = std::future::poll_fn(|context| std::task::Poll::Ready(deliver.as_mut().poll(context))).await;
+    assert!(first.is_pending(), "it is in line");
+    let _running = super::AtWork::begin(&sender);
+    let ended = tokio::time::timeout(Duration::from_secs(20), deliver).await;
+    ended.expect("it does not wait for the end of the service").expect("a ledger that works");
+    drop(lock);
 }

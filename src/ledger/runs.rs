@@ -234,14 +234,14 @@ pub fn removed<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a
     WrittenRun { run, entry: Some(entry) }
 }
 
-/// A run that was being evaluated at so many deaths of the service may be what killed it: it is not evaluated again.
-const MOST_CRASHES: u32 = 3;
+/// A run during whose evaluation the service died this often is not evaluated again: it may be the cause.
+const MAX_CRASHES: u32 = 3;
 
 /// The service died while it was being evaluated: counted, and from the third time on failed.
 #[must_use]
 pub fn interrupted<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRun<'a> {
     let crashes = run.crashes.saturating_add(1);
-    if crashes < MOST_CRASHES {
+    if crashes < MAX_CRASHES {
         return WrittenRun { run: RunRow { crashes, ..run }, entry: None };
     }
     let sentence = format!(

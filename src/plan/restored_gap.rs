@@ -16,8 +16,8 @@ pub struct Gap {
     pub until: Timestamp,
 }
 
-/// The most moments planned again for one gap: whatever they leave out is set apart when a run plans it.
-const MOST_MOMENTS: i32 = 400;
+/// Maximum moments planned again for one gap; the others become uncertain when a run plans them.
+const MAX_MOMENTS: i32 = 400;
 
 impl Gap {
     /// Whether a run or a trigger inside the gap could have planned this reminder.
@@ -47,7 +47,7 @@ impl Gap {
         let zone = &schedule.zone;
         let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
         let last = zone.date(self.until);
-        let latest = (0..MOST_MOMENTS).filter_map(|back| last.checked_sub(back.days()).ok());
+        let latest = (0..MAX_MOMENTS).filter_map(|back| last.checked_sub(back.days()).ok());
         let mut moments: Vec<_> = latest
             .take_while(|date| *date >= first)
             .map(|date| {
@@ -62,7 +62,7 @@ impl Gap {
     }
 
     fn steps(&self, lateness: SignedDuration) -> Vec<(Timestamp, Timestamp)> {
-        let step = lateness.max(SignedDuration::from_mins(15)).max(self.until.duration_since(self.from) / MOST_MOMENTS);
+        let step = lateness.max(SignedDuration::from_mins(15)).max(self.until.duration_since(self.from) / MAX_MOMENTS);
         let mut at = self.from;
         let mut moments = Vec::new();
         while at < self.until {

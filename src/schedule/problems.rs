@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::masking::{masked, merged};
 use crate::row::unseen;
 
-/// So many problems of one file are shown: the first ones say what is wrong with the rest.
-pub const MOST: usize = 50;
+/// Maximum problems of one file that are shown.
+pub const MAX_PROBLEMS: usize = 50;
 
 /// A line of a code frame is cut this far from the place, in bytes.
 const FRAME_REACH: usize = 200;
@@ -186,13 +186,13 @@ impl Problem {
     }
 }
 
-/// A sentence names what a person wrote, and not a page of it.
+/// Cuts a sentence that quotes a long text.
 fn clipped(sentence: String) -> String {
-    const LONGEST: usize = 1_000;
-    if sentence.len() <= LONGEST {
+    const MAX_LENGTH: usize = 1_000;
+    if sentence.len() <= MAX_LENGTH {
         return sentence;
     }
-    format!("{}…", &sentence[..boundary(&sentence, LONGEST)])
+    format!("{}…", &sentence[..boundary(&sentence, MAX_LENGTH)])
 }
 
 /// The nearest place at or before `at` that doesn't cut a character.
@@ -226,7 +226,7 @@ pub struct Problems {
     text: Arc<str>,
     hidden: Arc<[Range<usize>]>,
     found: Vec<Problem>,
-    /// What came when [`MOST`] were found.
+    /// What came when [`MAX_PROBLEMS`] were found.
     further: Further,
     /// Takes the help of a problem that isn't kept.
     unkept: Option<Box<Problem>>,
@@ -282,7 +282,7 @@ impl Problems {
     /// Whether further problems are only counted: then their remedies needn't be found.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.found.len() >= MOST
+        self.found.len() >= MAX_PROBLEMS
     }
 
     /// Whether the file is refused.
@@ -303,7 +303,7 @@ impl Problems {
     }
 }
 
-/// The first [`MOST`] problems of each file, errors before warnings where there are more; the last one counts the rest.
+/// The first [`MAX_PROBLEMS`] problems of each file, errors before warnings where there are more; the last one counts the rest.
 /// Expects the problems of one file next to each other.
 #[must_use]
 pub fn shown(problems: Vec<Problem>) -> Vec<Problem> {
@@ -311,9 +311,9 @@ pub fn shown(problems: Vec<Problem>) -> Vec<Problem> {
     for file in problems.chunk_by(|one, other| one.file == other.file) {
         let mut further = Further::default();
         let mut kept: Vec<&Problem> = file.iter().collect();
-        if kept.len() > MOST {
+        if kept.len() > MAX_PROBLEMS {
             kept.sort_by_key(|problem| problem.severity);
-            kept.split_off(MOST).iter().for_each(|problem| further.add(problem.severity));
+            kept.split_off(MAX_PROBLEMS).iter().for_each(|problem| further.add(problem.severity));
             kept.sort_by_key(|problem| problem.span.start);
         }
         for problem in file {

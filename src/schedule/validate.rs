@@ -336,7 +336,7 @@ fn word(node: &Node, text: &str, (now, later): (&[&str], &[&str]), named: &Named
 /// A size in bytes: `64MiB`, `512KiB`, `1GiB`, or a bare number of bytes; `None` for anything else or beyond 4 GiB.
 #[must_use]
 pub fn parse_size(text: &str) -> Option<usize> {
-    const LARGEST: u64 = 4 << 30;
+    const MAX_SIZE: u64 = 4 << 30;
     let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match text.trim()[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -349,7 +349,7 @@ pub fn parse_size(text: &str) -> Option<usize> {
         _ => return None,
     };
     let bytes = digits.trim_end().parse::<u64>().ok()?.checked_mul(unit)?;
-    (1..=LARGEST).contains(&bytes).then(|| usize::try_from(bytes).ok()).flatten()
+    (1..=MAX_SIZE).contains(&bytes).then(|| usize::try_from(bytes).ok()).flatten()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

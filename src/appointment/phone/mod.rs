@@ -19,8 +19,8 @@ use super::{Phone, PhoneProblem};
 pub use self::masking::masked;
 pub use self::spelling::plain;
 
-/// The longest text that is read: a number, its punctuation and a word.
-const LONGEST: usize = 60;
+/// Maximum length of a text that is parsed: a number, its punctuation and a word.
+const MAX_LENGTH: usize = 60;
 
 /// Reads one number; `default_region` (such as `US`) reads national ones.
 ///
@@ -82,7 +82,7 @@ fn is_e164(text: &str) -> bool {
 }
 
 fn read_spelling(text: &str, default_region: Option<&str>) -> Result<Phone, String> {
-    if text.chars().count() > LONGEST {
+    if text.chars().count() > MAX_LENGTH {
         return Err("it is too long to be a phone number".into());
     }
     spelling::refuse_spreadsheet_number(text)?;

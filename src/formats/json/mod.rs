@@ -14,8 +14,8 @@ use rows::ItemSeed;
 mod rows;
 mod text;
 
-/// Values inside lists around the rows that are kept: enough for a list of links, not for a second list of records.
-const MOST_LISTED: usize = 10_000;
+/// Maximum values that are kept of the lists around the rows: enough for links, too few for a second list of records.
+const MAX_LISTED: usize = 10_000;
 
 /// Reads every item. An item that is no object is a broken record.
 ///
@@ -190,7 +190,7 @@ impl JsonWalk<'_, '_> {
         let leads_on = |place: &Vec<String>| place.starts_with(&self.path);
         let is_wanted = leads_on(&self.search.items) || self.search.places.iter().any(leads_on);
         let last = self.path.pop().unwrap_or_default();
-        if is_wanted || self.search.listed < MOST_LISTED {
+        if is_wanted || self.search.listed < MAX_LISTED {
             return self.step(last, deserializer);
         }
         serde::Deserialize::deserialize(deserializer).map(|IgnoredAny| Value::Null)
@@ -360,13 +360,13 @@ mod tests {
 
     #[test]
     fn a_second_long_list_is_passed_over_and_a_place_in_it_is_found_all_the_same() {
-        let included = format!("[{}0]", "1,".repeat(MOST_LISTED + 5));
+        let included = format!("[{}0]", "1,".repeat(MAX_LISTED + 5));
         let text = format!(r#"{{"included":{included},"data":[{{"id":1}}],"next":"/p2"}}"#);
-        let last = format!("/included/{}", MOST_LISTED + 4);
+        let last = format!("/included/{}", MAX_LISTED + 4);
         let (_, report) = read_at(&text, "/data", &[&last]).expect("an array");
         assert_eq!(report.around.pointer("/next"), Some(&Value::from("/p2")));
         assert_eq!(report.around.pointer(&last), Some(&Value::from(1)));
-        assert_eq!(report.around.pointer(&format!("/included/{}", MOST_LISTED + 1)), Some(&Value::Null));
+        assert_eq!(report.around.pointer(&format!("/included/{}", MAX_LISTED + 1)), Some(&Value::Null));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::ledger::{LedgerError, LedgerResult};
 /// The key of the phone hashes.
 pub(super) type KeyBytes = [u8; 32];
 
-/// A longer file is no key, whatever else it is.
-const LARGEST_KEY: u64 = 4_096;
+/// Maximum size of a key file.
+const MAX_KEY: u64 = 4_096;
 
 /// The ledger's path with a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -121,7 +121,7 @@ pub(super) fn free_place(path: &Path, suffix: &str) -> PathBuf {
 /// The key's file, if it is there.
 pub(super) fn read_key(path: &Path) -> LedgerResult<Option<KeyBytes>> {
     let place = beside(path, ".key");
-    match disk::read(&place, Links::Refused, LARGEST_KEY) {
+    match disk::read(&place, Links::Refused, MAX_KEY) {
         Ok(bytes) => match KeyBytes::try_from(bytes) {
             Ok(key) => Ok(Some(key)),
             Err(_) => Err(LedgerError::Storage(format!("{} is no key: put the right one back", place.display()))),

@@ -12,13 +12,13 @@ const fn later(name: &'static str, doc: &'static str) -> Key {
 }
 
 /// A year's days, the furthest lead in days.
-const MOST_DAYS: i64 = 366;
+const MAX_DAYS: i64 = 366;
 /// A year's hours.
-const MOST_HOURS: i64 = 366 * 24;
-/// Of counts that have no natural bound.
-const MOST: i64 = 1_000_000;
-/// Rows of the largest table that is read at all.
-const MOST_ROWS: i64 = 10_000_000;
+const MAX_HOURS: i64 = 366 * 24;
+/// Maximum of counts without a natural limit.
+const MAX_COUNT: i64 = 1_000_000;
+/// Maximum rows of a table.
+const MAX_TABLE_ROWS: i64 = 10_000_000;
 
 const DEADLINE: &str = "For the whole read, all pages and steps; a read that takes longer is given up";
 const MAX_ROWS: &str = "Rows in the window; a read that brings more fails";
@@ -70,9 +70,9 @@ static CSV: Table = Table {
         key("path", Shape::Text, Required, "The file; relative paths count from the schedule file"),
         key("encoding", Shape::Text, Default("\"auto\""), "`auto`, or an encoding's name such as `windows-1252`"),
         key("delimiter", Shape::AnyText, Default("\"auto\""), "`auto`, or one of comma, semicolon, tab and pipe"),
-        key("header_row", Shape::Whole(1, MOST), Default("1"), "The line with the names of the columns, from 1"),
+        key("header_row", Shape::Whole(1, MAX_COUNT), Default("1"), "The line with the names of the columns, from 1"),
         key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
+        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
     ],
 };
 
@@ -87,7 +87,7 @@ static SQLITE: Table = Table {
             "One SELECT; `:from`, `:until`, `:day`, `:now_utc` and their kin are bound when it names them",
         ),
         key("deadline", Shape::Duration, Default("\"20s\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
+        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
     ],
 };
 
@@ -120,7 +120,7 @@ static HTTP: Table = Table {
             "Other hosts to which it may redirect, such as `*.googleusercontent.com`; they receive no headers",
         ),
         key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MOST_ROWS), Default("200000"), MAX_ROWS),
+        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
         later("method", "Another method than GET"),
         later("body", "A request body"),
         later("each", "One row for every element of a list inside an item"),
@@ -159,8 +159,8 @@ static PAGE: Table = Table {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter"),
-        key("start", Shape::Whole(0, MOST), Default("1"), "The first page's number"),
-        key("size", Shape::Whole(1, MOST), Required, "Rows of a full page"),
+        key("start", Shape::Whole(0, MAX_COUNT), Default("1"), "The first page's number"),
+        key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
     ],
 };
 
@@ -168,7 +168,7 @@ static OFFSET: Table = Table {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter"),
-        key("size", Shape::Whole(1, MOST), Required, "Rows of a full page"),
+        key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
     ],
 };
 
@@ -226,13 +226,8 @@ static APPOINTMENT: Table = Table {
 static REMIND: Table = Table {
     one_of: &["days_before", "hours_before"],
     keys: &[
-        key(
-            "days_before",
-            Shape::Wholes(0, MOST_DAYS),
-            Optional,
-            "Calendar days before the appointment, one or a list",
-        ),
-        key("hours_before", Shape::Wholes(1, MOST_HOURS), Optional, "Exact hours before the start, one or a list"),
+        key("days_before", Shape::Wholes(0, MAX_DAYS), Optional, "Calendar days before the appointment, one or a list"),
+        key("hours_before", Shape::Wholes(1, MAX_HOURS), Optional, "Exact hours before the start, one or a list"),
         key("statuses", Shape::Texts, Optional, "Only these statuses are called"),
         key("only_if", Shape::Condition, Optional, "Only rows for which this holds are called"),
         key("allowed_countries", Shape::Texts, Optional, "Only numbers of these countries are called"),
@@ -344,7 +339,7 @@ static DELIVERY: Table = Table {
 static GUARD: Table = Table {
     one_of: &[],
     keys: &[
-        key("max_calls", Shape::Whole(1, MOST), Default("1000"), "More calls than this hold the run"),
+        key("max_calls", Shape::Whole(1, MAX_COUNT), Default("1000"), "More calls than this hold the run"),
         key(
             "max_age",
             Shape::Duration,

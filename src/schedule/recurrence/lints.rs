@@ -17,8 +17,8 @@ pub struct CronLint {
     pub help: String,
 }
 
-/// More runs than one an hour are seldom meant: a source is read at each.
-const MOST_RUNS_A_DAY: u32 = 24;
+/// More runs a day than this are rarely intended: each reads the source.
+const MAX_RUNS_A_DAY: u32 = 24;
 
 /// Hours in which a run is no surprise.
 const DAYTIME: std::ops::Range<u8> = 6..22;
@@ -78,7 +78,7 @@ impl Recurrence {
 
     fn lint_frequency(&self) -> Option<CronLint> {
         let runs = self.pattern.runs_a_day();
-        (runs > MOST_RUNS_A_DAY).then(|| CronLint {
+        (runs > MAX_RUNS_A_DAY).then(|| CronLint {
             message: format!("{runs} runs a day: the source is read at each"),
             help: "write a number instead of `*` in the minute field, if one run an hour is enough".to_owned(),
         })

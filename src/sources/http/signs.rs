@@ -300,9 +300,9 @@ fn failure(tree: &Map<String, Value>, place: &str) -> Option<String> {
 
 /// A value as a message shows it: a page of it would hide the rest.
 fn excerpt(value: &Value) -> String {
-    const LONGEST: usize = 80;
+    const MAX_LENGTH: usize = 80;
     let text = value.to_string();
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
     }

@@ -26,8 +26,8 @@ mod file;
 const STEPS_BETWEEN_CHECKS: i32 = 10_000;
 /// A writer that holds the file this long makes it busy.
 const BUSY: Duration = Duration::from_millis(500);
-/// The longest text, blob or row, in bytes.
-const LONGEST_VALUE: i32 = 1 << 20;
+/// Maximum length of a text, blob or row, in bytes.
+const MAX_VALUE: i32 = 1 << 20;
 /// Rows of a query.
 const MAX_ROWS: u64 = 10_000_000;
 
@@ -79,7 +79,7 @@ impl Database {
         connection.pragma_update(None, "query_only", true)?;
         for (limit, most) in [
             (Limit::SQLITE_LIMIT_ATTACHED, 0),
-            (Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE),
+            (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE),
             (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
             (Limit::SQLITE_LIMIT_VDBE_OP, 250_000),
             (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
@@ -221,7 +221,7 @@ impl Database {
             ErrorCode::AuthorizationForStatementDenied => self.of_query(
                 "the query must be one SELECT that only reads (no ATTACH, PRAGMA, writes or unusual functions)",
             ),
-            ErrorCode::TooBig => self.of_query(&format!("a value or row is longer than {LONGEST_VALUE} bytes")),
+            ErrorCode::TooBig => self.of_query(&format!("a value or row is longer than {MAX_VALUE} bytes")),
             ErrorCode::DatabaseCorrupt => self.never(&format!("the database is damaged: {error}")),
             _ => self.of_query(&format!("the query can't be done: {error}")),
         }

@@ -1,7 +1,7 @@
 //! pure: names in a payload that were meant as templates and are written as another program writes them.
 
 use crate::schedule::lookup;
-use crate::schedule::problems::{MOST, Problems};
+use crate::schedule::problems::{MAX_PROBLEMS, Problems};
 use crate::schedule::spanned::Node;
 
 /// How other programs write a placeholder: what stands before the name and behind it.
@@ -35,7 +35,7 @@ fn placeholders<'a>(text: &'a str, known: &[&'a str]) -> Vec<Placeholder<'a>> {
     let mut found: Vec<Placeholder<'a>> = Vec::new();
     let plain = without_templates(text);
     let mut at = 0;
-    while let Some(letter) = plain[at..].chars().next().filter(|_| found.len() <= MOST) {
+    while let Some(letter) = plain[at..].chars().next().filter(|_| found.len() <= MAX_PROBLEMS) {
         let next = DIALECTS.iter().find_map(|(open, close)| {
             let inside = plain[at..].strip_prefix(open)?;
             let length = beginning(inside).find(close)?;
@@ -56,8 +56,8 @@ fn placeholders<'a>(text: &'a str, known: &[&'a str]) -> Vec<Placeholder<'a>> {
 
 /// Where a name may end: longer ones are none.
 fn beginning(text: &str) -> &str {
-    const LONGEST: usize = 100;
-    let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    const MAX_LENGTH: usize = 100;
+    let end = (0..=MAX_LENGTH.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..end]
 }
 
