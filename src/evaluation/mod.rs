@@ -182,6 +182,15 @@ impl EvaluationRequest<'_> {
         windows
     }
 
+    /// The windows, and what lies so near to them that a move into them is a small one.
+    fn around(&self, windows: Windows) -> Windows {
+        let by = self.schedule.remind.min_change;
+        let wider = |(from, until): (Timestamp, Timestamp)| {
+            (from.saturating_sub(by).unwrap_or(from), until.saturating_add(by).unwrap_or(until))
+        };
+        windows.into_iter().map(wider).collect()
+    }
+
     async fn knowledge(
         &self,
         windows: Windows,
@@ -195,7 +204,7 @@ impl EvaluationRequest<'_> {
             target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
             same_weekdays: crate::plan::same_weekdays(self.schedule, self.occasion.nominal_at),
-            windows,
+            windows: self.around(windows),
         };
         Ok(ledger.knowledge(ask).await?)
     }

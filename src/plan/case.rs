@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 
 use jiff::Timestamp;
 
-use super::terms::Terms;
+use super::terms::{CalledStart, Terms};
 use super::window::Saturating as _;
 use super::{KnownReminder, leads};
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
@@ -95,6 +95,9 @@ pub(super) struct Case<'a> {
     pub(super) lead: Option<LeadDue>,
     /// What the ledger holds under the key.
     pub(super) known: Option<&'a KnownReminder>,
+    /// The call that was made about another start of this appointment by this lead, from which it moved by less than
+    /// `min_change`.
+    pub(super) moved_little: Option<&'a CalledStart>,
     pub(super) is_duplicate: bool,
 }
 
@@ -108,7 +111,7 @@ impl<'a> Case<'a> {
         openings: &mut OpeningTimes,
     ) -> Self {
         let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
-            return Self { terms, sighting, lead: None, known: None, is_duplicate };
+            return Self { terms, sighting, lead: None, known: None, moved_little: None, is_duplicate };
         };
         let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
         let due_at = match (known, lead) {
@@ -123,7 +126,8 @@ impl<'a> Case<'a> {
         let send_at = if allowed_at < now { openings.now.after(now, zone, &terms.schedule) } else { allowed_at };
         let last_second = last_second(&terms.schedule, start.at, allowed_at);
         let due = LeadDue { lead, due_at, send_at, last_second };
-        Self { terms, sighting, lead: Some(due), known, is_duplicate }
+        let moved_little = sighting.id.as_deref().and_then(|id| terms.moved_little(id, start.at, lead));
+        Self { terms, sighting, lead: Some(due), known, moved_little, is_duplicate }
     }
 
     pub(super) fn schedule(&self) -> &'a Schedule {

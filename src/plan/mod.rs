@@ -19,6 +19,7 @@ mod restored_gap;
 mod row_judge;
 mod row_rules;
 pub mod rules;
+mod spoken;
 mod terms;
 mod whole_rules;
 mod window;

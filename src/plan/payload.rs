@@ -1,8 +1,11 @@
 //! pure: the names a payload may use, and the payload and contact rendered with them.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::spoken::SpokenLanguage;
 use crate::appointment::Phone;
 use crate::reminder::{Lead, ReminderId};
 use crate::row::Row;
@@ -38,6 +41,15 @@ impl PayloadScope<'_> {
     }
 }
 
+impl PayloadScope<'_> {
+    /// The row's language, else the schedule's.
+    fn language(&self) -> SpokenLanguage {
+        let column = self.schedule.appointment.language.as_ref();
+        let of_row = column.and_then(|column| self.row.as_record().text(column).map(Cow::into_owned));
+        SpokenLanguage::of(of_row.iter().map(String::as_str).chain([self.schedule.language.as_str()]))
+    }
+}
+
 impl Scope for PayloadScope<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {
         Some(match name {
@@ -46,7 +58,9 @@ impl Scope for PayloadScope<'_> {
             "starts_at" => self.zone.rfc3339(self.starts_at).into(),
             "date" => self.wall("%Y-%m-%d"),
             "time" => self.wall("%H:%M"),
-            "weekday" => self.wall("%A"),
+            "weekday" => self.language().weekday(self.zone.date(self.starts_at)).into(),
+            "spoken_date" => self.language().date(self.zone.date(self.starts_at)).into(),
+            "spoken_time" => self.language().time(self.zone.wall(self.starts_at).time()).into(),
             "appointment_id" => self.appointment_id.into(),
             "reminder_id" => self.reminder_id.to_string().into(),
             "lead" => self.lead.to_string().into(),

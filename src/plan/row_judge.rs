@@ -115,7 +115,7 @@ impl Findings {
             (Share::Main, Why::OutsideWindow) => self.counts.outside_window += 1,
             (Share::Main, Why::AlreadyReminded) => {
                 self.counts.already_reminded += 1;
-                if let Some(known) = case.known {
+                if let Some(known) = case.moved_little.map(|called| &called.known).or(case.known) {
                     self.reminded.count(known);
                 }
             }

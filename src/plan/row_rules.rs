@@ -147,6 +147,15 @@ fn leads_in_words(schedule: &Schedule) -> String {
 }
 
 fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
+    let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
+    if let Some(called) = case.moved_little.filter(|_| !is_pending) {
+        let detail = format!(
+            "somebody was called about its start {}, and it moved by less than `min_change` ({})",
+            case.wall(called.starts_at),
+            duration::write(case.schedule().remind.min_change),
+        );
+        return Err(Block { why: Why::AlreadyReminded, detail });
+    }
     let Some(known) = case.known else { return Ok(()) };
     let is_over = match known.state {
         State::Pending => false,

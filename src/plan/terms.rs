@@ -1,6 +1,6 @@
 //! pure: what a plan is made of besides the rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use super::window::{LeadWindow, lead_windows};
 use super::{Knowledge, KnownReminder, Occasion};
 use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderKey};
+use crate::reminder::{Lead, ReminderKey, State};
 use crate::schedule::Schedule;
 use crate::zones::Zones;
 
@@ -41,6 +41,33 @@ pub(super) struct Terms {
     pub(super) explained: Option<String>,
     /// The window of each lead, the lead nearest the start first.
     pub(super) windows: Vec<LeadWindow>,
+    /// By appointment, the starts that somebody was called about, or may have been.
+    called: HashMap<String, Vec<CalledStart>>,
+}
+
+/// A start that somebody was called about.
+pub(super) struct CalledStart {
+    pub(super) starts_at: Timestamp,
+    lead: Lead,
+    pub(super) known: KnownReminder,
+}
+
+/// The starts of calls, when small moves from them matter.
+fn called(schedule: &Schedule, knowledge: &Knowledge) -> HashMap<String, Vec<CalledStart>> {
+    let mut called: HashMap<String, Vec<CalledStart>> = HashMap::new();
+    if schedule.remind.min_change.is_zero() {
+        return called;
+    }
+    let was_called = |known: &KnownReminder| match known.state {
+        State::Delivered => !known.may_return,
+        State::Sending | State::Uncertain => true,
+        State::Pending | State::Cancelled | State::Failed | State::Expired | State::Dropped => false,
+    };
+    for (key, known) in knowledge.reminders.iter().filter(|(_, known)| was_called(known)) {
+        let start = CalledStart { starts_at: key.starts_at, lead: key.lead, known: known.clone() };
+        called.entry(key.appointment_id.clone()).or_default().push(start);
+    }
+    called
 }
 
 impl Terms {
@@ -50,7 +77,8 @@ impl Terms {
         let (nominal_at, now) = (to_micros(occasion.nominal_at), to_micros(occasion.now));
         let occasion = Occasion { nominal_at, now, ..occasion };
         let name = Arc::from(schedule.name.as_str());
-        Self { schedule, name, occasion, knowledge, do_not_call, explained, windows }
+        let called = called(&schedule, &knowledge);
+        Self { schedule, name, occasion, knowledge, do_not_call, explained, windows, called }
     }
 
     pub(super) fn is_in_a_window(&self, start: Timestamp) -> bool {
@@ -59,6 +87,15 @@ impl Terms {
 
     pub(super) fn is_explained(&self, id: Option<&str>) -> bool {
         self.explained.is_some() && self.explained.as_deref() == id
+    }
+
+    /// The call about another start, by the same lead, from which this start is less than `min_change` away.
+    pub(super) fn moved_little(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<&CalledStart> {
+        let is_near = |called: &&CalledStart| {
+            let distance = called.starts_at.duration_until(starts_at).abs();
+            called.lead == lead && !distance.is_zero() && distance < self.schedule.remind.min_change
+        };
+        self.called.get(id)?.iter().find(is_near)
     }
 
     /// What the ledger holds under a key.

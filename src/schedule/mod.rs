@@ -267,6 +267,8 @@ pub struct Remind {
     pub min_notice: SignedDuration,
     /// A reminder not sent within this time after it was due is dropped.
     pub max_lateness: SignedDuration,
+    /// An appointment that moved by less since the call about it is no new reminder.
+    pub min_change: SignedDuration,
     /// Calls of one person on one of their calendar days, over all schedules of an account.
     pub max_per_person_per_day: u32,
 }

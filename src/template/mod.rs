@@ -31,6 +31,8 @@ pub const BUILT_IN_NAMES: &[&str] = &[
     "date",
     "time",
     "weekday",
+    "spoken_date",
+    "spoken_time",
     "appointment_id",
     "reminder_id",
     "lead",
@@ -40,7 +42,7 @@ pub const BUILT_IN_NAMES: &[&str] = &[
 ];
 
 /// Names of later versions: a template that uses one is rejected, even if a column has that name.
-pub const NOT_YET_NAMES: &[&str] = &["spoken_date", "spoken_time", "appointments"];
+pub const NOT_YET_NAMES: &[&str] = &["appointments"];
 
 /// Resolves the names of a template: built-in names first, then the row's columns.
 pub trait Scope {

@@ -158,11 +158,8 @@ pub const LATER: &[(&str, &str)] = &[
     ("id        = \"id\"", "id        = \"$.id\""),
     ("days_before = 1", "days_before = 1\nlate_booking = \"skip\""),
     ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
-    ("days_before = 1", "days_before = 1\nmin_change = \"15m\""),
     ("[remind]", "[columns]\na = \"b\"\n[remind]"),
     ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
     ("[remind]", "[outcome]\n[remind]"),
-    ("\"{{ service }}\"", "\"{{ spoken_date }}\""),
-    ("\"{{ service }}\"", "\"at {{ spoken_time }}\""),
     ("\"{{ service }}\"", "[\"{{ appointments }}\"]"),
 ];

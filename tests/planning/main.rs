@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cases;
+mod changes;
 mod field;
 mod guards;
 mod many;

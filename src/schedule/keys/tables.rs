@@ -256,7 +256,12 @@ static REMIND: Table = Table {
         ),
         later("late_booking", "What becomes of a lead that passed before the booking"),
         later("merge", "One call for several appointments"),
-        later("min_change", "Smaller moves are no new reminder"),
+        key(
+            "min_change",
+            Shape::Duration,
+            Default("\"15m\""),
+            "An appointment that was called about and moved by less is not called about again",
+        ),
     ],
 };
 

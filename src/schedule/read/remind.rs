@@ -42,6 +42,7 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
         on_closed_day: on_closed_day(&section)?,
         min_notice: section.duration("min_notice")?,
         max_lateness: max_lateness?,
+        min_change: section.duration("min_change")?,
         max_per_person_per_day: section.whole("max_per_person_per_day")?,
     })
 }
