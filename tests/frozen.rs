@@ -18,8 +18,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tickler::clock::{Clock, SystemClock};
 
 const ROUNDS: u32 = 10;
-const REMINDERS: usize = 40;
-const MAX_IN_FLIGHT: usize = 16;
+const REMINDERS: usize = 300;
+const MAX_IN_FLIGHT: usize = 256;
 
 /// Four seconds before nine in the evening in New York, when the hours close, and the next morning.
 const EVENING: &str = "2036-11-25T01:59:56Z";
@@ -29,8 +29,11 @@ const MORNING: &str = "2036-11-25T13:00:05Z";
 fn clinic(url: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
-    let rows: String =
-        (0..REMINDERS).map(|n| format!("A{n},+120255501{n:02},Person {n},2036-11-25T15:{n:02}:00\n")).collect();
+    let row = |n: usize| {
+        let (area, line, minute) = (201 + n / 100, n % 100, n % 60);
+        format!("A{n},+1{area}55501{line:02},Person {n},2036-11-25T15:{minute:02}:00\n")
+    };
+    let rows: String = (0..REMINDERS).map(row).collect();
     std::fs::write(folder.path().join("appointments.csv"), format!("id,phone,name,starts_at\n{rows}"))
         .expect("a table");
     let schedule = format!(
