@@ -33,7 +33,7 @@ impl Daemon {
         match self.ledger.expire(self.now()).await {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "reminders expired before they could be sent"),
-            Err(error) => self.ledger_ails(&error.to_string()),
+            Err(error) => self.note_ledger_failure(&error.to_string()),
         }
     }
 
@@ -44,7 +44,7 @@ impl Daemon {
                 tracing::info!(payloads = pruned.payloads, audit_rows = pruned.audit_rows, "old rows were removed");
             }
             Ok(Pruned { .. }) | Err(VerbError::Unsafe(_)) => {}
-            Err(error) => self.ledger_ails(&error.to_string()),
+            Err(error) => self.note_ledger_failure(&error.to_string()),
         }
     }
 }

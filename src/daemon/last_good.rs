@@ -82,7 +82,7 @@ impl Daemon {
         if !entries.is_empty()
             && let Err(error) = self.ledger.append(entries).await
         {
-            self.ledger_ails(&error.to_string());
+            self.note_ledger_failure(&error.to_string());
         }
     }
 }

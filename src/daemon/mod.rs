@@ -180,7 +180,7 @@ async fn note(daemon: &Daemon, event: Event) {
         ..Entry::new(daemon.now(), event)
     };
     if let Err(error) = daemon.ledger.append(vec![entry]).await {
-        daemon.ledger_ails(&error.to_string());
+        daemon.note_ledger_failure(&error.to_string());
     }
 }
 

@@ -21,7 +21,7 @@ impl Daemon {
     async fn fail_run(&self, schedule: &Schedule, run: RunId, sentence: &str) {
         tracing::error!(schedule = schedule.name, run = %run, "{}: the run failed: {sentence}", schedule.name);
         if let Err(error) = self.record_failure(run, terms_of(schedule, None), sentence).await {
-            self.ledger_ails(&error.to_string());
+            self.note_ledger_failure(&error.to_string());
         }
         self.notifier.run_ended(&schedule.name, RunResult::Failed);
     }

@@ -100,7 +100,7 @@ impl Daemon {
                 Err(error) => {
                     keep_former(&mut folder, &before, &name);
                     report.failures.push(format!("the ledger can't load the schedule `{name}`: {error}"));
-                    self.ledger_ails(&error.to_string());
+                    self.note_ledger_failure(&error.to_string());
                 }
             }
         }

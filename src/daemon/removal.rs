@@ -14,7 +14,7 @@ impl Daemon {
             match self.ledger.remove_schedule(name, self.now(), actor).await {
                 Ok(cancelled) => tracing::warn!(schedule = name, cancelled, "the schedule's file is gone"),
                 Err(error) => {
-                    self.ledger_ails(&error.to_string());
+                    self.note_ledger_failure(&error.to_string());
                     failed.push((name.clone(), error));
                 }
             }

@@ -47,7 +47,7 @@ pub struct Daemon {
     beginning: watch::Sender<usize>,
     is_stopping: AtomicBool,
     is_clock_unset: AtomicBool,
-    is_ledger_ailing: AtomicBool,
+    is_ledger_failing: AtomicBool,
 }
 
 impl Daemon {
@@ -73,7 +73,7 @@ impl Daemon {
             beginning: watch::Sender::new(0),
             is_stopping: AtomicBool::new(false),
             is_clock_unset: AtomicBool::new(false),
-            is_ledger_ailing: AtomicBool::new(false),
+            is_ledger_failing: AtomicBool::new(false),
             app,
         })
     }
@@ -103,7 +103,7 @@ impl Daemon {
         }
         let permits = match self.permits(tick.now).await {
             Ok(permits) => permits,
-            Err(error) => return self.ledger_ails(&error.to_string()),
+            Err(error) => return self.note_ledger_failure(&error.to_string()),
         };
         let steps: Vec<ScheduleSteps> = due.iter().filter_map(|name| self.poll(name, tick, &permits)).collect();
         stream::iter(steps).for_each_concurrent(MAX_CONCURRENT_RUNS as usize, |steps| self.perform(steps)).await;
@@ -147,7 +147,7 @@ impl Daemon {
             ..Entry::new(now, Event::ClockJumped)
         };
         if let Err(error) = self.ledger.append(vec![entry]).await {
-            self.ledger_ails(&error.to_string());
+            self.note_ledger_failure(&error.to_string());
         }
     }
 
@@ -178,14 +178,14 @@ impl Daemon {
         Ok(Permits { holds: self.ledger.holds(self.app.machine()).await?, now })
     }
 
-    pub(super) fn ledger_ails(&self, error: &str) {
-        if !self.is_ledger_ailing.swap(true, Ordering::Relaxed) {
+    pub(super) fn note_ledger_failure(&self, error: &str) {
+        if !self.is_ledger_failing.swap(true, Ordering::Relaxed) {
             tracing::error!(error, "the ledger can't be used: nothing is planned or sent until it can");
         }
     }
 
-    fn ledger_works(&self) {
-        if self.is_ledger_ailing.swap(false, Ordering::Relaxed) {
+    fn note_ledger_success(&self) {
+        if self.is_ledger_failing.swap(false, Ordering::Relaxed) {
             tracing::warn!("the ledger can be used again");
         }
     }
@@ -193,10 +193,10 @@ impl Daemon {
     async fn perform(self: &Arc<Self>, steps: ScheduleSteps) {
         if let Some(passed) = steps.passed.clone() {
             if let Err(error) = self.ledger.pass_over(passed).await {
-                self.ledger_ails(&error.to_string());
+                self.note_ledger_failure(&error.to_string());
                 return self.queue().take_back(&steps, self.now());
             }
-            self.ledger_works();
+            self.note_ledger_success();
         }
         if let Some(waiting) = steps.give_up {
             self.give_up(&steps.schedule, waiting).await;
@@ -345,7 +345,7 @@ impl Daemon {
         let because = outcome.why().unwrap_or_default();
         let nominal_at = start.nominal;
         match outcome {
-            RunOutcome::NotBegun { .. } => self.ledger_ails(because),
+            RunOutcome::NotBegun { .. } => self.note_ledger_failure(because),
             RunOutcome::Waiting { .. } => {
                 if start.turn == Turn::First {
                     tracing::warn!(schedule = name, %nominal_at, "{name}: the run waits and is tried again: {because}");
@@ -361,11 +361,11 @@ impl Daemon {
                 self.notifier.run_ended(name, RunResult::Failed);
             }
             RunOutcome::EvaluatedBefore => {
-                self.ledger_works();
+                self.note_ledger_success();
                 tracing::debug!(schedule = name, %nominal_at, "{name}: {because}");
             }
             RunOutcome::Done { counts, .. } => {
-                self.ledger_works();
+                self.note_ledger_success();
                 let planned = counts.planned;
                 tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done");
                 self.notifier.run_ended(name, RunResult::Succeeded);

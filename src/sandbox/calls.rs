@@ -64,7 +64,7 @@ async fn run_its_course(sandbox: Arc<Sandbox>, id: String) {
         call.ended = Some(now);
     });
     if let Some(call) = ended {
-        tell(&sandbox, &call).await;
+        report(&sandbox, &call).await;
     }
 }
 
@@ -76,7 +76,7 @@ fn change(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut SandboxCall)) ->
 }
 
 /// Posts what a call came to: to the callback, and to those who subscribed to its agent.
-async fn tell(sandbox: &Sandbox, call: &SandboxCall) {
+async fn report(sandbox: &Sandbox, call: &SandboxCall) {
     if let Some(url) = &sandbox.options.callback {
         post(sandbox, url.clone(), &call.to_callback()).await;
     }
@@ -102,7 +102,7 @@ async fn post(sandbox: &Sandbox, url: Url, body: &Value) {
     match sandbox.around.http.send(ask).await {
         Sent::Answered(_) => {}
         Sent::NotSent { class, .. } | Sent::Unknown { class, .. } => {
-            tracing::warn!(class, "a call's end could not be told to its callback");
+            tracing::warn!(class, "a call's end could not be reported to its callback");
         }
     }
 }

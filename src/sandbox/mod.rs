@@ -139,14 +139,14 @@ pub enum Outcome {
 
 impl fmt::Display for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.0} {}", self.at, self.told())
+        write!(f, "{:.0} {}", self.at, self.summary())
     }
 }
 
 impl ReceivedRequest {
     /// What happened, without its time.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn summary(&self) -> String {
         let outcome = match self.outcome {
             Outcome::Answered(status) => status.to_string(),
             Outcome::Reset => "reset".to_owned(),

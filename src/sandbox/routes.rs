@@ -58,7 +58,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
         .with_state(sandbox)
 }
 
-/// Reads the request whole, lets it meet its fate, and tells of it.
+/// Reads the whole request, applies the configured faults, and reports it.
 async fn meet_faults(
     State(sandbox): SandboxState,
     ConnectInfo(cut): ConnectInfo<Cut>,
@@ -88,7 +88,7 @@ async fn meet_faults(
         RequestFate::Throttled => later(&sandbox, StatusCode::TOO_MANY_REQUESTS),
         RequestFate::Fails(status) => later(&sandbox, StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)),
         RequestFate::ErrorIn200 => {
-            failure(StatusCode::OK, "sandbox_error", "the sandbox was told to answer with an error")
+            failure(StatusCode::OK, "sandbox_error", "the sandbox was started with an injected error")
         }
     };
     if fate == RequestFate::ObeyedThenReset {
@@ -121,7 +121,7 @@ fn in_html(response: Response) -> Response {
 }
 
 fn later(sandbox: &Sandbox, status: StatusCode) -> Response {
-    let mut response = failure(status, "sandbox_fault", "the sandbox was told to fail");
+    let mut response = failure(status, "sandbox_fault", "the sandbox was started with an injected failure");
     let names_a_time = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     if let Some(seconds) = sandbox.options.retry_after.filter(|_| names_a_time) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -60,7 +60,7 @@ pub(super) struct Subscription {
 pub(super) enum Created {
     /// A new one, or the one that was there.
     Contact(Box<SandboxContact>),
-    /// There is one already, and the sandbox was told to mind.
+    /// There is one already, and the sandbox is set to reject duplicates.
     Conflict,
 }
 

@@ -123,15 +123,15 @@ impl EarlierRun<'_> {
     fn by_reminder(&self) -> Option<EarlierDecision> {
         // reminders' ids are made in the order of time, as runs' are
         let reminder = self.reminders.iter().rfind(|reminder| reminder.run_id < self.run.id)?;
-        let (told, reminded) = (self.told(reminder), Verdict::Reminded);
+        let (detail_of_reminder, reminded) = (self.reminded_detail(reminder), Verdict::Reminded);
         if self.waited(reminder) {
             return Some(EarlierDecision { verdict: reminded, reason: None, block: None });
         }
         if self.is_outside(reminder.starts_at) {
-            return Some(outside(told));
+            return Some(outside(detail_of_reminder));
         }
         let reason = Some("already_reminded".to_owned());
-        Some(EarlierDecision { verdict: reminded, reason, block: Some(("already_reminded", told)) })
+        Some(EarlierDecision { verdict: reminded, reason, block: Some(("already_reminded", detail_of_reminder)) })
     }
 
     /// A start that some other run wrote down.
@@ -171,7 +171,7 @@ impl EarlierRun<'_> {
         self.then.as_ref().map_or_else(|| at.to_string(), |schedule| schedule.zone.rfc3339(at))
     }
 
-    fn told(&self, reminder: &ReminderRow) -> String {
+    fn reminded_detail(&self, reminder: &ReminderRow) -> String {
         match &self.then {
             Some(schedule) => in_words(reminder, &schedule.zone),
             None => format!("reminder {} is {}, due {}", reminder.id, reminder.state, reminder.due_at),
@@ -204,7 +204,7 @@ impl EarlierRun<'_> {
                 .reminders
                 .iter()
                 .rfind(|reminder| reminder.run_id < self.run.id && self.waited(reminder))
-                .map(|reminder| self.told(reminder)),
+                .map(|reminder| self.reminded_detail(reminder)),
             "phone" => planned.and_then(|row| row.phone_last4()).map(|last| format!("***{last}")),
             "outside_calling_hours" => {
                 self.then.as_ref().map(|schedule| format!("calling hours were {}", schedule.remind.calendar()))

@@ -23,18 +23,18 @@ pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Exp
     let schedule = app.schedule(name)?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
     let occasion = Occasion::at(nominal_at);
-    let mut told = evaluation::explain(&schedule, occasion, appointment, &app.around)
+    let mut explanation = evaluation::explain(&schedule, occasion, appointment, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
-    match told.verdict {
-        Verdict::Reminded => tell_reminders(app, &schedule, &mut told).await?,
-        Verdict::Call => hold_back(app, &schedule, &mut told).await?,
-        Verdict::Skip if told.reason.as_deref() == Some("outside_window") => {
-            tell_earlier(app, &schedule, &mut told).await?;
+    match explanation.verdict {
+        Verdict::Reminded => explain_reminders(app, &schedule, &mut explanation).await?,
+        Verdict::Call => hold_back(app, &schedule, &mut explanation).await?,
+        Verdict::Skip if explanation.reason.as_deref() == Some("outside_window") => {
+            explain_earlier(app, &schedule, &mut explanation).await?;
         }
         Verdict::Skip | Verdict::Absent => {}
     }
-    Ok(told)
+    Ok(explanation)
 }
 
 /// As the rules stand now, or as an earlier run decided.
@@ -49,19 +49,19 @@ pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>)
 }
 
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
-async fn hold_back(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
+async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
-        told.verdict = Verdict::Skip;
-        told.reason = Some("paused".to_owned());
-        told.steps.push(RuleStep { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
+        explanation.verdict = Verdict::Skip;
+        explanation.reason = Some("paused".to_owned());
+        explanation.steps.push(RuleStep { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
     }
     Ok(())
 }
 
 /// The state and times of the reminders that went out.
-async fn tell_reminders(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    let reminders = reminders_of(app, &schedule.name, &told.appointment_id).await?;
-    if let Some(step) = told.steps.iter_mut().find(|step| step.rule == "already_reminded") {
+async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(app, &schedule.name, &explanation.appointment_id).await?;
+    if let Some(step) = explanation.steps.iter_mut().find(|step| step.rule == "already_reminded") {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
         step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
@@ -70,9 +70,9 @@ async fn tell_reminders(app: &App, schedule: &Schedule, told: &mut Explanation) 
 }
 
 /// The reminders of an appointment whose window has moved on.
-async fn tell_earlier(app: &App, schedule: &Schedule, told: &mut Explanation) -> VerbResult<()> {
-    let reminders = reminders_of(app, &schedule.name, &told.appointment_id).await?;
-    let block = told.steps.iter_mut().find(|step| step.result == StepResult::Block);
+async fn explain_earlier(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
+    let reminders = reminders_of(app, &schedule.name, &explanation.appointment_id).await?;
+    let block = explanation.steps.iter_mut().find(|step| step.result == StepResult::Block);
     if let (Some(step), false) = (block, reminders.is_empty()) {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
