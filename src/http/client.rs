@@ -142,11 +142,13 @@ impl http_body::Body for WatchedBody {
     type Error = RefusedEarly;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RefusedEarly>>> {
+        // once it is given out it may be on its way: then nothing is refused any more
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
         if let Err(refused) = self.watch.may_be_taken() {
             return Poll::Ready(Some(Err(refused)));
         }
         self.watch.taken.store(true, Ordering::Release);
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -345,4 +347,32 @@ fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error 
 
 fn chain_text(error: &reqwest::Error) -> String {
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_checked_before_it_is_given_out_and_not_again() {
+        let may_leave = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&may_leave);
+        let check: FirstByteCheck = Arc::new(move || match asked.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err("it is stopped".to_owned()),
+        });
+        let watch = BodyWatch { taken: Arc::default(), refused: Arc::default(), check };
+        let body = || WatchedBody { bytes: Some(Bytes::from_static(b"x")), watch: watch.clone() };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+
+        let (mut sent, mut late) = (body(), body());
+        assert!(matches!(Pin::new(&mut sent).poll_frame(&mut context), Poll::Ready(Some(Ok(_)))));
+        may_leave.store(false, Ordering::Relaxed);
+        assert!(matches!(Pin::new(&mut sent).poll_frame(&mut context), Poll::Ready(None)));
+        assert_eq!(watch.refused.get(), None);
+        assert!(matches!(Pin::new(&mut late).poll_frame(&mut context), Poll::Ready(Some(Err(RefusedEarly)))));
+        assert_eq!(watch.refused.get().map(String::as_str), Some("it is stopped"));
+    }
 }
