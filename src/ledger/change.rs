@@ -317,7 +317,7 @@ impl<'a> Columns<'a> {
             updated_at: now,
             payload: planned.payload.as_str(),
             label: planned.label.as_deref(),
-            contact: (!planned.contact.is_null()).then(|| planned.contact.to_string().into()),
+            contact: planned.contact.as_ref().map(|contact| contact.as_str().into()),
         }
     }
 

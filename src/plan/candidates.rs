@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::case::{Case, LeadDue, Sighting};
 use super::explain::WatchedAppointment;
@@ -130,7 +129,7 @@ pub(super) struct RenderedCandidate {
     previous_starts_at: Option<Timestamp>,
     label: Option<Personal>,
     /// The payload and the contact fields.
-    pub(super) rendered: Result<(Payload, Value), RenderError>,
+    pub(super) rendered: Result<(Payload, Option<Payload>), RenderError>,
 }
 
 /// What every row of the read is known to be.

@@ -29,7 +29,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::Value;
 
 use crate::appointment::phone;
 use crate::personal::Personal;
@@ -265,8 +264,8 @@ pub struct PlannedReminder {
     pub payload: Payload,
     /// How lists name the appointment, when the schedule says so.
     pub label: Option<Personal>,
-    /// The rendered contact fields of `target.call`, else null.
-    pub contact: Value,
+    /// The rendered contact fields of `target.call`.
+    pub contact: Option<Payload>,
     /// `ambiguous_time`, `unassigned range`, or both.
     pub note: Option<String>,
     /// The start this person was called about before, when it differs.

@@ -76,15 +76,15 @@ impl Scope for PayloadScope<'_> {
     }
 }
 
-/// The payload, and the contact fields where the target wants them (else null).
+/// The payload, and the contact fields where the target wants them.
 ///
 /// # Errors
 /// On the first template that can't be filled.
-pub fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Value), RenderError> {
+pub fn rendered(schedule: &Schedule, scope: &dyn Scope) -> Result<(Payload, Option<Payload>), RenderError> {
     let payload = schedule.payload.render(scope)?;
     let contact = match &schedule.target {
-        TargetSpec::Call { contact, .. } => contact_fields(contact, scope)?,
-        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => Value::Null,
+        TargetSpec::Call { contact, .. } => Some(Payload::of(&contact_fields(contact, scope)?)),
+        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => None,
     };
     Ok((payload, contact))
 }

@@ -192,7 +192,7 @@ async fn sample(
     if let Value::Object(tree) = &mut payload {
         tree.insert("test".into(), Value::Bool(true));
     }
-    Ok((Payload::of(&payload), (!contact.is_null()).then(|| contact.to_string())))
+    Ok((Payload::of(&payload), contact.map(|contact| contact.as_str().to_owned())))
 }
 
 async fn first_row(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Row> {

@@ -47,7 +47,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         recipient_zone: "America/New_York".into(),
         payload: tickler::template::Payload::of(&serde_json::json!({"appointment": appointment})),
         label: None,
-        contact: serde_json::Value::Null,
+        contact: None,
         note: None,
         previous_starts_at: None,
         corrects: Vec::new(),

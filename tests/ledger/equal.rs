@@ -15,6 +15,7 @@ use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use tickler::reminder::{Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::settings::Rate;
+use tickler::template::Payload;
 use tickler::zones::Zones;
 
 use crate::calls::*;
@@ -141,7 +142,7 @@ impl Course {
             phone: self.pick(&PHONES).into(),
             person: self.pick(&["Ada", "Brook", "Cleo", "Dana"]).into(),
             due_day: self.pick(&[jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)]),
-            contact: self.pick(&[serde_json::Value::Null, serde_json::json!({"name": "Ada"})]),
+            contact: self.one_in(2).then(|| Payload::of(&serde_json::json!({"name": "Ada"}))),
             label: self.one_in(2).then(|| "Ada Example".into()),
             note: self.one_in(6).then(|| "ambiguous_time".to_owned()),
             corrects,

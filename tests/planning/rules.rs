@@ -34,7 +34,7 @@ fn a_good_row_is_called_at_the_runs_time_with_its_payload() {
     assert_eq!(reminder.expires_at, at("2026-11-24T20:00:01Z"));
     assert_eq!((reminder.lead.to_string().as_str(), &*reminder.recipient_zone), ("1d", "America/New_York"));
     assert_eq!(payload_of(&plan), serde_json::json!({"contact_phone": PHONE, "at": "2026-11-25T10:00:00-05:00"}));
-    assert_eq!(reminder.contact, serde_json::Value::Null);
+    assert_eq!(reminder.contact, None);
 }
 
 #[test]
