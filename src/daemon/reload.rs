@@ -154,8 +154,13 @@ impl Daemon {
         let loaded = LoadedSchedule::of(&schedule, self.now(), actor);
         let standing = self.ledger.load_schedule(loaded).await?;
         let last = self.ledger.runs(RunsAsk::Latest(schedule.name.clone())).await?.pop();
-        if let Some(evaluated) = self.ledger.runs(RunsAsk::LatestEvaluated(schedule.name.clone())).await?.pop() {
-            self.remember_run(&evaluated);
+        match &last {
+            None => {}
+            Some(last) if last.was_evaluated() => self.remember_run(last),
+            Some(_) => {
+                let evaluated = self.ledger.runs(RunsAsk::LatestEvaluated(schedule.name.clone())).await?;
+                evaluated.iter().for_each(|run| self.remember_run(run));
+            }
         }
         // a pause may have ended while the service was down; a new cron, zone or `enabled` has set the cursor beyond it
         let latest_skipped_by_pause = last

@@ -208,6 +208,15 @@ pub struct RejectRun {
 pub const SKIPPED_BY_PAUSE: &str = "paused";
 
 impl RunRow {
+    /// Whether it came to an evaluation, or waits for one: what [`RunsAsk::LatestEvaluated`] looks for.
+    #[must_use]
+    pub const fn was_evaluated(&self) -> bool {
+        match self.state {
+            RunState::Waiting | RunState::Done | RunState::Held | RunState::Failed => true,
+            RunState::Running | RunState::Missed | RunState::Skipped => false,
+        }
+    }
+
     /// Whether a pause skipped this nominal time: then a catch-up run may follow.
     #[must_use]
     pub fn was_skipped_by_pause(&self) -> bool {

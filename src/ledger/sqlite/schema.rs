@@ -102,6 +102,8 @@ pub(super) fn checkpoint(path: &Path) -> LedgerResult<()> {
 pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("query_only", "ON"), ("trusted_schema", "OFF")])?;
+    // as the writer's: a statement is planned once, not once for each schedule that is asked about
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
 }
@@ -269,6 +271,20 @@ mod tests {
 
     fn pruned(conn: &Connection) -> i64 {
         conn.query_row("SELECT pruned_seq FROM head", [], |row| row.get(0)).expect("a head")
+    }
+
+    #[test]
+    fn a_statement_of_a_reader_is_planned_once_whatever_it_is_asked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.db");
+        drop(opened(&path).expect("a ledger"));
+        let reader = open_reader(&path).expect("a reader");
+        let sql = "SELECT id FROM run WHERE schedule = ?1 ORDER BY started_at DESC, nr DESC LIMIT 1";
+        let mut statement = reader.prepare(sql).expect("a statement");
+        for schedule in ["clinic", "dentist", "clinic"] {
+            assert!(!statement.exists([schedule]).expect("an answer"));
+        }
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
     }
 
     #[test]
