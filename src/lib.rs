@@ -31,7 +31,7 @@
 //!
 //! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
 //! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread,
-//! [`personal`] keeps phones and names out of `Debug` output.
+//! [`personal`] keeps phones and names out of `Debug` output, [`seeded`] has the maps of many entries.
 //!
 //! # Glossary
 //!
@@ -81,6 +81,7 @@ pub mod reminder;
 pub mod row;
 pub mod sandbox;
 pub mod schedule;
+pub mod seeded;
 pub mod settings;
 pub mod sources;
 pub mod spelling;

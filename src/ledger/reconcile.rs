@@ -13,6 +13,7 @@ use super::returning;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::plan::{Cancellation, PlannedReminder, SkippedRow};
 use crate::reminder::{ReminderId, RunId, SkipReason, State};
+use crate::seeded::SeededMap;
 
 /// The read that brings a plan.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +48,7 @@ pub enum Mode {
 /// The calls that persons of an account have, by day: loaded once for a plan, and kept up with what it changes.
 #[derive(Debug, Default)]
 pub struct Calls {
-    by_day: HashMap<Date, HashMap<String, u32>>,
+    by_day: HashMap<Date, SeededMap<String, u32>>,
 }
 
 impl Calls {
@@ -58,7 +59,7 @@ impl Calls {
     }
 
     /// The calls of that day, by person.
-    pub fn load(&mut self, day: Date, calls: HashMap<String, u32>) {
+    pub fn load(&mut self, day: Date, calls: SeededMap<String, u32>) {
         self.by_day.insert(day, calls);
     }
 

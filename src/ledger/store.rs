@@ -4,7 +4,7 @@
 //! reminders and the audit log, [`Store::put`] everything else. The writer's side, [`Transaction`], begins and ends what they
 //! work in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -20,6 +20,7 @@ use crate::audit::Entry;
 use crate::personal::Personal;
 use crate::plan::{Gap, PlannedReminder};
 use crate::reminder::{ReminderId, State};
+use crate::seeded::SeededMap;
 
 /// What the ledger's verbs read and write in one transaction.
 pub trait Store {
@@ -38,7 +39,7 @@ pub trait Store {
     /// Schedules with pending reminders.
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>>;
     /// How many reminders of that account and day count for each of these persons.
-    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>>;
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>>;
     /// A target's address under the ledger's key.
     fn address_hash(&self, address: &TargetAddress) -> Hash;
     /// Which request the last attempt of a reminder is.

@@ -9,13 +9,14 @@ use super::{Cancellation, Knowledge};
 use crate::appointment::Start;
 use crate::appointment::mapping::TimeProblem;
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
+use crate::seeded::SeededMap;
 
 /// The pending reminders of a schedule, and what the read shows of each.
 pub(super) struct Evidence {
-    by_appointment: HashMap<String, Vec<Pending>>,
+    by_appointment: SeededMap<String, Vec<Pending>>,
     blocked: HashMap<ReminderId, (SkipReason, String)>,
     /// For each appointment the starts that somebody was called about, and whether the read has a row with that start.
-    called: HashMap<String, HashMap<Timestamp, RowOfCall>>,
+    called: SeededMap<String, Vec<(Timestamp, RowOfCall)>>,
 }
 
 /// Whether the read has a row with an appointment's id and the start that somebody was called about.
@@ -48,7 +49,7 @@ enum ShownRow {
 impl Evidence {
     /// The pending ones among what is known; `only` leaves every other appointment alone.
     pub(super) fn of(knowledge: &Knowledge, only: Option<&str>) -> Self {
-        let mut by_appointment: HashMap<String, Vec<Pending>> = HashMap::new();
+        let mut by_appointment: SeededMap<String, Vec<Pending>> = SeededMap::default();
         for (key, known) in &knowledge.reminders {
             if known.state != State::Pending || only.is_some_and(|only| only != key.appointment_id) {
                 continue;
@@ -60,9 +61,9 @@ impl Evidence {
                 shown: ShownRow::Nothing,
             });
         }
-        let mut called: HashMap<String, HashMap<Timestamp, RowOfCall>> = HashMap::new();
+        let mut called: SeededMap<String, Vec<(Timestamp, RowOfCall)>> = SeededMap::default();
         for (id, start) in knowledge.people.values().flatten().filter_map(|call| call.appointment.as_ref()) {
-            called.entry(id.clone()).or_default().insert(*start, RowOfCall::Unseen);
+            called.entry(id.clone()).or_default().push((*start, RowOfCall::Unseen));
         }
         Self { by_appointment, blocked: HashMap::new(), called }
     }
@@ -84,10 +85,10 @@ impl Evidence {
 
     /// Notes a row; answers the leads that are pending for exactly its id and start.
     pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> Vec<Lead> {
-        if let (Some(starts), Ok(start)) = (self.called.get_mut(id), start)
-            && let Some(row) = starts.get_mut(&start.at)
-        {
-            *row = RowOfCall::Seen;
+        if let (Some(starts), Ok(start)) = (self.called.get_mut(id), start) {
+            // the calls of several leads share a start
+            let here = starts.iter_mut().filter(|(called, _)| *called == start.at);
+            here.for_each(|(_, row)| *row = RowOfCall::Seen);
         }
         let mut leads = Vec::new();
         for pending in self.by_appointment.get_mut(id).into_iter().flatten() {
@@ -140,5 +141,29 @@ impl Evidence {
         }
         found.sort_by_key(|(starts_at, cancellation)| (*starts_at, cancellation.id));
         found.into_iter().map(|(_, cancellation)| cancellation).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::PersonCall;
+
+    #[test]
+    fn the_row_of_an_appointment_is_the_row_of_each_of_its_calls() {
+        let start = Timestamp::UNIX_EPOCH;
+        let call =
+            |id| PersonCall { id: ReminderId(uuid::Uuid::from_u128(id)), appointment: Some(("A1".into(), start)) };
+        let day = jiff::civil::date(1970, 1, 1);
+        let people = [(("+12025550143".into(), day), vec![call(1), call(2)])].into_iter().collect();
+        let mut evidence = Evidence::of(&Knowledge { people, ..Knowledge::default() }, None);
+        let other = Ok(Start { at: Timestamp::MAX, is_ambiguous: false });
+        assert!(evidence.witness("A1", &other).is_empty());
+        assert_eq!(evidence.corrected(), HashSet::from([("A1".to_owned(), start)]));
+
+        let people = [(("+12025550143".into(), day), vec![call(1), call(2)])].into_iter().collect();
+        let mut evidence = Evidence::of(&Knowledge { people, ..Knowledge::default() }, None);
+        assert!(evidence.witness("A1", &Ok(Start { at: start, is_ambiguous: false })).is_empty());
+        assert!(evidence.corrected().is_empty());
     }
 }

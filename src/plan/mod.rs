@@ -34,6 +34,7 @@ use crate::appointment::phone;
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
 use crate::row::RecordSink;
+use crate::seeded::SeededMap;
 use crate::template::Payload;
 
 pub use explain::Explanation;
@@ -106,9 +107,9 @@ impl Occasion {
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// This schedule's reminders whose start lies in the windows, and all its pending ones.
-    pub reminders: HashMap<ReminderKey, KnownReminder>,
+    pub reminders: SeededMap<ReminderKey, KnownReminder>,
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
-    pub people: HashMap<(Personal, Date), Vec<PersonCall>>,
+    pub people: SeededMap<(Personal, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
     pub opted_out: OptOuts,
     /// Times of which the ledger lost its rows by a restore.
@@ -318,6 +319,3 @@ pub struct Cancellation {
     /// A sentence.
     pub detail: String,
 }
-
-/// Hashing for sets that hold one entry for each row: seeded anew in every process, several times as fast as std's.
-type Seed = foldhash::fast::RandomState;

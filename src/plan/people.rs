@@ -1,22 +1,23 @@
 //! pure: how many calls a person gets on one of their calendar days, over all schedules of an account.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::candidates::Candidate;
-use super::{Knowledge, KnownReminder, PersonCall, Seed};
+use super::{Knowledge, KnownReminder, PersonCall};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
+use crate::seeded::{Seed, SeededMap, SeededSet};
 
 /// The calls of each person and day: those the ledger holds, without those that this plan takes away, and those accepted.
 pub(super) struct People<'a> {
-    held: &'a HashMap<(Personal, Date), Vec<PersonCall>>,
-    leaving: HashSet<ReminderId>,
+    held: &'a SeededMap<(Personal, Date), Vec<PersonCall>>,
+    leaving: SeededSet<ReminderId>,
     /// Id and start of calls whose rows the read has no more: a new call about that appointment corrects them.
     corrected: &'a HashSet<(String, Timestamp)>,
-    accepted: HashMap<Date, HashMap<Personal, usize, Seed>, Seed>,
+    accepted: SeededMap<Date, SeededMap<Personal, usize>>,
     /// How many candidates there are: the first day has room for all, since most plans look at one day.
     expected: usize,
 }
@@ -30,10 +31,10 @@ impl<'a> People<'a> {
         candidates: impl ExactSizeIterator<Item = &'c Candidate>,
     ) -> Self {
         let count = candidates.len();
-        let mut leaving: HashSet<ReminderId> = cancelled.collect();
+        let mut leaving: SeededSet<ReminderId> = cancelled.collect();
         let changed = candidates.filter(|candidate| !keeps_place(candidate)).filter_map(Candidate::pending);
         leaving.extend(changed.map(|known| known.id));
-        Self { held: &knowledge.people, leaving, corrected, accepted: HashMap::default(), expected: count }
+        Self { held: &knowledge.people, leaving, corrected, accepted: SeededMap::default(), expected: count }
     }
 
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
@@ -69,7 +70,7 @@ impl<'a> People<'a> {
         }
         let room = if self.accepted.is_empty() { self.expected } else { 0 };
         let day = self.accepted.entry(candidate.due_day);
-        let day = day.or_insert_with(|| HashMap::with_capacity_and_hasher(room, Seed::default()));
+        let day = day.or_insert_with(|| SeededMap::with_capacity_and_hasher(room, Seed::default()));
         match day.get_mut(&candidate.person) {
             Some(calls) => *calls += 1,
             None => drop(day.insert(candidate.person.clone(), 1)),

@@ -1,6 +1,5 @@
 //! pure: asks the rules about rows of one row after another.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,14 +9,15 @@ use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
 use super::terms::Terms;
-use super::{Counts, Reminded, Seed, SkippedRow, label, row_rules};
+use super::{Counts, Reminded, SkippedRow, label, row_rules};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
+use crate::seeded::SeededSet;
 
 /// Asks the rules, and remembers what they said.
 pub(super) struct Judge {
     terms: Arc<Terms>,
     /// Id and start of the rows so far.
-    seen: HashSet<(String, Timestamp), Seed>,
+    seen: SeededSet<(String, Timestamp)>,
     openings: OpeningTimes,
     pub(super) findings: Findings,
 }
@@ -48,7 +48,7 @@ impl Judge {
     pub(super) fn new(terms: Arc<Terms>) -> Self {
         let watch = terms.explained.as_deref().map(WatchedAppointment::of);
         let findings = Findings { watch, ..Findings::default() };
-        Self { terms, seen: HashSet::default(), openings: OpeningTimes::default(), findings }
+        Self { terms, seen: SeededSet::default(), openings: OpeningTimes::default(), findings }
     }
 
     /// Finds the leads of a row and asks the rules for each.

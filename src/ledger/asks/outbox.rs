@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Intent;
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, RunId, State};
+use crate::seeded::SeededMap;
 use crate::settings::Rate;
 
 /// What may be sent now.
@@ -202,7 +203,7 @@ impl ReminderAsk {
     /// What was found, in the order of the ids that were asked for, if any were; no more than were asked for.
     pub(in crate::ledger) fn in_order<T>(&self, mut found: Vec<T>, id: impl Fn(&T) -> ReminderId) -> Vec<T> {
         if !self.ids.is_empty() {
-            let place: HashMap<ReminderId, usize> =
+            let place: SeededMap<ReminderId, usize> =
                 self.ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
             found.sort_by_cached_key(|row| place.get(&id(row)).copied());
         }

@@ -19,6 +19,7 @@ use crate::ledger::{
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
+use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
 fn begins(id: &impl ToString, prefix: &str) -> bool {
@@ -169,9 +170,9 @@ impl Tables {
         pending.map(|held| held.schedule.clone()).collect()
     }
 
-    pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> HashMap<String, u32> {
+    pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> SeededMap<String, u32> {
         let persons: HashSet<&str> = ask.persons.iter().copied().collect();
-        let mut calls = HashMap::new();
+        let mut calls = SeededMap::default();
         let of_day = |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day;
         for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
             if persons.contains(held.person.as_str()) {
@@ -255,10 +256,9 @@ impl Tables {
             RunsAsk::Open => filtered(&|run| matches!(run.state, RunState::Running | RunState::Waiting)),
             RunsAsk::Held => filtered(&|run| run.state == RunState::Held),
             RunsAsk::Latest(schedule) => latest(filtered(&|run| run.schedule == *schedule)),
-            RunsAsk::LatestEvaluated(schedule) => latest(filtered(&|run| {
-                run.schedule == *schedule
-                    && !matches!(run.state, RunState::Running | RunState::Missed | RunState::Skipped)
-            })),
+            RunsAsk::LatestEvaluated(schedule) => {
+                latest(filtered(&|run| run.schedule == *schedule && run.was_evaluated()))
+            }
             RunsAsk::Nominal { schedule, first, last } => {
                 let times = micro(*first)..=micro(*last);
                 let mut runs = filtered(&|run| {
@@ -329,9 +329,9 @@ impl Tables {
         rows
     }
 
-    fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> HashMap<(Personal, Date), Vec<PersonCall>> {
+    fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> SeededMap<(Personal, Date), Vec<PersonCall>> {
         let (first, last) = ask.due_days;
-        let mut people: HashMap<_, Vec<_>> = HashMap::new();
+        let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
         let is_counted = |held: &&HeldRow| held.account == ask.account && held.counts_for_person(target);
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
             let appointment = (held.schedule == ask.schedule).then(|| (held.appointment_id.clone(), held.starts_at));

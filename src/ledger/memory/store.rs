@@ -1,7 +1,7 @@
 //! shell: the writer's side of the ledger in memory: a copy of the tables for each transaction, and one for each savepoint.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
 };
 use crate::reminder::ReminderId;
+use crate::seeded::SeededMap;
 
 /// The tables that a transaction works on.
 pub(super) struct MemoryStore {
@@ -78,7 +79,7 @@ impl Store for MemoryStore {
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
         Ok(self.read(Tables::schedules_with_pending))
     }
-    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>> {
         Ok(self.read(|tables| tables.calls_of(ask)))
     }
     fn address_hash(&self, address: &TargetAddress) -> Hash {

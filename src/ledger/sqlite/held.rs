@@ -1,6 +1,6 @@
 //! shell: reminders as verbs load them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,6 +11,7 @@ use crate::ledger::change::HeldRow;
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{LedgerResult, Step};
 use crate::reminder::{ReminderId, RunId};
+use crate::seeded::SeededMap;
 
 /// The columns of [`held`], from `reminder r`, as a literal.
 macro_rules! held_columns {
@@ -157,7 +158,7 @@ impl SqliteStore<'_> {
         Ok(self.conn.prepare_cached(sql)?.query_row(params![schedule, micros(now)], |row| row.get(0))?)
     }
 
-    pub(super) fn calls(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
+    pub(super) fn calls(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>> {
         let sql = format!(
             "SELECT person, count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 \
              AND person IN (SELECT value FROM json_each(?3)) AND state IN ({}) AND (trial IS NULL OR trial = ?4) \

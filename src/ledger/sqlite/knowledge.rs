@@ -18,6 +18,7 @@ use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptO
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, State};
+use crate::seeded::SeededMap;
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial \
@@ -48,7 +49,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     let target = address_hash(reader, ask.target.as_ref());
     let target = target.as_ref();
     let schedule: Arc<str> = ask.schedule.as_str().into();
-    let mut reminders = HashMap::new();
+    let mut reminders = SeededMap::default();
     let pending = format!("{KNOWN} WHERE schedule = ?1 AND state = 'pending'");
     for found in conn.prepare_cached(&pending)?.query_map([&ask.schedule], |row| known(row, &schedule, target))? {
         reminders.extend([found?]);
@@ -75,7 +76,7 @@ fn address_hash(reader: &Reader, address: Option<&TargetAddress>) -> Option<Hash
     Some(PhoneKey::new(reader.key.as_ref()?).address_hash(address?))
 }
 
-type CallsByDay = HashMap<(Personal, Date), Vec<PersonCall>>;
+type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 
 fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
     let sql = format!(
@@ -91,7 +92,7 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
         let call = PersonCall { id: ReminderId(uuid(row, 2)?), appointment };
         Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
     })?;
-    let mut people: HashMap<_, Vec<_>> = HashMap::new();
+    let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
     for row in rows {
         let (person, call) = row?;
         people.entry(person).or_default().push(call);

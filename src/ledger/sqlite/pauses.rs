@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::columns::{time, time_or_null};
+use super::statements::Statements;
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::{Holds, LedgerResult, Machine};
@@ -34,18 +35,20 @@ fn paused_targets(conn: &Connection) -> LedgerResult<BTreeSet<String>> {
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// How targets have answered: that of one schedule, or all.
-pub(super) fn targets(conn: &Connection, schedule: Option<&str>) -> LedgerResult<BTreeMap<String, TargetState>> {
-    let state = |row: &Row<'_>| Ok((row.get(0)?, TargetState { forbidden: row.get(1)?, is_paused: row.get(2)? }));
-    let rows: rusqlite::Result<BTreeMap<_, _>> = match schedule {
-        Some(name) => {
-            let mut statement =
-                conn.prepare_cached("SELECT schedule, forbidden, paused FROM target WHERE schedule = ?1")?;
-            statement.query_map([name], state)?.collect()
-        }
-        None => conn.prepare_cached("SELECT schedule, forbidden, paused FROM target")?.query_map([], state)?.collect(),
-    };
-    Ok(rows?)
+/// How all targets have answered.
+pub(super) fn targets(conn: &Connection) -> LedgerResult<BTreeMap<String, TargetState>> {
+    let mut statement = conn.prepare_cached("SELECT schedule, forbidden, paused FROM target")?;
+    Ok(statement.query_map([], target)?.collect::<Result<_, _>>()?)
+}
+
+/// How the target of one schedule has answered: asked for whenever an attempt is settled.
+pub(super) fn target_of(statements: &Statements<'_>, schedule: &str) -> LedgerResult<BTreeMap<String, TargetState>> {
+    let sql = "SELECT schedule, forbidden, paused FROM target WHERE schedule = ?1";
+    Ok(statements.row(sql, [schedule], target).optional()?.into_iter().collect())
+}
+
+fn target(row: &Row<'_>) -> rusqlite::Result<(String, TargetState)> {
+    Ok((row.get(0)?, TargetState { forbidden: row.get(1)?, is_paused: row.get(2)? }))
 }
 
 /// Before when no next request of an account may start (µs UTC).

@@ -1,7 +1,7 @@
 //! shell: the writer's side of the ledger in SQLite: what its one connection loads and writes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
 };
 use crate::reminder::ReminderId;
+use crate::seeded::SeededMap;
 
 /// The connection that writes, with what it keeps between transactions.
 pub(super) struct SqliteStore<'c> {
@@ -38,7 +39,7 @@ pub(super) struct SqliteStore<'c> {
     pub(super) chain: Cell<Chain>,
     pub(super) salts: RefCell<Salts>,
     /// What is being sent, as it was taken: nothing that settling reads of it changes meanwhile.
-    pub(super) sending: RefCell<HashMap<ReminderId, HeldRow>>,
+    pub(super) sending: RefCell<SeededMap<ReminderId, HeldRow>>,
     /// The audit log's end at the savepoint.
     saved_chain: Cell<Chain>,
 }
@@ -105,7 +106,7 @@ impl Store for SqliteStore<'_> {
     fn schedules_with_pending(&self) -> LedgerResult<BTreeSet<String>> {
         held::schedules_with_pending(self.conn)
     }
-    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<HashMap<String, u32>> {
+    fn calls_of(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>> {
         self.calls(ask)
     }
     fn address_hash(&self, address: &TargetAddress) -> Hash {
@@ -132,7 +133,10 @@ impl Store for SqliteStore<'_> {
         pauses::rates(self.conn)
     }
     fn targets(&self, schedule: Option<&str>) -> LedgerResult<BTreeMap<String, TargetState>> {
-        pauses::targets(self.conn, schedule)
+        match schedule {
+            Some(name) => pauses::target_of(&self.statements, name),
+            None => pauses::targets(self.conn),
+        }
     }
     fn runs(&self, which: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
         runs::select(self.conn, which)
