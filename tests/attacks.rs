@@ -1,7 +1,16 @@
 //! The real binary as a service in half a GiB of address space, with sources that never end or are far too large beside a
 //! sound one: each of them fails with its remedy, in time, and the sound one's runs are made on time, after a restart too.
 //!
-//! What takes minutes or gigabytes is run on demand: `./test --test attacks --run-ignored only --no-capture`.
+//! What takes minutes or gigabytes is run on demand: `./test --test attacks --run-ignored only --no-capture`. It prints the
+//! memory of the service after two such runs. Of an unoptimised build on two busy cores (address space, resident memory,
+//! both at their largest; every run of the sound schedule was over within 1.6 s of its time):
+//!
+//! | source | address space | resident |
+//! |---|---|---|
+//! | 5,000,000 rows in the window | 230 MB | 188 MB |
+//! | the same with `max_rows` raised above them | 409 MB | 361 MB |
+//! | a line of 200 MB | 85 MB | 48 MB |
+//! | 5,000,000 rows of a database | 296 MB | 257 MB |
 
 #[path = "daemon/binary.rs"]
 #[allow(dead_code, reason = "shared with the service's suite, of which this takes a part")]
