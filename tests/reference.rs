@@ -22,7 +22,7 @@ fn the_page_is_what_the_program_prints() {
 #[test]
 fn every_part_fits_a_terminal_of_eighty_columns() {
     let clinic = Clinic::empty("http://127.0.0.1:9/");
-    for topic in ["schedule", "payload", "query", "reasons", "events"] {
+    for topic in ["schedule", "payload", "query", "settings", "reasons", "events"] {
         let page = clinic.run(&["help", topic]);
         assert_eq!(page.exit, 0, "{page:?}");
         for line in page.stdout.lines().filter(|line| !line.starts_with("    ") || !line.contains(" = ")) {
@@ -118,4 +118,20 @@ fn each_key_has_an_example_that_check_accepts() {
         .collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
     assert_eq!(report["files"], all.len());
+}
+
+#[test]
+fn every_example_of_a_setting_is_taken() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/");
+    let lines: Vec<String> = tickler::settings::documented()
+        .iter()
+        .map(|doc| format!("{} = {}", doc.key.replace('*', "north"), doc.example))
+        .collect();
+    clinic.write("tickler.toml", &lines.join("\n"));
+    let taken = clinic.run(&["config"]);
+    assert_eq!(taken.exit, 0, "{taken:?}");
+    for doc in tickler::settings::documented() {
+        let key = doc.key.replace('*', "north");
+        assert!(taken.stdout.contains(&key), "{key}: {taken:?}");
+    }
 }

@@ -45,7 +45,8 @@ pub const KEYS: [(&str, Takes); 20] = [
     ("retention.audit", Takes::Text),
 ];
 
-const DEFAULTS: [(&str, &str); 7] = [
+/// Built-in values.
+pub const DEFAULTS: [(&str, &str); 7] = [
     ("schedules", "schedules"),
     ("ledger", "tickler.db"),
     ("web.listen", "127.0.0.1:8467"),

@@ -1,5 +1,6 @@
 //! shell: the settings: `tickler.toml` through figment, secrets, and the only reader of the environment.
 
+mod docs;
 mod dotenv;
 mod environment;
 mod layers;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use docs::{SettingDoc, documented};
 pub use environment::ProcessEnvironment;
 pub use layers::Origin;
 pub use network::Network;

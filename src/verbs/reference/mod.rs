@@ -2,6 +2,7 @@
 
 mod names;
 mod schedule;
+mod settings;
 mod words;
 
 use std::fmt::Write as _;
@@ -15,6 +16,8 @@ pub enum Topic {
     Payload,
     /// The parameters of a SQL query, and the format of lists.
     Query,
+    /// The keys of `tickler.toml`.
+    Settings,
     /// Why somebody is not called.
     Reasons,
     /// What the audit log records.
@@ -23,7 +26,8 @@ pub enum Topic {
 
 impl Topic {
     /// Every part, in reading order.
-    pub const ALL: &'static [Self] = &[Self::Schedule, Self::Payload, Self::Query, Self::Reasons, Self::Events];
+    pub const ALL: &'static [Self] =
+        &[Self::Schedule, Self::Payload, Self::Query, Self::Settings, Self::Reasons, Self::Events];
 
     /// The word that `tickler help` takes.
     #[must_use]
@@ -32,6 +36,7 @@ impl Topic {
             Self::Schedule => "schedule",
             Self::Payload => "payload",
             Self::Query => "query",
+            Self::Settings => "settings",
             Self::Reasons => "reasons",
             Self::Events => "events",
         }
@@ -42,6 +47,7 @@ impl Topic {
             Self::Schedule => schedule::sections(),
             Self::Payload => names::payload(),
             Self::Query => names::query(),
+            Self::Settings => settings::sections(),
             Self::Reasons => vec![words::reasons()],
             Self::Events => vec![words::events()],
         }
