@@ -246,6 +246,7 @@ async fn whoever_is_in_line_when_the_service_begins_to_send_waits_for_it_and_not
         accounts: std::sync::Arc::default(),
         ledger: Some(crate::ledger::memory::open(&memory, zones.clone()).expect("it opens")),
         zones,
+        reads: crate::evaluation::SharedReads::default(),
     };
     let (accounts, actor) = (std::collections::BTreeMap::new(), "service".to_owned());
     let sender = super::Sender::new(super::SenderParts { around, accounts, stop_file: "/nowhere/STOP".into(), actor });
