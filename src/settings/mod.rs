@@ -39,6 +39,17 @@ pub enum SecretRef {
     File(PathBuf),
 }
 
+impl std::fmt::Display for SecretRef {
+    /// Where it lives, for people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable `{name}`"),
+            Self::Credential(name) => write!(f, "the credential `{name}`"),
+            Self::File(path) => write!(f, "the secret file `{}`", path.display()),
+        }
+    }
+}
+
 /// A value, or the place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextOrSecret {

@@ -88,6 +88,28 @@ impl Secrets {
         }
     }
 
+    /// As [`Secrets::text`], for the value of a header, which is ASCII.
+    ///
+    /// # Errors
+    /// As [`Secrets::resolve`]; when it holds another letter.
+    pub fn for_header(&self, value: &TextOrSecret) -> Result<SecretString, SecretError> {
+        let text = self.text(value)?;
+        let whose = match value {
+            _ if text.expose_secret().is_ascii() => return Ok(text),
+            TextOrSecret::Text(_) => "the value of a header".to_owned(),
+            TextOrSecret::Secret(secret) => secret.to_string(),
+        };
+        Err(SecretError(format!("{whose} holds a letter that no header can carry: write it in ASCII")))
+    }
+
+    /// As [`Secrets::for_header`], for a secret.
+    ///
+    /// # Errors
+    /// As [`Secrets::for_header`].
+    pub fn token(&self, secret: &SecretRef) -> Result<SecretString, SecretError> {
+        self.for_header(&TextOrSecret::Secret(secret.clone()))
+    }
+
     fn credential(&self, name: &str) -> Result<SecretString, SecretError> {
         let Some(folder) = &self.credentials_directory else {
             return Err(SecretError(format!(
@@ -115,7 +137,7 @@ fn read(path: &Path, what: &str) -> Result<SecretString, SecretError> {
 /// inside is an error, except in a PEM key.
 fn clean(text: &str, what: &str) -> Result<SecretString, SecretError> {
     let value = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
-    if value.is_empty() {
+    if value.trim().is_empty() {
         return Err(SecretError(format!("{what} is empty")));
     }
     let is_pem = value.starts_with("-----BEGIN ");

@@ -65,8 +65,8 @@ impl AccountApi {
         Ok(Self {
             name: name.to_owned(),
             base: parse_url(&base, &format!("`accounts.{name}.base_url`"))?,
-            token: secrets.resolve(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
-            team: secrets.text(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
+            token: secrets.token(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
+            team: secrets.for_header(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
         })
     }
 

@@ -21,7 +21,7 @@ pub(super) fn open(
     let address = secrets.resolve(written.url).map_err(|missing| TargetError(missing.0))?;
     let url = parse_url(&address, "`target.automation.url`")?;
     let token =
-        written.api_token.map(|token| secrets.resolve(token)).transpose().map_err(|missing| TargetError(missing.0))?;
+        written.api_token.map(|token| secrets.token(token)).transpose().map_err(|missing| TargetError(missing.0))?;
     // one fingerprint for all schedules of an account that send no token: otherwise a pause caused by one of them would see
     // new credentials in another
     let accounts_token = account.and_then(|account| secrets.resolve(account.api_token.as_ref()?).ok());

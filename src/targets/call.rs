@@ -54,8 +54,8 @@ impl Caller {
         let base_url = account.base_url.as_str().into();
         Ok(Self {
             base: parse_url(&base_url, &format!("`accounts.{name}.base_url`"))?,
-            token: secrets.resolve(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
-            team: secrets.text(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
+            token: secrets.token(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
+            team: secrets.for_header(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
             agent: secrets.text(written.agent).map_err(missing)?,
             timeout: written.timeout,
         })

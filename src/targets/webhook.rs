@@ -21,7 +21,7 @@ pub(super) fn open(spec: &WebhookSpec, timeout: Duration, secrets: &Secrets) -> 
         .map_err(|_| TargetError(format!("`{}` is not a valid HTTP method", spec.method)))?;
     let mut headers: Vec<SecretHeader> = Vec::with_capacity(spec.headers.len() + 1);
     for (name, value) in &spec.headers {
-        headers.push((name.to_ascii_lowercase(), secrets.text(value).map_err(missing)?));
+        headers.push((name.to_ascii_lowercase(), secrets.for_header(value).map_err(missing)?));
     }
     let secret = spec.secret.as_ref().map(|secret| secrets.resolve(secret)).transpose().map_err(missing)?;
     let credentials =

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tickler::clock::{Clock, SystemClock};
 
-use crate::support::clinic::{CLINIC, Clinic, DAY_BEFORE, PARTS, Parts};
+use crate::support::clinic::{CLINIC, Clinic, DAY_BEFORE, MORNING, PARTS, Parts};
 
 fn clinic() -> Clinic {
     Clinic::with_target("http://127.0.0.1:9/webhook/automation/nobody")
@@ -167,6 +167,8 @@ fn marks_of_editors_are_taken_off_a_secret_and_what_no_header_can_carry_is_an_er
         assert_eq!(ended.exit == 0, is_fine, "{key:?}: {}", ended.stdout);
         assert!(is_fine || ended.stdout.contains("schedules/key"), "{key:?}: {}", ended.stdout);
         assert!(!ended.stdout.contains("invented") && !ended.stdout.contains("invénted"), "{}", ended.stdout);
+        let sent = clinic.run(&["trigger", "day-before", "--now", MORNING, "--wait", "0s"]);
+        assert!(is_fine || sent.exit == 1 && sent.stderr.contains("schedules/key"), "{key:?}: {sent:?}");
     }
 }
 

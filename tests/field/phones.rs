@@ -179,16 +179,36 @@ fn where_numbers_are_stored_or_printed_the_readings_are_cut() {
 #[test]
 fn the_plan_as_csv_reads_back_to_the_same_people() {
     let clinic = clinic("DE");
-    let written = "id,phone,starts_at\n1,+491705550142,2026-11-25 10:30\n2,0491 705550142,2026-11-25 11:30\n";
-    clinic.write("appointments.csv", written);
+    // among them numbers whose digits alone would be others in Germany, and other countries' in every form of their own
+    let phones = [
+        "+491705550142",
+        "+49491705550142",
+        "+492214710123",
+        "+390655501234",
+        "+62215550100",
+        "+12025550143",
+        "+442079460958",
+        "+33612345678",
+        "+2250707000000",
+        "+5511987654321",
+    ];
+    let rows = |(id, phone): (usize, &&str)| format!("{},{phone},2026-11-25 16:{:02}\n", id + 1, id);
+    let rows: String = phones.iter().enumerate().map(rows).collect();
+    let everybody = Parts {
+        appointment: "id = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\ndefault_region = \"DE\"",
+        remind: "days_before = 1\nmax_per_person_per_day = 99\ncalling_hours = \"always\"",
+        ..PARTS
+    };
+    clinic.schedule("day", &everybody.text());
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\n{rows}"));
     let exported = clinic.run(&["plan", "--reveal", "--format", "csv", "--now", MORNING]);
     assert_eq!(exported.exit, 0, "{exported:?}");
     let ids = "id = \"appointment_id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\ndefault_region = \"DE\"";
-    let remind = "days_before = 1\nmax_per_person_per_day = 99";
-    clinic.schedule("day", &Parts { appointment: ids, remind, ..PARTS }.text());
+    clinic.schedule("day", &Parts { appointment: ids, ..everybody }.text());
     clinic.write("appointments.csv", &exported.stdout);
     let (exit, answer) = clinic.json(&["plan", "--reveal", "--now", MORNING]);
     assert_eq!(exit, 0, "{answer}");
-    assert_eq!(fate(&answer[0], "1").as_deref(), Ok("+491705550142"));
-    assert_eq!(fate(&answer[0], "2").as_deref(), Ok("+49491705550142"));
+    for (id, phone) in phones.iter().enumerate() {
+        assert_eq!(fate(&answer[0], &(id + 1).to_string()).as_deref(), Ok(*phone), "{phone}");
+    }
 }

@@ -149,7 +149,7 @@ async fn outcome(habits: Habits) -> Result<BTreeSet<u64>, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_read_is_the_whole_list_or_fails_with_the_place(habits in habits()) {

@@ -74,6 +74,15 @@ fn is_decimal(text: &str) -> bool {
     let Some(at) = text.rfind(['.', ',']) else { return false };
     let (whole, fraction) = (&text[..at], &text[at + 1..]);
     let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    // a group of seven digits is a whole number, behind which there are no further groups
+    let groups: Vec<&str> = text.trim_start_matches('+').split(&text[at..=at]).collect();
+    if let [others @ .., _last] = groups.as_slice()
+        && others.len() > 1
+        && groups.iter().copied().all(are_digits)
+        && others.iter().any(|group| group.len() >= 7)
+    {
+        return true;
+    }
     if !are_digits(fraction) || whole.contains(&text[at..=at]) || !whole.bytes().any(|byte| byte.is_ascii_digit()) {
         return false;
     }

@@ -68,6 +68,9 @@ fn what_must_never_be_called_is_refused_without_repeating_the_number() {
         ("2025550143.0", Some("US")),
         ("12025550143.0", Some("US")),
         (" 2025550143.00 ", Some("US")),
+        ("+4930100000.0.0", None),
+        ("+234.2033100000.0", None),
+        ("2025550143.00.00", Some("US")),
         ("1-800-FLOWERS", Some("US")),
         ("202-555-0143 ext. 12", Some("US")),
         ("+12025550143x9", None),
@@ -385,7 +388,59 @@ fn every_spelling_of_a_number_is_read_as_that_number_or_refused() {
     assert!(read_numbers > 4_000, "{read_numbers}");
 }
 
+/// What stands for a blank in what people copy.
+const BLANKS: [&str; 8] = [" ", "\u{a0}", "\u{202f}", "\u{2009}", "\u{3000}", "  ", "\u{200b} ", " \u{2060}"];
+
+/// What is put around a cell.
+fn guarded(text: &str, guard: usize) -> String {
+    match guard {
+        0 => format!("'{text}"),
+        1 => format!("=\"{text}\""),
+        2 => format!("\u{2}{text}"),
+        3 => format!("\u{202a}{text}\u{202c}"),
+        4 => format!(" \t{text}\u{a0}\n"),
+        _ => text.to_owned(),
+    }
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_number_of_any_region_is_never_read_as_another(
+        (region, kind, digits) in (any::<prop::sample::Index>(), any::<bool>(), 0..10_000_000_u64),
+        (form, blank, guard, tail) in (any::<prop::sample::Index>(), prop::sample::select(&BLANKS[..]), 0..8_usize, 0..8_usize),
+    ) {
+        let mut regions: Vec<Region> = PHONE_NUMBER_UTIL.get_supported_regions().collect();
+        regions.sort_by_key(ToString::to_string);
+        let region = *region.get(&regions);
+        let kind = if kind { PhoneNumberType::Mobile } else { PhoneNumberType::FixedLine };
+        let Some(number) = valid_number(region, kind, digits) else { return Ok(()) };
+        let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
+        let trunk = trunk_prefix(region);
+        let national = &e164[1 + number.country_code.to_string().len()..];
+        let mut forms = spellings(&number, region);
+        // without the `+` two zeros are the way to other countries
+        forms.push(format!("+{} {trunk}{trunk} {national}", number.country_code));
+        forms.retain(|form| !form.contains(['\'', '=', '\u{1}', '\t', '\n', 'e', 'E']) || tail < 3);
+        let form = form.get(&forms).replace(' ', blank);
+        let (text, is_refused) = match tail {
+            // among a person's own dots one more is no decimal part
+            0 if !form.contains('.') => (format!("{form}.0"), form.ends_with(|last: char| last.is_ascii_digit())),
+            1 => (format!("{form} / {e164}"), true),
+            2 => (format!("{form}\n{e164}"), true),
+            _ => (form, false),
+        };
+        let read = read(&guarded(&text, guard), Some(&region.to_string()));
+        match &read {
+            Ok(phone) => prop_assert!(!is_refused && phone.e164.as_str() == e164, "{text:?} in {region}: {read:?}"),
+            Err(problem) => prop_assert_ne!(problem, &PhoneProblem::Missing, "{:?} in {}", text, region),
+        }
+        if text == e164 {
+            prop_assert!(read.is_ok(), "{text:?} in {region}: {read:?}");
+        }
+    }
+
     #[test]
     fn any_text_is_read_without_panicking(text in "\\PC{0,70}", digits in "[0-9+() .extE-]{0,24}") {
         for text in [text, digits] {

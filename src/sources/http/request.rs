@@ -52,7 +52,8 @@ impl Api {
     pub(super) fn headers(&self, address: &Url) -> Result<Headers, SourceError> {
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
-            headers.push((name.clone(), self.secret(value)?));
+            headers
+                .push((name.clone(), self.tools.secrets.for_header(value).map_err(|error| never(error.to_string()))?));
         }
         if !self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
             headers.push(self.accept());

@@ -58,12 +58,13 @@ fn latest_start(schedule: &Schedule, at: Timestamp, date: Date) -> Option<Timest
 pub(super) fn uncovered_days(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
     let Leads::Days(leads) = &schedule.remind.leads else { return None };
     let first = schedule.zone.date(now).checked_add((i64::from(*leads.iter().max()?) + 1).days()).ok()?;
-    let is_covered = |date: Date| {
+    let is_covered_by = |leads: &[u32], date: Date| {
         let runs = leads.iter().filter_map(|lead| date_of_run(schedule, date, *lead));
         runs.into_iter().any(|date| schedule.recurrence.first_on(&schedule.zone, date).is_some())
     };
     let dates: Vec<Date> = (0..DAYS).filter_map(|ahead| first.checked_add(ahead.days()).ok()).collect();
-    let uncovered: Vec<Date> = dates.iter().copied().filter(|date| !is_covered(*date)).collect();
+    let uncovered: Vec<Date> = dates.iter().copied().filter(|date| !is_covered_by(leads, *date)).collect();
+    let further = (1..=7).chain([0]).find(|lead| uncovered.iter().all(|date| is_covered_by(&[*lead], *date)));
     let message = match (uncovered.first(), weekdays(&dates, &uncovered)) {
         (None, _) => return None,
         (Some(_), Some(names)) => format!("appointments on {names} are in no run's lead: nobody reminds them"),
@@ -73,13 +74,16 @@ pub(super) fn uncovered_days(schedule: &Schedule, now: Timestamp) -> Option<Cron
             dates.len()
         ),
     };
-    let leads: Vec<String> = leads.iter().map(u32::to_string).collect();
+    let written = |leads: &[u32]| leads.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let further = further.map_or_else(String::new, |lead| {
+        format!(", or write `days_before = [{}]`", written(&[leads.as_slice(), &[lead]].concat()))
+    });
     Some(CronLint {
         message,
         help: format!(
-            "with `days_before` {} let the cron run every day (`*` in its three last fields); nothing is to do if nobody has \
-             appointments on these days",
-            leads.join(", ")
+            "with `days_before` {} let the cron run every day (`*` in its three last fields){further}; nothing is to do if \
+             nobody has appointments on these days",
+            written(leads)
         ),
     })
 }

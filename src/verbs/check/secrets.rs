@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use super::{CheckAsk, Checked, Reach};
 use crate::http::check_host;
 use crate::schedule::lookup::{self, PlacedSecret};
-use crate::schedule::{TargetSpec, read::without_templates};
+use crate::schedule::{SourceSpec, TargetSpec, read::without_templates};
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::targets;
 
@@ -22,12 +22,13 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             Err(missing) => not_set(checked, ask, (placed.span, &placed.secret), missing.0),
             Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
             Ok(value) if !value.expose_secret().is_ascii() => {
-                let message = format!("{} holds a letter that no header can carry", named(&placed.secret));
+                let message = format!("{} holds a letter that no header can carry", placed.secret);
                 checked.problems.error("invalid-value", placed.span, message).help("write it in ASCII: copy it anew");
             }
             Ok(_) => {}
         }
     }
+    written_headers(checked);
     match &checked.schedule.target {
         TargetSpec::Call { agent, account, .. } => {
             let (agent, account) = (agent.clone(), account.clone());
@@ -46,14 +47,26 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     }
 }
 
-/// Where a secret lives, for people.
-fn named(secret: &SecretRef) -> String {
-    match secret {
-        SecretRef::Env(name) => format!("the environment variable `{name}`"),
-        SecretRef::Credential(name) => format!("the credential `{name}`"),
-        SecretRef::File(path) => format!("the secret file `{}`", path.display()),
+/// Values of headers that are written out.
+fn written_headers(checked: &mut Checked<'_>) {
+    let schedule = checked.schedule;
+    if let SourceSpec::Http(http) = &schedule.source {
+        in_ascii(checked, &["source", "http", "headers"], &http.headers);
+    }
+    if let TargetSpec::Webhook(webhook) = &schedule.target {
+        in_ascii(checked, &["target", "webhook", "headers"], &webhook.headers);
     }
 }
+
+fn in_ascii(checked: &mut Checked<'_>, path: &[&str], values: &[(String, TextOrSecret)]) {
+    let is_bad = |value: &TextOrSecret| matches!(value, TextOrSecret::Text(text) if !text.is_ascii());
+    for (name, _) in values.iter().filter(|(_, value)| is_bad(value)) {
+        let message = format!("the value of `{name}` holds a letter that no header can carry");
+        let span = checked.span(path);
+        checked.problems.error("invalid-value", span, message).help("write it in ASCII");
+    }
+}
+
 const SIGNING_SECRET: &str = "copy it whole from the receiver's settings: `whsec_` and base64";
 
 /// A secret that only the running service has is none here: nothing can be asked with it, and nothing is wrong.
@@ -65,7 +78,7 @@ fn not_set(
 ) {
     if (ask.service.has)(secret) {
         if ask.reach == Reach::Connect {
-            let message = format!("{} is set in the running service and not here", named(secret));
+            let message = format!("{secret} is set in the running service and not here");
             checked.problems.warning(NOT_SET, span, message).help("set it here too, for what needs it to be asked");
         }
         return;

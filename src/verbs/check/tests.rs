@@ -287,6 +287,13 @@ fn runs_that_can_call_nobody_and_days_that_no_lead_covers_are_warnings() {
             expected => assert!(found.len() == 1 && found[0].starts_with(expected), "{cron} {remind}: {found:?}"),
         }
     }
+    for (remind, further) in
+        [("days_before = 1", "`days_before = [1, 3]`"), ("days_before = [1, 2]", "`days_before = [1, 2, 3]`")]
+    {
+        let found = found("0 9 * * MON-FRI", remind);
+        assert!(found[0].contains(further), "{remind}: {found:?}");
+    }
+    assert!(!found("0 9 1 * *", "days_before = 1")[0].contains("or write"), "no single lead covers a month");
 }
 
 #[test]
