@@ -174,12 +174,6 @@ fn long_line(path: &Path) {
     table.flush().expect("written");
 }
 
-/// Pages that each name another one.
-fn pages() -> Receiver {
-    let body = r#"{"data":[{"id":1,"phone":"+12025550143","starts_at":"2026-12-25T10:30:00"}],"next":"more"}"#;
-    Receiver::start(vec![Conduct::Answer(answer("200 OK", &[("content-type", "application/json")], body))])
-}
-
 #[test]
 #[ignore = "writes half a GB and takes minutes"]
 fn sources_that_are_far_too_large_fail_with_their_remedy_and_the_other_runs_are_made_on_time() {
@@ -194,11 +188,9 @@ fn sources_that_are_far_too_large_fail_with_their_remedy_and_the_other_runs_are_
              INSERT INTO visit SELECT id, '+12025550143', '2026-11-25 10:30' FROM n;"
         ))
         .expect("it is filled");
-    let pages = pages();
     let file = |name: &str| files.path().join(name).display().to_string();
     let csv = |name: &str, more: &str| format!("[source.csv]\npath = \"{}\"\n{more}", file(name));
     let query = "query = \"SELECT id, phone, starts_at FROM visit\"";
-    let paging = "items = \"/data\"\npaging.cursor = { parameter = \"at\", at = \"/next\" }\ndeadline = \"10s\"";
     let attacks = [
         (
             "many",
@@ -216,7 +208,6 @@ fn sources_that_are_far_too_large_fail_with_their_remedy_and_the_other_runs_are_
             format!("[source.sqlite]\npath = \"{}\"\n{query}", file("app.db")),
             "more than 200000 rows are in the window",
         ),
-        ("pages", format!("[source.http]\nurl = \"{}\"\n{paging}", pages.url("/")), "`deadline` (10s)"),
     ];
     for (name, source, remedy) in &attacks {
         let clinic = Clinic::new();
