@@ -57,6 +57,9 @@
 //! | audit log | the append-only, hash-chained record for people, in the same database |
 //! | witness | a small file beside the ledger that names the last committed row of the audit log |
 //! | gap | a time whose calls a restored or damaged ledger has forgotten |
+//! | seal | what a row of the audit log is hashed with and the hash itself: salt, commitment, the hash before it |
+//! | version | a schedule's text, known by its hash; the version *in force* is the last one without errors |
+//! | floor | a layer of modules; imports go down the floors only, which `tests/architecture.rs` lists and checks |
 //! | app | the opened settings, schedules, ledger and clock that every verb works with |
 //!
 pub mod appointment;
