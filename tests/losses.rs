@@ -234,7 +234,7 @@ fn a_file_that_vanishes_under_a_running_service_stops_all_calls_until_it_is_back
     assert!(problems.contains("was removed while it is in use"), "{problems}");
     assert_eq!(clinic.receiver.connections(), 0);
     std::fs::rename(clinic.path("away.db"), clinic.path("tickler.db")).expect("it is back");
-    service.line_with("the ledger is whole again");
+    service.line_with("the ledger is complete again");
     clinic.until_delivered(3);
     assert_eq!(service.stop().code(), Some(0));
     assert_eq!(clinic.trigger(LATER).0, 0);

@@ -7,6 +7,8 @@ mod masking;
 mod numbering;
 mod spelling;
 #[cfg(test)]
+mod spelling_tests;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
