@@ -1,4 +1,4 @@
-//! Numbers of every region in the spellings of the field: each is read as itself or refused.
+//! pure: numbers of every region in the spellings of the field: each is read as itself or refused.
 
 use proptest::prelude::*;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
