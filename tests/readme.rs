@@ -132,7 +132,7 @@ fn every_shell_block_of_the_readme_works_as_written() {
         }
         stage.run(*line, block);
         if block.contains("tickler sandbox") {
-            let received = std::fs::read_to_string(stage.place.join("received.jsonl")).expect("the sandbox's output");
+            let received = std::fs::read_to_string(stage.place.join("received.txt")).expect("the sandbox's output");
             assert_eq!(
                 received.matches("0143").count().min(1) + received.matches("0164").count().min(1),
                 2,

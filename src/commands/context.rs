@@ -15,6 +15,7 @@ use crate::clock::{SharedClock, ShiftedClock, SystemClock};
 use crate::daemon::control::user_name;
 use crate::daemon::logs::{self, LogTerms};
 use crate::ledger::sqlite;
+use crate::plan::Gap;
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
 use crate::verbs::{Access, App, Exit, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
@@ -79,6 +80,16 @@ impl Context {
     /// A moment for people, of RFC 3339 text and in its offset.
     pub fn moment_of(&self, text: &str) -> String {
         times::short_text(text, self.this_year())
+    }
+
+    /// For people: which calls a ledger has forgotten, and how many reminders of unknown fate follow from that.
+    pub fn forgotten(&self, gap: Gap, uncertain: u64) -> String {
+        let zone = self.zone_of(None);
+        let (from, until) = (self.moment(gap.from, &zone), self.moment(gap.until, &zone));
+        let name = zone.name();
+        format!(
+            "calls from {from} to {until} ({name}) are forgotten: {uncertain} of unknown fate (see `tickler uncertain list`)"
+        )
     }
 
     fn this_year(&self) -> i16 {

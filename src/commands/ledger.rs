@@ -23,12 +23,7 @@ async fn accept_loss(context: &Context, reason: String) -> anyhow::Result<Exit> 
         complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
     }
     let gap = answer.gap;
-    let people = || {
-        format!(
-            "the loss is accepted; calls from {} to {} are forgotten: {} of unknown fate (see `tickler uncertain`)",
-            gap.from, gap.until, answer.uncertain
-        )
-    };
+    let people = || format!("the loss is accepted; {}", context.forgotten(gap, answer.uncertain));
     let rows = || {
         let mut rows = Rows::of(&["gap_from", "gap_until", "uncertain"]);
         rows.push(vec![gap.from.to_string(), gap.until.to_string(), answer.uncertain.to_string()]);

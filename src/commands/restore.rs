@@ -19,11 +19,9 @@ pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Resu
     let people = || {
         let kept = answer.kept.as_ref().map(|kept| format!("\nthe former ledger is kept as {}", kept.display()));
         format!(
-            "{} is the ledger now; calls from {} to {} are forgotten: {} of unknown fate (see `tickler uncertain`){}",
+            "{} is the ledger now; {}{}",
             answer.file.display(),
-            answer.gap.from,
-            answer.gap.until,
-            answer.uncertain,
+            context.forgotten(answer.gap, answer.uncertain),
             kept.unwrap_or_default()
         )
     };

@@ -101,7 +101,8 @@ fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]
             reminder.http_status.map(|status| status.to_string()).unwrap_or_default(),
         ]);
     }
-    table.fit(context.screen)
+    let next = "decide about each: tickler uncertain resolve REMINDER --delivered --reason TEXT (--resend calls again, --drop does not)";
+    format!("{}\n\n{}", table.fit(context.screen), context.screen.prose(next))
 }
 
 fn rows(reminders: &[UncertainReminder]) -> Rows {

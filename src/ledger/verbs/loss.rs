@@ -63,7 +63,7 @@ impl Tx<'_> {
             self.apply(&life::doubted(held, doubt)?)?;
             uncertain += 1;
         }
-        let Gap { from, until } = gap;
+        let [from, until] = [gap.from, gap.until].map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ"));
         self.store.append(&Entry {
             reason: Some(doubt.reason.into()),
             actor: Some(doubt.actor.into()),
