@@ -21,7 +21,7 @@ pub struct RunId(pub Uuid);
 /// A text that is no id of a reminder or a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an id looks like 01a20d74-fb00-79d2-8af1-139fd9830846; `tickler audit` and `tickler uncertain list` tell them"
+    "an id looks like 01a20d74-fb00-79d2-8af1-139fd9830846; `tickler audit` and `tickler uncertain list` show them"
 )]
 pub struct NoId;
 
