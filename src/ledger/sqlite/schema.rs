@@ -218,12 +218,19 @@ fn foreign(path: &Path) -> LedgerError {
 /// Where a database's header has its `user_version` (<https://sqlite.org/fileformat2.html>, section 1.3).
 const VERSION_AT: std::ops::Range<usize> = 60..64;
 
+/// A write-ahead log of more bytes than this holds more than the making of a ledger, which takes some hundred KiB.
+const MAX_LOG_OF_A_NEW_LEDGER: u64 = 4 << 20;
+
 /// Whether a file is a database without anything in it, as a ledger is that is just being made.
 pub(super) fn is_blank(path: &Path) -> bool {
     let mut header = [0; VERSION_AT.end];
     let read = disk::open(path, disk::Links::Refused).and_then(|mut file| file.read_exact(&mut header));
-    // of a ledger that was never checkpointed all is in the write-ahead log, so that SQLite has to be asked
     if read.is_err() || header[VERSION_AT] != [0; 4] {
+        return false;
+    }
+    // of a ledger that was never checkpointed all is in the write-ahead log, which SQLite reads whole each time that it opens
+    // the file first: it is asked only where the log is as short as that of a ledger that is being made
+    if std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > MAX_LOG_OF_A_NEW_LEDGER) {
         return false;
     }
     let found = open_reader(path).and_then(|conn| Ok(version(&conn)? == 0 && !has_tables(&conn)?));
