@@ -10,7 +10,7 @@ use url::Url;
 
 use super::address::{self, Redirect};
 use super::{Api, answers, fill, never};
-use crate::http::{HttpRequest, HttpResponse};
+use crate::http::{BodyEnd, HttpRequest, HttpResponse};
 use crate::schedule::{FormatSpec, HttpAuth};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
@@ -109,12 +109,16 @@ impl Api {
                 max_bytes: self.spec.max_bytes,
             };
             let answer = answers::answered(self.tools.http.send(ask).await, page);
-            // a time-out that the deadline has shortened
-            let answer = answer.map_err(|error| if self.is_late(stop_at) { self.too_slow() } else { error })?;
+            // the deadline shortens the time-out: what it cuts off, an answer in the middle of its body too, is its doing
+            let by_deadline = |error| if self.is_late(stop_at) { self.too_slow() } else { error };
+            let answer = answer.map_err(by_deadline)?;
             let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
             let Some(location) = location else {
                 return match answer.status {
                     404 => Ok(Fetched::Missing),
+                    _ if matches!(answer.end, BodyEnd::Cut) => answers::accept(answer, page, &self.spec)
+                        .map_err(by_deadline)
+                        .map(|answer| Fetched::Page(own, answer)),
                     _ => answers::accept(answer, page, &self.spec).map(|answer| Fetched::Page(own, answer)),
                 };
             };
