@@ -95,7 +95,7 @@ pub enum Decision {
     Skipped {
         /// The nominal time.
         nominal: Timestamp,
-        /// Why.
+        /// The rule that skips it.
         why: Skip,
     },
     /// The wall clock was set back behind the cursor: the cursor is set to this instant.

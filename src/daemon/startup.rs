@@ -6,8 +6,6 @@ use super::control::ControlSocket;
 use super::runs::{ACTOR, Daemon};
 use super::watch::{Stillness, stamps};
 use crate::clock::SharedClock;
-use crate::delivery::{Sender, SenderParts};
-use crate::evaluation::{Env, SharedReads};
 use crate::http::Http;
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::{self, LedgerAccess};
@@ -15,7 +13,7 @@ use crate::notify::{self, Outside, Reporters};
 use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
-use crate::verbs::{App, VerbError, VerbResult, outbound};
+use crate::verbs::{App, VerbError, VerbResult, outbound, sender_of, surroundings};
 use crate::web::{self, HealthServer};
 use crate::zones::Zones;
 
@@ -60,21 +58,8 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
     let http = Http::through(Arc::clone(&clock), outbound(&settings)?).map_err(VerbError::Failed)?;
-    let around = Env {
-        clock,
-        zones,
-        http,
-        secrets: settings.secrets.clone(),
-        accounts: Arc::new(settings.accounts.clone()),
-        ledger: Some(ledger),
-        reads: SharedReads::default(),
-    };
-    let sender = Sender::new(SenderParts {
-        around: around.clone(),
-        accounts: settings.accounts.clone(),
-        stop_file: settings.stop_file(),
-        actor: ACTOR.to_owned(),
-    });
+    let around = surroundings(&settings, clock, zones, http, Some(ledger));
+    let sender = sender_of(&settings, &around, ACTOR);
     Ok(App::of_service(settings, around, Folder::default(), sender))
 }
 

@@ -58,7 +58,7 @@ fn named(origin: &str) -> Option<String> {
 impl OpenLane {
     pub(super) fn open(schedule: &Arc<Schedule>, parts: &SenderParts) -> Result<Self, String> {
         let name = schedule.target.account();
-        let account = parts.accounts.get(name);
+        let account = parts.around.accounts.get(name);
         let target = targets::open(schedule, account, &parts.around.secrets).map_err(|problem| problem.to_string())?;
         if parts.around.clock.is_shifted() && !target.is_loopback() {
             let origin = target.origin();

@@ -34,7 +34,6 @@ use crate::attempt::{SettleTo, Settlement};
 use crate::evaluation::Env;
 use crate::ledger::{Ledger, LedgerError, LedgerResult};
 use crate::schedule::Schedule;
-use crate::settings::Account;
 use brake::Brake;
 use dispatcher::{Dispatcher, Until};
 use lanes::Lanes;
@@ -64,10 +63,8 @@ pub struct Sender {
 
 /// What a sender is made of.
 pub struct SenderParts {
-    /// Clock, ledger and HTTP client. `around.ledger` is `Some`.
+    /// Clock, ledger, HTTP client and accounts. `around.ledger` is `Some`.
     pub around: Env,
-    /// By name.
-    pub accounts: BTreeMap<String, Account>,
     /// While this file exists, no intent is taken.
     pub stop_file: PathBuf,
     /// The actor in the audit log: `service` or `trigger`.

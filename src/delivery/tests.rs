@@ -248,8 +248,8 @@ async fn whoever_is_in_line_when_the_service_begins_to_send_waits_for_it_and_not
         zones,
         reads: crate::evaluation::SharedReads::default(),
     };
-    let (accounts, actor) = (std::collections::BTreeMap::new(), "service".to_owned());
-    let sender = super::Sender::new(super::SenderParts { around, accounts, stop_file: "/nowhere/STOP".into(), actor });
+    let actor = "service".to_owned();
+    let sender = super::Sender::new(super::SenderParts { around, stop_file: "/nowhere/STOP".into(), actor });
     // `run` takes the lock after `deliver` has found that nobody sends, and keeps it
     let lock = sender.at_work.lock().await;
     let scope = super::DeliveryScope { schedule: "day-before".to_owned(), only: None };

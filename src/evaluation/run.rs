@@ -327,7 +327,7 @@ impl BegunRun<'_> {
 /// What a run's record takes from its read.
 struct ReadFacts {
     fingerprint: Option<String>,
-    /// UTC.
+    /// When it began (UTC).
     at: Timestamp,
     /// Where the schedule's target sent then.
     target: Option<TargetAddress>,

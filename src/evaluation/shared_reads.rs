@@ -1,5 +1,5 @@
 //! shell: what the reads of one process share: their memory, and those that did not come back and are not waited for any more.
-//! The threads of these may go on for ever: they get the lowest priority, and a schedule has only so many of them.
+//! The threads of the latter may never end: they get the lowest priority, and their number is limited for each schedule.
 
 use std::collections::HashMap;
 use std::io;

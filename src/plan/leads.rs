@@ -10,7 +10,7 @@ use crate::zones::{Wall, Zone};
 /// Longer than any row of closed days is followed.
 const MOST_DAYS: u32 = 1_000;
 
-/// The dates of appointments, first and last, that a run of this date covers by a lead of so many days; `None` when it
+/// The dates of appointments, first and last, that the run on `nominal` covers with a lead of `days` days; `None` when it
 /// covers none.
 pub(super) fn dates(schedule: &Schedule, nominal: Date, days: u32) -> Option<(Date, Date)> {
     let closed = &schedule.remind.closed;
@@ -35,7 +35,7 @@ pub(super) fn dates(schedule: &Schedule, nominal: Date, days: u32) -> Option<(Da
     }
 }
 
-/// On which date the run is that covers an appointment of this date by a lead of so many days.
+/// The date of the run that covers an appointment on `date` with a lead of `days` days.
 #[must_use]
 pub fn date_of_run(schedule: &Schedule, date: Date, days: u32) -> Option<Date> {
     let closed = &schedule.remind.closed;
@@ -51,7 +51,7 @@ pub fn date_of_run(schedule: &Schedule, date: Date, days: u32) -> Option<Date> {
     }
 }
 
-/// When a reminder so many hours before a start is due.
+/// When a reminder with a lead of `hours` hours before `start` is due, closed days considered (UTC).
 pub(super) fn due_by_hours(schedule: &Schedule, start: Timestamp, hours: u32) -> Timestamp {
     let (closed, zone) = (&schedule.remind.closed, &schedule.zone);
     let lead = SignedDuration::from_hours(i64::from(hours));
@@ -111,7 +111,7 @@ fn open_time_after(schedule: &Schedule, due: Timestamp, lead: SignedDuration) ->
     at
 }
 
-/// The starts, first and last, whose reminder so many hours before is due from `since` to `now`.
+/// The first and the last start whose reminder, `hours` hours before, is due from `since` to `now`.
 pub(super) fn starts_by_hours(
     schedule: &Schedule,
     (since, now): (Timestamp, Timestamp),

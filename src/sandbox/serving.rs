@@ -1,4 +1,4 @@
-//! shell: the sandbox's listener: so many connections at once, and no request whose head takes its time. When all of them
+//! shell: the sandbox's listener, with a limit for connections and for the time that a request's head takes. When all of them
 //! are answering a request, the next one waits to be accepted. A connection that was accepted or answered just now is not
 //! idle yet: a request may be on its way, and whoever sent it could not know what became of it.
 

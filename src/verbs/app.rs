@@ -69,18 +69,10 @@ impl App {
             .unwrap_or_else(|error| Folder { fault: Some(no_folder(&settings, &error)), ..Folder::default() });
         let http = Http::at_first_use(Arc::clone(&clock), outbound(&settings)?);
         let ledger = open_ledger(&settings, &zones, access)?;
-        let around = Env {
-            clock,
-            zones,
-            http,
-            secrets: settings.secrets.clone(),
-            accounts: Arc::new(settings.accounts.clone()),
-            ledger,
-            reads: SharedReads::default(),
-        };
+        let around = surroundings(&settings, clock, zones, http, ledger);
         let sender = match access {
             Access::None | Access::Reading => None,
-            Access::Working => Some(sender_of(&settings, &around)),
+            Access::Working => Some(sender_of(&settings, &around, "trigger")),
         };
         let app = Self {
             settings,
@@ -181,13 +173,24 @@ impl App {
     }
 }
 
-fn sender_of(settings: &Settings, around: &Env) -> Arc<Sender> {
-    Sender::new(SenderParts {
-        around: around.clone(),
-        accounts: settings.accounts.clone(),
-        stop_file: settings.stop_file(),
-        actor: "trigger".to_owned(),
-    })
+/// A sender with these surroundings; `actor` is its name in the audit log.
+#[must_use]
+pub fn sender_of(settings: &Settings, around: &Env, actor: &str) -> Arc<Sender> {
+    let (around, stop_file) = (around.clone(), settings.stop_file());
+    Sender::new(SenderParts { around, stop_file, actor: actor.to_owned() })
+}
+
+/// What evaluations and deliveries work with, of the service and of a verb alike.
+#[must_use]
+pub fn surroundings(
+    settings: &Settings,
+    clock: SharedClock,
+    zones: Zones,
+    http: Http,
+    ledger: Option<Arc<Ledger>>,
+) -> Env {
+    let (secrets, accounts) = (settings.secrets.clone(), Arc::new(settings.accounts.clone()));
+    Env { clock, zones, http, secrets, accounts, ledger, reads: SharedReads::default() }
 }
 
 /// The settings of outbound connections: `[network]`.

@@ -42,7 +42,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::audit::AuditFilter;
 use crate::personal::Personal;
 
-pub use app::{Access, App, outbound, refusal};
+pub use app::{Access, App, outbound, refusal, sender_of, surroundings};
 pub use exit::{Exit, VerbError, likely_name};
 pub use gap::UnplannedGap;
 pub use perform::{entry_of, perform};

@@ -92,19 +92,15 @@ pub fn bench(target: &str, delivery: &str, base_url: &str) -> Bench {
         clock: shared,
         zones: Zones::newest(),
         secrets: Secrets::from_values([("TOKEN", "t-1")]),
-        accounts: Arc::default(),
+        accounts: Arc::new(BTreeMap::from([
+            ("test".to_owned(), account(base_url)),
+            ("slow".to_owned(), Account { rate: Rate::Every { interval_us: 600_000 }, ..account(base_url) }),
+        ])),
         ledger: Some(Arc::clone(&ledger)),
         reads: SharedReads::default(),
     };
-    let sender = Sender::new(SenderParts {
-        around,
-        accounts: BTreeMap::from([
-            ("test".to_owned(), account(base_url)),
-            ("slow".to_owned(), Account { rate: Rate::Every { interval_us: 600_000 }, ..account(base_url) }),
-        ]),
-        stop_file: folder.path().join("STOP"),
-        actor: "trigger".to_owned(),
-    });
+    let sender =
+        Sender::new(SenderParts { around, stop_file: folder.path().join("STOP"), actor: "trigger".to_owned() });
     let schedule = schedule(folder.path(), target, delivery);
     sender.set_schedules(&BTreeMap::from([(NAME.to_owned(), Arc::clone(&schedule))]));
     Bench { ledger, sender, clock, schedule, folder }

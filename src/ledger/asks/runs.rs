@@ -241,7 +241,7 @@ pub struct KnowledgeAsk {
     pub same_weekdays: Vec<(Timestamp, Timestamp)>,
 }
 
-/// So many of the last runs say what is usual.
+/// The usual number of rows is the median of at most this many of the last runs.
 pub const USUAL_RUNS: usize = 8;
 
 /// Of which appointments the latest start is wanted for which somebody was called.

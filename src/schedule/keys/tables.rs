@@ -361,7 +361,7 @@ static GUARD: Table = Table {
             "max_change",
             Shape::Factor,
             Default("\"3x\""),
-            "So many times the usual rows of that weekday, or the usual divided by it, hold the run",
+            "The factor by which the rows may exceed, or fall below, the usual number of that weekday; beyond it the run is held",
         ),
     ],
 };

@@ -114,13 +114,13 @@ impl Api {
             let answer = answer.map_err(by_deadline)?;
             let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
             let Some(location) = location else {
-                return match answer.status {
-                    404 => Ok(Fetched::Missing),
-                    _ if matches!(answer.end, BodyEnd::Cut) => answers::accept(answer, page, &self.spec)
-                        .map_err(by_deadline)
-                        .map(|answer| Fetched::Page(own, answer)),
-                    _ => answers::accept(answer, page, &self.spec).map(|answer| Fetched::Page(own, answer)),
-                };
+                if answer.status == 404 {
+                    return Ok(Fetched::Missing);
+                }
+                let is_cut = matches!(answer.end, BodyEnd::Cut);
+                let accepted = answers::accept(answer, page, &self.spec);
+                let accepted = accepted.map_err(|error| if is_cut { by_deadline(error) } else { error });
+                return accepted.map(|answer| Fetched::Page(own, answer));
             };
             let redirect = address::redirected(&address, location, &self.spec.allow_redirect_to);
             address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
