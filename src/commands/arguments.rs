@@ -181,9 +181,8 @@ pub enum Verb {
     /// Not yet
     #[command(hide = true)]
     Init(Later),
-    /// Not yet
-    #[command(hide = true)]
-    Test(Later),
+    /// Run the tests beside schedules (`NAME.test.toml`), or record one from today's plan
+    Test(TestArguments),
     /// Not yet
     #[command(hide = true)]
     Forget(Later),
@@ -320,6 +319,20 @@ pub struct TriggerArguments {
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub wait: SignedDuration,
     /// The clock.
+    #[command(flatten)]
+    pub now: Now,
+}
+
+/// `test`.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Which schedules [default: all that have tests]
+    #[arg(value_name = "SCHEDULE")]
+    pub named: Vec<String>,
+    /// Add a test to `NAME.test.toml`: some rows of the plan as of now, with invented people
+    #[arg(long)]
+    pub record: bool,
+    /// The clock of the recorded plan.
     #[command(flatten)]
     pub now: Now,
 }

@@ -34,6 +34,7 @@ mod restore;
 mod run;
 mod sandbox;
 mod sandbox_arguments;
+mod schedule_tests;
 mod schema;
 mod status;
 mod table;
@@ -134,7 +135,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Optout { verb } => optout::optout(globals, verb).await,
         Verb::Init(_) => not_yet("`init`"),
-        Verb::Test(_) => not_yet("`test`"),
+        Verb::Test(ask) => schedule_tests::test(globals, ask).await,
         Verb::Forget(_) => not_yet("`forget`"),
     }
 }

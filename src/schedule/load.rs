@@ -85,6 +85,33 @@ pub fn is_ignored(path: &Path) -> bool {
     name.starts_with('.') || name.ends_with(".test.toml") || !name.ends_with(".toml")
 }
 
+/// The files of tests in a folder whose schedule isn't there.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn orphaned_tests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let schedule = schedule_of_tests(&path);
+        if schedule != path && !schedule.exists() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The file of the schedule whose tests are in this file; any other path stays as it is.
+#[must_use]
+pub fn schedule_of_tests(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str).and_then(|name| name.strip_suffix(".test.toml"));
+    match name {
+        Some(stem) if !stem.is_empty() && !stem.starts_with('.') => path.with_file_name(format!("{stem}.toml")),
+        Some(_) | None => path.to_owned(),
+    }
+}
+
 /// The files of a folder that aren't read although their names look like a schedule's: `day.toml.txt`, `day.TOML`,
 /// `day.yaml`, `day.toml.bak`.
 ///
@@ -137,6 +164,14 @@ pub fn one_file(path: &Path, zones: &Zones) -> Loaded {
 pub fn one(path: &Path, text: &str, zones: &Zones) -> Loaded {
     let (schedule, problems) = read::schedule(path, text, zones);
     Loaded { schedule: schedule.map(Arc::new), problems }
+}
+
+/// The text of a schedule's tests, opened as safely as a schedule.
+///
+/// # Errors
+/// Why it can't be read.
+pub fn text_of_tests(path: &Path) -> Result<String, Vec<Problem>> {
+    open::read(path).map_err(|why| refusal(path, "unreadable-file", &why.message, why.help).problems)
 }
 
 fn improper_name(path: &Path) -> (String, String) {

@@ -27,6 +27,7 @@ pub mod redact;
 pub mod reference;
 pub mod restore;
 mod retrying;
+pub mod schedule_tests;
 pub mod schema;
 pub mod secrets;
 pub mod service;

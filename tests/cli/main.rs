@@ -10,6 +10,7 @@ mod optouts;
 mod people;
 mod records;
 mod restoring;
+mod schedule_tests;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;

@@ -66,6 +66,24 @@ pub fn load_plans() {
     let _read = read("+12025550143", None);
 }
 
+/// Numbers that a country keeps for books and films, or for nobody: the digits before the last ones, and how many those are.
+const INVENTED: [(&str, &str, usize); 6] = [
+    ("US", "+1202555", 4),
+    ("CA", "+1613555", 4),
+    ("GB", "+44207946", 4),
+    ("DE", "+493023125", 3),
+    ("FR", "+3319900", 4),
+    ("AU", "+6125550", 4),
+];
+
+/// The n-th number of somebody who doesn't exist, E.164; of the United States where the region has none.
+#[must_use]
+pub fn invented(region: Option<&str>, n: usize) -> String {
+    let of_region = |(name, _, _): &&(&str, &str, usize)| Some(*name) == region;
+    let (_, prefix, digits) = INVENTED.iter().find(of_region).unwrap_or(&INVENTED[0]);
+    format!("{prefix}{:0digits$}", 100 + n % 100)
+}
+
 /// Whether a region's code is one that numbers can be read in.
 #[must_use]
 pub fn is_region(code: &str) -> bool {

@@ -300,3 +300,16 @@ fn surplus_digits_make_no_unassigned_number_of_a_costly_or_short_one() {
     }
     assert_eq!(read("+15551234567", None).map(|phone| phone.is_unassigned), Ok(true));
 }
+
+#[test]
+fn an_invented_number_can_be_called_in_its_country() {
+    for region in ["US", "CA", "GB", "DE", "FR", "AU"] {
+        for n in [1, 42, 99] {
+            let number = super::invented(Some(region), n);
+            let phone = read(&number, None).unwrap_or_else(|problem| panic!("{region} {n}: {problem:?}"));
+            assert_eq!(phone.region().as_deref(), Some(region), "{n}");
+        }
+    }
+    assert_eq!(super::invented(None, 7), "+12025550107");
+    assert_eq!(super::invented(Some("IT"), 7), "+12025550107");
+}

@@ -29,6 +29,7 @@ use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Leads, Schedule};
 use crate::settings::Account;
 use crate::sources::SourceTools;
+use crate::verbs::schedule_tests;
 use crate::verbs::secrets::ServiceSecrets;
 use crate::zones::Zones;
 
@@ -144,8 +145,12 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
             }
         });
     }
+    for schedule in schedules {
+        problems.extend(schedule_tests::run(schedule, ask.zones).map(|tested| tested.problems).unwrap_or_default());
+    }
     problems.extend(refused);
     problems.extend(look_alikes(ask));
+    problems.extend(orphans(ask));
     // Stable: problems without a text to point into stay where they are.
     problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
     let refused = |problem: &Problem| {
@@ -172,7 +177,10 @@ fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
 
 fn read(ask: &CheckAsk<'_>) -> Folder {
     match &ask.files {
-        Files::Paths(paths) => load::paths(paths, ask.zones),
+        Files::Paths(paths) => {
+            let paths: Vec<PathBuf> = paths.iter().map(|path| load::schedule_of_tests(path)).collect();
+            load::paths(&paths, ask.zones)
+        }
         Files::Folder(path) => load::folder(path, ask.zones).unwrap_or_else(|error| no_folder(path, &error)),
     }
 }
@@ -188,6 +196,19 @@ fn look_alikes(ask: &CheckAsk<'_>) -> Vec<Problem> {
         problems.into_sorted()
     };
     load::look_alikes(folder).unwrap_or_default().into_iter().flat_map(note).collect()
+}
+
+/// Tests whose schedule isn't there: they would never be run.
+fn orphans(ask: &CheckAsk<'_>) -> Vec<Problem> {
+    let Files::Folder(folder) = &ask.files else { return Vec::new() };
+    let note = |path: PathBuf| {
+        let mut problems = Problems::of(&path, Arc::from(""));
+        problems
+            .warning("not-a-schedule", 0..0, "these are tests of a schedule that isn't there: nothing runs them")
+            .help("name the file after its schedule: `day-before.test.toml` holds the tests of `day-before.toml`");
+        problems.into_sorted()
+    };
+    load::orphaned_tests(folder).unwrap_or_default().into_iter().flat_map(note).collect()
 }
 
 fn no_folder(path: &Path, error: &std::io::Error) -> Folder {
