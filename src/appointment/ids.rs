@@ -77,6 +77,9 @@ pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
     if is_rounded(text) {
         return IdPart::Rounded;
     }
+    if has_unseen(text) {
+        return read(Cow::Owned(unseen::without(text)));
+    }
     let text = without_empty_fraction(text);
     if text.len() == cell.len() {
         return IdPart::Text(cell);
@@ -88,6 +91,12 @@ pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
         }
         Cow::Owned(_) => Cow::Owned(text.to_owned()),
     })
+}
+
+/// Whether an invisible character stands inside. Two spellings of one id that look the same are the same.
+fn has_unseen(text: &str) -> bool {
+    let may_have = text.bytes().any(|byte| !matches!(byte, b' '..=b'~'));
+    may_have && text.contains(unseen::is_inside_nothing)
 }
 
 fn is_nothing(text: &str) -> bool {
@@ -165,6 +174,14 @@ mod tests {
             ("1001.00", text("1001")),
             ("-5.0", text("-5")),
             ("100012000000000000001.0", text("100012000000000000001")),
+            ("10\u{200b}01", IdPart::Text(Cow::Owned("1001".to_owned()))),
+            ("\u{202a}A-17\u{202c}", text("A-17")),
+            ("A\u{ad}-\u{2060}17\u{feff}", text("A-17")),
+            ("A-17\u{fe0f}", text("A-17")),
+            ("A\u{1}17", text("A17")),
+            ("A\t17", text("A\t17")),
+            ("A\u{a0}17", text("A\u{a0}17")),
+            ("Zoë-東", text("Zoë-東")),
             ("1001.5", text("1001.5")),
             ("1001.", text("1001.")),
             ("1.2.0", text("1.2.0")),
@@ -188,6 +205,8 @@ mod tests {
             ("#N/A", IdPart::Nothing),
             ("undefined", IdPart::Nothing),
             (" - ", IdPart::Nothing),
+            ("n\u{200b}an", IdPart::Nothing),
+            ("1.00012\u{200b}E+11", IdPart::Rounded),
             ("1.00012E+11", IdPart::Rounded),
             ("1,00012E+11", IdPart::Rounded),
             ("1.00012e11", IdPart::Rounded),

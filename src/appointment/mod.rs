@@ -115,6 +115,8 @@ pub struct Phone {
     pub e164: Personal,
     /// E.164 and of possible length, but in no assigned range.
     pub is_unassigned: bool,
+    /// A landline that was written without the 0 of its area code: it may be a number without its area code, too.
+    pub lacks_zero: bool,
 }
 
 /// Why no phone column is usable.

@@ -3,6 +3,7 @@
 pub mod entry;
 mod escape;
 pub mod export;
+pub mod lines;
 pub mod story;
 pub mod times;
 pub mod words;

@@ -43,8 +43,12 @@ impl Context {
     pub fn of(globals: &Globals) -> anyhow::Result<Self> {
         let context = Self::quiet(globals)?;
         // what goes on is told by the answer; a log that is begun already was begun by the service
-        let _begun =
-            logs::begin(&LogTerms { level: "warn".to_owned(), format: LogFormat::Text, is_under_journal: false });
+        let _begun = logs::begin(&LogTerms {
+            level: "warn".to_owned(),
+            format: LogFormat::Text,
+            is_under_journal: false,
+            clock: None,
+        });
         Ok(context)
     }
 

@@ -7,6 +7,7 @@ use crate::verbs::Exit;
 /// Runs the service until it is stopped.
 pub async fn run(globals: &Globals, ask: &RunArguments) -> anyhow::Result<Exit> {
     let context = Context::quiet(globals)?.sending_at(&ask.now, None)?;
-    let code = crate::daemon::run(context.settings, context.environment, context.clock).await?;
+    let zone = context.zone_of(None);
+    let code = crate::daemon::run(context.settings, context.environment, context.clock, zone).await?;
     Ok(Exit::of_code(code))
 }

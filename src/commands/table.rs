@@ -7,6 +7,7 @@ use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Width, presets};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::audit::escape;
+use crate::audit::lines::wrap;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -197,26 +198,6 @@ fn printed<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, widths: &[usize]
         column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(whole)));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// A sentence in lines of at most that width; a longer word has a line of its own.
-fn wrap(sentence: &str, width: usize) -> Vec<String> {
-    if sentence.width() <= width {
-        return vec![sentence.to_owned()];
-    }
-    let mut lines = vec![String::new()];
-    for word in sentence.split(' ') {
-        let line = lines.last_mut().expect("there is a first line");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.width() + 1 + word.width() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! shell: the log: fields for journald under systemd, lines elsewhere. Control characters are always escaped.
+//! shell: the log: fields for journald under systemd, sentences on a terminal, JSON elsewhere. Control characters are always
+//! escaped.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -12,6 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use super::log_words::{LogClock, LogInWords};
 use crate::audit::one_line;
 use crate::settings::LogFormat;
 
@@ -30,6 +32,8 @@ pub struct LogTerms {
     pub format: LogFormat,
     /// Whether stderr goes to the journal (`$JOURNAL_STREAM` is set).
     pub is_under_journal: bool,
+    /// The clock whose time begins each line on a terminal; `None`: lines without a time.
+    pub clock: Option<LogClock>,
 }
 
 /// Installs the log.
@@ -46,10 +50,10 @@ pub fn begin(terms: &LogTerms) -> Result<(), TryInitError> {
         return registry.with(journal).try_init();
     }
     let lines = tracing_subscriber::fmt::layer().with_writer(EscapedStderr).with_ansi(false);
-    match terms.format {
-        LogFormat::Json => registry.with(lines.json()).try_init(),
-        LogFormat::Auto if !io::stderr().is_terminal() => registry.with(lines.json()).try_init(),
-        LogFormat::Text | LogFormat::Auto => registry.with(lines).try_init(),
+    match (terms.format, io::stderr().is_terminal()) {
+        (LogFormat::Json, _) | (LogFormat::Auto, false) => registry.with(lines.json()).try_init(),
+        (LogFormat::Text, false) => registry.with(lines).try_init(),
+        (LogFormat::Text | LogFormat::Auto, true) => registry.with(LogInWords::new(terms.clock.clone())).try_init(),
     }
 }
 

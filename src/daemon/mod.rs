@@ -7,6 +7,7 @@ mod handover;
 pub mod housekeeping;
 pub mod last_good;
 mod limits;
+pub mod log_words;
 pub mod logs;
 mod merge;
 pub mod queue;
@@ -37,7 +38,9 @@ use crate::clock::SharedClock;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, backup, perform};
+use crate::zones::Zone;
 use control::{ControlCaller, PendingRequests};
+use log_words::LogClock;
 use runs::{ACTOR, Daemon};
 use signals::{SignalRequest, Signals};
 use startup::Opened;
@@ -51,15 +54,21 @@ const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before the sender restarts after a failure of the ledger.
 const SENDER_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs the service until a signal stops it; returns the exit code.
+/// Runs the service until a signal stops it; returns the exit code. On a terminal the log shows times of `zone`.
 ///
 /// # Errors
 /// A [`crate::verbs::VerbError`] with the remedy when something it needs can't be opened.
-pub async fn run(settings: Settings, environment: ProcessEnvironment, clock: SharedClock) -> anyhow::Result<u8> {
+pub async fn run(
+    settings: Settings,
+    environment: ProcessEnvironment,
+    clock: SharedClock,
+    zone: Zone,
+) -> anyhow::Result<u8> {
     let terms = logs::LogTerms {
         level: settings.log_level.clone(),
         format: settings.log_format,
         is_under_journal: environment.is_under_journal(),
+        clock: Some(LogClock { clock: Arc::clone(&clock), zone }),
     };
     let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;

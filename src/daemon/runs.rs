@@ -16,6 +16,7 @@ use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, n
 use crate::ledger::gate::{Hold, Subject};
 use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
 use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
+use crate::plan::Counts;
 use crate::reminder::{RunId, RunState};
 use crate::schedule::Schedule;
 use crate::verbs::vitals::Vitals;
@@ -252,6 +253,7 @@ impl Daemon {
         };
         drop(beginning);
         if start.turn == Turn::First {
+            tracing::info!(schedule = schedule.name, nominal_at = %start.nominal, "the run begins");
             self.notifier.run_begun(&schedule.name);
         }
         self.evaluate_in_turn(begun).await
@@ -367,7 +369,7 @@ impl Daemon {
             RunOutcome::Done { counts, .. } => {
                 self.note_ledger_success();
                 let planned = counts.planned;
-                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done");
+                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done: {}", counted(counts));
                 self.notifier.run_ended(name, RunResult::Succeeded);
             }
         }
@@ -389,6 +391,15 @@ impl Daemon {
     pub fn stop_runs(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
+}
+
+/// `2 planned, 1 not called`.
+fn counted(counts: &Counts) -> String {
+    let not_called = match counts.skipped {
+        0 => String::new(),
+        skipped => format!(", {skipped} not called"),
+    };
+    format!("{} planned{not_called}", counts.planned)
 }
 
 /// Counts a run among those whose rows are being written, until it is dropped.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backoff::{Backoff, FIRST_FAILURE_PAUSE};
+use super::batches::Batches;
 use super::final_check::Readings;
 use super::fresh_reads::FreshReads;
 use super::lanes::Lanes;
@@ -44,7 +45,7 @@ pub(super) enum Until<'a> {
 
 /// Sends what is due, until its end.
 pub(super) struct Dispatcher<'a> {
-    sender: &'a Sender,
+    pub(super) sender: &'a Sender,
     until: Until<'a>,
     pub(super) tools: Tools,
     sends: JoinSet<FinishedStep>,
@@ -54,6 +55,8 @@ pub(super) struct Dispatcher<'a> {
     /// Requests that ended and are not settled yet, including those that the ledger failed to settle. Nothing new is sent
     /// before they are settled.
     pub(super) ended: Vec<FinishedStep>,
+    /// What the log reports of a service's calls. Empty for a `deliver`, whose answer reports them.
+    pub(super) batches: Batches,
     backoff: Backoff,
     /// How long the last poll took.
     poll_took: Duration,
@@ -88,6 +91,7 @@ impl<'a> Dispatcher<'a> {
             reads: FreshReads::default(),
             in_flight: HashMap::new(),
             ended: Vec::new(),
+            batches: Batches::default(),
             backoff: Backoff::default(),
             poll_took: Duration::ZERO,
         }
@@ -173,6 +177,7 @@ impl<'a> Dispatcher<'a> {
         for intent in taken.intents {
             self.start(&lanes, intent, readings);
         }
+        self.report_ended_batches().await;
         let reads = self.reads.start(self.sender, &lanes, taken.stale);
         let again = soonest(taken.wake_at.map_or(Wakeup::Nothing, Wakeup::At), soonest(reads, dns_retry, now), now);
         Ok(Poll { started, again: self.backoff.after_poll(started, again, now), is_full: self.is_full(&lanes) })
@@ -233,6 +238,9 @@ impl<'a> Dispatcher<'a> {
             return;
         };
         *self.in_flight.entry(intent.schedule.clone()).or_default() += 1;
+        if matches!(self.until, Until::Stopped(_)) {
+            self.batches.begin(&intent.schedule);
+        }
         self.sends.spawn(send::send(Arc::clone(lane), intent, readings, self.tools.clone()));
     }
 
@@ -315,6 +323,7 @@ impl<'a> Dispatcher<'a> {
                     if self.settle().await.is_err() {
                         return Woken::Poll;
                     }
+                    self.report_ended_batches().await;
                     self.sender.note_progress();
                     again = soonest(again, next_at.map_or(Wakeup::Nothing, Wakeup::At), now);
                 }
@@ -363,6 +372,10 @@ impl<'a> Dispatcher<'a> {
         let next_at = sent.settlement.next_at();
         self.ended.push(sent);
         next_at
+    }
+
+    pub(super) fn is_in_flight(&self, schedule: &str) -> bool {
+        self.in_flight.contains_key(schedule)
     }
 
     /// A request is settled: its slot is free.

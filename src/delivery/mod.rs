@@ -5,6 +5,7 @@
 //! reminders may be due.
 
 mod backoff;
+mod batches;
 mod brake;
 pub mod classify;
 mod dispatcher;

@@ -28,6 +28,7 @@ impl Dispatcher<'_> {
                     if !is_ours {
                         warn_settled_elsewhere(settlement);
                     }
+                    self.report(schedule, settlement);
                     self.release_slot(schedule);
                 }
                 return Ok(done.taken);
@@ -46,6 +47,10 @@ impl Dispatcher<'_> {
         }
     }
 
+    fn report(&mut self, schedule: &str, settlement: &Settlement) {
+        self.batches.settled(schedule, settlement, self.sender);
+    }
+
     /// Settles each request in a commit of its own, so that one that can't be settled does not affect the others.
     async fn settle_one_by_one(&mut self) -> LedgerResult<()> {
         let mut first = Ok(());
@@ -55,6 +60,7 @@ impl Dispatcher<'_> {
                     if done.settled != [true] {
                         warn_settled_elsewhere(&ended.settlement);
                     }
+                    self.report(&ended.schedule, &ended.settlement);
                     self.release_slot(&ended.schedule);
                 }
                 Err(failure) => {

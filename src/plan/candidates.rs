@@ -113,11 +113,13 @@ impl Candidate {
     }
 
     fn note(&self) -> Option<String> {
+        let lacks_zero = || format!("it has no leading 0, and was read as {}", self.phone.national());
         let notes = [
-            self.start.is_ambiguous.then_some("ambiguous_time"),
-            self.phone.is_unassigned.then_some("unassigned range"),
+            self.start.is_ambiguous.then(|| "ambiguous_time".to_owned()),
+            self.phone.is_unassigned.then(|| "unassigned range".to_owned()),
+            self.phone.lacks_zero.then(lacks_zero),
         ];
-        let notes: Vec<&str> = notes.into_iter().flatten().collect();
+        let notes: Vec<String> = notes.into_iter().flatten().collect();
         (!notes.is_empty()).then(|| notes.join(", "))
     }
 }

@@ -15,6 +15,19 @@ pub fn is_unseen(c: char) -> bool {
         )
 }
 
+/// Whether a character inside a word changes nothing of what is seen: an invisible one that is no blank, or one that
+/// chooses between two shapes of the letter before it.
+#[must_use]
+pub fn is_inside_nothing(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}') || is_unseen(c) && !c.is_whitespace()
+}
+
+/// The text without invisible characters, those inside it too.
+#[must_use]
+pub fn without(text: &str) -> String {
+    text.chars().filter(|c| !is_inside_nothing(*c)).collect()
+}
+
 /// The text without the blanks (of any kind) and invisible characters around it.
 #[must_use]
 pub fn trim(text: &str) -> &str {

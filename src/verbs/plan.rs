@@ -185,7 +185,7 @@ impl Showing<'_> {
             phone: redact::phone(&reminder.phone, self.reveal),
             payload: redact::payload(reminder.payload, &reminder.phone, self.reveal),
             appointment_id: reminder.appointment_id,
-            note: reminder.note,
+            note: reminder.note.map(|note| self.with_hidden_numbers(note)),
             label: redact::label(reminder.label.as_deref()),
         }
     }
@@ -197,13 +197,18 @@ impl Showing<'_> {
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
             label: redact::label(row.label.as_deref()),
-            detail: match self.reveal {
-                Reveal::LastFour if row.reason == SkipReason::InvalidPhone => {
-                    redact::text(&appointment::phone::masked(&row.detail))
-                }
-                Reveal::LastFour => redact::text(&row.detail),
-                Reveal::Whole => row.detail,
+            detail: match (self.reveal, row.reason) {
+                (_, SkipReason::InvalidPhone) | (Reveal::Whole, _) => self.with_hidden_numbers(row.detail),
+                (Reveal::LastFour, _) => redact::text(&row.detail),
             },
+        }
+    }
+
+    /// A text about a phone number, in which the number is hidden in every form unless it is to be shown.
+    fn with_hidden_numbers(&self, text: String) -> String {
+        match self.reveal {
+            Reveal::LastFour => redact::text(&appointment::phone::masked(&text)),
+            Reveal::Whole => text,
         }
     }
 

@@ -14,6 +14,7 @@ mod schedule_tests;
 mod sending;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 mod trials;
 
 use support::clinic;

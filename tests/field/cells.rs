@@ -168,3 +168,18 @@ fn a_flag_that_forbids_fails_closed() {
     }
     assert!(start(&read, "18").is_err_and(|why| why.contains("neither yes nor no")), "{read}");
 }
+
+#[test]
+fn ids_that_differ_only_by_what_nobody_sees_are_one_appointment() {
+    let table = "id,phone,starts_at\n1001,+12025550143,2026-11-25 10:30\n10\u{200b}01,+12025550143,2026-11-25 10:30\n\
+                 A-\u{2060}17,+12025550144,2026-11-25 10:30\n";
+    let plan = plan(&clinic("", table));
+    let called: Vec<&str> = plan["reminders"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|call| call["appointment_id"].as_str())
+        .collect();
+    assert_eq!(called, ["1001", "A-17"], "{plan}");
+    assert_eq!(plan["skipped"][0]["reason"], "duplicate_row", "{plan}");
+}

@@ -79,6 +79,31 @@ fn a_lost_plus_with_one_reading_is_read() {
     are_called("GB", &[("442079460958", "+442079460958")]);
 }
 
+/// `23125106` may be Dortmund's 0231 25106 of which a spreadsheet has eaten the 0, and a number of Berlin without its 030.
+#[test]
+fn a_landline_without_its_leading_0_is_called_with_a_note_of_how_it_was_read() {
+    let phones = ["23125106", "231 25106", "0231 25106", "+4923125106", "1705550142", "3023125106"];
+    let clinic = clinic("DE");
+    let rows = phones.iter().enumerate().map(|(id, phone)| format!("{id},{phone},2026-11-25 1{id}:00\n"));
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\n{}", rows.collect::<String>()));
+    let notes = |arguments: &[&str]| {
+        let (_, answer) = clinic.json(&[&["plan", "--now", MORNING], arguments].concat());
+        let calls = answer[0]["reminders"].as_array().expect("a list").clone();
+        assert_eq!(calls.len(), phones.len(), "{answer}");
+        calls.iter().map(|call| call["note"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let whole = notes(&["--reveal"]);
+    let read_as = |number: &str| format!("it has no leading 0, and was read as {number}");
+    assert_eq!(whole, [&read_as("0231 25106"), &read_as("0231 25106"), "", "", "", &read_as("030 23125106")]);
+    let hidden = notes(&[]);
+    assert!(
+        hidden[0].starts_with("it has no leading 0, and was read as 0") && !hidden[0].contains("23125"),
+        "{hidden:?}"
+    );
+    let table = clinic.run(&["plan", "--now", MORNING]).stdout;
+    assert!(table.contains("no leading 0") && !table.contains("23125"), "{table}");
+}
+
 #[test]
 fn spreadsheet_numbers_are_refused_with_and_without_a_plus() {
     are_refused(

@@ -222,7 +222,8 @@ fn usable(parsed: &PhoneNumber, number: &str, region: Option<Region>) -> Result<
     if numbering::is_premium_range(&e164) {
         return Err("it is in a premium-rate range, which is never called".into());
     }
-    Ok(Phone { e164: e164.into(), is_unassigned: kind == NumberKind::Unassigned })
+    let lacks_zero = region.is_some() && numbering::lacks_zero(parsed, number);
+    Ok(Phone { e164: e164.into(), is_unassigned: kind == NumberKind::Unassigned, lacks_zero })
 }
 
 /// A number in no assigned range is usable only when it was written as E.164 and its length is possible there.

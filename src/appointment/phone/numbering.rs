@@ -92,6 +92,17 @@ pub(super) fn has_foreign_zero(parsed: &PhoneNumber) -> bool {
     leading_zeros(parsed) > usual
 }
 
+/// Whether a landline's number, which its country writes with a 0 in front, is written without that 0 and without the
+/// country code. What is left may be a number of another area, whose own code was left out.
+pub(super) fn lacks_zero(parsed: &PhoneNumber, written: &str) -> bool {
+    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    let is_written_so =
+        !digits.starts_with('0') && parsed.country_code != NORTH_AMERICA && digits == national_digits(parsed);
+    let is_landline = || matches!(parsed.get_type(), PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile);
+    let national = || parsed.format_as(PhoneNumberFormat::National);
+    is_written_so && is_landline() && national().chars().find(char::is_ascii_digit) == Some('0')
+}
+
 /// Zeros that belong to the number, as in Italy.
 fn leading_zeros(parsed: &PhoneNumber) -> usize {
     match parsed.italian_leading_zero {

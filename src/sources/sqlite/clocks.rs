@@ -101,9 +101,9 @@ fn is_fraction(argument: &[SqlToken<'_>]) -> bool {
 fn clock_word(argument: &[SqlToken<'_>]) -> Option<&'static str> {
     (0..argument.len()).find_map(|at| {
         let text = match argument[at] {
-            SqlToken::Text(text) => text,
+            SqlToken::Text(_) => joined_text(&argument[at..]),
             // SQLite reads a quoted name that is no column as a text
-            SqlToken::Quoted(text) if argument.len() == 1 => text,
+            SqlToken::Quoted(text) if argument.len() == 1 => text.to_owned(),
             SqlToken::Word(_) | SqlToken::Quoted(_) | SqlToken::Mark(_) => return None,
         };
         let is_compared = |token: &SqlToken<'_>| {
@@ -116,6 +116,17 @@ fn clock_word(argument: &[SqlToken<'_>]) -> Option<&'static str> {
         }
         ["now", "localtime", "utc"].into_iter().find(|word| text.trim().eq_ignore_ascii_case(word))
     })
+}
+
+/// The text at the beginning, with those that `||` joins to it.
+fn joined_text(tokens: &[SqlToken<'_>]) -> String {
+    let mut joined = String::new();
+    let mut rest = tokens;
+    while let [SqlToken::Text(text), after @ ..] = rest {
+        joined.push_str(text);
+        rest = after.strip_prefix(&[SqlToken::Mark('|'), SqlToken::Mark('|')]).unwrap_or_default();
+    }
+    joined
 }
 
 fn tokens(sql: &str) -> Vec<SqlToken<'_>> {
@@ -202,6 +213,9 @@ mod tests {
             "select CURRENT_TIME",
             "select timediff('now', d) from v",
             "select date(datetime(d, 'localtime')) from v",
+            "select date('n' || 'ow') from v",
+            "select date(lower('N' || 'o' || 'W'), '+1 day') from v",
+            "select date(d, 'local' || 'time') from v",
         ] {
             assert!(second_clock(sql).is_some(), "{sql}");
         }
@@ -221,6 +235,8 @@ mod tests {
             "select date, time from v where date in (:day)",
             "select :current_date, datetime(:now_utc)",
             "select max(date) from v",
+            "select date(d || 'T' || 'now and then') from v",
+            "select date('20' || '26-11-25') from v",
             "",
             "select '",
             "select [",
