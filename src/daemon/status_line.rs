@@ -36,7 +36,7 @@ impl Daemon {
             line += &format!(", {} waiting for their source", queue.waiting());
         }
         if let Some((at, name)) = queue.next_poll() {
-            let at = folder.schedules.get(&name).map_or_else(|| at.to_string(), |schedule| schedule.zone.rfc3339(at));
+            let at = folder.schedules.get(name).map_or_else(|| at.to_string(), |schedule| schedule.zone.rfc3339(at));
             line += &format!(", next run {at} ({name})");
         }
         line
