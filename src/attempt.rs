@@ -47,7 +47,7 @@ impl StepRequest {
 /// A committed intent: exactly one request may follow.
 #[derive(Debug, Clone)]
 pub struct Intent {
-    /// Its reminder; goes out as `Idempotency-Key` and `webhook-id`.
+    /// Its reminder; sent as `Idempotency-Key` and `webhook-id`.
     pub reminder_id: ReminderId,
     /// The schedule's name.
     pub schedule: String,

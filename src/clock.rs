@@ -149,7 +149,7 @@ impl Clock for ShiftedClock {
     }
 }
 
-/// A clock that stands still until somebody moves it; sleepers wake when enough monotonic time was advanced.
+/// A clock that stops until somebody moves it; sleepers wake when enough monotonic time was advanced.
 #[derive(Debug)]
 pub struct ManualClock {
     reading: Mutex<ManualTime>,

@@ -138,7 +138,7 @@ pub fn read_text(path: &Path, links: Links, most: u64) -> io::Result<String> {
 }
 
 /// Opens a file for its owner's eyes alone, as `options` say; a symbolic link is refused. One that root makes is given to
-/// the owner of its folder: a service that runs as that user must be able to use what an operator left beside its files.
+/// the owner of its folder: a service that runs as that user must be able to use what an operator left next to its files.
 ///
 /// # Errors
 /// As [`open`].
@@ -173,13 +173,13 @@ fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
     std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
-/// The folder that a file lies in.
+/// The folder that holds a file.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Looks at a database and at the files SQLite would open beside it. One that is not there yet is no fault.
+/// Checks a database and the files that SQLite would open next to it. One that does not exist yet is no error.
 ///
 /// # Errors
 /// The first path that leads to something other than a regular file, and what it is.

@@ -22,10 +22,10 @@
 //! | [`targets`] | a payload becomes a request, a response becomes facts |
 //! | [`http`] | shell: the one way out |
 //! | [`audit`] | pure: events, filters, the story of one appointment |
-//! | [`notify`] | shell: telling people outside |
+//! | [`notify`] | shell: alerts to people |
 //! | [`verbs`] | what an operator can do; called by terminal, socket and page alike |
 //! | [`daemon`] | shell: ticks, reload, signals, systemd, control socket |
-//! | [`web`] | shell: health, told over HTTP |
+//! | [`web`] | shell: health over HTTP |
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
 //!
@@ -38,7 +38,7 @@
 //! | term | meaning |
 //! |---|---|
 //! | schedule | one file: when to run, where appointments come from, whom to remind, what to send |
-//! | nominal time | the instant of a cron pattern that a run stands for; the run itself may start later |
+//! | nominal time | the instant of a cron pattern for which a run is made; the run itself may start later |
 //! | misfire | a nominal time that passed while no service was running; made up for once (`catch_up`), or recorded as missed |
 //! | run | one evaluation of a schedule: read, plan, record; sending comes afterwards |
 //! | window | the starts that a run plans for, by its leads |
@@ -51,11 +51,11 @@
 //! | uncertain | a request may have arrived and nobody can know; never repeated without being announced |
 //! | hold | a reason why nothing is sent now: a pause, the `STOP` file, refused credentials, a rate limit |
 //! | gate | the one answer to whether something may be sent now, made from all holds |
-//! | fresh read | reading a source again before a reminder that has waited goes out |
+//! | fresh read | reading a source again before a reminder that has waited is sent |
 //! | guard | a check of a whole run; when it fails the run is held and nobody is called |
 //! | ledger | runs, reminders, attempts and holds, in one database |
 //! | audit log | the append-only, hash-chained record for people, in the same database |
-//! | witness | a small file beside the ledger that names the last committed row of the audit log |
+//! | witness | a small file next to the ledger that names the last committed row of the audit log |
 //! | gap | a time whose calls a restored or damaged ledger has forgotten |
 //! | seal | what a row of the audit log is hashed with and the hash itself: salt, commitment, the hash before it |
 //! | version | a schedule's text, known by its hash; the version *in force* is the last one without errors |

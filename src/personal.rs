@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that tells who somebody is: a phone number (E.164), the person it counts for, a payload, a contact's fields.
+/// A text that identifies somebody: a phone number (E.164), the person it counts for, a payload, a contact's fields.
 /// `Debug` shows the last four digits of a phone number and nothing of any other text, so that no log line, panic message
 /// or failing test prints it by accident; whoever means to show it takes the `str`.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -228,7 +228,7 @@ word_enum! {
         LateBooking => "late_booking",
         /// The next opening comes after the expiry.
         OutsideCallingHours => "outside_calling_hours",
-        /// Told in another appointment's call.
+        /// Part of another appointment's call.
         Merged => "merged",
         /// The person has had the calls of that day.
         PersonLimit => "person_limit",

@@ -110,13 +110,13 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Fields that stand in `text` one right after another; each ends where `ends` says.
+    /// Fields in `text` without anything between them; each ends where `ends` says.
     #[must_use]
     pub fn adjacent(text: &'a [u8], ends: &'a [usize]) -> Self {
         Self { text, ends, gap: 0 }
     }
 
-    /// Fields as they stand in `text`, a delimiter of one byte after each but the last.
+    /// Fields as written in `text`, a delimiter of one byte after each but the last.
     #[must_use]
     pub fn delimited(text: &'a [u8], ends: &'a [usize]) -> Self {
         Self { text, ends, gap: 1 }
@@ -280,7 +280,7 @@ pub fn in_tree<'a>(tree: &'a serde_json::Map<String, Value>, column: &str) -> Op
     }
 }
 
-/// One record as its format read it, borrowed: cheap to look into, copied only when it is kept.
+/// One record as its format read it, borrowed: cheap to read, copied only when it is kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {
     /// A line of a text table.

@@ -15,7 +15,7 @@ use crate::zones::{DayCache, Wall, Zone, Zones};
 /// different rows never join to the same id.
 const ID_SEPARATOR: char = '|';
 
-/// Proposing a format tries hundreds of them: after so many unreadable rows the message does without.
+/// Proposing a format tries hundreds of them: after this many unreadable rows the message has none.
 const PROPOSALS: usize = 100;
 
 /// Reads records by `[appointment]`. Remembers zones and days from row to row.

@@ -36,7 +36,7 @@ pub struct AppointmentColumns {
     pub source_timezone: Option<Zone>,
     /// Where the person is.
     pub recipient_timezone: Option<Column>,
-    /// What `statuses` looks at.
+    /// The column that `statuses` applies to.
     pub status: Option<Column>,
     /// How lists name the appointment.
     pub label: Option<Template>,

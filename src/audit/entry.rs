@@ -2,7 +2,7 @@
 //!
 //! It is part of `audit`, not of `ledger`, because the story, the export and the alerts read it too, and they are on a
 //! lower floor. A new column is a field at the end of [`Entry`], with its default in [`Entry::new`], and an element at the end of
-//! [`COLUMNS`] and of [`Entry::cells`]. The compiler names each place that holds an entry, those in the two stores among them;
+//! [`AUDIT_COLUMNS`] and of [`Entry::cells`]. The compiler names each place that holds an entry, those in the two stores among them;
 //! JSON, CSV, the table's statements and the hash chain follow. It does not name the migration of the table, for which a
 //! test asks.
 
@@ -79,7 +79,7 @@ const fn personal(name: &'static str) -> AuditColumn {
 }
 
 /// The columns in the order of the export and of the hash chain.
-pub const COLUMNS: [AuditColumn; 15] = [
+pub const AUDIT_COLUMNS: [AuditColumn; 15] = [
     plain("at"),
     plain("event"),
     plain("schedule"),
@@ -137,9 +137,9 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The values, each in the place of its column in [`COLUMNS`].
+    /// The values, each in the place of its column in [`AUDIT_COLUMNS`].
     #[must_use]
-    pub fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
+    pub fn cells(&self) -> [Cell<'_>; AUDIT_COLUMNS.len()] {
         let Self {
             at,
             event,
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn every_column_has_its_cell_under_the_name_that_json_gives_it() {
         let json = serde_json::to_value(full()).expect("an entry is JSON");
-        for (column, cell) in COLUMNS.iter().zip(full().cells()) {
+        for (column, cell) in AUDIT_COLUMNS.iter().zip(full().cells()) {
             let expected: serde_json::Value = match cell {
                 Cell::Empty => panic!("{} has no cell", column.name),
                 Cell::Text(text) => text.into(),
@@ -295,7 +295,7 @@ mod tests {
             };
             assert_eq!(json[column.name], expected, "{}", column.name);
         }
-        assert_eq!(json.as_object().map(serde_json::Map::len), Some(COLUMNS.len()));
+        assert_eq!(json.as_object().map(serde_json::Map::len), Some(AUDIT_COLUMNS.len()));
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{COLUMNS, Cell};
+use super::entry::{AUDIT_COLUMNS, Cell};
 use super::{AuditRow, escape};
 
 /// The names of the fields, in the order of JSON and CSV alike.
-pub const FIELDS: [&str; COLUMNS.len() + 2] = {
-    let mut names = ["seq"; COLUMNS.len() + 2];
+pub const FIELDS: [&str; AUDIT_COLUMNS.len() + 2] = {
+    let mut names = ["seq"; AUDIT_COLUMNS.len() + 2];
     let mut place = 0;
-    while place < COLUMNS.len() {
-        names[place + 1] = COLUMNS[place].name;
+    while place < AUDIT_COLUMNS.len() {
+        names[place + 1] = AUDIT_COLUMNS[place].name;
         place += 1;
     }
-    names[COLUMNS.len() + 1] = "hash";
+    names[AUDIT_COLUMNS.len() + 1] = "hash";
     names
 };
 

@@ -13,8 +13,8 @@ use crate::disk;
 use crate::verbs::backup::{self, BackedUp};
 use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
 
-/// Copies the ledger into a new file. Whoever may read the ledger makes the copy themselves, beside a running service too;
-/// for others the service writes it into the file that they open: either way it lies where they mean, and is theirs.
+/// Copies the ledger into a new file. Whoever may read the ledger makes the copy themselves, also while a service runs;
+/// for others the service writes it into the file that they open: either way it is where they want it, and theirs.
 pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let file = std::path::absolute(file)?;

@@ -42,7 +42,7 @@ impl Context {
     /// Reads the settings, and writes warnings of this verb to stderr.
     pub fn of(globals: &Globals) -> anyhow::Result<Self> {
         let context = Self::quiet(globals)?;
-        // what goes on is told by the answer; a log that is begun already was begun by the service
+        // the answer reports progress; a log that has begun was begun by the service
         let _begun = logs::begin(&LogTerms {
             level: "warn".to_owned(),
             format: LogFormat::Text,

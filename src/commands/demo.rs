@@ -110,7 +110,7 @@ fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
     table.fit(screen)
 }
 
-/// A folder that goes with the demo.
+/// A folder that the demo removes at its end.
 struct DemoFolder(PathBuf);
 
 impl DemoFolder {

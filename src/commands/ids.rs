@@ -45,7 +45,7 @@ impl ShortIds {
     }
 }
 
-/// How the schedules name the appointments of reminders: no row of the log has it, so it is read beside them.
+/// How the schedules name the appointments of reminders: no row of the log has it, so it is read as well.
 #[derive(Debug, Default)]
 pub struct Labels(HashMap<ReminderId, String>);
 
@@ -78,7 +78,7 @@ fn shared(one: &str, other: &str) -> usize {
 /// Finds a run by its id or the unique beginning of it.
 ///
 /// # Errors
-/// When there is none, or a beginning can't be looked up because this user may not open the ledger.
+/// When there is none, or a prefix can't be looked up because this user may not open the ledger.
 pub async fn run(context: &Context, text: &str) -> anyhow::Result<RunId> {
     match text.parse() {
         Ok(id) => Ok(id),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::output::Rows;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 
-const COLUMNS: [&str; 10] =
+const CSV_COLUMNS: [&str; 10] =
     ["schedule", "appointment_id", "starts_at", "lead", "due_at", "phone", "payload", "note", "reason", "detail"];
 
 /// The rows; a payload's field `customer.name` is in the column `payload.customer.name`, a list as JSON.
@@ -18,7 +18,7 @@ pub fn rows(plans: &[ShownPlan]) -> Rows {
             names.push(name);
         }
     }
-    let headers: Vec<&str> = COLUMNS.into_iter().chain(names.iter().copied()).collect();
+    let headers: Vec<&str> = CSV_COLUMNS.into_iter().chain(names.iter().copied()).collect();
     let mut rows = Rows::of(&headers);
     let mut payloads = payloads.iter();
     for plan in plans {

@@ -1,4 +1,4 @@
-//! shell: files that are handed over through the control socket, beside a request (`SCM_RIGHTS`): the caller opens what the
+//! shell: files that are handed over through the control socket together with a request (`SCM_RIGHTS`): the caller opens what the
 //! service is to write, so that neither needs to see the other's folders.
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixStream, unix::OwnedWriteHalf};
 
-/// Writes the beginning of a request with a file beside it; answers how much was written.
+/// Writes the beginning of a request together with a file; returns how many bytes were written.
 ///
 /// # Errors
 /// When the connection takes nothing more.

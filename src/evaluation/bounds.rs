@@ -35,7 +35,7 @@ pub(super) fn all_stuck() -> SourceError {
     SourceError { message, again: Again::Never, key: Some("deadline") }
 }
 
-/// The error of a run that is too large beside others; alone it would fit.
+/// The error of a run that is too large while others run; alone it would fit.
 fn crowded() -> SourceError {
     let mebibytes = MAX_SHARED_BYTES >> 20;
     let message =

@@ -182,7 +182,7 @@ impl EvaluationRequest<'_> {
         windows
     }
 
-    /// The windows, and what lies so near to them that a move into them is a small one.
+    /// The windows, and what is so near to them that a move into them counts as small.
     fn around(&self, windows: Windows) -> Windows {
         let by = self.schedule.remind.min_change;
         let wider = |(from, until): (Timestamp, Timestamp)| {

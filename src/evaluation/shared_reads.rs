@@ -47,7 +47,7 @@ impl MemoryShare {
         Self { of: all.clone(), bytes: 0 }
     }
 
-    /// Raises the share to this many bytes; returns whether they fit beside the other shares.
+    /// Raises the share to this many bytes; returns whether they fit together with the other shares.
     pub(super) fn fits(&mut self, bytes: usize) -> bool {
         if bytes < SMALL_BYTES || bytes <= self.bytes {
             return true;

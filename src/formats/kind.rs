@@ -3,7 +3,7 @@
 use super::{Bytes, FormatError};
 use crate::schedule::FormatSpec;
 
-/// How many bytes are looked at.
+/// How many bytes are inspected.
 const SAMPLE: usize = 4096;
 
 /// Something else than a table, JSON or a database, whichever was declared.
@@ -43,7 +43,7 @@ impl FileKind {
             Self::Compressed => "this is a compressed file (gzip or the like): unpack it first",
             Self::Pdf => "this is a PDF document: have the appointments exported as CSV or JSON",
             Self::Html => {
-                "this is an HTML page, a login page or an error message, perhaps: look at it in a browser, and at the address \
+                "this is an HTML page, a login page or an error message, perhaps: open it in a browser, and at the address \
                  and login by which it was fetched"
             }
             Self::Xml => "this is XML: have the appointments exported as CSV or JSON",

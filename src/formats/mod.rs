@@ -1,4 +1,4 @@
-//! pure: bytes become rows. One file per format; [`read`] is the one place that tells them apart. To add a format: its
+//! pure: bytes become rows. One file per format; [`read`] is the one place that distinguishes them. To add a format: its
 //! file here, a variant of [`FormatSpec`], an arm in [`read`] and in [`columns`].
 
 use std::io;
@@ -32,7 +32,7 @@ impl FormatError {
         Self { message: message.into(), may_pass: false }
     }
 
-    /// Something that looks half written.
+    /// Something that seems half written.
     pub(crate) fn cut(message: impl Into<String>) -> Self {
         Self { message: message.into(), may_pass: true }
     }
@@ -70,7 +70,7 @@ impl Wanted {
         Self { mapped: names.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
     }
 
-    /// The first name in use that stands for two columns, and their places.
+    /// The first name in use that names two columns, and their places.
     pub(crate) fn doubled(&self, header: &Header) -> Option<(&str, (usize, usize))> {
         let used = self.mapped.iter().chain(&self.named);
         used.filter_map(|name| Some((name.as_str(), header.two_places(name)?))).next()
@@ -82,7 +82,7 @@ impl Wanted {
     }
 }
 
-/// Says that one name stands for two columns (their places count from 0).
+/// Says that one name names two columns (their places count from 0).
 #[must_use]
 pub fn two_columns(name: &str, (first, second): (usize, usize)) -> String {
     format!("there are two columns `{name}`, {} and {}: which of them is meant can't be known", first + 1, second + 1)
@@ -157,7 +157,7 @@ pub struct FormatReport {
 /// Reads every row. An empty text table is a table of no rows.
 ///
 /// # Errors
-/// When the whole can't be trusted; with `may_pass` when the end looks cut. What the sink was given by then is to be
+/// When the whole can't be trusted; with `may_pass` when the end seems cut. What the sink was given by then is to be
 /// thrown away.
 pub fn read(
     format: &FormatSpec,
@@ -172,7 +172,7 @@ pub fn read(
     }
 }
 
-/// The columns, where they are told before the rows, whether or not the mapped ones are among them.
+/// The columns, where they come before the rows, whether or not the mapped ones are among them.
 ///
 /// # Errors
 /// As [`read`], but for the rows.

@@ -5,14 +5,14 @@
 //! chain is whole still.
 //!
 //! In a new ledger the hashes are HMACs under a key derived from the ledger's own: who can write the file and cannot read the
-//! key beside it cannot make hashes that fit. Ledgers of the first four schemas go on with plain SHA-256.
+//! key beside it cannot make hashes that fit. Ledgers of the first four schemas keep plain SHA-256.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
-use crate::audit::entry::{AuditColumn, COLUMNS, Cell, ColumnKind};
+use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, ColumnKind};
 use crate::reminder::Lead;
 
 /// A SHA-256.
@@ -76,11 +76,12 @@ fn cells_of<'e>(
     entry: &'e Entry<'_>,
     kind: ColumnKind,
 ) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
-    let columns = COLUMNS.iter().zip(entry.cells()).enumerate().map(|(index, (column, cell))| (index, column, cell));
+    let columns =
+        AUDIT_COLUMNS.iter().zip(entry.cells()).enumerate().map(|(index, (column, cell))| (index, column, cell));
     columns.filter(move |(_, column, _)| column.kind == kind)
 }
 
-/// The HMAC that stands for the personal fields. The phone is its last four digits and its hash under the ledger's key.
+/// The HMAC that represents the personal fields. The phone is its last four digits and its hash under the ledger's key.
 #[must_use]
 pub fn commitment(salt: &Salt, entry: &Entry<'_>, phone_hash: Option<&[u8]>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
@@ -124,7 +125,7 @@ impl Sealing {
     }
 }
 
-/// What a ledger keeps of its key, to tell it from any other; it undoes nothing.
+/// What a ledger stores of its key, to recognise it; the key can't be derived from it.
 #[must_use]
 pub fn key_check(key: &[u8; 32]) -> Hash {
     derived(key, b"tickler: the key of this ledger")

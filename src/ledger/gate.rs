@@ -33,7 +33,7 @@ pub struct Holds {
 /// What of the machine keeps everybody from being called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// The `STOP` file, while it exists or cannot be looked for.
+    /// The `STOP` file, while it exists or its existence can't be checked.
     pub stop_file: Option<PathBuf>,
     /// The clock reads a time before this program was written.
     pub clock_is_unset: bool,

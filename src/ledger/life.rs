@@ -95,11 +95,7 @@ pub struct NoMove {
 impl fmt::Display for NoMove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.from.map_or("absent", State::as_str);
-        write!(
-            f,
-            "a reminder that is {from} does not become {} ({:?}): this is a fault of this program",
-            self.to, self.of
-        )
+        write!(f, "a reminder that is {from} does not become {} ({:?}): this is a bug in tickler", self.to, self.of)
     }
 }
 
@@ -161,7 +157,7 @@ struct Ending {
     event: Event,
     /// For the attempt's row.
     outcome: &'static str,
-    /// For one that goes back to pending.
+    /// For one that returns to pending.
     next_at: Option<Timestamp>,
     adds_try: bool,
     adds_unknown: bool,
@@ -324,7 +320,7 @@ fn contact_step_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result
         contact_renewed: held.contact_renewed,
     };
     let entry = Entry {
-        detail: Some("the contact step broke off; it is repeated".into()),
+        detail: Some("the contact step was interrupted; it is repeated".into()),
         ..crash_entry(held, recover, Event::DeliveryRefused)
     };
     Ok(crashed(held, recover, set, "refused", vec![entry]))
@@ -348,9 +344,9 @@ fn call_recovered<'a>(held: &'a HeldRow, recover: &'a Recover) -> Result<(Change
     };
     let detail = match found {
         CrashFinding::Resent => {
-            "a request may have gone out when the service broke off; it is sent again (on_uncertain = \"resend\")"
+            "a request may have gone out when the service ended; it is sent again (on_uncertain = \"resend\")"
         }
-        CrashFinding::Uncertain | CrashFinding::ContactStep => "a request may have gone out when the service broke off",
+        CrashFinding::Uncertain | CrashFinding::ContactStep => "a request may have gone out when the service ended",
     };
     let entry = Entry { detail: Some(detail.into()), ..crash_entry(held, recover, Event::DeliveryUncertain) };
     let mut entries = vec![entry];

@@ -22,11 +22,11 @@ use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::settings::Rate;
 
-/// From so many reminders on, asked for by their ids, two readers look them up in parallel: fewer are found before a second
-/// thread has started.
+/// From this many ids on, two readers look reminders up in parallel: for fewer, starting a second thread takes longer than
+/// the look-up.
 const WORTH_TWO_READERS: usize = 1_000;
 
-/// What can be asked of a store beside its writer: each question sees one unchanging state.
+/// The reads of a store; each sees one consistent snapshot and does not wait for the writer.
 pub trait Reads: Send + Sync {
     /// How many short questions may be asked at once without being slowed down.
     fn places(&self) -> usize;
@@ -112,7 +112,7 @@ impl Ledger {
     ) -> LedgerResult<T> {
         let reads = Arc::clone(&self.reads);
         let reading = tokio::task::spawn_blocking(move || work(reads.as_ref()));
-        reading.await.map_err(|_| LedgerError::Storage("a read of the ledger broke off".into()))?
+        reading.await.map_err(|_| LedgerError::Storage("a read of the ledger was interrupted".into()))?
     }
 
     /// Why nothing may be sent from this ledger, if rows of it are lost.
@@ -194,7 +194,7 @@ impl Ledger {
         self.writer.as_ref().expect("it is written").refuse_commits(refusal);
     }
 
-    /// Ends the writer's thread as a fault of this program would.
+    /// Ends the writer's thread as a bug would.
     #[cfg(test)]
     pub async fn break_off(&self) {
         self.writer.as_ref().expect("it is written").break_off().await;

@@ -21,7 +21,7 @@ pub enum Admission {
 pub fn admit(tat: Option<i64>, interval: i64, now: i64) -> Admission {
     let next = now.saturating_add(interval);
     match tat {
-        // With a burst of one no state lies further ahead than one interval, unless the clock was set back.
+        // With a burst of one no state is further ahead than one interval, unless the clock was set back.
         Some(tat) if tat > now => Admission::At { tat: tat.min(next) },
         Some(_) | None => Admission::Now { tat: next },
     }

@@ -245,7 +245,7 @@ pub fn interrupted<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRu
         return WrittenRun { run: RunRow { crashes, ..run }, entry: None };
     }
     let sentence = format!(
-        "the service died {crashes} times while this run was open, so it is not evaluated again: look into the service's log \
+        "the service died {crashes} times while this run was open, so it is not evaluated again: read the service's log \
          and at the size of the source"
     );
     let entry = Entry {

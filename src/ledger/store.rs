@@ -1,4 +1,4 @@
-//! pure: what a database must be able to do inside one transaction, so that the verbs of the ledger can stand on it.
+//! pure: what a database must be able to do inside one transaction, for the ledger's verbs to be built on it.
 //!
 //! A store loads, and writes what pure code decided; it decides nothing itself. [`Store::apply`] and [`Store::append`] write
 //! reminders and the audit log, [`Store::put`] everything else. The writer's side, [`Transaction`], begins and ends what they
@@ -145,7 +145,7 @@ pub struct DueAsk<'a> {
     pub only: Option<&'a str>,
     /// Those that follow this place.
     pub after: Option<OrderOfTaking>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
 }
 
@@ -201,7 +201,7 @@ pub enum Applied {
     Miss,
 }
 
-/// What is written beside reminders.
+/// Everything that is written but reminders and the audit log.
 #[derive(Debug, Clone)]
 pub enum Put<'a> {
     /// A run, new or known.
@@ -256,6 +256,6 @@ pub struct Removed {
     pub payloads: u64,
     /// Rows of the audit log.
     pub audit_rows: u64,
-    /// Up to where the audit log was removed, in the words that verifying it looks for.
+    /// Up to where the audit log was removed, in the words that `verify` expects.
     pub mark: Option<String>,
 }

@@ -15,7 +15,7 @@ pub struct Sealed<'r> {
     pub phone_hash: Option<Cow<'r, [u8]>>,
     /// Its own randomness.
     pub salt: Option<Salt>,
-    /// What stands for the personal fields.
+    /// What represents the personal fields.
     pub commitment: Hash,
     /// The hash before it.
     pub prev: Hash,
@@ -65,7 +65,7 @@ impl Walk {
         }
     }
 
-    /// Checks the row with that number, and goes on behind it.
+    /// Checks the row with that number, and continues after it.
     ///
     /// # Errors
     /// A sentence.

@@ -2,7 +2,7 @@
 //! it says of a ledger that is opened.
 //!
 //! A database that is put back from an older copy, loses its write-ahead log, or is emptied is consistent in itself and has
-//! forgotten calls. Only something that lies outside of it can show that.
+//! forgotten calls. Only something outside of it can show that.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl Witness {
     }
 }
 
-/// What lies in the witness's place.
+/// What is found at the witness's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Testimony {
     /// Nothing: the ledger was never witnessed.
@@ -98,7 +98,7 @@ pub enum Loss {
         /// The acknowledged row.
         witnessed: u64,
     },
-    /// The database file is older than the write-ahead log beside it.
+    /// The database file is older than the write-ahead log next to it.
     Mixed,
     /// The witness cannot be read.
     Unreadable,
@@ -130,7 +130,7 @@ impl fmt::Display for Loss {
                 write!(f, "the ledger has lost rows: row {witnessed} of its log is not the one that was written")
             }
             Self::Mixed => {
-                f.write_str("the ledger has lost rows: its file is older than the write-ahead log beside it")
+                f.write_str("the ledger has lost rows: its file is older than the write-ahead log next to it")
             }
             Self::Unreadable => f.write_str("the ledger's witness cannot be read, so rows may be missing"),
             Self::Exchanged(FileChange::Removed) => f.write_str("the ledger's file was removed while it is in use"),
@@ -213,7 +213,7 @@ pub enum WitnessVerdict {
 }
 
 /// Judges a file before it is opened: `Some` when a ledger was there and is gone. `is_known`: its key, or a copy that was
-/// kept before a restore or a migration, lies in its place.
+/// kept before a restore or a migration, is in its place.
 #[must_use]
 pub fn judge_file(found: FileFound, testimony: Testimony, is_known: bool) -> Option<Loss> {
     let was_written = match testimony {
@@ -248,7 +248,7 @@ pub fn judge(testimony: Testimony, log: &LogExtent) -> WitnessVerdict {
     }
 }
 
-/// What tells one file from another: device and inode.
+/// What distinguishes one file from another: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     /// The device.

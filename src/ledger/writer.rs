@@ -82,12 +82,12 @@ impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
 }
 
 fn broke_off() -> LedgerError {
-    LedgerError::Storage("a fault of this program broke the ledger's work off; nothing was changed".into())
+    LedgerError::Storage("a bug in tickler interrupted the ledger's work; nothing was changed".into())
 }
 
 fn has_ended() -> LedgerError {
     LedgerError::Storage(
-        "the ledger's writer has ended by a fault of this program: what it was asked was written whole or not at all, and \
+        "the ledger's writer has ended because of a bug in tickler: what it was asked was written whole or not at all, and \
          nothing more is until the program is started again"
             .into(),
     )
@@ -95,7 +95,7 @@ fn has_ended() -> LedgerError {
 
 fn given_up() -> LedgerError {
     LedgerError::Storage(
-        "the ledger's transaction was given up; look for a full or failing disk; nothing was changed".into(),
+        "the ledger's transaction was rolled back; check for a full or failing disk; nothing was changed".into(),
     )
 }
 
@@ -171,7 +171,7 @@ impl Writer {
         self.commits.writing().clone()
     }
 
-    /// Returns when the thread has ended, which it does by itself only by a fault of this program.
+    /// Returns when the thread has ended, which only a bug makes it do.
     pub(super) async fn ended(&self) {
         let mut end = self.end.clone();
         while end.changed().await.is_ok() {}

@@ -145,7 +145,8 @@ const RESTORED: &str = "it may have been called in a time of which the restored 
 
 /// The read had no row with the id; some that could not be read may have been it.
 fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanation {
-    let mut detail = "the source has no row with this id; look for it in the source, or at the `id` column".to_owned();
+    let mut detail =
+        "the source has no row with this id; search for it in the source, or check the `id` column".to_owned();
     let is_unread = |reason| matches!(reason, SkipReason::BadRow | SkipReason::MissingId);
     let unread: Vec<u64> = plan.skipped.iter().filter(|row| is_unread(row.reason)).map(|row| row.row).collect();
     if !unread.is_empty() {

@@ -1,4 +1,4 @@
-//! pure: what holds a run whose source looks wrong: nobody is called and nothing is cancelled until a person decides.
+//! pure: what holds a run whose source seems wrong: nobody is called and nothing is cancelled until a person decides.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::schedule::{Factor, Percent};
 pub struct Held {
     /// The first of them: `max_age`, `max_invalid`, `max_change` or `max_calls`.
     pub guard: String,
-    /// What was seen, what is usual or allowed, and what to look at.
+    /// What was seen, what is usual or allowed, and what to check.
     pub detail: String,
     /// The others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,7 +80,7 @@ fn max_age(seen: &Seen<'_>) -> Option<String> {
         let at = seen.terms.schedule.zone.wall(changed).strftime("%Y-%m-%d %H:%M");
         let (hours, minutes) = (age.as_hours(), age.as_mins() % 60);
         format!(
-            "the source was last changed at {at}, {hours} h {minutes} min ago, `max_age` is {}: look whether its export still runs",
+            "the source was last changed at {at}, {hours} h {minutes} min ago, `max_age` is {}: check whether its export still runs",
             duration::write(limit)
         )
     })
@@ -101,13 +101,13 @@ fn max_invalid(seen: &Seen<'_>) -> Option<String> {
     }
     let most = SkipReason::ALL.iter().max_by_key(|reason| unusable.iter().filter(|it| it == reason).count())?;
     Some(format!(
-        "{count} of {rows} rows in the window have no usable id, phone or time (mostly `{most}`), `max_invalid` is {}: look at \
+        "{count} of {rows} rows in the window have no usable id, phone or time (mostly `{most}`), `max_invalid` is {}: check \
          the source and at `[appointment]`",
         seen.terms.schedule.guard.max_invalid
     ))
 }
 
-/// Whether a row has no usable id, phone or time. A phone that was read and lies in a country that isn't called is usable.
+/// Whether a row has no usable id, phone or time. A phone that was read and belongs to a country that isn't called is usable.
 fn is_unusable(row: &SkippedRow) -> bool {
     match row.reason {
         SkipReason::BadRow | SkipReason::MissingId | SkipReason::InvalidTime | SkipReason::NoSuchTime => true,
@@ -159,7 +159,7 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     let weekday = schedule.recurrence.nominal_date(&schedule.zone, seen.terms.occasion.nominal_at).strftime("%A");
     Some(format!(
         "{rows} rows in the window are {change} {}{half} (the median of the last {} runs on a {weekday}, `max_change` is \
-         {factor}): look whether the source is whole and of the right day",
+         {factor}): check whether the source is whole and of the right day",
         usual_twice / 2,
         earlier.len(),
     ))

@@ -85,7 +85,7 @@ impl SourceAge for () {
 /// The circumstances of one evaluation.
 #[derive(Debug, Clone)]
 pub struct Occasion {
-    /// The time the run stands for (UTC).
+    /// The run's nominal time (UTC).
     pub nominal_at: Timestamp,
     /// The moment of evaluation (UTC).
     pub now: Timestamp,
@@ -106,7 +106,7 @@ impl Occasion {
 /// What the ledger knows that a plan needs. Loaded before the read.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
-    /// This schedule's reminders whose start lies in the windows, and all its pending ones.
+    /// This schedule's reminders whose start is in the windows, and all its pending ones.
     pub reminders: SeededMap<ReminderKey, KnownReminder>,
     /// The account's reminders that count for the person limit, by person and calendar day of the due time.
     pub people: SeededMap<(Personal, Date), Vec<PersonCall>>,

@@ -49,7 +49,9 @@ pub(super) const ROW_RULES: &[RowRule] = &[
         Some(column) => format!("`{}` says yes", column.as_str()),
         None => "no `consent` column is set".into(),
     }),
-    rule("already_started", already_started, |case| format!("at {} the appointment lies ahead", case.wall(case.now()))),
+    rule("already_started", already_started, |case| {
+        format!("at {} the appointment has not begun", case.wall(case.now()))
+    }),
     rule("too_late", too_late, |case| match case.lead {
         Some(lead) => format!("it may be sent until {}", case.wall(lead.last_second)),
         None => String::new(),
@@ -58,7 +60,7 @@ pub(super) const ROW_RULES: &[RowRule] = &[
     rule("outside_calling_hours", outside_calling_hours, |case| match case.lead {
         Some(lead) => {
             let hours = case.schedule().remind.calendar();
-            format!("calling hours are {hours}, it goes out at {}", case.wall(lead.send_at))
+            format!("calling hours are {hours}, it is sent at {}", case.wall(lead.send_at))
         }
         None => String::new(),
     }),

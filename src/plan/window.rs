@@ -20,7 +20,7 @@ pub struct LeadWindow {
 }
 
 impl LeadWindow {
-    /// Whether a start lies in it.
+    /// Whether a start is in it.
     #[must_use]
     pub fn holds(&self, start: Timestamp) -> bool {
         self.from <= start && start < self.until
@@ -89,7 +89,7 @@ pub fn windows(
 
 /// The recipients' calendar days, first and last, on which anything this evaluation plans or reads again can be due: what
 /// the ledger is asked for to count persons' calls. From the due time of the windows' earliest start, or `max_lateness`
-/// ago, to now; every zone's day lies within two days of the schedule's.
+/// ago, to now; every zone's day is within two days of the schedule's.
 #[must_use]
 pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp, Timestamp)]) -> (Date, Date) {
     let late = occasion.now.saturating_sub_duration(schedule.remind.max_lateness);

@@ -1,4 +1,4 @@
-//! shell: the life of a call: it rings, it is answered or not (the phone's last two digits say), and it is told.
+//! shell: the life of a call: it rings, it is answered or not (the phone's last two digits decide), and its end is reported.
 
 use std::sync::Arc;
 use std::time::Duration;

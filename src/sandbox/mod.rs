@@ -94,7 +94,7 @@ pub struct Faults {
     pub rate_per_minute: Option<u32>,
     /// The first requests fail with these statuses, one after the other; nothing is done for them.
     pub fail: Vec<FailingRequests>,
-    /// After so many requests every connection is reset once its request was read (and obeyed: the caller can't know).
+    /// After this many requests every connection is reset once its request was read (and obeyed: the caller can't know).
     pub reset_after: Option<u64>,
     /// Every answer is 200 with an error inside; nothing is done.
     pub error_in_200: bool,
@@ -181,7 +181,7 @@ impl Running {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(failure) = self.task.await {
-            tracing::warn!(%failure, "the sandbox broke off");
+            tracing::warn!(%failure, "the sandbox ended with an error");
         }
     }
 

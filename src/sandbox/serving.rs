@@ -108,7 +108,7 @@ async fn converse(stream: TcpStream, in_use: ConnectionUse, router: Router, stop
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a caller of the sandbox broke off");
+        tracing::debug!(%error, "a caller of the sandbox closed its connection");
     }
     freed.notify_one();
 }

@@ -1,4 +1,4 @@
-//! pure: `[guard]`: from when on a source looks wrong.
+//! pure: `[guard]`: when a source counts as wrong.
 
 use std::fmt;
 

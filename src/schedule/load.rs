@@ -18,7 +18,7 @@ pub struct Folder {
     pub problems: Vec<Problem>,
     /// Names of files that were refused (a schedule name, or a file name that is none).
     pub refused: Vec<String>,
-    /// Files looked at.
+    /// How many files were read.
     pub files: usize,
     /// Why the folder itself can't be read at present: what was loaded before stays in force.
     pub fault: Option<String>,

@@ -7,10 +7,10 @@ use super::keys::{SCHEDULE, Shape, Table};
 use super::spanned::{KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 
-/// What stands in a frame where a secret may stand in the file.
+/// What a frame shows in place of what may be a secret in the file.
 const MASK: &str = "***";
 
-/// Keys behind which a secret is likely, where the text isn't TOML and no tree tells more.
+/// Keys behind which a secret is likely, where the text isn't TOML and no tree is known.
 const LIKELY: [&str; 8] = ["url", "token", "secret", "bearer", "password", "authorization", "key", "basic"];
 
 /// Parts of an unknown key's name behind which a secret is likely.

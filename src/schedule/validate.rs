@@ -118,7 +118,7 @@ fn value(entry: &KeyValue, key: &'static Key, place: &str, problems: &mut Proble
     shape(&entry.node, &key.shape, &Named { key: &entry.key, place }, problems);
 }
 
-/// What is being looked at, for people.
+/// What is being checked, for people.
 struct Named<'a> {
     key: &'a str,
     place: &'a str,

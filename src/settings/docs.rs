@@ -5,7 +5,7 @@ use super::layers::{DEFAULTS, KEYS, Takes};
 /// A setting as the reference shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingDoc {
-    /// Its path; `*` stands for an account's name.
+    /// Its path; `*` is an account's name.
     pub key: &'static str,
     /// What it takes.
     pub takes: &'static str,
@@ -21,10 +21,10 @@ pub struct SettingDoc {
 const DOCS: [(&str, &str); KEYS.len()] = [
     ("The folder of schedules", "\"/etc/tickler/schedules\""),
     (
-        "The ledger's file; unless set it lies beside this file, or beside the folder of schedules",
+        "The ledger's file; unless set it is next to this file, or next to the folder of schedules",
         "\"/var/lib/tickler/tickler.db\"",
     ),
-    ("The control socket; unless set in the service's runtime folder, else beside the ledger", "\"tickler.sock\""),
+    ("The control socket; unless set in the service's runtime folder, else next to the ledger", "\"tickler.sock\""),
     ("Where the page and the health checks are served; `off` for nowhere", "\"127.0.0.1:8467\""),
     (
         "What a caller of the page must show; required where it is not served to this machine alone",

@@ -21,7 +21,7 @@ pub enum Takes {
     TextOrSecret,
 }
 
-/// Every setting; `*` stands for an account's name.
+/// Every setting; `*` is an account's name.
 pub const KEYS: [(&str, Takes); 20] = [
     ("schedules", Takes::Text),
     ("ledger", Takes::Text),

@@ -175,7 +175,7 @@ impl Leaves<'_> {
         Some(path)
     }
 
-    /// Where nothing names it, it lies beside the settings file, else beside the schedules: it is the same one from
+    /// Where nothing names it, it is next to the settings file, else next to the schedules: it is the same one from
     /// whatever folder a command is given.
     fn ledger(&mut self, file: Option<&Path>, schedules: &Path) -> Option<PathBuf> {
         match self.leaves.get("ledger") {

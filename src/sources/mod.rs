@@ -77,7 +77,7 @@ pub trait Source: Send {
     /// As [`SourceError`] says.
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError>;
 
-    /// What looks wrong without being an error, as far as it shows without a read: for `check`.
+    /// Warnings that need no read: for `check`.
     fn doubts(&self) -> Vec<String> {
         Vec::new()
     }

@@ -165,7 +165,7 @@ struct FillFailure {
     error: RenderError,
 }
 
-/// A part of the tree on its way into JSON. The serializer's errors are texts: the failure itself is left beside them.
+/// A part of the tree on its way into JSON. The serializer's errors are texts: the failure itself is stored separately.
 struct Filled<'a> {
     node: &'a PayloadNode,
     scope: &'a dyn Scope,

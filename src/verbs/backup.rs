@@ -46,7 +46,7 @@ pub async fn backup_into(app: &App, file: Option<File>) -> Answer {
     }
 }
 
-/// SQLite writes into names, not into open files: the copy is made beside the ledger first. One at a time, so that what a
+/// SQLite writes into names, not into open files: the copy is made next to the ledger first. One at a time, so that what a
 /// crash left is the next one's to remove.
 async fn copied_into(app: &App, file: File) -> VerbResult<u64> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -65,12 +65,12 @@ async fn copied_into(app: &App, file: File) -> VerbResult<u64> {
     backup(app, &draft).await?;
     let copying = move || {
         let mut from = disk::open(&draft, Links::Refused)?;
-        // without a name it goes by itself, whatever happens
+        // without a name the system removes it, whatever happens
         std::fs::remove_file(&draft)?;
         let bytes = std::io::copy(&mut from, &mut &file)?;
         file.sync_all()?;
         Ok(bytes)
     };
     let copied = tokio::task::spawn_blocking(copying).await;
-    copied.map_err(|_| VerbError::Failed("the copying broke off".to_owned()))?.map_err(failed)
+    copied.map_err(|_| VerbError::Failed("the copy was interrupted".to_owned()))?.map_err(failed)
 }

@@ -212,7 +212,7 @@ fn source(schedule: &Schedule) -> Option<Finding> {
         Some(directive) => (
             DoctorVerdict::Warning,
             format!(
-                "{name}: {place} lies behind {directive} of the systemd unit: the service can't see it; move it to \
+                "{name}: {place} is hidden by {directive} of the systemd unit: the service can't see it; move it to \
                  /srv, or add BindReadOnlyPaths={place}"
             ),
         ),

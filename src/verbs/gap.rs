@@ -14,7 +14,7 @@ use crate::plan::{Counts, Gap, Occasion, Plan};
 use crate::reminder::{ReminderKey, RunKind};
 use crate::schedule::Schedule;
 
-/// What lies further back can no longer be planned by any run, and each day costs a read of every source.
+/// What is further back can no longer be planned by any run, and each day costs a read of every source.
 const WORTH_PLANNING: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 /// A schedule whose gap couldn't be planned.

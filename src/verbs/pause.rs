@@ -41,7 +41,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
     }
     let now = app.around.clock.now();
     if ask.until.is_some_and(|until| until <= now) {
-        return Err(VerbError::Usage("--until lies in the past: such a pause would end before it begins".into()));
+        return Err(VerbError::Usage("--until is in the past: such a pause would end before it begins".into()));
     }
     let pause = Pause {
         schedule: ask.schedule.clone(),

@@ -18,7 +18,7 @@ use crate::zones::Zones;
 pub struct RestoreAnswer {
     /// The copy.
     pub file: PathBuf,
-    /// Where the former ledger lies now; null where there was none.
+    /// Where the former ledger is now; null where there was none.
     pub kept: Option<PathBuf>,
     /// The time of which nothing is known.
     pub gap: Gap,

@@ -10,7 +10,7 @@ use crate::delivery::waits_because;
 use crate::ledger::{Ledger, Log, Outbox, ReminderAsk, Tally};
 use crate::reminder::{ReminderId, State};
 
-/// Of a day's refusals so many of the newest are read: the reason of each schedule's last one is wanted.
+/// How many of a day's newest refusals are read: the reason of each schedule's last one is wanted.
 const MOST: u64 = 2_000;
 
 /// The reason of each schedule whose last try was refused and is repeated.

@@ -3,7 +3,7 @@
 /// The unit's text.
 pub const UNIT: &str = include_str!("../../examples/systemd/tickler.service");
 
-/// Where a packaged program lies; the unit is written for it.
+/// Where a packaged program is installed; the unit is written for it.
 const PACKAGED: &str = "/usr/bin/tickler";
 
 /// The unit for a program at `program` (absolute).

@@ -20,7 +20,7 @@ pub struct ClosedDays {
 /// As they are written, from Monday on.
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// After so many closed days in a row nothing opens any more: a calendar that is never open.
+/// After this many closed days in a row a calendar counts as never open.
 const MOST_CLOSED: u32 = 800;
 
 impl ClosedDays {

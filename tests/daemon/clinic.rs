@@ -18,6 +18,8 @@ use tickler::reminder::RunId;
 use tickler::sandbox;
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
 
+use crate::support::clinic::{PARTS, Parts};
+
 /// The header of the clinic's table.
 pub const HEADER: &str = "id,phone,starts_at,service\n";
 
@@ -34,25 +36,8 @@ pub fn at(text: &str) -> Timestamp {
 
 /// A schedule over the clinic's table.
 pub fn schedule_text(cron: &str, zone: &str, remind: &str) -> String {
-    format!(
-        r#"
-cron = "{cron}"
-timezone = "{zone}"
-[source.csv]
-path = "../appointments.csv"
-[appointment]
-id = "id"
-phone = "phone"
-starts_at = "starts_at"
-[remind]
-{remind}
-[target.automation]
-url = {{ env = "THOUGHTLY_AUTOMATION_URL" }}
-[payload]
-contact_phone = "{{{{ phone }}}}"
-reminder_id = "{{{{ reminder_id }}}}"
-"#
-    )
+    let payload = "contact_phone = \"{{ phone }}\"\nreminder_id = \"{{ reminder_id }}\"";
+    Parts { cron, zone, remind, payload, ..PARTS }.text()
 }
 
 impl Clinic {

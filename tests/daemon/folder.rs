@@ -45,7 +45,7 @@ impl Bench {
     fn version(&mut self) -> String {
         self.versions += 1;
         let base = schedule_text("*/10 * * * * *", "UTC", "days_before = 1");
-        let text = format!("# {}{base}last = \"line\"\n", "v".repeat(self.versions));
+        let text = format!("# {}\n{base}last = \"line\"\n", "v".repeat(self.versions));
         self.whole.insert(text.clone());
         text
     }

@@ -209,7 +209,7 @@ async fn the_table_has_exactly_the_columns_of_an_entry_and_of_its_seal() {
     let mut statement = conn.prepare("SELECT name FROM pragma_table_info('audit')").expect("a query");
     let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("columns");
     let found: std::collections::BTreeSet<String> = names.collect::<Result<_, _>>().expect("names");
-    let entry = tickler::audit::entry::COLUMNS.iter().map(|column| column.name);
+    let entry = tickler::audit::entry::AUDIT_COLUMNS.iter().map(|column| column.name);
     let sealed = ["seq", "phone_hash", "salt", "commitment", "prev", "hash"];
     let expected = entry.chain(sealed).map(str::to_owned).collect();
     assert_eq!(found, expected, "a new column of the log needs a migration");

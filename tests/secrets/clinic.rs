@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::support::clinic::{PARTS, Parts};
 use crate::support::command::tickler;
 
 /// In every secret, and nowhere else.
@@ -50,11 +51,15 @@ enum Channel {
 }
 
 fn schedule(source: &str, target: &str) -> String {
-    format!(
-        "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n{source}\n[appointment]\nid = \"id\"\nphone = \"phone\"\n\
-         starts_at = \"starts_at\"\n[remind]\ndays_before = 1\nmax_per_person_per_day = 9\n{target}\n[payload]\n\
-         contact_phone = \"{{{{ phone }}}}\"\nname = \"{{{{ name }}}}\"\n[delivery]\ntimeout = \"2s\"\n"
-    )
+    Parts {
+        source,
+        target,
+        remind: "days_before = 1\nmax_per_person_per_day = 9",
+        payload: "contact_phone = \"{{ phone }}\"\nname = \"{{ name }}\"",
+        more: "[delivery]\ntimeout = \"2s\"",
+        ..PARTS
+    }
+    .text()
 }
 
 impl Clinic {

@@ -178,7 +178,7 @@ async fn an_error_with_200_a_login_page_and_a_foreign_type_are_no_rows() {
     .await;
     let at = |path: &str| spec(&format!("{}{path}", server.origin));
     fails(at("/error"), Again::Never, "nothing at `/data`").await;
-    fails(at("/both"), Again::Never, "`error` beside its rows").await;
+    fails(at("/both"), Again::Never, "`error` next to its rows").await;
     fails(at("/login"), Again::Never, "login page").await;
     fails(at("/plain"), Again::Never, "HTML page").await;
     fails(at("/part"), Again::Never, "206").await;
@@ -208,8 +208,8 @@ async fn what_breaks_off_hangs_or_refuses_may_pass() {
     .await;
     fails(spec(&format!("{}/reset", server.origin)), Again::Soon, "closed").await;
     fails(spec(&format!("{}/hang", server.origin)), Again::Soon, "time-out").await;
-    fails(spec(&format!("{}/drip", server.origin)), Again::Soon, "broke off").await;
-    fails(spec(&format!("{}/cut", server.origin)), Again::Soon, "broke off").await;
+    fails(spec(&format!("{}/drip", server.origin)), Again::Soon, "ended early").await;
+    fails(spec(&format!("{}/cut", server.origin)), Again::Soon, "ended early").await;
     fails(spec("http://no-such-name.invalid/canary"), Again::Soon, "resolved").await;
     fails(spec("http://169.254.169.254/canary"), Again::Never, "link-local").await;
     fails(spec("http://[::ffff:169.254.169.254]/canary"), Again::Never, "link-local").await;
@@ -249,7 +249,7 @@ async fn decoded_bytes_are_counted() {
     assert!(BOMB.len() < 100_000);
     fails(spec(&format!("{}/long", server.origin)), Again::Never, "max_bytes").await;
     fails(spec(&format!("{}/bomb", server.origin)), Again::Never, "max_bytes").await;
-    fails(spec(&format!("{}/garbled", server.origin)), Again::Soon, "broke off").await;
+    fails(spec(&format!("{}/garbled", server.origin)), Again::Soon, "ended early").await;
     let large = HttpSpec { max_bytes: 5 << 20, ..spec(&format!("{}/bomb", server.origin)) };
     fails(large, Again::Never, "empty").await;
 }

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 use super::{SENSIBLE_YEARS, StartText, TimeOfDay, epoch, excel, iso, pattern};
 use crate::appointment::cell::without_spreadsheet_guards;
 
-/// What a column of starts looks like as a whole.
+/// What the starts of a whole column have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DateGuess {
     /// Every value reads by this `date_format` and by no other reading.
@@ -158,7 +158,7 @@ pub fn proposal(value: &str) -> String {
         }
         DateGuess::Ambiguous(one, other) => {
             format!(
-                "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column tells which"
+                "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column shows which"
             )
         }
         DateGuess::Mixed | DateGuess::Unknown => "no common format fits it: write one with `date_format`".into(),

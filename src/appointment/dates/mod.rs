@@ -148,7 +148,7 @@ fn digits(bytes: &[u8]) -> Option<i16> {
     Some(number)
 }
 
-/// Whether a spreadsheet's number has a time of day beside its date.
+/// Whether a spreadsheet's number has a time of day besides its date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TimeOfDay {
     Given,
@@ -157,7 +157,7 @@ enum TimeOfDay {
 }
 
 /// Day 1 of a spreadsheet's calendar is 1900-01-01, and it believes in 1900-02-29 (day 60): from day 61 on, days count
-/// from 1899-12-30. Earlier days are refused, no appointment lies there. Rounded to the second: fractions are inexact.
+/// from 1899-12-30. Earlier days are refused: no appointment is that old. Rounded to the second: fractions are inexact.
 fn excel(text: &str) -> Option<(DateTime, TimeOfDay)> {
     let serial = serial_number(text).filter(|serial| (61.0..2_958_466.0).contains(serial))?;
     if serial.fract() == 0.0 && serial > 200_000.0 {

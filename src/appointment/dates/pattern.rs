@@ -30,12 +30,12 @@ pub fn check(pattern: &str) -> Result<(), String> {
     let written = strtime::format(pattern, instant)
         .map_err(|_| format!("`{pattern}` is not a valid strftime pattern: see `%Y-%m-%d %H:%M` for the shape"))?;
     match read(&written, pattern) {
-        None => Err(format!("`{pattern}` doesn't tell a date and a time: it wants day, month, year, and hour")),
+        None => Err(format!("`{pattern}` has no whole date and time: it needs day, month, year, and hour")),
         Some(StartText::Instant(at)) if at.as_second() / 3_600 != instant.as_second() / 3_600 => {
-            Err(format!("`{pattern}` doesn't tell the whole date and hour"))
+            Err(format!("`{pattern}` has no whole date and hour"))
         }
         Some(StartText::Wall(wall)) if wall.date() != sample.date() || wall.hour() != sample.hour() => {
-            Err(format!("`{pattern}` doesn't tell the whole date and hour: `%I` wants `%p` beside it"))
+            Err(format!("`{pattern}` has no whole date and hour: `%I` needs `%p` with it"))
         }
         Some(StartText::Instant(_) | StartText::Wall(_)) => Ok(()),
     }
@@ -80,7 +80,7 @@ fn is_utc(word: &str) -> bool {
     UTC.iter().any(|utc| word.eq_ignore_ascii_case(utc))
 }
 
-/// Reads a text; the hour must be told (a date alone is no start), minutes and seconds may be missing.
+/// Reads a text; the hour must be there (a date alone is no start), minutes and seconds may be missing.
 /// A year of less than four digits is none: `%Y` takes `26` for the year 26, and the appointment would be lost in it.
 pub(super) fn read(text: &str, pattern: &str) -> Option<StartText> {
     let read = parsed(text, pattern).or_else(|| parsed(&with_offset(text, pattern)?, pattern))?;
@@ -113,7 +113,7 @@ fn parsed(text: &str, pattern: &str) -> Option<StartText> {
     }
     parsed.hour()?;
     if parsed.meridiem().is_none() && pattern.contains("%I") | pattern.contains("%l") {
-        return None; // nine in the morning or in the evening: nobody can tell
+        return None; // nine in the morning or in the evening: it can't be known
     }
     let time = Time::new(
         parsed.hour()?,

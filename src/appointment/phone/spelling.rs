@@ -92,7 +92,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// Whether a second number or a part of one follows what is a whole number already: behind a slash, a bracket, a line
-/// break, a tab, a comma, a word. `whole_digits` tells how many digits a whole number has.
+/// break, a tab, a comma, a word. `whole_digits` is how many digits a whole number has.
 pub(super) fn holds_several(text: &str, whole_digits: impl Fn(&str) -> Option<usize>) -> bool {
     /// Fewer digits are an area code with the beginning of a number, unless what follows is a whole number too.
     const SURELY_WHOLE: usize = 7;

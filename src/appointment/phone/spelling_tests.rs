@@ -89,7 +89,7 @@ fn every_spelling_of_a_number_is_read_as_that_number_or_refused() {
     assert!(read_numbers > 4_000, "{read_numbers}");
 }
 
-/// What stands for a blank in what people copy.
+/// Characters that copied text has in place of a blank.
 const BLANKS: [&str; 8] = [" ", "\u{a0}", "\u{202f}", "\u{2009}", "\u{3000}", "  ", "\u{200b} ", " \u{2060}"];
 
 /// What is put around a cell.

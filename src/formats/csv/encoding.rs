@@ -18,7 +18,7 @@ pub(super) struct DetectedEncoding {
     is_certain: bool,
 }
 
-/// What bytes stand for.
+/// What bytes mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Charset {
     /// One of the web's encodings.
@@ -62,7 +62,7 @@ impl DetectedEncoding {
         }
     }
 
-    /// The check that goes along with reading it.
+    /// The check made while it is read.
     pub(super) fn check(self) -> Utf8Check {
         Utf8Check { done: self.mark, is_ascii: true }
     }

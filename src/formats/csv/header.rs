@@ -109,7 +109,7 @@ pub(super) fn confirm<R: Read>(rows: &mut TableRows<R>, table: CsvTerms<'_>) -> 
     let Some(first) = missing.first() else { return Ok(()) };
     // Without a single name found, line one may be somebody's row: it is not repeated.
     let remedy = match missing.len() == table.wanted.mapped.len() {
-        true => "none of the mapped columns is there: look at `header_row` and `delimiter`".to_owned(),
+        true => "none of the mapped columns is there: check `header_row` and `delimiter`".to_owned(),
         false => format!("the header has: {}", rows.header.names().join(", ")),
     };
     let row = table.dialect.header_row;
@@ -130,7 +130,7 @@ pub(super) fn is_elsewhere<R: Read>(rows: &mut TableRows<R>, table: CsvTerms<'_>
     let row = table.dialect.header_row;
     let line = u64::from(row) + line;
     Err(FormatError::wrong(format!(
-        "line {row} isn't the header: the column names stand on line {line}; write `header_row = {line}`"
+        "line {row} isn't the header: the column names are on line {line}; write `header_row = {line}`"
     ))
     .into())
 }

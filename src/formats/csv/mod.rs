@@ -47,7 +47,7 @@ struct CsvTerms<'a> {
 ///
 /// # Errors
 /// When the whole can't be trusted: no header with the mapped columns, an encoding that doesn't fit, a limit; with
-/// `may_pass` when the end looks cut. What the sink was given by then is to be thrown away.
+/// `may_pass` when the end seems cut. What the sink was given by then is to be thrown away.
 pub fn read(
     input: &dyn Bytes,
     dialect: &CsvDialect,
@@ -94,7 +94,7 @@ pub fn open_end(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Opt
     memchr::memchr2(b'\n', b'\r', begin[..filled].trim_ascii_start())?;
     let mut end = [0; 2];
     let count = input.read_at(length.checked_sub(2)?, &mut end).ok()?;
-    // UTF-16 has a NUL beside each ASCII character
+    // UTF-16 has a NUL next to each ASCII character
     let mut ends = end[..count].iter().filter(|byte| **byte != 0).rev();
     let is_closed = ends.next().is_some_and(|byte| matches!(*byte, b'\n' | b'\r' | b'"' | END_MARK));
     (!is_closed).then(|| {
@@ -123,7 +123,7 @@ impl From<TableFailure> for FormatError {
     fn from(failure: TableFailure) -> Self {
         match failure {
             TableFailure::Format(error) => error,
-            // it was UTF-8 when it was looked through
+            // it was UTF-8 when it was checked
             TableFailure::NotUtf8(_) => Self::cut("the table changed while it was read"),
         }
     }

@@ -1,4 +1,4 @@
-//! pure: one row after another: split where it lies when it is plain, by the splitter otherwise; judged, numbered by line.
+//! pure: one row after another: split in place when it is plain, by the splitter otherwise; judged, numbered by line.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct TableRows<R> {
     /// Places of columns in which a lost last character would be a wrong call.
     cut_matters: Vec<usize>,
     splitter: Splitter,
-    /// The current row, when it was split where it lies in the window.
+    /// The current row, when it was split in place.
     plain: Option<PlainLine>,
     plain_ends: Vec<usize>,
     /// The line at which reading is, from 1.
@@ -154,7 +154,7 @@ impl<R: Read> TableRows<R> {
         }
     }
 
-    /// Of a row with doubtful quotes: when it spans lines it ends with its first line, and reading goes on at the next.
+    /// Of a row with doubtful quotes: when it spans lines it ends with its first line, and reading continues at the next.
     fn has_stray_quote(&mut self, quoting: Quoting, span: Span) -> Result<bool, FormatError> {
         match (quoting, span.breaks) {
             (Quoting::Unclosed, _) => {

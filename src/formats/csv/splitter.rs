@@ -69,7 +69,7 @@ impl Splitter {
     }
 
     /// Takes more of a row. Returns how many bytes belong to it when its line ends among them (a `\n` that follows a
-    /// `\r` is left to the caller), and `None` when the row goes on behind them.
+    /// `\r` is left to the caller), and `None` when the row continues after them.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {

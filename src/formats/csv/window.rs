@@ -68,7 +68,7 @@ impl<R: Read> Window<R> {
         self.row_from = self.place;
     }
 
-    /// Whether a NUL byte is in the window, which holds the current row: looked for once, not in every row.
+    /// Whether a NUL byte is in the window, which holds the current row: searched once, not in every row.
     pub(super) fn has_nuls(&self) -> bool {
         self.has_nuls
     }
@@ -78,7 +78,7 @@ impl<R: Read> Window<R> {
         &self.room[self.offset(self.row_from)..self.offset(self.place)]
     }
 
-    /// What lies ahead: nothing only at the end.
+    /// The unread bytes: empty only at the end.
     pub(super) fn ahead(&mut self) -> Result<&[u8], TableFailure> {
         if self.offset(self.place) == self.filled && !self.is_at_end {
             self.within_limits()?;
@@ -111,7 +111,7 @@ impl<R: Read> Window<R> {
     }
 
     /// Finds the next line's delimiters and its end, when the line is not empty, has no quotes and no line end other than
-    /// `\n` or `\r\n`, and lies whole in the window. The splitter would make the same of it, more slowly.
+    /// `\n` or `\r\n`, and is whole in the window. The splitter would return the same, more slowly.
     pub(super) fn plain_line(&self, delimiter: u8, ends: &mut Vec<usize>) -> Option<PlainLine> {
         let ahead = &self.room[self.offset(self.place)..self.filled];
         ends.clear();
@@ -128,7 +128,7 @@ impl<R: Read> Window<R> {
         Some(PlainLine { text_length: text.len(), length: length + 1 })
     }
 
-    /// Moves on by that many bytes of what lies ahead.
+    /// Skips that many unread bytes.
     pub(super) fn advance(&mut self, count: usize) {
         self.place += count as u64;
     }
@@ -185,7 +185,7 @@ impl<R: Read> Window<R> {
     }
 }
 
-/// A line that can be split where it lies.
+/// A line that can be split in place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlainLine {
     /// Bytes without its end.
@@ -195,7 +195,7 @@ pub(super) struct PlainLine {
 }
 
 /// Collects the places of the delimiters until the line's end and returns where that is; `None` when a quote or nothing
-/// comes first. `marks` are the bytes that are looked for.
+/// comes first. `marks` are the bytes that are searched for.
 ///
 /// Eight bytes at once: a field is short, and a search that starts anew behind each delimiter takes twice as long.
 fn line_of<const N: usize>(marks: [u8; N], text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
@@ -273,7 +273,7 @@ mod tests {
             let (two, three) = ([delimiter, b'\n'], [delimiter, b'\n', b'"']);
             let (mut ends, mut more) = (Vec::new(), Vec::new());
             split(&three, line_of(three, &text, &mut ends), ends)?;
-            // without quotes in the window they are not looked for
+            // without quotes in the window they are not searched for
             if !text.contains(&b'"') {
                 split(&two, line_of(two, &text, &mut more), more)?;
             }

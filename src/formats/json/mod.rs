@@ -72,7 +72,7 @@ pub fn pointer(text: &str) -> Result<Vec<String>, FormatError> {
 pub fn nothing_there(items: &str) -> FormatError {
     let place = place_of(items);
     FormatError::wrong(format!(
-        "the JSON has nothing at {place}, where the array of rows should be: an error message, perhaps; look at `items`, or \
+        "the JSON has nothing at {place}, where the array of rows should be: an error message, perhaps; check `items`, or \
          write `items_optional = true` if the sender leaves it out on an empty day"
     ))
 }
@@ -83,7 +83,7 @@ fn place_of(items: &str) -> String {
 
 fn wrong_kind(items: &str, kind: &str) -> FormatError {
     let place = place_of(items);
-    FormatError::wrong(format!("{place} should be the array of rows and is {kind}: look at `items`"))
+    FormatError::wrong(format!("{place} should be the array of rows and is {kind}: check `items`"))
 }
 
 fn unreadable(error: &serde_json::Error, text: &[u8], rows: u64) -> FormatError {
@@ -144,7 +144,7 @@ impl<'s> Search<'s> {
             Value::Array(_) if self.rows == 1 => {
                 self.fault = Some(FormatError::wrong(
                     "the rows are arrays, in which columns have no names: have the sender write objects \
-                     (`{\"id\": …}`), or look at `items`",
+                     (`{\"id\": …}`), or check `items`",
                 ));
                 return false;
             }
@@ -183,7 +183,7 @@ impl JsonWalk<'_, '_> {
         value
     }
 
-    /// Goes one step down inside a list, unless enough was kept and nothing that is wanted lies there.
+    /// Descends one step inside a list, unless enough was kept and nothing there is wanted.
     fn listed<'de, D: serde::Deserializer<'de>>(&mut self, step: String, deserializer: D) -> Result<Value, D::Error> {
         self.search.listed += 1;
         self.path.push(step);

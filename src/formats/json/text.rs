@@ -24,7 +24,7 @@ pub(super) fn without_lone_surrogates(text: &[u8]) -> Cow<'_, [u8]> {
     repaired
 }
 
-/// Which half of a character an escape stands for.
+/// Which half of a character an escape encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Half {
     High,

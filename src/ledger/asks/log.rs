@@ -30,7 +30,7 @@ pub struct Restored {
     pub gap: crate::plan::Gap,
     /// Reminders the copy held as pending or being sent.
     pub uncertain: u64,
-    /// Where the former ledger lies.
+    /// Where the former ledger is.
     pub kept: Option<std::path::PathBuf>,
 }
 

@@ -195,7 +195,7 @@ pub struct ReminderAsk {
     pub states: Vec<State>,
     /// Of that appointment.
     pub appointment_id: Option<String>,
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<u64>,
 }
 

@@ -68,7 +68,7 @@ pub struct RunStart {
     pub id: RunId,
     /// The schedule's name.
     pub schedule: String,
-    /// The time it stands for (UTC).
+    /// Its nominal time (UTC).
     pub nominal_at: Timestamp,
     /// What brought it about.
     pub kind: RunKind,
@@ -155,7 +155,7 @@ pub struct RunRow {
     pub id: RunId,
     /// The schedule's name.
     pub schedule: String,
-    /// The time it stands for (UTC).
+    /// Its nominal time (UTC).
     pub nominal_at: Timestamp,
     /// What brought it about.
     pub kind: RunKind,

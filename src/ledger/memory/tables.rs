@@ -280,7 +280,7 @@ impl Tables {
         true
     }
 
-    /// A known run keeps its schedule and the time it stands for.
+    /// A known run keeps its schedule and its nominal time.
     fn put_run(&mut self, run: &RunRow) -> LedgerResult<()> {
         let mut row = RunRow {
             nominal_at: micro(run.nominal_at),

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use super::chain_table::Chain;
 use super::columns::micros;
 use super::store::SqliteStore;
-use crate::audit::entry::{COLUMNS, Cell};
+use crate::audit::entry::{AUDIT_COLUMNS, Cell};
 use crate::audit::{Entry, LoggedPhone};
 use crate::ledger::{LedgerError, LedgerResult, chain};
 
@@ -16,18 +16,19 @@ use crate::ledger::{LedgerError, LedgerResult, chain};
 pub(super) const SEAL: [&str; 5] = ["phone_hash", "salt", "commitment", "prev", "hash"];
 
 /// Where the columns of the seal begin in a row that was read as [`READ`] names its columns.
-pub(super) const SEAL_AT: usize = 1 + COLUMNS.len();
+pub(super) const SEAL_AT: usize = 1 + AUDIT_COLUMNS.len();
 
 /// The columns of a row in the order in which it is read, whatever their order in the table: `seq`, those of an entry, those
 /// of its seal. (SQLite puts a column that a migration adds behind all others.)
 pub(super) static READ: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<&str> = std::iter::once("seq").chain(COLUMNS.iter().map(|column| column.name)).chain(SEAL).collect();
+    let names: Vec<&str> =
+        std::iter::once("seq").chain(AUDIT_COLUMNS.iter().map(|column| column.name)).chain(SEAL).collect();
     names.join(", ")
 });
 
 /// `seq` is left to the rowid, and `OR FAIL` avoids the statement journal: SQLite then copies no page before each insert.
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).chain(SEAL).collect();
+    let names: Vec<&str> = AUDIT_COLUMNS.iter().map(|column| column.name).chain(SEAL).collect();
     let places: Vec<String> = (1..=names.len()).map(|place| format!("?{place}")).collect();
     format!("INSERT OR FAIL INTO audit ({}) VALUES ({})", names.join(", "), places.join(", "))
 });
@@ -50,7 +51,7 @@ impl SqliteStore<'_> {
         self.statements.run(&INSERT, rusqlite::params_from_iter(values))?;
         if u64::try_from(self.conn.last_insert_rowid()) != Ok(seq) {
             return Err(LedgerError::Storage(
-                "the log's end was changed by another program; look into `tickler audit verify`".into(),
+                "the log's end was changed by another program; run `tickler audit verify`".into(),
             ));
         }
         self.chain.set(Chain { seq, hash, is_saved: false });

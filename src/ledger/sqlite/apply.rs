@@ -14,7 +14,7 @@ use crate::ledger::change::{AttemptChange, Change, Columns, Guard, NewRow, RowCh
 use crate::ledger::store::Applied;
 
 /// What a plan sets, in the order of [`values`].
-const COLUMNS: [&str; 18] = [
+const REMINDER_COLUMNS: [&str; 18] = [
     "account",
     "phone",
     "person",
@@ -39,7 +39,7 @@ const COLUMNS: [&str; 18] = [
 const KEY: [&str; 6] = ["id", "run_id", "schedule", "appointment_id", "starts_at", "lead"];
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let names = [&KEY[..], &COLUMNS[..]].concat();
+    let names = [&KEY[..], &REMINDER_COLUMNS[..]].concat();
     let places: Vec<String> = (1..=names.len()).map(|place| format!("?{place}")).collect();
     format!(
         "INSERT INTO reminder ({}) VALUES ({}) ON CONFLICT (schedule, appointment_id, starts_at, lead) DO NOTHING",
@@ -49,7 +49,8 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 });
 
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
-    let set: Vec<String> = COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
+    let set: Vec<String> =
+        REMINDER_COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
     format!("UPDATE reminder SET {}, trial = NULL WHERE nr = ?1 AND state = ?2 AND attempt = ?3", set.join(", "))
 });
 
@@ -67,7 +68,7 @@ fn owned(value: String) -> ToSqlOutput<'static> {
 
 const NULL: ToSqlOutput<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
 
-fn values<'v>(columns: &'v Columns<'_>) -> [ToSqlOutput<'v>; COLUMNS.len()] {
+fn values<'v>(columns: &'v Columns<'_>) -> [ToSqlOutput<'v>; REMINDER_COLUMNS.len()] {
     [
         text(columns.account),
         text(columns.phone),

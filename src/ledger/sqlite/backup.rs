@@ -34,7 +34,7 @@ fn write(reader: &Reader, draft: &Path, key: &KeyBytes, steps: &Steps) -> Ledger
     drop(steps.create(draft)?);
     steps.copy_database(&reader.conn, draft)?;
     let copy = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // one file: no `-wal` beside it
+    // one file: no `-wal` next to it
     steps.commit(&copy, draft, "PRAGMA journal_mode = DELETE")?;
     copy.pragma_update(None, "synchronous", "FULL")?;
     copy.execute("INSERT INTO carried_key (key) VALUES (?1)", params![key])?;

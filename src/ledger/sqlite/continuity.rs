@@ -28,7 +28,7 @@ fn place(path: &Path) -> PathBuf {
     beside(path, ".witness")
 }
 
-/// What lies in the witness's place.
+/// What is found at the witness's path.
 pub(super) fn testimony(path: &Path) -> LedgerResult<Testimony> {
     match disk::read_text(&place(path), Links::Refused, witness::LENGTH as u64) {
         Ok(text) => Ok(Witness::parse(&text).map_or(Testimony::Unreadable, Testimony::Of)),
@@ -44,7 +44,7 @@ pub(super) fn testimony(path: &Path) -> LedgerResult<Testimony> {
 pub(super) struct Before {
     testimony: Testimony,
     lost: Option<Loss>,
-    /// The log's end in the database file alone, where there is a write-ahead log beside it.
+    /// The log's end in the database file alone, where there is a write-ahead log next to it.
     base: Option<Base>,
 }
 
@@ -96,7 +96,7 @@ fn found(path: &Path) -> FileFound {
     }
 }
 
-/// Whether something that only a ledger leaves lies in its place.
+/// Whether something that only a ledger leaves is in its place.
 fn is_known(path: &Path) -> bool {
     let copies = (1..super::schema::VERSION).map(|version| format!(".schema-{version}"));
     [".key", ".before-restore"]
@@ -150,7 +150,7 @@ fn log(conn: &Connection, testimony: Testimony, base: Option<Base>) -> LedgerRes
     Ok(LogExtent { last, pruned, witnessed, is_of_one_piece })
 }
 
-/// Whether the rows after that one follow each other up to the head: what lies in the write-ahead log continues the file.
+/// Whether the rows after that one follow each other up to the head: the rows in the write-ahead log continue those of the file.
 fn follows(conn: &Connection, seq: u64, hash: Hash) -> LedgerResult<bool> {
     let mut at = (seq, hash);
     let mut statement = conn.prepare("SELECT seq, prev, hash FROM audit WHERE seq > ?1 ORDER BY seq")?;
@@ -296,11 +296,11 @@ impl WitnessFile {
         Ok(Self { file, dirty: Some(dirty), end: Some(end), flusher: Some(flusher) })
     }
 
-    /// One write over the whole text: it lies in one sector, and whoever reads it finds the old or the new one.
+    /// One write over the whole text: it fits into one sector, so a reader finds either the old or the new one.
     fn write(&self, witness: Witness) -> io::Result<()> {
         self.file.write_all_at(witness.to_text().as_bytes(), 0)?;
         if let Some(dirty) = &self.dirty {
-            // full: the flusher is told already
+            // full: the flusher was already notified
             let _told = dirty.try_send(());
         }
         Ok(())

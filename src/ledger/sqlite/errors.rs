@@ -1,4 +1,4 @@
-//! shell: what SQLite has against a verb, told with its remedy.
+//! shell: SQLite's errors as the ledger's, each with its remedy.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ const FULL: &str = "the ledger can't be written: the disk is full; free some spa
 
 /// A sentence with the remedy and without any value of a row.
 fn sentence(error: &rusqlite::Error) -> String {
-    // no room for the file that readers and writer share is told as a failure of the disk
+    // SQLite reports a lack of room for the file that readers and writer share as a failure of the disk
     if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
         return FULL.into();
     }
@@ -29,7 +29,7 @@ fn sentence(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             format!("the ledger is damaged: {error}; stop the service and restore a backup")
         }
-        Some(ErrorCode::SystemIoFailure) => format!("the ledger's disk failed: {error}; look into the system's log"),
+        Some(ErrorCode::SystemIoFailure) => format!("the ledger's disk failed: {error}; read the system's log"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "the ledger is locked by another program; close whatever has the file open".into()
         }
@@ -40,11 +40,11 @@ fn sentence(error: &rusqlite::Error) -> String {
     }
 }
 
-/// A file beside the ledger that can't be used.
+/// A file next to the ledger that can't be used.
 pub(super) fn file_fault(path: &Path, error: &std::io::Error) -> LedgerError {
     let place = path.display();
     if let Some(special) = crate::disk::NotRegular::behind(error) {
-        return LedgerError::Storage(format!("{place}: {special}; put what lies there somewhere else"));
+        return LedgerError::Storage(format!("{place}: {special}; move it somewhere else"));
     }
     LedgerError::Storage(format!("{place}: {error}; the ledger's folder and files must be ours to read and write"))
 }

@@ -1,4 +1,4 @@
-//! shell: the files beside the ledger: its lock and its key.
+//! shell: the files next to the ledger: its lock and its key.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -110,7 +110,7 @@ fn keep_check(conn: &Connection, key: &KeyBytes) -> LedgerResult<()> {
     Ok(())
 }
 
-/// The first of these names beside the ledger that is free: `suffix`, `suffix-2`, and so on.
+/// The first of these names next to the ledger that is free: `suffix`, `suffix-2`, and so on.
 pub(super) fn free_place(path: &Path, suffix: &str) -> PathBuf {
     (1..)
         .map(|n| beside(path, &if n == 1 { suffix.to_owned() } else { format!("{suffix}-{n}") }))

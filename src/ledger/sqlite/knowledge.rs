@@ -100,7 +100,7 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
     Ok(people)
 }
 
-/// Whether a number is on the opt-out list can only be told with the ledger's key.
+/// Whether a number is on the opt-out list can only be found out with the ledger's key.
 fn opted_out(reader: &Reader) -> LedgerResult<OptOuts> {
     let mut statement = reader.conn.prepare_cached("SELECT phone_hash FROM optout")?;
     let hashes = statement.query_map([], |row| row.get(0))?.collect::<Result<HashSet<Hash>, _>>()?;

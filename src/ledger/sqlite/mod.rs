@@ -1,4 +1,4 @@
-//! shell: the ledger in one SQLite file: a writer with one connection, and read-only connections beside it.
+//! shell: the ledger in one SQLite file: a writer with one connection, and read-only connections.
 //!
 //! Beside the file: `.lock` (who writes), `.key` (for the phone hashes), `-wal` and `-shm`.
 
@@ -48,12 +48,12 @@ pub use steps::Steps;
 pub enum LedgerAccess {
     /// To change it: takes the lock, creates what is missing.
     Write,
-    /// To read it beside a running service; nothing is created.
+    /// To read it while a service runs; nothing is created.
     Read,
 }
 
 /// Whether there is a ledger at `path`; where there is none it counts as empty. In a folder that may not be read there may
-/// be one: opening it tells.
+/// be one: only opening it shows that.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
@@ -96,7 +96,7 @@ fn open_for_reading(path: &Path) -> LedgerResult<Arc<Ledger>> {
             path.display()
         )));
     }
-    // before the log is read: a service that goes on meanwhile only adds to it
+    // before the log is read: a service that runs meanwhile only adds to it
     let testimony = continuity::testimony(path)?;
     let readers = Readers::new(path.to_owned(), files::read_key(path)?);
     readers.check_schema()?;

@@ -1,4 +1,4 @@
-//! shell: what is written beside reminders: runs, schedules, accounts, targets, pauses, contacts.
+//! shell: writes everything but reminders: runs, schedules, accounts, targets, pauses, contacts.
 
 use rusqlite::{OptionalExtension, params};
 

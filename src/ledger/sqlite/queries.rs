@@ -243,7 +243,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     if let Some(phone) = &filter.phone {
         let key = reader.key.ok_or_else(|| {
             LedgerError::Storage(
-                "the ledger's key can't be read, so no phone can be looked for: ask the service".into(),
+                "the ledger's key can't be read, so no phone can be searched for: ask the service".into(),
             )
         })?;
         conditions.and("phone_hash =", Some(chain::phone_hash(&key, phone).to_vec()));

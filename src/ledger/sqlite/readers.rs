@@ -1,4 +1,4 @@
-//! shell: read-only connections beside the writer, kept for the next read.
+//! shell: a pool of read-only connections.
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -89,12 +89,12 @@ pub(super) fn finish(path: &Path, steps: &Steps) -> LedgerResult<()> {
     Ok(())
 }
 
-/// Whether a restoring was cut off after its decision, so that what lies in the ledger's place is no longer the ledger.
+/// Whether a restore was cut off after its decision, so that the file in the ledger's place is no longer the ledger.
 pub(super) fn is_unfinished(path: &Path) -> bool {
     ready(path).exists()
 }
 
-/// Removes a draft with what SQLite keeps beside it.
+/// Removes a draft and SQLite's files next to it.
 fn clear(draft: &Path, steps: &Steps) -> LedgerResult<()> {
     ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| steps.remove(&beside(draft, suffix)))
 }
@@ -128,14 +128,14 @@ fn mark(ask: &Restore, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResul
     steps.before("commit in", draft)?;
     store.commit()?;
     drop(store);
-    // one file: no write-ahead log beside it
+    // one file: no write-ahead log next to it
     steps.commit(&conn, draft, "PRAGMA journal_mode = DELETE")?;
     Ok(restored)
 }
 
 /// Keeps the present ledger and puts the new one in its place. Whatever it was cut off at, it can be done again.
 fn put_in_place(path: &Path, steps: &Steps) -> LedgerResult<Option<PathBuf>> {
-    // the decision is on the disk before anything of the old ledger goes
+    // the decision is on the disk before anything of the old ledger is removed
     steps.sync_folder_of(path)?;
     let kept = keep_present(path, steps)?;
     // what belongs to the old database must not be taken for the new one's

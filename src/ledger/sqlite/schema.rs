@@ -92,13 +92,13 @@ pub(super) fn checkpoint(path: &Path) -> LedgerResult<()> {
     match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))? {
         0 => Ok(()),
         _ => Err(LedgerError::Busy(format!(
-            "somebody reads {}: its newest rows stay in the file beside it",
+            "somebody reads {}: its newest rows stay in the file next to it",
             path.display()
         ))),
     }
 }
 
-/// Opens for reading beside a writer.
+/// Opens for reading while a writer may be active.
 pub(super) fn open_reader(path: &Path) -> LedgerResult<Connection> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     set(&conn, &[("busy_timeout", &BUSY_MILLIS.to_string()), ("query_only", "ON"), ("trusted_schema", "OFF")])?;
@@ -115,7 +115,7 @@ fn connect(path: &Path, mode: OpenFlags) -> LedgerResult<Connection> {
     Ok(Connection::open_with_flags(absolute(path)?, flags)?)
 }
 
-/// `NOFOLLOW` looks at every part of a path; only the file itself must be no link.
+/// `NOFOLLOW` applies to every part of a path; only the file itself must not be a link.
 fn absolute(path: &Path) -> LedgerResult<std::path::PathBuf> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -187,7 +187,7 @@ fn migrate(migration: &Migration<'_>, conn: &Connection) -> LedgerResult<()> {
     Ok(())
 }
 
-/// Makes a new ledger in one transaction: a reader beside it sees none, or the whole of it.
+/// Makes a new ledger in one transaction: a concurrent reader sees none of it, or all.
 fn create(migration: &Migration<'_>, conn: &Connection) -> LedgerResult<()> {
     let migrations = migration.migrations;
     // a log that begins with the newest schema is sealed with the key
@@ -259,7 +259,7 @@ mod tests {
     /// The newest version.
     const NEWEST: usize = MIGRATIONS.len();
 
-    /// A next version that adds a table, changes a row, and ends as it is told.
+    /// A next version that adds a table, changes a row, and ends as the test says.
     fn next(end: &str) -> String {
         format!("CREATE TABLE later (x INTEGER); UPDATE head SET pruned_seq = 7; {end}")
     }
@@ -321,7 +321,7 @@ mod tests {
         dying
             .execute_batch(&format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; ", next(""), NEWEST + 1))
             .expect("it is under way");
-        // what lies on the disk at that instant is what a SIGKILL leaves
+        // what is on the disk at that instant is what a SIGKILL leaves
         let left = tempfile::tempdir().expect("a folder");
         let found = left.path().join("ledger.db");
         std::fs::copy(&path, &found).expect("the file");

@@ -1,5 +1,5 @@
 //! shell: the steps by which files in a ledger's folder are exchanged. Each can be the last one before a crash, so all of
-//! them go through one place, where a test can look at the folder before each, or make one fail.
+//! them go through one place, where a test can inspect the folder before each, or make one fail.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,5 +1,5 @@
 //! shell: reads the first committed version of the `head` row out of a write-ahead log
-//! (<https://sqlite.org/fileformat2.html>, sections 1.5, 2.1 and 4), to tell whether the database file beside it is the one
+//! (<https://sqlite.org/fileformat2.html>, sections 1.5, 2.1 and 4), to find out whether the database file next to it is the one
 //! that the log continues.
 
 use std::io::Read;
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// A database with a row like that of `head`, and the page it lies on.
+    /// A database with a row like that of `head`, and the page that holds it.
     fn database(path: &std::path::Path) -> (Connection, u32) {
         let conn = Connection::open(path).expect("it opens");
         conn.execute_batch(

@@ -1,4 +1,4 @@
-//! shell: what is too old goes.
+//! shell: removes what is older than its retention.
 
 use super::Tx;
 use crate::audit::{Entry, Event};

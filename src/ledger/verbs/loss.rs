@@ -15,7 +15,7 @@ use crate::reminder::State;
 impl Tx<'_> {
     /// A copy has become the ledger: calls made since its last row are forgotten.
     pub(in crate::ledger) fn mark_restored(&self, now: Timestamp, actor: &str) -> LedgerResult<Restored> {
-        // whatever the copy had lost before lies within what it has forgotten now
+        // whatever the copy had lost before is part of what it has forgotten now
         let since = self.store.noted_loss()?.map(|noted| noted.gap.from);
         let since = since.map_or_else(|| self.forgotten_since(), Ok)?;
         self.store.put(&Put::Loss(None))?;

@@ -270,7 +270,7 @@ impl<'a> Taking<'a> {
         self.rates.moved.insert(lane.account.clone());
     }
 
-    /// The account's next slot, when it lies ahead and the account isn't held up otherwise.
+    /// The account's next slot, if it is in the future and the account isn't held up otherwise.
     fn slot(&self, lane: &Lane) -> Option<Timestamp> {
         let Rate::Every { .. } = lane.rate else { return None };
         let is_held = self.holds.on(&subject(lane), self.ask.now).iter().any(Hold::is_of_account);

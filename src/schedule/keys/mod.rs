@@ -100,7 +100,7 @@ pub enum Shape {
     True,
     /// Another table of keys.
     Table(&'static Table),
-    /// Not looked into: not built yet.
+    /// Not checked: not built yet.
     Unread,
 }
 

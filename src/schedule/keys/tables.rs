@@ -47,7 +47,7 @@ pub static SCHEDULE: Table = Table {
         key("delivery", Shape::Table(&DELIVERY), Optional, "How it is sent"),
         key("guard", Shape::Table(&GUARD), Optional, "What holds a run"),
         later("columns", "Computed columns"),
-        later("join", "Objects put beside a row"),
+        later("join", "Objects joined to a row"),
         later("outcome", "What becomes of a call"),
     ],
 };
@@ -149,8 +149,8 @@ static PAGING: Table = Table {
     keys: &[
         key("page", Shape::Table(&PAGE), Optional, "Numbered pages, until an empty one"),
         key("cursor", Shape::Table(&CURSOR), Optional, "A mark in each page asks for the next"),
-        key("next", Shape::Table(&NEXT), Optional, "The next page's URL stands in the page"),
-        key("link_header", Shape::True, Optional, "The next page's URL stands in the `Link` header"),
+        key("next", Shape::Table(&NEXT), Optional, "The page has the next page's URL"),
+        key("link_header", Shape::True, Optional, "The `Link` header has the next page's URL"),
         key("offset", Shape::Table(&OFFSET), Optional, "Pages by the number of rows before them, until an empty one"),
     ],
 };
@@ -176,12 +176,12 @@ static CURSOR: Table = Table {
     one_of: &[],
     keys: &[
         key("parameter", Shape::Text, Required, "The query parameter"),
-        key("at", Shape::Pointer, Required, "Where the mark stands in a page"),
+        key("at", Shape::Pointer, Required, "Where a page has the mark"),
     ],
 };
 
 static NEXT: Table =
-    Table { one_of: &[], keys: &[key("at", Shape::Pointer, Required, "Where the next page's URL stands in a page")] };
+    Table { one_of: &[], keys: &[key("at", Shape::Pointer, Required, "Where a page has the next page's URL")] };
 
 static APPOINTMENT: Table = Table {
     one_of: &[],
@@ -209,7 +209,7 @@ static APPOINTMENT: Table = Table {
             "IANA zone in which starts are written that have no offset and no zone column; the schedule's unless set",
         ),
         key("recipient_timezone", Shape::Column, Optional, "The zone where the person is"),
-        key("status", Shape::Column, Optional, "The column `statuses` looks at"),
+        key("status", Shape::Column, Optional, "The column that `statuses` applies to"),
         key(
             "label",
             Shape::Template,
@@ -321,7 +321,7 @@ static WEBHOOK: Table = Table {
             "Statuses that accept the reminder; any 2xx unless set",
         ),
         key("error_pointer", Shape::Pointer, Optional, "Must be null or absent in an accepted answer"),
-        key("id_pointer", Shape::Pointer, Optional, "Where the remote id stands in the answer"),
+        key("id_pointer", Shape::Pointer, Optional, "Where the answer has the remote id"),
         key("account", Shape::Text, Optional, "Whose rate limit it shares; the URL's host unless set"),
     ],
 };

@@ -54,7 +54,7 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
     let soundness = if faults.is_empty() { Syntax::Sound } else { Syntax::Broken };
     reading.problems.hide(masking::hidden(&root, text, soundness));
-    // alone: what stands behind it can't be told missing from misread
+    // alone: whether what follows is missing or misread can't be known
     if let Some(first) = faults.iter().min_by_key(|problem| problem.span.start) {
         let help = syntax::remedy(text, first);
         reading.problems.error("syntax", first.span.clone(), first.message.clone()).help(help);

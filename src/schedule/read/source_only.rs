@@ -1,4 +1,5 @@
-//! pure: what of a refused text can still be held against its source, so that one look shows all that is wrong.
+//! pure: the checks of a source that can still be made when the text of the schedule is refused, so that one `check` shows
+//! everything that is wrong.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Schedule, lookup, validate};
 use crate::zones::Zones;
 
-/// Stands for everything that isn't looked at.
+/// Takes the place of everything that isn't checked.
 const STAND_IN: &str = r#"
 cron = "0 9 * * *"
 timezone = "UTC"

@@ -60,6 +60,6 @@ fn bare_text(line: &str, problem: &SyntaxProblem) -> Option<String> {
     let (key, value) = line.split_once('=').filter(|_| is_bare)?;
     match value.trim() {
         "" => Some(format!("write a value behind `{} =`", key.trim())),
-        _ => Some(format!("a text stands in quotes: `{} = \"…\"`", key.trim())),
+        _ => Some(format!("a text needs quotes: `{} = \"…\"`", key.trim())),
     }
 }

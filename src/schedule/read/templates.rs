@@ -71,7 +71,7 @@ pub fn condition(node: &Node, reading: &mut Reading<'_>) -> Option<Condition> {
     }
 }
 
-/// Where a name stands in a template's string.
+/// Where a name is in a template's string.
 #[must_use]
 pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
     let text = node.text().unwrap_or_default();
@@ -148,7 +148,7 @@ pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url
     };
     if url.password().is_some() {
         let help = "use `[source.http.auth]`, a secret header, or make the whole url a secret: `{ env = \"NAME\" }`";
-        reading.problems.error("invalid-value", node.span.clone(), "a password stands in this URL").help(help);
+        reading.problems.error("invalid-value", node.span.clone(), "this URL contains a password").help(help);
         return None;
     }
     if url.host_str().is_some_and(|host| EXAMPLE_HOSTS.contains(&host)) {
@@ -163,10 +163,10 @@ pub fn address(node: &Node, text: &str, reading: &mut Reading<'_>) -> Option<url
     Some(url)
 }
 
-/// Hosts that stand for one's own in documentation (RFC 2606).
+/// Host names reserved for documentation (RFC 2606).
 const EXAMPLE_HOSTS: [&str; 3] = ["example.com", "example.org", "example.net"];
 
-/// What stands in documentation where a part of one's own address belongs: `…`, `<your host>`.
+/// Placeholders that documentation uses for a part of one's own address: `…`, `<your host>`.
 fn placeholder(text: &str) -> Option<&str> {
     if let Some(at) = text.find('…') {
         return text.get(at..at + '…'.len_utf8());

@@ -210,7 +210,7 @@ impl ItemRefusal {
             ),
             Self::StepBeyond(step) => {
                 let most = field.count;
-                let message = format!("{place}: a step of {step} goes beyond the field, which has {most} values");
+                let message = format!("{place}: a step of {step} exceeds the field, which has {most} values");
                 problem(message, format!("a step is 1 to {most}; longer pauses are a matter of the next field"))
             }
             Self::StepFromNumber(item) => {

@@ -23,8 +23,8 @@ const MAX_RUNS_A_DAY: u32 = 24;
 /// Hours in which a run is no surprise.
 const DAYTIME: std::ops::Range<u8> = 6..22;
 
-/// How far intervals and changes are looked for: a yearly pattern has its two runs in 400 days. One that is rarer
-/// (29 February) is told as this far apart.
+/// How far ahead intervals and changes are searched: a yearly pattern has its two runs in 400 days. One that is rarer
+/// (29 February) is reported as this far apart.
 const LOOK_AHEAD: i64 = 400 * DAY;
 
 impl Recurrence {
@@ -59,7 +59,7 @@ impl Recurrence {
         })
     }
 
-    /// A warning when a run at a fixed time lies at night, which often is a line whose minute and hour are swapped.
+    /// A warning when a run at a fixed time is at night, which often is a line whose minute and hour are swapped.
     /// `line` is the line as it was written.
     #[must_use]
     pub fn night_lint(&self, line: &str) -> Option<CronLint> {

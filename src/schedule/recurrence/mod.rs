@@ -91,8 +91,8 @@ impl Recurrence {
         }
     }
 
-    /// The date a nominal time stands for: that of the wall-clock time the cron line names, which a gap around midnight can
-    /// put a day before the instant's own date. Any other time stands for its own date.
+    /// The date a nominal time belongs to: that of the wall-clock time the cron line names, which a gap around midnight can
+    /// put a day before the instant's own date. Any other time belongs to its own date.
     #[must_use]
     pub fn nominal_date(&self, zone: &Zone, nominal_at: Timestamp) -> Date {
         let just_before = nominal_at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(nominal_at);

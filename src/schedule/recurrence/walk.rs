@@ -15,7 +15,7 @@ use crate::zones::{Wall, Zone};
 /// longer ago than this can't have shown a wall-clock time that is still ahead.
 const MEMORY: i64 = 48 * 3600;
 
-/// No run is looked for beyond the year 9000: `2999-12-31`-like dates are far inside, overflow far outside.
+/// No run is searched for beyond the year 9000: `2999-12-31`-like dates are far inside, overflow far outside.
 pub(super) const HORIZON: i64 = 221_845_392_000;
 
 /// A stretch of even time, in seconds: instants `start` ≤ t ≤ `last`, whose wall clock reads t + `offset`.
@@ -149,7 +149,7 @@ impl ClockWalk<'_> {
         (stretch.shown.max(first), jump)
     }
 
-    /// A time that the clock shows. Where times jumped over fall on it they are told by it, the one that exists.
+    /// A time that the clock shows. Where times that were jumped over fall on it, it represents them, because it exists.
     fn nominal(self, time: i64, at: i64, jump: Option<i64>) -> Option<Nominal> {
         let wall = civil(time)?;
         let odd = match self.zone.resolve(wall) {
@@ -162,7 +162,7 @@ impl ClockWalk<'_> {
     }
 }
 
-/// The one run for all times jumped over, told by the first of them.
+/// The one run for all times that were jumped over, named by the first of them.
 fn gap_run(skipped: i64, at: i64) -> Option<Nominal> {
     Some(Nominal { at: timestamp(at), civil: civil(skipped)?, odd: Some(Odd::Gap) })
 }

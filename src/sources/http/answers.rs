@@ -27,7 +27,7 @@ pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, Sour
     }
 }
 
-/// Judges an answer by its status, type and end, before its content is looked at.
+/// Judges an answer by its status, type and end, before its content is read.
 pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Result<HttpResponse, SourceError> {
     let status = answer.status;
     match status {
@@ -37,7 +37,7 @@ pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Resu
             return Err(SourceError::new(Again::Soon, format!("the source answered page {page} with {status}")));
         }
         401 | 403 => {
-            return Err(never(format!("the source refuses page {page} ({status}): look at its `auth` and `headers`")));
+            return Err(never(format!("the source refuses page {page} ({status}): check its `auth` and `headers`")));
         }
         _ => return Err(never(format!("the source answered page {page} with {status}"))),
     }
@@ -51,7 +51,7 @@ pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Resu
     }
     match answer.end {
         BodyEnd::Whole => Ok(answer),
-        BodyEnd::Cut => Err(SourceError::new(Again::Soon, format!("the source's page {page} broke off"))),
+        BodyEnd::Cut => Err(SourceError::new(Again::Soon, format!("the source's page {page} ended early"))),
         BodyEnd::TooLong => {
             Err(never(format!("the source's page {page} is longer than `max_bytes` ({})", spec.max_bytes)))
         }

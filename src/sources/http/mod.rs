@@ -62,7 +62,7 @@ impl Api {
         Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools }
     }
 
-    /// Mapped columns that stand for each other: it is enough when rows have one of them.
+    /// Mapped columns that are alternatives: it is enough when rows have one of them.
     #[must_use]
     pub fn with_alternatives(self, alternatives: Vec<Column>) -> Self {
         Self { alternatives, ..self }
@@ -176,7 +176,7 @@ impl Api {
         Ok((page, report.is_stopped))
     }
 
-    /// Columns in use; a text that the transport delimits is whole, whatever its last line looks like. TLS reports a
+    /// Columns in use; a text that the transport delimits is whole, whatever its last line is. TLS reports a
     /// connection that was cut, and compressed answers over it have lost their length by now.
     fn wanted_of(&self, answer: &HttpResponse, scheme: &str) -> Wanted {
         let has = |name: &str| answer.header(name).is_some();
@@ -189,7 +189,7 @@ impl Api {
     fn demand_rows(&self, report: &FormatReport, signs: &Signs, number: usize) -> Result<(), SourceError> {
         if signs.has_error && report.has_rows_place {
             return Err(never(format!(
-                "the source's page {number}: the answer has an `error` beside its rows: it is no whole answer"
+                "the source's page {number}: the answer has an `error` next to its rows: it is no whole answer"
             )));
         }
         if let Some(failed) = signs.failed.as_ref().filter(|_| report.rows == 0) {
@@ -216,7 +216,7 @@ impl Source for Api {
         match presence.missing() {
             None => Ok(report),
             Some(column) => Err(never(format!(
-                "no row has `{column}`: look at the names of the columns in `[appointment]`, and at `items`"
+                "no row has `{column}`: check the names of the columns in `[appointment]`, and `items`"
             ))
             .at("items")),
         }
@@ -232,7 +232,7 @@ impl PagedRead<'_> {
         self.pages.begin()?;
         if !self.addresses.insert(address.as_str().to_owned()) {
             let page = self.pages.number;
-            return Err(never(format!("{CIRCLE}: page {page} was already read; look at `[source.http.paging]`")));
+            return Err(never(format!("{CIRCLE}: page {page} was already read; check `[source.http.paging]`")));
         }
         Ok(())
     }

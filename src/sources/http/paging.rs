@@ -53,7 +53,7 @@ pub(super) enum Next {
 pub(super) enum Fresh {
     /// It is new.
     New,
-    /// It repeats the page before it. A row that was inserted meanwhile does that too: the next one tells.
+    /// It repeats the page before it. A row that was inserted meanwhile has the same effect: the next page decides.
     Repeated,
     /// It repeats a page that was a repetition, which is the end: servers clamp page numbers.
     End,
@@ -156,7 +156,7 @@ impl<'s> Pages<'s> {
                     Next::End | Next::Link(_) => String::new(),
                 };
                 return Err(never(format!(
-                    "page 2 has the rows of page 1: the source ignores `{parameter}`; look at `[source.http.paging]`"
+                    "page 2 has the rows of page 1: the source ignores `{parameter}`; check `[source.http.paging]`"
                 )));
             }
             if number > 2 && self.repeated == 0 {
@@ -274,12 +274,12 @@ impl<'s> Pages<'s> {
         match self.paging {
             None => {
                 self.notes.push(format!(
-                    "{doubt}, and no paging is declared: this may be a part; look at `[source.http.paging]`"
+                    "{doubt}, and no paging is declared: this may be a part; check `[source.http.paging]`"
                 ));
                 Ok(())
             }
             Some(_) => Err(never(format!(
-                "the pages ended with page {} after {} rows, but {doubt}: look at `[source.http.paging]`",
+                "the pages ended with page {} after {} rows, but {doubt}: check `[source.http.paging]`",
                 self.number, self.rows
             ))),
         }

@@ -15,7 +15,7 @@ pub(super) struct Presence<'s> {
 }
 
 impl<'s> Presence<'s> {
-    /// `alternatives` stand for each other, every other mapped column for itself.
+    /// Of `alternatives` one is enough; every other mapped column is needed.
     pub(super) fn new(mapped: &[String], alternatives: &[Column], sink: &'s mut dyn RecordSink) -> Self {
         let is_alternative = |name: &&String| alternatives.iter().any(|column| column.as_str() == **name);
         let single = mapped.iter().filter(|name| !is_alternative(name)).map(|name| vec![Column::new(name.as_str())]);

@@ -1,5 +1,5 @@
-//! pure: what an answer says of itself beside its rows: that it failed, that there is more, how many there are. A part of a
-//! list is never passed off as the whole because nobody looked.
+//! pure: what an answer says of itself apart from its rows: that it failed, that there is more, how many there are. A part of a
+//! list never passes for the whole.
 
 use serde_json::{Map, Value};
 
@@ -88,7 +88,7 @@ const SUCCEEDED: &[&str] = &["success", "ok", "succeeded", "issuccess", "success
 const OUTCOME: &[&str] = &["status", "result", "state", "outcome"];
 const FAILURES: &[&str] = &["error", "err", "fail", "failed", "failure"];
 
-/// Objects around the rows that tell of the request; others may repeat what was asked for.
+/// Objects around the rows that describe the request; others may repeat what was asked for.
 const ENVELOPES: &[&str] = &["meta", "metadata", "status", "result", "response", "header", "info"];
 
 /// Where HTTP's codes are repeated in the text.
@@ -280,7 +280,7 @@ fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-/// A failure told by another word than `error`. `place` is where the object is.
+/// A failure reported under another name than `error`. `place` is where the object is.
 fn failure(tree: &Map<String, Value>, place: &str) -> Option<String> {
     tree.iter().find_map(|(name, value)| {
         let word = plain(name);

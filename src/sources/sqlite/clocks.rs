@@ -92,7 +92,7 @@ fn arguments<'t, 'q>(tokens: &'t [SqlToken<'q>]) -> Vec<&'t [SqlToken<'q>]> {
     found
 }
 
-/// `subsec` in the place of a time stands for the present.
+/// `subsec` in the place of a time means the present.
 fn is_fraction(argument: &[SqlToken<'_>]) -> bool {
     matches!(argument, [SqlToken::Text(text)] if ["subsec", "subsecond"].iter().any(|word| text.eq_ignore_ascii_case(word)))
 }

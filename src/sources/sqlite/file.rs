@@ -1,5 +1,5 @@
-//! shell: what the file of a database shows before SQLite opens it: that it is one, whole, and that nothing strange lies
-//! beside it.
+//! shell: the checks of a database file before SQLite opens it: that it is one, that it is whole, and that no foreign
+//! file is next to it.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;

@@ -181,7 +181,7 @@ pub fn proposal(starts: &[&str]) -> String {
     }
 }
 
-/// A guess, and what was put behind every text to get it: dates alone are guessed with a time beside them.
+/// A guess, and what was put behind every text to get it: dates alone are guessed with a time after them.
 fn guess(starts: &[&str]) -> (DateGuess, &'static str) {
     match dates::guess_formats(starts) {
         DateGuess::Unknown => {

@@ -19,7 +19,7 @@ pub fn check(root: &Node, known: &[&str], problems: &mut Problems) {
         for found in placeholders(text, known) {
             let span = node.part(&file, Some(found.at..found.at + found.written.len()));
             problems
-                .warning("placeholder", span, format!("`{}` goes out as it is written", found.written))
+                .warning("placeholder", span, format!("`{}` is sent as it is written", found.written))
                 .help(format!("to fill it in write `{}`", spelled(found.name)));
         }
     }

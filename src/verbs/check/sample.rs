@@ -100,7 +100,7 @@ fn phones(checked: &mut Checked<'_>, rows: &[Row]) {
     report(checked, span, "a phone that can be called", (unread, written), FEW_ROWS, || format!("the last one: {why}"));
 }
 
-/// An error where no row can be read (of so many at least), a warning where most can't.
+/// An error where no row can be read (of a minimum number), a warning where most can't.
 fn report(
     checked: &mut Checked<'_>,
     span: std::ops::Range<usize>,

@@ -13,7 +13,7 @@ const FEW_STARTS: usize = 3;
 /// Hours of the day at which hardly anybody has an appointment: before six, and from ten in the evening.
 const NIGHT: [std::ops::Range<i8>; 2] = [0..6, 22..24];
 
-/// Warns where the written starts look like a framework's UTC, or most of them lie at night.
+/// Warns where the written starts look like a framework's UTC, or most of them are at night.
 pub fn check(checked: &mut Checked<'_>, zones: &Zones, rows: &[Row]) {
     let columns = &checked.schedule.appointment;
     if columns.timezone.is_some() || columns.source_timezone.is_some() {

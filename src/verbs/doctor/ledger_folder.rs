@@ -10,7 +10,7 @@ use crate::disk::{self, Links};
 /// What is created to see whether it can be.
 const TRIAL: &str = ".tickler-doctor";
 
-/// Whether a file can be created and written in the ledger's folder, tried by whoever will do it: modes don't tell of mounts
+/// Whether a file can be created and written in the ledger's folder, tried as the user who will do it: file modes don't show mounts
 /// and quotas. Root tries it as the folder's owner, which is the service's user.
 pub(super) fn trial(folder: &Path) -> Finding {
     let place = folder.display();
@@ -67,14 +67,14 @@ fn lock(file: &Path) -> Result<(), String> {
     open.try_lock().map_err(|error| format!("it can't be locked: {error}"))
 }
 
-/// Whether nobody but the owner may look into the ledger: it holds phone numbers.
+/// Whether nobody but the owner may read the ledger: it holds phone numbers.
 pub(super) fn modes(path: &Path, allowed: u32) -> Finding {
     let place = path.display();
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             finding("ledger", DoctorVerdict::Ok, format!("{place} isn't there yet: the first run creates it"))
         }
-        Err(error) => finding("ledger", DoctorVerdict::Problem, format!("{place} can't be looked at: {error}")),
+        Err(error) => finding("ledger", DoctorVerdict::Problem, format!("{place} can't be inspected: {error}")),
         Ok(found) => {
             let mode = found.permissions().mode() & 0o777;
             if mode & !allowed == 0 {

@@ -15,7 +15,7 @@ pub(super) fn sections() -> Vec<ReferenceSection> {
     });
     vec![ReferenceSection {
         heading: "The settings: `tickler.toml`".to_owned(),
-        intro: "`*` stands for an account's name. Each key is also a variable: `web.listen` is `TICKLER_WEB__LISTEN`. \
+        intro: "`*` is an account's name. Each key is also a variable: `web.listen` is `TICKLER_WEB__LISTEN`. \
                 `tickler config` prints what is in force, with its origin."
             .to_owned(),
         entries: entries.collect(),
