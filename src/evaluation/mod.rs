@@ -191,6 +191,13 @@ impl EvaluationRequest<'_> {
         windows.into_iter().map(wider).collect()
     }
 
+    /// An appointment may move from a day that has passed.
+    fn first_sights_from(&self) -> Option<Timestamp> {
+        const DAYS_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(8 * 24);
+        let from = self.occasion.now.saturating_sub(DAYS_BACK).unwrap_or(Timestamp::MIN);
+        self.schedule.remind.needs_first_sights().then_some(from)
+    }
+
     async fn knowledge(
         &self,
         windows: Windows,
@@ -204,6 +211,7 @@ impl EvaluationRequest<'_> {
             target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
             same_weekdays: crate::plan::same_weekdays(self.schedule, self.occasion.nominal_at),
+            first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
         };
         Ok(ledger.knowledge(ask).await?)

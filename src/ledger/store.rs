@@ -18,7 +18,7 @@ use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleS
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
-use crate::plan::{Gap, PlannedReminder};
+use crate::plan::{FirstSight, Gap, PlannedReminder};
 use crate::reminder::{ReminderId, State};
 use crate::seeded::SeededMap;
 
@@ -222,6 +222,8 @@ pub enum Put<'a> {
     Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
     /// A number (E.164) on the opt-out list; `None` takes it off.
     OptOut(&'a str, Option<&'a OptOut>),
+    /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
+    FirstSight(&'a str, &'a FirstSight, Timestamp),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.

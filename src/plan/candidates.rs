@@ -17,7 +17,7 @@ use super::whole_rules::{self, WholeCase};
 use super::window::Saturating as _;
 use super::{
     Cancellation, Counts, KnownReminder, LastCalledStarts, Plan, PlannedReminder, Reminded, SkippedRow, SourceStarts,
-    Standing, guard, label, restored_gap,
+    Standing, first_sights, guard, label, restored_gap,
 };
 use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
@@ -195,6 +195,7 @@ impl Candidates {
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
         restored_gap::set_apart(&mut plan, &terms.knowledge.gaps, &terms.schedule);
+        plan.first_sights = first_sights::of_plan(&plan, &terms);
         guard::ask(&mut plan, &terms, as_of);
         plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));
         plan

@@ -12,7 +12,7 @@ use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
 use crate::reminder::{Lead, State};
 use crate::row::{Column, Row};
-use crate::schedule::Schedule;
+use crate::schedule::{LateBooking, Schedule};
 use crate::zones::Zone;
 
 /// A row that isn't plainly outside every window, as `[appointment]` reads it.
@@ -98,7 +98,11 @@ pub(super) struct Case<'a> {
     /// The call that was made about another start of this appointment by this lead, from which it moved by less than
     /// `min_change`.
     pub(super) moved_little: Option<&'a CalledStart>,
+    /// An earlier lead in whose call the person confirmed the appointment.
+    pub(super) confirmed_by: Option<Lead>,
     pub(super) is_duplicate: bool,
+    /// The lead had passed when the appointment was booked.
+    pub(super) is_late: bool,
 }
 
 impl<'a> Case<'a> {
@@ -111,12 +115,23 @@ impl<'a> Case<'a> {
         openings: &mut OpeningTimes,
     ) -> Self {
         let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
-            return Self { terms, sighting, lead: None, known: None, moved_little: None, is_duplicate };
+            let (known, moved_little, confirmed_by, is_late) = (None, None, None, false);
+            return Self { terms, sighting, lead: None, known, moved_little, confirmed_by, is_duplicate, is_late };
         };
         let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
+        let is_late = match lead {
+            // the run of these dates is the one that is due
+            Lead::Days(_) if terms.is_due(start.at, lead) => false,
+            Lead::Days(_) | Lead::Hours(_) => {
+                sighting.id.as_deref().is_some_and(|id| terms.is_late(id, start.at, lead))
+            }
+        };
         let due_at = match (known, lead) {
             (Some(known), _) if known.state == State::Pending => known.due_at,
             (_, Lead::Days(_)) => terms.occasion.nominal_at,
+            (_, Lead::Hours(_)) if is_late && terms.schedule.remind.late_booking == LateBooking::Nearest => {
+                terms.occasion.now
+            }
             (_, Lead::Hours(hours)) => leads::due_by_hours(&terms.schedule, start.at, hours),
         };
         // a row whose zone is unknown is skipped for that; its moments only have to be some
@@ -127,7 +142,8 @@ impl<'a> Case<'a> {
         let last_second = last_second(&terms.schedule, start.at, allowed_at);
         let due = LeadDue { lead, due_at, send_at, last_second };
         let moved_little = sighting.id.as_deref().and_then(|id| terms.moved_little(id, start.at, lead));
-        Self { terms, sighting, lead: Some(due), known, moved_little, is_duplicate }
+        let confirmed_by = sighting.id.as_deref().and_then(|id| terms.confirmed_by(id, start.at, lead));
+        Self { terms, sighting, lead: Some(due), known, moved_little, confirmed_by, is_duplicate, is_late }
     }
 
     pub(super) fn schedule(&self) -> &'a Schedule {

@@ -8,6 +8,7 @@ mod cancellations;
 mod candidates;
 mod case;
 pub mod explain;
+mod first_sights;
 mod guard;
 mod intake;
 mod label;
@@ -38,12 +39,13 @@ use crate::seeded::SeededMap;
 use crate::template::Payload;
 
 pub use explain::Explanation;
+pub use first_sights::FirstSight;
 pub use guard::Held;
 pub use leads::date_of_run;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use terms::PlanRequest;
-pub use window::{LeadWindow, due_days, lead_windows, read_span, same_weekdays, windows};
+pub use window::{LeadWindow, due_days, due_windows, read_span, same_weekdays, windows};
 
 /// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
 /// `sending`, `uncertain`).
@@ -116,6 +118,12 @@ pub struct Knowledge {
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
+    /// When its last evaluation of all rows was, or when the service loaded it for the first time: what that evaluation did
+    /// not see was booked afterwards (UTC).
+    pub seen_until: Option<Timestamp>,
+    /// By appointment, the last evaluation that did not see it; `None` for what the first evaluation saw. Loaded where the
+    /// schedule needs it.
+    pub first_sights: SeededMap<String, Option<Timestamp>>,
     /// How many rows the windows of its last runs on this weekday held, the newest first.
     pub usual_rows: Vec<u64>,
 }
@@ -171,6 +179,8 @@ pub struct KnownReminder {
     pub may_return: bool,
     /// Whether a sandbox accepted it.
     pub is_trial: bool,
+    /// Whether the person confirmed the appointment in this call.
+    pub is_confirmed: bool,
     /// The person it counts for and the recipient's day of its due time.
     pub person: Personal,
     /// That day.
@@ -200,6 +210,8 @@ pub struct Plan {
     pub held: Option<Held>,
     /// What each rule answered for the appointment that was to be explained.
     pub explanation: Option<Explanation>,
+    /// Appointments of the windows that no evaluation saw before.
+    pub first_sights: Vec<FirstSight>,
     /// What a person should know of the read although it is used: signs that it may be a part.
     pub notes: Vec<String>,
 }

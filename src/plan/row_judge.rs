@@ -8,7 +8,8 @@ use super::candidates::CandidateRow;
 use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
-use super::terms::Terms;
+use super::terms::{Terms, hours_of};
+use super::window::{LeadWindow, WindowKind};
 use super::{Counts, Reminded, SkippedRow, label, row_rules};
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
 use crate::seeded::SeededSet;
@@ -81,18 +82,15 @@ impl Judge {
 /// The lead nearest the start among those whose window holds it and those pending for it, and the other pending ones.
 fn leads(terms: &Terms, sighting: &Sighting) -> (Option<Lead>, Vec<Lead>) {
     let Ok(start) = &sighting.start else { return (None, Vec::new()) };
-    let in_window = terms.windows.iter().filter(|window| window.holds(start.at)).map(|window| window.lead);
+    let is_meant = |window: &&LeadWindow| match window.kind {
+        WindowKind::Due => true,
+        WindowKind::LateBookings => sighting.id.as_deref().is_some_and(|id| terms.is_late(id, start.at, window.lead)),
+    };
+    let in_window = terms.windows.iter().filter(|window| window.holds(start.at)).filter(is_meant);
+    let in_window = in_window.map(|window| window.lead);
     let pending = &sighting.pending_leads;
     let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
     (main, pending.iter().copied().filter(|lead| Some(*lead) != main).collect())
-}
-
-/// How far before the start a lead is, to compare days with hours.
-fn hours_of(lead: Lead) -> u64 {
-    match lead {
-        Lead::Days(days) => u64::from(days) * 24,
-        Lead::Hours(hours) => u64::from(hours),
-    }
 }
 
 impl Findings {

@@ -17,7 +17,7 @@ use crate::appointment::{Phone, PhoneProblem};
 use crate::duration;
 use crate::reminder::{SkipReason, State};
 use crate::row::{Column, unseen};
-use crate::schedule::{Leads, Schedule};
+use crate::schedule::{LateBooking, Leads, Schedule};
 
 /// A rule that is asked as soon as a row is read.
 pub(super) struct RowRule {
@@ -56,7 +56,7 @@ pub(super) const ROW_RULES: &[RowRule] = &[
         Some(lead) => format!("it may be sent until {}", case.wall(lead.last_second)),
         None => String::new(),
     }),
-    rule("late_booking", |_| Ok(()), |_| "not set".into()),
+    rule("late_booking", late_booking, late_booking_in_words),
     rule("outside_calling_hours", outside_calling_hours, |case| match case.lead {
         Some(lead) => {
             let hours = case.schedule().remind.calendar();
@@ -156,6 +156,10 @@ fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
             case.wall(called.starts_at),
             duration::write(case.schedule().remind.min_change),
         );
+        return Err(Block { why: Why::AlreadyReminded, detail });
+    }
+    if let Some(confirmed) = case.confirmed_by.filter(|_| !is_pending) {
+        let detail = format!("the person confirmed the appointment in the call of the lead {confirmed}");
         return Err(Block { why: Why::AlreadyReminded, detail });
     }
     let Some(known) = case.known else { return Ok(()) };
@@ -313,6 +317,26 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
         case.wall(case.now()),
     );
     skip(SkipReason::TooLate, detail)
+}
+
+fn late_booking(case: &Case<'_>) -> Result<(), Block> {
+    if !case.is_late || case.known.is_some() || case.schedule().remind.late_booking == LateBooking::Nearest {
+        return Ok(());
+    }
+    let due = case.lead.map_or_else(String::new, |lead| case.wall(lead.due_at));
+    let detail = format!(
+        "the lead {} was due {due}, and the appointment was booked after that: no earlier run saw it",
+        lead_name(case)
+    );
+    skip(SkipReason::LateBooking, detail)
+}
+
+fn late_booking_in_words(case: &Case<'_>) -> String {
+    match (case.is_late, case.known) {
+        (false, _) => "booked before the lead was due, as far as earlier runs show".into(),
+        (true, Some(_)) => "planned already".into(),
+        (true, None) => "booked after the lead had passed: one call at once (`late_booking = \"nearest\"`)".into(),
+    }
 }
 
 fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {

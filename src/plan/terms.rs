@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::window::{LeadWindow, lead_windows};
-use super::{Knowledge, KnownReminder, Occasion};
+use super::window::{LeadWindow, WindowKind, lead_windows};
+use super::{Knowledge, KnownReminder, Occasion, first_sights};
 use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderKey, State};
@@ -41,6 +41,10 @@ pub(super) struct Terms {
     pub(super) explained: Option<String>,
     /// The window of each lead, the lead nearest the start first.
     pub(super) windows: Vec<LeadWindow>,
+    /// The appointments that have a reminder, when it matters who was seen before.
+    pub(super) reminded_before: HashSet<String>,
+    /// The farthest lead in whose call the person confirmed, by appointment and start.
+    confirmed: HashMap<(String, Timestamp), Vec<Lead>>,
     /// By appointment, the starts that somebody was called about, or may have been.
     called: HashMap<String, Vec<CalledStart>>,
 }
@@ -70,6 +74,23 @@ fn called(schedule: &Schedule, knowledge: &Knowledge) -> HashMap<String, Vec<Cal
     called
 }
 
+/// The leads in whose calls persons confirmed.
+fn confirmed(knowledge: &Knowledge) -> HashMap<(String, Timestamp), Vec<Lead>> {
+    let mut confirmed: HashMap<_, Vec<Lead>> = HashMap::new();
+    for (key, _) in knowledge.reminders.iter().filter(|(_, known)| known.is_confirmed) {
+        confirmed.entry((key.appointment_id.clone(), key.starts_at)).or_default().push(key.lead);
+    }
+    confirmed
+}
+
+/// How far before the start a lead is, to compare days with hours.
+pub(super) fn hours_of(lead: Lead) -> u64 {
+    match lead {
+        Lead::Days(days) => u64::from(days) * 24,
+        Lead::Hours(hours) => u64::from(hours),
+    }
+}
+
 impl Terms {
     pub(super) fn new(request: PlanRequest) -> Self {
         let PlanRequest { schedule, occasion, knowledge, zones: _, do_not_call, explained } = request;
@@ -78,7 +99,35 @@ impl Terms {
         let occasion = Occasion { nominal_at, now, ..occasion };
         let name = Arc::from(schedule.name.as_str());
         let called = called(&schedule, &knowledge);
-        Self { schedule, name, occasion, knowledge, do_not_call, explained, windows, called }
+        let reminded_before = first_sights::reminded_before(&schedule, &knowledge);
+        let confirmed = confirmed(&knowledge);
+        Self {
+            schedule,
+            name,
+            occasion,
+            knowledge,
+            do_not_call,
+            explained,
+            windows,
+            reminded_before,
+            confirmed,
+            called,
+        }
+    }
+
+    /// A lead farther from the start than this one in whose call the person confirmed the appointment.
+    pub(super) fn confirmed_by(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<Lead> {
+        if self.confirmed.is_empty() {
+            return None;
+        }
+        let leads = self.confirmed.get(&(id.to_owned(), starts_at))?;
+        leads.iter().copied().find(|other| hours_of(*other) > hours_of(lead))
+    }
+
+    /// Whether the run of that lead for this start is this one.
+    pub(super) fn is_due(&self, start: Timestamp, lead: Lead) -> bool {
+        let mut due = self.windows.iter().filter(|window| window.kind == WindowKind::Due && window.lead == lead);
+        due.any(|window| window.holds(start))
     }
 
     pub(super) fn is_in_a_window(&self, start: Timestamp) -> bool {

@@ -6,17 +6,28 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::{Occasion, leads};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::Lead;
-use crate::schedule::{Leads, Schedule};
+use crate::schedule::{LateBooking, Leads, Schedule};
 
 /// One lead's window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadWindow {
     /// The lead before the start.
     pub lead: Lead,
+    /// Of which rows.
+    pub kind: WindowKind,
     /// First start in it (UTC).
     pub from: Timestamp,
     /// First start after it (UTC).
     pub until: Timestamp,
+}
+
+/// Of which rows a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowKind {
+    /// Of all: the lead is due in this run.
+    Due,
+    /// Of those alone that were booked when the lead had passed.
+    LateBookings,
 }
 
 impl LeadWindow {
@@ -33,9 +44,45 @@ const LONGEST_CLOSURE: i64 = 21;
 /// The smallest step of a key's time: a closed end becomes an open one by it.
 const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
-/// The window of each lead, the lead nearest the start first.
+/// The window of each lead, the lead nearest the start first, then those of late bookings.
 #[must_use]
 pub fn lead_windows(
+    schedule: &Schedule,
+    occasion: &Occasion,
+    previous_evaluation: Option<Timestamp>,
+) -> Vec<LeadWindow> {
+    let mut windows = due_windows(schedule, occasion, previous_evaluation);
+    if schedule.remind.late_booking == LateBooking::Nearest {
+        windows.extend(windows_of_late_bookings(schedule, occasion, &windows));
+    }
+    windows
+}
+
+/// From the run's date, or from now, to where each lead is due.
+fn windows_of_late_bookings(schedule: &Schedule, occasion: &Occasion, due: &[LeadWindow]) -> Vec<LeadWindow> {
+    let from = match &schedule.remind.leads {
+        Leads::Days(_) => {
+            let nominal = schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at);
+            schedule.zone.day_start(nominal)
+        }
+        Leads::Hours(_) => to_micros(occasion.now),
+    };
+    let mut late: Vec<LeadWindow> = Vec::new();
+    for window in due {
+        let until = window.from;
+        match late.last_mut().filter(|last| last.lead == window.lead) {
+            // days brought forward lie behind the others
+            Some(last) => last.until = last.until.min(until),
+            None => late.push(LeadWindow { lead: window.lead, kind: WindowKind::LateBookings, from, until }),
+        }
+    }
+    late.retain(|window| window.from < window.until);
+    late
+}
+
+/// The window of each lead that is due, the lead nearest the start first.
+#[must_use]
+pub fn due_windows(
     schedule: &Schedule,
     occasion: &Occasion,
     previous_evaluation: Option<Timestamp>,
@@ -52,7 +99,7 @@ pub fn lead_windows(
                 .flat_map(|hours| {
                     leads::starts_by_hours(schedule, (since, now), hours).into_iter().map(move |(from, last)| {
                         let until = last.saturating_add_duration(MICROSECOND);
-                        LeadWindow { lead: Lead::Hours(hours), from, until }
+                        LeadWindow { lead: Lead::Hours(hours), kind: WindowKind::Due, from, until }
                     })
                 })
                 .collect()
@@ -71,10 +118,10 @@ fn day_window(schedule: &Schedule, nominal: Date, days: u32) -> Option<LeadWindo
     let lead = Lead::Days(days);
     let Some((first, last)) = leads::dates(schedule, nominal, days) else {
         let from = schedule.zone.day_start(nominal);
-        return Some(LeadWindow { lead, from, until: from });
+        return Some(LeadWindow { lead, kind: WindowKind::Due, from, until: from });
     };
     let (from, until) = (schedule.zone.day_start(first), schedule.zone.day_start(last.tomorrow().ok()?));
-    Some(LeadWindow { lead, from, until })
+    Some(LeadWindow { lead, kind: WindowKind::Due, from, until })
 }
 
 /// The half-open ranges of starts (UTC) that this evaluation's leads cover.

@@ -267,6 +267,8 @@ pub struct Remind {
     pub min_notice: SignedDuration,
     /// A reminder not sent within this time after it was due is dropped.
     pub max_lateness: SignedDuration,
+    /// What becomes of a lead that had passed when the appointment was booked.
+    pub late_booking: LateBooking,
     /// An appointment that moved by less since the call about it is no new reminder.
     pub min_change: SignedDuration,
     /// Calls of one person on one of their calendar days, over all schedules of an account.
@@ -274,6 +276,16 @@ pub struct Remind {
 }
 
 impl Remind {
+    /// Whether it matters when an appointment was seen for the first time. A lead in days is due when its run is, so that
+    /// none of its reminders is late.
+    #[must_use]
+    pub const fn needs_first_sights(&self) -> bool {
+        match (&self.leads, self.late_booking) {
+            (Leads::Days(_), LateBooking::Skip) => false,
+            (Leads::Hours(_), _) | (Leads::Days(_), LateBooking::Nearest) => true,
+        }
+    }
+
     /// When phones may ring.
     #[must_use]
     pub fn calendar(&self) -> Calendar {
@@ -294,6 +306,16 @@ pub enum OnClosedDay {
     CountOpenDays,
     /// They are called all the same.
     CallAnyway,
+}
+
+/// What becomes of leads that had passed when an appointment was booked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LateBooking {
+    /// Nobody is called for them.
+    #[default]
+    Skip,
+    /// One call is made at once, for the latest of them.
+    Nearest,
 }
 
 /// `days_before` or `hours_before`.

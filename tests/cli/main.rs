@@ -6,6 +6,7 @@ mod backlog;
 mod closed_days;
 mod doctor;
 mod guards;
+mod late;
 mod optouts;
 mod people;
 mod records;

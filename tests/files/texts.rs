@@ -156,7 +156,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.next = { at = \"$.next\" }"),
     ("id        = \"id\"", "id        = \"$.id\""),
-    ("days_before = 1", "days_before = 1\nlate_booking = \"skip\""),
     ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
     ("[remind]", "[columns]\na = \"b\"\n[remind]"),
     ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),

@@ -178,7 +178,13 @@ impl Course {
         let counts = Counts { rows: planned + 1, planned, outside_window: 1, ..Counts::default() };
         let skipped = skipped.into_iter().collect();
         let in_window = (!self.one_in(4)).then_some(planned);
-        Plan { counts, in_window, reminders, forgotten, cancellations, skipped, held, ..Plan::default() }
+        let sight = |planned: &PlannedReminder| tickler::plan::FirstSight {
+            appointment_id: planned.appointment_id.clone(),
+            starts_at: Some(planned.starts_at),
+            unseen_at: in_window.map(|_| planned.due_at),
+        };
+        let first_sights = reminders.iter().map(sight).collect();
+        Plan { counts, in_window, reminders, forgotten, cancellations, skipped, held, first_sights, ..Plan::default() }
     }
 
     fn record(&mut self) -> Verb {
@@ -480,6 +486,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         same_weekdays: vec![(at(300), at(900)), (at(0), at(300))],
+        first_sights_from: Some(jiff::Timestamp::MIN),
     };
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();
@@ -488,7 +495,12 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
     format!(
         "{reminders:?} {people:?} {opted_out:?} {:?} {:?}",
         known.gaps,
-        (known.previous_evaluation, known.usual_rows)
+        (
+            known.previous_evaluation,
+            known.usual_rows,
+            known.seen_until,
+            known.first_sights.into_iter().collect::<BTreeMap<_, _>>()
+        )
     )
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{Held, Plan, PlannedReminder, Standing};
+use tickler::plan::{FirstSight, Held, Plan, PlannedReminder, Standing};
 use tickler::reminder::{RunId, RunKind, RunState, State};
 
 use crate::calls::*;
@@ -238,7 +238,15 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
         let usual = async |same_weekdays| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
-            let ask = KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, target: None };
+            let ask = KnowledgeAsk {
+                schedule,
+                account,
+                windows,
+                due_days,
+                same_weekdays,
+                first_sights_from: None,
+                target: None,
+            };
             ledger.knowledge(ask).await.expect("knowledge").usual_rows
         };
         assert_eq!(usual(vec![(at(500), at(901)), (at(0), at(500))]).await, [9, 7, 6, 5, 4, 3, 2, 1]);
@@ -302,5 +310,39 @@ async fn a_tidied_ledger_goes_on() {
         send(&ledger, at(1), SettleTo::Delivered).await;
         assert_eq!(state(&ledger, id).await, State::Delivered);
         verified(&ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appointment_is_no_look_at_all() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let known = async |from| {
+            let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
+            let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
+            let (same_weekdays, first_sights_from) = (Vec::new(), from);
+            let ask =
+                KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, first_sights_from, target: None };
+            let known = ledger.knowledge(ask).await.expect("knowledge");
+            let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
+            (known.seen_until, sights.into_iter().collect::<Vec<_>>())
+        };
+        let sight = |id: &str, unseen_at| FirstSight { appointment_id: id.into(), starts_at: Some(start()), unseen_at };
+        assert_eq!(known(Some(at(0))).await, (None, Vec::new()));
+        let whole = |first_sights| Plan { in_window: Some(1), first_sights, ..Plan::default() };
+        run_plan(&ledger, at(10), whole(vec![sight("A1", None)])).await;
+        run_plan(&ledger, at(20), Plan { first_sights: vec![sight("A2", Some(at(10)))], ..Plan::default() }).await;
+        run_plan(&ledger, at(30), whole(vec![sight("A1", Some(at(10)))])).await;
+        run_plan_of(&ledger, "garage", at(40), whole(vec![sight("A3", None)])).await;
+        let (seen_until, sights) = known(Some(at(0))).await;
+        assert_eq!(seen_until, Some(at(30)));
+        assert_eq!(sights, [("A1".to_owned(), None), ("A2".to_owned(), Some(at(10)))]);
+        run_plan(&ledger, at(50), Plan::default()).await;
+        assert_eq!(known(None).await, (Some(at(30)), Vec::new()), "a run of one appointment sees no other");
+        let past_start = start() + jiff::SignedDuration::from_secs(1);
+        assert_eq!(known(Some(past_start)).await.1, []);
+        let prune = Prune { payloads_before: past_start, audit_before: at(0), now: past_start };
+        ledger.prune(prune).await.expect("pruning");
+        assert_eq!(known(Some(at(0))).await.1, []);
     }
 }

@@ -5,6 +5,7 @@ mod cases;
 mod changes;
 mod field;
 mod guards;
+mod late;
 mod many;
 mod properties;
 mod rules;

@@ -75,6 +75,7 @@ pub fn clinic() -> Schedule {
             on_closed_day: tickler::schedule::OnClosedDay::Previous,
             min_notice: SignedDuration::from_hours(1),
             max_lateness: SignedDuration::from_hours(6),
+            late_booking: tickler::schedule::LateBooking::Skip,
             min_change: SignedDuration::from_mins(15),
             max_per_person_per_day: 1,
         },
@@ -180,6 +181,7 @@ impl World {
             updated_at: due_at,
             may_return,
             is_trial: false,
+            is_confirmed: false,
             person: person.into(),
             due_day,
         };

@@ -237,6 +237,8 @@ pub struct KnowledgeAsk {
     pub windows: Vec<(Timestamp, Timestamp)>,
     /// Calendar days of due times that may be asked for, first and last.
     pub due_days: (jiff::civil::Date, jiff::civil::Date),
+    /// First sights of appointments that start at or after this (UTC); `None`: of none.
+    pub first_sights_from: Option<Timestamp>,
     /// Half-open ranges (UTC) of the dates on which the usual number of rows is measured, the latest first.
     pub same_weekdays: Vec<(Timestamp, Timestamp)>,
 }

@@ -275,6 +275,22 @@ impl Tables {
         done.map(|run| run.started_at).max()
     }
 
+    fn seen_until(&self, schedule: &str) -> Option<Timestamp> {
+        let is_whole =
+            |run: &&Arc<RunRow>| run.schedule == schedule && run.state == RunState::Done && run.in_window.is_some();
+        let evaluated = self.runs.iter().filter(is_whole).map(|run| run.started_at).max();
+        evaluated.max(self.schedules.get(schedule).map(|loaded| loaded.first_loaded))
+    }
+
+    fn first_sights(&self, ask: &KnowledgeAsk) -> SeededMap<String, Option<Timestamp>> {
+        let Some(from) = ask.first_sights_from else { return SeededMap::default() };
+        let first = (ask.schedule.clone(), String::new());
+        let of_schedule = self.first_sights.range(first..).take_while(|((schedule, _), _)| *schedule == ask.schedule);
+        let is_recent = |starts_at: Option<Timestamp>| starts_at.is_none_or(|starts_at| starts_at >= micro(from));
+        let recent = of_schedule.filter(|(_, sight)| is_recent(sight.starts_at));
+        recent.map(|((_, id), sight)| (id.clone(), sight.unseen_at)).collect()
+    }
+
     pub(super) fn standings(&self, name: Option<&str>) -> Vec<ScheduleStanding> {
         let of = |schedule: &str| name.is_none_or(|name| name == schedule);
         let loaded = self.schedules.values().filter(|schedule| !schedule.is_removed && of(&schedule.name));
@@ -302,6 +318,8 @@ impl Tables {
             opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
             previous_evaluation: self.previous_evaluation(&ask.schedule),
+            seen_until: self.seen_until(&ask.schedule),
+            first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),
         }
     }
@@ -369,6 +387,7 @@ fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (Reminde
         updated_at: held.updated_at,
         may_return: returning::may_return(Returning { state, unknown_fates, trial: held.trial.as_ref(), target }),
         is_trial: held.trial.is_some(),
+        is_confirmed: false,
         person: held.person.clone(),
         due_day: held.due_day,
     };

@@ -14,7 +14,7 @@ use crate::ledger::store::{Put, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
 use crate::personal::Personal;
-use crate::plan::Gap;
+use crate::plan::{FirstSight, Gap};
 use crate::reminder::RunKind;
 
 /// Everything. Rows of which there are many are shared between copies.
@@ -35,6 +35,8 @@ pub(super) struct Tables {
     pub(super) contacts: BTreeMap<(String, Hash), String>,
     /// By keyed hash of the phone.
     pub(super) optouts: BTreeMap<Hash, OptOut>,
+    /// By schedule and appointment.
+    pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -260,6 +262,13 @@ impl Tables {
                     None => return Ok(self.optouts.remove(&hash).is_some()),
                 }
             }
+            Put::FirstSight(schedule, sight, _) => {
+                let key = ((*schedule).to_owned(), sight.appointment_id.clone());
+                let is_new = !self.first_sights.contains_key(&key);
+                let (starts_at, unseen_at) = (sight.starts_at.map(micro), sight.unseen_at.map(micro));
+                self.first_sights.entry(key).or_insert_with(|| FirstSight { starts_at, unseen_at, ..(*sight).clone() });
+                return Ok(is_new);
+            }
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
             Put::Loss(loss) => {
                 self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
@@ -314,6 +323,7 @@ impl Tables {
     pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
         use crate::reminder::State;
         let before = micro(before);
+        self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()
                 && kept.held.updated_at < before

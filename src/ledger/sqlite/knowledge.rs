@@ -21,8 +21,8 @@ use crate::reminder::{ReminderId, ReminderKey, State};
 use crate::seeded::SeededMap;
 
 /// The columns of [`known`].
-const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial \
-    FROM reminder";
+const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial, \
+    outcome IS 'confirmed' FROM reminder";
 
 fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
@@ -37,6 +37,7 @@ fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite:
         updated_at: time(row, 6)?,
         may_return: returning::may_return(Returning { state, unknown_fates, trial: trial.as_ref(), target }),
         is_trial: trial.is_some(),
+        is_confirmed: row.get(11)?,
         person: row.get(8)?,
         due_day: day(row, 9)?,
     };
@@ -68,7 +69,18 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.same_weekdays)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
+        seen_until: schedules::seen_until(conn, &ask.schedule)?,
+        first_sights: first_sights(conn, ask)?,
     })
+}
+
+fn first_sights(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<SeededMap<String, Option<Timestamp>>> {
+    let Some(from) = ask.first_sights_from else { return Ok(SeededMap::default()) };
+    let sql = "SELECT appointment_id, unseen_at FROM first_sight WHERE schedule = ?1 AND (starts_at IS NULL OR starts_at >= ?2)";
+    let mut statement = conn.prepare_cached(sql)?;
+    let values = params![ask.schedule, micros(from)];
+    let rows = statement.query_map(values, |row| Ok((row.get(0)?, time_or_null(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A target's address under the ledger's key; `None` where the key may not be read.

@@ -46,6 +46,14 @@ impl SqliteStore<'_> {
                 Ok(())
             }
             Put::OptOut(phone, listed) => self.put_optout(phone, *listed),
+            Put::FirstSight(schedule, sight, seen_at) => {
+                let sql = "INSERT INTO first_sight (schedule, appointment_id, starts_at, seen_at, unseen_at) \
+                    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (schedule, appointment_id) DO NOTHING";
+                let (starts_at, unseen_at) = (sight.starts_at.map(micros), sight.unseen_at.map(micros));
+                let values = params![schedule, sight.appointment_id, starts_at, micros(*seen_at), unseen_at];
+                self.conn.prepare_cached(sql)?.execute(values)?;
+                Ok(())
+            }
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";

@@ -61,6 +61,13 @@ pub(super) fn text(conn: &Connection, hash: &str) -> LedgerResult<Option<String>
     Ok(statement.query_row([hash], |row| row.get(0)).optional()?)
 }
 
+/// The last evaluation of all rows of a schedule, or when the service loaded it for the first time.
+pub(super) fn seen_until(conn: &Connection, schedule: &str) -> LedgerResult<Option<Timestamp>> {
+    let sql = "SELECT max(at) FROM (SELECT max(started_at) AS at FROM run WHERE schedule = ?1 AND state = 'done' \
+        AND in_window IS NOT NULL UNION ALL SELECT first_loaded FROM schedule WHERE name = ?1)";
+    Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
+}
+
 /// The last evaluation of a schedule, run or trigger.
 pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerResult<Option<Timestamp>> {
     let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done'";

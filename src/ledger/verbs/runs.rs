@@ -168,6 +168,9 @@ impl Tx<'_> {
         for row in &plan.skipped {
             self.store.append(&reconcile::skip_entry(&by, row))?;
         }
+        for sight in &plan.first_sights {
+            self.store.put(&Put::FirstSight(&schedule, sight, by.read_at))?;
+        }
         let finished = runs::finished(record, run, plan, tallied, recorded.cancelled.len());
         self.write(&finished)?;
         Ok(recorded)

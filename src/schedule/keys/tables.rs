@@ -254,7 +254,12 @@ static REMIND: Table = Table {
             Default("\"previous\""),
             "What becomes of reminders due on such a day: called on the open day before, leads count open days, or called",
         ),
-        later("late_booking", "What becomes of a lead that passed before the booking"),
+        key(
+            "late_booking",
+            Shape::Word { now: &["skip", "nearest"], later: &[] },
+            Default("\"skip\""),
+            "What becomes of a lead that had passed when the appointment was booked: not called, or one call at once for the latest such lead",
+        ),
         later("merge", "One call for several appointments"),
         key(
             "min_change",

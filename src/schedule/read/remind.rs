@@ -12,7 +12,7 @@ use crate::duration;
 use crate::reminder::Lead;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::{Node, Value};
-use crate::schedule::{Leads, OnClosedDay, Remind};
+use crate::schedule::{LateBooking, Leads, OnClosedDay, Remind};
 use crate::template::Condition;
 use crate::zones::{CallingHours, ClosedDays};
 
@@ -42,6 +42,7 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
         on_closed_day: on_closed_day(&section)?,
         min_notice: section.duration("min_notice")?,
         max_lateness: max_lateness?,
+        late_booking: late_booking(&section)?,
         min_change: section.duration("min_change")?,
         max_per_person_per_day: section.whole("max_per_person_per_day")?,
     })
@@ -111,6 +112,14 @@ fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<V
             items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
         read.into_iter().collect()
     })
+}
+
+fn late_booking(section: &Section<'_>) -> Option<LateBooking> {
+    match section.text("late_booking")?.as_str() {
+        "skip" => Some(LateBooking::Skip),
+        "nearest" => Some(LateBooking::Nearest),
+        _ => None,
+    }
 }
 
 /// The closed days that the schedule lists itself, and the files with further ones.

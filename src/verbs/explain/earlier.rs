@@ -11,7 +11,7 @@ use crate::ledger::held_runs::REJECTED;
 use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
-use crate::plan::{Occasion, lead_windows};
+use crate::plan::{Occasion, due_windows};
 use crate::reminder::{RunId, RunState, SkipReason, State};
 use crate::schedule::{Leads, Schedule, load};
 use crate::verbs::{App, VerbError, VerbResult, audit};
@@ -164,7 +164,7 @@ impl EarlierRun<'_> {
             return false;
         };
         let occasion = Occasion { nominal_at: self.run.nominal_at, ..Occasion::at(self.run.started_at) };
-        !lead_windows(schedule, &occasion, None).iter().any(|window| window.holds(start))
+        !due_windows(schedule, &occasion, None).iter().any(|window| window.holds(start))
     }
 
     fn show(&self, at: Timestamp) -> String {

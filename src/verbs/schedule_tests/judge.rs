@@ -54,7 +54,12 @@ pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
     let request = PlanRequest {
         schedule: Arc::clone(&bench.schedule),
         occasion: Occasion { waived, ..Occasion::at(test.now) },
-        knowledge: Arc::new(Knowledge { opted_out, previous_evaluation: test.previous_run, ..Knowledge::default() }),
+        knowledge: Arc::new(Knowledge {
+            opted_out,
+            previous_evaluation: test.previous_run,
+            seen_until: test.previous_run,
+            ..Knowledge::default()
+        }),
         zones: bench.zones.clone(),
         do_not_call: bench.do_not_call.clone(),
         explained: None,
