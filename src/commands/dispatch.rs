@@ -13,12 +13,12 @@ use super::output::complain;
 use super::progress::Progress;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::daemon::control::{self, ControlError};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, sqlite};
 use crate::settings::SecretRef;
 use crate::verbs::audit::{self, AuditPages, ExportBegun, ShowAsk};
 use crate::verbs::secrets::SeenByService;
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
-use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, perform};
+use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, answer_without_ledger, perform};
 
 /// How often a waiting verb checks whether the ledger is free.
 const POLL: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ pub async fn seen_by_service(context: &Context, unset: Vec<SecretRef>) -> SeenBy
 /// The verb's own; busy when another process holds the ledger and does not respond.
 pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
     let answer = match performer(context, &request).await? {
-        Performer::Service(answer) => answer,
+        Performer::Answered(answer) => answer,
         Performer::Here(app) => {
             let answer = perform(&app, &context.actor(), request).await;
             checkpoint(&app).await;
@@ -84,7 +84,7 @@ pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(Trig
         Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
     let progress = Progress::of(context, &ask.schedule);
     let ended = match performer(context, &request).await? {
-        Performer::Service(answer) => body(answer),
+        Performer::Answered(answer) => body(answer),
         Performer::Here(app) => trigger_here(context, &app, ask).await,
     };
     drop(progress);
@@ -126,7 +126,7 @@ async fn trigger_here(context: &Context, app: &App, ask: TriggerAsk) -> anyhow::
 /// The verb's own; when it can't be recorded, nothing is shown.
 pub async fn reveal<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
     let answer = match performer(context, &request).await? {
-        Performer::Service(answer) => answer,
+        Performer::Answered(answer) => answer,
         Performer::Here(app) => perform(&app, &context.actor(), request).await,
     };
     shown(answer)
@@ -183,7 +183,7 @@ pub async fn export(
                 take(&page)?;
             }
         }
-        Performer::Service(answer) => {
+        Performer::Answered(answer) => {
             let (ExportBegun { filter: mut next, first }, _) = body(answer)?;
             let mut page = first;
             loop {
@@ -256,10 +256,19 @@ async fn checkpoint(app: &App) {
 
 /// Who does a changing verb.
 enum Performer {
-    /// The running service, which has done it.
-    Service(Answer),
+    /// Nobody any more: the running service has done it, or there was nothing to do.
+    Answered(Answer),
     /// This process, which holds the ledger now.
     Here(Box<App>),
+}
+
+/// The answer where there is no ledger yet and the request needs none. A refused one leaves none behind.
+async fn without_ledger(context: &Context, request: &Request) -> VerbResult<Option<Answer>> {
+    let path = &context.settings.ledger;
+    if !sqlite::is_missing(path) || sqlite::loss_of_missing(path).is_some() {
+        return Ok(None);
+    }
+    answer_without_ledger(&context.open(Access::Reading).await?, request).await
 }
 
 async fn performer(context: &Context, request: &Request) -> anyhow::Result<Performer> {
@@ -267,7 +276,10 @@ async fn performer(context: &Context, request: &Request) -> anyhow::Result<Perfo
     loop {
         let is_shifted = context.clock.is_shifted();
         if !is_shifted && let Some(answer) = ask(context, request).await? {
-            return Ok(Performer::Service(answer));
+            return Ok(Performer::Answered(answer));
+        }
+        if let Some(answer) = without_ledger(context, request).await? {
+            return Ok(Performer::Answered(answer));
         }
         match context.open(Access::Working).await {
             Ok(app) => return Ok(Performer::Here(Box::new(app))),

@@ -31,7 +31,7 @@ fn for_people(context: &Context, answer: &Explanation) -> String {
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
         Verdict::Reminded if answer.reason.is_none() => "has a reminder that waits",
-        Verdict::Reminded => "was reminded before",
+        Verdict::Reminded => "counts as reminded",
         Verdict::Absent => "isn't there",
     };
     let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -12,7 +12,7 @@ use super::chain::Hash;
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
 use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
-use crate::reminder::State;
+use crate::reminder::{Lead, State};
 
 /// What can happen to a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ pub enum Move {
     Cancel,
     /// It is planned again: after a cancellation, or after a sandbox accepted it and its target has another address now.
     Return,
-    /// A restored copy of the ledger doesn't know whether it was sent.
+    /// The ledger has lost rows and doesn't know whether it was sent: one that it holds as open, or that is planned (again).
     Doubt,
 }
 
@@ -62,6 +62,8 @@ pub const MOVES: &[(Move, Option<State>, State)] = &[
     (Move::Doubt, None, State::Uncertain),
     (Move::Doubt, Some(State::Pending), State::Uncertain),
     (Move::Doubt, Some(State::Sending), State::Uncertain),
+    (Move::Doubt, Some(State::Cancelled), State::Uncertain),
+    (Move::Doubt, Some(State::Delivered), State::Uncertain),
 ];
 
 /// A move that the table has: the only way to set a state.
@@ -473,12 +475,28 @@ pub struct Doubt<'a> {
     pub reason: &'static str,
 }
 
+/// Whether it waits and no request of it can have been sent before that instant: exact hours before a start are due at one
+/// moment, whatever became of the reminder in a time that is forgotten. With days, a changed schedule may have brought it
+/// forward.
+#[must_use]
+pub fn is_due_after(held: &HeldRow, at: Timestamp) -> bool {
+    match held.lead {
+        Lead::Hours(_) => held.state == State::Pending && held.due_at >= at,
+        Lead::Days(_) => false,
+    }
+}
+
 /// This ledger holds it as open, and has forgotten calls that were made.
 ///
 /// # Errors
 /// When it is neither pending nor sending.
 pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, NoMove> {
-    let moved = go_on(held, Move::Doubt, State::Uncertain)?;
+    let moved = match held.state {
+        State::Pending | State::Sending => go_on(held, Move::Doubt, State::Uncertain)?,
+        State::Cancelled | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => {
+            return Err(NoMove { of: Move::Doubt, from: Some(held.state), to: State::Uncertain });
+        }
+    };
     let entry = Entry {
         reason: Some(doubt.reason.into()),
         actor: Some(doubt.actor.into()),

@@ -169,20 +169,36 @@ fn inserted<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Result<Chan
     Ok(new(by, planned, columns, vec![planned_entry(by, planned, None)]))
 }
 
-/// It may have been sent in a time that the ledger has forgotten: a person resolves it.
+/// It may have been sent in a time that the ledger has forgotten: a person resolves it. `found` is what the ledger holds of
+/// it; `None` for one that is neither absent nor to return.
 ///
 /// # Errors
 /// Never for what the table of moves has.
-pub fn forgotten<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Result<Change<'a>, NoMove> {
-    let moved = life::go(Move::Doubt, None, State::Uncertain)?;
+pub fn forgotten<'a>(
+    by: &PlannedBy<'a>,
+    planned: &'a PlannedReminder,
+    found: Option<&'a HeldRow>,
+) -> Result<Option<Change<'a>>, NoMove> {
+    let state = found.map(|found| found.state);
+    match state {
+        None | Some(State::Cancelled | State::Delivered) => {}
+        Some(State::Pending | State::Sending | State::Uncertain | State::Failed | State::Expired | State::Dropped) => {
+            return Ok(None);
+        }
+    }
+    let moved = life::go(Move::Doubt, state, State::Uncertain)?;
     let columns = Columns { unknown_fates: 1, ..Columns::planned(planned, by.terms, moved, by.now, by.read_at) };
+    let plan = planned_entry(by, planned, found.map(|found| found.id));
     let doubt = Entry {
         event: Event::DeliveryUncertain,
         reason: Some("restored".into()),
-        detail: Some("the restored ledger doesn't know whether it was called".into()),
-        ..planned_entry(by, planned, None)
+        detail: Some("the ledger has lost the rows of that time and doesn't know whether it was called".into()),
+        ..plan.clone()
     };
-    Ok(new(by, planned, columns, vec![planned_entry(by, planned, None), doubt]))
+    Ok(Some(match found {
+        None => new(by, planned, columns, vec![plan, doubt]),
+        Some(found) => held(by, found, columns, vec![doubt]),
+    }))
 }
 
 fn new<'a>(

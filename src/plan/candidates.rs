@@ -194,7 +194,7 @@ impl Candidates {
         plan.skipped.sort_by_key(|skipped| skipped.row);
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
-        restored_gap::set_apart(&mut plan, &terms.knowledge.gaps, &terms.schedule);
+        restored_gap::set_apart(&mut plan, &terms.knowledge, &terms.schedule);
         plan.first_sights = first_sights::of_plan(&plan, &terms);
         guard::ask(&mut plan, &terms, as_of);
         plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));

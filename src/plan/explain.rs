@@ -126,7 +126,7 @@ impl WatchedAppointment {
             (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
             (None, _) if is_pending => (Verdict::Reminded, None),
             (None, _) if is_forgotten => {
-                steps.push(blocked("restored", RESTORED));
+                block_at(&mut steps, "already_reminded", FORGOTTEN);
                 (Verdict::Reminded, Some("already_reminded"))
             }
             (None, Some(held)) => {
@@ -140,8 +140,17 @@ impl WatchedAppointment {
     }
 }
 
-const RESTORED: &str = "it may have been called in a time of which the restored ledger has no rows: the next run makes it \
+const FORGOTTEN: &str = "it may have been called in a time of which the ledger has lost its rows: the next run makes it \
     uncertain, then `tickler uncertain resolve` settles it";
+
+/// Makes that rule the one that blocks.
+fn block_at(steps: &mut [RuleStep], rule: &str, detail: &str) {
+    let mut steps = steps.iter_mut().skip_while(|step| step.rule != rule);
+    if let Some(step) = steps.next() {
+        *step = blocked(rule, detail);
+    }
+    steps.for_each(|step| *step = not_reached(&step.rule));
+}
 
 /// The read had no row with the id; some that could not be read may have been it.
 fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanation {

@@ -1,10 +1,13 @@
 //! pure: a time of which the ledger has lost its rows because an older copy of it was restored.
 
+use std::sync::Arc;
+
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::window::Saturating as _;
-use super::{Plan, PlannedReminder, Standing};
-use crate::reminder::Lead;
+use super::{Knowledge, Plan, PlannedReminder, Standing};
+use crate::reminder::{Lead, ReminderKey};
 use crate::schedule::{Leads, Schedule};
 
 /// From the last row in the copy's audit log to the restore (UTC).
@@ -27,7 +30,7 @@ impl Gap {
             Lead::Hours(_) => planned.due_at < self.until && planned.expires_at > self.from,
             Lead::Days(days) => {
                 let zone = &schedule.zone;
-                let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
+                let first = self.first_date(schedule);
                 let due = zone.date(planned.starts_at).checked_sub(i64::from(days).days());
                 due.is_ok_and(|due| first <= due && due <= zone.date(self.until))
             }
@@ -43,9 +46,20 @@ impl Gap {
         }
     }
 
+    /// The first date that a run or a trigger inside the gap may have planned for. A run that came late stands for an
+    /// earlier date than its own, if the schedule has a time there that was not too late yet.
+    fn first_date(&self, schedule: &Schedule) -> Date {
+        let zone = &schedule.zone;
+        let own = zone.date(self.from);
+        // not before it: the earliest time counts, too
+        let earliest = self.from.saturating_sub_duration(schedule.remind.max_lateness + SignedDuration::from_secs(1));
+        let late = schedule.recurrence.next(zone, earliest, 1);
+        late.first().map_or(own, |nominal| nominal.civil.date().min(own))
+    }
+
     fn days(&self, schedule: &Schedule) -> Vec<(Timestamp, Timestamp)> {
         let zone = &schedule.zone;
-        let first = zone.date(self.from.saturating_sub_duration(schedule.remind.max_lateness));
+        let first = self.first_date(schedule);
         let last = zone.date(self.until);
         let latest = (0..MAX_MOMENTS).filter_map(|back| last.checked_sub(back.days()).ok());
         let mut moments: Vec<_> = latest
@@ -74,13 +88,23 @@ impl Gap {
     }
 }
 
-/// Takes new reminders out of a plan that a run inside a gap may have sent: they aren't called, a person resolves them.
-pub(super) fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
-    if gaps.is_empty() {
+/// Takes reminders out of a plan that a run inside a gap may have sent: they aren't called, a person resolves them.
+pub(super) fn set_apart(plan: &mut Plan, knowledge: &Knowledge, schedule: &Schedule) {
+    if knowledge.gaps.is_empty() {
         return;
     }
+    let name: Arc<str> = schedule.name.as_str().into();
     let is_forgotten = |planned: &PlannedReminder| {
-        planned.standing == Standing::New && gaps.iter().any(|gap| gap.may_have_planned(schedule, planned))
+        let may_have_been = |gap: &&Gap| match planned.standing {
+            Standing::New => true,
+            // what was written of it after the gap is all that there is to know
+            Standing::Returning => {
+                let known = knowledge.reminders.get(&key(&name, planned));
+                known.is_none_or(|known| known.updated_at < gap.until)
+            }
+            Standing::Pending => false,
+        };
+        knowledge.gaps.iter().filter(may_have_been).any(|gap| gap.may_have_planned(schedule, planned))
     };
     let (forgotten, planned) = std::mem::take(&mut plan.reminders).into_iter().partition(is_forgotten);
     (plan.forgotten, plan.reminders) = (forgotten, planned);
@@ -88,4 +112,13 @@ pub(super) fn set_apart(plan: &mut Plan, gaps: &[Gap], schedule: &Schedule) {
     plan.counts.planned = plan.counts.planned.saturating_sub(apart);
     plan.counts.already_reminded += apart;
     plan.reminded.unknown_fate += apart;
+}
+
+fn key(schedule: &Arc<str>, planned: &PlannedReminder) -> ReminderKey {
+    ReminderKey {
+        schedule: Arc::clone(schedule),
+        appointment_id: planned.appointment_id.clone(),
+        starts_at: planned.starts_at,
+        lead: planned.lead,
+    }
 }

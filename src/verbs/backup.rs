@@ -26,6 +26,13 @@ pub async fn backup(app: &App, file: &Path) -> VerbResult<BackedUp> {
     if file.symlink_metadata().is_ok() {
         return Err(is_there(file));
     }
+    let folder = disk::folder_of(file);
+    if !folder.is_dir() {
+        let (file, folder) = (file.display(), folder.display());
+        return Err(VerbError::Failed(format!(
+            "{file} can't be written: there is no folder {folder}; create it first"
+        )));
+    }
     app.ledger()?.backup(file).await?;
     let bytes = file.metadata().map(|copy| copy.len()).map_err(|error| VerbError::Failed(error.to_string()))?;
     Ok(BackedUp { file: file.to_owned(), bytes })

@@ -90,7 +90,10 @@ pub async fn reject(app: &App, actor: &str, ask: RejectAsk) -> VerbResult<Reject
 }
 
 /// Finds the run, if a guard holds it.
-async fn held(app: &App, text: &str) -> VerbResult<RunRow> {
+///
+/// # Errors
+/// When there is no such run, it isn't held, or it was of one appointment alone.
+pub(super) async fn held(app: &App, text: &str) -> VerbResult<RunRow> {
     let id = ids::run(app, text).await?;
     let held = held_runs::held_back(id, app.ledger()?.runs(RunsAsk::Id(id)).await?.pop())?;
     if held.in_window.is_none() {

@@ -17,7 +17,8 @@ const NAMED: usize = 5;
 pub async fn beginning(app: &App, text: &str) -> VerbResult<Option<ReminderRow>> {
     let Some(prefix) = prefix(text) else { return Ok(None) };
     let ask = ReminderAsk { id_prefix: Some(prefix), limit: Some(NAMED as u64 + 1), ..ReminderAsk::default() };
-    let mut found = app.ledger()?.reminders(ask).await?;
+    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let mut found = ledger.reminders(ask).await?;
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => Err(several(text, &found)),
@@ -30,13 +31,13 @@ pub async fn beginning(app: &App, text: &str) -> VerbResult<Option<ReminderRow>>
 /// # Errors
 /// When there is none, there are several, or the ledger can't be read.
 pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[State]) -> VerbResult<ReminderId> {
-    if let Some(schedule) = schedule {
+    if let (Some(schedule), Some(ledger)) = (schedule, &app.around.ledger) {
         let ask = ReminderAsk {
             appointment_id: Some(text.to_owned()),
             schedule: Some(schedule.to_owned()),
             ..ReminderAsk::default()
         };
-        let all = app.ledger()?.reminders(ask).await?;
+        let all = ledger.reminders(ask).await?;
         let fitting: Vec<ReminderRow> = all.iter().filter(|row| states.contains(&row.state)).cloned().collect();
         match if fitting.is_empty() { &all[..] } else { &fitting[..] } {
             [] => {}
@@ -67,7 +68,11 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
     }
     let prefix =
         prefix(text).ok_or_else(|| VerbError::Usage(format!("`{text}` is not a valid id of a run: {NoId}")))?;
-    match &app.ledger()?.runs(RunsAsk::Beginning(prefix)).await?[..] {
+    let found = match &app.around.ledger {
+        Some(ledger) => ledger.runs(RunsAsk::Beginning(prefix)).await?,
+        None => Vec::new(),
+    };
+    match &found[..] {
         [] => Err(VerbError::Failed(format!("there is no run whose id begins with `{text}`"))),
         [one] => Ok(one.id),
         more => {

@@ -6,6 +6,7 @@ pub mod account;
 mod app;
 pub mod audit;
 pub mod backup;
+mod before_ledger;
 pub mod cancel;
 pub mod check;
 pub mod config;
@@ -44,6 +45,7 @@ use crate::audit::AuditFilter;
 use crate::personal::Personal;
 
 pub use app::{Access, App, outbound, refusal, sender_of, surroundings};
+pub use before_ledger::answer_without_ledger;
 pub use exit::{Exit, VerbError, likely_name};
 pub use gap::UnplannedGap;
 pub use perform::{entry_of, perform};

@@ -23,14 +23,23 @@ pub struct OptOutAsk {
 /// # Errors
 /// When a text is no number, or the ledger fails: then nothing was changed.
 pub async fn change(app: &App, actor: &str, ask: OptOutAsk) -> VerbResult<OptOutsChanged> {
-    if ask.phones.iter().any(|phone| phone_of(phone, None).is_none()) {
-        return Err(VerbError::Usage(
-            "not every text is a phone number such as +12025550143; nothing was changed".into(),
-        ));
-    }
+    refuse(&ask)?;
     let OptOutAsk { phones, to, reason } = ask;
     let change = OptOutChange { phones, to, reason, now: app.around.clock.now(), actor: actor.to_owned() };
     Ok(app.ledger()?.opt_out(change).await?)
+}
+
+/// Refuses a list in which a text is no number.
+///
+/// # Errors
+/// When one is.
+pub(super) fn refuse(ask: &OptOutAsk) -> VerbResult<()> {
+    match ask.phones.iter().any(|phone| phone_of(phone, None).is_none()) {
+        true => {
+            Err(VerbError::Usage("not every text is a phone number such as +12025550143; nothing was changed".into()))
+        }
+        false => Ok(()),
+    }
 }
 
 /// The whole list, the oldest first. Without a ledger it is empty.

@@ -35,14 +35,11 @@ pub struct PauseAsk {
 /// # Errors
 /// When there is no such schedule, the end is in the past, or the ledger fails.
 pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> {
+    refuse(app, &ask).await?;
     if let Some(name) = &ask.schedule {
-        known(app, name).await?;
         introduce(app, actor, name).await?;
     }
     let now = app.around.clock.now();
-    if ask.until.is_some_and(|until| until <= now) {
-        return Err(VerbError::Usage("--until is in the past: such a pause would end before it begins".into()));
-    }
     let pause = Pause {
         schedule: ask.schedule.clone(),
         reason: ask.reason.clone(),
@@ -63,9 +60,7 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
 /// # Errors
 /// When there is no such schedule, or the ledger fails.
 pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
-    if let Some(name) = &schedule {
-        known(app, name).await?;
-    }
+    refuse_unknown(app, schedule.as_deref()).await?;
     let now = app.around.clock.now();
     let resume = HoldChange::Resume { schedule: schedule.clone(), now, actor: actor.to_owned() };
     app.ledger()?.hold(resume).await?;
@@ -75,17 +70,28 @@ pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbRes
     Ok(Paused { schedule, paused: false, until: None, reason: None })
 }
 
-/// A schedule may be paused if its file exists, even a refused one, or if the ledger knows it.
-async fn known(app: &App, name: &str) -> VerbResult<()> {
-    match app.schedule(name) {
-        Ok(_) | Err(VerbError::RefusedSchedule { .. }) => Ok(()),
-        Err(unknown) => {
-            if !app.ledger()?.schedules(Some(name)).await?.is_empty() {
-                Ok(())
-            } else {
-                Err(unknown)
-            }
-        }
+/// Refuses a pause of an unknown schedule, and one that would be over already.
+///
+/// # Errors
+/// When it is one, or the ledger can't be read.
+pub(super) async fn refuse(app: &App, ask: &PauseAsk) -> VerbResult<()> {
+    refuse_unknown(app, ask.schedule.as_deref()).await?;
+    if ask.until.is_some_and(|until| until <= app.around.clock.now()) {
+        return Err(VerbError::Usage("--until is in the past: such a pause would end before it begins".into()));
+    }
+    Ok(())
+}
+
+/// A schedule may be paused or resumed if its file exists, even a refused one, or if the ledger knows it.
+///
+/// # Errors
+/// When neither is so, or the ledger can't be read.
+pub(super) async fn refuse_unknown(app: &App, schedule: Option<&str>) -> VerbResult<()> {
+    let Some(name) = schedule else { return Ok(()) };
+    match (app.schedule(name), &app.around.ledger) {
+        (Ok(_) | Err(VerbError::RefusedSchedule { .. }), _) => Ok(()),
+        (Err(_), Some(ledger)) if !ledger.schedules(Some(name)).await?.is_empty() => Ok(()),
+        (Err(unknown), _) => Err(unknown),
     }
 }
 

@@ -66,22 +66,7 @@ impl TestCallAnswer {
 /// nothing is sent.
 pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
     super::trigger::refuse_when_stopping(app)?;
-    let schedule = app.schedule(name)?;
-    let phone = phone::read(to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
-        let why = match problem {
-            PhoneProblem::Missing => "it is empty".into(),
-            PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
-        };
-        VerbError::Usage(format!(
-            "--to is not a valid phone number that can be called ({why}): write it as +12025550143"
-        ))
-    })?;
-    if app.around.clock.is_shifted() {
-        only_loopback(app, &schedule)?;
-    }
-    if let Some(reason) = holds::first(app, &schedule, |_any| true).await? {
-        return Err(VerbError::Unsafe(reason));
-    }
+    let (schedule, phone) = allowed(app, name, to).await?;
     let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
     let reminder_id = new_reminder_id(app.around.clock.as_ref());
     let (payload, contact) = sample(app, &schedule, &phone, reminder_id).await?;
@@ -110,6 +95,37 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
         accepted_by: accepted_by(app, &schedule),
         payload: redact::payload(payload, &phone.e164, super::Reveal::LastFour),
     })
+}
+
+/// The schedule and the phone, when such a call may be made now.
+async fn allowed(app: &App, name: &str, to: &str) -> VerbResult<(Arc<Schedule>, Phone)> {
+    let schedule = app.schedule(name)?;
+    let phone = phone::read(to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
+        let why = match problem {
+            PhoneProblem::Missing => "it is empty".into(),
+            PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
+        };
+        VerbError::Usage(format!(
+            "--to is not a valid phone number that can be called ({why}): write it as +12025550143"
+        ))
+    })?;
+    if app.around.clock.is_shifted() {
+        only_loopback(app, &schedule)?;
+    }
+    if let Some(reason) = holds::first(app, &schedule, |_any| true).await? {
+        return Err(VerbError::Unsafe(reason));
+    }
+    Ok((schedule, phone))
+}
+
+/// Refuses a test call that can't be made, before there is a ledger to record it in.
+///
+/// # Errors
+/// As [`test_call`].
+pub(super) async fn refuse(app: &App, name: &str, to: &str) -> VerbResult<()> {
+    let (schedule, phone) = allowed(app, name, to).await?;
+    super::trigger::refuse_closed_target(app, &schedule)?;
+    sample(app, &schedule, &phone, new_reminder_id(app.around.clock.as_ref())).await.map(drop)
 }
 
 /// The host whose word an acceptance is; `None` for Thoughtly.

@@ -178,6 +178,30 @@ pub(super) async fn sender_of(app: &App, schedule: &Arc<Schedule>) -> VerbResult
     Ok(sender)
 }
 
+/// Refuses a trigger that would begin no run: of an unknown schedule, of an appointment that the source doesn't have, or
+/// while nobody may be called.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse(app: &App, ask: &TriggerAsk) -> VerbResult<()> {
+    let schedule = app.schedule(&ask.schedule)?;
+    refuse_when_unsafe(app, &schedule).await?;
+    refuse_closed_target(app, &schedule)?;
+    let absent = refuse_absent(app, &schedule, ask.only.as_deref(), Counts::default()).await;
+    // a source that can't be read is a failed run, and that is recorded
+    if matches!(absent, Err(VerbError::Evaluation { .. })) { Ok(()) } else { absent }
+}
+
+/// Refuses a schedule whose target can't be opened, for want of a secret or an account.
+///
+/// # Errors
+/// When it can't.
+pub(super) fn refuse_closed_target(app: &App, schedule: &Schedule) -> VerbResult<()> {
+    let account = app.settings.accounts.get(schedule.target.account());
+    let opened = crate::targets::open(schedule, account, &app.around.secrets);
+    opened.map(drop).map_err(|problem| VerbError::Failed(problem.to_string()))
+}
+
 /// Refuses an appointment that isn't in the source. Only where nothing was found of it is the source read again for that.
 async fn refuse_absent(app: &App, schedule: &Schedule, only: Option<&str>, counts: Counts) -> VerbResult<()> {
     let Some(appointment) = only else { return Ok(()) };

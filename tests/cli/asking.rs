@@ -84,6 +84,58 @@ fn reading_verbs_create_nothing() {
 }
 
 #[test]
+fn a_mistyped_or_refused_verb_leaves_no_ledger_behind() {
+    let clinic = Clinic::new();
+    let whole_id = "01a20d74-fb00-79d2-8af1-139fd9830846";
+    let cases: [(&[&str], i32, &str); 25] = [
+        (&["trigger", "day-befor"], 2, "did you mean `day-before`?"),
+        (
+            &["trigger", "day-before", "--only", "A-99", "--now", MORNING, "--ledger", "tickler.db"],
+            1,
+            "no appointment `A-99`",
+        ),
+        (&["trigger", "elsewhere", "--now", MORNING, "--ledger", "tickler.db"], 7, "only to this machine"),
+        (&["trigger", "no-secret"], 1, "NOT_SET"),
+        (&["pause", "day-befor", "--reason", "snow"], 2, "did you mean `day-before`?"),
+        (&["pause", "day-before", "--reason", "snow", "--until", "2020-01-01"], 2, "in the past"),
+        (&["resume", "day-befor"], 2, "did you mean `day-before`?"),
+        (&["approve", "zz"], 2, "not a valid id of a run"),
+        (&["approve", "1234abcd"], 1, "no run whose id begins"),
+        (&["approve", whole_id], 1, "there is no ledger"),
+        (&["reject", "1234abcd"], 1, "no run whose id begins"),
+        (&["cancel", "1234abcd", "--reason", "x"], 1, "no reminder whose id"),
+        (&["cancel", "A-1", "--schedule", "day-before", "--reason", "x"], 1, "no reminder of such an appointment"),
+        (&["uncertain", "resolve", "1234abcd", "--drop", "--reason", "x"], 1, "no reminder whose id"),
+        (
+            &["uncertain", "resolve", "--all-of", "day-befor", "--drop", "--reason", "x"],
+            2,
+            "did you mean `day-before`?",
+        ),
+        (&["uncertain", "resolve", "--all-of", "day-before", "--drop", "--reason", "x"], 0, ""),
+        (&["optout", "add", "12"], 2, "not a valid phone number"),
+        (&["optout", "remove", "+12025550143"], 0, ""),
+        (&["audit", "prune"], 0, ""),
+        (&["audit", "show", "A-1", "--reveal"], 1, "there is no ledger"),
+        (&["ledger", "accept-loss", "--reason", "x"], 1, "there is no ledger"),
+        (&["plan", "day-befor", "--reveal"], 2, "did you mean `day-before`?"),
+        (&["test-call", "day-before", "--to", "12"], 2, "not a valid phone number"),
+        (&["contacts", "find", "--phone", "+12025550143"], 78, "api_token"),
+        (&["restore", "nowhere.db"], 1, "the copy"),
+    ];
+    let secret = "{ env = \"THOUGHTLY_AUTOMATION_URL\" }";
+    let target = format!("[target.automation]\nurl = {secret}");
+    let webhook = "[target.webhook]\nurl = \"https://example.org/webhook\"";
+    clinic.schedule("elsewhere", &DAY_BEFORE.replace(&target, webhook));
+    clinic.schedule("no-secret", &DAY_BEFORE.replace(secret, "{ env = \"NOT_SET\" }"));
+    for (arguments, exit, words) in cases {
+        let ended = clinic.run(arguments);
+        assert_eq!(ended.exit, exit, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(words), "{arguments:?}: {ended:?}");
+        assert!(!clinic.has_ledger(), "{arguments:?} left a ledger behind");
+    }
+}
+
+#[test]
 fn explain_names_the_first_rule_that_blocks() {
     let clinic = Clinic::new();
     for (appointment, verdict, reason) in [

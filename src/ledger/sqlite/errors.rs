@@ -40,11 +40,11 @@ fn sentence(error: &rusqlite::Error) -> String {
     }
 }
 
-/// A file next to the ledger that can't be used.
+/// A file of the ledger or of a copy that can't be used.
 pub(super) fn file_fault(path: &Path, error: &std::io::Error) -> LedgerError {
     let place = path.display();
     if let Some(special) = crate::disk::NotRegular::behind(error) {
         return LedgerError::Storage(format!("{place}: {special}; move it somewhere else"));
     }
-    LedgerError::Storage(format!("{place}: {error}; the ledger's folder and files must be ours to read and write"))
+    LedgerError::Storage(format!("{place}: {error}; this user must be able to read and write it and its folder"))
 }

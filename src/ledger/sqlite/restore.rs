@@ -6,6 +6,7 @@
 //! | before `.restoring` is renamed to `.restored` | the old ledger untouched | removes the draft |
 //! | after it | the new ledger whole in `.restored` | keeps the old one as `.before-restore`, puts the new one in its place |
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use super::schema::Copies;
 use super::steps::Steps;
 use super::store::SqliteStore;
 use super::{chain_table, schema};
-use crate::disk::{self, Links};
+use crate::disk::{self, Links, NotRegular};
 use crate::ledger::openings::Openings;
 use crate::ledger::store::Transaction;
 use crate::ledger::verbs::Tx;
@@ -51,10 +52,12 @@ pub fn restore(ask: &Restore, zones: Zones) -> LedgerResult<Restored> {
 /// # Errors
 /// As [`restore`].
 pub fn restore_by(ask: &Restore, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
+    // before anything is made or changed in the ledger's folder
+    let copy = disk::open(&ask.copy, Links::Followed).map_err(|error| unreadable(&ask.copy, &error))?;
     let lock = files::lock(&ask.path)?;
     finish(&ask.path, steps)?;
     let draft = draft(&ask.path);
-    let marked = mark(ask, &draft, zones, steps);
+    let marked = mark(ask, copy, &draft, zones, steps);
     let Ok(restored) = marked else {
         let _the_first_error_is_reported = clear(&draft, steps);
         return marked;
@@ -99,9 +102,14 @@ fn clear(draft: &Path, steps: &Steps) -> LedgerResult<()> {
     ["", "-wal", "-shm", "-journal"].iter().try_for_each(|suffix| steps.remove(&beside(draft, suffix)))
 }
 
+fn unreadable(copy: &Path, error: &std::io::Error) -> LedgerError {
+    let (place, why) =
+        (copy.display(), NotRegular::behind(error).map_or_else(|| error.to_string(), |what| what.to_string()));
+    LedgerError::Refused(format!("the copy {place} can't be read: {why}; nothing was changed"))
+}
+
 /// A draft of the new ledger, with its gap written. It carries its key until it is opened in its place.
-fn mark(ask: &Restore, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
-    let mut from = disk::open(&ask.copy, Links::Followed).map_err(|error| file_fault(&ask.copy, &error))?;
+fn mark(ask: &Restore, mut from: File, draft: &Path, zones: Zones, steps: &Steps) -> LedgerResult<Restored> {
     let mut to = steps.create(draft)?;
     std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| file_fault(draft, &error))?;
     let no_copy = || {

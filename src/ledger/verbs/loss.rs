@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Tx;
 use crate::audit::{Entry, Event};
+use crate::ledger::change::HeldRow;
 use crate::ledger::life::{self, Doubt};
 use crate::ledger::store::{Many, Put};
 use crate::ledger::witness::{AcceptLoss, NotedLoss};
@@ -59,7 +60,8 @@ impl Tx<'_> {
         self.store.put(&Put::Gap(gap))?;
         let open = self.store.reminders(&Many::In(&[State::Pending, State::Sending]))?;
         let mut uncertain = 0;
-        for held in open.iter().filter(|held| held.nr <= forgotten.last_nr) {
+        let may_have_been_sent = |held: &&HeldRow| held.nr <= forgotten.last_nr && !life::is_due_after(held, gap.until);
+        for held in open.iter().filter(may_have_been_sent) {
             self.apply(&life::doubted(held, doubt)?)?;
             uncertain += 1;
         }

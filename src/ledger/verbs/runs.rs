@@ -221,7 +221,10 @@ impl Tx<'_> {
         }
         if by.mode == Mode::Run {
             for planned in &plan.forgotten {
-                self.apply(&reconcile::forgotten(by, planned)?)?;
+                let held = self.store.reminder(&One::Key(by.schedule, planned))?;
+                if let Some(change) = reconcile::forgotten(by, planned, held.as_ref())? {
+                    self.apply(&change)?;
+                }
             }
         }
         Ok(recorded)

@@ -94,6 +94,12 @@ impl EarlierRun<'_> {
     }
 
     fn by_log(&self) -> EarlierDecision {
+        if let Some(row) = self.log.iter().find(|row| row.event == Event::DeliveryUncertain) {
+            // a run sends nothing itself: it planned what the ledger had forgotten
+            let detail = row.detail.as_deref().unwrap_or_default().to_owned();
+            let (verdict, reason) = (Verdict::Reminded, Some("already_reminded".to_owned()));
+            return EarlierDecision { verdict, reason, block: Some(("already_reminded", detail)) };
+        }
         if self.log.iter().any(|row| row.event == Event::ReminderPlanned) {
             return EarlierDecision { verdict: Verdict::Call, reason: None, block: None };
         }

@@ -61,7 +61,8 @@ async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation
 /// The state and times of the reminders that went out.
 async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     let reminders = reminders_of(app, &schedule.name, &explanation.appointment_id).await?;
-    if let Some(step) = explanation.steps.iter_mut().find(|step| step.rule == "already_reminded") {
+    let step = explanation.steps.iter_mut().find(|step| step.rule == "already_reminded");
+    if let (Some(step), false) = (step, reminders.is_empty()) {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
         step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
