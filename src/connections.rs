@@ -1,10 +1,12 @@
-//! shell: limits the connections of a listener; at the limit a new connection replaces the oldest idle one.
+//! shell: limits the connections of a listener; at the limit a new connection replaces the oldest idle one. How many there may
+//! be follows from the limit of open files.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::AbortHandle;
 
 /// Maximum time for a request's header, or for a request of one line.
@@ -12,6 +14,28 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum number of connections to one listener; fewer where the process may open few files.
 pub const MAX_CONNECTIONS: usize = 64;
+
+/// Files that a process with a listener needs besides connections: ledger, sources, targets, runtime.
+const OWN_FILES: u64 = 48;
+
+/// Raises the soft limit of open files to the hard one if that is allowed; returns the limit.
+pub fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::debug!(%error, "the limit of open files can't be raised");
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Maximum connections of each listener; with few files most are left to everything else.
+#[must_use]
+pub fn max_connections(open_files: u64) -> usize {
+    let share = open_files.saturating_sub(OWN_FILES) / 4;
+    usize::try_from(share).unwrap_or(MAX_CONNECTIONS).clamp(2, MAX_CONNECTIONS)
+}
 
 /// Whether a request of a connection is being answered.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +101,13 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+
+    #[test]
+    fn with_few_files_the_listeners_take_few_connections() {
+        for (files, expected) in [(0, 2), (64, 4), (256, 52), (1_024, MAX_CONNECTIONS), (u64::MAX, MAX_CONNECTIONS)] {
+            assert_eq!(max_connections(files), expected, "{files}");
+        }
+    }
 
     #[tokio::test]
     async fn the_oldest_idle_connection_makes_room_and_a_busy_one_never() {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tickler::audit::{Entry, Event};
 use tickler::ledger::chain::Hash;
 use tickler::ledger::change::{Change, Guard, HeldRow, RowChange, Set};
+use tickler::ledger::doubt;
 use tickler::ledger::life::{self, MOVES, Move};
 use tickler::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use tickler::ledger::{Resolution, SettleTo, Step};
@@ -188,8 +189,8 @@ impl World {
                 life::resolved(held, &resolve).ok().map(|change| decided(&change, held))
             }
             Happening::Restore => {
-                let doubt = life::Doubt { now, actor: "maria", reason: "restored" };
-                life::doubted(held, &doubt).ok().map(|change| decided(&change, held))
+                let why = doubt::Doubt { now, actor: "maria", reason: "restored" };
+                doubt::doubted(held, &why).ok().map(|change| decided(&change, held))
             }
             _ => None,
         };

@@ -30,6 +30,8 @@ mod planning;
 mod rate;
 #[path = "ledger/runs.rs"]
 mod runs;
+#[path = "ledger/spellings.rs"]
+mod spellings;
 #[path = "ledger/states.rs"]
 mod states;
 #[path = "ledger/tampering.rs"]

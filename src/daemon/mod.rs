@@ -6,7 +6,6 @@ pub mod due;
 mod handover;
 pub mod housekeeping;
 pub mod last_good;
-mod limits;
 pub mod log_words;
 pub mod logs;
 mod merge;
@@ -35,6 +34,7 @@ use tokio::task::JoinSet;
 
 use crate::audit::{Entry, Event};
 use crate::clock::SharedClock;
+use crate::connections;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, backup, perform};
@@ -79,7 +79,7 @@ pub async fn run(
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     let Opened { daemon, socket, health, reporters, stillness } = opened;
     let requests = socket.pending_requests();
-    let max_connections = limits::connections(limits::raise_open_files());
+    let max_connections = connections::max_connections(connections::raise_open_files());
     let (stop, stopped) = channel::channel(false);
     let mut sending = JoinSet::new();
     if let Some(sender) = daemon.app.sender.clone() {

@@ -12,7 +12,7 @@ use super::chain::Hash;
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
 use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
-use crate::reminder::{Lead, State};
+use crate::reminder::State;
 
 /// What can happen to a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,9 +89,9 @@ impl Moved {
 /// A move that the table doesn't have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMove {
-    of: Move,
-    from: Option<State>,
-    to: State,
+    pub(super) of: Move,
+    pub(super) from: Option<State>,
+    pub(super) to: State,
 }
 
 impl fmt::Display for NoMove {
@@ -118,7 +118,7 @@ pub fn go(of: Move, from: Option<State>, to: State) -> Result<Moved, NoMove> {
     }
 }
 
-fn go_on(held: &HeldRow, of: Move, to: State) -> Result<Moved, NoMove> {
+pub(super) fn go_on(held: &HeldRow, of: Move, to: State) -> Result<Moved, NoMove> {
     go(of, Some(held.state), to)
 }
 
@@ -462,56 +462,6 @@ pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Res
     };
     let set = Set::State { moved, unknown_fates: held.unknown_fates.max(1), trial: None };
     Ok(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: cancel.now, entries: vec![entry] })
-}
-
-/// Why a ledger doubts what it holds as open.
-#[derive(Debug, Clone, Copy)]
-pub struct Doubt<'a> {
-    /// The current instant (UTC).
-    pub now: Timestamp,
-    /// The user or component that did it.
-    pub actor: &'a str,
-    /// `restored` or `loss_accepted`.
-    pub reason: &'static str,
-}
-
-/// Whether it waits and no request of it can have been sent before that instant: exact hours before a start are due at one
-/// moment, whatever became of the reminder in a time that is forgotten. With days, a changed schedule may have brought it
-/// forward.
-#[must_use]
-pub fn is_due_after(held: &HeldRow, at: Timestamp) -> bool {
-    match held.lead {
-        Lead::Hours(_) => held.state == State::Pending && held.due_at >= at,
-        Lead::Days(_) => false,
-    }
-}
-
-/// This ledger holds it as open, and has forgotten calls that were made.
-///
-/// # Errors
-/// When it is neither pending nor sending.
-pub fn doubted<'a>(held: &'a HeldRow, doubt: &Doubt<'a>) -> Result<Change<'a>, NoMove> {
-    let moved = match held.state {
-        State::Pending | State::Sending => go_on(held, Move::Doubt, State::Uncertain)?,
-        State::Cancelled | State::Delivered | State::Uncertain | State::Failed | State::Expired | State::Dropped => {
-            return Err(NoMove { of: Move::Doubt, from: Some(held.state), to: State::Uncertain });
-        }
-    };
-    let entry = Entry {
-        reason: Some(doubt.reason.into()),
-        actor: Some(doubt.actor.into()),
-        detail: Some("this ledger has lost rows and doesn't know whether it was called".into()),
-        ..held.entry(doubt.now, Event::DeliveryUncertain)
-    };
-    let came = Came { class: Some(doubt.reason), ..Came::default() };
-    let attempt = AttemptChange::End { number: held.attempt, outcome: "uncertain", came };
-    let set = Set::State { moved, unknown_fates: held.unknown_fates + 1, trial: None };
-    Ok(Change {
-        row: RowChange::Held(held.guard(), set),
-        attempt: (held.state == State::Sending).then_some(attempt),
-        at: doubt.now,
-        entries: vec![entry],
-    })
 }
 
 fn only_state<'a>(held: &HeldRow, moved: Moved, at: Timestamp, entry: Entry<'a>) -> Change<'a> {

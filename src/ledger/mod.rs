@@ -28,6 +28,7 @@ use crate::settings::Rate;
 pub mod asks;
 pub mod chain;
 pub mod change;
+pub mod doubt;
 mod effects;
 pub mod gate;
 pub mod held_runs;

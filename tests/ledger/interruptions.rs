@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use tickler::ledger::sqlite::{self, LedgerAccess, Restore, Steps, restore_by};
-use tickler::ledger::{AcceptLoss, Ledger, Log, Outbox, Recover, SettleTo};
+use tickler::ledger::{AcceptLoss, KnowledgeAsk, Ledger, LedgerResult, Log, Outbox, Recover, Restored, Runs, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
 
@@ -204,30 +204,116 @@ async fn a_migration_cut_off_at_any_step_is_finished_by_the_next_start() {
     }
 }
 
-#[tokio::test]
-async fn an_accepted_loss_cut_off_before_its_witness_is_lost_still_and_can_be_accepted_again() {
+/// A ledger that has lost the rows of its two deliveries, in one of the ways in which that happens.
+async fn lost(how: &str) -> SqliteMaker {
     let maker = SqliteMaker::new();
     let backup = with_backup(&maker).await;
-    std::fs::copy(&backup, maker.path()).expect("put back by hand");
-    for log in ["ledger.db-wal", "ledger.db-shm"] {
-        // with the log that continues it nothing would be lost
-        let _gone = std::fs::remove_file(maker.path().with_file_name(log));
+    let beside = |suffix: &str| maker.path().with_file_name(format!("ledger.db{suffix}"));
+    // with the log that continues it an older copy would have lost nothing
+    let _gone = ["-wal", "-shm"].map(|log| std::fs::remove_file(beside(log)));
+    match how {
+        "an older copy" => drop(std::fs::copy(&backup, maker.path()).expect("put back by hand")),
+        "emptied" => std::fs::write(maker.path(), "").expect("it is emptied"),
+        "missing" => std::fs::remove_file(maker.path()).expect("it goes"),
+        "missing with its witness, its log left" => {
+            std::fs::remove_file(maker.path()).expect("it goes");
+            std::fs::remove_file(beside(".witness")).expect("it goes");
+            std::fs::write(beside("-wal"), [7; 64]).expect("a log");
+        }
+        other => panic!("no way to lose rows: {other}"),
     }
-    let open =
-        |path: PathBuf| -> Arc<Ledger> { sqlite::open(path, LedgerAccess::Write, Zones::newest()).expect("it opens") };
-    let ledger = open(maker.path());
-    let recover = Recover { now: at(3), resend: Default::default(), actor: "service".into() };
-    ledger.recover(recover).await.expect("recovered");
-    let witness = maker.path().with_file_name("ledger.db.witness");
-    let before = std::fs::read(&witness).expect("a witness");
-    let accepted = || AcceptLoss { reason: "known".into(), now: at(4), actor: "maria".into() };
-    ledger.accept_loss(accepted()).await.expect("accepted");
-    drop(ledger);
-    // the commit is there, the witness is not
-    std::fs::write(&witness, before).expect("as a kill leaves it");
-    let ledger = open(maker.path());
-    assert!(ledger.loss().is_some());
-    assert_eq!(take(&ledger, at(5)).await.intents.len(), 0);
-    ledger.accept_loss(accepted()).await.expect("accepted again");
-    assert_eq!((ledger.loss(), states(&ledger).await), (None, vec![State::Uncertain; 2]));
+    maker
+}
+
+fn knowledge_ask() -> KnowledgeAsk {
+    KnowledgeAsk {
+        schedule: SCHEDULE.to_owned(),
+        target: None,
+        account: "thoughtly".to_owned(),
+        windows: Vec::new(),
+        due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
+        same_weekdays: Vec::new(),
+    }
+}
+
+/// As an operator does it: the verb opens the ledger, settles what a crash left, and accepts the loss.
+async fn accept(folder: &Path, steps: &Steps) -> LedgerResult<Restored> {
+    let ledger = sqlite::open_by(folder.join("ledger.db"), Zones::newest(), steps.clone())?;
+    ledger.recover(Recover { now: at(3), resend: Default::default(), actor: "maria".into() }).await?;
+    ledger.accept_loss(AcceptLoss { reason: "known".into(), now: at(4), actor: "maria".into() }).await
+}
+
+/// Whether the loss was accepted in that folder. Until it was, nothing is sent; from then on nobody of the rows that are
+/// lost is called: those that the ledger holds are uncertain, and those it doesn't lie in its gap.
+async fn is_accepted(folder: &Path, what: &str) -> bool {
+    let ledger: Arc<Ledger> = sqlite::open(folder.join("ledger.db"), LedgerAccess::Write, Zones::newest())
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_eq!(drafts(folder), BTreeSet::new(), "{what}");
+    let is_accepted = ledger.loss().is_none();
+    assert_eq!(take(&ledger, at(5)).await.intents.len(), 0, "{what}");
+    let gaps = ledger.knowledge(knowledge_ask()).await.expect("knowledge").gaps;
+    if is_accepted {
+        assert!(!gaps.is_empty(), "{what}");
+        assert!(states(&ledger).await.iter().all(|state| *state == State::Uncertain), "{what}");
+        verified(&ledger).await;
+    }
+    is_accepted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_loss_cut_off_at_any_step_is_lost_still_and_can_be_accepted_again_or_is_accepted_once() {
+    for how in ["an older copy", "emptied", "missing", "missing with its witness, its log left"] {
+        let maker = lost(how).await;
+        let folder = state_of(&maker);
+        let album = {
+            let folder = folder.clone();
+            tokio::task::spawn_blocking(move || {
+                Album::of(&folder, |steps| {
+                    let accepted = accept(&folder, steps);
+                    tokio::runtime::Handle::current().block_on(accepted).expect("accepted");
+                })
+            })
+        };
+        let album = album.await.expect("it ends");
+        let pictures = album.pictures();
+        assert!(is_accepted(&folder, how).await);
+        let mut found = Vec::new();
+        for (step, folder) in &pictures {
+            let what = format!("{how}, cut off before {step}");
+            found.push(is_accepted(folder, &what).await);
+            let again = accept(folder, &Steps::default()).await;
+            assert_eq!(again.is_ok(), !found.last().expect("one"), "{what}: {again:?}");
+            assert!(is_accepted(folder, &what).await, "{what}");
+        }
+        let names: Vec<_> = pictures.iter().map(|(step, _)| step.as_str()).collect();
+        assert!(names.iter().filter(|step| step.starts_with("commit in")).count() >= 2, "{how}: {names:?}");
+        assert!(names.iter().any(|step| step.starts_with("write")), "{how}: {names:?}");
+        assert!(found.is_sorted(), "once it is accepted it stays so: {how}: {found:?}");
+        assert!(found.first() == Some(&false), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_loss_of_which_any_step_fails_leaves_the_loss_or_has_accepted_it() {
+    for how in ["an older copy", "emptied", "missing", "missing with its witness, its log left"] {
+        let mut failed = 0;
+        for fails in 0.. {
+            let maker = lost(how).await;
+            let count = Mutex::new(0);
+            let steps = Steps::watched(move |_step| {
+                let mut count = count.lock().expect("no watcher panics");
+                *count += 1;
+                if *count > fails { Err(io::Error::other("the disk fails")) } else { Ok(()) }
+            });
+            let accepted = accept(&state_of(&maker), &steps).await;
+            let what = format!("{how}, {fails} steps: {accepted:?}");
+            let is_over = is_accepted(&state_of(&maker), &what).await;
+            if accepted.is_ok() && is_over {
+                break;
+            }
+            failed += 1;
+            assert!(failed < 100, "{what}");
+        }
+        assert!(failed >= 3, "{how}: {failed}");
+    }
 }

@@ -84,7 +84,11 @@ pub(super) fn sealing(conn: &Connection, key: &KeyBytes) -> LedgerResult<Sealing
 }
 
 fn is_keyed(conn: &Connection) -> LedgerResult<bool> {
-    Ok(conn.query_row("SELECT keyed FROM head", [], |row| row.get(0))?)
+    match conn.query_row("SELECT keyed FROM head", [], |row| row.get(0))? {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(LedgerError::Storage(format!("the ledger was changed: `keyed` of its head is {other}"))),
+    }
 }
 
 /// Walks the whole chain and compares its end with the head row; then demands the triggers that protect the log.
@@ -115,6 +119,9 @@ pub(super) fn verify(conn: &Connection, key: Option<&KeyBytes>) -> LedgerResult<
         let missing = missing_trigger(conn)?;
         broken = missing.map(|name| (head.seq, format!("the trigger `{name}`, which protects the log, is missing")));
     }
+    if broken.is_none() && is_unprotected(conn)? {
+        broken = Some((head.seq, "a permit to change the log was left in it: its triggers protect nothing".to_owned()));
+    }
     Ok(Verification { rows: walk.rows(), head, broken })
 }
 
@@ -128,6 +135,11 @@ fn missing_trigger(conn: &Connection) -> LedgerResult<Option<&'static str>> {
         }
     }
     Ok(None)
+}
+
+/// Whether a permit is there that lives only within a transaction of this program.
+fn is_unprotected(conn: &Connection) -> LedgerResult<bool> {
+    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM permit)", [], |row| row.get(0))?)
 }
 
 /// Checks the next row of the table.

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::chain_table::{Chain, hash_at};
 use super::errors::file_fault;
 use super::files::beside;
+use super::steps::Steps;
 use super::wal;
 use crate::disk::{self, Links};
 use crate::ledger::chain::Hash;
@@ -65,15 +66,21 @@ impl Before {
 
     /// Moves what SQLite would discard out of its way: the log of a database that is gone may hold the only trace of its
     /// last calls.
-    pub(super) fn keep_traces(&self, path: &Path) -> LedgerResult<()> {
+    ///
+    /// A ledger that has no witness either gets one that says so first: a start that is cut off once the new database is
+    /// there must not take it for one that was never witnessed.
+    pub(super) fn keep_traces(&self, path: &Path, steps: &Steps) -> LedgerResult<()> {
         if self.lost.is_none() {
             return Ok(());
+        }
+        if self.testimony == Testimony::None {
+            WitnessFile::create(path, Witness::LOST, steps)?;
         }
         for suffix in ["-wal", "-journal"] {
             let from = beside(path, suffix);
             if from.exists() {
                 let to = super::files::free_place(path, &format!(".lost{suffix}"));
-                std::fs::rename(&from, &to).map_err(|error| file_fault(&from, &error))?;
+                steps.rename(&from, &to)?;
             }
         }
         Ok(())
@@ -187,22 +194,23 @@ pub(super) struct Continuity {
     witness: WitnessFile,
     /// The row that was witnessed last.
     written: AtomicU64,
+    steps: Steps,
 }
 
 impl Continuity {
     /// Begins to watch. A ledger without a witness gets one; that of a lost one stays as it is.
-    pub(super) fn begin(path: &Path, conn: &Connection, before: &Before) -> LedgerResult<Self> {
+    pub(super) fn begin(path: &Path, conn: &Connection, before: &Before, steps: &Steps) -> LedgerResult<Self> {
         let chain = Chain::load(conn)?;
         let verdict = before.judge(conn)?;
         let found = match verdict {
             WitnessVerdict::Whole => None,
             WitnessVerdict::Unwitnessed => {
-                WitnessFile::create(path, Witness { seq: chain.seq, hash: chain.hash })?;
+                WitnessFile::create(path, Witness { seq: chain.seq, hash: chain.hash }, steps)?;
                 None
             }
             WitnessVerdict::Lost(loss) => {
-                if before.testimony == Testimony::None {
-                    WitnessFile::create(path, Witness::LOST)?;
+                if before.testimony == Testimony::None && before.lost.is_none() {
+                    WitnessFile::create(path, Witness::LOST, steps)?;
                 }
                 Some(loss)
             }
@@ -215,6 +223,7 @@ impl Continuity {
             found: Mutex::new(found),
             witness: WitnessFile::open(path)?,
             written: AtomicU64::new(u64::MAX),
+            steps: steps.clone(),
         })
     }
 
@@ -239,6 +248,11 @@ impl Continuity {
         exchange
     }
 
+    /// A transaction of the writer is about to be committed.
+    pub(super) fn before_commit(&self) -> LedgerResult<()> {
+        self.steps.before("commit in", &self.path)
+    }
+
     /// Witnesses a row after its commit and before anybody is answered. What was lost stays lost until it is accepted.
     pub(super) fn acknowledge(&self, row: Witness) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,7 +263,9 @@ impl Continuity {
             return;
         }
         self.written.store(row.seq, Ordering::Relaxed);
-        *found = self.witness.write(row).err().map(|error| Loss::Unwitnessed(error.to_string()));
+        let step = self.steps.before("write", &place(&self.path)).map_err(|error| error.to_string());
+        let written = step.and_then(|()| self.witness.write(row).map_err(|error| error.to_string()));
+        *found = written.err().map(Loss::Unwitnessed);
     }
 
     /// Closes the connection that wrote. What was committed to a file that has lost its name stays in its write-ahead log: it
@@ -276,10 +292,11 @@ struct WitnessFile {
 }
 
 impl WitnessFile {
-    fn create(path: &Path, witness: Witness) -> LedgerResult<()> {
-        let place = place(path);
-        let written = disk::replace_private(&place, witness.to_text().as_bytes());
-        written.map_err(|error| file_fault(&place, &error))
+    fn create(path: &Path, witness: Witness, steps: &Steps) -> LedgerResult<()> {
+        let (place, draft) = (place(path), beside(path, ".witness.new"));
+        steps.write(&draft, witness.to_text().as_bytes())?;
+        steps.rename(&draft, &place)?;
+        steps.sync_folder_of(path)
     }
 
     fn open(path: &Path) -> LedgerResult<Self> {

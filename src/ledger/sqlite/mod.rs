@@ -117,10 +117,10 @@ pub fn open_by(path: impl AsRef<Path>, zones: Zones, steps: Steps) -> LedgerResu
     let lock = files::lock(path)?;
     restore::finish(path, &steps)?;
     let before = Before::of(path)?;
-    before.keep_traces(path)?;
+    before.keep_traces(path, &steps)?;
     let conn = schema::open(path, Copies::Kept, &steps)?;
     let key = files::key(path, &conn, &steps)?;
-    let continuity = Arc::new(Continuity::begin(path, &conn, &before)?);
+    let continuity = Arc::new(Continuity::begin(path, &conn, &before, &steps)?);
     let readers = Readers::new(path.to_owned(), Some(key));
     let watch = Arc::clone(&continuity);
     let writer = Writer::start(zones, move |jobs| {

@@ -191,7 +191,8 @@ impl Transaction for SqliteStore<'_> {
     }
 
     fn commit(&self) -> LedgerResult<()> {
-        let committed = self.save_head().and_then(|()| Ok(self.statements.run("COMMIT", [])?));
+        let step = || self.continuity.as_ref().map_or(Ok(()), |watch| watch.before_commit());
+        let committed = self.save_head().and_then(|()| step()).and_then(|()| Ok(self.statements.run("COMMIT", [])?));
         match committed {
             Ok(_) => {
                 self.acknowledge();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Tx;
 use crate::audit::{Entry, Event};
 use crate::ledger::change::HeldRow;
-use crate::ledger::life::{self, Doubt};
+use crate::ledger::doubt::{self, Doubt};
 use crate::ledger::store::{Many, Put};
 use crate::ledger::witness::{AcceptLoss, NotedLoss};
 use crate::ledger::{LedgerError, LedgerResult, Restored};
@@ -55,22 +55,23 @@ impl Tx<'_> {
     }
 
     /// Writes the gap, and makes uncertain what was open then: the ledger doesn't know whether it was sent.
-    fn forget_calls(&self, doubt: &Doubt<'_>, forgotten: &NotedLoss, sentence: &str) -> LedgerResult<Restored> {
+    fn forget_calls(&self, why: &Doubt<'_>, forgotten: &NotedLoss, sentence: &str) -> LedgerResult<Restored> {
         let gap = forgotten.gap;
         self.store.put(&Put::Gap(gap))?;
         let open = self.store.reminders(&Many::In(&[State::Pending, State::Sending]))?;
         let mut uncertain = 0;
-        let may_have_been_sent = |held: &&HeldRow| held.nr <= forgotten.last_nr && !life::is_due_after(held, gap.until);
+        let may_have_been_sent =
+            |held: &&HeldRow| held.nr <= forgotten.last_nr && !doubt::is_due_after(held, gap.until);
         for held in open.iter().filter(may_have_been_sent) {
-            self.apply(&life::doubted(held, doubt)?)?;
+            self.apply(&doubt::doubted(held, why)?)?;
             uncertain += 1;
         }
         let [from, until] = [gap.from, gap.until].map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ"));
         self.store.append(&Entry {
-            reason: Some(doubt.reason.into()),
-            actor: Some(doubt.actor.into()),
+            reason: Some(why.reason.into()),
+            actor: Some(why.actor.into()),
             detail: Some(format!("{sentence}; calls from {from} to {until} are forgotten").into()),
-            ..Entry::new(doubt.now, Event::ServiceRecovered)
+            ..Entry::new(why.now, Event::ServiceRecovered)
         })?;
         Ok(Restored { gap, uncertain, kept: None })
     }
