@@ -25,7 +25,7 @@ use clinic::{Clinic, HEADER, at, beat, count, ledger, run_lines, runs, schedule_
 use jiff::{SignedDuration, Timestamp};
 use tickler::audit::Event;
 use tickler::clock::Clock;
-use tickler::ledger::{HoldChange, Outbox, Pause, Pauses};
+use tickler::ledger::{HoldChange, Outbox, Pause, Pauses, Resume};
 use tickler::reminder::RunState;
 
 const NEW_YORK: &str = "America/New_York";
@@ -173,7 +173,12 @@ async fn a_pause_skips_and_its_end_makes_up_for_the_latest() {
     let skipped = ["2026-11-24T14:00:00Z scheduled skipped", "2026-11-24T15:00:00Z scheduled skipped"];
     assert_eq!(run_lines(daemon).await, skipped);
     ledger(daemon)
-        .hold(HoldChange::Resume { schedule: None, now: clinic.clock.now(), actor: "clinic".to_owned() })
+        .hold(HoldChange::Resume(Resume {
+            reason: None,
+            schedule: None,
+            now: clinic.clock.now(),
+            actor: "clinic".to_owned(),
+        }))
         .await
         .expect("resumed");
     clinic.beat_for(daemon, 3).await;

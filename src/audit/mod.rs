@@ -19,7 +19,7 @@ pub use escape::{cell, escape, is_treacherous, json, one_line};
 macro_rules! events {
     ($($(#[doc = $meaning:literal])+ $variant:ident => $word:literal,)+) => {
         /// What an audit row reports: a closed set.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Event { $($(#[doc = $meaning])+ $variant,)+ }
         impl Event {
             /// Every event.
@@ -99,6 +99,12 @@ events! {
     OperatorExported => "operator.exported",
     /// Whole phone numbers were shown.
     OperatorRevealed => "operator.revealed",
+    /// A person got a token for the page.
+    PageTokenAdded => "page.token_added",
+    /// A token for the page was removed: whoever had it is signed out.
+    PageTokenRemoved => "page.token_removed",
+    /// Somebody signed in at the page.
+    PageSignedIn => "page.signed_in",
     /// The service started.
     ServiceStarted => "service.started",
     /// The service stopped.
@@ -159,6 +165,9 @@ pub struct AuditFilter {
     pub appointment: Option<String>,
     /// Of that phone, E.164 (matched by its keyed hash).
     pub phone: Option<Personal>,
+    /// Of the phone with that keyed hash (hex), where the number itself must not be named.
+    #[serde(default)]
+    pub phone_mark: Option<String>,
     /// Of that run.
     pub run: Option<RunId>,
     /// Of that reminder.

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::filters::Filters;
 use super::held_arguments::{ApproveArguments, RejectArguments};
 use super::optout_arguments::OptoutVerb;
+use super::page_arguments::PageVerb;
 use super::sandbox_arguments::SandboxArguments;
 use crate::verbs::plan::When;
 
@@ -107,6 +108,12 @@ pub enum Verb {
     },
     /// Call nobody until it is resumed, also after restarts
     Pause(PauseArguments),
+    /// The web page: who may sign in
+    Page {
+        /// What of it
+        #[command(subcommand)]
+        verb: PageVerb,
+    },
     /// Lift a pause
     Resume(ResumeArguments),
     /// Send one real payload with `test: true` to your own phone
@@ -495,6 +502,9 @@ pub struct ResumeArguments {
     /// Everything, the accounts' pauses too
     #[arg(long)]
     pub all: bool,
+    /// Why, for the log
+    #[arg(long)]
+    pub reason: Option<String>,
 }
 
 /// `test-call`.

@@ -291,10 +291,11 @@ async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFil
         since: time(&filters.since).map_err(VerbError::Usage)?,
         until: time(&filters.until).map_err(VerbError::Usage)?,
         schedule: filters.schedule.clone(),
-        event: filters.event.as_deref().map(known_event).transpose()?,
+        event: filters.event.as_deref().map(audit::known_event).transpose()?,
         reason: filters.reason.clone(),
         appointment: filters.appointment.clone(),
         phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone).map(Personal::from)).transpose()?,
+        phone_mark: None,
         run,
         reminder: None,
         limit: filters.limit,
@@ -302,18 +303,6 @@ async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFil
         after_seq: None,
         before_seq: None,
     })
-}
-
-/// An event's word, or a family's.
-fn known_event(word: &str) -> Result<String, VerbError> {
-    let family = |event: &Event| event.as_str().split('.').next() == Some(word);
-    if word.parse::<Event>().is_ok() || Event::ALL.iter().any(family) {
-        return Ok(word.to_owned());
-    }
-    let likely = crate::verbs::likely_name(word, Event::ALL.iter().map(|event| event.as_str()));
-    let remedy = likely.map_or_else(String::new, |likely| format!(": did you mean `{likely}`?"));
-    let events: Vec<&str> = Event::ALL.iter().map(|event| event.as_str()).collect();
-    Err(VerbError::Usage(format!("the log has no event `{word}`{remedy}\nthe events are {}", events.join(", "))))
 }
 
 /// A phone as the ledger knows it: national numbers are read in the one region that the schedules share.
@@ -364,18 +353,4 @@ fn exported(rows: &[AuditRow]) -> Rows {
     let mut table = Rows::of(&FIELDS);
     rows.iter().for_each(|row| table.push(csv_cells(row).into()));
     table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mistyped_event_gets_the_likely_one() {
-        assert!(known_event("delivery").is_ok() && known_event("run.held").is_ok());
-        let refused = known_event("run.hold").map_err(|error| error.to_string());
-        let text = refused.expect_err("there is no such event");
-        assert!(text.starts_with("the log has no event `run.hold`: did you mean `run.held`?\n"), "{text}");
-        assert!(Event::ALL.iter().all(|event| text.contains(event.as_str())), "{text}");
-    }
 }

@@ -1,6 +1,5 @@
 //! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::daemon::logs::{self, LogTerms};
 use crate::ledger::sqlite;
 use crate::plan::Gap;
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
-use crate::verbs::{Access, App, Exit, VerbError, VerbResult};
+use crate::verbs::{Access, App, Exit, ScheduleZones, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
 
 /// What a verb of the terminal works with.
@@ -172,8 +171,7 @@ impl Context {
     pub fn zones(&self) -> ScheduleZones {
         let zones = Zones::newest();
         let folder = crate::schedule::load::folder(&self.settings.schedules, &zones).unwrap_or_default();
-        let named = folder.schedules.into_iter().map(|(name, schedule)| (name, schedule.zone.clone())).collect();
-        ScheduleZones { named, otherwise: self.zone_of(None) }
+        ScheduleZones::of_folder(&folder, &zones)
     }
 
     /// The zone in which a person's times are read and shown: the named schedule's, or the one that all share; else UTC.
@@ -186,20 +184,6 @@ impl Context {
             Some(zone) if named.all(|loaded| loaded.zone == zone) => zone,
             Some(_) | None => zones.zone("UTC").expect("every version of the rules has UTC"),
         }
-    }
-}
-
-/// The schedules' zones.
-pub struct ScheduleZones {
-    named: BTreeMap<String, Zone>,
-    /// That which all share, else UTC.
-    otherwise: Zone,
-}
-
-impl ScheduleZones {
-    /// That schedule's; for none, and for one that isn't there any more, the one that all share, else UTC.
-    pub fn of(&self, schedule: Option<&str>) -> &Zone {
-        schedule.and_then(|name| self.named.get(name)).unwrap_or(&self.otherwise)
     }
 }
 

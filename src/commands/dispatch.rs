@@ -315,6 +315,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Resume { .. }
         | Request::Resolve(_)
         | Request::OptOut(_)
+        | Request::PageToken(_)
         | Request::Approve(_)
         | Request::Reject(_)
         | Request::Cancel(_) => true,

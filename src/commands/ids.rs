@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::context::Context;
 use crate::ledger::{Outbox, ReminderAsk};
 use crate::reminder::{ReminderId, RunId};
-use crate::verbs::{Access, ids, redact};
+use crate::verbs::{Access, ids};
 
 /// A shorter one is easily mistaken for something else.
 const SHORTEST: usize = 8;
@@ -51,18 +51,11 @@ pub struct Labels(HashMap<ReminderId, String>);
 
 impl Labels {
     /// Of these reminders, as far as they are still kept and the ledger can be read here.
-    pub async fn of(context: &Context, ids: impl IntoIterator<Item = ReminderId>) -> Self {
-        let ids: BTreeSet<ReminderId> = ids.into_iter().collect();
-        let mut labels = HashMap::new();
-        if !ids.is_empty()
-            && let Ok(app) = context.open(Access::Reading).await
-            && let Some(ledger) = &app.around.ledger
-        {
-            let ask = ReminderAsk { ids: ids.into_iter().collect(), ..ReminderAsk::default() };
-            let found = ledger.briefs(ask).await.unwrap_or_default();
-            labels.extend(found.into_iter().filter_map(|row| Some((row.id, redact::label(row.label.as_deref())?))));
-        }
-        Self(labels)
+    pub async fn of(context: &Context, reminders: impl IntoIterator<Item = ReminderId>) -> Self {
+        Self(match context.open(Access::Reading).await {
+            Ok(app) => ids::labels(&app, reminders).await,
+            Err(_) => HashMap::new(),
+        })
     }
 
     /// Of that one.

@@ -25,6 +25,8 @@ mod notify;
 mod optout;
 mod optout_arguments;
 mod output;
+mod page;
+mod page_arguments;
 mod pause;
 mod plan;
 mod plan_csv;
@@ -115,6 +117,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Approve(ask) => held::approve(globals, ask).await,
         Verb::Reject(ask) => held::reject(globals, ask).await,
         Verb::Cancel(ask) => cancel::cancel(globals, ask).await,
+        Verb::Page { verb } => page::page(globals, verb).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
         Verb::Resume(ask) => pause::resume(globals, ask).await,
         Verb::TestCall(ask) => test_call::test_call(globals, ask).await,

@@ -25,7 +25,7 @@ pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exi
 /// Lifts it.
 pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    change(&context, Request::Resume { schedule: ask.schedule }).await
+    change(&context, Request::Resume { schedule: ask.schedule, reason: ask.reason }).await
 }
 
 async fn change(context: &Context, request: Request) -> anyhow::Result<Exit> {

@@ -77,7 +77,7 @@ pub async fn run(
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
-    let Opened { daemon, socket, health, reporters, stillness } = opened;
+    let Opened { daemon, socket, web, reporters, stillness } = opened;
     let requests = socket.pending_requests();
     let max_connections = connections::max_connections(connections::raise_open_files());
     let (stop, stopped) = channel::channel(false);
@@ -109,7 +109,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
                 .await;
         }
     });
-    if let Some(server) = health {
+    if let Some(server) = web {
         background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
     }
     background.spawn({
@@ -217,6 +217,7 @@ async fn answer(daemon: Arc<Daemon>, caller: ControlCaller, request: Request) ->
         | Request::Reject(_)
         | Request::OptOut(_)
         | Request::OptOuts
+        | Request::PageToken(_)
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }

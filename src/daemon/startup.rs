@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::control::ControlSocket;
+use super::control::{ControlSocket, user_name};
 use super::runs::{ACTOR, Daemon};
 use super::watch::{Stillness, stamps};
 use crate::clock::SharedClock;
@@ -14,7 +14,7 @@ use crate::schedule::load::{self, Folder};
 use crate::settings::Settings;
 use crate::verbs::trigger::only_loopback;
 use crate::verbs::{App, VerbError, VerbResult, outbound, sender_of, surroundings};
-use crate::web::{self, HealthServer};
+use crate::web::{self, WebError, WebParts, WebServer};
 use crate::zones::Zones;
 
 /// An opened service.
@@ -24,7 +24,7 @@ pub struct Opened {
     /// Bound.
     pub socket: ControlSocket,
     /// Bound, unless switched off.
-    pub health: Option<HealthServer>,
+    pub web: Option<WebServer>,
     /// Not yet running.
     pub reporters: Reporters,
     /// The folder as it was just before it was read.
@@ -50,10 +50,10 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let outside = Outside { clock: Arc::clone(&around.clock), http: around.http.clone(), ledger };
     let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
-    let health = health_server(&daemon).await?;
+    let web = web_server(&daemon).await?;
     let socket = socket(&app.settings)?;
     begin(&daemon).await?;
-    Ok(Opened { daemon, socket, health, reporters, stillness })
+    Ok(Opened { daemon, socket, web, reporters, stillness })
 }
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
@@ -63,16 +63,26 @@ fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>
     Ok(App::of_service(settings, around, Folder::default(), sender))
 }
 
-async fn health_server(daemon: &Daemon) -> VerbResult<Option<HealthServer>> {
+async fn web_server(daemon: &Daemon) -> VerbResult<Option<WebServer>> {
     let settings = &daemon.app.settings;
     let Some(listen) = settings.listen else { return Ok(None) };
     let token = settings.web_token.as_ref().map(|token| settings.secrets.resolve(token)).transpose();
     let token = token.map_err(|error| VerbError::Configuration(format!("web.token: {error}")))?;
-    let server = web::bind(listen, token, Arc::clone(&daemon.vitals)).await.map_err(|error| match &error {
-        web::WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
-        web::WebError::NotBound(..) => VerbError::Failed(error.to_string()),
+    let parts = WebParts {
+        listen,
+        published: settings.web_url.clone(),
+        token,
+        app: Arc::clone(&daemon.app),
+        vitals: Arc::clone(&daemon.vitals),
+        user_name,
+    };
+    let server = web::bind(parts).await.map_err(|error| match error {
+        WebError::TokenMissing(_) => VerbError::Configuration(error.to_string()),
+        WebError::NotBound(..) => VerbError::Failed(error.to_string()),
+        WebError::Opening(error) => error,
     })?;
-    tracing::info!("the health server listens at http://{}/healthz", server.address());
+    let address = server.address();
+    tracing::info!("the health server listens at http://{address}/healthz; the page is http://{address}/");
     Ok(Some(server))
 }
 

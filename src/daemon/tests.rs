@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::ledger::{HoldChange, Outbox, Pauses, RunEnd, RunRecord, RunStart, Runs, RunsAsk};
+use crate::ledger::{HoldChange, Outbox, Pauses, Resume, RunEnd, RunRecord, RunStart, Runs, RunsAsk};
 use crate::reminder::{RunId, RunKind};
 use crate::settings::Flags;
 
@@ -152,11 +152,17 @@ async fn a_hold_that_only_a_person_lifts_is_an_alert_and_one_that_a_person_set_i
     daemon.ledger.hold(HoldChange::Pause(pause)).await.expect("paused");
     assert!(daemon.conditions().await.is_empty(), "a person's pause");
     let resume = async || {
-        let resume = HoldChange::Resume { schedule: None, now: daemon.now(), actor: actor.clone() };
+        let resume =
+            HoldChange::Resume(Resume { reason: None, schedule: None, now: daemon.now(), actor: actor.clone() });
         daemon.ledger.hold(resume).await.expect("resumed");
     };
     resume().await;
-    let one = HoldChange::Resume { schedule: Some("clinic".to_owned()), now: daemon.now(), actor: actor.clone() };
+    let one = HoldChange::Resume(Resume {
+        reason: None,
+        schedule: Some("clinic".to_owned()),
+        now: daemon.now(),
+        actor: actor.clone(),
+    });
     daemon.ledger.hold(one).await.expect("resumed");
     clock.advance(Duration::from_secs(1));
     daemon.tick().await;

@@ -130,6 +130,8 @@ pub trait Outbox: Send + Sync {
     async fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
     /// Pending, uncertain, held: counts for `status`.
     async fn tally(&self) -> LedgerResult<Tally>;
+    /// How many pending reminders are due before `until` (UTC), by schedule and five minutes.
+    async fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
 }
 
 /// What keeps reminders from being sent.
@@ -157,6 +159,10 @@ pub trait Log: Send + Sync {
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// Last sequence number and hash (0 and the empty chain's hash when there is none).
     async fn head(&self) -> LedgerResult<Head>;
+    /// Rows counted by schedule, event, reason and quarter of an hour, in that order of time.
+    async fn counts(&self, ask: LogCountAsk) -> LedgerResult<Vec<LogCount>>;
+    /// The keyed hash by which rows about a phone (E.164) are found, hex: it names the phone to this ledger alone.
+    async fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
     /// Removes payloads and phones, and rows of the audit log, older than these instants.
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned>;
 }

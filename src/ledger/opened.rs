@@ -12,10 +12,10 @@ use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
     AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult,
-    LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, PassedOver, Pauses, Prune,
-    Pruned, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, Restored, RunRecord,
-    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
-    Writing,
+    LoadedSchedule, Log, LogCount, LogCountAsk, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
+    PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk,
+    ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
+    SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
@@ -56,6 +56,12 @@ pub trait Reads: Send + Sync {
     fn audit(&self, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// The audit log's end.
     fn head(&self) -> LedgerResult<Head>;
+    /// Rows of the log, counted.
+    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>>;
+    /// The keyed hash of a phone, hex.
+    fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
+    /// Pending reminders that are due before this instant, by five minutes.
+    fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
     /// Why nothing may be sent, if rows are lost.
     fn loss(&self) -> Option<Loss>;
     /// The loss was accepted, and is none any more.
@@ -283,6 +289,9 @@ impl Outbox for Ledger {
     async fn tally(&self) -> LedgerResult<Tally> {
         self.read(|reads| reads.tally()).await
     }
+    async fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
+        self.read(move |reads| reads.queue(until)).await
+    }
 }
 
 #[async_trait]
@@ -290,7 +299,7 @@ impl Pauses for Ledger {
     async fn hold(&self, change: HoldChange) -> LedgerResult<()> {
         self.write(move |tx| match &change {
             HoldChange::Pause(pause) => tx.pause(pause),
-            HoldChange::Resume { schedule, now, actor } => tx.resume(schedule.as_deref(), *now, actor),
+            HoldChange::Resume(resume) => tx.resume(resume),
         })
         .await
     }
@@ -319,6 +328,13 @@ impl Log for Ledger {
     }
     async fn head(&self) -> LedgerResult<Head> {
         self.read(|reads| reads.head()).await
+    }
+    async fn counts(&self, ask: LogCountAsk) -> LedgerResult<Vec<LogCount>> {
+        self.read_long(move |reads| reads.counts(&ask)).await
+    }
+    async fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
+        let phone = phone.to_owned();
+        self.read(move |reads| reads.phone_mark(&phone)).await
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
         self.write(move |tx| tx.prune(&prune)).await

@@ -228,6 +228,9 @@ impl Alerts {
             | Event::OperatorPruned
             | Event::OperatorExported
             | Event::OperatorRevealed
+            | Event::PageTokenAdded
+            | Event::PageTokenRemoved
+            | Event::PageSignedIn
             | Event::ServiceStarted
             | Event::ServiceStopped
             | Event::ServiceRecovered

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::spanned::{KeyValue, Node, Value};
+use super::spanned::{self, KeyValue, Node, Value};
 use crate::settings::is_variable_name;
 
 /// What a frame shows in place of what may be a secret in the file.
@@ -170,6 +170,14 @@ pub fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
         }
     }
     merged
+}
+
+/// A schedule's whole text, with secrets that were written out masked.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let (root, problems) = spanned::read(text);
+    let syntax = if problems.is_empty() { Syntax::Sound } else { Syntax::Broken };
+    masked(text, 0..text.len(), &merged(hidden(&root, text, syntax)))
 }
 
 /// A part of a text with its hidden places masked; line ends and the quotes around a text stay.

@@ -5,7 +5,7 @@ pub mod json_schema;
 pub mod keys;
 pub mod load;
 pub mod lookup;
-mod masking;
+pub mod masking;
 mod open;
 pub mod problems;
 pub mod read;

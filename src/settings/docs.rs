@@ -30,6 +30,11 @@ const DOCS: [(&str, &str); KEYS.len()] = [
         "What a caller of the page must show; required where it is not served to this machine alone",
         "{ env = \"WEB_TOKEN\" }",
     ),
+    (
+        "Where people reach the page when a proxy stands before it: its address there, without a path. Whoever comes that way \
+         signs in",
+        "\"https://reminders.clinic.example\"",
+    ),
     ("The least important messages that are logged: error, warn, info, debug or trace", "\"info\""),
     ("How messages are logged: `auto`, `text` or `json`", "\"json\""),
     ("The address of an account's API", "\"https://api.thoughtly.com\""),

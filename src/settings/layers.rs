@@ -22,12 +22,13 @@ pub enum Takes {
 }
 
 /// Every setting; `*` is an account's name.
-pub const KEYS: [(&str, Takes); 20] = [
+pub const KEYS: [(&str, Takes); 21] = [
     ("schedules", Takes::Text),
     ("ledger", Takes::Text),
     ("socket", Takes::Text),
     ("web.listen", Takes::Text),
     ("web.token", Takes::Secret),
+    ("web.url", Takes::Text),
     ("log.level", Takes::Text),
     ("log.format", Takes::Text),
     ("accounts.*.base_url", Takes::Text),

@@ -96,6 +96,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Required for any address but loopback.
     pub web_token: Option<SecretRef>,
+    /// Where people reach the page, when a proxy stands before it.
+    pub web_url: Option<url::Url>,
     /// Log filter, such as `info`.
     pub log_level: String,
     /// The format of the log.

@@ -71,6 +71,7 @@ pub fn settings(
         ledger,
         listen: leaves.read("web.listen", listen).flatten(),
         web_token: leaves.secret("web.token"),
+        web_url: leaves.read("web.url", web_url),
         log_level: leaves.read("log.level", |text| Ok(text.to_owned())).unwrap_or_default(),
         log_format: leaves.read("log.format", log_format).unwrap_or(LogFormat::Auto),
         accounts: leaves.accounts(),
@@ -97,6 +98,16 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
     }
     let text = text.replacen("localhost:", "127.0.0.1:", 1);
     text.parse().map(Some).map_err(|_| format!("`{text}` is not a valid address: write `127.0.0.1:8467`, or `off`"))
+}
+
+/// An address of the page: scheme and host, nothing behind them.
+fn web_url(text: &str) -> Result<url::Url, String> {
+    let url = text.parse::<url::Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(|url| url.host().is_some() && url.path() == "/" && url.query().is_none());
+    url.ok_or_else(|| {
+        let shown = crate::row::unseen::shown(text);
+        format!("`{shown}` is not a valid address of the page: write `https://reminders.example.com`")
+    })
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -388,3 +388,32 @@ fn proves(broken: &Option<(u64, String)>, seq: u64, checkpoint: Option<&Checkpoi
         ),
     }
 }
+
+/// An event's word, or a family's.
+///
+/// # Errors
+/// When there is no such event, with the likely one and all of them.
+pub fn known_event(word: &str) -> VerbResult<String> {
+    let family = |event: &Event| event.as_str().split('.').next() == Some(word);
+    if word.parse::<Event>().is_ok() || Event::ALL.iter().any(family) {
+        return Ok(word.to_owned());
+    }
+    let likely = super::likely_name(word, Event::ALL.iter().map(|event| event.as_str()));
+    let remedy = likely.map_or_else(String::new, |likely| format!(": did you mean `{likely}`?"));
+    let events: Vec<&str> = Event::ALL.iter().map(|event| event.as_str()).collect();
+    Err(VerbError::Usage(format!("the log has no event `{word}`{remedy}\nthe events are {}", events.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_event_gets_the_likely_one() {
+        assert!(known_event("delivery").is_ok() && known_event("run.held").is_ok());
+        let refused = known_event("run.hold").map_err(|error| error.to_string());
+        let text = refused.expect_err("there is no such event");
+        assert!(text.starts_with("the log has no event `run.hold`: did you mean `run.held`?\n"), "{text}");
+        assert!(Event::ALL.iter().all(|event| text.contains(event.as_str())), "{text}");
+    }
+}

@@ -21,6 +21,7 @@ pub mod last_run;
 pub mod next;
 pub mod notify_test;
 pub mod optout;
+pub mod page_token;
 pub mod pause;
 mod perform;
 pub mod plan;
@@ -29,6 +30,7 @@ pub mod reference;
 pub mod restore;
 mod retrying;
 pub mod schedule_tests;
+mod schedule_zones;
 pub mod schema;
 pub mod secrets;
 pub mod service;
@@ -50,6 +52,7 @@ pub use exit::{Exit, VerbError, likely_name};
 pub use gap::UnplannedGap;
 pub use perform::{entry_of, perform};
 pub use redact::Reveal;
+pub use schedule_zones::ScheduleZones;
 
 /// The result of a verb.
 pub type VerbResult<T> = Result<T, VerbError>;
@@ -77,6 +80,9 @@ pub enum Request {
     Resume {
         /// `None`: all.
         schedule: Option<String>,
+        /// The reason given.
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// Accept that the ledger has lost rows.
     AcceptLoss {
@@ -100,6 +106,8 @@ pub enum Request {
     OptOut(optout::OptOutAsk),
     /// The opt-out list.
     OptOuts,
+    /// Add or remove a token of the page.
+    PageToken(page_token::PageTokenChange),
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
     /// The contacts of an account with a phone; the search is recorded first.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{App, VerbError, VerbResult};
-use crate::ledger::{HoldChange, LoadedSchedule, Pause, Pauses, Runs};
+use crate::ledger::{HoldChange, LoadedSchedule, Pause, Pauses, Resume, Runs};
 
 /// The state after the change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,15 +59,16 @@ pub async fn pause(app: &App, actor: &str, ask: PauseAsk) -> VerbResult<Paused> 
 ///
 /// # Errors
 /// When there is no such schedule, or the ledger fails.
-pub async fn resume(app: &App, actor: &str, schedule: Option<String>) -> VerbResult<Paused> {
+pub async fn resume(app: &App, actor: &str, schedule: Option<String>, reason: Option<String>) -> VerbResult<Paused> {
     refuse_unknown(app, schedule.as_deref()).await?;
     let now = app.around.clock.now();
-    let resume = HoldChange::Resume { schedule: schedule.clone(), now, actor: actor.to_owned() };
+    let resume =
+        HoldChange::Resume(Resume { reason: reason.clone(), schedule: schedule.clone(), now, actor: actor.to_owned() });
     app.ledger()?.hold(resume).await?;
     if let Some(sender) = &app.sender {
         sender.nudge();
     }
-    Ok(Paused { schedule, paused: false, until: None, reason: None })
+    Ok(Paused { schedule, paused: false, until: None, reason })
 }
 
 /// Refuses a pause of an unknown schedule, and one that would be over already.

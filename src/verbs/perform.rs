@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    held, optout, pause, plan, secrets, status, test_call, trigger, uncertain,
+    held, optout, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -28,7 +28,9 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
         }
         Request::Pause(ask) => Answer::of(Exit::Done, &pause::pause(app, actor, ask).await?),
-        Request::Resume { schedule } => Answer::of(Exit::Done, &pause::resume(app, actor, schedule).await?),
+        Request::Resume { schedule, reason } => {
+            Answer::of(Exit::Done, &pause::resume(app, actor, schedule, reason).await?)
+        }
         Request::AcceptLoss { reason } => {
             let answer = accept_loss::accept_loss(app, actor, reason).await?;
             let exit = if answer.unread.is_empty() { Exit::Done } else { Exit::Failed };
@@ -58,6 +60,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Reject(ask) => Answer::of(Exit::Done, &held::reject(app, actor, ask).await?),
         Request::OptOut(ask) => Answer::of(Exit::Done, &optout::change(app, actor, ask).await?),
         Request::OptOuts => Answer::of(Exit::Done, &optout::list(app).await?),
+        Request::PageToken(change) => Answer::of(Exit::Done, &page_token::change(app, actor, change).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,

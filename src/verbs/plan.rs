@@ -89,12 +89,15 @@ pub enum When {
     Now,
     /// The schedule's next nominal time.
     Next,
+    /// That moment (UTC).
+    At(jiff::Timestamp),
 }
 
 impl When {
     fn moment(self, schedule: &Schedule, now: jiff::Timestamp) -> VerbResult<jiff::Timestamp> {
         match self {
             Self::Now => Ok(now),
+            Self::At(at) => Ok(at),
             Self::Next => {
                 let next = schedule.recurrence.next(&schedule.zone, now, 1);
                 let next = next.first().map(|nominal| nominal.at);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickler::daemon::runs::Daemon;
 use tickler::daemon::startup::open;
-use tickler::ledger::{HoldChange, Pause, Pauses};
+use tickler::ledger::{HoldChange, Pause, Pauses, Resume};
 use tickler::settings::TextOrSecret;
 
 use crate::clinic::{Clinic, HEADER, beat, ledger, schedule_text};
@@ -50,7 +50,12 @@ async fn every_run_is_pinged_at_its_start_and_its_end_and_what_is_no_run_never()
     ledger(daemon).hold(HoldChange::Pause(pause)).await.expect("paused");
     an_hour_later(&clinic, daemon).await; // 15:00 is skipped
     ledger(daemon)
-        .hold(HoldChange::Resume { schedule: None, now: clinic.clock.now(), actor: "clinic".to_owned() })
+        .hold(HoldChange::Resume(Resume {
+            reason: None,
+            schedule: None,
+            now: clinic.clock.now(),
+            actor: "clinic".to_owned(),
+        }))
         .await
         .expect("resumed");
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickler::clock::Clock;
-use tickler::ledger::{HoldChange, Machine, Outbox, Pauses};
+use tickler::ledger::{HoldChange, Machine, Outbox, Pauses, Resume};
 use tickler::reminder::State;
 
 use crate::plain;
@@ -242,7 +242,12 @@ async fn a_401_stops_the_account_and_burns_nobody() {
     assert_eq!(receiver.received().len(), 1);
     bench
         .ledger
-        .hold(HoldChange::Resume { schedule: None, now: bench.clock.now(), actor: "maria".to_owned() })
+        .hold(HoldChange::Resume(Resume {
+            reason: None,
+            schedule: None,
+            now: bench.clock.now(),
+            actor: "maria".to_owned(),
+        }))
         .await
         .expect("resumed");
     bench.deliver().await.expect("a ledger that works");

@@ -244,6 +244,6 @@ impl Single for Arc<Ledger> {
     }
     async fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let (schedule, actor) = (schedule.map(str::to_owned), actor.to_owned());
-        self.hold(HoldChange::Resume { schedule, now, actor }).await
+        self.hold(HoldChange::Resume(Resume { reason: None, schedule, now, actor })).await
     }
 }

@@ -260,7 +260,7 @@ impl Course {
         let schedule = self.one_in(2).then(|| self.pick(&SCHEDULES).to_owned());
         let actor = "maria".to_owned();
         Verb::Hold(match self.one_in(2) {
-            true => HoldChange::Resume { schedule, now: self.now, actor },
+            true => HoldChange::Resume(Resume { reason: None, schedule, now: self.now, actor }),
             false => {
                 let until = (!self.one_in(4)).then(|| self.about(100));
                 HoldChange::Pause(Pause { schedule, reason: "holiday".to_owned(), until, now: self.now, actor })

@@ -26,14 +26,20 @@ pub enum HoldChange {
     /// Sets it.
     Pause(Pause),
     /// Lifts it: of a schedule with its target, or of everything with all accounts and targets.
-    Resume {
-        /// `None`: all.
-        schedule: Option<String>,
-        /// The current instant (UTC).
-        now: Timestamp,
-        /// The user or component that did it.
-        actor: String,
-    },
+    Resume(Resume),
+}
+
+/// A pause to be lifted.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// `None`: all.
+    pub schedule: Option<String>,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// The user or component that did it.
+    pub actor: String,
 }
 
 /// A number on the opt-out list. The number itself is kept as a keyed hash alone.

@@ -5,11 +5,11 @@ mod log;
 mod outbox;
 mod runs;
 
-pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause};
-pub use log::{Head, Prune, Pruned, Restored, Verification};
+pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
+pub use log::{Head, LogCount, LogCountAsk, Prune, Pruned, QUARTER_MICROS, Restored, Verification};
 pub use outbox::{
-    ByHand, CancelByHand, Lane, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution, Resolve,
-    SettledAndTaken, TakeIntents, Taken, Tally,
+    ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
+    Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,

@@ -245,3 +245,17 @@ pub struct Tally {
     /// Waiting runs.
     pub waiting_runs: u64,
 }
+
+/// Pending reminders of one schedule that are due within the same five minutes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueSlot {
+    /// The schedule's name.
+    pub schedule: String,
+    /// Where the five minutes begin (UTC).
+    pub from: Timestamp,
+    /// How many.
+    pub count: u64,
+}
+
+/// The length of a [`QueueSlot`].
+pub const SLOT_MICROS: i64 = 5 * 60 * 1_000_000;

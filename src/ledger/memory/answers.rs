@@ -6,15 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::tables::{KeptReminder, Tables, micro};
+use super::tables::{KeptReminder, Tables, floor, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::HeldRow;
 use crate::ledger::effects::TargetState;
 use crate::ledger::returning::{self, Returning};
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{
-    Holds, KnowledgeAsk, LastCalledAsk, Machine, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
-    ScheduleStanding, Step, Tally, USUAL_RUNS,
+    Holds, KnowledgeAsk, LastCalledAsk, Machine, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
+    SLOT_MICROS, ScheduleStanding, Step, Tally, USUAL_RUNS,
 };
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
@@ -215,6 +215,14 @@ impl Tables {
             held_runs: runs(RunState::Held),
             waiting_runs: runs(RunState::Waiting),
         }
+    }
+
+    pub(super) fn queue(&self, until: Timestamp) -> Vec<QueueSlot> {
+        let mut slots: BTreeMap<(String, Timestamp), u64> = BTreeMap::new();
+        for held in self.held().filter(|held| held.state == State::Pending && held.next_at < until) {
+            *slots.entry((held.schedule.clone(), floor(held.next_at, SLOT_MICROS))).or_default() += 1;
+        }
+        slots.into_iter().map(|((schedule, from), count)| QueueSlot { schedule, from, count }).collect()
     }
 
     pub(super) fn holds(&self, machine: Machine) -> Holds {

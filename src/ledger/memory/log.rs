@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::tables::micro;
+use super::tables::{floor, micro};
 use crate::audit::{AuditFilter, AuditRow, Entry, LoggedPhone};
 use crate::ledger::chain::{self, Hash, PhoneKey, Salt, Sealing};
 use crate::ledger::walk::{Sealed, Walk, prune_mark};
-use crate::ledger::{Head, Verification};
+use crate::ledger::{Head, LogCount, LogCountAsk, QUARTER_MICROS, Verification};
 use crate::reminder::ReminderId;
 
 /// Rows of one page.
@@ -118,6 +118,34 @@ impl AuditLog {
         }
     }
 
+    /// Rows of a time, counted.
+    pub(super) fn counts(&self, ask: &LogCountAsk) -> Vec<LogCount> {
+        let mut counts = std::collections::BTreeMap::new();
+        let of_it = |row: &&Arc<Sealed<'static>>| {
+            let entry = &row.entry;
+            let is_of_schedule = ask.schedule.is_none() || ask.schedule.as_deref() == entry.schedule.as_deref();
+            entry.at >= micro(ask.since) && entry.at < micro(ask.until) && is_of_schedule
+        };
+        for row in self.rows.iter().filter(of_it) {
+            let entry = &row.entry;
+            let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
+            let quarter = floor(entry.at, QUARTER_MICROS);
+            // in the order of the words, as a database has it
+            let key = (quarter, owned(&entry.schedule), entry.event.as_str(), owned(&entry.reason));
+            counts.entry(key).or_insert((entry.event, 0_u64)).1 += 1;
+        }
+        let counted = counts.into_iter();
+        counted
+            .map(|((quarter, schedule, _, reason), (event, count))| LogCount {
+                quarter,
+                schedule,
+                event,
+                reason,
+                count,
+            })
+            .collect()
+    }
+
     /// Removes the beginning up to the first row that is young enough, never the last row.
     pub(super) fn prune(&mut self, before: Timestamp) -> (u64, Option<String>) {
         let before = micro(before);
@@ -146,6 +174,11 @@ impl Asked<'_> {
             && run.is_none_or(|run| entry.run_id == Some(run))
             && event.as_deref().is_none_or(|event| is_of(event, entry.event.as_str()))
             && phone.is_none_or(|hash| row.phone_hash.as_deref() == Some(hash.as_slice()))
+            && self
+                .filter
+                .phone_mark
+                .as_ref()
+                .is_none_or(|mark| row.phone_hash.as_deref().is_some_and(|hash| chain::hex(hash) == *mark))
             && reminder.is_none_or(|id: ReminderId| entry.reminder_id == Some(id))
             && is(self.appointment, entry.appointment_id.as_deref())
     }

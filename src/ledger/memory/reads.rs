@@ -9,11 +9,11 @@ use super::Memory;
 use super::log::Asked;
 use crate::attempt::TargetAddress;
 use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::chain::Hash;
+use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk,
-    ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine, OptOut,
+    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
 };
 use crate::plan::Knowledge;
 
@@ -76,6 +76,15 @@ impl Reads for MemoryReads {
     }
     fn head(&self) -> LedgerResult<Head> {
         Ok(self.memory.tables().log.head())
+    }
+    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>> {
+        Ok(self.memory.tables().log.counts(ask))
+    }
+    fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
+        Ok(chain::hex(&self.memory.phone_key().hash(phone)))
+    }
+    fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
+        Ok(self.memory.tables().queue(until))
     }
     /// Memory can't lose a part of what it holds.
     fn loss(&self) -> Option<Loss> {

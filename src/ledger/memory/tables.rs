@@ -76,6 +76,12 @@ pub(super) struct Account {
     pub(super) tat: Option<i64>,
 }
 
+/// Where the unit of that length begins in which an instant lies.
+pub(super) fn floor(at: Timestamp, length: i64) -> Timestamp {
+    let number = at.as_microsecond() / length;
+    Timestamp::from_microsecond(number * length).unwrap_or(at)
+}
+
 /// An instant as precise as a ledger keeps it.
 pub(super) fn micro(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)

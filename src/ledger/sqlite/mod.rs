@@ -9,6 +9,7 @@ mod backup;
 mod chain_table;
 mod columns;
 mod continuity;
+mod counting;
 mod errors;
 mod files;
 mod held;

@@ -8,6 +8,7 @@ use super::append::READ;
 use super::appointment_filter;
 use super::chain_table::entry;
 use super::columns::{id_text, micros, time, time_or_null, uuid, word};
+use super::files::KeyBytes;
 use super::readers::Reader;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
@@ -226,6 +227,13 @@ pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<A
     Ok(rows)
 }
 
+/// The key of the phone hashes.
+pub(super) fn key(reader: &Reader) -> LedgerResult<&KeyBytes> {
+    reader.key.as_ref().ok_or_else(|| {
+        LedgerError::Storage("the ledger's key can't be read, so no phone can be searched for: ask the service".into())
+    })
+}
+
 fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where> {
     let mut conditions = Where::default();
     conditions.and("seq >", filter.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)));
@@ -241,13 +249,9 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
         conditions.and("event GLOB", Some(if event.contains('.') { event.clone() } else { format!("{event}.*") }));
     }
     if let Some(phone) = &filter.phone {
-        let key = reader.key.ok_or_else(|| {
-            LedgerError::Storage(
-                "the ledger's key can't be read, so no phone can be searched for: ask the service".into(),
-            )
-        })?;
-        conditions.and("phone_hash =", Some(chain::phone_hash(&key, phone).to_vec()));
+        conditions.and("phone_hash =", Some(chain::phone_hash(key(reader)?, phone).to_vec()));
     }
+    conditions.and("lower(hex(phone_hash)) =", filter.phone_mark.clone());
     if let Some(reminder) = filter.reminder {
         // the log is indexed by appointment, which the reminder knows
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";

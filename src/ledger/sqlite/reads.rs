@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
-use super::{backup, chain_table, knowledge, pauses, queries, runs, schedules, schema};
+use super::{backup, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema};
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, ReminderAsk,
-    ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine, OptOut,
+    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification, chain,
 };
 use crate::plan::Knowledge;
 
@@ -85,6 +85,15 @@ impl Reads for SqliteReads {
     }
     fn head(&self) -> LedgerResult<Head> {
         self.readers.read(|reader| chain_table::head(&reader.conn))
+    }
+    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>> {
+        self.readers.read(|reader| counting::counts(&reader.conn, ask))
+    }
+    fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
+        self.readers.read(|reader| Ok(chain::hex(&chain::phone_hash(queries::key(reader)?, phone))))
+    }
+    fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
+        self.readers.read(|reader| counting::queue(&reader.conn, until))
     }
     fn verify(&self) -> LedgerResult<Verification> {
         let found = self.readers.read(|reader| chain_table::verify(&reader.conn, reader.key.as_ref()))?;

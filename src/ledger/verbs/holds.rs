@@ -8,7 +8,7 @@ use crate::ledger::change::HeldRow;
 use crate::ledger::effects::{self, TargetState};
 use crate::ledger::gate::{AccountHold, Machine, PauseRow};
 use crate::ledger::store::Put;
-use crate::ledger::{Effect, Holds, LedgerResult, Pause, Settlement};
+use crate::ledger::{Effect, Holds, LedgerResult, Pause, Resume, Settlement};
 
 impl Tx<'_> {
     pub(in crate::ledger) fn pause(&self, pause: &Pause) -> LedgerResult<()> {
@@ -25,7 +25,8 @@ impl Tx<'_> {
     }
 
     /// Lifts the pause and what the target's answers have led to; for all, of every target and account.
-    pub(in crate::ledger) fn resume(&self, schedule: Option<&str>, now: Timestamp, actor: &str) -> LedgerResult<()> {
+    pub(in crate::ledger) fn resume(&self, resume: &Resume) -> LedgerResult<()> {
+        let schedule = resume.schedule.as_deref();
         self.store.put(&Put::Pause(schedule, None))?;
         for name in self.store.targets(schedule)?.keys() {
             self.store.put(&Put::Target(name, TargetState::default()))?;
@@ -37,8 +38,9 @@ impl Tx<'_> {
         }
         self.store.append(&Entry {
             schedule: schedule.map(Into::into),
-            actor: Some(actor.into()),
-            ..Entry::new(now, Event::OperatorResumed)
+            actor: Some(resume.actor.as_str().into()),
+            detail: resume.reason.as_deref().map(Into::into),
+            ..Entry::new(resume.now, Event::OperatorResumed)
         })
     }
 

@@ -1,0 +1,32 @@
+//! pure: in which zone the times of a schedule are shown.
+
+use std::collections::BTreeMap;
+
+use crate::schedule::load::Folder;
+use crate::zones::{Zone, Zones};
+
+/// The schedules' zones.
+#[derive(Debug, Clone)]
+pub struct ScheduleZones {
+    named: BTreeMap<String, Zone>,
+    /// That which all share, else UTC.
+    otherwise: Zone,
+}
+
+impl ScheduleZones {
+    /// Those of a folder's schedules.
+    #[must_use]
+    pub fn of_folder(folder: &Folder, zones: &Zones) -> Self {
+        let mut all = folder.schedules.values().map(|schedule| &schedule.zone);
+        let shared = all.next().filter(|first| all.all(|zone| zone == *first)).cloned();
+        let utc = || zones.zone("UTC").expect("every version of the rules has UTC");
+        let named = folder.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.zone.clone())).collect();
+        Self { named, otherwise: shared.unwrap_or_else(utc) }
+    }
+
+    /// That schedule's; for none, and for one that isn't there any more, the one that all share, else UTC.
+    #[must_use]
+    pub fn of(&self, schedule: Option<&str>) -> &Zone {
+        schedule.and_then(|name| self.named.get(name)).unwrap_or(&self.otherwise)
+    }
+}

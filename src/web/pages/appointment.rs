@@ -1,0 +1,61 @@
+//! shell: one appointment's story, masked, and whole for whoever asks for that by name.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::Response;
+
+use super::{asked_for, failure, page as answer};
+use crate::verbs::audit::{ShowAsk, Story, show};
+use crate::verbs::{Request, Reveal, VerbError, VerbResult, perform};
+use crate::web::guard::SubmittedForm;
+use crate::web::site::{Site, Visitor};
+use crate::web::views::appointment::AppointmentPage;
+use crate::web::views::frame::Place;
+use crate::web::views::links;
+
+fn ask(form: &SubmittedForm, reveal: Reveal) -> VerbResult<ShowAsk> {
+    let id = form.get("id").ok_or_else(|| VerbError::Usage("no appointment is named".to_owned()))?;
+    Ok(ShowAsk { id: id.to_owned(), schedule: form.get("schedule").map(str::to_owned), reveal })
+}
+
+/// The page.
+pub async fn page(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let form = asked_for(query);
+    answer(masked(&site, &visitor, &form).await, "/calls")
+}
+
+async fn masked(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<AppointmentPage> {
+    let ask = ask(form, Reveal::LastFour)?;
+    let story = show(&site.app, &ask).await?;
+    let shown = shown(site, visitor, &ask, &story);
+    Ok(AppointmentPage { frame: shown.frame.after(form.get("done")), ..shown })
+}
+
+fn shown(site: &Site, visitor: &Visitor, ask: &ShowAsk, story: &Story) -> AppointmentPage {
+    let moments = site.moments();
+    let title = format!("Appointment {}", ask.id);
+    AppointmentPage::of(site.frame(visitor, Place::Elsewhere, &title, &moments), &ask.id, story, &moments)
+}
+
+/// The same with whole numbers; the log has who saw them before they are shown.
+pub async fn reveal(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(form): Extension<SubmittedForm>,
+) -> Response {
+    let ask = match ask(&form, Reveal::Whole) {
+        Ok(ask) => ask,
+        Err(error) => return failure(&error, "/calls"),
+    };
+    let back = links::appointment(ask.schedule.as_deref(), &ask.id);
+    let answered = perform(&site.app, &visitor.name, Request::Show(ask.clone())).await;
+    let story: VerbResult<Story> = serde_json::from_str(answered.body.get())
+        .map_err(|_| VerbError::Failed(answered.message.unwrap_or_else(|| "the story can't be read".to_owned())));
+    let page = story.map(|story| AppointmentPage { is_revealed: true, ..shown(&site, &visitor, &ask, &story) });
+    answer(page, &back)
+}

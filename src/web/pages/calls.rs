@@ -1,0 +1,135 @@
+//! shell: the log, filtered as the terminal filters it.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::{asked_for, failure, names, page as answer};
+use crate::audit::{AuditFilter, AuditRow, times};
+use crate::evaluation::phone_of;
+use crate::ledger::Log;
+use crate::verbs::{VerbError, VerbResult, audit, ids};
+use crate::web::guard::SubmittedForm;
+use crate::web::site::{Site, Visitor};
+use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS};
+use crate::web::views::frame::Place;
+use crate::web::views::moments::Moments;
+use crate::web::views::rows::ShownRow;
+
+/// The page.
+pub async fn page(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    answer(read(&site, &visitor, &asked_for(query)).await, "/calls")
+}
+
+/// Finds a person by phone: the number itself never is in an address.
+pub async fn find(State(site): State<Arc<Site>>, Extension(form): Extension<SubmittedForm>) -> Response {
+    match mark_of(&site, form.get("phone").unwrap_or_default()).await {
+        Ok(phone) => Redirect::to(&AskedCalls { phone, ..AskedCalls::default() }.link(None)).into_response(),
+        Err(error) => failure(&error, "/calls"),
+    }
+}
+
+async fn mark_of(site: &Site, text: &str) -> VerbResult<String> {
+    let folder = site.app.folder();
+    let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
+    let phone = phone_of(text, region.as_deref())
+        .ok_or_else(|| VerbError::Usage("that is not a valid phone number: write it as +12025550143".to_owned()))?;
+    Ok(site.app.ledger()?.phone_mark(&phone.e164).await?)
+}
+
+/// The fields of the filter that a form or an address has.
+pub fn asked_calls(form: &SubmittedForm) -> AskedCalls {
+    let text = |name| form.get(name).unwrap_or_default().to_owned();
+    AskedCalls {
+        since: text("since"),
+        until: text("until"),
+        schedule: text("schedule"),
+        event: text("event"),
+        reason: text("reason"),
+        appointment: text("appointment"),
+        phone: text("phone"),
+        run: text("run"),
+    }
+}
+
+/// What they ask of the log.
+///
+/// # Errors
+/// When a time, an event or a run can't be read.
+pub async fn filter(site: &Site, asked: &AskedCalls, moments: &Moments) -> VerbResult<AuditFilter> {
+    let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let zone = moments.zone(set(&asked.schedule).as_deref());
+    let time = |text: &str| {
+        set(text).map(|text| times::read(&text, moments.now(), zone)).transpose().map_err(VerbError::Usage)
+    };
+    let run = match set(&asked.run) {
+        Some(text) => Some(ids::run(&site.app, &text).await?),
+        None => None,
+    };
+    Ok(AuditFilter {
+        since: time(&asked.since)?,
+        until: time(&asked.until)?,
+        schedule: set(&asked.schedule),
+        event: set(&asked.event).map(|event| audit::known_event(&event)).transpose()?,
+        reason: set(&asked.reason),
+        appointment: set(&asked.appointment),
+        phone_mark: set(&asked.phone),
+        run,
+        ..AuditFilter::default()
+    })
+}
+
+async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<CallsPage> {
+    let moments = site.moments();
+    let asked = asked_calls(form);
+    let filter = filter(site, &asked, &moments).await?;
+    let number = |name| form.get(name).and_then(|text| text.parse::<u64>().ok());
+    let Turned { rows, newer, older } = turn(site, filter, (number("before"), number("after"))).await?;
+    let names = names::of_rows(&site.app, &rows).await;
+    let schedules: Vec<String> = site.app.folder().schedules.keys().cloned().collect();
+    Ok(CallsPage {
+        frame: site.frame(visitor, Place::Calls, "Calls", &moments),
+        choices: Choices::of(&schedules),
+        rows: rows.iter().map(|row| ShownRow::of(row, &names, &moments)).collect(),
+        newer: newer.map(|seq| asked.link(Some(("after", seq)))),
+        older: older.map(|seq| asked.link(Some(("before", seq)))),
+        asked,
+    })
+}
+
+/// One page of the log, the newest first, and where the pages beside it go on.
+struct Turned {
+    rows: Vec<AuditRow>,
+    newer: Option<u64>,
+    older: Option<u64>,
+}
+
+/// Turns to a page: one row more than it shows tells whether another follows.
+async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)) -> VerbResult<Turned> {
+    let limit = Some(PAGE_ROWS as u64 + 1);
+    let (before, after) = from;
+    let is_forward = after.is_some() && before.is_none();
+    let filter = match is_forward {
+        true => AuditFilter { after_seq: after, limit, ..filter },
+        false => AuditFilter { before_seq: before, limit, newest: true, ..filter },
+    };
+    let mut rows = audit::page(&site.app, filter).await?;
+    let has_more = rows.len() > PAGE_ROWS;
+    if has_more && is_forward {
+        rows.pop();
+    } else if has_more {
+        rows.remove(0);
+    }
+    rows.reverse();
+    let (first, last) = (rows.first().map(|row| row.seq), rows.last().map(|row| row.seq));
+    let (newer, older) = match is_forward {
+        true => (first.filter(|_| has_more), last),
+        false => (first.filter(|_| before.is_some()), last.filter(|_| has_more)),
+    };
+    Ok(Turned { rows, newer, older })
+}

@@ -1,0 +1,81 @@
+//! shell: the overview.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::Response;
+
+use super::{asked_for, page as answer};
+use crate::ledger::{Log, LogCountAsk, Outbox, Runs, RunsAsk, SLOT_MICROS};
+use crate::settings::Rate;
+use crate::verbs::{App, VerbResult, status};
+use crate::web::site::{Site, Visitor};
+use crate::web::views::frame::Place;
+use crate::web::views::moments::Moments;
+use crate::web::views::overview::{self, OverviewPage, Standing};
+use crate::web::views::queue::{self, Lane, SLOTS};
+use crate::web::views::strip::{RunStrip, first_day};
+
+/// The page.
+pub async fn page(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    answer(read(&site, &visitor, asked_for(query).get("done")).await, "/")
+}
+
+async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<OverviewPage> {
+    let app = &site.app;
+    let moments = site.moments();
+    let status = status::status(app).await?;
+    let (since, until) = moments.bounds(moments.today());
+    let counts = app.ledger()?.counts(LogCountAsk { since, until, schedule: None }).await?;
+    let rates: BTreeMap<String, (String, Rate)> = lanes(app);
+    let lanes = rates.iter().map(|(name, (account, rate))| (name.clone(), Lane { account, rate: *rate })).collect();
+    let horizon = jiff::SignedDuration::from_micros(SLOT_MICROS * SLOTS);
+    let end = moments.now().checked_add(horizon).unwrap_or(moments.now());
+    let slots = app.ledger()?.queue(end).await?;
+    let due_now = slots.iter().filter(|slot| slot.from <= moments.now()).map(|slot| slot.count).sum();
+    let left = queue::waiting(&slots, &lanes, moments.now());
+    let today = moments.today();
+    Ok(OverviewPage {
+        frame: site.frame(visitor, Place::Overview, "Overview", &moments).after(done).live(),
+        standing: Standing::of(&status),
+        tallies: overview::tallies(&counts),
+        next: overview::coming(&status.schedules, &moments),
+        strips: strips(app, &moments).await?,
+        by_hour: overview::by_hour(&counts, &moments),
+        reasons: overview::reasons("Not called today, by reason", &counts, |reason| {
+            crate::web::views::links::link(
+                "/not-called",
+                &[("day", Some(&today.to_string())), ("reason", Some(reason))],
+            )
+        }),
+        queue: queue::chart(left, due_now, &moments),
+    })
+}
+
+/// The account of each schedule with its rate.
+fn lanes(app: &App) -> BTreeMap<String, (String, Rate)> {
+    let folder = app.folder();
+    let lane = |(name, schedule): (&String, &Arc<crate::schedule::Schedule>)| {
+        let account = schedule.target.account().to_owned();
+        let rate = app.settings.accounts.get(&account).map_or(Rate::Unlimited, |account| account.rate);
+        (name.clone(), (account, rate))
+    };
+    folder.schedules.iter().map(lane).collect()
+}
+
+async fn strips(app: &App, moments: &Moments) -> VerbResult<Vec<RunStrip>> {
+    let ledger = app.ledger()?;
+    let mut strips = Vec::new();
+    for name in app.folder().schedules.keys() {
+        let zone = moments.zone(Some(name));
+        let first = zone.day_start(first_day(zone.date(moments.now())));
+        let runs = ledger.runs(RunsAsk::Nominal { schedule: name.clone(), first, last: moments.now() }).await?;
+        strips.push(RunStrip::of(name, &runs, moments));
+    }
+    Ok(strips)
+}

@@ -1,0 +1,15 @@
+//! pure: what is said when something can't be shown or done.
+
+use askama::Template;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "failure.html")]
+pub struct FailurePage {
+    /// In a few words.
+    pub title: String,
+    /// Why, and the remedy.
+    pub sentence: String,
+    /// The way back.
+    pub back: String,
+}

@@ -1,0 +1,43 @@
+//! pure: the opt-out list.
+
+use askama::Template;
+
+use super::frame::PageFrame;
+use super::moments::{Moments, ShownMoment};
+use crate::ledger::OptOut;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "optouts.html")]
+pub struct OptOutsPage {
+    /// What surrounds it.
+    pub frame: PageFrame,
+    /// The newest first.
+    pub listed: Vec<ListedOptOut>,
+}
+
+/// One number.
+#[derive(Debug, Clone)]
+pub struct ListedOptOut {
+    /// Its last four digits.
+    pub phone: String,
+    /// Since when.
+    pub since: ShownMoment,
+    /// Who put it there.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl ListedOptOut {
+    /// That number.
+    #[must_use]
+    pub fn of(row: &OptOut, moments: &Moments) -> Self {
+        Self {
+            phone: format!("***{}", row.phone_last4),
+            since: moments.of(None, row.since),
+            by: row.actor.clone(),
+            reason: row.reason.clone().unwrap_or_default(),
+        }
+    }
+}

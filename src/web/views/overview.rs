@@ -1,0 +1,225 @@
+//! pure: the overview: how things stand, in words and at a glance.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use super::charts::{ChartTitle, LyingBars, Quantity, UprightBars};
+use super::frame::PageFrame;
+use super::links;
+use super::moments::{Moments, ShownMoment};
+use super::strip::RunStrip;
+use crate::audit::{Event, words};
+use crate::ledger::LogCount;
+use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub struct OverviewPage {
+    /// What surrounds it.
+    pub frame: PageFrame,
+    /// How things stand.
+    pub standing: Standing,
+    /// Today's numbers.
+    pub tallies: Vec<TodayTally>,
+    /// The schedules with their next runs, the nearest first.
+    pub next: Vec<ComingRun>,
+    /// Fourteen days of each.
+    pub strips: Vec<RunStrip>,
+    /// Today's calls.
+    pub by_hour: UprightBars,
+    /// Today's skips.
+    pub reasons: LyingBars,
+    /// The next two hours.
+    pub queue: UprightBars,
+}
+
+/// How things stand, in words.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// A word for the colour.
+    pub kind: &'static str,
+    /// One sentence.
+    pub sentence: String,
+    /// What needs a person.
+    pub problems: Vec<String>,
+    /// Whether everything is paused.
+    pub is_paused: bool,
+    /// The log's end.
+    pub checkpoint: String,
+}
+
+/// One of today's numbers.
+#[derive(Debug, Clone)]
+pub struct TodayTally {
+    /// What is counted.
+    pub name: &'static str,
+    /// How many.
+    pub count: u64,
+    /// Their list.
+    pub link: String,
+    /// A word for the colour.
+    pub kind: &'static str,
+}
+
+/// A schedule's next run.
+#[derive(Debug, Clone)]
+pub struct ComingRun {
+    /// The schedule.
+    pub schedule: String,
+    /// Its page.
+    pub link: String,
+    /// When.
+    pub at: Option<ShownMoment>,
+    /// How far ahead.
+    pub ahead: String,
+    /// Why there is none, or what its last run came to.
+    pub remark: String,
+}
+
+impl Standing {
+    /// Of the status.
+    #[must_use]
+    pub fn of(status: &StatusAnswer) -> Self {
+        let (kind, sentence) = match (status.state, status.paused) {
+            (_, true) => ("unsure", "Paused: nobody is called.".to_owned()),
+            (Health::Ok, false) => ("good", "All is well: nothing needs you.".to_owned()),
+            (Health::Degraded, false) => ("unsure", "The service runs, and something needs you.".to_owned()),
+            (Health::Down, false) => ("bad", "Nobody is called: the service can't work.".to_owned()),
+        };
+        let checkpoint = format!("{}:{}", status.audit.seq, status.audit.hash);
+        Self { kind, sentence, problems: status.problems.clone(), is_paused: status.paused, checkpoint }
+    }
+}
+
+fn count_of(counts: &[LogCount], events: &[Event]) -> u64 {
+    counts.iter().filter(|row| events.contains(&row.event)).map(|row| row.count).sum()
+}
+
+/// Today's numbers, each with the list of what it counts.
+#[must_use]
+pub fn tallies(counts: &[LogCount]) -> Vec<TodayTally> {
+    let of_today = |event: &str| links::link("/calls", &[("event", Some(event)), ("since", Some("today"))]);
+    let failed = [Event::DeliveryFailed, Event::DeliveryDropped, Event::ReminderExpired];
+    vec![
+        TodayTally {
+            name: "accepted",
+            count: count_of(counts, &[Event::DeliveryDelivered]),
+            link: of_today("delivery.delivered"),
+            kind: "good",
+        },
+        TodayTally {
+            name: "not called",
+            count: count_of(counts, &[Event::ReminderSkipped]),
+            link: "/not-called?day=today".to_owned(),
+            kind: "plain",
+        },
+        TodayTally {
+            name: "failed",
+            count: count_of(counts, &failed),
+            link: "/not-called?day=today".to_owned(),
+            kind: "bad",
+        },
+        TodayTally {
+            name: "fate unknown",
+            count: count_of(counts, &[Event::DeliveryUncertain]),
+            link: of_today("delivery.uncertain"),
+            kind: "unsure",
+        },
+    ]
+}
+
+/// The schedules' next runs, the nearest first, then those without one.
+#[must_use]
+pub fn coming(schedules: &[ScheduleStatus], moments: &Moments) -> Vec<ComingRun> {
+    let mut runs: Vec<(Option<jiff::Timestamp>, ComingRun)> =
+        schedules.iter().map(|row| coming_run(row, moments)).collect();
+    runs.sort_by(|(one, first), (other, second)| {
+        (one.is_none(), one, &first.schedule).cmp(&(other.is_none(), other, &second.schedule))
+    });
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+fn coming_run(row: &ScheduleStatus, moments: &Moments) -> (Option<jiff::Timestamp>, ComingRun) {
+    let next = row.next_run.as_deref();
+    let at: Option<jiff::Timestamp> = next.and_then(|text| text.parse().ok());
+    let last = row.last_run.as_deref().map(|text| {
+        let planned = row.last_planned.map(|count| format!(", {count} planned")).unwrap_or_default();
+        let state = row.last_state.map(|state| format!(", {state}")).unwrap_or_default();
+        format!("last run {}{state}{planned}", moments.of_text(text))
+    });
+    let remark = match row.state {
+        LoadState::Loaded => row.problem.clone().or(last).unwrap_or_default(),
+        LoadState::Refused => format!("refused: {}", row.problem.as_deref().unwrap_or("its file has errors")),
+        LoadState::Disabled => "switched off in its file".to_owned(),
+        LoadState::Paused => row.problem.clone().unwrap_or_else(|| "paused".to_owned()),
+    };
+    let run = ComingRun {
+        schedule: row.name.clone(),
+        link: links::schedule(&row.name),
+        at: next.map(|text| moments.of_text(text)),
+        ahead: at.map(|at| moments.ahead(at)).unwrap_or_default(),
+        remark,
+    };
+    (at, run)
+}
+
+/// Today's accepted calls by the hour.
+#[must_use]
+pub fn by_hour(counts: &[LogCount], moments: &Moments) -> UprightBars {
+    let mut hours = [0_u64; 24];
+    for row in counts.iter().filter(|row| row.event == Event::DeliveryDelivered) {
+        let hour = moments.zone(None).wall(row.quarter).hour();
+        hours[usize::try_from(hour).unwrap_or_default()] += row.count;
+    }
+    let title = ChartTitle {
+        title: "Calls today by hour".to_owned(),
+        of: "Hour",
+        counts: "Accepted",
+        nothing: "No call has been accepted today.",
+    };
+    let named = |(hour, count): (usize, u64)| Quantity::new(hour.to_string(), count);
+    UprightBars::over(title, hours.into_iter().enumerate().map(named).collect(), 3)
+}
+
+/// Reasons for skips, of some time.
+#[must_use]
+pub fn reasons(title: &str, counts: &[LogCount], link: impl Fn(&str) -> String) -> LyingBars {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in counts.iter().filter(|row| row.event == Event::ReminderSkipped) {
+        *reasons.entry(row.reason.as_deref().unwrap_or("unknown")).or_default() += row.count;
+    }
+    let quantity =
+        |(reason, count): (&str, u64)| Quantity { label: words::reason(reason), count, link: Some(link(reason)) };
+    let title =
+        ChartTitle { title: title.to_owned(), of: "Reason", counts: "Appointments", nothing: "Nobody was left out." };
+    LyingBars::over(title, reasons.into_iter().map(quantity).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(event: Event, reason: Option<&str>, count: u64) -> LogCount {
+        let reason = reason.map(str::to_owned);
+        LogCount { quarter: jiff::Timestamp::UNIX_EPOCH, schedule: Some("clinic".to_owned()), event, reason, count }
+    }
+
+    #[test]
+    fn todays_numbers_count_what_their_lists_show() {
+        let counts = [
+            row(Event::DeliveryIntent, None, 9),
+            row(Event::DeliveryDelivered, None, 7),
+            row(Event::DeliveryFailed, Some("http_400"), 1),
+            row(Event::ReminderExpired, None, 2),
+            row(Event::ReminderSkipped, Some("no_phone"), 4),
+            row(Event::ReminderSkipped, Some("cancelled"), 1),
+            row(Event::DeliveryUncertain, Some("timeout"), 3),
+        ];
+        let numbers: Vec<(&str, u64)> = tallies(&counts).iter().map(|tally| (tally.name, tally.count)).collect();
+        assert_eq!(numbers, [("accepted", 7), ("not called", 5), ("failed", 3), ("fate unknown", 3)]);
+        let chart = reasons("Not called", &counts, |reason| format!("/not-called?reason={reason}")).to_string();
+        assert!(chart.contains("no phone") && chart.contains("reason=no_phone"), "{chart}");
+    }
+}

@@ -1,0 +1,127 @@
+//! pure: the schedule files: how each stands, its problems, its text, its next runs.
+
+use askama::Template;
+
+use super::frame::PageFrame;
+use super::links;
+use super::moments::{Moments, ShownMoment};
+use crate::schedule::problems::{Paint, Problem, Severity};
+use crate::verbs::next::{NextRun, Note};
+use crate::verbs::status::{LoadState, ScheduleStatus};
+
+/// The list.
+#[derive(Template)]
+#[template(path = "schedules.html")]
+pub struct SchedulesPage {
+    /// What surrounds it.
+    pub frame: PageFrame,
+    /// Every file of the folder.
+    pub schedules: Vec<ListedSchedule>,
+    /// Why the folder can't be read.
+    pub fault: Option<String>,
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct ListedSchedule {
+    /// The schedule.
+    pub name: String,
+    /// Its page.
+    pub link: String,
+    /// Its state in words.
+    pub state: &'static str,
+    /// A word for the colour.
+    pub kind: &'static str,
+    /// What is wrong.
+    pub problem: String,
+    /// Its next run.
+    pub next: Option<ShownMoment>,
+    /// Its last run.
+    pub last: Option<ShownMoment>,
+    /// The most frequent reason for skips in it.
+    pub reason: String,
+}
+
+/// One schedule.
+#[derive(Template)]
+#[template(path = "schedule.html")]
+pub struct SchedulePage {
+    /// What surrounds it.
+    pub frame: PageFrame,
+    /// How it stands.
+    pub listed: ListedSchedule,
+    /// Whether it is paused by a person.
+    pub is_paused: bool,
+    /// The problems of its file, as code frames.
+    pub problems: Vec<ShownProblem>,
+    /// Its text, secrets masked.
+    pub text: Option<String>,
+    /// The version in force.
+    pub version: String,
+    /// Its next runs.
+    pub next: Vec<ShownNext>,
+}
+
+/// A problem of a file.
+#[derive(Debug, Clone)]
+pub struct ShownProblem {
+    /// The code frame.
+    pub frame: String,
+    /// Whether it refuses the file.
+    pub is_error: bool,
+}
+
+/// A run that is to come.
+#[derive(Debug, Clone)]
+pub struct ShownNext {
+    /// In the schedule's zone.
+    pub at: ShownMoment,
+    /// In UTC.
+    pub utc: String,
+    /// What is odd about that day.
+    pub note: &'static str,
+}
+
+impl ListedSchedule {
+    /// Of its status.
+    #[must_use]
+    pub fn of(row: &ScheduleStatus, moments: &Moments) -> Self {
+        let (state, kind) = match row.state {
+            LoadState::Loaded => ("loaded", if row.problem.is_some() { "unsure" } else { "good" }),
+            LoadState::Refused => ("refused", "bad"),
+            LoadState::Disabled => ("switched off", "plain"),
+            LoadState::Paused => ("paused", "unsure"),
+        };
+        Self {
+            name: row.name.clone(),
+            link: links::schedule(&row.name),
+            state,
+            kind,
+            problem: row.problem.clone().unwrap_or_default(),
+            next: row.next_run.as_deref().map(|at| moments.of_text(at)),
+            last: row.last_run.as_deref().map(|at| moments.of_text(at)),
+            reason: row.last_reason.as_deref().map(crate::audit::words::reason).unwrap_or_default(),
+        }
+    }
+}
+
+impl ShownProblem {
+    /// That problem.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Self {
+        Self { frame: problem.frame(Paint::Plain), is_error: problem.severity == Severity::Error }
+    }
+}
+
+impl ShownNext {
+    /// That run.
+    #[must_use]
+    pub fn of(run: &NextRun, moments: &Moments) -> Self {
+        let note = match run.note {
+            None => "",
+            Some(Note::Gap) => "the clocks skip this hour",
+            Some(Note::Overlap) => "the clocks show this hour twice",
+        };
+        Self { at: moments.of_text(&run.at), utc: run.at_utc.clone(), note }
+    }
+}

@@ -1,0 +1,100 @@
+//! pure: fourteen days of a schedule's runs as a strip of marks.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use super::moments::Moments;
+use crate::ledger::RunRow;
+use crate::reminder::RunState;
+
+/// How many days a strip has.
+pub const DAYS: i32 = 14;
+
+/// One day.
+#[derive(Debug, Clone)]
+pub struct DayMark {
+    /// From the left.
+    pub x: usize,
+    /// The day.
+    pub day: String,
+    /// What its runs came to.
+    pub said: String,
+    /// A letter, for whoever sees no colours.
+    pub letter: &'static str,
+    /// A word for its colour.
+    pub kind: &'static str,
+}
+
+/// The strip of one schedule.
+#[derive(Template)]
+#[template(path = "strip.html")]
+pub struct RunStrip {
+    schedule: String,
+    link: String,
+    days: Vec<DayMark>,
+    width: usize,
+}
+
+// drawn by a template that escapes what it is given
+impl askama::filters::HtmlSafe for RunStrip {}
+
+/// The first day of a strip that ends today.
+#[must_use]
+pub fn first_day(today: Date) -> Date {
+    today.checked_sub(jiff::Span::new().days(DAYS - 1)).unwrap_or(today)
+}
+
+impl RunStrip {
+    /// Of a schedule's runs, by the days of their nominal times.
+    #[must_use]
+    pub fn of(schedule: &str, runs: &[RunRow], moments: &Moments) -> Self {
+        let zone = moments.zone(Some(schedule));
+        let today = zone.date(moments.now());
+        let mut days = Vec::new();
+        let mut day = first_day(today);
+        for place in 0..usize::try_from(DAYS).unwrap_or_default() {
+            let of_day: Vec<&RunRow> = runs.iter().filter(|run| zone.date(run.nominal_at) == day).collect();
+            days.push(mark(place, moments.day(day), &of_day));
+            day = day.tomorrow().unwrap_or(day);
+        }
+        let link = super::links::schedule(schedule);
+        Self { schedule: schedule.to_owned(), link, width: days.len() * STEP, days }
+    }
+}
+
+/// Width of a day with the gap beside it.
+const STEP: usize = 22;
+
+fn mark(place: usize, day: String, runs: &[&RunRow]) -> DayMark {
+    let worst = runs.iter().max_by_key(|run| severity(run.state)).map(|run| run.state);
+    let planned: u64 = runs.iter().map(|run| run.counts.planned).sum();
+    let (letter, kind, state) = match worst {
+        None => ("", "none", "no run"),
+        Some(RunState::Done) => ("✓", "good", "done"),
+        Some(RunState::Running) => ("…", "plain", "at work"),
+        Some(RunState::Waiting) => ("w", "unsure", "waits for its source"),
+        Some(RunState::Held) => ("h", "unsure", "held"),
+        Some(RunState::Skipped) => ("–", "unsure", "left out"),
+        Some(RunState::Missed) => ("m", "bad", "missed"),
+        Some(RunState::Failed) => ("!", "bad", "failed"),
+    };
+    let said = match (runs.len(), worst) {
+        (_, None) => state.to_owned(),
+        (1, Some(_)) => format!("{state}, {planned} planned"),
+        (count, Some(_)) => format!("{count} runs, the worst: {state}; {planned} planned"),
+    };
+    DayMark { x: place * STEP, day, said, letter, kind }
+}
+
+/// Of several runs of a day the most severe is shown.
+const fn severity(state: RunState) -> u8 {
+    match state {
+        RunState::Done => 0,
+        RunState::Running => 1,
+        RunState::Skipped => 2,
+        RunState::Waiting => 3,
+        RunState::Missed => 4,
+        RunState::Held => 5,
+        RunState::Failed => 6,
+    }
+}
