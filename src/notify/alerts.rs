@@ -181,13 +181,7 @@ impl Alerts {
         let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
         let detail = row.detail.as_deref();
         match row.event {
-            Event::RunFinished if matches!(row.reason.as_deref(), Some("failed" | "crashed")) => {
-                self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
-                self.fire(AlertKind::RunFailed, &schedule, detail);
-            }
-            Event::RunFinished => {
-                self.resolve_all(&schedule, &[AlertKind::RunFailed, AlertKind::RunWaiting, AlertKind::RunMissed]);
-            }
+            Event::RunFinished => self.run_ended(row, &schedule),
             Event::RunHeld => {
                 self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
                 self.fire(AlertKind::RunHeld, &schedule, detail);
@@ -237,6 +231,15 @@ impl Alerts {
             | Event::ConfigLoaded
             | Event::ConfigRejected
             | Event::ClockJumped => {}
+        }
+    }
+
+    fn run_ended(&mut self, row: &AuditRow, schedule: &str) {
+        if matches!(row.reason.as_deref(), Some("failed" | "crashed")) {
+            self.resolve_all(schedule, &[AlertKind::RunWaiting]);
+            self.fire(AlertKind::RunFailed, schedule, row.detail.as_deref());
+        } else {
+            self.resolve_all(schedule, &[AlertKind::RunFailed, AlertKind::RunWaiting, AlertKind::RunMissed]);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
-use super::{Answer, App, Exit, Request, VerbResult, account, held, ids, optout, pause, test_call, trigger};
+use super::{Answer, App, Exit, Request, VerbResult, account, held, ids, optout, page_token, pause, test_call, trigger};
 use crate::ledger::{OptOutSide, OptOutsChanged, Pruned};
 use crate::reminder::State;
 
@@ -36,9 +36,10 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
             trigger::refuse(app, &TriggerAsk { schedule: schedule.clone(), only: only.clone(), wait }).await
         }
         Request::Pause(ask) => pause::refuse(app, ask).await,
-        Request::Resume { schedule } => pause::refuse_unknown(app, schedule.as_deref()).await,
+        Request::Resume { schedule, .. } => pause::refuse_unknown(app, schedule.as_deref()).await,
         Request::TestCall { schedule, to } => test_call::refuse(app, schedule, to).await,
         Request::OptOut(ask) => optout::refuse(ask),
+        Request::PageToken(change) => page_token::refuse(&app.settings, change),
         Request::FindContacts { account, phone } => {
             account::contacts(&app.settings, &app.around.http, account, phone).await.map(drop)
         }

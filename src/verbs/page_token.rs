@@ -134,28 +134,41 @@ pub fn owner<'t>(tokens: &'t [PageToken], token: &str) -> Option<&'t PageToken> 
     found
 }
 
+/// Refuses a name that can't be one, that is there already or that isn't there.
+///
+/// # Errors
+/// When it is so, or the file can't be read.
+pub fn refuse(settings: &Settings, change: &PageTokenChange) -> VerbResult<()> {
+    let tokens = known(settings)?;
+    let has = |name: &str| tokens.iter().any(|token| token.name == name);
+    match change {
+        PageTokenChange::Add { name, .. } if has(name) => {
+            Err(VerbError::Usage(format!("`{name}` has a token already: remove it first")))
+        }
+        PageTokenChange::Add { name, .. } => check_name(name),
+        PageTokenChange::Remove { name } if has(name) => Ok(()),
+        PageTokenChange::Remove { name } => {
+            let shown = crate::audit::escape(name);
+            Err(VerbError::Usage(format!("`{shown}` has no token (see `tickler page token list`)")))
+        }
+    }
+}
+
 /// Adds or removes a token, and records it.
 ///
 /// # Errors
 /// When the name is no name, is there already or isn't there; when the file or the log can't be written.
 pub async fn change(app: &App, actor: &str, change: PageTokenChange) -> VerbResult<Vec<ListedToken>> {
+    refuse(&app.settings, &change)?;
     let mut tokens = known(&app.settings)?;
     let entry = match change {
         PageTokenChange::Add { name, may, hash } => {
-            check_name(&name)?;
-            if tokens.iter().any(|token| token.name == name) {
-                return Err(VerbError::Usage(format!("`{name}` has a token already: remove it first")));
-            }
             let entry = entry_of(app, actor, Event::PageTokenAdded, &format!("{name}, who may {}", may.as_str()));
             tokens.push(PageToken { name, may, hash, since: app.around.clock.now(), by: actor.to_owned() });
             entry
         }
         PageTokenChange::Remove { name } => {
-            let before = tokens.len();
             tokens.retain(|token| token.name != name);
-            if tokens.len() == before {
-                return Err(VerbError::Usage(format!("`{name}` has no token (see `tickler page token list`)")));
-            }
             entry_of(app, actor, Event::PageTokenRemoved, &name)
         }
     };

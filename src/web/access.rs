@@ -196,7 +196,9 @@ mod tests {
         Doors { address: address.parse().expect("an address"), published }
     }
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    type Pairs<'p> = &'p [(&'static str, &'p str)];
+
+    fn headers(pairs: Pairs<'_>) -> HeaderMap {
         let read =
             |(name, value): &(&'static str, &str)| (HeaderName::from_static(name), value.parse().expect("a header"));
         pairs.iter().map(read).collect()
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn a_form_comes_from_a_page_of_its_own_origin_and_a_page_may_be_linked_to() {
         let own = "http://127.0.0.1:8467";
-        let cases: [(&Method, &[(&'static str, &str)], bool); 11] = [
+        let cases: [(&Method, Pairs<'_>, bool); 11] = [
             (&Method::POST, &[], true),
             (&Method::POST, &[("origin", own)], false),
             (&Method::POST, &[("origin", "null")], true),

@@ -29,7 +29,7 @@ const SOMEBODY_HERE: &str = "somebody on this machine";
 
 /// A route's guard.
 #[derive(Clone)]
-pub struct Guard {
+pub struct RouteGuard {
     /// The site.
     pub site: Arc<Site>,
     /// What the route asks.
@@ -66,7 +66,7 @@ impl SubmittedForm {
 }
 
 /// Lets a request pass to its route, with its visitor and its form.
-pub async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub async fn pass(State(guard): State<RouteGuard>, request: Request, next: Next) -> Response {
     let wants = request.uri().path().to_owned();
     let is_reading = *request.method() == Method::GET;
     match admit(&guard, request).await {
@@ -75,8 +75,8 @@ pub async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> R
     }
 }
 
-async fn admit(guard: &Guard, request: Request) -> Result<Request, Denied> {
-    let Guard { site, policy } = guard;
+async fn admit(guard: &RouteGuard, request: Request) -> Result<Request, Denied> {
+    let RouteGuard { site, policy } = guard;
     let headers = request.headers();
     let has_bearer = carries_token(site, headers);
     // a program that has the token may come by any name
@@ -104,7 +104,7 @@ async fn admit(guard: &Guard, request: Request) -> Result<Request, Denied> {
     Ok(admitted)
 }
 
-fn visitor(guard: &Guard, request: &Request, found: (Door, Option<String>, Option<Person>)) -> Visitor {
+fn visitor(guard: &RouteGuard, request: &Request, found: (Door, Option<String>, Option<Person>)) -> Visitor {
     let (door, session, person) = found;
     let site = &guard.site;
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);

@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use super::access::RoutePolicy::{self, Act, Machine, Open, Read, SignIn};
-use super::guard::{Guard, pass};
+use super::guard::{RouteGuard, pass};
 use super::pages::{
     actions, appointment, assets, calls, denial, exporting, health, held, not_called, optouts, overview, plan,
     schedules, signing,
@@ -72,11 +72,11 @@ pub const ROUTES: &[WebRoute] = &[
 pub fn router(site: &Arc<Site>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let guard = Guard { site: Arc::clone(site), policy: route.policy };
+        let guard = RouteGuard { site: Arc::clone(site), policy: route.policy };
         router = router.route(route.path, (route.answer)().layer(from_fn_with_state(guard, pass)));
     }
     // what is asked of an unknown path is judged too, so that another site learns nothing
-    let guard = Guard { site: Arc::clone(site), policy: Read };
+    let guard = RouteGuard { site: Arc::clone(site), policy: Read };
     let unknown = get(denial::unknown).layer(from_fn_with_state(guard, pass));
     router.fallback_service(unknown.with_state(Arc::clone(site))).with_state(Arc::clone(site))
 }

@@ -102,7 +102,7 @@ class World:
         self.table("2026-11-25")
         self.write("salon.csv", APPOINTMENTS.format(day="2026-11-25", markup="x"))
         self.schedule("day-before", "0 9 * * *", "appointments.csv")
-        self.schedule("salon", "0 9 * * *", "salon.csv", "[guards]\nmax_calls = 1\n")
+        self.schedule("salon", "0 9 * * *", "salon.csv", "[guard]\nmax_calls = 1\n")
 
     def write(self, name, text):
         (self.folder / name).write_text(text)

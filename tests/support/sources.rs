@@ -73,3 +73,10 @@ pub fn is_code(line: &str) -> bool {
     let line = line.trim();
     !line.is_empty() && !line.starts_with("//")
 }
+
+/// The texts of the page's templates.
+pub fn templates() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/templates");
+    let files = fs::read_dir(folder).expect("a folder of templates").flatten();
+    files.map(|file| fs::read_to_string(file.path()).expect("a template")).collect()
+}

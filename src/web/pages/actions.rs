@@ -73,10 +73,10 @@ async fn carry_out(site: &Arc<Site>, visitor: &Visitor, request: Request) -> Ver
 /// How long a person waits for an action.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Sent = (State<Arc<Site>>, Extension<Visitor>, Extension<SubmittedForm>);
+type SentForm = (State<Arc<Site>>, Extension<Visitor>, Extension<SubmittedForm>);
 
 /// Pauses a schedule, or all.
-pub async fn pause((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn pause((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let schedule = form.get("schedule").map(str::to_owned);
         let moments = site.moments();
@@ -91,7 +91,7 @@ pub async fn pause((State(site), Extension(visitor), Extension(form)): Sent) -> 
 }
 
 /// Lifts a pause.
-pub async fn resume((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn resume((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let schedule = form.get("schedule").map(str::to_owned);
         carry_out(&site, &visitor, Request::Resume { schedule, reason: Some(reason(&form)?) }).await?;
@@ -101,7 +101,7 @@ pub async fn resume((State(site), Extension(visitor), Extension(form)): Sent) ->
 }
 
 /// Approves a held run. Whoever is due is called while the page is already back: the log tells the rest.
-pub async fn approve((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn approve((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let run = needed(&form, "run")?.to_owned();
         let ask = ApproveAsk { run, reason: Some(reason(&form)?), wait_seconds: 0 };
@@ -112,7 +112,7 @@ pub async fn approve((State(site), Extension(visitor), Extension(form)): Sent) -
 }
 
 /// Ends a held run.
-pub async fn reject((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn reject((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let ask = RejectAsk { run: needed(&form, "run")?.to_owned(), reason: Some(reason(&form)?) };
         carry_out(&site, &visitor, Request::Reject(ask)).await?;
@@ -122,7 +122,7 @@ pub async fn reject((State(site), Extension(visitor), Extension(form)): Sent) ->
 }
 
 /// Settles an unknown fate.
-pub async fn resolve((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn resolve((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let verdict = match needed(&form, "verdict")? {
             "delivered" => Resolution::Delivered,
@@ -143,7 +143,7 @@ fn back_to_appointment(form: &SubmittedForm) -> String {
 }
 
 /// Cancels one pending reminder.
-pub async fn cancel((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn cancel((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let ask = CancelAsk { id: needed(&form, "id")?.to_owned(), schedule: None, reason: reason(&form)? };
         carry_out(&site, &visitor, Request::Cancel(ask)).await?;
@@ -173,7 +173,7 @@ fn phone(site: &Site, form: &SubmittedForm) -> VerbResult<Personal> {
 }
 
 /// Puts a number on the opt-out list.
-pub async fn opt_out((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn opt_out((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         change_list(&site, &visitor, (phone(&site, &form)?, OptOutSide::On, reason(&form)?)).await?;
         Ok(Done { back: "/opt-outs".to_owned(), word: "opted-out" })
@@ -182,7 +182,7 @@ pub async fn opt_out((State(site), Extension(visitor), Extension(form)): Sent) -
 }
 
 /// Takes a number off the opt-out list.
-pub async fn opt_in((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn opt_in((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         change_list(&site, &visitor, (phone(&site, &form)?, OptOutSide::Off, reason(&form)?)).await?;
         Ok(Done { back: "/opt-outs".to_owned(), word: "opted-in" })
@@ -191,7 +191,7 @@ pub async fn opt_in((State(site), Extension(visitor), Extension(form)): Sent) ->
 }
 
 /// Puts the number of a reminder on the opt-out list, without showing it.
-pub async fn opt_out_of_appointment((State(site), Extension(visitor), Extension(form)): Sent) -> Response {
+pub async fn opt_out_of_appointment((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let id = needed(&form, "id")?.parse().map_err(|error| VerbError::Usage(format!("{error}")))?;
         let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };

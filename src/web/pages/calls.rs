@@ -15,7 +15,7 @@ use crate::web::site::{Site, Visitor};
 use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS};
 use crate::web::views::frame::Place;
 use crate::web::views::moments::Moments;
-use crate::web::views::rows::ShownRow;
+use crate::web::views::rows::LogRow;
 
 /// The page.
 pub async fn page(
@@ -29,7 +29,7 @@ pub async fn page(
 /// Finds a person by phone: the number itself never is in an address.
 pub async fn find(State(site): State<Arc<Site>>, Extension(form): Extension<SubmittedForm>) -> Response {
     match mark_of(&site, form.get("phone").unwrap_or_default()).await {
-        Ok(phone) => Redirect::to(&AskedCalls { phone, ..AskedCalls::default() }.link(None)).into_response(),
+        Ok(mark) => Redirect::to(&AskedCalls { mark, ..AskedCalls::default() }.link(None)).into_response(),
         Err(error) => failure(&error, "/calls"),
     }
 }
@@ -52,7 +52,7 @@ pub fn asked_calls(form: &SubmittedForm) -> AskedCalls {
         event: text("event"),
         reason: text("reason"),
         appointment: text("appointment"),
-        phone: text("phone"),
+        mark: text("phone"),
         run: text("run"),
     }
 }
@@ -78,7 +78,7 @@ pub async fn filter(site: &Site, asked: &AskedCalls, moments: &Moments) -> VerbR
         event: set(&asked.event).map(|event| audit::known_event(&event)).transpose()?,
         reason: set(&asked.reason),
         appointment: set(&asked.appointment),
-        phone_mark: set(&asked.phone),
+        phone_mark: set(&asked.mark),
         run,
         ..AuditFilter::default()
     })
@@ -95,7 +95,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     Ok(CallsPage {
         frame: site.frame(visitor, Place::Calls, "Calls", &moments),
         choices: Choices::of(&schedules),
-        rows: rows.iter().map(|row| ShownRow::of(row, &names, &moments)).collect(),
+        rows: rows.iter().map(|row| LogRow::of(row, &names, &moments)).collect(),
         newer: newer.map(|seq| asked.link(Some(("after", seq)))),
         older: older.map(|seq| asked.link(Some(("before", seq)))),
         asked,

@@ -21,7 +21,7 @@ use crate::web::site::{Site, Visitor};
 
 /// The form of an export.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ExportForm {
     Csv,
     Jsonl,
 }
@@ -42,8 +42,8 @@ async fn begin(site: &Site, visitor: &Visitor, fields: &SubmittedForm) -> VerbRe
     let moments = site.moments();
     let filter = filter(site, &asked_calls(fields), &moments).await?;
     let (form, kind, name) = match fields.get("format") {
-        Some("jsonl") => (Form::Jsonl, "application/x-ndjson", "attachment; filename=\"tickler-audit.jsonl\""),
-        Some(_) | None => (Form::Csv, "text/csv; charset=utf-8", "attachment; filename=\"tickler-audit.csv\""),
+        Some("jsonl") => (ExportForm::Jsonl, "application/x-ndjson", "attachment; filename=\"tickler-audit.jsonl\""),
+        Some(_) | None => (ExportForm::Csv, "text/csv; charset=utf-8", "attachment; filename=\"tickler-audit.csv\""),
     };
     let ExportBegun { filter, first } = begin_export(&site.app, &visitor.name, filter).await?;
     let pages = ExportPages {
@@ -72,7 +72,7 @@ struct ExportPages {
     filter: AuditFilter,
     waiting: VecDeque<Vec<AuditRow>>,
     end: ExportEnd,
-    form: Form,
+    form: ExportForm,
     stage: Stage,
 }
 
@@ -91,8 +91,8 @@ impl ExportPages {
 
     fn head(&self) -> VerbResult<Bytes> {
         match self.form {
-            Form::Csv => csv_of([FIELDS.map(str::to_owned)]),
-            Form::Jsonl => Ok(Bytes::new()),
+            ExportForm::Csv => csv_of([FIELDS.map(str::to_owned)]),
+            ExportForm::Jsonl => Ok(Bytes::new()),
         }
     }
 
@@ -111,15 +111,15 @@ impl ExportPages {
         self.filter.after_seq = Some(last.seq);
         page.iter().for_each(|row| self.end.add(row));
         match self.form {
-            Form::Csv => csv_of(page.iter().map(csv_cells)),
-            Form::Jsonl => Ok(page.iter().map(|row| json_line(row) + "\n").collect::<String>().into()),
+            ExportForm::Csv => csv_of(page.iter().map(csv_cells)),
+            ExportForm::Jsonl => Ok(page.iter().map(|row| json_line(row) + "\n").collect::<String>().into()),
         }
     }
 
     fn tail(&self) -> Bytes {
         match self.form {
-            Form::Csv => Bytes::new(),
-            Form::Jsonl => (serde_json::to_string(&self.end).expect("it is a plain tree") + "\n").into(),
+            ExportForm::Csv => Bytes::new(),
+            ExportForm::Jsonl => (serde_json::to_string(&self.end).expect("it is a plain tree") + "\n").into(),
         }
     }
 }

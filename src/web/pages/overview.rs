@@ -13,8 +13,8 @@ use crate::verbs::{App, VerbResult, status};
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::Place;
 use crate::web::views::moments::Moments;
-use crate::web::views::overview::{self, OverviewPage, Standing};
-use crate::web::views::queue::{self, Lane, SLOTS};
+use crate::web::views::overview::{self, OverviewPage, ServiceStanding};
+use crate::web::views::queue::{self, QueueLane, SLOTS};
 use crate::web::views::strip::{RunStrip, first_day};
 
 /// The page.
@@ -33,7 +33,8 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let (since, until) = moments.bounds(moments.today());
     let counts = app.ledger()?.counts(LogCountAsk { since, until, schedule: None }).await?;
     let rates: BTreeMap<String, (String, Rate)> = lanes(app);
-    let lanes = rates.iter().map(|(name, (account, rate))| (name.clone(), Lane { account, rate: *rate })).collect();
+    let lanes =
+        rates.iter().map(|(name, (account, rate))| (name.clone(), QueueLane { account, rate: *rate })).collect();
     let horizon = jiff::SignedDuration::from_micros(SLOT_MICROS * SLOTS);
     let end = moments.now().checked_add(horizon).unwrap_or(moments.now());
     let slots = app.ledger()?.queue(end).await?;
@@ -42,7 +43,7 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let today = moments.today();
     Ok(OverviewPage {
         frame: site.frame(visitor, Place::Overview, "Overview", &moments).after(done).live(),
-        standing: Standing::of(&status),
+        standing: ServiceStanding::of(&status),
         tallies: overview::tallies(&counts),
         next: overview::coming(&status.schedules, &moments),
         strips: strips(app, &moments).await?,

@@ -16,7 +16,7 @@ use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::Place;
 use crate::web::views::moments::Moments;
-use crate::web::views::plan::{PlanPage, PlannedRun, Span};
+use crate::web::views::plan::{PlanPage, PlanSpan, PlannedRun};
 
 /// Maximum runs that one page plans: each reads its source.
 const MOST_RUNS: usize = 60;
@@ -35,7 +35,7 @@ pub async fn page(
 
 async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<PlanPage> {
     let moments = site.moments();
-    let span = Span::of(form.get("when"));
+    let span = PlanSpan::of(form.get("when"));
     let named: Vec<String> = form.get("schedule").map(str::to_owned).into_iter().collect();
     let schedules = site.app.named(&named)?;
     let mut times: Vec<(Arc<Schedule>, Timestamp)> = Vec::new();
@@ -57,20 +57,20 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
 }
 
 /// The nominal times of a span; one more than is planned tells that there are more.
-fn nominal_times(schedule: &Schedule, span: Span, moments: &Moments) -> Vec<Timestamp> {
+fn nominal_times(schedule: &Schedule, span: PlanSpan, moments: &Moments) -> Vec<Timestamp> {
     let zone = &schedule.zone;
     let today = zone.date(moments.now());
     let tomorrow = today.tomorrow().unwrap_or(today);
     let day_after = tomorrow.tomorrow().unwrap_or(tomorrow);
     let week = today.checked_add(jiff::Span::new().days(8)).unwrap_or(today);
     let (from, until) = match span {
-        Span::Next => (moments.now(), None),
-        Span::Tomorrow => (zone.day_start(tomorrow), Some(zone.day_start(day_after))),
-        Span::Week => (moments.now(), Some(zone.day_start(week))),
+        PlanSpan::Next => (moments.now(), None),
+        PlanSpan::Tomorrow => (zone.day_start(tomorrow), Some(zone.day_start(day_after))),
+        PlanSpan::Week => (moments.now(), Some(zone.day_start(week))),
     };
     // the pattern is asked for what comes after an instant, and midnight is a time of its day
     let from = from.checked_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(from);
-    let count = if span == Span::Next { 1 } else { MOST_RUNS + 1 };
+    let count = if span == PlanSpan::Next { 1 } else { MOST_RUNS + 1 };
     let found = schedule.recurrence.next(zone, from, count).into_iter().map(|nominal| nominal.at);
     found.take_while(|at| until.is_none_or(|until| *at < until)).collect()
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::{AuditRow, Event, story, words};
+use crate::personal::Personal;
 use crate::reminder::State;
 use crate::verbs::audit::{Story, StoryReminder};
 
@@ -42,7 +43,7 @@ pub struct ShownReminder {
     /// A word for the colour.
     pub kind: &'static str,
     /// The phone, as much as is shown.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// What was sent or would be, when it is shown.
     pub payload: Option<String>,
     /// Whether it may be cancelled.
@@ -98,7 +99,7 @@ fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, mo
         lead: reminder.lead.to_string(),
         state: state.to_owned(),
         kind: kind(reminder.state),
-        phone: reminder.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+        phone: reminder.phone.clone(),
         payload: reminder.payload.as_ref().map(|payload| payload.as_str().to_owned()),
         is_pending: reminder.state == State::Pending,
         is_uncertain: reminder.state == State::Uncertain,

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::PageFrame;
 use super::links;
-use super::rows::ShownRow;
+use super::rows::LogRow;
 use crate::audit::{Event, words};
 
 /// Rows of one page.
@@ -21,7 +21,7 @@ pub struct CallsPage {
     /// The choices of the filter.
     pub choices: Choices,
     /// The newest first.
-    pub rows: Vec<ShownRow>,
+    pub rows: Vec<LogRow>,
     /// The page of newer rows.
     pub newer: Option<String>,
     /// The page of older rows.
@@ -44,7 +44,7 @@ pub struct AskedCalls {
     /// Of that appointment.
     pub appointment: String,
     /// Of the phone with that mark.
-    pub phone: String,
+    pub mark: String,
     /// Of that run.
     pub run: String,
 }
@@ -53,7 +53,7 @@ impl AskedCalls {
     /// Its fields with their names.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, &str); 8] {
-        let Self { since, until, schedule, event, reason, appointment, phone, run } = self;
+        let Self { since, until, schedule, event, reason, appointment, mark, run } = self;
         [
             ("since", since),
             ("until", until),
@@ -61,7 +61,7 @@ impl AskedCalls {
             ("event", event),
             ("reason", reason),
             ("appointment", appointment),
-            ("phone", phone),
+            ("phone", mark),
             ("run", run),
         ]
     }

@@ -11,9 +11,6 @@ const STEP: u64 = 22;
 /// Length of the longest lying bar.
 const LENGTH: u64 = 260;
 
-/// Height of one lying bar with the gap below it.
-const ROW: u64 = 26;
-
 /// A number with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantity {
@@ -42,7 +39,7 @@ pub struct DrawnBar {
     pub x: u64,
     /// From the top.
     pub y: u64,
-    /// Along the bar, or across it.
+    /// Its length.
     pub size: u64,
     /// Whether its name is written under it.
     pub is_named: bool,
@@ -78,7 +75,6 @@ pub struct UprightBars {
 pub struct LyingBars {
     chart: ChartTitle,
     bars: Vec<DrawnBar>,
-    height: u64,
     total: u64,
 }
 
@@ -120,13 +116,12 @@ impl LyingBars {
         quantities.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.label.cmp(&other.label)));
         let most = quantities.first().map_or(0, |first| first.count);
         let total = quantities.iter().map(|quantity| quantity.count).sum();
-        let height = ROW * quantities.len() as u64;
-        let drawn = |(place, quantity): (usize, Quantity)| {
+        let drawn = |quantity: Quantity| {
             let size = scaled(quantity.count, most, LENGTH);
-            DrawnBar { quantity, x: 0, y: ROW * place as u64, size, is_named: true }
+            DrawnBar { quantity, x: 0, y: 0, size, is_named: true }
         };
-        let bars = quantities.into_iter().enumerate().map(drawn).collect();
-        Self { chart, bars, height, total }
+        let bars = quantities.into_iter().map(drawn).collect();
+        Self { chart, bars, total }
     }
 }
 

@@ -6,6 +6,7 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::ledger::RunRow;
+use crate::personal::Personal;
 use crate::verbs::uncertain::UncertainReminder;
 
 /// Maximum unknown fates on the page; `tickler uncertain list` has them all.
@@ -58,7 +59,7 @@ pub struct UnknownFate {
     /// Its start.
     pub starts_at: ShownMoment,
     /// The phone, masked.
-    pub phone: String,
+    pub phone: Personal,
     /// Since when.
     pub since: ShownMoment,
     /// How often it was tried.
@@ -97,7 +98,7 @@ impl UnknownFate {
             link: links::appointment(schedule, &row.appointment_id),
             name: row.label.clone().unwrap_or_default(),
             starts_at: moment(&row.starts_at),
-            phone: row.phone.clone().unwrap_or_default(),
+            phone: row.phone.clone().unwrap_or_default().into(),
             since: moment(&row.since),
             attempts: row.attempts,
         }

@@ -7,7 +7,7 @@ use askama::Template;
 use super::charts::LyingBars;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
-use super::rows::{Names, ShownRow};
+use super::rows::{LogRow, RowNames};
 use crate::audit::{AuditRow, Event, words};
 
 /// Maximum rows of each kind on the page; the log has them all.
@@ -48,7 +48,7 @@ pub struct ReasonGroup {
 #[derive(Debug, Clone)]
 pub struct NotCalledPerson {
     /// The row of the log.
-    pub row: ShownRow,
+    pub row: LogRow,
     /// The appointment's start.
     pub starts_at: Option<ShownMoment>,
 }
@@ -67,7 +67,7 @@ pub const EVENTS: [Event; 8] = [
 
 /// The rows by reason, each appointment once for a reason, the largest group first.
 #[must_use]
-pub fn groups(rows: &[AuditRow], names: &Names, moments: &Moments) -> Vec<ReasonGroup> {
+pub fn groups(rows: &[AuditRow], names: &RowNames, moments: &Moments) -> Vec<ReasonGroup> {
     let mut seen = BTreeSet::new();
     let mut groups: BTreeMap<String, Vec<NotCalledPerson>> = BTreeMap::new();
     for row in rows.iter().rev() {
@@ -82,7 +82,7 @@ pub fn groups(rows: &[AuditRow], names: &Names, moments: &Moments) -> Vec<Reason
         let key = appointment.unwrap_or_else(|| row.seq.to_string());
         if seen.insert((reason.clone(), schedule, key)) {
             let starts_at = row.starts_at.map(|at| moments.of(row.schedule.as_deref(), at));
-            let person = NotCalledPerson { row: ShownRow::of(row, names, moments), starts_at };
+            let person = NotCalledPerson { row: LogRow::of(row, names, moments), starts_at };
             groups.entry(reason).or_default().push(person);
         }
     }
@@ -121,7 +121,7 @@ mod tests {
         ];
         let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
         let moments = Moments::new(zones, jiff::Timestamp::UNIX_EPOCH);
-        let groups = groups(&rows, &Names::new(), &moments);
+        let groups = groups(&rows, &RowNames::new(), &moments);
         let told: Vec<(&str, usize)> = groups.iter().map(|group| (group.reason.as_str(), group.people.len())).collect();
         assert_eq!(told, [("bad row", 2), ("no phone", 1), ("refused for good: http 400", 1)]);
     }

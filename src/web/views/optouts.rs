@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
 use crate::ledger::OptOut;
+use crate::personal::Personal;
 
 /// The page.
 #[derive(Template)]
@@ -20,7 +21,7 @@ pub struct OptOutsPage {
 #[derive(Debug, Clone)]
 pub struct ListedOptOut {
     /// Its last four digits.
-    pub phone: String,
+    pub phone: Personal,
     /// Since when.
     pub since: ShownMoment,
     /// Who put it there.
@@ -34,7 +35,7 @@ impl ListedOptOut {
     #[must_use]
     pub fn of(row: &OptOut, moments: &Moments) -> Self {
         Self {
-            phone: format!("***{}", row.phone_last4),
+            phone: format!("***{}", row.phone_last4).into(),
             since: moments.of(None, row.since),
             by: row.actor.clone(),
             reason: row.reason.clone().unwrap_or_default(),

@@ -20,7 +20,7 @@ pub struct OverviewPage {
     /// What surrounds it.
     pub frame: PageFrame,
     /// How things stand.
-    pub standing: Standing,
+    pub standing: ServiceStanding,
     /// Today's numbers.
     pub tallies: Vec<TodayTally>,
     /// The schedules with their next runs, the nearest first.
@@ -37,17 +37,46 @@ pub struct OverviewPage {
 
 /// How things stand, in words.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct ServiceStanding {
     /// A word for the colour.
     pub kind: &'static str,
     /// One sentence.
     pub sentence: String,
     /// What needs a person.
-    pub problems: Vec<String>,
+    pub problems: Vec<ShownFault>,
     /// Whether everything is paused.
     pub is_paused: bool,
     /// The log's end.
     pub checkpoint: String,
+}
+
+/// Something that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownFault {
+    /// In words.
+    pub text: String,
+    /// The page on which it is dealt with.
+    pub link: Option<String>,
+}
+
+impl ShownFault {
+    /// A problem of the status: what it says to whoever is at a terminal becomes a link.
+    fn of(problem: &str, schedules: &[ScheduleStatus]) -> Self {
+        let (text, verb) =
+            match problem.find([':', '(']).filter(|at| problem[at + 1..].trim_start().starts_with("`tickler ")) {
+                Some(at) => (problem[..at].trim_end(), &problem[at..]),
+                None => (problem, ""),
+            };
+        let named = problem.split_once(": ").map(|(name, _)| name);
+        let schedule = named.filter(|name| schedules.iter().any(|row| row.name == *name));
+        let link = match schedule {
+            Some(name) => Some(links::schedule(name)),
+            None if verb.contains("uncertain list") || verb.contains("run.held") => Some("/held".to_owned()),
+            None if verb.contains("reminder.expired") => Some("/not-called?day=today".to_owned()),
+            None => None,
+        };
+        Self { text: text.to_owned(), link }
+    }
 }
 
 /// One of today's numbers.
@@ -78,7 +107,7 @@ pub struct ComingRun {
     pub remark: String,
 }
 
-impl Standing {
+impl ServiceStanding {
     /// Of the status.
     #[must_use]
     pub fn of(status: &StatusAnswer) -> Self {
@@ -88,8 +117,9 @@ impl Standing {
             (Health::Degraded, false) => ("unsure", "The service runs, and something needs you.".to_owned()),
             (Health::Down, false) => ("bad", "Nobody is called: the service can't work.".to_owned()),
         };
+        let problems = status.problems.iter().map(|problem| ShownFault::of(problem, &status.schedules)).collect();
         let checkpoint = format!("{}:{}", status.audit.seq, status.audit.hash);
-        Self { kind, sentence, problems: status.problems.clone(), is_paused: status.paused, checkpoint }
+        Self { kind, sentence, problems, is_paused: status.paused, checkpoint }
     }
 }
 
@@ -204,6 +234,22 @@ mod tests {
     fn row(event: Event, reason: Option<&str>, count: u64) -> LogCount {
         let reason = reason.map(str::to_owned);
         LogCount { quarter: jiff::Timestamp::UNIX_EPOCH, schedule: Some("clinic".to_owned()), event, reason, count }
+    }
+
+    #[test]
+    fn what_the_status_says_to_a_terminal_is_a_link_on_the_page() {
+        let fault = |text: &str| ShownFault::of(text, &[]);
+        let held =
+            fault("2 held runs (`tickler audit list --event run.held`): `tickler approve` or `tickler reject` each");
+        assert_eq!((held.text.as_str(), held.link.as_deref()), ("2 held runs", Some("/held")));
+        let unknown = fault("1 of unknown fate: `tickler uncertain list`");
+        assert_eq!((unknown.text.as_str(), unknown.link.as_deref()), ("1 of unknown fate", Some("/held")));
+        let expired = fault("4 expired within a day, not called: `tickler audit list --event reminder.expired`");
+        assert_eq!(expired.text, "4 expired within a day, not called");
+        let plain = fault("everything is paused since 9: `tickler resume --all`");
+        assert_eq!((plain.text.as_str(), plain.link), ("everything is paused since 9", None));
+        let other = fault("the folder can't be read: it is gone");
+        assert_eq!(other.text, "the folder can't be read: it is gone");
     }
 
     #[test]

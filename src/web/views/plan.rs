@@ -6,11 +6,12 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::words;
+use crate::personal::Personal;
 use crate::verbs::plan::ShownPlan;
 
 /// What is planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
+pub enum PlanSpan {
     /// Each schedule's next run.
     Next,
     /// Every run of tomorrow.
@@ -19,7 +20,7 @@ pub enum Span {
     Week,
 }
 
-impl Span {
+impl PlanSpan {
     /// The span of that word; the next runs for any other.
     #[must_use]
     pub fn of(word: Option<&str>) -> Self {
@@ -48,7 +49,7 @@ pub struct PlanPage {
     /// What surrounds it.
     pub frame: PageFrame,
     /// What is planned.
-    pub span: Span,
+    pub span: PlanSpan,
     /// The runs in their order.
     pub runs: Vec<PlannedRun>,
     /// Why some couldn't be planned.
@@ -94,7 +95,7 @@ pub struct PlannedCall {
     /// Its start.
     pub starts_at: ShownMoment,
     /// The phone, masked.
-    pub phone: String,
+    pub phone: Personal,
     /// A remark.
     pub note: String,
 }
@@ -125,7 +126,7 @@ impl PlannedRun {
             appointment: call.appointment_id,
             name: call.label.unwrap_or_default(),
             starts_at: moments.of_text(&call.starts_at),
-            phone: call.phone,
+            phone: call.phone.into(),
             note: call.note.unwrap_or_default(),
         };
         let skip = |skipped: crate::verbs::plan::SkippedCall| UncalledRow {

@@ -14,7 +14,7 @@ pub const SLOTS: i64 = 24;
 
 /// A schedule's account and how fast it may send.
 #[derive(Debug, Clone, Copy)]
-pub struct Lane<'a> {
+pub struct QueueLane<'a> {
     /// The account's name.
     pub account: &'a str,
     /// Its rate.
@@ -23,7 +23,7 @@ pub struct Lane<'a> {
 
 /// What waits at the end of each slot, all accounts together.
 #[must_use]
-pub fn waiting(slots: &[QueueSlot], lanes: &BTreeMap<String, Lane<'_>>, now: Timestamp) -> Vec<u64> {
+pub fn waiting(slots: &[QueueSlot], lanes: &BTreeMap<String, QueueLane<'_>>, now: Timestamp) -> Vec<u64> {
     let first = now.as_microsecond().div_euclid(SLOT_MICROS);
     let mut arriving: BTreeMap<&str, (Rate, Vec<u64>)> = BTreeMap::new();
     for slot in slots {
@@ -80,9 +80,9 @@ mod tests {
         let now: Timestamp = "2026-11-24T14:00:00Z".parse().expect("an instant");
         let rate = Rate::parse("10/min").expect("a rate");
         let lanes = BTreeMap::from([
-            ("a".to_owned(), Lane { account: "one", rate }),
-            ("b".to_owned(), Lane { account: "one", rate }),
-            ("c".to_owned(), Lane { account: "two", rate: Rate::Unlimited }),
+            ("a".to_owned(), QueueLane { account: "one", rate }),
+            ("b".to_owned(), QueueLane { account: "one", rate }),
+            ("c".to_owned(), QueueLane { account: "two", rate: Rate::Unlimited }),
         ]);
         let slot = |schedule: &str, at: &str, count| QueueSlot {
             schedule: schedule.to_owned(),

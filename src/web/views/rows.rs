@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::{AuditRow, Event, words};
+use crate::personal::Personal;
 use crate::reminder::ReminderId;
 
 /// How the schedules name the appointments of reminders.
-pub type Names = HashMap<ReminderId, String>;
+pub type RowNames = HashMap<ReminderId, String>;
 
 /// A row of the log for people.
 #[derive(Debug, Clone)]
-pub struct ShownRow {
+pub struct LogRow {
     /// Its number.
     pub seq: u64,
     /// When it was written, in its schedule's zone.
@@ -30,7 +31,7 @@ pub struct ShownRow {
     /// How the schedule names it.
     pub name: String,
     /// The last four digits.
-    pub phone: String,
+    pub phone: Personal,
     /// Why.
     pub reason: String,
     /// A sentence.
@@ -39,10 +40,10 @@ pub struct ShownRow {
     pub by: String,
 }
 
-impl ShownRow {
+impl LogRow {
     /// That row.
     #[must_use]
-    pub fn of(row: &AuditRow, names: &Names, moments: &Moments) -> Self {
+    pub fn of(row: &AuditRow, names: &RowNames, moments: &Moments) -> Self {
         let schedule = row.schedule.as_deref();
         let text = |value: &Option<std::borrow::Cow<'static, str>>| value.as_deref().unwrap_or_default().to_owned();
         Self {
@@ -54,7 +55,7 @@ impl ShownRow {
             appointment: text(&row.appointment_id),
             link: row.appointment_id.as_deref().map(|id| links::appointment(schedule, id)),
             name: row.reminder_id.and_then(|id| names.get(&id).cloned()).unwrap_or_default(),
-            phone: row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
+            phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
             detail: text(&row.detail),
             by: text(&row.actor),
