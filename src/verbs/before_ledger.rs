@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
-use super::{Answer, App, Exit, Request, VerbResult, account, held, ids, optout, page_token, pause, test_call, trigger};
+use super::{
+    Answer, App, Exit, Request, VerbResult, account, held, ids, optout, page_token, pause, test_call, trigger,
+};
 use crate::ledger::{OptOutSide, OptOutsChanged, Pruned};
 use crate::reminder::State;
 
