@@ -391,6 +391,14 @@ pub enum AuditVerb {
     Checkpoint,
     /// Every row as JSON lines or CSV, with an end line by which a cut file shows
     Export,
+    /// Another system's list of calls beside this log: who only here, who only there, and why
+    Compare {
+        /// Whose calls
+        #[arg(value_name = "SCHEDULE")]
+        named: String,
+        /// A CSV with the columns `called_at`, and `appointment_id` or `phone`
+        file: PathBuf,
+    },
     /// How many rows of each event and reason
     Stats,
     /// Remove what is older than `retention` in tickler.toml allows; the chain stays whole

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
+use super::compare;
 use super::context::Context;
 use super::dispatch;
 use super::filters::Filters;
@@ -39,6 +40,7 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
         AuditVerb::Verify { checkpoint } => verify(&context, checkpoint).await,
         AuditVerb::Checkpoint => checkpoint(&context).await,
         AuditVerb::Export => export(&context, &ask.filters).await,
+        AuditVerb::Compare { named, file } => compare::compare(&context, &named, &file, &ask.filters).await,
         AuditVerb::Stats => stats(&context, &ask.filters).await,
         AuditVerb::Prune => prune(&context).await,
     }

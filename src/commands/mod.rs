@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod cancel;
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod context;

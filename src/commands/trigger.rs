@@ -62,6 +62,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     let mut counted = vec![
         (counts.delivered - counts.trials.min(counts.delivered), accepted.as_str()),
         (counts.trials, TRIAL),
+        (counts.shadowed, "would have been called (shadow mode)"),
         (counts.uncertain, "of unknown fate"),
         (counts.failed, "failed"),
         (counts.dropped, "given up"),

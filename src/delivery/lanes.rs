@@ -8,7 +8,7 @@ use crate::attempt::TargetAddress;
 use crate::ledger::Lane;
 use crate::ledger::gate::Subject;
 use crate::reminder::ReminderId;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 use crate::settings::Rate;
 use crate::targets::{self, Target};
 
@@ -34,14 +34,15 @@ pub(super) struct OpenLane {
     searching: Mutex<HashSet<ReminderId>>,
 }
 
-/// Opens the targets of the enabled schedules; returns the lanes, and by schedule why its target can't be opened.
+/// Opens the targets of the schedules that are enabled and live; returns the lanes, and by schedule why its target can't be opened.
 pub(super) fn open(
     schedules: &BTreeMap<String, Arc<Schedule>>,
     parts: &SenderParts,
 ) -> (Lanes, BTreeMap<String, String>) {
     let mut lanes = Lanes::new();
     let mut problems = BTreeMap::new();
-    for (name, schedule) in schedules.iter().filter(|(_, schedule)| schedule.enabled) {
+    let sends = |schedule: &Schedule| schedule.enabled && schedule.mode == ScheduleMode::Live;
+    for (name, schedule) in schedules.iter().filter(|(_, schedule)| sends(schedule)) {
         match OpenLane::open(schedule, parts) {
             Ok(lane) => drop(lanes.insert(name.clone(), Arc::new(lane))),
             Err(problem) => drop(problems.insert(name.clone(), problem)),

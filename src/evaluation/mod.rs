@@ -211,6 +211,7 @@ impl EvaluationRequest<'_> {
             target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
             same_weekdays: crate::plan::same_weekdays(self.schedule, self.occasion.nominal_at),
+            mode: self.schedule.mode,
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
         };
@@ -229,6 +230,7 @@ pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderT
         calling_hours: schedule.remind.calendar().to_string(),
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
         target,
+        mode: schedule.mode,
     }
 }
 

@@ -41,8 +41,20 @@ pub struct PlannedBy<'a> {
 pub enum Mode {
     /// A run: it plans new reminders and brings cancelled ones back.
     Run,
+    /// A run of a schedule in shadow mode: it renews and cancels what is pending, and writes down whom it would call.
+    Shadow,
     /// A fresh read before a late send: it renews and cancels what is pending, and plans nothing.
     FreshRead,
+}
+
+impl Mode {
+    /// Whether somebody new may be planned, or written down in shadow mode.
+    const fn is_run(self) -> bool {
+        match self {
+            Self::Run | Self::Shadow => true,
+            Self::FreshRead => false,
+        }
+    }
 }
 
 /// The calls that persons of an account have, by day: loaded once for a plan, and kept up with what it changes.
@@ -96,6 +108,8 @@ pub enum Fate<'a> {
     Stands(ReminderId, Change<'a>),
     /// Its person has had the calls of that day.
     PersonLimit(Option<Change<'a>>),
+    /// It would be called: shadow mode writes that down.
+    Shadowed(Entry<'a>),
     /// It was sent, or is being sent, or is over.
     AlreadyReminded,
     /// A fresh read plans nothing new.
@@ -106,10 +120,10 @@ pub enum Fate<'a> {
 /// among the calls of its person.
 #[must_use]
 pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option<&HeldRow>) -> Option<Date> {
-    let Some(found) = found else { return (by.mode == Mode::Run).then_some(planned.due_day) };
+    let Some(found) = found else { return by.mode.is_run().then_some(planned.due_day) };
     match found.state {
         State::Pending => (found.person != planned.person).then_some(found.due_day),
-        State::Cancelled | State::Delivered => (by.mode == Mode::Run).then_some(planned.due_day),
+        State::Cancelled | State::Delivered => by.mode.is_run().then_some(planned.due_day),
         State::Sending | State::Uncertain | State::Failed | State::Expired | State::Dropped => None,
     }
 }
@@ -131,7 +145,8 @@ pub fn place<'a>(
     let Some(found) = found else {
         return match by.mode {
             Mode::FreshRead => Ok(Fate::NotPlanned),
-            Mode::Run if is_full => Ok(Fate::PersonLimit(None)),
+            Mode::Run | Mode::Shadow if is_full => Ok(Fate::PersonLimit(None)),
+            Mode::Shadow => Ok(Fate::Shadowed(shadow_entry(by, planned))),
             Mode::Run => Ok(Fate::Stands(planned.id, inserted(by, planned)?)),
         };
     };
@@ -142,10 +157,11 @@ pub fn place<'a>(
             Ok(Fate::PersonLimit(Some(life::cancelled(found, limited)?)))
         }
         State::Pending => Ok(Fate::Stands(found.id, renewed(by, planned, found))),
-        State::Cancelled | State::Delivered if by.mode == Mode::Run => {
+        State::Cancelled | State::Delivered if by.mode.is_run() => {
             match returning::returned(found, by.target.as_ref())? {
                 None => Ok(Fate::AlreadyReminded),
                 Some(_) if is_full => Ok(Fate::PersonLimit(None)),
+                Some(_) if by.mode == Mode::Shadow => Ok(Fate::Shadowed(shadow_entry(by, planned))),
                 Some(moved) => Ok(Fate::Stands(found.id, brought_back(by, planned, found, moved))),
             }
         }
@@ -292,6 +308,17 @@ fn planned_entry<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, held: Opt
         ..Entry::new(by.now, Event::ReminderPlanned)
     };
     of_plan(by, entry)
+}
+
+/// The row of the audit log about somebody who would have been called.
+fn shadow_entry<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Entry<'a> {
+    let note = planned.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+    Entry {
+        reminder_id: None,
+        event: Event::ReminderShadowed,
+        detail: Some(format!("would have been called from {}{note}", planned.send_at).into()),
+        ..planned_entry(by, planned, None)
+    }
 }
 
 /// The row of the audit log about a planned reminder whose person has had the calls of that day.

@@ -224,10 +224,25 @@ pub enum Put<'a> {
     OptOut(&'a str, Option<&'a OptOut>),
     /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
     FirstSight(&'a str, &'a FirstSight, Timestamp),
+    /// A call that a schedule in shadow mode would have made; one that is known already stays as it is.
+    Shadow(&'a ShadowedCall<'a>),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.
     Loss(Option<&'a NotedLoss>),
+}
+
+/// A call that a schedule in shadow mode would have made.
+#[derive(Debug, Clone, Copy)]
+pub struct ShadowedCall<'a> {
+    /// The schedule's name.
+    pub schedule: &'a str,
+    /// The account whose people it would count for.
+    pub account: &'a str,
+    /// The call.
+    pub planned: &'a PlannedReminder,
+    /// When it was written down (UTC).
+    pub at: Timestamp,
 }
 
 /// A schedule as it was loaded.

@@ -179,12 +179,43 @@ pub struct KnownReminder {
     pub may_return: bool,
     /// Whether a sandbox accepted it.
     pub is_trial: bool,
+    /// Whether shadow mode wrote it down, and nobody was called.
+    pub is_shadow: bool,
     /// Whether the person confirmed the appointment in this call.
     pub is_confirmed: bool,
     /// The person it counts for and the recipient's day of its due time.
     pub person: Personal,
     /// That day.
     pub due_day: Date,
+}
+
+impl KnownReminder {
+    /// A call that shadow mode wrote down at `at` (UTC): for a schedule in shadow mode it counts as made.
+    #[must_use]
+    pub const fn shadowed(id: ReminderId, person: Personal, due_day: Date, due_at: Timestamp, at: Timestamp) -> Self {
+        Self {
+            id,
+            state: State::Delivered,
+            due_at,
+            updated_at: at,
+            may_return: false,
+            is_trial: false,
+            is_shadow: true,
+            is_confirmed: false,
+            person,
+            due_day,
+        }
+    }
+}
+
+impl Knowledge {
+    /// With a call that shadow mode wrote down, unless a reminder of the same key is on its way or over.
+    pub fn add_shadowed(&mut self, (key, shadowed): (ReminderKey, KnownReminder)) {
+        match self.reminders.get(&key) {
+            Some(known) if !known.may_return => {}
+            Some(_) | None => drop(self.reminders.insert(key, shadowed)),
+        }
+    }
 }
 
 /// The whole decision of one evaluation.

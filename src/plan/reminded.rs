@@ -16,6 +16,9 @@ pub struct Reminded {
     /// Accepted by the sandbox: nobody was phoned.
     #[serde(default)]
     pub sandbox: u64,
+    /// Written down by shadow mode: nobody was phoned.
+    #[serde(default)]
+    pub shadowed: u64,
     /// Being sent at this moment.
     pub sending: u64,
     /// Nobody knows whether a call was placed.
@@ -34,6 +37,7 @@ impl Reminded {
     /// Counts a row whose reminder that is.
     pub(super) const fn count(&mut self, known: &KnownReminder) {
         match known.state {
+            State::Delivered if known.is_shadow => self.shadowed += 1,
             State::Delivered if known.is_trial => self.sandbox += 1,
             State::Delivered => self.accepted += 1,
             // a pending reminder is planned again, so its row is no row that is reminded already
@@ -54,10 +58,11 @@ impl Reminded {
 
     /// Each count with its words, for people.
     #[must_use]
-    pub const fn in_words(&self) -> [(u64, &'static str); 8] {
+    pub const fn in_words(&self) -> [(u64, &'static str); 9] {
         [
             (self.accepted, "accepted before"),
             (self.sandbox, "accepted by the sandbox before"),
+            (self.shadowed, "written down before"),
             (self.sending, "being sent"),
             (self.unknown_fate, "of unknown fate before"),
             (self.failed, "failed before"),
@@ -73,6 +78,7 @@ pub(super) const fn state_in_words(known: &KnownReminder) -> &'static str {
     match known.state {
         State::Pending => "pending",
         State::Sending => "being sent",
+        State::Delivered if known.is_shadow => "written down (shadow mode: nobody was phoned)",
         State::Delivered if known.is_trial => "delivered (accepted by the sandbox: nobody was phoned)",
         State::Delivered => "delivered (accepted by the other side)",
         State::Uncertain => "uncertain (of unknown fate: nobody knows whether a call was placed)",

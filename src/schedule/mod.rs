@@ -45,6 +45,8 @@ pub struct Schedule {
     pub zone: Zone,
     /// `false`: checked but idle.
     pub enabled: bool,
+    /// Whether its calls are made.
+    pub mode: ScheduleMode,
     /// Pinged at the start and end of its runs.
     pub heartbeat: Option<SecretRef>,
     /// One line for lists.
@@ -67,6 +69,17 @@ pub struct Schedule {
     pub delivery: DeliveryTerms,
     /// What holds a run.
     pub guard: GuardLimits,
+}
+
+/// Whether the calls of a schedule are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleMode {
+    /// They are.
+    #[default]
+    Live,
+    /// They are only written into the audit log.
+    Shadow,
 }
 
 /// `[source.…]`: a transport, and for bytes that are no database the format they are in.

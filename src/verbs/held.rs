@@ -69,7 +69,7 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
     if let RunOutcome::Done { recorded, .. } = &outcome {
         looked_after = trigger::still_open(open_before, recorded);
         let scope = DeliveryScope { schedule: schedule.name.clone(), only: None };
-        sender.deliver(&scope, Duration::from_secs(ask.wait_seconds)).await?;
+        trigger::deliver(&sender, &schedule, &scope, Duration::from_secs(ask.wait_seconds)).await?;
     }
     trigger::answer(app, &schedule, nominal_at, outcome, looked_after).await
 }

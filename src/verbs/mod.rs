@@ -9,6 +9,7 @@ pub mod backup;
 mod before_ledger;
 pub mod cancel;
 pub mod check;
+pub mod compare;
 pub mod config;
 pub mod doctor;
 mod exit;

@@ -13,7 +13,7 @@ use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::parallel;
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow};
 use crate::reminder::{Lead, SkipReason};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 use crate::template::Payload;
 use crate::zones::Zone;
 
@@ -152,6 +152,10 @@ pub fn revealed(answers: &[ShownPlan]) -> String {
     format!("the plan of {}", names.join(", "))
 }
 
+/// What a person should know of the plans of a schedule in shadow mode.
+pub(super) const SHADOW: &str =
+    "the schedule is in shadow mode: nobody is called, the audit log has who would have been";
+
 /// How a plan is shown.
 pub(super) struct Showing<'a> {
     /// Whose plan.
@@ -165,6 +169,7 @@ pub(super) struct Showing<'a> {
 impl Showing<'_> {
     fn answer(&self, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan {
         let mut notes = plan.notes;
+        notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW.to_owned()));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
         ShownPlan {
             schedule: self.schedule.name.clone(),

@@ -14,7 +14,7 @@ use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
 use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan, Reminded};
 use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 
 const STOPPING: &str = "the service is stopping";
 
@@ -90,6 +90,9 @@ pub struct TriggerCounts {
     pub skipped: u64,
     /// Reminded before.
     pub already_reminded: u64,
+    /// Those that shadow mode wrote down: nobody was phoned.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub shadowed: u64,
     /// Of those delivered, accepted by the sandbox: nobody was phoned.
     #[serde(default, skip_serializing_if = "is_none")]
     pub trials: u64,
@@ -156,9 +159,22 @@ pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Trig
             refuse_absent(app, &schedule, ask.only.as_deref(), *counts).await?;
         }
         let scope = DeliveryScope { schedule: schedule.name.clone(), only: ask.only };
-        sender.deliver(&scope, ask.wait).await?;
+        deliver(&sender, &schedule, &scope, ask.wait).await?;
     }
     answer(app, &schedule, nominal_at, outcome, looked_after).await
+}
+
+/// Delivers what is due of a live schedule, and waits until it is settled.
+pub(super) async fn deliver(
+    sender: &Sender,
+    schedule: &Schedule,
+    scope: &DeliveryScope,
+    wait: Duration,
+) -> VerbResult<()> {
+    match schedule.mode {
+        ScheduleMode::Live => Ok(sender.deliver(scope, wait).await?),
+        ScheduleMode::Shadow => Ok(()),
+    }
 }
 
 /// What sends the schedule's reminders, when they may be sent now.
@@ -267,7 +283,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
 
 /// Rejects a trigger that could call somebody at the wrong time.
 async fn refuse_when_unsafe(app: &App, schedule: &Schedule) -> VerbResult<()> {
-    if app.around.clock.is_shifted() {
+    if app.around.clock.is_shifted() && schedule.mode == ScheduleMode::Live {
         only_loopback(app, schedule)?;
     }
     // an account's credentials or wait may have changed by the time of sending: the sender asks again
@@ -340,6 +356,9 @@ pub(super) async fn answer(
     looked_after: Vec<ReminderId>,
 ) -> VerbResult<TriggerAnswer> {
     let mut counts = of_rows(recorded_counts(app, &outcome).await?);
+    if let RunOutcome::Done { recorded, .. } = &outcome {
+        counts.shadowed = recorded.shadowed;
+    }
     let settled = match looked_after.is_empty() {
         true => Vec::new(),
         false => {
@@ -416,6 +435,7 @@ const fn of_rows(rows: Counts) -> TriggerCounts {
         planned: rows.planned,
         delivered: 0,
         trials: 0,
+        shadowed: 0,
         failed: 0,
         uncertain: 0,
         dropped: 0,

@@ -13,6 +13,7 @@ mod records;
 mod restoring;
 mod schedule_tests;
 mod sending;
+mod shadow;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

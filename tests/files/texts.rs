@@ -144,7 +144,6 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 /// What comes later is refused in so many words: a line to add after another, or to put in its place.
 #[rustfmt::skip]
 pub const LATER: &[(&str, &str)] = &[
-    ("timezone = \"America/New_York\"", "timezone = \"America/New_York\"\nmode = \"shadow\""),
     ("appointments.csv\"", "*.csv\""),
     ("[source.csv]", "[source.xlsx]"),
     ("[source.csv]", "[source.ical]"),

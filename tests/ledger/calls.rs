@@ -73,6 +73,7 @@ pub fn terms() -> ReminderTerms {
         calling_hours: "always".to_owned(),
         max_per_person_per_day: 1,
         target: None,
+        mode: tickler::schedule::ScheduleMode::Live,
     }
 }
 

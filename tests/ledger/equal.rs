@@ -14,6 +14,7 @@ use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
 use tickler::reminder::{Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
+use tickler::schedule::ScheduleMode;
 use tickler::settings::Rate;
 use tickler::template::Payload;
 use tickler::zones::Zones;
@@ -201,6 +202,7 @@ impl Course {
             calling_hours: self.pick(&["always", "always", "08:00-21:00", "02:00-03:00"]).to_owned(),
             max_per_person_per_day: self.pick(&[1, 2, 5]),
             target: self.pick(&[None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))]),
+            mode: self.pick(&[ScheduleMode::Live, ScheduleMode::Live, ScheduleMode::Live, ScheduleMode::Shadow]),
         };
         Verb::Record(Box::new(RunRecord { terms, ..record(self.some_run(), self.now, end) }))
     }
@@ -487,6 +489,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         same_weekdays: vec![(at(300), at(900)), (at(0), at(300))],
         first_sights_from: Some(jiff::Timestamp::MIN),
+        mode: tickler::schedule::ScheduleMode::Shadow,
     };
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();

@@ -27,6 +27,7 @@ async fn is_known(ledger: &Ledger, phone: &str) -> bool {
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
         same_weekdays: Vec::new(),
         first_sights_from: Some(jiff::Timestamp::MIN),
+        mode: tickler::schedule::ScheduleMode::Live,
     };
     ledger.knowledge(ask).await.expect("knowledge").opted_out.holds(phone)
 }

@@ -6,6 +6,7 @@ use tickler::audit::AuditFilter;
 use tickler::ledger::*;
 use tickler::plan::{FirstSight, Held, Plan, PlannedReminder, Standing};
 use tickler::reminder::{RunId, RunKind, RunState, State};
+use tickler::schedule::ScheduleMode;
 
 use crate::calls::*;
 use crate::makers;
@@ -246,6 +247,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
                 same_weekdays,
                 first_sights_from: None,
                 target: None,
+                mode: ScheduleMode::Live,
             };
             ledger.knowledge(ask).await.expect("knowledge").usual_rows
         };
@@ -321,8 +323,9 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
             let (same_weekdays, first_sights_from) = (Vec::new(), from);
+            let (target, mode) = (None, ScheduleMode::Live);
             let ask =
-                KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, first_sights_from, target: None };
+                KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, first_sights_from, target, mode };
             let known = ledger.knowledge(ask).await.expect("knowledge");
             let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
             (known.seen_until, sights.into_iter().collect::<Vec<_>>())

@@ -40,6 +40,7 @@ pub fn clinic() -> Schedule {
         recurrence: Recurrence::parse("0 9 * * *").expect("a cron line"),
         zone: ZONES.zone("America/New_York").expect("a zone"),
         enabled: true,
+        mode: tickler::schedule::ScheduleMode::Live,
         description: String::new(),
         language: "en".into(),
         source: SourceSpec::File(FileSpec {
@@ -182,6 +183,7 @@ impl World {
             may_return,
             is_trial: false,
             is_confirmed: false,
+            is_shadow: false,
             person: person.into(),
             due_day,
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::TargetAddress;
 use crate::plan::Plan;
 use crate::reminder::{ReminderId, RunId, RunKind, RunState};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 
 /// A schedule as loaded.
 #[derive(Debug, Clone)]
@@ -135,6 +135,8 @@ pub struct ReminderTerms {
     pub max_per_person_per_day: u32,
     /// Where the target sends now; `None` when it isn't known (a secret isn't set).
     pub target: Option<TargetAddress>,
+    /// Whether its calls are made.
+    pub mode: ScheduleMode,
 }
 
 /// What the ledger made of a plan.
@@ -144,6 +146,8 @@ pub struct RecordedRun {
     pub reminders: Vec<ReminderId>,
     /// Planned, but another schedule was faster: `person_limit` or already reminded.
     pub overruled: Vec<ReminderId>,
+    /// In shadow mode: how many would have been called.
+    pub shadowed: u64,
     /// Cancelled on evidence, or pending until now for a person who has had the calls of that day.
     pub cancelled: Vec<ReminderId>,
 }
@@ -237,6 +241,8 @@ pub struct KnowledgeAsk {
     pub windows: Vec<(Timestamp, Timestamp)>,
     /// Calendar days of due times that may be asked for, first and last.
     pub due_days: (jiff::civil::Date, jiff::civil::Date),
+    /// Whether the schedule's calls are made. In shadow mode the calls that it would have made count as made.
+    pub mode: ScheduleMode,
     /// First sights of appointments that start at or after this (UTC); `None`: of none.
     pub first_sights_from: Option<Timestamp>,
     /// Half-open ranges (UTC) of the dates on which the usual number of rows is measured, the latest first.

@@ -19,6 +19,7 @@ use crate::ledger::{
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
+use crate::schedule::ScheduleMode;
 use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
@@ -320,7 +321,7 @@ impl Tables {
             held.schedule == ask.schedule
                 && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
         };
-        Knowledge {
+        let mut knowledge = Knowledge {
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
             people: self.people(ask, target),
             opted_out: self.opted_out(phones),
@@ -329,6 +330,33 @@ impl Tables {
             seen_until: self.seen_until(&ask.schedule),
             first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),
+        };
+        self.add_shadows(ask, &mut knowledge);
+        knowledge
+    }
+
+    /// For a schedule in shadow mode they count as made.
+    fn add_shadows(&self, ask: &KnowledgeAsk, knowledge: &mut Knowledge) {
+        match ask.mode {
+            ScheduleMode::Live => return,
+            ScheduleMode::Shadow => {}
+        }
+        let name: Arc<str> = ask.schedule.as_str().into();
+        let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
+        let (first, last) = ask.due_days;
+        for ((schedule, appointment_id, starts_at, lead), shadow) in &self.shadows {
+            let is_own = *schedule == ask.schedule;
+            if is_own && windows.iter().any(|window| window.contains(starts_at)) {
+                let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
+                let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
+                knowledge.add_shadowed((key, shadow.known.clone()));
+            }
+            if shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day) {
+                let appointment = is_own.then(|| (appointment_id.clone(), *starts_at));
+                let call = PersonCall { id: shadow.known.id, appointment };
+                let person = (shadow.known.person.clone(), shadow.known.due_day);
+                knowledge.people.entry(person).or_default().push(call);
+            }
         }
     }
 
@@ -396,6 +424,7 @@ fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (Reminde
         may_return: returning::may_return(Returning { state, unknown_fates, trial: held.trial.as_ref(), target }),
         is_trial: held.trial.is_some(),
         is_confirmed: false,
+        is_shadow: false,
         person: held.person.clone(),
         due_day: held.due_day,
     };

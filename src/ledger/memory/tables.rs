@@ -10,12 +10,12 @@ use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set};
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
-use crate::ledger::store::{Put, StoredSchedule};
+use crate::ledger::store::{Put, ShadowedCall, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
 use crate::personal::Personal;
-use crate::plan::{FirstSight, Gap};
-use crate::reminder::RunKind;
+use crate::plan::{FirstSight, Gap, KnownReminder};
+use crate::reminder::{Lead, RunKind};
 
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub(super) struct Tables {
     pub(super) optouts: BTreeMap<Hash, OptOut>,
     /// By schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
+    /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
+    pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -50,6 +52,13 @@ pub(super) struct KeptReminder {
     pub(super) content: Option<Content>,
     /// By number.
     pub(super) attempts: BTreeMap<u32, Attempt>,
+}
+
+/// A call that a schedule in shadow mode would have made.
+#[derive(Debug, Clone)]
+pub(super) struct KeptShadow {
+    pub(super) account: String,
+    pub(super) known: KnownReminder,
 }
 
 /// What is sent.
@@ -275,12 +284,30 @@ impl Tables {
                 self.first_sights.entry(key).or_insert_with(|| FirstSight { starts_at, unseen_at, ..(*sight).clone() });
                 return Ok(is_new);
             }
+            Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
             Put::Loss(loss) => {
                 self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
             }
         }
         Ok(true)
+    }
+
+    fn put_shadow(&mut self, shadowed: &ShadowedCall<'_>) -> bool {
+        let planned = shadowed.planned;
+        let key =
+            (shadowed.schedule.to_owned(), planned.appointment_id.clone(), micro(planned.starts_at), planned.lead);
+        let is_new = !self.shadows.contains_key(&key);
+        let known = KnownReminder::shadowed(
+            planned.id,
+            planned.person.clone(),
+            planned.due_day,
+            micro(planned.due_at),
+            micro(shadowed.at),
+        );
+        let account = shadowed.account.to_owned();
+        self.shadows.entry(key).or_insert(KeptShadow { account, known });
+        is_new
     }
 
     fn account(&mut self, name: &str) -> &mut Account {
@@ -329,6 +356,7 @@ impl Tables {
     pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
         use crate::reminder::State;
         let before = micro(before);
+        self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
         self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()

@@ -38,6 +38,7 @@ fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite:
         may_return: returning::may_return(Returning { state, unknown_fates, trial: trial.as_ref(), target }),
         is_trial: trial.is_some(),
         is_confirmed: row.get(11)?,
+        is_shadow: false,
         person: row.get(8)?,
         due_day: day(row, 9)?,
     };
@@ -62,7 +63,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
             reminders.extend([found?]);
         }
     }
-    Ok(Knowledge {
+    let mut knowledge = Knowledge {
         gaps: super::loss::gaps(conn)?,
         reminders,
         people: people(conn, ask, target)?,
@@ -71,7 +72,9 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
         seen_until: schedules::seen_until(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,
-    })
+    };
+    super::shadow::extend(conn, ask, &mut knowledge)?;
+    Ok(knowledge)
 }
 
 fn first_sights(conn: &Connection, ask: &KnowledgeAsk) -> LedgerResult<SeededMap<String, Option<Timestamp>>> {

@@ -19,6 +19,7 @@ fn prune_payloads(conn: &Connection, prune: &Prune) -> LedgerResult<u64> {
     let sql = "DELETE FROM content WHERE reminder IN (SELECT c.reminder FROM content c JOIN reminder r \
         ON r.nr = c.reminder WHERE r.updated_at < ?1 AND r.state NOT IN ('pending', 'sending')) RETURNING reminder";
     let mut statement = conn.prepare_cached(sql)?;
+    super::shadow::prune(conn, prune)?;
     let before = [micros(prune.payloads_before)];
     conn.prepare_cached("DELETE FROM first_sight WHERE coalesce(starts_at, seen_at) < ?1")?.execute(before)?;
     let gone: Vec<i64> = statement.query_map(before, |row| row.get(0))?.collect::<Result<_, _>>()?;

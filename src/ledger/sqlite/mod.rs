@@ -25,6 +25,7 @@ mod restore;
 mod runs;
 mod schedules;
 mod schema;
+mod shadow;
 mod statements;
 mod steps;
 mod store;

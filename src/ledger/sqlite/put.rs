@@ -54,6 +54,7 @@ impl SqliteStore<'_> {
                 self.conn.prepare_cached(sql)?.execute(values)?;
                 Ok(())
             }
+            Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";

@@ -7,13 +7,14 @@ use crate::audit::{Entry, Event};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
-use crate::ledger::store::{Applied, CallsAsk, Many, One, Put, StoredSchedule};
+use crate::ledger::store::{Applied, CallsAsk, Many, One, Put, ShadowedCall, StoredSchedule};
 use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
 use crate::plan::{Plan, PlannedReminder, Standing};
 use crate::reminder::{RunId, RunKind, RunState, SkipReason, uuid_v7};
+use crate::schedule::ScheduleMode;
 
 impl Tx<'_> {
     pub(in crate::ledger) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
@@ -162,7 +163,11 @@ impl Tx<'_> {
 
     fn finish_run(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {
         let schedule = run.schedule.clone();
-        let by = self.planned_by(record, &schedule, Mode::Run);
+        let mode = match record.terms.mode {
+            ScheduleMode::Live => Mode::Run,
+            ScheduleMode::Shadow => Mode::Shadow,
+        };
+        let by = self.planned_by(record, &schedule, mode);
         let mut tallied = Tallied::of(plan);
         let recorded = self.carry_out(&by, plan, &mut |reason| tallied.overrule(reason))?;
         for row in &plan.skipped {
@@ -264,6 +269,12 @@ impl Counting<'_> {
                 overruled(Some(SkipReason::PersonLimit));
                 recorded.overruled.push(planned.id);
             }
+            Fate::Shadowed(entry) => {
+                self.tx.store.append(&entry)?;
+                let (schedule, account) = (self.by.schedule, self.by.terms.account.as_str());
+                self.tx.store.put(&Put::Shadow(&ShadowedCall { schedule, account, planned, at: self.by.now }))?;
+                recorded.shadowed += 1;
+            }
             Fate::AlreadyReminded => {
                 overruled(None);
                 recorded.overruled.push(planned.id);
@@ -285,7 +296,7 @@ impl Counting<'_> {
                 recorded.reminders.extend(is_new.then_some(id));
                 Ok(is_new)
             }
-            Fate::PersonLimit(_) | Fate::AlreadyReminded | Fate::NotPlanned => Ok(false),
+            Fate::PersonLimit(_) | Fate::Shadowed(_) | Fate::AlreadyReminded | Fate::NotPlanned => Ok(false),
         }
     }
 

@@ -36,7 +36,12 @@ pub static SCHEDULE: Table = Table {
         key("timezone", Shape::Text, Required, "IANA zone of `cron`, of dates, and of times without an offset"),
         key("enabled", Shape::Boolean, Default("true"), "`false` keeps the file checked but idle"),
         key("heartbeat", Shape::Secret, Optional, "URL pinged at the start and end of its runs, as `notify.heartbeat`"),
-        later("mode", "`shadow` runs without sending"),
+        key(
+            "mode",
+            Shape::Word { now: &["live", "shadow"], later: &[] },
+            Default("\"live\""),
+            "`shadow` runs as usual and calls nobody: the audit log has who would have been called",
+        ),
         key("description", Shape::AnyText, Default("\"\""), "One line for lists"),
         key("language", Shape::Text, Default("\"en\""), "BCP 47 tag of the language spoken"),
         key("source", Shape::Table(&SOURCE), Required, "Where appointments come from: one of csv, sqlite, http"),

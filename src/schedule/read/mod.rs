@@ -23,7 +23,7 @@ use super::masking::{self, Syntax};
 use super::problems::{Problem, Problems};
 use super::recurrence::Recurrence;
 use super::spanned::{self, Node};
-use super::{DeliveryTerms, OnUncertain, Schedule, load, validate};
+use super::{DeliveryTerms, OnUncertain, Schedule, ScheduleMode, load, validate};
 use crate::zones::{Zone, Zones};
 
 pub use self::source_only::source_alone;
@@ -96,6 +96,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         recurrence: recurrence?,
         zone: zone?,
         enabled: top.truth("enabled")?,
+        mode: mode(&top)?,
         heartbeat,
         description: top.text("description")?,
         language: top.text("language")?,
@@ -141,6 +142,14 @@ fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Z
             reading.invalid(&node, format!("`{}` is not a valid IANA time zone", error.name), error.remedy);
             None
         }
+    }
+}
+
+fn mode(top: &Section<'_>) -> Option<ScheduleMode> {
+    match top.text("mode")?.as_str() {
+        "live" => Some(ScheduleMode::Live),
+        "shadow" => Some(ScheduleMode::Shadow),
+        _ => None,
     }
 }
 

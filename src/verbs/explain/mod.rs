@@ -3,6 +3,7 @@
 
 mod earlier;
 
+use super::plan::SHADOW;
 use super::{App, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
@@ -10,7 +11,7 @@ use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::reminder::RunId;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 use crate::zones::Zone;
 
 pub use earlier::explain_run;
@@ -50,6 +51,10 @@ pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>)
 
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
 async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
+    if schedule.mode == ScheduleMode::Shadow {
+        let (rule, detail) = ("mode".to_owned(), Some(SHADOW.to_owned()));
+        explanation.steps.push(RuleStep { rule, result: StepResult::Pass, detail });
+    }
     if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {
         explanation.verdict = Verdict::Skip;
         explanation.reason = Some("paused".to_owned());
