@@ -1,5 +1,6 @@
 //! shell: work spread over a second thread; results come in the order in which one thread would have made them.
 
+use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -12,15 +13,69 @@ pub fn map<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) ->
     if items.len() < WORTH_HALVING {
         return items.into_iter().map(make).collect();
     }
-    let mut made = Vec::with_capacity(items.len());
     let behind = items.split_off(items.len() / 2);
     items.shrink_to_fit();
     std::thread::scope(|threads| {
+        // collecting puts what is made into the room of what it is made of
         let second = threads.spawn(|| behind.into_iter().map(&make).collect::<Vec<U>>());
-        made.extend(items.into_iter().map(&make));
-        made.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let mut made: Vec<U> = items.into_iter().map(&make).collect();
+        let behind = second.join().unwrap_or_else(|panic| resume_unwind(panic));
+        made.reserve_exact(behind.len());
+        made.extend(behind);
+        made
+    })
+}
+
+/// Fills batches and takes each of them, in their order, until `fill` breaks with the last one, or `take` breaks or fails. From
+/// the second batch on they are filled on a thread of their own, ahead of their taking; emptied ones are filled again.
+///
+/// # Errors
+/// What `take` fails with.
+pub fn fill_ahead<B: Default + Send, E>(
+    mut fill: impl FnMut(&mut B) -> ControlFlow<()> + Send,
+    mut take: impl FnMut(&mut B) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E> {
+    let mut batch = B::default();
+    if fill(&mut batch).is_break() {
+        return take(&mut batch).map(drop);
+    }
+    if take(&mut batch)?.is_break() {
+        return Ok(());
+    }
+    let taken_ahead = std::thread::scope(|threads| {
+        let (filled, batches) = sync_channel::<B>(QUEUED);
+        let (give_back, emptied) = channel();
+        let fill = &mut fill;
+        let work = move || {
+            loop {
+                let mut batch = emptied.try_recv().unwrap_or_default();
+                let flow = fill(&mut batch);
+                // fails when no further batch is wanted
+                if filled.send(batch).is_err() || flow.is_break() {
+                    return;
+                }
+            }
+        };
+        let filler = std::thread::Builder::new().spawn_scoped(threads, work).ok()?;
+        let taken = batches.into_iter().try_for_each(|mut batch| {
+            let flow = take(&mut batch).map_err(Some)?;
+            // fails when the last batch is filled
+            let _unwanted = give_back.send(batch);
+            if flow.is_break() { Err(None) } else { Ok(()) }
+        });
+        filler.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Some(taken.or_else(|failure| failure.map_or(Ok(()), Err)))
     });
-    made
+    match taken_ahead {
+        Some(taken) => taken,
+        // the machine has no thread left
+        None => loop {
+            let is_last = fill(&mut batch).is_break();
+            if take(&mut batch)?.is_break() || is_last {
+                return Ok(());
+            }
+        },
+    }
 }
 
 /// Items handed over at once: one hand-over costs about as much as judging a few rows.
@@ -89,6 +144,52 @@ mod tests {
             let made = map((0..length).collect(), |number| number * 2);
             assert_eq!(made, (0..length).map(|number| number * 2).collect::<Vec<_>>());
         }
+    }
+
+    /// Fills batches with the numbers from 0 below `count`, two each, and takes them until one is `unwanted`.
+    fn filled_ahead(count: usize, unwanted: usize) -> Result<Vec<usize>, usize> {
+        let (mut next, mut taken) = (0, Vec::new());
+        let fill = |batch: &mut Vec<usize>| {
+            batch.clear();
+            batch.extend(next..count.min(next + 2));
+            next += 2;
+            if next < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        fill_ahead(fill, |batch| {
+            taken.extend_from_slice(batch);
+            match taken.contains(&unwanted) {
+                true if unwanted % 2 == 1 => Err(unwanted),
+                true => Ok(ControlFlow::Break(())),
+                false => Ok(ControlFlow::Continue(())),
+            }
+        })?;
+        Ok(taken)
+    }
+
+    #[test]
+    fn batches_that_are_filled_ahead_are_taken_in_their_order_and_to_the_last() {
+        for count in [0, 1, 2, 3, 4, 5, 1_000, 1_001] {
+            assert_eq!(filled_ahead(count, usize::MAX - 1), Ok((0..count).collect()), "{count}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_behind_a_batch_that_is_the_last_one_wanted_or_fails() {
+        for (unwanted, taken) in [(0, Ok(2)), (1, Err(1)), (500, Ok(502)), (501, Err(501))] {
+            assert_eq!(filled_ahead(1_000, unwanted).map(|taken| taken.len()), taken, "{unwanted}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a batch too much")]
+    fn a_panic_of_the_filling_thread_is_passed_on() {
+        let mut count = 0;
+        let fill = |_: &mut Vec<usize>| {
+            count += 1;
+            assert!(count < 5, "a batch too much");
+            ControlFlow::Continue(())
+        };
+        let _broke_off: Result<(), ()> = fill_ahead(fill, |_| Ok(ControlFlow::Continue(())));
     }
 
     #[test]

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 pub use column::Column;
 use column::HeaderNumber;
+pub use lines::Lines;
 use unseen::column_name;
 
 mod column;
+mod lines;
 pub mod unseen;
 
 /// The columns of a text table by place.

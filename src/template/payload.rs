@@ -80,10 +80,12 @@ impl Payload {
         Self(to_raw_value(value).expect("a tree whose keys are texts is JSON"))
     }
 
-    /// The JSON itself.
-    #[must_use]
-    pub fn json(&self) -> &RawValue {
-        &self.0
+    /// A text that is JSON already.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn from_json(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self)
     }
 
     /// The bytes to send.

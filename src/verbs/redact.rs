@@ -1,12 +1,7 @@
 //! pure: masks phone numbers to their last four digits, also in payloads.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
-use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::appointment::phone::plain;
 use crate::template::Payload;
@@ -47,7 +42,8 @@ pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
         Reveal::Whole => whole,
         Reveal::LastFour => {
             let own: String = digits(phone).collect();
-            Payload::of(&Masked { json: whole.json(), own: &own })
+            // a text that can't be read is hidden whole
+            Payload::from_json(masked_json(whole.as_str(), &own)).unwrap_or_else(|_| Payload::of(&HIDDEN))
         }
     }
 }
@@ -64,84 +60,47 @@ pub fn text(text: &str) -> String {
     masked(text, "")
 }
 
-/// JSON that is serialised with its phone numbers masked, in its keys as well: a column may hold an object.
-struct Masked<'a> {
-    json: &'a RawValue,
-    /// The digits of the phone that the payload is for.
-    own: &'a str,
-}
-
-impl<'a> Masked<'a> {
-    fn part(&self, json: &'a RawValue) -> Self {
-        Self { json, own: self.own }
+/// Compact JSON with its phone numbers masked, in its keys as well: a column may hold an object. Whatever holds none stays byte
+/// for byte: a number may have more digits than any type of Rust.
+fn masked_json(json: &str, own: &str) -> String {
+    let mut redaction = Redaction { shown: String::with_capacity(json.len()), ..Redaction::of(own) };
+    let mut rest = json;
+    while let Some(first) = rest.bytes().next() {
+        let (token, behind) = rest.split_at(token_length(first, rest.as_bytes()));
+        match first {
+            b'"' => redaction.quoted_text(token),
+            b'-' | b'0'..=b'9' if redaction.is_own(token) => {
+                redaction.shown.push('"');
+                push_last_four(&mut redaction.shown, token);
+                redaction.shown.push('"');
+            }
+            _ => redaction.shown.push_str(token),
+        }
+        rest = behind;
     }
+    redaction.shown
 }
 
-impl Serialize for Masked<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = self.json.get();
-        match json.as_bytes().first() {
-            Some(b'{') => {
-                let Fields(fields) = serde_json::from_str(json).map_err(S::Error::custom)?;
-                serializer.collect_map(fields.into_iter().map(|(key, value)| (self.part(key), self.part(value))))
-            }
-            Some(b'[') => {
-                let items: Vec<&RawValue> = serde_json::from_str(json).map_err(S::Error::custom)?;
-                serializer.collect_seq(items.into_iter().map(|item| self.part(item)))
-            }
-            Some(b'"') => {
-                let text = text_of(json).map_err(S::Error::custom)?;
-                match is_harmless(&text) {
-                    true => serializer.serialize_str(&text),
-                    false => serializer.serialize_str(&masked(&text, self.own)),
-                }
-            }
-            Some(b'-' | b'0'..=b'9') if Redaction::of(self.own).is_own(json) => {
-                serializer.serialize_str(&last_four(json))
-            }
-            // as it is written: a number may have more digits than any type of Rust
-            _ => self.json.serialize(serializer),
+/// The length of the token with which a piece of compact JSON begins: a quoted text, a number, or all that stands before the
+/// next one of these.
+fn token_length(first: u8, json: &[u8]) -> usize {
+    let end = match first {
+        b'"' => return quoted_length(json),
+        b'-' | b'0'..=b'9' => json.iter().position(|byte| matches!(byte, b',' | b']' | b'}')),
+        _ => json.iter().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9')),
+    };
+    end.unwrap_or(json.len())
+}
+
+fn quoted_length(json: &[u8]) -> usize {
+    let mut length = 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', json.get(length..).unwrap_or_default()) {
+        match json[length + found] {
+            b'"' => return length + found + 1,
+            _escape => length += found + 2,
         }
     }
-}
-
-/// A text of JSON, copied only where an escape makes that necessary.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// What a quoted text of JSON says.
-fn text_of(quoted: &str) -> serde_json::Result<Cow<'_, str>> {
-    match quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(text) if memchr::memchr(b'\\', text.as_bytes()).is_none() => Ok(Cow::Borrowed(text)),
-        Some(_) | None => serde_json::from_str(quoted).map(|Text(text)| text),
-    }
-}
-
-/// The fields of a JSON object in their order.
-struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Fields(fields))
-    }
+    json.len()
 }
 
 /// A text with its phone numbers cut to four digits; `own` are the digits of one that counts in any spelling.
@@ -163,6 +122,24 @@ struct Redaction<'a> {
 impl<'a> Redaction<'a> {
     const fn of(own: &'a str) -> Self {
         Self { shown: String::new(), own, digits: String::new() }
+    }
+
+    /// A text of JSON with its quotes.
+    fn quoted_text(&mut self, quoted: &str) {
+        let text = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+        match memchr::memchr(b'\\', text.as_bytes()) {
+            None if is_harmless(text) => self.shown.push_str(quoted),
+            None => {
+                self.shown.push('"');
+                self.text(text);
+                self.shown.push('"');
+            }
+            Some(_) => match serde_json::from_str::<String>(quoted) {
+                Ok(text) if is_harmless(&text) => self.shown.push_str(quoted),
+                Ok(text) => self.shown.push_str(&Value::String(masked(&text, self.own)).to_string()),
+                Err(_) => self.shown.push_str("\"***\""),
+            },
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -269,7 +246,8 @@ fn push_last_four(shown: &mut String, number: &str) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
+    use serde_json::value::RawValue;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 //! `spelling` judges the text (guards, decimals, two numbers in one cell), `numbering` the number by the numbering
 //! plans. A text with two readings is refused: calling a stranger is worse than not calling.
 
+mod exchanges;
 mod masking;
 mod numbering;
 mod spelling;
@@ -31,7 +32,11 @@ const MAX_LENGTH: usize = 60;
 /// readings does the problem hold numbers: both.
 pub fn read(text: &str, default_region: Option<&str>) -> Result<Phone, PhoneProblem> {
     if is_e164(text) {
-        return international(text).map_err(PhoneProblem::Invalid);
+        let read = match exchanges::parsed(text) {
+            Some(parsed) => usable(&parsed, text, None),
+            None => international(text),
+        };
+        return read.map_err(PhoneProblem::Invalid);
     }
     let text = spelling::number_in(text);
     if text.is_empty() {

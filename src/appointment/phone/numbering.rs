@@ -2,6 +2,8 @@
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
+use super::exchanges::{self, ExchangeOwner};
+
 /// Numbers of an area or a mobile, by what they cost whoever is called or calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NumberKind {
@@ -49,11 +51,11 @@ fn by_type(parsed: &PhoneNumber) -> NumberKind {
 /// type already. There premium rates have an area of their own, and nobody shares costs. `None` for the islands, which are
 /// found by their area codes alone.
 fn north_american(parsed: &PhoneNumber) -> Option<NumberKind> {
-    match parsed.get_region_code() {
-        None => Some(NumberKind::Unassigned),
-        Some(Region::US | Region::CA) if parsed.national_number / 10_000_000 == 900 => Some(NumberKind::PremiumRate),
-        Some(Region::US | Region::CA) => Some(NumberKind::FixedOrMobile),
-        Some(_) => None,
+    match exchanges::owner(parsed) {
+        ExchangeOwner::Nobody => Some(NumberKind::Unassigned),
+        ExchangeOwner::Mainland if parsed.national_number / 10_000_000 == 900 => Some(NumberKind::PremiumRate),
+        ExchangeOwner::Mainland => Some(NumberKind::FixedOrMobile),
+        ExchangeOwner::Island => None,
     }
 }
 

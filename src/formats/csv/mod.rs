@@ -2,16 +2,20 @@
 //! comma, semicolon, tab or pipe. A row that can't be read is reported with its line, and no quote swallows what follows
 //! unnoticed.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Bytes, FormatError, FormatReport, Wanted, two_columns};
+use crate::parallel;
 use crate::row::{Header, Record, RecordSink, Restarts};
 use crate::schedule::CsvDialect;
 
+use batches::RowBatch;
 use encoding::{DetectedEncoding, Utf8Check};
 use rows::TableRows;
 use window::Window;
 
+mod batches;
 mod codepages;
 mod encoding;
 mod header;
@@ -129,6 +133,36 @@ impl From<TableFailure> for FormatError {
     }
 }
 
+/// The rows of a table on their way to the sink.
+struct Taking<'a> {
+    header: &'a Arc<Header>,
+    sink: &'a mut dyn RecordSink,
+    count: u64,
+    /// Whether the sink ended the read.
+    is_stopped: bool,
+}
+
+impl Taking<'_> {
+    /// Breaks when no further row is wanted.
+    fn take(&mut self, batch: &mut RowBatch) -> Result<ControlFlow<()>, TableFailure> {
+        for (row, fields) in batch.rows() {
+            self.count += 1;
+            if self.count > MAX_ROWS {
+                return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")).into());
+            }
+            let record = match &row.broken {
+                Some(reason) => Record::Broken(reason),
+                None => Record::Text { header: self.header, fields },
+            };
+            if self.sink.record(row.line, record).is_break() {
+                self.is_stopped = true;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        batch.take_failure().map_or(Ok(ControlFlow::Continue(())), Err)
+    }
+}
+
 /// An input whose encoding is known, or is being checked while it is read.
 struct Text<'i> {
     input: &'i dyn Bytes,
@@ -143,22 +177,11 @@ impl<'i> Text<'i> {
         if let Some((name, places)) = table.wanted.doubled(&rows.header) {
             return Err(FormatError::wrong(two_columns(name, places)).into());
         }
-        let (mut count, mut is_stopped) = (0, false);
-        while let Some(number) = rows.next()? {
-            count += 1;
-            if count > MAX_ROWS {
-                return Err(FormatError::wrong(format!("the table has more than {MAX_ROWS} rows")).into());
-            }
-            let record = match &rows.broken {
-                Some(reason) => Record::Broken(reason),
-                None => Record::Text { header: &rows.header, fields: rows.fields() },
-            };
-            is_stopped = sink.record(number, record).is_break();
-            if is_stopped {
-                break;
-            }
-        }
-        let columns = rows.header.names().to_vec();
+        let header = Arc::clone(&rows.header);
+        let mut taking = Taking { header: &header, sink, count: 0, is_stopped: false };
+        parallel::fill_ahead(|batch: &mut RowBatch| batch.fill(&mut rows), |batch| taking.take(batch))?;
+        let Taking { count, is_stopped, .. } = taking;
+        let columns = header.names().to_vec();
         Ok(FormatReport { columns, rows: count, is_stopped, has_rows_place: true, ..FormatReport::default() })
     }
 
