@@ -3,15 +3,17 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A text that identifies somebody: a phone number (E.164), the person it counts for, a payload, a contact's fields.
 /// `Debug` shows the last four digits of a phone number and nothing of any other text, so that no log line, panic message
-/// or failing test prints it by accident; whoever means to show it takes the `str`.
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Personal(String);
+/// or failing test prints it by accident; whoever means to show it takes the `str`. Copies share the text: nearly every
+/// reminder counts for the person of its phone.
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(from = "String")]
+pub struct Personal(Arc<str>);
 
 impl Personal {
     /// The text itself.
@@ -23,7 +25,13 @@ impl Personal {
     /// The text itself, owned.
     #[must_use]
     pub fn into_string(self) -> String {
-        self.0
+        (*self.0).to_owned()
+    }
+}
+
+impl Serialize for Personal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
@@ -43,25 +51,25 @@ impl Borrow<str> for Personal {
 
 impl From<String> for Personal {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 
 impl From<&str> for Personal {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl PartialEq<str> for Personal {
     fn eq(&self, text: &str) -> bool {
-        self.0 == text
+        *self.0 == *text
     }
 }
 
 impl PartialEq<&str> for Personal {
     fn eq(&self, text: &&str) -> bool {
-        self.0 == *text
+        *self.0 == **text
     }
 }
 

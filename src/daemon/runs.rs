@@ -107,6 +107,8 @@ impl Daemon {
             Err(error) => return self.note_ledger_failure(&error.to_string()),
         };
         let steps: Vec<ScheduleSteps> = due.iter().filter_map(|name| self.poll(name, tick, &permits)).collect();
+        // no run is evaluated before each of this tick is there: the first could end before the last
+        let _until_all_are_there = Beginning::of(self);
         stream::iter(steps).for_each_concurrent(MAX_CONCURRENT_RUNS as usize, |steps| self.perform(steps)).await;
     }
 

@@ -63,7 +63,8 @@ impl Evidence {
         }
         let mut called: SeededMap<String, Vec<(Timestamp, RowOfCall)>> = SeededMap::default();
         for (id, start) in knowledge.people.values().flatten().filter_map(|call| call.appointment.as_ref()) {
-            called.entry(id.clone()).or_default().push((*start, RowOfCall::Unseen));
+            let starts = called.entry(id.clone()).or_insert_with(|| Vec::with_capacity(1));
+            starts.push((*start, RowOfCall::Unseen));
         }
         Self { by_appointment, blocked: HashMap::new(), called }
     }

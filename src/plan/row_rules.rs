@@ -151,12 +151,13 @@ fn leads_in_words(schedule: &Schedule) -> String {
 fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
     let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
     if let Some(called) = case.moved_little.filter(|_| !is_pending) {
-        let detail = format!(
-            "somebody was called about its start {}, and it moved by less than `min_change` ({})",
-            case.wall(called.starts_at),
-            duration::write(case.schedule().remind.min_change),
-        );
-        return Err(Block { why: Why::AlreadyReminded, detail });
+        return reminded(case, |case| {
+            format!(
+                "somebody was called about its start {}, and it moved by less than `min_change` ({})",
+                case.wall(called.starts_at),
+                duration::write(case.schedule().remind.min_change),
+            )
+        });
     }
     if let Some(confirmed) = case.confirmed_by.filter(|_| !is_pending) {
         let detail = format!("the person confirmed the appointment in the call of the lead {confirmed}");
@@ -168,7 +169,14 @@ fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
         State::Cancelled | State::Delivered => !known.may_return,
         State::Sending | State::Failed | State::Uncertain | State::Expired | State::Dropped => true,
     };
-    if is_over { Err(Block { why: Why::AlreadyReminded, detail: known_in_words(case) }) } else { Ok(()) }
+    if is_over { reminded(case, known_in_words) } else { Ok(()) }
+}
+
+/// Only an explanation shows the detail; the other rows, of which a later run has many, are counted.
+fn reminded(case: &Case<'_>, in_words: impl Fn(&Case<'_>) -> String) -> Result<(), Block> {
+    let is_explained = case.terms.is_explained(case.sighting.id.as_deref());
+    let detail = if is_explained { in_words(case) } else { String::new() };
+    Err(Block { why: Why::AlreadyReminded, detail })
 }
 
 fn known_in_words(case: &Case<'_>) -> String {

@@ -110,7 +110,8 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
     let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
     for row in rows {
         let (person, call) = row?;
-        people.entry(person).or_default().push(call);
+        // nearly everybody has one call, and a list that grows begins with room for four
+        people.entry(person).or_insert_with(|| Vec::with_capacity(1)).push(call);
     }
     Ok(people)
 }
