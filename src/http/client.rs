@@ -166,14 +166,15 @@ pub(super) async fn exchange(client: &Client, clock: &SharedClock, ask: HttpRequ
         return not_sent("refused_address", refused.0);
     }
     let max_bytes = ask.max_bytes;
-    // an empty body is never polled, so its request counts as sent from the start
-    let taken = Arc::new(AtomicBool::new(ask.body.is_empty()));
+    // an empty body is never polled, so its request is checked before it connects and counts as sent from then on
+    let has_body = !ask.body.is_empty();
+    let taken = Arc::new(AtomicBool::new(!has_body));
     let watch = BodyWatch { taken, refused: Arc::default(), check };
     let request = match write_request(ask, &watch) {
         Ok(request) => request,
         Err(detail) => return not_sent("invalid_request", detail),
     };
-    if watch.may_be_taken().is_ok() {
+    if has_body || watch.may_be_taken().is_ok() {
         let begun = clock.monotonic();
         let sent = client.execute(request).await;
         match (sent, watch.refused.get()) {

@@ -1,7 +1,5 @@
 //! pure: a plan meets what the ledger holds: which reminders are new, renewed, brought back, cancelled or too late.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -60,7 +58,7 @@ impl Mode {
 /// The calls that persons of an account have, by day: loaded once for a plan, and kept up with what it changes.
 #[derive(Debug, Default)]
 pub struct Calls {
-    by_day: HashMap<Date, SeededMap<String, u32>>,
+    by_day: SeededMap<Date, SeededMap<String, u32>>,
 }
 
 impl Calls {

@@ -90,22 +90,26 @@ pub(super) fn iso_wall(bytes: &[u8]) -> Option<([u8; 10], Time)> {
 
 /// `09:30`, `09:30:00`, `09:30:00.123`; answers what follows.
 fn clock(bytes: &[u8]) -> Option<(Time, &[u8])> {
-    if bytes.len() < 5 || bytes[2] != b':' {
-        return None;
-    }
-    let (hour, minute) = (digits(&bytes[..2])?, digits(&bytes[3..5])?);
-    let (second, rest) = match &bytes[5..] {
-        [b':', rest @ ..] if rest.len() >= 2 => (digits(&rest[..2])?, &rest[2..]),
-        rest => (0, rest),
+    let [hour, hours, b':', minute, minutes, rest @ ..] = bytes else { return None };
+    let (hour, minute) = (two_digits(*hour, *hours)?, two_digits(*minute, *minutes)?);
+    let (second, nanos, rest) = match rest {
+        [b':', second, seconds, b'.' | b',', rest @ ..] => {
+            let (nanos, rest) = fraction(rest)?;
+            (two_digits(*second, *seconds)?, nanos, rest)
+        }
+        [b':', second, seconds, rest @ ..] => (two_digits(*second, *seconds)?, 0, rest),
+        rest => (0, 0, rest),
     };
-    let (nanos, rest) = match rest {
-        [b'.' | b',', rest @ ..] if bytes.len() - rest.len() > 8 => fraction(rest)?,
-        rest => (0, rest),
-    };
-    let second = second.min(59 + i16::from(second != 60)); // a leap second is read as its minute's last
-    let time = Time::new(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, nanos).ok()?;
+    // a leap second is read as its minute's last
+    let second = if second == 60 { 59 } else { second };
+    let time = Time::new(hour, minute, second, nanos).ok()?;
     let rest = rest.strip_prefix(b" ").filter(|rest| !rest.is_empty()).unwrap_or(rest);
     Some((time, rest))
+}
+
+fn two_digits(tens: u8, units: u8) -> Option<i8> {
+    let (tens, units) = (tens.wrapping_sub(b'0'), units.wrapping_sub(b'0'));
+    if tens <= 9 && units <= 9 { i8::try_from(tens * 10 + units).ok() } else { None }
 }
 
 fn fraction(bytes: &[u8]) -> Option<(i32, &[u8])> {

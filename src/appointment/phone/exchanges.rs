@@ -88,18 +88,16 @@ mod tests {
 
     #[test]
     fn all_numbers_of_an_exchange_belong_to_whom_one_of_them_belongs_to() {
-        for exchange in (200_000..1_000_000).step_by(149) {
-            let owners = [143, 9_999, 0, 5_550].map(|line| {
-                let number = PhoneNumber { national_number: exchange * NUMBERS + line, ..of_north_america() };
-                assert_eq!(owner(&number), asked(&number), "{number:?}");
-                asked(&number)
-            });
-            assert!(owners.iter().all(|owner| *owner == owners[0]), "{exchange}: {owners:?}");
+        for exchange in (200_000..1_000_000).step_by(293) {
+            let number = |line| PhoneNumber {
+                country_code: NORTH_AMERICA,
+                national_number: exchange * NUMBERS + line,
+                ..PhoneNumber::default()
+            };
+            // the first one is asked about, and its answer is remembered for the other
+            assert_eq!(owner(&number(143)), owner(&number(9_876)), "{exchange}");
+            assert_eq!(owner(&number(9_876)), asked(&number(9_876)), "{exchange}");
         }
-    }
-
-    fn of_north_america() -> PhoneNumber {
-        PhoneNumber { country_code: NORTH_AMERICA, ..PhoneNumber::default() }
     }
 
     /// A zero before the ten digits makes another number of them.

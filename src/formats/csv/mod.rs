@@ -134,7 +134,7 @@ impl From<TableFailure> for FormatError {
 }
 
 /// The rows of a table on their way to the sink.
-struct Taking<'a> {
+struct RowsToSink<'a> {
     header: &'a Arc<Header>,
     sink: &'a mut dyn RecordSink,
     count: u64,
@@ -142,7 +142,7 @@ struct Taking<'a> {
     is_stopped: bool,
 }
 
-impl Taking<'_> {
+impl RowsToSink<'_> {
     /// Breaks when no further row is wanted.
     fn take(&mut self, batch: &mut RowBatch) -> Result<ControlFlow<()>, TableFailure> {
         for (row, fields) in batch.rows() {
@@ -178,9 +178,9 @@ impl<'i> Text<'i> {
             return Err(FormatError::wrong(two_columns(name, places)).into());
         }
         let header = Arc::clone(&rows.header);
-        let mut taking = Taking { header: &header, sink, count: 0, is_stopped: false };
-        parallel::fill_ahead(|batch: &mut RowBatch| batch.fill(&mut rows), |batch| taking.take(batch))?;
-        let Taking { count, is_stopped, .. } = taking;
+        let mut rows_to_sink = RowsToSink { header: &header, sink, count: 0, is_stopped: false };
+        parallel::fill_ahead(|batch: &mut RowBatch| batch.fill(&mut rows), |batch| rows_to_sink.take(batch))?;
+        let RowsToSink { count, is_stopped, .. } = rows_to_sink;
         let columns = header.names().to_vec();
         Ok(FormatReport { columns, rows: count, is_stopped, has_rows_place: true, ..FormatReport::default() })
     }
