@@ -30,7 +30,14 @@ pub fn raise_open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Maximum connections of each listener; with few files most are left to everything else.
+/// Maximum connections of a listener that is all there is in its process.
+#[must_use]
+pub fn max_connections_alone(open_files: u64) -> usize {
+    let rest = open_files.saturating_sub(OWN_FILES / 2);
+    usize::try_from(rest).unwrap_or(MAX_CONNECTIONS).clamp(2, MAX_CONNECTIONS)
+}
+
+/// Maximum connections of each of a service's listeners; with few files most are left to everything else.
 #[must_use]
 pub fn max_connections(open_files: u64) -> usize {
     let share = open_files.saturating_sub(OWN_FILES) / 4;
@@ -107,6 +114,7 @@ mod tests {
         for (files, expected) in [(0, 2), (64, 4), (256, 52), (1_024, MAX_CONNECTIONS), (u64::MAX, MAX_CONNECTIONS)] {
             assert_eq!(max_connections(files), expected, "{files}");
         }
+        assert_eq!([0, 64, 1_024].map(max_connections_alone), [2, 40, MAX_CONNECTIONS]);
     }
 
     #[tokio::test]

@@ -194,6 +194,16 @@ impl State {
 }
 
 word_enum! {
+    /// Why a run failed, where more than a sentence depends on it.
+    RunFailure, "reason of a failed run" {
+        /// A read of its source did not come back and was given up.
+        Stuck => "stuck",
+        /// The service died while it was evaluated, again and again.
+        Crashed => "crashed",
+    }
+}
+
+word_enum! {
     /// Why an appointment in the window is not called: a closed set, used in plan, explain, audit and metrics.
     SkipReason, "reason of a skip" {
         /// The row can't be read (ragged, too long, not text).

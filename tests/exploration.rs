@@ -93,6 +93,7 @@ fn decided(change: &Change<'_>, held: &HeldRow) -> Decided {
             unknown_fates: *unknown_fates,
             contact_renewed: *contact_renewed,
         },
+        Set::Withdrawn { moved } => Set::Withdrawn { moved: *moved },
         Set::PutOff { next_at } => Set::PutOff { next_at: *next_at },
         // a plan sets all of it; what matters here is what a new try has
         Set::Columns(columns) => Set::Retry {
@@ -224,7 +225,7 @@ impl World {
         let of = |reminder: &Reminder| {
             let held = &reminder.held;
             format!(
-                "{} {} {} {} {} {:?} {:?} {}",
+                "{} {} {} {} {} {:?} {:?} {} {}",
                 held.state,
                 held.attempt,
                 held.tries,
@@ -232,7 +233,8 @@ impl World {
                 held.next_at,
                 reminder.unknown,
                 held.trial.map(|trial| trial[0]),
-                reminder.is_called
+                reminder.is_called,
+                held.withdrawn
             )
         };
         let [one, other] = &self.reminders;
@@ -273,6 +275,7 @@ impl Reminder {
                 self.held.trial = None;
             }
             Set::Taken { moved, attempt, .. } => (self.held.state, self.held.attempt) = (moved.to(), attempt),
+            Set::Withdrawn { moved } => (self.held.state, self.held.withdrawn) = (moved.to(), true),
             Set::PutOff { next_at } => self.held.next_at = next_at,
             Set::Columns(_) => panic!("columns are a retry here"),
         }
@@ -318,6 +321,7 @@ fn pending(number: u128) -> HeldRow {
         attempt: 0,
         tries: 0,
         unknown_fates: 0,
+        withdrawn: false,
         expires_at: at(5_400),
         person: planned.person.clone(),
         calling_hours: "always".to_owned(),

@@ -87,7 +87,7 @@ async fn while_no_commit_succeeds_the_service_is_down_and_the_first_that_does_en
 }
 
 /// The run of its id failed for that reason.
-async fn failed_run(daemon: &Daemon, number: u128, why: &str) {
+async fn failed_run(daemon: &Daemon, number: u128, end: RunEnd) {
     let schedule = daemon.schedule("clinic").expect("a schedule");
     let (id, now) = (RunId(uuid::Uuid::from_u128(number)), daemon.now());
     let start = RunStart {
@@ -102,7 +102,6 @@ async fn failed_run(daemon: &Daemon, number: u128, why: &str) {
         actor: "clinic".to_owned(),
     };
     daemon.ledger.begin_run(start).await.expect("it begins");
-    let end = RunEnd::Failed(why.to_owned());
     let terms = crate::evaluation::terms_of(&schedule, None);
     let actor = "clinic".to_owned();
     let record = RunRecord { id, finished_at: now, end, source_fingerprint: None, read_at: now, terms, actor };
@@ -119,10 +118,10 @@ async fn a_read_that_was_given_up_marks_its_schedule_as_stuck_until_a_run_succee
     let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
     let daemon = &opened.daemon;
     let stuck = async || crate::verbs::status::status(&daemon.app).await.expect("a status").schedules[0].stuck;
-    failed_run(daemon, 1, "the file is gone").await;
+    failed_run(daemon, 1, RunEnd::Failed("the file is gone".to_owned())).await;
     assert!(!stuck().await && daemon.conditions().await.is_empty(), "another failure is no stuck read");
     clock.advance(Duration::from_millis(1));
-    failed_run(daemon, 2, &format!("{} within `deadline` (10m) and was given up", crate::evaluation::STUCK)).await;
+    failed_run(daemon, 2, RunEnd::Stuck("the source is stuck".to_owned())).await;
     let alert = (crate::notify::AlertKind::SourceStuck, "clinic".to_owned());
     assert!(stuck().await && daemon.conditions().await.contains_key(&alert));
     clock.advance(Duration::from_secs(1));

@@ -19,8 +19,8 @@ const RECORDS_PER_SIZE_CHECK: u64 = 16;
 /// Maximum memory for the rows of one run.
 const MAX_KEPT_BYTES: usize = 256 << 20;
 
-/// How the error of a read that never returned begins; `status` and the alerts recognise it by this.
-pub const STUCK: &str = "the source is stuck: a read of it didn't come back";
+/// How the error of a read that never returned begins.
+const STUCK: &str = "the source is stuck: a read of it didn't come back";
 
 /// The error of a read that never returned, such as one from a network share that is gone.
 pub(super) fn stuck(limits: ReadLimits) -> SourceError {

@@ -27,7 +27,6 @@ use crate::sources::{Again, ReadReport, SourceError};
 use crate::targets;
 use crate::zones::Zones;
 
-pub use bounds::STUCK;
 pub use do_not_call::{numbers_of, read_do_not_call};
 pub use fresh::fresh_read;
 pub use holidays::with_holidays;
@@ -85,6 +84,9 @@ pub enum EvaluationError {
     /// The source can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A read of the source did not come back and was given up.
+    #[error(transparent)]
+    Stuck(SourceError),
     /// The ledger can't be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -104,7 +106,7 @@ impl EvaluationError {
     #[must_use]
     pub const fn again(&self) -> Again {
         match self {
-            Self::Source(error) => error.again,
+            Self::Source(error) | Self::Stuck(error) => error.again,
             Self::Exhausted(_) => Again::Soon,
             // the ledger's file may be back soon, or its disk: the run waits
             Self::Ledger(LedgerError::Busy(_) | LedgerError::Storage(_)) => Again::Later,

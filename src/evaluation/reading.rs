@@ -58,7 +58,7 @@ impl SourceRead<'_> {
         let (name, limits) = (job.schedule.name.clone(), job.schedule.limits);
         let given_up = &env.reads.given_up;
         if given_up.are_too_many(&name) {
-            return Err(all_stuck().into());
+            return Err(EvaluationError::Stuck(all_stuck()));
         }
         let (read_ended, read_end) = oneshot::channel();
         let (result, evaluation) = oneshot::channel();
@@ -70,7 +70,7 @@ impl SourceRead<'_> {
         // `Err` in here means that the thread ended before its read began: `evaluation` holds the reason
         if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
             given_up.add(&name, thread);
-            return Err(stuck(limits).into());
+            return Err(EvaluationError::Stuck(stuck(limits)));
         }
         evaluation.await.map_err(|_| internal_error("while its source was read"))?
     }

@@ -284,7 +284,15 @@ impl BegunRun<'_> {
                 Err(error) => RunOutcome::Failed { run, why: error.to_string() },
             };
         }
-        match self.record(RunEnd::Failed(detail.clone()), ReadFacts::none(now)).await {
+        let end = match error {
+            EvaluationError::Stuck(_) => RunEnd::Stuck(detail.clone()),
+            EvaluationError::Source(_)
+            | EvaluationError::Ledger(_)
+            | EvaluationError::Rule(_)
+            | EvaluationError::Exhausted(_)
+            | EvaluationError::Internal(_) => RunEnd::Failed(detail.clone()),
+        };
+        match self.record(end, ReadFacts::none(now)).await {
             Ok(_) => RunOutcome::Failed { run, why: detail },
             Err(also) => {
                 RunOutcome::Failed { run, why: format!("{detail}; and the ledger could not record it: {also}") }
@@ -302,6 +310,7 @@ impl BegunRun<'_> {
                 Some(match error {
                     EvaluationError::Ledger(_) => again_at.min(now.saturating_add(LEDGER_PAUSE).unwrap_or(again_at)),
                     EvaluationError::Source(_)
+                    | EvaluationError::Stuck(_)
                     | EvaluationError::Rule(_)
                     | EvaluationError::Exhausted(_)
                     | EvaluationError::Internal(_) => again_at,

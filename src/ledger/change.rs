@@ -47,8 +47,10 @@ pub struct HeldRow {
     /// Refusals counted.
     pub tries: u32,
     /// Attempts of which nobody knows whether they placed a call. A cancelled reminder with any is not brought back by a
-    /// plan; one that a person cancelled has at least one, so that it stays cancelled.
+    /// plan.
     pub unknown_fates: u32,
+    /// A person cancelled it: no plan brings it back.
+    pub withdrawn: bool,
     /// Not sent at or after this (UTC).
     pub expires_at: Timestamp,
     /// Whom it counts for.
@@ -191,6 +193,11 @@ pub enum Set<'a> {
         unknown_fates: u32,
         /// Whether the contact was made anew.
         contact_renewed: bool,
+    },
+    /// A person cancels it.
+    Withdrawn {
+        /// Pending to cancelled.
+        moved: Moved,
     },
     /// It waits for its recipient's calling hours.
     PutOff {

@@ -460,8 +460,8 @@ pub fn cancelled_by_hand<'a>(held: &'a HeldRow, cancel: &'a CancelByHand) -> Res
         detail: Some(cancel.reason.as_str().into()),
         ..held.entry(cancel.now, Event::OperatorCancelled)
     };
-    let set = Set::State { moved, unknown_fates: held.unknown_fates.max(1), trial: None };
-    Ok(Change { row: RowChange::Held(held.guard(), set), attempt: None, at: cancel.now, entries: vec![entry] })
+    let row = RowChange::Held(held.guard(), Set::Withdrawn { moved });
+    Ok(Change { row, attempt: None, at: cancel.now, entries: vec![entry] })
 }
 
 fn only_state<'a>(held: &HeldRow, moved: Moved, at: Timestamp, entry: Entry<'a>) -> Change<'a> {

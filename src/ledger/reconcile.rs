@@ -89,7 +89,10 @@ impl Calls {
         let columns = match &change.row {
             RowChange::Insert(row) => &row.columns,
             RowChange::Held(_, Set::Columns(columns)) => columns,
-            RowChange::Held(_, Set::Taken { .. } | Set::State { .. } | Set::Retry { .. } | Set::PutOff { .. }) => {
+            RowChange::Held(
+                _,
+                Set::Taken { .. } | Set::State { .. } | Set::Retry { .. } | Set::Withdrawn { .. } | Set::PutOff { .. },
+            ) => {
                 return;
             }
         };

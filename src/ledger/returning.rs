@@ -21,6 +21,8 @@ pub struct Returning<'a> {
     pub state: State,
     /// Attempts of which nobody knows whether they placed a call.
     pub unknown_fates: u32,
+    /// Whether a person cancelled it.
+    pub withdrawn: bool,
     /// At which address a sandbox accepted it, under the ledger's key.
     pub trial: Option<&'a Hash>,
     /// Its target's address now, under the same key.
@@ -31,7 +33,7 @@ pub struct Returning<'a> {
 #[must_use]
 pub fn may_return(of: Returning<'_>) -> bool {
     match of.state {
-        State::Cancelled => of.unknown_fates == 0,
+        State::Cancelled => of.unknown_fates == 0 && !of.withdrawn,
         State::Delivered => of.unknown_fates == 0 && is_past_trial(of.trial, of.target),
         State::Pending | State::Sending | State::Uncertain | State::Failed | State::Expired | State::Dropped => false,
     }
@@ -42,9 +44,9 @@ pub fn may_return(of: Returning<'_>) -> bool {
 /// # Errors
 /// Never for what the table of moves has.
 pub fn returned(held: &HeldRow, target: Option<&Hash>) -> Result<Option<Moved>, NoMove> {
-    let HeldRow { state, unknown_fates, trial, .. } = held;
-    match may_return(Returning { state: *state, unknown_fates: *unknown_fates, trial: trial.as_ref(), target }) {
-        true => life::go(Move::Return, Some(*state), State::Pending).map(Some),
+    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
+    match may_return(Returning { state, unknown_fates, withdrawn, trial: held.trial.as_ref(), target }) {
+        true => life::go(Move::Return, Some(state), State::Pending).map(Some),
         false => Ok(None),
     }
 }

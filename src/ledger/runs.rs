@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{FoldedTimes, LedgerError, LedgerResult, PassedOver, RunRecord, RunRow, RunStart, held_runs};
 use crate::audit::{Entry, Event};
 use crate::plan::{Counts, Plan, SkippedRow};
-use crate::reminder::{RunId, RunKind, RunState, SkipReason};
+use crate::reminder::{RunFailure, RunId, RunKind, RunState, SkipReason};
 
 /// What the ledger has under a run's nominal time.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,7 @@ pub fn begun<'a>(start: &'a RunStart, earlier: Earlier<'_>) -> Option<WrittenRun
         in_window: None,
         fingerprint: None,
         guards: Vec::new(),
+        failure: None,
     };
     let Some(run) = earlier.run else {
         return Some(WrittenRun { run: fresh(), entry: Some(started(start, start.id)) });
@@ -188,6 +189,7 @@ pub fn passed_over<'a>(
         in_window: None,
         fingerprint: None,
         guards: Vec::new(),
+        failure: None,
     };
     let entry = Entry {
         schedule: Some(passed.schedule.as_str().into()),
@@ -202,7 +204,12 @@ pub fn passed_over<'a>(
 
 /// It could not be done; the sentence says why.
 #[must_use]
-pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> WrittenRun<'a> {
+pub fn failed<'a>(
+    record: &'a RunRecord,
+    run: RunRow,
+    sentence: &'a str,
+    failure: Option<RunFailure>,
+) -> WrittenRun<'a> {
     let entry = Entry {
         reason: Some("failed".into()),
         detail: Some(sentence.into()),
@@ -213,6 +220,7 @@ pub fn failed<'a>(record: &'a RunRecord, run: RunRow, sentence: &'a str) -> Writ
         finished_at: Some(record.finished_at),
         detail: Some(sentence.to_owned()),
         fingerprint: record.source_fingerprint.clone().or(run.fingerprint),
+        failure,
         ..run
     };
     WrittenRun { run, entry: Some(entry) }
@@ -256,7 +264,14 @@ pub fn interrupted<'a>(run: RunRow, now: Timestamp, actor: &'a str) -> WrittenRu
         actor: Some(actor.into()),
         ..Entry::new(now, Event::RunFinished)
     };
-    let run = RunRow { state: RunState::Failed, finished_at: Some(now), detail: Some(sentence), crashes, ..run };
+    let run = RunRow {
+        state: RunState::Failed,
+        finished_at: Some(now),
+        detail: Some(sentence),
+        crashes,
+        failure: Some(RunFailure::Crashed),
+        ..run
+    };
     WrittenRun { run, entry: Some(entry) }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use super::connection::CuttableStream;
 use crate::clock::SharedClock;
-use crate::connections::{Answering, Busy, Connections, HEADER_TIMEOUT, max_connections, raise_open_files};
+use crate::connections::{Answering, Busy, Connections, HEADER_TIMEOUT, max_connections_alone, raise_open_files};
 
 /// The pause after a failed `accept`, which mostly means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,7 +34,7 @@ pub(super) async fn serve(
     stopped: watch::Receiver<bool>,
     clock: SharedClock,
 ) -> io::Result<()> {
-    let mut connections = Connections::new(max_connections(raise_open_files()));
+    let mut connections = Connections::new(max_connections_alone(raise_open_files()));
     let mut tasks = JoinSet::new();
     let freed = Arc::new(Notify::new());
     let accepting = async {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::{Envelope, SecretHeader, TargetError, error_class, id_text, is_success, parse_url, read_body, value_at};
+use super::{Envelope, SecretHeader, error_class, id_text, is_success, parse_url, read_body, value_at};
 use crate::http::{Http, HttpRequest, Sent};
 use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets};
@@ -28,6 +28,29 @@ pub struct AccountApi {
     base: Url,
     token: SecretString,
     team: SecretString,
+}
+
+/// Why an account did not answer what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AccountError {
+    /// What kind of fault it is.
+    pub fault: AccountFault,
+    /// A sentence with the remedy.
+    pub message: String,
+}
+
+/// What keeps an account from answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountFault {
+    /// It is not in the settings, or a credential isn't set.
+    Unset,
+    /// It can't be reached.
+    Unreachable,
+    /// It refuses the credentials.
+    Refused,
+    /// It answered something else, which may pass by itself.
+    OtherAnswer,
 }
 
 /// A voice agent (an *interview* in Thoughtly's API).
@@ -55,16 +78,16 @@ impl AccountApi {
     ///
     /// # Errors
     /// When there is none of that name, or a credential isn't set.
-    pub fn open(name: &str, account: Option<&Account>, secrets: &Secrets) -> Result<Self, TargetError> {
-        let missing = |missing: SecretError| TargetError(missing.0);
-        let lacks = |key: &str| TargetError(format!("account `{name}` has no `{key}`: set [accounts.{name}] {key}"));
-        let account = account.ok_or_else(|| {
-            TargetError(format!("there is no account `{name}`: add [accounts.{name}] to the settings"))
-        })?;
+    pub fn open(name: &str, account: Option<&Account>, secrets: &Secrets) -> Result<Self, AccountError> {
+        let unset = |message: String| AccountError { fault: AccountFault::Unset, message };
+        let missing = |missing: SecretError| unset(missing.0);
+        let lacks = |key: &str| unset(format!("account `{name}` has no `{key}`: set [accounts.{name}] {key}"));
+        let account = account
+            .ok_or_else(|| unset(format!("there is no account `{name}`: add [accounts.{name}] to the settings")))?;
         let base = account.base_url.as_str().into();
         Ok(Self {
             name: name.to_owned(),
-            base: parse_url(&base, &format!("`accounts.{name}.base_url`"))?,
+            base: parse_url(&base, &format!("`accounts.{name}.base_url`")).map_err(|error| unset(error.0))?,
             token: secrets.token(account.api_token.as_ref().ok_or_else(|| lacks("api_token"))?).map_err(missing)?,
             team: secrets.for_header(account.team_id.as_ref().ok_or_else(|| lacks("team_id"))?).map_err(missing)?,
         })
@@ -74,7 +97,7 @@ impl AccountApi {
     ///
     /// # Errors
     /// When the account can't be reached, refuses the credentials, or returns an error.
-    pub async fn agents(&self, http: &Http) -> Result<Option<Vec<Agent>>, TargetError> {
+    pub async fn agents(&self, http: &Http) -> Result<Option<Vec<Agent>>, AccountError> {
         let body = self.get(http, "interview", &[]).await?;
         let list = value_at(&body, "/data/interviews").and_then(Value::as_array);
         Ok(list.map(|list| list.iter().filter_map(agent).collect()))
@@ -84,14 +107,14 @@ impl AccountApi {
     ///
     /// # Errors
     /// As [`AccountApi::agents`].
-    pub async fn contacts(&self, http: &Http, phone: &str) -> Result<Vec<Contact>, TargetError> {
+    pub async fn contacts(&self, http: &Http, phone: &str) -> Result<Vec<Contact>, AccountError> {
         let body = self.get(http, "contact", &[("search", phone), ("limit", PAGE)]).await?;
         let list = value_at(&body, "/data/contacts").and_then(Value::as_array);
-        let list = list.ok_or_else(|| self.error("answers without a list of contacts"))?;
+        let list = list.ok_or_else(|| self.error(AccountFault::OtherAnswer, "answers without a list of contacts"))?;
         Ok(list.iter().filter_map(contact).filter(|contact| contact.phone == phone).collect())
     }
 
-    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, TargetError> {
+    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, AccountError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push(path);
@@ -107,21 +130,22 @@ impl AccountApi {
         let answer = match http.send(ask).await {
             Sent::Answered(answer) => answer,
             Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
-                return Err(self.error(&format!("can't be asked: {detail}")));
+                return Err(self.error(AccountFault::Unreachable, &format!("can't be asked: {detail}")));
             }
         };
         if !is_success(answer.status) {
-            return Err(self.error(&refusal(answer.status)));
+            let fault = if answer.status == 401 { AccountFault::Refused } else { AccountFault::OtherAnswer };
+            return Err(self.error(fault, &refusal(answer.status)));
         }
         let (body, _) = read_body(&answer, Envelope::Expected);
         match body.get("error").and_then(error_class) {
-            Some(class) => Err(self.error(&format!("answers an error ({class})"))),
+            Some(class) => Err(self.error(AccountFault::OtherAnswer, &format!("answers an error ({class})"))),
             None => Ok(body),
         }
     }
 
-    fn error(&self, what: &str) -> TargetError {
-        TargetError(format!("the account `{}` {what}", self.name))
+    fn error(&self, fault: AccountFault, what: &str) -> AccountError {
+        AccountError { fault, message: format!("the account `{}` {what}", self.name) }
     }
 }
 

@@ -49,9 +49,9 @@ impl Program {
         limits::check(text, offset)?;
         rewrite::check(text, offset)?;
         // only the rewritten form is compiled: the engine would evaluate constant comparisons without fuel
-        let compiled = ENVIRONMENT
-            .compile_expression_owned(rewrite::rewritten(text))
-            .map_err(|error| syntax(&error, text, offset))?;
+        let source = rewrite::rewritten(text);
+        limits::check_lines(&source, offset)?;
+        let compiled = ENVIRONMENT.compile_expression_owned(source).map_err(|error| syntax(&error, text, offset))?;
         let names = own_names(compiled.undeclared_variables(false));
         Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(compiled)), names })
     }
@@ -59,6 +59,7 @@ impl Program {
     /// Compiles a text with statements, comments or whitespace control.
     pub(super) fn whole(text: &str) -> Result<Self, TemplateProblem> {
         let source = rewritten_text(text)?;
+        limits::check_lines(&source, 0)?;
         let template = ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
         let names = own_names(template.undeclared_variables(false));
         Ok(Self { source, code: Code::Whole, names })

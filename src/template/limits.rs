@@ -10,6 +10,9 @@ pub(super) const MAX_OPERATORS: usize = 256;
 /// Maximum nesting of brackets, of operators before one operand, and of blocks.
 pub(super) const MAX_DEPTH: usize = 32;
 
+/// Maximum bytes of a line, and maximum lines: the engine counts both in 16 bits, and adds one to where it finds an error.
+const MAX_LINE: usize = 65_000;
+
 /// The counts of a text with statements, tag by tag.
 #[derive(Debug, Default)]
 pub(super) struct Size {
@@ -23,6 +26,22 @@ pub(super) struct Size {
 /// With the position of the first token beyond the limit.
 pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
     Size::default().add_tokens(&tokens(text), offset)
+}
+
+/// Rejects a text with a line, or with so many lines, that the engine can't count; `offset` is its position in its template.
+///
+/// # Errors
+/// With the position of the text.
+pub(super) fn check_lines(source: &str, offset: usize) -> Result<(), TemplateProblem> {
+    let is_too_long = source.lines().any(|line| line.len() > MAX_LINE) || source.lines().count() > MAX_LINE;
+    match is_too_long {
+        true => Err(TemplateProblem {
+            message: format!("the text has a line of more than {MAX_LINE} bytes, or more than {MAX_LINE} lines"),
+            at: Some(offset..offset + 1),
+            help: Some("compute it where the rows come from, and name the column here".into()),
+        }),
+        false => Ok(()),
+    }
 }
 
 impl Size {
@@ -117,6 +136,10 @@ mod tests {
             &deep("not ", "", 32),
         ] {
             assert_eq!(check(text, 0), Ok(()), "{}", &text[..text.len().min(60)]);
+        }
+        assert_eq!(check_lines(&"a".repeat(65_000), 0), Ok(()));
+        for text in ["a".repeat(65_001), "\n".repeat(65_001)] {
+            assert!(check_lines(&text, 0).is_err());
         }
         for text in [
             format!("a{}", " ~ a".repeat(257)),

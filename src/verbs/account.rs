@@ -27,7 +27,7 @@ pub struct FoundContact {
 /// # Errors
 /// When there is no such account, or it can't be reached.
 pub async fn agents(settings: &Settings, http: &Http, account: &str) -> VerbResult<Vec<Agent>> {
-    let agents = open(settings, account)?.agents(http).await.map_err(|error| VerbError::Failed(error.0))?;
+    let agents = open(settings, account)?.agents(http).await.map_err(|error| VerbError::Failed(error.message))?;
     agents.ok_or_else(|| VerbError::Failed(format!("the account `{account}` returned no list of agents")))
 }
 
@@ -36,7 +36,8 @@ pub async fn agents(settings: &Settings, http: &Http, account: &str) -> VerbResu
 /// # Errors
 /// As [`agents`].
 pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &str) -> VerbResult<Vec<FoundContact>> {
-    let found = open(settings, account)?.contacts(http, phone).await.map_err(|error| VerbError::Failed(error.0))?;
+    let found =
+        open(settings, account)?.contacts(http, phone).await.map_err(|error| VerbError::Failed(error.message))?;
     Ok(found.into_iter().map(masked).collect())
 }
 
@@ -56,7 +57,7 @@ fn masked(contact: Contact) -> FoundContact {
 
 fn open(settings: &Settings, account: &str) -> VerbResult<AccountApi> {
     AccountApi::open(account, settings.accounts.get(account), &settings.secrets)
-        .map_err(|error| VerbError::Configuration(error.0))
+        .map_err(|error| VerbError::Configuration(error.message))
 }
 
 /// The problem of a schedule's agent that the account doesn't have, with the account's agents as the remedy.

@@ -25,7 +25,7 @@ use crate::ledger::Log;
 use crate::schedule::{HttpAuth, HttpSpec, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{Account, SecretError, SecretRef, Settings};
 use crate::targets;
-use crate::targets::account::AccountApi;
+use crate::targets::account::{AccountApi, AccountError, AccountFault};
 
 /// Maximum time of a request to a host.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -317,11 +317,13 @@ async fn agents(app: &App, account: &str, schedules: &[Arc<Schedule>]) -> Vec<Fi
     };
     let known = match known {
         Ok(known) => known,
-        // a status other than a refusal may be temporary
-        Err(error) if error.0.contains("` answers ") => {
-            return vec![finding("reachability", DoctorVerdict::Warning, error.0)];
+        Err(AccountError { fault, message }) => {
+            let verdict = match fault {
+                AccountFault::Unset | AccountFault::Unreachable | AccountFault::Refused => DoctorVerdict::Problem,
+                AccountFault::OtherAnswer => DoctorVerdict::Warning,
+            };
+            return vec![finding("reachability", verdict, message)];
         }
-        Err(error) => return vec![finding("reachability", DoctorVerdict::Problem, error.0)],
     };
     let mut findings = vec![finding("reachability", DoctorVerdict::Ok, "Thoughtly takes the credentials")];
     for schedule in schedules {

@@ -1,8 +1,7 @@
 //! pure: the state of a schedule by its latest run: the reasons of skipped rows, and what needs a person.
 
-use crate::evaluation::STUCK;
 use crate::ledger::RunRow;
-use crate::reminder::{RunState, SkipReason};
+use crate::reminder::{RunFailure, RunState, SkipReason};
 
 /// The most frequent reason for skipped rows, with its count.
 #[must_use]
@@ -32,7 +31,10 @@ pub fn nobody_callable(run: &RunRow) -> Option<String> {
 /// Why a run failed whose read never returned; `None` for any other.
 #[must_use]
 pub fn stuck(run: &RunRow) -> Option<&str> {
-    run.detail.as_deref().filter(|why| run.state == RunState::Failed && why.starts_with(STUCK))
+    match run.failure {
+        Some(RunFailure::Stuck) if run.state == RunState::Failed => run.detail.as_deref(),
+        Some(RunFailure::Stuck | RunFailure::Crashed) | None => None,
+    }
 }
 
 /// The problem of a run that needs a person, for `status`.
@@ -76,6 +78,7 @@ mod tests {
             in_window: None,
             fingerprint: None,
             guards: Vec::new(),
+            failure: None,
         }
     }
 
@@ -105,13 +108,11 @@ mod tests {
 
     #[test]
     fn only_a_failed_run_whose_read_did_not_come_back_is_stuck() {
-        let sentence = format!("{STUCK} within `deadline` (10m) and was given up");
-        let with =
-            |state, detail: &str| RunRow { detail: Some(detail.to_owned()), ..run(state, counts(0, 0, 0, 0, 0), &[]) };
-        assert_eq!(stuck(&with(RunState::Failed, &sentence)), Some(sentence.as_str()));
-        assert_eq!(stuck(&with(RunState::Failed, "the file is gone")), None);
-        assert_eq!(stuck(&with(RunState::Waiting, &sentence)), None);
-        assert_eq!(stuck(&RunRow { detail: None, ..with(RunState::Done, "") }), None);
+        let with = |state, failure| RunRow { failure, ..run(state, counts(0, 0, 0, 0, 0), &[]) };
+        assert_eq!(stuck(&with(RunState::Failed, Some(RunFailure::Stuck))), Some("the file is gone"));
+        assert_eq!(stuck(&with(RunState::Failed, Some(RunFailure::Crashed))), None);
+        assert_eq!(stuck(&with(RunState::Failed, None)), None);
+        assert_eq!(stuck(&with(RunState::Waiting, Some(RunFailure::Stuck))), None);
     }
 
     #[test]

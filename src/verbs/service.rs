@@ -31,6 +31,7 @@ mod tests {
             "Restart=on-failure",
             "RestartPreventExitStatus=78",
             "LimitCORE=0",
+            "Environment=MALLOC_ARENA_MAX=2",
             "StateDirectory=tickler",
             "StateDirectoryMode=0700",
             "ProtectHome=yes",

@@ -81,10 +81,12 @@ impl Service {
         }
     }
 
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let id = i32::try_from(self.child.id()).expect("a process id");
-        let id = rustix::process::Pid::from_raw(id).expect("a process id");
-        rustix::process::kill_process(id, signal).expect("a running service");
+        rustix::process::kill_process(self.pid(), signal).expect("a running service");
     }
 
     /// Its resident memory and its address space, now and at their largest.

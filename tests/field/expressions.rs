@@ -10,6 +10,7 @@ use tickler::zones::Zones;
 
 use crate::support::chance::Chance;
 use crate::support::clinic::{Clinic, DAY_BEFORE, MORNING, PARTS, Parts};
+use crate::support::expressions::expression;
 
 /// How many are made.
 const EXPRESSIONS: u64 = 10_000;
@@ -24,51 +25,6 @@ impl Scope for Row {
     fn row(&self) -> Value {
         json!({"name": "x"})
     }
-}
-
-/// One expression: words put together by chance, and one piece of it repeated often.
-fn expression(chance: &mut Chance) -> String {
-    const WORDS: [&str; 34] = [
-        "phone",
-        "name",
-        "nobody",
-        "1",
-        "2.5",
-        "'text'",
-        "\"t\"",
-        "true",
-        "none",
-        "+",
-        "-",
-        "*",
-        "/",
-        "//",
-        "~",
-        "==",
-        "<",
-        ">=",
-        "and",
-        "or",
-        "not",
-        "in",
-        "is",
-        "if",
-        "else",
-        "|upper",
-        "|default(1)",
-        ".field",
-        "[0]",
-        "(",
-        ")",
-        "[",
-        "]",
-        ",",
-    ];
-    let mut word = || WORDS[usize::try_from(chance.below(WORDS.len() as u64)).expect("small")];
-    let head: Vec<&str> = (0..6).map(|_| word()).collect();
-    let piece: Vec<&str> = (0..3).map(|_| word()).collect();
-    let often = [0, 1, 8, 40, 300, 3_000][usize::try_from(chance.below(6)).expect("small")];
-    format!("{} {}", head.join(" "), format!("{} ", piece.join(" ")).repeat(often))
 }
 
 #[test]

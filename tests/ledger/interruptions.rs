@@ -233,6 +233,7 @@ fn knowledge_ask() -> KnowledgeAsk {
         windows: Vec::new(),
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
         same_weekdays: Vec::new(),
+        first_sights_from: None,
     }
 }
 

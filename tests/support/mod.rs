@@ -5,6 +5,7 @@ pub mod bench;
 pub mod chance;
 pub mod clinic;
 pub mod command;
+pub mod expressions;
 pub mod terminal;
 
 use std::io::{Read, Write};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::TargetAddress;
 use crate::plan::Plan;
-use crate::reminder::{ReminderId, RunId, RunKind, RunState};
+use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState};
 use crate::schedule::{Schedule, ScheduleMode};
 
 /// A schedule as loaded.
@@ -98,6 +98,8 @@ pub enum RunEnd {
     },
     /// Its source could not be read, or something else broke; a sentence.
     Failed(String),
+    /// A read of its source did not come back and was given up; a sentence.
+    Stuck(String),
     /// Its source can't be read yet, and is tried again; a sentence.
     Waiting(String),
     /// Its source was read again before a late send: what is pending is renewed or cancelled, nobody new is planned, and the
@@ -193,6 +195,9 @@ pub struct RunRow {
     /// The guards that hold it, or that it was approved in spite of.
     #[serde(default)]
     pub guards: Vec<String>,
+    /// Why it failed, where more than its detail depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<RunFailure>,
 }
 
 /// A person ends a held run.

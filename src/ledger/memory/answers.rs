@@ -415,13 +415,19 @@ fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (Reminde
         starts_at: held.starts_at,
         lead: held.lead,
     };
-    let HeldRow { state, unknown_fates, .. } = *held;
+    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
     let known = KnownReminder {
         id: held.id,
         state,
         due_at: held.due_at,
         updated_at: held.updated_at,
-        may_return: returning::may_return(Returning { state, unknown_fates, trial: held.trial.as_ref(), target }),
+        may_return: returning::may_return(Returning {
+            state,
+            unknown_fates,
+            withdrawn,
+            trial: held.trial.as_ref(),
+            target,
+        }),
         is_trial: held.trial.is_some(),
         is_confirmed: false,
         is_shadow: false,

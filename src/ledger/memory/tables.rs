@@ -158,6 +158,7 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         read_at: micro(columns.read_at),
         updated_at: micro(columns.updated_at),
         trial: None,
+        withdrawn: false,
     }
 }
 
@@ -179,6 +180,9 @@ impl KeptReminder {
                 (held.state, held.next_at, held.updated_at) = (moved.to(), micro(*next_at), at);
                 (held.tries, held.unknown_fates) = (*tries, *unknown_fates);
                 held.contact_renewed = *contact_renewed;
+            }
+            Set::Withdrawn { moved } => {
+                (held.state, held.withdrawn, held.updated_at) = (moved.to(), true, at);
             }
             Set::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
             Set::Columns(columns) => {

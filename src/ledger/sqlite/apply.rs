@@ -159,6 +159,11 @@ impl SqliteStore<'_> {
                 let values = params![nr, state, attempt, to, next_at, tries, unknown_fates, contact_renewed, at];
                 self.statements.run(sql, values)?
             }
+            Set::Withdrawn { moved } => {
+                let sql = "UPDATE reminder SET state = ?4, withdrawn = 1, updated_at = ?5 \
+                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), at])?
+            }
             Set::PutOff { next_at } => {
                 let sql = "UPDATE reminder SET next_at = ?4, waited_for_opening = 1 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";

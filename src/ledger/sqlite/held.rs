@@ -19,13 +19,13 @@ macro_rules! held_columns {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
          r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
-         r.trial"
+         r.trial, r.withdrawn"
     };
 }
 
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 25;
+const HELD_WIDTH: usize = 26;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
     Ok(HeldRow {
@@ -54,6 +54,7 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
         read_at: time(row, 22)?,
         updated_at: time(row, 23)?,
         trial: row.get(24)?,
+        withdrawn: row.get(25)?,
     })
 }
 

@@ -22,20 +22,20 @@ use crate::seeded::SeededMap;
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial, \
-    outcome IS 'confirmed' FROM reminder";
+    outcome IS 'confirmed', withdrawn FROM reminder";
 
 fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
     let key = ReminderKey { schedule, appointment_id: row.get(0)?, starts_at: time(row, 1)?, lead: word(row, 2)? };
     let state: State = word(row, 4)?;
-    let unknown_fates: u32 = row.get(7)?;
+    let (unknown_fates, withdrawn): (u32, bool) = (row.get(7)?, row.get(12)?);
     let trial: Option<Hash> = row.get(10)?;
     let known = KnownReminder {
         id: ReminderId(uuid(row, 3)?),
         state,
         due_at: time(row, 5)?,
         updated_at: time(row, 6)?,
-        may_return: returning::may_return(Returning { state, unknown_fates, trial: trial.as_ref(), target }),
+        may_return: returning::may_return(Returning { state, unknown_fates, withdrawn, trial: trial.as_ref(), target }),
         is_trial: trial.is_some(),
         is_confirmed: row.get(11)?,
         is_shadow: false,

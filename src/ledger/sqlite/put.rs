@@ -9,6 +9,7 @@ use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{Put, StoredSchedule};
 use crate::ledger::{LedgerResult, OptOut, RunRow};
+use crate::reminder::RunFailure;
 
 impl SqliteStore<'_> {
     pub(super) fn put_row(&self, put: &Put<'_>) -> LedgerResult<()> {
@@ -67,14 +68,15 @@ impl SqliteStore<'_> {
     fn put_run(&self, run: &RunRow) -> LedgerResult<()> {
         let sql = "INSERT INTO run (id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, \
             outside_window, planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, \
-            source_fingerprint, crashes, in_window, guards) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
+            source_fingerprint, crashes, in_window, guards, failure) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) \
             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, \
             finished_at = excluded.finished_at, state = excluded.state, row_count = excluded.row_count, \
             outside_window = excluded.outside_window, planned = excluded.planned, skipped = excluded.skipped, \
             already_reminded = excluded.already_reminded, skipped_by_reason = excluded.skipped_by_reason, \
             detail = excluded.detail, text_hash = excluded.text_hash, zone_rules = excluded.zone_rules, \
             read_at = excluded.read_at, crashes = excluded.crashes, in_window = excluded.in_window, guards = excluded.guards, \
+            failure = excluded.failure, \
             source_fingerprint = excluded.source_fingerprint";
         let skipped = serde_json::to_string(&run.skipped).expect("words and numbers are always JSON");
         let guards = serde_json::to_string(&run.guards).expect("words are always JSON");
@@ -100,7 +102,8 @@ impl SqliteStore<'_> {
             run.fingerprint,
             run.crashes,
             run.in_window,
-            guards
+            guards,
+            run.failure.map(RunFailure::as_str)
         ])?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::columns::{id_text, micros, time, time_or_null, uuid, word};
+use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use crate::ledger::{LedgerResult, RunRow, RunsAsk, USUAL_RUNS};
 use crate::plan::Counts;
 use crate::reminder::RunId;
@@ -13,7 +13,7 @@ use crate::reminder::RunId;
 /// The columns of [`run_row`].
 const RUN: &str = "SELECT id, schedule, nominal_at, kind, started_at, finished_at, state, row_count, outside_window, \
     planned, skipped, already_reminded, skipped_by_reason, detail, text_hash, zone_rules, read_at, crashes, \
-    in_window, source_fingerprint, guards FROM run";
+    in_window, source_fingerprint, guards, failure FROM run";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let (skipped, guards): (String, String) = (row.get(12)?, row.get(20)?);
@@ -41,6 +41,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         in_window: row.get(18)?,
         fingerprint: row.get(19)?,
         guards: serde_json::from_str(&guards).unwrap_or_default(),
+        failure: word_or_null(row, 21)?,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::ledger::{
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
 use crate::plan::{Plan, PlannedReminder, Standing};
-use crate::reminder::{RunId, RunKind, RunState, SkipReason, uuid_v7};
+use crate::reminder::{RunFailure, RunId, RunKind, RunState, SkipReason, uuid_v7};
 use crate::schedule::ScheduleMode;
 
 impl Tx<'_> {
@@ -127,11 +127,8 @@ impl Tx<'_> {
 
     pub(in crate::ledger) fn record_run(&self, record: &RunRecord) -> LedgerResult<RecordedRun> {
         match &record.end {
-            RunEnd::Failed(sentence) => {
-                let run = self.under_way(record.id)?;
-                self.write(&runs::failed(record, run, sentence))?;
-                Ok(RecordedRun::default())
-            }
+            RunEnd::Failed(sentence) => self.fail_run(record, sentence, None),
+            RunEnd::Stuck(sentence) => self.fail_run(record, sentence, Some(RunFailure::Stuck)),
             RunEnd::Waiting(sentence) => {
                 let run = runs::postponed(self.under_way(record.id)?, record.finished_at, sentence);
                 self.store.put(&Put::Run(&run))?;
@@ -149,6 +146,12 @@ impl Tx<'_> {
             }
             RunEnd::ReadAgain(plan) => self.read_again(record, plan),
         }
+    }
+
+    fn fail_run(&self, record: &RunRecord, sentence: &str, why: Option<RunFailure>) -> LedgerResult<RecordedRun> {
+        let run = self.under_way(record.id)?;
+        self.write(&runs::failed(record, run, sentence, why))?;
+        Ok(RecordedRun::default())
     }
 
     fn hold_or_finish(&self, record: &RunRecord, run: RunRow, plan: &Plan) -> LedgerResult<RecordedRun> {

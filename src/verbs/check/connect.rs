@@ -223,7 +223,7 @@ fn agent(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     };
     let sentence = match ask.tools.runtime.block_on(api.agents(&ask.tools.http)) {
         Ok(agents) => agents.and_then(|agents| unknown_agent(agent.expose_secret(), &agents)),
-        Err(error) => Some(error.0),
+        Err(error) => Some(error.message),
     };
     if let Some(sentence) = sentence {
         let span = checked.span(&["target", "call"]);
