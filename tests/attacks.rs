@@ -280,6 +280,7 @@ fn a_sandbox_with_few_files_answers_beside_a_thousand_connections_that_say_nothi
 }
 
 /// How many expressions are made: 10,000 on demand, by this variable.
+#[expect(clippy::disallowed_methods, reason = "no settings say how many a test makes")]
 fn wanted_expressions() -> u64 {
     std::env::var("MADE_EXPRESSIONS").map_or(300, |count| count.parse().expect("a number of expressions"))
 }

@@ -480,6 +480,7 @@ mod tests {
             // taken by the sender meanwhile: it counts, too
             overruled: vec![id(3)],
             cancelled: vec![id(1)],
+            shadowed: 0,
         };
         let open = still_open(vec![id(1), id(2), id(3)], &recorded);
         assert_eq!(open, [id(2), id(3), id(4), id(5)]);
