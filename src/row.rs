@@ -9,10 +9,12 @@ use serde_json::Value;
 pub use column::Column;
 use column::HeaderNumber;
 pub use lines::Lines;
+pub use place::{JsonPlace, PathColumn, is_path};
 use unseen::column_name;
 
 mod column;
 mod lines;
+mod place;
 pub mod unseen;
 
 /// The columns of a text table by place.
@@ -281,6 +283,9 @@ pub fn in_tree<'a>(tree: &'a serde_json::Map<String, Value>, column: &str) -> Op
         _ => None,
     }
 }
+
+/// The column in which a row that is one occurrence of a series has its original start in UTC: part of its id.
+pub const OCCURRENCE: &str = "@occurrence";
 
 /// One record as its format read it, borrowed: cheap to read, copied only when it is kept.
 #[derive(Debug, Clone, Copy)]

@@ -115,6 +115,7 @@ const KNOWN_DUPLICATES: &[&str] = &[
     "croner",         // tokio-cron-scheduler holds 3, which is wrong in places; ours is 4
     "getrandom",      // ring's chain holds another
     "hashbrown",      // dashmap and indexmap differ
+    "nom",            // serde_json_path and rrule hold 7, lettre 8
     "strum",          // croner 3 and 4 differ
     "strum_macros",   // with strum
     "syn",            // macros only, at build time

@@ -11,7 +11,7 @@ use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
 use tickler::formats::{FormatAsk, ReadWindow, Wanted, json};
 use tickler::http::{BodyEnd, HttpResponse};
-use tickler::row::{Column, Record, RecordSink};
+use tickler::row::{Column, JsonPlace, Record, RecordSink};
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{JsonShape, load};
@@ -89,8 +89,11 @@ proptest! {
         let at = Timestamp::UNIX_EPOCH;
         let window = ReadWindow { from: at, until: at, day: date(2026, 11, 24), now: at };
         let wanted = Wanted::mapped(&["a", "a.b"]);
-        let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &["/error", "/a/b"] };
-        if let Ok(report) = json::read(&bytes, &JsonShape { items, items_optional: false }, &ask, &mut rows) {
+        let places = ["/error".into(), "/a/b".into()];
+        let places: Vec<&JsonPlace> = places.iter().collect();
+        let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &places };
+        let shape = JsonShape { items: items.into(), ..JsonShape::default() };
+        if let Ok(report) = json::read(&bytes, &shape, &ask, &mut rows) {
             prop_assert_eq!(report.rows, rows.0);
         }
     }

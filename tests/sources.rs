@@ -6,6 +6,8 @@ mod api;
 mod binary;
 #[path = "sources/database.rs"]
 mod database;
+#[path = "sources/declared.rs"]
+mod declared;
 #[path = "sources/paging.rs"]
 mod paging;
 #[path = "sources/rows.rs"]
@@ -15,3 +17,5 @@ mod server;
 mod support;
 #[path = "sources/table.rs"]
 mod table;
+#[path = "sources/workbooks.rs"]
+mod workbooks;

@@ -67,9 +67,19 @@ impl Mapping {
         &self.columns
     }
 
-    /// The appointment's id without outer blanks; `None` when every column of it is empty.
+    /// The appointment's id without outer blanks; `None` when every column of it is empty. An occurrence of a series has
+    /// its original start behind it.
     #[must_use]
     pub fn id<'r>(&mut self, record: &Record<'r>) -> Option<Cow<'r, str>> {
+        let id = self.mapped_id(record)?;
+        let original = self.columns.occurrence.as_ref().and_then(|column| record.text(column));
+        Some(match original {
+            Some(original) => Cow::Owned(format!("{id}@{original}")),
+            None => id,
+        })
+    }
+
+    fn mapped_id<'r>(&mut self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         if let [column] = self.columns.id.as_slice() {
             return id_part(record.text(column)?);
         }

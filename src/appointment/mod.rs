@@ -48,6 +48,8 @@ pub struct AppointmentColumns {
     pub do_not_call: Option<Column>,
     /// Anything but a true value is no consent.
     pub consent: Option<Column>,
+    /// What distinguishes the occurrences of a series, where rows may be such.
+    pub occurrence: Option<Column>,
 }
 
 /// The column or columns of the start.

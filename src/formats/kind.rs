@@ -37,8 +37,8 @@ impl FileKind {
     /// What it is, and how its rows can be had.
     fn sentence(self) -> &'static str {
         match self {
-            Self::Workbook => "this is a workbook (xlsx or ods): export the sheet as CSV (UTF-8)",
-            Self::OldWorkbook => "this is a workbook of an old spreadsheet (xls): export the sheet as CSV",
+            Self::Workbook => "this is a workbook (xlsx or ods): read it with `[source.xlsx]`",
+            Self::OldWorkbook => "this is a workbook of an old spreadsheet (xls): read it with `[source.xlsx]`",
             Self::Zip => "this is a zip archive: unpack it first",
             Self::Compressed => "this is a compressed file (gzip or the like): unpack it first",
             Self::Pdf => "this is a PDF document: have the appointments exported as CSV or JSON",
@@ -48,9 +48,7 @@ impl FileKind {
             }
             Self::Xml => "this is XML: have the appointments exported as CSV or JSON",
             Self::Sqlite => "this is a SQLite database: read it with `[source.sqlite]`",
-            Self::Calendar => {
-                "this is a calendar (iCalendar), which isn't read yet: have the appointments exported as CSV"
-            }
+            Self::Calendar => "this is a calendar (iCalendar): read it with `[source.ical]`",
             Self::Picture => "this is a picture: have the appointments exported as CSV or JSON",
             Self::Json => {
                 "this is JSON: read it from its address with `[source.http]` and `format = \"json\"`, or export CSV"
@@ -141,10 +139,16 @@ pub(super) fn refuse_foreign(format: &FormatSpec, input: &dyn Bytes) -> Result<(
     let wanted = match format {
         FormatSpec::Csv(_) => "a text table",
         FormatSpec::Json(_) => "JSON",
+        FormatSpec::Workbook(_) => "a workbook",
+        FormatSpec::Calendar(_) => "a calendar",
     };
     match (format, kind_of(&sample[..filled])) {
-        (_, None) | (FormatSpec::Json(_), Some(FileKind::Json)) => Ok(()),
-        (FormatSpec::Csv(_) | FormatSpec::Json(_), Some(kind)) => Err(FormatError::wrong(kind.instead_of(wanted))),
+        (_, None)
+        | (FormatSpec::Json(_), Some(FileKind::Json))
+        | (FormatSpec::Workbook(_), Some(FileKind::Workbook | FileKind::OldWorkbook | FileKind::Zip))
+        // what CalDAV answers is XML
+        | (FormatSpec::Calendar(_), Some(FileKind::Calendar | FileKind::Xml)) => Ok(()),
+        (_, Some(kind)) => Err(FormatError::wrong(kind.instead_of(wanted))),
     }
 }
 

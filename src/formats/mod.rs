@@ -7,14 +7,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::row::{Header, RecordSink};
+use crate::row::{Header, JsonPlace, RecordSink};
 use crate::schedule::FormatSpec;
 
 pub use kind::{FileKind, kind_of};
 
 pub mod csv;
+pub mod ical;
 pub mod json;
 mod kind;
+pub mod workbook;
 
 /// A text or tree that isn't what its format demands; nothing of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +78,11 @@ impl Wanted {
         used.filter_map(|name| Some((name.as_str(), header.two_places(name)?))).next()
     }
 
+    /// Whether a name is a step of a path that the schedule uses.
+    fn uses_step(&self, step: &str) -> bool {
+        self.mapped.iter().chain(&self.named).any(|name| name.split('.').any(|part| part == step))
+    }
+
     /// Whether a place in an object (a name, or a path with dots) is one that the schedule uses.
     fn uses(&self, path: &str) -> bool {
         self.mapped.iter().chain(&self.named).any(|name| name == path)
@@ -135,8 +142,8 @@ pub struct FormatAsk<'a> {
     pub window: &'a ReadWindow,
     /// The number of the first row: pages count on.
     pub first_row: u64,
-    /// JSON pointers outside the rows that must be found however large the text around them is.
-    pub places: &'a [&'a str],
+    /// Places outside the rows that must be found however large the JSON around them is.
+    pub places: &'a [&'a JsonPlace],
 }
 
 /// What a whole read found.
@@ -150,6 +157,8 @@ pub struct FormatReport {
     pub is_stopped: bool,
     /// What stands around the rows: for JSON the text with nothing at the rows' place.
     pub around: Value,
+    /// What stands at each of the places that were asked for.
+    pub marks: Vec<Option<Value>>,
     /// Whether there was a place for rows at all.
     pub has_rows_place: bool,
 }
@@ -169,6 +178,8 @@ pub fn read(
     match format {
         FormatSpec::Csv(dialect) => csv::read(input, dialect, ask.wanted, sink),
         FormatSpec::Json(shape) => json::read(&whole(input)?, shape, ask, sink),
+        FormatSpec::Workbook(shape) => workbook::read(bounded(input, "workbook")?, shape, ask, sink),
+        FormatSpec::Calendar(shape) => ical::read(&bounded(input, "calendar")?, shape, ask, sink),
     }
 }
 
@@ -181,6 +192,8 @@ pub fn columns(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Resul
     match format {
         FormatSpec::Csv(dialect) => csv::columns(input, dialect, wanted).map(Some),
         FormatSpec::Json(_) => Ok(None),
+        FormatSpec::Workbook(shape) => workbook::columns(bounded(input, "workbook")?, shape).map(Some),
+        FormatSpec::Calendar(shape) => ical::columns(&bounded(input, "calendar")?, shape).map(Some),
     }
 }
 
@@ -188,7 +201,20 @@ pub fn columns(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Resul
 pub fn doubts(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Vec<String> {
     match format {
         FormatSpec::Csv(dialect) => csv::open_end(input, dialect, wanted).into_iter().collect(),
-        FormatSpec::Json(_) => Vec::new(),
+        FormatSpec::Json(_) | FormatSpec::Workbook(_) | FormatSpec::Calendar(_) => Vec::new(),
+    }
+}
+
+/// The largest file that is held as a whole.
+const MAX_WHOLE: u64 = 128 << 20;
+
+/// All bytes of a file at once, when they aren't too many.
+fn bounded(input: &dyn Bytes, what: &str) -> Result<Vec<u8>, FormatError> {
+    match input.length() {
+        Ok(length) if length > MAX_WHOLE => {
+            Err(FormatError::wrong(format!("the {what} is larger than {} MiB", MAX_WHOLE >> 20)))
+        }
+        Ok(_) | Err(_) => whole(input),
     }
 }
 

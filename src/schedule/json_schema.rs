@@ -91,6 +91,8 @@ fn shape(shape: &Shape) -> Value {
         Shape::Percent => json!({"type": "string", "pattern": "^ *[0-9]+([.][0-9]{1,2})? *% *$"}),
         Shape::Factor => json!({"type": "string", "pattern": "^ *[0-9]+([.][0-9]{1,2})? *x *$"}),
         Shape::Pointer => json!({"type": "string", "pattern": "^(/.*)?$"}),
+        Shape::Place => json!({"type": "string", "pattern": "^((/|[$][.\\[]).*|[$])?$"}),
+        Shape::Body => json!({"anyOf": [{"type": "string"}, {"type": "object"}]}),
         Shape::Start => json!({"anyOf": [text(), {
             "type": "object",
             "properties": {"date": text(), "time": text()},

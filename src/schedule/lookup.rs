@@ -47,6 +47,13 @@ pub fn row_templates(root: &Node) -> Vec<&Node> {
     trees.into_iter().flatten().flat_map(Node::strings).collect()
 }
 
+/// Every other text that is evaluated with a row: the condition, and the computed columns.
+#[must_use]
+pub fn row_expressions(root: &Node) -> Vec<&Node> {
+    let trees = [root.at(&["remind", "only_if"]), root.get("columns")];
+    trees.into_iter().flatten().flat_map(Node::strings).collect()
+}
+
 /// Names that a text reaches through the row: `row["Appt Date"]`, `row['x']`, `row.x`.
 #[must_use]
 pub fn row_keys(text: &str) -> Vec<String> {

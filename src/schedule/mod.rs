@@ -1,6 +1,7 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
 mod guards;
+mod http_spec;
 pub mod json_schema;
 pub mod keys;
 pub mod load;
@@ -22,9 +23,10 @@ use crate::appointment::AppointmentColumns;
 use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
-use crate::zones::{Calendar, CallingHours, ClosedDays, Zone};
+use crate::zones::{Calendar, CallingHours, ClosedDays, Zone, Zones};
 
 pub use guards::{Factor, GuardLimits, Percent};
+pub use http_spec::{HttpAuth, HttpSpec, JsonShape, Paging, ReadBody, ReadMethod};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct Schedule {
     pub source: SourceSpec,
     /// How long a read of it may take, and how much it may bring.
     pub limits: ReadLimits,
+    /// `[columns]`: computed ones, in the order of the file.
+    pub columns: Vec<ComputedColumn>,
     /// Which column means what.
     pub appointment: AppointmentColumns,
     /// Who is reminded, and when.
@@ -82,6 +86,15 @@ pub enum ScheduleMode {
     Shadow,
 }
 
+/// A column that a template makes of the others of its row.
+#[derive(Debug, Clone)]
+pub struct ComputedColumn {
+    /// Its name; a column of the source with the same name is replaced.
+    pub name: String,
+    /// A name that isn't there is null in it.
+    pub template: Template,
+}
+
 /// `[source.…]`: a transport, and for bytes that are no database the format they are in.
 #[derive(Debug, Clone)]
 pub enum SourceSpec {
@@ -94,12 +107,34 @@ pub enum SourceSpec {
 }
 
 impl SourceSpec {
+    /// Fills in the zone of times that name none.
+    fn set_home(&mut self, zone: &Zone) {
+        let format = match self {
+            Self::File(file) => &mut file.format,
+            Self::Http(http) => &mut http.format,
+            Self::Sqlite(_) => return,
+        };
+        if let FormatSpec::Calendar(shape) = format {
+            shape.home = Some(zone.clone());
+        }
+    }
+
+    /// What its bytes mean; a database has no bytes of its own.
+    #[must_use]
+    pub fn format(&self) -> Option<&FormatSpec> {
+        match self {
+            Self::File(file) => Some(&file.format),
+            Self::Http(http) => Some(&http.format),
+            Self::Sqlite(_) => None,
+        }
+    }
+
     /// Whether rows are known by the line of a text on which they begin.
     #[must_use]
     pub fn has_lines(&self) -> bool {
         match self {
-            Self::File(FileSpec { format, .. }) => matches!(format, FormatSpec::Csv(_)),
-            Self::Http(http) => matches!(http.format, FormatSpec::Csv(_)),
+            Self::File(FileSpec { format, .. }) => format.is_text_table(),
+            Self::Http(http) => http.format.is_text_table(),
             Self::Sqlite(_) => false,
         }
     }
@@ -127,6 +162,10 @@ pub enum FormatSpec {
     Csv(CsvDialect),
     /// JSON.
     Json(JsonShape),
+    /// A sheet of a workbook.
+    Workbook(WorkbookShape),
+    /// A calendar (iCalendar).
+    Calendar(CalendarShape),
 }
 
 /// A file as a source: `[source.csv]`.
@@ -134,17 +173,47 @@ pub enum FormatSpec {
 pub struct FileSpec {
     /// Absolute, or relative to the working directory (already joined with the schedule's folder).
     pub path: PathBuf,
+    /// The path as a pattern with `*`, `?` or `[`, when it is one.
+    pub pattern: Option<String>,
     /// What it holds.
     pub format: FormatSpec,
 }
 
-/// Where the rows of a JSON text are.
-#[derive(Debug, Clone, Default)]
-pub struct JsonShape {
-    /// JSON pointer to the array; empty: the text itself.
-    pub items: String,
-    /// Whether the sender leaves the array out on an empty day.
-    pub items_optional: bool,
+impl FormatSpec {
+    /// Whether its rows are lines of a text table: every value is a text, and each row is known by its line.
+    #[must_use]
+    pub fn is_text_table(&self) -> bool {
+        match self {
+            Self::Csv(_) => true,
+            Self::Json(_) | Self::Workbook(_) | Self::Calendar(_) => false,
+        }
+    }
+}
+
+/// Which table of a workbook is read.
+#[derive(Debug, Clone)]
+pub struct WorkbookShape {
+    /// `None`: the first that people see.
+    pub sheet: Option<String>,
+    /// Counted from 1.
+    pub header_row: u32,
+}
+
+/// How a calendar is read.
+#[derive(Debug, Clone)]
+pub struct CalendarShape {
+    /// Of floating times: the schedule's zone.
+    pub home: Option<Zone>,
+    /// Where the zones that it names are found.
+    pub zones: Zones,
+}
+
+impl CalendarShape {
+    /// Before the schedule's zone is known.
+    #[must_use]
+    pub fn new(zones: &Zones) -> Self {
+        Self { home: None, zones: zones.clone() }
+    }
 }
 
 /// The number of the DOS code page that a label names: `437`, `cp850`, `ibm852`, `dos-866`.
@@ -183,76 +252,6 @@ pub struct SqliteSpec {
     pub path: PathBuf,
     /// One SELECT.
     pub query: String,
-}
-
-/// `[source.http]`.
-#[derive(Debug, Clone)]
-pub struct HttpSpec {
-    /// A template text (with `{{ from }}` …), or a secret holding one.
-    pub url: TextOrSecret,
-    /// What the body is. Text tables have automatic encoding and delimiter.
-    pub format: FormatSpec,
-    /// Names and values.
-    pub headers: Vec<(String, TextOrSecret)>,
-    /// For one page.
-    pub timeout: SignedDuration,
-    /// Of one page, decoded.
-    pub max_bytes: usize,
-    /// `[source.http.auth]`.
-    pub auth: Option<HttpAuth>,
-    /// `[source.http.paging]`.
-    pub paging: Option<Paging>,
-    /// Hosts other than the source's own to which it may redirect: `docs.example.com`, `*.example.com`.
-    pub allow_redirect_to: Vec<String>,
-}
-
-/// `[source.http.auth]`.
-#[derive(Debug, Clone)]
-pub enum HttpAuth {
-    /// `Authorization: Bearer …`.
-    Bearer(SecretRef),
-    /// `Authorization: Basic …`.
-    Basic {
-        /// The user.
-        user: TextOrSecret,
-        /// The password.
-        password: SecretRef,
-    },
-}
-
-/// `[source.http.paging]`.
-#[derive(Debug, Clone)]
-pub enum Paging {
-    /// `parameter=start`, `start+1`, … until an empty page.
-    Page {
-        /// The query parameter.
-        parameter: String,
-        /// The first page's number.
-        start: i64,
-        /// A full page's length.
-        size: usize,
-    },
-    /// `parameter=0`, then the rows received so far, … until an empty page.
-    Offset {
-        /// The query parameter.
-        parameter: String,
-        /// A full page's length.
-        size: usize,
-    },
-    /// `parameter=` what the last page had at `at`, until that is null, empty or missing.
-    Cursor {
-        /// The query parameter.
-        parameter: String,
-        /// JSON pointer.
-        at: String,
-    },
-    /// The next page's URL is at `at`; same origin only.
-    Next {
-        /// JSON pointer.
-        at: String,
-    },
-    /// `Link: <…>; rel="next"`.
-    LinkHeader,
 }
 
 /// `[remind]`.
@@ -400,6 +399,7 @@ impl Schedule {
         }
         names.retain(|name| !BUILT_IN_NAMES.contains(&name.as_str()));
         names.extend(self.remind.only_if.iter().flat_map(Condition::names).filter(|name| name != "row"));
+        names.extend(self.columns.iter().flat_map(|column| column.template.names()).filter(|name| name != "row"));
         names.extend(lookup::row_keys(&self.text));
         names.into_iter().collect()
     }

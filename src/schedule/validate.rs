@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::keys::{Key, Need, Shape, Table};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node, Value};
+use crate::row::{JsonPlace, is_path};
 use crate::settings::is_variable_name;
 use crate::spelling::did_you_mean;
 
@@ -149,6 +150,7 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
         | Shape::Percent
         | Shape::Factor
         | Shape::Pointer
+        | Shape::Place
         | Shape::Word { .. } => match node.text() {
             Some(text) => text_value(node, text, wanted, named, problems),
             None => wrong_type(node, wanted, named, problems),
@@ -173,7 +175,8 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
                 wrong_type(&entry.node, &Shape::Template, &Named { key: &entry.key, place: named.place }, problems);
             }
         }),
-        Shape::TemplateTree => map(node, wanted, named, problems, |_, _| ()),
+        Shape::Body if node.text().is_some() => {}
+        Shape::TemplateTree | Shape::Body => map(node, wanted, named, problems, |_, _| ()),
         Shape::Table(keys) => match &node.value {
             Value::Table(_) => table(node, keys, &inner_place(named.place, named.key), problems),
             _ => wrong_type(node, wanted, named, problems),
@@ -280,7 +283,7 @@ fn map(
 
 fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, problems: &mut Problems) {
     let span = node.span.clone();
-    let empty_allowed = matches!(wanted, Shape::Pointer);
+    let empty_allowed = matches!(wanted, Shape::Pointer | Shape::Place);
     if text.trim().is_empty() && !empty_allowed {
         problems
             .error("invalid-value", span, format!("`{}` is empty", named.key))
@@ -288,8 +291,12 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
         return;
     }
     match wanted {
-        Shape::Column | Shape::Pointer if text.starts_with('$') => not_yet(span, "a JSONPath (`$…`)", problems),
-        Shape::Pointer if !text.is_empty() && !text.starts_with('/') => {
+        Shape::Place if text.starts_with('$') => {
+            if let Err(message) = json_path(text) {
+                problems.error("invalid-value", span, message).help(JSON_PATH_HELP);
+            }
+        }
+        Shape::Pointer | Shape::Place if !text.is_empty() && !text.starts_with('/') => {
             problems
                 .error("invalid-value", span, format!("`{text}` is not a valid JSON pointer"))
                 .help(format!("a JSON pointer begins with `/`: `\"/{}\"`", text.replace('.', "/")));
@@ -316,6 +323,17 @@ fn text_value(node: &Node, text: &str, wanted: &Shape, named: &Named<'_>, proble
         }
         Shape::Word { now, later } => word(node, text, (now, later), named, problems),
         _ => {}
+    }
+}
+
+/// How a JSONPath is written.
+pub const JSON_PATH_HELP: &str = "a JSONPath (RFC 9535) is written like `$.entry[?@.kind=='slot'].resource`";
+
+/// Why a text is not a valid JSONPath, if it isn't.
+fn json_path(text: &str) -> Result<(), String> {
+    match JsonPlace::from(text) {
+        place if !is_path(text) => Err(format!("`{}` is not a valid JSONPath", place.as_str())),
+        place => place.fault().map_or(Ok(()), |fault| Err(format!("`{text}` is not a valid JSONPath: {fault}"))),
     }
 }
 

@@ -1,14 +1,20 @@
 //! shell: a file. One that changes while it is read is not used.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError};
 use crate::disk::{self, Links, NotRegular};
-use crate::formats::{self, Bytes, FormatAsk, Wanted};
+use crate::formats::{self, Bytes, FormatAsk, FormatError, Wanted};
 use crate::row::RecordSink;
-use crate::schedule::FileSpec;
+use crate::schedule::{FileSpec, FormatSpec};
+
+mod matches;
+
+/// Bytes of the calendars of one folder, which are held as a whole.
+const MAX_CALENDARS: u64 = 128 << 20;
 
 /// A file of rows.
 #[derive(Debug)]
@@ -60,6 +66,67 @@ impl Bytes for File {
     }
 }
 
+/// A file, opened.
+struct OpenedFile {
+    path: PathBuf,
+    file: File,
+    stamp: SourceStamp,
+}
+
+impl OpenedFile {
+    /// Opens a regular file; a pipe or a device is refused without waiting for it.
+    fn open(path: PathBuf) -> Result<Self, SourceError> {
+        let opened = disk::open(&path, Links::Followed).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((facts, file)) => Ok(Self { path, file, stamp: SourceStamp::of(&facts) }),
+            Err(error) => Err(failed(&path, &error)),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Whether the file, and what its path names, are still what they were.
+    ///
+    /// # Errors
+    /// When they aren't.
+    fn demand_unchanged(&self) -> Result<(), SourceError> {
+        let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| SourceStamp::of(&facts) == self.stamp);
+        if is_same(self.file.metadata()) && is_same(std::fs::metadata(&self.path)) {
+            return Ok(());
+        }
+        Err(SourceError::new(Again::Soon, format!("{}: the file changed while it was read", self.place())))
+    }
+
+    /// Everything that it holds.
+    fn bytes(&self) -> Result<Vec<u8>, SourceError> {
+        let mut bytes = Vec::new();
+        let read = (&self.file).take(MAX_CALENDARS + 1).read_to_end(&mut bytes);
+        read.map_err(|error| failed(&self.path, &error)).map(|_| bytes)
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> SourceError {
+    let place = path.display();
+    if let Some(special) = NotRegular::behind(error) {
+        return SourceError::new(Again::Never, format!("{place}: {special}"));
+    }
+    match error.kind() {
+        io::ErrorKind::NotFound => SourceError::new(Again::Later, format!("{place}: the file isn't there")),
+        io::ErrorKind::PermissionDenied => SourceError::new(
+            Again::Never,
+            format!("{place}: the file may not be read: give this program's user the right to"),
+        ),
+        // another program holds a lease on it, which it gives back when it is asked, as by this opening
+        io::ErrorKind::WouldBlock => SourceError::new(Again::Soon, format!("{place}: the file is in use")),
+        _ if disk::is_exhaustion(error) => {
+            SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
+        }
+        kind => SourceError::new(Again::Never, format!("{place}: the file can't be read: {kind}")),
+    }
+}
+
 impl FileSource {
     /// A file with the columns that are wanted.
     #[must_use]
@@ -67,69 +134,92 @@ impl FileSource {
         Self { spec, wanted }
     }
 
-    fn place(&self) -> String {
-        self.spec.path.display().to_string()
+    fn no_match(&self) -> SourceError {
+        SourceError::new(Again::Later, format!("{}: no file matches it", self.spec.path.display()))
     }
 
-    /// Opens a regular file; a pipe or a device is refused without waiting for it.
-    fn open(&self) -> Result<(File, SourceStamp), SourceError> {
-        let file = disk::open(&self.spec.path, Links::Followed).map_err(|error| self.failed(&error))?;
-        let facts = file.metadata().map_err(|error| self.failed(&error))?;
-        let stamp = SourceStamp::of(&facts);
-        Ok((file, stamp))
+    fn open(&self) -> Result<OpenedFile, SourceError> {
+        OpenedFile::open(matches::newest(&self.spec).ok_or_else(|| self.no_match())?)
     }
 
-    fn failed(&self, error: &io::Error) -> SourceError {
-        let place = self.place();
-        if let Some(special) = NotRegular::behind(error) {
-            return SourceError::new(Again::Never, format!("{place}: {special}"));
+    /// All files that match, as one calendar, and its text.
+    fn open_calendars(&self) -> Result<(Vec<OpenedFile>, Vec<u8>), SourceError> {
+        let files: Vec<OpenedFile> =
+            matches::all(&self.spec).into_iter().map(OpenedFile::open).collect::<Result<_, _>>()?;
+        if files.is_empty() {
+            return Err(self.no_match());
         }
-        match error.kind() {
-            io::ErrorKind::NotFound => SourceError::new(Again::Later, format!("{place}: the file isn't there")),
-            io::ErrorKind::PermissionDenied => SourceError::new(
-                Again::Never,
-                format!("{place}: the file may not be read: give this program's user the right to"),
-            ),
-            // another program holds a lease on it, which it gives back when it is asked, as by this opening
-            io::ErrorKind::WouldBlock => SourceError::new(Again::Soon, format!("{place}: the file is in use")),
-            _ if disk::is_exhaustion(error) => {
-                SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
+        let mut text = Vec::new();
+        for file in &files {
+            text.extend(file.bytes()?);
+            text.extend(b"\r\n");
+            if text.len() as u64 > MAX_CALENDARS {
+                let (place, mebibytes) = (self.spec.path.display(), MAX_CALENDARS >> 20);
+                return Err(SourceError::new(
+                    Again::Never,
+                    format!("{place}: the files have more than {mebibytes} MiB"),
+                ));
             }
-            kind => SourceError::new(Again::Never, format!("{place}: the file can't be read: {kind}")),
         }
+        Ok((files, text))
     }
 
-    /// Whether the file, and what its path names, are still what they were.
-    fn is_unchanged(&self, file: &File, before: SourceStamp) -> bool {
-        let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| SourceStamp::of(&facts) == before);
-        is_same(file.metadata()) && is_same(std::fs::metadata(&self.spec.path))
+    fn read_calendars(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let (files, text) = self.open_calendars()?;
+        let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
+        let outcome = formats::read(&self.spec.format, &text.as_slice(), &ask, sink);
+        for file in &files {
+            file.demand_unchanged()?;
+        }
+        let report = outcome.map_err(|error| self.of_format(&error))?;
+        let as_of = files.iter().filter_map(|file| file.stamp.modified_at()).max();
+        let fingerprint = match files.as_slice() {
+            [file] => file.stamp.fingerprint(),
+            _ => format!("{} bytes of {} files", text.len(), files.len()),
+        };
+        Ok(ReadReport { columns: Some(report.columns), as_of, fingerprint, ..ReadReport::default() })
+    }
+
+    fn of_format(&self, error: &FormatError) -> SourceError {
+        SourceError::of_format(&self.spec.path.display().to_string(), error)
     }
 }
 
 impl Source for FileSource {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let (file, before) = self.open()?;
-        let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
-        let outcome = formats::read(&self.spec.format, &file, &ask, sink);
-        if !self.is_unchanged(&file, before) {
-            let message = format!("{}: the file changed while it was read", self.place());
-            return Err(SourceError::new(Again::Soon, message));
+        if let FormatSpec::Calendar(_) = self.spec.format {
+            return self.read_calendars(window, sink);
         }
-        let report = outcome.map_err(|error| SourceError::of_format(&self.place(), &error))?;
+        let opened = self.open()?;
+        let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
+        let outcome = formats::read(&self.spec.format, &opened.file, &ask, sink);
+        opened.demand_unchanged()?;
+        let report = outcome.map_err(|error| SourceError::of_format(&opened.place(), &error))?;
         let columns = (!report.columns.is_empty()).then_some(report.columns);
-        let as_of = before.modified_at();
-        Ok(ReadReport { columns, as_of, fingerprint: before.fingerprint(), ..ReadReport::default() })
+        let (as_of, fingerprint) = (opened.stamp.modified_at(), opened.stamp.fingerprint());
+        let fingerprint = match &self.spec.pattern {
+            // which of the matches it was
+            Some(_) => format!("{}: {fingerprint}", opened.path.file_name().unwrap_or_default().display()),
+            None => fingerprint,
+        };
+        Ok(ReadReport { columns, as_of, fingerprint, ..ReadReport::default() })
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
-        let (file, _) = self.open()?;
-        let names = formats::columns(&self.spec.format, &file, &self.wanted);
-        let names = names.map_err(|error| SourceError::of_format(&self.place(), &error))?;
+        let names = if let FormatSpec::Calendar(_) = self.spec.format {
+            let (_, text) = self.open_calendars()?;
+            formats::columns(&self.spec.format, &text.as_slice(), &self.wanted)
+                .map_err(|error| self.of_format(&error))?
+        } else {
+            let opened = self.open()?;
+            formats::columns(&self.spec.format, &opened.file, &self.wanted)
+                .map_err(|error| SourceError::of_format(&opened.place(), &error))?
+        };
         Ok(names.filter(|names| !names.is_empty()))
     }
 
     fn doubts(&self) -> Vec<String> {
-        let Ok((file, _)) = self.open() else { return Vec::new() };
-        formats::doubts(&self.spec.format, &file, &self.wanted)
+        let Ok(opened) = self.open() else { return Vec::new() };
+        formats::doubts(&self.spec.format, &opened.file, &self.wanted)
     }
 }

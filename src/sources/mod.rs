@@ -12,6 +12,7 @@ use crate::zones::Zone;
 
 pub use crate::formats::ReadWindow;
 
+mod computed;
 pub mod file;
 pub mod http;
 pub mod sqlite;
@@ -97,6 +98,15 @@ pub struct SourceTools {
 /// The schedule's source.
 #[must_use]
 pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
+    let inner = open_as_written(schedule, tools);
+    if schedule.columns.is_empty() {
+        return inner;
+    }
+    Box::new(computed::ComputedSource { inner, columns: schedule.columns.clone() })
+}
+
+/// The source without the columns that are made of its own.
+fn open_as_written(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
     let wanted = wanted(schedule);
     let limits = schedule.limits;
     match &schedule.source {
@@ -107,7 +117,9 @@ pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
             Box::new(sqlite::Database::new(spec.clone(), wanted, zone, limits, clock))
         }
         SourceSpec::Http(spec) => {
-            let alternatives = schedule.appointment.phone.clone();
+            let phones = &schedule.appointment.phone;
+            let is_own = phones.iter().all(|column| !is_made(schedule, column.as_str()));
+            let alternatives = if is_own { phones.clone() } else { Vec::new() };
             let api = http::Api::new(spec.as_ref().clone(), wanted, schedule.zone.clone(), limits, tools);
             Box::new(api.with_alternatives(alternatives))
         }
@@ -118,12 +130,21 @@ pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
 fn wanted(schedule: &Schedule) -> Wanted {
     let columns = &schedule.appointment;
     let vital = columns.id.iter().chain(&columns.phone).chain(columns.starts_at.columns());
-    let names = |columns: Vec<&Column>| columns.into_iter().map(|column| column.as_str().to_owned()).collect();
+    let names = |columns: Vec<&Column>| {
+        let own = columns.into_iter().map(Column::as_str).filter(|name| !is_made(schedule, name));
+        own.map(str::to_owned).collect()
+    };
     Wanted {
         mapped: names(schedule.mapped_columns()),
         named: schedule.named_columns(),
         cut_matters: names(vital.collect()),
     }
+}
+
+/// Whether a column is made by the schedule and none of the source's own.
+fn is_made(schedule: &Schedule, column: &str) -> bool {
+    let outer = column.split('.').next().unwrap_or(column);
+    schedule.columns.iter().any(|made| made.name == column || made.name == outer)
 }
 
 /// A read window in the forms that queries and addresses take.

@@ -9,9 +9,17 @@ use minijinja::{Environment, Error, ErrorKind, Expression};
 use serde_json::Value;
 
 use super::limits::{self, Size};
-use super::{RenderError, Scope, TemplateProblem, filters, rewrite};
+use super::{Missing, RenderError, Scope, TemplateProblem, filters, rewrite};
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(filters::environment);
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| filters::environment(Missing::Fails));
+static LENIENT: LazyLock<Environment<'static>> = LazyLock::new(|| filters::environment(Missing::IsNull));
+
+fn environment(missing: Missing) -> &'static Environment<'static> {
+    match missing {
+        Missing::Fails => &ENVIRONMENT,
+        Missing::IsNull => &LENIENT,
+    }
+}
 
 /// Maximum items and fields of one value: more don't fit into the output's limit.
 pub(super) const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
@@ -20,6 +28,7 @@ pub(super) const PARTS_LIMIT: usize = super::OUTPUT_LIMIT / 2;
 pub(super) struct Program {
     source: String,
     code: Code,
+    missing: Missing,
     names: BTreeSet<String>,
 }
 
@@ -38,7 +47,7 @@ impl fmt::Debug for Program {
 
 impl Program {
     /// Compiles an expression that begins at byte `offset` of its template.
-    pub(super) fn expression(text: &str, offset: usize) -> Result<Self, TemplateProblem> {
+    pub(super) fn expression(text: &str, offset: usize, missing: Missing) -> Result<Self, TemplateProblem> {
         if text.trim().is_empty() {
             return Err(TemplateProblem {
                 message: "there is no expression".into(),
@@ -51,18 +60,19 @@ impl Program {
         // only the rewritten form is compiled: the engine would evaluate constant comparisons without fuel
         let source = rewrite::rewritten(text);
         limits::check_lines(&source, offset)?;
-        let compiled = ENVIRONMENT.compile_expression_owned(source).map_err(|error| syntax(&error, text, offset))?;
+        let compiled =
+            environment(missing).compile_expression_owned(source).map_err(|error| syntax(&error, text, offset))?;
         let names = own_names(compiled.undeclared_variables(false));
-        Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(compiled)), names })
+        Ok(Self { source: text.trim().to_owned(), code: Code::Expression(Box::new(compiled)), missing, names })
     }
 
     /// Compiles a text with statements, comments or whitespace control.
-    pub(super) fn whole(text: &str) -> Result<Self, TemplateProblem> {
+    pub(super) fn whole(text: &str, missing: Missing) -> Result<Self, TemplateProblem> {
         let source = rewritten_text(text)?;
         limits::check_lines(&source, 0)?;
-        let template = ENVIRONMENT.template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
+        let template = environment(missing).template_from_str(&source).map_err(|error| syntax(&error, text, 0))?;
         let names = own_names(template.undeclared_variables(false));
-        Ok(Self { source, code: Code::Whole, names })
+        Ok(Self { source, code: Code::Whole, missing, names })
     }
 
     /// The text it was compiled from.
@@ -81,6 +91,9 @@ impl Program {
         match &self.code {
             Code::Expression(expression) => {
                 let value = expression.eval(context).map_err(|error| self.failure(&error))?;
+                if value.is_undefined() && self.missing == Missing::IsNull {
+                    return Ok(Value::Null);
+                }
                 let mut parts = PARTS_LIMIT;
                 from_engine(&value, &mut parts).ok_or_else(|| {
                     let why = if parts == 0 { "it is too large" } else { "it has no value" };
@@ -94,7 +107,7 @@ impl Program {
     /// The text of a whole template.
     pub(super) fn text(&self, scope: &dyn Scope) -> Result<String, RenderError> {
         let context = self.context(scope)?;
-        ENVIRONMENT.render_str(&self.source, context).map_err(|error| self.failure(&error))
+        environment(self.missing).render_str(&self.source, context).map_err(|error| self.failure(&error))
     }
 
     fn context(&self, scope: &dyn Scope) -> Result<EngineValue, RenderError> {

@@ -3,8 +3,9 @@
 use minijinja::value::{Rest, Tuple, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::OUTPUT_LIMIT;
 use super::engine::{PARTS_LIMIT, from_engine};
+use super::patterns::found;
+use super::{Missing, OUTPUT_LIMIT};
 
 /// Marks the details of this program's errors: they contain no value of a row and may be shown.
 pub(super) const OWN: &str = "tickler: ";
@@ -34,6 +35,7 @@ pub(super) const FILTER_NAMES: &[&str] = &[
     "first",
     "last",
     "split",
+    "find",
     "digits",
     "utc",
     "date",
@@ -63,15 +65,21 @@ pub(super) const TEST_NAMES: &[&str] = &[
 /// The functions that replace the comparison operators.
 pub(super) const COMPARISONS: &[&str] = &["__eq", "__ne", "__lt", "__le", "__gt", "__ge", "__in", "__not_in"];
 
-/// The environment all templates share.
-pub(super) fn environment() -> Environment<'static> {
+/// The environment all templates share that treat missing fields alike.
+pub(super) fn environment(missing: Missing) -> Environment<'static> {
     let mut environment = Environment::empty();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_undefined_behavior(match missing {
+        Missing::Fails => UndefinedBehavior::Strict,
+        Missing::IsNull => UndefinedBehavior::Chainable,
+    });
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
-    environment.set_formatter(|out, state, value| {
+    environment.set_formatter(move |out, state, value| {
         if value.is_none() {
             return Ok(()); // an empty column renders as nothing, not as the word "none"
+        }
+        if value.is_undefined() && missing == Missing::IsNull {
+            return Ok(());
         }
         if value.is_undefined() {
             return Err(Error::new(ErrorKind::UndefinedError, format!("{OWN}it has no value")));
@@ -92,7 +100,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment
 }
 
-fn refuse(message: impl std::fmt::Display) -> Error {
+pub(super) fn refuse(message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{OWN}{message}"))
 }
 
@@ -143,6 +151,10 @@ fn add_text_filters(environment: &mut Environment<'static>) {
         changed(value, "truncate", |text| text.chars().take(length).collect())
     });
     environment.add_filter("replace", replace);
+    environment.add_filter("find", |value: &Value, pattern: &str| match value.is_none() || value.is_undefined() {
+        true => Ok(Value::from(())),
+        false => found(&text(value, "find")?, pattern),
+    });
     environment.add_filter("split", split);
     environment.add_filter("join", join);
     environment.add_filter("utc", utc);

@@ -9,6 +9,7 @@
 mod engine;
 mod filters;
 mod limits;
+mod patterns;
 mod payload;
 mod rewrite;
 
@@ -72,6 +73,15 @@ pub struct RenderError(pub String);
 /// Maximum size of a rendered template, in bytes; far more than payloads need.
 pub(crate) const OUTPUT_LIMIT: usize = 64 * 1024;
 
+/// What becomes of a field that isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// The template fails.
+    Fails,
+    /// It is null.
+    IsNull,
+}
+
 /// One text: a lone `{{ expression }}` keeps the value's JSON type, anything else is text.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -126,7 +136,19 @@ impl Template {
     /// # Errors
     /// When it doesn't parse, or uses a filter that isn't offered.
     pub fn compile(text: &str) -> Result<Self, TemplateProblem> {
-        let shape = shape_of(text)?;
+        Self::compiled(text, Missing::Fails)
+    }
+
+    /// Compiles a template in which a field that isn't there is null, however deep.
+    ///
+    /// # Errors
+    /// As [`Template::compile`].
+    pub fn compile_lenient(text: &str) -> Result<Self, TemplateProblem> {
+        Self::compiled(text, Missing::IsNull)
+    }
+
+    fn compiled(text: &str, missing: Missing) -> Result<Self, TemplateProblem> {
+        let shape = shape_of(text, missing)?;
         let names = match &shape {
             TemplateShape::Literal(_) => BTreeSet::new(),
             TemplateShape::Value(filling) => filling.names(),
@@ -194,7 +216,7 @@ impl Condition {
                 help: Some("leave the `{{` and `}}` out".into()),
             });
         }
-        Program::expression(text, 0).map(|program| Self { program: Arc::new(program) })
+        Program::expression(text, 0, Missing::Fails).map(|program| Self { program: Arc::new(program) })
     }
 
     /// The names it needs from its scope.
@@ -254,9 +276,9 @@ fn filled(pieces: &[Piece], scope: &dyn Scope) -> Result<String, RenderError> {
     Ok(text)
 }
 
-fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
+fn shape_of(text: &str, missing: Missing) -> Result<TemplateShape, TemplateProblem> {
     if ["{%", "{#", "{{-", "-}}", "{{+", "+}}"].iter().any(|mark| text.contains(mark)) {
-        return Program::whole(text).map(|program| TemplateShape::Whole(Arc::new(program)));
+        return Program::whole(text, missing).map(|program| TemplateShape::Whole(Arc::new(program)));
     }
     let mut pieces = Vec::new();
     let mut rest = 0;
@@ -265,7 +287,7 @@ fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
             pieces.push(Piece::Literal(text[rest..open].to_owned()));
         }
         let close = rewrite::closing(text, open + 2)?;
-        pieces.push(Piece::Filling(filling(&text[open + 2..close], open + 2)?));
+        pieces.push(Piece::Filling(filling(&text[open + 2..close], open + 2, missing)?));
         rest = close + 2;
     }
     if rest < text.len() {
@@ -279,10 +301,10 @@ fn shape_of(text: &str) -> Result<TemplateShape, TemplateProblem> {
     }
 }
 
-fn filling(expression: &str, offset: usize) -> Result<Filling, TemplateProblem> {
+fn filling(expression: &str, offset: usize, missing: Missing) -> Result<Filling, TemplateProblem> {
     let trimmed = expression.trim();
     if rewrite::is_plain_name(trimmed) {
         return Ok(Filling::Name(trimmed.to_owned()));
     }
-    Program::expression(expression, offset).map(|program| Filling::Program(Arc::new(program)))
+    Program::expression(expression, offset, missing).map(|program| Filling::Program(Arc::new(program)))
 }

@@ -198,6 +198,8 @@ async fn ledger(app: &App) -> Vec<Finding> {
 
 fn source(schedule: &Schedule) -> Option<Finding> {
     let path = match &schedule.source {
+        // which file a pattern means is known by the read alone
+        SourceSpec::File(file) if file.pattern.is_some() => return None,
         SourceSpec::File(file) => &file.path,
         SourceSpec::Sqlite(sqlite) => &sqlite.path,
         SourceSpec::Http(_) => return None,

@@ -6,6 +6,7 @@ mod days;
 mod holidays;
 mod hours;
 mod names;
+mod series;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use database::Zones;
 pub use days::DayCache;
 pub use holidays::dates_of;
 pub use hours::{CallingHours, CallingHoursError};
+pub use series::{SeriesEnd, SeriesRule};
 
 /// One zone with its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -144,19 +144,9 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 /// What comes later is refused in so many words: a line to add after another, or to put in its place.
 #[rustfmt::skip]
 pub const LATER: &[(&str, &str)] = &[
-    ("appointments.csv\"", "*.csv\""),
-    ("[source.csv]", "[source.xlsx]"),
-    ("[source.csv]", "[source.ical]"),
     ("[source.csv]", "[source.inbound]"),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nformat = \"ical\""),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nmethod = \"POST\""),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\neach = \"/x\""),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nitems = \"$.x[*]\""),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\npaging.next = { at = \"$.next\" }"),
-    ("id        = \"id\"", "id        = \"$.id\""),
     ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
-    ("[remind]", "[columns]\na = \"b\"\n[remind]"),
     ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
     ("[remind]", "[outcome]\n[remind]"),
     ("\"{{ service }}\"", "[\"{{ appointments }}\"]"),

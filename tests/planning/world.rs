@@ -41,10 +41,12 @@ pub fn clinic() -> Schedule {
         zone: ZONES.zone("America/New_York").expect("a zone"),
         enabled: true,
         mode: tickler::schedule::ScheduleMode::Live,
+        columns: Vec::new(),
         description: String::new(),
         language: "en".into(),
         source: SourceSpec::File(FileSpec {
             path: "appointments.csv".into(),
+            pattern: None,
             format: FormatSpec::Csv(CsvDialect::default()),
         }),
         limits: ReadLimits::default(),
@@ -63,6 +65,7 @@ pub fn clinic() -> Schedule {
             language: None,
             do_not_call: None,
             consent: None,
+            occurrence: None,
         },
         remind: Remind {
             leads: Leads::Days(vec![1]),

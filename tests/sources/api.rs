@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tickler::clock::SystemClock;
 use tickler::formats::Wanted;
 use tickler::http::Http;
-use tickler::schedule::{CsvDialect, FormatSpec, HttpSpec, JsonShape, Paging, ReadLimits};
+use tickler::schedule::{CsvDialect, FormatSpec, HttpSpec, JsonShape, Paging, ReadLimits, ReadMethod};
 use tickler::settings::{Secrets, TextOrSecret};
 use tickler::sources::http::Api;
 use tickler::sources::{Again, ReadReport, Source as _, SourceError, SourceTools};
@@ -18,7 +18,9 @@ use crate::server::{Reply, Server, Then, answer, json};
 pub fn spec(url: &str) -> HttpSpec {
     HttpSpec {
         url: TextOrSecret::Text(url.to_owned()),
-        format: FormatSpec::Json(JsonShape { items: "/data".into(), items_optional: false }),
+        format: FormatSpec::Json(JsonShape { items: "/data".into(), ..JsonShape::default() }),
+        method: ReadMethod::Get,
+        body: None,
         headers: vec![("x-key".into(), TextOrSecret::Text("canary-key".into()))],
         timeout: SignedDuration::from_millis(600),
         max_bytes: 100_000,

@@ -32,7 +32,7 @@ impl Folder {
 
     fn source(&self) -> FileSource {
         let format = FormatSpec::Csv(CsvDialect::default());
-        FileSource::new(FileSpec { path: self.path(), format }, wanted(&["id", "phone", "starts_at"]))
+        FileSource::new(FileSpec { path: self.path(), pattern: None, format }, wanted(&["id", "phone", "starts_at"]))
     }
 }
 

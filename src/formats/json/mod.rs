@@ -7,12 +7,16 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde_json::{Map, Value};
 
 use super::{FormatAsk, FormatError, FormatReport, two_columns};
-use crate::row::{Record, RecordSink};
+use crate::row::{JsonPlace, PathColumn, Record, RecordSink};
 use crate::schedule::JsonShape;
 use rows::ItemSeed;
 
+mod each;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod text;
+mod tree;
 
 /// Maximum values that are kept of the lists around the rows: enough for links, too few for a second list of records.
 const MAX_LISTED: usize = 10_000;
@@ -33,26 +37,82 @@ pub fn read(
         return Err(FormatError::wrong("the answer is empty where JSON is wanted"));
     }
     let text = text::without_lone_surrogates(text);
-    let mut search = Search::new(&shape.items, ask, sink)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(&text);
+    // what a path leads to can't be known while the text is read: every number keeps its digits
+    let text = if shape.has_paths() { text::long_numbers_as_texts(text) } else { text };
+    if shape.needs_tree() { read_tree(&text, shape, ask, sink) } else { read_stream(&text, shape, ask, sink) }
+}
+
+/// Item by item; the text is never held as one tree.
+fn read_stream(
+    text: &[u8],
+    shape: &JsonShape,
+    ask: &FormatAsk<'_>,
+    sink: &mut dyn RecordSink,
+) -> Result<FormatReport, FormatError> {
+    let items = shape.items.pointer().unwrap_or_default();
+    let mut search = Search::new(shape, ask, sink)?;
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
     let outcome = JsonWalk { search: &mut search, path: Vec::new() }.deserialize(&mut deserializer);
     let outcome = outcome.and_then(|around| deserializer.end().map(|()| around));
     let around = match outcome {
         Ok(around) => around,
         Err(_) if search.is_stopped => Value::Null,
-        Err(error) => return Err(search.fault.take().unwrap_or_else(|| unreadable(&error, &text, search.rows))),
+        Err(error) => return Err(search.fault.take().unwrap_or_else(|| unreadable(&error, text, search.rows))),
     };
     match (search.arrays, search.found_instead) {
-        (0, Some(kind)) => Err(wrong_kind(&shape.items, kind)),
+        (0, Some(kind)) => Err(wrong_kind(items, kind)),
         (0 | 1, _) => Ok(FormatReport {
             columns: Vec::new(),
             rows: search.rows,
             is_stopped: search.is_stopped,
+            marks: marks(&around, ask.places),
             around,
             has_rows_place: search.arrays == 1,
         }),
-        (2.., _) => Err(FormatError::wrong(format!("the JSON has `{}` more than once", shape.items))),
+        (2.., _) => Err(FormatError::wrong(format!("the JSON has `{items}` more than once"))),
     }
+}
+
+/// With the whole text as a tree, for places that only a tree shows.
+fn read_tree(
+    text: &[u8],
+    shape: &JsonShape,
+    ask: &FormatAsk<'_>,
+    sink: &mut dyn RecordSink,
+) -> Result<FormatReport, FormatError> {
+    if let Some(fault) = shape.items.fault() {
+        return Err(FormatError::wrong(format!("`items` is not a valid JSONPath: {fault}")));
+    }
+    let mut doubled = None;
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let seed = tree::TreeSeed { wanted: ask.wanted, doubled: &mut doubled };
+    let tree = seed.deserialize(&mut deserializer).and_then(|tree| deserializer.end().map(|()| tree));
+    let mut around = tree.map_err(|error| unreadable(&error, text, 0))?;
+    if let Some(name) = doubled {
+        return Err(FormatError::wrong(format!(
+            "an object has two fields `{name}`: which of them is meant can't be known"
+        )));
+    }
+    let marks = marks(&around, ask.places);
+    let taken = tree::take_rows(&mut around, &shape.items);
+    let mut search = Search::new(shape, ask, sink)?;
+    for row in taken.rows {
+        if !search.give(row, None) {
+            break;
+        }
+    }
+    let (rows, is_stopped) = (search.rows, search.is_stopped);
+    match search.fault {
+        Some(fault) => Err(fault),
+        None => {
+            Ok(FormatReport { columns: Vec::new(), rows, is_stopped, marks, around, has_rows_place: taken.has_place })
+        }
+    }
+}
+
+/// What stands at each of the places outside the rows.
+fn marks(around: &Value, places: &[&JsonPlace]) -> Vec<Option<Value>> {
+    places.iter().map(|place| place.values(around).first().map(|value| (*value).clone())).collect()
 }
 
 /// The steps of a JSON pointer.
@@ -101,6 +161,7 @@ fn unreadable(error: &serde_json::Error, text: &[u8], rows: u64) -> FormatError 
 }
 
 struct Search<'s> {
+    shape: &'s JsonShape,
     items: Vec<String>,
     places: Vec<Vec<String>>,
     ask: &'s FormatAsk<'s>,
@@ -115,10 +176,16 @@ struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    fn new(items: &str, ask: &'s FormatAsk<'s>, sink: &'s mut dyn RecordSink) -> Result<Self, FormatError> {
+    fn new(shape: &'s JsonShape, ask: &'s FormatAsk<'s>, sink: &'s mut dyn RecordSink) -> Result<Self, FormatError> {
+        // of a JSONPath the names before its first filter: whatever lies below them is kept
+        let steps = |place: &JsonPlace| match place.pointer() {
+            Some(text) => pointer(text),
+            None => pointer(&place.trunk()),
+        };
         Ok(Self {
-            items: pointer(items)?,
-            places: ask.places.iter().map(|place| pointer(place)).collect::<Result<_, _>>()?,
+            shape,
+            items: steps(&shape.items)?,
+            places: ask.places.iter().map(|place| steps(place)).collect::<Result<_, _>>()?,
             ask,
             rows: 0,
             arrays: 0,
@@ -131,7 +198,7 @@ impl<'s> Search<'s> {
     }
 
     /// Gives one item to the sink; `false` ends the read.
-    fn give(&mut self, item: &Value, doubled: Option<(String, (usize, usize))>) -> bool {
+    fn give(&mut self, item: Value, doubled: Option<(String, (usize, usize))>) -> bool {
         let number = self.ask.first_row + self.rows;
         self.rows += 1;
         if let Some((name, places)) = doubled {
@@ -139,8 +206,18 @@ impl<'s> Search<'s> {
             self.fault = Some(FormatError::wrong(message));
             return false;
         }
-        let record = match item {
-            Value::Object(tree) => Record::Tree(tree),
+        match item {
+            Value::Object(item) => match &self.shape.each {
+                None => self.hand_on(number, Ok(item)),
+                Some(place) => {
+                    for row in each::rows_of(item, place) {
+                        self.hand_on(number, row);
+                        if self.is_stopped {
+                            break;
+                        }
+                    }
+                }
+            },
             Value::Array(_) if self.rows == 1 => {
                 self.fault = Some(FormatError::wrong(
                     "the rows are arrays, in which columns have no names: have the sender write objects \
@@ -149,11 +226,21 @@ impl<'s> Search<'s> {
                 return false;
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Record::Broken("it is not a JSON object")
+                self.hand_on(number, Err("it is not a JSON object"));
             }
-        };
-        self.is_stopped = self.sink.record(number, record).is_break();
+        }
         !self.is_stopped
+    }
+
+    fn hand_on(&mut self, number: u64, row: each::ElementRow) {
+        let flow = match row {
+            Ok(row) => {
+                let row = PathColumn::add_all(&self.shape.columns, row);
+                self.sink.record(number, Record::Tree(&row))
+            }
+            Err(reason) => self.sink.record(number, Record::Broken(reason)),
+        };
+        self.is_stopped = flow.is_break();
     }
 }
 
@@ -188,7 +275,8 @@ impl JsonWalk<'_, '_> {
         self.search.listed += 1;
         self.path.push(step);
         let leads_on = |place: &Vec<String>| place.starts_with(&self.path);
-        let is_wanted = leads_on(&self.search.items) || self.search.places.iter().any(leads_on);
+        let is_in = |place: &Vec<String>| leads_on(place) || self.path.starts_with(place);
+        let is_wanted = leads_on(&self.search.items) || self.search.places.iter().any(is_in);
         let last = self.path.pop().unwrap_or_default();
         if is_wanted || self.search.listed < MAX_LISTED {
             return self.step(last, deserializer);
@@ -229,7 +317,7 @@ impl<'de> Visitor<'de> for JsonWalk<'_, '_> {
             let mut doubled = None;
             let seed = ItemSeed { wanted: self.search.ask.wanted, path: String::new(), doubled: &mut doubled };
             let Some(item) = list.next_element_seed(seed)? else { break };
-            if !self.search.give(&item, doubled) {
+            if !self.search.give(item, doubled) {
                 return Err(A::Error::custom("stopped"));
             }
         }
@@ -296,166 +384,5 @@ impl<'de> DeserializeSeed<'de> for MemberWalk<'_, '_, '_> {
             Inside::Object => self.walk.step(self.step, deserializer),
             Inside::List => self.walk.listed(self.step, deserializer),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ops::ControlFlow;
-
-    use super::*;
-    use crate::formats::{ReadWindow, Wanted};
-
-    #[derive(Default)]
-    struct Seen(Vec<String>);
-
-    impl RecordSink for Seen {
-        fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
-            self.0.push(match record {
-                Record::Tree(tree) => format!("{number} {}", Value::Object(tree.clone())),
-                Record::Broken(reason) => format!("{number}! {reason}"),
-                Record::Text { .. } => unreachable!("JSON has no lines"),
-            });
-            if self.0.len() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
-
-    fn read_at(text: &str, items: &str, places: &[&str]) -> Result<(Vec<String>, FormatReport), FormatError> {
-        read_mapped(text, items, places, &[])
-    }
-
-    fn read_mapped(
-        text: &str,
-        items: &str,
-        places: &[&str],
-        mapped: &[&str],
-    ) -> Result<(Vec<String>, FormatReport), FormatError> {
-        let mut seen = Seen::default();
-        let (wanted, window) = (Wanted::mapped(mapped), window());
-        let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places };
-        let report =
-            read(text.as_bytes(), &JsonShape { items: items.to_owned(), items_optional: false }, &ask, &mut seen)?;
-        if !report.has_rows_place {
-            return Err(nothing_there(items));
-        }
-        Ok((seen.0, report))
-    }
-
-    fn window() -> ReadWindow {
-        let at: jiff::Timestamp = "2026-11-25T05:00:00Z".parse().expect("an instant");
-        ReadWindow { from: at, until: at, day: jiff::civil::date(2026, 11, 24), now: at }
-    }
-
-    #[test]
-    fn items_and_what_stands_around_them_are_found_in_any_order() {
-        let text = r#"{"x":[[{"deep":1}]],"paging":{"next":"/p2","n":3},"data":{"a/b":[{"id":1},{"id":15550100123}]}}"#;
-        let (seen, report) = read_at(text, "/data/a~1b", &[]).expect("an array");
-        assert_eq!(seen, ["1 {\"id\":1}", "2 {\"id\":15550100123}"]);
-        assert_eq!(report.around.pointer("/paging/next"), Some(&Value::from("/p2")));
-        assert_eq!(report.around.pointer("/data/a~1b"), Some(&Value::Null), "the rows aren't kept");
-        let (seen, report) = read_at("\u{feff} [ ] ", "", &[]).expect("an array");
-        assert_eq!((seen.len(), report.rows), (0, 0));
-        assert_eq!(read_at(r#"[[{"id":1}]]"#, "/0", &[]).expect("an array").0, ["1 {\"id\":1}"]);
-    }
-
-    #[test]
-    fn a_second_long_list_is_passed_over_and_a_place_in_it_is_found_all_the_same() {
-        let included = format!("[{}0]", "1,".repeat(MAX_LISTED + 5));
-        let text = format!(r#"{{"included":{included},"data":[{{"id":1}}],"next":"/p2"}}"#);
-        let last = format!("/included/{}", MAX_LISTED + 4);
-        let (_, report) = read_at(&text, "/data", &[&last]).expect("an array");
-        assert_eq!(report.around.pointer("/next"), Some(&Value::from("/p2")));
-        assert_eq!(report.around.pointer(&last), Some(&Value::from(1)));
-        assert_eq!(report.around.pointer(&format!("/included/{}", MAX_LISTED + 1)), Some(&Value::Null));
-    }
-
-    #[test]
-    fn a_number_at_a_mapped_place_is_taken_as_it_is_written() {
-        let text = r#"[{"id":123456789012345678901234567890,"n":{"id":1.5E3},"fee":1.50,"x":18446744073709551616}]"#;
-        let (seen, _) = read_mapped(text, "", &[], &["id", "n.id"]).expect("an array");
-        assert_eq!(
-            seen,
-            [r#"1 {"id":"123456789012345678901234567890","n":{"id":"1.5E3"},"fee":1.5,"x":1.8446744073709552e+19}"#]
-        );
-        let (seen, _) = read_mapped(r#"[{"id":1001,"n":null}]"#, "", &[], &["id", "n"]).expect("an array");
-        assert_eq!(seen, [r#"1 {"id":1001,"n":null}"#], "other values keep their type");
-    }
-
-    #[test]
-    fn a_name_in_use_that_stands_twice_in_a_row_fails_the_read() {
-        let text = r#"[{"id":1},{"id":2,"x":1,"phone":"a","x":2,"phone":"b"}]"#;
-        let error = read_mapped(text, "", &[], &["phone"]).expect_err("two phones");
-        assert!(error.message.contains("row 2: there are two columns `phone`, 3 and 5"), "{error}");
-        assert!(read_mapped(text, "", &[], &["id"]).is_ok(), "nobody uses it");
-    }
-
-    #[test]
-    fn half_a_character_costs_no_row() {
-        let (seen, _) = read_at(r#"[{"id":1,"name":"a\ud83d"},{"id":2}]"#, "", &[]).expect("an array");
-        assert_eq!(seen, ["1 {\"id\":1,\"name\":\"a\u{fffd}\"}", "2 {\"id\":2}"]);
-    }
-
-    #[test]
-    fn what_is_no_json_is_named_where_it_stands() {
-        for (text, words) in [
-            (r#"[{"id":1,"fee":NaN}]"#, "`NaN`"),
-            ("[{\"id\":1,\n \"fee\": -Infinity}]", "`-Infinity`"),
-            (r#"[{"id":undefined}]"#, "`undefined`"),
-            (r#"[{"id":None}]"#, "`None`"),
-            (r#"[{'id':1}]"#, "`'`"),
-            (r#"[{"id":'1'}]"#, "`'`"),
-            (r#"[{"id":1},]"#, "`,`"),
-            (r#"[{"id":1,}]"#, "`,`"),
-            ("[{\"id\":1} // the first\n]", "`/`"),
-        ] {
-            let error = read_at(text, "", &[]).expect_err(text);
-            assert!(error.message.contains(words) && !error.may_pass, "{text}: {error}");
-        }
-        let error = read_at(r#"[{"id":1,"name":Jane}]"#, "", &[]).expect_err("a bare word");
-        assert!(!error.message.contains("Jane"), "it may be personal: {error}");
-    }
-
-    #[test]
-    fn rows_that_are_arrays_fail_with_the_remedy() {
-        let error = read_at(r#"[["1","+12025550143"]]"#, "", &[]).expect_err("arrays");
-        assert!(error.message.contains("arrays") && error.message.contains("objects"), "{error}");
-        assert_eq!(read_at(r#"[{"id":1},["2"]]"#, "", &[]).expect("an array").0[1], "2! it is not a JSON object");
-    }
-
-    #[test]
-    fn an_item_that_is_no_object_is_broken() {
-        assert_eq!(read_at("[1,{}]", "", &[]).expect("an array").0, ["1! it is not a JSON object", "2 {}"]);
-    }
-
-    #[test]
-    fn what_has_no_array_in_its_place_is_refused() {
-        for (text, items) in [
-            (r#"{"error":"no"}"#, "/data"),
-            (r#"{"error":"no"}"#, ""),
-            (r#"{"data":{"id":1}}"#, "/data"),
-            (r#"{"data":null}"#, "/data"),
-            (r#"{"data":"x"}"#, "/data"),
-            (r#"{"data":[],"data":[]}"#, "/data"),
-            ("<html>", ""),
-            ("", ""),
-            ("[] []", ""),
-            ("[]", "data.rows"),
-        ] {
-            let error = read_at(text, items, &[]).expect_err(text);
-            assert!(!error.may_pass, "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_ends_early_may_pass_and_a_bottomless_one_does_not() {
-        assert!(read_at(r#"[{"id":1},{"id""#, "", &[]).expect_err("cut").may_pass);
-        assert!(!read_at(&"[".repeat(100_000), "", &[]).expect_err("deep").may_pass);
-        assert!(!read_at(&"{\"a\":".repeat(100_000), &"/a".repeat(9_000), &[]).expect_err("deep").may_pass);
-    }
-
-    #[test]
-    fn a_sink_that_breaks_ends_the_read() {
-        let (seen, report) = read_at("[{},{},{},{},{},{},oops", "", &[]).expect("stopped in time");
-        assert_eq!((seen.len(), report.rows, report.is_stopped), (5, 5, true));
     }
 }

@@ -24,6 +24,55 @@ pub(super) fn without_lone_surrogates(text: &[u8]) -> Cow<'_, [u8]> {
     repaired
 }
 
+/// The text with each number between quotes that a machine's number would round or write otherwise (an id of 20 digits,
+/// `1.0E5`), so that a tree made of it still has every digit.
+pub(super) fn long_numbers_as_texts(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let mut quoted: Vec<u8> = Vec::new();
+    let (mut at, mut copied) = (0, 0);
+    while at < text.len() {
+        match text[at] {
+            b'"' => at = behind_text(&text, at + 1),
+            b'-' | b'0'..=b'9' => {
+                let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+                let end = text[at..].iter().position(|byte| !is_part(byte)).map_or(text.len(), |length| at + length);
+                if !is_kept_exactly(&text[at..end]) {
+                    quoted.extend_from_slice(&text[copied..at]);
+                    quoted.push(b'"');
+                    quoted.extend_from_slice(&text[at..end]);
+                    quoted.push(b'"');
+                    copied = end;
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return text;
+    }
+    quoted.extend_from_slice(&text[copied..]);
+    Cow::Owned(quoted)
+}
+
+/// The place behind the quote that ends a text.
+fn behind_text(text: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', text.get(at..).unwrap_or_default()) {
+        at += found;
+        if text[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+/// Whether a number is written as its value is; what is no number in JSON stays as it is, to be refused.
+fn is_kept_exactly(number: &[u8]) -> bool {
+    let is_short = number.len() <= 15 && !number.iter().any(|byte| matches!(byte, b'e' | b'E' | b'.'));
+    let Ok(text) = std::str::from_utf8(number) else { return true };
+    is_short || serde_json::from_str::<serde_json::Number>(text).map_or(true, |read| read.to_string() == text)
+}
+
 /// Which half of a character an escape encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Half {

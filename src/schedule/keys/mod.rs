@@ -86,6 +86,10 @@ pub enum Shape {
     SecretMap,
     /// A JSON pointer.
     Pointer,
+    /// A JSON pointer, or a JSONPath.
+    Place,
+    /// A text or a tree whose strings are templates.
+    Body,
     /// A template text.
     Template,
     /// A list of template texts.
@@ -137,6 +141,8 @@ impl Shape {
             Self::TextOrSecret => "a text, or a table that says where the secret lives".into(),
             Self::SecretMap => "a table of texts or of tables that say where a secret lives".into(),
             Self::Pointer => "a JSON pointer such as `\"/data/rows\"`".into(),
+            Self::Place => "a JSON pointer such as `\"/data/rows\"`, or a JSONPath such as `\"$.data.rows\"`".into(),
+            Self::Body => "a text or a table".into(),
             Self::Template => "a text with `{{ … }}`".into(),
             Self::Templates => "a list of texts with `{{ … }}`".into(),
             Self::TemplateMap => "a table of texts with `{{ … }}`".into(),

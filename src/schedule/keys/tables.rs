@@ -44,14 +44,24 @@ pub static SCHEDULE: Table = Table {
         ),
         key("description", Shape::AnyText, Default("\"\""), "One line for lists"),
         key("language", Shape::Text, Default("\"en\""), "BCP 47 tag of the language spoken"),
-        key("source", Shape::Table(&SOURCE), Required, "Where appointments come from: one of csv, sqlite, http"),
+        key(
+            "source",
+            Shape::Table(&SOURCE),
+            Required,
+            "Where appointments come from: one of csv, xlsx, ical, sqlite, http",
+        ),
         key("appointment", Shape::Table(&APPOINTMENT), Required, "Which column means what"),
         key("remind", Shape::Table(&REMIND), Required, "Who is reminded, and when"),
         key("target", Shape::Table(&TARGET), Required, "Where reminders go: one of automation, call, webhook"),
         key("payload", Shape::TemplateTree, Required, "What is sent: a tree whose texts are templates"),
         key("delivery", Shape::Table(&DELIVERY), Optional, "How it is sent"),
         key("guard", Shape::Table(&GUARD), Optional, "What holds a run"),
-        later("columns", "Computed columns"),
+        key(
+            "columns",
+            Shape::TemplateMap,
+            Optional,
+            "Computed columns: a template over the row for each; a name that isn't there is null",
+        ),
         later("join", "Objects joined to a row"),
         later("outcome", "What becomes of a call"),
     ],
@@ -63,8 +73,8 @@ static SOURCE: Table = Table {
         key("csv", Shape::Table(&CSV), Optional, "A text table"),
         key("sqlite", Shape::Table(&SQLITE), Optional, "A query on a SQLite file, opened read-only"),
         key("http", Shape::Table(&HTTP), Optional, "An HTTP API"),
-        later("xlsx", "A spreadsheet"),
-        later("ical", "A calendar file"),
+        key("xlsx", Shape::Table(&WORKBOOK), Optional, "A sheet of a workbook: xlsx, xls or ods, by its bytes"),
+        key("ical", Shape::Table(&CALENDAR), Optional, "A calendar file (iCalendar), or several"),
         later("inbound", "Requests posted to the service"),
     ],
 };
@@ -72,10 +82,35 @@ static SOURCE: Table = Table {
 static CSV: Table = Table {
     one_of: &[],
     keys: &[
-        key("path", Shape::Text, Required, "The file; relative paths count from the schedule file"),
+        key(
+            "path",
+            Shape::Text,
+            Required,
+            "The file, counted from the schedule file; of a pattern (`export-*.csv`) the match changed last",
+        ),
         key("encoding", Shape::Text, Default("\"auto\""), "`auto`, or an encoding's name such as `windows-1252`"),
         key("delimiter", Shape::AnyText, Default("\"auto\""), "`auto`, or one of comma, semicolon, tab and pipe"),
         key("header_row", Shape::Whole(1, MAX_COUNT), Default("1"), "The line with the names of the columns, from 1"),
+        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
+        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
+    ],
+};
+
+static WORKBOOK: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("path", Shape::Text, Required, "The file; of a pattern (`export-*.xlsx`) the match changed last"),
+        key("sheet", Shape::Text, Optional, "The sheet's name; the first visible one unless set"),
+        key("header_row", Shape::Whole(1, MAX_COUNT), Default("1"), "The row with the names of the columns, from 1"),
+        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
+        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
+    ],
+};
+
+static CALENDAR: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("path", Shape::Text, Required, "The file; all matches of a pattern (`calendars/*.ics`) are one calendar"),
         key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
         key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
     ],
@@ -105,8 +140,13 @@ static HTTP: Table = Table {
             Required,
             "The address; `{{ from }}`, `{{ until }}` and `{{ day }}` are filled in",
         ),
-        key("format", Shape::Word { now: &["json", "csv"], later: &["ical"] }, Default("\"json\""), "What the body is"),
-        key("items", Shape::Pointer, Default("\"\""), "Where the array of rows is; the body itself unless set"),
+        key(
+            "format",
+            Shape::Word { now: &["json", "csv", "ical"], later: &[] },
+            Default("\"json\""),
+            "What the body is",
+        ),
+        key("items", Shape::Place, Default("\"\""), "Where the array of rows is; the body itself unless set"),
         key(
             "items_optional",
             Shape::Boolean,
@@ -126,9 +166,24 @@ static HTTP: Table = Table {
         ),
         key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
         key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-        later("method", "Another method than GET"),
-        later("body", "A request body"),
-        later("each", "One row for every element of a list inside an item"),
+        key(
+            "method",
+            Shape::Word { now: &["GET", "POST", "REPORT"], later: &[] },
+            Default("\"GET\""),
+            "How it is asked; with a `body` it is `POST` unless set",
+        ),
+        key(
+            "body",
+            Shape::Body,
+            Optional,
+            "What is sent along: a text, or a tree sent as JSON; `{{ from }}`, `{{ until }}` and `{{ day }}` are filled in",
+        ),
+        key(
+            "each",
+            Shape::Place,
+            Optional,
+            "A list inside an item: each of its elements is a row, the item its `parent`",
+        ),
     ],
 };
 
@@ -163,7 +218,7 @@ static PAGING: Table = Table {
 static PAGE: Table = Table {
     one_of: &[],
     keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter"),
+        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
         key("start", Shape::Whole(0, MAX_COUNT), Default("1"), "The first page's number"),
         key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
     ],
@@ -172,7 +227,7 @@ static PAGE: Table = Table {
 static OFFSET: Table = Table {
     one_of: &[],
     keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter"),
+        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
         key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
     ],
 };
@@ -180,13 +235,13 @@ static OFFSET: Table = Table {
 static CURSOR: Table = Table {
     one_of: &[],
     keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter"),
-        key("at", Shape::Pointer, Required, "Where a page has the mark"),
+        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
+        key("at", Shape::Place, Required, "Where a page has the mark"),
     ],
 };
 
 static NEXT: Table =
-    Table { one_of: &[], keys: &[key("at", Shape::Pointer, Required, "Where a page has the next page's URL")] };
+    Table { one_of: &[], keys: &[key("at", Shape::Place, Required, "Where a page has the next page's URL")] };
 
 static APPOINTMENT: Table = Table {
     one_of: &[],

@@ -3,9 +3,10 @@
 use super::section::{Section, items};
 use super::{Reading, templates};
 use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
-use crate::row::Column;
+use crate::row::{Column, OCCURRENCE};
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
+use crate::schedule::{FormatSpec, SourceSpec};
 use crate::spelling::did_you_mean;
 use crate::zones::{Zone, Zones};
 
@@ -40,8 +41,29 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
         language: section.column("language"),
         do_not_call: section.column("do_not_call"),
         consent: section.column("consent"),
+        occurrence: None,
     })
 }
+
+/// What a format knows of its own columns: a calendar marks the occurrences of its series and has a status; a workbook's
+/// dates by type are ISO 8601 whatever format its texts have.
+pub fn suit_format(columns: &mut AppointmentColumns, source: &SourceSpec) {
+    match source.format() {
+        Some(FormatSpec::Calendar(_)) => {
+            columns.occurrence = Some(Column::new(OCCURRENCE));
+            columns.status.get_or_insert_with(|| Column::new("status"));
+        }
+        Some(FormatSpec::Workbook(_)) => {
+            if let DateFormat::Patterns(patterns) = &mut columns.date_format {
+                patterns.extend(TYPED_DATES.map(str::to_owned));
+            }
+        }
+        Some(FormatSpec::Csv(_) | FormatSpec::Json(_)) | None => {}
+    }
+}
+
+/// How a workbook's cell of a date with a time is written, and cells of a date and of a time joined.
+const TYPED_DATES: [&str; 2] = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"];
 
 fn start(node: &Node) -> Option<StartColumns> {
     if let Some(column) = node.text() {

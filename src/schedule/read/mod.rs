@@ -2,6 +2,8 @@
 //! read. Nothing stops at the first problem.
 
 mod appointment;
+mod http;
+mod paths;
 mod remind;
 mod section;
 mod source;
@@ -79,9 +81,18 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let cron = top.node("cron").and_then(|node| node.text().map(str::to_owned));
     let recurrence = recurrence(&top, reading);
     let zone = zone(&top, zones, reading);
-    let source = source::read(root.get("source"), reading);
+    let mut source = source::read(root.get("source"), zones, reading);
     let limits = source::limits(root.get("source"), reading);
-    let appointment = appointment::read(root.get("appointment"), zones, reading);
+    let mut appointment = appointment::read(root.get("appointment"), zones, reading);
+    if let (Some(source), Some(columns)) = (&source, &mut appointment) {
+        appointment::suit_format(columns, source);
+    }
+    let columns = templates::computed(root.get("columns"), reading);
+    source = source.and_then(|source| paths::with_path_columns(source, root, reading));
+    if let (Some(source), Some(zone)) = (&mut source, &zone) {
+        let of_source = appointment.as_ref().and_then(|columns| columns.source_timezone.as_ref());
+        source.set_home(of_source.unwrap_or(zone));
+    }
     let remind = remind::read(root, reading);
     let target = target::read(root.get("target"), reading);
     let payload = templates::payload(root.get("payload"), reading);
@@ -102,6 +113,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         language: top.text("language")?,
         source: source?,
         limits: limits?,
+        columns: columns?,
         appointment: appointment?,
         remind: remind?,
         target: target?,

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::Reading;
 use crate::duration;
-use crate::row::Column;
+use crate::row::{Column, JsonPlace};
 use crate::schedule::keys::{Need, Shape, Table};
 use crate::schedule::lookup::secret_ref;
 use crate::schedule::spanned::{self, Node, Value};
@@ -117,6 +117,11 @@ impl<'a> Section<'a> {
 
     pub fn columns(&self, name: &str) -> Option<Vec<Column>> {
         Some(self.texts(name)?.into_iter().map(Column::new).collect())
+    }
+
+    /// A place in JSON.
+    pub fn place(&self, name: &str) -> Option<JsonPlace> {
+        self.text(name).map(JsonPlace::from).filter(|place| place.fault().is_none())
     }
 
     pub fn secret(&self, name: &str, reading: &Reading<'_>) -> Option<SecretRef> {

@@ -36,7 +36,7 @@ pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> 
     let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
     validate::table(root.get("source")?, keys, "[source]", &mut reading.problems);
-    let source = source::read(root.get("source"), &mut reading)?;
+    let source = source::read(root.get("source"), zones, &mut reading)?;
     if reading.problems.has_errors() {
         return None;
     }

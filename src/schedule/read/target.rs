@@ -2,7 +2,7 @@
 
 use super::Reading;
 use super::section::{Section, items};
-use super::{source, templates};
+use super::{http, templates};
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
 use crate::schedule::{ContactTemplates, TargetSpec, WebhookSpec};
@@ -60,7 +60,7 @@ fn webhook(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<TargetSpe
         }
         _ => Some("webhook".to_owned()),
     };
-    let headers = source::headers(section, reading);
+    let headers = http::headers(section, reading);
     let accept_status =
         if section.given("accept_status").is_some() { Some(section.wholes("accept_status")?) } else { None };
     Some(TargetSpec::Webhook(Box::new(WebhookSpec {

@@ -3,13 +3,52 @@
 use std::ops::Range;
 
 use super::Reading;
-use crate::schedule::spanned::{Node, Value};
+use crate::schedule::spanned::{KeyValue, Node, Value};
 use crate::schedule::validate::NOT_YET;
+use crate::schedule::{ComputedColumn, ReadBody};
 use crate::spelling::did_you_mean;
 use crate::template::{Condition, NOT_YET_NAMES, PayloadTemplate, Template, TemplateProblem};
 
 pub fn payload(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
-    let node = node?;
+    tree(node?, reading)
+}
+
+/// What a read sends along: a text or a tree in which only the window's names are filled in.
+pub fn body(node: &Node, names: &[&str], reading: &mut Reading<'_>) -> Option<ReadBody> {
+    let body = match node.text() {
+        Some(_) => ReadBody::Text(template(node, reading)?),
+        None => ReadBody::Tree(tree(node, reading)?),
+    };
+    for string in node.strings() {
+        let used = string.text().and_then(|text| Template::compile(text).ok()).map(|template| template.names());
+        for unknown in used.unwrap_or_default().iter().filter(|name| !names.contains(&name.as_str())) {
+            let span = name_span(string, unknown, &reading.problems.text());
+            let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            reading
+                .problems
+                .error("unknown-name", span, format!("a body has no name `{unknown}`"))
+                .help(format!("a body may use {known}"));
+        }
+    }
+    Some(body)
+}
+
+/// `[columns]`: each by its template, in the order of the file.
+pub fn computed(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<Vec<ComputedColumn>> {
+    let entries = node.map(Node::entries).unwrap_or_default();
+    let column = |entry: &KeyValue, reading: &mut Reading<'_>| match Template::compile_lenient(entry.node.text()?) {
+        Ok(template) => Some(ComputedColumn { name: entry.key.clone(), template }),
+        Err(problem) => {
+            report(&entry.node, problem, reading);
+            None
+        }
+    };
+    let columns: Vec<_> = entries.iter().map(|entry| column(entry, reading)).collect();
+    columns.into_iter().collect()
+}
+
+/// A tree whose strings are templates.
+fn tree(node: &Node, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
     let Value::Table(_) = &node.value else { return None };
     unrepresentable(node, reading);
     let whole_texts: Vec<Option<Template>> =

@@ -79,6 +79,8 @@ fn is_fitting(kind: &str, format: &FormatSpec) -> bool {
     GENERAL.contains(&kind)
         || match format {
             FormatSpec::Json(_) => ["/json", "+json", "/x-json", "/javascript"].iter().any(|end| kind.ends_with(end)),
+            FormatSpec::Calendar(_) => kind.ends_with("calendar") || kind.ends_with("/xml") || kind.ends_with("/ics"),
+            FormatSpec::Workbook(_) => true,
             FormatSpec::Csv(_) => {
                 kind.ends_with("csv")
                     || kind.contains("comma-separated")

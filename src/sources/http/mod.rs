@@ -16,6 +16,7 @@ use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
 
+use asking::{FilledBody, PageAsk};
 use paging::{CIRCLE, Fresh, Mark, Next, Page, Pages};
 use presence::Presence;
 use request::Fetched;
@@ -23,6 +24,7 @@ use signs::Signs;
 
 mod address;
 mod answers;
+mod asking;
 mod paging;
 mod presence;
 mod request;
@@ -46,7 +48,7 @@ pub struct Api {
 struct PagedRead<'r> {
     window: &'r ReadWindow,
     pages: Pages<'r>,
-    addresses: HashSet<String>,
+    asked: HashSet<String>,
     /// By which the current page came.
     scheme: String,
     bytes: usize,
@@ -69,13 +71,15 @@ impl Api {
     }
 
     async fn read_pages(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let first = self.first_address(&WindowTexts::new(window, &self.zone))?;
-        let headers = self.headers(&first)?;
+        let texts = WindowTexts::new(window, &self.zone);
+        let first = self.first_address(&texts)?;
+        let body = FilledBody::of(self.spec.body.as_ref(), &texts)?;
+        let headers = self.headers(&first, &body)?;
         let stop_at = self.tools.http.clock().monotonic() + self.limits.deadline.unsigned_abs();
         let mut reading = PagedRead {
             window,
             pages: Pages::new(self.spec.paging.as_ref()),
-            addresses: HashSet::new(),
+            asked: HashSet::new(),
             scheme: first.scheme().to_owned(),
             bytes: 0,
             hash: Sha256::new(),
@@ -84,7 +88,7 @@ impl Api {
         let mut here = without_login(&first);
         let mut next = reading.pages.first();
         loop {
-            let asked = address_of(&here, &next, reading.pages.number)?;
+            let asked = body.ask(&here, &next, reading.pages.number)?;
             reading.begin_page(&asked)?;
             let answer = match self.fetch(asked, &headers, reading.pages.number, stop_at).await? {
                 Fetched::Page(address, answer) => {
@@ -153,7 +157,7 @@ impl Api {
     ) -> Result<(Page, bool), SourceError> {
         let number = reading.pages.number;
         let at = match &self.spec.paging {
-            Some(Paging::Cursor { at, .. } | Paging::Next { at }) => vec![at.as_str()],
+            Some(Paging::Cursor { at, .. } | Paging::Next { at }) => vec![at],
             Some(Paging::Page { .. } | Paging::Offset { .. } | Paging::LinkHeader) | None => Vec::new(),
         };
         let wanted = self.wanted_of(answer, &reading.scheme);
@@ -166,10 +170,10 @@ impl Api {
             self.demand_rows(&report, &signs, number)?;
         }
         let links = answer.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
-        let mark = at.first().and_then(|at| report.around.pointer(at));
+        let mark = report.marks.into_iter().next().flatten();
         let page = Page {
             rows: report.rows,
-            mark: mark.map_or(Mark::Missing, |value| Mark::There(value.clone())),
+            mark: mark.map_or(Mark::Missing, Mark::There),
             next_link: address::next_link(links).map(str::to_owned),
             signs,
         };
@@ -200,7 +204,7 @@ impl Api {
         if report.has_rows_place || may_lack_rows {
             return Ok(());
         }
-        let error = formats::json::nothing_there(&shape.items);
+        let error = formats::json::nothing_there(shape.items.as_str());
         Err(SourceError::of_format(&format!("the source's page {number}"), &error).at("items"))
     }
 }
@@ -208,7 +212,8 @@ impl Api {
 impl Source for Api {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let runtime = self.tools.runtime.clone();
-        if let FormatSpec::Csv(_) = self.spec.format {
+        // only JSON has no header that says which columns there are
+        if !matches!(self.spec.format, FormatSpec::Json(_)) {
             return runtime.block_on(self.read_pages(window, sink));
         }
         let mut presence = Presence::new(&self.wanted.mapped, &self.alternatives, sink);
@@ -228,9 +233,9 @@ impl Source for Api {
 }
 
 impl PagedRead<'_> {
-    fn begin_page(&mut self, address: &Url) -> Result<(), SourceError> {
+    fn begin_page(&mut self, ask: &PageAsk) -> Result<(), SourceError> {
         self.pages.begin()?;
-        if !self.addresses.insert(address.as_str().to_owned()) {
+        if !self.asked.insert(ask.mark()) {
             let page = self.pages.number;
             return Err(never(format!("{CIRCLE}: page {page} was already read; check `[source.http.paging]`")));
         }
@@ -254,7 +259,7 @@ struct Numbered<'s> {
 impl RecordSink for Numbered<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         let before = match self.format {
-            FormatSpec::Csv(_) => self.before,
+            FormatSpec::Csv(_) | FormatSpec::Workbook(_) | FormatSpec::Calendar(_) => self.before,
             FormatSpec::Json(_) => 0,
         };
         self.sink.record(before + number, record)
@@ -282,16 +287,6 @@ impl RecordSink for RowsHasher {
 
 fn never(message: impl AsRef<str>) -> SourceError {
     SourceError::new(Again::Never, message)
-}
-
-/// The address of the next page, reckoned from the last one's.
-fn address_of(here: &Url, next: &Next, page: usize) -> Result<Url, SourceError> {
-    match next {
-        Next::End => Ok(here.clone()),
-        Next::Parameter(name, value) => Ok(address::with_parameter(here, name, value)),
-        Next::Link(link) => address::follow(here, link)
-            .map_err(|reason| never(format!("the link from page {page} to the next isn't followed: {reason}"))),
-    }
 }
 
 fn without_login(address: &Url) -> Url {

@@ -246,10 +246,10 @@ impl<'s> Pages<'s> {
             Some(Paging::Page { .. } | Paging::Offset { .. }) if page.rows == 0 => Ok(Next::End),
             Some(Paging::Page { .. } | Paging::Offset { .. }) => Ok(self.numbered()),
             Some(Paging::Cursor { parameter, at }) => {
-                let mark = self.mark(page, at)?;
+                let mark = self.mark(page, at.as_str())?;
                 Ok(mark.map_or(Next::End, |cursor| Next::Parameter(parameter.clone(), cursor)))
             }
-            Some(Paging::Next { at }) => Ok(self.mark(page, at)?.map_or(Next::End, Next::Link)),
+            Some(Paging::Next { at }) => Ok(self.mark(page, at.as_str())?.map_or(Next::End, Next::Link)),
             Some(Paging::LinkHeader) => Ok(page.next_link.clone().map_or(Next::End, Next::Link)),
         }
     }

@@ -9,9 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::{self, Redirect};
+use super::asking::{FilledBody, PageAsk};
 use super::{Api, answers, fill, never};
 use crate::http::{BodyEnd, HttpRequest, HttpResponse};
-use crate::schedule::{FormatSpec, HttpAuth};
+use crate::schedule::{FormatSpec, HttpAuth, ReadMethod};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
 
@@ -49,14 +50,18 @@ impl Api {
     }
 
     /// The headers of every request, which go to the source's origin alone.
-    pub(super) fn headers(&self, address: &Url) -> Result<Headers, SourceError> {
+    pub(super) fn headers(&self, address: &Url, body: &FilledBody) -> Result<Headers, SourceError> {
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
             headers
                 .push((name.clone(), self.tools.secrets.for_header(value).map_err(|error| never(error.to_string()))?));
         }
-        if !self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+        let is_set = |wanted: &str| self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        if !is_set("accept") {
             headers.push(self.accept());
+        }
+        if let Some(kind) = body.content_type().filter(|_| !is_set("content-type")) {
+            headers.push(("content-type".to_owned(), kind.to_owned().into()));
         }
         if let Some(login) = self.authorization(address)? {
             headers.push(("authorization".to_owned(), login));
@@ -68,6 +73,9 @@ impl Api {
         let accept = match self.spec.format {
             FormatSpec::Json(_) => "application/json",
             FormatSpec::Csv(_) => "text/csv",
+            FormatSpec::Calendar(_) if self.spec.method == ReadMethod::Report => "application/xml, text/xml",
+            FormatSpec::Calendar(_) => "text/calendar",
+            FormatSpec::Workbook(_) => "*/*",
         };
         ("accept".to_owned(), accept.to_owned().into())
     }
@@ -92,19 +100,20 @@ impl Api {
     /// schedule allows without any.
     pub(super) async fn fetch(
         &self,
-        asked: Url,
+        asked: PageAsk,
         headers: &Headers,
         page: usize,
         stop_at: Duration,
     ) -> Result<Fetched, SourceError> {
-        let (mut address, mut own, mut sent) = (asked.clone(), asked, headers.clone());
+        let PageAsk { mut address, mut body } = asked;
+        let (mut own, mut sent, mut method) = (address.clone(), headers.clone(), method_of(self.spec.method));
         let mut is_home = true;
         for _ in 0..=MAX_REDIRECTS {
             let ask = HttpRequest {
-                method: Method::GET,
+                method: method.clone(),
                 url: address.clone(),
                 headers: sent.clone(),
-                body: Bytes::new(),
+                body: body.clone(),
                 timeout: self.time_for_a_page(stop_at)?,
                 max_bytes: self.spec.max_bytes,
             };
@@ -122,6 +131,11 @@ impl Api {
                 let accepted = accepted.map_err(|error| if is_cut { by_deadline(error) } else { error });
                 return accepted.map(|answer| Fetched::Page(own, answer));
             };
+            if method != Method::GET && !matches!(answer.status, 307 | 308) {
+                // other redirects of a body lead to a page that is fetched without it
+                (method, body) = (Method::GET, Bytes::new());
+                sent.retain(|(name, _)| name != "content-type");
+            }
             let redirect = address::redirected(&address, location, &self.spec.allow_redirect_to);
             address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
                 Redirect::Own(url) => {
@@ -129,6 +143,9 @@ impl Api {
                     url
                 }
                 Redirect::Foreign(url) => {
+                    if method != Method::GET {
+                        return Err(refused_redirect(page, "it leads to another host, which never receives the body"));
+                    }
                     (is_home, sent) = (false, vec![self.accept()]);
                     url
                 }
@@ -160,4 +177,12 @@ impl Api {
 
 fn refused_redirect(page: usize, reason: &str) -> SourceError {
     never(format!("page {page} is a redirect that isn't followed: {reason}"))
+}
+
+fn method_of(method: ReadMethod) -> Method {
+    match method {
+        ReadMethod::Get => Method::GET,
+        ReadMethod::Post => Method::POST,
+        ReadMethod::Report => Method::from_bytes(b"REPORT").expect("letters are a method's name"),
+    }
 }

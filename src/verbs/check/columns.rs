@@ -53,6 +53,8 @@ fn no_header(checked: &mut Checked<'_>) {
 /// Where a problem of the source is shown: at the key that is at fault when it is written, else at the source's place.
 pub fn source_span(checked: &Checked<'_>, key: Option<&str>) -> std::ops::Range<usize> {
     let (table, place) = match checked.schedule.source {
+        SourceSpec::File(FileSpec { format: FormatSpec::Workbook(_), .. }) => ("xlsx", "path"),
+        SourceSpec::File(FileSpec { format: FormatSpec::Calendar(_), .. }) => ("ical", "path"),
         SourceSpec::File(_) => ("csv", "path"),
         SourceSpec::Sqlite(_) => ("sqlite", "path"),
         SourceSpec::Http(_) => ("http", "url"),
@@ -63,7 +65,8 @@ pub fn source_span(checked: &Checked<'_>, key: Option<&str>) -> std::ops::Range<
 
 fn is_absent(checked: &Checked<'_>) -> bool {
     match &checked.schedule.source {
-        SourceSpec::File(spec) => !spec.path.exists(),
+        // that no file matches a pattern is reported by the read
+        SourceSpec::File(spec) => spec.pattern.is_none() && !spec.path.exists(),
         SourceSpec::Sqlite(spec) => !spec.path.exists(),
         SourceSpec::Http(_) => false,
     }

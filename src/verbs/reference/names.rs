@@ -40,6 +40,11 @@ const FILTERS: &[(&str, &str, &str)] = &[
     ("truncate", "At most that many characters", "{{ name | truncate(20) }}"),
     ("replace", "One text for another", "{{ name | replace(\"_\", \" \") }}"),
     ("split", "A list of parts, at blanks or at a separator", "{{ (name | split)[0] }}"),
+    (
+        "find",
+        "The first part that fits a regular expression, or its first group; else null",
+        "{{ notes | find('[+][0-9 ()-]{8,}') }}",
+    ),
     ("join", "A list as one text", "{{ (name | split(\";\")) | join(\", \") }}"),
     ("utc", "A time with an offset as the same instant in UTC", "{{ starts_at | utc }}"),
     ("date", "A date or time by a strftime pattern", "{{ starts_at | date(\"%-I:%M %p\") }}"),

@@ -15,7 +15,7 @@ use crate::plan::{
 };
 use crate::reminder::{ReminderId, uuid_v7};
 use crate::row::{Header, Line, Record, RecordSink, scalar_text};
-use crate::schedule::{FormatSpec, Schedule, SourceSpec};
+use crate::schedule::{Schedule, SourceSpec};
 use crate::zones::Zones;
 
 /// What a test is judged with besides its own text.
@@ -87,8 +87,8 @@ fn ids(now: Timestamp) -> impl FnMut() -> ReminderId {
 /// Gives rows to a sink in the way the source would: a text table has texts alone.
 fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordSink) {
     let is_table = match source {
-        SourceSpec::File(file) => matches!(file.format, FormatSpec::Csv(_)),
-        SourceSpec::Http(http) => matches!(http.format, FormatSpec::Csv(_)),
+        SourceSpec::File(file) => file.format.is_text_table(),
+        SourceSpec::Http(http) => http.format.is_text_table(),
         SourceSpec::Sqlite(_) => false,
     };
     let mut names: Vec<String> = Vec::new();
