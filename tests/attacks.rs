@@ -31,7 +31,11 @@ use support::clinic::{PARTS, Parts};
 use support::command;
 use support::expressions::{expression, sound_expression};
 use support::{Conduct, Receiver, answer};
+use tickler::audit::{Entry, Event};
 use tickler::clock::{Clock as _, SystemClock};
+use tickler::ledger::Log as _;
+use tickler::ledger::sqlite::{self, LedgerAccess};
+use tickler::zones::Zones;
 
 /// Nine and ten o'clock in New York, of a first start and of a second; rows of the 25th are in the window.
 const STARTS: [&str; 2] = ["2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z"];
@@ -349,4 +353,52 @@ fn no_made_expression_ends_check_or_plan_or_the_service_or_keeps_another_file_fr
         assert_eq!(service.stop().code(), Some(0));
     }
     eprintln!("of {} expressions {evaluated} were in force and evaluated by a service", wanted_expressions());
+}
+
+/// What a long answer may take of the service's memory.
+const LONG_ANSWER_KIB: u64 = 16 * 1024;
+
+#[tokio::test]
+async fn a_long_answer_at_the_socket_takes_little_of_the_services_memory() {
+    const SHORT: usize = 8_000;
+    const LONG: usize = 800;
+    let clinic = Clinic::new();
+    let path = clinic.path("tickler.db");
+    let ledger = sqlite::open(&path, LedgerAccess::Write, Zones::newest()).expect("a ledger");
+    let now: jiff::Timestamp = STARTS[0].parse().expect("an instant");
+    let row = |length: usize| Entry {
+        actor: Some("maria".into()),
+        detail: Some("x".repeat(length).into()),
+        ..Entry::new(now, Event::OperatorPaused)
+    };
+    // reasons that operators gave: as long as a request may be, and of some lines
+    ledger.append((0..SHORT).map(|_| row(1_000)).collect()).await.expect("written");
+    for _part in 0..8 {
+        ledger.append((0..LONG / 8).map(|_| row(60_000)).collect()).await.expect("written");
+    }
+    drop(ledger);
+    let service = clinic.service(STARTS[0]);
+    let socket = clinic.path("tickler.sock");
+    let before = service.kibibytes("VmRSS");
+    service.forget_peak();
+    let mut exporting = tickler(clinic.folder.path());
+    let exported = exporting.args(["audit", "export", "--event", "operator.paused", "--format", "jsonl"]).output();
+    let exported = exported.expect("an export");
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let lines = exported.stdout.split(|byte| *byte == b'\n').filter(|line| line.ends_with(b"}")).count();
+    assert_eq!(lines, SHORT + LONG + 1, "all rows, and the end");
+    for newest in [false, true] {
+        let mut caller = UnixStream::connect(&socket).expect("a caller");
+        let ask = serde_json::json!({"verb": "audit_page", "filter": {"limit": 1_000_000, "newest": newest}});
+        writeln!(caller, "{ask}").expect("a request");
+        let mut answer = String::new();
+        BufReader::new(caller).read_line(&mut answer).expect("an answer");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let page = answer["body"].as_array().expect("rows");
+        assert!((1..=1_000).contains(&page.len()), "{} rows", page.len());
+    }
+    let grown = service.kibibytes("VmHWM").saturating_sub(before);
+    eprintln!("56 MB of log exported, and the service grew by {grown} KiB");
+    assert!(grown < LONG_ANSWER_KIB, "{grown} KiB");
+    assert_eq!(service.stop().code(), Some(0));
 }

@@ -301,7 +301,7 @@ fn planned_again(held: &HeldRow, target: Hash, now: Timestamp) -> Option<Decided
     planned.expires_at = held.expires_at;
     match reconcile::place(&by, &planned, Some(held), &Calls::default(), 0) {
         Ok(Fate::Stands(_, change)) => Some(decided(&change, held)),
-        Ok(Fate::PersonLimit(_) | Fate::AlreadyReminded | Fate::NotPlanned) | Err(_) => None,
+        Ok(Fate::PersonLimit(_) | Fate::AlreadyReminded | Fate::Shadowed(_) | Fate::NotPlanned) | Err(_) => None,
     }
 }
 

@@ -156,7 +156,7 @@ pub async fn rows(context: &Context, filter: AuditFilter) -> anyhow::Result<Vec<
             false => next.after_seq = page.last().map(|row| row.seq),
         }
         pages.push(page);
-        if came < wanted || left == Some(0) {
+        if came == 0 || left == Some(0) {
             break;
         }
     }

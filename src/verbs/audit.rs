@@ -80,14 +80,52 @@ pub async fn list(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
 /// Maximum rows of one answer at the control socket, so that the service keeps no more in memory.
 pub const SOCKET_PAGE: u64 = 1_000;
 
-/// One page of a filter, oldest first; the filter's own limit is capped.
+/// One page of a filter, oldest first; the filter's own limit is capped. An empty one is the end.
 ///
 /// # Errors
 /// When the ledger can't be read.
 pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
-    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
-    let limit = Some(filter.limit.unwrap_or(SOCKET_PAGE).min(SOCKET_PAGE));
-    Ok(ledger.audit(AuditFilter { limit, ..filter }).await?)
+    match &app.around.ledger {
+        Some(ledger) => Ok(bounded_page(ledger.as_ref(), filter).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// So many rows are read at once: each may be long.
+const ROWS_AT_ONCE: u64 = 50;
+
+/// From so many bytes on a page is full: its rows, their JSON and the answer around it are in memory at once.
+const FULL_PAGE: usize = 1 << 20;
+
+/// The next rows of a filter, as many as one answer may hold, oldest first; none at the end.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn bounded_page(ledger: &dyn Log, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>> {
+    let mut left = filter.limit.unwrap_or(SOCKET_PAGE).min(SOCKET_PAGE);
+    let (mut parts, mut bytes, mut next) = (Vec::new(), 0, filter);
+    while left > 0 && bytes < FULL_PAGE {
+        let wanted = left.min(ROWS_AT_ONCE);
+        let rows = ledger.audit(AuditFilter { limit: Some(wanted), ..next.clone() }).await?;
+        let came = rows.len() as u64;
+        match next.newest {
+            true => next.before_seq = rows.first().map(|row| row.seq).or(next.before_seq),
+            false => next.after_seq = rows.last().map(|row| row.seq).or(next.after_seq),
+        }
+        bytes += rows.iter().map(size_of_row).sum::<usize>();
+        parts.push(rows);
+        left = if came < wanted { 0 } else { left - came };
+    }
+    if next.newest {
+        parts.reverse();
+    }
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// About what it takes in memory: its texts may be long.
+fn size_of_row(row: &AuditRow) -> usize {
+    let texts = [&row.reason, &row.actor, &row.detail, &row.schedule, &row.appointment_id];
+    size_of::<AuditRow>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
 }
 
 /// The beginning of a recorded export.
@@ -106,15 +144,15 @@ pub struct ExportBegun {
 pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbResult<ExportBegun> {
     let ledger = app.ledger()?;
     let filter = AuditFilter { before_seq: Some(ledger.head().await?.seq + 1), ..filter };
-    let mut pages = AuditPages::new(ledger.as_ref(), filter.clone()).of(SOCKET_PAGE);
-    let (mut count, mut first) = (0, None);
-    while let Some(page) = pages.next().await? {
+    let first = bounded_page(ledger.as_ref(), filter.clone()).await?;
+    let mut rest = AuditPages::new(ledger.as_ref(), filter.clone()).of(ROWS_AT_ONCE);
+    let mut count = 0;
+    while let Some(page) = rest.next().await? {
         count += page.len();
-        first.get_or_insert(page);
     }
     let detail = format!("{count} rows of the log");
     ledger.append(vec![entry_of(app, actor, Event::OperatorExported, &detail)]).await?;
-    Ok(ExportBegun { filter, first: first.unwrap_or_default() })
+    Ok(ExportBegun { filter, first })
 }
 
 /// Everything that is known about a reminder or an appointment.

@@ -98,6 +98,20 @@ impl Service {
         lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
     }
 
+    /// One of these figures, in KiB.
+    #[allow(dead_code, reason = "for those that measure it")]
+    pub fn kibibytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running service");
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).expect("that figure");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// From now on the largest resident memory is counted anew.
+    #[allow(dead_code, reason = "for those that measure it")]
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").expect("the peak is reset");
+    }
+
     pub fn stop(mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
         self.child.wait().expect("the service ends")

@@ -14,7 +14,7 @@ use super::failure;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{Ledger, Log};
-use crate::verbs::audit::{ExportBegun, SOCKET_PAGE, begin_export};
+use crate::verbs::audit::{ExportBegun, begin_export, bounded_page};
 use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
@@ -100,8 +100,8 @@ impl ExportPages {
         let page = match self.waiting.pop_front() {
             Some(page) => page,
             None => {
-                let filter = AuditFilter { limit: Some(SOCKET_PAGE), ..self.filter.clone() };
-                self.ledger.audit(filter).await.inspect_err(|_| self.stage = Stage::Over)?
+                let page = bounded_page(self.ledger.as_ref(), self.filter.clone()).await;
+                page.inspect_err(|_| self.stage = Stage::Over)?
             }
         };
         let Some(last) = page.last() else {
