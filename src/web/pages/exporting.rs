@@ -13,7 +13,7 @@ use super::calls::{asked_calls, filter};
 use super::failure;
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
 use crate::audit::{AuditFilter, AuditRow};
-use crate::ledger::{Ledger, Log};
+use crate::ledger::Ledger;
 use crate::verbs::audit::{ExportBegun, begin_export, bounded_page};
 use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
