@@ -113,7 +113,9 @@ impl Findings {
             (Share::Main, Why::OutsideWindow) => self.counts.outside_window += 1,
             (Share::Main, Why::AlreadyReminded) => {
                 self.counts.already_reminded += 1;
-                if let Some(known) = case.moved_little.map(|called| &called.known).or(case.known) {
+                let called = case.sighting.id.as_deref().zip(case.moved_little);
+                let called = called.and_then(|(id, called)| case.terms.known_of(id, called));
+                if let Some(known) = called.or(case.known) {
                     self.reminded.count(known);
                 }
             }

@@ -11,6 +11,7 @@ use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderKey, State};
 use crate::schedule::Schedule;
+use crate::seeded::SeededMap;
 use crate::zones::Zones;
 
 /// What a plan is made of besides the rows.
@@ -46,19 +47,18 @@ pub(super) struct Terms {
     /// The farthest lead in whose call the person confirmed, by appointment and start.
     confirmed: HashMap<(String, Timestamp), Vec<Lead>>,
     /// By appointment, the starts that somebody was called about, or may have been.
-    called: HashMap<String, Vec<CalledStart>>,
+    called: SeededMap<String, Vec<CalledStart>>,
 }
 
 /// A start that somebody was called about.
 pub(super) struct CalledStart {
     pub(super) starts_at: Timestamp,
     lead: Lead,
-    pub(super) known: KnownReminder,
 }
 
 /// The starts of calls, when small moves from them matter.
-fn called(schedule: &Schedule, knowledge: &Knowledge) -> HashMap<String, Vec<CalledStart>> {
-    let mut called: HashMap<String, Vec<CalledStart>> = HashMap::new();
+fn called(schedule: &Schedule, knowledge: &Knowledge) -> SeededMap<String, Vec<CalledStart>> {
+    let mut called: SeededMap<String, Vec<CalledStart>> = SeededMap::default();
     if schedule.remind.min_change.is_zero() {
         return called;
     }
@@ -67,9 +67,10 @@ fn called(schedule: &Schedule, knowledge: &Knowledge) -> HashMap<String, Vec<Cal
         State::Sending | State::Uncertain => true,
         State::Pending | State::Cancelled | State::Failed | State::Expired | State::Dropped => false,
     };
-    for (key, known) in knowledge.reminders.iter().filter(|(_, known)| was_called(known)) {
-        let start = CalledStart { starts_at: key.starts_at, lead: key.lead, known: known.clone() };
-        called.entry(key.appointment_id.clone()).or_default().push(start);
+    for (key, _) in knowledge.reminders.iter().filter(|(_, known)| was_called(known)) {
+        let start = CalledStart { starts_at: key.starts_at, lead: key.lead };
+        // nearly every appointment has one, and a list that grows begins with room for four
+        called.entry(key.appointment_id.clone()).or_insert_with(|| Vec::with_capacity(1)).push(start);
     }
     called
 }
@@ -145,6 +146,11 @@ impl Terms {
             called.lead == lead && !distance.is_zero() && distance < self.schedule.remind.min_change
         };
         self.called.get(id)?.iter().find(is_near)
+    }
+
+    /// The reminder by which somebody was called about that start of an appointment.
+    pub(super) fn known_of(&self, id: &str, called: &CalledStart) -> Option<&KnownReminder> {
+        self.known(id, called.starts_at, called.lead)
     }
 
     /// What the ledger holds under a key.

@@ -221,16 +221,34 @@ fn rows_beyond_the_limits_are_bad_rows() {
 
 #[test]
 fn a_sink_that_breaks_ends_the_read() {
-    struct First(u64);
-    impl RecordSink for First {
+    struct Until(u64, Vec<u64>);
+    impl RecordSink for Until {
         fn record(&mut self, number: u64, _: Record<'_>) -> ControlFlow<()> {
-            self.0 = number;
-            ControlFlow::Break(())
+            self.1.push(number);
+            if number < self.0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         }
     }
-    let mut first = First(0);
-    let report = read(&b"id\n1\n2\n".as_slice(), &AUTO, &Wanted::default(), &mut first).expect("a table");
-    assert_eq!((first.0, report.rows), (2, 1));
+    // the second is split on a thread of its own by then
+    for (rows, last) in [(2, 2), (100_000, 1_001)] {
+        let text = format!("id\n{}", "1\n".repeat(rows));
+        let mut until = Until(last, Vec::new());
+        let report = read(&text.as_bytes(), &AUTO, &Wanted::default(), &mut until).expect("a table");
+        assert_eq!(until.1, (2..=last).collect::<Vec<_>>());
+        assert_eq!((report.rows, report.is_stopped), (last - 1, true));
+    }
+}
+
+#[test]
+fn the_rows_of_a_long_table_come_in_order_bad_ones_among_them_until_it_proves_to_be_cut() {
+    let is_bad = |id: &usize| id % 100 == 99;
+    let line = |id: usize| if is_bad(&id) { format!("{id}\n") } else { format!("{id},n\n") };
+    let text: String = std::iter::once("id,name\n".to_owned()).chain((0..2_000).map(line)).collect();
+    let expected = (0..2_000).map(|id| match is_bad(&id) {
+        true => format!("{}! it has 1 fields where the header has 2", id + 2),
+        false => format!("{}: {id}|n", id + 2),
+    });
+    assert_eq!(rows(&text), expected.collect::<Vec<_>>());
+    assert!(refused(format!("{text}2000,\"n")).may_pass);
 }
 
 #[test]

@@ -39,7 +39,9 @@ impl Pattern {
             message: format!("`{}` is not a valid cron line: {error}", text.trim()),
             help: grammar::SHAPE.to_owned(),
         })?;
-        let days = Box::new(cron.pattern);
+        let mut days = Box::new(cron.pattern);
+        // no line names a year, and a byte for each of 5,000 years is most of what a schedule takes of memory
+        days.years = Default::default();
         let bits = |values: Vec<u16>| values.into_iter().fold(0_u64, |bits, value| bits | 1 << value);
         let pattern = Self {
             hours: bits(days.hours.values()),
