@@ -21,9 +21,9 @@ const WATCHED: Duration = Duration::from_secs(20);
 /// How long it is watched in each turn of a comparison.
 const WATCHED_IN_TURN: Duration = Duration::from_secs(2);
 
-/// A quarter of a minute before the many are due, at 09:00 in New York: the service's clock starts there.
-const BEFORE: &str = "2026-11-24T13:59:45Z";
-const LEFT: Duration = Duration::from_secs(15);
+/// Twenty seconds before the many are due, at 09:00 in New York: the service's clock starts there.
+const BEFORE: &str = "2026-11-24T13:59:40Z";
+const LEFT: Duration = Duration::from_secs(20);
 
 fn main() {
     if let Some(earlier) = support::earlier_build() {

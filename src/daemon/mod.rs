@@ -54,7 +54,7 @@ const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before the sender restarts after a failure of the ledger.
 const SENDER_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs the service until a signal stops it; returns the exit code. On a terminal the log shows times of `zone`.
+/// Runs the service until a signal stops it; returns the exit code. On a terminal the lines of the log begin with the time in `zone`.
 ///
 /// # Errors
 /// A [`crate::verbs::VerbError`] with the remedy when something it needs can't be opened.
@@ -62,13 +62,13 @@ pub async fn run(
     settings: Settings,
     environment: ProcessEnvironment,
     clock: SharedClock,
-    zone: Zone,
+    zone: Option<Zone>,
 ) -> anyhow::Result<u8> {
     let terms = logs::LogTerms {
         level: settings.log_level.clone(),
         format: settings.log_format,
         is_under_journal: environment.is_under_journal(),
-        clock: Some(LogClock { clock: Arc::clone(&clock), zone }),
+        clock: zone.map(|zone| LogClock { clock: Arc::clone(&clock), zone }),
     };
     let _begun_by_the_caller = logs::begin(&terms);
     let mut signals = Signals::listen().context("signals can't be listened to")?;
