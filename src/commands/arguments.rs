@@ -188,6 +188,8 @@ pub enum Verb {
     /// Not yet
     #[command(hide = true)]
     Init(Later),
+    /// Days of a schedule on a virtual clock: calls per day and hour, skips, waits. Sends nothing
+    Simulate(SimulateArguments),
     /// Run the tests beside schedules (`NAME.test.toml`), or record one from today's plan
     Test(TestArguments),
     /// Not yet
@@ -328,6 +330,20 @@ pub struct TriggerArguments {
     /// The clock.
     #[command(flatten)]
     pub now: Now,
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// Which schedule
+    #[arg(value_name = "SCHEDULE")]
+    pub named: String,
+    /// The first day (`2026-11-24`, `today`)
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub from: String,
+    /// The last day
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub to: String,
 }
 
 /// `test`.

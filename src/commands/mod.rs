@@ -39,6 +39,7 @@ mod sandbox;
 mod sandbox_arguments;
 mod schedule_tests;
 mod schema;
+mod simulate;
 mod status;
 mod table;
 mod test_call;
@@ -139,6 +140,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Optout { verb } => optout::optout(globals, verb).await,
         Verb::Init(_) => not_yet("`init`"),
+        Verb::Simulate(ask) => simulate::simulate(globals, &ask).await,
         Verb::Test(ask) => schedule_tests::test(globals, ask).await,
         Verb::Forget(_) => not_yet("`forget`"),
     }

@@ -10,7 +10,7 @@ use crate::ledger::{LedgerResult, Log, ReminderTerms, RunEnd, RunRecord, RunRow,
 use crate::notify::RunResult;
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
-use crate::schedule::ScheduleMode;
+use crate::schedule::{Merging, ScheduleMode};
 
 const TOO_LONG: &str = "its source could not be read in time; its appointments were not called by this run";
 
@@ -107,6 +107,7 @@ impl Daemon {
             max_per_person_per_day: 1,
             target: None,
             mode: ScheduleMode::Live,
+            merge: Merging::Never,
         };
         self.record_failure(row.id, terms, sentence).await
     }

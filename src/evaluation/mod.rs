@@ -233,6 +233,7 @@ pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderT
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
         target,
         mode: schedule.mode,
+        merge: schedule.remind.merge,
     }
 }
 

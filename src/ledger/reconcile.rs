@@ -121,7 +121,9 @@ pub enum Fate<'a> {
 /// among the calls of its person.
 #[must_use]
 pub fn day_to_count(by: &PlannedBy<'_>, planned: &PlannedReminder, found: Option<&HeldRow>) -> Option<Date> {
-    let Some(found) = found else { return by.mode.is_run().then_some(planned.due_day) };
+    let Some(found) = found else {
+        return (by.mode.is_run() || planned.takes_over.is_some()).then_some(planned.due_day);
+    };
     match found.state {
         State::Pending => (found.person != planned.person).then_some(found.due_day),
         State::Cancelled | State::Delivered => by.mode.is_run().then_some(planned.due_day),
@@ -145,6 +147,10 @@ pub fn place<'a>(
     let is_full = day_to_count(by, planned, found).is_some_and(|day| others(day) >= by.terms.max_per_person_per_day);
     let Some(found) = found else {
         return match by.mode {
+            // the call in which it was to be told is not made any more, and no run may come to plan it
+            Mode::FreshRead if planned.takes_over.is_some() && !is_full => {
+                Ok(Fate::Stands(planned.id, inserted(by, planned)?))
+            }
             Mode::FreshRead => Ok(Fate::NotPlanned),
             Mode::Run | Mode::Shadow if is_full => Ok(Fate::PersonLimit(None)),
             Mode::Shadow => Ok(Fate::Shadowed(shadow_entry(by, planned))),

@@ -18,7 +18,7 @@ use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleS
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
-use crate::plan::{FirstSight, Gap, PlannedReminder};
+use crate::plan::{FirstSight, Gap, MergedAppointment, PlannedReminder};
 use crate::reminder::{ReminderId, State};
 use crate::seeded::SeededMap;
 
@@ -224,6 +224,8 @@ pub enum Put<'a> {
     OptOut(&'a str, Option<&'a OptOut>),
     /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
     FirstSight(&'a str, &'a FirstSight, Timestamp),
+    /// The other appointments of a schedule that are told in a reminder's call; those it had before are replaced.
+    Merged(&'a str, ReminderId, &'a [MergedAppointment]),
     /// A call that a schedule in shadow mode would have made; one that is known already stays as it is.
     Shadow(&'a ShadowedCall<'a>),
     /// A time whose calls the ledger has forgotten.

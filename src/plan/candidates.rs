@@ -1,13 +1,15 @@
 //! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::case::{Case, LeadDue, Sighting};
 use super::explain::WatchedAppointment;
+use super::merging::{self, MergedAppointment};
 use super::payload::{self, PayloadScope};
 use super::people::People;
 use super::row_judge::Share;
@@ -25,7 +27,7 @@ use crate::parallel;
 use crate::personal::Personal;
 use crate::reminder::{ReminderId, State};
 use crate::row::Row;
-use crate::schedule::Schedule;
+use crate::schedule::{Merging, Schedule};
 use crate::template::{Payload, RenderError};
 use crate::zones::Zone;
 
@@ -106,6 +108,29 @@ impl Candidate {
         self.known.as_deref().filter(|known| known.state == State::Pending)
     }
 
+    /// What its templates are filled with: its id and the start that was announced before, and the appointments of a call that
+    /// several share.
+    pub(super) fn scope<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        row: &'a Row,
+        (reminder_id, previous_starts_at): (ReminderId, Option<Timestamp>),
+        appointments: &'a [Value],
+    ) -> PayloadScope<'a> {
+        PayloadScope {
+            schedule,
+            row,
+            phone: &self.phone,
+            zone: &self.zone,
+            starts_at: self.start.at,
+            appointment_id: &self.id,
+            lead: self.lead.lead,
+            reminder_id,
+            previous_starts_at,
+            appointments,
+        }
+    }
+
     /// The first moment at which it may be sent no more (UTC). The last second counts whole: a clock that is read twice
     /// within it says the same. Never after the start.
     fn expires_at(&self) -> Timestamp {
@@ -127,9 +152,13 @@ impl Candidate {
 /// A candidate with its id and what its templates gave.
 pub(super) struct RenderedCandidate {
     pub(super) candidate: BoxedCandidate,
-    id: ReminderId,
-    previous_starts_at: Option<Timestamp>,
+    pub(super) id: ReminderId,
+    pub(super) previous_starts_at: Option<Timestamp>,
     label: Option<Personal>,
+    /// Kept where several appointments may share a call.
+    pub(super) row: Option<Row>,
+    /// The other appointments that are told in its call.
+    pub(super) merged: Vec<MergedAppointment>,
     /// The payload and the contact fields.
     pub(super) rendered: Result<(Payload, Option<Payload>), RenderError>,
 }
@@ -167,7 +196,8 @@ impl Candidates {
     ) -> Plan {
         let Self { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, mut watch } =
             self;
-        let calls = calls(&terms, candidates, last_called, new_id);
+        let mut calls = calls(&terms, candidates, last_called, new_id);
+        let heads = merging::merge(&terms, &mut calls);
         let unrenderable =
             calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
         let leaving =
@@ -176,21 +206,8 @@ impl Candidates {
         let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window);
         let mut plan = Plan { counts, in_window, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
         plan.reminders.reserve_exact(calls.len());
-        for call in calls {
-            let other_calls = people.other_calls(&call.candidate);
-            let case = WholeCase { terms: &terms, call: &call, other_calls };
-            if let Some(watch) = &mut watch {
-                watch.see_whole(&case);
-            }
-            match whole_rules::ask(&case) {
-                Ok(()) => {
-                    people.accept(&call.candidate);
-                    let corrects = people.corrected_by(&call.candidate);
-                    plan.accept(call, corrects);
-                }
-                Err(block) => plan.skip(*call.candidate, call.label, block),
-            }
-        }
+        let mut judging = JudgedCalls { terms: &terms, people: &mut people, plan: &mut plan, watch: &mut watch };
+        judging.all(calls, &heads);
         plan.skipped.sort_by_key(|skipped| skipped.row);
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
@@ -199,6 +216,61 @@ impl Candidates {
         guard::ask(&mut plan, &terms, as_of);
         plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));
         plan
+    }
+}
+
+/// The rules about the whole, asked of one call after another.
+struct JudgedCalls<'a, 'k> {
+    terms: &'a Terms,
+    people: &'a mut People<'k>,
+    plan: &'a mut Plan,
+    watch: &'a mut Option<WatchedAppointment>,
+}
+
+impl JudgedCalls<'_, '_> {
+    /// `heads` has for each call the one whose call tells of it. That one is judged first: an appointment is told in a call
+    /// only if that call is made.
+    fn all(&mut self, calls: Vec<RenderedCandidate>, heads: &[Option<usize>]) {
+        let mut made: HashMap<usize, String> = HashMap::new();
+        let mut members = Vec::new();
+        for (place, (call, head)) in calls.into_iter().zip(heads).enumerate() {
+            if let Some(head) = head {
+                members.push((*head, call));
+                continue;
+            }
+            let id = (!call.merged.is_empty()).then(|| call.candidate.id.clone());
+            if self.one(call, None) {
+                made.extend(id.map(|id| (place, id)));
+            }
+        }
+        if members.is_empty() {
+            return;
+        }
+        for (head, call) in members {
+            self.one(call, made.get(&head).map(String::as_str));
+        }
+        self.plan.reminders.sort_by_key(|reminder| reminder.starts_at);
+    }
+
+    /// Whether the call is made.
+    fn one(&mut self, call: RenderedCandidate, told_with: Option<&str>) -> bool {
+        let other_calls = self.people.other_calls(&call.candidate);
+        let case = WholeCase { terms: self.terms, call: &call, told_with, other_calls };
+        if let Some(watch) = self.watch {
+            watch.see_whole(&case);
+        }
+        match whole_rules::ask(&case) {
+            Ok(()) => {
+                self.people.accept(&call.candidate);
+                let corrects = self.people.corrected_by(&call.candidate);
+                self.plan.accept(call, corrects, self.terms);
+                true
+            }
+            Err(block) => {
+                self.plan.skip(*call.candidate, call.label, block);
+                false
+            }
+        }
     }
 }
 
@@ -216,26 +288,26 @@ fn calls(
     let named = candidates.into_iter().map(|kept| (id_of(&kept.candidate), kept)).collect();
     parallel::map(named, |(id, CandidateRow { row, candidate })| {
         let previous_starts_at = last_called.get(&candidate.id).copied().filter(|start| *start != candidate.start.at);
-        let scope = PayloadScope {
-            schedule: &terms.schedule,
-            row: &row,
-            phone: &candidate.phone,
-            zone: &candidate.zone,
-            starts_at: candidate.start.at,
-            appointment_id: &candidate.id,
-            lead: candidate.lead.lead,
-            reminder_id: id,
-            previous_starts_at,
-        };
+        let scope = candidate.scope(&terms.schedule, &row, (id, previous_starts_at), &[]);
         let rendered = payload::rendered(&terms.schedule, &scope);
         let label = label::of(&terms.schedule, &scope);
-        RenderedCandidate { candidate, id, previous_starts_at, label, rendered }
+        let row = (terms.schedule.remind.merge != Merging::Never).then_some(row);
+        RenderedCandidate { candidate, id, previous_starts_at, label, row, merged: Vec::new(), rendered }
     })
 }
 
 impl Plan {
-    fn accept(&mut self, call: RenderedCandidate, corrects: Vec<ReminderId>) {
-        let RenderedCandidate { candidate, id, previous_starts_at, label, rendered: Ok((payload, contact)) } = call
+    fn accept(&mut self, call: RenderedCandidate, corrects: Vec<ReminderId>, terms: &Terms) {
+        let takes_over = terms.told_by_pending(&call.candidate);
+        let RenderedCandidate {
+            candidate,
+            id,
+            previous_starts_at,
+            label,
+            row: _,
+            merged,
+            rendered: Ok((payload, contact)),
+        } = call
         else {
             return; // `payload_error` blocks it
         };
@@ -262,6 +334,8 @@ impl Plan {
             label,
             contact,
             previous_starts_at,
+            merged,
+            takes_over,
             corrects,
         });
     }

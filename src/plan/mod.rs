@@ -13,6 +13,7 @@ mod guard;
 mod intake;
 mod label;
 mod leads;
+mod merging;
 pub mod payload;
 mod people;
 mod reminded;
@@ -42,6 +43,7 @@ pub use explain::Explanation;
 pub use first_sights::FirstSight;
 pub use guard::Held;
 pub use leads::date_of_run;
+pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use terms::PlanRequest;
@@ -124,6 +126,8 @@ pub struct Knowledge {
     /// By appointment, the last evaluation that did not see it; `None` for what the first evaluation saw. Loaded where the
     /// schedule needs it.
     pub first_sights: SeededMap<String, Option<Timestamp>>,
+    /// Appointments that are to be told in the call of another one, which is pending.
+    pub told_by_pending: SeededMap<ReminderKey, ReminderId>,
     /// How many rows the windows of its last runs on this weekday held, the newest first.
     pub usual_rows: Vec<u64>,
 }
@@ -179,6 +183,8 @@ pub struct KnownReminder {
     pub may_return: bool,
     /// Whether a sandbox accepted it.
     pub is_trial: bool,
+    /// The appointment in whose call this one was told.
+    pub told_with: Option<String>,
     /// Whether shadow mode wrote it down, and nobody was called.
     pub is_shadow: bool,
     /// Whether the person confirmed the appointment in this call.
@@ -200,6 +206,7 @@ impl KnownReminder {
             updated_at: at,
             may_return: false,
             is_trial: false,
+            told_with: None,
             is_shadow: true,
             is_confirmed: false,
             person,
@@ -209,11 +216,27 @@ impl KnownReminder {
 }
 
 impl Knowledge {
-    /// With a call that shadow mode wrote down, unless a reminder of the same key is on its way or over.
-    pub fn add_shadowed(&mut self, (key, shadowed): (ReminderKey, KnownReminder)) {
+    /// With an appointment that was told, or is to be told, in the call of another one.
+    pub fn add_merged(&mut self, key: ReminderKey, told: KnownReminder) {
+        match told.state {
+            State::Pending => drop(self.told_by_pending.insert(key, told.id)),
+            State::Sending | State::Delivered | State::Uncertain if !told.may_return => self.add_told((key, told)),
+            State::Sending
+            | State::Delivered
+            | State::Uncertain
+            | State::Failed
+            | State::Expired
+            | State::Cancelled
+            | State::Dropped => {}
+        }
+    }
+
+    /// With what counts as a call (shadow mode wrote it down, or another appointment's call told it), unless a reminder of the
+    /// same key is on its way or over.
+    pub fn add_told(&mut self, (key, told): (ReminderKey, KnownReminder)) {
         match self.reminders.get(&key) {
             Some(known) if !known.may_return => {}
-            Some(_) | None => drop(self.reminders.insert(key, shadowed)),
+            Some(_) | None => drop(self.reminders.insert(key, told)),
         }
     }
 }
@@ -314,6 +337,10 @@ pub struct PlannedReminder {
     pub note: Option<String>,
     /// The start this person was called about before, when it differs.
     pub previous_starts_at: Option<Timestamp>,
+    /// Other appointments that are told in this call.
+    pub merged: Vec<MergedAppointment>,
+    /// It was to be told in this call, which is pending and may not be made any more.
+    pub takes_over: Option<ReminderId>,
     /// Earlier calls about the same appointment that this one corrects: they don't count against it.
     pub corrects: Vec<ReminderId>,
 }

@@ -33,6 +33,22 @@ pub struct PayloadScope<'a> {
     pub reminder_id: ReminderId,
     /// The start that was announced before (UTC), when it moved.
     pub previous_starts_at: Option<Timestamp>,
+    /// The appointments of a call that several share, by start; empty for a call about this one alone.
+    pub appointments: &'a [Value],
+}
+
+/// An appointment as `appointments` of a payload lists it: its own names hide columns that are called so.
+pub fn listed(row: &Row, zone: &Zone, id: &str, starts_at: Timestamp) -> Value {
+    let wall = zone.wall(starts_at);
+    let mut fields = Map::new();
+    fields.insert("id".to_owned(), id.into());
+    fields.insert("starts_at".to_owned(), zone.rfc3339(starts_at).into());
+    fields.insert("date".to_owned(), wall.strftime("%Y-%m-%d").to_string().into());
+    fields.insert("time".to_owned(), wall.strftime("%H:%M").to_string().into());
+    for (name, value) in row.to_object() {
+        fields.entry(name).or_insert(value);
+    }
+    Value::Object(fields)
 }
 
 impl PayloadScope<'_> {
@@ -66,6 +82,10 @@ impl Scope for PayloadScope<'_> {
             "lead" => self.lead.to_string().into(),
             "schedule" => self.schedule.name.as_str().into(),
             "previous_starts_at" => self.previous_starts_at.map(|at| self.zone.rfc3339(at)).into(),
+            "appointments" if self.appointments.is_empty() => {
+                json!([listed(self.row, self.zone, self.appointment_id, self.starts_at)])
+            }
+            "appointments" => self.appointments.to_vec().into(),
             "row" => self.row(),
             column => self.row.get(column)?.into_owned(),
         })

@@ -183,8 +183,9 @@ fn known_in_words(case: &Case<'_>) -> String {
     match case.known {
         None => format!("no reminder {} of this appointment and start yet", lead_name(case)),
         Some(known) => format!(
-            "its reminder {} is {}, due {}, last touched {}",
+            "its reminder {}{} is {}, due {}, last touched {}",
             lead_name(case),
+            known.told_with.as_deref().map(|id| format!(" (told in the call of `{id}`)")).unwrap_or_default(),
             state_in_words(known),
             case.wall(known.due_at),
             case.wall(known.updated_at),

@@ -81,7 +81,7 @@ pub(super) const fn remedy(why: Why) -> &'static str {
                 "An earlier run, a smaller `min_notice` or a longer `max_lateness` would have called it"
             }
             SkipReason::LateBooking => "`late_booking = \"nearest\"` calls at once for the latest lead that had passed",
-            SkipReason::Merged => "",
+            SkipReason::Merged => "Nothing is lost: that call tells of this appointment, too",
             SkipReason::OutsideCallingHours => "Wider `calling_hours`, or a run that is due inside them",
             SkipReason::PersonLimit => "A higher `max_per_person_per_day`, or another day",
             SkipReason::PayloadError => "Correct `[payload]`, or the source's columns",

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::candidates::Candidate;
 use super::window::{LeadWindow, WindowKind, lead_windows};
 use super::{Knowledge, KnownReminder, Occasion, first_sights};
 use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderKey, State};
+use crate::reminder::{Lead, ReminderId, ReminderKey, State};
 use crate::schedule::Schedule;
 use crate::seeded::SeededMap;
 use crate::zones::Zones;
@@ -151,6 +152,16 @@ impl Terms {
     /// The reminder by which somebody was called about that start of an appointment.
     pub(super) fn known_of(&self, id: &str, called: &CalledStart) -> Option<&KnownReminder> {
         self.known(id, called.starts_at, called.lead)
+    }
+
+    /// The pending call in which the appointment was to be told.
+    pub(super) fn told_by_pending(&self, candidate: &Candidate) -> Option<ReminderId> {
+        if self.knowledge.told_by_pending.is_empty() {
+            return None;
+        }
+        let (schedule, appointment_id) = (Arc::clone(&self.name), candidate.id.clone());
+        let key = ReminderKey { schedule, appointment_id, starts_at: candidate.start.at, lead: candidate.lead.lead };
+        self.knowledge.told_by_pending.get(&key).copied()
     }
 
     /// What the ledger holds under a key.

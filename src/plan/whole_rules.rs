@@ -4,11 +4,14 @@ use super::candidates::RenderedCandidate;
 use super::rules::{Block, skip};
 use super::terms::Terms;
 use crate::reminder::SkipReason;
+use crate::schedule::Merging;
 
 /// A candidate with its payload, and what the rest of the read says about its person.
 pub(super) struct WholeCase<'a> {
     pub(super) terms: &'a Terms,
     pub(super) call: &'a RenderedCandidate,
+    /// The appointment in whose call this one is told.
+    pub(super) told_with: Option<&'a str>,
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
     pub(super) other_calls: Option<usize>,
 }
@@ -25,7 +28,7 @@ pub(super) struct WholeRule {
 /// All of them in the order in which they are asked, after the rules about rows.
 pub(super) const WHOLE_RULES: &[WholeRule] = &[
     WholeRule { name: "payload_error", ask: payload_error, passed: |_| "the payload renders".into() },
-    WholeRule { name: "merged", ask: |_| Ok(()), passed: |_| "not set".into() },
+    WholeRule { name: "merged", ask: merged, passed: merged_in_words },
     WholeRule {
         name: "person_limit",
         ask: person_limit,
@@ -48,6 +51,24 @@ fn payload_error(case: &WholeCase<'_>) -> Result<(), Block> {
     match &case.call.rendered {
         Ok(_) => Ok(()),
         Err(error) => skip(SkipReason::PayloadError, error.0.as_str()),
+    }
+}
+
+fn merged(case: &WholeCase<'_>) -> Result<(), Block> {
+    match case.told_with {
+        Some(id) => skip(SkipReason::Merged, format!("it is told in the call of the appointment `{id}`")),
+        None => Ok(()),
+    }
+}
+
+fn merged_in_words(case: &WholeCase<'_>) -> String {
+    match (case.terms.schedule.remind.merge, case.call.merged.as_slice()) {
+        (Merging::Never, _) => "`merge` is not set".into(),
+        (Merging::SameDay, []) => "no other appointment shares its call".into(),
+        (Merging::SameDay, merged) => {
+            let ids: Vec<String> = merged.iter().map(|other| format!("`{}`", other.appointment_id)).collect();
+            format!("its call also tells of {}", ids.join(", "))
+        }
     }
 }
 

@@ -279,6 +279,8 @@ pub struct Remind {
     pub min_notice: SignedDuration,
     /// A reminder not sent within this time after it was due is dropped.
     pub max_lateness: SignedDuration,
+    /// Whether several appointments share a call.
+    pub merge: Merging,
     /// What becomes of a lead that had passed when the appointment was booked.
     pub late_booking: LateBooking,
     /// An appointment that moved by less since the call about it is no new reminder.
@@ -328,6 +330,16 @@ pub enum LateBooking {
     Skip,
     /// One call is made at once, for the latest of them.
     Nearest,
+}
+
+/// Whether several appointments share a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Merging {
+    /// Each has its own.
+    #[default]
+    Never,
+    /// Those of a person, or of a phone, that are due on the same day do.
+    SameDay,
 }
 
 /// `days_before` or `hours_before`.

@@ -39,11 +39,9 @@ pub const BUILT_IN_NAMES: &[&str] = &[
     "lead",
     "schedule",
     "previous_starts_at",
+    "appointments",
     "row",
 ];
-
-/// Names of later versions: a template that uses one is rejected, even if a column has that name.
-pub const NOT_YET_NAMES: &[&str] = &["appointments"];
 
 /// Resolves the names of a template: built-in names first, then the row's columns.
 pub trait Scope {
@@ -161,14 +159,7 @@ impl Template {
                 .collect(),
             TemplateShape::Whole(program) => program.names().clone(),
         };
-        match names.iter().find(|name| NOT_YET_NAMES.contains(&name.as_str())) {
-            None => Ok(Self { shape, names }),
-            Some(name) => Err(TemplateProblem {
-                message: format!("`{name}` is not yet supported"),
-                at: text.find(name.as_str()).map(|from| from..from + name.len()),
-                help: Some("use `date`, `time` and `weekday`, or `starts_at | date(\"%A, %B %-d\")`".into()),
-            }),
-        }
+        Ok(Self { shape, names })
     }
 
     /// The names it needs from its scope (`row` among them when it is used).

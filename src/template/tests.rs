@@ -173,7 +173,6 @@ fn what_is_not_offered_is_refused_with_its_place_and_the_likely_name() {
         ("{{ name.upper() }}", "upper", "filters"),
         ("{{ range(9) }}", "range", "filters"),
         ("{{ __lt(1, 2) }}", "__lt", "filters"),
-        ("{{ appointments }}", "appointments", "weekday"),
         ("x {{ name", "{{", "}}"),
         ("{% if name | uper %}{% endif %}", "uper", "upper"),
     ] {

@@ -35,6 +35,7 @@ mod schedule_zones;
 pub mod schema;
 pub mod secrets;
 pub mod service;
+pub mod simulate;
 pub mod status;
 pub mod test_call;
 pub mod trigger;

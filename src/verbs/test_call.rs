@@ -199,6 +199,7 @@ async fn sample(
         lead: first_lead(&schedule.remind.leads),
         reminder_id,
         previous_starts_at: None,
+        appointments: &[],
     };
     let unusable = |error: String| {
         VerbError::Failed(format!("{}: the payload can't be filled from the first row: {error}", schedule.name))

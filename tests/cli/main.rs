@@ -14,6 +14,7 @@ mod restoring;
 mod schedule_tests;
 mod sending;
 mod shadow;
+mod simulate;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

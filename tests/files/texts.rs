@@ -146,8 +146,6 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]", "[source.inbound]"),
     ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
-    ("days_before = 1", "days_before = 1\nmerge = \"same_day\""),
     ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
     ("[remind]", "[outcome]\n[remind]"),
-    ("\"{{ service }}\"", "[\"{{ appointments }}\"]"),
 ];

@@ -50,6 +50,8 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         contact: None,
         note: None,
         previous_starts_at: None,
+        merged: Vec::new(),
+        takes_over: None,
         corrects: Vec::new(),
     }
 }
@@ -74,6 +76,7 @@ pub fn terms() -> ReminderTerms {
         max_per_person_per_day: 1,
         target: None,
         mode: tickler::schedule::ScheduleMode::Live,
+        merge: tickler::schedule::Merging::Never,
     }
 }
 

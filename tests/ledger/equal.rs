@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
-use tickler::plan::{Cancellation, Counts, Held, Plan, PlannedReminder, SkippedRow, Standing};
+use tickler::plan::{Cancellation, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
 use tickler::reminder::{Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
-use tickler::schedule::ScheduleMode;
+use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
 use tickler::template::Payload;
 use tickler::zones::Zones;
@@ -146,9 +146,22 @@ impl Course {
             contact: self.one_in(2).then(|| Payload::of(&serde_json::json!({"name": "Ada"}))),
             label: self.one_in(2).then(|| "Ada Example".into()),
             note: self.one_in(6).then(|| "ambiguous_time".to_owned()),
+            merged: self.told(),
+            takes_over: if self.one_in(6) { Some(self.some_id()) } else { None },
             corrects,
             ..planned(&appointment)
         }
+    }
+
+    fn told(&mut self) -> Vec<MergedAppointment> {
+        let count = if self.one_in(3) { self.below(3) } else { 0 };
+        (0..count)
+            .map(|number| MergedAppointment {
+                appointment_id: format!("A{}", 2 * self.below(3) + number),
+                starts_at: start() + SignedDuration::from_hours(i64::try_from(number).expect("few")),
+                lead: Lead::Days(1),
+            })
+            .collect()
     }
 
     fn plan(&mut self) -> Plan {
@@ -202,6 +215,7 @@ impl Course {
             calling_hours: self.pick(&["always", "always", "08:00-21:00", "02:00-03:00"]).to_owned(),
             max_per_person_per_day: self.pick(&[1, 2, 5]),
             target: self.pick(&[None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))]),
+            merge: self.pick(&[Merging::Never, Merging::SameDay]),
             mode: self.pick(&[ScheduleMode::Live, ScheduleMode::Live, ScheduleMode::Live, ScheduleMode::Shadow]),
         };
         Verb::Record(Box::new(RunRecord { terms, ..record(self.some_run(), self.now, end) }))
@@ -494,9 +508,10 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();
     let people: BTreeMap<_, _> = known.people.into_iter().collect();
+    let by_pending: BTreeMap<_, _> = known.told_by_pending.into_iter().collect();
     let opted_out: Vec<bool> = PHONES.iter().map(|phone| known.opted_out.holds(phone)).collect();
     format!(
-        "{reminders:?} {people:?} {opted_out:?} {:?} {:?}",
+        "{reminders:?} {people:?} {by_pending:?} {opted_out:?} {:?} {:?}",
         known.gaps,
         (
             known.previous_evaluation,

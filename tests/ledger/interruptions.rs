@@ -234,6 +234,7 @@ fn knowledge_ask() -> KnowledgeAsk {
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
         same_weekdays: Vec::new(),
         first_sights_from: None,
+        mode: tickler::schedule::ScheduleMode::Live,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{FirstSight, Held, Plan, PlannedReminder, Standing};
+use tickler::plan::{FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing};
 use tickler::reminder::{RunId, RunKind, RunState, State};
 use tickler::schedule::ScheduleMode;
 
@@ -347,5 +347,92 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
         let prune = Prune { payloads_before: past_start, audit_before: at(0), now: past_start };
         ledger.prune(prune).await.expect("pruning");
         assert_eq!(known(Some(at(0))).await.1, []);
+    }
+}
+
+/// Records a plan of a schedule whose appointments share calls, as a run or as a fresh read for that run.
+async fn merging(ledger: &Arc<Ledger>, run: Option<RunId>, now: i64, plan: Plan) -> (RunId, RecordedRun) {
+    let (id, end) = match run {
+        Some(run) => (run, RunEnd::ReadAgain(Box::new(plan))),
+        None => {
+            let start = run_start(SCHEDULE, RunKind::Trigger, at(now));
+            (ledger.begin_run(start).await.expect("it begins").expect("a trigger"), RunEnd::Planned(Box::new(plan)))
+        }
+    };
+    let terms = ReminderTerms { merge: tickler::schedule::Merging::SameDay, ..terms() };
+    let recorded = ledger.record_run(RunRecord { terms, ..record(id, at(now), end) }).await.expect("it is recorded");
+    (id, recorded)
+}
+
+fn telling_of(appointment: &str) -> PlannedReminder {
+    let starts_at = start();
+    let told = MergedAppointment { appointment_id: appointment.to_owned(), starts_at, lead: planned("A1").lead };
+    PlannedReminder { merged: vec![told], ..planned("A1") }
+}
+
+async fn known_now(ledger: &Arc<Ledger>) -> tickler::plan::Knowledge {
+    let day = jiff::civil::date(2026, 11, 24);
+    let ask = KnowledgeAsk {
+        schedule: SCHEDULE.to_owned(),
+        account: "thoughtly".to_owned(),
+        windows: vec![(start(), start() + jiff::SignedDuration::from_mins(30))],
+        due_days: (day, day),
+        same_weekdays: Vec::new(),
+        first_sights_from: None,
+        target: None,
+        mode: ScheduleMode::Live,
+    };
+    ledger.knowledge(ask).await.expect("knowledge")
+}
+
+#[tokio::test]
+async fn an_appointment_that_is_told_in_another_call_is_reminded_once_that_call_is_made() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let (_, recorded) = merging(&ledger, None, 0, plan_of(vec![telling_of("A2")])).await;
+        let known = known_now(&ledger).await;
+        let waits: Vec<_> = known.told_by_pending.iter().map(|(key, id)| (key.appointment_id.as_str(), *id)).collect();
+        assert_eq!(waits, [("A2", recorded.reminders[0])]);
+        assert_eq!(known.reminders.len(), 1);
+        send(&ledger, at(1), SettleTo::Delivered).await;
+        let known = known_now(&ledger).await;
+        let told = known.reminders.iter().find(|(key, _)| key.appointment_id == "A2").expect("it counts as reminded").1;
+        assert_eq!((told.state, told.told_with.as_deref()), (State::Delivered, Some("A1")));
+        assert!(known.told_by_pending.is_empty());
+        let appointments = vec!["A2".to_owned(), "A3".to_owned()];
+        let ask = LastCalledAsk { schedule: SCHEDULE.to_owned(), appointments, target: None };
+        let latest = ledger.last_called_starts(ask).await.expect("an answer");
+        assert_eq!(latest, std::collections::HashMap::from([("A2".to_owned(), start())]));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_planned_again_tells_of_whom_it_tells_now_and_one_that_failed_told_nobody() {
+    for maker in makers() {
+        let ledger = maker.open();
+        merging(&ledger, None, 0, plan_of(vec![telling_of("A2")])).await;
+        merging(&ledger, None, 10, plan_of(vec![telling_of("A3")])).await;
+        let known = known_now(&ledger).await;
+        assert_eq!(known.told_by_pending.keys().map(|key| key.appointment_id.as_str()).collect::<Vec<_>>(), ["A3"]);
+        send(&ledger, at(11), SettleTo::Failed).await;
+        let known = known_now(&ledger).await;
+        assert_eq!((known.reminders.len(), known.told_by_pending.len()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_read_plans_whoever_was_to_be_told_in_a_call_that_it_cancels_and_nobody_else() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let (run, recorded) = merging(&ledger, None, 0, plan_of(vec![telling_of("A2")])).await;
+        let head = recorded.reminders[0];
+        let orphan = PlannedReminder { takes_over: Some(head), person: "Ada".into(), ..planned("A2") };
+        let new = PlannedReminder { person: "Ben".into(), ..planned("A4") };
+        let plan = Plan { reminders: vec![orphan, new], ..cancelling(&[head]) };
+        merging(&ledger, Some(run), 10, plan).await;
+        assert_eq!(state(&ledger, head).await, State::Cancelled);
+        let taken = take(&ledger, at(11)).await.intents;
+        let taken: Vec<_> = taken.iter().map(|intent| intent.appointment_id.as_str()).collect();
+        assert_eq!(taken, ["A2"]);
     }
 }

@@ -7,6 +7,7 @@ mod field;
 mod guards;
 mod late;
 mod many;
+mod merge;
 mod properties;
 mod rules;
 mod world;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::TargetAddress;
 use crate::plan::Plan;
 use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState};
-use crate::schedule::{Schedule, ScheduleMode};
+use crate::schedule::{Merging, Schedule, ScheduleMode};
 
 /// A schedule as loaded.
 #[derive(Debug, Clone)]
@@ -139,6 +139,8 @@ pub struct ReminderTerms {
     pub target: Option<TargetAddress>,
     /// Whether its calls are made.
     pub mode: ScheduleMode,
+    /// Whether several appointments share a call.
+    pub merge: Merging,
 }
 
 /// What the ledger made of a plan.

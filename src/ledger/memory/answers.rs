@@ -19,7 +19,6 @@ use crate::ledger::{
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
 use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
-use crate::schedule::ScheduleMode;
 use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
@@ -284,22 +283,6 @@ impl Tables {
         done.map(|run| run.started_at).max()
     }
 
-    fn seen_until(&self, schedule: &str) -> Option<Timestamp> {
-        let is_whole =
-            |run: &&Arc<RunRow>| run.schedule == schedule && run.state == RunState::Done && run.in_window.is_some();
-        let evaluated = self.runs.iter().filter(is_whole).map(|run| run.started_at).max();
-        evaluated.max(self.schedules.get(schedule).map(|loaded| loaded.first_loaded))
-    }
-
-    fn first_sights(&self, ask: &KnowledgeAsk) -> SeededMap<String, Option<Timestamp>> {
-        let Some(from) = ask.first_sights_from else { return SeededMap::default() };
-        let first = (ask.schedule.clone(), String::new());
-        let of_schedule = self.first_sights.range(first..).take_while(|((schedule, _), _)| *schedule == ask.schedule);
-        let is_recent = |starts_at: Option<Timestamp>| starts_at.is_none_or(|starts_at| starts_at >= micro(from));
-        let recent = of_schedule.filter(|(_, sight)| is_recent(sight.starts_at));
-        recent.map(|((_, id), sight)| (id.clone(), sight.unseen_at)).collect()
-    }
-
     pub(super) fn standings(&self, name: Option<&str>) -> Vec<ScheduleStanding> {
         let of = |schedule: &str| name.is_none_or(|name| name == schedule);
         let loaded = self.schedules.values().filter(|schedule| !schedule.is_removed && of(&schedule.name));
@@ -322,6 +305,7 @@ impl Tables {
                 && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
         };
         let mut knowledge = Knowledge {
+            told_by_pending: SeededMap::default(),
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
             people: self.people(ask, target),
             opted_out: self.opted_out(phones),
@@ -331,33 +315,9 @@ impl Tables {
             first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),
         };
+        self.add_merged(ask, target, &mut knowledge);
         self.add_shadows(ask, &mut knowledge);
         knowledge
-    }
-
-    /// For a schedule in shadow mode they count as made.
-    fn add_shadows(&self, ask: &KnowledgeAsk, knowledge: &mut Knowledge) {
-        match ask.mode {
-            ScheduleMode::Live => return,
-            ScheduleMode::Shadow => {}
-        }
-        let name: Arc<str> = ask.schedule.as_str().into();
-        let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
-        let (first, last) = ask.due_days;
-        for ((schedule, appointment_id, starts_at, lead), shadow) in &self.shadows {
-            let is_own = *schedule == ask.schedule;
-            if is_own && windows.iter().any(|window| window.contains(starts_at)) {
-                let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
-                let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
-                knowledge.add_shadowed((key, shadow.known.clone()));
-            }
-            if shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day) {
-                let appointment = is_own.then(|| (appointment_id.clone(), *starts_at));
-                let call = PersonCall { id: shadow.known.id, appointment };
-                let person = (shadow.known.person.clone(), shadow.known.due_day);
-                knowledge.people.entry(person).or_default().push(call);
-            }
-        }
     }
 
     fn opted_out(&self, phones: PhoneKey) -> OptOuts {
@@ -402,13 +362,17 @@ impl Tables {
         };
         let latest = |id: &str| {
             let of = self.held().filter(|held| held.schedule == ask.schedule && held.appointment_id == id);
-            of.filter(|held| is_reported(held)).map(|held| held.starts_at).max()
+            let own = of.filter(|held| is_reported(held)).map(|held| held.starts_at).max();
+            let elsewhere = self
+                .told_elsewhere(&ask.schedule)
+                .filter(|(told, held)| told.appointment_id == id && is_reported(held));
+            own.max(elsewhere.map(|(told, _)| told.starts_at).max())
         };
         ask.appointments.into_iter().filter_map(|id| latest(&id).map(|start| (id, start))).collect()
     }
 }
 
-fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
+pub(super) fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
     let key = ReminderKey {
         schedule: Arc::clone(schedule),
         appointment_id: held.appointment_id.clone(),
@@ -430,6 +394,7 @@ fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (Reminde
         }),
         is_trial: held.trial.is_some(),
         is_confirmed: false,
+        told_with: None,
         is_shadow: false,
         person: held.person.clone(),
         due_day: held.due_day,

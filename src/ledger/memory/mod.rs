@@ -13,6 +13,7 @@ mod log;
 mod reads;
 mod store;
 mod tables;
+mod told;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -14,8 +14,8 @@ use crate::ledger::store::{Put, ShadowedCall, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
 use crate::personal::Personal;
-use crate::plan::{FirstSight, Gap, KnownReminder};
-use crate::reminder::{Lead, RunKind};
+use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment};
+use crate::reminder::{Lead, ReminderId, RunKind};
 
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub(super) struct Tables {
     pub(super) optouts: BTreeMap<Hash, OptOut>,
     /// By schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
+    /// By reminder, the schedule and the other appointments that are told in its call.
+    pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
     pub(super) gaps: Vec<Gap>,
@@ -281,12 +283,15 @@ impl Tables {
                     None => return Ok(self.optouts.remove(&hash).is_some()),
                 }
             }
-            Put::FirstSight(schedule, sight, _) => {
-                let key = ((*schedule).to_owned(), sight.appointment_id.clone());
-                let is_new = !self.first_sights.contains_key(&key);
-                let (starts_at, unseen_at) = (sight.starts_at.map(micro), sight.unseen_at.map(micro));
-                self.first_sights.entry(key).or_insert_with(|| FirstSight { starts_at, unseen_at, ..(*sight).clone() });
-                return Ok(is_new);
+            Put::FirstSight(schedule, sight, _) => return Ok(self.put_first_sight(schedule, sight)),
+            Put::Merged(schedule, reminder, merged) => {
+                if merged.is_empty() {
+                    return Ok(self.merged.remove(reminder).is_some());
+                }
+                let micro =
+                    |told: &MergedAppointment| MergedAppointment { starts_at: micro(told.starts_at), ..told.clone() };
+                let told = merged.iter().map(micro).collect();
+                self.merged.insert(*reminder, ((*schedule).to_owned(), told));
             }
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
@@ -295,6 +300,14 @@ impl Tables {
             }
         }
         Ok(true)
+    }
+
+    fn put_first_sight(&mut self, schedule: &str, sight: &FirstSight) -> bool {
+        let key = (schedule.to_owned(), sight.appointment_id.clone());
+        let is_new = !self.first_sights.contains_key(&key);
+        let (starts_at, unseen_at) = (sight.starts_at.map(micro), sight.unseen_at.map(micro));
+        self.first_sights.entry(key).or_insert_with(|| FirstSight { starts_at, unseen_at, ..sight.clone() });
+        is_new
     }
 
     fn put_shadow(&mut self, shadowed: &ShadowedCall<'_>) -> bool {

@@ -38,6 +38,7 @@ fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite:
         may_return: returning::may_return(Returning { state, unknown_fates, withdrawn, trial: trial.as_ref(), target }),
         is_trial: trial.is_some(),
         is_confirmed: row.get(11)?,
+        told_with: None,
         is_shadow: false,
         person: row.get(8)?,
         due_day: day(row, 9)?,
@@ -64,6 +65,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         }
     }
     let mut knowledge = Knowledge {
+        told_by_pending: SeededMap::default(),
         gaps: super::loss::gaps(conn)?,
         reminders,
         people: people(conn, ask, target)?,
@@ -73,6 +75,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         seen_until: schedules::seen_until(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,
     };
+    super::merged::extend(conn, ask, target, &mut knowledge)?;
     super::shadow::extend(conn, ask, &mut knowledge)?;
     Ok(knowledge)
 }
@@ -142,8 +145,10 @@ pub(super) fn optouts(conn: &Connection) -> LedgerResult<Vec<OptOut>> {
 
 /// See `Runs::last_called_starts`.
 pub(super) fn last_called_starts(reader: &Reader, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
-    let sql = "SELECT max(starts_at) FROM reminder WHERE schedule = ?1 AND appointment_id = ?2 \
-        AND state IN ('delivered', 'sending', 'uncertain') AND (trial IS NULL OR trial = ?3)";
+    let sql = "SELECT max(starts_at) FROM (SELECT max(starts_at) AS starts_at FROM reminder WHERE schedule = ?1 \
+        AND appointment_id = ?2 AND state IN ('delivered', 'sending', 'uncertain') AND (trial IS NULL OR trial = ?3) \
+        UNION ALL SELECT max(m.starts_at) FROM merged m JOIN reminder r ON r.id = m.reminder WHERE m.schedule = ?1 \
+        AND m.appointment_id = ?2 AND r.state IN ('delivered', 'sending', 'uncertain') AND (r.trial IS NULL OR r.trial = ?3))";
     let target = address_hash(reader, ask.target.as_ref());
     let mut statement = reader.conn.prepare_cached(sql)?;
     let mut latest = HashMap::new();

@@ -16,6 +16,7 @@ mod held;
 mod knowledge;
 mod loss;
 mod maintenance;
+mod merged;
 mod pauses;
 mod put;
 mod queries;

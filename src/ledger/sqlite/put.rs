@@ -55,6 +55,7 @@ impl SqliteStore<'_> {
                 self.conn.prepare_cached(sql)?.execute(values)?;
                 Ok(())
             }
+            Put::Merged(schedule, reminder, merged) => super::merged::put(self.conn, schedule, *reminder, merged),
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {

@@ -50,7 +50,7 @@ pub(super) fn extend(conn: &Connection, ask: &KnowledgeAsk, knowledge: &mut Know
         let mut statement = conn.prepare_cached(sql)?;
         let values = params![ask.schedule, micros(*from), micros(*until)];
         for found in statement.query_map(values, |row| known(row, &schedule))? {
-            knowledge.add_shadowed(found?);
+            knowledge.add_told(found?);
         }
     }
     let sql = "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM shadow \

@@ -13,8 +13,8 @@ use crate::ledger::{
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
 use crate::plan::{Plan, PlannedReminder, Standing};
-use crate::reminder::{RunFailure, RunId, RunKind, RunState, SkipReason, uuid_v7};
-use crate::schedule::ScheduleMode;
+use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState, SkipReason, uuid_v7};
+use crate::schedule::{Merging, ScheduleMode};
 
 impl Tx<'_> {
     pub(in crate::ledger) fn load_schedule(&self, loaded: &LoadedSchedule) -> LedgerResult<ScheduleStanding> {
@@ -261,6 +261,7 @@ impl Counting<'_> {
         match self.fate(planned, held.as_ref())? {
             Fate::Stands(id, change) => {
                 self.write(held.as_ref(), &change)?;
+                self.note_merged(id, planned)?;
                 recorded.reminders.push(id);
             }
             Fate::PersonLimit(cancelled) => {
@@ -296,10 +297,20 @@ impl Counting<'_> {
         match self.fate(planned, None)? {
             Fate::Stands(id, change) => {
                 let is_new = self.write(None, &change)? == Applied::Hit;
+                if is_new {
+                    self.note_merged(id, planned)?;
+                }
                 recorded.reminders.extend(is_new.then_some(id));
                 Ok(is_new)
             }
             Fate::PersonLimit(_) | Fate::Shadowed(_) | Fate::AlreadyReminded | Fate::NotPlanned => Ok(false),
+        }
+    }
+
+    fn note_merged(&self, id: ReminderId, planned: &PlannedReminder) -> LedgerResult<()> {
+        match self.by.terms.merge {
+            Merging::Never => Ok(()),
+            Merging::SameDay => self.tx.store.put(&Put::Merged(self.by.schedule, id, &planned.merged)),
         }
     }
 

@@ -51,6 +51,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("remind.allowed_countries", "[\"US\", \"CA\"]"),
     ("remind.closed_days", "[\"sat\", \"sun\"]"),
     ("remind.holidays", "[\"2026-12-25\", \"../holidays.ics\"]"),
+    ("remind.merge", "\"same_day\""),
     ("remind.do_not_call", "\"../do-not-call.txt\""),
     ("guard.max_age", "\"26h\""),
     ("target.automation.url", "{ env = \"THOUGHTLY_AUTOMATION_URL\" }"),

@@ -320,7 +320,12 @@ static REMIND: Table = Table {
             Default("\"skip\""),
             "What becomes of a lead that had passed when the appointment was booked: not called, or one call at once for the latest such lead",
         ),
-        later("merge", "One call for several appointments"),
+        key(
+            "merge",
+            Shape::Word { now: &["same_day"], later: &[] },
+            Optional,
+            "One call for all appointments of a person, or of a phone, that are due on the same day; the payload lists them as `appointments`",
+        ),
         key(
             "min_change",
             Shape::Duration,

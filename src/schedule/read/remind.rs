@@ -12,7 +12,7 @@ use crate::duration;
 use crate::reminder::Lead;
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::{Node, Value};
-use crate::schedule::{LateBooking, Leads, OnClosedDay, Remind};
+use crate::schedule::{LateBooking, Leads, Merging, OnClosedDay, Remind};
 use crate::template::Condition;
 use crate::zones::{CallingHours, ClosedDays};
 
@@ -42,6 +42,7 @@ pub fn read(root: &Node, reading: &mut Reading<'_>) -> Option<Remind> {
         on_closed_day: on_closed_day(&section)?,
         min_notice: section.duration("min_notice")?,
         max_lateness: max_lateness?,
+        merge: merge(&section)?,
         late_booking: late_booking(&section)?,
         min_change: section.duration("min_change")?,
         max_per_person_per_day: section.whole("max_per_person_per_day")?,
@@ -112,6 +113,14 @@ fn countries(section: &Section<'_>, reading: &mut Reading<'_>) -> OptionalPart<V
             items(node).into_iter().map(|item| appointment::country(item, reading)).collect();
         read.into_iter().collect()
     })
+}
+
+fn merge(section: &Section<'_>) -> Option<Merging> {
+    match section.given("merge").map(Node::text) {
+        None => Some(Merging::Never),
+        Some(Some("same_day")) => Some(Merging::SameDay),
+        Some(_) => None,
+    }
 }
 
 fn late_booking(section: &Section<'_>) -> Option<LateBooking> {

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::Reading;
 use crate::schedule::spanned::{KeyValue, Node, Value};
-use crate::schedule::validate::NOT_YET;
 use crate::schedule::{ComputedColumn, ReadBody};
 use crate::spelling::did_you_mean;
-use crate::template::{Condition, NOT_YET_NAMES, PayloadTemplate, Template, TemplateProblem};
+use crate::template::{Condition, PayloadTemplate, Template, TemplateProblem};
 
 pub fn payload(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<PayloadTemplate> {
     tree(node?, reading)
@@ -124,12 +123,10 @@ pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
 }
 
 fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
-    let later = problem.at.clone().and_then(|at| node.text()?.get(at)).filter(|name| NOT_YET_NAMES.contains(name));
-    let code = if later.is_some() { NOT_YET } else { "invalid-template" };
     let span = node.part(&reading.problems.text(), problem.at);
     let help =
         problem.help.unwrap_or_else(|| "expressions are Jinja's: `{{ name }}`, `{{ name | filter }}`".to_owned());
-    reading.problems.error(code, span, problem.message).help(help);
+    reading.problems.error("invalid-template", span, problem.message).help(help);
 }
 
 /// A written-out URL with `{{ … }}`: its template, its names, its host.

@@ -25,6 +25,11 @@ const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
         "The start of which the person was reminded before the appointment moved; null otherwise",
         "null",
     ),
+    (
+        "appointments",
+        "The appointments of the call, by start: `id`, `starts_at`, `date`, `time` and the columns of each; several with `merge`",
+        "{{ appointments | length }}",
+    ),
     ("row", "The whole row, for columns whose names are no plain words", "{{ row[\"Appt Date\"] }}"),
 ];
 

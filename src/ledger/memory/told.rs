@@ -1,0 +1,87 @@
+//! pure: what plans are answered besides reminders: who was seen first, told in another call, or written down by shadow mode.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::answers::known;
+use super::tables::{Tables, micro};
+use crate::ledger::chain::Hash;
+use crate::ledger::change::HeldRow;
+use crate::ledger::{KnowledgeAsk, RunRow};
+use crate::plan::{Knowledge, KnownReminder, MergedAppointment, PersonCall};
+use crate::reminder::{ReminderKey, RunState};
+use crate::schedule::ScheduleMode;
+use crate::seeded::SeededMap;
+
+impl Tables {
+    /// The schedule's appointments that are told in the call of another one, with that one's reminder.
+    pub(super) fn told_elsewhere(&self, schedule: &str) -> impl Iterator<Item = (&MergedAppointment, &HeldRow)> {
+        self.held().flat_map(move |held| {
+            let merged = self.merged.get(&held.id).filter(|(of, _)| of == schedule);
+            merged.into_iter().flat_map(move |(_, told)| told.iter().map(move |told| (told, held)))
+        })
+    }
+
+    pub(super) fn add_merged(&self, ask: &KnowledgeAsk, target: Option<&Hash>, knowledge: &mut Knowledge) {
+        if self.merged.is_empty() {
+            return;
+        }
+        let schedule: Arc<str> = ask.schedule.as_str().into();
+        let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
+        for (told, held) in self.told_elsewhere(&ask.schedule) {
+            if windows.iter().any(|window| window.contains(&told.starts_at)) {
+                let (_, head) = known(held, &schedule, target);
+                let key = ReminderKey {
+                    schedule: Arc::clone(&schedule),
+                    appointment_id: told.appointment_id.clone(),
+                    starts_at: told.starts_at,
+                    lead: told.lead,
+                };
+                let told_with = Some(held.appointment_id.clone());
+                knowledge.add_merged(key, KnownReminder { told_with, ..head });
+            }
+        }
+    }
+
+    /// For a schedule in shadow mode they count as made.
+    pub(super) fn add_shadows(&self, ask: &KnowledgeAsk, knowledge: &mut Knowledge) {
+        match ask.mode {
+            ScheduleMode::Live => return,
+            ScheduleMode::Shadow => {}
+        }
+        let name: Arc<str> = ask.schedule.as_str().into();
+        let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
+        let (first, last) = ask.due_days;
+        for ((schedule, appointment_id, starts_at, lead), shadow) in &self.shadows {
+            let is_own = *schedule == ask.schedule;
+            if is_own && windows.iter().any(|window| window.contains(starts_at)) {
+                let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
+                let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
+                knowledge.add_told((key, shadow.known.clone()));
+            }
+            if shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day) {
+                let appointment = is_own.then(|| (appointment_id.clone(), *starts_at));
+                let call = PersonCall { id: shadow.known.id, appointment };
+                let person = (shadow.known.person.clone(), shadow.known.due_day);
+                knowledge.people.entry(person).or_default().push(call);
+            }
+        }
+    }
+
+    pub(super) fn seen_until(&self, schedule: &str) -> Option<Timestamp> {
+        let is_whole =
+            |run: &&Arc<RunRow>| run.schedule == schedule && run.state == RunState::Done && run.in_window.is_some();
+        let evaluated = self.runs.iter().filter(is_whole).map(|run| run.started_at).max();
+        evaluated.max(self.schedules.get(schedule).map(|loaded| loaded.first_loaded))
+    }
+
+    pub(super) fn first_sights(&self, ask: &KnowledgeAsk) -> SeededMap<String, Option<Timestamp>> {
+        let Some(from) = ask.first_sights_from else { return SeededMap::default() };
+        let first = (ask.schedule.clone(), String::new());
+        let of_schedule = self.first_sights.range(first..).take_while(|((schedule, _), _)| *schedule == ask.schedule);
+        let is_recent = |starts_at: Option<Timestamp>| starts_at.is_none_or(|starts_at| starts_at >= micro(from));
+        let recent = of_schedule.filter(|(_, sight)| is_recent(sight.starts_at));
+        recent.map(|((_, id), sight)| (id.clone(), sight.unseen_at)).collect()
+    }
+}

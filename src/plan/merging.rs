@@ -1,0 +1,94 @@
+//! pure: one call for several appointments of a person, or of a phone, that are due on the same day.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::candidates::{Candidate, RenderedCandidate};
+use super::payload;
+use super::terms::Terms;
+use crate::reminder::Lead;
+use crate::schedule::Merging;
+
+/// An appointment that is told in the call of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedAppointment {
+    /// Its id.
+    pub appointment_id: String,
+    /// Its start (UTC).
+    pub starts_at: Timestamp,
+    /// The lead that it would have had.
+    pub lead: Lead,
+}
+
+/// Finds the calls that belong together and fills the payload of each one's head with all of their appointments. Answers for
+/// every call the place of its head; `None` for heads and for calls that stay alone.
+pub(super) fn merge(terms: &Terms, calls: &mut [RenderedCandidate]) -> Vec<Option<usize>> {
+    let mut heads = vec![None; calls.len()];
+    match terms.schedule.remind.merge {
+        Merging::Never => return heads,
+        Merging::SameDay => {}
+    }
+    for group in groups(calls).into_iter().filter(|group| group.len() > 1) {
+        // one that waits already keeps its id and its place among the person's calls
+        let is_pending = |place: &&usize| calls[**place].candidate.pending().is_some();
+        let head = *group.iter().find(is_pending).unwrap_or(&group[0]);
+        if fill(terms, calls, head, &group) {
+            group.iter().filter(|place| **place != head).for_each(|place| heads[*place] = Some(head));
+        }
+    }
+    heads
+}
+
+/// The places of calls that go to one person or phone on one day, in the order of start.
+fn groups(calls: &[RenderedCandidate]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut of_person: HashMap<(Date, &str), usize> = HashMap::new();
+    let mut of_phone: HashMap<(Date, &str), usize> = HashMap::new();
+    for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.rendered.is_ok()) {
+        let candidate: &Candidate = &call.candidate;
+        let person = (candidate.due_day, candidate.person.as_str());
+        let phone = (candidate.due_day, candidate.phone.e164.as_str());
+        let known = of_person.get(&person).or_else(|| of_phone.get(&phone)).copied();
+        let group = known.unwrap_or_else(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(place);
+        of_person.entry(person).or_insert(group);
+        of_phone.entry(phone).or_insert(group);
+    }
+    groups
+}
+
+/// Fills the head's payload anew; `false`, and everything stays as it is, when that can't be done.
+fn fill(terms: &Terms, calls: &mut [RenderedCandidate], head: usize, group: &[usize]) -> bool {
+    let mut appointments: Vec<Value> = Vec::new();
+    let mut merged: Vec<MergedAppointment> = Vec::new();
+    for place in group {
+        let call = &calls[*place];
+        let candidate = &call.candidate;
+        let Some(row) = &call.row else { return false };
+        let listed = payload::listed(row, &candidate.zone, &candidate.id, candidate.start.at);
+        // two leads of one appointment may be due on one day
+        if !appointments.contains(&listed) {
+            appointments.push(listed);
+        }
+        if *place != head {
+            let (appointment_id, starts_at) = (candidate.id.clone(), candidate.start.at);
+            merged.push(MergedAppointment { appointment_id, starts_at, lead: candidate.lead.lead });
+        }
+    }
+    let call = &calls[head];
+    let Some(row) = &call.row else { return false };
+    let scope = call.candidate.scope(&terms.schedule, row, (call.id, call.previous_starts_at), &appointments);
+    let rendered = payload::rendered(&terms.schedule, &scope);
+    if rendered.is_err() {
+        return false;
+    }
+    calls[head].rendered = rendered;
+    calls[head].merged = merged;
+    true
+}
