@@ -1,6 +1,7 @@
 //! pure: the keys of a schedule file: one table of them drives the check of a file and its JSON Schema.
 
 mod examples;
+mod sending;
 mod tables;
 
 pub use tables::SCHEDULE;

@@ -1,9 +1,10 @@
 //! pure: every key of a schedule file, with what it takes, its default and one line of help.
 
 use super::Need::{Default, Later, Optional, Required};
+use super::sending::{DELIVERY, GUARD};
 use super::{Key, Shape, Table};
 
-const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
     Key { name, shape, need, doc }
 }
 
@@ -16,7 +17,7 @@ const MAX_DAYS: i64 = 366;
 /// A year's hours.
 const MAX_HOURS: i64 = 366 * 24;
 /// Maximum of counts without a natural limit.
-const MAX_COUNT: i64 = 1_000_000;
+pub(super) const MAX_COUNT: i64 = 1_000_000;
 /// Maximum rows of a table.
 const MAX_TABLE_ROWS: i64 = 10_000_000;
 
@@ -393,45 +394,5 @@ static WEBHOOK: Table = Table {
         key("error_pointer", Shape::Pointer, Optional, "Must be null or absent in an accepted answer"),
         key("id_pointer", Shape::Pointer, Optional, "Where the answer has the remote id"),
         key("account", Shape::Text, Optional, "Whose rate limit it shares; the URL's host unless set"),
-    ],
-};
-
-static DELIVERY: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("timeout", Shape::Duration, Default("\"30s\""), "For one request"),
-        key("max_in_flight", Shape::Whole(1, 1_000), Default("4"), "Requests at once"),
-        key("attempts", Shape::Whole(1, 1_000), Default("6"), "Refusals by the server before the reminder is dropped"),
-        key(
-            "on_uncertain",
-            Shape::Word { now: &["hold", "resend"], later: &[] },
-            Default("\"hold\""),
-            "What becomes of a request whose fate is unknown",
-        ),
-    ],
-};
-
-static GUARD: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("max_calls", Shape::Whole(1, MAX_COUNT), Default("1000"), "More calls than this hold the run"),
-        key(
-            "max_age",
-            Shape::Duration,
-            Optional,
-            "A file or database that was changed longer ago than this holds the run, or an answer that says so",
-        ),
-        key(
-            "max_invalid",
-            Shape::Percent,
-            Default("\"20%\""),
-            "A larger share of the window's rows without a usable id, phone or time, three at least, holds the run",
-        ),
-        key(
-            "max_change",
-            Shape::Factor,
-            Default("\"3x\""),
-            "The factor by which the rows may exceed, or fall below, the usual number of that weekday; beyond it the run is held",
-        ),
     ],
 };
