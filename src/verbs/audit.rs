@@ -92,10 +92,10 @@ pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
 }
 
 /// So many rows are read at once: each may be long.
-const ROWS_AT_ONCE: u64 = 50;
+const ROWS_AT_ONCE: u64 = 16;
 
 /// From so many bytes on a page is full: its rows, their JSON and the answer around it are in memory at once.
-const FULL_PAGE: usize = 1 << 20;
+const FULL_PAGE: usize = 512 << 10;
 
 /// The next rows of a filter, as many as one answer may hold, oldest first; none at the end.
 ///

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use tickler::ledger::sqlite::{self, LedgerAccess, Restore, Steps, restore_by};
-use tickler::ledger::{AcceptLoss, KnowledgeAsk, Ledger, LedgerResult, Log, Outbox, Recover, Restored, Runs, SettleTo};
+use tickler::ledger::{AcceptLoss, Ledger, LedgerResult, Log, Outbox, Recover, Restored, Runs, SettleTo};
 use tickler::reminder::State;
 use tickler::zones::Zones;
 
 use crate::Maker;
 use crate::calls::*;
 use crate::files::SqliteMaker;
+use crate::optouts::knowledge_ask;
 
 /// Copies a folder's files, as they are at this instant.
 fn copy_folder(from: &Path, to: &Path) {
@@ -223,19 +224,6 @@ async fn lost(how: &str) -> SqliteMaker {
         other => panic!("no way to lose rows: {other}"),
     }
     maker
-}
-
-fn knowledge_ask() -> KnowledgeAsk {
-    KnowledgeAsk {
-        schedule: SCHEDULE.to_owned(),
-        target: None,
-        account: "thoughtly".to_owned(),
-        windows: Vec::new(),
-        due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
-        same_weekdays: Vec::new(),
-        first_sights_from: None,
-        mode: tickler::schedule::ScheduleMode::Live,
-    }
 }
 
 /// As an operator does it: the verb opens the ledger, settles what a crash left, and accepts the loss.

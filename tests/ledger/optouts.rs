@@ -18,8 +18,9 @@ fn change(phones: &[&str], to: OptOutSide, second: i64) -> OptOutChange {
     }
 }
 
-async fn is_known(ledger: &Ledger, phone: &str) -> bool {
-    let ask = KnowledgeAsk {
+/// What a plan of the suite's schedule asks.
+pub fn knowledge_ask() -> KnowledgeAsk {
+    KnowledgeAsk {
         schedule: SCHEDULE.to_owned(),
         target: None,
         account: "thoughtly".to_owned(),
@@ -28,8 +29,11 @@ async fn is_known(ledger: &Ledger, phone: &str) -> bool {
         same_weekdays: Vec::new(),
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Live,
-    };
-    ledger.knowledge(ask).await.expect("knowledge").opted_out.holds(phone)
+    }
+}
+
+async fn is_known(ledger: &Ledger, phone: &str) -> bool {
+    ledger.knowledge(knowledge_ask()).await.expect("knowledge").opted_out.holds(phone)
 }
 
 #[tokio::test]
