@@ -287,6 +287,9 @@ pub fn in_tree<'a>(tree: &'a serde_json::Map<String, Value>, column: &str) -> Op
 /// The column in which a row that is one occurrence of a series has its original start in UTC: part of its id.
 pub const OCCURRENCE: &str = "@occurrence";
 
+/// The column in which a row that was made of a recurrence rule has its own start (RFC 3339).
+pub const OCCURRENCE_START: &str = "@starts_at";
+
 /// One record as its format read it, borrowed: cheap to read, copied only when it is kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {

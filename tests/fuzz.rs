@@ -9,15 +9,15 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
-use tickler::formats::{FormatAsk, ReadWindow, Wanted, json};
+use tickler::formats::{FormatAsk, ReadWindow, Wanted, ical, json, workbook};
 use tickler::http::{BodyEnd, HttpResponse};
 use tickler::row::{Column, JsonPlace, Record, RecordSink};
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
-use tickler::schedule::{JsonShape, load};
+use tickler::schedule::{CalendarShape, JsonShape, WorkbookShape, load};
 use tickler::settings::{Flags, ProcessEnvironment, Settings};
 use tickler::verbs::Request;
-use tickler::zones::Zones;
+use tickler::zones::{SeriesRule, Zones};
 
 /// Counts the rows and reads a nested column of each.
 #[derive(Default)]
@@ -161,6 +161,79 @@ proptest! {
         let environment = ProcessEnvironment::of([("TICKLER_LOG__LEVEL", text.as_str())], folder.path());
         if let Err(error) = Settings::load(Flags::default(), environment) {
             prop_assert!(!error.0.is_empty());
+        }
+    }
+}
+
+/// A window of one day, for formats that expand series.
+fn a_day() -> ReadWindow {
+    let from: Timestamp = "2026-11-25T00:00:00Z".parse().expect("an instant");
+    let until = "2026-11-26T00:00:00Z".parse().expect("an instant");
+    ReadWindow { from, until, day: date(2026, 11, 24), now: from }
+}
+
+/// A file with some bytes changed, and perhaps its end missing.
+fn damaged_file(whole: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    let changes = proptest::collection::vec((0..whole.len(), any::<u8>()), 0..12);
+    (changes, 0..whole.len()).prop_map(|(changes, cut)| {
+        let mut bytes = whole.to_vec();
+        changes.into_iter().for_each(|(at, byte)| bytes[at] = byte);
+        // half of them keep their end
+        bytes.truncate(if cut % 2 == 0 { whole.len() } else { cut });
+        bytes
+    })
+}
+
+const CALENDAR: &[u8] = b"BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:X\r\nBEGIN:STANDARD\r\nDTSTART:19701025T030000\r\n\
+RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n\
+BEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID=X:20261104T103000\r\nDURATION:PT1H\r\nRRULE:FREQ=WEEKLY;COUNT=9\r\n\
+EXDATE:20261111T093000Z\r\nRDATE:20261125T120000Z\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:a\r\n\
+RECURRENCE-ID;RANGE=THISANDFUTURE:20261118T093000Z\r\nDTSTART:20261118T103000Z\r\nSTATUS:CANCELLED\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_damaged_workbook_is_rows_or_an_error(
+        xlsx in damaged_file(include_bytes!("sources/bookings.xlsx")),
+        xls in damaged_file(include_bytes!("sources/bookings.xls")),
+        ods in damaged_file(include_bytes!("sources/bookings.ods")),
+    ) {
+        for bytes in [xlsx, xls, ods] {
+            let (wanted, window) = (Wanted::default(), a_day());
+            let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &[] };
+            let shape = WorkbookShape { sheet: None, header_row: 1 };
+            let mut rows = Rows::default();
+            if let Ok(report) = workbook::read(bytes, &shape, &ask, &mut rows) {
+                prop_assert_eq!(report.rows, rows.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_calendar_is_rows_or_an_error(bytes in damaged_file(CALENDAR)) {
+        let (wanted, window) = (Wanted::default(), a_day());
+        let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &[] };
+        let mut rows = Rows::default();
+        if let Ok(report) = ical::read(&bytes, &CalendarShape::new(&Zones::newest()), &ask, &mut rows) {
+            prop_assert_eq!(report.rows, rows.0);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_place_in_json_or_none(text in "[$/]([a-z~01.*'?@=&|!()<>\\[\\]:, -]|\\['a'\\]|\\[\\?@\\.a){0,16}", bytes in json_text()) {
+        let place = JsonPlace::from(text);
+        if let Ok(tree) = serde_json::from_slice::<serde_json::Value>(&bytes) {
+            prop_assert_eq!(place.values(&tree).len(), place.pointers(&tree).len());
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_recurrence_rule_or_none(text in "(RRULE:)?(FREQ|COUNT|INTERVAL|UNTIL|BY(DAY|MONTH|MONTHDAY|YEARDAY|SETPOS|HOUR|WEEKNO)|WKST)=[A-Z0-9,+-]{0,8}(;(FREQ|COUNT|INTERVAL|BYDAY|BYSETPOS|BYMONTHDAY|BYYEARDAY|BYWEEKNO)=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY|-?[0-9]{1,3}(,-?[0-9]{1,2})?|[MTWFS][OUERA])){0,4}") {
+        if let Ok(rule) = SeriesRule::read(&text) {
+            let at = |day: i8| date(2026, 11, day).at(0, 0, 0, 0);
+            let found = rule.starts(date(2026, 1, 5).at(9, 0, 0, 0), at(1), at(28)).unwrap_or_default();
+            prop_assert!(found.iter().all(|start| (at(1)..at(28)).contains(start)));
         }
     }
 }

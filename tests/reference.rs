@@ -89,7 +89,7 @@ fn value(written: &str) -> toml::Value {
 fn each_key_has_an_example_that_check_accepts() {
     let clinic = Clinic::empty("http://127.0.0.1:9/");
     let columns = "id,mobile,phone,starts_at,day,time,zone,patient_zone,status,patient_id,language,do_not_call,may_call,\
-        name,email,service";
+        name,email,service,rrule,exdates";
     clinic.write("appointments.csv", &format!("{columns}\n"));
     clinic.write("do-not-call.txt", "+12025550143\n");
     let database = rusqlite::Connection::open(clinic.path().join("appointments.db")).expect("a database");
@@ -100,6 +100,11 @@ fn each_key_has_an_example_that_check_accepts() {
     for (number, (path, _)) in all.iter().enumerate() {
         let mut document: toml::Table = PARTS.text().parse().expect("a whole schedule");
         set(&mut document, &SCHEDULE, path, path);
+        if path == "join" {
+            // only what an API answers refers to something else
+            let api = "http = { url = \"https://crm.example.org/appointments\" }";
+            document.insert("source".to_owned(), toml::Value::Table(api.parse().expect("a source")));
+        }
         let text = toml::to_string(&document).expect("it can be written");
         clinic.write(&format!("schedules/k{number}.toml"), &text);
     }

@@ -12,6 +12,8 @@ mod declared;
 mod paging;
 #[path = "sources/rows.rs"]
 mod rows;
+#[path = "sources/series.rs"]
+mod series;
 #[path = "sources/server.rs"]
 mod server;
 mod support;

@@ -8,7 +8,7 @@ use jiff::civil::{DateTime, Time};
 
 use super::ids::{self, IdPart};
 use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
-use crate::row::{Column, Record, unseen};
+use crate::row::{Column, OCCURRENCE_START, Record, unseen};
 use crate::zones::{DayCache, Wall, Zone, Zones};
 
 /// Stands between the parts of an id that is made of several columns; inside a part it is written `\|`, so that two
@@ -30,6 +30,8 @@ pub struct Mapping {
     /// The schedule's zone.
     home: Zone,
     proposals: usize,
+    /// Where an occurrence of a series has its own start.
+    series_start: Column,
 }
 
 /// Why a row has no start.
@@ -52,6 +54,7 @@ impl Mapping {
             days: DayCache::new(columns.source_timezone.as_ref().unwrap_or(zone).clone()),
             home: zone.clone(),
             proposals: PROPOSALS,
+            series_start: Column::new(OCCURRENCE_START),
         }
     }
 
@@ -153,6 +156,9 @@ impl Mapping {
     }
 
     fn start_in_full(&mut self, record: &Record<'_>) -> Result<Start, TimeProblem> {
+        if let Some(start) = self.occurrence_start(record) {
+            return Ok(start);
+        }
         match self.start_text(record)? {
             StartText::Instant(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
             StartText::Wall(wall) => match self.row_zone(record).map_err(TimeProblem::Invalid)? {
@@ -160,6 +166,13 @@ impl Mapping {
                 Some(zone) => resolved(&zone, wall),
             },
         }
+    }
+
+    /// The own start of a row that was made of a recurrence rule.
+    fn occurrence_start(&self, record: &Record<'_>) -> Option<Start> {
+        self.columns.recurrence.as_ref()?;
+        let text = record.text(&self.series_start)?;
+        Some(Start { at: to_micros(text.parse().ok()?), is_ambiguous: false })
     }
 
     fn start_text(&mut self, record: &Record<'_>) -> Result<StartText, TimeProblem> {

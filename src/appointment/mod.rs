@@ -48,6 +48,10 @@ pub struct AppointmentColumns {
     pub do_not_call: Option<Column>,
     /// Anything but a true value is no consent.
     pub consent: Option<Column>,
+    /// The column with a recurrence rule.
+    pub recurrence: Option<Column>,
+    /// The column with the dates on which the series doesn't happen.
+    pub recurrence_exceptions: Option<Column>,
     /// What distinguishes the occurrences of a series, where rows may be such.
     pub occurrence: Option<Column>,
 }

@@ -185,9 +185,8 @@ pub enum Verb {
         /// The folder
         folder: Option<PathBuf>,
     },
-    /// Not yet
-    #[command(hide = true)]
-    Init(Later),
+    /// Draft a schedule from a real source: a file or an address
+    Init(InitArguments),
     /// Days of a schedule on a virtual clock: calls per day and hour, skips, waits. Sends nothing
     Simulate(SimulateArguments),
     /// Run the tests beside schedules (`NAME.test.toml`), or record one from today's plan
@@ -235,6 +234,18 @@ pub struct FindArguments {
     /// The account.
     #[command(flatten)]
     pub account: AccountArguments,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// A table, workbook or calendar, or the address of an API
+    pub source: String,
+    /// The schedule's name; `-` prints it instead [default: made of the source's]
+    pub name: Option<String>,
+    /// The clock.
+    #[command(flatten)]
+    pub now: Now,
 }
 
 /// Arguments of a verb that isn't there yet.

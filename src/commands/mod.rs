@@ -19,6 +19,7 @@ mod held;
 mod held_arguments;
 mod help;
 mod ids;
+mod init;
 mod ledger;
 mod manual;
 mod next;
@@ -139,7 +140,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Completions { shell } => completions::completions(shell),
         Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Optout { verb } => optout::optout(globals, verb).await,
-        Verb::Init(_) => not_yet("`init`"),
+        Verb::Init(ask) => init::init(globals, ask).await,
         Verb::Simulate(ask) => simulate::simulate(globals, &ask).await,
         Verb::Test(ask) => schedule_tests::test(globals, ask).await,
         Verb::Forget(_) => not_yet("`forget`"),

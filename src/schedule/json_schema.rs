@@ -105,6 +105,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::TemplateMap => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Shape::TemplateTree => json!({"type": "object"}),
         Shape::Table(inner) => table(inner),
+        Shape::TableMap(inner) => json!({"type": "object", "additionalProperties": table(inner)}),
         Shape::Unread => json!({}),
     }
 }

@@ -8,7 +8,7 @@ use super::spanned::{KeyValue, Node, Value};
 use crate::settings::SecretRef;
 
 /// Keys of `[appointment]` that name columns.
-const COLUMN_KEYS: [&str; 10] = [
+const COLUMN_KEYS: [&str; 12] = [
     "id",
     "phone",
     "starts_at",
@@ -19,6 +19,8 @@ const COLUMN_KEYS: [&str; 10] = [
     "language",
     "do_not_call",
     "consent",
+    "recurrence",
+    "recurrence_exceptions",
 ];
 
 /// A secret that a schedule names.

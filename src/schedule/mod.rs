@@ -26,7 +26,9 @@ use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
 use crate::zones::{Calendar, CallingHours, ClosedDays, Zone, Zones};
 
 pub use guards::{Factor, GuardLimits, Percent};
-pub use http_spec::{HttpAuth, HttpSpec, JsonShape, Paging, ReadBody, ReadMethod};
+pub use http_spec::{
+    AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
+};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]
@@ -389,6 +391,8 @@ impl Schedule {
             &columns.language,
             &columns.do_not_call,
             &columns.consent,
+            &columns.recurrence,
+            &columns.recurrence_exceptions,
         ];
         let needed = columns.id.iter().chain(&columns.phone).chain(columns.starts_at.columns());
         let mut found: Vec<&Column> = Vec::new();

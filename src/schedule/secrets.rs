@@ -18,6 +18,10 @@ impl Schedule {
                     texts.push(user);
                     found.push(password.clone());
                 }
+                Some(HttpAuth::OAuth2(spec)) => {
+                    texts.extend([&spec.token_url, &spec.client_id]);
+                    found.extend(spec.secrets().cloned());
+                }
                 None => {}
             }
         }

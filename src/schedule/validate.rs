@@ -181,6 +181,12 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
             Value::Table(_) => table(node, keys, &inner_place(named.place, named.key), problems),
             _ => wrong_type(node, wanted, named, problems),
         },
+        Shape::TableMap(keys) => map(node, wanted, named, problems, |entry, problems| match &entry.node.value {
+            Value::Table(_) => {
+                table(&entry.node, keys, &inner_place(&inner_place(named.place, named.key), &entry.key), problems);
+            }
+            _ => wrong_type(&entry.node, &Shape::Table(keys), &Named { key: &entry.key, place: named.place }, problems),
+        }),
         Shape::Unread => {}
     }
 }

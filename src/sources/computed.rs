@@ -44,14 +44,15 @@ impl ComputedSource {
 }
 
 /// Computes the columns of each row on its way to another sink.
-struct Computing<'s> {
-    sink: &'s mut dyn RecordSink,
-    columns: &'s [ComputedColumn],
+pub(super) struct Computing<'s> {
+    pub(super) sink: &'s mut dyn RecordSink,
+    pub(super) columns: &'s [ComputedColumn],
 }
 
 impl RecordSink for Computing<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
-        let Some(row) = record.to_row() else { return self.sink.record(number, record) };
+        let row = record.to_row().filter(|_| !self.columns.is_empty());
+        let Some(row) = row else { return self.sink.record(number, record) };
         let mut tree = RowScope(row.to_object());
         for column in self.columns {
             match column.template.render(&tree) {

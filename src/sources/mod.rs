@@ -3,18 +3,20 @@
 
 use jiff::Timestamp;
 
+use crate::appointment::mapping::Mapping;
 use crate::formats::{FormatError, Wanted};
 use crate::http::Http;
 use crate::row::{Column, Header, RecordSink, unseen};
 use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Secrets;
-use crate::zones::Zone;
+use crate::zones::{Zone, Zones};
 
 pub use crate::formats::ReadWindow;
 
 mod computed;
 pub mod file;
 pub mod http;
+mod series;
 pub mod sqlite;
 
 /// What a complete read says of itself.
@@ -98,11 +100,19 @@ pub struct SourceTools {
 /// The schedule's source.
 #[must_use]
 pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
-    let inner = open_as_written(schedule, tools);
-    if schedule.columns.is_empty() {
-        return inner;
+    let mut source = open_as_written(schedule, tools);
+    if !schedule.columns.is_empty() {
+        source = Box::new(computed::ComputedSource { inner: source, columns: schedule.columns.clone() });
     }
-    Box::new(computed::ComputedSource { inner, columns: schedule.columns.clone() })
+    match &schedule.appointment.recurrence {
+        None => source,
+        Some(rule) => Box::new(series::SeriesSource::new(source, schedule, rule.clone())),
+    }
+}
+
+/// A sink that gives rows with the schedule's computed columns to another one, as reading its source does.
+pub fn computing<'s>(schedule: &'s Schedule, sink: &'s mut dyn RecordSink) -> impl RecordSink + 's {
+    computed::Computing { sink, columns: &schedule.columns }
 }
 
 /// The source without the columns that are made of its own.
@@ -121,7 +131,9 @@ fn open_as_written(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
             let is_own = phones.iter().all(|column| !is_made(schedule, column.as_str()));
             let alternatives = if is_own { phones.clone() } else { Vec::new() };
             let api = http::Api::new(spec.as_ref().clone(), wanted, schedule.zone.clone(), limits, tools);
-            Box::new(api.with_alternatives(alternatives))
+            let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &Zones::newest());
+            let join_rows = http::JoinRows::new(mapping, &|column| is_made(schedule, column));
+            Box::new(api.with_alternatives(alternatives).with_join_rows(join_rows))
         }
     }
 }
@@ -144,7 +156,11 @@ fn wanted(schedule: &Schedule) -> Wanted {
 /// Whether a column is made by the schedule and none of the source's own.
 fn is_made(schedule: &Schedule, column: &str) -> bool {
     let outer = column.split('.').next().unwrap_or(column);
-    schedule.columns.iter().any(|made| made.name == column || made.name == outer)
+    let is_joined = match &schedule.source {
+        SourceSpec::Http(http) => http.join_names().any(|name| name == outer),
+        SourceSpec::File(_) | SourceSpec::Sqlite(_) => false,
+    };
+    is_joined || schedule.columns.iter().any(|made| made.name == column || made.name == outer)
 }
 
 /// A read window in the forms that queries and addresses take.

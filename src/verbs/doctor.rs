@@ -280,6 +280,10 @@ fn secrets_of(http: &HttpSpec, app: &App) -> Vec<Result<SecretString, SecretErro
     match &http.auth {
         Some(HttpAuth::Bearer(token)) => found.push(secrets.resolve(token)),
         Some(HttpAuth::Basic { user, password }) => found.extend([secrets.text(user), secrets.resolve(password)]),
+        Some(HttpAuth::OAuth2(spec)) => {
+            found.extend([secrets.text(&spec.token_url), secrets.text(&spec.client_id)]);
+            found.extend(spec.secrets().map(|secret| secrets.resolve(secret)));
+        }
         None => {}
     }
     found

@@ -18,6 +18,7 @@ mod gap;
 pub mod held;
 pub mod holds;
 pub mod ids;
+pub mod init;
 pub mod last_run;
 pub mod next;
 pub mod notify_test;

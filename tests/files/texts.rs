@@ -145,7 +145,5 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 #[rustfmt::skip]
 pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]", "[source.inbound]"),
-    ("[source.csv]\npath = \"../examples/clinic/appointments.csv\"", "[source.http]\nurl = \"https://a.example\"\nauth.oauth2 = { token_url = \"x\" }"),
-    ("[remind]", "[join.patient]\nurl = \"x\"\n[remind]"),
     ("[remind]", "[outcome]\n[remind]"),
 ];

@@ -65,6 +65,8 @@ pub fn clinic() -> Schedule {
             language: None,
             do_not_call: None,
             consent: None,
+            recurrence: None,
+            recurrence_exceptions: None,
             occurrence: None,
         },
         remind: Remind {

@@ -26,6 +26,7 @@ pub fn spec(url: &str) -> HttpSpec {
         max_bytes: 100_000,
         auth: None,
         paging: None,
+        joins: Vec::new(),
         allow_redirect_to: Vec::new(),
     }
 }

@@ -14,7 +14,7 @@ use crate::rows::{Seen, window};
 use crate::support::{Conduct, Receiver, answer};
 
 /// A schedule around a source and its columns.
-fn schedule(source: &str, appointment: &str) -> String {
+pub fn schedule(source: &str, appointment: &str) -> String {
     format!(
         "cron = \"0 9 * * *\"\ntimezone = \"America/New_York\"\n{source}\n[appointment]\n{appointment}\n\
          [remind]\ndays_before = 1\n[target.automation]\nurl = {{ env = \"NONE\" }}\n[payload]\np = \"{{{{ phone }}}}\"\n"
@@ -22,7 +22,7 @@ fn schedule(source: &str, appointment: &str) -> String {
 }
 
 /// What the source of this schedule gives.
-async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceError> {
+pub async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceError> {
     let (schedule, problems) = read::schedule(Path::new("x.toml"), text, &Zones::newest());
     let schedule = schedule.unwrap_or_else(|| panic!("{problems:?}\n{text}"));
     let tools = SourceTools {
@@ -38,12 +38,12 @@ async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceError> {
     reading.await.expect("reading doesn't panic")
 }
 
-fn json(body: &str) -> Conduct {
+pub fn json(body: &str) -> Conduct {
     Conduct::Answer(answer("200 OK", &[("content-type", "application/json")], body))
 }
 
 /// The problems of a schedule that is refused.
-fn refusal(text: &str) -> String {
+pub fn refusal(text: &str) -> String {
     let (schedule, problems) = read::schedule(Path::new("x.toml"), text, &Zones::newest());
     assert!(schedule.is_none(), "it is taken: {text}");
     problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")

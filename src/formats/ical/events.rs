@@ -46,7 +46,8 @@ impl CalendarEvent {
 
     fn take(&mut self, line: &ContentLine<'_>, times: &mut TimeReader<'_>) {
         let mut read_all = |fault: &mut Option<&'static str>, word: &'static str| {
-            let values = line.value.split(',').map(|value| value.split('/').next().unwrap_or(value));
+            let values = line.value.split(',').filter(|value| !value.trim().is_empty());
+            let values = values.map(|value| value.split('/').next().unwrap_or(value));
             let read: Vec<Option<EventTime>> = values.map(|value| times.read(line, value)).collect();
             if read.iter().any(Option::is_none) {
                 *fault = Some(word);

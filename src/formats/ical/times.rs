@@ -181,6 +181,21 @@ impl<'z> TimeReader<'z> {
 
 /// `20280517T083000`; some programs leave the seconds out, or write separators.
 pub(super) fn date_time(text: &str) -> Option<DateTime> {
+    if let Some(plain) = plain_date_time(text.as_bytes()) {
+        return Some(plain);
+    }
     let formats = ["%Y%m%dT%H%M%S", "%Y%m%dT%H%M", "%Y-%m-%dT%H:%M:%S"];
     formats.iter().find_map(|format| DateTime::strptime(format, text).ok())
+}
+
+/// The one form that nearly every time has, without asking a pattern.
+fn plain_date_time(text: &[u8]) -> Option<DateTime> {
+    let (date, time) = (text.get(..8)?, text.get(9..).filter(|time| time.len() == 6)?);
+    if text[8] != b'T' || !date.iter().chain(time).all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = |digits: &[u8]| digits.iter().fold(0_i16, |number, digit| number * 10 + i16::from(digit - b'0'));
+    let two = |digits: &[u8]| i8::try_from(number(digits)).ok();
+    let (year, month, day) = (number(&date[..4]), two(&date[4..6])?, two(&date[6..])?);
+    DateTime::new(year, month, day, two(&time[..2])?, two(&time[2..4])?, two(&time[4..])?, 0).ok()
 }

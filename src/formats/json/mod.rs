@@ -12,6 +12,7 @@ use crate::schedule::JsonShape;
 use rows::ItemSeed;
 
 mod each;
+mod joined;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -94,9 +95,11 @@ fn read_tree(
         )));
     }
     let marks = marks(&around, ask.places);
+    let joins: Vec<_> = shape.joins.iter().map(|join| joined::JoinTable::of(join, &around)).collect();
     let taken = tree::take_rows(&mut around, &shape.items);
     let mut search = Search::new(shape, ask, sink)?;
-    for row in taken.rows {
+    for mut row in taken.rows {
+        joins.iter().for_each(|join| join.add(&mut row));
         if !search.give(row, None) {
             break;
         }

@@ -68,7 +68,8 @@ fn behind_text(text: &[u8], mut at: usize) -> usize {
 
 /// Whether a number is written as its value is; what is no number in JSON stays as it is, to be refused.
 fn is_kept_exactly(number: &[u8]) -> bool {
-    let is_short = number.len() <= 15 && !number.iter().any(|byte| matches!(byte, b'e' | b'E' | b'.'));
+    // a price may lose the zero behind its point: it stays a number that can be compared
+    let is_short = number.len() <= 15 && !number.iter().any(|byte| matches!(byte, b'e' | b'E'));
     let Ok(text) = std::str::from_utf8(number) else { return true };
     is_short || serde_json::from_str::<serde_json::Number>(text).map_or(true, |read| read.to_string() == text)
 }

@@ -2,6 +2,7 @@
 
 mod examples;
 mod sending;
+mod sources;
 mod tables;
 
 pub use tables::SCHEDULE;
@@ -103,6 +104,8 @@ pub enum Shape {
     Condition,
     /// Only ever `true`.
     True,
+    /// Tables of keys, each by a name of the author's.
+    TableMap(&'static Table),
     /// Another table of keys.
     Table(&'static Table),
     /// Not checked: not built yet.
@@ -148,6 +151,7 @@ impl Shape {
             Self::Templates => "a list of texts with `{{ … }}`".into(),
             Self::TemplateMap => "a table of texts with `{{ … }}`".into(),
             Self::TemplateTree | Self::Table(_) => "a table".into(),
+            Self::TableMap(_) => "a table of tables".into(),
             Self::Condition => "an expression written as a text".into(),
             Self::True => "`true`".into(),
             Self::Unread => "anything".into(),

@@ -2,13 +2,14 @@
 
 use super::Need::{Default, Later, Optional, Required};
 use super::sending::{DELIVERY, GUARD};
+use super::sources::{JOIN, SOURCE};
 use super::{Key, Shape, Table};
 
 pub(super) const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
     Key { name, shape, need, doc }
 }
 
-const fn later(name: &'static str, doc: &'static str) -> Key {
+pub(super) const fn later(name: &'static str, doc: &'static str) -> Key {
     Key { name, shape: Shape::Unread, need: Later, doc }
 }
 
@@ -18,11 +19,6 @@ const MAX_DAYS: i64 = 366;
 const MAX_HOURS: i64 = 366 * 24;
 /// Maximum of counts without a natural limit.
 pub(super) const MAX_COUNT: i64 = 1_000_000;
-/// Maximum rows of a table.
-const MAX_TABLE_ROWS: i64 = 10_000_000;
-
-const DEADLINE: &str = "For the whole read, all pages and steps; a read that takes longer is given up";
-const MAX_ROWS: &str = "Rows in the window; a read that brings more fails";
 
 /// The whole file.
 pub static SCHEDULE: Table = Table {
@@ -63,186 +59,15 @@ pub static SCHEDULE: Table = Table {
             Optional,
             "Computed columns: a template over the row for each; a name that isn't there is null",
         ),
-        later("join", "Objects joined to a row"),
+        key(
+            "join",
+            Shape::TableMap(&JOIN),
+            Optional,
+            "Objects joined to a row, each table by its name (`[join.patient]`)",
+        ),
         later("outcome", "What becomes of a call"),
     ],
 };
-
-static SOURCE: Table = Table {
-    one_of: &["csv", "sqlite", "http", "xlsx", "ical", "inbound"],
-    keys: &[
-        key("csv", Shape::Table(&CSV), Optional, "A text table"),
-        key("sqlite", Shape::Table(&SQLITE), Optional, "A query on a SQLite file, opened read-only"),
-        key("http", Shape::Table(&HTTP), Optional, "An HTTP API"),
-        key("xlsx", Shape::Table(&WORKBOOK), Optional, "A sheet of a workbook: xlsx, xls or ods, by its bytes"),
-        key("ical", Shape::Table(&CALENDAR), Optional, "A calendar file (iCalendar), or several"),
-        later("inbound", "Requests posted to the service"),
-    ],
-};
-
-static CSV: Table = Table {
-    one_of: &[],
-    keys: &[
-        key(
-            "path",
-            Shape::Text,
-            Required,
-            "The file, counted from the schedule file; of a pattern (`export-*.csv`) the match changed last",
-        ),
-        key("encoding", Shape::Text, Default("\"auto\""), "`auto`, or an encoding's name such as `windows-1252`"),
-        key("delimiter", Shape::AnyText, Default("\"auto\""), "`auto`, or one of comma, semicolon, tab and pipe"),
-        key("header_row", Shape::Whole(1, MAX_COUNT), Default("1"), "The line with the names of the columns, from 1"),
-        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-    ],
-};
-
-static WORKBOOK: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("path", Shape::Text, Required, "The file; of a pattern (`export-*.xlsx`) the match changed last"),
-        key("sheet", Shape::Text, Optional, "The sheet's name; the first visible one unless set"),
-        key("header_row", Shape::Whole(1, MAX_COUNT), Default("1"), "The row with the names of the columns, from 1"),
-        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-    ],
-};
-
-static CALENDAR: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("path", Shape::Text, Required, "The file; all matches of a pattern (`calendars/*.ics`) are one calendar"),
-        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-    ],
-};
-
-static SQLITE: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("path", Shape::Text, Required, "The database file; relative paths count from the schedule file"),
-        key(
-            "query",
-            Shape::Text,
-            Required,
-            "One SELECT; `:from`, `:until`, `:day`, `:now_utc` and their kin are bound when it names them",
-        ),
-        key("deadline", Shape::Duration, Default("\"20s\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-    ],
-};
-
-static HTTP: Table = Table {
-    one_of: &[],
-    keys: &[
-        key(
-            "url",
-            Shape::TextOrSecret,
-            Required,
-            "The address; `{{ from }}`, `{{ until }}` and `{{ day }}` are filled in",
-        ),
-        key(
-            "format",
-            Shape::Word { now: &["json", "csv", "ical"], later: &[] },
-            Default("\"json\""),
-            "What the body is",
-        ),
-        key("items", Shape::Place, Default("\"\""), "Where the array of rows is; the body itself unless set"),
-        key(
-            "items_optional",
-            Shape::Boolean,
-            Default("false"),
-            "`true` where the sender leaves the array out on an empty day",
-        ),
-        key("headers", Shape::SecretMap, Optional, "Headers of the request"),
-        key("timeout", Shape::Duration, Default("\"30s\""), "For one page"),
-        key("max_bytes", Shape::Size, Default("\"64MiB\""), "Of one page, decoded"),
-        key("auth", Shape::Table(&AUTH), Optional, "How the request proves who asks"),
-        key("paging", Shape::Table(&PAGING), Optional, "How further pages are found"),
-        key(
-            "allow_redirect_to",
-            Shape::Texts,
-            Optional,
-            "Other hosts to which it may redirect, such as `*.googleusercontent.com`; they receive no headers",
-        ),
-        key("deadline", Shape::Duration, Default("\"10m\""), DEADLINE),
-        key("max_rows", Shape::Whole(1, MAX_TABLE_ROWS), Default("200000"), MAX_ROWS),
-        key(
-            "method",
-            Shape::Word { now: &["GET", "POST", "REPORT"], later: &[] },
-            Default("\"GET\""),
-            "How it is asked; with a `body` it is `POST` unless set",
-        ),
-        key(
-            "body",
-            Shape::Body,
-            Optional,
-            "What is sent along: a text, or a tree sent as JSON; `{{ from }}`, `{{ until }}` and `{{ day }}` are filled in",
-        ),
-        key(
-            "each",
-            Shape::Place,
-            Optional,
-            "A list inside an item: each of its elements is a row, the item its `parent`",
-        ),
-    ],
-};
-
-static AUTH: Table = Table {
-    one_of: &["bearer", "basic", "oauth2"],
-    keys: &[
-        key("bearer", Shape::Secret, Optional, "`Authorization: Bearer …`"),
-        key("basic", Shape::Table(&BASIC), Optional, "`Authorization: Basic …`"),
-        later("oauth2", "A token fetched first"),
-    ],
-};
-
-static BASIC: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("user", Shape::TextOrSecret, Required, "The user"),
-        key("password", Shape::Secret, Required, "The password"),
-    ],
-};
-
-static PAGING: Table = Table {
-    one_of: &["page", "cursor", "next", "link_header", "offset"],
-    keys: &[
-        key("page", Shape::Table(&PAGE), Optional, "Numbered pages, until an empty one"),
-        key("cursor", Shape::Table(&CURSOR), Optional, "A mark in each page asks for the next"),
-        key("next", Shape::Table(&NEXT), Optional, "The page has the next page's URL"),
-        key("link_header", Shape::True, Optional, "The `Link` header has the next page's URL"),
-        key("offset", Shape::Table(&OFFSET), Optional, "Pages by the number of rows before them, until an empty one"),
-    ],
-};
-
-static PAGE: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
-        key("start", Shape::Whole(0, MAX_COUNT), Default("1"), "The first page's number"),
-        key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
-    ],
-};
-
-static OFFSET: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
-        key("size", Shape::Whole(1, MAX_COUNT), Required, "Rows of a full page"),
-    ],
-};
-
-static CURSOR: Table = Table {
-    one_of: &[],
-    keys: &[
-        key("parameter", Shape::Text, Required, "The query parameter; `/a/b` is a place in the body"),
-        key("at", Shape::Place, Required, "Where a page has the mark"),
-    ],
-};
-
-static NEXT: Table =
-    Table { one_of: &[], keys: &[key("at", Shape::Place, Required, "Where a page has the next page's URL")] };
 
 static APPOINTMENT: Table = Table {
     one_of: &[],
@@ -281,6 +106,13 @@ static APPOINTMENT: Table = Table {
         key("language", Shape::Column, Optional, "BCP 47 tag of the person's language"),
         key("do_not_call", Shape::Column, Optional, "Anything but an empty cell and a known no opts the person out"),
         key("consent", Shape::Column, Optional, "Anything but a true value is no consent"),
+        key(
+            "recurrence",
+            Shape::Column,
+            Optional,
+            "A recurrence rule (RRULE): the row is every occurrence of its series",
+        ),
+        key("recurrence_exceptions", Shape::Column, Optional, "Dates on which the series doesn't happen"),
     ],
 };
 

@@ -41,7 +41,9 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
         language: section.column("language"),
         do_not_call: section.column("do_not_call"),
         consent: section.column("consent"),
-        occurrence: None,
+        recurrence: section.column("recurrence"),
+        recurrence_exceptions: section.column("recurrence_exceptions"),
+        occurrence: section.given("recurrence").map(|_| Column::new(OCCURRENCE)),
     })
 }
 

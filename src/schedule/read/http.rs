@@ -5,9 +5,11 @@ use super::{Reading, templates};
 use crate::schedule::spanned::Node;
 use crate::schedule::validate::parse_size;
 use crate::schedule::{
-    CalendarShape, CsvDialect, FormatSpec, HttpAuth, HttpSpec, JsonShape, Paging, ReadBody, ReadMethod, SourceSpec,
+    CalendarShape, CsvDialect, FormatSpec, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
+    SourceSpec,
 };
 use crate::settings::TextOrSecret;
+use crate::template::Template;
 use crate::zones::Zones;
 
 /// Names a URL may use.
@@ -31,6 +33,7 @@ pub fn read(section: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> 
     }
     let body = optional(section.given("body"), |node| templates::body(node, &URL_NAMES, reading));
     let method = method(section, reading);
+    let body = body.map(|body| body.or_else(|| default_body(method?, format.as_ref()?)));
     let auth = optional(section.given("auth"), |_| auth(&section.inner("auth"), reading));
     let paging = optional(section.given("paging"), |node| {
         places_in_body(node, &body, reading);
@@ -46,6 +49,7 @@ pub fn read(section: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> 
         max_bytes: parse_size(&section.text("max_bytes")?)?,
         auth: auth.ok()?,
         paging: paging.ok()?,
+        joins: Vec::new(),
         allow_redirect_to: redirect_hosts(section, reading),
     })))
 }
@@ -59,7 +63,25 @@ fn json(section: &Section<'_>) -> Option<FormatSpec> {
             None => None,
         },
         columns: Vec::new(),
+        joins: Vec::new(),
+        keeps_digits: false,
     }))
+}
+
+/// What a CalDAV server is asked for unless `body` says otherwise: the events of the window (RFC 4791, 7.8).
+const CALENDAR_QUERY: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
+    <c:calendar-query xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">\
+    <d:prop><d:getetag/><c:calendar-data/></d:prop><c:filter><c:comp-filter name=\"VCALENDAR\"><c:comp-filter name=\"VEVENT\">\
+    <c:time-range start=\"{{ from | utc | date('%Y%m%dT%H%M%SZ') }}\" end=\"{{ until | utc | date('%Y%m%dT%H%M%SZ') }}\"/>\
+    </c:comp-filter></c:comp-filter></c:filter></c:calendar-query>";
+
+fn default_body(method: ReadMethod, format: &FormatSpec) -> Option<ReadBody> {
+    match (method, format) {
+        (ReadMethod::Report, FormatSpec::Calendar(_)) => {
+            Some(ReadBody::Text(Template::compile(CALENDAR_QUERY).expect("it is written above")))
+        }
+        _ => None,
+    }
 }
 
 /// How a read asks: with a body by `POST` unless it says otherwise. A body on a `GET` would be ignored by most servers.
@@ -139,9 +161,28 @@ pub fn headers(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<(
     section.secret_map("headers", reading)
 }
 
-fn auth(section: &Section<'_>, reading: &Reading<'_>) -> Option<HttpAuth> {
+fn oauth2(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<OAuth2Spec> {
+    let token_url = section.text_or_secret("token_url", reading);
+    if let (Some(TextOrSecret::Text(text)), Some(node)) = (&token_url, section.given("token_url")) {
+        templates::address(node, text, reading)?;
+    }
+    let secret = |name: &str, reading: &Reading<'_>| section.given(name).and_then(|_| section.secret(name, reading));
+    Some(OAuth2Spec {
+        token_url: token_url?,
+        client_id: section.text_or_secret("client_id", reading)?,
+        client_secret: secret("client_secret", reading),
+        private_key: secret("private_key", reading),
+        scope: section.text("scope"),
+        refresh_token: secret("refresh_token", reading),
+    })
+}
+
+fn auth(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<HttpAuth> {
     if let Some(bearer) = section.secret("bearer", reading) {
         return Some(HttpAuth::Bearer(bearer));
+    }
+    if section.given("oauth2").is_some() {
+        return oauth2(&section.inner("oauth2"), reading).map(|spec| HttpAuth::OAuth2(Box::new(spec)));
     }
     section.given("basic")?;
     let basic = section.inner("basic");

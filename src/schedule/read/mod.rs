@@ -3,6 +3,7 @@
 
 mod appointment;
 mod http;
+mod joins;
 mod paths;
 mod remind;
 mod section;
@@ -89,6 +90,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     }
     let columns = templates::computed(root.get("columns"), reading);
     source = source.and_then(|source| paths::with_path_columns(source, root, reading));
+    source = source.and_then(|source| joins::with_joins(source, root, reading));
     if let (Some(source), Some(zone)) = (&mut source, &zone) {
         let of_source = appointment.as_ref().and_then(|columns| columns.source_timezone.as_ref());
         source.set_home(of_source.unwrap_or(zone));

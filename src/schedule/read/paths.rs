@@ -10,6 +10,7 @@ use crate::schedule::{FormatSpec, JsonShape, SourceSpec};
 /// The source with every path that `[appointment]` maps or a template reaches through `row`.
 pub fn with_path_columns(mut source: SourceSpec, root: &Node, reading: &mut Reading<'_>) -> Option<SourceSpec> {
     let Some(shape) = json_shape(&mut source) else { return Some(source) };
+    shape.keeps_digits = root.get("columns").is_some() || root.get("join").is_some();
     let mapped = lookup::mapped_columns(root).into_iter().filter_map(|node| Some((node.text()?.to_owned(), node)));
     let templates = lookup::row_templates(root).into_iter().chain(lookup::row_expressions(root));
     let named = templates

@@ -20,7 +20,14 @@ fn in_table<'n>(node: &'n Node, keys: &'static Table, path: &mut Vec<&'n str>, r
         match keys.key(&entry.key).map(|key| &key.shape) {
             Some(Shape::Table(inner)) => in_table(&entry.node, inner, path, reading),
             Some(Shape::TemplateTree | Shape::TemplateMap) => in_keys(&entry.node, reading),
-            Some(Shape::Template | Shape::Templates | Shape::Condition | Shape::Body | Shape::Unread) => {}
+            Some(
+                Shape::Template
+                | Shape::Templates
+                | Shape::Condition
+                | Shape::Body
+                | Shape::TableMap(_)
+                | Shape::Unread,
+            ) => {}
             // a source's address is filled in with the window
             Some(Shape::TextOrSecret) if path.as_slice() == ["source", "http", "url"] => {}
             Some(_) => in_value(entry, reading),

@@ -40,7 +40,7 @@ fn value<'t>(expression: &str, texts: &'t WindowTexts) -> Result<&'t str, String
 }
 
 /// RFC 3986: everything but the unreserved characters.
-fn push_encoded(out: &mut String, text: &str) {
+pub(super) fn push_encoded(out: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));

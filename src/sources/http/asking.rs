@@ -6,7 +6,7 @@ use url::Url;
 
 use super::paging::Next;
 use super::{address, never};
-use crate::schedule::ReadBody;
+use crate::schedule::{ReadBody, ReadMethod};
 use crate::sources::{SourceError, WindowTexts};
 use crate::template::Scope;
 
@@ -15,6 +15,7 @@ use crate::template::Scope;
 pub(super) struct PageAsk {
     pub(super) address: Url,
     pub(super) body: Bytes,
+    pub(super) method: ReadMethod,
 }
 
 impl PageAsk {
@@ -97,7 +98,12 @@ impl FilledBody {
     ///
     /// # Errors
     /// When a link leads away from the source, or the body has no such place.
-    pub(super) fn ask(&self, here: &Url, next: &Next, page: usize) -> Result<PageAsk, SourceError> {
+    pub(super) fn ask(
+        &self,
+        method: ReadMethod,
+        here: &Url,
+        (next, page): (&Next, usize),
+    ) -> Result<PageAsk, SourceError> {
         let (address, body) = match next {
             Next::End => (here.clone(), self.bytes()),
             Next::Parameter(place, value) if place.starts_with('/') => (here.clone(), self.with(place, value)?),
@@ -108,7 +114,7 @@ impl FilledBody {
                 (followed?, self.bytes())
             }
         };
-        Ok(PageAsk { address, body })
+        Ok(PageAsk { address, body, method })
     }
 
     /// The body with a value at a place: a number where one stands there, or where the value is one.
@@ -142,12 +148,13 @@ mod tests {
             ("/variables/page", "2", json!({"first": 2, "after": null, "page": "2"})),
             ("/variables/skip", "40", json!({"first": 2, "after": null, "page": "1", "skip": 40})),
         ] {
-            let ask = body.ask(&here, &Next::Parameter(place.into(), value.into()), 2).expect("an ask");
+            let ask =
+                body.ask(ReadMethod::Post, &here, (&Next::Parameter(place.into(), value.into()), 2)).expect("an ask");
             let sent: Value = serde_json::from_slice(&ask.body).expect("JSON");
             assert_eq!((ask.address.as_str(), &sent["variables"]), ("https://x.test/graphql", &wanted), "{place}");
         }
-        assert!(body.ask(&here, &Next::Parameter("/none/at/all".into(), "1".into()), 2).is_err());
-        let ask = body.ask(&here, &Next::Parameter("page".into(), "2".into()), 2).expect("an ask");
+        assert!(body.ask(ReadMethod::Post, &here, (&Next::Parameter("/none/at/all".into(), "1".into()), 2)).is_err());
+        let ask = body.ask(ReadMethod::Post, &here, (&Next::Parameter("page".into(), "2".into()), 2)).expect("an ask");
         assert_eq!(ask.address.as_str(), "https://x.test/graphql?page=2");
     }
 

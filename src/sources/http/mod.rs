@@ -17,6 +17,8 @@ use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
 
 use asking::{FilledBody, PageAsk};
+pub(super) use joins::JoinRows;
+use joins::WaitingRows;
 use paging::{CIRCLE, Fresh, Mark, Next, Page, Pages};
 use presence::Presence;
 use request::Fetched;
@@ -25,6 +27,8 @@ use signs::Signs;
 mod address;
 mod answers;
 mod asking;
+mod joins;
+mod oauth;
 mod paging;
 mod presence;
 mod request;
@@ -42,6 +46,8 @@ pub struct Api {
     zone: Zone,
     limits: ReadLimits,
     tools: SourceTools,
+    /// Which rows `[join]` is about.
+    join_rows: Option<JoinRows>,
 }
 
 /// The state of one read.
@@ -61,7 +67,7 @@ impl Api {
     /// An API with the columns that are wanted; the window is written for `zone`.
     #[must_use]
     pub fn new(spec: HttpSpec, wanted: Wanted, zone: Zone, limits: ReadLimits, tools: SourceTools) -> Self {
-        Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools }
+        Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools, join_rows: None }
     }
 
     /// Mapped columns that are alternatives: it is enough when rows have one of them.
@@ -70,11 +76,31 @@ impl Api {
         Self { alternatives, ..self }
     }
 
+    /// With what decides which rows are joined.
+    #[must_use]
+    pub(super) fn with_join_rows(self, rows: JoinRows) -> Self {
+        Self { join_rows: Some(rows), ..self }
+    }
+
+    /// Reads the pages, and what is joined to their rows.
+    async fn read_joined(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let Some(rows) = self.join_rows.as_ref().filter(|_| !self.spec.joins.is_empty()) else {
+            return self.read_pages(window, sink).await;
+        };
+        let first = self.first_address(&WindowTexts::new(window, &self.zone))?;
+        let stop_at = self.tools.http.clock().monotonic() + self.limits.deadline.unsigned_abs();
+        let mut waiting = WaitingRows::new(sink, &self.spec.joins, rows, (window, without_login(&first)));
+        let report = self.read_pages(window, &mut waiting).await?;
+        let headers = self.headers(&first, &FilledBody::None).await?;
+        self.join(waiting, &headers, stop_at).await?;
+        Ok(report)
+    }
+
     async fn read_pages(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let texts = WindowTexts::new(window, &self.zone);
         let first = self.first_address(&texts)?;
         let body = FilledBody::of(self.spec.body.as_ref(), &texts)?;
-        let headers = self.headers(&first, &body)?;
+        let headers = self.headers(&first, &body).await?;
         let stop_at = self.tools.http.clock().monotonic() + self.limits.deadline.unsigned_abs();
         let mut reading = PagedRead {
             window,
@@ -88,7 +114,7 @@ impl Api {
         let mut here = without_login(&first);
         let mut next = reading.pages.first();
         loop {
-            let asked = body.ask(&here, &next, reading.pages.number)?;
+            let asked = body.ask(self.spec.method, &here, (&next, reading.pages.number))?;
             reading.begin_page(&asked)?;
             let answer = match self.fetch(asked, &headers, reading.pages.number, stop_at).await? {
                 Fetched::Page(address, answer) => {
@@ -217,7 +243,7 @@ impl Source for Api {
             return runtime.block_on(self.read_pages(window, sink));
         }
         let mut presence = Presence::new(&self.wanted.mapped, &self.alternatives, sink);
-        let report = runtime.block_on(self.read_pages(window, &mut presence))?;
+        let report = runtime.block_on(self.read_joined(window, &mut presence))?;
         match presence.missing() {
             None => Ok(report),
             Some(column) => Err(never(format!(

@@ -50,7 +50,7 @@ impl Api {
     }
 
     /// The headers of every request, which go to the source's origin alone.
-    pub(super) fn headers(&self, address: &Url, body: &FilledBody) -> Result<Headers, SourceError> {
+    pub(super) async fn headers(&self, address: &Url, body: &FilledBody) -> Result<Headers, SourceError> {
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
             headers
@@ -60,10 +60,14 @@ impl Api {
         if !is_set("accept") {
             headers.push(self.accept());
         }
+        if self.spec.method == ReadMethod::Report && !is_set("depth") {
+            // the calendar's own events, and not only what it says of itself
+            headers.push(("depth".to_owned(), "1".to_owned().into()));
+        }
         if let Some(kind) = body.content_type().filter(|_| !is_set("content-type")) {
             headers.push(("content-type".to_owned(), kind.to_owned().into()));
         }
-        if let Some(login) = self.authorization(address)? {
+        if let Some(login) = self.authorization(address).await? {
             headers.push(("authorization".to_owned(), login));
         }
         Ok(headers)
@@ -80,7 +84,7 @@ impl Api {
         ("accept".to_owned(), accept.to_owned().into())
     }
 
-    fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
+    async fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
         let basic = |user: &str, password: &str| {
             let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
             Some(SecretString::from(format!("Basic {both}")))
@@ -91,6 +95,7 @@ impl Api {
             Some(HttpAuth::Basic { user, password }) => {
                 basic(self.secret(user)?.expose_secret(), resolve(password.clone())?.expose_secret())
             }
+            Some(HttpAuth::OAuth2(spec)) => Some(format!("Bearer {}", self.token(spec).await?.expose_secret()).into()),
             None if address.username().is_empty() && address.password().is_none() => None,
             None => basic(address.username(), address.password().unwrap_or("")),
         })
@@ -105,8 +110,8 @@ impl Api {
         page: usize,
         stop_at: Duration,
     ) -> Result<Fetched, SourceError> {
-        let PageAsk { mut address, mut body } = asked;
-        let (mut own, mut sent, mut method) = (address.clone(), headers.clone(), method_of(self.spec.method));
+        let PageAsk { mut address, mut body, method } = asked;
+        let (mut own, mut sent, mut method) = (address.clone(), headers.clone(), method_of(method));
         let mut is_home = true;
         for _ in 0..=MAX_REDIRECTS {
             let ask = HttpRequest {

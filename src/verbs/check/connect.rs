@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::columns::{against, source_span};
+use super::found::FoundColumns;
 use super::{CheckAsk, Checked};
 use crate::appointment::dates::{self, DateGuess};
 use crate::appointment::{DateFormat, StartColumns};
@@ -29,9 +30,12 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         starts: BTreeSet::new(),
         columns: Vec::new(),
         mapped: mapped.into_iter().cloned().map(|column| (column, None)).collect(),
+        found: FoundColumns::of(checked.schedule, ask.zones),
     };
     let read = source.read(&window(checked, ask), &mut seen);
-    let SourceSample { starts, columns, mapped, .. } = seen;
+    let SourceSample { starts, columns, mapped, found, .. } = seen;
+    let texts: Vec<&str> = starts.iter().map(String::as_str).collect();
+    checked.columns = found.reports(|| proposal(&texts));
     let known_before = checked.problems.count();
     // Local sources had their columns checked by their headers already.
     if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
@@ -95,6 +99,7 @@ struct SourceSample<'a> {
     starts: BTreeSet<String>,
     columns: Vec<String>,
     mapped: Vec<(Column, Option<String>)>,
+    found: FoundColumns<'a>,
 }
 
 impl RecordSink for SourceSample<'_> {
@@ -110,6 +115,7 @@ impl RecordSink for SourceSample<'_> {
             Record::Text { header, .. } if self.columns.is_empty() => self.columns = header.names().to_vec(),
             Record::Text { .. } | Record::Broken(_) => {}
         }
+        self.found.count(&record);
         for (column, sentence) in self.mapped.iter_mut().filter(|(_, sentence)| sentence.is_none()) {
             *sentence = record.nested(column).map(|value| column.nested_sentence(value));
         }

@@ -5,6 +5,7 @@
 mod columns;
 mod connect;
 mod coverage;
+mod found;
 mod placeholders;
 mod sample;
 mod secrets;
@@ -32,6 +33,8 @@ use crate::sources::SourceTools;
 use crate::verbs::schedule_tests;
 use crate::verbs::secrets::ServiceSecrets;
 use crate::zones::Zones;
+
+pub use found::ColumnReport;
 
 /// What is checked.
 #[derive(Debug, Clone)]
@@ -90,6 +93,8 @@ pub struct CheckReport {
     pub files: usize,
     /// In the order of files and places.
     pub problems: Vec<Problem>,
+    /// With `--connect`: what each mapped column holds, in the order of files and keys.
+    pub columns: Vec<ColumnReport>,
 }
 
 impl CheckReport {
@@ -97,14 +102,28 @@ impl CheckReport {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let problems: Vec<_> = self.problems.iter().map(Problem::placed).collect();
-        json!({"ok": self.ok, "files": self.files, "problems": problems})
+        json!({"ok": self.ok, "files": self.files, "problems": problems, "columns": self.columns})
     }
 
     /// Every problem as a code frame, a blank line between two, and a summary.
     #[must_use]
     pub fn to_text(&self, paint: Paint) -> String {
         let frames: String = self.problems.iter().map(|problem| format!("{}\n\n", problem.frame(paint))).collect();
-        format!("{frames}{}\n", self.summary())
+        format!("{frames}{}{}\n", self.columns_in_words(), self.summary())
+    }
+
+    /// The columns of each file under its name.
+    fn columns_in_words(&self) -> String {
+        let mut text = String::new();
+        let mut file = "";
+        for column in &self.columns {
+            if column.file != file {
+                file = &column.file;
+                text.push_str(&format!("{file} maps these columns:\n"));
+            }
+            text.push_str(&format!("{}\n", column.line()));
+        }
+        if text.is_empty() { text } else { format!("{text}\n") }
     }
 
     fn summary(&self) -> String {
@@ -135,13 +154,16 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
     let mut folder = read(ask);
     let mut problems = std::mem::take(&mut folder.problems);
     let refused = columns_of_refused(&problems, ask);
+    let mut columns = Vec::new();
     // concurrently, since one may wait for a file that is being written
     let schedules: Vec<&Arc<Schedule>> = folder.schedules.values().collect();
     for together in schedules.chunks(MAX_CONCURRENT_CHECKS) {
         std::thread::scope(|scope| {
             let checks: Vec<_> = together.iter().map(|schedule| scope.spawn(|| one(schedule, ask))).collect();
             for check in checks {
-                problems.extend(check.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                let (found, of_columns) = check.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                problems.extend(found);
+                columns.extend(of_columns);
             }
         });
     }
@@ -157,7 +179,7 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
         problem.severity == Severity::Error || problem.further.errors > 0 || ask.warnings == Warnings::Denied
     };
     let problems = shown(problems);
-    CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems }
+    CheckReport { ok: !problems.iter().any(refused), files: folder.files, problems, columns }
 }
 
 /// A file that is refused for another reason gets the problems of its columns reported, too.
@@ -168,7 +190,7 @@ fn columns_of_refused(found: &[Problem], ask: &CheckAsk<'_>) -> Vec<Problem> {
     for (path, text) in texts {
         let Some(schedule) = source_alone(path, text, ask.zones) else { continue };
         let (root, _) = spanned::read(text);
-        let mut checked = Checked { schedule: &schedule, root, problems: Problems::of(path, Arc::clone(text)) };
+        let mut checked = Checked::new(&schedule, root, Problems::of(path, Arc::clone(text)));
         columns::check(&mut checked, ask);
         more.extend(checked.problems.into_sorted());
     }
@@ -224,9 +246,15 @@ struct Checked<'a> {
     schedule: &'a Schedule,
     root: Node,
     problems: Problems,
+    /// What a read showed of the mapped columns.
+    columns: Vec<ColumnReport>,
 }
 
-impl Checked<'_> {
+impl<'a> Checked<'a> {
+    fn new(schedule: &'a Schedule, root: Node, problems: Problems) -> Self {
+        Self { schedule, root, problems, columns: Vec::new() }
+    }
+
     /// The span of the value at a path, otherwise of the closest table above it.
     fn span(&self, path: &[&str]) -> std::ops::Range<usize> {
         let found = (0..=path.len()).rev().find_map(|depth| self.root.at(&path[..depth]));
@@ -234,10 +262,10 @@ impl Checked<'_> {
     }
 }
 
-fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
+fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> (Vec<Problem>, Vec<ColumnReport>) {
     let (root, _) = spanned::read(&schedule.text);
     let problems = Problems::of(&schedule.path, Arc::from(schedule.text.as_str()));
-    let mut checked = Checked { schedule, root, problems };
+    let mut checked = Checked::new(schedule, root, problems);
     cron(&mut checked, ask);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
@@ -249,7 +277,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> Vec<Problem> {
     if ask.reach == Reach::Connect {
         connect::check(&mut checked, ask);
     }
-    checked.problems.into_sorted()
+    (checked.problems.into_sorted(), checked.columns)
 }
 
 /// Without its list a run fails and calls nobody.

@@ -16,6 +16,7 @@ use crate::plan::{
 use crate::reminder::{ReminderId, uuid_v7};
 use crate::row::{Header, Line, Record, RecordSink, scalar_text};
 use crate::schedule::{Schedule, SourceSpec};
+use crate::sources;
 use crate::zones::Zones;
 
 /// What a test is judged with besides its own text.
@@ -65,7 +66,8 @@ pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
         explained: None,
     };
     let read = |sink: &mut dyn RecordSink| -> Result<(), Infallible> {
-        feed(&test.rows, &bench.schedule.source, sink);
+        let mut computing = sources::computing(&bench.schedule, sink);
+        feed(&test.rows, &bench.schedule.source, &mut computing);
         Ok(())
     };
     match plan(request, read, |_| Ok(LastCalledStarts::new()), &mut ids(test.now)) {

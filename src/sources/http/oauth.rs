@@ -1,0 +1,256 @@
+//! shell: OAuth 2: a token fetched before the read (RFC 6749): by the client's secret, by a signed assertion (RFC 7523), or by a
+//! refresh token, which is kept when the server changes it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use reqwest::Method;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::signature::{self, EcdsaKeyPair, RsaKeyPair};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{Api, never};
+use crate::disk;
+use crate::http::{HttpRequest, Sent};
+use crate::schedule::OAuth2Spec;
+use crate::settings::{SecretRef, TextOrSecret};
+use crate::sources::{Again, SourceError};
+
+/// A token is not used this long before its end: the pages of a read are asked for with one.
+const SPARE: Duration = Duration::from_secs(120);
+
+/// How long a token lasts where the server doesn't say.
+const UNSAID: u64 = 300;
+
+/// An assertion's time to live in seconds.
+const ASSERTION: i64 = 300;
+
+/// Tokens in use, and refresh tokens that the server changed, by whom they are for. One fetch at a time: a refresh token that
+/// is used twice is revoked by many servers.
+static TOKENS: LazyLock<Mutex<HashMap<String, KeptToken>>> = LazyLock::new(Mutex::default);
+
+struct KeptToken {
+    access: SecretString,
+    /// On the monotonic clock of this process.
+    until: Duration,
+    refresh: Option<SecretString>,
+}
+
+impl Api {
+    /// The token for this read's requests.
+    pub(super) async fn token(&self, spec: &OAuth2Spec) -> Result<SecretString, SourceError> {
+        let (address, client) = (self.text(&spec.token_url)?, self.text(&spec.client_id)?);
+        let address = Url::parse(address.expose_secret())
+            .map_err(|_| never("the `token_url` of `oauth2` is not a valid address").at("auth"))?;
+        let key = format!("{address}\n{}\n{}", client.expose_secret(), spec.scope.as_deref().unwrap_or(""));
+        let now = self.tools.http.clock().monotonic();
+        let mut tokens = TOKENS.lock().await;
+        if let Some(kept) = tokens.get(&key).filter(|kept| kept.until > now) {
+            return Ok(kept.access.clone());
+        }
+        let refresh = match (tokens.get(&key).and_then(|kept| kept.refresh.clone()), &spec.refresh_token) {
+            (Some(changed), _) => Some(changed),
+            (None, Some(place)) => Some(self.resolved(place)?),
+            (None, None) => None,
+        };
+        let answer = self.ask_for_token(spec, &address, client.expose_secret(), refresh.as_ref()).await?;
+        let access: SecretString = answer["access_token"]
+            .as_str()
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| never("the token server's answer has no `access_token`").at("auth"))?
+            .into();
+        let seconds = answer["expires_in"].as_u64().or_else(|| answer["expires_in"].as_str()?.parse().ok());
+        let until = now + Duration::from_secs(seconds.unwrap_or(UNSAID)).saturating_sub(SPARE);
+        let changed = answer["refresh_token"].as_str().map(SecretString::from);
+        if let (Some(changed), Some(place)) = (&changed, &spec.refresh_token) {
+            keep(place, changed, refresh.as_ref())?;
+        }
+        let refresh = changed.or(refresh);
+        tokens.insert(key, KeptToken { access: access.clone(), until, refresh });
+        Ok(access)
+    }
+
+    fn text(&self, value: &TextOrSecret) -> Result<SecretString, SourceError> {
+        match value {
+            TextOrSecret::Text(text) => Ok(text.as_str().into()),
+            TextOrSecret::Secret(place) => self.resolved(place),
+        }
+    }
+
+    fn resolved(&self, place: &SecretRef) -> Result<SecretString, SourceError> {
+        self.tools.secrets.resolve(place).map_err(|error| never(error.to_string()).at("auth"))
+    }
+
+    async fn ask_for_token(
+        &self,
+        spec: &OAuth2Spec,
+        address: &Url,
+        client: &str,
+        refresh: Option<&SecretString>,
+    ) -> Result<Value, SourceError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        match refresh {
+            Some(token) => {
+                form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose_secret())
+            }
+            None => form.append_pair("grant_type", "client_credentials"),
+        };
+        if let Some(scope) = &spec.scope {
+            form.append_pair("scope", scope);
+        }
+        if let Some(place) = &spec.private_key {
+            let now = self.tools.http.clock().now().as_second();
+            let assertion = assertion(self.resolved(place)?.expose_secret(), client, address, now)?;
+            form.append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+            form.append_pair("client_assertion", &assertion);
+        }
+        let Some(secret) = &spec.client_secret else {
+            form.append_pair("client_id", client);
+            return self.post(address, form.finish(), None).await.map_err(|refused| refused.error);
+        };
+        // servers must take the secret as a login; some take it in the body alone
+        let (secret, plain) = (self.resolved(secret)?, form.finish());
+        let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let login = STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret.expose_secret())));
+        match self.post(address, plain.clone(), Some(login)).await {
+            Err(refused) if refused.is_of_client => {
+                let both = [("client_id", client), ("client_secret", secret.expose_secret())];
+                let more = url::form_urlencoded::Serializer::new(plain).extend_pairs(both).finish();
+                self.post(address, more, None).await.map_err(|refused| refused.error)
+            }
+            other => other.map_err(|refused| refused.error),
+        }
+    }
+
+    async fn post(&self, address: &Url, form: String, login: Option<String>) -> Result<Value, TokenRefused> {
+        let mut headers: Vec<(String, SecretString)> = vec![
+            ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned().into()),
+            ("accept".to_owned(), "application/json".to_owned().into()),
+        ];
+        headers.extend(login.map(|login| ("authorization".to_owned(), format!("Basic {login}").into())));
+        let request = HttpRequest {
+            method: Method::POST,
+            url: address.clone(),
+            headers,
+            body: form.into(),
+            timeout: self.spec.timeout.unsigned_abs(),
+            max_bytes: 64 << 10,
+        };
+        let refused = |again, message: String| TokenRefused {
+            error: SourceError::new(again, message).at("auth"),
+            is_of_client: false,
+        };
+        let answer = match self.tools.http.send(request).await {
+            Sent::Answered(answer) => answer,
+            Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
+                return Err(refused(Again::Soon, format!("the token server didn't answer: {detail}")));
+            }
+        };
+        let tree: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        match answer.status {
+            200..=299 if tree.is_object() => Ok(tree),
+            200..=299 => Err(refused(Again::Never, "the token server's answer is no JSON object".to_owned())),
+            status @ (408 | 429 | 500..=599) => {
+                Err(refused(Again::Soon, format!("the token server answered with {status}")))
+            }
+            status => {
+                let known =
+                    ["invalid_client", "invalid_grant", "invalid_scope", "invalid_request", "unauthorized_client"];
+                let word = tree["error"].as_str().filter(|word| known.contains(word));
+                let why = word.map_or(String::new(), |word| format!(" (`{word}`)"));
+                let error =
+                    never(format!("the token server refuses ({status}){why}: look at `auth.oauth2`")).at("auth");
+                Err(TokenRefused { error, is_of_client: status == 401 || word == Some("invalid_client") })
+            }
+        }
+    }
+}
+
+/// Why there is no token, and whether it is the way in which the client proved itself.
+struct TokenRefused {
+    error: SourceError,
+    is_of_client: bool,
+}
+
+/// Keeps a refresh token that the server changed where the schedule has it: the old one may work no more after a restart.
+fn keep(place: &SecretRef, changed: &SecretString, before: Option<&SecretString>) -> Result<(), SourceError> {
+    if before.is_some_and(|before| before.expose_secret() == changed.expose_secret()) {
+        return Ok(());
+    }
+    match place {
+        SecretRef::File(path) => replace(path, changed),
+        SecretRef::Env(_) | SecretRef::Credential(_) => {
+            tracing::warn!(
+                "the token server changes the refresh token with each use, and it is kept only until this program ends: \
+                 write `refresh_token = {{ file = \"…\" }}`, a file that tickler may write"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn replace(path: &Path, token: &SecretString) -> Result<(), SourceError> {
+    disk::replace_private(path, token.expose_secret().as_bytes()).map_err(|error| {
+        never(format!("the changed refresh token can't be kept in {}: {}", path.display(), error.kind())).at("auth")
+    })
+}
+
+/// A JWT that proves who the client is, signed by its key (RFC 7523, 2.2).
+fn assertion(pem: &str, client: &str, audience: &Url, now: i64) -> Result<String, SourceError> {
+    let key = AssertionKey::read(pem)
+        .ok_or_else(|| never("the `private_key` of `oauth2` is no RSA or EC key in PEM (PKCS 8)").at("auth"))?;
+    let mut id = [0; 16];
+    SystemRandom::new().fill(&mut id).map_err(|_| never("the assertion can't be signed").at("auth"))?;
+    let header = json!({"alg": key.algorithm(), "typ": "JWT"});
+    let claims = json!({"iss": client, "sub": client, "aud": audience.as_str(), "iat": now, "nbf": now,
+                        "exp": now + ASSERTION, "jti": URL_SAFE_NO_PAD.encode(id)});
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let signature = key.sign(text.as_bytes()).ok_or_else(|| never("the assertion can't be signed").at("auth"))?;
+    Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+enum AssertionKey {
+    Rsa(Box<RsaKeyPair>),
+    P256(EcdsaKeyPair),
+    P384(EcdsaKeyPair),
+}
+
+impl AssertionKey {
+    fn read(pem: &str) -> Option<Self> {
+        let lines: String = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+        let der = STANDARD.decode(lines).ok()?;
+        let random = SystemRandom::new();
+        let rsa = RsaKeyPair::from_pkcs8(&der).or_else(|_| RsaKeyPair::from_der(&der));
+        let p256 = || EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random);
+        let p384 = || EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &der, &random);
+        let rsa = rsa.ok().map(|key| Self::Rsa(Box::new(key)));
+        rsa.or_else(|| p256().ok().map(Self::P256)).or_else(|| p384().ok().map(Self::P384))
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "RS256",
+            Self::P256(_) => "ES256",
+            Self::P384(_) => "ES384",
+        }
+    }
+
+    fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(&signature::RSA_PKCS1_SHA256, &random, text, &mut signature).ok()?;
+                Some(signature)
+            }
+            Self::P256(key) | Self::P384(key) => Some(key.sign(&random, text).ok()?.as_ref().to_vec()),
+        }
+    }
+}

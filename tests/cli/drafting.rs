@@ -1,0 +1,180 @@
+//! shell: `init`: a schedule drafted from exports as programs write them, and the plan that it makes.
+
+use crate::support::clinic::Clinic;
+use crate::support::{Conduct, Receiver, answer};
+
+const NOW: &str = "2026-11-24T14:00:00Z";
+
+/// What comes of an export: who is called tomorrow.
+struct Export {
+    what: &'static str,
+    file: &'static str,
+    text: &'static str,
+    called: &'static [&'static str],
+    /// Words of its doubts.
+    doubts: &'static str,
+}
+
+const fn export(
+    what: &'static str,
+    file: &'static str,
+    text: &'static str,
+    called: &'static [&'static str],
+    doubts: &'static str,
+) -> Export {
+    Export { what, file, text, called, doubts }
+}
+
+#[rustfmt::skip]
+const EXPORTS: &[Export] = &[
+    export("a clinic in the United States", "us.csv",
+        "Appt ID,Patient Name,Cell Phone,Appt Date,Appt Time,Status\nA1,Jane Doe,(202) 555-0143,11/25/2026,10:30 AM,Confirmed\nA2,Bob Roe,202-555-0144,12/13/2026,2:00 PM,Confirmed\nA3,Al Poe,(202) 555-0145,11/25/2026,9:00 AM,Cancelled\n",
+        &["A1"], "`Cancelled`"),
+    export("a title above the header and a totals line", "titled.csv",
+        "Bookings of November\n\nBooking ID,Name,Phone,Start\n1,Jane,+12025550143,2026-11-25 10:30\n2,Bob,+12025550144,2026-11-26 10:30\nTotal,2,,\n",
+        &["1"], ""),
+    export("a salon in Germany", "de.csv",
+        "Termin-Nr.;Kunde;Handy;Datum;Uhrzeit;Status\n17;Zoë Müßig;+49 30 23125106;25.11.2026;10:30;gebucht\n18;Ana;+49 30 23125107;13.12.2026;09:00;gebucht\n19;Bo;+49 30 23125108;25.11.2026;11:00;storniert\n",
+        &["17"], "`storniert`"),
+    export("a practice in France", "fr.csv",
+        "N° RDV;Nom;Téléphone portable;Date RDV;Heure;Statut\n1;Jeanne;+33 1 99 00 12 34;25/11/2026;10:30;Confirmé\n2;Luc;+33 1 99 00 12 35;13/12/2026;09:00;Confirmé\n",
+        &["1"], ""),
+    export("a clinic in Spain", "es.csv",
+        "Código;Paciente;Teléfono móvil;Fecha y hora;Estado\n1;Ana;+34 912 345 678;25/11/2026 10:30;Confirmada\n2;Luz;+34 912 345 679;13/12/2026 09:00;Confirmada\n",
+        &["1"], ""),
+    export("a clinic in Brazil", "br.csv",
+        "ID Agendamento;Paciente;Celular;Data;Hora;Situação\n1;Ana;+55 11 2345-6789;25/11/2026;10:30;Agendado\n2;Bia;+55 11 2345-6780;13/12/2026;09:00;Agendado\n",
+        &["1"], ""),
+    export("a studio in Italy", "it.csv",
+        "Codice Appuntamento;Cliente;Cellulare;Data Appuntamento;Ora\n1;Ada;+39 06 1234 5678;25/11/2026;10:30\n2;Ugo;+39 06 1234 5679;13/12/2026;09:00\n",
+        &["1"], ""),
+    export("a practice in the Netherlands", "nl.csv",
+        "Afspraaknummer;Naam;Mobiel;Datum;Tijd;Status\n1;Jan;+31 20 123 4567;25-11-2026;10:30;Bevestigd\n2;Piet;+31 20 123 4568;13-12-2026;09:00;Bevestigd\n",
+        &["1"], ""),
+    export("a practice in Portugal", "pt.csv",
+        "Código da cita;Nome;Telemóvel;Dia;Hora\n1;Rui;+351 21 234 5678;2026-11-25;10:30\n2;Eva;+351 21 234 5679;2026-12-13;09:00\n",
+        &["1"], ""),
+    export("ISO 8601 with tabs", "tabs.tsv",
+        "id\tphone\tstarts_at\n1\t+12025550143\t2026-11-25T10:30:00\n2\t+12025550144\t2026-12-25T10:30:00\n",
+        &["1"], ""),
+    export("UTC with offsets and pipes", "pipes.txt",
+        "uuid|contact_phone|start_time|end_time|created_at\na|+12025550143|2026-11-25T15:30:00Z|2026-11-25T16:00:00Z|2026-10-01T00:00:00Z\nb|+12025550144|2026-12-25T15:30:00Z|2026-12-25T16:00:00Z|2026-10-01T00:00:00Z\n",
+        &["a"], ""),
+    export("a date with its month in words", "words.csv",
+        "Ref,Client,Mobile,Appointment\nx1,Jane,+12025550143,\"Nov 25, 2026 10:30 AM\"\nx2,Bob,+12025550144,\"Dec 13, 2026 2:00 PM\"\n",
+        &["x1"], ""),
+    export("an id in every row and a customer's number", "customers.csv",
+        "CustomerID,BookingRef,PhoneNumber,StartDateTime,Service\n7,b1,+12025550143,2026-11-25 10:30:00,Cut\n7,b2,+12025550143,2026-12-25 10:30:00,Cut\n",
+        &["b1"], ""),
+    export("dates that read both ways", "both.csv",
+        "id,phone,date,time\n1,+12025550143,03/04/2027,10:30\n2,+12025550144,05/06/2027,10:30\n",
+        &[], "two readings"),
+    export("dates that are mixed", "mixed.csv",
+        "id,phone,date,time\n1,+12025550143,13/04/2027,10:30\n2,+12025550144,04/13/2027,10:30\n",
+        &[], "mixed"),
+    export("no time of day", "days.csv",
+        "id,phone,date\n1,+12025550143,2026-11-25\n2,+12025550144,2026-11-26\n",
+        &[], "no time of day"),
+    export("a calendar with phones in its descriptions", "shop.ics",
+        "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:e1\nSUMMARY:Jane\nDESCRIPTION:call +1 202 555 0143\nDTSTART:20261125T153000Z\nEND:VEVENT\nBEGIN:VEVENT\nUID:e2\nSUMMARY:Bob\nDESCRIPTION:+1 202 555 0144\nDTSTART:20261210T153000Z\nSTATUS:CONFIRMED\nEND:VEVENT\nEND:VCALENDAR\n",
+        &["e1"], ""),
+];
+
+/// Who a schedule would call.
+fn called(clinic: &Clinic, name: &str) -> Vec<String> {
+    let ended = clinic.run(&["plan", name, "--now", NOW, "--format", "json"]);
+    let plans: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    let reminders = plans[0]["reminders"].as_array().cloned().unwrap_or_default();
+    reminders.iter().filter_map(|call| call["appointment_id"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_schedule_is_drafted_from_an_export_and_its_plan_is_right_or_its_doubts_say_why_not() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    let mut wrong = Vec::new();
+    for Export { what, file, text, called: expected, doubts } in EXPORTS {
+        clinic.write(file, text);
+        let ended = clinic.run(&["init", file, "--now", NOW]);
+        let name = file.split('.').next().expect("a name");
+        let written = std::fs::read_to_string(clinic.path().join(format!("schedules/{name}.toml"))).unwrap_or_default();
+        if !ended.stderr.contains(doubts) {
+            wrong.push(format!("{what}: no doubt `{doubts}`: {}", ended.stderr));
+        }
+        let found = if expected.is_empty() && ended.exit != 0 { Vec::new() } else { called(&clinic, name) };
+        if found != *expected {
+            wrong.push(format!("{what}: {found:?} are called\n{written}\n{}", ended.stderr));
+        }
+        if !expected.is_empty() {
+            let check = clinic.run(&["check", &format!("schedules/{name}.toml")]);
+            if check.exit != 0 {
+                wrong.push(format!("{what}: {}\n{written}", check.stdout));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_examples_that_ship_are_drafted_as_their_authors_wrote_them() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for (example, file, id) in [("clinic", "appointments.csv", "\"id\""), ("salon", "termine.csv", "\"Nr\"")] {
+        let path = root.join(example).join(file);
+        let ended = clinic.run(&["init", &path.display().to_string(), "-", "--now", NOW]);
+        assert_eq!(ended.exit, 0, "{ended:?}");
+        assert!(ended.stdout.contains(id) && ended.stdout.contains("[source.csv]"), "{ended:?}");
+        assert!(ended.stdout.contains("starts_at"), "{ended:?}");
+    }
+    assert_eq!(std::fs::read_dir(clinic.path().join("schedules")).expect("a folder").count(), 0, "nothing was written");
+}
+
+#[test]
+fn a_draft_calls_nobody_is_commented_and_never_replaces_a_file() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    clinic.write("a.csv", "id,phone,starts_at\n1,+12025550143,2026-11-25T10:30\n");
+    let first = clinic.run(&["init", "a.csv", "day-before", "--now", NOW]);
+    assert_eq!(first.exit, 0, "{first:?}");
+    let text = std::fs::read_to_string(clinic.path().join("schedules/day-before.toml")).expect("it was written");
+    assert!(text.contains("mode     = \"shadow\"") && text.contains("# DOUBT") || text.contains("# Drafted"), "{text}");
+    assert!(text.contains("path = \"../a.csv\""), "{text}");
+    assert!(first.stdout.contains("1 to call"), "it ends with its plan: {first:?}");
+    let again = clinic.run(&["init", "a.csv", "day-before", "--now", NOW]);
+    assert_eq!(again.exit, 2, "{again:?}");
+    assert!(again.stderr.contains("name another one"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(clinic.path().join("schedules/day-before.toml")).expect("a file"), text);
+}
+
+#[test]
+fn an_api_is_drafted_by_the_list_whose_fields_are_known() {
+    let body = r#"{"meta":{"tags":[{"x":1}]},"data":{"bookings":[
+        {"id":"b1","customer":{"name":"Jane","phone":"+12025550143"},"startTime":"2026-11-25T15:30:00Z"},
+        {"id":"b2","customer":{"name":"Bob","phone":"+12025550144"},"startTime":"2026-12-25T15:30:00Z"}]}}"#;
+    let json = Conduct::Answer(answer("200 OK", &[("content-type", "application/json")], body));
+    let receiver = Receiver::start(vec![json]);
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    let ended = clinic.run(&["init", &receiver.url("/api"), "api", "--now", NOW]);
+    let text = std::fs::read_to_string(clinic.path().join("schedules/api.toml")).unwrap_or_default();
+    assert!(
+        text.contains("items = \"/data/bookings\"") && text.contains("phone          = \"customer.phone\""),
+        "{text}\n{ended:?}"
+    );
+    assert_eq!(called(&clinic, "api"), ["b1"], "{text}");
+}
+
+#[test]
+fn what_cannot_be_drafted_is_said() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    clinic.write("empty.csv", "id,phone,starts_at\n");
+    clinic.write("page.csv", "<!doctype html><html></html>");
+    clinic.write("plain.csv", "hello\n");
+    for (file, words) in [
+        ("empty.csv", "only a header was found"),
+        ("page.csv", "HTML page"),
+        ("plain.csv", "no table"),
+        ("none.csv", "can't be read"),
+    ] {
+        let ended = clinic.run(&["init", file]);
+        assert_eq!(ended.exit, 1, "{file}: {ended:?}");
+        assert!(ended.stderr.contains(words), "{file}: {ended:?}");
+    }
+}
