@@ -22,9 +22,11 @@
 //! | [`targets`] | a payload becomes a request, a response becomes facts |
 //! | [`http`] | shell: the one way out |
 //! | [`audit`] | pure: events, filters, the story of one appointment |
+//! | [`outcome`] | pure: what became of a call: a record becomes facts, facts become an outcome |
 //! | [`notify`] | shell: alerts to people |
 //! | [`verbs`] | what an operator can do; called by terminal, socket and page alike |
 //! | [`daemon`] | shell: ticks, reload, signals, systemd, control socket |
+//! | [`inbound`] | shell: takes records of calls over HTTP |
 //! | [`web`] | shell: health over HTTP |
 //! | [`sandbox`] | shell: a simulated Thoughtly |
 //! | [`commands`] | shell: arguments in, answers printed |
@@ -75,8 +77,10 @@ pub mod duration;
 pub mod evaluation;
 pub mod formats;
 pub mod http;
+pub mod inbound;
 pub mod ledger;
 pub mod notify;
+pub mod outcome;
 pub mod parallel;
 pub mod personal;
 pub mod plan;

@@ -277,6 +277,73 @@ impl SkipReason {
 }
 
 word_enum! {
+    /// What became of a call that was accepted: a closed set, used in schedules, the ledger, the audit log and metrics.
+    CallOutcome, "outcome of a call" {
+        /// The person says that they will come.
+        Confirmed => "confirmed",
+        /// The person asks to cancel.
+        Declined => "declined",
+        /// The person asks for another time.
+        Reschedule => "reschedule",
+        /// The person doesn't want to be called any more.
+        OptedOut => "opted_out",
+        /// The number is somebody else's.
+        WrongNumber => "wrong_number",
+        /// Somebody spoke; what was said is not known.
+        Answered => "answered",
+        /// The call was handed to a person.
+        Transferred => "transferred",
+        /// A message was left.
+        Voicemail => "voicemail",
+        /// The call ended, and nothing more is known.
+        Unknown => "unknown",
+        /// Nobody picked up.
+        NoAnswer => "no_answer",
+        /// The line was busy.
+        Busy => "busy",
+        /// The call could not be made.
+        Failed => "failed",
+        /// The platform did not place the call.
+        Suppressed => "suppressed",
+        /// No report came in time.
+        Unreported => "unreported",
+    }
+}
+
+impl CallOutcome {
+    /// How much it says: a report of a higher rank replaces one of a lower rank, and never the other way round.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::OptedOut | Self::WrongNumber => 4,
+            Self::Confirmed | Self::Declined | Self::Reschedule => 3,
+            Self::Answered | Self::Transferred | Self::Voicemail | Self::Unknown => 2,
+            Self::NoAnswer | Self::Busy | Self::Failed | Self::Suppressed => 1,
+            Self::Unreported => 0,
+        }
+    }
+
+    /// Whether somebody was on the line, so that what was said counts.
+    #[must_use]
+    pub const fn is_of_a_talk(self) -> bool {
+        match self {
+            Self::Answered | Self::Transferred | Self::Unknown => true,
+            Self::Confirmed
+            | Self::Declined
+            | Self::Reschedule
+            | Self::OptedOut
+            | Self::WrongNumber
+            | Self::Voicemail
+            | Self::NoAnswer
+            | Self::Busy
+            | Self::Failed
+            | Self::Suppressed
+            | Self::Unreported => false,
+        }
+    }
+}
+
+word_enum! {
     /// What a run's row says of it.
     RunState, "state of a run" {
         /// Begun, its plan not yet recorded.

@@ -13,7 +13,7 @@ use sources::{is_code, source_files};
 /// ground because formats make rows, appointments read them and plans keep them. `daemon` binds the `web` page it serves.
 const FLOORS: &[&[&str]] = &[
     &["clock", "connections", "disk", "duration", "parallel", "personal", "reminder", "row", "seeded", "spelling"],
-    &["attempt", "template", "zones", "http", "settings"],
+    &["attempt", "outcome", "template", "zones", "http", "settings"],
     &["appointment"],
     &["schedule"],
     &["formats", "plan", "audit"],
@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["evaluation"],
     &["delivery", "notify"],
     &["verbs"],
-    &["web", "sandbox"],
+    &["web", "inbound", "sandbox"],
     &["daemon"],
     &["commands"],
 ];

@@ -13,8 +13,11 @@ use tickler::ledger::chain::Hash;
 use tickler::ledger::change::{Change, Guard, HeldRow, RowChange, Set};
 use tickler::ledger::doubt;
 use tickler::ledger::life::{self, MOVES, Move};
+use tickler::ledger::outcomes;
 use tickler::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use tickler::ledger::{Resolution, SettleTo, Step};
+use tickler::outcome::Report;
+use tickler::outcome::matching::was_sent;
 use tickler::reminder::{ReminderId, RunId, State};
 
 use calls::{again, asking, at, planned, recover, resolve, settlement_of, terms};
@@ -39,6 +42,8 @@ enum Happening {
     /// The target gets another address, or its former one again.
     MoveTarget,
     Resolve(usize, Resolution),
+    /// A record of its call comes.
+    Report(usize),
     Restore,
     Pause,
     Resume,
@@ -95,6 +100,7 @@ fn decided(change: &Change<'_>, held: &HeldRow) -> Decided {
         },
         Set::Withdrawn { moved } => Set::Withdrawn { moved: *moved },
         Set::PutOff { next_at } => Set::PutOff { next_at: *next_at },
+        Set::Told { moved, outcome, heard_at } => Set::Told { moved: *moved, outcome: *outcome, heard_at: *heard_at },
         // a plan sets all of it; what matters here is what a new try has
         Set::Columns(columns) => Set::Retry {
             moved: columns.moved,
@@ -148,6 +154,7 @@ impl World {
                 Happening::Cancel(which),
                 Happening::PlanAgain(which),
                 Happening::AcceptInTrial(which),
+                Happening::Report(which),
             ]);
             let ends =
                 [SettleTo::Delivered, SettleTo::Failed, SettleTo::Uncertain, SettleTo::Dropped, again(soon), unknown];
@@ -189,6 +196,16 @@ impl World {
                 let resolve = resolve(held.id, *verdict, now);
                 life::resolved(held, &resolve).ok().map(|change| decided(&change, held))
             }
+            Happening::Report(it)
+                if *it == which
+                    && was_sent(held.state, held.attempt, held.unknown_fates)
+                    && held.heard_at.is_none() =>
+            {
+                let record = calls::recorded(serde_json::json!({"reminder_id": held.id.to_string()}), now);
+                let report = Report { outcome: None, unmapped: None };
+                let told = outcomes::told(held, &record, &report).ok();
+                told.and_then(|told| told.change.map(|change| decided(&change, held)))
+            }
             Happening::Restore => {
                 let why = doubt::Doubt { now, actor: "maria", reason: "restored" };
                 doubt::doubted(held, &why).ok().map(|change| decided(&change, held))
@@ -225,11 +242,12 @@ impl World {
         let of = |reminder: &Reminder| {
             let held = &reminder.held;
             format!(
-                "{} {} {} {} {} {:?} {:?} {} {}",
+                "{} {} {} {} {} {} {:?} {:?} {} {}",
                 held.state,
                 held.attempt,
                 held.tries,
                 held.unknown_fates,
+                held.heard_at.is_some(),
                 held.next_at,
                 reminder.unknown,
                 held.trial.map(|trial| trial[0]),
@@ -277,6 +295,11 @@ impl Reminder {
             Set::Taken { moved, attempt, .. } => (self.held.state, self.held.attempt) = (moved.to(), attempt),
             Set::Withdrawn { moved } => (self.held.state, self.held.withdrawn) = (moved.to(), true),
             Set::PutOff { next_at } => self.held.next_at = next_at,
+            Set::Told { moved, outcome, heard_at } => {
+                // a record of the call shows that somebody was phoned
+                self.is_called |= self.held.state != moved.to();
+                (self.held.state, self.held.outcome, self.held.heard_at) = (moved.to(), outcome, heard_at);
+            }
             Set::Columns(_) => panic!("columns are a retry here"),
         }
         let ends_sending = matches!(
@@ -334,6 +357,8 @@ fn pending(number: u128) -> HeldRow {
         read_at: at(0),
         updated_at: at(0),
         trial: None,
+        outcome: None,
+        heard_at: None,
     }
 }
 

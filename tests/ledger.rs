@@ -24,6 +24,8 @@ mod limits;
 mod losses;
 #[path = "ledger/optouts.rs"]
 mod optouts;
+#[path = "ledger/outcomes.rs"]
+mod outcomes;
 #[path = "ledger/planning.rs"]
 mod planning;
 #[path = "ledger/rate.rs"]

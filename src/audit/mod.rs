@@ -73,6 +73,8 @@ events! {
     DeliveryDropped => "delivery.dropped",
     /// What became of a call.
     OutcomeReceived => "outcome.received",
+    /// A record of a call belongs to no reminder; `reason` says why.
+    OutcomeUnmatched => "outcome.unmatched",
     /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
     DeliveryPrepared => "delivery.prepared",
     /// A held run was let go.
@@ -81,6 +83,8 @@ events! {
     OperatorRejected => "operator.rejected",
     /// A person settled what nobody else could know.
     OperatorResolved => "operator.resolved",
+    /// A person said what became of a call.
+    OperatorOutcome => "operator.outcome",
     /// A person cancelled a pending reminder: no run plans it again.
     OperatorCancelled => "operator.cancelled",
     /// Sending was paused: everything, a schedule, its target, or an account.

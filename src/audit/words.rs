@@ -65,6 +65,8 @@ pub const fn event(event: Event) -> &'static str {
         Event::DeliveryUncertain => "fate unknown",
         Event::DeliveryDropped => "given up",
         Event::OutcomeReceived => "the other side reported",
+        Event::OutcomeUnmatched => "a report belongs to no reminder",
+        Event::OperatorOutcome => "a person said what became of the call",
         Event::DeliveryPrepared => "the contact is ready",
         Event::OperatorApproved => "the held run was let go",
         Event::OperatorRejected => "the held run was ended",

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::filters::Filters;
 use super::held_arguments::{ApproveArguments, RejectArguments};
 use super::optout_arguments::OptoutVerb;
+use super::outcome_arguments::OutcomeVerb;
 use super::page_arguments::PageVerb;
 use super::sandbox_arguments::SandboxArguments;
 use crate::verbs::plan::When;
@@ -105,6 +106,12 @@ pub enum Verb {
         /// What of them
         #[command(subcommand)]
         verb: OptoutVerb,
+    },
+    /// What became of calls
+    Outcome {
+        /// What of them
+        #[command(subcommand)]
+        verb: OutcomeVerb,
     },
     /// Call nobody until it is resumed, also after restarts
     Pause(PauseArguments),

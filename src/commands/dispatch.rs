@@ -316,6 +316,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Resolve(_)
         | Request::OptOut(_)
         | Request::PageToken(_)
+        | Request::SetOutcome(_)
         | Request::Approve(_)
         | Request::Reject(_)
         | Request::Cancel(_) => true,
@@ -329,6 +330,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::AuditPage { .. }
         | Request::Show(_)
         | Request::OptOuts
+        | Request::OutcomeList(_)
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => false,

@@ -26,6 +26,8 @@ mod next;
 mod notify;
 mod optout;
 mod optout_arguments;
+mod outcome;
+mod outcome_arguments;
 mod output;
 mod page;
 mod page_arguments;
@@ -140,6 +142,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Completions { shell } => completions::completions(shell),
         Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Optout { verb } => optout::optout(globals, verb).await,
+        Verb::Outcome { verb } => outcome::outcome(globals, verb).await,
         Verb::Init(ask) => init::init(globals, ask).await,
         Verb::Simulate(ask) => simulate::simulate(globals, &ask).await,
         Verb::Test(ask) => schedule_tests::test(globals, ask).await,

@@ -7,10 +7,12 @@ use anyhow::Context as _;
 
 use super::arguments::Globals;
 use super::output::{complain, print};
-use super::sandbox_arguments::{DuplicateContactArgument, SandboxArguments};
+use super::sandbox_arguments::{DuplicateContactArgument, SandboxArguments, TellArgument, ToldArgument};
 use crate::clock::{SharedClock, SystemClock};
 use crate::http::Http;
-use crate::sandbox::{self, Faults, Options, ReceivedRequest, Running, Surroundings};
+use crate::sandbox::{
+    self, Faults, Options, ReceivedRequest, ReportCourse, ReportShape, Reporting, Running, Surroundings,
+};
 use crate::verbs::{Exit, VerbError};
 
 /// The default address.
@@ -91,6 +93,21 @@ fn options(ask: SandboxArguments) -> Options {
         },
         retry_after: ask.retry_after,
         callback: ask.callback,
+        reporting: Reporting {
+            shape: match ask.tell {
+                TellArgument::Callback => ReportShape::Callback,
+                TellArgument::Subscription => ReportShape::Subscription,
+                TellArgument::Guide => ReportShape::Guide,
+            },
+            course: match ask.told {
+                ToldArgument::Once => ReportCourse::Once,
+                ToldArgument::Twice => ReportCourse::Twice,
+                ToldArgument::Early => ReportCourse::Early,
+                ToldArgument::Reversed => ReportCourse::Reversed,
+                ToldArgument::Never => ReportCourse::Never,
+            },
+            header: ask.tell_header.map(|(name, value)| (name, value.into())),
+        },
         faults: Faults {
             latency: faults.latency.unwrap_or_default(),
             rate_per_minute: faults.rate,

@@ -27,9 +27,44 @@ pub struct SandboxArguments {
     /// Post finished calls to this URL
     #[arg(long, value_name = "URL")]
     pub callback: Option<url::Url>,
+    /// Report calls in this shape
+    #[arg(long, value_name = "SHAPE", default_value = "callback")]
+    pub tell: TellArgument,
+    /// Report calls so often, and in this order
+    #[arg(long, value_name = "COURSE", default_value = "once")]
+    pub told: ToldArgument,
+    /// A header of these reports, as `X-Tickler-Secret: …`
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    pub tell_header: Option<(String, String)>,
     /// The fault.
     #[command(flatten)]
     pub faults: FaultArguments,
+}
+
+/// The shape of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TellArgument {
+    /// As the README recommends to map it
+    Callback,
+    /// As Thoughtly posts to subscribers
+    Subscription,
+    /// As Thoughtly's guide shows it
+    Guide,
+}
+
+/// How often a call is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ToldArgument {
+    /// Its end, once
+    Once,
+    /// Its end, twice
+    Twice,
+    /// Also its beginning, at once
+    Early,
+    /// Its end first, then that it goes on
+    Reversed,
+    /// Not at all
+    Never,
 }
 
 /// What becomes of a contact that is created twice.
@@ -86,4 +121,9 @@ fn failure(text: &str) -> Result<crate::sandbox::FailingRequests, String> {
 fn per_minute(text: &str) -> Result<u32, String> {
     let remedy = || "write how many a minute, such as `100/min`".to_owned();
     text.strip_suffix("/min").unwrap_or(text).parse().map_err(|_| remedy())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write a name and a value, such as `X-Tickler-Secret: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 use crate::audit::{Entry, Event};
 use crate::clock::SharedClock;
 use crate::connections;
+use crate::inbound::InboundServer;
 use crate::ledger::Log;
 use crate::settings::{ProcessEnvironment, Settings};
 use crate::verbs::{Answer, Exit, Request, backup, perform};
@@ -77,7 +78,8 @@ pub async fn run(
 }
 
 async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
-    let Opened { daemon, socket, web, reporters, stillness } = opened;
+    let Opened { daemon, socket, web, inbound, reporters, stillness } = opened;
+    let taking = inbound.as_ref().map(InboundServer::inbound);
     let requests = socket.pending_requests();
     let max_connections = connections::max_connections(connections::raise_open_files());
     let (stop, stopped) = channel::channel(false);
@@ -112,6 +114,9 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     if let Some(server) = web {
         background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
     }
+    if let Some(server) = inbound {
+        background.spawn(server.serve(Arc::clone(&daemon.app.around.clock), max_connections));
+    }
     background.spawn({
         let daemon = Arc::clone(&daemon);
         async move { systemd::feed_watchdog(&daemon.vitals, daemon.app.around.clock.as_ref()).await }
@@ -121,6 +126,9 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     systemd::ready(&daemon.status_line());
     let end = wait_for_stop(&daemon, signals).await;
     systemd::stopping();
+    if let Some(inbound) = taking {
+        inbound.begin_stop();
+    }
     tokio::select! {
         () = shut_down(&daemon, &stop, Underway { background, sending, requests }) => end,
         () = signals.end_at_second() => Exit::Failed,
@@ -218,6 +226,8 @@ async fn answer(daemon: Arc<Daemon>, caller: ControlCaller, request: Request) ->
         | Request::OptOut(_)
         | Request::OptOuts
         | Request::PageToken(_)
+        | Request::SetOutcome(_)
+        | Request::OutcomeList(_)
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }

@@ -7,6 +7,7 @@ use super::runs::{ACTOR, Daemon};
 use super::watch::{Stillness, stamps};
 use crate::clock::SharedClock;
 use crate::http::Http;
+use crate::inbound::{self, Inbound, InboundError, InboundServer};
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::{self, LedgerAccess};
 use crate::notify::{self, Outside, Reporters};
@@ -25,6 +26,8 @@ pub struct Opened {
     pub socket: ControlSocket,
     /// Bound, unless switched off.
     pub web: Option<WebServer>,
+    /// Bound, unless switched off.
+    pub inbound: Option<InboundServer>,
     /// Not yet running.
     pub reporters: Reporters,
     /// The folder as it was just before it was read.
@@ -51,9 +54,10 @@ pub async fn open(settings: Settings, clock: SharedClock) -> VerbResult<Opened> 
     let (notifier, reporters) = notify::open(&app.settings, outside).map_err(VerbError::Configuration)?;
     let daemon = Daemon::new(Arc::clone(&app), notifier);
     let web = web_server(&daemon).await?;
+    let inbound = inbound_server(&app).await?;
     let socket = socket(&app.settings)?;
     begin(&daemon).await?;
-    Ok(Opened { daemon, socket, web, reporters, stillness })
+    Ok(Opened { daemon, socket, web, inbound, reporters, stillness })
 }
 
 fn app(settings: Settings, clock: SharedClock, zones: Zones, ledger: Arc<Ledger>) -> VerbResult<App> {
@@ -83,6 +87,17 @@ async fn web_server(daemon: &Daemon) -> VerbResult<Option<WebServer>> {
     })?;
     let address = server.address();
     tracing::info!("the health server listens at http://{address}/healthz; the page is http://{address}/");
+    Ok(Some(server))
+}
+
+async fn inbound_server(app: &Arc<App>) -> VerbResult<Option<InboundServer>> {
+    let Some(listen) = app.settings.inbound_listen else { return Ok(None) };
+    let bound = inbound::bind(listen, app.settings.listen, Inbound::new(Arc::clone(app))).await;
+    let server = bound.map_err(|error| match &error {
+        InboundError::IsThePages(_) => VerbError::Configuration(error.to_string()),
+        InboundError::NotBound(..) => VerbError::Failed(error.to_string()),
+    })?;
+    tracing::info!("records of calls are taken at http://{}/outcome/NAME", server.address());
     Ok(Some(server))
 }
 

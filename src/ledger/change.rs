@@ -15,6 +15,7 @@ use super::life::Moved;
 use super::returning;
 use super::{ReminderTerms, Step};
 use crate::audit::{Entry, Event, LoggedPhone};
+use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
 use crate::plan::PlannedReminder;
 use crate::reminder::{Lead, ReminderId, RunId, State};
@@ -75,6 +76,10 @@ pub struct HeldRow {
     pub updated_at: Timestamp,
     /// For one that a sandbox accepted: at which address, under the ledger's key. `None` for every other.
     pub trial: Option<Hash>,
+    /// What became of its call.
+    pub outcome: Option<ReportedOutcome>,
+    /// When the first record of its call came (UTC): a request had arrived.
+    pub heard_at: Option<Timestamp>,
 }
 
 impl HeldRow {
@@ -198,6 +203,15 @@ pub enum Set<'a> {
     Withdrawn {
         /// Pending to cancelled.
         moved: Moved,
+    },
+    /// What a record of its call, or a person, says.
+    Told {
+        /// To delivered where that shows that a request had arrived.
+        moved: Moved,
+        /// The outcome that holds now.
+        outcome: Option<ReportedOutcome>,
+        /// When the first record came (UTC).
+        heard_at: Option<Timestamp>,
     },
     /// It waits for its recipient's calling hours.
     PutOff {

@@ -35,6 +35,8 @@ pub enum Move {
     Return,
     /// The ledger has lost rows and doesn't know whether it was sent: one that it holds as open, or that is planned (again).
     Doubt,
+    /// A record of its call shows that a request of unknown fate had arrived.
+    Prove,
 }
 
 /// Each move: from a state (`None`: the ledger doesn't hold it) to a state.
@@ -64,6 +66,8 @@ pub const MOVES: &[(Move, Option<State>, State)] = &[
     (Move::Doubt, Some(State::Sending), State::Uncertain),
     (Move::Doubt, Some(State::Cancelled), State::Uncertain),
     (Move::Doubt, Some(State::Delivered), State::Uncertain),
+    (Move::Prove, Some(State::Uncertain), State::Delivered),
+    (Move::Prove, Some(State::Pending), State::Delivered),
 ];
 
 /// A move that the table has: the only way to set a state.

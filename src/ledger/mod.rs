@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -36,6 +36,7 @@ pub mod life;
 pub mod memory;
 pub mod opened;
 pub mod openings;
+pub mod outcomes;
 pub mod rate;
 pub mod reconcile;
 pub mod returning;
@@ -148,6 +149,17 @@ pub trait Pauses: Send + Sync {
     /// Takes one slot of an account's rate for a request that is no reminder's: `None` if it may start now, else the time
     /// before which it may not (UTC).
     async fn take_slot(&self, account: &str, rate: Rate, now: Timestamp) -> LedgerResult<Option<Timestamp>>;
+}
+
+/// What became of calls.
+#[async_trait]
+pub trait Outcomes: Send + Sync {
+    /// A record of a call: matched to its reminder, kept, and applied to it, once.
+    async fn take_report(&self, record: RecordedCall) -> LedgerResult<ReportTaken>;
+    /// A person says what became of a call; answers the reminder as it is then.
+    async fn set_outcome(&self, word: OutcomeByHand) -> LedgerResult<ReminderRow>;
+    /// The calls of these reminders that records report.
+    async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>>;
 }
 
 /// The audit log.

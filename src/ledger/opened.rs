@@ -11,11 +11,12 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::Writer;
 use super::{
-    AcceptLoss, ByHand, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult,
+    AcceptLoss, ByHand, CallsOf, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult,
     LoadedSchedule, Log, LogCount, LogCountAsk, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
-    PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk,
-    ReminderBrief, ReminderRow, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
-    SettledAndTaken, Settlement, TakeIntents, Tally, Verification, Writing,
+    OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
+    Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord,
+    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
+    Writing,
 };
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
@@ -48,6 +49,8 @@ pub trait Reads: Send + Sync {
     fn briefs(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
     /// When something of these schedules may next be sent or expires.
     fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
+    /// The calls of reminders that records report.
+    fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
     /// Counts.
     fn tally(&self) -> LedgerResult<Tally>;
     /// Everything that keeps somebody from being called.
@@ -315,6 +318,19 @@ impl Pauses for Ledger {
     async fn take_slot(&self, account: &str, rate: Rate, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
         let account = account.to_owned();
         self.write(move |tx| tx.take_slot(&account, rate, now)).await
+    }
+}
+
+#[async_trait]
+impl Outcomes for Ledger {
+    async fn take_report(&self, record: RecordedCall) -> LedgerResult<ReportTaken> {
+        self.write(move |tx| tx.take_report(&record)).await
+    }
+    async fn set_outcome(&self, word: OutcomeByHand) -> LedgerResult<ReminderRow> {
+        self.write(move |tx| tx.set_outcome(&word)).await
+    }
+    async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>> {
+        self.read(move |reads| reads.reported_calls(&ask)).await
     }
 }
 

@@ -91,10 +91,13 @@ impl Calls {
             RowChange::Held(_, Set::Columns(columns)) => columns,
             RowChange::Held(
                 _,
-                Set::Taken { .. } | Set::State { .. } | Set::Retry { .. } | Set::Withdrawn { .. } | Set::PutOff { .. },
-            ) => {
-                return;
-            }
+                Set::Taken { .. }
+                | Set::State { .. }
+                | Set::Retry { .. }
+                | Set::Withdrawn { .. }
+                | Set::Told { .. }
+                | Set::PutOff { .. },
+            ) => return,
         };
         if let Some(calls) = self.by_day.get_mut(&columns.due_day).filter(|_| columns.moved.to().counts_for_person()) {
             *calls.entry(columns.person.to_owned()).or_default() += 1;

@@ -13,6 +13,7 @@ use super::chain::Hash;
 use super::change::{Change, HeldRow};
 use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
+use super::outcomes::CallRow;
 use super::witness::{Loss, NotedLoss};
 use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
 use crate::attempt::TargetAddress;
@@ -51,6 +52,8 @@ pub trait Store {
     fn is_opted_out(&self, phone: &str) -> LedgerResult<bool>;
     /// The remembered contact of a phone (E.164).
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
+    /// A call that a record reported before.
+    fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>>;
     /// Everything that keeps somebody from being called.
     fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
     /// Before when no next request of an account may start (µs UTC).
@@ -130,6 +133,17 @@ pub enum Many<'a> {
     PendingTo(&'a str),
     /// The pending ones of a schedule.
     PendingOf(&'a str),
+    /// Those of which an attempt has this id at the other side.
+    WithRemoteId(&'a str),
+    /// Those of an account of which a call's intent was committed from one instant until another (UTC).
+    CalledBetween {
+        /// Of which account.
+        account: &'a str,
+        /// At or after.
+        from: Timestamp,
+        /// Before.
+        until: Timestamp,
+    },
     /// The pending ones of a schedule that are past their expiry (UTC).
     Overdue(&'a str, Timestamp),
 }
@@ -228,6 +242,8 @@ pub enum Put<'a> {
     Merged(&'a str, ReminderId, &'a [MergedAppointment]),
     /// A call that a schedule in shadow mode would have made; one that is known already stays as it is.
     Shadow(&'a ShadowedCall<'a>),
+    /// A call that a record reports, new or known.
+    Call(&'a CallRow),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.

@@ -212,6 +212,8 @@ impl Alerts {
             | Event::DeliveryIntent
             | Event::DeliveryRefused
             | Event::OutcomeReceived
+            | Event::OutcomeUnmatched
+            | Event::OperatorOutcome
             | Event::DeliveryPrepared
             | Event::OperatorCancelled
             | Event::OperatorPaused

@@ -1,14 +1,11 @@
 //! shell: the life of a call: it rings, it is answered or not (the phone's last two digits decide), and its end is reported.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
-use url::Url;
 
+use super::reports;
 use super::state::{Sandbox, SandboxCall};
-use crate::http::{HttpRequest, Sent};
 
 /// What a call that was placed is about.
 pub(super) struct Placed {
@@ -32,6 +29,21 @@ pub(super) fn ending(phone: Option<&str>) -> &'static str {
     }
 }
 
+/// How the `nth` call to this number ends (from 0), and what the person says.
+fn course(phone: Option<&str>, nth: usize) -> (&'static str, Option<&'static str>) {
+    let last_two = phone.and_then(|phone| phone.get(phone.len().saturating_sub(2)..));
+    match last_two {
+        Some("07") if nth == 0 => ("NO_ANSWER", None),
+        Some("11") => ("COMPLETED", Some("yes")),
+        Some("12") => ("COMPLETED", Some("cancel")),
+        Some("13") => ("COMPLETED", Some("move")),
+        Some("14") => ("COMPLETED", Some("stop")),
+        Some("15") => ("COMPLETED", Some("wrong")),
+        Some("16") => ("COMPLETED", Some("maybe")),
+        Some(_) | None => (ending(phone), None),
+    }
+}
+
 /// Places a call and lets it run its course; answers its id.
 pub(super) fn place(sandbox: &Arc<Sandbox>, placed: Placed) -> String {
     let id = sandbox.new_id();
@@ -46,25 +58,34 @@ pub(super) fn place(sandbox: &Arc<Sandbox>, placed: Placed) -> String {
         started: sandbox.around.clock.now().to_string(),
         ended: None,
         duration_ms: 0,
+        said: None,
+        nth: 0,
     };
-    sandbox.memory().calls.push(call);
-    tokio::spawn(run_its_course(Arc::clone(sandbox), id.clone()));
+    let call = {
+        let mut memory = sandbox.memory();
+        let nth = memory.calls.iter().filter(|other| other.phone.is_some() && other.phone == call.phone).count();
+        let call = SandboxCall { nth, ..call };
+        memory.calls.push(call.clone());
+        call
+    };
+    tokio::spawn(run_its_course(Arc::clone(sandbox), call));
     id
 }
 
-async fn run_its_course(sandbox: Arc<Sandbox>, id: String) {
-    let pace = sandbox.options.call_pace;
+async fn run_its_course(sandbox: Arc<Sandbox>, placed: SandboxCall) {
+    let (pace, id) = (sandbox.options.call_pace, placed.id.clone());
+    reports::begun(&sandbox, &SandboxCall { status: "IN_PROGRESS", ..placed.clone() }).await;
     sandbox.around.clock.sleep(pace).await;
     change(&sandbox, &id, |call| call.status = "IN_PROGRESS");
     sandbox.around.clock.sleep(pace).await;
     let now = sandbox.around.clock.now().to_string();
     let ended = change(&sandbox, &id, |call| {
-        call.status = ending(call.phone.as_deref());
+        (call.status, call.said) = course(call.phone.as_deref(), call.nth);
         call.duration_ms = u64::try_from(pace.as_millis()).unwrap_or(u64::MAX);
         call.ended = Some(now);
     });
     if let Some(call) = ended {
-        report(&sandbox, &call).await;
+        reports::ended(&sandbox, &call, &SandboxCall { status: "IN_PROGRESS", ..placed }).await;
     }
 }
 
@@ -73,36 +94,4 @@ fn change(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut SandboxCall)) ->
     let call = memory.calls.iter_mut().find(|call| call.id == id)?;
     change(call);
     Some(call.clone())
-}
-
-/// Posts what a call came to: to the callback, and to those who subscribed to its agent.
-async fn report(sandbox: &Sandbox, call: &SandboxCall) {
-    if let Some(url) = &sandbox.options.callback {
-        post(sandbox, url.clone(), &call.to_callback()).await;
-    }
-    let subscribed: Vec<String> = {
-        let memory = sandbox.memory();
-        let wants = |kind: &str, agent: &str| kind == "NEW_RESPONSE" && agent == call.agent;
-        memory.subscriptions.iter().filter(|s| wants(&s.kind, &s.agent)).map(|s| s.url.clone()).collect()
-    };
-    for url in subscribed.iter().filter_map(|url| Url::parse(url).ok()) {
-        post(sandbox, url, &call.to_json(sandbox.options.metadata_echo)).await;
-    }
-}
-
-async fn post(sandbox: &Sandbox, url: Url, body: &Value) {
-    let ask = HttpRequest {
-        method: reqwest::Method::POST,
-        url,
-        headers: vec![("content-type".to_owned(), "application/json".into())],
-        body: Bytes::from(body.to_string()),
-        timeout: Duration::from_secs(10),
-        max_bytes: 64 * 1024,
-    };
-    match sandbox.around.http.send(ask).await {
-        Sent::Answered(_) => {}
-        Sent::NotSent { class, .. } | Sent::Unknown { class, .. } => {
-            tracing::warn!(class, "a call's end could not be reported to its callback");
-        }
-    }
 }

@@ -23,11 +23,14 @@ use crate::http::Http;
 mod calls;
 mod connection;
 mod faults;
+mod reports;
 mod routes;
 mod serving;
 mod state;
 #[cfg(test)]
 mod tests;
+
+pub use reports::{ReportCourse, ReportShape, Reporting};
 
 /// How the sandbox behaves.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Options {
     pub retry_after: Option<u32>,
     /// Where finished calls are posted to.
     pub callback: Option<Url>,
+    /// How they are posted.
+    pub reporting: Reporting,
     /// How long a call stays in each state before its last.
     pub call_pace: Duration,
     /// What goes wrong.
@@ -68,6 +73,7 @@ impl Default for Options {
             duplicate_contact: DuplicateContact::Reuse,
             retry_after: None,
             callback: None,
+            reporting: Reporting::default(),
             call_pace: Duration::from_secs(1),
             faults: Faults::default(),
         }

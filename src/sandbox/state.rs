@@ -46,6 +46,10 @@ pub(super) struct SandboxCall {
     pub(super) started: String,
     pub(super) ended: Option<String>,
     pub(super) duration_ms: u64,
+    /// What the person said.
+    pub(super) said: Option<&'static str>,
+    /// How many calls this phone had before.
+    pub(super) nth: usize,
 }
 
 /// Somebody who wants to hear of calls.
@@ -126,14 +130,6 @@ impl SandboxCall {
             "end_time": self.ended, "duration_ms": self.duration_ms.to_string(), "conversation_history": [],
             "ai_name": "Sandbox", "phone_number": self.phone, "recording_url": null, "transcript": null,
             "summary_data": null, "metadata": if metadata_echo { self.metadata.clone() } else { Value::Null },
-        })
-    }
-
-    /// As *On Call Completed → Send Webhook* posts it when it is mapped the way our documentation recommends.
-    pub(super) fn to_callback(&self) -> Value {
-        json!({
-            "reminder_id": self.reminder_id, "call_id": self.id, "status": self.status,
-            "duration_ms": self.duration_ms, "phone_number": self.phone, "recording_url": null,
         })
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{Key, Need, SCHEDULE, Shape, Table};
 use super::spanned;
+use crate::reminder::CallOutcome;
 
 /// The schema (draft 2020-12).
 #[must_use]
@@ -93,6 +94,11 @@ fn shape(shape: &Shape) -> Value {
         Shape::Pointer => json!({"type": "string", "pattern": "^(/.*)?$"}),
         Shape::Place => json!({"type": "string", "pattern": "^((/|[$][.\\[]).*|[$])?$"}),
         Shape::Body => json!({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+        Shape::Pointers => one_or_list(json!({"type": "string", "pattern": "^(/.*)?$"})),
+        Shape::Meanings => {
+            let words: Vec<&str> = CallOutcome::ALL.iter().map(|outcome| outcome.as_str()).chain(["ignore"]).collect();
+            json!({"type": "object", "additionalProperties": {"enum": words}})
+        }
         Shape::Start => json!({"anyOf": [text(), {
             "type": "object",
             "properties": {"date": text(), "time": text()},
@@ -100,6 +106,10 @@ fn shape(shape: &Shape) -> Value {
             "additionalProperties": false,
         }]}),
         Shape::Secret => json!({"$ref": "#/$defs/secret"}),
+        Shape::Secrets => json!({"anyOf": [
+            {"$ref": "#/$defs/secret"},
+            {"type": "array", "items": {"$ref": "#/$defs/secret"}, "minItems": 1, "maxItems": 2},
+        ]}),
         Shape::TextOrSecret => json!({"$ref": "#/$defs/text_or_secret"}),
         Shape::SecretMap => json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/text_or_secret"}}),
         Shape::TemplateMap => json!({"type": "object", "additionalProperties": {"type": "string"}}),

@@ -93,6 +93,10 @@ fn collect(node: &Node, keys: &Table, folder: &Path, found: &mut Vec<PlacedSecre
             Some(Shape::SecretMap) => {
                 found.extend(entry.node.entries().iter().filter_map(|header| placed(header, folder)));
             }
+            Some(Shape::Secrets) => {
+                let found_here = items(&entry.node).into_iter().filter_map(|node| placed_at(node, &entry.key, folder));
+                found.extend(found_here);
+            }
             Some(Shape::Table(inner)) => collect(&entry.node, inner, folder, found),
             _ => {}
         }
@@ -100,8 +104,20 @@ fn collect(node: &Node, keys: &Table, folder: &Path, found: &mut Vec<PlacedSecre
 }
 
 fn placed(entry: &KeyValue, folder: &Path) -> Option<PlacedSecret> {
-    let secret = secret_ref(&entry.node, folder)?;
-    Some(PlacedSecret { span: entry.node.span.clone(), secret, is_url: entry.key == "url" })
+    placed_at(&entry.node, &entry.key, folder)
+}
+
+fn placed_at(node: &Node, key: &str, folder: &Path) -> Option<PlacedSecret> {
+    let secret = secret_ref(node, folder)?;
+    Some(PlacedSecret { span: node.span.clone(), secret, is_url: key == "url" })
+}
+
+/// The items of a list, or the value itself.
+fn items(node: &Node) -> Vec<&Node> {
+    match &node.value {
+        Value::List(items) => items.iter().collect(),
+        _ => vec![node],
+    }
 }
 
 /// The secret a table names; `None` when it names none, or several.

@@ -64,6 +64,10 @@ fn in_table(node: &Node, keys: &'static Table, unknown: Unknown, hidden: &mut Ve
                 let is_outward = matches!(entry.key.as_str(), "source" | "target");
                 in_table(&entry.node, inner, if is_outward { Unknown::Hidden } else { unknown }, hidden);
             }
+            Some(Shape::Secrets) => match &entry.node.value {
+                Value::List(items) => items.iter().for_each(|item| secret(item, hidden)),
+                _ => secret(&entry.node, hidden),
+            },
             Some(Shape::Table(_) | Shape::Secret) => secret(&entry.node, hidden),
             Some(Shape::SecretMap) => entry.node.entries().iter().for_each(|header| secret(&header.node, hidden)),
             Some(Shape::TextOrSecret) if has_login(&entry.node) || entry.node.text().is_none() => {

@@ -4,10 +4,11 @@ use super::{HttpAuth, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{SecretRef, TextOrSecret};
 
 impl Schedule {
-    /// Every secret that its source, its target and its heartbeat need.
+    /// Every secret that its source, its target, its heartbeat and senders of outcomes need.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretRef> {
         let mut found: Vec<SecretRef> = self.heartbeat.iter().cloned().collect();
+        found.extend(self.outcome.iter().flat_map(|outcome| outcome.secrets.iter().cloned()));
         let mut texts: Vec<&TextOrSecret> = Vec::new();
         if let SourceSpec::Http(http) = &self.source {
             texts.push(&http.url);

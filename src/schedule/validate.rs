@@ -1,5 +1,7 @@
 //! pure: holds a tree against the table of keys: what is unknown, missing, of another type, or not built yet.
 
+mod meanings;
+
 use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
@@ -166,6 +168,7 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
         Shape::Columns => columns(node, wanted, named, problems),
         Shape::Start => start(node, wanted, named, problems),
         Shape::Secret => secret(node, SecretForm::TableOnly, named, problems),
+        Shape::Secrets => meanings::secrets(node, named, problems),
         Shape::TextOrSecret => secret(node, SecretForm::TextToo, named, problems),
         Shape::SecretMap => map(node, wanted, named, problems, |entry, problems| {
             secret(&entry.node, SecretForm::TextToo, &Named { key: &entry.key, place: named.place }, problems);
@@ -175,6 +178,8 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
                 wrong_type(&entry.node, &Shape::Template, &Named { key: &entry.key, place: named.place }, problems);
             }
         }),
+        Shape::Pointers => meanings::pointers(node, named, problems),
+        Shape::Meanings => meanings::meanings(node, named, problems),
         Shape::Body if node.text().is_some() => {}
         Shape::TemplateTree | Shape::Body => map(node, wanted, named, problems, |_, _| ()),
         Shape::Table(keys) => match &node.value {

@@ -35,6 +35,10 @@ const DOCS: [(&str, &str); KEYS.len()] = [
          signs in",
         "\"https://reminders.clinic.example\"",
     ),
+    (
+        "Where records of calls are taken from voice platforms, never the page's address; `off` for nowhere. A proxy in front of it speaks TLS",
+        "\"127.0.0.1:8469\"",
+    ),
     ("The least important messages that are logged: error, warn, info, debug or trace", "\"info\""),
     ("How messages are logged: `auto`, `text` or `json`", "\"json\""),
     ("The address of an account's API", "\"https://api.thoughtly.com\""),

@@ -22,13 +22,14 @@ pub enum Takes {
 }
 
 /// Every setting; `*` is an account's name.
-pub const KEYS: [(&str, Takes); 21] = [
+pub const KEYS: [(&str, Takes); 22] = [
     ("schedules", Takes::Text),
     ("ledger", Takes::Text),
     ("socket", Takes::Text),
     ("web.listen", Takes::Text),
     ("web.token", Takes::Secret),
     ("web.url", Takes::Text),
+    ("inbound.listen", Takes::Text),
     ("log.level", Takes::Text),
     ("log.format", Takes::Text),
     ("accounts.*.base_url", Takes::Text),
@@ -47,10 +48,11 @@ pub const KEYS: [(&str, Takes); 21] = [
 ];
 
 /// Built-in values.
-pub const DEFAULTS: [(&str, &str); 7] = [
+pub const DEFAULTS: [(&str, &str); 8] = [
     ("schedules", "schedules"),
     ("ledger", "tickler.db"),
     ("web.listen", "127.0.0.1:8467"),
+    ("inbound.listen", "off"),
     ("log.level", "info"),
     ("log.format", "auto"),
     ("retention.payloads", "30d"),

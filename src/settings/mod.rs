@@ -94,6 +94,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// `None` when switched off.
     pub listen: Option<SocketAddr>,
+    /// Where records of calls are taken; `None` when switched off.
+    pub inbound_listen: Option<SocketAddr>,
     /// Required for any address but loopback.
     pub web_token: Option<SecretRef>,
     /// Where people reach the page, when a proxy stands before it.

@@ -70,6 +70,7 @@ pub fn settings(
         schedules,
         ledger,
         listen: leaves.read("web.listen", listen).flatten(),
+        inbound_listen: leaves.read("inbound.listen", listen).flatten(),
         web_token: leaves.secret("web.token"),
         web_url: leaves.read("web.url", web_url),
         log_level: leaves.read("log.level", |text| Ok(text.to_owned())).unwrap_or_default(),

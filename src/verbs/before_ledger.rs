@@ -51,6 +51,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
             }
             app.ledger().map(drop)
         }
+        Request::SetOutcome(ask) => ids::reminder(app, &ask.id, None, &[]).await.map(drop),
         Request::Cancel(ask) => ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await.map(drop),
         Request::Approve(held::ApproveAsk { run, .. }) | Request::Reject(held::RejectAsk { run, .. }) => {
             held::held(app, run).await.map(drop)
@@ -67,6 +68,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         | Request::AuditPage { .. }
         | Request::Prune
         | Request::OptOuts
+        | Request::OutcomeList(_)
         | Request::UncertainList
         | Request::Explain { .. } => Ok(()),
     }

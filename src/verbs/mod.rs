@@ -23,6 +23,7 @@ pub mod last_run;
 pub mod next;
 pub mod notify_test;
 pub mod optout;
+pub mod outcome;
 pub mod page_token;
 pub mod pause;
 mod perform;
@@ -111,6 +112,10 @@ pub enum Request {
     OptOuts,
     /// Add or remove a token of the page.
     PageToken(page_token::PageTokenChange),
+    /// A person's word about what became of a call.
+    SetOutcome(outcome::SetOutcomeAsk),
+    /// What became of calls.
+    OutcomeList(outcome::OutcomeListAsk),
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
     /// The contacts of an account with a phone; the search is recorded first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    held, optout, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
+    held, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -61,6 +61,8 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::OptOut(ask) => Answer::of(Exit::Done, &optout::change(app, actor, ask).await?),
         Request::OptOuts => Answer::of(Exit::Done, &optout::list(app).await?),
         Request::PageToken(change) => Answer::of(Exit::Done, &page_token::change(app, actor, change).await?),
+        Request::SetOutcome(ask) => Answer::of(Exit::Done, &outcome::set(app, actor, ask).await?),
+        Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,

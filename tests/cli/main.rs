@@ -10,6 +10,7 @@ mod guards;
 mod late;
 mod one_table;
 mod optouts;
+mod outcomes;
 mod people;
 mod records;
 mod restoring;

@@ -51,6 +51,14 @@ impl Service {
         rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
     }
 
+    /// Where it takes records of calls.
+    #[allow(dead_code, reason = "some suites post none")]
+    pub fn inbound(&self) -> String {
+        let line = self.beginning.iter().find_map(|line| line.split_once("records of calls are taken at http://"));
+        let (_, rest) = line.expect("a listener");
+        rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
+    }
+
     /// Whether it said so before it was up; else waits for it.
     #[allow(dead_code, reason = "some suites follow the log from when it is up on")]
     pub fn says(&self, text: &str) {

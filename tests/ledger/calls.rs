@@ -200,6 +200,27 @@ pub fn resolve(id: ReminderId, verdict: Resolution, now: Timestamp) -> Resolve {
     Resolve { reminder_id: id, verdict, reason: "asked them".to_owned(), actor: "maria".to_owned(), now }
 }
 
+/// A record as it is posted to the suite's schedule.
+pub fn recorded(body: serde_json::Value, now: Timestamp) -> RecordedCall {
+    RecordedCall {
+        account: "thoughtly".to_owned(),
+        schedule: SCHEDULE.to_owned(),
+        facts: tickler::outcome::CallFacts::of(&body, &tickler::outcome::Places::new(), now),
+        match_within: jiff::SignedDuration::from_mins(30),
+        terms: Arc::new([(SCHEDULE.to_owned(), outcome_terms())].into()),
+        now,
+        actor: "inbound".to_owned(),
+    }
+}
+
+/// What the suite's schedule makes of outcomes.
+pub fn outcome_terms() -> OutcomeTerms {
+    let words = [("yes", "confirmed"), ("cancel", "declined"), ("stop", "opted_out")];
+    let word = |(word, meaning): (&str, &str)| (word.to_owned(), meaning.parse().expect("a meaning"));
+    let vocabulary = tickler::outcome::Vocabulary { values: words.map(word).into(), ..Default::default() };
+    OutcomeTerms { vocabulary, ..OutcomeTerms::default() }
+}
+
 pub fn again(next_at: Timestamp) -> SettleTo {
     SettleTo::Again { next_at, counts: true, resend: false }
 }

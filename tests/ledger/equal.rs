@@ -30,7 +30,10 @@ const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 27] = [
+const WRITTEN: [Event; 30] = [
+    Event::OutcomeReceived,
+    Event::OutcomeUnmatched,
+    Event::OperatorOutcome,
     Event::RunStarted,
     Event::RunFinished,
     Event::RunHeld,
@@ -78,6 +81,8 @@ enum Verb {
     Prune(Prune),
     Reject(RejectRun),
     OptOut(OptOutChange),
+    Report(Box<RecordedCall>),
+    SetOutcome(OutcomeByHand),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -305,6 +310,33 @@ impl Course {
         })
     }
 
+    fn report(&mut self) -> RecordedCall {
+        let mut body = serde_json::json!({
+            "status": self.pick(&["COMPLETED", "NO_ANSWER", "IN_PROGRESS", "BUSY"]),
+            "outcome": self.pick(&["", "yes", "cancel", "stop", "perhaps"]),
+        });
+        if !self.one_in(4) {
+            body["reminder_id"] = self.some_id().to_string().into();
+        }
+        if !self.one_in(3) {
+            body["call_id"] = self.pick(&["k1", "k2", "k3", "k4"]).into();
+        }
+        if self.one_in(2) {
+            body["phone_number"] = self.pick(&PHONES).into();
+        }
+        if self.one_in(2) {
+            body["ended_at"] = self.about(600).to_string().into();
+        }
+        recorded(body, self.now)
+    }
+
+    fn set_outcome(&mut self) -> Verb {
+        let outcome = self.pick(tickler::reminder::CallOutcome::ALL);
+        let (reminder_id, actor, now) = (self.some_id(), "maria".to_owned(), self.now);
+        let reason = self.one_in(2).then(|| "she rang".to_owned());
+        Verb::SetOutcome(OutcomeByHand { reminder_id, outcome, reason, actor, now })
+    }
+
     fn passed_over(&mut self) -> Verb {
         let (first, last) = (at(60), at(240));
         let folded = FoldedTimes { first, last, count: 4, state: RunState::Missed, why: "down" };
@@ -344,7 +376,7 @@ impl Course {
         let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
         let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
         self.now += SignedDuration::new(step, nanos);
-        match self.below(40) {
+        match self.below(46) {
             0 | 1 => self.load(),
             2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
             3..8 => self.begin(),
@@ -371,6 +403,8 @@ impl Course {
                 let (payloads_before, audit_before) = (self.about(300), self.about(900));
                 Verb::Prune(Prune { payloads_before, audit_before, now: self.now })
             }
+            39..44 => Verb::Report(Box::new(self.report())),
+            44 => self.set_outcome(),
             _ => self.exchange(),
         }
     }
@@ -429,6 +463,8 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::Hold(change) => Answer::of(&ledger.hold(change).await),
         Verb::Append(entry) => Answer::of(&ledger.append(vec![entry]).await),
         Verb::OptOut(change) => Answer::of(&ledger.opt_out(change).await),
+        Verb::Report(record) => Answer::of(&ledger.take_report(*record).await),
+        Verb::SetOutcome(word) => Answer::of(&ledger.set_outcome(word).await),
         Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
     }

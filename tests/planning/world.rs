@@ -100,6 +100,7 @@ pub fn clinic() -> Schedule {
             on_uncertain: OnUncertain::Hold,
         },
         heartbeat: None,
+        outcome: None,
         guard: GuardLimits::default(),
     }
 }

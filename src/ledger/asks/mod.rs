@@ -3,6 +3,7 @@
 mod holds;
 mod log;
 mod outbox;
+mod outcomes;
 mod runs;
 
 pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
@@ -11,6 +12,7 @@ pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
 };
+pub use outcomes::{CallsOf, OutcomeByHand, OutcomeTerms, RecordedCall, ReportTaken, ReportedCall};
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
     RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::Intent;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderId, RunId, State};
+use crate::reminder::{CallOutcome, Lead, ReminderId, RunId, State};
 use crate::seeded::SeededMap;
 use crate::settings::Rate;
 
@@ -178,6 +178,12 @@ pub struct ReminderRow {
     /// How lists name the appointment; `None` once purged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Personal>,
+    /// What became of its call.
+    #[serde(default)]
+    pub outcome: Option<CallOutcome>,
+    /// The outcome's own time (UTC).
+    #[serde(default)]
+    pub outcome_at: Option<Timestamp>,
 }
 
 /// Which reminders.

@@ -18,7 +18,7 @@ use crate::ledger::{
 };
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
-use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
+use crate::reminder::{CallOutcome, ReminderId, ReminderKey, RunKind, RunState, State};
 use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
@@ -50,6 +50,8 @@ impl KeptReminder {
             updated_at: held.updated_at,
             trial: held.trial.is_some(),
             label: self.label(),
+            outcome: held.outcome.map(|told| told.outcome),
+            outcome_at: held.outcome.map(|told| told.at),
         }
     }
 
@@ -127,6 +129,8 @@ impl Tables {
                 self.held().filter(is_to).cloned().collect()
             }
             Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
+            Many::WithRemoteId(remote_id) => self.with_remote_id(remote_id),
+            Many::CalledBetween { account, from, until } => self.called_between(account, *from, *until),
             Many::Overdue(schedule, now) => {
                 let now = micro(*now);
                 self.pending(schedule).filter(|held| held.expires_at <= now).cloned().collect()
@@ -393,7 +397,7 @@ pub(super) fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) 
             target,
         }),
         is_trial: held.trial.is_some(),
-        is_confirmed: false,
+        is_confirmed: held.outcome.is_some_and(|told| told.outcome == CallOutcome::Confirmed),
         told_with: None,
         is_shadow: false,
         person: held.person.clone(),

@@ -9,6 +9,7 @@
 //! question is a walk through a table: simple before fast.
 
 mod answers;
+mod calls;
 mod log;
 mod reads;
 mod store;

@@ -12,8 +12,9 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine, OptOut,
-    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification,
+    CallsOf, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine,
+    OptOut, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
+    Verification,
 };
 use crate::plan::Knowledge;
 
@@ -61,6 +62,9 @@ impl Reads for MemoryReads {
     }
     fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
         Ok(self.memory.tables().next_due(schedules))
+    }
+    fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
+        Ok(self.memory.tables().reported(ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         Ok(self.memory.tables().tally())

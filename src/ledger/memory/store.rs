@@ -13,6 +13,7 @@ use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
 use crate::ledger::change::{Change, HeldRow, RowChange};
 use crate::ledger::effects::TargetState;
+use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
     Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
 };
@@ -99,6 +100,9 @@ impl Store for MemoryStore {
         let key = (account.to_owned(), self.phones.hash(phone));
         Ok(self.read(|tables| tables.contacts.get(&key).cloned()))
     }
+    fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
+        Ok(self.read(|tables| tables.call(account, call_id)))
+    }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(self.read(|tables| tables.holds(machine)))
     }
@@ -141,7 +145,7 @@ impl Store for MemoryStore {
         let Some(nr) = nr else { return Ok(Applied::Miss) };
         self.count_writes(1);
         if let Some(attempt) = &change.attempt {
-            self.write(|tables| tables.write_attempt(nr, attempt))?;
+            self.write(|tables| tables.write_attempt(nr, attempt, change.at))?;
         }
         change.entries.iter().try_for_each(|entry| self.append(entry))?;
         Ok(Applied::Hit)

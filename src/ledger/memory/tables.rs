@@ -10,12 +10,14 @@ use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set};
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
+use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{Put, ShadowedCall, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
+use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
 use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment};
-use crate::reminder::{Lead, ReminderId, RunKind};
+use crate::reminder::{Lead, ReminderId, RunKind, State};
 
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +43,8 @@ pub(super) struct Tables {
     pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
+    /// By account and the other side's id.
+    pub(super) calls: BTreeMap<(String, String), CallRow>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -75,6 +79,7 @@ pub(super) struct Content {
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) step: Step,
+    pub(super) intent_at: Timestamp,
     pub(super) http_status: Option<u16>,
     pub(super) remote_id: Option<String>,
 }
@@ -114,6 +119,10 @@ impl Content {
 
 /// Writes what a plan sets.
 fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
+    // one that returns begins anew: what became of its trial says nothing about the next call
+    if held.state != State::Pending {
+        (held.outcome, held.heard_at) = (None, None);
+    }
     held.account = columns.account.to_owned();
     held.phone = Some(columns.phone.into());
     held.person = columns.person.into();
@@ -161,6 +170,8 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         updated_at: micro(columns.updated_at),
         trial: None,
         withdrawn: false,
+        outcome: None,
+        heard_at: None,
     }
 }
 
@@ -185,6 +196,13 @@ impl KeptReminder {
             }
             Set::Withdrawn { moved } => {
                 (held.state, held.withdrawn, held.updated_at) = (moved.to(), true, at);
+            }
+            Set::Told { moved, outcome, heard_at } => {
+                if held.state != moved.to() {
+                    (held.state, held.updated_at) = (moved.to(), at);
+                }
+                held.outcome = outcome.map(|told| ReportedOutcome { at: micro(told.at), ..told });
+                held.heard_at = heard_at.map(micro);
             }
             Set::PutOff { next_at } => (held.next_at, held.waited_for_opening) = (micro(*next_at), true),
             Set::Columns(columns) => {
@@ -226,11 +244,11 @@ impl Tables {
         true
     }
 
-    pub(super) fn write_attempt(&mut self, nr: i64, attempt: &AttemptChange<'_>) -> LedgerResult<()> {
+    pub(super) fn write_attempt(&mut self, nr: i64, attempt: &AttemptChange<'_>, at: Timestamp) -> LedgerResult<()> {
         let Some(kept) = self.reminders.get_mut(&nr).map(Arc::make_mut) else { return Ok(()) };
         match attempt {
             AttemptChange::Begin { number, step } => {
-                let begun = Attempt { step: *step, http_status: None, remote_id: None };
+                let begun = Attempt { step: *step, intent_at: micro(at), http_status: None, remote_id: None };
                 kept.attempts.insert(*number, begun).map_or(Ok(()), |_| Err(doubled("attempt")))
             }
             AttemptChange::End { number, outcome: _, came } => {
@@ -294,6 +312,7 @@ impl Tables {
                 self.merged.insert(*reminder, ((*schedule).to_owned(), told));
             }
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
+            Put::Call(call) => self.put_call(call),
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
             Put::Loss(loss) => {
                 self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
@@ -371,7 +390,6 @@ impl Tables {
 
     /// Removes payloads with their phones; answers how many.
     pub(super) fn prune_payloads(&mut self, before: Timestamp) -> u64 {
-        use crate::reminder::State;
         let before = micro(before);
         self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
         self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));

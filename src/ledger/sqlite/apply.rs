@@ -12,6 +12,7 @@ use super::store::SqliteStore;
 use crate::ledger::LedgerResult;
 use crate::ledger::change::{AttemptChange, Change, Columns, Guard, NewRow, RowChange, Set};
 use crate::ledger::store::Applied;
+use crate::outcome::Teller;
 
 /// What a plan sets, in the order of [`values`].
 const REMINDER_COLUMNS: [&str; 18] = [
@@ -51,7 +52,15 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
         REMINDER_COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
-    format!("UPDATE reminder SET {}, trial = NULL WHERE nr = ?1 AND state = ?2 AND attempt = ?3", set.join(", "))
+    // one that returns begins anew: what became of its trial says nothing about the next call
+    let told =
+        ["outcome", "outcome_at", "heard_at"].map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
+    format!(
+        "UPDATE reminder SET {}, {}, outcome_by_person = iif(state = 'pending', outcome_by_person, 0), trial = NULL \
+         WHERE nr = ?1 AND state = ?2 AND attempt = ?3",
+        set.join(", "),
+        told.join(", ")
+    )
 });
 
 fn text(value: &str) -> ToSqlOutput<'_> {
@@ -163,6 +172,17 @@ impl SqliteStore<'_> {
                 let sql = "UPDATE reminder SET state = ?4, withdrawn = 1, updated_at = ?5 \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), at])?
+            }
+            Set::Told { moved, outcome, heard_at } => {
+                let sql = "UPDATE reminder SET state = ?4, outcome = ?5, outcome_at = ?6, outcome_by_person = ?7, \
+                    heard_at = ?8, updated_at = CASE WHEN state = ?4 THEN updated_at ELSE ?9 END \
+                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+                let (word, told_at) = (outcome.map(|told| told.outcome.as_str()), outcome.map(|told| micros(told.at)));
+                let by_person = outcome.is_some_and(|told| told.teller == Teller::Person);
+                let (to, heard_at) = (moved.to().as_str(), heard_at.map(micros));
+                // what is being sent is settled by what is known of it now
+                self.sending.borrow_mut().retain(|_, held| held.nr != nr);
+                self.statements.run(sql, params![nr, state, attempt, to, word, told_at, by_person, heard_at, at])?
             }
             Set::PutOff { next_at } => {
                 let sql = "UPDATE reminder SET next_at = ?4, waited_for_opening = 1 \

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{COUNTED, day, id_text, micros, time, uuid, word};
+use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use super::store::SqliteStore;
 use crate::ledger::change::HeldRow;
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{LedgerResult, Step};
+use crate::outcome::{ReportedOutcome, Teller};
 use crate::reminder::{ReminderId, RunId};
 use crate::seeded::SeededMap;
 
@@ -19,13 +20,13 @@ macro_rules! held_columns {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
          r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
-         r.trial, r.withdrawn"
+         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at"
     };
 }
 
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 26;
+const HELD_WIDTH: usize = 30;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
     Ok(HeldRow {
@@ -55,7 +56,16 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
         updated_at: time(row, 23)?,
         trial: row.get(24)?,
         withdrawn: row.get(25)?,
+        outcome: standing(row, 26)?,
+        heard_at: time_or_null(row, 29)?,
     })
+}
+
+/// The outcome that holds, in three columns.
+fn standing(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<ReportedOutcome>> {
+    let (Some(outcome), Some(at)) = (word_or_null(row, first)?, time_or_null(row, first + 1)?) else { return Ok(None) };
+    let teller = if row.get(first + 2)? { Teller::Person } else { Teller::Record };
+    Ok(Some(ReportedOutcome { outcome, teller, at }))
 }
 
 fn due_row(row: &Row<'_>) -> rusqlite::Result<DueRow> {
@@ -116,6 +126,21 @@ impl SqliteStore<'_> {
                     "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr"
                 );
                 self.conn.prepare_cached(&sql)?.query_map([schedule], held)?.collect()
+            }
+            Many::WithRemoteId(remote_id) => {
+                let sql = format!(
+                    "SELECT {HELD} FROM reminder r WHERE r.nr IN (SELECT reminder FROM attempt WHERE remote_id = ?1) \
+                     ORDER BY r.nr"
+                );
+                self.conn.prepare_cached(&sql)?.query_map([remote_id], held)?.collect()
+            }
+            Many::CalledBetween { account, from, until } => {
+                let sql = format!(
+                    "SELECT {HELD} FROM reminder r WHERE r.nr IN (SELECT reminder FROM attempt INDEXED BY attempt_intent \
+                     WHERE intent_at >= ?2 AND intent_at < ?3 AND step = 'call') AND r.account = ?1 ORDER BY r.nr"
+                );
+                let values = params![account, micros(*from), micros(*until)];
+                self.conn.prepare_cached(&sql)?.query_map(values, held)?.collect()
             }
             Many::Overdue(schedule, now) => {
                 let sql = format!(

@@ -39,7 +39,7 @@ pub(super) fn extend(
     let sql = "SELECT m.appointment_id, m.starts_at, m.lead, r.id, r.state, r.due_at, r.updated_at, r.unknown_fates, \
         r.person, r.due_day, r.trial, r.appointment_id, r.withdrawn FROM merged m JOIN reminder r ON r.id = m.reminder \
         WHERE m.schedule = ?1 AND m.starts_at >= ?2 AND m.starts_at < ?3 \
-        AND r.state IN ('pending', 'sending', 'delivered', 'uncertain')";
+        AND r.state IN ('pending', 'sending', 'delivered', 'uncertain') ORDER BY r.nr";
     for (from, until) in &ask.windows {
         let mut statement = conn.prepare_cached(sql)?;
         let values = params![ask.schedule, micros(*from), micros(*until)];

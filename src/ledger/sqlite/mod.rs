@@ -6,6 +6,7 @@ mod append;
 mod apply;
 mod appointment_filter;
 mod backup;
+mod calls;
 mod chain_table;
 mod columns;
 mod continuity;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::append::READ;
 use super::appointment_filter;
 use super::chain_table::entry;
-use super::columns::{id_text, micros, time, time_or_null, uuid, word};
+use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use super::files::KeyBytes;
 use super::readers::Reader;
 use crate::audit::{AuditFilter, AuditRow};
@@ -17,7 +17,7 @@ use crate::reminder::{ReminderId, RunId, State};
 /// The columns of [`reminder_row`].
 const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
     r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at, \
-    r.trial IS NOT NULL, c.label \
+    r.trial IS NOT NULL, c.label, r.outcome, r.outcome_at \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
     LEFT JOIN content c ON c.reminder = r.nr";
 
@@ -42,6 +42,8 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
         updated_at: time(row, 16)?,
         trial: row.get(17)?,
         label: row.get::<_, Option<String>>(18)?.map(Into::into),
+        outcome: word_or_null(row, 19)?,
+        outcome_at: time_or_null(row, 20)?,
     })
 }
 

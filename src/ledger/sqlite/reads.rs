@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
-use super::{backup, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema};
+use super::{backup, calls, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema};
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine, OptOut,
-    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Tally, Verification, chain,
+    CallsOf, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine,
+    OptOut, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
+    Verification, chain,
 };
 use crate::plan::Knowledge;
 
@@ -59,6 +60,9 @@ impl Reads for SqliteReads {
     }
     fn next_due(&self, names: &[String]) -> LedgerResult<Option<Timestamp>> {
         self.readers.read(|reader| queries::next_due(&reader.conn, names))
+    }
+    fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
+        self.readers.read(|reader| calls::reported(&reader.conn, ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         self.readers.read(|reader| queries::tally(&reader.conn))

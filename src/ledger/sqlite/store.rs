@@ -18,6 +18,7 @@ use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::effects::TargetState;
+use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
     Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
 };
@@ -125,6 +126,9 @@ impl Store for SqliteStore<'_> {
     }
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         self.contact_of(account, phone)
+    }
+    fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
+        self.call_row(account, call_id)
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(Holds { lost: self.loss(), ..pauses::holds(self.conn, machine)? })

@@ -5,6 +5,7 @@ mod log;
 mod loss;
 mod optouts;
 mod outbox;
+mod outcomes;
 mod runs;
 mod taking;
 

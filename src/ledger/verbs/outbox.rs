@@ -48,6 +48,9 @@ impl Tx<'_> {
                 | SettleTo::Dropped => {}
             }
         }
+        if held.heard_at.is_some() {
+            self.prove(held.id, ended.at, &ended.actor)?;
+        }
         self.take_effect(&held, ended)?;
         Ok(true)
     }
@@ -61,6 +64,10 @@ impl Tx<'_> {
         for held in &found {
             let (change, found) = life::recovered(held, self.store.step_of(held)?, recover)?;
             self.apply(&change)?;
+            if held.heard_at.is_some() {
+                self.prove(held.id, recover.now, &recover.actor)?;
+                continue;
+            }
             match found {
                 CrashFinding::ContactStep => {}
                 CrashFinding::Uncertain => recovered.uncertain += 1,

@@ -1,6 +1,7 @@
 //! pure: the keys of a schedule file: one table of them drives the check of a file and its JSON Schema.
 
 mod examples;
+mod outcome;
 mod sending;
 mod sources;
 mod tables;
@@ -82,6 +83,8 @@ pub enum Shape {
     Start,
     /// A table that says where a secret lives.
     Secret,
+    /// A table that says where a secret lives, or a list of two.
+    Secrets,
     /// A text, or a table that says where a secret lives.
     TextOrSecret,
     /// A table of texts and secret tables.
@@ -92,6 +95,10 @@ pub enum Shape {
     Place,
     /// A text or a tree whose strings are templates.
     Body,
+    /// A JSON pointer, or a list of them.
+    Pointers,
+    /// A table of a sender's words, each with an outcome or `ignore`.
+    Meanings,
     /// A template text.
     Template,
     /// A list of template texts.
@@ -142,11 +149,14 @@ impl Shape {
             Self::Columns => "the name of a column, or a list of them".into(),
             Self::Start => "the name of a column, or `{ date = \"…\", time = \"…\" }`".into(),
             Self::Secret => "a table that says where the secret lives".into(),
+            Self::Secrets => "a table that says where the secret lives, or a list of two".into(),
             Self::TextOrSecret => "a text, or a table that says where the secret lives".into(),
             Self::SecretMap => "a table of texts or of tables that say where a secret lives".into(),
             Self::Pointer => "a JSON pointer such as `\"/data/rows\"`".into(),
             Self::Place => "a JSON pointer such as `\"/data/rows\"`, or a JSONPath such as `\"$.data.rows\"`".into(),
             Self::Body => "a text or a table".into(),
+            Self::Pointers => "a JSON pointer such as `\"/data/status\"`, or a list of them".into(),
+            Self::Meanings => "a table of words with their outcomes, such as `{ yes = \"confirmed\" }`".into(),
             Self::Template => "a text with `{{ … }}`".into(),
             Self::Templates => "a list of texts with `{{ … }}`".into(),
             Self::TemplateMap => "a table of texts with `{{ … }}`".into(),

@@ -1,6 +1,7 @@
 //! pure: every key of a schedule file, with what it takes, its default and one line of help.
 
 use super::Need::{Default, Later, Optional, Required};
+use super::outcome::OUTCOME;
 use super::sending::{DELIVERY, GUARD};
 use super::sources::{JOIN, SOURCE};
 use super::{Key, Shape, Table};
@@ -65,7 +66,7 @@ pub static SCHEDULE: Table = Table {
             Optional,
             "Objects joined to a row, each table by its name (`[join.patient]`)",
         ),
-        later("outcome", "What becomes of a call"),
+        key("outcome", Shape::Table(&OUTCOME), Optional, "What becomes of a call"),
     ],
 };
 

@@ -4,6 +4,7 @@
 mod appointment;
 mod http;
 mod joins;
+mod outcome;
 mod paths;
 mod remind;
 mod section;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use sha2::Digest;
 
-use self::section::Section;
+use self::section::{Section, optional};
 use super::guards::{GuardLimits, parse_factor, parse_percent};
 use super::keys::SCHEDULE;
 use super::masking::{self, Syntax};
@@ -100,6 +101,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let payload = templates::payload(root.get("payload"), reading);
     let delivery = delivery(&top, reading);
     let guard = guard(&top, reading);
+    let outcome = optional(top.given("outcome"), |_| outcome::read(&top.inner("outcome"), reading));
     Some(Schedule {
         name: load::name_of(path).unwrap_or_default().to_owned(),
         path: path.to_owned(),
@@ -122,6 +124,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         payload: payload?,
         delivery: delivery?,
         guard: guard?,
+        outcome: outcome.ok()?,
     })
 }
 

@@ -86,6 +86,8 @@ const fn kind(event: Event) -> &'static str {
         | Event::ReminderShadowed
         | Event::DeliveryIntent
         | Event::OutcomeReceived
+        | Event::OutcomeUnmatched
+        | Event::OperatorOutcome
         | Event::DeliveryPrepared
         | Event::OperatorRejected
         | Event::OperatorResolved

@@ -1,0 +1,147 @@
+//! shell: `tickler outcome`.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::arguments::Globals;
+use super::context::Context;
+use super::dispatch;
+use super::outcome_arguments::OutcomeVerb;
+use super::output::{Rows, Shown};
+use super::table::{Table, words};
+use crate::audit::escape;
+use crate::disk::{self, Links};
+use crate::reminder::CallOutcome;
+use crate::verbs::outcome::trying::{self, TriedRecord};
+use crate::verbs::outcome::{self, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
+use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
+
+/// Maximum size of a record.
+const MAX_RECORD: u64 = 256 * 1024;
+
+/// What became of calls.
+pub async fn outcome(globals: &Globals, verb: OutcomeVerb) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
+    match verb {
+        OutcomeVerb::List { schedule, unmapped } => list(&context, OutcomeListAsk { schedule, unmapped }).await,
+        OutcomeVerb::Set { id, word, reason } => set(&context, &id, &word, reason).await,
+        OutcomeVerb::Try { schedule, file } => try_record(&context, &schedule, &file).await,
+    }
+}
+
+async fn list(context: &Context, ask: OutcomeListAsk) -> anyhow::Result<Exit> {
+    let here = ask.clone();
+    let request = Request::OutcomeList(ask);
+    let (listed, exit): (Vec<OutcomeRow>, Exit) =
+        dispatch::read(context, request, async |app| outcome::list(app, &here).await).await?;
+    print_rows(context, &listed)?;
+    Ok(exit)
+}
+
+async fn set(context: &Context, id: &str, word: &str, reason: Option<String>) -> anyhow::Result<Exit> {
+    let outcome: CallOutcome = word.parse().map_err(|_| {
+        let all = CallOutcome::ALL.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>().join(", ");
+        VerbError::Usage(format!("`{word}` is no outcome: write one of {all}"))
+    })?;
+    let request = Request::SetOutcome(SetOutcomeAsk { id: id.to_owned(), outcome, reason });
+    let (row, exit): (OutcomeRow, Exit) = dispatch::change(context, request).await?;
+    print_rows(context, &[row])?;
+    Ok(exit)
+}
+
+fn print_rows(context: &Context, listed: &[OutcomeRow]) -> anyhow::Result<()> {
+    const HEADERS: [&str; 8] =
+        ["reminder_id", "schedule", "appointment_id", "starts_at", "lead", "state", "outcome", "outcome_at"];
+    let cells = |row: &OutcomeRow| {
+        vec![
+            row.reminder_id.to_string(),
+            row.schedule.clone(),
+            row.appointment_id.clone(),
+            row.starts_at.to_string(),
+            row.lead.to_string(),
+            row.state.to_string(),
+            row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
+            row.outcome_at.map(|at| at.to_string()).unwrap_or_default(),
+        ]
+    };
+    let rows = || {
+        let mut rows = Rows::of(&HEADERS);
+        listed.iter().for_each(|row| rows.push(cells(row)));
+        rows
+    };
+    let people = || {
+        if listed.is_empty() {
+            return "no call was accepted yet".to_owned();
+        }
+        let mut table = Table::of(&HEADERS.map(words));
+        for row in listed {
+            table.push(cells(row));
+        }
+        let unmapped = listed.iter().flat_map(|row| &row.calls).filter_map(|call| call.unmapped.as_deref());
+        let unmapped: BTreeSet<String> = unmapped.map(|word| format!("`{}`", escape(word))).collect();
+        let said: Vec<String> = unmapped.into_iter().collect();
+        let note =
+            if said.is_empty() { String::new() } else { format!("\nno key maps what was said: {}", said.join(", ")) };
+        table.fit(context.screen) + &note
+    };
+    Shown { answer: &listed, people: &people, rows: &rows }.print(context.format)
+}
+
+async fn try_record(context: &Context, schedule: &str, file: &Path) -> anyhow::Result<Exit> {
+    let app = context.open(Access::None).await?;
+    let schedule = app.schedule(schedule)?;
+    let tried = trying::record(&schedule, text_of(file)?.as_bytes(), context.clock.now())?;
+    let facts = facts(&tried);
+    let rows = || {
+        let mut rows = Rows::of(&["fact", "value"]);
+        facts.iter().for_each(|(name, value)| rows.push(vec![(*name).to_owned(), value.clone()]));
+        rows
+    };
+    Shown { answer: &tried, people: &|| for_people(&tried, &facts), rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+fn facts(tried: &TriedRecord) -> Vec<(&'static str, String)> {
+    let facts = &tried.facts;
+    let time = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string());
+    [
+        ("reminder_id", facts.reminder_id.clone()),
+        ("call_id", facts.call_id.clone()),
+        ("status", facts.status.clone()),
+        ("said", facts.said.clone()),
+        ("phone_last4", facts.phone_last4.clone()),
+        ("contact", facts.contact.clone()),
+        ("agent", facts.agent.clone()),
+        ("started_at", time(facts.started_at)),
+        ("ended_at", time(facts.ended_at)),
+        ("updated_at", time(facts.updated_at)),
+        ("outcome", tried.outcome.map(|outcome| outcome.as_str().to_owned())),
+        ("unmapped", tried.unmapped.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+fn for_people(tried: &TriedRecord, facts: &[(&'static str, String)]) -> String {
+    let mut lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:<12} {}", escape(value))).collect();
+    if !tried.is_final {
+        lines.push("the call goes on: this record is a sign of life and no outcome".to_owned());
+    }
+    if let Some(word) = &tried.unmapped {
+        let word = escape(word);
+        lines.push(format!("no key of [outcome.values] maps `{word}`: the status alone counts"));
+    }
+    lines.join("\n")
+}
+
+fn text_of(file: &Path) -> VerbResult<String> {
+    let fail = |why: String| VerbError::Failed(format!("{}: {why}", file.display()));
+    if file != Path::new("-") {
+        return disk::read_text(file, Links::Followed, MAX_RECORD).map_err(|error| fail(error.to_string()));
+    }
+    let mut text = String::new();
+    std::io::stdin().take(MAX_RECORD).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+    Ok(text)
+}

@@ -1,0 +1,124 @@
+//! shell: `POST /outcome/{schedule}`: a record of a call, answered after its commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::Inbound;
+use super::answer::Refusal;
+use super::gate::{self, ShownSecret};
+use crate::evaluation::phone_of;
+use crate::ledger::{LedgerError, OutcomeTerms, Outcomes, RecordedCall, ReportTaken};
+use crate::outcome::{CallFacts, NoRecord};
+use crate::schedule::{Schedule, TargetSpec};
+use crate::settings::{Secrets, TextOrSecret};
+
+/// Who brought it, in the audit log.
+const ACTOR: &str = "inbound";
+
+/// Where a secret was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownIn {
+    /// A header.
+    Header,
+    /// The URL.
+    Path,
+}
+
+impl Inbound {
+    /// The schedule, if the secret opens it.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthorized`], whatever is wrong.
+    pub fn authorized(
+        &self,
+        name: &str,
+        shown: Option<ShownSecret<'_>>,
+        shown_in: ShownIn,
+    ) -> Result<Arc<Schedule>, Refusal> {
+        let schedule = self.app.folder().schedules.get(name).cloned();
+        let spec = schedule.as_ref().and_then(|schedule| schedule.outcome.as_ref());
+        let is_open = gate::opens(shown, spec, &self.app.settings.secrets);
+        let is_allowed_there = shown_in == ShownIn::Header || spec.is_some_and(|spec| spec.secret_in_url);
+        schedule.filter(|_| is_open && is_allowed_there).ok_or(Refusal::Unauthorized)
+    }
+
+    /// Reads a record and has the ledger take it.
+    ///
+    /// # Errors
+    /// Why it isn't taken.
+    pub async fn take(&self, schedule: &Schedule, body: &[u8]) -> Result<Response, Refusal> {
+        let record = self.record(schedule, body)?;
+        let ledger = self.app.ledger().map_err(|_| Refusal::Unavailable)?;
+        match ledger.take_report(record).await {
+            Ok(taken) => {
+                if let (Ok(_), Some(sender)) = (&taken.reminder, &self.app.sender) {
+                    sender.nudge();
+                }
+                Ok(answer(&taken))
+            }
+            Err(error) => {
+                log_failure(&error);
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    fn record(&self, schedule: &Schedule, body: &[u8]) -> Result<RecordedCall, Refusal> {
+        let spec = schedule.outcome.clone().unwrap_or_default();
+        let now = self.app.around.clock.now();
+        let mut facts = CallFacts::read(body, &spec.places, now).map_err(|error| match error {
+            NoRecord::TooDeep => Refusal::TooLarge,
+            NoRecord::NoObject => Refusal::Unreadable("the body is not a JSON object"),
+            NoRecord::NoFact => Refusal::Unreadable("the body has none of the facts of a call"),
+        })?;
+        let region = schedule.appointment.default_region.as_deref();
+        facts.phone = facts.phone.and_then(|phone| phone_of(&phone, region)).map(|phone| phone.e164);
+        let account = schedule.target.account().to_owned();
+        Ok(RecordedCall {
+            terms: Arc::new(self.terms(&account)),
+            account,
+            schedule: schedule.name.clone(),
+            facts,
+            match_within: spec.match_within,
+            now,
+            actor: ACTOR.to_owned(),
+        })
+    }
+
+    /// What the schedules of an account make of outcomes.
+    fn terms(&self, account: &str) -> BTreeMap<String, OutcomeTerms> {
+        let folder = self.app.folder();
+        let of_account = folder.schedules.values().filter(|schedule| schedule.target.account() == account);
+        let terms = of_account.filter_map(|schedule| {
+            let spec = schedule.outcome.as_ref()?;
+            let agent = agent_of(schedule, &self.app.settings.secrets);
+            Some((schedule.name.clone(), OutcomeTerms { vocabulary: spec.vocabulary.clone(), agent }))
+        });
+        terms.collect()
+    }
+}
+
+fn agent_of(schedule: &Schedule, secrets: &Secrets) -> Option<String> {
+    match &schedule.target {
+        TargetSpec::Call { agent: TextOrSecret::Text(agent), .. } => Some(agent.clone()),
+        TargetSpec::Call { agent, .. } => secrets.text(agent).ok().map(|agent| {
+            use secrecy::ExposeSecret as _;
+            agent.expose_secret().to_owned()
+        }),
+        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => None,
+    }
+}
+
+fn answer(taken: &ReportTaken) -> Response {
+    let outcome = taken.outcome.map(crate::reminder::CallOutcome::as_str);
+    let (matched, duplicate) = (taken.reminder.is_ok(), taken.is_duplicate);
+    Json(json!({"received": true, "matched": matched, "outcome": outcome, "duplicate": duplicate})).into_response()
+}
+
+fn log_failure(error: &LedgerError) {
+    tracing::error!(%error, "a record of a call could not be written; its sender is told to try again");
+}

@@ -1,0 +1,206 @@
+//! shell: the listener with its limits: slow headers and bodies, long bodies, many requests at once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::Inbound;
+use super::answer::Refusal;
+use super::gate::ShownSecret;
+use super::outcome::ShownIn;
+use crate::clock::SharedClock;
+use crate::connections::{Busy, Connections, HEADER_TIMEOUT};
+
+/// Maximum time for a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum size of a body: platforms send whole transcripts along.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Requests that are answered at once; more are told to come back.
+const MAX_AT_ONCE: usize = 64;
+
+/// Connections for each connection that another listener may have: idle ones and slow senders do not keep others out.
+const CONNECTIONS_PER_PLACE: usize = 4;
+
+/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the server can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    /// Whoever reaches one must not reach the other.
+    #[error(
+        "inbound.listen and web.listen are both {0}: the page is for few, records come from anywhere; choose two addresses"
+    )]
+    IsThePages(SocketAddr),
+    /// Such as a port in use.
+    #[error("inbound.listen: can't listen on {0}: {1}; choose another address, or \"off\"")]
+    NotBound(SocketAddr, std::io::Error),
+}
+
+/// The server, bound and not yet serving.
+pub struct InboundServer {
+    listener: tokio::net::TcpListener,
+    address: SocketAddr,
+    router: Router,
+    inbound: Arc<Inbound>,
+}
+
+/// Binds `listen`, which is not where the page is.
+///
+/// # Errors
+/// When it is, or can't be bound.
+pub async fn bind(
+    listen: SocketAddr,
+    page: Option<SocketAddr>,
+    inbound: Arc<Inbound>,
+) -> Result<InboundServer, InboundError> {
+    if page.is_some_and(|page| page == listen && page.port() != 0) {
+        return Err(InboundError::IsThePages(listen));
+    }
+    let not_bound = |error| InboundError::NotBound(listen, error);
+    let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
+    let address = listener.local_addr().map_err(not_bound)?;
+    Ok(InboundServer { listener, address, router: router(&inbound), inbound })
+}
+
+impl InboundServer {
+    /// Where it listens; with port 0 the one that the system chose.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its routes work with.
+    #[must_use]
+    pub fn inbound(&self) -> Arc<Inbound> {
+        Arc::clone(&self.inbound)
+    }
+
+    /// Serves until it is dropped.
+    pub async fn serve(self, clock: SharedClock, max_connections: usize) {
+        let mut connections = Connections::new(max_connections.saturating_mul(CONNECTIONS_PER_PLACE));
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _peer)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the server of records could not accept a connection");
+                    clock.sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if connections.make_room() {
+                let busy = Busy::default();
+                let router = self.router.clone().layer(from_fn_with_state(busy.clone(), mark_as_busy));
+                connections.add(busy, tokio::spawn(serve_connection(stream, router)).abort_handle());
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: tokio::net::TcpStream, router: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the server of records ended early");
+    }
+}
+
+async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
+    let _until_answered = busy.begin();
+    next.run(request).await
+}
+
+fn router(inbound: &Arc<Inbound>) -> Router {
+    let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let places = Arc::new(Semaphore::new(MAX_AT_ONCE));
+    Router::new()
+        .route("/outcome/{schedule}/", post(by_header).fallback(|| async { Refusal::Method }))
+        .route("/outcome/{schedule}", post(by_header).fallback(|| async { Refusal::Method }))
+        .route("/outcome/{schedule}/{secret}", post(by_path).fallback(|| async { Refusal::Method }))
+        .fallback(|| async { Refusal::NotFound })
+        .with_state(Arc::clone(inbound))
+        .layer(from_fn_with_state((Arc::clone(inbound), places), take_place))
+        .layer(CatchPanicLayer::new())
+        .layer(header(header::CACHE_CONTROL, "no-store"))
+        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+}
+
+type WorkPlaces = (Arc<Inbound>, Arc<Semaphore>);
+
+/// Counts, and turns away what is too much at once or comes when the service stops.
+async fn take_place(State((inbound, places)): State<WorkPlaces>, request: Request, next: Next) -> Response {
+    let response = match places.try_acquire() {
+        _ if inbound.is_stopping.load(Ordering::Acquire) => Refusal::Stopping.into_response(),
+        Ok(_place) => next.run(request).await,
+        Err(_) => Refusal::TooMany.into_response(),
+    };
+    let counts = &inbound.counts;
+    let counter = if response.status().is_success() { &counts.accepted } else { &counts.refused };
+    counter.fetch_add(1, Ordering::Relaxed);
+    response
+}
+
+async fn by_header(State(inbound): State<Arc<Inbound>>, Path(schedule): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let shown = ShownSecret::of_headers(&parts.headers);
+    let authorized = inbound.authorized(&schedule, shown, ShownIn::Header);
+    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body).await?).await }.await)
+}
+
+async fn by_path(
+    State(inbound): State<Arc<Inbound>>,
+    Path((schedule, secret)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let authorized = inbound.authorized(&schedule, ShownSecret::of_path(&secret), ShownIn::Path);
+    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body).await?).await }.await)
+}
+
+fn answered(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The whole body, read only once its sender is known: a stranger's is not.
+async fn read(headers: &axum::http::HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Refusal::Unreadable("a compressed body is not read"));
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_BODY) {
+        return Err(Refusal::TooLarge);
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Err(_) => Err(Refusal::TooSlow),
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => {
+            use std::error::Error as _;
+            let is_too_long =
+                error.source().is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+            Err(if is_too_long { Refusal::TooLarge } else { Refusal::Unreadable("the body broke off") })
+        }
+    }
+}

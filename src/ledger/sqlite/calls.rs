@@ -1,0 +1,73 @@
+//! shell: the table of calls that records report.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word_or_null};
+use super::store::SqliteStore;
+use crate::ledger::outcomes::{CallRow, Digest};
+use crate::ledger::{CallsOf, LedgerResult, ReportedCall};
+use crate::reminder::ReminderId;
+
+fn call(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+    let digests: Vec<u8> = row.get(8)?;
+    Ok(CallRow {
+        account: row.get(0)?,
+        call_id: row.get(1)?,
+        reminder: uuid_or_null(row, 2)?.map(ReminderId),
+        outcome: word_or_null(row, 3)?,
+        unmapped: row.get(4)?,
+        ended_at: time_or_null(row, 5)?,
+        first_at: time(row, 6)?,
+        last_at: time(row, 7)?,
+        digests: digests.chunks_exact(32).filter_map(|digest| Digest::try_from(digest).ok()).collect(),
+    })
+}
+
+impl SqliteStore<'_> {
+    pub(super) fn call_row(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
+        let sql = "SELECT account, call_id, reminder, outcome, unmapped, ended_at, first_at, last_at, digests FROM call \
+            WHERE account = ?1 AND call_id = ?2";
+        Ok(self.statements.row(sql, params![account, call_id], call).optional()?)
+    }
+
+    pub(super) fn put_call(&self, row: &CallRow) -> LedgerResult<()> {
+        let sql = "INSERT INTO call (account, call_id, reminder, outcome, unmapped, ended_at, first_at, last_at, digests) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (account, call_id) DO UPDATE SET \
+            reminder = excluded.reminder, outcome = excluded.outcome, unmapped = excluded.unmapped, \
+            ended_at = excluded.ended_at, last_at = excluded.last_at, digests = excluded.digests";
+        let values = params![
+            row.account,
+            row.call_id,
+            row.reminder.map(|id| id_text(id.0)),
+            row.outcome.map(crate::reminder::CallOutcome::as_str),
+            row.unmapped,
+            row.ended_at.map(micros),
+            micros(row.first_at),
+            micros(row.last_at),
+            row.digests.concat(),
+        ];
+        self.statements.run(sql, values)?;
+        Ok(())
+    }
+}
+
+/// The calls of these reminders, in the order of their ids.
+pub(super) fn reported(conn: &Connection, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
+    let ids: Vec<String> = ask.reminders.iter().map(ToString::to_string).collect();
+    let ids = serde_json::Value::from(ids).to_string();
+    let sql = "SELECT reminder, call_id, outcome, unmapped, ended_at, first_at, last_at FROM call \
+        WHERE reminder IN (SELECT value FROM json_each(?1)) ORDER BY reminder, call_id";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map([ids], |row| {
+        Ok(ReportedCall {
+            reminder_id: ReminderId(uuid(row, 0)?),
+            call_id: row.get(1)?,
+            outcome: word_or_null(row, 2)?,
+            unmapped: row.get(3)?,
+            ended_at: time_or_null(row, 4)?,
+            first_at: time(row, 5)?,
+            last_at: time(row, 6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

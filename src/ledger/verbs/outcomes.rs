@@ -1,0 +1,167 @@
+//! shell: records of calls: which reminder each belongs to, and what it changes, in one transaction.
+
+use jiff::Timestamp;
+
+use super::Tx;
+use crate::ledger::change::HeldRow;
+use crate::ledger::outcomes::{self, CallRow, Digest};
+use crate::ledger::store::{Many, One, Put};
+use crate::ledger::{
+    LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordedCall, ReminderRow,
+    ReportTaken,
+};
+use crate::outcome::Report;
+use crate::outcome::matching::{self, Unmatched, was_sent};
+use crate::reminder::{CallOutcome, ReminderId};
+
+impl Tx<'_> {
+    pub(in crate::ledger) fn take_report(&self, record: &RecordedCall) -> LedgerResult<ReportTaken> {
+        let digest = record.facts.digest();
+        let known = self.store.call(&record.account, &CallRow::id_of(record, &digest))?;
+        let is_duplicate = known.as_ref().is_some_and(|call| call.knows(&digest));
+        let held = match self.reminder_of(record, known.as_ref())? {
+            Ok(held) => held,
+            Err(why) => return self.without_reminder(record, known, (digest, is_duplicate), why),
+        };
+        if is_duplicate && known.as_ref().is_some_and(|call| call.reminder == Some(held.id)) {
+            let outcome = held.outcome.map(|holds| holds.outcome);
+            return Ok(ReportTaken { reminder: Ok(held.id), outcome, is_duplicate, is_proof: false });
+        }
+        let report = report_of(record, &held);
+        let told = outcomes::told(&held, record, &report)?;
+        if let Some(change) = &told.change {
+            self.apply(change)?;
+        }
+        let mut call = CallRow::after(known, record, digest, Some(&report));
+        call.reminder = Some(held.id);
+        self.store.put(&Put::Call(&call))?;
+        if report.outcome == Some(CallOutcome::OptedOut) {
+            self.learn_opt_out(&held, record.now, &record.actor)?;
+        }
+        Ok(ReportTaken { reminder: Ok(held.id), outcome: told.outcome, is_duplicate: false, is_proof: told.is_proof })
+    }
+
+    /// A record of no reminder is kept by its digest, so that a repeat is not logged again; one that points to nothing is
+    /// not kept.
+    fn without_reminder(
+        &self,
+        record: &RecordedCall,
+        known: Option<CallRow>,
+        (digest, is_duplicate): (Digest, bool),
+        why: Unmatched,
+    ) -> LedgerResult<ReportTaken> {
+        let taken = ReportTaken { reminder: Err(why), outcome: None, is_duplicate, is_proof: false };
+        let Some(entry) = outcomes::unmatched_entry(record, why).filter(|_| !is_duplicate) else { return Ok(taken) };
+        self.store.append(&entry)?;
+        self.store.put(&Put::Call(&CallRow::after(known, record, digest, None)))?;
+        Ok(taken)
+    }
+
+    /// The reminder that a record belongs to: by its id; by the call's; by contact and agent; by phone and agent.
+    fn reminder_of(&self, record: &RecordedCall, known: Option<&CallRow>) -> LedgerResult<Result<HeldRow, Unmatched>> {
+        let facts = &record.facts;
+        let named = facts.reminder_id.as_deref().map(str::parse::<ReminderId>);
+        if let Some(Ok(id)) = named
+            && let Some(held) = self.of_account(id, record)?
+        {
+            return Ok(if is_sent(&held) { Ok(held) } else { Err(Unmatched::NotSent) });
+        }
+        if let Some(id) = known.and_then(|call| call.reminder)
+            && let Some(held) = self.of_account(id, record)?
+        {
+            return Ok(Ok(held));
+        }
+        if let Some(call_id) = facts.call_id.as_deref() {
+            let found = self.store.reminders(&Many::WithRemoteId(call_id))?;
+            let found = found.into_iter().filter(|held| held.account == record.account).collect();
+            if let Some(found) = only(found) {
+                return Ok(found);
+            }
+        }
+        if named.is_some() {
+            return Ok(Err(Unmatched::UnknownReminder));
+        }
+        self.called_person(record)
+    }
+
+    fn of_account(&self, id: ReminderId, record: &RecordedCall) -> LedgerResult<Option<HeldRow>> {
+        Ok(self.store.reminder(&One::Id(id))?.filter(|held| held.account == record.account))
+    }
+
+    /// By whom was called: only what was sent shortly before the call's start is asked.
+    fn called_person(&self, record: &RecordedCall) -> LedgerResult<Result<HeldRow, Unmatched>> {
+        let facts = &record.facts;
+        if facts.contact.is_none() && facts.phone.is_none() {
+            return Ok(Err(Unmatched::Nothing));
+        }
+        let (from, until) = matching::intents_of(facts, record.match_within, record.now);
+        let called = self.store.reminders(&Many::CalledBetween { account: &record.account, from, until })?;
+        let is_by_agent = |held: &&HeldRow| {
+            let agent = record.terms.get(&held.schedule).and_then(|terms| terms.agent.as_ref());
+            agent.is_none() || facts.agent.is_none() || agent == facts.agent.as_ref()
+        };
+        let called: Vec<&HeldRow> = called.iter().filter(is_by_agent).filter(|held| is_sent(held)).collect();
+        if let Some(contact) = &facts.contact {
+            let mut with_contact = Vec::new();
+            for held in &called {
+                let Some(phone) = held.phone.as_deref() else { continue };
+                if self.store.contact(&record.account, phone)?.as_ref() == Some(contact) {
+                    with_contact.push((*held).clone());
+                }
+            }
+            if let Some(found) = only(with_contact) {
+                return Ok(found);
+            }
+        }
+        let to_phone = |held: &&&HeldRow| held.phone.is_some() && held.phone == facts.phone;
+        let to_phone = called.iter().filter(to_phone).map(|held| (*held).clone()).collect();
+        Ok(only(to_phone).unwrap_or(Err(Unmatched::Nothing)))
+    }
+
+    /// Whoever says so is called by no schedule any more.
+    fn learn_opt_out(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let Some(phone) = held.phone.clone() else { return Ok(()) };
+        let reason = Some("said so in a call".to_owned());
+        let (phones, to, actor) = (vec![phone], OptOutSide::On, actor.to_owned());
+        self.opt_out(&OptOutChange { phones, to, reason, now, actor }).map(drop)
+    }
+
+    /// What ended with an unknown fate is delivered where a record of its call had come before.
+    pub(super) fn prove(&self, id: ReminderId, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let Some(held) = self.store.reminder(&One::Id(id))? else { return Ok(()) };
+        match outcomes::proved_before(&held, now, actor)? {
+            Some(change) => self.apply(&change).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub(in crate::ledger) fn set_outcome(&self, word: &OutcomeByHand) -> LedgerResult<ReminderRow> {
+        let id = word.reminder_id;
+        let none = || LedgerError::Refused(format!("there is no reminder {id}"));
+        let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
+        self.apply(&outcomes::set_by_hand(&held, word)?)?;
+        if word.outcome == CallOutcome::OptedOut {
+            self.learn_opt_out(&held, word.now, &word.actor)?;
+        }
+        self.store.reminder_row(id)?.ok_or_else(none)
+    }
+}
+
+fn is_sent(held: &HeldRow) -> bool {
+    was_sent(held.state, held.attempt, held.unknown_fates)
+}
+
+/// What the record means to the schedule of its reminder, else to the one it was posted to.
+fn report_of(record: &RecordedCall, held: &HeldRow) -> Report {
+    let terms = record.terms.get(&held.schedule).or_else(|| record.terms.get(&record.schedule));
+    let unmapped = OutcomeTerms::default();
+    terms.unwrap_or(&unmapped).vocabulary.report(&record.facts)
+}
+
+/// The only one; `None` when nothing was found.
+fn only(found: Vec<HeldRow>) -> Option<Result<HeldRow, Unmatched>> {
+    match matching::only_one(found.iter().map(|held| held.id)) {
+        Ok(id) => found.into_iter().find(|held| Some(held.id) == id).map(Ok),
+        Err(why) => Some(Err(why)),
+    }
+}

@@ -1,0 +1,65 @@
+//! pure: the keys of `[outcome]`: what becomes of a call.
+
+use super::Need::{Default, Optional};
+use super::tables::{key, later};
+use super::{Shape, Table};
+
+/// The whole table.
+pub static OUTCOME: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "secret",
+            Shape::Secrets,
+            Optional,
+            "What senders of records show as `Authorization: Bearer` or `X-Tickler-Secret`; two while it changes",
+        ),
+        key(
+            "secret_in_url",
+            Shape::Boolean,
+            Default("false"),
+            "Whether it may be the last part of the URL instead, for senders that set no header",
+        ),
+        key("at", Shape::Table(&AT), Optional, "Where records of other platforms have the facts"),
+        key(
+            "statuses",
+            Shape::Meanings,
+            Optional,
+            "How calls end: a word of the sender is an outcome or `ignore`; `*` is every other word",
+        ),
+        key(
+            "values",
+            Shape::Meanings,
+            Optional,
+            "What people say: a word of the sender is an outcome or `ignore`; `*` is every other word",
+        ),
+        key(
+            "match_within",
+            Shape::Duration,
+            Default("\"30m\""),
+            "A record without ids belongs to the one reminder to its phone that was sent within this time before the call",
+        ),
+        later("report_within", "When a call counts as unreported"),
+        later("silent_after", "After how many acceptances without a sign an alert is sent"),
+        later("skip_later_leads", "Outcomes after which later leads are skipped"),
+        later("poll", "Reports are fetched"),
+        later("retry", "Who doesn't answer is called again"),
+        later("write_back", "Outcomes are written back"),
+    ],
+};
+
+static AT: Table = Table {
+    one_of: &[],
+    keys: &[
+        key("reminder_id", Shape::Pointers, Optional, "The reminder's id"),
+        key("call_id", Shape::Pointers, Optional, "The platform's id of the call"),
+        key("status", Shape::Pointers, Optional, "How the call ended, or that it goes on"),
+        key("said", Shape::Pointers, Optional, "What the person said, in a word"),
+        key("phone", Shape::Pointers, Optional, "The number that was called"),
+        key("contact", Shape::Pointers, Optional, "The platform's id of the person"),
+        key("agent", Shape::Pointers, Optional, "The agent that called"),
+        key("started_at", Shape::Pointers, Optional, "When the call began: RFC 3339, or seconds since 1970"),
+        key("ended_at", Shape::Pointers, Optional, "When the call ended"),
+        key("updated_at", Shape::Pointers, Optional, "When the record was last changed"),
+    ],
+};

@@ -1,0 +1,125 @@
+//! shell: what became of calls: listed, and set by a person.
+
+pub mod trying;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{App, VerbResult, ids};
+use crate::ledger::{CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow, ReportedCall};
+use crate::reminder::{CallOutcome, Lead, ReminderId, State};
+
+/// A person's word about what became of a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SetOutcomeAsk {
+    /// Its reminder's id, or the unique beginning of it.
+    pub id: String,
+    /// What they say.
+    pub outcome: CallOutcome,
+    /// The reason given.
+    pub reason: Option<String>,
+}
+
+/// Which calls are listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutcomeListAsk {
+    /// Of that schedule.
+    pub schedule: Option<String>,
+    /// Only those in which something was said that no key maps.
+    pub unmapped: bool,
+}
+
+/// What became of one reminder's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeRow {
+    /// The reminder's id.
+    pub reminder_id: ReminderId,
+    /// The schedule's name.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// The lead before the start.
+    pub lead: Lead,
+    /// Its state.
+    pub state: State,
+    /// What became of it; null while nobody reported it.
+    pub outcome: Option<CallOutcome>,
+    /// The outcome's own time (UTC).
+    pub outcome_at: Option<Timestamp>,
+    /// Its calls that were reported.
+    pub calls: Vec<OutcomeCall>,
+}
+
+/// A call that was reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCall {
+    /// The other side's id of it.
+    pub call_id: String,
+    /// What became of it; null while it goes on.
+    pub outcome: Option<CallOutcome>,
+    /// A word of what was said that no key maps.
+    pub unmapped: Option<String>,
+    /// When it ended (UTC).
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Sets it; answers the reminder.
+///
+/// # Errors
+/// When the reminder was never sent, or the ledger fails.
+pub async fn set(app: &App, actor: &str, ask: SetOutcomeAsk) -> VerbResult<OutcomeRow> {
+    let SetOutcomeAsk { id, outcome, reason } = ask;
+    let reminder_id = ids::reminder(app, &id, None, &[]).await?;
+    let word = OutcomeByHand { reminder_id, outcome, reason, actor: actor.to_owned(), now: app.around.clock.now() };
+    let row = app.ledger()?.set_outcome(word).await?;
+    Ok(with_calls(app, vec![row]).await?.remove(0))
+}
+
+/// Reminders of which a call may have been placed, oldest first. Without a ledger there are none.
+///
+/// # Errors
+/// When there is no such schedule, or the ledger can't be read.
+pub async fn list(app: &App, ask: &OutcomeListAsk) -> VerbResult<Vec<OutcomeRow>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    if let Some(name) = &ask.schedule {
+        app.schedule(name)?;
+    }
+    let called = ReminderAsk {
+        schedule: ask.schedule.clone(),
+        states: vec![State::Delivered, State::Uncertain, State::Failed, State::Dropped],
+        ..ReminderAsk::default()
+    };
+    let reminders = ledger.reminders(called).await?;
+    let mut rows = with_calls(app, reminders).await?;
+    if ask.unmapped {
+        rows.retain(|row| row.calls.iter().any(|call| call.unmapped.is_some()));
+    }
+    Ok(rows)
+}
+
+async fn with_calls(app: &App, reminders: Vec<ReminderRow>) -> VerbResult<Vec<OutcomeRow>> {
+    let ask = CallsOf { reminders: reminders.iter().map(|row| row.id).collect() };
+    let mut calls: BTreeMap<ReminderId, Vec<OutcomeCall>> = BTreeMap::new();
+    for ReportedCall { reminder_id, call_id, outcome, unmapped, ended_at, .. } in
+        app.ledger()?.reported_calls(ask).await?
+    {
+        let unmapped = unmapped.map(|word| crate::appointment::phone::masked(&word).into_owned());
+        calls.entry(reminder_id).or_default().push(OutcomeCall { call_id, outcome, unmapped, ended_at });
+    }
+    let row = |row: ReminderRow| OutcomeRow {
+        calls: calls.remove(&row.id).unwrap_or_default(),
+        reminder_id: row.id,
+        schedule: row.schedule,
+        appointment_id: row.appointment_id,
+        starts_at: row.starts_at,
+        lead: row.lead,
+        state: row.state,
+        outcome: row.outcome,
+        outcome_at: row.outcome_at,
+    };
+    Ok(reminders.into_iter().map(row).collect())
+}

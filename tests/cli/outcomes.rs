@@ -1,0 +1,80 @@
+//! `tickler outcome`: what becomes of a call.
+
+use serde_json::json;
+
+use crate::clinic::*;
+
+fn append(clinic: &Clinic, more: &str) {
+    clinic.schedule("day-before", &format!("{DAY_BEFORE}{more}"));
+}
+
+/// A clinic whose schedule maps what its agent says.
+fn clinic() -> Clinic {
+    let clinic = Clinic::new();
+    append(
+        &clinic,
+        "\n[outcome.values]\nyes = \"confirmed\"\ncancel = \"declined\"\nmove = \"reschedule\"\nstop = \"opted_out\"\n\
+         wrong = \"wrong_number\"\n",
+    );
+    clinic
+}
+
+#[test]
+fn a_record_in_each_shape_is_tried_and_nothing_is_written() {
+    let clinic = clinic();
+    let shapes = [
+        (
+            json!({"reminder_id": "r1", "call_id": "c1", "status": "COMPLETED", "outcome": "yes"}),
+            Some("confirmed"),
+            None,
+        ),
+        (json!({"call_id": "c1", "variables": {"reminder_id": "r1", "outcome": "Cancel"}}), Some("declined"), None),
+        (json!({"id": "c1", "interview": {"id": "a"}, "status": "COMPLETED"}), Some("answered"), None),
+        (json!({"id": "c1", "interview": {"id": "a"}, "status": "IN_PROGRESS"}), None, None),
+        (json!({"call_id": "c1", "status": "COMPLETED", "outcome": "maybe"}), Some("answered"), Some("maybe")),
+    ];
+    for (record, outcome, unmapped) in shapes {
+        clinic.write("record.json", &record.to_string());
+        let (exit, tried) = clinic.json(&["outcome", "try", "day-before", "record.json"]);
+        assert_eq!((exit, &tried["outcome"]), (0, &json!(outcome)), "{record}: {tried}");
+        assert_eq!(tried["is_final"], outcome.is_some(), "{tried}");
+        assert_eq!(tried["unmapped"], json!(unmapped), "{tried}");
+        assert_eq!(tried["facts"]["call_id"], "c1", "{tried}");
+    }
+    assert!(!clinic.has_ledger(), "nothing was written");
+}
+
+#[test]
+fn a_record_that_is_none_is_refused_in_words_and_shows_no_number() {
+    let clinic = clinic();
+    for (record, words) in [
+        ("[]", "not a JSON object"),
+        ("{}", "none of the facts"),
+        (&*format!("{}{}", "{\"a\":".repeat(40), "}".repeat(40)), "nested deeper"),
+    ] {
+        clinic.write("record.json", record);
+        let refused = clinic.run(&["outcome", "try", "day-before", "record.json"]);
+        assert!(refused.exit == 1 && refused.stderr.contains(words), "{refused:?}");
+    }
+    let spoken = json!({"call_id": "c1", "phone_number": "+12025550143", "outcome": "call +12025550143 back"});
+    clinic.write("record.json", &spoken.to_string());
+    for format in ["table", "json", "csv"] {
+        let shown = clinic.run(&["outcome", "try", "day-before", "record.json", "--format", format]);
+        assert!(shown.exit == 0 && !shown.stdout.contains("555014"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_word_that_is_no_outcome_and_a_word_twice_are_problems_with_their_place() {
+    let clinic = Clinic::new();
+    append(
+        &clinic,
+        "\n[outcome.values]\nyes = \"confirmd\"\nno = \"declined\"\n\" NO\" = \"declined\"\n[outcome.at]\nstatus = \"status\"\n",
+    );
+    let (exit, found) = clinic.json(&["check"]);
+    assert_eq!(exit, 78, "{found}");
+    let problems = found["problems"].to_string();
+    for words in ["did you mean `\\\"confirmed\\\"`?", "is the same word as `no`", "not a valid JSON pointer"] {
+        assert!(problems.contains(words), "{words}: {problems}");
+    }
+}

@@ -1,0 +1,249 @@
+//! What becomes of calls: records matched, counted once, in any order; proof of an unknown fate; a person's word.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tickler::ledger::*;
+use tickler::outcome::matching::Unmatched;
+use tickler::plan::PlannedReminder;
+use tickler::reminder::{CallOutcome, ReminderId, State};
+
+use crate::calls::*;
+use crate::makers;
+
+const YES: &str = "yes";
+
+async fn report(ledger: &Arc<Ledger>, body: Value, second: i64) -> ReportTaken {
+    ledger.take_report(recorded(body, at(second))).await.expect("it is taken")
+}
+
+/// A reminder that was sent and accepted.
+async fn delivered(ledger: &Arc<Ledger>) -> ReminderId {
+    let id = one_pending(ledger).await;
+    send(ledger, at(1), SettleTo::Delivered).await;
+    id
+}
+
+async fn outcome(ledger: &Arc<Ledger>, id: ReminderId) -> Option<CallOutcome> {
+    row(ledger, id).await.outcome
+}
+
+#[tokio::test]
+async fn a_record_sets_the_outcome_once_and_repeats_of_it_change_nothing() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        let body = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "COMPLETED", "outcome": YES});
+        let first = report(&ledger, body.clone(), 60).await;
+        assert_eq!((first.reminder, first.outcome, first.is_duplicate), (Ok(id), Some(CallOutcome::Confirmed), false));
+        let head = ledger.head().await.expect("the log's end");
+        for second in 61..161 {
+            let again = report(&ledger, body.clone(), second).await;
+            assert_eq!((again.outcome, again.is_duplicate), (Some(CallOutcome::Confirmed), true));
+        }
+        assert_eq!(ledger.head().await.expect("the log's end"), head, "a repeat writes nothing");
+        assert_eq!((count_of(&ledger, "outcome.received").await, state(&ledger, id).await), (1, State::Delivered));
+        let calls = ledger.reported_calls(CallsOf { reminders: vec![id] }).await.expect("calls");
+        assert_eq!((calls.len(), calls[0].call_id.as_str(), calls[0].last_at), (1, "k1", at(60)));
+        verified(&ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn records_end_in_one_outcome_in_whatever_order_they_come() {
+    let records = |id: ReminderId| {
+        let record = |status: &str, said: &str, second| json!({"reminder_id": id.to_string(), "call_id": "k1", "status": status, "outcome": said, "ended_at": at(second).to_string()});
+        [
+            json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "IN_PROGRESS"}),
+            record("NO_ANSWER", "", 20),
+            record("COMPLETED", YES, 30),
+        ]
+    };
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for maker in makers() {
+            let ledger = maker.open();
+            let id = delivered(&ledger).await;
+            for (second, place) in order.into_iter().enumerate() {
+                report(&ledger, records(id)[place].clone(), 40 + i64::try_from(second).expect("a small number")).await;
+            }
+            assert_eq!(outcome(&ledger, id).await, Some(CallOutcome::Confirmed), "{order:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_proves_that_a_request_of_unknown_fate_had_arrived() {
+    let alive = |id: ReminderId| json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "IN_PROGRESS"});
+    for maker in makers() {
+        // after its time-out
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        send(&ledger, at(1), SettleTo::Uncertain).await;
+        let taken = report(&ledger, alive(id), 60).await;
+        assert_eq!((taken.is_proof, taken.outcome, state(&ledger, id).await), (true, None, State::Delivered));
+        let proof = ("delivery.delivered".to_owned(), Some("proof".to_owned()));
+        assert_eq!(events(&ledger).await.last(), Some(&proof));
+    }
+    for maker in makers() {
+        // before its time-out
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let intent = take(&ledger, at(1)).await.intents.remove(0);
+        report(&ledger, alive(id), 2).await;
+        assert_eq!(state(&ledger, id).await, State::Sending, "its request is still under way");
+        assert!(ledger.settle(settlement(&intent, at(31), SettleTo::Uncertain)).await.expect("it settles"));
+        assert_eq!(state(&ledger, id).await, State::Delivered);
+    }
+    for maker in makers() {
+        // before the process dies, and where unknown fates are repeated
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        take(&ledger, at(1)).await;
+        report(&ledger, alive(id), 2).await;
+        let found = ledger.recover(recover(at(60), &[(SCHEDULE, 3)])).await.expect("it recovers");
+        assert_eq!((found.uncertain, state(&ledger, id).await), (0, State::Delivered));
+        assert_eq!(take(&ledger, at(120)).await.intents.len(), 0, "nobody is phoned again");
+    }
+    for maker in makers() {
+        // while it waits to be sent again
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        send(&ledger, at(1), SettleTo::Again { next_at: at(600), counts: true, resend: true }).await;
+        report(&ledger, alive(id), 60).await;
+        assert_eq!(state(&ledger, id).await, State::Delivered);
+        assert_eq!(take(&ledger, at(700)).await.intents.len(), 0, "nobody is phoned again");
+    }
+}
+
+#[tokio::test]
+async fn a_record_belongs_to_its_reminder_by_call_contact_or_phone_and_to_none_when_two_could_be_meant() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let intent = take(&ledger, at(1)).await.intents.remove(0);
+        let accepted =
+            Settlement { remote_id: Some("k7".to_owned()), ..settlement(&intent, at(2), SettleTo::Delivered) };
+        ledger.settle(accepted).await.expect("it settles");
+        assert_eq!(report(&ledger, json!({"call_id": "k7", "status": "BUSY"}), 60).await.reminder, Ok(id));
+        let by_phone = json!({"call_id": "k8", "status": "BUSY", "phone_number": PHONE});
+        assert_eq!(report(&ledger, by_phone, 61).await.reminder, Ok(id));
+        assert_eq!(report(&ledger, json!({"call_id": "k8", "status": "COMPLETED"}), 62).await.reminder, Ok(id));
+        let late = json!({"call_id": "k9", "status": "BUSY", "phone_number": PHONE});
+        assert_eq!(report(&ledger, late, 3_600).await.reminder, Err(Unmatched::Nothing), "too long after its intent");
+        let stranger = json!({"call_id": "k10", "status": "BUSY", "phone_number": "+12025550199"});
+        assert_eq!(report(&ledger, stranger, 63).await.reminder, Err(Unmatched::Nothing));
+        assert_eq!(count_of(&ledger, "outcome.unmatched").await, 0, "what names no reminder is only counted");
+    }
+    for maker in makers() {
+        let ledger = maker.open();
+        let other = PlannedReminder { person: "somebody else".into(), ..planned("A2") };
+        let ids = run_plan(&ledger, at(0), plan_of(vec![planned("A1"), other])).await.reminders;
+        for intent in take(&ledger, at(1)).await.intents {
+            ledger.settle(settlement(&intent, at(2), SettleTo::Delivered)).await.expect("it settles");
+        }
+        let body = json!({"status": "NO_ANSWER", "phone_number": PHONE});
+        for second in [60, 61] {
+            assert_eq!(report(&ledger, body.clone(), second).await.reminder, Err(Unmatched::Ambiguous));
+        }
+        for id in ids {
+            assert_eq!(outcome(&ledger, id).await, None);
+        }
+        let told = events(&ledger).await;
+        let ambiguous = ("outcome.unmatched".to_owned(), Some("ambiguous".to_owned()));
+        assert_eq!(told.iter().filter(|row| **row == ambiguous).count(), 1, "once, though it came twice");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_what_was_never_sent_or_of_nobody_is_logged_and_changes_nothing() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let named = |id: ReminderId| json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "COMPLETED"});
+        assert_eq!(report(&ledger, named(id), 1).await.reminder, Err(Unmatched::NotSent));
+        let unknown = report(&ledger, named(ReminderId(new_id())), 2).await;
+        assert_eq!(unknown.reminder, Err(Unmatched::UnknownReminder));
+        let of_another = RecordedCall { account: "other".to_owned(), ..recorded(named(id), at(3)) };
+        let taken = ledger.take_report(of_another).await.expect("it is taken");
+        assert_eq!(taken.reminder, Err(Unmatched::UnknownReminder), "an account does not reach another's reminders");
+        let reasons: Vec<_> = events(&ledger)
+            .await
+            .into_iter()
+            .filter(|(event, _)| event == "outcome.unmatched")
+            .map(|it| it.1)
+            .collect();
+        assert_eq!(reasons, ["not_sent", "unknown_reminder", "unknown_reminder"].map(|word| Some(word.to_owned())));
+        assert_eq!((state(&ledger, id).await, outcome(&ledger, id).await), (State::Pending, None));
+        send(&ledger, at(4), SettleTo::Delivered).await;
+        let taken = report(&ledger, named(id), 60).await;
+        assert_eq!((taken.reminder, taken.is_duplicate), (Ok(id), false), "it counts as soon as it was sent");
+        assert_eq!(outcome(&ledger, id).await, Some(CallOutcome::Answered));
+    }
+}
+
+#[tokio::test]
+async fn who_opts_out_in_a_call_is_called_by_no_schedule_also_against_a_persons_word() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        let other = run_plan_of(&ledger, "garage", at(2), plan_of(vec![planned("C1")])).await.reminders[0];
+        let word = OutcomeByHand {
+            reminder_id: id,
+            outcome: CallOutcome::Confirmed,
+            reason: None,
+            actor: "maria".to_owned(),
+            now: at(30),
+        };
+        assert_eq!(ledger.set_outcome(word).await.expect("it is set").outcome, Some(CallOutcome::Confirmed));
+        let stop = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "COMPLETED", "outcome": "stop"});
+        assert_eq!(report(&ledger, stop, 60).await.outcome, Some(CallOutcome::Confirmed), "a person is above a record");
+        assert_eq!(state(&ledger, other).await, State::Cancelled);
+        assert_eq!(ledger.optouts().await.expect("the list").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_person_says_what_became_of_a_call_that_was_sent() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let word = |outcome, second| OutcomeByHand {
+            reminder_id: id,
+            outcome,
+            reason: Some("she rang".to_owned()),
+            actor: "maria".to_owned(),
+            now: at(second),
+        };
+        let refused = ledger.set_outcome(word(CallOutcome::Confirmed, 0)).await.expect_err("it was not sent");
+        assert!(refused.to_string().contains("was not sent"), "{refused}");
+        send(&ledger, at(1), SettleTo::Delivered).await;
+        for (outcome, second) in [(CallOutcome::Confirmed, 60), (CallOutcome::NoAnswer, 61)] {
+            let row = ledger.set_outcome(word(outcome, second)).await.expect("it is set");
+            assert_eq!((row.outcome, row.outcome_at), (Some(outcome), Some(at(second))), "the later word holds");
+        }
+        assert_eq!(count_of(&ledger, "operator.outcome").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_trial_proves_nothing_about_the_call_that_follows() {
+    use tickler::attempt::TargetAddress;
+    let (sandbox, real) = (TargetAddress::of("http://127.0.0.1/a"), TargetAddress::of("https://hooks.example/a"));
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let intent = take(&ledger, at(1)).await.intents.remove(0);
+        let accepted = Settlement { trial: Some(sandbox), ..settlement(&intent, at(2), SettleTo::Delivered) };
+        ledger.settle(accepted).await.expect("it settles");
+        report(&ledger, json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "COMPLETED"}), 3).await;
+        let start = run_start(SCHEDULE, tickler::reminder::RunKind::Trigger, at(10));
+        let run = ledger.begin_run(start).await.expect("a run").expect("a trigger");
+        let plan = Box::new(plan_of(vec![PlannedReminder { id, ..planned("A1") }]));
+        let terms = ReminderTerms { target: Some(real), ..terms() };
+        let again = RunRecord { terms, ..crate::calls::record(run, at(10), RunEnd::Planned(plan)) };
+        ledger.record_run(again).await.expect("it is planned again");
+        assert_eq!((state(&ledger, id).await, outcome(&ledger, id).await), (State::Pending, None));
+        send(&ledger, at(11), SettleTo::Uncertain).await;
+        assert_eq!(state(&ledger, id).await, State::Uncertain, "nobody knows whether this call was placed");
+    }
+}
