@@ -14,6 +14,8 @@ mod mailing;
 mod others;
 #[path = "daemon/stopping.rs"]
 mod stopping;
+#[path = "daemon/visible.rs"]
+mod visible;
 
 use std::path::Path;
 

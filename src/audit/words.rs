@@ -24,6 +24,12 @@ pub fn accepted_by(host: Option<&str>) -> String {
     host.map_or_else(|| self::state(State::Delivered).to_owned(), |host| format!("{ACCEPTED_BY}{host}"))
 }
 
+/// A count with its noun: `1 run`, `2 runs`.
+#[must_use]
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// What a reminder is called that was delivered in a trial; its row of the log has this detail.
 pub const TRIAL: &str = "accepted by the sandbox";
 

@@ -282,7 +282,7 @@ pub struct RunArguments {
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// Files or folders [default: the schedules' folder]
+    /// Files, folders or names of schedules [default: the schedules' folder]
     pub paths: Vec<PathBuf>,
     /// Warnings are errors
     #[arg(long)]

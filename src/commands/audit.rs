@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::compare;
-use super::context::Context;
+use super::context::{Context, Named};
 use super::dispatch;
 use super::filters::Filters;
 use super::ids::{self, Labels, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
 use crate::audit::export::{ExportEnd, FIELDS, csv_cells, json_line};
-use crate::audit::words::{acceptance, state as state_in_words};
+use crate::audit::words::{acceptance, counted, state as state_in_words};
 use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
@@ -92,7 +92,7 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
         story.reminders.iter().map(|reminder| headline(context, ids, reminder, (story, zone))).collect();
     let mut table = Table::of(&[words("at"), sentence("what happened")]);
     for line in story::tell(&story.rows) {
-        table.push(vec![context.moment(line.at, zone), line.words]);
+        table.push(vec![context.moment(line.at, zone), context.with_moments(&line.words, zone, Named::No)]);
     }
     blocks.push(table.fit(context.screen));
     blocks.join("\n")
@@ -197,7 +197,11 @@ async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
 
 async fn prune(context: &Context) -> anyhow::Result<Exit> {
     let (pruned, exit): (Pruned, Exit) = dispatch::change(context, Request::Prune).await?;
-    let people = || format!("{} rows of the log and {} payloads were removed", pruned.audit_rows, pruned.payloads);
+    let people = || {
+        let rows = counted(pruned.audit_rows, "row", "rows");
+        let payloads = counted(pruned.payloads, "payload", "payloads");
+        format!("removed: {rows} of the log, {payloads}")
+    };
     let rows = || {
         let mut rows = Rows::of(&["audit_rows", "payloads"]);
         rows.push(vec![pruned.audit_rows.to_string(), pruned.payloads.to_string()]);
@@ -321,16 +325,16 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
 fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
     let zones = context.zones();
     let mut table = Table::of(&[
-        words("seq").leaves(4),
+        words("seq").leaves(3),
         words("at"),
         words("event"),
-        words("schedule").leaves(1),
+        words("schedule").below(7),
         words("appointment"),
-        sentence("name").leaves(7),
-        words("phone").leaves(6),
-        words("reason").leaves(5),
-        words("http").leaves(3),
-        words("by").leaves(2),
+        sentence("name").below(5),
+        words("phone").leaves(4),
+        words("reason").below(6),
+        words("http").leaves(2),
+        words("by").leaves(1),
         sentence("detail"),
     ]);
     for row in rows {
@@ -345,10 +349,15 @@ fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
             row.reason.as_deref().unwrap_or_default().to_owned(),
             row.http_status.map(|status| status.to_string()).unwrap_or_default(),
             row.actor.as_deref().unwrap_or_default().to_owned(),
-            row.detail.as_deref().unwrap_or_default().to_owned(),
+            context.with_moments(
+                row.detail.as_deref().unwrap_or_default(),
+                zones.of(row.schedule.as_deref()),
+                Named::No,
+            ),
         ]);
     }
-    table.fit(context.screen)
+    let zones = context.zones_named(rows.iter().filter_map(|row| row.schedule.as_deref()));
+    format!("{}\n{zones}", table.fit(context.screen))
 }
 
 fn exported(rows: &[AuditRow]) -> Rows {

@@ -1,6 +1,7 @@
 //! shell: `tickler check`.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arguments::{CheckArguments, Format, Globals};
@@ -25,7 +26,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     } else {
         Paint::Coloured
     };
-    let format = context.format;
+    let (format, connects) = (context.format, ask.connect);
     let tools = SourceTools {
         http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
@@ -33,12 +34,22 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     };
     let files = match ask.paths.as_slice() {
         [] => Files::Folder(context.settings.schedules.clone()),
-        paths => Files::Paths(paths.to_vec()),
+        paths => Files::Paths(paths.iter().map(|path| named(path, &context.settings.schedules)).collect()),
     };
     // it reads files and, when asked, waits for hosts
     let report = tokio::task::spawn_blocking(move || report(&context, &ask, files, &tools)).await??;
     show(&report, format, paint)?;
+    if connects && report.ok && matches!(format, None | Some(Format::Table)) {
+        print("every source was read, and every target's host answered")?;
+    }
     Ok(if report.ok { Exit::Done } else { Exit::Configuration })
+}
+
+/// A path, or the file of the schedule with that name.
+fn named(path: &Path, schedules: &Path) -> PathBuf {
+    let file = schedules.join(path).with_extension("toml");
+    let is_name = path.components().count() == 1 && path.extension().is_none() && !path.exists();
+    if is_name && file.is_file() { file } else { path.to_owned() }
 }
 
 fn report(

@@ -1,5 +1,6 @@
 //! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,14 @@ use crate::plan::Gap;
 use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
 use crate::verbs::{Access, App, Exit, ScheduleZones, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
+
+/// Whether a moment has its zone's name behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    Yes,
+    /// It is said elsewhere.
+    No,
+}
 
 /// What a verb of the terminal works with.
 pub struct Context {
@@ -108,9 +117,51 @@ impl Context {
         let Some(text) = &now.now else { return Ok(self) };
         let start = match text.parse() {
             Ok(start) => start,
-            Err(_) => times::read(text, self.clock.now(), &self.zone_of(schedule)).map_err(VerbError::Usage)?,
+            Err(_) => self.wall_clock(text, schedule)?,
         };
         Ok(Self { clock: Arc::new(ShiftedClock::starting_at(start)), ..self })
+    }
+
+    /// A time as people write it, in the named schedule's zone, or in the zones of all.
+    ///
+    /// # Errors
+    /// When it can't be read, or is another moment in each of several zones.
+    fn wall_clock(&self, text: &str, schedule: Option<&str>) -> VerbResult<Timestamp> {
+        let (zones, now) = (self.zones(), self.clock.now());
+        let moments = zones.moments(schedule, |zone| times::read(text, now, zone).map_err(VerbError::Usage))?;
+        let mut each = moments.iter();
+        match (each.next(), each.next()) {
+            (Some((_, one)), Some((_, other))) => Err(VerbError::Usage(format!(
+                "--now {text} is another moment in each zone of the schedules ({one}, {other}): write its offset, as in \
+                 2026-11-24T09:00:00-05:00, or name one schedule"
+            ))),
+            (Some((at, _)), None) => Ok(*at),
+            (None, _) => times::read(text, now, zones.of(None)).map_err(VerbError::Usage),
+        }
+    }
+
+    /// A sentence with its instants (`2026-11-24T14:00:00Z`) as people read them, in that zone.
+    pub fn with_moments(&self, text: &str, zone: &Zone, named: Named) -> String {
+        let words = text.split(' ').map(|word| {
+            let bare = word.trim_end_matches([':', ',', ';', ')']);
+            let Ok(at) = bare.parse() else { return word.to_owned() };
+            let name = match named {
+                Named::Yes => format!(" ({})", zone.name()),
+                Named::No => String::new(),
+            };
+            format!("{}{name}{}", self.moment(at, zone), &word[bare.len()..])
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A hint with a command of this ledger: in a trial its commands need `--trial` too.
+    pub fn hint(&self, text: &str) -> String {
+        if self.settings.ledger != self.settings.clone().into_trial().ledger {
+            return text.to_owned();
+        }
+        ["approve", "reject", "resume", "uncertain", "audit"].iter().fold(text.to_owned(), |text, verb| {
+            text.replace(&format!("`tickler {verb} "), &format!("`tickler {verb} --trial "))
+        })
     }
 
     /// Whether the answer is printed for somebody at a terminal.
@@ -172,6 +223,22 @@ impl Context {
         let zones = Zones::newest();
         let folder = crate::schedule::load::folder(&self.settings.schedules, &zones).unwrap_or_default();
         ScheduleZones::of_folder(&folder, &zones)
+    }
+
+    /// For people: in which zones the times of these schedules' rows are shown.
+    pub fn zones_named<'a>(&self, schedules: impl Iterator<Item = &'a str>) -> String {
+        let zones = self.zones();
+        let named: BTreeMap<&str, &str> = schedules.map(|name| (name, zones.of(Some(name)).name())).collect();
+        let distinct: BTreeSet<&str> = named.values().copied().collect();
+        let sentence = match distinct.first() {
+            None => format!("times in {}", zones.of(None).name()),
+            Some(zone) if distinct.len() == 1 => format!("times in {zone}"),
+            Some(_) => {
+                let each: Vec<String> = named.iter().map(|(name, zone)| format!("{name} in {zone}")).collect();
+                format!("times of {}, others in {}", each.join(", "), zones.of(None).name())
+            }
+        };
+        self.screen.prose(&sentence)
     }
 
     /// The zone in which a person's times are read and shown: the named schedule's, or the one that all share; else UTC.

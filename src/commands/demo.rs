@@ -39,14 +39,17 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
     let running = sandbox::start(Options::default(), Arc::clone(&clock), move |event| {
-        let _nobody_reads =
-            print(&format!("  {} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.summary()));
+        let _nobody_reads = print(&screen.prose(&format!(
+            "  {} sandbox: {}",
+            zone.wall(event.at).strftime("%H:%M:%S"),
+            event.summary()
+        )));
     })
     .await?;
     let app = open(globals, clock, folder.path(), &running.address.to_string()).await?;
-    print(
+    print(&screen.prose(
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
-    )?;
+    ))?;
     print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
     let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
     let answer = perform_trigger(&app, "demo", ask).await?;
@@ -62,9 +65,10 @@ const NEXT: &str = "
 What to do next:
   tickler check                      is every schedule file right?
   tickler plan                       who would be called now, who not, and why
-  tickler sandbox                    the simulated Thoughtly, to try your own schedule against
+  tickler sandbox                    the simulated Thoughtly, to try a schedule
   tickler run                        the service
-The schedule of this demo is schedules/day-before.toml, the clinic examples/clinic/appointments.csv.";
+The schedule of this demo is schedules/day-before.toml,
+the clinic examples/clinic/appointments.csv.";
 
 async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &str) -> anyhow::Result<App> {
     let url = format!("http://{address}/webhook/automation/demo");

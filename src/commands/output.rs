@@ -2,12 +2,17 @@
 
 use std::io::{self, Write};
 
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
+use crate::audit::lines::wrap_hanging;
 use crate::audit::{self, cell, escape};
 use crate::row::unseen;
+
+/// Where a message goes on in its next line.
+const INDENT: usize = 2;
 
 /// Rows for CSV.
 #[derive(Debug, Clone, Default)]
@@ -169,8 +174,18 @@ pub fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Prints a message to stderr.
 pub fn complain(text: &str) {
+    let text = escape_lines(text);
+    let text = match tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => wrapped(&text, usize::from(size.ws_col)),
+        Ok(_) | Err(_) => text, // no terminal
+    };
     // a closed stderr is ignored
-    let _unwritten = writeln!(io::stderr().lock(), "{}", escape_lines(text));
+    let _unwritten = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Each line wrapped between its words.
+fn wrapped(text: &str, width: usize) -> String {
+    text.lines().map(|line| wrap_hanging(line, width, INDENT)).collect::<Vec<_>>().join("\n")
 }
 
 fn escape_lines(text: &str) -> String {

@@ -1,11 +1,14 @@
 //! shell: `tickler plan`.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::arguments::{Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Shown, complain, tally};
-use super::table::{Table, sentence, words};
+use super::table::{Screen, Table, sentence, words};
 use super::{dispatch, plan_csv};
 use crate::audit::escape;
+use crate::reminder::SkipReason;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, plan};
 use crate::zones::Zones;
@@ -88,7 +91,9 @@ fn for_people(context: &Context, plan: &ShownPlan) -> String {
         blocks.push(calls(&plan.reminders, &moment).fit(context.screen));
     }
     if !plan.skipped.is_empty() {
-        blocks.push(skips(&plan.skipped, &moment).fit(context.screen));
+        let (shown, grouped) = grouped(&plan.skipped, context.screen);
+        blocks.push(skips(shown, &moment).fit(context.screen));
+        blocks.extend(grouped.map(|sentence| context.screen.prose(&sentence)));
     }
     blocks.extend(plan.reminders.first().map(sample));
     blocks.join("\n\n")
@@ -99,7 +104,7 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
         words("call at"),
         words("phone").leaves(2),
         words("appointment"),
-        sentence("name").leaves(3),
+        sentence("name").below(3),
         words("starts at"),
         words("lead").leaves(1),
         sentence("note"),
@@ -118,10 +123,31 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
     table
 }
 
-fn skips(skips: &[SkippedCall], moment: &dyn Fn(&str) -> String) -> Table {
+/// Of those that aren't called for one and the same reason, so many are shown; the others are counted.
+const SHOWN_OF_A_REASON: usize = 5;
+
+/// The rows that are shown on a screen, and a sentence about those that aren't.
+fn grouped(skipped: &[SkippedCall], screen: Screen) -> (Vec<&SkippedCall>, Option<String>) {
+    let mut counts: HashMap<(SkipReason, &str), usize> = HashMap::new();
+    let (mut shown, mut left): (Vec<&SkippedCall>, BTreeMap<String, u64>) = (Vec::new(), BTreeMap::new());
+    for skip in skipped {
+        let count = counts.entry((skip.reason, &skip.detail)).or_default();
+        *count += 1;
+        match screen {
+            Screen::Columns(_) if *count > SHOWN_OF_A_REASON => {
+                *left.entry(format!("{} ({})", skip.reason, skip.detail)).or_default() += 1;
+            }
+            Screen::Columns(_) | Screen::Wide => shown.push(skip),
+        }
+    }
+    let sentence = left.iter().map(|(reason, count)| format!("{count} more: {reason}")).collect::<Vec<_>>().join("; ");
+    (shown, (!sentence.is_empty()).then(|| format!("{sentence}. --wide shows each")))
+}
+
+fn skips(skips: Vec<&SkippedCall>, moment: &dyn Fn(&str) -> String) -> Table {
     let mut table = Table::of(&[
         words("not called"),
-        sentence("name").leaves(1),
+        sentence("name").below(1),
         words("starts at"),
         words("reason"),
         sentence("because"),

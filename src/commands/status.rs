@@ -1,11 +1,12 @@
 //! shell: `tickler status`.
 
 use super::arguments::Globals;
-use super::context::Context;
+use super::context::{Context, Named};
 use super::dispatch;
 use super::output::{Rows, Shown};
 use super::table::{Table, words};
 use crate::audit::escape;
+use crate::audit::words::counted;
 use crate::verbs::status::{Health, ScheduleStatus, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
@@ -43,8 +44,11 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
             answer.audit.seq
         )),
         context.screen.prose(&format!(
-            "{} pending   {} of unknown fate   {} held runs   {} waiting runs{stop}",
-            answer.pending, answer.uncertain, answer.held_runs, answer.waiting_runs,
+            "{} pending   {} of unknown fate   {}   {}{stop}",
+            answer.pending,
+            answer.uncertain,
+            counted(answer.held_runs, "held run", "held runs"),
+            counted(answer.waiting_runs, "waiting run", "waiting runs"),
         )),
     ];
     if answer.schedules.is_empty() {
@@ -55,8 +59,19 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
         lines.push(schedules(context, answer));
     }
     if !answer.problems.is_empty() {
+        let zones = context.zones();
         lines.push(String::new());
-        lines.extend(answer.problems.iter().map(|problem| context.screen.prose(&format!("! {}", escape(problem)))));
+        lines.extend(
+            answer
+                .problems
+                .iter()
+                .map(|problem| {
+                    // a problem of a schedule begins with its name
+                    let zone = zones.of(problem.split(':').next());
+                    context.with_moments(&context.hint(problem), zone, Named::Yes)
+                })
+                .map(|problem| context.screen.prose(&format!("! {}", escape(&problem)))),
+        );
     }
     lines.join("\n")
 }
@@ -69,7 +84,7 @@ fn schedules(context: &Context, answer: &StatusAnswer) -> String {
         words("last run"),
         words("planned").leaves(3),
         words("skipped").leaves(2),
-        words("mostly").leaves(1),
+        words("mostly").below(1),
     ]);
     for schedule in &answer.schedules {
         let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();

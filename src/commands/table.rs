@@ -1,7 +1,8 @@
 //! pure: tables for people: fitted to the screen without breaking an id, a time or a word.
 //!
-//! What doesn't fit goes in this order: sentences are wrapped between words, then columns are left out in the order that
-//! their verb gives, then the last sentence is printed below its row. `--wide` leaves nothing out and wraps nothing.
+//! What doesn't fit goes in this order: sentences are wrapped between words, then columns are left out, or printed below
+//! their row, in the order that their verb gives, then the last sentence is printed below its row. `--wide` leaves nothing
+//! out and wraps nothing.
 
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Width, presets};
 use unicode_width::UnicodeWidthStr as _;
@@ -42,7 +43,22 @@ impl Screen {
 pub struct TableColumn {
     name: &'static str,
     content: CellContent,
-    leaves: Option<u8>,
+    leaves: Option<Leaving>,
+}
+
+/// What becomes of a column where the screen is too narrow; the lowest turn is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Leaving {
+    turn: u8,
+    to: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// It is not shown.
+    Nowhere,
+    /// It is shown below its row.
+    Below,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +82,12 @@ pub const fn sentence(name: &'static str) -> TableColumn {
 impl TableColumn {
     /// Where the screen is too narrow this column is left out, the lowest `turn` first.
     pub const fn leaves(self, turn: u8) -> Self {
-        Self { leaves: Some(turn), ..self }
+        Self { leaves: Some(Leaving { turn, to: Place::Nowhere }), ..self }
+    }
+
+    /// Where the screen is too narrow this column is printed below its row, in its turn among those that are left out.
+    pub const fn below(self, turn: u8) -> Self {
+        Self { leaves: Some(Leaving { turn, to: Place::Below }), ..self }
     }
 }
 
@@ -75,17 +96,20 @@ impl TableColumn {
 pub struct Table {
     columns: Vec<TableColumn>,
     rows: Vec<Vec<String>>,
+    /// What is printed below each row.
+    below: Vec<Vec<String>>,
 }
 
 impl Table {
     /// No rows yet.
     pub fn of(columns: &[TableColumn]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self { columns: columns.to_vec(), rows: Vec::new(), below: Vec::new() }
     }
 
     /// One row more. Control characters are shown, not obeyed.
     pub fn push(&mut self, cells: Vec<String>) {
         self.rows.push(cells.iter().map(|cell| escape(cell)).collect());
+        self.below.push(Vec::new());
     }
 
     /// The lines; without columns in which every cell is empty.
@@ -93,7 +117,7 @@ impl Table {
         self.leave_out(|table, place| table.rows.iter().all(|row| row[place].is_empty()) && !table.rows.is_empty());
         let natural: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
         match screen {
-            Screen::Wide => self.lines(&natural),
+            Screen::Wide => self.lines(&natural, usize::MAX),
             Screen::Columns(width) => self.narrowed(width),
         }
     }
@@ -110,12 +134,13 @@ impl Table {
     fn narrowed(mut self, width: usize) -> String {
         loop {
             if let Some(widths) = self.widths(width) {
-                return self.lines(&widths);
+                return self.lines(&widths, width);
             }
             let turns = self.columns.iter().enumerate();
             let next = turns.filter_map(|(place, column)| Some((column.leaves?, place))).min();
             match next {
-                Some((_, place)) => self.leave_out(|_, other| other == place),
+                Some((Leaving { to: Place::Nowhere, .. }, place)) => self.leave_out(|_, other| other == place),
+                Some((Leaving { to: Place::Below, .. }, place)) => self.put_below(place),
                 None => return self.with_last_below(width),
             }
         }
@@ -155,29 +180,41 @@ impl Table {
         longest.max(NARROWEST).min(self.natural(place))
     }
 
+    /// Moves a column below its rows: a sentence as it is, anything else with its name.
+    fn put_below(&mut self, place: usize) {
+        let column = self.columns[place];
+        for (row, below) in self.rows.iter().zip(&mut self.below) {
+            match (row[place].as_str(), column.content) {
+                ("", _) => {}
+                (cell, CellContent::Words) => below.push(format!("{} {cell}", column.name)),
+                (cell, CellContent::Sentence) => below.push(cell.to_owned()),
+            }
+        }
+        self.leave_out(|_, other| other == place);
+    }
+
     /// Each row with its last sentence below it.
     fn with_last_below(mut self, width: usize) -> String {
-        let Some(last) = self.columns.iter().rposition(|column| column.content == CellContent::Sentence) else {
-            let widths: Vec<usize> = (0..self.columns.len()).map(|place| self.natural(place)).collect();
-            return self.lines(&widths);
-        };
-        let below: Vec<String> = self.rows.iter().map(|row| row[last].clone()).collect();
-        self.leave_out(|_, place| place == last);
-        let widths = self.widths(width);
-        let widths =
-            widths.unwrap_or_else(|| (0..self.columns.len()).map(|place| self.natural(place)).collect::<Vec<_>>());
-        let mut lines = printed([&self.heading()], &widths);
-        for (row, below) in self.rows.iter().zip(below) {
-            lines.extend(printed([row], &widths));
-            let wrapped = wrap(&below, width.saturating_sub(BELOW).max(NARROWEST));
+        if let Some(last) = self.columns.iter().rposition(|column| column.content == CellContent::Sentence) {
+            self.put_below(last);
+        }
+        let natural = || (0..self.columns.len()).map(|place| self.natural(place)).collect::<Vec<_>>();
+        let widths = self.widths(width).unwrap_or_else(natural);
+        self.lines(&widths, width)
+    }
+
+    fn lines(&self, widths: &[usize], width: usize) -> String {
+        if self.below.iter().all(Vec::is_empty) {
+            return printed([&self.heading()].into_iter().chain(&self.rows), widths).join("\n");
+        }
+        let mut lines = printed([&self.heading()], widths);
+        for (row, below) in self.rows.iter().zip(&self.below) {
+            lines.extend(printed([row], widths));
+            let wrapped = wrap(&below.join(" · "), width.saturating_sub(BELOW).max(NARROWEST));
             lines
                 .extend(wrapped.into_iter().filter(|line| !line.is_empty()).map(|line| format!("{:BELOW$}{line}", "")));
         }
         lines.join("\n")
-    }
-
-    fn lines(&self, widths: &[usize]) -> String {
-        printed([&self.heading()].into_iter().chain(&self.rows), widths).join("\n")
     }
 
     fn heading(&self) -> Vec<String> {
@@ -237,6 +274,35 @@ Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345
     Zoë Müßig 東京 🦷 said no
 Tue 24 Nov 10:30  A-1";
         assert_eq!(table().fit(Screen::Columns(70)), expected);
+    }
+
+    #[test]
+    fn what_matters_is_printed_below_its_row_instead_of_being_left_out() {
+        let columns =
+            [words("at"), words("schedule").below(2), words("appointment"), words("by").leaves(1), sentence("because")];
+        let mut table = Table::of(&columns);
+        table.push(vec![
+            "Tue 24 Nov 09:30".into(),
+            "day-before".into(),
+            ID.into(),
+            "desk".into(),
+            "she said no".into(),
+        ]);
+        table.push(vec!["Tue 24 Nov 10:30".into(), "day-before".into(), "A-1".into(), "a".into(), String::new()]);
+        let expected = "\
+AT                APPOINTMENT                               BECAUSE
+Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345  she said no
+    schedule day-before
+Tue 24 Nov 10:30  A-1
+    schedule day-before";
+        assert_eq!(table.clone().fit(Screen::Columns(75)), expected);
+        let expected = "\
+AT                APPOINTMENT
+Tue 24 Nov 09:30  appointment-0123456789-0123456789-012345
+    schedule day-before · she said no
+Tue 24 Nov 10:30  A-1
+    schedule day-before";
+        assert_eq!(table.fit(Screen::Columns(60)), expected);
     }
 
     #[test]

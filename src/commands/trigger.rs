@@ -35,10 +35,10 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
 pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
     show(context, answer).await?;
     for note in &answer.notes {
-        complain(&format!("{}: {note}", answer.schedule));
+        complain(&format!("{}: {}", answer.schedule, context.hint(note)));
     }
     if let Some(detail) = answer.detail.as_ref().or(answer.refusal.as_ref()) {
-        complain(&format!("{}: {detail}", answer.schedule));
+        complain(&format!("{}: {}", answer.schedule, context.hint(detail)));
     }
     if answer.counts.pending > 0 && !answer.service {
         let pending = answer.counts.pending;
@@ -80,7 +80,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     }
     let columns = [
         words("appointment"),
-        sentence("name").leaves(3),
+        sentence("name").below(3),
         words("state"),
         words("attempts").leaves(1),
         words("http").leaves(2),

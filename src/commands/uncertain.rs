@@ -74,12 +74,12 @@ fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]
     let zones = context.zones();
     let mut table = Table::of(&[
         words("reminder"),
-        words("schedule").leaves(3),
+        words("schedule").below(5),
         words("appointment"),
-        sentence("name").leaves(5),
+        sentence("name").below(4),
         words("starts at"),
-        words("phone"),
-        words("since").leaves(4),
+        words("phone").below(6),
+        words("since").leaves(3),
         words("attempts").leaves(1),
         words("http").leaves(2),
     ]);
@@ -102,7 +102,8 @@ fn for_people(context: &Context, ids: &ShortIds, reminders: &[UncertainReminder]
         ]);
     }
     let next = "decide about each: tickler uncertain resolve REMINDER --delivered --reason TEXT (--resend calls again, --drop does not)";
-    format!("{}\n\n{}", table.fit(context.screen), context.screen.prose(next))
+    let zones = context.zones_named(reminders.iter().map(|reminder| reminder.schedule.as_str()));
+    format!("{}\n{zones}\n\n{}", table.fit(context.screen), context.screen.prose(next))
 }
 
 fn rows(reminders: &[UncertainReminder]) -> Rows {

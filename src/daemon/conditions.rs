@@ -1,6 +1,7 @@
 //! shell: checks the service every second: whether the ledger can be written, and which conditions need a person and have no
 //! row in the audit log. Changes are reported in alerts, the unit's status and the log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use super::runs::Daemon;
 use super::systemd;
 use crate::ledger::gate::Hold;
-use crate::ledger::{Holds, Loss, Pauses, Writing};
+use crate::ledger::{Holds, Loss, Pauses, Runs, RunsAsk, Writing};
 use crate::notify::{AlertKind, Conditions};
 use crate::verbs::holds;
 
@@ -110,6 +111,19 @@ impl Daemon {
         }
     }
 
+    /// Judges the latest runs again after something else than a scheduled run has made one: of this schedule, and of those
+    /// that have an alert.
+    pub(super) async fn recheck_runs(&self, also: Option<String>) {
+        let mut names: BTreeSet<String> = self.of_runs().keys().map(|(_, schedule)| schedule.clone()).collect();
+        names.extend(also);
+        for name in names {
+            let latest = self.ledger.runs(RunsAsk::LatestEvaluated(name)).await;
+            if let Some(run) = latest.ok().and_then(|mut found| found.pop()) {
+                self.note_conditions(&run);
+            }
+        }
+    }
+
     /// The conditions that need a person and have no row in the audit log.
     pub(super) async fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::new();
@@ -127,18 +141,22 @@ impl Daemon {
         conditions
     }
 
-    /// The holds that only a person can lift: on everybody, or on single schedules.
+    /// The holds that only a person can lift, and those that a person has asked for: on everybody, or on single schedules.
     fn blocked(&self, holds: &Holds) -> Conditions {
         let of = |whose: &str, holds: Vec<Hold>| {
-            let hold = holds.into_iter().find(Hold::needs_a_person)?;
-            Some(((AlertKind::SendingBlocked, whose.to_owned()), hold.to_string()))
+            let sentence = |kind, hold: &Hold| ((kind, whose.to_owned()), hold.to_string());
+            let blocked = holds.iter().find(|hold| hold.needs_a_person());
+            let paused = holds.iter().find(|hold| hold.is_pause());
+            let blocked = blocked.map(|hold| sentence(AlertKind::SendingBlocked, hold));
+            blocked.into_iter().chain(paused.map(|hold| sentence(AlertKind::Paused, hold))).collect::<Conditions>()
         };
-        if let Some(everybody) = of("", holds.on_everybody(self.now())) {
-            return Conditions::from([everybody]);
+        let everybody = of("", holds.on_everybody(self.now()));
+        if !everybody.is_empty() {
+            return everybody;
         }
         let folder = self.app.folder();
         let enabled = folder.schedules.values().filter(|schedule| schedule.enabled);
-        enabled.filter_map(|schedule| of(&schedule.name, holds::on(&self.app, schedule, holds))).collect()
+        enabled.flat_map(|schedule| of(&schedule.name, holds::on(&self.app, schedule, holds))).collect()
     }
 }
 

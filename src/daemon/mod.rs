@@ -204,8 +204,18 @@ async fn note(daemon: &Daemon, event: Event) {
 /// Performs a request of the control socket.
 async fn answer(daemon: Arc<Daemon>, caller: ControlCaller, request: Request) -> Answer {
     let ControlCaller { actor, file } = caller;
+    let triggered = if let Request::Trigger { schedule, .. } = &request { Some(schedule.clone()) } else { None };
+    let changes_runs = triggered.is_some() || matches!(request, Request::Approve(_) | Request::Reject(_));
+    let answer = perform_request(&daemon, &actor, file, request).await;
+    if changes_runs {
+        daemon.recheck_runs(triggered).await;
+    }
+    answer
+}
+
+async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs::File>, request: Request) -> Answer {
     match request {
-        Request::Reload => daemon.reload_now(&actor).await.answer(),
+        Request::Reload => daemon.reload_now(actor).await.answer(),
         Request::BackupInto => backup::backup_into(&daemon.app, file).await,
         Request::Status
         | Request::Trigger { .. }
@@ -231,6 +241,6 @@ async fn answer(daemon: Arc<Daemon>, caller: ControlCaller, request: Request) ->
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }
-        | Request::Explain { .. } => perform(&daemon.app, &actor, request).await,
+        | Request::Explain { .. } => perform(&daemon.app, actor, request).await,
     }
 }

@@ -305,7 +305,7 @@ impl Daemon {
         self.note_conditions(run);
     }
 
-    fn note_conditions(&self, run: &RunRow) {
+    pub(super) fn note_conditions(&self, run: &RunRow) {
         let set = |kind: AlertKind, sentence: Option<String>| {
             let key = (kind, run.schedule.clone());
             let mut of_runs = self.of_runs();
@@ -350,11 +350,11 @@ impl Daemon {
         let nominal_at = start.nominal;
         match outcome {
             RunOutcome::NotBegun { .. } => self.note_ledger_failure(because),
-            RunOutcome::Waiting { .. } => {
+            RunOutcome::Waiting { run, .. } => {
                 if start.turn == Turn::First {
                     tracing::warn!(schedule = name, %nominal_at, "{name}: the run waits and is tried again: {because}");
                 }
-                self.notifier.waiting(name, because);
+                self.notifier.waiting(name, *run, because);
             }
             RunOutcome::Failed { .. } => {
                 tracing::error!(schedule = name, %nominal_at, "{name}: the run failed: {because}");

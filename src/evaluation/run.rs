@@ -187,9 +187,19 @@ pub async fn approve_run(
 }
 
 /// How the source differs from the one of the held run, if it does.
-fn changed_since(held: &RunRow, fingerprint: &str) -> Option<String> {
+fn changed_since(schedule: &Schedule, held: &RunRow, fingerprint: &str) -> Option<String> {
     let before = held.fingerprint.as_deref().filter(|before| *before != fingerprint)?;
-    Some(format!("the source has changed since the run was held: it was {before}, now it is {fingerprint}"))
+    let (before, now) = (for_people(schedule, before), for_people(schedule, fingerprint));
+    Some(format!("the source has changed since the run was held: it was {before}, now it is {now}"))
+}
+
+/// What a source was, its moment in the schedule's zone and to the second.
+fn for_people(schedule: &Schedule, fingerprint: &str) -> String {
+    let words = fingerprint.split(' ').map(|word| match word.parse::<Timestamp>() {
+        Ok(at) => schedule.zone.wall(at).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Begins a run: commits its row, without evaluating it.
@@ -250,9 +260,12 @@ impl BegunRun<'_> {
             tracing::warn!(schedule = %self.schedule.name, "the source was read, perhaps not completely: {note}");
         }
         let fingerprint = &evaluation.report.fingerprint;
-        plan.notes.extend(approval.as_ref().and_then(|approval| changed_since(&approval.held, fingerprint)));
+        plan.notes
+            .extend(approval.as_ref().and_then(|approval| changed_since(self.schedule, &approval.held, fingerprint)));
         let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.of_run(self.run)));
-        let (notes, reminded) = (plan.notes.clone(), plan.reminded);
+        let mut notes = plan.notes.clone();
+        notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
+        let reminded = plan.reminded;
         if held.is_none() && !plan.reminders.is_empty() {
             self.env.http.get_ready();
         }

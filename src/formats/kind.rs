@@ -43,7 +43,7 @@ impl FileKind {
             Self::Compressed => "this is a compressed file (gzip or the like): unpack it first",
             Self::Pdf => "this is a PDF document: have the appointments exported as CSV or JSON",
             Self::Html => {
-                "this is an HTML page, a login page or an error message, perhaps: open it in a browser, and at the address \
+                "this is an HTML page, a login page or an error message, perhaps: open it in a browser, and check the address \
                  and login by which it was fetched"
             }
             Self::Xml => "this is XML: have the appointments exported as CSV or JSON",
@@ -59,7 +59,7 @@ impl FileKind {
     /// The sentence as an error of the text that was wanted.
     #[must_use]
     pub fn instead_of(self, wanted: &str) -> String {
-        format!("{}, where {wanted} was wanted", self.sentence())
+        format!("{wanted} is expected here, and {}", self.sentence())
     }
 }
 

@@ -26,17 +26,24 @@ pub struct FormatError {
     pub message: String,
     /// Whether reading again may help (a last line that is cut).
     pub may_pass: bool,
+    /// The key of the source's table that is at fault, when one is.
+    pub key: Option<&'static str>,
 }
 
 impl FormatError {
     /// A format that stays wrong however often it is read.
     pub(crate) fn wrong(message: impl Into<String>) -> Self {
-        Self { message: message.into(), may_pass: false }
+        Self { message: message.into(), may_pass: false, key: None }
+    }
+
+    /// The same, with the key that is at fault.
+    pub(crate) fn at(self, key: &'static str) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// Something that seems half written.
     pub(crate) fn cut(message: impl Into<String>) -> Self {
-        Self { message: message.into(), may_pass: true }
+        Self { message: message.into(), may_pass: true, key: None }
     }
 }
 

@@ -222,6 +222,20 @@ impl Hold {
         }
     }
 
+    /// Whether a person has asked for it: others hear of it, and of its end.
+    #[must_use]
+    pub const fn is_pause(&self) -> bool {
+        match self {
+            Self::AllPaused(_) | Self::SchedulePaused(..) | Self::StopFile(_) => true,
+            Self::ClockUnset
+            | Self::RowsLost(_)
+            | Self::SwitchedOff(_)
+            | Self::TargetPaused(_)
+            | Self::CredentialsRefused(_)
+            | Self::AccountWaits(..) => false,
+        }
+    }
+
     /// Whether the account is held, whichever of its schedules asks.
     #[must_use]
     pub const fn is_of_account(&self) -> bool {

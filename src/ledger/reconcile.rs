@@ -260,8 +260,13 @@ fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a Held
         ..Columns::planned(planned, by.terms, Moved::none(found), by.now, by.read_at)
     };
     let has_other_phone = found.phone.as_deref() != Some(planned.phone.as_str());
-    let entry = has_other_phone
-        .then(|| Entry { reason: Some("phone_changed".into()), ..planned_entry(by, planned, Some(found.id)) });
+    let reason = match (has_other_phone, is_moved && planned.send_at != found.next_at) {
+        (true, _) => Some("phone_changed"),
+        (false, true) => Some("time_changed"),
+        (false, false) => None,
+    };
+    let entry =
+        reason.map(|reason| Entry { reason: Some(reason.into()), ..planned_entry(by, planned, Some(found.id)) });
     held(by, found, columns, entry.into_iter().collect())
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditRow, Event};
 use crate::disk::{self, Links};
-use crate::reminder::ReminderId;
+use crate::reminder::{ReminderId, RunId};
 
 /// Maximum size of that file; the alerts of a hundred schedules take a few kilobytes.
 const MAX_FILE_SIZE: u64 = 16 << 20;
@@ -41,6 +41,8 @@ pub enum AlertKind {
     NobodyCallable,
     /// Nothing is sent for the schedule, the account or at all until a person acts.
     SendingBlocked,
+    /// A person has paused the schedule, or everything.
+    Paused,
 }
 
 impl AlertKind {
@@ -58,6 +60,7 @@ impl AlertKind {
             Self::SourceStuck => "a read of the source is stuck",
             Self::NobodyCallable => "nobody could be called",
             Self::SendingBlocked => "nothing is sent",
+            Self::Paused => "paused, nobody is called",
         }
     }
 }
@@ -71,6 +74,9 @@ struct Alert {
     detail: Option<String>,
     /// Reminders of unknown fate.
     reminders: BTreeSet<ReminderId>,
+    /// The run that waits.
+    #[serde(default)]
+    run: Option<RunId>,
 }
 
 /// An alert's kind and its schedule (empty: it concerns the whole service).
@@ -183,7 +189,7 @@ impl Alerts {
         match row.event {
             Event::RunFinished => self.run_ended(row, &schedule),
             Event::RunHeld => {
-                self.resolve_all(&schedule, &[AlertKind::RunWaiting]);
+                self.resolve_waiting(row, &schedule);
                 self.fire(AlertKind::RunHeld, &schedule, detail);
             }
             Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[AlertKind::RunHeld]),
@@ -237,18 +243,18 @@ impl Alerts {
     }
 
     fn run_ended(&mut self, row: &AuditRow, schedule: &str) {
+        self.resolve_waiting(row, schedule);
         if matches!(row.reason.as_deref(), Some("failed" | "crashed")) {
-            self.resolve_all(schedule, &[AlertKind::RunWaiting]);
             self.fire(AlertKind::RunFailed, schedule, row.detail.as_deref());
         } else {
-            self.resolve_all(schedule, &[AlertKind::RunFailed, AlertKind::RunWaiting, AlertKind::RunMissed]);
+            self.resolve_all(schedule, &[AlertKind::RunFailed, AlertKind::RunMissed]);
         }
     }
 
     /// A run waits for its source: one alert, however often it is read.
-    pub fn waits(&mut self, schedule: &str, because: &str) {
+    pub fn waits(&mut self, schedule: &str, run: RunId, because: &str) {
         let alert = self.open.entry((AlertKind::RunWaiting, schedule.to_owned())).or_default();
-        (alert.count, alert.detail) = (1, Some(because.to_owned()));
+        (alert.count, alert.detail, alert.run) = (1, Some(because.to_owned()), Some(run));
     }
 
     /// Opens an alert for each condition that is new, and resolves those whose conditions no longer hold. `true` when that
@@ -279,6 +285,15 @@ impl Alerts {
     fn resolve_all(&mut self, schedule: &str, kinds: &[AlertKind]) {
         for kind in kinds {
             self.resolve(&(*kind, schedule.to_owned()));
+        }
+    }
+
+    /// A run has ended: if it is the one that waited, that is over. A run that a person made meanwhile ends nothing.
+    fn resolve_waiting(&mut self, row: &AuditRow, schedule: &str) {
+        let key = (AlertKind::RunWaiting, schedule.to_owned());
+        let is_another = self.open.get(&key).is_some_and(|alert| alert.run.is_some() && alert.run != row.run_id);
+        if !is_another {
+            self.resolve(&key);
         }
     }
 

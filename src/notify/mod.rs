@@ -20,6 +20,7 @@ use crate::audit::AuditFilter;
 use crate::clock::SharedClock;
 use crate::http::{Http, HttpRequest, Sent};
 use crate::ledger::{LedgerResult, Log};
+use crate::reminder::RunId;
 use crate::settings::{Settings, TextOrSecret};
 
 pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, Message};
@@ -87,9 +88,9 @@ impl Notifier {
     }
 
     /// A run waits for its source. The audit log has no row about it.
-    pub fn waiting(&self, schedule: &str, because: &str) {
+    pub fn waiting(&self, schedule: &str, run: RunId, because: &str) {
         for channel in self.channels() {
-            channel.alerts().waits(schedule, because);
+            channel.alerts().waits(schedule, run, because);
         }
     }
 

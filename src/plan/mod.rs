@@ -46,6 +46,7 @@ pub use leads::date_of_run;
 pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
+pub use row_rules::RowScope;
 pub use terms::PlanRequest;
 pub use window::{LeadWindow, due_days, due_windows, read_span, same_weekdays, windows};
 
@@ -271,12 +272,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan as it may be stored: where a phone has two readings, the sentence that shows both hides their middle.
+    /// The plan as it may be stored: where a phone has two readings, or was read without its 0, the sentence that shows how
+    /// hides its middle.
     #[must_use]
     pub fn without_numbers(mut self) -> Self {
         let invalid = SkipReason::InvalidPhone;
         for row in self.skipped.iter_mut().filter(|row| row.reason == invalid) {
             row.detail = phone::masked(&row.detail).into_owned();
+        }
+        for note in self.reminders.iter_mut().filter_map(|reminder| reminder.note.as_mut()) {
+            *note = phone::masked(note).into_owned();
         }
         for cancellation in self.cancellations.iter_mut().filter(|it| it.reason == invalid.as_str()) {
             cancellation.detail = phone::masked(&cancellation.detail).into_owned();

@@ -2,7 +2,7 @@
 
 mod filter;
 
-pub(super) use filter::RowScope;
+pub use filter::RowScope;
 
 use jiff::{SignedDuration, Timestamp};
 

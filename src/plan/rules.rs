@@ -74,7 +74,9 @@ pub(super) const fn remedy(why: Why) -> &'static str {
             SkipReason::Filtered => "Change the row, or `only_if`",
             SkipReason::NoPhone => "Fill the phone in the source, or map another column",
             SkipReason::InvalidPhone => "Correct the number in the source",
-            SkipReason::OptedOut => "Take the number off the list, or change the column",
+            SkipReason::OptedOut => {
+                "Take the number off the list (`tickler optout remove` for the one of all schedules), or change the column"
+            }
             SkipReason::NoConsent => "A consent of `yes` lets it through",
             SkipReason::AlreadyStarted => "Nothing: nobody is called after the start",
             SkipReason::TooLate => {

@@ -42,6 +42,12 @@ pub fn mapped_columns(root: &Node) -> Vec<&Node> {
     mapped.flat_map(|entry| entry.node.strings()).collect()
 }
 
+/// The path of the source's file, as it is written.
+#[must_use]
+pub fn source_path(root: &Node) -> Option<&str> {
+    ["csv", "sqlite"].into_iter().find_map(|kind| root.at(&["source", kind, "path"])?.text())
+}
+
 /// Every template that is filled with a row: the payload's and the contact's strings, and the label.
 #[must_use]
 pub fn row_templates(root: &Node) -> Vec<&Node> {

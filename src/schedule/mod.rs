@@ -7,6 +7,7 @@ pub mod keys;
 pub mod load;
 pub mod lookup;
 pub mod masking;
+mod misplaced;
 mod open;
 pub mod problems;
 pub mod read;

@@ -5,6 +5,7 @@ mod meanings;
 use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
+use super::misplaced::{stray_key, stray_keys, unknown_key};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node, Value};
 use crate::row::{JsonPlace, is_path};
@@ -24,9 +25,13 @@ pub fn table(node: &Node, keys: &'static Table, place: &str, problems: &mut Prob
         }
     }
     let header = header_of(node, problems);
+    let strays = stray_keys(node, keys);
     for key in keys.keys.iter().filter(|key| key.need == Need::Required) {
         if node.get(key.name).is_none() && !meant.contains(&key.name) {
-            missing(key, header.clone(), place, problems);
+            match strays.iter().find(|(name, _)| *name == key.name) {
+                Some((_, stray)) => stray_key(key, stray, problems),
+                None => missing(key, header.clone(), place, problems),
+            }
         }
     }
     if meant.is_empty() {
@@ -41,26 +46,6 @@ fn header_of(node: &Node, problems: &Problems) -> Range<usize> {
     } else {
         node.span.clone()
     }
-}
-
-fn unknown_key<'a>(
-    entry: &KeyValue,
-    names: impl Iterator<Item = &'a str>,
-    place: &str,
-    problems: &mut Problems,
-) -> Option<&'a str> {
-    if problems.is_full() {
-        problems.error("unknown-key", entry.key_span.clone(), "");
-        return None;
-    }
-    let names: Vec<&str> = names.collect();
-    let likely = did_you_mean(&entry.key, names.iter().copied());
-    let help = likely.map_or_else(
-        || format!("{place} takes {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
-        |likely| format!("did you mean `{likely}`?"),
-    );
-    problems.error("unknown-key", entry.key_span.clone(), format!("{place} has no key `{}`", entry.key)).help(help);
-    likely
 }
 
 fn missing(key: &Key, header: Range<usize>, place: &str, problems: &mut Problems) {
@@ -134,7 +119,23 @@ fn wrong_type(node: &Node, wanted: &Shape, named: &Named<'_>, problems: &mut Pro
             node.span.clone(),
             format!("`{}` takes {}, not {}", named.key, wanted.wanted(), node.kind()),
         )
-        .help(format!("write `{} = …` as {}", named.key, wanted.wanted()));
+        .help(written_as(node, wanted, named));
+}
+
+/// How to write a value: a number in quotes only loses them.
+fn written_as(node: &Node, wanted: &Shape, named: &Named<'_>) -> String {
+    let is_number = matches!(wanted, Shape::Whole(..) | Shape::Wholes(..));
+    let is_truth = matches!(wanted, Shape::Boolean | Shape::True);
+    match node.text().map(str::trim) {
+        Some(text) if is_number && text.parse::<u32>().is_ok() => {
+            format!("write it without quotes: `{} = {text}`", named.key)
+        }
+        Some(text @ ("true" | "false")) if is_truth => format!("write it without quotes: `{} = {text}`", named.key),
+        Some(_) if matches!(wanted, Shape::Texts | Shape::Columns) => {
+            format!("write it in a list: `{} = [\"…\"]`", named.key)
+        }
+        Some(_) | None => format!("write `{} = …` as {}", named.key, wanted.wanted()),
+    }
 }
 
 fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut Problems) {

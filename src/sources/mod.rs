@@ -208,7 +208,7 @@ impl SourceError {
 
     fn of_format(place: &str, error: &FormatError) -> Self {
         let again = if error.may_pass { Again::Soon } else { Again::Never };
-        Self::new(again, format!("{place}: {}", error.message))
+        Self { key: error.key, ..Self::new(again, format!("{place}: {}", error.message)) }
     }
 
     /// The same, with the key of the source's table that is at fault.

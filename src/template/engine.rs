@@ -205,12 +205,23 @@ fn rewritten_tag(mark: &str, inside: &str, close_mark: &str, offset: usize) -> R
     Ok(format!("{mark}{left}{body}{right}{close_mark}"))
 }
 
+/// What to write instead, for the faults that people make by habit.
+fn likely_remedy(detail: &str, text: &str) -> Option<String> {
+    if detail.contains("expected end of block") || text.contains("{%") && detail.contains("unexpected end") {
+        return Some("a block ends with its own word: `{% if name %}…{% endif %}`".to_owned());
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let are_names = words.iter().all(|word| word.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    (are_names && words.len() > 1)
+        .then(|| format!("a column's name with blanks is reached through the row: `row[\"{}\"]`", words.join(" ")))
+}
+
 fn syntax(error: &Error, text: &str, offset: usize) -> TemplateProblem {
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     TemplateProblem {
         message: format!("the expression doesn't parse: {detail}"),
         at: Some(offset..offset + text.len()),
-        help: None,
+        help: likely_remedy(&detail, text),
     }
 }
 

@@ -207,7 +207,12 @@ impl Condition {
                 help: Some("leave the `{{` and `}}` out".into()),
             });
         }
-        Program::expression(text, 0, Missing::Fails).map(|program| Self { program: Arc::new(program) })
+        let program =
+            Program::expression(text, 0, Missing::Fails).map_err(|problem| match has_single_equals(text) {
+                true => TemplateProblem { help: Some("two values are compared with `==`".into()), ..problem },
+                false => problem,
+            })?;
+        Ok(Self { program: Arc::new(program) })
     }
 
     /// The names it needs from its scope.
@@ -236,6 +241,13 @@ impl Condition {
             Value::Object(_) => Err(no_boolean("an object")),
         }
     }
+}
+
+/// Whether a `=` stands alone, as SQL and spreadsheets compare.
+fn has_single_equals(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_part = |at: usize| bytes.get(at).is_some_and(|byte| matches!(byte, b'=' | b'<' | b'>' | b'!'));
+    (0..bytes.len()).any(|at| bytes[at] == b'=' && !is_part(at + 1) && !at.checked_sub(1).is_some_and(is_part))
 }
 
 fn no_boolean(kind: &str) -> RenderError {

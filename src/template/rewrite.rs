@@ -178,7 +178,10 @@ pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
             return Err(TemplateProblem {
                 message: format!("there is no function or method `{}`", token.text),
                 at: Some(at),
-                help: Some(format!("filters change a value: {}", FILTER_NAMES.join(", "))),
+                help: Some(match FILTER_NAMES.contains(&token.text) {
+                    true => format!("write `{{{{ name | {} }}}}`: filters change a value", token.text),
+                    false => format!("filters change a value: {}", FILTER_NAMES.join(", ")),
+                }),
             });
         }
     }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use super::VerbResult;
 use crate::schedule::load::Folder;
 use crate::zones::{Zone, Zones};
 
@@ -22,6 +25,23 @@ impl ScheduleZones {
         let utc = || zones.zone("UTC").expect("every version of the rules has UTC");
         let named = folder.schedules.iter().map(|(name, schedule)| (name.clone(), schedule.zone.clone())).collect();
         Self { named, otherwise: shared.unwrap_or_else(utc) }
+    }
+
+    /// The moment that a text means in each zone of these schedules (of all unless one is named), with one of its zones.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn moments<'z>(
+        &'z self,
+        schedule: Option<&str>,
+        read: impl Fn(&Zone) -> VerbResult<Timestamp>,
+    ) -> VerbResult<BTreeMap<Timestamp, &'z str>> {
+        let named = self.named.iter().filter(|(name, _)| schedule.is_none_or(|wanted| wanted == *name));
+        let mut zones: Vec<&Zone> = named.map(|(_, zone)| zone).collect();
+        if zones.is_empty() {
+            zones.push(&self.otherwise);
+        }
+        zones.into_iter().map(|zone| Ok((read(zone)?, zone.name()))).collect()
     }
 
     /// That schedule's; for none, and for one that isn't there any more, the one that all share, else UTC.

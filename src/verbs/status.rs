@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
 use super::{App, VerbError, VerbResult, holds, last_run, retrying};
+use crate::audit::words::counted;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
@@ -346,13 +347,14 @@ fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Ho
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));
     }
     if known.tally.held_runs > 0 {
-        let held = known.tally.held_runs;
+        let held = counted(known.tally.held_runs, "held run", "held runs");
         problems.push(format!(
-            "{held} held runs (`tickler audit list --event run.held`): `tickler approve` or `tickler reject` each"
+            "{held} (`tickler audit list --event run.held`): `tickler approve` or `tickler reject` each"
         ));
     }
     if known.tally.waiting_runs > 0 {
-        problems.push(format!("{} runs wait for their source", known.tally.waiting_runs));
+        let waiting = counted(known.tally.waiting_runs, "run waits for its source", "runs wait for their source");
+        problems.push(waiting);
     }
     problems
 }

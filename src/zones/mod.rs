@@ -62,7 +62,7 @@ pub struct OffsetChange {
 
 /// A zone name that is not valid, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a valid IANA time zone: {remedy}")]
+#[error("`{name}` does not name the time zone of a place: {remedy}")]
 pub struct ZoneError {
     /// The name as written.
     pub name: String,

@@ -25,7 +25,7 @@ pub(super) enum InvalidName {
 }
 
 impl InvalidName {
-    /// The remedy, to follow "is not a valid IANA time zone: ".
+    /// The remedy, to follow "does not name the time zone of a place: ".
     pub(super) fn remedy(&self) -> String {
         match self {
             Self::Abbreviation(likely) => {

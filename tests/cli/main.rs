@@ -1,6 +1,7 @@
 //! The real binary: what it prints for programs, and how it ends.
 
 mod accounts;
+mod ahead;
 mod asking;
 mod backlog;
 mod closed_days;
@@ -15,6 +16,7 @@ mod people;
 mod records;
 mod restoring;
 mod schedule_tests;
+mod screens;
 mod sending;
 mod shadow;
 mod simulate;

@@ -16,19 +16,19 @@ use crate::{BEFORE_NINE, clinic};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One message that the server took.
-struct Mail {
-    recipients: Vec<String>,
-    text: String,
+pub struct Mail {
+    pub recipients: Vec<String>,
+    pub text: String,
 }
 
 /// A mail server; each message it takes is handed over.
-struct MailServer {
-    port: u16,
+pub struct MailServer {
+    pub port: u16,
     mails: mpsc::Receiver<Mail>,
 }
 
 impl MailServer {
-    fn plain() -> Self {
+    pub fn plain() -> Self {
         Self::listen(None)
     }
 
@@ -63,7 +63,7 @@ impl MailServer {
         Self { port, mails }
     }
 
-    fn next(&self) -> Mail {
+    pub fn next(&self) -> Mail {
         self.mails.recv_timeout(PATIENCE).expect("a message")
     }
 }

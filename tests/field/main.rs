@@ -5,6 +5,7 @@ mod cells;
 mod checking;
 mod expressions;
 mod limits;
+mod mistakes;
 mod operators;
 mod phones;
 mod queries;

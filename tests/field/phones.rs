@@ -102,6 +102,10 @@ fn a_landline_without_its_leading_0_is_called_with_a_note_of_how_it_was_read() {
     );
     let table = clinic.run(&["plan", "--now", MORNING]).stdout;
     assert!(table.contains("no leading 0") && !table.contains("23125"), "{table}");
+    clinic.run(&["trigger", "day", "--now", MORNING, "--wait", "0s"]);
+    let log = clinic.run(&["audit", "list", "--format", "json"]).stdout;
+    let digits: String = log.chars().filter(char::is_ascii_digit).collect();
+    assert!(log.contains("no leading 0") && !digits.contains("23125106"), "no whole number is stored: {log}");
 }
 
 #[test]

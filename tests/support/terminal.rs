@@ -38,7 +38,10 @@ impl OnTerminal {
         let mut line = Vec::new();
         match self.screen.read_until(b'\n', &mut line) {
             Ok(length) if length > 0 => {
-                Some(String::from_utf8(line).expect("UTF-8").trim_end_matches(['\r', '\n']).to_owned())
+                let line = String::from_utf8(line).expect("UTF-8");
+                // a bar of progress is written over in its place
+                let shown = line.trim_end_matches(['\r', '\n']).rsplit('\r').next().unwrap_or_default();
+                Some(shown.trim_start_matches("\u{1b}[2K").to_owned())
             }
             // Linux reports the other end's closing as an error
             Ok(_) | Err(_) => None,
@@ -72,4 +75,11 @@ impl OnTerminal {
 /// What a terminal of that width shows of a program that ends by itself.
 pub fn screen(command: Command, columns: u16) -> (i32, String) {
     OnTerminal::start(command, columns).end()
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ended_already = self.process.kill();
+        let _reaped_already = self.process.wait();
+    }
 }

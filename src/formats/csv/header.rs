@@ -21,6 +21,8 @@ pub(super) struct Begin {
     pub(super) delimiter: u8,
     /// Its line, from 1.
     pub(super) line: u64,
+    /// A line above it that has every mapped column.
+    pub(super) better: Option<u64>,
 }
 
 /// Skips the lines above the header and decides on the delimiter; `None` when nothing but blanks is there.
@@ -29,13 +31,14 @@ pub(super) fn find<R: Read>(window: &mut Window<R>, table: CsvTerms<'_>) -> Resu
     // a spreadsheet's `sep=;` above the header is no row of the table
     let above = u64::from(table.dialect.header_row.max(1)) - 1;
     let above = if declared.is_some() { above.max(1) } else { above };
+    let better = if above > 0 { header_above(window.peek(MAX_ROW)?, above, table) } else { None };
     skip_lines(window, above)?;
     let prefix = window.peek(MAX_ROW)?;
     if prefix.trim_ascii().is_empty() {
         return Ok(None);
     }
     let given = table.dialect.delimiter.or(declared);
-    Ok(Some(Begin { delimiter: given.unwrap_or_else(|| best_delimiter(prefix, table)), line: above + 1 }))
+    Ok(Some(Begin { delimiter: given.unwrap_or_else(|| best_delimiter(prefix, table)), line: above + 1, better }))
 }
 
 /// The delimiter that a first line of `sep=;` declares, as spreadsheets write and obey it.
@@ -126,13 +129,48 @@ pub(super) fn is_elsewhere<R: Read>(rows: &mut TableRows<R>, table: CsvTerms<'_>
         return Ok(());
     }
     let delimiter = rows.delimiter;
-    let Some(line) = line_of_header(rows.window.peek(0)?, table, delimiter) else { return Ok(()) };
     let row = table.dialect.header_row;
-    let line = u64::from(row) + line;
+    let text = rows.window.peek(0)?;
+    if let Some(right) = right_delimiter(text, table, delimiter) {
+        let message = format!(
+            "`{}` separates the names in line {row}, and not `{}`: remove `delimiter`, so that it is found out",
+            shown_delimiter(right),
+            shown_delimiter(delimiter)
+        );
+        return Err(FormatError::wrong(message).at("delimiter").into());
+    }
+    let below = line_of_header(text, table, delimiter).map(|line| u64::from(row) + line);
+    let Some(line) = rows.header_above.or(below) else { return Ok(()) };
     Err(FormatError::wrong(format!(
         "line {row} isn't the header: the column names are on line {line}; write `header_row = {line}`"
     ))
+    .at("header_row")
     .into())
+}
+
+/// The delimiter by which the header has every mapped column, where another one was declared.
+fn right_delimiter(text: &[u8], table: CsvTerms<'_>, declared: u8) -> Option<u8> {
+    table.dialect.delimiter?;
+    DELIMITERS.into_iter().find(|other| *other != declared && missing(&header_of(text, *other), table).is_empty())
+}
+
+fn shown_delimiter(delimiter: u8) -> String {
+    if delimiter == b'\t' { "tab".to_owned() } else { char::from(delimiter).to_string() }
+}
+
+/// The line of a header among those that were declared to stand above it.
+fn header_above(text: &[u8], above: u64, table: CsvTerms<'_>) -> Option<u64> {
+    let candidates = table.dialect.delimiter.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
+    let mut rest = text;
+    for line in 1..=above.min(LINES_SEARCHED as u64) {
+        if !table.wanted.mapped.is_empty()
+            && candidates.iter().any(|delimiter| missing(&header_of(rest, *delimiter), table).is_empty())
+        {
+            return Some(line);
+        }
+        rest = &rest[line_end(rest)..];
+    }
+    None
 }
 
 /// How many lines below the first one the header really is.

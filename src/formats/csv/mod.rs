@@ -190,6 +190,7 @@ impl<'i> Text<'i> {
         let mut window = Window::new(self.found.decoded(self.input), self.check);
         let Some(begin) = header::find(&mut window, table)? else { return Ok(None) };
         let mut rows = TableRows::new(window, begin.delimiter, begin.line);
+        rows.header_above = begin.better;
         if rows.take_row()?.is_none() {
             return Ok(None);
         }

@@ -27,6 +27,8 @@ pub(super) struct TableRows<R> {
     /// The line at which reading is, from 1.
     line: u64,
     stray_quotes: u32,
+    /// A line above the declared header that has every mapped column.
+    pub(super) header_above: Option<u64>,
 }
 
 /// Where a row is in the file.
@@ -55,6 +57,7 @@ impl<R: Read> TableRows<R> {
             plain_ends: Vec::new(),
             line,
             stray_quotes: 0,
+            header_above: None,
         }
     }
 

@@ -3,6 +3,9 @@ use uuid::Uuid;
 use super::*;
 use crate::audit::{Entry, LoggedPhone};
 
+/// The run that waits.
+const WAITING: RunId = RunId(Uuid::from_u128(7));
+
 fn row(seq: u64, event: Event, reason: Option<&str>, reminder: Option<u128>) -> AuditRow {
     let at = "2026-11-24T09:00:00Z".parse().expect("a valid instant");
     let entry = Entry {
@@ -93,12 +96,19 @@ fn an_unknown_fate_is_resolved_when_every_reminder_is_settled() {
 #[test]
 fn a_wait_is_reported_once_however_often_the_source_is_read() {
     let mut alerts = after(&[]);
-    alerts.waits("day-before", "503");
-    alerts.waits("day-before", "503");
+    alerts.waits("day-before", WAITING, "503");
+    alerts.waits("day-before", WAITING, "503");
     assert_eq!(message(&mut alerts).as_deref(), Some("tickler: day-before: run waits for its source: 503"));
-    alerts.waits("day-before", "503");
+    alerts.waits("day-before", WAITING, "503");
     assert_eq!(message(&mut alerts), None);
-    alerts.note(&row(1, Event::RunFinished, None, None));
+    let ended = |seq, run| {
+        let mut row = row(seq, Event::RunFinished, None, None);
+        row.entry.run_id = Some(run);
+        row
+    };
+    alerts.note(&ended(1, RunId(Uuid::from_u128(8))));
+    assert_eq!(message(&mut alerts), None, "a run that a person made meanwhile ends no wait");
+    alerts.note(&ended(2, WAITING));
     assert_eq!(message(&mut alerts).as_deref(), Some("tickler: day-before: over: run waits for its source"));
 }
 

@@ -13,7 +13,7 @@ use crate::template::{Condition, Scope};
 const SHOWN: usize = 60;
 
 /// `only_if` sees the row without the payload's built-in names.
-pub(in crate::plan) struct RowScope<'a>(pub(in crate::plan) &'a Row);
+pub struct RowScope<'a>(pub &'a Row);
 
 impl Scope for RowScope<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {

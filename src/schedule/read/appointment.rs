@@ -115,6 +115,47 @@ fn date_format(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<DateFor
     patterns.into_iter().collect::<Option<Vec<String>>>().map(DateFormat::Patterns)
 }
 
+/// The strftime pattern for one in the letters of Java, .NET and spreadsheets (`dd.MM.yyyy HH:mm`), when it reads a date and
+/// a time.
+fn pattern_of_letters(letters: &str) -> Option<String> {
+    /// The longest first.
+    const DIRECTIVES: [(&str, &str); 19] = [
+        ("yyyy", "%Y"),
+        ("YYYY", "%Y"),
+        ("MMMM", "%B"),
+        ("MMM", "%b"),
+        ("yy", "%y"),
+        ("YY", "%y"),
+        ("MM", "%m"),
+        ("dd", "%d"),
+        ("DD", "%d"),
+        ("HH", "%H"),
+        ("hh", "%I"),
+        ("mm", "%M"),
+        ("ss", "%S"),
+        ("tt", "%p"),
+        ("M", "%m"),
+        ("d", "%d"),
+        ("H", "%H"),
+        ("h", "%I"),
+        ("a", "%p"),
+    ];
+    let (mut pattern, mut rest) = (String::new(), letters);
+    while let Some(first) = rest.chars().next() {
+        match DIRECTIVES.iter().find(|(letters, _)| rest.starts_with(letters)) {
+            Some((letters, directive)) => {
+                pattern.push_str(directive);
+                rest = &rest[letters.len()..];
+            }
+            None => {
+                pattern.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    dates::check_pattern(&pattern).is_ok().then_some(pattern)
+}
+
 /// A strftime pattern that reads a date and a time of day.
 fn pattern(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
     let text = node.text()?;
@@ -125,7 +166,8 @@ fn pattern(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
             Some("epoch") => "did you mean `\"epoch\"`, seconds since 1970?",
             Some("epoch_ms") => "did you mean `\"epoch_ms\"`, milliseconds since 1970?",
             Some(_) => "ISO 8601 is read when `date_format` is left out",
-            None => example,
+            None => &pattern_of_letters(text)
+                .map_or_else(|| example.to_owned(), |likely| format!("did you mean `\"{likely}\"`?")),
         };
         reading.invalid(node, format!("`{text}` has no `%` directive"), help);
         return None;
@@ -133,7 +175,8 @@ fn pattern(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
     match dates::check_pattern(text) {
         Ok(()) => Some(text.to_owned()),
         Err(message) => {
-            reading.invalid(node, message, example);
+            let help = if message.contains("%z") { "`%z` reads an offset, `Z`, `UTC` and `GMT`" } else { example };
+            reading.invalid(node, message, help);
             None
         }
     }

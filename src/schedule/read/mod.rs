@@ -60,8 +60,8 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     reading.problems.hide(masking::hidden(&root, text, soundness));
     // alone: whether what follows is missing or misread can't be known
     if let Some(first) = faults.iter().min_by_key(|problem| problem.span.start) {
-        let help = syntax::remedy(text, first);
-        reading.problems.error("syntax", first.span.clone(), first.message.clone()).help(help);
+        let advice = syntax::advice(text, first);
+        reading.problems.error("syntax", first.span.clone(), advice.message).help(advice.help);
         return (None, reading.problems.into_sorted());
     }
     unrendered::check(&root, &mut reading);
@@ -156,7 +156,7 @@ fn zone(top: &Section<'_>, zones: &Zones, reading: &mut Reading<'_>) -> Option<Z
             Some(zone)
         }
         Err(error) => {
-            reading.invalid(&node, format!("`{}` is not a valid IANA time zone", error.name), error.remedy);
+            reading.invalid(&node, format!("`{}` does not name the time zone of a place", error.name), error.remedy);
             None
         }
     }

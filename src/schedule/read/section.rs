@@ -107,8 +107,14 @@ impl<'a> Section<'a> {
     }
 
     /// Relative paths count from the schedule file.
-    pub fn path(&self, name: &str, reading: &Reading<'_>) -> Option<PathBuf> {
-        self.text(name).map(|written| reading.path(&written))
+    pub fn path(&self, name: &str, reading: &mut Reading<'_>) -> Option<PathBuf> {
+        let written = self.text(name)?;
+        if let (Some(node), true) = (self.given(name), written.contains(char::is_control)) {
+            let help = "in double quotes `\\` begins an escape, and `\\t` is a tab: write a Windows path in single quotes, `'C:\\…'`, or with `/`";
+            reading.invalid(node, format!("`{name}` holds a character that no path has"), help);
+            return None;
+        }
+        Some(reading.path(&written))
     }
 
     pub fn column(&self, name: &str) -> Option<Column> {

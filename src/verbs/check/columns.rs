@@ -1,6 +1,7 @@
 //! shell: whether a local source has the columns a schedule maps, and templates use names that exist.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::{CheckAsk, Checked, Reach, placeholders};
 use crate::row::Header;
@@ -30,15 +31,57 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         Err(error) => {
             placeholders_of_mapped(checked);
             let span = source_span(checked, error.key);
+            let help = unread_help(checked);
             let is_warning = ask.reach == Reach::Local && (error.again == Again::Later || is_absent(checked));
             let problem = if is_warning {
                 checked.problems.warning("source-not-there", span, error.message)
             } else {
                 checked.problems.error("unreadable-source", span, error.message)
             };
-            problem.help("its columns can't be checked until it can be read");
+            problem.help(help);
         }
     }
+}
+
+/// What to do about a source that can't be read: a file of nearly that name may be what is meant.
+fn unread_help(checked: &Checked<'_>) -> String {
+    let usual = || "its columns can't be checked until it can be read".to_owned();
+    let path = match &checked.schedule.source {
+        SourceSpec::File(spec) => &spec.path,
+        SourceSpec::Sqlite(spec) => &spec.path,
+        SourceSpec::Http(_) => return usual(),
+    };
+    let written = lookup::source_path(&checked.root).unwrap_or_default();
+    if written.contains("://") {
+        return "this is an address and no file: read it with `[source.http]` and `url = …`".to_owned();
+    }
+    if path.exists() {
+        return usual();
+    }
+    match neighbour(path, written) {
+        Some(likely) => format!("did you mean `{likely}`?"),
+        None => format!("a relative path counts from the schedule's folder; {}", usual()),
+    }
+}
+
+/// A file beside the one that is not there, or in the folder above the schedules, whose name is nearly the same.
+fn neighbour(path: &Path, written: &str) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let beside = files_in(path.parent()?);
+    let folder = written.strip_suffix(name).unwrap_or_default();
+    if let Some(likely) = did_you_mean(name, beside.iter().map(String::as_str)) {
+        return Some(format!("{folder}{likely}"));
+    }
+    let above = files_in(&path.parent()?.join(".."));
+    let is_above = folder.is_empty() && above.iter().any(|file| file == name);
+    is_above.then(|| format!("../{name}"))
+}
+
+/// The names of the files in a folder, as far as it can be read: enough of them to find one that is misspelt.
+fn files_in(folder: &Path) -> Vec<String> {
+    const ENOUGH: usize = 2_000;
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().take(ENOUGH).filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// An empty export is fine; a header row below the table's end is an error.
@@ -76,6 +119,9 @@ fn is_absent(checked: &Checked<'_>) -> bool {
 pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
     let header = Header::new(columns.to_vec());
     let names: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    if has_none_of_the_mapped(checked, &header, &names) {
+        return;
+    }
     for node in lookup::mapped_columns(&checked.root) {
         let Some(name) = node.text() else { continue };
         // A path with dots leads into an object, whose inside isn't known here.
@@ -91,6 +137,36 @@ pub fn against(checked: &mut Checked<'_>, columns: &[String]) {
         doubled(name, node.span.clone(), &header, &mut checked.problems);
     }
     templates(checked, &header, &names);
+}
+
+/// Whether a table has none of the mapped columns, nor one whose name is nearly the same: then the header is another line,
+/// or the file another one, and a single problem says so.
+fn has_none_of_the_mapped(checked: &mut Checked<'_>, header: &Header, columns: &[&str]) -> bool {
+    /// A single column may be mapped by mistake.
+    const SEVERAL: usize = 2;
+    let mapped: Vec<&Node> = lookup::mapped_columns(&checked.root);
+    let names: Vec<&str> = mapped.iter().filter_map(|node| node.text()).collect();
+    let is_near = |name: &str| header.place(name).is_some() || did_you_mean(name, columns.iter().copied()).is_some();
+    let is_table = matches!(checked.schedule.source, SourceSpec::File(FileSpec { format: FormatSpec::Csv(_), .. }));
+    if !is_table || names.len() < SEVERAL || names.iter().any(|name| is_near(name)) {
+        return false;
+    }
+    let span = mapped[0].span.clone();
+    let message = format!("the source has none of the mapped columns: {}", list(&names));
+    // a row of somebody's data is not repeated
+    let help = match columns.iter().any(|name| looks_like_data(name)) {
+        true => "its first line looks like a row of data and not like a header: have the export write the columns' names, or look at `header_row`".to_owned(),
+        false => format!("it has {}", list(columns)),
+    };
+    checked.problems.error("missing-column", span, message).help(help);
+    true
+}
+
+/// Whether a cell of a header's line is more likely a value: most of it are digits, or it is an address.
+fn looks_like_data(cell: &str) -> bool {
+    const FEW_DIGITS: usize = 3;
+    let digits = cell.chars().filter(char::is_ascii_digit).count();
+    digits > FEW_DIGITS && digits * 2 >= cell.chars().count() || cell.contains('@')
 }
 
 /// A name of two columns: the first would be used, even if it has somebody else's phone.

@@ -8,11 +8,11 @@ use secrecy::ExposeSecret;
 
 use super::columns::{against, source_span};
 use super::found::FoundColumns;
-use super::{CheckAsk, Checked};
+use super::{CheckAsk, Checked, sample};
 use crate::appointment::dates::{self, DateGuess};
 use crate::appointment::{DateFormat, StartColumns};
 use crate::http::{HttpRequest, Sent};
-use crate::row::{Column, Record, RecordSink};
+use crate::row::{Column, Record, RecordSink, Row};
 use crate::schedule::{Leads, SourceSpec, TargetSpec, lookup};
 use crate::settings::TextOrSecret;
 use crate::sources::{self, ReadWindow};
@@ -31,9 +31,10 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         columns: Vec::new(),
         mapped: mapped.into_iter().cloned().map(|column| (column, None)).collect(),
         found: FoundColumns::of(checked.schedule, ask.zones),
+        first: Vec::new(),
     };
     let read = source.read(&window(checked, ask), &mut seen);
-    let SourceSample { starts, columns, mapped, found, .. } = seen;
+    let SourceSample { starts, columns, mapped, found, first, .. } = seen;
     let texts: Vec<&str> = starts.iter().map(String::as_str).collect();
     checked.columns = found.reports(|| proposal(&texts));
     let known_before = checked.problems.count();
@@ -55,6 +56,12 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             doubts(checked, report.notes.iter().chain(&report.hints));
             nested(checked, &mapped);
             formats(checked, &starts);
+            if matches!(checked.schedule.source, SourceSpec::Http(_))
+                && !first.is_empty()
+                && !checked.problems.has_errors()
+            {
+                sample::of_rows(checked, ask, &first);
+            }
         }
     }
     host(checked, ask);
@@ -100,10 +107,15 @@ struct SourceSample<'a> {
     columns: Vec<String>,
     mapped: Vec<(Column, Option<String>)>,
     found: FoundColumns<'a>,
+    /// The first rows, whole.
+    first: Vec<Row>,
 }
 
 impl RecordSink for SourceSample<'_> {
     fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+        if self.first.len() < sample::MAX_ROWS {
+            self.first.extend(record.to_row());
+        }
         match record {
             Record::Tree(tree) => {
                 for column in tree.keys() {
@@ -165,6 +177,10 @@ pub fn proposal(starts: &[&str]) -> String {
         "; there is no time of day: name its column too, `starts_at = { date = \"…\", time = \"…\" }`"
     };
     match guess {
+        DateGuess::Proposed(format) if format == "iso8601" && !suffix.is_empty() => {
+            "they are dates without a time of day: name its column too, `starts_at = { date = \"…\", time = \"…\" }`"
+                .to_owned()
+        }
         DateGuess::Proposed(format) if format == "iso8601" => {
             format!("every start is ISO 8601: remove `date_format`{no_time}")
         }
@@ -189,8 +205,14 @@ pub fn proposal(starts: &[&str]) -> String {
 
 /// A guess, and what was put behind every text to get it: dates alone are guessed with a time after them.
 fn guess(starts: &[&str]) -> (DateGuess, &'static str) {
-    match dates::guess_formats(starts) {
-        DateGuess::Unknown => {
+    let has_time = |format: &str| {
+        ["iso8601", "excel", "epoch", "epoch_ms"].contains(&format)
+            || ["%H", "%I", "%k", "%l", "%T", "%R", "%s"].iter().any(|hour| format.contains(hour))
+    };
+    let guessed = dates::guess_formats(starts);
+    let is_date_alone = matches!(&guessed, DateGuess::Proposed(format) if !has_time(format));
+    match guessed {
+        DateGuess::Proposed(_) | DateGuess::Unknown if is_date_alone || guessed == DateGuess::Unknown => {
             let with_time: Vec<String> = starts.iter().map(|text| format!("{} 09:00", text.trim())).collect();
             (dates::guess_formats(&with_time), " %H:%M")
         }

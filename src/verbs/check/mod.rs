@@ -7,6 +7,7 @@ mod connect;
 mod coverage;
 mod found;
 mod placeholders;
+mod rendering;
 mod sample;
 mod secrets;
 #[cfg(test)]

@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connect::{proposal, window};
-use super::{CheckAsk, Checked, Reach, written_zone};
+use super::{CheckAsk, Checked, Reach, rendering, written_zone};
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::{Mapping, TimeProblem};
-use crate::appointment::{PhoneProblem, StartColumns, phone};
+use crate::appointment::{PhoneProblem, StartColumns, dates, phone};
 use crate::row::{Column, Record, RecordSink, Row};
 use crate::schedule::SourceSpec;
 use crate::sources;
 use crate::spelling::did_you_mean;
 
 /// Rows that are checked: enough to distinguish a wrong column from a wrong cell.
-const MAX_ROWS: usize = 200;
+pub const MAX_ROWS: usize = 200;
 
 /// Of fewer rows that can't be read a single mistake may be the reason, and not the mapping.
-const FEW_ROWS: usize = 3;
+pub const FEW_ROWS: usize = 3;
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     if matches!(checked.schedule.source, SourceSpec::Http(_)) {
@@ -30,16 +30,22 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     if source.read(&window(checked, ask), &mut first).is_err() || first.rows.is_empty() {
         return;
     }
-    let rows = first.rows;
+    of_rows(checked, ask, &first.rows);
+}
+
+/// Judges the mapping by the first rows.
+pub fn of_rows(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
     if ask.reach == Reach::Local {
-        starts(checked, ask, &rows); // with `--connect` the whole column is judged
+        starts(checked, ask, rows); // with `--connect` the whole column is judged
     }
-    written_zone::check(checked, ask.zones, &rows);
-    phones(checked, &rows);
-    statuses(checked, &rows);
+    written_zone::check(checked, ask.zones, rows);
+    ids(checked, ask, rows);
+    phones(checked, rows);
+    statuses(checked, rows);
     for (key, column) in flag_columns(checked) {
-        flag(checked, key, &column, &rows);
+        flag(checked, key, &column, rows);
     }
+    rendering::check(checked, ask, rows);
 }
 
 /// The first rows of a read.
@@ -65,18 +71,51 @@ fn starts(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
         }
     };
     let written: Vec<(&Row, String)> = rows.iter().filter_map(|row| Some((row, text(row)?))).collect();
-    let unread: Vec<&str> = written
-        .iter()
-        .filter(|(row, _)| matches!(mapping.start(&row.as_record()), Err(TimeProblem::Invalid(_))))
-        .map(|(_, text)| text.as_str())
-        .collect();
+    let mut unread: Vec<&str> = Vec::new();
+    let mut zones: (usize, String) = (0, String::new());
+    for (row, text) in &written {
+        match mapping.start(&row.as_record()) {
+            // the text can be read, so its zone can't
+            Err(TimeProblem::Invalid(why)) if dates::read(text, &columns.date_format).is_some() => {
+                zones = (zones.0 + 1, why);
+            }
+            Err(TimeProblem::Invalid(_)) => unread.push(text),
+            Ok(_) | Err(TimeProblem::NoSuchTime(_)) => {}
+        }
+    }
     let is_format = checked.root.at(&["appointment", "date_format"]).is_some();
     let span = checked.span(&["appointment", if is_format { "date_format" } else { "starts_at" }]);
-    let zone = "or the zone in `timezone` isn't known: `plan` says which";
-    report(checked, span, "a start that can be read", (unread.len(), written.len()), 1, || {
-        format!("{}; {zone}", proposal(&unread))
-    });
+    let what = (UNREADABLE, "a start that can be read");
+    report(checked, span, what, (unread.len(), written.len()), 1, || proposal(&unread));
+    let span = checked.span(&["appointment", "timezone"]);
+    report(checked, span, (UNREADABLE, "a zone that is known"), (zones.0, written.len()), 1, || zones.1);
 }
+
+/// Ids: without one nobody is called, and of those that share one only the first is.
+fn ids(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
+    let columns = &checked.schedule.appointment;
+    let mut mapping = Mapping::new(columns, &checked.schedule.zone, ask.zones);
+    let found: Vec<String> =
+        rows.iter().filter_map(|row| mapping.id(&row.as_record()).map(std::borrow::Cow::into_owned)).collect();
+    let why = rows.iter().find_map(|row| mapping.id_problem(&row.as_record()));
+    let span = checked.span(&["appointment", "id"]);
+    report(checked, span.clone(), (UNREADABLE, "an id"), (rows.len() - found.len(), rows.len()), FEW_ROWS, || {
+        why.unwrap_or_else(|| "name the column, or the columns, by which appointments are told apart".to_owned())
+    });
+    let distinct = found.iter().collect::<BTreeSet<_>>().len();
+    if found.len() >= FEW_ROWS && distinct * 2 < found.len() {
+        let message = format!(
+            "the first {} rows have {distinct} different {}: of those that share one only the first is called",
+            found.len(),
+            if distinct == 1 { "id" } else { "ids" }
+        );
+        let help = "name the columns by which appointments are told apart, such as `id = [\"patient\", \"starts_at\"]`";
+        checked.problems.warning("repeated-id", span, message).help(help);
+    }
+}
+
+/// The code of a column that most rows can't be read by.
+const UNREADABLE: &str = "column-not-readable";
 
 fn phones(checked: &mut Checked<'_>, rows: &[Row]) {
     let columns = &checked.schedule.appointment;
@@ -97,26 +136,28 @@ fn phones(checked: &mut Checked<'_>, rows: &[Row]) {
         }
     }
     let span = checked.span(&["appointment", "phone"]);
-    report(checked, span, "a phone that can be called", (unread, written), FEW_ROWS, || format!("the last one: {why}"));
+    let what = (UNREADABLE, "a phone that can be called");
+    report(checked, span, what, (unread, written), FEW_ROWS, || format!("the last one: {why}"));
 }
 
 /// An error where no row can be read (of a minimum number), a warning where most can't.
-fn report(
+pub fn report(
     checked: &mut Checked<'_>,
     span: std::ops::Range<usize>,
-    what: &str,
+    (code, what): (&'static str, &str),
     (unread, written): (usize, usize),
     least: usize,
     help: impl FnOnce() -> String,
 ) {
-    const CODE: &str = "column-not-readable";
     if unread == 0 || unread * 2 <= written {
         return;
     }
     let problem = match unread == written && unread >= least {
-        true => checked.problems.error(CODE, span, format!("none of the first {written} rows has {what}")),
+        true if written == 1 => checked.problems.error(code, span, format!("the first row doesn't have {what}")),
+        true => checked.problems.error(code, span, format!("none of the first {written} rows has {what}")),
+        false if written == 1 => checked.problems.warning(code, span, format!("the first row doesn't have {what}")),
         false => {
-            checked.problems.warning(CODE, span, format!("{unread} of the first {written} rows don't have {what}"))
+            checked.problems.warning(code, span, format!("{unread} of the first {written} rows don't have {what}"))
         }
     };
     problem.help(help());
@@ -156,7 +197,7 @@ fn flag(checked: &mut Checked<'_>, key: &str, column: &Column, rows: &[Row]) {
         .filter(|text| flags::read(Some(text)) == Flag::Unknown)
         .collect();
     if unknown.is_empty() {
-        return;
+        return one_sided(checked, key, column, rows);
     }
     // what holds digits may be somebody's number in a column mapped by mistake
     let words: Vec<String> = unknown
@@ -177,4 +218,24 @@ fn flag(checked: &mut Checked<'_>, key: &str, column: &Column, rows: &[Row]) {
     };
     let span = checked.span(&["appointment", key]);
     checked.problems.warning("unknown-flag", span, message).help(format!("{consequence}: write yes or no"));
+}
+
+/// A flag by which nobody would be called.
+fn one_sided(checked: &mut Checked<'_>, key: &str, column: &Column, rows: &[Row]) {
+    let flag = |row: &Row| flags::read(row.as_record().text(column).as_deref());
+    let (is_of_all, what) = match key {
+        "do_not_call" => (rows.iter().all(|row| flag(row) == Flag::Yes), "says for each of the first"),
+        _ => (rows.iter().all(|row| flag(row) != Flag::Yes), "says yes for none of the first"),
+    };
+    if !is_of_all || rows.len() < FEW_ROWS {
+        return;
+    }
+    let (meaning, reason) = match key {
+        "do_not_call" => (" that the person is not to be called", "opted_out"),
+        _ => ("", "no_consent"),
+    };
+    let span = checked.span(&["appointment", key]);
+    let message =
+        format!("`{}` {what} {} rows{meaning}: nobody would be called (`{reason}`)", column.as_str(), rows.len());
+    checked.problems.warning("nobody-called", span, message).help("look whether another column is meant");
 }
