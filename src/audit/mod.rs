@@ -4,6 +4,7 @@ pub mod entry;
 mod escape;
 pub mod export;
 pub mod lines;
+pub mod stats;
 pub mod story;
 pub mod times;
 pub mod words;

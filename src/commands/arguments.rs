@@ -70,6 +70,8 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with headers
     Csv,
+    /// A database in a file; only `audit export`
+    Sqlite,
 }
 
 /// What a person can ask for.
@@ -115,6 +117,15 @@ pub enum Verb {
     },
     /// Call nobody until it is resumed, also after restarts
     Pause(PauseArguments),
+    /// Erase a person: number, name and payloads; the log's chain stays whole
+    Forget {
+        /// The number, as +12025550143
+        #[arg(long)]
+        phone: String,
+        /// Also delete the contact at Thoughtly
+        #[arg(long)]
+        remote: bool,
+    },
     /// The web page: who may sign in
     Page {
         /// What of it
@@ -198,9 +209,6 @@ pub enum Verb {
     Simulate(SimulateArguments),
     /// Run the tests beside schedules (`NAME.test.toml`), or record one from today's plan
     Test(TestArguments),
-    /// Not yet
-    #[command(hide = true)]
-    Forget(Later),
 }
 
 /// `service …`.
@@ -253,14 +261,6 @@ pub struct InitArguments {
     /// The clock.
     #[command(flatten)]
     pub now: Now,
-}
-
-/// Arguments of a verb that isn't there yet.
-#[derive(Debug, Args)]
-pub struct Later {
-    /// Whatever was given.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub rest: Vec<String>,
 }
 
 /// A clock for trying things out.
@@ -400,6 +400,20 @@ pub struct AuditArguments {
     /// Which rows.
     #[command(flatten)]
     pub filters: Filters,
+    /// Show new rows as they come, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// How long a time is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PeriodWord {
+    /// Today
+    Day,
+    /// The last seven days
+    Week,
+    /// The last thirty days
+    Month,
 }
 
 /// `audit …`.
@@ -423,8 +437,12 @@ pub enum AuditVerb {
     },
     /// Print the log's end as SEQ:HASH, to be kept where nobody with write access to the ledger can change it
     Checkpoint,
-    /// Every row as JSON lines or CSV, with an end line by which a cut file shows
-    Export,
+    /// Every row as JSON lines or CSV, with an end line by which a cut file shows; `--format sqlite` makes a database
+    Export {
+        /// Into this new file, for `--format sqlite`
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Another system's list of calls beside this log: who only here, who only there, and why
     Compare {
         /// Whose calls
@@ -433,8 +451,12 @@ pub enum AuditVerb {
         /// A CSV with the columns `called_at`, and `appointment_id` or `phone`
         file: PathBuf,
     },
-    /// How many rows of each event and reason
-    Stats,
+    /// How many rows of each event and reason; or a day, a week, a month in numbers
+    Stats {
+        /// Events, reasons, hours, failures, reveals, exports and gaps of that time until now
+        #[arg(long, value_enum)]
+        period: Option<PeriodWord>,
+    },
     /// Remove what is older than `retention` in tickler.toml allows; the chain stays whole
     Prune,
 }

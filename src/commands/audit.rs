@@ -1,8 +1,10 @@
 //! shell: `tickler audit`: listed, one story, exported, verified.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
+use super::audit_stats::stats;
 use super::compare;
 use super::context::{Context, Named};
 use super::dispatch;
@@ -16,6 +18,7 @@ use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
+use crate::ledger::sqlite::ExportedDatabase;
 use crate::personal::Personal;
 use crate::reminder::State;
 use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
@@ -32,21 +35,28 @@ const MAX_CHECKPOINT: u64 = 256 << 20;
 pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     match ask.verb.unwrap_or(AuditVerb::List) {
-        AuditVerb::List => list(&context, &ask.filters).await,
+        AuditVerb::List if ask.follow => follow(&context, &ask.filters).await,
+        AuditVerb::List => list(&context, &ask.filters).await.map(|(exit, _)| exit),
         AuditVerb::Show { id, reveal } => {
             let reveal = if reveal { Reveal::Whole } else { Reveal::LastFour };
             show(&context, ShowAsk { id, schedule: ask.filters.schedule, reveal }).await
         }
         AuditVerb::Verify { checkpoint } => verify(&context, checkpoint).await,
         AuditVerb::Checkpoint => checkpoint(&context).await,
-        AuditVerb::Export => export(&context, &ask.filters).await,
+        AuditVerb::Export { output } => match (context.format, output) {
+            (Some(Format::Sqlite), Some(file)) => export_database(&context, &ask.filters, &file).await,
+            (Some(Format::Sqlite), None) | (_, Some(_)) => {
+                Err(VerbError::Usage("a database is exported with `--format sqlite --output FILE`".to_owned()).into())
+            }
+            (_, None) => export(&context, &ask.filters).await,
+        },
         AuditVerb::Compare { named, file } => compare::compare(&context, &named, &file, &ask.filters).await,
-        AuditVerb::Stats => stats(&context, &ask.filters).await,
+        AuditVerb::Stats { period } => stats(&context, &ask.filters, period).await,
         AuditVerb::Prune => prune(&context).await,
     }
 }
 
-async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+async fn list(context: &Context, filters: &Filters) -> anyhow::Result<(Exit, Option<u64>)> {
     let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
     let filter = AuditFilter { limit, newest: limit.is_some(), ..filter(context, filters).await? };
     let rows = dispatch::rows(context, filter).await?;
@@ -62,7 +72,49 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     if filters.limit.is_none() && limit == Some(rows.len() as u64) {
         complain(&format!("these are the newest {SCREENFUL}: `--limit N` shows more"));
     }
-    Ok(Exit::Done)
+    Ok((Exit::Done, rows.last().map(|row| row.seq)))
+}
+
+/// How often new rows are looked for.
+const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
+
+/// Prints the rows that come after those that are there, each as a line, until it is stopped.
+async fn follow(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
+    let (_, last) = list(context, filters).await?;
+    let asked = filter(context, filters).await?;
+    let end = match last {
+        Some(last) => last,
+        None => {
+            let newest = AuditFilter { limit: Some(1), newest: true, ..AuditFilter::default() };
+            dispatch::rows(context, newest).await?.last().map_or(0, |row| row.seq)
+        }
+    };
+    let mut seen = end;
+    loop {
+        context.clock.sleep(FOLLOWED_EVERY).await;
+        let unread = AuditFilter { after_seq: Some(seen), limit: None, newest: false, ..asked.clone() };
+        let rows = dispatch::rows(context, unread).await?;
+        let Some(last) = rows.last() else { continue };
+        seen = last.seq;
+        match context.format {
+            Some(Format::Csv) => write_out(exported(&rows).to_csv_body()?.as_bytes())?,
+            Some(Format::Json | Format::Jsonl) => {
+                write_out(rows.iter().map(|row| json_line(row) + "\n").collect::<String>().as_bytes())?;
+            }
+            Some(Format::Table | Format::Sqlite) | None => {
+                let zones = context.zones();
+                let line = |row: &AuditRow| {
+                    let schedule = row.schedule.as_deref();
+                    let at = context.moment(row.at, zones.of(schedule));
+                    let told = story::tell(std::slice::from_ref(row)).pop().map(|line| line.words).unwrap_or_default();
+                    let parts = [schedule, row.appointment_id.as_deref()].into_iter().flatten();
+                    let named: String = parts.map(|part| format!("{} ", escape(part))).collect();
+                    format!("{at}  {named}{told}\n")
+                };
+                write_out(rows.iter().map(line).collect::<String>().as_bytes())?;
+            }
+        }
+    }
 }
 
 async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
@@ -167,34 +219,6 @@ async fn checkpoint(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn stats(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
-    let rows = dispatch::rows(context, filter(context, filters).await?).await?;
-    let counts = audit::counted(&rows);
-    let rows = || {
-        let mut rows = Rows::of(&["schedule", "event", "reason", "count"]);
-        for count in &counts {
-            let text = |value: &Option<String>| value.clone().unwrap_or_default();
-            rows.push(vec![
-                text(&count.schedule),
-                count.event.to_string(),
-                text(&count.reason),
-                count.count.to_string(),
-            ]);
-        }
-        rows
-    };
-    let people = || match counts.is_empty() {
-        true => "the log has no such row".to_owned(),
-        false => {
-            let mut table = Table::of(&[words("schedule"), words("event"), words("reason"), words("count")]);
-            rows().cells.into_iter().for_each(|row| table.push(row));
-            table.fit(context.screen)
-        }
-    };
-    Shown { answer: &counts, people: &people, rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
-}
-
 async fn prune(context: &Context) -> anyhow::Result<Exit> {
     let (pruned, exit): (Pruned, Exit) = dispatch::change(context, Request::Prune).await?;
     let people = || {
@@ -229,6 +253,21 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The same as a database of its own.
+async fn export_database(context: &Context, filters: &Filters, file: &Path) -> anyhow::Result<Exit> {
+    let filter = filter(context, filters).await?;
+    let database = ExportedDatabase::create(file)?;
+    let mut count = 0;
+    dispatch::export(context, filter, |page| {
+        count += page.len();
+        Ok(database.add(page)?)
+    })
+    .await?;
+    database.finish()?;
+    complain(&format!("{count} rows of the log are in {}", file.display()));
+    Ok(Exit::Done)
+}
+
 /// An export that is being written.
 struct ExportWriting {
     format: Format,
@@ -238,7 +277,7 @@ struct ExportWriting {
 impl ExportWriting {
     fn begin(format: Format) -> anyhow::Result<Self> {
         match format {
-            Format::Table => {
+            Format::Table | Format::Sqlite => {
                 return Err(VerbError::Usage("an export is `--format jsonl`, `json` or `csv`".into()).into());
             }
             Format::Json => write_out(b"[")?,
@@ -251,7 +290,7 @@ impl ExportWriting {
     fn rows(&mut self, page: &[AuditRow]) -> anyhow::Result<()> {
         match self.format {
             Format::Csv => write_out(exported(page).to_csv_body()?.as_bytes()),
-            Format::Json | Format::Jsonl | Format::Table => {
+            Format::Json | Format::Jsonl | Format::Table | Format::Sqlite => {
                 let mut text = String::new();
                 for row in page {
                     self.line(&mut text, &json_line(row));
@@ -285,7 +324,7 @@ impl ExportWriting {
     }
 }
 
-async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
+pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
     let now = context.clock.now();
     let zone = context.zone_of(filters.schedule.as_deref());
     let run = match &filters.run {

@@ -317,6 +317,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::OptOut(_)
         | Request::PageToken(_)
         | Request::SetOutcome(_)
+        | Request::Forget(_)
         | Request::Approve(_)
         | Request::Reject(_)
         | Request::Cancel(_) => true,

@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod audit;
+mod audit_stats;
 mod backup;
 mod cancel;
 mod check;
@@ -15,6 +16,7 @@ mod dispatch;
 mod doctor;
 mod explain;
 mod filters;
+mod forget;
 mod held;
 mod held_arguments;
 mod help;
@@ -54,6 +56,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::appointment::phone;
+use crate::verbs::forget::ForgetAsk;
 use crate::verbs::{Exit, VerbError};
 use arguments::{Arguments, ContactsVerb, NotifyVerb, ServiceVerb, Verb};
 
@@ -122,6 +125,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Approve(ask) => held::approve(globals, ask).await,
         Verb::Reject(ask) => held::reject(globals, ask).await,
         Verb::Cancel(ask) => cancel::cancel(globals, ask).await,
+        Verb::Forget { phone, remote } => forget::forget(globals, ForgetAsk { phone: phone.into(), remote }).await,
         Verb::Page { verb } => page::page(globals, verb).await,
         Verb::Pause(ask) => pause::pause(globals, ask).await,
         Verb::Resume(ask) => pause::resume(globals, ask).await,
@@ -146,11 +150,5 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Init(ask) => init::init(globals, ask).await,
         Verb::Simulate(ask) => simulate::simulate(globals, &ask).await,
         Verb::Test(ask) => schedule_tests::test(globals, ask).await,
-        Verb::Forget(_) => not_yet("`forget`"),
     }
-}
-
-/// A verb that exists in the contract and not yet in the program.
-fn not_yet(what: &str) -> anyhow::Result<Exit> {
-    Err(VerbError::Usage(format!("{what}: not yet supported")).into())
 }

@@ -10,6 +10,7 @@ use super::arguments::Format;
 use crate::audit::lines::wrap_hanging;
 use crate::audit::{self, cell, escape};
 use crate::row::unseen;
+use crate::verbs::VerbError;
 
 /// Where a message goes on in its next line.
 const INDENT: usize = 2;
@@ -82,6 +83,9 @@ impl<T: Serialize> Shown<'_, T> {
                 single => print(&audit::json(&single.to_string())),
             },
             Format::Csv => write_out((self.rows)().to_csv()?.as_bytes()),
+            Format::Sqlite => {
+                Err(VerbError::Usage("`--format sqlite` is for `audit export` with `--output FILE`".to_owned()).into())
+            }
         }
     }
 }

@@ -238,6 +238,7 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::PageToken(_)
         | Request::SetOutcome(_)
         | Request::OutcomeList(_)
+        | Request::Forget(_)
         | Request::Cancel(_)
         | Request::UncertainList
         | Request::Plan { .. }

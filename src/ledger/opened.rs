@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::verbs::Tx;
-use super::writer::Writer;
+use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, ByHand, CallsOf, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult,
-    LoadedSchedule, Log, LogCount, LogCountAsk, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
-    OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
+    AcceptLoss, ByHand, CallsOf, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError,
+    LedgerResult, LoadedSchedule, Log, LogCount, LogCountAsk, Loss, Machine, OptOut, OptOutChange, OptOutsChanged,
+    Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
     Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord,
     RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
     Writing,
@@ -102,7 +102,16 @@ impl Ledger {
         &self,
         work: impl Fn(&Tx<'_>) -> LedgerResult<T> + Send + 'static,
     ) -> LedgerResult<T> {
-        self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work).await
+        self.writer.as_ref().ok_or(LedgerError::ReadOnly)?.perform(work, Afterwards::Nothing).await
+    }
+
+    /// Removes what the ledger holds of one person, and every copy of it in its files. The log's chain stays whole.
+    ///
+    /// # Errors
+    /// When a call to that phone is being sent, or the store can't be written.
+    pub async fn forget(&self, forget: Forget) -> LedgerResult<Forgotten> {
+        let writer = self.writer.as_ref().ok_or(LedgerError::ReadOnly)?;
+        writer.perform(move |tx| tx.forget(&forget), Afterwards::Overwrite).await
     }
 
     /// A question that is answered soon; it waits for its place among the others.

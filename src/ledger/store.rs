@@ -87,6 +87,8 @@ pub trait Store {
     fn put(&self, put: &Put<'_>) -> LedgerResult<()>;
     /// Removes what is too old.
     fn prune(&self, prune: &Prune) -> LedgerResult<Removed>;
+    /// Removes every field about whoever has this phone (E.164).
+    fn erase(&self, phone: &str) -> LedgerResult<Erased>;
     /// Changes something and changes it back, so that the commit has something to write.
     fn touch(&self) -> LedgerResult<()>;
     /// Keeps a reminder, as it was taken, for its settling: a store may then spare the read.
@@ -111,6 +113,8 @@ pub trait Transaction: Store {
     fn is_open(&self) -> bool;
     /// A number that grows with everything that is written.
     fn writes(&self) -> u64;
+    /// Between transactions: leaves no copy of removed rows in the store's files.
+    fn overwrite(&self) -> LedgerResult<()>;
 }
 
 /// Which reminder.
@@ -131,6 +135,8 @@ pub enum Many<'a> {
     In(&'a [State]),
     /// The pending ones to a number (E.164), of every schedule.
     PendingTo(&'a str),
+    /// All to a number (E.164), of every schedule.
+    OfPhone(&'a str),
     /// The pending ones of a schedule.
     PendingOf(&'a str),
     /// Those of which an attempt has this id at the other side.
@@ -282,6 +288,17 @@ pub struct StoredSchedule {
     pub cursor: Timestamp,
     /// Its file is gone.
     pub is_removed: bool,
+}
+
+/// What was erased of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// The rows of the log that have lost their personal fields.
+    pub rows: Vec<u64>,
+    /// How many reminders have lost phone, payload and label.
+    pub reminders: u64,
+    /// The remembered contacts: account and id.
+    pub contacts: Vec<(String, String)>,
 }
 
 /// What pruning removed.

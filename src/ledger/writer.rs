@@ -37,6 +37,8 @@ trait Job: Send {
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), JobError>;
     /// What it came to is undone.
     fn forget(&mut self);
+    /// Its transaction is committed: does what a job may only do outside one.
+    fn after_commit(&mut self, store: &dyn Transaction);
     /// Answers its caller: what it came to, or what became of its transaction.
     fn answer(self: Box<Self>, failure: Option<&LedgerError>);
 }
@@ -53,6 +55,15 @@ struct Asked<T, W> {
     /// `None` when it has not run, or panicked.
     result: Option<LedgerResult<T>>,
     caller: oneshot::Sender<LedgerResult<T>>,
+    afterwards: Afterwards,
+}
+
+/// What follows a job's commit, before its caller is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    Nothing,
+    /// The store's files are written anew: see [`Transaction::overwrite`].
+    Overwrite,
 }
 
 impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
@@ -67,6 +78,15 @@ impl<T: Send, W: Fn(&Tx<'_>) -> LedgerResult<T> + Send> Job for Asked<T, W> {
 
     fn forget(&mut self) {
         self.result = None;
+    }
+
+    fn after_commit(&mut self, store: &dyn Transaction) {
+        if self.afterwards == Afterwards::Overwrite
+            && matches!(self.result, Some(Ok(_)))
+            && let Err(error) = store.overwrite()
+        {
+            self.result = Some(Err(error));
+        }
     }
 
     fn answer(self: Box<Self>, failure: Option<&LedgerError>) {
@@ -152,9 +172,10 @@ impl Writer {
     pub(super) async fn perform<T: Send + 'static>(
         &self,
         work: impl Fn(&Tx<'_>) -> LedgerResult<T> + Send + 'static,
+        afterwards: Afterwards,
     ) -> LedgerResult<T> {
         let (caller, answer) = oneshot::channel();
-        let asked = Box::new(Asked { work, result: None, caller });
+        let asked = Box::new(Asked { work, result: None, caller, afterwards });
         self.jobs.as_ref().and_then(|jobs| jobs.send(asked).ok()).ok_or_else(has_ended)?;
         answer.await.map_err(|_| has_ended())?
     }
@@ -162,7 +183,8 @@ impl Writer {
     /// Whether the thread answers at all, be it that nothing can be written.
     pub(super) async fn answers(&self) -> bool {
         let (caller, answer) = oneshot::channel();
-        let asked = Box::new(Asked { work: |_: &Tx<'_>| Ok(()), result: None, caller });
+        let asked =
+            Box::new(Asked { work: |_: &Tx<'_>| Ok(()), result: None, caller, afterwards: Afterwards::Nothing });
         self.jobs.as_ref().is_some_and(|jobs| jobs.send(asked).is_ok()) && answer.await.is_ok()
     }
 
@@ -217,7 +239,10 @@ impl Jobs {
         while let Ok(first) = self.waiting.recv() {
             let mut jobs: Vec<_> = std::iter::once(first).chain(self.waiting.try_iter()).take(GROUP).collect();
             match group.run_together(&mut jobs) {
-                GroupEnd::Committed => answer_all(&mut jobs, None),
+                GroupEnd::Committed => {
+                    jobs.iter_mut().for_each(|job| job.after_commit(store));
+                    answer_all(&mut jobs, None);
+                }
                 GroupEnd::NotCommitted(error) => answer_all(&mut jobs, Some(&error)),
                 GroupEnd::Undone if jobs.len() == 1 => answer_all(&mut jobs, None),
                 GroupEnd::Undone => {
@@ -349,6 +374,9 @@ impl Group<'_> {
             }
         }
         let end = if self.store.is_open() { self.commit().err() } else { None };
+        if end.is_none() {
+            done.iter_mut().for_each(|job| job.after_commit(self.store));
+        }
         answer_all(&mut done, end.as_ref());
     }
 

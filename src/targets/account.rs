@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Envelope, SecretHeader, error_class, id_text, is_success, parse_url, read_body, value_at};
-use crate::http::{Http, HttpRequest, Sent};
+use crate::http::{Http, HttpRequest, HttpResponse, Sent};
 use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets};
 
@@ -114,25 +114,46 @@ impl AccountApi {
         Ok(list.iter().filter_map(contact).filter(|contact| contact.phone == phone).collect())
     }
 
-    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, AccountError> {
+    /// Deletes a contact. One that isn't there is deleted already.
+    ///
+    /// # Errors
+    /// As [`AccountApi::agents`].
+    pub async fn delete_contact(&self, http: &Http, id: &str) -> Result<(), AccountError> {
+        let answer = self.ask(http, reqwest::Method::DELETE, self.url(&["contact", id])).await?;
+        match answer.status {
+            404 => Ok(()),
+            status if is_success(status) => Ok(()),
+            status => Err(self.error(AccountFault::OtherAnswer, &refusal(status))),
+        }
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push(path);
+            segments.pop_if_empty().extend(path);
         }
+        url
+    }
+
+    async fn ask(&self, http: &Http, method: reqwest::Method, url: Url) -> Result<HttpResponse, AccountError> {
+        let headers: Vec<SecretHeader> =
+            vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
+        let ask =
+            HttpRequest { method, url, headers, body: Bytes::new(), timeout: LIST_TIMEOUT, max_bytes: LIST_LIMIT };
+        match http.send(ask).await {
+            Sent::Answered(answer) => Ok(answer),
+            Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
+                Err(self.error(AccountFault::Unreachable, &format!("can't be asked: {detail}")))
+            }
+        }
+    }
+
+    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, AccountError> {
+        let mut url = self.url(&[path]);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let headers: Vec<SecretHeader> =
-            vec![("x-api-token".to_owned(), self.token.clone()), ("team_id".to_owned(), self.team.clone())];
-        let method = reqwest::Method::GET;
-        let ask =
-            HttpRequest { method, url, headers, body: Bytes::new(), timeout: LIST_TIMEOUT, max_bytes: LIST_LIMIT };
-        let answer = match http.send(ask).await {
-            Sent::Answered(answer) => answer,
-            Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
-                return Err(self.error(AccountFault::Unreachable, &format!("can't be asked: {detail}")));
-            }
-        };
+        let answer = self.ask(http, reqwest::Method::GET, url).await?;
         if !is_success(answer.status) {
             let fault = if answer.status == 401 { AccountFault::Refused } else { AccountFault::OtherAnswer };
             return Err(self.error(fault, &refusal(answer.status)));

@@ -1,6 +1,6 @@
 //! shell: a Thoughtly account's voice agents, and its contacts with a phone number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::redact::{self, Reveal};
 use super::{VerbError, VerbResult};
 use crate::http::Http;
 use crate::settings::Settings;
-use crate::targets::account::{AccountApi, Agent, Contact};
+use crate::targets::account::{AccountApi, AccountError, Agent, Contact};
 
 /// Contacts with a phone number, as `contacts find --format json` prints them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +39,26 @@ pub async fn contacts(settings: &Settings, http: &Http, account: &str, phone: &s
     let found =
         open(settings, account)?.contacts(http, phone).await.map_err(|error| VerbError::Failed(error.message))?;
     Ok(found.into_iter().map(masked).collect())
+}
+
+/// Deletes the contacts of an account that have a phone (E.164) or one of these ids; how many.
+///
+/// # Errors
+/// As [`agents`]; those before it are deleted then.
+pub async fn delete_contacts(
+    settings: &Settings,
+    http: &Http,
+    (account, phone): (&str, &str),
+    known: impl IntoIterator<Item = String>,
+) -> VerbResult<u64> {
+    let api = open(settings, account)?;
+    let failed = |error: AccountError| VerbError::Failed(error.message);
+    let mut ids: BTreeSet<String> = known.into_iter().collect();
+    ids.extend(api.contacts(http, phone).await.map_err(failed)?.into_iter().map(|contact| contact.id));
+    for id in &ids {
+        api.delete_contact(http, id).await.map_err(failed)?;
+    }
+    Ok(ids.len() as u64)
 }
 
 /// The detail of such a search in the audit log.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
 use super::{
-    Answer, App, Exit, Request, VerbResult, account, held, ids, optout, page_token, pause, test_call, trigger,
+    Answer, App, Exit, Request, VerbResult, account, forget, held, ids, optout, page_token, pause, test_call, trigger,
 };
 use crate::ledger::{OptOutSide, OptOutsChanged, Pruned};
 use crate::reminder::State;
@@ -41,6 +41,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         Request::Resume { schedule, .. } => pause::refuse_unknown(app, schedule.as_deref()).await,
         Request::TestCall { schedule, to } => test_call::refuse(app, schedule, to).await,
         Request::OptOut(ask) => optout::refuse(ask),
+        Request::Forget(ask) => forget::refuse(ask).and_then(|()| app.ledger().map(drop)),
         Request::PageToken(change) => page_token::refuse(&app.settings, change),
         Request::FindContacts { account, phone } => {
             account::contacts(&app.settings, &app.around.http, account, phone).await.map(drop)

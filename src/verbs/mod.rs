@@ -14,6 +14,7 @@ pub mod config;
 pub mod doctor;
 mod exit;
 pub mod explain;
+pub mod forget;
 mod gap;
 pub mod held;
 pub mod holds;
@@ -110,6 +111,8 @@ pub enum Request {
     OptOut(optout::OptOutAsk),
     /// The opt-out list.
     OptOuts,
+    /// Erase a person.
+    Forget(forget::ForgetAsk),
     /// Add or remove a token of the page.
     PageToken(page_token::PageTokenChange),
     /// A person's word about what became of a call.

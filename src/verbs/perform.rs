@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    held, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
+    forget, held, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -60,6 +60,11 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Reject(ask) => Answer::of(Exit::Done, &held::reject(app, actor, ask).await?),
         Request::OptOut(ask) => Answer::of(Exit::Done, &optout::change(app, actor, ask).await?),
         Request::OptOuts => Answer::of(Exit::Done, &optout::list(app).await?),
+        Request::Forget(ask) => {
+            let person = forget::forget(app, actor, ask).await?;
+            let exit = if person.failures.is_empty() { Exit::Done } else { Exit::Failed };
+            Answer::of(exit, &person)
+        }
         Request::PageToken(change) => Answer::of(Exit::Done, &page_token::change(app, actor, change).await?),
         Request::SetOutcome(ask) => Answer::of(Exit::Done, &outcome::set(app, actor, ask).await?),
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),

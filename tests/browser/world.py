@@ -29,6 +29,12 @@ A-7,"{markup}",+12025550185,{day} 12:30,"{markup}",confirmed
 A-9,Lou Late,+12025550198,{day} 14:00,Check-up,confirmed
 """
 
+# Of the day after, so that there is something to look ahead to.
+LATER = """B-1,Mia Invented,+12025550123,2026-11-26 09:00,Check-up,confirmed
+B-2,Noa Fiction,+12025550131,2026-11-26 09:45,Cleaning,confirmed
+B-3,Pat Blank,,2026-11-26 10:30,X-ray,confirmed
+"""
+
 SCHEDULE = """cron = "{cron}"
 timezone = "America/New_York"
 
@@ -100,7 +106,7 @@ class World:
         (self.folder / "schedules").mkdir()
         self.write("tickler.toml", '[web]\nlisten = "127.0.0.1:0"\n[accounts.thoughtly]\nrate = "95/min"\n')
         self.table("2026-11-25")
-        self.write("salon.csv", APPOINTMENTS.format(day="2026-11-25", markup="x"))
+        self.write("salon.csv", APPOINTMENTS.format(day="2026-11-25", markup="x").replace("+1202", "+1312"))
         self.schedule("day-before", "0 9 * * *", "appointments.csv")
         self.schedule("salon", "0 9 * * *", "salon.csv", "[guard]\nmax_calls = 1\n")
 
@@ -108,7 +114,7 @@ class World:
         (self.folder / name).write_text(text)
 
     def table(self, day):
-        self.write("appointments.csv", APPOINTMENTS.format(day=day, markup=MARKUP.replace('"', '""')))
+        self.write("appointments.csv", APPOINTMENTS.format(day=day, markup=MARKUP.replace('"', '""')) + LATER)
 
     def schedule(self, name, cron, table, more=""):
         self.write(f"schedules/{name}.toml", SCHEDULE.format(cron=cron, table=table, more=more))

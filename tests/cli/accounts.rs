@@ -2,7 +2,7 @@
 
 use crate::clinic::*;
 
-fn clinic(sandbox: &Sandbox) -> Clinic {
+pub fn clinic(sandbox: &Sandbox) -> Clinic {
     let clinic = Clinic::with_target(&sandbox.url);
     let base = sandbox.url.split("/webhook").next().expect("an address");
     let settings = format!(

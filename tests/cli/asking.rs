@@ -26,18 +26,6 @@ fn what_is_mistyped_ends_with_two_and_the_likely_word() {
 }
 
 #[test]
-fn verbs_that_are_not_there_yet_say_so() {
-    let clinic = Clinic::new();
-    let later: [&[&str]; 1] = [&["forget", "--phone", "+12025550143"]];
-    for arguments in later {
-        let ended = clinic.run(arguments);
-        assert_eq!(ended.exit, 2, "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains("not yet supported"), "{arguments:?}: {ended:?}");
-    }
-    assert!(!clinic.run(&["--help"]).stdout.contains("forget"));
-}
-
-#[test]
 fn a_plan_has_its_shape_and_shows_no_phone() {
     let clinic = Clinic::new();
     let (exit, plans) = clinic.json(&["plan", "--now", MORNING]);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Event;
+use crate::personal::Personal;
 
 /// The log's end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,4 +84,28 @@ pub struct LogCount {
     pub reason: Option<String>,
     /// How many rows.
     pub count: u64,
+}
+
+/// A person to be erased.
+#[derive(Debug, Clone)]
+pub struct Forget {
+    /// E.164.
+    pub phone: Personal,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// The user or component that did it.
+    pub actor: String,
+}
+
+/// What was erased.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Rows of the log that have lost their personal fields.
+    pub rows: u64,
+    /// Reminders that have lost phone, payload and label.
+    pub reminders: u64,
+    /// Pending ones among them, which are cancelled.
+    pub cancelled: u64,
+    /// The contacts that were remembered: account and id.
+    pub contacts: Vec<(String, String)>,
 }

@@ -128,6 +128,7 @@ impl Tables {
                 let is_to = |held: &&HeldRow| held.state == State::Pending && held.phone.as_deref() == Some(*phone);
                 self.held().filter(is_to).cloned().collect()
             }
+            Many::OfPhone(phone) => self.held().filter(|held| held.phone.as_deref() == Some(*phone)).cloned().collect(),
             Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
             Many::WithRemoteId(remote_id) => self.with_remote_id(remote_id),
             Many::CalledBetween { account, from, until } => self.called_between(account, *from, *until),

@@ -80,6 +80,15 @@ impl AuditLog {
         self.rows.push(Arc::new(Sealed { entry, phone_hash, salt: Some(salt), commitment, prev, hash }));
     }
 
+    pub(super) fn sealed(&self) -> impl Iterator<Item = &Sealed<'static>> {
+        self.rows.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn numbered_mut(&mut self) -> impl Iterator<Item = (u64, &mut Arc<Sealed<'static>>)> {
+        let first = self.pruned.0 + 1;
+        self.rows.iter_mut().enumerate().map(move |(place, row)| (first + place as u64, row))
+    }
+
     fn numbered(&self) -> impl DoubleEndedIterator<Item = (u64, &Sealed<'static>)> {
         let first = self.pruned.0 + 1;
         self.rows.iter().enumerate().map(move |(place, row)| (first + place as u64, row.as_ref()))

@@ -10,6 +10,7 @@
 
 mod answers;
 mod calls;
+mod erasure;
 mod log;
 mod reads;
 mod store;

@@ -15,7 +15,7 @@ use crate::ledger::change::{Change, HeldRow, RowChange};
 use crate::ledger::effects::TargetState;
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
-    Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+    Applied, CallsAsk, DueAsk, DueRow, Erased, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
 };
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
@@ -167,6 +167,12 @@ impl Store for MemoryStore {
         self.count_writes(payloads + audit_rows);
         Ok(Removed { payloads, audit_rows, mark })
     }
+    fn erase(&self, phone: &str) -> LedgerResult<Erased> {
+        let hash = self.phones.hash(phone);
+        let erased = self.write(|tables| tables.erase(phone, &hash));
+        self.count_writes(erased.rows.len() as u64 + erased.reminders);
+        Ok(erased)
+    }
     fn touch(&self) -> LedgerResult<()> {
         self.count_writes(1);
         Ok(())
@@ -176,6 +182,10 @@ impl Store for MemoryStore {
 }
 
 impl Transaction for MemoryStore {
+    /// Memory keeps no copies.
+    fn overwrite(&self) -> LedgerResult<()> {
+        Ok(())
+    }
     fn begin(&self) -> LedgerResult<()> {
         self.tables.replace(self.memory.tables());
         self.is_open.set(true);

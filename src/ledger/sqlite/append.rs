@@ -55,6 +55,7 @@ impl SqliteStore<'_> {
             ));
         }
         self.chain.set(Chain { seq, hash, is_saved: false });
+        self.times.set(self.times.get().with(micros(entry.at)));
         Ok(())
     }
 }

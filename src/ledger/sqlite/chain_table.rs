@@ -32,6 +32,36 @@ impl Chain {
     }
 }
 
+/// How the times of the log's rows run, as the writer remembers it (µs).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogTimes {
+    /// The latest time of any row.
+    latest_at: i64,
+    /// How far behind the latest time before it a row has ever been: the clock may be set back.
+    set_back: i64,
+    /// What the table `set_back` has of that.
+    saved: i64,
+}
+
+impl LogTimes {
+    pub(super) fn load(conn: &Connection) -> LedgerResult<Self> {
+        let sql = "SELECT coalesce((SELECT max(at) FROM audit), 0), coalesce((SELECT max(micros) FROM set_back), 0)";
+        let (latest_at, set_back) = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self { latest_at, set_back, saved: set_back })
+    }
+
+    /// With one more row.
+    pub(super) fn with(self, at: i64) -> Self {
+        let latest_at = self.latest_at.max(at);
+        Self { latest_at, set_back: self.set_back.max(latest_at.saturating_sub(at)), ..self }
+    }
+
+    /// After a transaction was lost: what it saved is written again.
+    pub(super) fn unsaved(self) -> Self {
+        Self { saved: -1, ..self }
+    }
+}
+
 /// Random salts, asked for in bulk: one call of the system serves 256 rows.
 pub(super) struct Salts {
     pool: [u8; 4_096],
@@ -67,6 +97,11 @@ impl SqliteStore<'_> {
             self.statements
                 .run("UPDATE head SET prev_seq = seq, seq = ?1, hash = ?2", params![chain.seq, chain.hash])?;
             self.chain.set(Chain { is_saved: true, ..chain });
+        }
+        let times = self.times.get();
+        if times.set_back > times.saved {
+            self.statements.run("UPDATE set_back SET micros = max(micros, ?1)", params![times.set_back])?;
+            self.times.set(LogTimes { saved: times.set_back, ..times });
         }
         Ok(())
     }

@@ -121,6 +121,10 @@ impl SqliteStore<'_> {
                     format!("SELECT {HELD} FROM reminder r WHERE r.state = 'pending' AND r.phone = ?1 ORDER BY r.nr");
                 self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
             }
+            Many::OfPhone(phone) => {
+                let sql = format!("SELECT {HELD} FROM reminder r WHERE r.phone = ?1 ORDER BY r.nr");
+                self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
+            }
             Many::PendingOf(schedule) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr"

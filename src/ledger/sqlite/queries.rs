@@ -9,6 +9,7 @@ use super::appointment_filter;
 use super::chain_table::entry;
 use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use super::files::KeyBytes;
+use super::lookups::{self, Bounds, Found};
 use super::readers::Reader;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
@@ -48,7 +49,7 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
 }
 
 /// Conditions joined by AND, each with its value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Where {
     conditions: Vec<String>,
     values: Vec<Value>,
@@ -214,16 +215,60 @@ fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 
 /// One page of the log, oldest first.
 pub(super) fn audit(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>> {
-    let conditions = audit_conditions(reader, filter)?;
-    let (order, limit) = match filter.newest {
-        true => ("DESC", filter.limit.unwrap_or(PAGE)),
-        false => ("ASC", filter.limit.unwrap_or(PAGE).min(PAGE)),
+    let limit = match filter.newest {
+        true => filter.limit.unwrap_or(PAGE),
+        false => filter.limit.unwrap_or(PAGE).min(PAGE),
     };
+    let bounds = Bounds::of(&reader.conn, filter)?;
+    let mut conditions = audit_conditions(reader, filter)?;
+    // an appointment's rows are found by its own condition
+    if filter.appointment.is_none() && filter.reminder.is_none() && lookups::knows(filter) {
+        return looked_up(reader, filter, (bounds, limit), &conditions);
+    }
+    conditions.and("seq >", Some(bounds.after).filter(|after| *after > 0));
+    conditions.and("seq <", Some(bounds.before).filter(|before| *before < i64::MAX));
+    read_rows(reader, &conditions, (filter.newest, limit))
+}
+
+/// Rows by their numbers out of an index, a few at a time: some may turn out not to be wanted.
+fn looked_up(
+    reader: &Reader,
+    filter: &AuditFilter,
+    (mut bounds, limit): (Bounds, u64),
+    conditions: &Where,
+) -> LedgerResult<Vec<AuditRow>> {
+    let mut rows: Vec<AuditRow> = Vec::new();
+    loop {
+        let wanted = limit - rows.len() as u64;
+        let Found { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
+        let (first, last) = (seqs.first().copied(), seqs.last().copied());
+        let mut of_these = conditions.clone();
+        of_these.values.push(serde_json::Value::from(seqs).to_string().into());
+        let place = of_these.values.len();
+        of_these.conditions.push(format!("seq IN (SELECT value FROM json_each(?{place}))"));
+        let found = read_rows(reader, &of_these, (filter.newest, wanted))?;
+        match filter.newest {
+            true => drop(rows.splice(..0, found)),
+            false => rows.extend(found),
+        }
+        let (Some(first), Some(last), false) = (first, last, is_all) else { return Ok(rows) };
+        if rows.len() as u64 >= limit {
+            return Ok(rows);
+        }
+        match filter.newest {
+            true => bounds.before = first,
+            false => bounds.after = last,
+        }
+    }
+}
+
+fn read_rows(reader: &Reader, conditions: &Where, (newest, limit): (bool, u64)) -> LedgerResult<Vec<AuditRow>> {
+    let order = if newest { "DESC" } else { "ASC" };
     let sql = format!("SELECT {} FROM audit{} ORDER BY seq {order} LIMIT {limit}", *READ, conditions.clause());
     let mut statement = reader.conn.prepare(&sql)?;
     let mut rows: Vec<AuditRow> =
-        statement.query_map(params_from_iter(conditions.values), audit_row)?.collect::<Result<_, _>>()?;
-    if filter.newest {
+        statement.query_map(params_from_iter(&conditions.values), audit_row)?.collect::<Result<_, _>>()?;
+    if newest {
         rows.reverse();
     }
     Ok(rows)
@@ -253,7 +298,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     if let Some(phone) = &filter.phone {
         conditions.and("phone_hash =", Some(chain::phone_hash(key(reader)?, phone).to_vec()));
     }
-    conditions.and("lower(hex(phone_hash)) =", filter.phone_mark.clone());
+    conditions.and("phone_hash =", filter.phone_mark.as_deref().map(lookups::bytes_of));
     if let Some(reminder) = filter.reminder {
         // the log is indexed by appointment, which the reminder knows
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::chain_table::{self, Chain, Salts};
+use super::chain_table::{self, Chain, LogTimes, Salts};
 use super::columns::time_or_null;
 use super::continuity::Continuity;
 use super::files::KeyBytes;
 use super::statements::Statements;
-use super::{held, loss, maintenance, pauses, queries, runs, schedules};
+use super::{erasure, held, loss, maintenance, pauses, queries, runs, schedules};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
@@ -20,7 +20,7 @@ use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::effects::TargetState;
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{
-    Applied, CallsAsk, DueAsk, DueRow, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
+    Applied, CallsAsk, DueAsk, DueRow, Erased, Many, One, Put, Removed, Store, StoredSchedule, Transaction,
 };
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
@@ -38,6 +38,8 @@ pub(super) struct SqliteStore<'c> {
     /// `None` for a draft that is no ledger yet.
     continuity: Option<Arc<Continuity>>,
     pub(super) chain: Cell<Chain>,
+    /// How the times of its rows run.
+    pub(super) times: Cell<LogTimes>,
     pub(super) salts: RefCell<Salts>,
     /// What is being sent, as it was taken: nothing that settling reads of it changes meanwhile.
     pub(super) sending: RefCell<SeededMap<ReminderId, HeldRow>>,
@@ -56,6 +58,7 @@ impl<'c> SqliteStore<'c> {
             sealing: chain_table::sealing(conn, key)?,
             continuity: None,
             chain: Cell::new(chain),
+            times: Cell::new(LogTimes::load(conn)?),
             salts: RefCell::default(),
             sending: RefCell::default(),
             saved_chain: Cell::new(chain),
@@ -80,6 +83,7 @@ impl<'c> SqliteStore<'c> {
         if let Ok(chain) = Chain::load(self.conn) {
             self.chain.set(chain);
         }
+        self.times.set(self.times.get().unsaved());
         self.sending.borrow_mut().clear();
     }
 }
@@ -179,6 +183,10 @@ impl Store for SqliteStore<'_> {
     fn prune(&self, prune: &Prune) -> LedgerResult<Removed> {
         maintenance::prune(self.conn, prune)
     }
+    fn erase(&self, phone: &str) -> LedgerResult<Erased> {
+        self.sending.borrow_mut().clear();
+        erasure::erase(self.conn, phone, &self.phone_key.hash(phone))
+    }
     fn touch(&self) -> LedgerResult<()> {
         // SQLite writes no page whose content stays the same
         self.statements.run("UPDATE head SET seq = seq + 1", [])?;
@@ -237,5 +245,9 @@ impl Transaction for SqliteStore<'_> {
 
     fn writes(&self) -> u64 {
         self.conn.total_changes()
+    }
+
+    fn overwrite(&self) -> LedgerResult<()> {
+        erasure::overwrite(self.conn)
     }
 }

@@ -20,6 +20,7 @@ impl Writer {
                 Ok(())
             }
             fn forget(&mut self) {}
+            fn after_commit(&mut self, _: &dyn Transaction) {}
             fn answer(self: Box<Self>, _: Option<&LedgerError>) {
                 panic!("a fault of the writer itself");
             }

@@ -76,10 +76,15 @@ impl ShownHeldRun {
             schedule: run.schedule.clone(),
             link: links::schedule(&run.schedule),
             at: moments.of(Some(&run.schedule), run.nominal_at),
-            detail: run.detail.clone().unwrap_or_default(),
+            detail: run.detail.as_deref().map(without_commands).unwrap_or_default(),
             counts: format!("{} rows read, {} would be called, {} not", counts.rows, counts.planned, counts.skipped),
         }
     }
+}
+
+/// Why a run is held, without the commands that the page's own buttons stand for.
+fn without_commands(detail: &str) -> String {
+    detail.split("; `tickler approve").next().unwrap_or_default().to_owned()
 }
 
 impl UnknownFate {

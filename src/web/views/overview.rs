@@ -70,6 +70,7 @@ impl ShownFault {
         let named = problem.split_once(": ").map(|(name, _)| name);
         let schedule = named.filter(|name| schedules.iter().any(|row| row.name == *name));
         let link = match schedule {
+            Some(_) if problem.contains("run is held") => Some("/held".to_owned()),
             Some(name) => Some(links::schedule(name)),
             None if verb.contains("uncertain list") || verb.contains("run.held") => Some("/held".to_owned()),
             None if verb.contains("reminder.expired") => Some("/not-called?day=today".to_owned()),

@@ -1,0 +1,81 @@
+//! pure: removes what the tables hold of one person.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::log::AuditLog;
+use super::tables::Tables;
+use crate::ledger::chain::Hash;
+use crate::ledger::store::Erased;
+use crate::reminder::ReminderId;
+
+impl Tables {
+    /// As the ledger in SQLite does.
+    pub(super) fn erase(&mut self, phone: &str, hash: &Hash) -> Erased {
+        let known = self.log.reminders_of(hash);
+        let mut erased = Erased::default();
+        let (mut ids, mut appointments) = (BTreeSet::new(), BTreeSet::new());
+        for kept in self.reminders.values_mut() {
+            if kept.held.phone.as_deref() != Some(phone) && !known.contains(&kept.held.id) {
+                continue;
+            }
+            let kept = Arc::make_mut(kept);
+            kept.content = None;
+            (kept.held.phone, kept.held.person) = (None, String::new().into());
+            kept.attempts.values_mut().for_each(|attempt| attempt.remote_id = None);
+            ids.insert(kept.held.id);
+            appointments.insert((kept.held.schedule.clone(), kept.held.appointment_id.clone()));
+            erased.reminders += 1;
+        }
+        let shadows = self.shadows.values_mut().map(|kept| &mut kept.known);
+        shadows
+            .filter(|known_shadow| known_shadow.person.as_str() == phone || known.contains(&known_shadow.id))
+            .for_each(|known_shadow| known_shadow.person = String::new().into());
+        let of_person = |key: &(String, Hash)| key.1 == *hash;
+        let contacts = self.contacts.iter().filter(|(key, _)| of_person(key));
+        erased.contacts = contacts.map(|((account, _), id)| (account.clone(), id.clone())).collect();
+        self.contacts.retain(|key, _| !of_person(key));
+        if let Some(listed) = self.optouts.get_mut(hash) {
+            listed.phone_last4.clear();
+            listed.reason = None;
+        }
+        erased.rows = self.log.erase(hash, &ids, &appointments);
+        erased
+    }
+}
+
+impl AuditLog {
+    /// The reminders of the rows about a phone.
+    fn reminders_of(&self, hash: &Hash) -> BTreeSet<ReminderId> {
+        let of_phone = self.sealed().filter(|row| row.phone_hash.as_deref() == Some(hash.as_slice()));
+        of_phone.filter_map(|row| row.entry.reminder_id).collect()
+    }
+
+    /// Removes the personal fields of the rows about a person; answers which rows those were.
+    fn erase(
+        &mut self,
+        hash: &Hash,
+        ids: &BTreeSet<ReminderId>,
+        appointments: &BTreeSet<(String, String)>,
+    ) -> Vec<u64> {
+        let mut rows = Vec::new();
+        for (seq, row) in self.numbered_mut() {
+            let entry = &row.entry;
+            let key = entry.schedule.as_deref().zip(entry.appointment_id.as_deref());
+            let is_of_appointment = row.phone_hash.is_none()
+                && key.is_some_and(|(schedule, id)| appointments.contains(&(schedule.to_owned(), id.to_owned())));
+            let is_of_person = row.phone_hash.as_deref() == Some(hash.as_slice())
+                || entry.reminder_id.is_some_and(|id| ids.contains(&id))
+                || is_of_appointment;
+            if !is_of_person || row.salt.is_none() {
+                continue;
+            }
+            let row = Arc::make_mut(row);
+            (row.salt, row.phone_hash) = (None, None);
+            let entry = &mut row.entry;
+            (entry.appointment_id, entry.phone, entry.starts_at, entry.detail) = (None, None, None, None);
+            rows.push(seq);
+        }
+        rows
+    }
+}

@@ -1,0 +1,90 @@
+//! shell: removes what the ledger holds of one person, and every copy of it that SQLite has left in the file.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, params};
+
+use crate::audit::entry::{AUDIT_COLUMNS, ColumnKind};
+use crate::ledger::chain::Hash;
+use crate::ledger::store::Erased;
+use crate::ledger::{LedgerError, LedgerResult};
+
+/// Removes the person's fields: the keys of the reminders stay, so that nobody is called a second time about the same
+/// appointment.
+pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<Erased> {
+    let reminders = reminders(conn, phone, hash)?;
+    let rows = rows(conn, &reminders, hash)?;
+    let sql = "SELECT account, contact_id FROM contact WHERE phone_hash = ?1";
+    let mut statement = conn.prepare(sql)?;
+    let contacts = statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for nr in &reminders {
+        conn.execute("DELETE FROM content WHERE reminder = ?1", [nr])?;
+        conn.execute("UPDATE reminder SET phone = NULL, person = '', note = NULL WHERE nr = ?1", [nr])?;
+        conn.execute("UPDATE attempt SET remote_id = NULL WHERE reminder = ?1", [nr])?;
+    }
+    let of_shadows = "UPDATE shadow SET person = '' WHERE person = ?1 \
+        OR id IN (SELECT reminder_id FROM audit WHERE phone_hash = ?2)";
+    conn.execute(of_shadows, params![phone, hash])?;
+    conn.execute("DELETE FROM contact WHERE phone_hash = ?1", [hash])?;
+    // the keyed hash stays: whoever is erased stays uncalled
+    conn.execute("UPDATE optout SET phone_last4 = '', reason = NULL WHERE phone_hash = ?1", [hash])?;
+    conn.execute("INSERT INTO permit (what) VALUES ('forget')", [])?;
+    let personal = AUDIT_COLUMNS.iter().filter(|column| column.kind == ColumnKind::Personal);
+    let nulls: Vec<String> = personal.map(|column| format!("{} = NULL", column.name)).collect();
+    let blanked = format!("UPDATE audit SET {}, phone_hash = NULL, salt = NULL WHERE seq = ?1", nulls.join(", "));
+    for seq in &rows {
+        conn.execute(&blanked, [seq])?;
+    }
+    conn.execute("DELETE FROM permit", [])?;
+    Ok(Erased { rows: rows.into_iter().collect(), reminders: reminders.len() as u64, contacts })
+}
+
+/// The reminders to that phone, also those whose phone is no longer kept and that the log knows.
+fn reminders(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<BTreeSet<i64>> {
+    let sql = "SELECT nr FROM reminder WHERE phone = ?1 UNION SELECT r.nr FROM audit l JOIN reminder r ON r.id = l.reminder_id \
+        WHERE l.phone_hash = ?2";
+    let mut statement = conn.prepare(sql)?;
+    Ok(statement.query_map(params![phone, hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The rows of the log about that phone, about those reminders and about their appointments.
+fn rows(conn: &Connection, reminders: &BTreeSet<i64>, hash: &Hash) -> LedgerResult<BTreeSet<u64>> {
+    let of_phone = "SELECT seq FROM audit WHERE phone_hash = ?1";
+    let mut rows: BTreeSet<u64> =
+        conn.prepare(of_phone)?.query_map([hash], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut key = conn.prepare("SELECT id, schedule, appointment_id FROM reminder WHERE nr = ?1")?;
+    let mut of_appointment = conn.prepare(
+        "SELECT seq FROM audit WHERE (schedule = ?1 AND appointment_id = ?2 AND phone_hash IS NULL AND salt IS NOT NULL) \
+         OR reminder_id = ?3",
+    )?;
+    for nr in reminders {
+        let (id, schedule, appointment): (String, String, String) =
+            key.query_row([nr], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let found = of_appointment.query_map([schedule, appointment, id], |row| row.get(0))?;
+        rows.extend(found.collect::<Result<Vec<u64>, _>>()?);
+    }
+    // what was erased before has nothing left
+    let mut is_whole = conn.prepare("SELECT salt IS NOT NULL FROM audit WHERE seq = ?1")?;
+    let mut left = BTreeSet::new();
+    for seq in rows {
+        if is_whole.query_row([seq], |row| row.get(0))? {
+            left.insert(seq);
+        }
+    }
+    Ok(left)
+}
+
+/// Writes the file anew, so that no page holds a copy of what was removed, and empties the write-ahead log.
+pub(super) fn overwrite(conn: &Connection) -> LedgerResult<()> {
+    let not_overwritten = |error: &dyn std::fmt::Display| {
+        LedgerError::Storage(format!(
+            "the person is erased, but the file still holds copies: it can't be written anew ({error}); run it again"
+        ))
+    };
+    conn.execute_batch("VACUUM").map_err(|error| not_overwritten(&error))?;
+    let is_busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    match is_busy.map_err(|error| not_overwritten(&error))? {
+        0 => Ok(()),
+        _ => Err(not_overwritten(&"somebody reads it")),
+    }
+}

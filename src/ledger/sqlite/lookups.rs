@@ -1,0 +1,261 @@
+//! shell: finds rows of the log by their filter without walking through the log.
+//!
+//! The index `audit_kind` holds each combination of schedule, event and reason as one range of numbers. A filter that names any
+//! of the three is answered from the ranges that fit: so many rows of each as are wanted, of which the first or last are kept.
+//! A run and a phone have indexes of their own. Times become numbers: see [`Bounds`].
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::columns::micros;
+use super::readers::Reader;
+use crate::audit::{AuditFilter, Event};
+use crate::ledger::{LedgerResult, chain};
+
+/// So many rows are looked up at a time.
+pub(super) const FEW: u64 = 2_000;
+
+/// The numbers between which every row of a filter lies, both excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) after: i64,
+    pub(super) before: i64,
+}
+
+/// The first row, in the order of time, that is at least so late.
+const FIRST_SINCE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at >= ?1 ORDER BY at, seq LIMIT 1";
+/// The last row, in the order of time, that is earlier.
+const LAST_BEFORE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at DESC, seq DESC LIMIT 1";
+/// Distinct schedules, from name to name along the index.
+const NEXT_SCHEDULE: &str = "SELECT min(schedule) FROM audit INDEXED BY audit_kind WHERE schedule > ?1";
+/// Whether a schedule (or none) has that event, and with which reason the combination begins.
+const HAS_EVENT: &str = "SELECT 1 FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 LIMIT 1";
+const HAS_NO_REASON: &str =
+    "SELECT 1 FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason IS NULL LIMIT 1";
+const NEXT_REASON: &str =
+    "SELECT min(reason) FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason > ?3";
+const OF_KIND: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason IS ?3 \
+    AND seq > ?4 AND seq < ?5 ORDER BY seq";
+/// Rows of a run.
+const OF_RUN: &str = "SELECT seq FROM audit INDEXED BY audit_run WHERE run_id = ?1 AND seq > ?2 AND seq < ?3";
+/// Rows about a phone: those of the index, and the intents and deliveries of the reminders that they name.
+const OF_PHONE: &str = "WITH found AS (SELECT seq, reminder_id FROM audit INDEXED BY audit_phone WHERE phone_hash = ?1 \
+    AND (attempt IS NULL OR event NOT IN ('delivery.intent', 'delivery.delivered'))), \
+    tried AS (SELECT r.id, t.intent_at, t.finished_at FROM (SELECT DISTINCT reminder_id FROM found) f \
+    CROSS JOIN reminder r ON r.id = f.reminder_id CROSS JOIN attempt t ON t.reminder = r.nr) \
+    SELECT seq FROM found UNION \
+    SELECT l.seq FROM tried CROSS JOIN audit l INDEXED BY audit_at ON l.at = tried.intent_at AND l.reminder_id = tried.id UNION \
+    SELECT l.seq FROM tried CROSS JOIN audit l INDEXED BY audit_at ON l.at = tried.finished_at AND l.reminder_id = tried.id";
+
+impl Bounds {
+    /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
+    /// earlier, so that rows further away in time are further away in number, too.
+    pub(super) fn of(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Self> {
+        let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+        let mut bounds =
+            Self { after: filter.after_seq.map_or(0, number), before: filter.before_seq.map_or(i64::MAX, number) };
+        if filter.since.is_none() && filter.until.is_none() {
+            return Ok(bounds);
+        }
+        let set_back: i64 =
+            conn.prepare_cached("SELECT coalesce(max(micros), 0) FROM set_back")?.query_row([], |row| row.get(0))?;
+        let seq = |sql: &str, at: i64| conn.prepare_cached(sql)?.query_row([at], |row| row.get::<_, i64>(0)).optional();
+        if let Some(since) = filter.since
+            && let Some(last) = seq(LAST_BEFORE, micros(since).saturating_sub(set_back))?
+        {
+            bounds.after = bounds.after.max(last);
+        }
+        if let Some(until) = filter.until
+            && let Some(first) = seq(FIRST_SINCE, micros(until).saturating_add(set_back))?
+        {
+            bounds.before = bounds.before.min(first);
+        }
+        Ok(bounds)
+    }
+}
+
+/// Numbers of rows, in their order.
+pub(super) struct Found {
+    pub(super) seqs: Vec<i64>,
+    /// Whether no further row can be wanted.
+    pub(super) is_all: bool,
+}
+
+/// Whether a filter names anything that an index knows.
+pub(super) fn knows(filter: &AuditFilter) -> bool {
+    let AuditFilter { schedule, event, reason, phone, phone_mark, run, .. } = filter;
+    let is_of_kind = schedule.is_some() || event.is_some() || reason.is_some();
+    is_of_kind || phone.is_some() || phone_mark.is_some() || run.is_some()
+}
+
+/// The numbers of at most `most` rows within bounds that a filter may want, the newest or the oldest. What else the filter
+/// asks is left to whoever reads the rows.
+pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: u64) -> LedgerResult<Found> {
+    let conn = &reader.conn;
+    if let Some(mark) = phone_mark(reader, filter)? {
+        let rows = conn.prepare_cached(OF_PHONE)?.query_map([mark], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        return Ok(Found { seqs: rows, is_all: true });
+    }
+    if let Some(run) = filter.run {
+        return Ok(Found { seqs: of_run(conn, &run.to_string(), filter, bounds)?, is_all: true });
+    }
+    let order = if filter.newest { "DESC" } else { "ASC" };
+    let mut statement = conn.prepare_cached(&format!("{OF_KIND} {order} LIMIT {most}"))?;
+    let mut seqs: Vec<i64> = Vec::new();
+    for (schedule, event, reason) in kinds(conn, filter)? {
+        let values = params![schedule, event, reason, bounds.after, bounds.before];
+        seqs.extend(statement.query_map(values, |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?);
+    }
+    seqs.sort_unstable();
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let is_all = seqs.len() < most;
+    if seqs.len() > most {
+        match filter.newest {
+            true => drop(seqs.drain(..seqs.len() - most)),
+            false => seqs.truncate(most),
+        }
+    }
+    Ok(Found { seqs, is_all })
+}
+
+fn phone_mark(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Option<Vec<u8>>> {
+    match (&filter.phone, &filter.phone_mark) {
+        (Some(phone), _) => Ok(Some(chain::phone_hash(super::queries::key(reader)?, phone).to_vec())),
+        (None, Some(mark)) => Ok(Some(bytes_of(mark))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The bytes of a hex text; of any other none, which no row has.
+pub(super) fn bytes_of(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    pairs.collect::<Option<_>>().unwrap_or_default()
+}
+
+/// A run's rows are few enough to be gone through in its index.
+fn of_run(conn: &Connection, run: &str, filter: &AuditFilter, bounds: Bounds) -> LedgerResult<Vec<i64>> {
+    let mut sql = OF_RUN.to_owned();
+    let mut values: Vec<Value> = vec![run.to_owned().into(), bounds.after.into(), bounds.before.into()];
+    if let Some(reason) = &filter.reason {
+        values.push(reason.clone().into());
+        sql.push_str(&format!(" AND reason = ?{}", values.len()));
+    }
+    if filter.event.is_some() {
+        // words of a closed set need no quoting
+        let words: Vec<String> = events(filter).map(|event| format!("'{event}'")).collect();
+        sql.push_str(&format!(" AND event IN ({})", words.join(", ")));
+    }
+    let mut found: Vec<i64> =
+        conn.prepare_cached(&sql)?.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The events that a filter wants: one, a family, or all.
+fn events(filter: &AuditFilter) -> impl Iterator<Item = &'static str> {
+    let wanted = filter.event.clone();
+    let is_wanted = move |event: &&str| match wanted.as_deref() {
+        None => true,
+        Some(word) if word.contains('.') => *event == word,
+        Some(family) => event.split('.').next() == Some(family),
+    };
+    Event::ALL.iter().map(|event| event.as_str()).filter(is_wanted)
+}
+
+/// A combination of schedule, event and reason.
+type Kind = (Option<String>, &'static str, Option<String>);
+
+/// The combinations that the log has and the filter wants.
+fn kinds(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Vec<Kind>> {
+    let schedules = match &filter.schedule {
+        Some(schedule) => vec![Some(schedule.clone())],
+        None => schedules(conn)?,
+    };
+    let mut kinds = Vec::new();
+    for schedule in schedules {
+        for event in events(filter) {
+            let has = |sql: &str| conn.prepare_cached(sql)?.exists(params![schedule, event]);
+            if !has(HAS_EVENT)? {
+                continue;
+            }
+            if let Some(reason) = &filter.reason {
+                kinds.push((schedule.clone(), event, Some(reason.clone())));
+                continue;
+            }
+            if has(HAS_NO_REASON)? {
+                kinds.push((schedule.clone(), event, None));
+            }
+            let mut last = String::new();
+            let mut next = conn.prepare_cached(NEXT_REASON)?;
+            while let Some(reason) =
+                next.query_row(params![schedule, event, last], |row| row.get::<_, Option<String>>(0))?
+            {
+                kinds.push((schedule.clone(), event, Some(reason.clone())));
+                last = reason;
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// Every schedule that the log names, and none.
+fn schedules(conn: &Connection) -> LedgerResult<Vec<Option<String>>> {
+    let mut found = vec![None];
+    let mut last = String::new();
+    let mut next = conn.prepare_cached(NEXT_SCHEDULE)?;
+    while let Some(name) = next.query_row([&last], |row| row.get::<_, Option<String>>(0))? {
+        found.push(Some(name.clone()));
+        last = name;
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::{schema, steps};
+
+    #[test]
+    fn no_lookup_walks_through_the_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
+        let conn = schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger");
+        let of_kind = format!("{OF_KIND} DESC LIMIT 100");
+        let of_run = format!("{OF_RUN} AND reason = ?4 AND event IN ('run.started')");
+        let all = [
+            FIRST_SINCE,
+            LAST_BEFORE,
+            NEXT_SCHEDULE,
+            HAS_EVENT,
+            HAS_NO_REASON,
+            NEXT_REASON,
+            OF_KIND,
+            &of_kind,
+            OF_RUN,
+            &of_run,
+            OF_PHONE,
+        ];
+        for sql in all {
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+            let count = plan.parameter_count();
+            let steps: Vec<String> = plan
+                .query_map(params_from_iter(vec![Value::Null; count]), |row| row.get("detail"))
+                .expect("a plan")
+                .collect::<Result<_, _>>()
+                .expect("its steps");
+            let walks = |step: &&String| {
+                step.starts_with("SCAN audit") || step.starts_with("SCAN l") || step.starts_with("SCAN reminder")
+            };
+            assert_eq!(steps.iter().find(walks), None, "{sql}: {steps:?}");
+            if sql.starts_with(OF_KIND) {
+                assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "sorted by the index: {steps:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_no_hex_is_no_phones() {
+        assert_eq!(bytes_of("00ff"), [0, 255]);
+        assert_eq!(bytes_of("zz"), Vec::<u8>::new());
+    }
+}
