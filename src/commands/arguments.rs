@@ -301,6 +301,9 @@ pub struct PlanArguments {
     /// Plan for each schedule's next nominal time instead of now
     #[arg(long)]
     pub next: bool,
+    /// Who gains and who loses a call: against the last run, or with another version of the schedule's file
+    #[arg(long, value_name = "last|FILE", conflicts_with_all = ["next", "reveal"])]
+    pub diff: Option<String>,
     /// Show whole phone numbers; recorded in the audit log
     #[arg(long)]
     pub reveal: bool,

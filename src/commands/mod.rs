@@ -36,6 +36,7 @@ mod page_arguments;
 mod pause;
 mod plan;
 mod plan_csv;
+mod plan_diff;
 mod progress;
 mod reload;
 mod restore;

@@ -6,7 +6,7 @@ use super::arguments::{Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Shown, complain, tally};
 use super::table::{Screen, Table, sentence, words};
-use super::{dispatch, plan_csv};
+use super::{dispatch, plan_csv, plan_diff};
 use crate::audit::escape;
 use crate::reminder::SkipReason;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
@@ -16,6 +16,9 @@ use crate::zones::Zones;
 /// Prints who would be called and who not.
 pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&ask.now, single(&ask.named))?;
+    if let Some(with) = &ask.diff {
+        return plan_diff::plan_diff(&context, &ask.named, with).await;
+    }
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
     let app = match context.open(Access::Reading).await {
         Ok(app) => app,

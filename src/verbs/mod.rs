@@ -29,6 +29,7 @@ pub mod page_token;
 pub mod pause;
 mod perform;
 pub mod plan;
+pub mod plan_diff;
 pub mod redact;
 pub mod reference;
 pub mod restore;

@@ -14,6 +14,7 @@ mod one_table;
 mod optouts;
 mod outcomes;
 mod people;
+mod plan_diff;
 mod records;
 mod restoring;
 mod reviewing;

@@ -8,6 +8,7 @@ mod guards;
 mod late;
 mod many;
 mod merge;
+mod oracle;
 mod properties;
 mod rules;
 mod world;

@@ -52,7 +52,7 @@ pub async fn simulate(app: &App, name: &str, days: SimulatedDays) -> VerbResult<
     let failed = |error| VerbError::Evaluation { schedule: name.to_owned(), error };
     let simulated = tokio::task::spawn_blocking(move || {
         let days_so_far = Days::new(&schedule, rate);
-        Simulating::new(schedule, around).and_then(|simulating| simulating.all(&runs, days_so_far, days))
+        Simulating::new(schedule, around, &runs).and_then(|simulating| simulating.all(&runs, days_so_far, days))
     });
     simulated.await.map_err(|error| VerbError::Failed(format!("internal error: {error}")))?.map_err(failed)
 }
@@ -80,10 +80,10 @@ struct Simulating {
 }
 
 impl Simulating {
-    fn new(schedule: Arc<Schedule>, around: Env) -> Result<Self, EvaluationError> {
+    fn new(schedule: Arc<Schedule>, around: Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
         let do_not_call = read_do_not_call(&schedule)?;
         let rows = match schedule.source {
-            SourceSpec::File(_) => Some(FileRows::read(&schedule, &around)?),
+            SourceSpec::File(_) => Some(FileRows::read(&schedule, &around, runs)?),
             SourceSpec::Sqlite(_) | SourceSpec::Http(_) => None,
         };
         Ok(Self { schedule, around, do_not_call, rows })
@@ -135,9 +135,12 @@ struct FileRows {
 }
 
 impl FileRows {
-    fn read(schedule: &Arc<Schedule>, around: &Env) -> Result<Self, EvaluationError> {
-        let now = around.clock.now();
-        let window = read_window(schedule, &Occasion::at(now), &[(now, now)], &Knowledge::default());
+    /// The rows that any of the runs may ask for: a calendar makes those of its series from this range.
+    fn read(schedule: &Arc<Schedule>, around: &Env, runs: &[Timestamp]) -> Result<Self, EvaluationError> {
+        let occasion = Occasion::at(around.clock.now());
+        let ends = [runs.first(), runs.last()].into_iter().flatten();
+        let asked: Vec<_> = ends.flat_map(|at| windows(schedule, &Occasion::at(*at), None)).collect();
+        let window = read_window(schedule, &occasion, &asked, &Knowledge::default());
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &around.zones);
         let mut sink = RowsSink { mapping, rows: Self { readable: Vec::new(), others: Vec::new() } };
         open_source(schedule, around).read(&window, &mut sink)?;

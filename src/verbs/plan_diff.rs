@@ -1,0 +1,175 @@
+//! shell: who gains and who loses a call: against another version of a schedule's file, or against its last run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{App, VerbError, VerbResult, audit};
+use crate::audit::{AuditFilter, Event};
+use crate::evaluation::{Env, evaluate, nominal_now};
+use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
+use crate::plan::{Occasion, Plan, PlannedReminder};
+use crate::reminder::State;
+use crate::schedule::problems::Severity;
+use crate::schedule::{Schedule, load};
+
+/// What a plan is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComparedWith {
+    /// The last run that read its source.
+    LastRun,
+    /// Another version of the schedule's file: it is the one that would come into force.
+    File(PathBuf),
+}
+
+/// The difference of two plans.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanDifference {
+    /// The schedule's name.
+    pub schedule: String,
+    /// What its plan was compared with, for people.
+    pub against: String,
+    /// The moment of both plans, with the schedule's offset.
+    pub at: String,
+    /// How many are called by both.
+    pub same: usize,
+    /// Who is called, and was not.
+    pub gains: Vec<ChangedCall>,
+    /// Who is not called, and was.
+    pub loses: Vec<ChangedCall>,
+}
+
+/// A call that one of two plans has.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangedCall {
+    /// The appointment's id.
+    pub appointment_id: String,
+    /// Its start, with the schedule's offset.
+    pub starts_at: String,
+    /// Why the other plan doesn't have it, as far as that is known.
+    pub why: Option<String>,
+    /// Whether somebody was called about it already: then the change calls them again.
+    pub again: bool,
+}
+
+/// Why an appointment isn't called, by its id.
+type Whys = BTreeMap<String, String>;
+
+/// Compares the plan of a schedule.
+///
+/// # Errors
+/// When the file or the source can't be read, or there is no run to compare with.
+pub async fn plan_diff(app: &App, name: &str, with: &ComparedWith) -> VerbResult<PlanDifference> {
+    let schedule = app.schedule(name)?;
+    match with {
+        ComparedWith::File(file) => against_file(app, &schedule, file).await,
+        ComparedWith::LastRun => against_last_run(app, &schedule).await,
+    }
+}
+
+async fn against_file(app: &App, schedule: &Arc<Schedule>, file: &Path) -> VerbResult<PlanDifference> {
+    let loaded = load::one_file(file, &app.around.zones);
+    let Some(other) = loaded.schedule else {
+        let first = loaded.problems.iter().find(|problem| problem.severity == Severity::Error);
+        let why = first.map_or_else(|| "it has errors".to_owned(), |problem| problem.message.clone());
+        return Err(VerbError::Configuration(format!("{}: {why} (see `tickler check`)", file.display())));
+    };
+    let occasion = Occasion::at(nominal_now(app.around.clock.as_ref()));
+    let now = planned(schedule, occasion.clone(), &app.around).await?;
+    let then = planned(&other, occasion.clone(), &app.around).await?;
+    let called = called(app, schedule, occasion.now).await?;
+    let (before, after) = (Side::of(now), Side::of(then));
+    Ok(difference(schedule, (&before, &after), &called, (format!("{}", file.display()), occasion.now)))
+}
+
+async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<PlanDifference> {
+    let name = &schedule.name;
+    let run = app.ledger()?.runs(RunsAsk::LatestEvaluated(name.clone())).await?.pop();
+    let run = run.ok_or_else(|| VerbError::Failed(format!("`{name}` has no run yet to compare with")))?;
+    let filter = AuditFilter { run: Some(run.id), ..AuditFilter::default() };
+    let mut before = Side::default();
+    for row in audit::list(app, filter).await? {
+        let Some(id) = row.appointment_id.as_deref() else { continue };
+        if row.event == Event::ReminderPlanned || row.event == Event::ReminderShadowed {
+            before.calls.extend(row.starts_at.map(|start| (id.to_owned(), start)));
+        } else if row.event == Event::ReminderSkipped {
+            before.whys.insert(id.to_owned(), row.reason.as_deref().unwrap_or_default().to_owned());
+        }
+    }
+    // as if nobody had been called yet: that run has called them
+    let around = Env { ledger: None, ..app.around.clone() };
+    let occasion = Occasion { nominal_at: run.nominal_at, ..Occasion::at(run.started_at) };
+    let after = Side::of(planned(schedule, occasion, &around).await?);
+    let against = format!("the run of {}", schedule.zone.rfc3339(run.nominal_at));
+    Ok(difference(schedule, (&before, &after), &[], (against, run.nominal_at)))
+}
+
+async fn planned(schedule: &Arc<Schedule>, occasion: Occasion, around: &Env) -> VerbResult<Plan> {
+    let failed = |error| VerbError::Evaluation { schedule: schedule.name.clone(), error };
+    Ok(evaluate(schedule, occasion, around).await.map_err(failed)?.plan)
+}
+
+/// Whom the schedule called, or may have called, about an appointment that lies ahead.
+async fn called(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Vec<ReminderRow>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
+    let states = vec![State::Delivered, State::Sending, State::Uncertain];
+    let ask = ReminderAsk { schedule: Some(schedule.name.clone()), states, ..ReminderAsk::default() };
+    let mut rows = ledger.reminders(ask).await?;
+    rows.retain(|row| row.starts_at > now && !row.trial);
+    Ok(rows)
+}
+
+/// What one of the plans says.
+#[derive(Default)]
+struct Side {
+    /// Appointments with their starts.
+    calls: BTreeSet<(String, Timestamp)>,
+    reminders: Vec<PlannedReminder>,
+    whys: Whys,
+}
+
+impl Side {
+    fn of(plan: Plan) -> Self {
+        let whys = plan.skipped.into_iter().filter_map(|row| Some((row.appointment_id?, row.reason.to_string())));
+        let calls = plan.reminders.iter().map(|call| (call.appointment_id.clone(), call.starts_at));
+        Self { calls: calls.collect(), whys: whys.collect(), reminders: plan.reminders }
+    }
+}
+
+fn difference(
+    schedule: &Schedule,
+    (before, after): (&Side, &Side),
+    called: &[ReminderRow],
+    (against, at): (String, Timestamp),
+) -> PlanDifference {
+    let change = |(id, start): &(String, Timestamp), other: &Side, again: bool| ChangedCall {
+        appointment_id: id.clone(),
+        starts_at: schedule.zone.rfc3339(*start),
+        why: other.whys.get(id).cloned(),
+        again,
+    };
+    let new = after.calls.iter().filter(|key| !before.calls.contains(*key));
+    let gains: Vec<ChangedCall> = new.map(|key| change(key, before, is_called_again(key, after, called))).collect();
+    let gone = before.calls.iter().filter(|key| !after.calls.contains(*key));
+    let loses: Vec<ChangedCall> = gone.map(|key| change(key, after, false)).collect();
+    PlanDifference {
+        schedule: schedule.name.clone(),
+        against,
+        at: schedule.zone.rfc3339(at),
+        same: after.calls.len() - gains.len(),
+        gains,
+        loses,
+    }
+}
+
+/// Whether somebody was called about the appointment: known by its id, or where ids differ by phone and start.
+fn is_called_again((id, start): &(String, Timestamp), after: &Side, called: &[ReminderRow]) -> bool {
+    let is_key = |call: &&PlannedReminder| call.appointment_id == *id && call.starts_at == *start;
+    let phone = after.reminders.iter().find(is_key).map(|call| call.phone.as_str());
+    called.iter().any(|row| {
+        row.appointment_id == *id || (row.starts_at == *start && phone.is_some() && row.phone.as_deref() == phone)
+    })
+}
