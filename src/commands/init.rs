@@ -51,5 +51,6 @@ pub async fn init(globals: &Globals, ask: InitArguments) -> anyhow::Result<Exit>
     })?;
     complain(&format!("wrote {}", path.display()));
     doubts.iter().for_each(|doubt| complain(&format!("doubt: {doubt}")));
-    plan::plan(globals, &PlanArguments { named: vec![name], next: false, reveal: false, now: ask.now }).await
+    plan::plan(globals, &PlanArguments { named: vec![name], next: false, diff: None, reveal: false, now: ask.now })
+        .await
 }

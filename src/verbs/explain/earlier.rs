@@ -1,12 +1,12 @@
 //! shell: what an earlier run decided, from the audit and the schedule text it ran with.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
+use crate::evaluation::with_holidays;
 use crate::ledger::held_runs::REJECTED;
 use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
@@ -25,7 +25,10 @@ pub async fn explain_run(app: &App, name: &str, appointment: &str, run: RunId) -
     let row = ledger.runs(RunsAsk::Id(run)).await?.pop().filter(|row| row.schedule == name);
     let row = row.ok_or_else(|| VerbError::Failed(format!("the ledger has no run {run} of `{name}`")))?;
     let text = ledger.schedule_text(&row.text_hash).await?;
-    let then = text.and_then(|text| load::one(Path::new(&format!("{name}.toml")), &text, &app.around.zones).schedule);
+    let path = app.settings.schedules.join(format!("{name}.toml"));
+    let then = text.and_then(|text| load::one(&path, &text, &app.around.zones).schedule);
+    // calendar files are read as they are now; without them the dates of the schedule itself decide
+    let then = then.map(|then| with_holidays(&then, row.nominal_at).unwrap_or(then));
     let filter = AuditFilter { run: Some(run), appointment: Some(appointment.to_owned()), ..AuditFilter::default() };
     let log = audit::list(app, filter).await?;
     let ever = AuditFilter {
