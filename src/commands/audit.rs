@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
 use super::audit_stats::stats;
 use super::compare;
-use super::context::{Context, Named};
+use super::context::{Context, ZoneName};
 use super::dispatch;
 use super::filters::Filters;
 use super::ids::{self, Labels, ShortIds};
@@ -144,7 +144,7 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
         story.reminders.iter().map(|reminder| headline(context, ids, reminder, (story, zone))).collect();
     let mut table = Table::of(&[words("at"), sentence("what happened")]);
     for line in story::tell(&story.rows) {
-        table.push(vec![context.moment(line.at, zone), context.with_moments(&line.words, zone, Named::No)]);
+        table.push(vec![context.moment(line.at, zone), context.with_moments(&line.words, zone, ZoneName::Omitted)]);
     }
     blocks.push(table.fit(context.screen));
     blocks.join("\n")
@@ -391,7 +391,7 @@ fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
             context.with_moments(
                 row.detail.as_deref().unwrap_or_default(),
                 zones.of(row.schedule.as_deref()),
-                Named::No,
+                ZoneName::Omitted,
             ),
         ]);
     }

@@ -22,10 +22,10 @@ use crate::zones::{Zone, Zones};
 
 /// Whether a moment has its zone's name behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named {
-    Yes,
+pub enum ZoneName {
+    Shown,
     /// It is said elsewhere.
-    No,
+    Omitted,
 }
 
 /// What a verb of the terminal works with.
@@ -141,13 +141,13 @@ impl Context {
     }
 
     /// A sentence with its instants (`2026-11-24T14:00:00Z`) as people read them, in that zone.
-    pub fn with_moments(&self, text: &str, zone: &Zone, named: Named) -> String {
+    pub fn with_moments(&self, text: &str, zone: &Zone, zone_name: ZoneName) -> String {
         let words = text.split(' ').map(|word| {
             let bare = word.trim_end_matches([':', ',', ';', ')']);
             let Ok(at) = bare.parse() else { return word.to_owned() };
-            let name = match named {
-                Named::Yes => format!(" ({})", zone.name()),
-                Named::No => String::new(),
+            let name = match zone_name {
+                ZoneName::Shown => format!(" ({})", zone.name()),
+                ZoneName::Omitted => String::new(),
             };
             format!("{}{name}{}", self.moment(at, zone), &word[bare.len()..])
         });

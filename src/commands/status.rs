@@ -1,7 +1,7 @@
 //! shell: `tickler status`.
 
 use super::arguments::Globals;
-use super::context::{Context, Named};
+use super::context::{Context, ZoneName};
 use super::dispatch;
 use super::output::{Rows, Shown};
 use super::table::{Table, words};
@@ -68,7 +68,7 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
                 .map(|problem| {
                     // a problem of a schedule begins with its name
                     let zone = zones.of(problem.split(':').next());
-                    context.with_moments(&context.hint(problem), zone, Named::Yes)
+                    context.with_moments(&context.hint(problem), zone, ZoneName::Shown)
                 })
                 .map(|problem| context.screen.prose(&format!("! {}", escape(&problem)))),
         );

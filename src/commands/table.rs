@@ -50,11 +50,11 @@ pub struct TableColumn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Leaving {
     turn: u8,
-    to: Place,
+    to: Destination,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Destination {
     /// It is not shown.
     Nowhere,
     /// It is shown below its row.
@@ -82,12 +82,12 @@ pub const fn sentence(name: &'static str) -> TableColumn {
 impl TableColumn {
     /// Where the screen is too narrow this column is left out, the lowest `turn` first.
     pub const fn leaves(self, turn: u8) -> Self {
-        Self { leaves: Some(Leaving { turn, to: Place::Nowhere }), ..self }
+        Self { leaves: Some(Leaving { turn, to: Destination::Nowhere }), ..self }
     }
 
     /// Where the screen is too narrow this column is printed below its row, in its turn among those that are left out.
     pub const fn below(self, turn: u8) -> Self {
-        Self { leaves: Some(Leaving { turn, to: Place::Below }), ..self }
+        Self { leaves: Some(Leaving { turn, to: Destination::Below }), ..self }
     }
 }
 
@@ -139,8 +139,8 @@ impl Table {
             let turns = self.columns.iter().enumerate();
             let next = turns.filter_map(|(place, column)| Some((column.leaves?, place))).min();
             match next {
-                Some((Leaving { to: Place::Nowhere, .. }, place)) => self.leave_out(|_, other| other == place),
-                Some((Leaving { to: Place::Below, .. }, place)) => self.put_below(place),
+                Some((Leaving { to: Destination::Nowhere, .. }, place)) => self.leave_out(|_, other| other == place),
+                Some((Leaving { to: Destination::Below, .. }, place)) => self.put_below(place),
                 None => return self.with_last_below(width),
             }
         }

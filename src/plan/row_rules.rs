@@ -2,7 +2,7 @@
 
 mod filter;
 
-pub use filter::RowScope;
+pub use filter::RowNames;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,5 +1,7 @@
 //! pure: keys that a table doesn't have: misspelt ones, and those that are in another table than theirs.
 
+use std::ops::Range;
+
 use super::keys::{Key, SCHEDULE, Shape, Table};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node};
@@ -63,4 +65,13 @@ pub(super) fn stray_key(key: &Key, stray: &KeyValue, problems: &mut Problems) {
             format!("`{}` is in a table, and not in the schedule itself", key.name),
         )
         .help("a key belongs to the `[table]` above it: move the line above the first table");
+}
+
+/// Where a missing key is shown: the table's header, or the file's first line.
+pub(super) fn header_of(node: &Node, problems: &Problems) -> Range<usize> {
+    if node.span.is_empty() {
+        0..problems.text().find(['\r', '\n']).unwrap_or(problems.text().len())
+    } else {
+        node.span.clone()
+    }
 }

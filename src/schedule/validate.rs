@@ -5,7 +5,7 @@ mod meanings;
 use std::ops::Range;
 
 use super::keys::{Key, Need, Shape, Table};
-use super::misplaced::{stray_key, stray_keys, unknown_key};
+use super::misplaced::{header_of, stray_key, stray_keys, unknown_key};
 use super::problems::Problems;
 use super::spanned::{KeyValue, Node, Value};
 use crate::row::{JsonPlace, is_path};
@@ -36,15 +36,6 @@ pub fn table(node: &Node, keys: &'static Table, place: &str, problems: &mut Prob
     }
     if meant.is_empty() {
         one_of(node, keys, header, place, problems);
-    }
-}
-
-/// Where a missing key is shown: the table's header, or the file's first line.
-fn header_of(node: &Node, problems: &Problems) -> Range<usize> {
-    if node.span.is_empty() {
-        0..problems.text().find(['\r', '\n']).unwrap_or(problems.text().len())
-    } else {
-        node.span.clone()
     }
 }
 
