@@ -172,7 +172,7 @@ impl CallFacts {
     /// The facts of one record, such as one of a list.
     #[must_use]
     pub fn of(record: &Value, places: &Places, now: Timestamp) -> Self {
-        let found = Found { record, shape: RecordShape::of(record), places, now };
+        let found = RecordWithPlaces { record, shape: RecordShape::of(record), places, now };
         Self {
             reminder_id: found.text(Fact::ReminderId),
             call_id: found.text(Fact::CallId),
@@ -217,14 +217,14 @@ impl CallFacts {
 }
 
 /// A record, and where its facts are.
-struct Found<'a> {
+struct RecordWithPlaces<'a> {
     record: &'a Value,
     shape: RecordShape,
     places: &'a Places,
     now: Timestamp,
 }
 
-impl Found<'_> {
+impl RecordWithPlaces<'_> {
     fn values(&self, fact: Fact) -> impl Iterator<Item = &Value> {
         let (named, own): (&[String], &[&str]) = match self.places.get(&fact) {
             Some(named) => (named, &[]),

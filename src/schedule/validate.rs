@@ -160,7 +160,6 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
         Shape::Columns => columns(node, wanted, named, problems),
         Shape::Start => start(node, wanted, named, problems),
         Shape::Secret => secret(node, SecretForm::TableOnly, named, problems),
-        Shape::Secrets => meanings::secrets(node, named, problems),
         Shape::TextOrSecret => secret(node, SecretForm::TextToo, named, problems),
         Shape::SecretMap => map(node, wanted, named, problems, |entry, problems| {
             secret(&entry.node, SecretForm::TextToo, &Named { key: &entry.key, place: named.place }, problems);
@@ -170,8 +169,7 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
                 wrong_type(&entry.node, &Shape::Template, &Named { key: &entry.key, place: named.place }, problems);
             }
         }),
-        Shape::Pointers => meanings::pointers(node, named, problems),
-        Shape::Meanings => meanings::meanings(node, named, problems),
+        Shape::Secrets | Shape::Pointers | Shape::Meanings => meanings::check(node, wanted, named, problems),
         Shape::Body if node.text().is_some() => {}
         Shape::TemplateTree | Shape::Body => map(node, wanted, named, problems, |_, _| ()),
         Shape::Table(keys) => match &node.value {

@@ -8,8 +8,17 @@ use crate::schedule::problems::Problems;
 use crate::schedule::spanned::{KeyValue, Node, Value};
 use crate::spelling::did_you_mean;
 
+/// A value of one of these shapes.
+pub(super) fn check(node: &Node, wanted: &Shape, named: &Named<'_>, problems: &mut Problems) {
+    match wanted {
+        Shape::Secrets => secrets(node, named, problems),
+        Shape::Pointers => pointers(node, named, problems),
+        _ => meanings(node, named, problems),
+    }
+}
+
 /// A table in which every word has an outcome or `ignore`.
-pub(super) fn meanings(node: &Node, named: &Named<'_>, problems: &mut Problems) {
+fn meanings(node: &Node, named: &Named<'_>, problems: &mut Problems) {
     map(node, &Shape::Meanings, named, problems, |entry, problems| meaning(entry, named, problems));
     let entries = node.entries();
     for (place, entry) in entries.iter().enumerate() {
@@ -40,7 +49,7 @@ fn meaning(entry: &KeyValue, named: &Named<'_>, problems: &mut Problems) {
 }
 
 /// A pointer, or a list of them.
-pub(super) fn pointers(node: &Node, named: &Named<'_>, problems: &mut Problems) {
+fn pointers(node: &Node, named: &Named<'_>, problems: &mut Problems) {
     each(node, OneAllowed::Yes, &Shape::Pointers, named, problems, &mut |item, problems| match item.text() {
         Some(text) => text_value(item, text, &Shape::Pointer, named, problems),
         None => wrong_type(item, &Shape::Pointers, named, problems),
@@ -48,7 +57,7 @@ pub(super) fn pointers(node: &Node, named: &Named<'_>, problems: &mut Problems) 
 }
 
 /// One secret, or two while it changes.
-pub(super) fn secrets(node: &Node, named: &Named<'_>, problems: &mut Problems) {
+fn secrets(node: &Node, named: &Named<'_>, problems: &mut Problems) {
     let Value::List(items) = &node.value else { return secret(node, SecretForm::TableOnly, named, problems) };
     if !(1..=2).contains(&items.len()) {
         let message = format!("`{}` takes one secret, or two while it changes", named.key);
