@@ -60,11 +60,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Reject(ask) => Answer::of(Exit::Done, &held::reject(app, actor, ask).await?),
         Request::OptOut(ask) => Answer::of(Exit::Done, &optout::change(app, actor, ask).await?),
         Request::OptOuts => Answer::of(Exit::Done, &optout::list(app).await?),
-        Request::Forget(ask) => {
-            let person = forget::forget(app, actor, ask).await?;
-            let exit = if person.failures.is_empty() { Exit::Done } else { Exit::Failed };
-            Answer::of(exit, &person)
-        }
+        Request::Forget(ask) => erased(app, actor, ask).await?,
         Request::PageToken(change) => Answer::of(Exit::Done, &page_token::change(app, actor, change).await?),
         Request::SetOutcome(ask) => Answer::of(Exit::Done, &outcome::set(app, actor, ask).await?),
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
@@ -75,6 +71,13 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer::of(Exit::Done, &explain::asked(app, &schedule, &appointment, run).await?)
         }
     })
+}
+
+/// A person's erasure; a contact that may be left at an account is a failure.
+async fn erased(app: &App, actor: &str, ask: forget::ForgetAsk) -> VerbResult<Answer> {
+    let person = forget::forget(app, actor, ask).await?;
+    let exit = if person.failures.is_empty() { Exit::Done } else { Exit::Failed };
+    Ok(Answer::of(exit, &person))
 }
 
 /// A story; one with whole phones is recorded first.
