@@ -18,9 +18,15 @@ pub(super) fn of_appointment(parameter: usize) -> String {
              AND l.reminder_id = r.id AND l.event = '{event}'"
         )
     };
+    // a delivery that a record proved later is as old as its reminder's last change
+    let proofs = format!(
+        "SELECT l.seq FROM names CROSS JOIN reminder r ON r.schedule = names.name AND r.appointment_id = ?{parameter} \
+         CROSS JOIN audit l INDEXED BY audit_at ON l.at = r.updated_at AND l.reminder_id = r.id \
+         AND l.event = 'delivery.delivered'"
+    );
     let (intents, deliveries) = (by_time("intent_at", "delivery.intent"), by_time("finished_at", "delivery.delivered"));
     format!(
         "appointment_id = ?{parameter} AND seq IN ({NAMES} SELECT seq FROM audit INDEXED BY audit_appointment \
-         WHERE appointment_id = ?{parameter} AND {INDEXED} UNION ALL {intents} UNION ALL {deliveries})"
+         WHERE appointment_id = ?{parameter} AND {INDEXED} UNION ALL {intents} UNION ALL {deliveries} UNION ALL {proofs})"
     )
 }
