@@ -158,7 +158,7 @@ pub fn proved_before<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> R
 
 fn proof_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Entry<'a> {
     Entry {
-        attempt: Some(held.attempt).filter(|attempt| *attempt > 0),
+        // without the attempt's number: lists by appointment and phone find deliveries with one by the time of their attempt
         reason: Some("proof".into()),
         actor: Some(actor.into()),
         detail: Some("a record of the call came: its request had arrived".into()),
