@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::access::{Doors, Person};
 use super::meters::Meters;
 use super::sessions::Sessions;
-use super::views::frame::{PageFrame, Place};
+use super::views::frame::{MenuPlace, PageFrame};
 use super::views::moments::Moments;
 use crate::verbs::page_token::May;
 use crate::verbs::vitals::Vitals;
@@ -66,7 +66,7 @@ impl Site {
 
     /// What surrounds a page.
     #[must_use]
-    pub fn frame(&self, visitor: &Visitor, place: Place, title: &str, moments: &Moments) -> PageFrame {
+    pub fn frame(&self, visitor: &Visitor, place: MenuPlace, title: &str, moments: &Moments) -> PageFrame {
         PageFrame {
             title: title.to_owned(),
             place,

@@ -75,7 +75,7 @@ impl Bounds {
 }
 
 /// Numbers of rows, in their order.
-pub(super) struct Found {
+pub(super) struct FoundRows {
     pub(super) seqs: Vec<i64>,
     /// Whether no further row can be wanted.
     pub(super) is_all: bool,
@@ -90,14 +90,14 @@ pub(super) fn knows(filter: &AuditFilter) -> bool {
 
 /// The numbers of at most `most` rows within bounds that a filter may want, the newest or the oldest. What else the filter
 /// asks is left to whoever reads the rows.
-pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: u64) -> LedgerResult<Found> {
+pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: u64) -> LedgerResult<FoundRows> {
     let conn = &reader.conn;
     if let Some(mark) = phone_mark(reader, filter)? {
         let rows = conn.prepare_cached(OF_PHONE)?.query_map([mark], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        return Ok(Found { seqs: rows, is_all: true });
+        return Ok(FoundRows { seqs: rows, is_all: true });
     }
     if let Some(run) = filter.run {
-        return Ok(Found { seqs: of_run(conn, &run.to_string(), filter, bounds)?, is_all: true });
+        return Ok(FoundRows { seqs: of_run(conn, &run.to_string(), filter, bounds)?, is_all: true });
     }
     let order = if filter.newest { "DESC" } else { "ASC" };
     let mut statement = conn.prepare_cached(&format!("{OF_KIND} {order} LIMIT {most}"))?;
@@ -115,7 +115,7 @@ pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: 
             false => seqs.truncate(most),
         }
     }
-    Ok(Found { seqs, is_all })
+    Ok(FoundRows { seqs, is_all })
 }
 
 fn phone_mark(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Option<Vec<u8>>> {

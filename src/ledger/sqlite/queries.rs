@@ -9,7 +9,7 @@ use super::appointment_filter;
 use super::chain_table::entry;
 use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use super::files::KeyBytes;
-use super::lookups::{self, Bounds, Found};
+use super::lookups::{self, Bounds, FoundRows};
 use super::readers::Reader;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::{LedgerError, LedgerResult, ReminderAsk, ReminderBrief, ReminderRow, Tally, chain};
@@ -240,7 +240,7 @@ fn looked_up(
     let mut rows: Vec<AuditRow> = Vec::new();
     loop {
         let wanted = limit - rows.len() as u64;
-        let Found { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
+        let FoundRows { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
         let (first, last) = (seqs.first().copied(), seqs.last().copied());
         let mut of_these = conditions.clone();
         of_these.values.push(serde_json::Value::from(seqs).to_string().into());

@@ -11,7 +11,7 @@ use crate::verbs::{Request, Reveal, VerbError, VerbResult, perform};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::appointment::AppointmentPage;
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 
 fn ask(form: &SubmittedForm, reveal: Reveal) -> VerbResult<ShowAsk> {
@@ -39,7 +39,7 @@ async fn masked(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbRes
 fn shown(site: &Site, visitor: &Visitor, ask: &ShowAsk, story: &Story) -> AppointmentPage {
     let moments = site.moments();
     let title = format!("Appointment {}", ask.id);
-    AppointmentPage::of(site.frame(visitor, Place::Elsewhere, &title, &moments), &ask.id, story, &moments)
+    AppointmentPage::of(site.frame(visitor, MenuPlace::Elsewhere, &title, &moments), &ask.id, story, &moments)
 }
 
 /// The same with whole numbers; the log has who saw them before they are shown.

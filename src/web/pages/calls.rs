@@ -13,7 +13,7 @@ use crate::verbs::{VerbError, VerbResult, audit, ids};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
 use crate::web::views::rows::LogRow;
 
@@ -93,7 +93,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let names = names::of_rows(&site.app, &rows).await;
     let schedules: Vec<String> = site.app.folder().schedules.keys().cloned().collect();
     Ok(CallsPage {
-        frame: site.frame(visitor, Place::Calls, "Calls", &moments),
+        frame: site.frame(visitor, MenuPlace::Calls, "Calls", &moments),
         choices: Choices::of(&schedules),
         rows: rows.iter().map(|row| LogRow::of(row, &names, &moments)).collect(),
         newer: newer.map(|seq| asked.link(Some(("after", seq)))),

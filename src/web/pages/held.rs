@@ -9,7 +9,7 @@ use super::{asked_for, page as answer};
 use crate::ledger::{Runs, RunsAsk};
 use crate::verbs::{VerbResult, uncertain};
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::held::{HeldPage, MOST, ShownHeldRun, UnknownFate};
 
 /// The page.
@@ -26,7 +26,7 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let runs = site.app.ledger()?.runs(RunsAsk::Held).await?;
     let unknown = uncertain::list(&site.app).await?;
     Ok(HeldPage {
-        frame: site.frame(visitor, Place::Held, "Held and unknown", &moments).after(done),
+        frame: site.frame(visitor, MenuPlace::Held, "Held and unknown", &moments).after(done),
         runs: runs.iter().map(|run| ShownHeldRun::of(run, &moments)).collect(),
         further: unknown.len().saturating_sub(MOST),
         unknown: unknown.iter().take(MOST).map(|row| UnknownFate::of(row, &moments)).collect(),

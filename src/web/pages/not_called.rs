@@ -12,7 +12,7 @@ use crate::ledger::{Log, LogCountAsk};
 use crate::verbs::{VerbError, VerbResult, audit};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 use crate::web::views::moments::Moments;
 use crate::web::views::not_called::{EVENTS, MOST, NotCalledPage, groups};
@@ -69,7 +69,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let word = day.to_string();
     let title = format!("Not called: {}", moments.day(day));
     Ok(NotCalledPage {
-        frame: site.frame(visitor, Place::NotCalled, &title, &moments),
+        frame: site.frame(visitor, MenuPlace::NotCalled, &title, &moments),
         day: moments.day(day),
         earlier: day.yesterday().unwrap_or(day).to_string(),
         later: day.tomorrow().ok().filter(|later| *later <= moments.today()).map(|later| later.to_string()),

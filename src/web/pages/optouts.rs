@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::{asked_for, page as answer};
 use crate::verbs::{VerbResult, optout};
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::optouts::{ListedOptOut, OptOutsPage};
 
 /// The page.
@@ -24,7 +24,7 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let moments = site.moments();
     let listed = optout::list(&site.app).await?;
     Ok(OptOutsPage {
-        frame: site.frame(visitor, Place::OptOuts, "Opt-outs", &moments).after(done),
+        frame: site.frame(visitor, MenuPlace::OptOuts, "Opt-outs", &moments).after(done),
         listed: listed.iter().rev().map(|row| ListedOptOut::of(row, &moments)).collect(),
     })
 }

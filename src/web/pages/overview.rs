@@ -11,7 +11,7 @@ use crate::ledger::{Log, LogCountAsk, Outbox, Runs, RunsAsk, SLOT_MICROS};
 use crate::settings::Rate;
 use crate::verbs::{App, VerbResult, status};
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
 use crate::web::views::overview::{self, OverviewPage, ServiceStanding};
 use crate::web::views::queue::{self, QueueLane, SLOTS};
@@ -42,7 +42,7 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let left = queue::waiting(&slots, &lanes, moments.now());
     let today = moments.today();
     Ok(OverviewPage {
-        frame: site.frame(visitor, Place::Overview, "Overview", &moments).after(done).live(),
+        frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done).live(),
         standing: ServiceStanding::of(&status),
         tallies: overview::tallies(&counts),
         next: overview::coming(&status.schedules, &moments),

@@ -14,7 +14,7 @@ use crate::verbs::plan::{ShownPlan, When, plan};
 use crate::verbs::{App, Reveal, VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
 use crate::web::views::plan::{PlanPage, PlanSpan, PlannedRun};
 
@@ -52,7 +52,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
             Err(error) => failures.push(error.to_string()),
         }
     }
-    let frame = site.frame(visitor, Place::Plan, span.title(), &moments);
+    let frame = site.frame(visitor, MenuPlace::Plan, span.title(), &moments);
     Ok(PlanPage { frame, span, runs, failures, left_out })
 }
 

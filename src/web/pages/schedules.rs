@@ -10,7 +10,7 @@ use crate::schedule::masking;
 use crate::verbs::status::LoadState;
 use crate::verbs::{VerbError, VerbResult, likely_name, next, status};
 use crate::web::site::{Site, Visitor};
-use crate::web::views::frame::Place;
+use crate::web::views::frame::MenuPlace;
 use crate::web::views::schedules::{ListedSchedule, SchedulePage, SchedulesPage, ShownNext, ShownProblem};
 
 /// How many coming runs are shown.
@@ -25,7 +25,7 @@ async fn read_all(site: &Site, visitor: &Visitor) -> VerbResult<SchedulesPage> {
     let moments = site.moments();
     let status = status::status(&site.app).await?;
     Ok(SchedulesPage {
-        frame: site.frame(visitor, Place::Schedules, "Schedules", &moments),
+        frame: site.frame(visitor, MenuPlace::Schedules, "Schedules", &moments),
         schedules: status.schedules.iter().map(|row| ListedSchedule::of(row, &moments)).collect(),
         fault: site.app.folder().fault.clone(),
     })
@@ -58,7 +58,7 @@ async fn read_one(site: &Site, visitor: &Visitor, name: &str, done: Option<&str>
     let problems = folder.problems.iter().filter(|problem| is_of_it(&problem.file));
     let coming = schedule.map(|schedule| next::next(app, schedule, COMING)).unwrap_or_default();
     Ok(SchedulePage {
-        frame: site.frame(visitor, Place::Schedules, &format!("Schedule {name}"), &moments).after(done),
+        frame: site.frame(visitor, MenuPlace::Schedules, &format!("Schedule {name}"), &moments).after(done),
         listed: ListedSchedule::of(row, &moments),
         is_paused: row.state == LoadState::Paused || row.pause_reason.is_some(),
         problems: problems.map(ShownProblem::of).collect(),

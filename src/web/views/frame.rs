@@ -2,7 +2,7 @@
 
 /// The page one is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum MenuPlace {
     /// How things stand.
     Overview,
     /// The log.
@@ -29,18 +29,18 @@ pub struct MenuEntry {
     /// What it is called.
     pub name: &'static str,
     /// Which page that is.
-    pub place: Place,
+    pub place: MenuPlace,
 }
 
 /// The menu.
 pub const MENU: [MenuEntry; 7] = [
-    MenuEntry { path: "/", name: "Overview", place: Place::Overview },
-    MenuEntry { path: "/calls", name: "Calls", place: Place::Calls },
-    MenuEntry { path: "/not-called", name: "Not called", place: Place::NotCalled },
-    MenuEntry { path: "/plan", name: "Plan", place: Place::Plan },
-    MenuEntry { path: "/schedules", name: "Schedules", place: Place::Schedules },
-    MenuEntry { path: "/held", name: "Held and unknown", place: Place::Held },
-    MenuEntry { path: "/opt-outs", name: "Opt-outs", place: Place::OptOuts },
+    MenuEntry { path: "/", name: "Overview", place: MenuPlace::Overview },
+    MenuEntry { path: "/calls", name: "Calls", place: MenuPlace::Calls },
+    MenuEntry { path: "/not-called", name: "Not called", place: MenuPlace::NotCalled },
+    MenuEntry { path: "/plan", name: "Plan", place: MenuPlace::Plan },
+    MenuEntry { path: "/schedules", name: "Schedules", place: MenuPlace::Schedules },
+    MenuEntry { path: "/held", name: "Held and unknown", place: MenuPlace::Held },
+    MenuEntry { path: "/opt-outs", name: "Opt-outs", place: MenuPlace::OptOuts },
 ];
 
 /// What surrounds a page.
@@ -49,7 +49,7 @@ pub struct PageFrame {
     /// The page's heading.
     pub title: String,
     /// Which page it is.
-    pub place: Place,
+    pub place: MenuPlace,
     /// Who looks at it.
     pub who: String,
     /// Whether they may decide.
