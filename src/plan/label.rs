@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::row_rules::RowNames;
+use super::row_rules::ConditionScope;
 use crate::personal::Personal;
 use crate::row::Row;
 use crate::schedule::Schedule;
@@ -29,5 +29,5 @@ pub(super) fn of(schedule: &Schedule, scope: &dyn Scope) -> Option<Personal> {
 
 /// The label of a row that isn't called, of which the row alone is known.
 pub(super) fn of_row(schedule: &Schedule, row: &Row) -> Option<Personal> {
-    of(schedule, &RowNames(row))
+    of(schedule, &ConditionScope(row))
 }

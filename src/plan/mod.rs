@@ -46,7 +46,7 @@ pub use leads::date_of_run;
 pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
-pub use row_rules::RowNames;
+pub use row_rules::ConditionScope;
 pub use terms::PlanRequest;
 pub use window::{LeadWindow, due_days, due_windows, read_span, same_weekdays, windows};
 

@@ -2,7 +2,7 @@
 
 mod filter;
 
-pub use filter::RowNames;
+pub use filter::ConditionScope;
 
 use jiff::{SignedDuration, Timestamp};
 

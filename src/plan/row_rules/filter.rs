@@ -13,9 +13,9 @@ use crate::template::{Condition, Scope};
 const SHOWN: usize = 60;
 
 /// `only_if` sees the row without the payload's built-in names.
-pub struct RowNames<'a>(pub &'a Row);
+pub struct ConditionScope<'a>(pub &'a Row);
 
-impl Scope for RowNames<'_> {
+impl Scope for ConditionScope<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {
         self.0.get(name).map(std::borrow::Cow::into_owned)
     }
@@ -27,7 +27,7 @@ impl Scope for RowNames<'_> {
 
 pub(super) fn ask(case: &Case<'_>) -> Result<(), Block> {
     let (Some(condition), Ok(row)) = (&case.schedule().remind.only_if, &case.sighting.row) else { return Ok(()) };
-    match condition.holds(&RowNames(row)) {
+    match condition.holds(&ConditionScope(row)) {
         Ok(true) => Ok(()),
         Ok(false) => {
             skip(SkipReason::Filtered, format!("`only_if` doesn't hold: {}", with_values(condition, row, case)))

@@ -6,7 +6,7 @@ use super::sample::{FEW_ROWS, report};
 use super::{CheckAsk, Checked};
 use crate::appointment::mapping::Mapping;
 use crate::appointment::phone;
-use crate::plan::RowNames;
+use crate::plan::ConditionScope;
 use crate::plan::payload::PayloadScope;
 use crate::reminder::{Lead, ReminderId};
 use crate::row::Row;
@@ -104,7 +104,7 @@ fn condition(checked: &mut Checked<'_>, rows: &[Row]) {
     let Some(condition) = node.text().and_then(|text| Condition::compile(text).ok()) else { return };
     let (span, text) = (node.span.clone(), node.text().unwrap_or_default().to_owned());
     let answers: Vec<Result<bool, String>> =
-        rows.iter().map(|row| condition.holds(&RowNames(row)).map_err(|error| error.to_string())).collect();
+        rows.iter().map(|row| condition.holds(&ConditionScope(row)).map_err(|error| error.to_string())).collect();
     let undecided: BTreeSet<&String> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
     let failed = answers.iter().filter(|answer| answer.is_err()).count();
     if let Some(why) = undecided.first() {
