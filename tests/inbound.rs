@@ -1,5 +1,5 @@
 //! Records of calls, posted to the real binary: what each shape comes to, who may post, and what a crash or a ledger that can't be
-//! written leaves. That an answer before its commit is found was seen with a build that spawns the ledger's work and answers.
+//! written leaves.
 
 #[path = "daemon/binary.rs"]
 #[allow(dead_code, reason = "other suites use the rest")]

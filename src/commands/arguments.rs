@@ -325,6 +325,7 @@ pub struct ExplainArguments {
     /// Which schedule
     pub schedule: String,
     /// The appointment's id
+    #[arg(value_parser = typed_id)]
     pub appointment: String,
     /// What that run decided
     #[arg(long)]
@@ -427,6 +428,7 @@ pub enum AuditVerb {
     /// The whole story of one reminder or appointment
     Show {
         /// A reminder's id or its unique beginning, or an appointment's id
+        #[arg(value_parser = typed_id)]
         id: String,
         /// Show whole phone numbers and payloads, while they are kept; recorded in the audit log
         #[arg(long)]
@@ -505,6 +507,7 @@ pub struct ResolveArguments {
 #[derive(Debug, Args)]
 pub struct CancelArguments {
     /// A reminder's id, or its unique beginning; with `--schedule` an appointment's id
+    #[arg(value_parser = typed_id)]
     pub id: String,
     /// Whose appointment the id is
     #[arg(long, value_name = "SCHEDULE")]
@@ -589,4 +592,9 @@ pub struct TestCallArguments {
 
 pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     crate::duration::read(text)
+}
+
+/// An id as sources' ids are read: without invisible characters.
+pub(super) fn typed_id(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(crate::row::unseen::without(text))
 }

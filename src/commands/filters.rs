@@ -22,7 +22,7 @@ pub struct Filters {
     #[arg(long, global = true, value_name = "REASON")]
     pub reason: Option<String>,
     /// Of that appointment
-    #[arg(long, global = true, value_name = "ID")]
+    #[arg(long, global = true, value_name = "ID", value_parser = super::arguments::typed_id)]
     pub appointment: Option<String>,
     /// Of that phone
     #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]

@@ -55,6 +55,12 @@ pub fn column_name(name: &str) -> Cow<'_, str> {
     if trimmed.contains('\r') { Cow::Owned(trimmed.replace("\r\n", "\n").replace('\r', "\n")) } else { trimmed }
 }
 
+/// A text for the middle of a message: line breaks and invisible characters are written out.
+#[must_use]
+pub fn on_one_line(text: &str) -> String {
+    shown(text).replace('\r', "\\r").replace('\n', "\\n")
+}
+
 /// The text with every invisible character written out, such as `\u{200b}`: two names that differ only in those look
 /// different in a message.
 #[must_use]

@@ -12,6 +12,7 @@ use crate::evaluation::clock_is_set;
 use crate::ledger::{Head, LedgerResult, Log, Outbox, Prune, Pruned, ReminderAsk, ReminderRow, Verification, sqlite};
 use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, State};
+use crate::row::unseen;
 
 /// Rows per read of the ledger.
 const PAGE: u64 = 10_000;
@@ -214,7 +215,7 @@ pub async fn show(app: &App, ask: &ShowAsk) -> VerbResult<Story> {
     let mut rows = list(app, filter).await?;
     if reminders.is_empty() && rows.is_empty() {
         let Some(found) = ids::beginning(app, &ask.id).await? else {
-            let id = &ask.id;
+            let id = unseen::on_one_line(&ask.id);
             return Err(VerbError::Failed(format!("the log knows no reminder and no appointment `{id}`")));
         };
         rows = list(app, AuditFilter { reminder: Some(found.id), ..AuditFilter::default() }).await?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{App, VerbError, VerbResult, redact};
 use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
 use crate::reminder::{NoId, ReminderId, RunId, State};
+use crate::row::unseen;
 
 /// Minimum length of the beginning of an id.
 const SHORTEST: usize = 4;
@@ -50,12 +51,13 @@ pub async fn reminder(app: &App, text: &str, schedule: Option<&str>, states: &[S
     if let Some(found) = beginning(app, text).await? {
         return Ok(found.id);
     }
+    let shown = unseen::on_one_line(text);
     if prefix(text).is_none() && schedule.is_none() {
-        return Err(VerbError::Usage(format!("`{text}` is not a valid id of a reminder: {NoId}")));
+        return Err(VerbError::Usage(format!("`{shown}` is not a valid id of a reminder: {NoId}")));
     }
     let of = schedule.map(|schedule| format!(", and `{schedule}` has no reminder of such an appointment"));
     Err(VerbError::Failed(format!(
-        "there is no reminder whose id is or begins with `{text}`{}",
+        "there is no reminder whose id is or begins with `{shown}`{}",
         of.unwrap_or_default()
     )))
 }

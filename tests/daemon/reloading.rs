@@ -51,7 +51,10 @@ async fn a_broken_file_that_never_was_whole_calls_nobody_and_is_told() {
     assert!(opened.daemon.app.folder().schedules.is_empty());
     let answer = status(&opened.daemon.app).await.expect("an answer");
     let told = one_of(&answer, "day-before");
-    assert!(told.problem.as_deref().is_some_and(|told| told.contains("string")), "the cause, no consequence: {told:?}");
+    assert!(
+        told.problem.as_deref().is_some_and(|told| told.contains("isn't closed")),
+        "the cause, no consequence: {told:?}"
+    );
     assert!(told.problem.as_deref().is_some_and(|told| told.contains("no version of it is in force")), "{told:?}");
 }
 

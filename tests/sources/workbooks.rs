@@ -196,7 +196,7 @@ fn of_a_pattern_the_match_changed_last_is_read_and_locks_of_editors_are_not() {
     let write = |name: &str, text: &str, age: u64| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a file");
-        let at = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_600_000 - age);
         std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(at)).expect("a time");
     };
     write("export-2.csv", "id,phone\nold,1\n", 300);

@@ -27,6 +27,7 @@ impl Tables {
             appointments.insert((kept.held.schedule.clone(), kept.held.appointment_id.clone()));
             erased.reminders += 1;
         }
+        self.calls.retain(|_, call| call.reminder.is_none_or(|id| !ids.contains(&id)));
         let shadows = self.shadows.values_mut().map(|kept| &mut kept.known);
         shadows
             .filter(|known_shadow| known_shadow.person.as_str() == phone || known.contains(&known_shadow.id))

@@ -393,6 +393,7 @@ impl Tables {
         let before = micro(before);
         self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
         self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
+        self.calls.retain(|_, call| call.last_at >= before);
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()
                 && kept.held.updated_at < before

@@ -1,9 +1,7 @@
 -- The log by schedule, event and reason: whatever of them is asked for, each combination that there is is a range of numbers.
 CREATE INDEX audit_kind ON audit (schedule, event, reason);
 CREATE INDEX audit_run ON audit (run_id, event, reason) WHERE run_id IS NOT NULL;
--- Without intents and deliveries, as `audit_appointment`: those are found by the times of their attempts.
-CREATE INDEX audit_phone ON audit (phone_hash)
-WHERE phone_hash IS NOT NULL AND (attempt IS NULL OR event NOT IN ('delivery.intent', 'delivery.delivered'));
+CREATE INDEX audit_phone ON audit (phone_hash) WHERE phone_hash IS NOT NULL;
 -- How far behind the latest time before it a row has ever been (µs): by this a time is a range of numbers, however often the clock
 -- was set back.
 CREATE TABLE set_back (micros INTEGER NOT NULL) STRICT;

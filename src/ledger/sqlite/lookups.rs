@@ -1,7 +1,7 @@
 //! shell: finds rows of the log by their filter without walking through the log.
 //!
 //! The index `audit_kind` holds each combination of schedule, event and reason as one range of numbers. A filter that names any
-//! of the three is answered from the ranges that fit: so many rows of each as are wanted, of which the first or last are kept.
+//! of the three is answered from the ranges that fit: as many rows of each as are wanted, of which the first or last are kept.
 //! A run and a phone have indexes of their own. Times become numbers: see [`Bounds`].
 
 use rusqlite::types::Value;
@@ -12,17 +12,17 @@ use super::readers::Reader;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::{LedgerResult, chain};
 
-/// So many rows are looked up at a time.
+/// How many rows are looked up at a time.
 pub(super) const FEW: u64 = 2_000;
 
-/// The numbers between which every row of a filter lies, both excluded.
+/// The numbers between which every row of a filter is, both excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub(super) after: i64,
     pub(super) before: i64,
 }
 
-/// The first row, in the order of time, that is at least so late.
+/// The first row, in the order of time, that is at or after that time.
 const FIRST_SINCE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at >= ?1 ORDER BY at, seq LIMIT 1";
 /// The last row, in the order of time, that is earlier.
 const LAST_BEFORE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at DESC, seq DESC LIMIT 1";
@@ -38,14 +38,9 @@ const OF_KIND: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedul
     AND seq > ?4 AND seq < ?5 ORDER BY seq";
 /// Rows of a run.
 const OF_RUN: &str = "SELECT seq FROM audit INDEXED BY audit_run WHERE run_id = ?1 AND seq > ?2 AND seq < ?3";
-/// Rows about a phone: those of the index, and the intents and deliveries of the reminders that they name.
-const OF_PHONE: &str = "WITH found AS (SELECT seq, reminder_id FROM audit INDEXED BY audit_phone WHERE phone_hash = ?1 \
-    AND (attempt IS NULL OR event NOT IN ('delivery.intent', 'delivery.delivered'))), \
-    tried AS (SELECT r.id, t.intent_at, t.finished_at FROM (SELECT DISTINCT reminder_id FROM found) f \
-    CROSS JOIN reminder r ON r.id = f.reminder_id CROSS JOIN attempt t ON t.reminder = r.nr) \
-    SELECT seq FROM found UNION \
-    SELECT l.seq FROM tried CROSS JOIN audit l INDEXED BY audit_at ON l.at = tried.intent_at AND l.reminder_id = tried.id UNION \
-    SELECT l.seq FROM tried CROSS JOIN audit l INDEXED BY audit_at ON l.at = tried.finished_at AND l.reminder_id = tried.id";
+/// Rows about a phone.
+const OF_PHONE: &str =
+    "SELECT seq FROM audit INDEXED BY audit_phone WHERE phone_hash = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
 
 impl Bounds {
     /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
@@ -93,8 +88,9 @@ pub(super) fn knows(filter: &AuditFilter) -> bool {
 pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: u64) -> LedgerResult<FoundRows> {
     let conn = &reader.conn;
     if let Some(mark) = phone_mark(reader, filter)? {
-        let rows = conn.prepare_cached(OF_PHONE)?.query_map([mark], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        return Ok(FoundRows { seqs: rows, is_all: true });
+        let values = params![mark, bounds.after, bounds.before];
+        let seqs = conn.prepare_cached(OF_PHONE)?.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+        return Ok(FoundRows { seqs, is_all: true });
     }
     if let Some(run) = filter.run {
         return Ok(FoundRows { seqs: of_run(conn, &run.to_string(), filter, bounds)?, is_all: true });
