@@ -95,7 +95,9 @@ fn a_hostile_name_forges_no_line_moves_no_cursor_and_is_no_formula() {
     let exported = run(&["audit", "export", "--format", "jsonl"]);
     let ids: Vec<_> =
         exported.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")).collect();
-    assert!(ids.iter().any(|row| row["appointment_id"] == evil.as_str()), "JSON lines are exact");
+    // as it is read from the source: without what nobody sees
+    let read = "Bob\n<2>audit ok[2J2J\u{85}7";
+    assert!(ids.iter().any(|row| row["appointment_id"] == read), "JSON lines are exact: {ids:?}");
     let cells = run(&["audit", "export", "--format", "csv"]);
     let mut reader = csv::Reader::from_reader(cells.as_bytes());
     let cells: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a table")).collect();
