@@ -32,7 +32,7 @@ impl Inbound {
     /// The schedule, if the secret opens it.
     ///
     /// # Errors
-    /// [`Refusal::Unauthorized`], whatever is wrong.
+    /// `Refusal::Unauthorized`, whatever is wrong.
     pub fn authorized(
         &self,
         name: &str,

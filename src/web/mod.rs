@@ -1,6 +1,6 @@
 //! shell: the web server of the service: the page, `/healthz`, `/readyz` and `/metrics`, on loopback by default.
 //!
-//! [`routes`] has every route with its policy, [`guard`] stands before each, [`access`] decides. `pages` read and answer, one file
+//! [`routes`] has every route with its policy, `guard` stands before each, [`access`] decides. `pages` read and answer, one file
 //! for each page; `views` decide what is shown there and hold no more than that.
 
 pub mod access;
