@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arguments::{Globals, InitArguments, PlanArguments};
@@ -19,13 +20,24 @@ use crate::zones::Zones;
 pub async fn init(globals: &Globals, ask: InitArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&ask.now, None)?;
     let folder = context.settings.schedules.clone();
+    // paths in a schedule begin at its folder, so it has to be there when the draft is tried
+    let is_new = !folder.exists();
+    std::fs::create_dir_all(&folder)?;
+    let drafted = drafted(globals, ask, &context, &folder).await;
+    if is_new {
+        let _holds_the_draft = std::fs::remove_dir(&folder);
+    }
+    drafted
+}
+
+async fn drafted(globals: &Globals, ask: InitArguments, context: &Context, folder: &Path) -> anyhow::Result<Exit> {
     let tools = SourceTools {
         http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
     };
     let (now, zone) = (context.clock.now(), context.zone_of(None).name().to_owned());
-    let (source, of_draft) = (ask.source.clone(), folder.clone());
+    let (source, of_draft) = (ask.source.clone(), folder.to_owned());
     let made = tokio::task::spawn_blocking(move || {
         let zones = Zones::newest();
         let parts =
@@ -43,7 +55,6 @@ pub async fn init(globals: &Globals, ask: InitArguments) -> anyhow::Result<Exit>
         None => name,
     };
     let path = folder.join(format!("{name}.toml"));
-    std::fs::create_dir_all(&folder)?;
     let written = disk::open_with(&path, Links::Refused, OpenOptions::new().write(true).create_new(true));
     written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let remedy = "name another one: `tickler init SOURCE NAME`, or `-` for stdout";

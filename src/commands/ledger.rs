@@ -23,7 +23,10 @@ async fn accept_loss(context: &Context, reason: String) -> anyhow::Result<Exit> 
         complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
     }
     let gap = answer.gap;
-    let people = || format!("the loss is accepted; {}", context.forgotten(gap, answer.uncertain));
+    let people = || {
+        let forgotten = context.forgotten(gap, answer.uncertain);
+        format!("the loss is accepted; {forgotten}\nopt-outs of that time are lost, too: add them again")
+    };
     let rows = || {
         let mut rows = Rows::of(&["gap_from", "gap_until", "uncertain"]);
         rows.push(vec![gap.from.to_string(), gap.until.to_string(), answer.uncertain.to_string()]);

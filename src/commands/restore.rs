@@ -18,8 +18,13 @@ pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Resu
     }
     let people = || {
         let kept = answer.kept.as_ref().map(|kept| format!("\nthe former ledger is kept as {}", kept.display()));
+        let optouts = match answer.optouts {
+            None => "\nthe opt-out list is the copy's: add again who has asked since then not to be called".to_owned(),
+            Some(0) => String::new(),
+            Some(taken) => format!("\n{taken} on the former ledger's opt-out list were taken over"),
+        };
         format!(
-            "{} is the ledger now; {}{}",
+            "{} is the ledger now; {}{optouts}{}",
             answer.file.display(),
             context.forgotten(answer.gap, answer.uncertain),
             kept.unwrap_or_default()

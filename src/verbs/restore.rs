@@ -24,6 +24,9 @@ pub struct RestoreAnswer {
     pub gap: Gap,
     /// Reminders that are uncertain by it.
     pub uncertain: u64,
+    /// Numbers that were taken over from the replaced ledger's opt-out list; null where it couldn't be read: who asked not to be
+    /// called since the copy was made must be added again.
+    pub optouts: Option<u64>,
     /// Schedules whose sources couldn't be read: their reminders of the gap become uncertain as soon as a run plans them.
     pub unread: Vec<UnplannedGap>,
 }
@@ -36,9 +39,9 @@ pub async fn restore(settings: &Settings, clock: SharedClock, file: &Path, actor
     let (copy, path, now) = (file.to_owned(), settings.ledger.clone(), clock.now());
     let ask = Restore { copy, path, now, actor: actor.to_owned() };
     let restoring = tokio::task::spawn_blocking(move || sqlite::restore(&ask, Zones::newest())).await;
-    let Restored { gap, uncertain, kept } =
+    let Restored { gap, uncertain, kept, optouts } =
         restoring.map_err(|_| VerbError::Failed("internal error: the restore ended early".to_owned()))??;
-    let mut answer = RestoreAnswer { file: file.to_owned(), kept, gap, uncertain, unread: Vec::new() };
+    let mut answer = RestoreAnswer { file: file.to_owned(), kept, gap, uncertain, optouts, unread: Vec::new() };
     let app = App::open(settings.clone(), clock, Access::Working, actor).await?;
     let planned = gap::plan(&app, gap, actor).await;
     answer.uncertain += planned.uncertain;

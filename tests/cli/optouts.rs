@@ -51,3 +51,30 @@ fn numbers_are_read_in_their_country_and_a_list_is_taken_whole_or_not_at_all() {
     assert_eq!((exit, &done["changed"]), (0, &2.into()), "{done}");
     assert_eq!(clinic.run(&["optout", "add", "+12025550146", "--region", "Mars"]).exit, 2);
 }
+
+#[test]
+fn who_asked_after_the_copy_was_made_is_not_called_after_a_restore() {
+    let clinic = Clinic::new();
+    let phone = "+12025550143";
+    clinic.run(&["optout", "add", "+12025550199", "--reason", "before the copy"]);
+    assert_eq!(clinic.run(&["backup", "copy.db"]).exit, 0);
+    clinic.run(&["optout", "add", phone, "--reason", "after the copy"]);
+    let (exit, restored) = clinic.json(&["restore", "copy.db"]);
+    assert_eq!((exit, &restored["optouts"]), (0, &1.into()), "{restored}");
+    let listed = clinic.json(&["optout", "list"]).1;
+    let reasons: Vec<&str> = listed.as_array().into_iter().flatten().filter_map(|row| row["reason"].as_str()).collect();
+    assert_eq!(reasons, ["before the copy", "after the copy"]);
+    let skipped = clinic.json(&["plan", "day-before", "--now", MORNING]).1[0]["skipped"].clone();
+    let is_hers = |row: &serde_json::Value| row["appointment_id"] == "A-1" && row["reason"] == "opted_out";
+    assert!(skipped.as_array().is_some_and(|rows| rows.iter().any(is_hers)), "{skipped}");
+    assert_eq!(clinic.run(&["audit", "verify"]).exit, 0);
+
+    // the ledger is gone: nothing can be taken over, and that is said
+    for file in std::fs::read_dir(clinic.path()).expect("the folder").flatten() {
+        if file.file_name().to_string_lossy().starts_with("tickler.db") {
+            std::fs::remove_file(file.path()).expect("it goes");
+        }
+    }
+    let told = clinic.run(&["restore", "copy.db"]);
+    assert!(told.exit == 0 && told.stdout.contains("add again who has asked"), "{told:?}");
+}

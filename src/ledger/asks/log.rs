@@ -35,6 +35,8 @@ pub struct Restored {
     pub uncertain: u64,
     /// Where the former ledger is.
     pub kept: Option<std::path::PathBuf>,
+    /// Numbers that were taken over from the former ledger's opt-out list; `None` where there is none that could be read.
+    pub optouts: Option<u64>,
 }
 
 /// What is too old.

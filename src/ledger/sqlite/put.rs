@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::columns::{id_text, micros};
 use super::pauses::ALL;
+use super::restore::OptOutRow;
 use super::store::SqliteStore;
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
@@ -12,6 +13,19 @@ use crate::ledger::{LedgerResult, OptOut, RunRow};
 use crate::reminder::RunFailure;
 
 impl SqliteStore<'_> {
+    /// Adds rows of another ledger's opt-out list that has the same key; those that are there already stay. Answers how many
+    /// are new.
+    pub(super) fn take_over_optouts(&self, listed: &[OptOutRow]) -> LedgerResult<u64> {
+        let sql = "INSERT INTO optout (phone_hash, phone_last4, since, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
+            ON CONFLICT (phone_hash) DO NOTHING";
+        let mut statement = self.conn.prepare(sql)?;
+        let mut taken = 0;
+        for (hash, last4, since, actor, reason) in listed {
+            taken += statement.execute(params![hash, last4, since, actor, reason])? as u64;
+        }
+        Ok(taken)
+    }
+
     pub(super) fn put_row(&self, put: &Put<'_>) -> LedgerResult<()> {
         match put {
             Put::Run(run) => self.put_run(run),

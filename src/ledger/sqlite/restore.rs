@@ -19,12 +19,16 @@ use super::schema::Copies;
 use super::steps::Steps;
 use super::store::SqliteStore;
 use super::{chain_table, schema};
+use crate::audit::{Entry, Event};
 use crate::disk::{self, Links, NotRegular};
 use crate::ledger::openings::Openings;
-use crate::ledger::store::Transaction;
+use crate::ledger::store::{Store, Transaction};
 use crate::ledger::verbs::Tx;
 use crate::ledger::{LedgerError, LedgerResult, Restored};
 use crate::zones::Zones;
+
+/// A row of the opt-out list as it is stored: hash, last digits, since, actor, reason.
+pub(super) type OptOutRow = (Vec<u8>, String, i64, String, Option<String>);
 
 /// A restoring to be made.
 #[derive(Debug, Clone)]
@@ -133,12 +137,39 @@ fn mark(ask: &Restore, mut from: File, draft: &Path, zones: Zones, steps: &Steps
     let openings = Openings::new(zones);
     store.begin()?;
     let restored = Tx { store: &store, openings: &openings }.mark_restored(ask.now, &ask.actor)?;
+    let optouts = take_over_optouts(ask, &key, &store)?;
     steps.before("commit in", draft)?;
     store.commit()?;
     drop(store);
     // one file: no write-ahead log next to it
     steps.commit(&conn, draft, "PRAGMA journal_mode = DELETE")?;
-    Ok(restored)
+    Ok(Restored { optouts, ..restored })
+}
+
+/// Who has asked not to be called since the copy was made is not called by the copy either: the numbers on the present
+/// ledger's opt-out list are taken over. `None` where there is no such ledger with the same key, or it can't be read.
+fn take_over_optouts(ask: &Restore, key: &KeyBytes, store: &SqliteStore<'_>) -> LedgerResult<Option<u64>> {
+    let is_same_key =
+        ask.path.exists() && files::read_key(&ask.path).is_ok_and(|present| present.as_ref() == Some(key));
+    let Some(listed) = is_same_key.then(|| optouts_of(&ask.path).ok()).flatten() else { return Ok(None) };
+    let taken = store.take_over_optouts(&listed)?;
+    if taken > 0 {
+        store.append(&Entry {
+            reason: Some("restored".into()),
+            actor: Some(ask.actor.as_str().into()),
+            detail: Some(format!("taken over from the replaced ledger's list: {taken}").into()),
+            ..Entry::new(ask.now, Event::OptoutAdded)
+        })?;
+    }
+    Ok(Some(taken))
+}
+
+/// The rows of a ledger's opt-out list.
+fn optouts_of(path: &Path) -> LedgerResult<Vec<OptOutRow>> {
+    let conn = schema::open_reader(path)?;
+    let mut statement = conn.prepare("SELECT phone_hash, phone_last4, since, actor, reason FROM optout")?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+    Ok(statement.query_map([], row)?.collect::<Result<_, _>>()?)
 }
 
 /// Keeps the present ledger and puts the new one in its place. Whatever it was cut off at, it can be done again.

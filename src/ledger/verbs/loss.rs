@@ -73,7 +73,7 @@ impl Tx<'_> {
             detail: Some(format!("{sentence}; calls from {from} to {until} are forgotten").into()),
             ..Entry::new(why.now, Event::ServiceRecovered)
         })?;
-        Ok(Restored { gap, uncertain, kept: None })
+        Ok(Restored { gap, uncertain, kept: None, optouts: None })
     }
 
     /// When the time begins of which the log knows nothing.

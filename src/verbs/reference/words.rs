@@ -12,8 +12,8 @@ fn entry(word: &str, meaning: &str) -> ReferenceEntry {
 pub(super) fn reasons() -> ReferenceSection {
     ReferenceSection {
         heading: "Reasons".to_owned(),
-        intro: "Why an appointment in the window is not called: in `plan`, `explain`, the audit log and metrics. The rules \
-            are applied in this order, and the first one that fails names the reason."
+        intro: "Why an appointment in the window is not called: in `plan`, `explain`, the audit log and metrics. The first \
+            rule that fails names the reason; `tickler explain` shows the rules in their order."
             .to_owned(),
         entries: SkipReason::ALL.iter().map(|reason| entry(reason.as_str(), reason_in_words(*reason))).collect(),
     }
