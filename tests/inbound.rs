@@ -290,6 +290,24 @@ fn a_sign_of_life_proves_a_request_of_unknown_fate() {
 }
 
 #[test]
+fn what_was_being_sent_when_the_process_died_is_in_status_until_the_next_start() {
+    let clinic = Clinic::new("");
+    let service = clinic.start(BEFORE_NINE);
+    let _hanging = clinic.receiver.request();
+    service.signal(Signal::KILL);
+    service.wait();
+    let status = clinic.json(&["status"]);
+    let problems = status["problems"].to_string();
+    assert_eq!((&status["sending"], &status["uncertain"]), (&json!(1), &json!(0)), "{status}");
+    assert!(problems.contains("1 being sent by a `trigger`, or when a process died"), "{problems}");
+    let again = clinic.start("2026-11-24T14:00:30Z");
+    clinic.until(|row| row["state"] == "uncertain");
+    again.stop();
+    let status = clinic.json(&["status"]);
+    assert_eq!((&status["sending"], &status["uncertain"]), (&json!(0), &json!(1)), "{status}");
+}
+
+#[test]
 fn what_was_acknowledged_stands_after_a_kill_and_what_cannot_be_written_is_not_acknowledged() {
     let clinic = Clinic::new("");
     let (service, id) = clinic.called();

@@ -35,6 +35,7 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
         (Health::Down, true) => "down: the ledger can't be written, nobody is called",
         (Health::Down, false) => "down: no service is running, so nobody is called by itself",
     };
+    let sending = if answer.sending > 0 { format!("{} being sent   ", answer.sending) } else { String::new() };
     let mut lines = vec![
         context.screen.prose(&format!("tickler {} is {health}", answer.version)),
         context.screen.prose(&format!(
@@ -44,7 +45,7 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
             answer.audit.seq
         )),
         context.screen.prose(&format!(
-            "{} pending   {} of unknown fate   {}   {}{stop}",
+            "{} pending   {sending}{} of unknown fate   {}   {}{stop}",
             answer.pending,
             answer.uncertain,
             counted(answer.held_runs, "held run", "held runs"),

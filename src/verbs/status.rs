@@ -23,6 +23,9 @@ pub struct StatusAnswer {
     pub schedules: Vec<ScheduleStatus>,
     /// Pending reminders.
     pub pending: u64,
+    /// Reminders being sent, or that were when a process died.
+    #[serde(default)]
+    pub sending: u64,
     /// Reminders of unknown fate.
     pub uncertain: u64,
     /// Held runs.
@@ -156,7 +159,13 @@ pub async fn status(app: &App) -> VerbResult<StatusAnswer> {
 fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> StatusAnswer {
     let stop_file = known.holds.machine.stop_file.as_ref().map(|path| path.display().to_string());
     let on_everybody = known.holds.on_everybody(app.around.clock.now());
-    let problems = problems(&schedules, &known, &on_everybody);
+    let mut problems = problems(&schedules, &known, &on_everybody);
+    if !app.is_service && known.tally.sending > 0 {
+        problems.push(format!(
+            "{} being sent by a `trigger`, or when a process died: the next start finds out what became of them",
+            known.tally.sending
+        ));
+    }
     let state = match (app.is_service && known.failure.is_none(), problems.is_empty()) {
         (false, _) => Health::Down,
         (true, true) => Health::Ok,
@@ -166,6 +175,7 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> Statu
         state,
         schedules,
         pending: known.tally.pending,
+        sending: known.tally.sending,
         uncertain: known.tally.uncertain,
         held_runs: known.tally.held_runs,
         paused: on_everybody.iter().any(|hold| matches!(hold, Hold::AllPaused(_) | Hold::StopFile(_))),
