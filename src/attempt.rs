@@ -177,6 +177,27 @@ pub struct Settlement {
     pub actor: String,
 }
 
+#[cfg(test)]
+impl Settlement {
+    /// The first attempt of an invented reminder that ended so, at nine in New York.
+    pub(crate) fn example(to: SettleTo) -> Self {
+        Self {
+            reminder_id: ReminderId(uuid::Uuid::from_u128(7)),
+            attempt: 1,
+            at: "2026-11-24T14:00:00Z".parse().expect("a valid instant"),
+            to,
+            http_status: None,
+            latency: None,
+            remote_id: None,
+            class: None,
+            detail: None,
+            effect: Effect::None,
+            trial: None,
+            actor: "service".to_owned(),
+        }
+    }
+}
+
 impl Settlement {
     /// When the reminder may be sent again (UTC), if it may.
     #[must_use]

@@ -1,19 +1,33 @@
-//! shell: limits the connections of a listener; at the limit a new connection replaces the oldest idle one. How many there may
-//! be follows from the limit of open files.
+//! shell: accepts the connections of the service's HTTP servers and limits those of every listener; at the limit a new
+//! connection replaces the oldest idle one. How many there may be follows from the limit of open files.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+
+use crate::clock::SharedClock;
 
 /// Maximum time for a request's header, or for a request of one line.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum number of connections to one listener; fewer where the process may open few files.
 pub const MAX_CONNECTIONS: usize = 64;
+
+/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Files that a process with a listener needs besides connections: ledger, sources, targets, runtime.
 const OWN_FILES: u64 = 48;
@@ -101,6 +115,55 @@ impl Connections {
     pub fn add(&mut self, busy: Busy, task: AbortHandle) {
         self.open.push_back((busy, task));
     }
+}
+
+/// An HTTP server of the service.
+pub struct HttpServer {
+    /// Its name in the log.
+    pub name: &'static str,
+    /// Bound to its address.
+    pub listener: TcpListener,
+    /// Maximum connections at once.
+    pub max_connections: usize,
+}
+
+impl HttpServer {
+    /// Serves until it is dropped, each connection with [`HEADER_TIMEOUT`] for a request's header and with the router made
+    /// for its peer.
+    pub async fn serve(self, clock: SharedClock, router_for: impl Fn(SocketAddr) -> Router) {
+        let mut connections = Connections::new(self.max_connections);
+        loop {
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "{} could not accept a connection", self.name);
+                    clock.sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if connections.make_room() {
+                let busy = Busy::default();
+                let router = router_for(peer).layer(from_fn_with_state(busy.clone(), mark_as_busy));
+                connections.add(busy, tokio::spawn(serve_connection(self.name, stream, router)).abort_handle());
+            }
+        }
+    }
+}
+
+async fn serve_connection(server: &'static str, stream: TcpStream, router: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to {server} ended early");
+    }
+}
+
+async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
+    let _until_answered = busy.begin();
+    next.run(request).await
 }
 
 #[cfg(test)]

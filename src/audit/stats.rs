@@ -50,7 +50,7 @@ pub struct NumberedGap {
     pub at: Timestamp,
     /// What happened.
     pub event: Event,
-    /// Of which schedule.
+    /// The schedule that the rows name; `None` for rows of the service.
     pub schedule: Option<String>,
     /// A sentence.
     pub detail: Option<String>,

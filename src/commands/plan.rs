@@ -126,7 +126,7 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
     table
 }
 
-/// Of those that aren't called for one and the same reason, so many are shown; the others are counted.
+/// How many of the rows skipped for the same reason are shown; the others are counted.
 const SHOWN_OF_A_REASON: usize = 5;
 
 /// The rows that are shown on a screen, and a sentence about those that aren't.

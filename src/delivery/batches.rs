@@ -115,33 +115,14 @@ impl Dispatcher<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::Effect;
-    use crate::reminder::ReminderId;
-
-    fn settlement(to: SettleTo) -> Settlement {
-        Settlement {
-            reminder_id: ReminderId(uuid::Uuid::from_u128(7)),
-            attempt: 1,
-            at: "2026-11-24T14:00:00Z".parse().expect("a valid instant"),
-            to,
-            http_status: None,
-            latency: None,
-            remote_id: None,
-            class: None,
-            detail: None,
-            effect: Effect::None,
-            trial: None,
-            actor: "service".to_owned(),
-        }
-    }
 
     #[test]
     fn a_batch_counts_calls_and_no_contacts() {
         let mut batch = Batch::default();
-        let contact = settlement(SettleTo::ContactReady { contact_id: "c1".to_owned() });
+        let contact = Settlement::example(SettleTo::ContactReady { contact_id: "c1".to_owned() });
         assert!(batch.count(&contact).is_none() && batch.is_empty());
         for to in [SettleTo::Delivered, SettleTo::Delivered, SettleTo::Failed, SettleTo::Dropped, SettleTo::Uncertain] {
-            assert!(batch.count(&settlement(to)).is_some());
+            assert!(batch.count(&Settlement::example(to)).is_some());
         }
         assert_eq!(batch.in_words(None), "2 accepted by Thoughtly, 2 failed, 1 of unknown fate");
         assert_eq!(batch.in_words(Some("hook.example")), "2 accepted by hook.example, 2 failed, 1 of unknown fate");

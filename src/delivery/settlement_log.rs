@@ -76,30 +76,12 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::reminder::ReminderId;
-
-    fn settlement(to: SettleTo) -> Settlement {
-        Settlement {
-            reminder_id: ReminderId(uuid::Uuid::from_u128(7)),
-            attempt: 1,
-            at: "2026-11-24T14:00:00Z".parse().expect("a valid instant"),
-            to,
-            http_status: None,
-            latency: None,
-            remote_id: None,
-            class: None,
-            detail: None,
-            effect: Effect::None,
-            trial: None,
-            actor: "service".to_owned(),
-        }
-    }
 
     /// The fate of a reminder that expires an hour after the settlement and may be sent again after `minutes`.
     fn again(minutes: i64, resend: bool) -> LoggedOutcome {
-        let at = settlement(SettleTo::Failed).at;
+        let at = Settlement::example(SettleTo::Failed).at;
         let next_at = at + SignedDuration::from_mins(minutes);
-        let settlement = settlement(SettleTo::Again { next_at, counts: true, resend });
+        let settlement = Settlement::example(SettleTo::Again { next_at, counts: true, resend });
         LoggedOutcome::new(&settlement, at + SignedDuration::from_hours(1))
     }
 
@@ -111,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_contact_step_that_ends_as_its_reminder_expires_leaves_nothing_to_send() {
-        let ready = || settlement(SettleTo::ContactReady { contact_id: "c1".to_owned() });
+        let ready = || Settlement::example(SettleTo::ContactReady { contact_id: "c1".to_owned() });
         let at = ready().at;
         assert_eq!(LoggedOutcome::new(&ready(), at), LoggedOutcome::Expired);
         assert_eq!(LoggedOutcome::new(&ready(), at + SignedDuration::from_secs(1)), LoggedOutcome::Proceeding);
@@ -121,7 +103,7 @@ mod tests {
             (SettleTo::Uncertain, LoggedOutcome::Uncertain),
             (SettleTo::Dropped, LoggedOutcome::Dropped),
         ] {
-            assert_eq!(LoggedOutcome::new(&settlement(to), at), fate);
+            assert_eq!(LoggedOutcome::new(&Settlement::example(to), at), fate);
         }
     }
 }

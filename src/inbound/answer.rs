@@ -16,7 +16,7 @@ pub enum Refusal {
     TooLarge,
     /// The body came too slowly.
     TooSlow,
-    /// So many requests are being answered that this one has to wait.
+    /// The limit of requests at once is reached; this one is to be repeated later.
     TooMany,
     /// The ledger can't be written now.
     Unavailable,

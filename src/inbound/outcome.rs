@@ -120,5 +120,5 @@ fn answer(taken: &ReportTaken) -> Response {
 }
 
 fn log_failure(error: &LedgerError) {
-    tracing::error!(%error, "a record of a call could not be written; its sender is told to try again");
+    tracing::error!(%error, "a record of a call could not be written; its sender is asked to repeat it");
 }

@@ -13,9 +13,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -25,7 +22,7 @@ use super::answer::Refusal;
 use super::gate::ShownSecret;
 use super::outcome::ShownIn;
 use crate::clock::SharedClock;
-use crate::connections::{Busy, Connections, HEADER_TIMEOUT};
+use crate::connections::HttpServer;
 
 /// Maximum time for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,14 +30,11 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of a body: platforms send whole transcripts along.
 const MAX_BODY: usize = 256 * 1024;
 
-/// Requests that are answered at once; more are told to come back.
+/// Maximum number of requests that are answered at once; further ones get 429.
 const MAX_AT_ONCE: usize = 64;
 
 /// Connections for each connection that another listener may have: idle ones and slow senders do not keep others out.
 const CONNECTIONS_PER_PLACE: usize = 4;
-
-/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the server can't listen.
 #[derive(Debug, thiserror::Error)]
@@ -96,39 +90,10 @@ impl InboundServer {
 
     /// Serves until it is dropped.
     pub async fn serve(self, clock: SharedClock, max_connections: usize) {
-        let mut connections = Connections::new(max_connections.saturating_mul(CONNECTIONS_PER_PLACE));
-        loop {
-            let stream = match self.listener.accept().await {
-                Ok((stream, _peer)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "the server of records could not accept a connection");
-                    clock.sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            if connections.make_room() {
-                let busy = Busy::default();
-                let router = self.router.clone().layer(from_fn_with_state(busy.clone(), mark_as_busy));
-                connections.add(busy, tokio::spawn(serve_connection(stream, router)).abort_handle());
-            }
-        }
+        let max_connections = max_connections.saturating_mul(CONNECTIONS_PER_PLACE);
+        let server = HttpServer { name: "the server of records", listener: self.listener, max_connections };
+        server.serve(clock, |_peer| self.router.clone()).await;
     }
-}
-
-async fn serve_connection(stream: tokio::net::TcpStream, router: Router) {
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection to the server of records ended early");
-    }
-}
-
-async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
-    let _until_answered = busy.begin();
-    next.run(request).await
 }
 
 fn router(inbound: &Arc<Inbound>) -> Router {
@@ -200,7 +165,7 @@ async fn read(headers: &axum::http::HeaderMap, body: Body) -> Result<Bytes, Refu
             use std::error::Error as _;
             let is_too_long =
                 error.source().is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            Err(if is_too_long { Refusal::TooLarge } else { Refusal::Unreadable("the body broke off") })
+            Err(if is_too_long { Refusal::TooLarge } else { Refusal::Unreadable("the body ended early") })
         }
     }
 }

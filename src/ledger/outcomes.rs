@@ -12,7 +12,7 @@ use crate::outcome::matching::{self, Unmatched};
 use crate::outcome::{Report, ReportedOutcome, Teller, standing};
 use crate::reminder::{CallOutcome, ReminderId, State};
 
-/// Digests kept of one call. A platform repeats a record a few times; one that comes again after so many others is taken
+/// Digests kept of one call. A platform repeats a record a few times; one that is repeated after this many others is taken
 /// for a new one, which changes nothing either.
 const MAX_DIGESTS: usize = 64;
 

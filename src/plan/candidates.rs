@@ -157,7 +157,7 @@ pub(super) struct RenderedCandidate {
     label: Option<Personal>,
     /// Kept where several appointments may share a call.
     pub(super) row: Option<Row>,
-    /// The other appointments that are told in its call.
+    /// The other appointments that its call is about.
     pub(super) merged: Vec<MergedAppointment>,
     /// The payload and the contact fields.
     pub(super) rendered: Result<(Payload, Option<Payload>), RenderError>,

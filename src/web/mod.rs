@@ -19,13 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Extension, Request, State};
+use axum::extract::Extension;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use secrecy::{ExposeSecret, SecretString};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -34,7 +29,7 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::clock::SharedClock;
-use crate::connections::{Busy, Connections, HEADER_TIMEOUT};
+use crate::connections::HttpServer;
 use crate::verbs::vitals::Vitals;
 use crate::verbs::{App, VerbError, page_token};
 use access::{Doors, is_local};
@@ -45,9 +40,6 @@ use site::Site;
 
 /// Maximum time of a request until its answer begins; what takes longer goes on without it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The pause after a failed `accept`, which mostly means that no file descriptors are left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Maximum size of a request's body: forms are short.
 const MAX_BODY: usize = 64 * 1024;
@@ -122,42 +114,11 @@ impl WebServer {
         self.address
     }
 
-    /// Serves until it is dropped: at most `max_connections` at once, each with [`HEADER_TIMEOUT`] for a request's header.
+    /// Serves until it is dropped: at most `max_connections` at once, each with a bounded time for a request's header.
     pub async fn serve(self, clock: SharedClock, max_connections: usize) {
-        let mut connections = Connections::new(max_connections);
-        loop {
-            let (stream, peer) = match self.listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "the web server could not accept a connection");
-                    clock.sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            if connections.make_room() {
-                let busy = Busy::default();
-                let router = self.router.clone().layer(Extension(PeerAddress(peer)));
-                let router = router.layer(from_fn_with_state(busy.clone(), mark_as_busy));
-                connections.add(busy, tokio::spawn(serve_connection(stream, router)).abort_handle());
-            }
-        }
+        let server = HttpServer { name: "the web server", listener: self.listener, max_connections };
+        server.serve(clock, |peer| self.router.clone().layer(Extension(PeerAddress(peer)))).await;
     }
-}
-
-async fn serve_connection(stream: tokio::net::TcpStream, router: Router) {
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection to the web server ended early");
-    }
-}
-
-async fn mark_as_busy(State(busy): State<Busy>, request: Request, next: Next) -> Response {
-    let _until_answered = busy.begin();
-    next.run(request).await
 }
 
 fn router(site: Arc<Site>) -> Router {

@@ -1,4 +1,4 @@
-//! pure: records of calls as the ledger is told them, and what it answers.
+//! pure: records of calls as they are passed to the ledger, and what it answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

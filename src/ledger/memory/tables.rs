@@ -39,7 +39,7 @@ pub(super) struct Tables {
     pub(super) optouts: BTreeMap<Hash, OptOut>,
     /// By schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
-    /// By reminder, the schedule and the other appointments that are told in its call.
+    /// By reminder, the schedule and the other appointments that its call is about.
     pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,

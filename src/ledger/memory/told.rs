@@ -15,7 +15,7 @@ use crate::schedule::ScheduleMode;
 use crate::seeded::SeededMap;
 
 impl Tables {
-    /// The schedule's appointments that are told in the call of another one, with that one's reminder.
+    /// The schedule's appointments that the call of another one covers, with that one's reminder.
     pub(super) fn told_elsewhere(&self, schedule: &str) -> impl Iterator<Item = (&MergedAppointment, &HeldRow)> {
         self.held().flat_map(move |held| {
             let merged = self.merged.get(&held.id).filter(|(of, _)| of == schedule);

@@ -1,4 +1,4 @@
-//! shell: appointments that are told in the call of another one.
+//! shell: appointments that the call of another one covers.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ pub struct AppointmentPage {
     pub frame: PageFrame,
     /// The appointment's id.
     pub id: String,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// How the schedule names it.
     pub name: Option<String>,
@@ -57,7 +57,7 @@ pub struct ShownReminder {
 /// One line of the story.
 #[derive(Debug, Clone)]
 pub struct ShownLine {
-    /// When.
+    /// The row's time, in the page's zone.
     pub at: ShownMoment,
     /// What happened.
     pub words: String,

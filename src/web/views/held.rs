@@ -31,13 +31,13 @@ pub struct HeldPage {
 pub struct ShownHeldRun {
     /// Its id.
     pub id: String,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The schedule's page.
     pub link: String,
     /// The time it stands for.
     pub at: ShownMoment,
-    /// Why.
+    /// What the guard found, and what is usual.
     pub detail: String,
     /// Its numbers.
     pub counts: String,
@@ -48,7 +48,7 @@ pub struct ShownHeldRun {
 pub struct UnknownFate {
     /// Its id.
     pub id: String,
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The appointment.
     pub appointment: String,
