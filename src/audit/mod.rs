@@ -3,6 +3,7 @@
 pub mod entry;
 mod escape;
 pub mod export;
+pub mod fates;
 pub mod lines;
 pub mod stats;
 pub mod story;
@@ -177,6 +178,9 @@ pub struct AuditFilter {
     pub run: Option<RunId>,
     /// Of that reminder.
     pub reminder: Option<ReminderId>,
+    /// Of these numbers; of all without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seqs: Vec<u64>,
     /// The largest number of rows; all when absent.
     pub limit: Option<u64>,
     /// Whether `limit` means the newest; they are answered oldest first all the same.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::fates::{CallFate, fates};
 use super::{AuditRow, Event};
 use crate::zones::Zone;
 
@@ -32,7 +33,7 @@ pub struct PeriodNumbers {
     pub hours: [u64; 24],
     /// Calls that failed, were given up or came too late.
     pub failures: u64,
-    /// Calls of unknown fate.
+    /// Calls whose fate is still unknown at the end.
     pub uncertain: u64,
     /// How often whole numbers were shown.
     pub reveals: u64,
@@ -68,11 +69,15 @@ pub fn numbers<'z>(
     let mut hours = [0; 24];
     for row in rows {
         *events.entry(row.event.as_str().to_owned()).or_insert(0_u64) += 1;
-        if let (Event::ReminderSkipped, Some(reason)) = (row.event, row.reason.as_deref()) {
-            *reasons.entry(reason.to_owned()).or_insert(0_u64) += 1;
+    }
+    let fates = fates(rows);
+    let count = |fate| fates.iter().filter(|decided| decided.fate == fate).count() as u64;
+    for decided in &fates {
+        if let (CallFate::NotCalled, Some(reason)) = (decided.fate, &decided.reason) {
+            *reasons.entry(reason.clone()).or_insert(0_u64) += 1;
         }
-        if row.event == Event::DeliveryDelivered {
-            let hour = zone(row.schedule.as_deref()).wall(row.at).hour();
+        if decided.fate == CallFate::Called {
+            let hour = zone(decided.schedule.as_deref()).wall(decided.at).hour();
             hours[usize::try_from(hour).unwrap_or_default()] += 1;
         }
     }
@@ -83,8 +88,8 @@ pub fn numbers<'z>(
         events: by_count(events),
         reasons: by_count(reasons),
         hours,
-        failures: of(&[Event::DeliveryFailed, Event::DeliveryDropped, Event::ReminderExpired]),
-        uncertain: of(&[Event::DeliveryUncertain]),
+        failures: count(CallFate::Failed),
+        uncertain: count(CallFate::Unknown),
         reveals: of(&[Event::OperatorRevealed]),
         exports: of(&[Event::OperatorExported]),
         gaps: rows.iter().filter(|row| is_gap(row)).map(gap).collect(),
@@ -140,6 +145,7 @@ mod tests {
             row("2026-11-24T14:00:00Z", Event::RunFinished, None),
             row("2026-11-24T14:00:00Z", Event::OperatorRevealed, None),
         ];
+        let rows: Vec<AuditRow> = rows.into_iter().zip(1..).map(|(row, seq)| AuditRow { seq, ..row }).collect();
         let day = (rows[0].at, rows[0].at);
         let numbers = numbers(&rows, day, |_| &zone);
         assert_eq!((numbers.hours[9], numbers.hours[10], numbers.hours.iter().sum::<u64>()), (2, 1, 3));
@@ -148,5 +154,28 @@ mod tests {
         assert_eq!((numbers.failures, numbers.reveals, numbers.exports, numbers.uncertain), (2, 1, 0, 0));
         let gaps: Vec<Event> = numbers.gaps.iter().map(|gap| gap.event).collect();
         assert_eq!(gaps, [Event::RunMissed, Event::RunFinished]);
+    }
+
+    #[test]
+    fn an_appointment_that_three_runs_left_out_is_one_and_what_was_settled_is_unknown_no_more() {
+        let zone = Zones::newest().zone("America/New_York").expect("a zone");
+        let of = |seq, event, appointment: &'static str, reason| {
+            let row = row("2026-11-24T14:00:00Z", event, reason);
+            AuditRow { seq, entry: Entry { appointment_id: Some(appointment.into()), ..row.entry }, ..row }
+        };
+        let rows = [
+            of(1, Event::ReminderSkipped, "A-1", Some("no_phone")),
+            of(2, Event::ReminderSkipped, "A-1", Some("no_phone")),
+            of(3, Event::ReminderSkipped, "A-1", Some("no_phone")),
+            of(4, Event::DeliveryUncertain, "A-2", Some("timeout")),
+            of(5, Event::OperatorResolved, "A-2", Some("delivered")),
+        ];
+        let reminder = "01920000-0000-7000-8000-000000000001".parse().ok();
+        let rows = rows.map(|row| match row.seq {
+            4.. => AuditRow { entry: Entry { reminder_id: reminder, ..row.entry }, ..row },
+            _ => row,
+        });
+        let numbers = numbers(&rows, (rows[0].at, rows[0].at), |_| &zone);
+        assert_eq!((numbers.reasons[0].count, numbers.uncertain, numbers.hours[9]), (1, 0, 1));
     }
 }

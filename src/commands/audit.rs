@@ -343,6 +343,7 @@ pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Resu
         phone_mark: None,
         run,
         reminder: None,
+        seqs: Vec::new(),
         limit: filters.limit,
         newest: false,
         after_seq: None,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
@@ -171,8 +172,8 @@ pub trait Log: Send + Sync {
     async fn audit(&self, filter: AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// Last sequence number and hash (0 and the empty chain's hash when there is none).
     async fn head(&self) -> LedgerResult<Head>;
-    /// Rows counted by schedule, event, reason and quarter of an hour, in that order of time.
-    async fn counts(&self, ask: LogCountAsk) -> LedgerResult<Vec<LogCount>>;
+    /// How the calls stand about which something was written in that time, each once, in the order of the deciding rows.
+    async fn fates(&self, ask: FatesAsk) -> LedgerResult<Vec<DecidedFate>>;
     /// The keyed hash by which rows about a phone (E.164) are found, hex: it names the phone to this ledger alone.
     async fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
     /// Removes payloads and phones, and rows of the audit log, older than these instants.

@@ -11,13 +11,14 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, ByHand, CallsOf, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk, LedgerError,
-    LedgerResult, LoadedSchedule, Log, LogCount, LogCountAsk, Loss, Machine, OptOut, OptOutChange, OptOutsChanged,
-    Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
+    AcceptLoss, ByHand, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk,
+    LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
+    OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
     Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord,
     RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
     Writing,
 };
+use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
@@ -59,8 +60,8 @@ pub trait Reads: Send + Sync {
     fn audit(&self, filter: &AuditFilter) -> LedgerResult<Vec<AuditRow>>;
     /// The audit log's end.
     fn head(&self) -> LedgerResult<Head>;
-    /// Rows of the log, counted.
-    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>>;
+    /// How the calls of a time stand.
+    fn fates(&self, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>>;
     /// The keyed hash of a phone, hex.
     fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
     /// Pending reminders that are due before this instant, by five minutes.
@@ -354,8 +355,8 @@ impl Log for Ledger {
     async fn head(&self) -> LedgerResult<Head> {
         self.read(|reads| reads.head()).await
     }
-    async fn counts(&self, ask: LogCountAsk) -> LedgerResult<Vec<LogCount>> {
-        self.read_long(move |reads| reads.counts(&ask)).await
+    async fn fates(&self, ask: FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
+        self.read_long(move |reads| reads.fates(&ask)).await
     }
     async fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         let phone = phone.to_owned();

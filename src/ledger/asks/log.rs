@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Event;
 use crate::personal::Personal;
 
 /// The log's end.
@@ -59,33 +58,13 @@ pub struct Pruned {
     pub audit_rows: u64,
 }
 
-/// Which rows of the log are counted.
+/// Whose calls are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogCountAsk {
-    /// At or after (UTC).
+pub struct FatesAsk {
+    /// What happened at or after (UTC).
     pub since: Timestamp,
-    /// Before (UTC).
+    /// And before (UTC).
     pub until: Timestamp,
-    /// Of that schedule; of all without one.
-    pub schedule: Option<String>,
-}
-
-/// Rows are counted by quarters of an hour, because every zone's offset is a multiple of one.
-pub const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
-
-/// Rows of the log that have schedule, event, reason and quarter of an hour in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LogCount {
-    /// Where the quarter begins (UTC).
-    pub quarter: Timestamp,
-    /// The schedule's name.
-    pub schedule: Option<String>,
-    /// What happened.
-    pub event: Event,
-    /// A skip's reason, an error's class.
-    pub reason: Option<String>,
-    /// How many rows.
-    pub count: u64,
 }
 
 /// A person to be erased.

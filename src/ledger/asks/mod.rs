@@ -7,7 +7,7 @@ mod outcomes;
 mod runs;
 
 pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
-pub use log::{Forget, Forgotten, Head, LogCount, LogCountAsk, Prune, Pruned, QUARTER_MICROS, Restored, Verification};
+pub use log::{FatesAsk, Forget, Forgotten, Head, Prune, Pruned, Restored, Verification};
 pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,

@@ -294,6 +294,15 @@ pub enum RunsAsk {
         /// The last (UTC).
         last: Timestamp,
     },
+    /// The same, and the triggers that began in that time, in the order of their nominal times.
+    Days {
+        /// The schedule's name.
+        schedule: String,
+        /// The first (UTC).
+        first: Timestamp,
+        /// The last (UTC).
+        last: Timestamp,
+    },
 }
 
 /// Nominal times that are not evaluated.

@@ -280,6 +280,15 @@ impl Tables {
                 runs.sort_by_key(|run| run.nominal_at);
                 runs
             }
+            RunsAsk::Days { schedule, first, last } => {
+                let times = micro(*first)..=micro(*last);
+                let mut runs = filtered(&|run| {
+                    let at = if run.kind == RunKind::Trigger { run.started_at } else { run.nominal_at };
+                    run.schedule == *schedule && times.contains(&at)
+                });
+                runs.sort_by_key(|run| run.nominal_at);
+                runs
+            }
         }
     }
 

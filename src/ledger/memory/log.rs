@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::tables::{floor, micro};
+use super::tables::micro;
+use crate::audit::fates::{DecidedFate, FateCount, FateRow};
 use crate::audit::{AuditFilter, AuditRow, Entry, LoggedPhone};
 use crate::ledger::chain::{self, Hash, PhoneKey, Salt, Sealing};
 use crate::ledger::walk::{Sealed, Walk, prune_mark};
-use crate::ledger::{Head, LogCount, LogCountAsk, QUARTER_MICROS, Verification};
+use crate::ledger::{FatesAsk, Head, Verification};
 use crate::reminder::ReminderId;
 
 /// Rows of one page.
@@ -127,32 +128,25 @@ impl AuditLog {
         }
     }
 
-    /// Rows of a time, counted.
-    pub(super) fn counts(&self, ask: &LogCountAsk) -> Vec<LogCount> {
-        let mut counts = std::collections::BTreeMap::new();
-        let of_it = |row: &&Arc<Sealed<'static>>| {
+    /// How the calls of a time stand.
+    pub(super) fn fates(&self, ask: &FatesAsk) -> Vec<DecidedFate> {
+        let mut count = FateCount::default();
+        for (seq, row) in self.numbered() {
             let entry = &row.entry;
-            let is_of_schedule = ask.schedule.is_none() || ask.schedule.as_deref() == entry.schedule.as_deref();
-            entry.at >= micro(ask.since) && entry.at < micro(ask.until) && is_of_schedule
-        };
-        for row in self.rows.iter().filter(of_it) {
-            let entry = &row.entry;
-            let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
-            let quarter = floor(entry.at, QUARTER_MICROS);
-            // in the order of the words, as a database has it
-            let key = (quarter, owned(&entry.schedule), entry.event.as_str(), owned(&entry.reason));
-            counts.entry(key).or_insert((entry.event, 0_u64)).1 += 1;
+            if entry.at >= micro(ask.since) && entry.at < micro(ask.until) {
+                count.add(&FateRow {
+                    seq,
+                    at: entry.at,
+                    event: entry.event,
+                    schedule: entry.schedule.as_deref(),
+                    appointment: entry.appointment_id.as_deref(),
+                    reminder: entry.reminder_id,
+                    reason: entry.reason.as_deref(),
+                    detail: entry.detail.as_deref(),
+                });
+            }
         }
-        let counted = counts.into_iter();
-        counted
-            .map(|((quarter, schedule, _, reason), (event, count))| LogCount {
-                quarter,
-                schedule,
-                event,
-                reason,
-                count,
-            })
-            .collect()
+        count.decide()
     }
 
     /// Removes the beginning up to the first row that is young enough, never the last row.
@@ -175,6 +169,7 @@ impl Asked<'_> {
         let entry = &row.entry;
         let is = |wanted: Option<&str>, found: Option<&str>| wanted.is_none() || wanted == found;
         self.filter.after_seq.is_none_or(|after| seq > after)
+            && (self.filter.seqs.is_empty() || self.filter.seqs.contains(&seq))
             && since.is_none_or(|since| entry.at >= micro(since))
             && until.is_none_or(|until| entry.at < micro(until))
             && is(schedule.as_deref(), entry.schedule.as_deref())

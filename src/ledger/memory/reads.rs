@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use super::Memory;
 use super::log::Asked;
 use crate::attempt::TargetAddress;
+use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    CallsOf, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine,
-    OptOut, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
+    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
+    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
     Verification,
 };
 use crate::plan::Knowledge;
@@ -81,8 +82,8 @@ impl Reads for MemoryReads {
     fn head(&self) -> LedgerResult<Head> {
         Ok(self.memory.tables().log.head())
     }
-    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>> {
-        Ok(self.memory.tables().log.counts(ask))
+    fn fates(&self, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
+        Ok(self.memory.tables().log.fates(ask))
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         Ok(chain::hex(&self.memory.phone_key().hash(phone)))

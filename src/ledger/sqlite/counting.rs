@@ -1,11 +1,14 @@
 //! shell: rows and reminders counted for the page, for statistics and for metrics.
 
-use jiff::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use std::sync::LazyLock;
 
-use super::columns::{micros, word};
-use crate::ledger::{LedgerError, LedgerResult, LogCount, LogCountAsk, QUARTER_MICROS, QueueSlot, SLOT_MICROS};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::columns::{micros, time, uuid_or_null, word};
+use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow};
+use crate::ledger::{FatesAsk, LedgerError, LedgerResult, QueueSlot, SLOT_MICROS};
+use crate::reminder::ReminderId;
 
 /// The instant at which the unit of that number begins.
 fn begins(number: i64, length: i64) -> Result<Timestamp, LedgerError> {
@@ -13,28 +16,37 @@ fn begins(number: i64, length: i64) -> Result<Timestamp, LedgerError> {
         .map_err(|_| LedgerError::Storage("a row of the log has a time that no calendar has".into()))
 }
 
-/// Rows of the log by quarter of an hour, schedule, event and reason, out of the index alone.
-pub(super) fn counts(conn: &Connection, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>> {
-    let mut values: Vec<Value> = vec![micros(ask.since).into(), micros(ask.until).into()];
-    let mut of_schedule = "";
-    if let Some(schedule) = &ask.schedule {
-        values.push(schedule.clone().into());
-        of_schedule = " AND schedule = ?3";
+/// How the calls of a time stand. A detail is read where it alone tells two rows apart.
+pub(super) fn fates(conn: &Connection, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
+    let mut statement = conn.prepare_cached(&FATES)?;
+    let mut rows = statement.query([micros(ask.since), micros(ask.until)])?;
+    let mut count = FateCount::default();
+    while let Some(row) = rows.next()? {
+        let text = |place| row.get_ref(place)?.as_str_or_null().map_err(rusqlite::Error::from);
+        count.add(&FateRow {
+            seq: row.get(0)?,
+            at: time(row, 1)?,
+            event: word(row, 2)?,
+            schedule: text(3)?,
+            appointment: text(4)?,
+            reminder: uuid_or_null(row, 5)?.map(ReminderId),
+            reason: text(6)?,
+            detail: text(7)?,
+        });
     }
-    let sql = format!(
-        "SELECT at / {QUARTER_MICROS}, schedule, event, reason, count(*) FROM audit INDEXED BY audit_at \
-         WHERE at >= ?1 AND at < ?2{of_schedule} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| {
-        Ok((row.get::<_, i64>(0)?, row.get(1)?, word(row, 2)?, row.get(3)?, row.get(4)?))
-    })?;
-    rows.map(|row| {
-        let (quarter, schedule, event, reason, count) = row?;
-        Ok(LogCount { quarter: begins(quarter, QUARTER_MICROS)?, schedule, event, reason, count })
-    })
-    .collect()
+    Ok(count.decide())
 }
+
+/// The rows of a time that decide a fate.
+pub(super) static FATES: LazyLock<String> = LazyLock::new(|| {
+    // words of a closed set need no quoting
+    let events: Vec<String> = DECIDING.iter().map(|event| format!("'{event}'")).collect();
+    format!(
+        "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, CASE WHEN appointment_id IS NULL THEN detail END \
+         FROM audit INDEXED BY audit_at WHERE at >= ?1 AND at < ?2 AND event IN ({})",
+        events.join(", ")
+    )
+});
 
 /// Pending reminders that are due before `until`, by schedule and five minutes.
 pub(super) fn queue(conn: &Connection, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {

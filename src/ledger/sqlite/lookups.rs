@@ -4,8 +4,7 @@
 //! of the three is answered from the ranges that fit: as many rows of each as are wanted, of which the first or last are kept.
 //! A run and a phone have indexes of their own. Times become numbers: see [`Bounds`].
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::micros;
 use super::readers::Reader;
@@ -37,10 +36,20 @@ const NEXT_REASON: &str =
 const OF_KIND: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason IS ?3 \
     AND seq > ?4 AND seq < ?5 ORDER BY seq";
 /// Rows of a run.
-const OF_RUN: &str = "SELECT seq FROM audit INDEXED BY audit_run WHERE run_id = ?1 AND seq > ?2 AND seq < ?3";
-/// Rows about a phone.
-const OF_PHONE: &str =
-    "SELECT seq FROM audit INDEXED BY audit_phone WHERE phone_hash = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
+const OF_RUN: &str =
+    "SELECT seq FROM audit INDEXED BY audit_run WHERE run_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
+/// Whether a run has more rows than are read one by one.
+const IS_LONG_RUN: &str = "SELECT 1 FROM audit INDEXED BY audit_run WHERE run_id = ?1 LIMIT 1 OFFSET ?2";
+/// The first and the last row of a run.
+const RUN_ENDS: &str = "SELECT (SELECT min(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1), \
+    (SELECT max(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1)";
+/// Rows about a phone: those that begin like its hash, and of them those that have it.
+const OF_PHONE: &str = "SELECT seq FROM audit INDEXED BY audit_phone WHERE substr(phone_hash, 1, 4) = substr(?1, 1, 4) \
+    AND phone_hash = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
+/// The condition for the phone whose keyed hash is the parameter of that number, as the index has it.
+pub(super) fn of_phone(parameter: usize) -> String {
+    format!("substr(phone_hash, 1, 4) = substr(?{parameter}, 1, 4) AND phone_hash = ?{parameter}")
+}
 
 impl Bounds {
     /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
@@ -67,6 +76,11 @@ impl Bounds {
         }
         Ok(bounds)
     }
+
+    /// What both allow.
+    fn within(self, other: Self) -> Self {
+        Self { after: self.after.max(other.after), before: self.before.min(other.before) }
+    }
 }
 
 /// Numbers of rows, in their order.
@@ -85,17 +99,22 @@ pub(super) fn knows(filter: &AuditFilter) -> bool {
 
 /// The numbers of at most `most` rows within bounds that a filter may want, the newest or the oldest. What else the filter
 /// asks is left to whoever reads the rows.
-pub(super) fn find(reader: &Reader, filter: &AuditFilter, bounds: Bounds, most: u64) -> LedgerResult<FoundRows> {
+pub(super) fn find(reader: &Reader, filter: &AuditFilter, mut bounds: Bounds, most: u64) -> LedgerResult<FoundRows> {
     let conn = &reader.conn;
+    let order = if filter.newest { "DESC" } else { "ASC" };
     if let Some(mark) = phone_mark(reader, filter)? {
         let values = params![mark, bounds.after, bounds.before];
         let seqs = conn.prepare_cached(OF_PHONE)?.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
         return Ok(FoundRows { seqs, is_all: true });
     }
-    if let Some(run) = filter.run {
-        return Ok(FoundRows { seqs: of_run(conn, &run.to_string(), filter, bounds)?, is_all: true });
+    if let Some(run) = filter.run.map(|run| run.to_string()) {
+        let is_of_kind = filter.event.is_some() || filter.reason.is_some();
+        match is_of_kind && is_long(conn, &run)? {
+            // the rows of a kind between its first and its last
+            true => bounds = bounds.within(ends_of_run(conn, &run)?),
+            false => return of_run(conn, &run, (bounds, most), order),
+        }
     }
-    let order = if filter.newest { "DESC" } else { "ASC" };
     let mut statement = conn.prepare_cached(&format!("{OF_KIND} {order} LIMIT {most}"))?;
     let mut seqs: Vec<i64> = Vec::new();
     for (schedule, event, reason) in kinds(conn, filter)? {
@@ -128,23 +147,28 @@ pub(super) fn bytes_of(hex: &str) -> Vec<u8> {
     pairs.collect::<Option<_>>().unwrap_or_default()
 }
 
-/// A run's rows are few enough to be gone through in its index.
-fn of_run(conn: &Connection, run: &str, filter: &AuditFilter, bounds: Bounds) -> LedgerResult<Vec<i64>> {
-    let mut sql = OF_RUN.to_owned();
-    let mut values: Vec<Value> = vec![run.to_owned().into(), bounds.after.into(), bounds.before.into()];
-    if let Some(reason) = &filter.reason {
-        values.push(reason.clone().into());
-        sql.push_str(&format!(" AND reason = ?{}", values.len()));
-    }
-    if filter.event.is_some() {
-        // words of a closed set need no quoting
-        let words: Vec<String> = events(filter).map(|event| format!("'{event}'")).collect();
-        sql.push_str(&format!(" AND event IN ({})", words.join(", ")));
-    }
-    let mut found: Vec<i64> =
-        conn.prepare_cached(&sql)?.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_, _>>()?;
-    found.sort_unstable();
-    Ok(found)
+/// A run of more rows than this is not read row by row where an event or a reason is asked for, too.
+const LONG_RUN: i64 = 5_000;
+
+fn is_long(conn: &Connection, run: &str) -> LedgerResult<bool> {
+    Ok(conn.prepare_cached(IS_LONG_RUN)?.exists(params![run, LONG_RUN])?)
+}
+
+/// The bounds of its rows.
+fn ends_of_run(conn: &Connection, run: &str) -> LedgerResult<Bounds> {
+    let ends = conn.prepare_cached(RUN_ENDS)?.query_row([run], |row| {
+        let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok((first.unwrap_or(1), last.unwrap_or(0)))
+    })?;
+    Ok(Bounds { after: ends.0 - 1, before: ends.1 + 1 })
+}
+
+fn of_run(conn: &Connection, run: &str, (bounds, most): (Bounds, u64), order: &str) -> LedgerResult<FoundRows> {
+    let mut statement = conn.prepare_cached(&format!("{OF_RUN} {order} LIMIT {most}"))?;
+    let values = params![run, bounds.after, bounds.before];
+    let mut seqs: Vec<i64> = statement.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    seqs.sort_unstable();
+    Ok(FoundRows { is_all: (seqs.len() as u64) < most, seqs })
 }
 
 /// The events that a filter wants: one, a family, or all.
@@ -208,6 +232,9 @@ fn schedules(conn: &Connection) -> LedgerResult<Vec<Option<String>>> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::params_from_iter;
+    use rusqlite::types::Value;
+
     use super::*;
     use crate::ledger::sqlite::{schema, steps};
 
@@ -217,7 +244,7 @@ mod tests {
         let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
         let conn = schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger");
         let of_kind = format!("{OF_KIND} DESC LIMIT 100");
-        let of_run = format!("{OF_RUN} AND reason = ?4 AND event IN ('run.started')");
+        let of_run = format!("{OF_RUN} DESC LIMIT 100");
         let all = [
             FIRST_SINCE,
             LAST_BEFORE,
@@ -229,6 +256,8 @@ mod tests {
             &of_kind,
             OF_RUN,
             &of_run,
+            IS_LONG_RUN,
+            RUN_ENDS,
             OF_PHONE,
         ];
         for sql in all {
@@ -243,7 +272,7 @@ mod tests {
                 step.starts_with("SCAN audit") || step.starts_with("SCAN l") || step.starts_with("SCAN reminder")
             };
             assert_eq!(steps.iter().find(walks), None, "{sql}: {steps:?}");
-            if sql.starts_with(OF_KIND) {
+            if [OF_KIND, OF_RUN, OF_PHONE].iter().any(|sorted| sql.starts_with(sorted)) {
                 assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "sorted by the index: {steps:?}");
             }
         }

@@ -63,6 +63,18 @@ impl Where {
         }
     }
 
+    /// Rows of the log about the phone with that keyed hash.
+    fn of_phone(&mut self, hash: Vec<u8>) {
+        self.values.push(hash.into());
+        self.conditions.push(lookups::of_phone(self.values.len()));
+    }
+
+    /// Rows of the log with those numbers.
+    fn numbered(&mut self, seqs: &serde_json::Value) {
+        self.values.push(seqs.to_string().into());
+        self.conditions.push(format!("seq IN (SELECT value FROM json_each(?{}))", self.values.len()));
+    }
+
     /// Rows of the log about that appointment.
     fn of_appointment(&mut self, appointment: Option<String>) {
         if let Some(appointment) = appointment {
@@ -243,9 +255,7 @@ fn looked_up(
         let FoundRows { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
         let (first, last) = (seqs.first().copied(), seqs.last().copied());
         let mut of_these = conditions.clone();
-        of_these.values.push(serde_json::Value::from(seqs).to_string().into());
-        let place = of_these.values.len();
-        of_these.conditions.push(format!("seq IN (SELECT value FROM json_each(?{place}))"));
+        of_these.numbered(&seqs.into());
         let found = read_rows(reader, &of_these, (filter.newest, wanted))?;
         match filter.newest {
             true => drop(rows.splice(..0, found)),
@@ -263,15 +273,19 @@ fn looked_up(
 }
 
 fn read_rows(reader: &Reader, conditions: &Where, (newest, limit): (bool, u64)) -> LedgerResult<Vec<AuditRow>> {
-    let order = if newest { "DESC" } else { "ASC" };
-    let sql = format!("SELECT {} FROM audit{} ORDER BY seq {order} LIMIT {limit}", *READ, conditions.clause());
-    let mut statement = reader.conn.prepare(&sql)?;
+    let mut statement = reader.conn.prepare(&rows_statement(conditions, newest, limit))?;
     let mut rows: Vec<AuditRow> =
         statement.query_map(params_from_iter(&conditions.values), audit_row)?.collect::<Result<_, _>>()?;
     if newest {
         rows.reverse();
     }
     Ok(rows)
+}
+
+/// Rows by number: the conditions name the numbers, and no other index is to be walked instead.
+fn rows_statement(conditions: &Where, newest: bool, limit: u64) -> String {
+    let order = if newest { "DESC" } else { "ASC" };
+    format!("SELECT {} FROM audit NOT INDEXED{} ORDER BY seq {order} LIMIT {limit}", *READ, conditions.clause())
 }
 
 /// The key of the phone hashes.
@@ -291,20 +305,99 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("reason =", filter.reason.clone());
     conditions.of_appointment(filter.appointment.clone());
     conditions.and("run_id =", filter.run.map(|run| run.to_string()));
+    if !filter.seqs.is_empty() {
+        conditions.numbered(&filter.seqs.clone().into());
+    }
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
         conditions.and("event GLOB", Some(if event.contains('.') { event.clone() } else { format!("{event}.*") }));
     }
     if let Some(phone) = &filter.phone {
-        conditions.and("phone_hash =", Some(chain::phone_hash(key(reader)?, phone).to_vec()));
+        conditions.of_phone(chain::phone_hash(key(reader)?, phone).to_vec());
     }
-    conditions.and("phone_hash =", filter.phone_mark.as_deref().map(lookups::bytes_of));
+    if let Some(mark) = filter.phone_mark.as_deref() {
+        conditions.of_phone(lookups::bytes_of(mark));
+    }
     if let Some(reminder) = filter.reminder {
         // the log is indexed by appointment, which the reminder knows
         let sql = "SELECT appointment_id FROM reminder WHERE id = ?1";
         let found: Option<String> = reader.conn.query_row(sql, [id_text(reminder.0)], |row| row.get(0)).optional()?;
         conditions.and("reminder_id =", Some(reminder.to_string()));
-        conditions.of_appointment(found);
+        match found {
+            Some(appointment) => conditions.of_appointment(Some(appointment)),
+            // no row is about a reminder that there never was
+            None => conditions.and("seq =", Some(-1)),
+        }
     }
     Ok(conditions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::{counting, runs, schema, steps};
+
+    /// How SQLite goes about a statement.
+    fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
+        let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+        let values = vec![Value::Null; plan.parameter_count()];
+        let steps = plan.query_map(params_from_iter(values), |row| row.get("detail")).expect("a plan");
+        steps.collect::<Result<_, _>>().expect("its steps")
+    }
+
+    fn assert_no_walk(conn: &Connection, sql: &str) {
+        let steps = plan_of(conn, sql);
+        let walks =
+            |step: &&String| step.starts_with("SCAN ") && !step.contains("json_each") && !step.contains("names");
+        assert_eq!(steps.iter().find(walks), None, "{sql}: {steps:#?}");
+    }
+
+    /// Each filter, and each with every other.
+    fn filters() -> Vec<AuditFilter> {
+        let empty = AuditFilter::default;
+        let run = "01a20d74-fb00-7000-8000-00000000000f";
+        let single = [
+            AuditFilter { since: Some(Timestamp::UNIX_EPOCH), ..empty() },
+            AuditFilter { schedule: Some("clinic".into()), ..empty() },
+            AuditFilter { event: Some("delivery".into()), ..empty() },
+            AuditFilter { reason: Some("no_phone".into()), ..empty() },
+            AuditFilter { appointment: Some("A-1".into()), ..empty() },
+            AuditFilter { phone_mark: Some("00".into()), ..empty() },
+            AuditFilter { run: run.parse().ok(), ..empty() },
+            AuditFilter { reminder: run.parse().ok(), ..empty() },
+        ];
+        let both = |one: &AuditFilter, other: &AuditFilter| AuditFilter {
+            since: one.since.or(other.since),
+            schedule: one.schedule.clone().or_else(|| other.schedule.clone()),
+            event: one.event.clone().or_else(|| other.event.clone()),
+            reason: one.reason.clone().or_else(|| other.reason.clone()),
+            appointment: one.appointment.clone().or_else(|| other.appointment.clone()),
+            phone_mark: one.phone_mark.clone().or_else(|| other.phone_mark.clone()),
+            run: one.run.or(other.run),
+            reminder: one.reminder.or(other.reminder),
+            ..empty()
+        };
+        single.iter().flat_map(|one| single.iter().map(move |other| both(one, other))).collect()
+    }
+
+    #[test]
+    fn no_filter_and_no_two_filters_walk_through_the_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("a real path").join("ledger.db");
+        let conn = schema::open(&path, schema::Copies::Kept, &steps::Steps::default()).expect("a ledger");
+        let reader = Reader { conn, key: None };
+        for filter in filters() {
+            let mut conditions = audit_conditions(&reader, &filter).expect("conditions");
+            match filter.appointment.is_none() && filter.reminder.is_none() && lookups::knows(&filter) {
+                true => conditions.numbered(&vec![1].into()),
+                // a time becomes a number
+                false => conditions.and("seq >", filter.since.map(|_| 1)),
+            }
+            for newest in [true, false] {
+                assert_no_walk(&reader.conn, &rows_statement(&conditions, newest, 100));
+            }
+        }
+        assert_no_walk(&reader.conn, &counting::FATES);
+        assert_no_walk(&reader.conn, &runs::days());
+    }
 }

@@ -10,11 +10,12 @@ use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{backup, calls, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema};
+use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    CallsOf, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LogCount, LogCountAsk, Loss, Machine,
-    OptOut, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
+    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
+    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
     Verification, chain,
 };
 use crate::plan::Knowledge;
@@ -90,8 +91,8 @@ impl Reads for SqliteReads {
     fn head(&self) -> LedgerResult<Head> {
         self.readers.read(|reader| chain_table::head(&reader.conn))
     }
-    fn counts(&self, ask: &LogCountAsk) -> LedgerResult<Vec<LogCount>> {
-        self.readers.read(|reader| counting::counts(&reader.conn, ask))
+    fn fates(&self, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
+        self.readers.read(|reader| counting::fates(&reader.conn, ask))
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         self.readers.read(|reader| Ok(chain::hex(&chain::phone_hash(queries::key(reader)?, phone))))

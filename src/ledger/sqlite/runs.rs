@@ -63,6 +63,15 @@ pub(super) fn usual_rows(conn: &Connection, schedule: &str, days: &[(Timestamp, 
     Ok(rows)
 }
 
+/// The runs of some days, triggers among them: each kind by an index of its own.
+pub(super) fn days() -> String {
+    format!(
+        "{RUN} WHERE nr IN (SELECT nr FROM run WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger' \
+         UNION ALL SELECT nr FROM run WHERE schedule = ?1 AND started_at BETWEEN ?2 AND ?3 AND kind = 'trigger') \
+         ORDER BY nominal_at, nr"
+    )
+}
+
 /// Those that are asked for, oldest first.
 pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRow>> {
     let rows: rusqlite::Result<Vec<RunRow>> = match ask {
@@ -99,6 +108,10 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
                 "{RUN} WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger' ORDER BY nominal_at"
             );
             let mut statement = conn.prepare_cached(&sql)?;
+            statement.query_map(params![schedule, micros(*first), micros(*last)], run_row)?.collect()
+        }
+        RunsAsk::Days { schedule, first, last } => {
+            let mut statement = conn.prepare_cached(&days())?;
             statement.query_map(params![schedule, micros(*first), micros(*last)], run_row)?.collect()
         }
     };

@@ -6,11 +6,12 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 
 use super::{asked_for, failure, page as answer};
+use crate::ledger::{Runs, RunsAsk};
 use crate::verbs::audit::{ShowAsk, Story, show};
-use crate::verbs::{Request, Reveal, VerbError, VerbResult, perform};
+use crate::verbs::{Request, Reveal, VerbError, VerbResult, explain, perform};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
-use crate::web::views::appointment::AppointmentPage;
+use crate::web::views::appointment::{AppointmentPage, ShownJudgement, last_run};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 
@@ -33,7 +34,25 @@ async fn masked(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbRes
     let ask = ask(form, Reveal::LastFour)?;
     let story = show(&site.app, &ask).await?;
     let shown = shown(site, visitor, &ask, &story);
+    let judged = judged(site, &shown, &story, form.get("judge") == Some("now")).await;
+    let shown = shown.judged_by(judged);
     Ok(AppointmentPage { frame: shown.frame.after(form.get("done")), ..shown })
+}
+
+/// What the rules said of it: those of the run that judged it last, or as they are now, which reads the source.
+async fn judged(site: &Site, shown: &AppointmentPage, story: &Story, is_now: bool) -> Option<ShownJudgement> {
+    let (app, schedule, id) = (&site.app, shown.schedule.as_str(), shown.id.as_str());
+    if is_now && !schedule.is_empty() {
+        return Some(match explain::explain(app, schedule, id).await {
+            Ok(found) => ShownJudgement::now(&found),
+            Err(error) => ShownJudgement::impossible(&error.to_string()),
+        });
+    }
+    let run = last_run(&story.rows)?;
+    // a run whose row is no longer kept explains nothing, which is no reason not to show the story
+    let found = explain::explain_run(app, schedule, id, run).await.ok()?;
+    let row = app.ledger().ok()?.runs(RunsAsk::Id(run)).await.ok()?.pop()?;
+    Some(ShownJudgement::of_run(&found, &site.moments().of(Some(schedule), row.nominal_at)))
 }
 
 fn shown(site: &Site, visitor: &Visitor, ask: &ShowAsk, story: &Story) -> AppointmentPage {

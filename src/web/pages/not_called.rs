@@ -8,14 +8,14 @@ use jiff::civil::Date;
 
 use super::{asked_for, names, page as answer};
 use crate::audit::{AuditFilter, AuditRow, words};
-use crate::ledger::{Log, LogCountAsk};
+use crate::ledger::{FatesAsk, Log};
 use crate::verbs::{VerbError, VerbResult, audit};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 use crate::web::views::moments::Moments;
-use crate::web::views::not_called::{EVENTS, MOST, NotCalledPage, groups};
+use crate::web::views::not_called::{ListedDay, MOST, NotCalledPage, OF_RUNS};
 use crate::web::views::overview::reasons;
 
 /// The page.
@@ -38,46 +38,47 @@ fn day(text: Option<&str>, moments: &Moments) -> VerbResult<Date> {
     }
 }
 
+/// The rows of these numbers.
+async fn rows_of(site: &Site, seqs: &[u64]) -> VerbResult<Vec<AuditRow>> {
+    let mut rows = Vec::new();
+    for seqs in seqs.chunks(MOST) {
+        let filter = AuditFilter { seqs: seqs.to_vec(), ..AuditFilter::default() };
+        rows.extend(site.app.ledger()?.audit(filter).await?);
+    }
+    Ok(rows)
+}
+
 async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<NotCalledPage> {
     let moments = site.moments();
     let day = day(form.get("day"), &moments)?;
     let (since, until) = moments.bounds(day);
-    let counts = site.app.ledger()?.counts(LogCountAsk { since, until, schedule: None }).await?;
     let reason = form.get("reason").map(str::to_owned);
-    let of_day = AuditFilter {
-        since: Some(since),
-        until: Some(until),
-        reason: reason.clone(),
-        newest: true,
-        limit: Some(MOST + 1),
-        ..AuditFilter::default()
-    };
-    let mut rows: Vec<AuditRow> = Vec::new();
-    let mut is_cut = false;
-    for event in EVENTS {
-        // no question about what the count shows not to be there
-        if counts.iter().all(|row| row.event != event) {
-            continue;
-        }
-        let filter = AuditFilter { event: Some(event.as_str().to_owned()), ..of_day.clone() };
-        let found = audit::page(&site.app, filter).await?;
-        is_cut |= found.len() as u64 > MOST;
-        rows.extend(found);
+    let mut fates = site.app.ledger()?.fates(FatesAsk { since, until }).await?;
+    let chart = reasons("By reason", &fates, |reason| {
+        links::link("/not-called", &[("day", Some(&day.to_string())), ("reason", Some(reason))])
+    });
+    if reason.is_some() {
+        fates.retain(|decided| decided.reason == reason);
+    }
+    let listed = ListedDay::of(&fates);
+    let mut rows = rows_of(site, &listed.shown).await?;
+    for event in OF_RUNS {
+        let event = Some(event.as_str().to_owned());
+        let (since, until, newest) = (Some(since), Some(until), true);
+        let filter = AuditFilter { since, until, newest, event, reason: reason.clone(), ..AuditFilter::default() };
+        rows.extend(audit::page(&site.app, filter).await?);
     }
     rows.sort_by_key(|row| row.seq);
     let names = names::of_rows(&site.app, &rows).await;
-    let word = day.to_string();
     let title = format!("Not called: {}", moments.day(day));
     Ok(NotCalledPage {
         frame: site.frame(visitor, MenuPlace::NotCalled, &title, &moments),
         day: moments.day(day),
         earlier: day.yesterday().unwrap_or(day).to_string(),
         later: day.tomorrow().ok().filter(|later| *later <= moments.today()).map(|later| later.to_string()),
-        chart: reasons("By reason", &counts, |reason| {
-            links::link("/not-called", &[("day", Some(&word)), ("reason", Some(reason))])
-        }),
-        groups: groups(&rows, &names, &moments),
+        chart,
+        groups: listed.groups(&rows, &names, &moments),
         reason: reason.as_deref().map(words::reason),
-        is_cut,
+        is_cut: listed.is_cut(),
     })
 }

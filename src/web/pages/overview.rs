@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 
 use super::{asked_for, page as answer};
-use crate::ledger::{Log, LogCountAsk, Outbox, Runs, RunsAsk, SLOT_MICROS};
+use crate::ledger::{FatesAsk, Log, Outbox, Runs, RunsAsk, SLOT_MICROS};
 use crate::settings::Rate;
 use crate::verbs::{App, VerbResult, status};
 use crate::web::site::{Site, Visitor};
@@ -31,7 +31,7 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let moments = site.moments();
     let status = status::status(app).await?;
     let (since, until) = moments.bounds(moments.today());
-    let counts = app.ledger()?.counts(LogCountAsk { since, until, schedule: None }).await?;
+    let fates = app.ledger()?.fates(FatesAsk { since, until }).await?;
     let rates: BTreeMap<String, (String, Rate)> = lanes(app);
     let lanes =
         rates.iter().map(|(name, (account, rate))| (name.clone(), QueueLane { account, rate: *rate })).collect();
@@ -44,11 +44,11 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     Ok(OverviewPage {
         frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done).live(),
         standing: ServiceStanding::of(&status),
-        tallies: overview::tallies(&counts),
+        tallies: overview::tallies(&fates, status.uncertain),
         next: overview::coming(&status.schedules, &moments),
         strips: strips(app, &moments).await?,
-        by_hour: overview::by_hour(&counts, &moments),
-        reasons: overview::reasons("Not called today, by reason", &counts, |reason| {
+        by_hour: overview::by_hour(&fates, &moments),
+        reasons: overview::reasons("Not called today, by reason", &fates, |reason| {
             crate::web::views::links::link(
                 "/not-called",
                 &[("day", Some(&today.to_string())), ("reason", Some(reason))],
@@ -75,7 +75,7 @@ async fn strips(app: &App, moments: &Moments) -> VerbResult<Vec<RunStrip>> {
     for name in app.folder().schedules.keys() {
         let zone = moments.zone(Some(name));
         let first = zone.day_start(first_day(zone.date(moments.now())));
-        let runs = ledger.runs(RunsAsk::Nominal { schedule: name.clone(), first, last: moments.now() }).await?;
+        let runs = ledger.runs(RunsAsk::Days { schedule: name.clone(), first, last: moments.now() }).await?;
         strips.push(RunStrip::of(name, &runs, moments));
     }
     Ok(strips)

@@ -3,10 +3,12 @@
 use askama::Template;
 
 use super::frame::PageFrame;
+use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::{AuditRow, Event, story, words};
 use crate::personal::Personal;
-use crate::reminder::State;
+use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
+use crate::reminder::{RunId, State};
 use crate::verbs::audit::{Story, StoryReminder};
 
 /// The page.
@@ -25,6 +27,10 @@ pub struct AppointmentPage {
     pub reminders: Vec<ShownReminder>,
     /// What happened, in order.
     pub lines: Vec<ShownLine>,
+    /// Why it was called or not, by the run that judged it last or by the rules as they are now.
+    pub judged: Option<ShownJudgement>,
+    /// The page on which the rules as they are now judge it, where that can be asked.
+    pub now_link: Option<String>,
     /// Whether whole numbers are shown.
     pub is_revealed: bool,
 }
@@ -81,9 +87,111 @@ impl AppointmentPage {
                 .into_iter()
                 .map(|line| ShownLine { at: moments.of(schedule, line.at), words: line.words })
                 .collect(),
+            judged: None,
+            now_link: None,
             is_revealed: false,
         }
     }
+
+    /// With what the rules said.
+    #[must_use]
+    pub fn judged_by(self, judged: Option<ShownJudgement>) -> Self {
+        let now_link = match &judged {
+            Some(ShownJudgement { is_now: true, .. }) => None,
+            _ if self.schedule.is_empty() => None,
+            _ => Some(links::link(
+                "/appointment",
+                &[("schedule", Some(&self.schedule)), ("id", Some(&self.id)), ("judge", Some("now"))],
+            )),
+        };
+        Self { judged, now_link, ..self }
+    }
+}
+
+/// The run that wrote last of an appointment.
+#[must_use]
+pub fn last_run(rows: &[AuditRow]) -> Option<RunId> {
+    let is_judged = |row: &&AuditRow| {
+        matches!(
+            row.event,
+            Event::ReminderPlanned | Event::ReminderSkipped | Event::ReminderCancelled | Event::ReminderShadowed
+        )
+    };
+    rows.iter().rev().filter(is_judged).find_map(|row| row.run_id)
+}
+
+/// What the rules said of the appointment.
+#[derive(Debug, Clone)]
+pub struct ShownJudgement {
+    /// In a sentence.
+    pub sentence: String,
+    /// A word for its colour.
+    pub kind: &'static str,
+    /// Whether the rules as they are now said so, not an earlier run.
+    pub is_now: bool,
+    /// Each rule in order.
+    pub steps: Vec<ShownStep>,
+}
+
+/// What one rule said.
+#[derive(Debug, Clone)]
+pub struct ShownStep {
+    /// The rule.
+    pub rule: String,
+    /// In a word.
+    pub result: &'static str,
+    /// A word for its colour.
+    pub kind: &'static str,
+    /// Its input, and what would let it through.
+    pub detail: String,
+}
+
+impl ShownJudgement {
+    /// Why the rules can't be asked.
+    #[must_use]
+    pub fn impossible(why: &str) -> Self {
+        let sentence = format!("The rules can't be asked now: {why}");
+        Self { sentence, kind: "bad", is_now: true, steps: Vec::new() }
+    }
+
+    /// By the rules as they are now.
+    #[must_use]
+    pub fn now(found: &Explanation) -> Self {
+        let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
+        let (words, kind) = match found.verdict {
+            Verdict::Call => ("It would be called", "good"),
+            Verdict::Skip => ("It would not be called", "unsure"),
+            Verdict::Reminded => ("It has its reminder", "good"),
+            Verdict::Absent => ("The source has no such row", "unsure"),
+        };
+        Self { sentence: format!("{words}{reason}."), kind, is_now: true, steps: steps(found) }
+    }
+
+    /// By a run.
+    #[must_use]
+    pub fn of_run(found: &Explanation, at: &ShownMoment) -> Self {
+        let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
+        let (words, kind) = match found.verdict {
+            Verdict::Call => ("planned the call", "good"),
+            Verdict::Skip => ("left it out", "unsure"),
+            Verdict::Reminded => ("found its reminder", "good"),
+            Verdict::Absent => ("did not find it in the source", "unsure"),
+        };
+        Self { sentence: format!("The run of {at} {words}{reason}."), kind, is_now: false, steps: steps(found) }
+    }
+}
+
+fn steps(found: &Explanation) -> Vec<ShownStep> {
+    let step = |step: &RuleStep| {
+        let (result, kind) = match step.result {
+            StepResult::Pass => ("lets it through", "good"),
+            StepResult::Block => ("blocks it", "bad"),
+            StepResult::NotReached => ("not reached", "plain"),
+        };
+        let detail = step.detail.clone().unwrap_or_default();
+        ShownStep { rule: words::reason(&step.rule), result, kind, detail }
+    };
+    found.steps.iter().map(step).collect()
 }
 
 fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, moments: &Moments) -> ShownReminder {

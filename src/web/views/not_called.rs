@@ -1,6 +1,6 @@
 //! pure: who was not called on a day, by reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use askama::Template;
 
@@ -8,10 +8,11 @@ use super::charts::LyingBars;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
 use super::rows::{LogRow, RowNames};
+use crate::audit::fates::{CallFate, DecidedFate};
 use crate::audit::{AuditRow, Event, words};
 
-/// Maximum rows of each kind on the page; the log has them all.
-pub const MOST: u64 = 500;
+/// Maximum rows under each heading; the log has them all.
+pub const MOST: usize = 500;
 
 /// The page.
 #[derive(Template)]
@@ -40,7 +41,9 @@ pub struct NotCalledPage {
 pub struct ReasonGroup {
     /// The reason in words.
     pub reason: String,
-    /// Who, once each.
+    /// How many.
+    pub count: usize,
+    /// Who, once each; the newest, if there are too many for a page.
     pub people: Vec<NotCalledPerson>,
 }
 
@@ -53,55 +56,85 @@ pub struct NotCalledPerson {
     pub starts_at: Option<ShownMoment>,
 }
 
-/// The events that mean that somebody was not called, or that nobody was.
-pub const EVENTS: [Event; 8] = [
-    Event::ReminderSkipped,
-    Event::ReminderExpired,
-    Event::DeliveryFailed,
-    Event::DeliveryDropped,
-    Event::OperatorCancelled,
-    Event::RunMissed,
-    Event::RunHeld,
-    Event::RunSkipped,
-];
+/// The events of runs that called nobody.
+pub const OF_RUNS: [Event; 3] = [Event::RunMissed, Event::RunHeld, Event::RunSkipped];
 
-/// The rows by reason, each appointment once for a reason, the largest group first.
+/// Whether a fate is listed here: somebody was to be called and was not.
 #[must_use]
-pub fn groups(rows: &[AuditRow], names: &RowNames, moments: &Moments) -> Vec<ReasonGroup> {
-    let mut seen = BTreeSet::new();
-    let mut groups: BTreeMap<String, Vec<NotCalledPerson>> = BTreeMap::new();
-    for row in rows.iter().rev() {
-        let reason = match (row.event, row.reason.as_deref()) {
-            (Event::ReminderSkipped, Some(reason)) => words::reason(reason),
-            (event, Some(reason)) => format!("{}: {}", words::event(event), words::reason(reason)),
-            (event, None) => words::event(event).to_owned(),
-        };
-        let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
-        let appointment = row.appointment_id.as_deref().map(str::to_owned);
-        // a row without an id is somebody of its own
-        let key = appointment.unwrap_or_else(|| row.seq.to_string());
-        if seen.insert((reason.clone(), schedule, key)) {
+pub fn is_listed(decided: &DecidedFate) -> bool {
+    match decided.fate {
+        CallFate::NotCalled | CallFate::Failed => true,
+        CallFate::Called | CallFate::Unknown | CallFate::Waiting => false,
+    }
+}
+
+/// The heading under which a row is listed.
+fn heading(event: Event, reason: Option<&str>) -> String {
+    match (event, reason) {
+        (Event::ReminderSkipped, Some(reason)) => words::reason(reason),
+        (event, Some(reason)) => format!("{}: {}", words::event(event), words::reason(reason)),
+        (event, None) => words::event(event).to_owned(),
+    }
+}
+
+/// What a day's list holds, by heading.
+#[derive(Debug, Default)]
+pub struct ListedDay {
+    counts: BTreeMap<String, usize>,
+    /// The rows that are shown: under each heading the newest.
+    pub shown: Vec<u64>,
+}
+
+impl ListedDay {
+    /// Of the fates that are listed.
+    #[must_use]
+    pub fn of(fates: &[DecidedFate]) -> Self {
+        let mut listed = Self::default();
+        for decided in fates.iter().rev().filter(|decided| is_listed(decided)) {
+            let count = listed.counts.entry(heading(decided.event, decided.reason.as_deref())).or_default();
+            *count += 1;
+            if *count <= MOST {
+                listed.shown.push(decided.seq);
+            }
+        }
+        listed
+    }
+
+    /// Whether there are more than are shown.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.counts.values().any(|count| *count > MOST)
+    }
+
+    /// The rows by heading, the newest first, the largest group first; rows of runs stand under headings of their own.
+    #[must_use]
+    pub fn groups(&self, rows: &[AuditRow], names: &RowNames, moments: &Moments) -> Vec<ReasonGroup> {
+        let mut groups: BTreeMap<String, Vec<NotCalledPerson>> = BTreeMap::new();
+        for row in rows.iter().rev() {
             let starts_at = row.starts_at.map(|at| moments.of(row.schedule.as_deref(), at));
             let person = NotCalledPerson { row: LogRow::of(row, names, moments), starts_at };
-            groups.entry(reason).or_default().push(person);
+            groups.entry(heading(row.event, row.reason.as_deref())).or_default().push(person);
         }
+        let group = |(reason, people): (String, Vec<NotCalledPerson>)| {
+            let count = self.counts.get(&reason).copied().unwrap_or(people.len());
+            ReasonGroup { reason, count, people }
+        };
+        let mut groups: Vec<ReasonGroup> = groups.into_iter().map(group).collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        groups
     }
-    let mut groups: Vec<ReasonGroup> =
-        groups.into_iter().map(|(reason, people)| ReasonGroup { reason, people }).collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.people.len()));
-    groups
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Entry;
+    use crate::audit::{Entry, fates};
     use crate::schedule::load::Folder;
     use crate::verbs::ScheduleZones;
     use crate::zones::Zones;
 
     #[test]
-    fn an_appointment_that_several_runs_left_out_is_listed_once_for_a_reason() {
+    fn an_appointment_that_several_runs_left_out_is_listed_once() {
         let row = |seq, event, reason: Option<&'static str>, appointment: Option<&'static str>| AuditRow {
             seq,
             entry: Entry {
@@ -121,8 +154,26 @@ mod tests {
         ];
         let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
         let moments = Moments::new(zones, jiff::Timestamp::UNIX_EPOCH);
-        let groups = groups(&rows, &RowNames::new(), &moments);
+        let listed = ListedDay::of(&fates::fates(&rows));
+        let shown: Vec<AuditRow> = rows.into_iter().filter(|row| listed.shown.contains(&row.seq)).collect();
+        let groups = listed.groups(&shown, &RowNames::new(), &moments);
         let told: Vec<(&str, usize)> = groups.iter().map(|group| (group.reason.as_str(), group.people.len())).collect();
         assert_eq!(told, [("bad row", 2), ("no phone", 1), ("refused for good: http 400", 1)]);
+    }
+
+    #[test]
+    fn a_heading_with_more_than_a_page_holds_shows_its_whole_number() {
+        let decided = |seq: usize| DecidedFate {
+            seq: seq as u64,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            fate: CallFate::NotCalled,
+            event: Event::ReminderSkipped,
+            schedule: None,
+            reason: Some("no_phone".to_owned()),
+        };
+        let fates: Vec<DecidedFate> = (1..=MOST + 10).map(decided).collect();
+        let listed = ListedDay::of(&fates);
+        assert_eq!((listed.shown.len(), listed.shown[0], listed.is_cut()), (MOST, MOST as u64 + 10, true));
+        assert_eq!(listed.counts["no phone"], MOST + 10);
     }
 }

@@ -9,8 +9,8 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use super::strip::RunStrip;
-use crate::audit::{Event, words};
-use crate::ledger::LogCount;
+use crate::audit::fates::{CallFate, DecidedFate};
+use crate::audit::words;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
 
 /// The page.
@@ -124,40 +124,18 @@ impl ServiceStanding {
     }
 }
 
-fn count_of(counts: &[LogCount], events: &[Event]) -> u64 {
-    counts.iter().filter(|row| events.contains(&row.event)).map(|row| row.count).sum()
-}
-
-/// Today's numbers, each with the list of what it counts.
+/// Today's numbers, each with the list of what it counts. A call of unknown fate waits for a person, whatever its day.
 #[must_use]
-pub fn tallies(counts: &[LogCount]) -> Vec<TodayTally> {
-    let of_today = |event: &str| links::link("/calls", &[("event", Some(event)), ("since", Some("today"))]);
-    let failed = [Event::DeliveryFailed, Event::DeliveryDropped, Event::ReminderExpired];
+pub fn tallies(fates: &[DecidedFate], unknown: u64) -> Vec<TodayTally> {
+    let count = |fate| fates.iter().filter(|decided| decided.fate == fate).count() as u64;
+    let accepted = links::link("/calls", &[("event", Some("delivery.delivered")), ("since", Some("today"))]);
+    let of = |name, count, link: String, kind| TodayTally { name, count, link, kind };
+    let today = || "/not-called?day=today".to_owned();
     vec![
-        TodayTally {
-            name: "accepted",
-            count: count_of(counts, &[Event::DeliveryDelivered]),
-            link: of_today("delivery.delivered"),
-            kind: "good",
-        },
-        TodayTally {
-            name: "not called",
-            count: count_of(counts, &[Event::ReminderSkipped]),
-            link: "/not-called?day=today".to_owned(),
-            kind: "plain",
-        },
-        TodayTally {
-            name: "failed",
-            count: count_of(counts, &failed),
-            link: "/not-called?day=today".to_owned(),
-            kind: "bad",
-        },
-        TodayTally {
-            name: "fate unknown",
-            count: count_of(counts, &[Event::DeliveryUncertain]),
-            link: of_today("delivery.uncertain"),
-            kind: "unsure",
-        },
+        of("accepted", count(CallFate::Called), accepted, "good"),
+        of("not called", count(CallFate::NotCalled), today(), "plain"),
+        of("failed", count(CallFate::Failed), today(), "bad"),
+        of("fate unknown, to be settled", unknown, "/held".to_owned(), "unsure"),
     ]
 }
 
@@ -198,11 +176,11 @@ fn coming_run(row: &ScheduleStatus, moments: &Moments) -> (Option<jiff::Timestam
 
 /// Today's accepted calls by the hour.
 #[must_use]
-pub fn by_hour(counts: &[LogCount], moments: &Moments) -> UprightBars {
+pub fn by_hour(fates: &[DecidedFate], moments: &Moments) -> UprightBars {
     let mut hours = [0_u64; 24];
-    for row in counts.iter().filter(|row| row.event == Event::DeliveryDelivered) {
-        let hour = moments.zone(None).wall(row.quarter).hour();
-        hours[usize::try_from(hour).unwrap_or_default()] += row.count;
+    for decided in fates.iter().filter(|decided| decided.fate == CallFate::Called) {
+        let hour = moments.zone(None).wall(decided.at).hour();
+        hours[usize::try_from(hour).unwrap_or_default()] += 1;
     }
     let title = ChartTitle {
         title: "Calls today by hour".to_owned(),
@@ -214,12 +192,12 @@ pub fn by_hour(counts: &[LogCount], moments: &Moments) -> UprightBars {
     UprightBars::over(title, hours.into_iter().enumerate().map(named).collect(), 3)
 }
 
-/// Reasons for skips, of some time.
+/// Why appointments of some time were not called.
 #[must_use]
-pub fn reasons(title: &str, counts: &[LogCount], link: impl Fn(&str) -> String) -> LyingBars {
+pub fn reasons(title: &str, fates: &[DecidedFate], link: impl Fn(&str) -> String) -> LyingBars {
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in counts.iter().filter(|row| row.event == Event::ReminderSkipped) {
-        *reasons.entry(row.reason.as_deref().unwrap_or("unknown")).or_default() += row.count;
+    for decided in fates.iter().filter(|decided| decided.fate == CallFate::NotCalled) {
+        *reasons.entry(decided.reason.as_deref().unwrap_or("unknown")).or_default() += 1;
     }
     let quantity =
         |(reason, count): (&str, u64)| Quantity { label: words::reason(reason), count, link: Some(link(reason)) };
@@ -231,11 +209,6 @@ pub fn reasons(title: &str, counts: &[LogCount], link: impl Fn(&str) -> String) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(event: Event, reason: Option<&str>, count: u64) -> LogCount {
-        let reason = reason.map(str::to_owned);
-        LogCount { quarter: jiff::Timestamp::UNIX_EPOCH, schedule: Some("clinic".to_owned()), event, reason, count }
-    }
 
     #[test]
     fn what_the_status_says_to_a_terminal_is_a_link_on_the_page() {
@@ -254,19 +227,28 @@ mod tests {
     }
 
     #[test]
-    fn todays_numbers_count_what_their_lists_show() {
-        let counts = [
-            row(Event::DeliveryIntent, None, 9),
-            row(Event::DeliveryDelivered, None, 7),
-            row(Event::DeliveryFailed, Some("http_400"), 1),
-            row(Event::ReminderExpired, None, 2),
-            row(Event::ReminderSkipped, Some("no_phone"), 4),
-            row(Event::ReminderSkipped, Some("cancelled"), 1),
-            row(Event::DeliveryUncertain, Some("timeout"), 3),
+    fn todays_numbers_count_appointments_and_whatever_waits_for_a_person() {
+        let fate = |fate, reason: Option<&str>| DecidedFate {
+            seq: 1,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            fate,
+            event: crate::audit::Event::ReminderSkipped,
+            schedule: Some("clinic".to_owned()),
+            reason: reason.map(str::to_owned),
+        };
+        let fates = [
+            fate(CallFate::Called, None),
+            fate(CallFate::Called, None),
+            fate(CallFate::NotCalled, Some("no_phone")),
+            fate(CallFate::Failed, Some("http_400")),
+            fate(CallFate::Unknown, Some("timeout")),
+            fate(CallFate::Waiting, None),
         ];
-        let numbers: Vec<(&str, u64)> = tallies(&counts).iter().map(|tally| (tally.name, tally.count)).collect();
-        assert_eq!(numbers, [("accepted", 7), ("not called", 5), ("failed", 3), ("fate unknown", 3)]);
-        let chart = reasons("Not called", &counts, |reason| format!("/not-called?reason={reason}")).to_string();
+        let numbers: Vec<(&str, u64)> = tallies(&fates, 3).iter().map(|tally| (tally.name, tally.count)).collect();
+        let expected = [("accepted", 2), ("not called", 1), ("failed", 1), ("fate unknown, to be settled", 3)];
+        assert_eq!(numbers, expected);
+        let chart = reasons("Not called", &fates, |reason| format!("/not-called?reason={reason}")).to_string();
         assert!(chart.contains("no phone") && chart.contains("reason=no_phone"), "{chart}");
+        assert!(!chart.contains("http 400"), "a failure is no reason not to call: {chart}");
     }
 }

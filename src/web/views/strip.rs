@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::moments::Moments;
 use crate::ledger::RunRow;
-use crate::reminder::RunState;
+use crate::reminder::{RunKind, RunState};
 
 /// How many days a strip has.
 pub const DAYS: i32 = 14;
@@ -67,7 +67,6 @@ const STEP: usize = 22;
 
 fn mark(place: usize, day: String, runs: &[&RunRow]) -> DayMark {
     let worst = runs.iter().max_by_key(|run| severity(run.state)).map(|run| run.state);
-    let planned: u64 = runs.iter().map(|run| run.counts.planned).sum();
     let (letter, kind, state) = match worst {
         None => ("", "none", "no run"),
         Some(RunState::Done) => ("✓", "good", "done"),
@@ -78,12 +77,26 @@ fn mark(place: usize, day: String, runs: &[&RunRow]) -> DayMark {
         Some(RunState::Missed) => ("m", "bad", "missed"),
         Some(RunState::Failed) => ("!", "bad", "failed"),
     };
-    let said = match (runs.len(), worst) {
+    let said = match (runs, worst) {
         (_, None) => state.to_owned(),
-        (1, Some(_)) => format!("{state}, {planned} planned"),
-        (count, Some(_)) => format!("{count} runs, the worst: {state}; {planned} planned"),
+        ([run], Some(_)) => format!("{state}, {} planned{}", run.counts.planned, by_hand(runs)),
+        (_, Some(_)) => {
+            // a run counts whoever waits since an earlier one as planned again: a sum would count them twice
+            let planned: Vec<String> = runs.iter().map(|run| run.counts.planned.to_string()).collect();
+            let planned = planned.join(", ");
+            format!("{} runs{}, the worst: {state}; planned {planned}", runs.len(), by_hand(runs))
+        }
     };
     DayMark { x: place * STEP, day, said, letter, kind }
+}
+
+/// How many of them somebody triggered.
+fn by_hand(runs: &[&RunRow]) -> String {
+    match runs.iter().filter(|run| run.kind == RunKind::Trigger).count() {
+        0 => String::new(),
+        _ if runs.len() == 1 => ", triggered by hand".to_owned(),
+        count => format!(" ({count} triggered by hand)"),
+    }
 }
 
 /// Of several runs of a day the most severe is shown.

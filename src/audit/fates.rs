@@ -1,0 +1,386 @@
+//! pure: how the appointments of a day stand, each counted once however many runs wrote about it.
+//!
+//! A log has a row for each run that left somebody out and for each attempt. People ask how many appointments were called, and
+//! how many were not: of each reminder its last row decides, and of an appointment without a reminder that still counts its last
+//! row.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{AuditRow, Event};
+use crate::reminder::ReminderId;
+
+/// What became of a call that somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallFate {
+    /// The other side accepted it.
+    Called,
+    /// Nobody tried: a rule, a cancellation, a person.
+    NotCalled,
+    /// Refused for good, given up, or too late.
+    Failed,
+    /// It may have arrived.
+    Unknown,
+    /// It is planned, or another attempt is.
+    Waiting,
+}
+
+/// The events that decide a fate.
+pub const DECIDING: [Event; 11] = [
+    Event::ReminderPlanned,
+    Event::ReminderShadowed,
+    Event::ReminderSkipped,
+    Event::ReminderCancelled,
+    Event::ReminderExpired,
+    Event::DeliveryDelivered,
+    Event::DeliveryFailed,
+    Event::DeliveryDropped,
+    Event::DeliveryUncertain,
+    Event::OperatorCancelled,
+    Event::OperatorResolved,
+];
+
+/// Of a row of the log what decides a fate.
+#[derive(Debug, Clone, Copy)]
+pub struct FateRow<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written (UTC).
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// The schedule's name.
+    pub schedule: Option<&'a str>,
+    /// The appointment's id.
+    pub appointment: Option<&'a str>,
+    /// The reminder.
+    pub reminder: Option<ReminderId>,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// The sentence: rows without an appointment's id are told apart by it.
+    pub detail: Option<&'a str>,
+}
+
+/// How one call stands, and the row that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedFate {
+    /// The number of the deciding row.
+    pub seq: u64,
+    /// When it was written (UTC).
+    pub at: Timestamp,
+    /// What became of the call.
+    pub fate: CallFate,
+    /// What happened last.
+    pub event: Event,
+    /// The schedule's name.
+    pub schedule: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl<'a> FateRow<'a> {
+    /// Of a whole row.
+    #[must_use]
+    pub fn of(row: &'a AuditRow) -> Self {
+        Self {
+            seq: row.seq,
+            at: row.at,
+            event: row.event,
+            schedule: row.schedule.as_deref(),
+            appointment: row.appointment_id.as_deref(),
+            reminder: row.reminder_id,
+            reason: row.reason.as_deref(),
+            detail: row.detail.as_deref(),
+        }
+    }
+
+    fn decided(&self, fate: CallFate) -> DecidedFate {
+        DecidedFate {
+            seq: self.seq,
+            at: self.at,
+            fate,
+            event: self.event,
+            schedule: self.schedule.map(str::to_owned),
+            reason: self.reason.map(str::to_owned),
+        }
+    }
+}
+
+/// What a row of that event says; `None`: nothing about a fate.
+fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
+    let fate = match event {
+        Event::ReminderPlanned | Event::ReminderShadowed => CallFate::Waiting,
+        Event::ReminderSkipped | Event::ReminderCancelled | Event::OperatorCancelled => CallFate::NotCalled,
+        Event::ReminderExpired | Event::DeliveryFailed | Event::DeliveryDropped => CallFate::Failed,
+        Event::DeliveryDelivered => CallFate::Called,
+        Event::DeliveryUncertain => CallFate::Unknown,
+        Event::OperatorResolved => match reason {
+            Some("delivered") => CallFate::Called,
+            Some("drop") => CallFate::Failed,
+            Some(_) | None => CallFate::Waiting,
+        },
+        Event::RunStarted
+        | Event::RunFinished
+        | Event::RunHeld
+        | Event::RunMissed
+        | Event::RunSkipped
+        | Event::DeliveryIntent
+        | Event::DeliveryPrepared
+        | Event::DeliveryRefused
+        | Event::OutcomeReceived
+        | Event::OutcomeUnmatched
+        | Event::OperatorOutcome
+        | Event::OperatorApproved
+        | Event::OperatorRejected
+        | Event::OperatorPaused
+        | Event::OperatorResumed
+        | Event::OptoutAdded
+        | Event::OptoutRemoved
+        | Event::OperatorForgot
+        | Event::OperatorPruned
+        | Event::OperatorExported
+        | Event::OperatorRevealed
+        | Event::PageTokenAdded
+        | Event::PageTokenRemoved
+        | Event::PageSignedIn
+        | Event::ServiceStarted
+        | Event::ServiceStopped
+        | Event::ServiceRecovered
+        | Event::ConfigLoaded
+        | Event::ConfigRejected
+        | Event::ClockJumped => return None,
+    };
+    Some(fate)
+}
+
+/// What is known of one appointment.
+#[derive(Debug, Default)]
+struct OneAppointment {
+    /// Its last row without a reminder: a run left it out.
+    left_out: Option<DecidedFate>,
+    /// Of each of its reminders the last row.
+    reminders: Vec<(ReminderId, DecidedFate)>,
+}
+
+/// Collects rows, in whatever order.
+#[derive(Debug, Default)]
+pub struct FateCount {
+    appointments: HashMap<String, OneAppointment>,
+    /// The key of the row at hand.
+    key: String,
+}
+
+impl FateCount {
+    /// One more row.
+    pub fn add(&mut self, row: &FateRow<'_>) {
+        let Some(fate) = fate_of(row.event, row.reason) else { return };
+        self.set_key(row);
+        if !self.appointments.contains_key(&self.key) {
+            self.appointments.insert(self.key.clone(), OneAppointment::default());
+        }
+        let Some(appointment) = self.appointments.get_mut(&self.key) else { return };
+        let place = match row.reminder {
+            None => &mut appointment.left_out,
+            Some(id) => match appointment.reminders.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, last)) if last.seq > row.seq => return,
+                Some((_, last)) => {
+                    *last = row.decided(fate);
+                    return;
+                }
+                None => {
+                    appointment.reminders.push((id, row.decided(fate)));
+                    return;
+                }
+            },
+        };
+        if place.as_ref().is_none_or(|last| last.seq < row.seq) {
+            *place = Some(row.decided(fate));
+        }
+    }
+
+    /// A row whose appointment has no id, or has been erased, is somebody of its own.
+    fn set_key(&mut self, row: &FateRow<'_>) {
+        use std::fmt::Write as _;
+        self.key.clear();
+        self.key.push_str(row.schedule.unwrap_or_default());
+        // writing to a string can't fail
+        let _written = match (row.appointment, row.reminder, row.detail) {
+            (Some(appointment), _, _) => write!(self.key, "\0a{appointment}"),
+            (None, Some(id), _) => write!(self.key, "\0r{id}"),
+            (None, None, Some(detail)) => write!(self.key, "\0d{}\0{detail}", row.reason.unwrap_or_default()),
+            (None, None, None) => write!(self.key, "\0s{}", row.seq),
+        };
+    }
+
+    /// How they stand, in the order of the deciding rows.
+    #[must_use]
+    pub fn decide(self) -> Vec<DecidedFate> {
+        let mut fates: Vec<DecidedFate> = self.appointments.into_values().flat_map(OneAppointment::decide).collect();
+        fates.sort_unstable_by_key(|decided| decided.seq);
+        fates
+    }
+}
+
+impl OneAppointment {
+    /// Each reminder that still counts; without one, why nobody called.
+    fn decide(self) -> Vec<DecidedFate> {
+        let (gone, alive): (Vec<DecidedFate>, Vec<DecidedFate>) =
+            self.reminders.into_iter().map(|(_, decided)| decided).partition(|last| last.fate == CallFate::NotCalled);
+        if !alive.is_empty() {
+            return alive;
+        }
+        self.left_out.into_iter().chain(gone).max_by_key(|decided| decided.seq).into_iter().collect()
+    }
+}
+
+/// How the calls of these rows stand.
+#[must_use]
+pub fn fates(rows: &[AuditRow]) -> Vec<DecidedFate> {
+    let mut count = FateCount::default();
+    rows.iter().for_each(|row| count.add(&FateRow::of(row)));
+    count.decide()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "01920000-0000-7000-8000-000000000001";
+    const TWO: &str = "01920000-0000-7000-8000-000000000002";
+
+    /// A name, the rows, and how the calls of these rows stand.
+    type FateCase = (&'static str, Vec<FateRow<'static>>, &'static [(u64, CallFate)]);
+
+    fn row(event: Event, appointment: Option<&'static str>, reminder: &str, reason: &'static str) -> FateRow<'static> {
+        FateRow {
+            seq: 0,
+            at: Timestamp::UNIX_EPOCH,
+            event,
+            schedule: Some("clinic"),
+            appointment,
+            reminder: reminder.parse().ok(),
+            reason: Some(reason).filter(|reason| !reason.is_empty()),
+            detail: None,
+        }
+    }
+
+    fn decided(rows: &[FateRow<'_>]) -> Vec<(u64, CallFate)> {
+        let numbered: Vec<FateRow<'_>> = rows.iter().zip(1..).map(|(row, seq)| FateRow { seq, ..*row }).collect();
+        let mut count = FateCount::default();
+        numbered.iter().for_each(|row| count.add(row));
+        let forwards = count.decide();
+        let mut count = FateCount::default();
+        numbered.iter().rev().for_each(|row| count.add(row));
+        assert_eq!(count.decide(), forwards, "the order of the rows changes nothing");
+        forwards.into_iter().map(|decided| (decided.seq, decided.fate)).collect()
+    }
+
+    #[test]
+    fn each_appointment_is_counted_once_and_its_last_row_decides() {
+        use CallFate::{Called, NotCalled, Waiting};
+        use Event::*;
+        let a = |event, reminder, reason| row(event, Some("A-1"), reminder, reason);
+        let skipped = || a(ReminderSkipped, "", "no_phone");
+        let planned = || a(ReminderPlanned, ONE, "");
+        let cases: [FateCase; 6] = [
+            ("three triggers left it out", vec![skipped(), skipped(), skipped()], &[(3, NotCalled)]),
+            (
+                "left out, then it had a phone",
+                vec![skipped(), planned(), a(DeliveryDelivered, ONE, "")],
+                &[(3, Called)],
+            ),
+            (
+                "called, then the source said cancelled",
+                vec![planned(), a(DeliveryDelivered, ONE, ""), skipped()],
+                &[(2, Called)],
+            ),
+            (
+                "planned, then cancelled",
+                vec![planned(), a(ReminderCancelled, ONE, "cancelled"), skipped()],
+                &[(3, NotCalled)],
+            ),
+            (
+                "moved: another reminder",
+                vec![planned(), a(ReminderCancelled, ONE, "moved"), a(ReminderPlanned, TWO, "")],
+                &[(3, Waiting)],
+            ),
+            ("cancelled by a person", vec![planned(), a(OperatorCancelled, ONE, "")], &[(2, NotCalled)]),
+        ];
+        for (name, rows, expected) in cases {
+            assert_eq!(decided(&rows), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_each_reminder_the_last_row_decides() {
+        use CallFate::{Called, Failed, NotCalled, Unknown, Waiting};
+        use Event::*;
+        let a = |event, reminder, reason| row(event, Some("A-1"), reminder, reason);
+        let planned = || a(ReminderPlanned, ONE, "");
+        let cases: [FateCase; 9] = [
+            ("unknown, and still so", vec![planned(), a(DeliveryUncertain, ONE, "timeout")], &[(2, Unknown)]),
+            (
+                "unknown, then said to be called",
+                vec![a(DeliveryUncertain, ONE, ""), a(OperatorResolved, ONE, "delivered")],
+                &[(2, Called)],
+            ),
+            (
+                "unknown, then given up",
+                vec![a(DeliveryUncertain, ONE, ""), a(OperatorResolved, ONE, "drop")],
+                &[(2, Failed)],
+            ),
+            (
+                "unknown, then sent again",
+                vec![a(DeliveryUncertain, ONE, ""), a(OperatorResolved, ONE, "resend")],
+                &[(2, Waiting)],
+            ),
+            (
+                "unknown, then proved",
+                vec![a(DeliveryUncertain, ONE, ""), a(DeliveryDelivered, ONE, "")],
+                &[(2, Called)],
+            ),
+            (
+                "two leads of a day",
+                vec![planned(), a(DeliveryDelivered, ONE, ""), a(DeliveryFailed, TWO, "")],
+                &[(2, Called), (3, Failed)],
+            ),
+            (
+                "rows without an id and a sentence",
+                vec![row(ReminderSkipped, None, "", "bad_row"), row(ReminderSkipped, None, "", "bad_row")],
+                &[(1, NotCalled), (2, NotCalled)],
+            ),
+            (
+                "erased, of one reminder",
+                vec![row(DeliveryUncertain, None, ONE, ""), row(DeliveryDelivered, None, ONE, "")],
+                &[(2, Called)],
+            ),
+            ("what decides nothing", vec![a(DeliveryIntent, ONE, ""), a(DeliveryRefused, ONE, "")], &[]),
+        ];
+        for (name, rows, expected) in cases {
+            assert_eq!(decided(&rows), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_an_id_that_every_run_reads_again_is_one_row() {
+        let of =
+            |detail: &'static str| FateRow { detail: Some(detail), ..row(Event::ReminderSkipped, None, "", "bad_row") };
+        let rows = [of("line 7 has 3 fields"), of("line 9 has 3 fields"), of("line 7 has 3 fields")];
+        assert_eq!(decided(&rows), [(2, CallFate::NotCalled), (3, CallFate::NotCalled)]);
+    }
+
+    #[test]
+    fn the_same_id_of_two_schedules_is_two_appointments() {
+        let of =
+            |schedule| FateRow { schedule: Some(schedule), ..row(Event::ReminderSkipped, Some("A-1"), "", "no_phone") };
+        assert_eq!(decided(&[of("clinic"), of("dentist")]).len(), 2);
+    }
+
+    #[test]
+    fn every_event_that_says_something_about_a_fate_is_read() {
+        for event in Event::ALL {
+            assert_eq!(fate_of(*event, None).is_some(), DECIDING.contains(event), "{event}");
+        }
+    }
+}
