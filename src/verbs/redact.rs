@@ -19,6 +19,9 @@ pub enum Reveal {
 /// Replaces the masked digits.
 const HIDDEN: &str = "***";
 
+/// The digits that are shown.
+const LAST: usize = 4;
+
 /// Minimum digits of a phone number.
 const SHORTEST: usize = 7;
 /// The digits at the end of a number that identify the person, whatever the country's prefix.
@@ -120,8 +123,8 @@ struct Redaction<'a> {
 }
 
 impl<'a> Redaction<'a> {
-    const fn of(own: &'a str) -> Self {
-        Self { shown: String::new(), own, digits: String::new() }
+    fn of(own: &'a str) -> Self {
+        Self { shown: String::new(), own, digits: String::with_capacity(MAX_DIGITS) }
     }
 
     /// A text of JSON with its quotes.
@@ -228,20 +231,23 @@ fn continues_number(c: char) -> bool {
 }
 
 /// The digits of a text, those of other scripts as ASCII.
-fn digits(text: &str) -> impl Iterator<Item = char> {
+fn digits(text: &str) -> impl DoubleEndedIterator<Item = char> {
     text.chars().filter_map(plain).filter(char::is_ascii_digit)
 }
 
 fn last_four(number: &str) -> String {
-    let mut shown = String::with_capacity(HIDDEN.len() + 4);
+    let mut shown = String::with_capacity(HIDDEN.len() + LAST);
     push_last_four(&mut shown, number);
     shown
 }
 
 fn push_last_four(shown: &mut String, number: &str) {
-    let count = digits(number).count();
+    let mut last = [None; LAST];
+    for (place, digit) in last.iter_mut().rev().zip(digits(number).rev()) {
+        *place = Some(digit);
+    }
     shown.push_str(HIDDEN);
-    shown.extend(digits(number).skip(count.saturating_sub(4)));
+    last.into_iter().flatten().for_each(|digit| shown.push(digit));
 }
 
 #[cfg(test)]
