@@ -33,7 +33,7 @@
 //!
 //! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
 //! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread,
-//! [`personal`] keeps phones and names out of `Debug` output, [`seeded`] has the maps of many entries.
+//! [`lines`] wraps sentences to the width of a screen, [`personal`] keeps phones and names out of `Debug` output, [`seeded`] has the maps of many entries.
 //!
 //! # Glossary
 //!
@@ -79,6 +79,7 @@ pub mod formats;
 pub mod http;
 pub mod inbound;
 pub mod ledger;
+pub mod lines;
 pub mod notify;
 pub mod outcome;
 pub mod parallel;

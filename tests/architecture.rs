@@ -12,7 +12,7 @@ use sources::{is_code, source_files};
 /// `schedule` stands above `appointment` because a schedule embeds the columns of its appointments, and `row` on the
 /// ground because formats make rows, appointments read them and plans keep them. `daemon` binds the `web` page it serves.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "disk", "duration", "parallel", "personal", "reminder", "row", "seeded", "spelling"],
+    &["clock", "disk", "duration", "lines", "parallel", "personal", "reminder", "row", "seeded", "spelling"],
     &["attempt", "connections", "outcome", "template", "zones", "http", "settings"],
     &["appointment"],
     &["schedule"],

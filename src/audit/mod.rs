@@ -4,7 +4,6 @@ pub mod entry;
 mod escape;
 pub mod export;
 pub mod fates;
-pub mod lines;
 pub mod stats;
 pub mod story;
 pub mod times;

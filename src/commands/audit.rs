@@ -147,6 +147,7 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
         table.push(vec![context.moment(line.at, zone), context.with_moments(&line.words, zone, ZoneName::Omitted)]);
     }
     blocks.push(table.fit(context.screen));
+    blocks.push(format!("times in {}", zone.name()));
     blocks.join("\n")
 }
 

@@ -77,12 +77,13 @@ async fn of_period(context: &Context, filters: &Filters, period: PeriodWord) -> 
         hours.for_each(|(hour, count)| rows.push(vec!["hour".into(), hour.to_string(), count.to_string()]));
         rows
     };
-    let people = || in_words(context, &numbers);
+    let named = || context.zones_named(rows.iter().filter_map(|row| row.schedule.as_deref()));
+    let people = || in_words(context, &numbers, &named());
     Shown { answer: &numbers, people: &people, rows: &table }.print(context.format)?;
     Ok(Exit::Done)
 }
 
-fn in_words(context: &Context, numbers: &PeriodNumbers) -> String {
+fn in_words(context: &Context, numbers: &PeriodNumbers, zones_named: &str) -> String {
     let zone = context.zone_of(None);
     let moment = |at| context.moment(at, &zone);
     let mut blocks = vec![format!("{} to {} ({})", moment(numbers.since), moment(numbers.until), zone.name())];
@@ -103,7 +104,7 @@ fn in_words(context: &Context, numbers: &PeriodNumbers) -> String {
     let hours: Vec<WordCount> =
         hours.map(|(hour, count)| WordCount { word: format!("{hour:02}:00"), count: *count }).collect();
     if !hours.is_empty() {
-        blocks.push(chart(context, "accepted by hour", &hours));
+        blocks.push(format!("{}\n{zones_named}", chart(context, "accepted by hour", &hours)));
     }
     if !numbers.gaps.is_empty() {
         let mut table = Table::of(&[words("gap"), words("what"), words("schedule"), sentence("detail")]);

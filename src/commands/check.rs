@@ -8,11 +8,13 @@ use super::arguments::{CheckArguments, Format, Globals};
 use super::context::Context;
 use super::dispatch;
 use super::output::{Rows, Shown, print};
+use super::table::{Screen, Table, sentence, words};
+use crate::audit::words::counted;
 use crate::http::Http;
 use crate::schedule::problems::{Paint, Severity};
 use crate::settings::SecretRef;
 use crate::sources::SourceTools;
-use crate::verbs::check::{CheckAsk, CheckReport, Files, Reach, Warnings, check as examine};
+use crate::verbs::check::{CheckAsk, CheckReport, ColumnReport, Files, Reach, Warnings, check as examine};
 use crate::verbs::outbound;
 use crate::verbs::secrets::ServiceSecrets;
 use crate::verbs::{Exit, VerbError};
@@ -26,7 +28,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     } else {
         Paint::Coloured
     };
-    let (format, connects) = (context.format, ask.connect);
+    let (format, screen, connects) = (context.format, context.screen, ask.connect);
     let tools = SourceTools {
         http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
@@ -38,7 +40,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
     };
     // it reads files and, when asked, waits for hosts
     let report = tokio::task::spawn_blocking(move || report(&context, &ask, files, &tools)).await??;
-    show(&report, format, paint)?;
+    show(&report, (format, screen), paint)?;
     if connects && report.ok && matches!(format, None | Some(Format::Table)) {
         print("every source was read, and every target's host answered")?;
     }
@@ -80,16 +82,50 @@ fn report(
     }))
 }
 
-fn show(report: &CheckReport, format: Option<Format>, paint: Paint) -> anyhow::Result<()> {
+fn show(report: &CheckReport, (format, screen): (Option<Format>, Screen), paint: Paint) -> anyhow::Result<()> {
     if format == Some(Format::Jsonl) {
         let problems: Vec<_> = report.problems.iter().map(crate::schedule::problems::Problem::placed).collect();
         return Shown { answer: &problems, people: &String::new, rows: &Rows::default }.print(format);
     }
     if matches!(format, None | Some(Format::Table)) {
-        return print(&report.to_text(paint)); // with its colours; frames are harmless by themselves
+        return print(&for_people(report, screen, paint)); // with its colours; frames are harmless by themselves
     }
     let people = String::new;
     Shown { answer: &report.to_json(), people: &people, rows: &|| rows(report) }.print(format)
+}
+
+/// Every problem as a code frame, what the columns hold, and a summary.
+fn for_people(report: &CheckReport, screen: Screen, paint: Paint) -> String {
+    let mut blocks: Vec<String> =
+        report.problems.iter().map(|problem| problem.frame_within(paint, screen.columns())).collect();
+    for columns in report.columns.chunk_by(|one, other| one.file == other.file) {
+        let mut table = Table::of(&[
+            words("key"),
+            words("column"),
+            words("empty"),
+            words("unreadable"),
+            sentence("examples").below(2),
+            sentence("format").below(3),
+        ]);
+        columns.iter().for_each(|column| table.push(cells(column)));
+        let (file, rows) = columns.first().map(|column| (column.file.as_str(), column.rows)).unwrap_or_default();
+        blocks.push(format!("{file} maps these columns, in {}:\n{}", counted(rows, "row", "rows"), table.fit(screen)));
+    }
+    blocks.push(report.summary());
+    blocks.join("\n\n")
+}
+
+fn cells(column: &ColumnReport) -> Vec<String> {
+    // a value between backticks stays in one line
+    let examples: Vec<String> = column.samples.iter().map(|sample| format!("`{sample}`")).collect();
+    vec![
+        column.key.to_owned(),
+        format!("`{}`", column.column),
+        column.empty.to_string(),
+        column.failed.to_string(),
+        examples.join(", "),
+        column.format.clone().unwrap_or_default(),
+    ]
 }
 
 fn rows(report: &CheckReport) -> Rows {

@@ -31,7 +31,9 @@ fn for_people(context: &Context, found: &Comparison) -> String {
         (found.only_here.len() as u64, "only here"),
         (found.only_there.len() as u64, "only there"),
     ]);
-    let mut blocks = vec![context.screen.prose(&format!("{} from {since} to {until}: {counted}", found.schedule))];
+    let zone = context.zone_of(Some(&found.schedule));
+    let head = format!("{} from {since} to {until} ({}): {counted}", found.schedule, zone.name());
+    let mut blocks = vec![context.screen.prose(&head)];
     for (name, calls) in [("only here", &found.only_here), ("only there", &found.only_there)] {
         if calls.is_empty() {
             continue;

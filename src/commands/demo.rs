@@ -39,11 +39,8 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
     let running = sandbox::start(Options::default(), Arc::clone(&clock), move |event| {
-        let _nobody_reads = print(&screen.prose(&format!(
-            "  {} sandbox: {}",
-            zone.wall(event.at).strftime("%H:%M:%S"),
-            event.summary()
-        )));
+        let _nobody_reads =
+            print(&screen.prose(&format!("{} sandbox: {}", zone.wall(event.at).strftime("%H:%M:%S"), event.summary())));
     })
     .await?;
     let app = open(globals, clock, folder.path(), &running.address.to_string()).await?;

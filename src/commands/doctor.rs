@@ -1,7 +1,7 @@
 //! shell: `tickler doctor` and `tickler service print`.
 
 use super::arguments::Globals;
-use super::context::Context;
+use super::context::{Context, ZoneName};
 use super::dispatch;
 use super::output::{Rows, Shown, write_out};
 use super::table::{Table, sentence, words};
@@ -25,7 +25,10 @@ pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
 
 fn for_people(context: &Context, answer: &DoctorAnswer) -> String {
     let mut table = Table::of(&[words("subject"), words("verdict"), sentence("detail")]);
-    rows(answer).cells.into_iter().for_each(|row| table.push(row));
+    let utc = Zones::newest().zone("UTC").expect("every version of the rules has UTC");
+    for row in rows(answer).cells {
+        table.push(row.iter().map(|cell| context.with_moments(cell, &utc, ZoneName::Shown)).collect());
+    }
     table.fit(context.screen)
 }
 

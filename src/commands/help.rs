@@ -38,7 +38,7 @@ fn words() -> Vec<&'static str> {
 }
 
 fn topics() -> String {
-    format!("Reference: `tickler help TOPIC` with one of {}", words().join(", "))
+    format!("Reference: `tickler help TOPIC`, a topic being one of\n  {}", words().join(", "))
 }
 
 fn unknown(word: &str, command: &clap::Command) -> anyhow::Error {

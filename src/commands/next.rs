@@ -41,7 +41,7 @@ fn for_people(context: &Context, runs: &[NextRun]) -> String {
             note.to_owned(),
         ]);
     }
-    table.fit(context.screen)
+    format!("{}\n{}", table.fit(context.screen), context.zones_named(runs.iter().map(|run| run.schedule.as_str())))
 }
 
 fn rows(runs: &[NextRun]) -> Rows {

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::dispatch;
 use super::optout_arguments::{OptoutVerb, PhonesArguments, ReadingArguments};
 use super::output::{Rows, Shown};
+use super::table::{Table, sentence, words};
 use crate::appointment::phone;
 use crate::disk::{self, Links};
 use crate::evaluation::numbers_of;
@@ -92,16 +93,16 @@ async fn change(context: &Context, ask: OptOutAsk) -> anyhow::Result<Exit> {
 async fn list(context: &Context) -> anyhow::Result<Exit> {
     let (listed, exit): (Vec<OptOut>, Exit) = dispatch::read(context, Request::OptOuts, optout::list).await?;
     let people = || {
-        let line = |one: &OptOut| {
-            let since = context.moment(one.since, &context.zone_of(None));
-            let reason =
-                one.reason.as_deref().map(|reason| format!(": {}", crate::audit::escape(reason))).unwrap_or_default();
-            format!("***{} since {since} by {}{reason}", one.phone_last4, one.actor)
-        };
-        match listed.is_empty() {
-            true => "nobody has opted out".to_owned(),
-            false => listed.iter().map(line).collect::<Vec<_>>().join("\n"),
+        if listed.is_empty() {
+            return "nobody has opted out".to_owned();
         }
+        let zone = context.zone_of(None);
+        let mut table = Table::of(&[words("phone"), words("since"), words("by"), sentence("reason")]);
+        for one in &listed {
+            let (phone, since) = (format!("***{}", one.phone_last4), context.moment(one.since, &zone));
+            table.push(vec![phone, since, one.actor.clone(), one.reason.clone().unwrap_or_default()]);
+        }
+        format!("{}\ntimes in {}", table.fit(context.screen), zone.name())
     };
     let rows = || {
         let mut rows = Rows::of(&["phone_last4", "since", "actor", "reason"]);

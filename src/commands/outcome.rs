@@ -7,12 +7,14 @@ use std::path::Path;
 use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
+use super::ids::{Labels, ShortIds};
 use super::outcome_arguments::OutcomeVerb;
 use super::output::{Rows, Shown};
-use super::table::{Table, words};
+use super::table::{Table, sentence, words};
 use crate::audit::escape;
+use crate::audit::words::state as state_in_words;
 use crate::disk::{self, Links};
-use crate::reminder::CallOutcome;
+use crate::reminder::{CallOutcome, State};
 use crate::verbs::outcome::trying::{self, TriedRecord};
 use crate::verbs::outcome::{self, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
 use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
@@ -35,7 +37,7 @@ async fn list(context: &Context, ask: OutcomeListAsk) -> anyhow::Result<Exit> {
     let request = Request::OutcomeList(ask);
     let (listed, exit): (Vec<OutcomeRow>, Exit) =
         dispatch::read(context, request, async |app| outcome::list(app, &here).await).await?;
-    print_rows(context, &listed)?;
+    print_rows(context, &listed).await?;
     Ok(exit)
 }
 
@@ -46,46 +48,81 @@ async fn set(context: &Context, id: &str, word: &str, reason: Option<String>) ->
     })?;
     let request = Request::SetOutcome(SetOutcomeAsk { id: id.to_owned(), outcome, reason });
     let (row, exit): (OutcomeRow, Exit) = dispatch::change(context, request).await?;
-    print_rows(context, &[row])?;
+    print_rows(context, &[row]).await?;
     Ok(exit)
 }
 
-fn print_rows(context: &Context, listed: &[OutcomeRow]) -> anyhow::Result<()> {
-    const HEADERS: [&str; 8] =
-        ["reminder_id", "schedule", "appointment_id", "starts_at", "lead", "state", "outcome", "outcome_at"];
-    let cells = |row: &OutcomeRow| {
-        vec![
-            row.reminder_id.to_string(),
-            row.schedule.clone(),
-            row.appointment_id.clone(),
-            row.starts_at.to_string(),
-            row.lead.to_string(),
-            row.state.to_string(),
-            row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
-            row.outcome_at.map(|at| at.to_string()).unwrap_or_default(),
-        ]
+/// Machine-readable names of the columns.
+const HEADERS: [&str; 8] =
+    ["reminder_id", "schedule", "appointment_id", "starts_at", "lead", "state", "outcome", "outcome_at"];
+
+async fn print_rows(context: &Context, listed: &[OutcomeRow]) -> anyhow::Result<()> {
+    let reminders = || listed.iter().map(|row| row.reminder_id);
+    let (ids, labels) = match context.prints_tables() {
+        true => (ShortIds::among_all(context, reminders()).await, Labels::of(context, reminders()).await),
+        false => (ShortIds::default(), Labels::default()),
     };
     let rows = || {
         let mut rows = Rows::of(&HEADERS);
-        listed.iter().for_each(|row| rows.push(cells(row)));
+        for row in listed {
+            rows.push(vec![
+                row.reminder_id.to_string(),
+                row.schedule.clone(),
+                row.appointment_id.clone(),
+                row.starts_at.to_string(),
+                row.lead.to_string(),
+                row.state.to_string(),
+                row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
+                row.outcome_at.map(|at| at.to_string()).unwrap_or_default(),
+            ]);
+        }
         rows
     };
-    let people = || {
-        if listed.is_empty() {
-            return "no call was accepted yet".to_owned();
-        }
-        let mut table = Table::of(&HEADERS.map(words));
-        for row in listed {
-            table.push(cells(row));
-        }
-        let unmapped = listed.iter().flat_map(|row| &row.calls).filter_map(|call| call.unmapped.as_deref());
-        let unmapped: BTreeSet<String> = unmapped.map(|word| format!("`{}`", escape(word))).collect();
-        let said: Vec<String> = unmapped.into_iter().collect();
-        let note =
-            if said.is_empty() { String::new() } else { format!("\nno key maps what was said: {}", said.join(", ")) };
-        table.fit(context.screen) + &note
-    };
+    let people = || listed_for_people(context, (&ids, &labels), listed);
     Shown { answer: &listed, people: &people, rows: &rows }.print(context.format)
+}
+
+fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), listed: &[OutcomeRow]) -> String {
+    if listed.is_empty() {
+        return "no call was accepted yet".to_owned();
+    }
+    let zones = context.zones();
+    let mut table = Table::of(&[
+        words("reminder"),
+        words("schedule").below(5),
+        words("appointment"),
+        sentence("name").below(4),
+        words("starts at").leaves(3),
+        words("lead").leaves(1),
+        words("outcome"),
+        words("outcome at").below(6),
+    ]);
+    for row in listed {
+        let moment = |at| context.moment(at, zones.of(Some(&row.schedule)));
+        table.push(vec![
+            ids.of(row.reminder_id),
+            row.schedule.clone(),
+            row.appointment_id.clone(),
+            labels.of_reminder(row.reminder_id).unwrap_or_default().to_owned(),
+            moment(row.starts_at),
+            row.lead.to_string(),
+            match (row.outcome, row.state) {
+                (Some(outcome), _) => outcome.to_string(),
+                (None, State::Delivered) => "not reported yet".to_owned(),
+                (None, state) => format!("none: {}", state_in_words(state)),
+            },
+            row.outcome_at.map(moment).unwrap_or_default(),
+        ]);
+    }
+    let mut lines =
+        vec![table.fit(context.screen), context.zones_named(listed.iter().map(|row| row.schedule.as_str()))];
+    let unmapped = listed.iter().flat_map(|row| &row.calls).filter_map(|call| call.unmapped.as_deref());
+    let unmapped: BTreeSet<String> = unmapped.map(|word| format!("`{}`", escape(word))).collect();
+    if !unmapped.is_empty() {
+        let said: Vec<String> = unmapped.into_iter().collect();
+        lines.push(context.screen.prose(&format!("no key maps what was said: {}", said.join(", "))));
+    }
+    lines.join("\n")
 }
 
 async fn try_record(context: &Context, schedule: &str, file: &Path) -> anyhow::Result<Exit> {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::Format;
-use crate::audit::lines::wrap_hanging;
 use crate::audit::{self, cell, escape};
+use crate::lines::wrap_hanging;
 use crate::row::unseen;
 use crate::verbs::VerbError;
 
@@ -174,6 +174,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 pub fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// A line that comes by itself: on a terminal wrapped between its words.
+pub fn fitted(line: &str) -> String {
+    match tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => wrap_hanging(line, usize::from(size.ws_col), INDENT),
+        Ok(_) | Err(_) => line.to_owned(), // no terminal
+    }
 }
 
 /// Prints a message to stderr.

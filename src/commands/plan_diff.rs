@@ -1,6 +1,6 @@
 //! shell: `tickler plan --diff`.
 
-use super::context::Context;
+use super::context::{Context, ZoneName};
 use super::output::{Rows, Shown, tally};
 use super::table::{Table, sentence, words};
 use crate::verbs::plan_diff::{ChangedCall, ComparedWith, PlanDifference, plan_diff as compare};
@@ -30,7 +30,9 @@ fn for_people(context: &Context, found: &PlanDifference) -> String {
         (found.loses.len() as u64, "lose a call"),
     ]);
     let at = context.moment_of(&found.at);
-    let head = format!("{} at {at} against {}: {counted}", found.schedule, found.against);
+    let zone = context.zone_of(Some(&found.schedule));
+    let against = context.with_moments(&found.against, &zone, ZoneName::Omitted);
+    let head = format!("{} at {at} ({}) against {}: {counted}", found.schedule, zone.name(), against);
     let mut blocks = vec![context.screen.prose(&head)];
     for (name, calls) in [("gains", &found.gains), ("loses", &found.loses)] {
         if calls.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::arguments::Globals;
-use super::output::{complain, print};
+use super::output::{complain, fitted, print};
 use super::sandbox_arguments::{DuplicateContactArgument, SandboxArguments, TellArgument, ToldArgument};
 use crate::clock::{SharedClock, SystemClock};
 use crate::http::Http;
@@ -22,7 +22,7 @@ const USUAL_PLACE: &str = "127.0.0.1:8468";
 pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result<Exit> {
     let listen = address(globals.listen.as_deref(), ask.port)?;
     let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {
-        if print(&event.to_string()).is_err() {
+        if print(&fitted(&event.to_string())).is_err() {
             tracing::debug!("the reader of the sandbox's lines is gone");
         }
     })

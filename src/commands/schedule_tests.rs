@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use super::arguments::{Globals, TestArguments};
 use super::context::Context;
-use super::output::{Rows, Shown, complain, print, tally};
+use super::output::{Rows, Shown, complain, print, tally, write_out};
 use crate::schedule::problems::Paint;
 use crate::verbs::schedule_tests::{RecordedTest, TestResult, Tested, record, tests};
 use crate::verbs::{Access, Exit, VerbError};
@@ -65,7 +65,8 @@ fn show(context: &Context, tested: &[Tested]) -> anyhow::Result<Exit> {
     let paint = if is_plain { Paint::Plain } else { Paint::Coloured };
     if context.prints_tables() {
         for problem in tested.iter().flat_map(|tested| &tested.problems) {
-            print(&format!("{}\n", problem.frame(paint)))?; // frames are harmless by themselves
+            print(&problem.frame_within(paint, context.screen.columns()))?; // frames are harmless by themselves
+            write_out(b"\n")?;
         }
         let passed = results.len() as u64 - failed;
         print(&tally(&[(passed, "passed"), (failed, "failed")]))?;

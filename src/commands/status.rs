@@ -58,6 +58,9 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
         lines.push(String::new());
         // problems are printed below
         lines.push(schedules(context, answer));
+        let timed =
+            answer.schedules.iter().filter(|schedule| schedule.next_run.is_some() || schedule.last_run.is_some());
+        lines.push(context.zones_named(timed.map(|schedule| schedule.name.as_str())));
     }
     if !answer.problems.is_empty() {
         let zones = context.zones();

@@ -8,7 +8,7 @@ use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Width, presets};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::audit::escape;
-use crate::audit::lines::wrap;
+use crate::lines::wrap;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -29,6 +29,14 @@ pub enum Screen {
 }
 
 impl Screen {
+    /// Its columns; `None` where nothing is fitted.
+    pub fn columns(self) -> Option<usize> {
+        match self {
+            Self::Wide => None,
+            Self::Columns(width) => Some(width),
+        }
+    }
+
     /// Sentences, wrapped between their words.
     pub fn prose(self, text: &str) -> String {
         match self {
@@ -227,7 +235,8 @@ fn printed<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, widths: &[usize]
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     for row in rows {
-        table.add_row(row.iter().map(Cell::new));
+        // wrapped here, so that a command between backticks stays in one line
+        table.add_row(row.iter().zip(widths).map(|(cell, width)| Cell::new(wrap(cell, *width).join("\n"))));
     }
     for (column, width) in table.column_iter_mut().zip(widths) {
         let whole = u16::try_from(width + GAP).unwrap_or(u16::MAX);

@@ -74,7 +74,9 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     counted.extend(answer.reminded.in_words());
     let counted = tally(&counted);
     let at = context.moment_of(&answer.nominal_at);
-    let head = context.screen.prose(&format!("{} at {at}: {} ({counted})", answer.schedule, answer.state));
+    let zone = context.zone_of(Some(&answer.schedule));
+    let head =
+        context.screen.prose(&format!("{} at {at} ({}): {} ({counted})", answer.schedule, zone.name(), answer.state));
     if answer.reminders.is_empty() {
         return head;
     }

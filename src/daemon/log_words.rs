@@ -9,8 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use crate::audit::lines::wrap_hanging;
 use crate::clock::SharedClock;
+use crate::lines::wrap_hanging;
 use crate::row::unseen;
 use crate::zones::Zone;
 

@@ -145,12 +145,13 @@ pub enum Outcome {
 
 impl fmt::Display for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.0} {}", self.at, self.summary())
+        let reminder = self.reminder_id.as_ref().map(|id| format!(" reminder {id}")).unwrap_or_default();
+        write!(f, "{:.0} {}{reminder}", self.at, self.summary())
     }
 }
 
 impl ReceivedRequest {
-    /// What happened, without its time.
+    /// What happened, without its time and the reminder's id.
     #[must_use]
     pub fn summary(&self) -> String {
         let outcome = match self.outcome {
@@ -158,8 +159,7 @@ impl ReceivedRequest {
             Outcome::Reset => "reset".to_owned(),
         };
         let phone = self.phone_last4.as_ref().map(|last4| format!(" phone …{last4}")).unwrap_or_default();
-        let reminder = self.reminder_id.as_ref().map(|id| format!(" reminder {id}")).unwrap_or_default();
-        format!("{} {} {outcome}{phone}{reminder}", self.method, self.route)
+        format!("{} {} {outcome}{phone}", self.method, self.route)
     }
 }
 

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::masking::{masked, merged};
+use crate::lines::wrap;
 use crate::row::unseen;
 
 /// Maximum problems of one file that are shown.
@@ -15,6 +16,15 @@ pub const MAX_PROBLEMS: usize = 50;
 
 /// A line of a code frame is cut this far from the place, in bytes.
 const FRAME_REACH: usize = 200;
+
+/// What is in front of a problem's sentence besides its code: `warning[…]: `.
+const BESIDE_TITLE: usize = 11;
+
+/// What is in front of its remedy: `   = help: `, and the number of a line below 100,000.
+const BESIDE_HELP: usize = 14;
+
+/// A sentence of a frame is at least so wide.
+const NARROWEST: usize = 30;
 
 /// One problem with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,16 +148,28 @@ impl Problem {
     /// name and the message are written out, such as `\u{200b}`: nothing moves a cursor, and nothing hides.
     #[must_use]
     pub fn frame(&self, paint: Paint) -> String {
+        self.frame_within(paint, None)
+    }
+
+    /// As [`Problem::frame`], for a screen of that many columns: sentences are wrapped between their words, and of a long line
+    /// the part around the place is shown.
+    #[must_use]
+    pub fn frame_within(&self, paint: Paint, columns: Option<usize>) -> String {
         let renderer = match paint {
             Paint::Plain => Renderer::plain(),
             Paint::Coloured => Renderer::styled(),
+        };
+        let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns));
+        let wrapped = |sentence: &str, beside: usize| match columns {
+            Some(columns) => wrap(&unseen::shown(sentence), columns.saturating_sub(beside).max(NARROWEST)).join("\n"),
+            None => unseen::shown(sentence).into_owned(),
         };
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let path = unseen::shown(&self.file.display().to_string()).into_owned();
-        let title = level.primary_title(unseen::shown(&self.message)).id(self.code);
+        let title = level.primary_title(wrapped(&self.message, BESIDE_TITLE + self.code.len())).id(self.code);
         let group = if self.text.is_empty() {
             title.element(Origin::path(path.clone()))
         } else {
@@ -156,7 +178,7 @@ impl Problem {
             title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
         };
         let group = match &self.help {
-            Some(help) => group.element(Level::HELP.message(unseen::shown(help))),
+            Some(help) => group.element(Level::HELP.message(wrapped(help, BESIDE_HELP))),
             None => group,
         };
         let frame = renderer.render(&[group]).clone();

@@ -70,7 +70,7 @@ fn each_expectation_that_does_not_hold_fails_with_its_place_and_what_was_planned
         clinic.write("schedules/day-before.test.toml", &TESTS.replacen(from, to, 1));
         let ended = clinic.run(&["test"]);
         assert_eq!(ended.exit, 1, "{from} → {to}: {ended:?}");
-        assert!(ended.stdout.contains(sentence), "{from} → {to}: {}", ended.stdout);
+        assert!(ended.words().contains(sentence), "{from} → {to}: {}", ended.stdout);
         assert!(ended.stdout.contains("day-before.test.toml:"), "{}", ended.stdout);
         let checked = clinic.run(&["check"]);
         assert_eq!(checked.exit, 78, "{from} → {to}");

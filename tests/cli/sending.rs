@@ -155,7 +155,7 @@ fn a_trigger_that_is_interrupted_says_what_is_left_and_how_it_goes_on() {
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
     let ended = Ended::of(child.wait_with_output().expect("it ends"));
     assert_eq!(ended.exit, 1, "{ended:?}");
-    assert!(ended.stdout.contains("1 accepted by the sandbox, 1 wait"), "{ended:?}");
+    assert!(ended.words().contains("1 accepted by the sandbox, 1 wait"), "{ended:?}");
     assert!(
         ended.stderr.contains("what is pending is sent by the service or by `tickler trigger day-before`"),
         "{ended:?}"

@@ -84,9 +84,9 @@ fn whom_the_sandbox_accepted_is_called_once_on_the_first_real_morning() {
     // in a trial's ledger, then in the real one
     assert_eq!(unnamed(&clinic, &trigger).exit, 0);
     let shown = clinic.run(&trigger);
-    assert!(shown.stdout.contains("2 accepted by the sandbox") && !shown.stdout.contains("Thoughtly"), "{shown:?}");
+    assert!(shown.words().contains("2 accepted by the sandbox") && !shown.stdout.contains("Thoughtly"), "{shown:?}");
     let again = clinic.run(&trigger);
-    assert!(again.stdout.replace('\n', " ").contains("2 accepted by the sandbox before"), "{again:?}");
+    assert!(again.words().contains("2 accepted by the sandbox before"), "{again:?}");
     let explained = clinic.run(&["explain", "day-before", "A-1", "--now", MORNING]).stdout;
     let words: Vec<&str> = explained.split_whitespace().collect();
     assert!(words.join(" ").contains("accepted by the sandbox: nobody was phoned"), "{explained}");
@@ -138,7 +138,7 @@ fn a_relay_on_this_machine_is_no_sandbox() {
     let mut clinic = Clinic::with_target(&relay.url("/relay"));
     let trigger = ["trigger", "day-before", "--now", MORNING];
     let shown = clinic.run(&trigger);
-    assert!(shown.stdout.contains("2 accepted by Thoughtly"), "{shown:?}");
+    assert!(shown.words().contains("2 accepted by Thoughtly"), "{shown:?}");
     clinic.url = real.url("/webhook/automation/real");
     let (_, plans) = clinic.json(&["plan", "day-before", "--now", MORNING]);
     assert_eq!((&plans[0]["counts"]["planned"], &plans[0]["counts"]["already_reminded"]), (&0.into(), &2.into()));

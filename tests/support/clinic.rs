@@ -164,6 +164,13 @@ impl Ended {
     }
 }
 
+impl Ended {
+    /// What it printed, one blank between two words wherever lines end.
+    pub fn words(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// A sandbox as a process of its own.
 pub struct Sandbox {
     pub process: Child,

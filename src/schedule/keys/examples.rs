@@ -12,8 +12,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("source.xlsx.sheet", "\"Bookings\""),
     ("source.ical.path", "\"../calendars/*.ics\""),
     ("source.sqlite.path", "\"../appointments.db\""),
-    ("source.sqlite.query", "\"select * from appointment where starts_at >= :from and starts_at < :until\""),
-    ("source.http.url", "\"https://crm.example.org/appointments?from={{ from }}&until={{ until }}\""),
+    ("source.sqlite.query", "\"select * from visit where start >= :from and start < :until\""),
+    ("source.http.url", "\"https://crm.example.org/visits?from={{ from }}&until={{ until }}\""),
     ("source.http.headers", "{ \"X-Api-Key\" = { env = \"CRM_KEY\" } }"),
     ("source.http.body", "{ from = \"{{ from }}\", until = \"{{ until }}\" }"),
     ("source.http.each", "\"/slots\""),
@@ -89,7 +89,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("outcome.at.updated_at", "\"/call/updated_at\""),
     ("outcome.statuses", "{ user_hangup = \"answered\", voicemail_reached = \"voicemail\" }"),
     ("outcome.values", "{ yes = \"confirmed\", cancel = \"declined\", \"n/a\" = \"ignore\" }"),
-    ("payload", "{ contact_phone = \"{{ phone }}\", appointment_time = \"{{ starts_at }}\" }"),
+    ("payload", "{ to = \"{{ phone }}\", appointment_time = \"{{ starts_at }}\" }"),
 ];
 
 impl Key {

@@ -36,17 +36,6 @@ pub struct ColumnReport {
     pub format: Option<String>,
 }
 
-impl ColumnReport {
-    /// For people.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let Self { key, column, rows, empty, failed, samples, format, .. } = self;
-        let format = format.as_ref().map_or(String::new(), |format| format!("; {format}"));
-        let samples = if samples.is_empty() { String::new() } else { format!(": {}", samples.join(" | ")) };
-        format!("  {key:<19} `{column}`: {rows} rows, {empty} empty, {failed} can't be read{samples}{format}")
-    }
-}
-
 /// Counts the values of every mapped column.
 pub(super) struct FoundColumns<'s> {
     schedule: &'s Schedule,

@@ -25,7 +25,7 @@ use crate::disk::{self, Links};
 use crate::duration;
 use crate::evaluation::{read_do_not_call, with_holidays};
 use crate::schedule::load::{self, Folder};
-use crate::schedule::problems::{Paint, Problem, Problems, Severity, shown};
+use crate::schedule::problems::{Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
 use crate::schedule::spanned::{self, Node};
 use crate::schedule::{Leads, Schedule};
@@ -106,28 +106,9 @@ impl CheckReport {
         json!({"ok": self.ok, "files": self.files, "problems": problems, "columns": self.columns})
     }
 
-    /// Every problem as a code frame, a blank line between two, and a summary.
+    /// How many files, errors and warnings there are.
     #[must_use]
-    pub fn to_text(&self, paint: Paint) -> String {
-        let frames: String = self.problems.iter().map(|problem| format!("{}\n\n", problem.frame(paint))).collect();
-        format!("{frames}{}{}\n", self.columns_in_words(), self.summary())
-    }
-
-    /// The columns of each file under its name.
-    fn columns_in_words(&self) -> String {
-        let mut text = String::new();
-        let mut file = "";
-        for column in &self.columns {
-            if column.file != file {
-                file = &column.file;
-                text.push_str(&format!("{file} maps these columns:\n"));
-            }
-            text.push_str(&format!("{}\n", column.line()));
-        }
-        if text.is_empty() { text } else { format!("{text}\n") }
-    }
-
-    fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let count = |severity| {
             let shown = self.problems.iter().filter(|problem| problem.severity == severity).count();
             let further = self.problems.iter().map(|problem| match severity {

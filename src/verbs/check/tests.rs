@@ -4,6 +4,7 @@ use super::connect::proposal;
 use super::*;
 use crate::clock::ManualClock;
 use crate::http::Http;
+use crate::schedule::problems::Paint;
 use crate::settings::{SecretRef, Secrets};
 
 const URL: (&str, &str) = ("AUTOMATION", "http://127.0.0.1:1/webhook/automation/x");
@@ -191,8 +192,9 @@ fn the_report_has_its_shape() {
     assert_eq!((&json["ok"], &json["files"]), (&false.into(), &1.into()));
     let keys: Vec<_> = json["problems"][0].as_object().expect("an object").keys().cloned().collect();
     assert_eq!(keys, ["severity", "code", "file", "line", "column", "end_line", "end_column", "message", "help"]);
-    let text = report.to_text(Paint::Plain);
-    assert!(text.ends_with("warnings\n") && text.contains("error[wrong-type]"), "{text}");
+    let frames: String = report.problems.iter().map(|problem| problem.frame(Paint::Plain)).collect();
+    assert!(frames.contains("error[wrong-type]"), "{frames}");
+    assert!(report.summary().starts_with("1 file: ") && report.summary().ends_with("warnings"), "{report:?}");
 }
 
 #[test]
