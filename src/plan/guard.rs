@@ -7,7 +7,7 @@ use super::terms::Terms;
 use super::{Plan, SkippedRow, Standing};
 use crate::duration;
 use crate::reminder::{RunId, SkipReason};
-use crate::schedule::{Factor, Percent};
+use crate::schedule::{Factor, Leads, Percent};
 
 /// Guards that hold a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +133,8 @@ const FEWEST_RUNS: usize = 3;
 /// Smaller numbers change by such factors by chance.
 const FEWEST_USUAL: u64 = 20;
 
-/// Far more or far fewer rows in the window than the last runs of the same weekday had.
+/// Far more or far fewer rows in the window than the last comparable runs had: those of the same weekday, and where leads
+/// count hours, of about the same time.
 fn max_change(seen: &Seen<'_>) -> Option<String> {
     let rows = seen.plan.in_window?;
     let Factor(limit) = seen.terms.schedule.guard.max_change;
@@ -157,9 +158,13 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     let half = if usual_twice % 2 == 1 { ".5" } else { "" };
     let schedule = &seen.terms.schedule;
     let weekday = schedule.recurrence.nominal_date(&schedule.zone, seen.terms.occasion.nominal_at).strftime("%A");
+    let time = match schedule.remind.leads {
+        Leads::Days(_) => "",
+        Leads::Hours(_) => " at about this time",
+    };
     Some(format!(
-        "{rows} rows in the window are {change} {}{half} (the median of the last {} runs on a {weekday}, `max_change` is \
-         {factor}): check whether the source is whole and of the right day",
+        "{rows} rows in the window are {change} {}{half} (the median of the last {} runs on a {weekday}{time}, `max_change` \
+         is {factor}): check whether the source is whole and of the right day",
         usual_twice / 2,
         earlier.len(),
     ))

@@ -159,13 +159,31 @@ pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp,
 /// Weeks in which the last eight runs of a weekday are looked for: some of its days were holidays.
 const WEEKS: i64 = 16;
 
-/// The dates of the run's weekday up to its own, the latest first: half open (UTC).
+/// How far a comparable run's time of day may lie from this one's.
+const AROUND: SignedDuration = SignedDuration::from_hours(1);
+
+/// The times of earlier runs with which this one is comparable, the latest first: half open (UTC). They are the dates of
+/// the run's weekday up to its own. Where leads count hours, a window holds what starts at some time of the day, in the
+/// evening less than at noon, so that of each date only the time around the run's own is comparable.
 #[must_use]
-pub fn same_weekdays(schedule: &Schedule, nominal_at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-    let nominal = schedule.recurrence.nominal_date(&schedule.zone, nominal_at);
+pub fn comparable_times(schedule: &Schedule, nominal_at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let zone = &schedule.zone;
+    let nominal = schedule.recurrence.nominal_date(zone, nominal_at);
+    let into_the_day = zone.day_start(nominal).duration_until(nominal_at);
     let dates = (0..WEEKS).filter_map(|weeks| nominal.checked_sub((weeks * 7).days()).ok());
-    let day = |date: Date| Some((schedule.zone.day_start(date), schedule.zone.day_start(date.tomorrow().ok()?)));
-    dates.filter_map(day).collect()
+    let range = |date: Date| {
+        let (from, until) = (zone.day_start(date), zone.day_start(date.tomorrow().ok()?));
+        match schedule.remind.leads {
+            Leads::Days(_) => Some((from, until)),
+            Leads::Hours(_) => {
+                let same_time = from.saturating_add_duration(into_the_day);
+                let first = same_time.saturating_sub_duration(AROUND);
+                let last = same_time.saturating_add_duration(AROUND).saturating_add_duration(MICROSECOND);
+                Some((first.max(from), last.min(until)))
+            }
+        }
+    };
+    dates.filter_map(range).collect()
 }
 
 /// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.

@@ -537,7 +537,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         target,
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
-        same_weekdays: vec![(at(300), at(900)), (at(0), at(300))],
+        comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Shadow,
     };

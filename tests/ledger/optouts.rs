@@ -26,7 +26,7 @@ pub fn knowledge_ask() -> KnowledgeAsk {
         account: "thoughtly".to_owned(),
         windows: Vec::new(),
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
-        same_weekdays: Vec::new(),
+        comparable_times: Vec::new(),
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Live,
     }

@@ -236,7 +236,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
         }
         run_plan(&ledger, at(850), held_by(&["max_change"])).await;
         run_plan_of(&ledger, "garage", at(860), Plan { in_window: Some(77), ..Plan::default() }).await;
-        let usual = async |same_weekdays| {
+        let usual = async |comparable_times| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
             let ask = KnowledgeAsk {
@@ -244,7 +244,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
                 account,
                 windows,
                 due_days,
-                same_weekdays,
+                comparable_times,
                 first_sights_from: None,
                 target: None,
                 mode: ScheduleMode::Live,
@@ -322,10 +322,10 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
         let known = async |from| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
-            let (same_weekdays, first_sights_from) = (Vec::new(), from);
+            let (comparable_times, first_sights_from) = (Vec::new(), from);
             let (target, mode) = (None, ScheduleMode::Live);
             let ask =
-                KnowledgeAsk { schedule, account, windows, due_days, same_weekdays, first_sights_from, target, mode };
+                KnowledgeAsk { schedule, account, windows, due_days, comparable_times, first_sights_from, target, mode };
             let known = ledger.knowledge(ask).await.expect("knowledge");
             let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
             (known.seen_until, sights.into_iter().collect::<Vec<_>>())
@@ -377,7 +377,7 @@ async fn known_now(ledger: &Arc<Ledger>) -> tickler::plan::Knowledge {
         account: "thoughtly".to_owned(),
         windows: vec![(start(), start() + jiff::SignedDuration::from_mins(30))],
         due_days: (day, day),
-        same_weekdays: Vec::new(),
+        comparable_times: Vec::new(),
         first_sights_from: None,
         target: None,
         mode: ScheduleMode::Live,

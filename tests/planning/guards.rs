@@ -1,10 +1,10 @@
 //! Guards: a source that looks wrong holds the run; one that looks as usual doesn't.
 
 use jiff::SignedDuration;
-use tickler::plan::{Held, Plan, SkippedRow};
-use tickler::schedule::{Factor, Percent};
+use tickler::plan::{Held, Plan, SkippedRow, comparable_times};
+use tickler::schedule::{Factor, Leads, Percent};
 
-use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at};
+use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, clinic};
 
 /// So many rows of tomorrow, each with its own number, and as many of them unusable as asked.
 fn rows(count: u32, unusable: &[[&str; 3]]) -> World {
@@ -72,6 +72,48 @@ fn what_is_too_much_of_a_change_is_the_schedules_choice() {
         world.schedule.guard.max_change = Factor(factor);
         assert_eq!(guards(&world.plan()).len(), usize::from(is_held), "{factor} {count}");
     }
+}
+
+/// The half-open ranges, as New York's clocks show them.
+fn comparable(leads: Leads, nominal_at: &str) -> Vec<String> {
+    let mut schedule = clinic();
+    schedule.remind.leads = leads;
+    let wall = |at| schedule.zone.wall(at).strftime("%m-%d %H:%M").to_string();
+    let ranges = comparable_times(&schedule, at(nominal_at));
+    ranges.into_iter().take(3).map(|(from, until)| format!("{} to {}", wall(from), wall(until))).collect()
+}
+
+#[test]
+fn runs_of_the_same_weekday_are_comparable_and_where_leads_count_hours_those_of_about_the_same_time() {
+    let (days, hours) = (|| Leads::Days(vec![1]), || Leads::Hours(vec![24]));
+    for (leads, nominal_at, expected) in [
+        (
+            days(),
+            TUESDAY_NINE,
+            ["11-24 00:00 to 11-25 00:00", "11-17 00:00 to 11-18 00:00", "11-10 00:00 to 11-11 00:00"],
+        ),
+        (
+            hours(),
+            TUESDAY_NINE,
+            ["11-24 08:00 to 11-24 10:00", "11-17 08:00 to 11-17 10:00", "11-10 08:00 to 11-10 10:00"],
+        ),
+        // not into the days around it
+        (
+            hours(),
+            "2026-11-25T04:30:00Z",
+            ["11-24 22:30 to 11-25 00:00", "11-17 22:30 to 11-18 00:00", "11-10 22:30 to 11-11 00:00"],
+        ),
+        (
+            hours(),
+            "2026-11-24T05:00:00Z",
+            ["11-24 00:00 to 11-24 01:00", "11-17 00:00 to 11-17 01:00", "11-10 00:00 to 11-10 01:00"],
+        ),
+    ] {
+        assert_eq!(comparable(leads.clone(), nominal_at), expected, "{leads:?} {nominal_at}");
+    }
+    let mut late = usual(rows(4, &[]), &[60, 60, 60]);
+    late.schedule.remind.leads = Leads::Hours(vec![25]);
+    assert!(detail(&late.plan()).contains("3 runs on a Tuesday at about this time"), "{}", detail(&late.plan()));
 }
 
 #[test]

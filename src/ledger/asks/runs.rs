@@ -252,8 +252,8 @@ pub struct KnowledgeAsk {
     pub mode: ScheduleMode,
     /// First sights of appointments that start at or after this (UTC); `None`: of none.
     pub first_sights_from: Option<Timestamp>,
-    /// Half-open ranges (UTC) of the dates on which the usual number of rows is measured, the latest first.
-    pub same_weekdays: Vec<(Timestamp, Timestamp)>,
+    /// Half-open ranges (UTC) of nominal times whose runs tell the usual number of rows, the latest first.
+    pub comparable_times: Vec<(Timestamp, Timestamp)>,
 }
 
 /// The usual number of rows is the median of at most this many of the last runs.

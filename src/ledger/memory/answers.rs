@@ -344,7 +344,7 @@ impl Tables {
 
     fn usual_rows(&self, ask: &KnowledgeAsk) -> Vec<u64> {
         let mut rows = Vec::new();
-        for (from, until) in &ask.same_weekdays {
+        for (from, until) in &ask.comparable_times {
             let day = micro(*from)..micro(*until);
             let is_of_day = |run: &&Arc<RunRow>| {
                 run.schedule == ask.schedule && run.state == RunState::Done && day.contains(&run.nominal_at)

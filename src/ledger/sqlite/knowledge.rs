@@ -70,7 +70,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         reminders,
         people: people(conn, ask, target)?,
         opted_out: opted_out(reader)?,
-        usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.same_weekdays)?,
+        usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable_times)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
         seen_until: schedules::seen_until(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,

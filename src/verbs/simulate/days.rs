@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::plan::{
-    Knowledge, KnownReminder, LastCalledStarts, Occasion, PersonCall, Plan, PlannedReminder, same_weekdays,
+    Knowledge, KnownReminder, LastCalledStarts, Occasion, PersonCall, Plan, PlannedReminder, comparable_times,
 };
 use crate::reminder::{ReminderKey, SkipReason, State};
 use crate::schedule::Schedule;
@@ -158,8 +158,8 @@ impl Days {
     }
 
     fn usual_rows(&self, nominal_at: Timestamp) -> Vec<u64> {
-        let weekdays = same_weekdays(&self.schedule, nominal_at);
-        let is_of = |at: Timestamp| weekdays.iter().any(|(from, until)| *from <= at && at < *until);
+        let comparable = comparable_times(&self.schedule, nominal_at);
+        let is_of = |at: Timestamp| comparable.iter().any(|(from, until)| *from <= at && at < *until);
         self.runs.iter().rev().filter(|(at, _)| is_of(*at)).map(|(_, rows)| *rows).take(8).collect()
     }
 

@@ -1,0 +1,410 @@
+//! The judge: knows the exports, the calls and the log, and rules in words of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::{Date, Time, Weekday};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use tickler::audit::{AuditRow, Event};
+use tickler::ledger::{ReminderRow, RunRow};
+use tickler::reminder::{Lead, ReminderId, RunState, State};
+use tickler::zones::{Wall, Zone};
+
+use crate::export::{Booking, Version};
+use crate::walk::{Call, HOLIDAY, LIMIT, STEP, Walked};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const LATENESS: SignedDuration = SignedDuration::from_hours(6);
+const NOTICE: SignedDuration = SignedDuration::from_hours(1);
+const MIN_CHANGE: SignedDuration = SignedDuration::from_mins(15);
+/// A source that was read at most this long ago is not read again before a call.
+const FRESH: SignedDuration = SignedDuration::from_mins(16);
+/// Undisturbed from so long before a run that the run before it saw the appointment.
+const BEFORE: SignedDuration = SignedDuration::from_mins(70);
+
+/// One call that there could be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    schedule: &'a str,
+    id: &'a str,
+    starts_at: Timestamp,
+    lead: Lead,
+}
+
+/// When it is to be called.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    due: Timestamp,
+    /// The first run that knows of it.
+    run: Timestamp,
+    /// The first moment at which the phone may ring.
+    call: Timestamp,
+    expires: Timestamp,
+}
+
+pub struct Judge<'a> {
+    walked: &'a Walked,
+    reminders: BTreeMap<ReminderId, &'a ReminderRow>,
+    calls: BTreeMap<Key<'a>, Vec<&'a Call>>,
+    faults: Vec<String>,
+}
+
+fn key(row: &ReminderRow) -> Key<'_> {
+    Key { schedule: &row.schedule, id: &row.appointment_id, starts_at: row.starts_at, lead: row.lead }
+}
+
+fn leads(schedule: &str) -> &'static [Lead] {
+    match schedule {
+        "day" => &[Lead::Days(1)],
+        "hours" => &[Lead::Hours(24), Lead::Hours(2)],
+        _ => &[Lead::Days(3)],
+    }
+}
+
+impl<'a> Judge<'a> {
+    pub fn of(walked: &'a Walked) -> Self {
+        let reminders: BTreeMap<ReminderId, &ReminderRow> = walked.reminders.iter().map(|row| (row.id, row)).collect();
+        let mut calls: BTreeMap<Key<'_>, Vec<&Call>> = BTreeMap::new();
+        for call in &walked.calls {
+            calls.entry(key(reminders[&call.reminder])).or_default().push(call);
+        }
+        Self { walked, reminders, calls, faults: Vec::new() }
+    }
+
+    pub fn faults(mut self) -> Vec<String> {
+        for call in &self.walked.calls {
+            self.judge_call(call);
+        }
+        self.judge_repetitions();
+        self.judge_days();
+        self.judge_reasons();
+        self.judge_holds();
+        self.judge_who_was_left_out();
+        self.faults
+    }
+
+    fn is_open(&self, schedule: &str, date: Date) -> bool {
+        schedule == "hours" || !(matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) || date == HOLIDAY)
+    }
+
+    fn may_ring(&self, schedule: &str, at: Timestamp, zone: &Zone) -> bool {
+        let wall = zone.wall(at);
+        self.is_open(schedule, wall.date()) && (8..21).contains(&wall.hour())
+    }
+
+    fn zone_of(&self, booking: &Booking) -> Zone {
+        self.walked.zones.zone(booking.zone).expect("a zone")
+    }
+
+    /// The row as the files of the last minutes had it.
+    fn recent(&self, key: Key<'_>, at: Timestamp) -> impl Iterator<Item = &'a Booking> {
+        let versions = self.walked.export.between(at - FRESH, at);
+        let id = key.id.to_owned();
+        versions.iter().filter_map(move |version| version.rows.as_ref()?.get(&id)).filter(move |it| it.starts_at == key.starts_at)
+    }
+
+    fn judge_call(&mut self, call: &'a Call) {
+        let row = self.reminders[&call.reminder];
+        let (key, at) = (key(row), call.at);
+        let mut faults = Vec::new();
+        let is_callable = |booking: &&Booking| booking.status == "ok" && booking.stop.is_empty();
+        let Some(booking) = self.recent(key, at).find(|it| is_callable(it) && it.phone.ends_with(&call.last4)) else {
+            self.faults.push(format!("{key:?} was called at {at} on {}, which no recent file asks for", call.last4));
+            return;
+        };
+        let zone = self.zone_of(booking);
+        if !self.may_ring(key.schedule, at, &zone) {
+            faults.push(format!("at {} of the person's clock", zone.rfc3339(at)));
+        }
+        if at + NOTICE > key.starts_at {
+            faults.push("too late before the start".to_owned());
+        }
+        let is_out = |it: &&crate::walk::Stretch| {
+            it.of == booking.phone && it.from < at && it.until.is_none_or(|until| until >= at)
+        };
+        if let Some(out) = self.walked.optouts.iter().find(is_out) {
+            faults.push(format!("after the opt-out of {}", out.from));
+        }
+        if row.state != State::Delivered {
+            faults.push(format!("and is {}", row.state));
+        }
+        self.faults.extend(faults.into_iter().map(|fault| format!("{key:?} was called at {at} {fault}")));
+    }
+
+    fn judge_repetitions(&mut self) {
+        let mut faults = Vec::new();
+        let keys: Vec<(&Key<'_>, &Vec<&Call>)> = self.calls.iter().collect();
+        for (key, calls) in &keys {
+            if calls.len() > 1 {
+                faults.push(format!("{key:?} was called {} times: {calls:?}", calls.len()));
+            }
+        }
+        for pair in keys.windows(2) {
+            let [(one, _), (other, _)] = pair else { continue };
+            let is_same = (one.schedule, one.id, one.lead) == (other.schedule, other.id, other.lead);
+            if is_same && other.starts_at.duration_since(one.starts_at).abs() < MIN_CHANGE {
+                faults.push(format!("{one:?} and {other:?} were both called"));
+            }
+        }
+        self.faults.extend(faults);
+    }
+
+    /// The person's day on which a reminder is due.
+    fn due_day(&self, row: &ReminderRow) -> Option<Date> {
+        let versions = self.walked.export.versions().iter();
+        let booking = versions.filter_map(|version| version.rows.as_ref()?.get(&row.appointment_id)).next()?;
+        Some(self.zone_of(booking).date(row.due_at))
+    }
+
+    fn judge_days(&mut self) {
+        let mut counts: BTreeMap<(String, Date), usize> = BTreeMap::new();
+        for row in self.walked.reminders.iter().filter(|row| row.state == State::Delivered) {
+            let Some((day, phone)) = self.due_day(row).zip(row.phone.as_ref()) else { continue };
+            *counts.entry((phone.as_str().to_owned(), day)).or_default() += 1;
+        }
+        let many = counts.into_iter().filter(|(_, count)| *count > LIMIT);
+        self.faults.extend(many.map(|((phone, day), count)| format!("{phone} has {count} calls on {day}")));
+    }
+
+    /// A reason in the log is true of the file that was read.
+    fn judge_reasons(&mut self) {
+        let rows = self.walked.log.iter().filter(|row| matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled));
+        let untrue: Vec<String> = rows.filter(|row| !self.is_true(row)).map(|row| format!("untrue: {:?}", row.entry)).collect();
+        self.faults.extend(untrue);
+    }
+
+    fn is_true(&self, row: &AuditRow) -> bool {
+        let (Some(id), Some(starts_at), Some(reason)) = (&row.appointment_id, row.starts_at, &row.reason) else {
+            return false;
+        };
+        let booking = self.walked.export.at(row.at, id);
+        let same = booking.filter(|it| it.starts_at == starts_at);
+        let is_out = |phone: &str| self.walked.optouts.iter().any(|it| it.of == phone && it.overlaps(row.at, row.at));
+        match reason.as_ref() {
+            "missing" => booking.is_none(),
+            "moved" => booking.is_some_and(|it| it.starts_at != starts_at),
+            "cancelled" => booking.is_some_and(|it| it.status == "cancelled"),
+            "no_phone" => booking.is_some_and(|it| it.phone.is_empty()),
+            "invalid_phone" => booking.is_some_and(|it| it.phone == "12"),
+            "opted_out" if row.event == Event::ReminderCancelled => true,
+            "opted_out" => same.is_some_and(|it| it.stop == "yes" || is_out(&it.phone)),
+            "already_started" => same.is_some() && starts_at <= row.at,
+            "too_late" | "outside_calling_hours" | "late_booking" | "person_limit" | "merged" => same.is_some() || row.event == Event::ReminderCancelled,
+            _ => false,
+        }
+    }
+
+    /// A run is held only while something is wrong with the export.
+    fn judge_holds(&mut self) {
+        for row in self.walked.log.iter().filter(|row| row.event == Event::RunHeld) {
+            let Some(version) = self.walked.export.between(row.at, row.at).last() else { continue };
+            let unusable = version.rows.iter().flatten().filter(|(_, booking)| booking.phone.len() < 8).count();
+            // people mistype some numbers, and the window may hold few others
+            let is_for_phones = unusable >= 3 && row.detail.as_ref().is_some_and(|detail| detail.contains("max_invalid"));
+            if version.trouble.is_none() && !is_for_phones {
+                let (schedule, at) = (&row.schedule, self.walked.zone.rfc3339(row.at));
+                self.faults.push(format!("{schedule:?} at {at} was held for nothing: {:?}", row.detail));
+            }
+        }
+    }
+
+    /// What happened around an appointment, to understand a fault.
+    fn around(&self, key: Key<'_>, times: Times) -> String {
+        let (from, until) = (times.run - BEFORE, times.expires.max(times.run) + BEFORE);
+        let mut lines = Vec::new();
+        for version in self.walked.export.between(from, until) {
+            let row = version.rows.as_ref().and_then(|rows| rows.get(key.id));
+            lines.push((version.from, format!("file {:?} {row:?}", version.trouble)));
+        }
+        for run in self.walked.runs.iter().filter(|run| run.schedule == key.schedule && from <= run.nominal_at && run.nominal_at <= until) {
+            lines.push((run.started_at, format!("run {} {} {} {:?}", run.nominal_at, run.kind, run.state, run.read_at)));
+        }
+        for row in self.walked.log.iter().filter(|row| row.appointment_id.as_deref() == Some(key.id)) {
+            lines.push((row.at, format!("log {} {:?} {:?} {:?}", row.event.as_str(), row.schedule, row.starts_at, row.reason)));
+        }
+        lines.sort();
+        lines.dedup_by(|one, other| one.1 == other.1);
+        lines.into_iter().map(|(at, line)| format!("\n      {at} {line}")).collect()
+    }
+
+    /// Every appointment that a file ever held, with every lead.
+    fn keys(&self) -> BTreeMap<Key<'a>, &'a Booking> {
+        let rows = self.walked.export.versions().iter().filter_map(|version| version.rows.as_ref()).flatten();
+        let mut starts: BTreeMap<(&str, Timestamp), &Booking> = BTreeMap::new();
+        for (id, booking) in rows {
+            starts.entry((id.as_str(), booking.starts_at)).or_insert(booking);
+        }
+        let mut keys = BTreeMap::new();
+        for ((id, starts_at), booking) in starts {
+            for schedule in crate::walk::SCHEDULES {
+                for lead in leads(schedule) {
+                    keys.insert(Key { schedule, id, starts_at, lead: *lead }, booking);
+                }
+            }
+        }
+        keys
+    }
+
+    fn wall(&self, date: Date, hour: i8) -> Timestamp {
+        match self.walked.zone.resolve(date.to_datetime(Time::constant(hour, 0, 0, 0))) {
+            Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Gap { after: at } => at,
+        }
+    }
+
+    /// The day whose run finds it; `None` where another day's does for all that start then.
+    fn day_of_run(&self, key: Key<'_>, days: i64) -> Date {
+        let mut day = self.walked.zone.date(key.starts_at);
+        if key.schedule == "three" {
+            // counts open days alone
+            let mut left = days;
+            while left > 0 {
+                day -= 1.days();
+                left -= i64::from(self.is_open(key.schedule, day));
+            }
+            return day;
+        }
+        day -= days.days();
+        while !self.is_open(key.schedule, day) {
+            day -= 1.days();
+        }
+        day
+    }
+
+    fn times(&self, key: Key<'_>, zone: &Zone) -> Times {
+        let (run, due) = match key.lead {
+            Lead::Hours(hours) => {
+                let due = key.starts_at - SignedDuration::from_hours(i64::from(hours));
+                let late = due.as_second().rem_euclid(1800);
+                (due + SignedDuration::from_secs((1800 - late) % 1800), due)
+            }
+            Lead::Days(days) => {
+                let hour = if key.schedule == "day" { 9 } else { 10 };
+                let run = self.wall(self.day_of_run(key, i64::from(days)), hour);
+                (run, run)
+            }
+        };
+        let opening = |mut at: Timestamp| {
+            while !self.may_ring(key.schedule, at, zone) {
+                at += MINUTE;
+            }
+            at
+        };
+        let expires = (opening(due) + LATENESS).min(key.starts_at - NOTICE);
+        Times { due, run, call: opening(run), expires }
+    }
+
+    fn judge_who_was_left_out(&mut self) {
+        let begin: Timestamp = crate::walk::BEGIN.parse().expect("an instant");
+        let mut faults = Vec::new();
+        let mut musts = 0;
+        for (key, booking) in self.keys() {
+            let times = self.times(key, &self.zone_of(booking));
+            let is_outside = times.run < begin + BEFORE || times.expires.max(times.run) + STEP * 3 > self.walked.end;
+            if is_outside {
+                continue;
+            }
+            let must = times.call + STEP * 2 < times.expires && self.is_undisturbed(key, times);
+            musts += usize::from(must);
+            if self.calls.contains_key(&key) || self.is_a_small_move(key) {
+                continue;
+            }
+            let excuse = self.excuse(key, times);
+            match (must, &excuse) {
+                (false, Some(_)) => {}
+                (true, Some(reason)) if self.is_just(key, reason) => {}
+                (true, _) => faults.push(format!("{key:?} {times:?} should have been called; {excuse:?}{}", self.around(key, times))),
+                (false, None) => faults.push(format!("{key:?} {times:?} was not called, and nothing says why{}", self.around(key, times))),
+            }
+        }
+        assert!(musts > 300, "{musts} are clear cases");
+        self.faults.extend(faults);
+    }
+
+    /// The runs that a lead in hours concerns: those until it was due too long ago, and the first that was made.
+    fn runs_after<'r>(runs: &[&'r RunRow], due: Timestamp) -> Vec<&'r RunRow> {
+        let mut later: Vec<&RunRow> = runs.iter().copied().filter(|run| run.started_at >= due).collect();
+        later.sort_by_key(|run| run.started_at);
+        let first_done = later.iter().position(|run| run.state == RunState::Done).unwrap_or(later.len());
+        let within = later.iter().take_while(|run| run.started_at <= due + LATENESS).count();
+        later.truncate(within.max(first_done + 1));
+        later
+    }
+
+    fn is_undisturbed(&self, key: Key<'_>, times: Times) -> bool {
+        let (from, until) = (times.run - BEFORE, times.call + STEP * 2);
+        let versions = self.walked.export.between(from, until);
+        let row = |version: &'a Version| {
+            let row = version.rows.as_ref().filter(|_| version.trouble.is_none())?.get(key.id)?;
+            let is_callable = row.starts_at == key.starts_at && row.status == "ok" && row.stop.is_empty();
+            (is_callable && row.phone.len() > 8).then_some(row.phone.as_str())
+        };
+        let phones: Option<BTreeSet<&str>> = versions.iter().map(row).collect();
+        let Some(phones) = phones else { return false };
+        let walked = self.walked;
+        let is_out = walked.optouts.iter().any(|it| phones.contains(it.of.as_str()) && it.overlaps(from, until));
+        let is_down = walked.downs.iter().any(|it| it.overlaps(from, until));
+        let is_paused = walked.pauses.iter().any(|it| it.of == key.schedule && it.overlaps(from, until));
+        let is_odd = |run: &RunRow| {
+            run.schedule == key.schedule && run.state != RunState::Done && from <= run.nominal_at && run.nominal_at <= until
+        };
+        !(is_out || is_down || is_paused || walked.runs.iter().any(is_odd))
+    }
+
+    /// Somebody was called about nearly that start.
+    fn is_a_small_move(&self, key: Key<'_>) -> bool {
+        let from = Key { starts_at: key.starts_at - MIN_CHANGE + MINUTE, lead: Lead::Days(0), ..key };
+        let until = Key { starts_at: key.starts_at + MIN_CHANGE, lead: Lead::Days(0), ..key };
+        self.calls.range(from..until).any(|(told, _)| told.lead == key.lead)
+    }
+
+    /// Why it was not called, as far as the log says.
+    fn excuse(&self, key: Key<'_>, times: Times) -> Option<String> {
+        let is_about = |row: &&AuditRow| {
+            row.schedule.as_deref() == Some(key.schedule)
+                && row.appointment_id.as_deref() == Some(key.id)
+                && row.starts_at == Some(key.starts_at)
+                && row.lead.is_none_or(|lead| lead == key.lead)
+        };
+        let is_end = |row: &&AuditRow| {
+            matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled | Event::ReminderExpired)
+        };
+        if let Some(row) = self.walked.log.iter().rev().find(|row| is_about(row) && is_end(row)) {
+            return Some(row.reason.as_deref().unwrap_or(row.event.as_str()).to_owned());
+        }
+        let runs: Vec<&RunRow> = self.walked.runs.iter().filter(|run| run.schedule == key.schedule).collect();
+        let runs = match key.lead {
+            Lead::Days(_) => runs.into_iter().filter(|run| run.nominal_at == times.run).collect(),
+            Lead::Hours(_) => Self::runs_after(&runs, times.due),
+        };
+        let has_read_it = |run: &&RunRow| {
+            let read = run.read_at.filter(|_| run.state == RunState::Done);
+            read.and_then(|at| self.walked.export.at(at, key.id)).is_some_and(|it| it.starts_at == key.starts_at)
+        };
+        if runs.is_empty() || runs.iter().any(has_read_it) {
+            return None;
+        }
+        let states: BTreeSet<String> = runs.iter().map(|run| run.state.to_string()).collect();
+        Some(format!("not in any export that was read; its runs: {states:?}"))
+    }
+
+    /// Whether such a reason holds for an appointment with which nothing happened.
+    fn is_just(&self, key: Key<'_>, reason: &str) -> bool {
+        let of_it = |row: &&AuditRow| row.appointment_id.as_deref() == Some(key.id) && row.starts_at == Some(key.starts_at);
+        match reason {
+            "merged" => {
+                let name = format!("\"id\":\"{}\"", key.id);
+                let other = |row: &&ReminderRow| row.schedule == key.schedule && row.appointment_id != key.id;
+                let mut others = self.walked.reminders.iter().filter(other);
+                others.any(|row| row.payload.as_ref().is_some_and(|payload| payload.contains(&name)))
+            }
+            "person_limit" => {
+                let skip = self.walked.log.iter().rev().filter(of_it).find(|row| row.reason.as_deref() == Some(reason));
+                let last4 = skip.and_then(|row| row.phone_last4());
+                let with_phone = |row: &&&ReminderRow| {
+                    row.phone.as_ref().is_some_and(|phone| last4.is_some_and(|last4| phone.ends_with(last4)))
+                };
+                self.walked.reminders.iter().collect::<Vec<_>>().iter().filter(with_phone).count() >= LIMIT
+            }
+            _ => false,
+        }
+    }
+}
