@@ -22,6 +22,8 @@ mod interruptions;
 mod limits;
 #[path = "ledger/losses.rs"]
 mod losses;
+#[path = "ledger/merged.rs"]
+mod merged;
 #[path = "ledger/optouts.rs"]
 mod optouts;
 #[path = "ledger/outcomes.rs"]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tickler::audit::AuditFilter;
-use tickler::clock::{ManualClock, SystemClock};
+use tickler::clock::{Clock as _, ManualClock, SystemClock};
 use tickler::delivery::DeliveryScope;
 use tickler::evaluation::{RunAsk, RunOutcome, run_once};
 use tickler::http::Http;
@@ -25,7 +25,7 @@ struct Clinic {
     folder: TempDir,
     clock: Arc<ManualClock>,
     app: App,
-    posts: Arc<Mutex<Vec<String>>>,
+    posts: Arc<Mutex<Vec<(Timestamp, String)>>>,
     _sandbox: sandbox::Running,
 }
 
@@ -57,7 +57,8 @@ impl Clinic {
             write(folder.path(), &format!("schedules/{name}.toml"), &schedule(remind));
         }
         let posts = Arc::new(Mutex::new(Vec::new()));
-        let sandbox = Self::sandbox(Arc::clone(&posts)).await;
+        let clock = Arc::new(ManualClock::starting_at(at(now)));
+        let sandbox = Self::sandbox(Arc::clone(&posts), Arc::clone(&clock)).await;
         let url = format!("http://{}/webhook/automation/story", sandbox.address);
         let environment = ProcessEnvironment::of([("URL", url)], folder.path());
         let flags = Flags {
@@ -67,18 +68,16 @@ impl Clinic {
             listen: None,
         };
         let (settings, _origins) = Settings::load(flags, environment).expect("settings");
-        let clock = Arc::new(ManualClock::starting_at(at(now)));
         let app = App::open(settings, clock.clone(), Access::Working, "story").await.expect("the app opens");
         let sender = app.sender.clone().expect("it may send");
         sender.set_schedules(&app.folder().schedules);
         Self { folder, clock, app, posts, _sandbox: sandbox }
     }
 
-    async fn sandbox(posts: Arc<Mutex<Vec<String>>>) -> sandbox::Running {
-        let clock = Arc::new(SystemClock::new());
-        let http = Http::new(clock.clone()).expect("a client");
+    async fn sandbox(posts: Arc<Mutex<Vec<(Timestamp, String)>>>, clock: Arc<ManualClock>) -> sandbox::Running {
+        let http = Http::new(Arc::new(SystemClock::new())).expect("a client");
         let events = Box::new(move |event: sandbox::ReceivedRequest| {
-            posts.lock().expect("no poison").push(event.phone_last4.unwrap_or_default());
+            posts.lock().expect("no poison").push((event.at, event.phone_last4.unwrap_or_default()));
         });
         sandbox::start(Options::default(), sandbox::Surroundings { clock, http, events }).await.expect("a sandbox")
     }
@@ -121,7 +120,7 @@ impl Clinic {
     }
 
     fn posts(&self) -> Vec<String> {
-        self.posts.lock().expect("no poison").clone()
+        self.posts.lock().expect("no poison").iter().map(|(_, last4)| last4.clone()).collect()
     }
 }
 
@@ -227,4 +226,87 @@ async fn two_schedules_at_the_same_minute_call_one_person_once_a_hundred_times_o
     }
     assert_eq!(clinic.posts().len(), 100);
     assert_eq!(clinic.reasons("reminder.skipped").await, vec!["person_limit"; 100]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_books_36_hours_20_hours_or_30_minutes_before_is_called_for_the_leads_that_are_left() {
+    let remind = "hours_before = [168, 24, 2]\ncalling_hours = \"always\"\nmax_per_person_per_day = 9";
+    let clinic = Clinic::open(&[("hourly", remind)], "", "2026-11-23T22:00:00Z").await;
+    let bookings = [
+        ("2026-11-24T00:00:00Z", "a,+12025550143,2026-11-25T12:00Z,ok\n"),
+        ("2026-11-24T16:00:00Z", "b,+12025550164,2026-11-25T12:00Z,ok\n"),
+        ("2026-11-25T11:30:00Z", "c,+12025550188,2026-11-25T12:00Z,ok\n"),
+    ];
+    for half_hour in 0..80 {
+        let now = clinic.clock.now();
+        let rows = bookings.iter().filter(|(booked_at, _)| at(booked_at) <= now).map(|(_, row)| *row);
+        clinic.rows(&rows.collect::<String>());
+        if half_hour % 2 == 0 {
+            clinic.run("hourly").await;
+        }
+        clinic.clock.advance(Duration::from_secs(1800));
+    }
+    let mut leads: Vec<String> =
+        clinic.reminders().await.iter().map(|it| format!("{} {}", it.appointment_id, it.lead)).collect();
+    leads.sort();
+    assert_eq!(leads, ["a 24h", "a 2h", "b 2h"]);
+    let mut posts = clinic.posts();
+    posts.sort();
+    assert_eq!(posts, ["0143", "0143", "0164"]);
+    let reasons = clinic.reasons("reminder.skipped").await;
+    assert!(
+        reasons.iter().any(|it| it == "late_booking") && reasons.iter().any(|it| it == "already_started"),
+        "{reasons:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_three_days_down_those_of_two_hundred_that_begin_later_are_called_by_start_and_the_others_never() {
+    let first = at("2026-11-24T10:00:00Z");
+    let start = |n: i32| first + jiff::SignedDuration::from_mins(25) * n;
+    // a shuffled table: 73 and 200 have no common divisor
+    let shuffled = (0..200).map(|n| n * 73 % 200);
+    let rows: String = shuffled.map(|n| format!("a{n},+120255510{:02},{},ok\n", n % 100, start(n))).collect();
+    let remind =
+        "days_before = [1, 2, 3, 4]\nmax_lateness = \"96h\"\nmax_per_person_per_day = 9\n[delivery]\nmax_in_flight = 1";
+    let clinic = Clinic::open(&[("late", remind)], &rows, "2026-11-23T21:30:00Z").await;
+    assert_eq!(clinic.run("late").await.state(), RunState::Done);
+    assert_eq!((clinic.reminders().await.len(), clinic.posts().len()), (200, 0), "they wait for the opening");
+    clinic.clock.set(at("2026-11-26T20:00:00Z"));
+    clinic.deliver("late").await;
+    clinic.deliver("late").await;
+    let an_hour_later = at("2026-11-26T21:00:00Z");
+    let mut expected: Vec<i32> = (0..200).filter(|n| start(*n) >= an_hour_later).collect();
+    expected.sort_by_key(|n| start(*n));
+    let last4 = |n: &i32| format!("10{:02}", n % 100);
+    assert_eq!(clinic.posts(), expected.iter().map(last4).collect::<Vec<_>>(), "soonest first, each once");
+    for reminder in clinic.reminders().await {
+        let is_late = reminder.starts_at < an_hour_later;
+        assert_eq!(reminder.state, if is_late { State::Expired } else { State::Delivered }, "{}", reminder.starts_at);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_mondays_hours_stays_over_the_weekend_unless_its_row_is_cancelled() {
+    let rows =
+        "a,+12025550143,2026-11-30 15:00,ok\nb,+12025550164,2026-11-30 16:00,ok\nc,+12025550151,2026-11-30 17:00,ok\n";
+    let remind = "days_before = 3\nmax_lateness = \"96h\"\nclosed_days = [\"sat\", \"sun\"]";
+    let clinic = Clinic::open(&[("weekend", remind)], rows, "2026-11-27T21:30:00Z").await;
+    let states = async || -> Vec<State> { clinic.reminders().await.iter().map(|it| it.state).collect() };
+    clinic.run("weekend").await;
+    assert_eq!(states().await, [State::Pending; 3]);
+    clinic.clock.set(at("2026-11-28T21:30:00Z"));
+    clinic.run("weekend").await;
+    assert_eq!(states().await, [State::Pending; 3], "Saturday's run covers no date");
+    clinic.rows("a,+12025550188,2026-11-30 15:00,ok\nb,+12025550164,2026-11-30 16:00,cancelled\nc,+12025550151,2026-11-30 17:00,ok\n");
+    clinic.clock.set(at("2026-11-29T21:30:00Z"));
+    clinic.run("weekend").await;
+    assert_eq!(states().await, [State::Pending, State::Cancelled, State::Pending]);
+    assert_eq!(clinic.posts(), [""; 0], "nobody is called on a Sunday");
+    clinic.clock.set(at("2026-11-30T08:00:00Z"));
+    clinic.deliver("weekend").await;
+    let mut posts = clinic.posts();
+    posts.sort();
+    assert_eq!(posts, ["0151", "0188"], "the corrected number, and the one that stayed");
+    assert_eq!(clinic.reasons("reminder.cancelled").await, ["cancelled"]);
 }

@@ -212,7 +212,7 @@ impl EvaluationRequest<'_> {
             account: self.schedule.target.account().to_owned(),
             target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
-            comparable_times: crate::plan::comparable_times(self.schedule, self.occasion.nominal_at),
+            comparable_times: crate::plan::comparable_times(self.schedule, &self.occasion),
             mode: self.schedule.mode,
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),

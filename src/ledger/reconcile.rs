@@ -349,6 +349,20 @@ pub fn limit_entry<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder) -> Entr
     }
 }
 
+/// The row of the audit log about an appointment whose call was to be that of another one, which is not made: its person
+/// has had the calls of that day.
+#[must_use]
+pub fn untold_entry<'a>(by: &PlannedBy<'a>, row: &'a SkippedRow) -> Entry<'a> {
+    let limit = by.terms.max_per_person_per_day;
+    Entry {
+        reason: Some(SkipReason::PersonLimit.as_str().into()),
+        detail: Some(
+            format!("{}, which is not made: its person has {limit} of {limit} calls on that day", row.detail).into(),
+        ),
+        ..skip_entry(by, row)
+    }
+}
+
 /// The row of the audit log about a row of the source that is not called.
 #[must_use]
 pub fn skip_entry<'a>(by: &PlannedBy<'a>, row: &'a SkippedRow) -> Entry<'a> {

@@ -306,6 +306,15 @@ impl Tallied {
             None => self.counts.already_reminded += 1,
         }
     }
+
+    /// One that was to be told in another's call is not, since that call is not made.
+    pub fn untold(&mut self) {
+        if let Some(merged) = self.skipped.get_mut(SkipReason::Merged.as_str()) {
+            *merged = merged.saturating_sub(1);
+        }
+        self.skipped.retain(|_, count| *count > 0);
+        *self.skipped.entry(SkipReason::PersonLimit.to_string()).or_default() += 1;
+    }
 }
 
 /// Its plan is recorded.

@@ -1,6 +1,8 @@
 //! pure: every rule's answer for one appointment: its input and result, the first that blocks, and what would let it
 //! through.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
@@ -73,6 +75,8 @@ pub(super) struct WatchedAppointment {
 
 /// The rules' answers for one row.
 struct RowAnswers {
+    /// The line or row, as in [`place_of`].
+    number: u64,
     starts_at: Option<jiff::Timestamp>,
     steps: Vec<RuleStep>,
     block: Option<Why>,
@@ -89,7 +93,8 @@ impl WatchedAppointment {
     pub(super) fn see(&mut self, case: &Case<'_>) {
         let starts_at = case.sighting.start.as_ref().ok().map(|start| start.at);
         let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
-        let mut seen = RowAnswers { starts_at, steps: Vec::new(), block: None, is_pending };
+        let mut seen =
+            RowAnswers { number: case.sighting.number, starts_at, steps: Vec::new(), block: None, is_pending };
         for rule in ROW_RULES {
             seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
         }
@@ -111,13 +116,31 @@ impl WatchedAppointment {
         }
     }
 
+    /// Which further rows have the id and start of an earlier one.
+    fn repeated(&self, schedule: &Schedule) -> Option<String> {
+        let again = self.seen.iter().filter(|seen| seen.block == Some(Why::Skip(SkipReason::DuplicateRow)));
+        let places: Vec<String> = again.map(|seen| place_of(schedule, seen.number)).take(PLACES_SHOWN).collect();
+        let verb = if places.len() == 1 { "has" } else { "have" };
+        let repeated = format!(
+            "this row counts; {} {verb} the same id and start and counts for nothing (`{DUPLICATE}`)",
+            places.join(", ")
+        );
+        (!places.is_empty()).then_some(repeated)
+    }
+
     /// The explanation. Of several rows the one is explained that got furthest.
     pub(super) fn explanation(self, schedule: &Schedule, plan: &Plan) -> Explanation {
+        let repeated = self.repeated(schedule);
         let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
         let Some(RowAnswers { mut steps, block, is_pending, .. }) = furthest else {
             return absent(schedule, appointment_id, plan);
         };
+        if let (Some(repeated), Some(step)) = (repeated, steps.iter_mut().find(|step| step.rule == DUPLICATE))
+            && step.result == StepResult::Pass
+        {
+            step.detail = Some(repeated);
+        }
         steps.extend(rules::names().skip(steps.len()).map(not_reached));
         let is_forgotten = plan.forgotten.iter().any(|planned| planned.appointment_id == appointment_id);
         let (verdict, reason) = match (block, &plan.held) {
@@ -162,7 +185,10 @@ fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanati
         let places: Vec<String> = unread.iter().take(PLACES_SHOWN).map(|number| place_of(schedule, *number)).collect();
         let more = if unread.len() > PLACES_SHOWN { ", …" } else { "" };
         let rows = if unread.len() == 1 { "1 row has".to_owned() } else { format!("{} rows have", unread.len()) };
-        detail = format!("{detail}; {rows} no readable id: {}{more}", places.join(", "));
+        let reasons: BTreeSet<&str> =
+            plan.skipped.iter().filter(|row| is_unread(row.reason)).map(|row| row.reason.as_str()).collect();
+        let reasons: Vec<String> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
+        detail = format!("{detail}; {rows} no readable id: {}{more} ({})", places.join(", "), reasons.join(", "));
     }
     let mut steps: Vec<RuleStep> = rules::names().map(not_reached).collect();
     if let Some(first) = steps.first_mut() {
@@ -170,6 +196,9 @@ fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanati
     }
     Explanation { schedule: schedule.name.clone(), appointment_id, verdict: Verdict::Absent, reason: None, steps }
 }
+
+/// The rule about repeated rows, and its reason.
+const DUPLICATE: &str = SkipReason::DuplicateRow.as_str();
 
 /// Places of unreadable rows that are named one by one.
 const PLACES_SHOWN: usize = 10;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::terms::Terms;
+use super::window::comparable_date;
 use super::{Plan, SkippedRow, Standing};
 use crate::duration;
 use crate::reminder::{RunId, SkipReason};
@@ -157,7 +158,7 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     };
     let half = if usual_twice % 2 == 1 { ".5" } else { "" };
     let schedule = &seen.terms.schedule;
-    let weekday = schedule.recurrence.nominal_date(&schedule.zone, seen.terms.occasion.nominal_at).strftime("%A");
+    let weekday = comparable_date(schedule, &seen.terms.occasion).strftime("%A");
     let time = match schedule.remind.leads {
         Leads::Days(_) => "",
         Leads::Hours(_) => " at about this time",

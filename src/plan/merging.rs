@@ -42,15 +42,20 @@ pub(super) fn merge(terms: &Terms, calls: &mut [RenderedCandidate]) -> Vec<Optio
     heads
 }
 
+/// Whom calls belong to: a day, the zone in whose hours they go out, and a person or a phone. In another zone a call would
+/// come at another time, perhaps at night or when it is too late.
+type Recipient<'a> = (Date, &'a str, &'a str);
+
 /// The places of calls that go to one person or phone on one day, in the order of start.
 fn groups(calls: &[RenderedCandidate]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut of_person: HashMap<(Date, &str), usize> = HashMap::new();
-    let mut of_phone: HashMap<(Date, &str), usize> = HashMap::new();
+    let mut of_person: HashMap<Recipient<'_>, usize> = HashMap::new();
+    let mut of_phone: HashMap<Recipient<'_>, usize> = HashMap::new();
     for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.rendered.is_ok()) {
         let candidate: &Candidate = &call.candidate;
-        let person = (candidate.due_day, candidate.person.as_str());
-        let phone = (candidate.due_day, candidate.phone.e164.as_str());
+        let (day, zone) = (candidate.due_day, candidate.zone.name());
+        let person = (day, zone, candidate.person.as_str());
+        let phone = (day, zone, candidate.phone.e164.as_str());
         let known = of_person.get(&person).or_else(|| of_phone.get(&phone)).copied();
         let group = known.unwrap_or_else(|| {
             groups.push(Vec::new());

@@ -48,7 +48,7 @@ pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use row_rules::ConditionScope;
 pub use terms::PlanRequest;
-pub use window::{LeadWindow, due_days, due_windows, read_span, comparable_times, windows};
+pub use window::{LeadWindow, comparable_times, due_days, due_windows, read_span, windows};
 
 /// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
 /// `sending`, `uncertain`).

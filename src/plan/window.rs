@@ -164,13 +164,13 @@ const AROUND: SignedDuration = SignedDuration::from_hours(1);
 
 /// The times of earlier runs with which this one is comparable, the latest first: half open (UTC). They are the dates of
 /// the run's weekday up to its own. Where leads count hours, a window holds what starts at some time of the day, in the
-/// evening less than at noon, so that of each date only the time around the run's own is comparable.
+/// evening less than at noon, so that of each date only the time around the evaluation is comparable.
 #[must_use]
-pub fn comparable_times(schedule: &Schedule, nominal_at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timestamp, Timestamp)> {
     let zone = &schedule.zone;
-    let nominal = schedule.recurrence.nominal_date(zone, nominal_at);
-    let into_the_day = zone.day_start(nominal).duration_until(nominal_at);
-    let dates = (0..WEEKS).filter_map(|weeks| nominal.checked_sub((weeks * 7).days()).ok());
+    let own = comparable_date(schedule, occasion);
+    let into_the_day = zone.day_start(own).duration_until(occasion.now);
+    let dates = (0..WEEKS).filter_map(|weeks| own.checked_sub((weeks * 7).days()).ok());
     let range = |date: Date| {
         let (from, until) = (zone.day_start(date), zone.day_start(date.tomorrow().ok()?));
         match schedule.remind.leads {
@@ -184,6 +184,15 @@ pub fn comparable_times(schedule: &Schedule, nominal_at: Timestamp) -> Vec<(Time
         }
     };
     dates.filter_map(range).collect()
+}
+
+/// The date whose weekday comparable runs share: a lead in days counts from the nominal date, whenever the run is made up
+/// for; one in hours from the moment of the evaluation.
+pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date {
+    match schedule.remind.leads {
+        Leads::Days(_) => schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at),
+        Leads::Hours(_) => schedule.zone.date(occasion.now),
+    }
 }
 
 /// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.

@@ -324,8 +324,16 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
             let (comparable_times, first_sights_from) = (Vec::new(), from);
             let (target, mode) = (None, ScheduleMode::Live);
-            let ask =
-                KnowledgeAsk { schedule, account, windows, due_days, comparable_times, first_sights_from, target, mode };
+            let ask = KnowledgeAsk {
+                schedule,
+                account,
+                windows,
+                due_days,
+                comparable_times,
+                first_sights_from,
+                target,
+                mode,
+            };
             let known = ledger.knowledge(ask).await.expect("knowledge");
             let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
             (known.seen_until, sights.into_iter().collect::<Vec<_>>())

@@ -1,7 +1,7 @@
 //! Guards: a source that looks wrong holds the run; one that looks as usual doesn't.
 
 use jiff::SignedDuration;
-use tickler::plan::{Held, Plan, SkippedRow, comparable_times};
+use tickler::plan::{Held, Occasion, Plan, SkippedRow, comparable_times};
 use tickler::schedule::{Factor, Leads, Percent};
 
 use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, clinic};
@@ -79,7 +79,7 @@ fn comparable(leads: Leads, nominal_at: &str) -> Vec<String> {
     let mut schedule = clinic();
     schedule.remind.leads = leads;
     let wall = |at| schedule.zone.wall(at).strftime("%m-%d %H:%M").to_string();
-    let ranges = comparable_times(&schedule, at(nominal_at));
+    let ranges = comparable_times(&schedule, &Occasion::at(at(nominal_at)));
     ranges.into_iter().take(3).map(|(from, until)| format!("{} to {}", wall(from), wall(until))).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::world::{TUESDAY_NINE, World, at};
 const PHONE: &str = "+12025550143";
 
 /// Tuesday 09:00 in New York; the schedule ran at 08:45. The one appointment starts so many hours later.
-fn booked(hours: i64, leads: &[u32], mode: LateBooking) -> World {
+pub fn booked(hours: i64, leads: &[u32], mode: LateBooking) -> World {
     let mut world = World::new();
     world.schedule.remind.leads = Leads::Hours(leads.to_vec());
     world.schedule.remind.late_booking = mode;

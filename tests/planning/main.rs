@@ -10,5 +10,6 @@ mod many;
 mod merge;
 mod oracle;
 mod properties;
+mod reasons;
 mod rules;
 mod world;

@@ -13,7 +13,7 @@ const PHONE: &str = "+12025550143";
 const OTHER: &str = "+12025550144";
 
 /// Two appointments of one phone on Wednesday, the later one first in the table.
-fn two() -> World {
+pub fn two() -> World {
     World::with(|world| {
         world.schedule.remind.merge = Merging::SameDay;
         let payload = json!({"phone": "{{ phone }}", "all": "{{ appointments }}", "first": "{{ time }}"});
@@ -67,6 +67,21 @@ fn a_family_with_one_phone_and_a_person_with_two_share_a_call_and_strangers_do_n
     assert_eq!(family(["Ben", "Ada"], [PHONE, PHONE]), ["a 1d"], "one phone");
     assert_eq!(family(["Ada", "Ada"], [PHONE, OTHER]), ["a 1d"], "one person");
     assert_eq!(family(["Ben", "Ada"], [PHONE, OTHER]), ["a 1d", "b 1d"]);
+}
+
+#[test]
+fn calls_in_different_zones_stay_apart_since_each_waits_for_its_own_hours() {
+    let zones = |first: &str, second: &str| {
+        let mut world = two();
+        world.schedule.remind.max_per_person_per_day = 2;
+        world.schedule.appointment.recipient_timezone = Some(column("zone"));
+        world.header.push("zone");
+        world.rows[0].push(first.to_owned());
+        world.rows[1].push(second.to_owned());
+        world.calls()
+    };
+    assert_eq!(zones("America/New_York", "America/New_York"), ["a 1d"]);
+    assert_eq!(zones("America/New_York", "America/Chicago"), ["a 1d", "b 1d"]);
 }
 
 #[test]

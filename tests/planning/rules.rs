@@ -10,7 +10,7 @@ const PHONE: &str = "+12025550143";
 const LOCAL_TEN: &str = "2026-11-25 10:00";
 
 /// A row that is called.
-fn good() -> World {
+pub fn good() -> World {
     World::with(|world| {
         world.row(&["a", PHONE, LOCAL_TEN]);
     })
@@ -46,7 +46,7 @@ fn each_rule_blocks_for_its_own_reason() {
 }
 
 /// One world for each reason that a single row can be skipped for, in the order of the rules.
-fn each_reason() -> Vec<(SkipReason, World)> {
+pub fn each_reason() -> Vec<(SkipReason, World)> {
     let set = |index: usize, value: &'static str| changed(move |world| world.rows[0][index] = value.into());
     let with_column = |name: &'static str, value: &'static str, map: fn(&mut World)| {
         changed(move |world| {

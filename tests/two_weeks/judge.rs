@@ -99,7 +99,10 @@ impl<'a> Judge<'a> {
     fn recent(&self, key: Key<'_>, at: Timestamp) -> impl Iterator<Item = &'a Booking> {
         let versions = self.walked.export.between(at - FRESH, at);
         let id = key.id.to_owned();
-        versions.iter().filter_map(move |version| version.rows.as_ref()?.get(&id)).filter(move |it| it.starts_at == key.starts_at)
+        versions
+            .iter()
+            .filter_map(move |version| version.rows.as_ref()?.get(&id))
+            .filter(move |it| it.starts_at == key.starts_at)
     }
 
     fn judge_call(&mut self, call: &'a Call) {
@@ -167,8 +170,10 @@ impl<'a> Judge<'a> {
 
     /// A reason in the log is true of the file that was read.
     fn judge_reasons(&mut self) {
-        let rows = self.walked.log.iter().filter(|row| matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled));
-        let untrue: Vec<String> = rows.filter(|row| !self.is_true(row)).map(|row| format!("untrue: {:?}", row.entry)).collect();
+        let rows =
+            self.walked.log.iter().filter(|row| matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled));
+        let untrue: Vec<String> =
+            rows.filter(|row| !self.is_true(row)).map(|row| format!("untrue: {:?}", row.entry)).collect();
         self.faults.extend(untrue);
     }
 
@@ -188,7 +193,9 @@ impl<'a> Judge<'a> {
             "opted_out" if row.event == Event::ReminderCancelled => true,
             "opted_out" => same.is_some_and(|it| it.stop == "yes" || is_out(&it.phone)),
             "already_started" => same.is_some() && starts_at <= row.at,
-            "too_late" | "outside_calling_hours" | "late_booking" | "person_limit" | "merged" => same.is_some() || row.event == Event::ReminderCancelled,
+            "too_late" | "outside_calling_hours" | "late_booking" | "person_limit" | "merged" => {
+                same.is_some() || row.event == Event::ReminderCancelled
+            }
             _ => false,
         }
     }
@@ -199,7 +206,8 @@ impl<'a> Judge<'a> {
             let Some(version) = self.walked.export.between(row.at, row.at).last() else { continue };
             let unusable = version.rows.iter().flatten().filter(|(_, booking)| booking.phone.len() < 8).count();
             // people mistype some numbers, and the window may hold few others
-            let is_for_phones = unusable >= 3 && row.detail.as_ref().is_some_and(|detail| detail.contains("max_invalid"));
+            let is_for_phones =
+                unusable >= 3 && row.detail.as_ref().is_some_and(|detail| detail.contains("max_invalid"));
             if version.trouble.is_none() && !is_for_phones {
                 let (schedule, at) = (&row.schedule, self.walked.zone.rfc3339(row.at));
                 self.faults.push(format!("{schedule:?} at {at} was held for nothing: {:?}", row.detail));
@@ -215,11 +223,40 @@ impl<'a> Judge<'a> {
             let row = version.rows.as_ref().and_then(|rows| rows.get(key.id));
             lines.push((version.from, format!("file {:?} {row:?}", version.trouble)));
         }
-        for run in self.walked.runs.iter().filter(|run| run.schedule == key.schedule && from <= run.nominal_at && run.nominal_at <= until) {
-            lines.push((run.started_at, format!("run {} {} {} {:?}", run.nominal_at, run.kind, run.state, run.read_at)));
+        for run in self
+            .walked
+            .runs
+            .iter()
+            .filter(|run| run.schedule == key.schedule && from <= run.nominal_at && run.nominal_at <= until)
+        {
+            lines
+                .push((run.started_at, format!("run {} {} {} {:?}", run.nominal_at, run.kind, run.state, run.read_at)));
         }
         for row in self.walked.log.iter().filter(|row| row.appointment_id.as_deref() == Some(key.id)) {
-            lines.push((row.at, format!("log {} {:?} {:?} {:?}", row.event.as_str(), row.schedule, row.starts_at, row.reason)));
+            lines.push((
+                row.at,
+                format!(
+                    "log {} {:?} {:?} {:?} {:?}",
+                    row.event.as_str(),
+                    row.schedule,
+                    row.starts_at,
+                    row.reason,
+                    row.detail
+                ),
+            ));
+        }
+        for row in self.walked.reminders.iter().filter(|row| {
+            row.schedule == key.schedule && row.payload.as_ref().is_some_and(|payload| payload.contains(key.id))
+        }) {
+            lines.push((
+                row.updated_at,
+                format!(
+                    "reminder {} {} {:?}",
+                    row.appointment_id,
+                    row.state,
+                    row.payload.as_ref().map(tickler::personal::Personal::as_str)
+                ),
+            ));
         }
         lines.sort();
         lines.dedup_by(|one, other| one.1 == other.1);
@@ -311,8 +348,10 @@ impl<'a> Judge<'a> {
             match (must, &excuse) {
                 (false, Some(_)) => {}
                 (true, Some(reason)) if self.is_just(key, reason) => {}
-                (true, _) => faults.push(format!("{key:?} {times:?} should have been called; {excuse:?}{}", self.around(key, times))),
-                (false, None) => faults.push(format!("{key:?} {times:?} was not called, and nothing says why{}", self.around(key, times))),
+                (true, _) => faults
+                    .push(format!("{key:?} {times:?} should have been called; {excuse:?}{}", self.around(key, times))),
+                (false, None) => faults
+                    .push(format!("{key:?} {times:?} was not called, and nothing says why{}", self.around(key, times))),
             }
         }
         assert!(musts > 300, "{musts} are clear cases");
@@ -344,7 +383,10 @@ impl<'a> Judge<'a> {
         let is_down = walked.downs.iter().any(|it| it.overlaps(from, until));
         let is_paused = walked.pauses.iter().any(|it| it.of == key.schedule && it.overlaps(from, until));
         let is_odd = |run: &RunRow| {
-            run.schedule == key.schedule && run.state != RunState::Done && from <= run.nominal_at && run.nominal_at <= until
+            run.schedule == key.schedule
+                && run.state != RunState::Done
+                && from <= run.nominal_at
+                && run.nominal_at <= until
         };
         !(is_out || is_down || is_paused || walked.runs.iter().any(is_odd))
     }
@@ -367,7 +409,7 @@ impl<'a> Judge<'a> {
         let is_end = |row: &&AuditRow| {
             matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled | Event::ReminderExpired)
         };
-        if let Some(row) = self.walked.log.iter().rev().find(|row| is_about(row) && is_end(row)) {
+        if let Some(row) = self.walked.log.iter().find(|row| is_about(row) && is_end(row)) {
             return Some(row.reason.as_deref().unwrap_or(row.event.as_str()).to_owned());
         }
         let runs: Vec<&RunRow> = self.walked.runs.iter().filter(|run| run.schedule == key.schedule).collect();
@@ -388,7 +430,8 @@ impl<'a> Judge<'a> {
 
     /// Whether such a reason holds for an appointment with which nothing happened.
     fn is_just(&self, key: Key<'_>, reason: &str) -> bool {
-        let of_it = |row: &&AuditRow| row.appointment_id.as_deref() == Some(key.id) && row.starts_at == Some(key.starts_at);
+        let of_it =
+            |row: &&AuditRow| row.appointment_id.as_deref() == Some(key.id) && row.starts_at == Some(key.starts_at);
         match reason {
             "merged" => {
                 let name = format!("\"id\":\"{}\"", key.id);

@@ -142,7 +142,8 @@ impl Walk {
     }
 
     fn end(&self) -> Timestamp {
-        BEGIN.parse::<Timestamp>().expect("an instant") + SignedDuration::from_hours(24) * i32::try_from(DAYS).expect("few")
+        BEGIN.parse::<Timestamp>().expect("an instant")
+            + SignedDuration::from_hours(24) * i32::try_from(DAYS).expect("few")
     }
 
     pub async fn walk_to_the_end(mut self) -> Walked {
@@ -152,12 +153,13 @@ impl Walk {
             self.deliver().await;
             self.something_happens().await;
         }
+        let end = self.now();
         self.end_of_troubles().await;
         let opened = self.opened.take().expect("it runs");
         let daemon = &opened.daemon;
         let reminders = ledger(daemon).reminders(ReminderAsk::default()).await.expect("the reminders");
         Walked {
-            end: self.now(),
+            end,
             reminders,
             runs: runs(daemon).await,
             log: log(daemon).await,
@@ -211,11 +213,17 @@ impl Walk {
         }
     }
 
+    /// Half a day in which nothing happens any more.
     async fn end_of_troubles(&mut self) {
         self.trouble = None;
-        self.write();
         if self.opened.is_none() {
             self.come_up().await;
+        }
+        self.write();
+        for _step in 0..72 {
+            self.pass(STEP - SignedDuration::from_secs(10)).await;
+            self.pass(SignedDuration::from_secs(10)).await;
+            self.deliver().await;
         }
     }
 
@@ -229,7 +237,8 @@ impl Walk {
             (_, Some(rows)) => {
                 std::fs::write(&path, text(rows, &self.zone)).expect("a table");
                 let file = std::fs::File::options().append(true).open(&path).expect("a table");
-                file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(now.as_second().unsigned_abs())).expect("a time");
+                file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(now.as_second().unsigned_abs()))
+                    .expect("a time");
             }
         }
     }
@@ -259,7 +268,9 @@ impl Walk {
             420..460 => self.move_one_a_little(),
             460..560 => self.change_one(|booking, _| booking.status = "cancelled"),
             560..600 => self.change_one(|booking, _| booking.status = "ok"),
-            600..700 => self.change_one(|booking, number| booking.phone = format!("+1202555{:04}", 5000 + number % 4000)),
+            600..700 => {
+                self.change_one(|booking, number| booking.phone = format!("+1202555{:04}", 5000 + number % 4000));
+            }
             700..730 => self.change_one(|booking, _| booking.phone = "12".to_owned()),
             730..760 => self.change_one(|booking, _| booking.stop = "yes"),
             760..800 => self.vanish(),
@@ -275,7 +286,8 @@ impl Walk {
 
     /// A start within so many minutes, on the clinic's wall clock between eight and seven.
     fn start_within(&mut self, minutes: u64) -> Timestamp {
-        let day = self.zone.date(self.now()) + i64::try_from(self.chance.below(minutes / 1440 + 1)).expect("few").days();
+        let day =
+            self.zone.date(self.now()) + i64::try_from(self.chance.below(minutes / 1440 + 1)).expect("few").days();
         let time = Time::midnight() + i64::try_from(8 * 60 + self.chance.below(11 * 12) * 5).expect("few").minutes();
         match self.zone.resolve(day.to_datetime(time)) {
             Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Gap { after: at } => at,
@@ -290,7 +302,7 @@ impl Walk {
             0 => self.count / 2,
             _ => self.count,
         };
-        let zone = ZONES[usize::try_from(self.chance.below(10)).expect("few").saturating_sub(6)];
+        let zone = ZONES[usize::try_from(self.chance.below(8)).expect("few").saturating_sub(4)];
         let phone = format!("+1202555{:04}", phone % 5000);
         let booking = Booking { phone, starts_at, status: "ok", stop: "", zone };
         self.rows.insert(format!("A{}", self.count), booking);
@@ -421,8 +433,15 @@ impl Walked {
     pub fn was_eventful(&self) {
         let has = |event: &str| self.log.iter().any(|row| row.entry.event.as_str() == event);
         for event in [
-            "run.held", "operator.approved", "operator.rejected", "reminder.cancelled", "reminder.skipped", "optout.added",
-            "operator.paused", "operator.resumed", "run.missed",
+            "run.held",
+            "operator.approved",
+            "operator.rejected",
+            "reminder.cancelled",
+            "reminder.skipped",
+            "optout.added",
+            "operator.paused",
+            "operator.resumed",
+            "run.missed",
         ] {
             assert!(has(event), "nothing of this walk is {event}");
         }

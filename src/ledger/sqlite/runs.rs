@@ -46,7 +46,11 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 }
 
 /// How many rows the windows of the last runs of those times held, the newest first.
-pub(super) fn usual_rows(conn: &Connection, schedule: &str, times: &[(Timestamp, Timestamp)]) -> LedgerResult<Vec<u64>> {
+pub(super) fn usual_rows(
+    conn: &Connection,
+    schedule: &str,
+    times: &[(Timestamp, Timestamp)],
+) -> LedgerResult<Vec<u64>> {
     let sql = "SELECT in_window FROM run WHERE schedule = ?1 AND nominal_at >= ?2 AND nominal_at < ?3 AND state = 'done' \
         AND in_window IS NOT NULL ORDER BY nominal_at DESC, nr DESC LIMIT 8";
     let mut statement = conn.prepare_cached(sql)?;

@@ -1,5 +1,7 @@
 //! shell: schedules loaded and removed; runs begun, passed over and ended; their plans carried out.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::Tx;
@@ -12,7 +14,7 @@ use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
 };
-use crate::plan::{Plan, PlannedReminder, Standing};
+use crate::plan::{Plan, PlannedReminder, SkippedRow, Standing};
 use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState, SkipReason, uuid_v7};
 use crate::schedule::{Merging, ScheduleMode};
 
@@ -172,9 +174,21 @@ impl Tx<'_> {
         };
         let by = self.planned_by(record, &schedule, mode);
         let mut tallied = Tallied::of(plan);
-        let recorded = self.carry_out(&by, plan, &mut |reason| tallied.overrule(reason))?;
+        let mut untold = HashSet::new();
+        let recorded = self.carry_out(&by, plan, &mut |planned, reason| {
+            tallied.overrule(reason);
+            if reason.is_some() {
+                untold.extend(planned.merged.iter().map(|told| (told.appointment_id.clone(), told.starts_at)));
+            }
+        })?;
         for row in &plan.skipped {
-            self.store.append(&reconcile::skip_entry(&by, row))?;
+            self.store.append(&match is_untold(&untold, row) {
+                true => {
+                    tallied.untold();
+                    reconcile::untold_entry(&by, row)
+                }
+                false => reconcile::skip_entry(&by, row),
+            })?;
         }
         for sight in &plan.first_sights {
             self.store.put(&Put::FirstSight(&schedule, sight, by.read_at))?;
@@ -191,7 +205,7 @@ impl Tx<'_> {
         if plan.held.is_some() {
             return Ok(RecordedRun::default());
         }
-        self.carry_out(&self.planned_by(record, &run.schedule, Mode::FreshRead), plan, &mut |_| {})
+        self.carry_out(&self.planned_by(record, &run.schedule, Mode::FreshRead), plan, &mut |_, _| {})
     }
 
     fn planned_by<'a>(&self, record: &'a RunRecord, schedule: &'a str, mode: Mode) -> PlannedBy<'a> {
@@ -207,13 +221,13 @@ impl Tx<'_> {
         }
     }
 
-    /// Cancellations first: they free their persons' calls of the day. `overruled` gets the skip's reason, or `None` for a
-    /// reminder that was sent meanwhile.
+    /// Cancellations first: they free their persons' calls of the day. `overruled` gets what is not to be called with the
+    /// skip's reason, or `None` for a reminder that was sent meanwhile.
     fn carry_out(
         &self,
         by: &PlannedBy<'_>,
         plan: &Plan,
-        overruled: &mut dyn FnMut(Option<SkipReason>),
+        overruled: &mut dyn FnMut(&PlannedReminder, Option<SkipReason>),
     ) -> LedgerResult<RecordedRun> {
         let mut recorded = RecordedRun::default();
         for cancellation in &plan.cancellations {
@@ -239,6 +253,12 @@ impl Tx<'_> {
     }
 }
 
+/// Whether the row was to be told in a call that is not made after all: another schedule was faster.
+fn is_untold(untold: &HashSet<(String, Timestamp)>, row: &SkippedRow) -> bool {
+    let key = row.appointment_id.clone().zip(row.starts_at);
+    row.reason == SkipReason::Merged && key.is_some_and(|key| untold.contains(&key))
+}
+
 /// A plan being carried out, with the calls of its persons.
 struct Counting<'a> {
     tx: Tx<'a>,
@@ -252,7 +272,7 @@ impl Counting<'_> {
         &mut self,
         planned: &PlannedReminder,
         recorded: &mut RecordedRun,
-        overruled: &mut dyn FnMut(Option<SkipReason>),
+        overruled: &mut dyn FnMut(&PlannedReminder, Option<SkipReason>),
     ) -> LedgerResult<()> {
         if self.insert_unseen(planned, recorded)? {
             return Ok(());
@@ -270,7 +290,7 @@ impl Counting<'_> {
                     recorded.cancelled.extend(held.as_ref().map(|held| held.id));
                 }
                 self.tx.store.append(&reconcile::limit_entry(self.by, planned))?;
-                overruled(Some(SkipReason::PersonLimit));
+                overruled(planned, Some(SkipReason::PersonLimit));
                 recorded.overruled.push(planned.id);
             }
             Fate::Shadowed(entry) => {
@@ -280,7 +300,7 @@ impl Counting<'_> {
                 recorded.shadowed += 1;
             }
             Fate::AlreadyReminded => {
-                overruled(None);
+                overruled(planned, None);
                 recorded.overruled.push(planned.id);
             }
             Fate::NotPlanned => {}

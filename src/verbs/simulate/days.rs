@@ -126,7 +126,7 @@ impl Days {
             previous_evaluation: self.previous_run,
             seen_until: self.previous_run,
             first_sights: self.first_sights.iter().map(|(id, unseen_at)| (id.clone(), *unseen_at)).collect(),
-            usual_rows: self.usual_rows(occasion.nominal_at),
+            usual_rows: self.usual_rows(occasion),
             ..Knowledge::default()
         };
         // what started days ago decides about nothing
@@ -157,8 +157,8 @@ impl Days {
         latest
     }
 
-    fn usual_rows(&self, nominal_at: Timestamp) -> Vec<u64> {
-        let comparable = comparable_times(&self.schedule, nominal_at);
+    fn usual_rows(&self, occasion: &Occasion) -> Vec<u64> {
+        let comparable = comparable_times(&self.schedule, occasion);
         let is_of = |at: Timestamp| comparable.iter().any(|(from, until)| *from <= at && at < *until);
         self.runs.iter().rev().filter(|(at, _)| is_of(*at)).map(|(_, rows)| *rows).take(8).collect()
     }

@@ -1,0 +1,72 @@
+//! The closed set of reasons: each of them comes about in some world, and `explain` names it.
+
+use tickler::plan::explain::{StepResult, Verdict};
+use tickler::reminder::SkipReason;
+use tickler::schedule::LateBooking;
+
+use crate::late::booked;
+use crate::merge::two;
+use crate::rules::{each_reason, good};
+use crate::world::World;
+
+/// A world in which an appointment has that reason, and its id. A new reason needs a line here.
+fn world_of(reason: SkipReason) -> (World, &'static str) {
+    let of_one_row = || each_reason().into_iter().find(|(it, _)| *it == reason).expect("a world for it").1;
+    match reason {
+        SkipReason::BadRow
+        | SkipReason::MissingId
+        | SkipReason::InvalidTime
+        | SkipReason::NoSuchTime
+        | SkipReason::Cancelled
+        | SkipReason::UnknownStatus
+        | SkipReason::Filtered
+        | SkipReason::NoPhone
+        | SkipReason::InvalidPhone
+        | SkipReason::OptedOut
+        | SkipReason::NoConsent
+        | SkipReason::AlreadyStarted
+        | SkipReason::TooLate
+        | SkipReason::OutsideCallingHours
+        | SkipReason::PayloadError
+        | SkipReason::PersonLimit => (of_one_row(), "a"),
+        SkipReason::DuplicateRow => {
+            let mut world = good();
+            world.rows.push(world.rows[0].clone());
+            (world, "a")
+        }
+        SkipReason::LateBooking => (booked(20, &[24, 2], LateBooking::Skip), "a"),
+        SkipReason::Merged => (two(), "b"),
+    }
+}
+
+#[test]
+fn every_reason_of_the_closed_set_comes_about_and_explain_names_it() {
+    for reason in SkipReason::ALL {
+        let (world, id) = world_of(*reason);
+        let skips: Vec<SkipReason> = world.plan().skipped.iter().map(|row| row.reason).collect();
+        assert_eq!(skips, [*reason]);
+        let explanation = world.explain(id);
+        let said = explanation.steps.iter().filter_map(|step| step.detail.as_deref()).collect::<Vec<_>>().join("\n");
+        match reason {
+            // such a row has no id by which it could be asked for: any id may be the one that it should have
+            SkipReason::BadRow | SkipReason::MissingId => {
+                assert_eq!(explanation.verdict, Verdict::Absent, "{reason}");
+                assert!(said.contains("line 2") && said.contains(reason.as_str()), "{said}");
+            }
+            // the appointment is called, its second row is not
+            SkipReason::DuplicateRow => {
+                assert_eq!(explanation.verdict, Verdict::Call);
+                assert!(said.contains("line 3") && said.contains("`duplicate_row`"), "{said}");
+            }
+            _ => {
+                assert_eq!(
+                    (explanation.verdict, explanation.reason.as_deref()),
+                    (Verdict::Skip, Some(reason.as_str()))
+                );
+                let blocks = explanation.steps.iter().filter(|step| step.result == StepResult::Block);
+                let remedies: Vec<&str> = blocks.filter_map(|step| step.detail.as_deref()).collect();
+                assert!(matches!(remedies.as_slice(), [detail] if detail.len() > 20), "{reason}: {remedies:?}");
+            }
+        }
+    }
+}
