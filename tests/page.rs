@@ -7,6 +7,8 @@ mod binary;
 mod clinic;
 #[path = "support/command.rs"]
 mod command;
+#[path = "page/hostile.rs"]
+mod hostile;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -42,7 +44,7 @@ struct Desk {
     clinic: Clinic,
     service: Service,
     page: String,
-    _sandbox: Sandbox,
+    _sandbox: Option<Sandbox>,
 }
 
 impl Desk {
@@ -57,6 +59,11 @@ impl Desk {
             "schedules/day-before.toml",
             &clinic::DAY_BEFORE.replace("[remind]", "label = \"{{ name }}\"\n[remind]"),
         );
+        Self::over(clinic, Some(sandbox), variables)
+    }
+
+    /// After the morning's trigger.
+    fn over(clinic: Clinic, sandbox: Option<Sandbox>, variables: &[(&str, &str)]) -> Self {
         clinic.run(&["trigger", "day-before", "--now", clinic::MORNING]);
         let mut command = binary::tickler(clinic.path());
         command.arg("run").env("TICKLER_WEB__LISTEN", "127.0.0.1:0").env("THOUGHTLY_AUTOMATION_URL", &clinic.url);

@@ -13,6 +13,27 @@ use support::{Conduct, Receiver, answer, closed_port};
 const READS: &str =
     r#"[{"id":"H-1","phone":"+12025550143","starts_at":"2026-11-25T09:00:00","name":"Ada Canarypatient"}]"#;
 
+/// What a monitor reads, then every page.
+const PAGES: [&str; 17] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/",
+    "/calls",
+    "/calls?event=delivery",
+    "/calls?event=config",
+    "/appointment?schedule=webhook&id=H-1",
+    "/appointment?schedule=automation&id=A-1&judge=now",
+    "/appointment?schedule=automation&id=A-4",
+    "/not-called?day=2026-11-24",
+    "/plan",
+    "/plan?when=week",
+    "/schedules/webhook",
+    "/schedules/written-out",
+    "/held",
+    "/opt-outs",
+];
+
 /// Answers the call for rows as it should be, and everything else with a fault.
 fn rows() -> Receiver {
     Receiver::start(vec![Conduct::Answer(answer("200 OK", &[("content-type", "application/json")], READS))])
@@ -70,8 +91,20 @@ fn no_verb_no_fault_and_no_log_level_shows_a_secret_a_name_or_a_whole_number() {
     ];
     std::thread::scope(|all| reads.iter().for_each(|arguments| drop(all.spawn(|| clinic.run(arguments)))));
     let reads_before = source.received().len();
-    clinic.run_service(&["/healthz", "/readyz", "/metrics", "/"], || source.received().len() > reads_before);
+    clinic.run_service(&PAGES, || source.received().len() > reads_before);
     clinic.run(&["backup", "copy.db"]);
+    for arguments in [
+        &["audit", "stats"][..],
+        &["audit", "stats", "--period", "month"],
+        &["audit", "list", "--format", "csv"],
+        &["audit", "export", "--format", "csv"],
+        &["audit", "export", "--format", "sqlite", "--output", "export.db"],
+        &["notify", "test"],
+        &["simulate", "automation", "--days", "2"],
+    ] {
+        clinic.run(arguments);
+    }
+    clinic.hear_file("export.db");
     clinic.assert_silent();
     let seen = target.received();
     let is_marked = |name: &str| seen.iter().any(|request| request.header(name).is_some_and(|it| it.contains(MARK)));

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every benchmark takes what it needs of it")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
+pub mod receiver;
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -58,7 +58,8 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
 
 async fn list(context: &Context, filters: &Filters) -> anyhow::Result<(Exit, Option<u64>)> {
     let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
-    let filter = AuditFilter { limit, newest: limit.is_some(), ..filter(context, filters).await? };
+    let filter =
+        AuditFilter { limit, newest: limit.is_some() && filters.after.is_none(), ..filter(context, filters).await? };
     let rows = dispatch::rows(context, filter).await?;
     let labels = match context.prints_tables() {
         true => Labels::of(context, rows.iter().filter_map(|row| row.reminder_id)).await,
@@ -69,8 +70,17 @@ async fn list(context: &Context, filters: &Filters) -> anyhow::Result<(Exit, Opt
         false => for_people(context, &labels, &rows),
     };
     Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
-    if filters.limit.is_none() && limit == Some(rows.len() as u64) {
-        complain(&format!("these are the newest {SCREENFUL}: `--limit N` shows more"));
+    if let (None, Some(first), Some(last)) = (filters.limit, rows.first(), rows.last())
+        && limit == Some(rows.len() as u64)
+    {
+        complain(&match filters.after {
+            None => {
+                format!("these are the newest {SCREENFUL}: `--before {}` shows older ones, `--limit N` more", first.seq)
+            }
+            Some(_) => {
+                format!("these are the first {SCREENFUL}: `--after {}` goes on, `--limit N` shows more", last.seq)
+            }
+        });
     }
     Ok((Exit::Done, rows.last().map(|row| row.seq)))
 }
@@ -347,8 +357,8 @@ pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Resu
         seqs: Vec::new(),
         limit: filters.limit,
         newest: false,
-        after_seq: None,
-        before_seq: None,
+        after_seq: filters.after,
+        before_seq: filters.before,
     })
 }
 

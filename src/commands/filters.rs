@@ -30,7 +30,13 @@ pub struct Filters {
     /// Of that run
     #[arg(long, global = true, value_name = "RUN")]
     pub run: Option<String>,
-    /// Only this number of the newest rows
+    /// Only rows before the one with that number: the page before
+    #[arg(long, global = true, value_name = "SEQ")]
+    pub before: Option<u64>,
+    /// Only rows after the one with that number: the page after
+    #[arg(long, global = true, value_name = "SEQ")]
+    pub after: Option<u64>,
+    /// Only this number of the newest rows; with `--after`, of the oldest
     #[arg(long, global = true, value_name = "N")]
     pub limit: Option<u64>,
 }

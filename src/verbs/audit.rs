@@ -144,7 +144,8 @@ pub struct ExportBegun {
 /// When the ledger can't be read or written.
 pub async fn begin_export(app: &App, actor: &str, filter: AuditFilter) -> VerbResult<ExportBegun> {
     let ledger = app.ledger()?;
-    let filter = AuditFilter { before_seq: Some(ledger.head().await?.seq + 1), ..filter };
+    let end = ledger.head().await?.seq + 1;
+    let filter = AuditFilter { before_seq: Some(filter.before_seq.map_or(end, |before| before.min(end))), ..filter };
     let first = bounded_page(ledger.as_ref(), filter.clone()).await?;
     let mut rest = AuditPages::new(ledger.as_ref(), filter.clone()).of(ROWS_AT_ONCE);
     let mut count = 0;

@@ -17,6 +17,18 @@ REFUSED = "0151"
 
 MARKUP = '<img src=x onerror="document.title=1">'
 
+# What others' pages have let through; each would change the title, or ask another site for something.
+CORPUS = (
+    "<script>document.title=1</script>",
+    "<svg onload=document.title=1>",
+    '" onmouseover="document.title=1" autofocus onfocus="document.title=1',
+    "</title></textarea><script>document.title=1</script>",
+    '<iframe srcdoc="<script>parent.document.title=1</script>"></iframe>',
+    "<a href='javascript:document.title=1'>x</a>",
+    '<meta http-equiv="refresh" content="0;url=//evil.example/">',
+    "<style>body{background:url(//evil.example/)}</style>",
+)
+
 APPOINTMENTS = """id,name,phone,starts_at,service,status
 A-1,Ada Example,+12025550143,{day} 09:30,Check-up,confirmed
 A-2,Ben Sample,+12025550164,{day} 10:00,Cleaning,confirmed
@@ -98,8 +110,9 @@ class Target(http.server.BaseHTTPRequestHandler):
 class World:
     """A folder, a target, and a service whose clock begins where one likes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, is_hostile=True):
         self.folder = Path(folder)
+        self.is_hostile = is_hostile
         self.target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
         threading.Thread(target=self.target.serve_forever, daemon=True).start()
         self.service = None
@@ -113,8 +126,21 @@ class World:
     def write(self, name, text):
         (self.folder / name).write_text(text)
 
+    @staticmethod
+    def hostile(day):
+        """A row for each text of the corpus, in every field that takes a text."""
+        quoted = ['"' + text.replace('"', '""') + '"' for text in CORPUS]
+        return "".join(
+            f"{text},{text},+120255502{place:02},{day} 15:{place:02},{text},confirmed\n" for place, text in enumerate(quoted)
+        )
+
     def table(self, day):
-        self.write("appointments.csv", APPOINTMENTS.format(day=day, markup=MARKUP.replace('"', '""')) + LATER)
+        rows = APPOINTMENTS.format(day=day, markup=MARKUP.replace('"', '""'))
+        if self.is_hostile:
+            rows += self.hostile(day)
+        else:
+            rows = "".join(row for row in rows.splitlines(keepends=True) if "onerror" not in row)
+        self.write("appointments.csv", rows + LATER)
 
     def schedule(self, name, cron, table, more=""):
         self.write(f"schedules/{name}.toml", SCHEDULE.format(cron=cron, table=table, more=more))

@@ -95,3 +95,26 @@ fn the_ledgers_own_view_of_calls_reads_as_text_and_masks_phones() {
         conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).expect("one row");
     assert_eq!(row, ("2026-11-25 14:30:00".into(), "***0143".into(), "delivered".into(), 1));
 }
+
+#[test]
+fn the_log_is_turned_page_by_page_both_ways() {
+    let (_sandbox, clinic) = after_a_morning();
+    let page = |more: &[&str]| -> Vec<u64> {
+        let (exit, rows) = clinic.json(&[&["audit", "list"], more].concat());
+        assert_eq!(exit, 0, "{more:?}");
+        rows.as_array().expect("rows").iter().map(|row| row["seq"].as_u64().expect("a number")).collect()
+    };
+    let all = page(&[]);
+    let end = all.len();
+    assert!(end > 8, "{all:?}");
+    let newest = page(&["--limit", "3"]);
+    assert_eq!(newest, all[end - 3..]);
+    let older = page(&["--limit", "3", "--before", &newest[0].to_string()]);
+    assert_eq!(older, all[end - 6..end - 3], "the page before");
+    let back = page(&["--limit", "3", "--after", &older[2].to_string()]);
+    assert_eq!(back, newest, "the page after is the one that was left");
+    assert_eq!(page(&["--after", &all[1].to_string(), "--before", &all[4].to_string()]), all[2..4]);
+    assert_eq!(page(&["--event", "delivery.delivered", "--after", &all[end - 1].to_string()]), Vec::<u64>::new());
+    let exported = clinic.run(&["audit", "export", "--format", "jsonl", "--before", &all[2].to_string()]);
+    assert_eq!(exported.stdout.lines().count(), 3, "two rows and the end: {}", exported.stdout);
+}
