@@ -22,6 +22,7 @@ mod schedule_tests;
 mod screens;
 mod sending;
 mod shadow;
+mod shapes;
 mod simulate;
 #[path = "../support/mod.rs"]
 mod support;

@@ -153,7 +153,7 @@ pub(super) fn each_event(
         } else if is_in("VEVENT") {
             event.take(&line, times);
         } else if is_in("VTIMEZONE") && line.is("TZID") {
-            line.value.trim().clone_into(&mut zone_name);
+            line.text().trim().clone_into(&mut zone_name);
         } else if (is_in("STANDARD") || is_in("DAYLIGHT"))
             && let Some(part) = parts.last_mut()
         {

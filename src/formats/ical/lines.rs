@@ -39,22 +39,27 @@ impl<'l> ContentLine<'l> {
         None
     }
 
-    /// The value as text: escapes undone (RFC 5545, 3.3.11).
+    /// The value as text: escapes undone.
     pub(super) fn text(&self) -> Cow<'l, str> {
-        if !self.value.contains('\\') {
-            return Cow::Borrowed(self.value);
-        }
-        let mut text = String::with_capacity(self.value.len());
-        let mut letters = self.value.chars();
-        while let Some(letter) = letters.next() {
-            match (letter, if letter == '\\' { letters.next() } else { None }) {
-                ('\\', Some('n' | 'N')) => text.push('\n'),
-                ('\\', Some(escaped)) => text.push(escaped),
-                (letter, _) => text.push(letter),
-            }
-        }
-        Cow::Owned(text)
+        unescaped(self.value)
     }
+}
+
+/// A text without its escapes (RFC 5545, 3.3.11).
+pub(super) fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains('\\') {
+        return Cow::Borrowed(value);
+    }
+    let mut text = String::with_capacity(value.len());
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, if letter == '\\' { letters.next() } else { None }) {
+            ('\\', Some('n' | 'N')) => text.push('\n'),
+            ('\\', Some(escaped)) => text.push(escaped),
+            (letter, _) => text.push(letter),
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Where the parameters end and the value begins: at the first colon outside quotes. A quote that is never closed is a letter.

@@ -140,6 +140,8 @@ fn the_zone_of_a_time_is_its_names_current_law_and_else_what_the_calendar_brings
                TZOFFSETFROM:+0400\nTZOFFSETTO:+0300\nEND:STANDARD\nBEGIN:DAYLIGHT\nDTSTART:19700329T020000\n\
                RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\nTZOFFSETFROM:+0300\nTZOFFSETTO:+0400\nEND:DAYLIGHT\nEND:VTIMEZONE\n";
     let cut = own.replace("Custom/One", "America/New_York");
+    // as Exchange writes it: escaped where it is a value, quoted where it is a parameter
+    let listed = own.replace("Custom/One", "(UTC+03:00) Here\\, There");
     for (what, zone, start, wanted) in [
         ("IANA", "", ";TZID=America/New_York", "2028-05-17T10:30:00-04:00"),
         ("IANA, embedded otherwise", &*cut, ";TZID=America/New_York", "2028-05-17T10:30:00-04:00"),
@@ -147,6 +149,8 @@ fn the_zone_of_a_time_is_its_names_current_law_and_else_what_the_calendar_brings
         ("quoted", "", ";TZID=\"Europe/London\"", "2028-05-17T10:30:00+01:00"),
         ("behind a path", "", ";TZID=/mozilla.org/20050126_1/Europe/London", "2028-05-17T10:30:00+01:00"),
         ("embedded", own, ";TZID=Custom/One", "2028-05-17T06:30:00Z"),
+        ("embedded by a list", &*listed, ";TZID=\"(UTC+03:00) Here, There\"", "2028-05-17T06:30:00Z"),
+        ("a list with escapes", &*listed, ";TZID=\"(UTC+03:00) Here\\, There\"", "2028-05-17T06:30:00Z"),
         ("floating", "", "", "2028-05-17T10:30:00+02:00"),
         ("nobody's", "", ";TZID=Custom/Two", "2028-05-17T10:30:00 in the unknown time zone Custom/Two"),
     ] {

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 
 use super::embedded::EmbeddedZone;
-use super::lines::ContentLine;
+use super::lines::{ContentLine, unescaped};
 use crate::schedule::CalendarShape;
 use crate::zones::{Wall, Zone, Zones};
 
@@ -170,7 +170,8 @@ impl<'z> TimeReader<'z> {
         }
         if let Some(wall) = date_time(value) {
             let zone = match line.parameter("TZID").filter(|name| !name.is_empty()) {
-                Some(name) => self.zone(name),
+                // a parameter has no escapes (RFC 5545, 3.2), but programs write them there as they do in VTIMEZONE
+                Some(name) => self.zone(unescaped(name).trim()),
                 None => self.home.map_or_else(|| EventZone::Unknown("".into()), |home| EventZone::Known(home.clone())),
             };
             return Some(EventTime::Wall(wall, zone));
