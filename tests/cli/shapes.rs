@@ -63,8 +63,10 @@ impl Shape {
                 format!("{} {} {digits}", text(&call["appointment_id"]), text(&call["starts_at"]))
             })
             .collect();
-        let skipped: Vec<String> =
-            list("skipped").iter().map(|row| format!("{} {}", text(&row["appointment_id"]), text(&row["reason"]))).collect();
+        let skipped: Vec<String> = list("skipped")
+            .iter()
+            .map(|row| format!("{} {}", text(&row["appointment_id"]), text(&row["reason"])))
+            .collect();
         let details: Vec<String> = list("skipped").iter().map(|row| text(&row["detail"])).collect();
         let unsaid = self.said.iter().find(|words| !details.iter().any(|detail| detail.contains(*words)));
         let is_right = called == self.called && skipped == self.skipped && unsaid.is_none();
