@@ -168,6 +168,57 @@ fn an_emptied_and_a_missing_file() {
 }
 
 #[test]
+fn a_file_that_was_moved_away_and_is_put_back_is_whole_whatever_ran_meanwhile() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    let called = clinic.receiver.connections();
+    let (file, away) = (clinic.path("tickler.db"), clinic.path("away.db"));
+    std::fs::rename(&file, &away).expect("it is moved");
+    for verb in [
+        &["trigger", "day-before", "--now", LATER][..],
+        &["pause", "--all", "--reason", "what is going on?"],
+        &["optout", "add", "+12025550151"],
+    ] {
+        let refused = clinic.run(verb);
+        let complaint = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(7), "{verb:?}: {complaint}");
+        assert!(complaint.contains("put the newest file back"), "{verb:?}: {complaint}");
+        assert!(!file.exists() && !clinic.path("tickler.db.lost-wal").exists(), "{verb:?} leaves no file behind");
+    }
+    std::fs::rename(&away, &file).expect("it is put back");
+    assert_eq!(clinic.trigger(LATER), (0, String::new()));
+    // a service has to keep something that holds the calls: what the message says leads back
+    std::fs::rename(&file, &away).expect("it is moved");
+    let service = clinic.service(LATER);
+    service.says("nobody is called");
+    assert_eq!(service.stop().code(), Some(0));
+    std::fs::rename(&away, &file).expect("it is put back");
+    let (exit, complaint) = clinic.trigger(LATER);
+    if exit == 7 {
+        assert!(complaint.contains("remove `-wal` and `-shm`, and name it `-wal`"), "{complaint}");
+        for beside in ["tickler.db-wal", "tickler.db-shm"] {
+            let _not_there = std::fs::remove_file(clinic.path(beside));
+        }
+        std::fs::rename(clinic.path("tickler.db.lost-wal"), clinic.path("tickler.db-wal")).expect("it was kept");
+        assert_eq!(clinic.trigger(LATER).0, 0);
+    }
+    assert_eq!(clinic.receiver.connections(), called, "nobody is called twice");
+    assert_eq!(clinic.run(&["audit", "verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn an_accepted_loss_of_everything_names_no_day_of_1970() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.trigger(BEFORE_NINE).0, 0);
+    std::fs::remove_file(clinic.path("tickler.db")).expect("it was there");
+    let accepted = clinic.run(&["ledger", "accept-loss", "--reason", "the disk died", "--now", LATER]);
+    let said = String::from_utf8_lossy(&accepted.stdout).replace('\n', " ");
+    assert!(said.contains("all calls to ") && !said.contains("19"), "{said}");
+    let log = binary::export(clinic.folder.path());
+    assert!(log.contains("all calls to 2026-11-24") && !log.contains("1970"), "{log}");
+}
+
+#[test]
 fn a_kill_alone_loses_nothing() {
     let clinic = Clinic::new();
     let service = clinic.service(BEFORE_NINE);

@@ -97,11 +97,12 @@ impl Context {
     /// For people: which calls a ledger has forgotten, and how many reminders of unknown fate follow from that.
     pub fn forgotten(&self, gap: Gap, uncertain: u64) -> String {
         let zone = self.zone_of(None);
-        let (from, until) = (self.moment(gap.from, &zone), self.moment(gap.until, &zone));
-        let name = zone.name();
-        format!(
-            "calls from {from} to {until} ({name}) are forgotten: {uncertain} of unknown fate (see `tickler uncertain list`)"
-        )
+        let from = match gap.begins() {
+            None => "all calls".to_owned(),
+            Some(from) => format!("calls from {}", self.moment(from, &zone)),
+        };
+        let (until, name) = (self.moment(gap.until, &zone), zone.name());
+        format!("{from} to {until} ({name}) are forgotten: {uncertain} of unknown fate (see `tickler uncertain list`)")
     }
 
     fn this_year(&self) -> i16 {

@@ -265,8 +265,14 @@ enum Performer {
 /// The answer where there is no ledger yet and the request needs none. A refused one leaves none behind.
 async fn without_ledger(context: &Context, request: &Request) -> VerbResult<Option<Answer>> {
     let path = &context.settings.ledger;
-    if !sqlite::is_missing(path) || sqlite::loss_of_missing(path).is_some() {
+    if !sqlite::is_missing(path) {
         return Ok(None);
+    }
+    match (sqlite::loss_of_missing(path), request) {
+        (None, _) => {}
+        (Some(_), Request::AcceptLoss { .. }) => return Ok(None),
+        // an empty ledger in its place would stand in the way of the right file
+        (Some(loss), _) => return Err(VerbError::Unsafe(loss.sentence())),
     }
     answer_without_ledger(&context.open(Access::Reading).await?, request).await
 }

@@ -25,7 +25,9 @@ async fn accept_loss(context: &Context, reason: String) -> anyhow::Result<Exit> 
     let gap = answer.gap;
     let people = || {
         let forgotten = context.forgotten(gap, answer.uncertain);
-        format!("the loss is accepted; {forgotten}\nopt-outs of that time are lost, too: add them again")
+        let sentences =
+            format!("the loss is accepted; {forgotten}\nopt-outs of that time are lost, too: add them again");
+        context.screen.prose(&sentences)
     };
     let rows = || {
         let mut rows = Rows::of(&["gap_from", "gap_until", "uncertain"]);

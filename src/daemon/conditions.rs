@@ -14,6 +14,7 @@ use crate::ledger::gate::Hold;
 use crate::ledger::{Holds, Loss, Pauses, Runs, RunsAsk, Writing};
 use crate::notify::{AlertKind, Conditions};
 use crate::verbs::holds;
+use crate::verbs::retrying::end_settled;
 
 /// How often the conditions are checked.
 const POLL: Duration = Duration::from_secs(1);
@@ -50,6 +51,9 @@ impl CommitWatch {
         self.writing = writing;
     }
 }
+
+/// Calls that are retried for this time are an alert: a short failure of the other side is not.
+const RETRIED_FOR: Duration = Duration::from_secs(120);
 
 /// Checks until it is dropped.
 pub async fn observe(daemon: Arc<Daemon>) {
@@ -131,6 +135,7 @@ impl Daemon {
             conditions.insert((AlertKind::LedgerDown, String::new()), failure);
         }
         conditions.extend(self.of_runs().clone());
+        conditions.extend(self.retried().await);
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
@@ -139,6 +144,17 @@ impl Daemon {
             conditions.extend(self.blocked(&holds));
         }
         conditions
+    }
+
+    /// The schedules whose calls have been retried for a while, before any of them expires.
+    async fn retried(&self) -> Conditions {
+        let Some(sender) = &self.app.sender else { return Conditions::new() };
+        // a ledger that can't be read has an alert of its own
+        if end_settled(&self.app, &self.ledger).await.is_err() {
+            return Conditions::new();
+        }
+        let lasting = sender.lasting_troubles(RETRIED_FOR);
+        lasting.into_iter().map(|(schedule, why)| ((AlertKind::SendingRetried, schedule), why)).collect()
     }
 
     /// The holds that only a person can lift, and those that a person has asked for: on everybody, or on single schedules.

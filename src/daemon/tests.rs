@@ -185,6 +185,42 @@ async fn a_hold_that_only_a_person_lifts_is_an_alert_and_one_that_a_person_set_i
     assert!(daemon.conditions().await.is_empty(), "lifted: the alert ends");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_are_not_accepted_are_an_alert_before_they_expire_and_none_any_more_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(ManualClock::starting_at("2026-11-24T13:59:59Z".parse().expect("an instant")));
+    // nobody listens there
+    let opened = service(folder.path(), "http://127.0.0.1:9/", &clock).await;
+    let daemon = &opened.daemon;
+    clock.advance(Duration::from_secs(1));
+    daemon.tick().await;
+    daemon.quiet().await;
+    let (stop, stopped) = channel::channel(false);
+    let sender = daemon.app.sender.clone().expect("a sender");
+    let at_work = Arc::clone(&sender);
+    let sending = tokio::spawn(async move { at_work.run(stopped).await });
+    let refused = async {
+        while sender.troubles().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("the connection is refused");
+    let problem =
+        async || crate::verbs::status::status(&daemon.app).await.expect("a status").schedules[0].problem.clone();
+    assert!(problem().await.is_some_and(|problem| problem.contains("are retried")), "status shows it at once");
+    assert!(daemon.conditions().await.is_empty(), "a short failure is no alert");
+    clock.advance(Duration::from_secs(121));
+    let alert = (crate::notify::AlertKind::SendingRetried, "clinic".to_owned());
+    let said = daemon.conditions().await.remove(&alert).expect("the alert");
+    assert!(said.contains("connection refused") && !said.contains("0143"), "{said}");
+    stop.send(true).expect("the sender listens");
+    sending.await.expect("it ends");
+    clock.advance(Duration::from_secs(24 * 3600));
+    daemon.ledger.expire(daemon.now()).await.expect("it expires");
+    assert_eq!(problem().await.filter(|problem| problem.contains("are retried")), None, "nothing is retried any more");
+    assert!(daemon.conditions().await.is_empty(), "the alert ends");
+}
+
 /// The version of the schedule `second` that the ledger loaded last.
 async fn loaded_version(daemon: &Daemon) -> Option<String> {
     daemon.ledger.schedules(Some("second")).await.expect("schedules").pop().map(|standing| standing.text_hash)

@@ -34,6 +34,7 @@ use tokio::sync::{Notify, watch};
 use crate::attempt::{SettleTo, Settlement};
 use crate::evaluation::Env;
 use crate::ledger::{Ledger, LedgerError, LedgerResult};
+use crate::reminder::ReminderId;
 use crate::schedule::Schedule;
 use brake::Brake;
 use dispatcher::{Dispatcher, Until};
@@ -48,7 +49,9 @@ pub struct Sender {
     lanes: RwLock<Arc<Lanes>>,
     problems: RwLock<BTreeMap<String, String>>,
     /// By schedule, why its last request is retried.
-    troubles: Mutex<BTreeMap<String, String>>,
+    troubles: Mutex<BTreeMap<String, Trouble>>,
+    /// By schedule, when (monotonic) its trouble was first seen by [`Sender::lasting_troubles`].
+    troubled_since: Mutex<BTreeMap<String, Duration>>,
     wake: Notify,
     names: Names,
     /// Held while a dispatcher runs.
@@ -60,6 +63,13 @@ pub struct Sender {
     progress: watch::Sender<u64>,
     /// When (monotonic) a schedule's fresh read last failed.
     failed_reads: Mutex<HashMap<String, Duration>>,
+}
+
+/// A request that is retried.
+struct Trouble {
+    reminder: ReminderId,
+    /// The target's last response, or why it could not be reached.
+    why: String,
 }
 
 /// What a sender is made of.
@@ -91,6 +101,7 @@ impl Sender {
             lanes: RwLock::default(),
             problems: RwLock::default(),
             troubles: Mutex::default(),
+            troubled_since: Mutex::default(),
             names: Names::default(),
             wake: Notify::new(),
             at_work: tokio::sync::Mutex::default(),
@@ -121,13 +132,41 @@ impl Sender {
     /// By schedule, why reminders are retried: the target's last response, or why it could not be reached.
     #[must_use]
     pub fn troubles(&self) -> BTreeMap<String, String> {
-        let mut troubles = self.troubles.lock().expect(UNPOISONED).clone();
+        let of_requests = self.troubles.lock().expect(UNPOISONED);
+        let mut troubles: BTreeMap<String, String> =
+            of_requests.iter().map(|(schedule, trouble)| (schedule.clone(), trouble.why.clone())).collect();
+        drop(of_requests);
         for (schedule, lane) in self.lanes().iter() {
             if let Some(problem) = lane.named_origin.as_ref().and_then(|origin| self.names.problem(origin)) {
                 troubles.insert(schedule.clone(), format!("nothing is sent to {}: {problem}", lane.target.origin()));
             }
         }
         troubles
+    }
+
+    /// Those that have lasted for at least that time. Expects to be asked every few seconds.
+    #[must_use]
+    pub fn lasting_troubles(&self, at_least: Duration) -> BTreeMap<String, String> {
+        let (mut troubles, now) = (self.troubles(), self.parts.around.clock.monotonic());
+        let mut since = self.troubled_since.lock().expect(UNPOISONED);
+        since.retain(|schedule, _| troubles.contains_key(schedule));
+        troubles.retain(|schedule, _| now.saturating_sub(*since.entry(schedule.clone()).or_insert(now)) >= at_least);
+        troubles
+    }
+
+    /// The reminders whose requests are retried, by schedule.
+    #[must_use]
+    pub fn troubled(&self) -> BTreeMap<String, ReminderId> {
+        let troubles = self.troubles.lock().expect(UNPOISONED);
+        troubles.iter().map(|(schedule, trouble)| (schedule.clone(), trouble.reminder)).collect()
+    }
+
+    /// That reminder is not retried any more, because it has expired or was cancelled.
+    pub fn end_trouble(&self, schedule: &str, reminder: ReminderId) {
+        let mut troubles = self.troubles.lock().expect(UNPOISONED);
+        if troubles.get(schedule).is_some_and(|trouble| trouble.reminder == reminder) {
+            troubles.remove(schedule);
+        }
     }
 
     /// The host that accepts this schedule's requests; `None` for Thoughtly.
@@ -140,14 +179,13 @@ impl Sender {
         let mut troubles = self.troubles.lock().expect(UNPOISONED);
         match &settlement.to {
             SettleTo::Again { .. } => {
-                drop(
-                    troubles.insert(
-                        schedule.to_owned(),
-                        waits_because(settlement.detail.as_deref(), settlement.http_status),
-                    ),
-                );
+                let why = waits_because(settlement.detail.as_deref(), settlement.http_status);
+                troubles.insert(schedule.to_owned(), Trouble { reminder: settlement.reminder_id, why });
             }
-            SettleTo::Delivered => drop(troubles.remove(schedule)),
+            SettleTo::Delivered => {
+                troubles.remove(schedule);
+                self.troubled_since.lock().expect(UNPOISONED).remove(schedule);
+            }
             SettleTo::Failed
             | SettleTo::Uncertain
             | SettleTo::Dropped

@@ -415,12 +415,16 @@ fn decided(held: &HeldRow, to: State) -> Result<Set<'static>, LedgerError> {
 fn resent(held: &HeldRow, now: Timestamp) -> Result<Set<'static>, LedgerError> {
     let (id, is, over) = (held.id, held.state, held.expires_at);
     let refused = |sentence| Err(LedgerError::Refused(sentence));
+    if is == State::Expired || over <= now && go_on(held, Move::Resolve, State::Pending).is_ok() {
+        let over = over.strftime("%Y-%m-%dT%H:%M:%SZ");
+        return refused(format!(
+            "reminder {id} may not be sent again: its time was over at {over}. Phone the person yourself, or add a lead to \
+             [remind] that is still to come: the next run calls for it"
+        ));
+    }
     let Ok(moved) = go_on(held, Move::Resolve, State::Pending) else {
         return refused(format!("reminder {id} is {is}: only an uncertain, failed or dropped one can be sent again"));
     };
-    if over <= now {
-        return refused(format!("reminder {id} may not be sent again: its time was over at {over}"));
-    }
     if held.phone.is_none() {
         return refused(format!("reminder {id} may not be sent again: its payload was removed"));
     }

@@ -147,14 +147,17 @@ impl Loss {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Gone => {
-                "put the newest file back or `tickler restore FILE` a backup; or accept the loss with `tickler ledger \
-                 accept-loss --reason …`: whoever may have been called since is then of unknown fate; or, to begin \
+                "put the newest file back, with the `-wal` that was next to it, or `tickler restore FILE` a backup; or \
+                 accept the loss with `tickler ledger accept-loss --reason …`: whoever may have been called since is then \
+                 of unknown fate; or, to begin \
                  anew and call everybody again, remove whatever lies beside it under its name, its `.key` and \
                  `.witness` among them"
             }
             Self::Behind { .. } | Self::OtherRow { .. } | Self::Mixed | Self::Unreadable => {
-                "put the newest file back or `tickler restore FILE` a backup; or accept the loss with `tickler ledger \
-                 accept-loss --reason …`: whoever may have been called since is then of unknown fate"
+                "stop the service and put the newest file back, with the `-wal` that was next to it (a service that found \
+                 no file has kept that as `.lost-wal`: remove `-wal` and `-shm`, and name it `-wal`), or \
+                 `tickler restore FILE` a backup; or accept the loss with `tickler ledger accept-loss --reason …`: whoever \
+                 may have been called since is then of unknown fate"
             }
             Self::Exchanged(_) => {
                 "put the file back; or stop the service, then `tickler restore FILE`, or `tickler ledger accept-loss --reason …`"

@@ -43,6 +43,8 @@ pub enum AlertKind {
     SendingBlocked,
     /// A person has paused the schedule, or everything.
     Paused,
+    /// The other side has not accepted the schedule's calls for some minutes; they are retried until they expire.
+    SendingRetried,
 }
 
 impl AlertKind {
@@ -61,6 +63,7 @@ impl AlertKind {
             Self::NobodyCallable => "nobody could be called",
             Self::SendingBlocked => "nothing is sent",
             Self::Paused => "paused, nobody is called",
+            Self::SendingRetried => "calls are not accepted",
         }
     }
 }

@@ -214,7 +214,7 @@ impl Candidates {
         restored_gap::set_apart(&mut plan, &terms.knowledge, &terms.schedule);
         plan.first_sights = first_sights::of_plan(&plan, &terms);
         guard::ask(&mut plan, &terms, as_of);
-        plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &plan));
+        plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &terms.knowledge, &plan));
         plan
     }
 }

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
 use super::case::{Case, place_of};
 use super::row_judge::Share;
 use super::row_rules::ROW_RULES;
 use super::rules::{self, Block, Why};
 use super::whole_rules::{WHOLE_RULES, WholeCase};
+use super::{Knowledge, Plan};
 use crate::appointment::phone;
 use crate::reminder::{SkipReason, State};
 use crate::schedule::Schedule;
+use crate::spelling::did_you_mean;
 
 /// What `explain` answers; its JSON has these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,12 +130,12 @@ impl WatchedAppointment {
     }
 
     /// The explanation. Of several rows the one is explained that got furthest.
-    pub(super) fn explanation(self, schedule: &Schedule, plan: &Plan) -> Explanation {
+    pub(super) fn explanation(self, schedule: &Schedule, knowledge: &Knowledge, plan: &Plan) -> Explanation {
         let repeated = self.repeated(schedule);
         let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
         let Some(RowAnswers { mut steps, block, is_pending, .. }) = furthest else {
-            return absent(schedule, appointment_id, plan);
+            return absent(schedule, appointment_id, knowledge, plan);
         };
         if let (Some(repeated), Some(step)) = (repeated, steps.iter_mut().find(|step| step.rule == DUPLICATE))
             && step.result == StepResult::Pass
@@ -149,7 +150,7 @@ impl WatchedAppointment {
             (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
             (None, _) if is_pending => (Verdict::Reminded, None),
             (None, _) if is_forgotten => {
-                block_at(&mut steps, "already_reminded", FORGOTTEN);
+                block_at(&mut steps, "already_reminded", &forgotten(schedule, knowledge));
                 (Verdict::Reminded, Some("already_reminded"))
             }
             (None, Some(held)) => {
@@ -163,8 +164,20 @@ impl WatchedAppointment {
     }
 }
 
-const FORGOTTEN: &str = "it may have been called in a time of which the ledger has lost its rows: the next run makes it \
-    uncertain, then `tickler uncertain resolve` settles it";
+/// Why nobody knows whether it was called, and what to do.
+fn forgotten(schedule: &Schedule, knowledge: &Knowledge) -> String {
+    let wall = |at| schedule.zone.wall(at).strftime("%Y-%m-%d %H:%M");
+    let gaps = knowledge.gaps.iter().map(|gap| match gap.begins() {
+        None => format!("everything until {}", wall(gap.until)),
+        Some(from) => format!("from {} to {}", wall(from), wall(gap.until)),
+    });
+    format!(
+        "it may have been called in a time of which the ledger has lost its rows: {}, because a copy was restored or a loss \
+         accepted. The next run makes it uncertain; find out whether the person was called, then \
+         `tickler uncertain resolve` with `--delivered`, `--resend` or `--drop` settles it",
+        gaps.collect::<Vec<_>>().join(" and ")
+    )
+}
 
 /// Makes that rule the one that blocks.
 fn block_at(steps: &mut [RuleStep], rule: &str, detail: &str) {
@@ -176,9 +189,12 @@ fn block_at(steps: &mut [RuleStep], rule: &str, detail: &str) {
 }
 
 /// The read had no row with the id; some that could not be read may have been it.
-fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanation {
+fn absent(schedule: &Schedule, appointment_id: String, knowledge: &Knowledge, plan: &Plan) -> Explanation {
     let mut detail =
         "the source has no row with this id; search for it in the source, or check the `id` column".to_owned();
+    if let Some(likely) = likely_id(&appointment_id, knowledge, plan) {
+        detail = format!("{detail}; did you mean `{likely}`?");
+    }
     let is_unread = |reason| matches!(reason, SkipReason::BadRow | SkipReason::MissingId);
     let unread: Vec<u64> = plan.skipped.iter().filter(|row| is_unread(row.reason)).map(|row| row.row).collect();
     if !unread.is_empty() {
@@ -199,6 +215,15 @@ fn absent(schedule: &Schedule, appointment_id: String, plan: &Plan) -> Explanati
 
 /// The rule about repeated rows, and its reason.
 const DUPLICATE: &str = SkipReason::DuplicateRow.as_str();
+
+/// The id that is most like a mistyped one, of the rows in the window and of the reminders about it.
+fn likely_id(written: &str, knowledge: &Knowledge, plan: &Plan) -> Option<String> {
+    let called = plan.reminders.iter().chain(&plan.forgotten).map(|planned| planned.appointment_id.as_str());
+    let skipped = plan.skipped.iter().filter_map(|skipped| skipped.appointment_id.as_deref());
+    let reminded = knowledge.reminders.keys().map(|key| key.appointment_id.as_str());
+    let ids: BTreeSet<&str> = called.chain(skipped).chain(reminded).collect();
+    did_you_mean(written, ids).map(str::to_owned)
+}
 
 /// Places of unreadable rows that are named one by one.
 const PLACES_SHOWN: usize = 10;

@@ -23,6 +23,12 @@ pub struct Gap {
 const MAX_MOMENTS: i32 = 400;
 
 impl Gap {
+    /// When it begins; `None` where the log has no row that would say so.
+    #[must_use]
+    pub fn begins(&self) -> Option<Timestamp> {
+        (self.from != Timestamp::UNIX_EPOCH).then_some(self.from)
+    }
+
     /// Whether a run or a trigger inside the gap could have planned this reminder.
     #[must_use]
     pub fn may_have_planned(&self, schedule: &Schedule, planned: &PlannedReminder) -> bool {

@@ -183,13 +183,26 @@ fn known_in_words(case: &Case<'_>) -> String {
     match case.known {
         None => format!("no reminder {} of this appointment and start yet", lead_name(case)),
         Some(known) => format!(
-            "its reminder {}{} is {}, due {}, last touched {}",
+            "its reminder {}{} is {}, due {}, last touched {}{}",
             lead_name(case),
             known.told_with.as_deref().map(|id| format!(" (told in the call of `{id}`)")).unwrap_or_default(),
             state_in_words(known),
             case.wall(known.due_at),
             case.wall(known.updated_at),
+            remedy_of_reminder(known.state),
         ),
+    }
+}
+
+/// What somebody can do about a reminder that doesn't go out again by itself.
+const fn remedy_of_reminder(state: State) -> &'static str {
+    match state {
+        State::Pending | State::Sending | State::Delivered | State::Cancelled => "",
+        State::Uncertain => "; find out whether the person was called, then `tickler uncertain resolve` settles it",
+        State::Failed | State::Dropped => "; `tickler uncertain resolve` with `--resend` sends it again",
+        State::Expired => {
+            "; it is too late to send it: phone the person yourself, or add a lead to `[remind]` that is still to come"
+        }
     }
 }
 

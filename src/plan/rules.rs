@@ -60,9 +60,7 @@ pub const fn rule_of(reason: SkipReason) -> &'static str {
 pub(super) const fn remedy(why: Why) -> &'static str {
     match why {
         Why::OutsideWindow => "",
-        Why::AlreadyReminded => {
-            "A reminder goes out once; `tickler uncertain resolve` settles what is uncertain, failed or dropped"
-        }
+        Why::AlreadyReminded => "A reminder goes out once",
         Why::Skip(reason) => match reason {
             SkipReason::BadRow => "Repair the row in the source",
             SkipReason::MissingId => "Fill the id in the source, or map another column",

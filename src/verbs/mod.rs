@@ -33,7 +33,7 @@ pub mod plan_diff;
 pub mod redact;
 pub mod reference;
 pub mod restore;
-mod retrying;
+pub(crate) mod retrying;
 pub mod schedule_tests;
 mod schedule_zones;
 pub mod schema;

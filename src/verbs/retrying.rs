@@ -18,6 +18,7 @@ const MOST: u64 = 2_000;
 /// # Errors
 /// When the ledger can't be read.
 pub(super) async fn reasons(app: &App, ledger: &Ledger, tally: Tally) -> VerbResult<BTreeMap<String, String>> {
+    end_settled(app, ledger).await?;
     let known = app.sender.as_ref().map(|sender| sender.troubles()).unwrap_or_default();
     if tally.pending == 0 {
         return Ok(known);
@@ -25,6 +26,22 @@ pub(super) async fn reasons(app: &App, ledger: &Ledger, tally: Tally) -> VerbRes
     let mut reasons = of_log(ledger, app.around.clock.now()).await?;
     reasons.extend(known);
     Ok(reasons)
+}
+
+/// The sender's troubles about reminders that are not pending any more end: they have expired, or were cancelled.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub(crate) async fn end_settled(app: &App, ledger: &Ledger) -> VerbResult<()> {
+    let Some(sender) = &app.sender else { return Ok(()) };
+    for (schedule, reminder) in sender.troubled() {
+        let ask = ReminderAsk { id: Some(reminder), ..ReminderAsk::default() };
+        let brief = ledger.briefs(ask).await?.pop();
+        if brief.is_none_or(|brief| !matches!(brief.state, State::Pending | State::Sending)) {
+            sender.end_trouble(&schedule, reminder);
+        }
+    }
+    Ok(())
 }
 
 async fn of_log(ledger: &Ledger, now: Timestamp) -> VerbResult<BTreeMap<String, String>> {

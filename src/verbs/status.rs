@@ -351,7 +351,7 @@ fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Ho
     if known.expired > 0 {
         let expired = known.expired;
         problems
-            .push(format!("{expired} expired within a day, not called: `tickler audit list --event reminder.expired`"));
+            .push(format!("{expired} expired within a day, not called: `tickler audit list --event reminder.expired` shows whom to phone yourself"));
     }
     if known.tally.uncertain > 0 {
         problems.push(format!("{} of unknown fate: `tickler uncertain list`", known.tally.uncertain));

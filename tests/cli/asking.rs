@@ -126,19 +126,61 @@ fn a_mistyped_or_refused_verb_leaves_no_ledger_behind() {
 #[test]
 fn explain_names_the_first_rule_that_blocks() {
     let clinic = Clinic::new();
-    for (appointment, verdict, reason) in [
-        ("A-1", "call", Value::Null),
-        ("A-3", "skip", "cancelled".into()),
-        ("A-4", "skip", "no_phone".into()),
-        ("A-5", "skip", "outside_window".into()),
-        ("A-9", "absent", Value::Null),
+    for (appointment, exit_code, verdict, reason) in [
+        ("A-1", 0, "call", Value::Null),
+        ("A-3", 0, "skip", "cancelled".into()),
+        ("A-4", 0, "skip", "no_phone".into()),
+        ("A-5", 0, "skip", "outside_window".into()),
+        ("A-9", 1, "absent", Value::Null),
     ] {
         let (exit, told) = clinic.json(&["explain", "day-before", appointment, "--now", MORNING]);
-        assert_eq!((exit, &told["verdict"], &told["reason"]), (0, &verdict.into(), &reason), "{told}");
+        assert_eq!((exit, &told["verdict"], &told["reason"]), (exit_code, &verdict.into(), &reason), "{told}");
         assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "steps"]);
         let blocks = told["steps"].as_array().expect("steps").iter().filter(|step| step["result"] == "block").count();
         assert_eq!(blocks, usize::from(verdict != "call"), "{told}");
     }
+}
+
+#[test]
+fn an_id_that_no_row_has_fails_and_names_the_likely_one_and_the_log_of_a_run_is_asked_without_failing() {
+    let clinic = Clinic::new();
+    let mistyped = clinic.run(&["explain", "day-before", "A_1", "--now", MORNING]);
+    assert_eq!(mistyped.exit, 1, "{mistyped:?}");
+    assert!(mistyped.words().contains("did you mean `A-1`?"), "{mistyped:?}");
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let (_, run) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    // those that are reminded already are known, too
+    let mistyped = clinic.run(&["explain", "day-before", "A_2", "--now", MORNING]);
+    assert!(mistyped.exit == 1 && mistyped.words().contains("did you mean `A-2`?"), "{mistyped:?}");
+    let run = run["run_id"].as_str().expect("a run");
+    assert_eq!(clinic.run(&["explain", "day-before", "A-9", "--run", run]).exit, 0);
+    let other = clinic.run(&["explain", "day-before", "something else", "--now", MORNING]);
+    assert!(other.exit == 1 && !other.words().contains("did you mean"), "{other:?}");
+}
+
+#[test]
+fn what_can_still_be_done_about_an_expired_reminder_is_said() {
+    let clinic = Clinic::new();
+    let (_, waits) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", MORNING]);
+    assert_eq!(waits["counts"]["pending"], 2, "{waits}");
+    // its target refuses connections until its time is over
+    let late = "2026-11-24T22:00:00Z";
+    let (_, over) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", late]);
+    assert_eq!(over["counts"]["pending"], 0, "{over}");
+    let explained = clinic.run(&["explain", "day-before", "A-1", "--now", late]).words();
+    assert!(explained.contains("phone the person yourself"), "{explained}");
+    let ended = clinic.run(&[
+        "uncertain",
+        "resolve",
+        "A-1",
+        "--schedule",
+        "day-before",
+        "--resend",
+        "--reason",
+        "the line is back",
+    ]);
+    assert!(ended.exit != 0 && ended.stderr.contains("Phone the person yourself"), "{ended:?}");
 }
 
 #[test]

@@ -182,12 +182,19 @@ fn an_explanation_after_a_restore_names_one_rule_that_blocks_and_no_other_reason
         assert!(!detail.trim_end().ends_with(':'), "{detail}");
         detail
     };
-    assert!(explained(&[]).contains("may have been called"), "before any run has planned it");
+    let before = explained(&[]);
+    assert!(before.contains("may have been called in a time of which the ledger has lost its rows"), "{before}");
+    assert!(before.contains("from 2026-11-24 07:30 to 2026-11-24 10:00, because a copy was restored"), "{before}");
+    assert!(before.contains("`tickler uncertain resolve`"), "{before}");
     let (_, planned) = clinic.json(&["trigger", "day-before", "--now", later]);
     assert_eq!(planned["counts"]["already_reminded"].as_u64(), Some(3), "{planned}");
     assert!(explained(&[]).contains("is uncertain"));
     let run = planned["run_id"].as_str().expect("a run");
     assert!(explained(&["--run", run]).contains("doesn't know whether it was called"));
+    let named = "The reason is a restore at 2026-11-24 10:00: an older copy is the ledger now; calls from 2026-11-24 07:30 to \
+                 2026-11-24 10:00 are forgotten";
+    assert!(explained(&[]).contains(named), "{}", explained(&[]));
+    assert!(!explained(&[]).contains("T10:") && !explained(&[]).contains(".0"), "times are for people");
     let table = clinic.run(&["explain", "day-before", "A-1", "--now", later]).stdout;
     assert!(table.contains("A-1 of day-before counts as reminded: already_reminded"), "{table}");
 }

@@ -66,11 +66,13 @@ impl Tx<'_> {
             self.apply(&doubt::doubted(held, why)?)?;
             uncertain += 1;
         }
-        let [from, until] = [gap.from, gap.until].map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ"));
+        let instant = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let calls = gap.begins().map_or_else(|| "all calls".to_owned(), |from| format!("calls from {}", instant(from)));
+        let until = instant(gap.until);
         self.store.append(&Entry {
             reason: Some(why.reason.into()),
             actor: Some(why.actor.into()),
-            detail: Some(format!("{sentence}; calls from {from} to {until} are forgotten").into()),
+            detail: Some(format!("{sentence}; {calls} to {until} are forgotten").into()),
             ..Entry::new(why.now, Event::ServiceRecovered)
         })?;
         Ok(Restored { gap, uncertain, kept: None, optouts: None })

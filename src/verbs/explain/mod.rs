@@ -2,6 +2,9 @@
 //! let it through.
 
 mod earlier;
+mod forgotten;
+
+use jiff::Timestamp;
 
 use super::plan::SHADOW;
 use super::{App, VerbError, VerbResult, holds};
@@ -63,14 +66,19 @@ async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation
     Ok(())
 }
 
-/// The state and times of the reminders that went out.
+/// The reminders that went out, and of which time their calls are forgotten.
 async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     let reminders = reminders_of(app, &schedule.name, &explanation.appointment_id).await?;
     let step = explanation.steps.iter_mut().find(|step| step.rule == "already_reminded");
     if let (Some(step), false) = (step, reminders.is_empty()) {
-        let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
-        let rule = step.detail.take().unwrap_or_default();
-        step.detail = Some(format!("{rule}: {}", reminders.join("; ")));
+        let named = |reminder: &ReminderRow| {
+            let start = wall(reminder.starts_at, &schedule.zone);
+            format!("reminder {} ({} before {start}) is {}", reminder.id, reminder.lead, reminder.state)
+        };
+        let mut sentences = vec![step.detail.take().unwrap_or_default()];
+        sentences.extend(forgotten::sentence(app, schedule, &reminders).await?);
+        sentences.push(reminders.iter().map(named).collect::<Vec<_>>().join("; "));
+        step.detail = Some(sentences.join(". "));
     }
     Ok(())
 }
@@ -93,11 +101,16 @@ fn in_words(reminder: &ReminderRow, zone: &Zone) -> String {
         "reminder {} ({} before {}) is {}, due {}, last touched {}",
         reminder.id,
         reminder.lead,
-        zone.rfc3339(reminder.starts_at),
+        wall(reminder.starts_at, zone),
         reminder.state,
-        zone.rfc3339(reminder.due_at),
-        zone.rfc3339(reminder.updated_at)
+        wall(reminder.due_at, zone),
+        wall(reminder.updated_at, zone)
     )
+}
+
+/// To the minute, as the rules write times.
+fn wall(at: Timestamp, zone: &Zone) -> String {
+    zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 async fn reminders_of(app: &App, schedule: &str, appointment: &str) -> VerbResult<Vec<ReminderRow>> {

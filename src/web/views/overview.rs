@@ -218,7 +218,9 @@ mod tests {
         assert_eq!((held.text.as_str(), held.link.as_deref()), ("2 held runs", Some("/held")));
         let unknown = fault("1 of unknown fate: `tickler uncertain list`");
         assert_eq!((unknown.text.as_str(), unknown.link.as_deref()), ("1 of unknown fate", Some("/held")));
-        let expired = fault("4 expired within a day, not called: `tickler audit list --event reminder.expired`");
+        let expired = fault(
+            "4 expired within a day, not called: `tickler audit list --event reminder.expired` shows whom to phone yourself",
+        );
         assert_eq!(expired.text, "4 expired within a day, not called");
         let plain = fault("everything is paused since 9: `tickler resume --all`");
         assert_eq!((plain.text.as_str(), plain.link), ("everything is paused since 9", None));

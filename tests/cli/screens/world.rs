@@ -268,6 +268,7 @@ impl World {
         };
         let text = text.replace(&folder, &format!("{:0<1$}", "/tmp/.tmp", folder.len()));
         let text = text.replace(&format!("127.0.0.1:{}", self.port), "127.0.0.1:40000");
+        let text = with_a_narrow_column_of_ids(&text);
         text.lines().map(|line| with_round_times(&with_plain_ids(line)) + "\n").collect::<String>()
     }
 }
@@ -330,6 +331,22 @@ fn with_round_times(line: &str) -> String {
         }
     }
     letters.into_iter().collect()
+}
+
+/// Ids that share a letter more than usual make their column wider: takes that much off its lines.
+fn with_a_narrow_column_of_ids(text: &str) -> String {
+    let first_id = |line: &str| {
+        let word = line.split(' ').next().unwrap_or_default();
+        let is_id = word.starts_with("01") && word.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        is_id.then_some(word.len())
+    };
+    let longest = text.lines().filter_map(first_id).max().unwrap_or_default();
+    let more = " ".repeat(longest.saturating_sub(ID.len()));
+    let narrowed = |line: &str| match first_id(line).is_some() || line.starts_with("REMINDER") {
+        true => line.replacen(&format!("  {more}"), "  ", usize::from(line.contains(&format!("  {more}"))).min(1)),
+        false => line.to_owned(),
+    };
+    text.lines().map(|line| narrowed(line) + "\n").collect()
 }
 
 /// Replaces what begins like an id of this program, or is as long as a hash.
