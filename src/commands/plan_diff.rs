@@ -23,12 +23,17 @@ pub async fn plan_diff(context: &Context, named: &[String], with: &str) -> anyho
 
 fn for_people(context: &Context, found: &PlanDifference) -> String {
     let again = found.gains.iter().filter(|call| call.again).count() as u64;
-    let counted = tally(&[
-        (found.same as u64, "called by both"),
-        (found.gains.len() as u64, "gain a call"),
-        (again, "of these are called again"),
-        (found.loses.len() as u64, "lose a call"),
-    ]);
+    let is_same = found.gains.is_empty() && found.loses.is_empty();
+    let counted = match (found.same, is_same) {
+        (0, true) => "nobody gains or loses a call".to_owned(),
+        (same, true) => format!("{same} called by both, nobody gains or loses a call"),
+        (same, false) => tally(&[
+            (same as u64, "called by both"),
+            (found.gains.len() as u64, "gain a call"),
+            (again, "of these are called again"),
+            (found.loses.len() as u64, "lose a call"),
+        ]),
+    };
     let at = context.moment_of(&found.at);
     let zone = context.zone_of(Some(&found.schedule));
     let against = context.with_moments(&found.against, &zone, ZoneName::Omitted);

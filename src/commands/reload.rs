@@ -31,6 +31,12 @@ pub async fn reload(globals: &Globals) -> anyhow::Result<Exit> {
         complain(message);
     }
     let body: serde_json::Value = serde_json::from_str(answer.body.get())?;
+    let notes = body.get("notes").and_then(serde_json::Value::as_array);
+    notes
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .for_each(|note| complain(&format!("warning: {note}")));
     let people = || match rows(&body) {
         rows if rows.cells.is_empty() => "nothing changed".to_owned(),
         rows => {

@@ -7,6 +7,7 @@ use super::output::{Rows, Shown};
 use super::table::{Table, words};
 use crate::audit::escape;
 use crate::audit::words::counted;
+use crate::schedule::ScheduleMode;
 use crate::verbs::status::{Health, ScheduleStatus, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
@@ -94,7 +95,10 @@ fn schedules(context: &Context, answer: &StatusAnswer) -> String {
         let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
         table.push(vec![
             schedule.name.clone(),
-            word(schedule),
+            match schedule.mode {
+                Some(ScheduleMode::Shadow) => format!("{}, shadow", word(schedule)),
+                Some(ScheduleMode::Live) | None => word(schedule),
+            },
             context.moment_of(schedule.next_run.as_deref().unwrap_or_default()),
             context.moment_of(schedule.last_run.as_deref().unwrap_or_default()),
             count(schedule.last_planned),

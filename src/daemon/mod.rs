@@ -11,6 +11,7 @@ pub mod logs;
 mod merge;
 pub mod queue;
 mod recovery;
+mod rekeyed;
 pub mod reload;
 pub mod reload_report;
 mod removal;

@@ -104,6 +104,7 @@ impl Daemon {
                 }
             }
         }
+        report.notes = self.rekeyed(&before, &folder, &removed).await;
         self.switch_to(folder.clone(), arrivals, &removed);
         drop(suspension);
         let not_removed = self.remove(&removed, actor).await;

@@ -18,6 +18,8 @@ pub struct ReloadReport {
     pub refused: Vec<String>,
     /// The problems of refused files, and the warnings of others.
     pub problems: Vec<Problem>,
+    /// Schedules whose reminders have other keys now, so that persons may be called again.
+    pub notes: Vec<String>,
     /// Why the folder could not be read, or which schedules the ledger could not load or remove. The rest was done.
     pub failures: Vec<String>,
 }
@@ -39,6 +41,7 @@ impl ReloadReport {
             "removed": self.removed,
             "refused": self.refused,
             "problems": problems,
+            "notes": self.notes,
         });
         let message = (!self.failures.is_empty()).then(|| self.failures.join("; "));
         Answer { exit, message, ..Answer::of(Exit::Done, &body) }

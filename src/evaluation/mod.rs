@@ -217,7 +217,11 @@ impl EvaluationRequest<'_> {
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
         };
-        Ok(ledger.knowledge(ask).await?)
+        let mut known = ledger.knowledge(ask).await?;
+        if let Some(run) = self.occasion.as_of_run {
+            known.forget_since(run);
+        }
+        Ok(known)
     }
 }
 

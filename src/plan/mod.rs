@@ -34,7 +34,7 @@ use jiff::civil::Date;
 
 use crate::appointment::phone;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderId, ReminderKey, SkipReason, State};
+use crate::reminder::{Lead, ReminderId, ReminderKey, RunId, SkipReason, State};
 use crate::row::RecordSink;
 use crate::seeded::SeededMap;
 use crate::template::Payload;
@@ -98,13 +98,15 @@ pub struct Occasion {
     pub only: Option<String>,
     /// Guards that may not hold the run, because a person approved it: `max_calls` and the like.
     pub waived: Vec<String>,
+    /// Plan as this run did: what it planned itself, and what was planned after it, counts for nothing.
+    pub as_of_run: Option<RunId>,
 }
 
 impl Occasion {
     /// An evaluation whose nominal time is its own moment, as `plan` and `trigger` make it.
     #[must_use]
     pub const fn at(moment: Timestamp) -> Self {
-        Self { nominal_at: moment, now: moment, only: None, waived: Vec::new() }
+        Self { nominal_at: moment, now: moment, only: None, waived: Vec::new(), as_of_run: None }
     }
 }
 
@@ -131,6 +133,19 @@ pub struct Knowledge {
     pub told_by_pending: SeededMap<ReminderKey, ReminderId>,
     /// How many rows the windows of its last runs on this weekday held, the newest first.
     pub usual_rows: Vec<u64>,
+}
+
+impl Knowledge {
+    /// Takes out what this run planned and what was planned after it. Of earlier evaluations nothing is known then.
+    pub fn forget_since(&mut self, run: RunId) {
+        // ids of reminders and runs are made in the order of time
+        let is_earlier = |id: &ReminderId| id.0 < run.0;
+        self.reminders.retain(|_, known| is_earlier(&known.id));
+        self.people.values_mut().for_each(|calls| calls.retain(|call| is_earlier(&call.id)));
+        self.told_by_pending.retain(|_, id| is_earlier(id));
+        self.first_sights.clear();
+        (self.previous_evaluation, self.seen_until) = (None, None);
+    }
 }
 
 /// The opt-out list of all schedules: it says of a number whether it is on it, and never which ones are.

@@ -262,10 +262,11 @@ fn french(hour: i8, minute: i8) -> String {
 }
 
 fn portuguese(hour: i8, minute: i8) -> String {
-    let minutes = match minute {
-        0 => String::new(),
-        30 => " e meia".into(),
-        minute => format!(" e {minute}"),
+    let minutes = match (hour, minute) {
+        (_, 0) => String::new(),
+        // after a number of hours `e meia` would say how long something takes
+        (0 | 12, 30) => " e meia".into(),
+        (_, minute) => format!(" e {minute}"),
     };
     match hour {
         0 => format!("meia-noite{minutes}"),
@@ -276,11 +277,12 @@ fn portuguese(hour: i8, minute: i8) -> String {
 }
 
 fn italian(hour: i8, minute: i8) -> String {
-    let minutes = match minute {
-        0 => String::new(),
-        15 => " e un quarto".into(),
-        30 => " e mezza".into(),
-        minute => format!(" e {minute}"),
+    let minutes = match (hour, minute) {
+        (_, 0) => String::new(),
+        // quarters belong to the hours of a clock's face
+        (..=12, 15) => " e un quarto".into(),
+        (..=12, 30) => " e mezza".into(),
+        (_, minute) => format!(" e {minute}"),
     };
     match hour {
         0 => format!("mezzanotte{minutes}"),
@@ -347,11 +349,31 @@ mod tests {
             "la 1 y media de la tarde",
             "13 heures 30",
             "13 Uhr 30",
-            "13 horas e meia",
-            "le 13 e mezza",
+            "13 horas e 30",
+            "le 13 e 30",
             "13 uur 30",
         ];
         assert_eq!(said(13, 30), of(half));
+        let half_past_nine = [
+            "9:30 AM",
+            "las 9 y media de la mañana",
+            "9 heures 30",
+            "9 Uhr 30",
+            "9 horas e 30",
+            "le 9 e mezza",
+            "9 uur 30",
+        ];
+        assert_eq!(said(9, 30), of(half_past_nine));
+        let half_past_noon = [
+            "12:30 PM",
+            "las 12 y media de la tarde",
+            "midi 30",
+            "12 Uhr 30",
+            "meio-dia e meia",
+            "mezzogiorno e mezza",
+            "12 uur 30",
+        ];
+        assert_eq!(said(12, 30), of(half_past_noon));
         let noon = ["noon", "mediodía", "midi", "12 Uhr", "meio-dia", "mezzogiorno", "12 uur"];
         assert_eq!(said(12, 0), of(noon));
         let midnight = ["midnight", "medianoche", "minuit", "Mitternacht", "meia-noite", "mezzanotte", "middernacht"];

@@ -99,10 +99,14 @@ async fn against_last_run(app: &App, schedule: &Arc<Schedule>) -> VerbResult<Pla
             before.whys.insert(id.to_owned(), row.reason.as_deref().unwrap_or_default().to_owned());
         }
     }
-    // as if nobody had been called yet: that run has called them
-    let around = Env { ledger: None, ..app.around.clone() };
-    let occasion = Occasion { nominal_at: run.nominal_at, ..Occasion::at(run.started_at) };
-    let after = Side::of(planned(schedule, occasion, &around).await?);
+    // what an earlier run planned and still waits is called by both, unless the plan takes it back
+    let waiting = ReminderAsk { schedule: Some(name.clone()), states: vec![State::Pending], ..ReminderAsk::default() };
+    let waiting = app.ledger()?.reminders(waiting).await?;
+    before.calls.extend(waiting.into_iter().map(|row| (row.appointment_id, row.starts_at)));
+    // whom that run called is not called yet; whom earlier runs called is
+    let moment = Occasion::at(run.started_at);
+    let occasion = Occasion { nominal_at: run.nominal_at, as_of_run: Some(run.id), ..moment };
+    let after = Side::of(planned(schedule, occasion, &app.around).await?);
     let against = format!("the run of {}", schedule.zone.rfc3339(run.nominal_at));
     Ok(difference(schedule, (&before, &after), &[], (against, run.nominal_at)))
 }

@@ -12,7 +12,7 @@ use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
 use crate::reminder::RunState;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 
 /// The screen, as `status --format json` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct ScheduleStatus {
     pub pause_reason: Option<String>,
     /// The version in use: the first twelve digits of its text's hash.
     pub text_version: Option<String>,
+    /// `live`, or `shadow` for a rehearsal; null for a refused file.
+    #[serde(default)]
+    pub mode: Option<ScheduleMode>,
 }
 
 /// Whether a schedule is loaded.
@@ -318,6 +321,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
         paused_until: pause.and_then(|pause| pause.until).map(|until| until.to_string()),
         pause_reason: pause.map(|pause| pause.reason.clone()),
         text_version: Some(schedule.text_hash.chars().take(12).collect()),
+        mode: Some(schedule.mode),
     })
 }
 
@@ -337,6 +341,7 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
         paused_until: None,
         pause_reason: None,
         text_version: None,
+        mode: None,
     }
 }
 

@@ -65,6 +65,19 @@ fn a_file_that_gives_reminders_other_keys_says_who_would_be_called_again() {
 }
 
 #[test]
+fn whom_an_earlier_run_called_gains_no_call_against_the_last_run() {
+    let clinic = Clinic::new();
+    let table = format!("{CLINIC}A-9,Eva Invented,+12025550188,2026-11-25 16:00,X-ray,confirmed\n");
+    let (_, first) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", MORNING]);
+    clinic.write("appointments.csv", &table);
+    let (_, second) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", "2026-11-24T14:30:00Z"]);
+    assert_eq!((&first["counts"]["planned"], &second["counts"]["planned"]), (&2.into(), &3.into()), "two of them wait");
+    clinic.write("appointments.csv", &table.replace("A-9,Eva Invented,+12025550188", "A-9,Eva Invented,"));
+    let (_, found) = clinic.json(&["plan", "day-before", "--diff", "last", "--now", "2026-11-24T15:00:00Z"]);
+    assert_eq!((ids(&found, "gains"), ids(&found, "loses")), (Vec::<String>::new(), vec!["A-9".to_owned()]), "{found}");
+}
+
+#[test]
 fn the_last_run_is_compared_with_what_the_present_file_and_source_would_plan() {
     let clinic = Clinic::new();
     let ended = clinic.run(&["plan", "day-before", "--diff", "last", "--now", MORNING]);

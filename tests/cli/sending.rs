@@ -28,6 +28,10 @@ fn a_trigger_delivers_once_and_tells_every_state() {
     let run = first["run_id"].as_str().expect("an id");
     let (_, then) = clinic.json(&["explain", "day-before", "A-1", "--run", run]);
     assert_eq!(then["verdict"], "call", "{then}");
+    // it was added after the run had read the export of that day
+    let (_, absent) = clinic.json(&["explain", "day-before", "A-77", "--run", run]);
+    assert_eq!(absent["verdict"], "absent", "{absent}");
+    assert!(absent["steps"].to_string().contains("not in that day's export, read 2026-"), "{absent}");
     let (_, then) = clinic.json(&["explain", "day-before", "A-3", "--run", run]);
     assert_eq!((&then["verdict"], &then["reason"]), (&"skip".into(), &"cancelled".into()), "{then}");
     let posts = sandbox.received();

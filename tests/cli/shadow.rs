@@ -33,6 +33,10 @@ fn shadow_mode_writes_down_each_call_once_and_makes_none_and_live_mode_makes_eac
     assert_eq!(events(&clinic, "reminder.shadowed").len(), 2);
     let plan = clinic.run(&["plan", "--now", "2026-11-24T14:05:00Z"]);
     assert!(plan.stdout.replace('\n', " ").contains("shadow mode: nobody is called"), "{plan:?}");
+    let (_, status) = clinic.json(&["status"]);
+    let of_it = &status["schedules"][0];
+    assert_eq!((&of_it["state"], &of_it["mode"]), (&"loaded".into(), &"shadow".into()), "{status}");
+    assert!(clinic.run(&["status"]).stdout.contains("loaded, shadow"));
     // live, it calls them: nothing of the rehearsal counts as a call
     clinic.schedule("day-before", DAY_BEFORE);
     for minute in [10, 15] {

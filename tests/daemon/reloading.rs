@@ -6,7 +6,8 @@ use tickler::audit::Event;
 use tickler::ledger::Runs;
 use tickler::verbs::status::{LoadState, StatusAnswer, status};
 
-use crate::clinic::{Clinic, at, count, ledger, run_lines, runs, schedule_text};
+use crate::clinic::{Clinic, HEADER, at, count, ledger, run_lines, runs, schedule_text};
+use crate::support::{Conduct, Receiver, answer};
 
 fn good() -> String {
     schedule_text("0 9 * * *", "America/New_York", "days_before = 1\ncalling_hours = \"always\"")
@@ -41,6 +42,46 @@ async fn a_file_that_broke_before_a_restart_runs_from_its_last_good_version_and_
     clinic.write_schedule("day-before", &edited);
     assert_eq!(daemon.reload("clinic", BTreeSet::new()).await.taken, ["day-before"]);
     assert_eq!(daemon.app.folder().schedules["day-before"].text, edited);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_gives_reminders_other_keys_says_how_many_may_be_called_again() {
+    // a sandbox's answer is no call
+    let accepting = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{}"))]);
+    let target = format!("[target.webhook]\nurl = \"{}\"", accepting.url("/in"));
+    let text = good().replace("[target.automation]\nurl = { env = \"THOUGHTLY_AUTOMATION_URL\" }", &target);
+    let clinic = Clinic::at("2026-11-24T13:59:58Z").await;
+    clinic.write_schedule("day-before", &text);
+    clinic.write_table(&format!("{HEADER}A-1,+12025550143,2026-11-25 10:00,Check-up\n"));
+    let opened = clinic.open().await;
+    let daemon = &opened.daemon;
+    clinic.beat_for(daemon, 3).await;
+    clinic.called(daemon, "day-before").await;
+    assert_eq!(accepting.received().len(), 1);
+    let notes = async |name: &str, text: &str| {
+        clinic.write_schedule(name, text);
+        daemon.reload("clinic", BTreeSet::new()).await.notes
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(notes("day-before", &format!("description = \"edited\"\n{text}")).await, nothing);
+    assert_eq!(
+        notes("day-before", &text.replace("days_before = 1", "days_before = [7, 1]")).await,
+        nothing,
+        "one more"
+    );
+    let other_lead = notes("day-before", &text.replace("days_before = 1", "hours_before = 20")).await;
+    assert!(other_lead[0].starts_with("day-before: its lead changed") && other_lead[0].contains("1 that were called"));
+    assert_eq!(notes("day-before", &text.replace("days_before = 1", "hours_before = 20")).await, nothing, "no change");
+    let other_id = notes(
+        "day-before",
+        &text.replace("id = \"id\"", "id = \"service\"").replace("days_before = 1", "hours_before = 20"),
+    )
+    .await;
+    assert!(other_id[0].contains("its `id` changed"), "{other_id:?}");
+    notes("day-before", &text).await;
+    std::fs::remove_file(clinic.schedule_file("day-before")).expect("it is renamed");
+    let renamed = notes("the-day-before", &text).await;
+    assert!(renamed[0].starts_with("the-day-before: its file was named `day-before.toml` before"), "{renamed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

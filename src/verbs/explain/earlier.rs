@@ -149,11 +149,24 @@ impl EarlierRun<'_> {
             Some(start) if self.is_outside(start) => {
                 outside(format!("as far as the log knows it starts {}", self.show(start)))
             }
-            Some(_) | None => EarlierDecision {
+            known => EarlierDecision {
                 verdict: Verdict::Absent,
                 reason: None,
-                block: Some(("row", "that run's read had no such row, or not in its window".to_owned())),
+                block: Some(("row", self.not_in_the_export(known))),
             },
+        }
+    }
+
+    /// Nothing of that run is about the appointment, which is known to start then.
+    fn not_in_the_export(&self, start: Option<Timestamp>) -> String {
+        let read = self.run.read_at.map(|at| format!(", read {}", self.show(at))).unwrap_or_default();
+        let is_of_days = self.then.as_ref().is_some_and(|then| matches!(then.remind.leads, Leads::Days(_)));
+        match start.filter(|_| is_of_days) {
+            Some(start) => format!(
+                "not in that day's export{read}: it had no row with this id, although the run was the one for its start, {}",
+                self.show(start)
+            ),
+            None => format!("not in that day's export{read}, or not in the window of that run"),
         }
     }
 
