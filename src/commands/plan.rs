@@ -84,7 +84,10 @@ fn for_people(context: &Context, plan: &ShownPlan) -> String {
     let head = format!("{} at {at} ({}): {counted}", plan.schedule, plan.timezone);
     let mut blocks = vec![context.screen.prose(&head)];
     if let Some(held) = &plan.held {
-        blocks.push(context.screen.prose(&format!("HELD by {}: {}", held.guard, held.detail)));
+        blocks.push(context.screen.prose(&format!(
+            "HELD by {}, nobody is called until a person approves the run: {}",
+            held.guard, held.detail
+        )));
     }
     blocks.extend(plan.notes.iter().map(|note| context.screen.prose(&format!("NOTE: {note}"))));
     let zone = Zones::newest().zone(&plan.timezone).unwrap_or_else(|_| context.zone_of(Some(&plan.schedule)));
