@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
@@ -233,35 +233,42 @@ async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClo
     Sent::Answered(HttpResponse { status, headers, body, end, latency })
 }
 
-/// Reads decoded bytes up to the limit, and keeps at most one chunk more.
+/// Reads decoded bytes up to the limit. At no time is the body in memory twice.
 async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd) {
     let mut first = Bytes::new();
-    let mut more = BytesMut::new();
+    let mut whole = Vec::new();
     let end = loop {
         let mut chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break BodyEnd::Whole,
             Err(_) => break BodyEnd::Cut,
         };
-        let room = max_bytes - first.len() - more.len();
+        let room = max_bytes - first.len().max(whole.len());
         let is_too_long = chunk.len() > room;
         chunk.truncate(room);
         if first.is_empty() {
             first = chunk; // most responses are one chunk, which is not copied
         } else {
-            more.extend_from_slice(&chunk);
+            if whole.is_empty() {
+                extend_within(&mut whole, &first, max_bytes);
+            }
+            extend_within(&mut whole, &chunk, max_bytes);
         }
         if is_too_long {
             break BodyEnd::TooLong;
         }
     };
-    if more.is_empty() {
-        return (first, end);
+    (if whole.is_empty() { first } else { whole.into() }, end)
+}
+
+/// Appends bytes; room for more of them is made by doubling, but never for more than `max_bytes`.
+fn extend_within(whole: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) {
+    let needed = whole.len() + bytes.len();
+    if needed > whole.capacity() {
+        let wanted = needed.max(2 * whole.capacity()).min(max_bytes.max(needed));
+        whole.reserve_exact(wanted - whole.len());
     }
-    let mut whole = BytesMut::with_capacity(first.len() + more.len());
-    whole.extend_from_slice(&first);
-    whole.unsplit(more);
-    (whole.freeze(), end)
+    whole.extend_from_slice(bytes);
 }
 
 /// Classifies a failed request: `Unknown` unless it is certain that nothing was sent.

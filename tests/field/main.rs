@@ -1,6 +1,7 @@
 //! What real exports hold, through the real binary: each input was met by somebody who does this job.
 
 mod apis;
+mod bounds;
 mod cells;
 mod checking;
 mod expressions;
