@@ -28,5 +28,6 @@ mod simulate;
 mod support;
 mod terminal;
 mod trials;
+mod weekly;
 
 use support::clinic;
