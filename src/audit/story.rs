@@ -28,8 +28,8 @@ fn sentence(row: &AuditRow) -> String {
     let detail =
         row.detail.as_deref().map(|detail| detail.strip_prefix(accepted.unwrap_or_default()).unwrap_or(detail));
     let detail = detail.map(|detail| detail.trim_start_matches("; ")).filter(|detail| !detail.is_empty());
-    let reason = row.reason.as_deref().filter(|_| accepted.is_none());
-    for part in [reason, detail].into_iter().flatten() {
+    let reason = row.reason.as_deref().filter(|_| accepted.is_none()).map(words::reason);
+    for part in [reason.as_deref(), detail].into_iter().flatten() {
         sentence.push_str(": ");
         sentence.push_str(part);
     }

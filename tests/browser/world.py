@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 BINARY = Path(os.environ.get("TICKLER", "target/debug/tickler")).resolve()
@@ -96,7 +97,7 @@ class Target(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             return
         status = 400 if phone.endswith(REFUSED) else 200
-        answer = b'{"success": true}' if status == 200 else b'{"success": false}'
+        answer = b'{"error": null, "data": {}}' if status == 200 else b'{"error": {"message": "no"}}'
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))
@@ -190,3 +191,29 @@ class World:
     def close(self):
         self.stop()
         self.target.shutdown()
+
+
+@contextmanager
+def morning(folder, is_hostile=True):
+    """The clinic on a Tuesday at nine: one schedule is held, one call was refused, one is of unknown fate."""
+    world = World(folder, is_hostile)
+    try:
+        # a first look, a long break, a day like any other
+        world.start("2026-11-12T13:00:00Z")
+        world.stop()
+        world.table("2026-11-24")
+        world.start("2026-11-23T13:59:58Z")
+        world.wait_for("delivery.uncertain")
+        world.wait_for("delivery.failed")
+        world.wait_for("delivery.delivered", 3)
+        world.stop()
+        world.run("uncertain", "resolve", "--all-of", "day-before", "--drop", "--reason", "nobody asked")
+        world.table("2026-11-25")
+        url = world.start("2026-11-24T13:59:57Z")
+        world.wait_for("delivery.uncertain", 2)
+        world.wait_for("delivery.failed", 2)
+        world.wait_for("run.held")
+        world.wait_for("delivery.delivered", 6)
+        yield world, url
+    finally:
+        world.close()

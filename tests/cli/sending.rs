@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use crate::clinic::*;
+use crate::support::{Conduct, Receiver};
 
 #[test]
 fn a_trigger_delivers_once_and_tells_every_state() {
@@ -170,4 +171,15 @@ fn a_trigger_that_is_interrupted_says_what_is_left_and_how_it_goes_on() {
         (&1.into(), &1.into()),
         "{again}"
     );
+}
+
+#[test]
+fn a_run_planned_the_call_whose_fate_became_unknown_later() {
+    let receiver = Receiver::start(vec![Conduct::ResetAfterReading]);
+    let clinic = Clinic::with_target(&receiver.url("/webhook/automation/a"));
+    let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!((exit, &answer["counts"]["uncertain"]), (3, &2.into()), "{answer}");
+    let run = answer["run_id"].as_str().expect("an id");
+    let (_, then) = clinic.json(&["explain", "day-before", "A-1", "--run", run]);
+    assert_eq!((&then["verdict"], &then["reason"]), (&"call".into(), &serde_json::Value::Null), "{then}");
 }

@@ -97,8 +97,9 @@ impl EarlierRun<'_> {
     }
 
     fn by_log(&self) -> EarlierDecision {
-        if let Some(row) = self.log.iter().find(|row| row.event == Event::DeliveryUncertain) {
-            // a run sends nothing itself: it planned what the ledger had forgotten
+        // without an attempt: it planned what the ledger had forgotten; what was sent later has the run's id, too
+        let is_forgotten = |row: &&AuditRow| row.event == Event::DeliveryUncertain && row.attempt.is_none();
+        if let Some(row) = self.log.iter().find(is_forgotten) {
             let detail = row.detail.as_deref().unwrap_or_default().to_owned();
             let (verdict, reason) = (Verdict::Reminded, Some("already_reminded".to_owned()));
             return EarlierDecision { verdict, reason, block: Some(("already_reminded", detail)) };

@@ -44,7 +44,7 @@ async fn judged(site: &Site, shown: &AppointmentPage, story: &Story, is_now: boo
     let (app, schedule, id) = (&site.app, shown.schedule.as_str(), shown.id.as_str());
     if is_now && !schedule.is_empty() {
         return Some(match explain::explain(app, schedule, id).await {
-            Ok(found) => ShownJudgement::now(&found),
+            Ok(found) => ShownJudgement::now(&found, &site.moments()),
             Err(error) => ShownJudgement::impossible(&error.to_string()),
         });
     }
@@ -52,7 +52,8 @@ async fn judged(site: &Site, shown: &AppointmentPage, story: &Story, is_now: boo
     // a run whose row is no longer kept explains nothing, which is no reason not to show the story
     let found = explain::explain_run(app, schedule, id, run).await.ok()?;
     let row = app.ledger().ok()?.runs(RunsAsk::Id(run)).await.ok()?.pop()?;
-    Some(ShownJudgement::of_run(&found, &site.moments().of(Some(schedule), row.nominal_at)))
+    let moments = site.moments();
+    Some(ShownJudgement::of_run(&found, &moments.of(Some(schedule), row.nominal_at), &moments))
 }
 
 fn shown(site: &Site, visitor: &Visitor, ask: &ShowAsk, story: &Story) -> AppointmentPage {

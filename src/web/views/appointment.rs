@@ -85,7 +85,10 @@ impl AppointmentPage {
             reminders,
             lines: told
                 .into_iter()
-                .map(|line| ShownLine { at: moments.of(schedule, line.at), words: line.words })
+                .map(|line| ShownLine {
+                    at: moments.of(schedule, line.at),
+                    words: moments.localised(schedule, &line.words),
+                })
                 .collect(),
             judged: None,
             now_link: None,
@@ -156,7 +159,7 @@ impl ShownJudgement {
 
     /// By the rules as they are now.
     #[must_use]
-    pub fn now(found: &Explanation) -> Self {
+    pub fn now(found: &Explanation, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
         let (words, kind) = match found.verdict {
             Verdict::Call => ("It would be called", "good"),
@@ -164,12 +167,12 @@ impl ShownJudgement {
             Verdict::Reminded => ("It has its reminder", "good"),
             Verdict::Absent => ("The source has no such row", "unsure"),
         };
-        Self { sentence: format!("{words}{reason}."), kind, is_now: true, steps: steps(found) }
+        Self { sentence: format!("{words}{reason}."), kind, is_now: true, steps: steps(found, moments) }
     }
 
     /// By a run.
     #[must_use]
-    pub fn of_run(found: &Explanation, at: &ShownMoment) -> Self {
+    pub fn of_run(found: &Explanation, at: &ShownMoment, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
         let (words, kind) = match found.verdict {
             Verdict::Call => ("planned the call", "good"),
@@ -177,18 +180,23 @@ impl ShownJudgement {
             Verdict::Reminded => ("found its reminder", "good"),
             Verdict::Absent => ("did not find it in the source", "unsure"),
         };
-        Self { sentence: format!("The run of {at} {words}{reason}."), kind, is_now: false, steps: steps(found) }
+        Self {
+            sentence: format!("The run of {at} {words}{reason}."),
+            kind,
+            is_now: false,
+            steps: steps(found, moments),
+        }
     }
 }
 
-fn steps(found: &Explanation) -> Vec<ShownStep> {
+fn steps(found: &Explanation, moments: &Moments) -> Vec<ShownStep> {
     let step = |step: &RuleStep| {
         let (result, kind) = match step.result {
             StepResult::Pass => ("lets it through", "good"),
             StepResult::Block => ("blocks it", "bad"),
             StepResult::NotReached => ("not reached", "plain"),
         };
-        let detail = step.detail.clone().unwrap_or_default();
+        let detail = moments.localised(Some(&found.schedule), step.detail.as_deref().unwrap_or_default());
         ShownStep { rule: words::reason(&step.rule), result, kind, detail }
     };
     found.steps.iter().map(step).collect()

@@ -5,6 +5,8 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
+use super::wording::without_commands;
+use crate::audit::words::counted;
 use crate::ledger::RunRow;
 use crate::personal::Personal;
 use crate::verbs::uncertain::UncertainReminder;
@@ -62,8 +64,8 @@ pub struct UnknownFate {
     pub phone: Personal,
     /// Since when.
     pub since: ShownMoment,
-    /// How often it was tried.
-    pub attempts: u32,
+    /// How often it was tried, in words.
+    pub attempts: String,
 }
 
 impl ShownHeldRun {
@@ -80,11 +82,6 @@ impl ShownHeldRun {
             counts: format!("{} rows read, {} would be called, {} not", counts.rows, counts.planned, counts.skipped),
         }
     }
-}
-
-/// Why a run is held, without the commands that the page's own buttons stand for.
-fn without_commands(detail: &str) -> String {
-    detail.split("; `tickler approve").next().unwrap_or_default().to_owned()
 }
 
 impl UnknownFate {
@@ -105,7 +102,7 @@ impl UnknownFate {
             starts_at: moment(&row.starts_at),
             phone: row.phone.clone().unwrap_or_default().into(),
             since: moment(&row.since),
-            attempts: row.attempts,
+            attempts: counted(u64::from(row.attempts), "attempt", "attempts"),
         }
     }
 }

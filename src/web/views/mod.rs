@@ -17,3 +17,4 @@ pub mod rows;
 pub mod schedules;
 pub mod signing;
 pub mod strip;
+pub mod wording;

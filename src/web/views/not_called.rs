@@ -8,6 +8,7 @@ use super::charts::LyingBars;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
 use super::rows::{LogRow, RowNames};
+use super::wording::without_commands;
 use crate::audit::fates::{CallFate, DecidedFate};
 use crate::audit::{AuditRow, Event, words};
 
@@ -43,6 +44,8 @@ pub struct ReasonGroup {
     pub reason: String,
     /// How many.
     pub count: usize,
+    /// Whether it is about runs that called nobody.
+    pub is_of_runs: bool,
     /// Who, once each; the newest, if there are too many for a page.
     pub people: Vec<NotCalledPerson>,
 }
@@ -54,6 +57,8 @@ pub struct NotCalledPerson {
     pub row: LogRow,
     /// The appointment's start.
     pub starts_at: Option<ShownMoment>,
+    /// Whether the row is about a run, not about somebody.
+    pub is_run: bool,
 }
 
 /// The events of runs that called nobody.
@@ -106,21 +111,28 @@ impl ListedDay {
         self.counts.values().any(|count| *count > MOST)
     }
 
-    /// The rows by heading, the newest first, the largest group first; rows of runs stand under headings of their own.
+    /// The rows by heading, the newest first, the largest group first; rows of runs come last, under headings of their own.
     #[must_use]
     pub fn groups(&self, rows: &[AuditRow], names: &RowNames, moments: &Moments) -> Vec<ReasonGroup> {
         let mut groups: BTreeMap<String, Vec<NotCalledPerson>> = BTreeMap::new();
         for row in rows.iter().rev() {
             let starts_at = row.starts_at.map(|at| moments.of(row.schedule.as_deref(), at));
-            let person = NotCalledPerson { row: LogRow::of(row, names, moments), starts_at };
+            let row_of_log = LogRow::of(row, names, moments);
+            let detail = without_commands(&row_of_log.detail);
+            let person = NotCalledPerson {
+                row: LogRow { detail, ..row_of_log },
+                starts_at,
+                is_run: OF_RUNS.contains(&row.event),
+            };
             groups.entry(heading(row.event, row.reason.as_deref())).or_default().push(person);
         }
         let group = |(reason, people): (String, Vec<NotCalledPerson>)| {
+            let is_of_runs = people.iter().all(|person| person.is_run);
             let count = self.counts.get(&reason).copied().unwrap_or(people.len());
-            ReasonGroup { reason, count, people }
+            ReasonGroup { reason, count, is_of_runs, people }
         };
         let mut groups: Vec<ReasonGroup> = groups.into_iter().map(group).collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        groups.sort_by_key(|group| (group.is_of_runs, std::cmp::Reverse(group.count)));
         groups
     }
 }

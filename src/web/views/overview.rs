@@ -9,6 +9,7 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use super::strip::RunStrip;
+use super::wording::without_commands;
 use crate::audit::fates::{CallFate, DecidedFate};
 use crate::audit::words;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
@@ -62,11 +63,7 @@ pub struct ShownFault {
 impl ShownFault {
     /// A problem of the status: what it says to whoever is at a terminal becomes a link.
     fn of(problem: &str, schedules: &[ScheduleStatus]) -> Self {
-        let (text, verb) =
-            match problem.find([':', '(']).filter(|at| problem[at + 1..].trim_start().starts_with("`tickler ")) {
-                Some(at) => (problem[..at].trim_end(), &problem[at..]),
-                None => (problem, ""),
-            };
+        let verb = problem.find("`tickler ").map_or("", |at| &problem[at..]);
         let named = problem.split_once(": ").map(|(name, _)| name);
         let schedule = named.filter(|name| schedules.iter().any(|row| row.name == *name));
         let link = match schedule {
@@ -76,7 +73,7 @@ impl ShownFault {
             None if verb.contains("reminder.expired") => Some("/not-called?day=today".to_owned()),
             None => None,
         };
-        Self { text: text.to_owned(), link }
+        Self { text: without_commands(problem), link }
     }
 }
 
@@ -169,7 +166,7 @@ fn coming_run(row: &ScheduleStatus, moments: &Moments) -> (Option<jiff::Timestam
         link: links::schedule(&row.name),
         at: next.map(|text| moments.of_text(text)),
         ahead: at.map(|at| moments.ahead(at)).unwrap_or_default(),
-        remark,
+        remark: without_commands(&remark),
     };
     (at, run)
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
+use super::wording::without_commands;
 use crate::audit::words;
 use crate::personal::Personal;
 use crate::verbs::plan::ShownPlan;
@@ -143,8 +144,8 @@ impl PlannedRun {
             calls: plan.reminders.into_iter().map(call).collect(),
             skipped: plan.skipped.into_iter().map(skip).collect(),
             reminded: plan.counts.already_reminded,
-            held: plan.held.map(|held| held.detail),
-            notes: plan.notes,
+            held: plan.held.map(|held| without_commands(&held.detail)),
+            notes: plan.notes.iter().map(|note| without_commands(note)).collect(),
             schedule: schedule.clone(),
         }
     }

@@ -57,7 +57,7 @@ impl LogRow {
             name: row.reminder_id.and_then(|id| names.get(&id).cloned()).unwrap_or_default(),
             phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
-            detail: text(&row.detail),
+            detail: moments.localised(schedule, row.detail.as_deref().unwrap_or_default()),
             by: text(&row.actor),
         }
     }
