@@ -50,38 +50,87 @@ pub fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
-/// How long before the appointment a reminder is due.
+/// When a reminder is due, and which call of its chain it is: `1d`, and `1d+1` for the first retry of that call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lead {
+pub struct Lead {
+    /// How long before the appointment the chain's first call is due.
+    pub before: LeadTime,
+    /// 0 for the chain's first call, 1 for its first retry.
+    pub retry: u8,
+}
+
+/// How long before the appointment a call is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LeadTime {
     /// Calendar days in the schedule's zone, counted from the run's nominal date; written `1d`.
     Days(u32),
     /// Exact hours before the start; written `24h`.
     Hours(u32),
+    /// As soon as the request for it is received; written `now`.
+    Now,
+}
+
+impl Lead {
+    /// As soon as the request is received.
+    pub const NOW: Self = Self { before: LeadTime::Now, retry: 0 };
+
+    /// That many calendar days before.
+    #[must_use]
+    pub const fn days(days: u32) -> Self {
+        Self { before: LeadTime::Days(days), retry: 0 }
+    }
+
+    /// That many hours before.
+    #[must_use]
+    pub const fn hours(hours: u32) -> Self {
+        Self { before: LeadTime::Hours(hours), retry: 0 }
+    }
+
+    /// The retry with that number in the same chain; 0 is the chain's first call.
+    #[must_use]
+    pub const fn at_retry(self, retry: u8) -> Self {
+        Self { before: self.before, retry }
+    }
+
+    /// Whether it is a retry.
+    #[must_use]
+    pub const fn is_retry(self) -> bool {
+        self.retry > 0
+    }
 }
 
 impl fmt::Display for Lead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Days(days) => write!(f, "{days}d"),
-            Self::Hours(hours) => write!(f, "{hours}h"),
+        match self.before {
+            LeadTime::Days(days) => write!(f, "{days}d")?,
+            LeadTime::Hours(hours) => write!(f, "{hours}h")?,
+            LeadTime::Now => f.write_str("now")?,
         }
+        if self.is_retry() { write!(f, "+{}", self.retry) } else { Ok(()) }
     }
 }
 
-/// A text that is no lead (`1d`, `24h`).
+/// A text that is no lead (`1d`, `24h`, `now`, `1d+1`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a valid lead: write days as `1d` or hours as `24h`")]
+#[error("`{0}` is not a valid lead: write days as `1d`, hours as `24h`, a retry as `1d+1`")]
 pub struct NoLead(String);
 
 impl FromStr for Lead {
     type Err = NoLead;
     fn from_str(text: &str) -> Result<Self, NoLead> {
         let no_lead = || NoLead(text.to_owned());
-        let split = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or_else(no_lead)?;
-        let count: u32 = text[..split].parse().map_err(|_| no_lead())?;
-        match &text[split..] {
-            "d" => Ok(Self::Days(count)),
-            "h" => Ok(Self::Hours(count)),
+        let (first, retry) = match text.split_once('+') {
+            Some((first, retry)) => (first, retry.parse::<std::num::NonZeroU8>().map_err(|_| no_lead())?.get()),
+            None => (text, 0),
+        };
+        if first == "now" {
+            return Ok(Self::NOW.at_retry(retry));
+        }
+        let split = first.len().checked_sub(1).filter(|at| first.is_char_boundary(*at)).ok_or_else(no_lead)?;
+        let count: u32 = first[..split].parse().map_err(|_| no_lead())?;
+        match &first[split..] {
+            "d" => Ok(Self::days(count).at_retry(retry)),
+            "h" => Ok(Self::hours(count).at_retry(retry)),
             _ => Err(no_lead()),
         }
     }
@@ -226,10 +275,18 @@ word_enum! {
         NoPhone => "no_phone",
         /// No phone column holds a usable number.
         InvalidPhone => "invalid_phone",
+        /// Somebody else answered at the number, and no phone column holds another one.
+        WrongNumber => "wrong_number",
         /// On a do-not-call list.
         OptedOut => "opted_out",
         /// The consent column isn't true.
         NoConsent => "no_consent",
+        /// The person confirmed the appointment in another lead's call.
+        Confirmed => "confirmed",
+        /// The person asked to cancel it in another lead's call.
+        Declined => "declined",
+        /// The person asked for another time in another lead's call.
+        Reschedule => "reschedule",
         /// The appointment has begun.
         AlreadyStarted => "already_started",
         /// Past its expiry, or closer to the start than `min_notice`.
@@ -260,6 +317,7 @@ impl SkipReason {
             | Self::UnknownStatus
             | Self::NoPhone
             | Self::InvalidPhone
+            | Self::WrongNumber
             | Self::OutsideCallingHours
             | Self::PayloadError => true,
             Self::DuplicateRow
@@ -267,6 +325,9 @@ impl SkipReason {
             | Self::Filtered
             | Self::OptedOut
             | Self::NoConsent
+            | Self::Confirmed
+            | Self::Declined
+            | Self::Reschedule
             | Self::AlreadyStarted
             | Self::TooLate
             | Self::LateBooking
@@ -381,10 +442,12 @@ mod tests {
 
     #[test]
     fn leads_are_written_as_they_are_read() {
-        for text in ["1d", "0d", "24h"] {
+        for text in ["1d", "0d", "24h", "now", "1d+1", "24h+5", "now+2"] {
             assert_eq!(text.parse::<Lead>().map(|lead| lead.to_string()).as_deref(), Ok(text));
         }
-        assert!("é".parse::<Lead>().is_err());
+        for text in ["é", "", "d", "1d+", "1d+0", "1d+1+1", "now1", "+1"] {
+            assert!(text.parse::<Lead>().is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -392,6 +455,6 @@ mod tests {
         for reason in SkipReason::ALL {
             assert_eq!(reason.as_str().parse(), Ok(*reason));
         }
-        assert_eq!(SkipReason::ALL.len(), 19);
+        assert_eq!(SkipReason::ALL.len(), 23);
     }
 }

@@ -203,7 +203,7 @@ impl World {
             {
                 let record = calls::recorded(serde_json::json!({"reminder_id": held.id.to_string()}), now);
                 let report = Report { outcome: None, unmapped: None };
-                let told = outcomes::told(held, &record, &report).ok();
+                let told = outcomes::told(held, &record, &report, None).ok();
                 told.and_then(|told| told.change.map(|change| decided(&change, held)))
             }
             Happening::Restore => {
@@ -324,7 +324,10 @@ fn planned_again(held: &HeldRow, target: Hash, now: Timestamp) -> Option<Decided
     planned.expires_at = held.expires_at;
     match reconcile::place(&by, &planned, Some(held), &Calls::default(), 0) {
         Ok(Fate::Stands(_, change)) => Some(decided(&change, held)),
-        Ok(Fate::PersonLimit(_) | Fate::AlreadyReminded | Fate::Shadowed(_) | Fate::NotPlanned) | Err(_) => None,
+        Ok(
+            Fate::PersonLimit(_) | Fate::Cancelled(_) | Fate::AlreadyReminded | Fate::Shadowed(_) | Fate::NotPlanned,
+        )
+        | Err(_) => None,
     }
 }
 
@@ -357,6 +360,7 @@ fn pending(number: u128) -> HeldRow {
         read_at: at(0),
         updated_at: at(0),
         trial: None,
+        root: None,
         outcome: None,
         heard_at: None,
     }

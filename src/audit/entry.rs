@@ -271,7 +271,7 @@ mod tests {
             appointment_id: Some("A1".into()),
             phone: Some(LoggedPhone::whole("+12025550143")),
             starts_at: Some(Timestamp::UNIX_EPOCH),
-            lead: Some(Lead::Days(1)),
+            lead: Some(Lead::days(1)),
             attempt: Some(1),
             reason: Some("resend".into()),
             http_status: Some(200),

@@ -85,7 +85,7 @@ mod tests {
             schedule: Some("clinic".into()),
             appointment_id: Some("=1+1".into()),
             phone: Some(LoggedPhone::LastFour("0143".into())),
-            lead: Some(crate::reminder::Lead::Days(1)),
+            lead: Some(crate::reminder::Lead::days(1)),
             attempt: Some(1),
             http_status: Some(200),
             latency_ms: Some(12),

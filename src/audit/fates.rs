@@ -130,7 +130,9 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
         | Event::DeliveryRefused
         | Event::OutcomeReceived
         | Event::OutcomeUnmatched
+        | Event::OutcomeMissing
         | Event::OperatorOutcome
+        | Event::OperatorRetried
         | Event::OperatorApproved
         | Event::OperatorRejected
         | Event::OperatorPaused

@@ -76,6 +76,8 @@ events! {
     OutcomeReceived => "outcome.received",
     /// A record of a call belongs to no reminder; `reason` says why.
     OutcomeUnmatched => "outcome.unmatched",
+    /// No report of a call came in time: it is `unreported`, until a later one says more.
+    OutcomeMissing => "outcome.missing",
     /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
     DeliveryPrepared => "delivery.prepared",
     /// A held run was let go.
@@ -86,13 +88,15 @@ events! {
     OperatorResolved => "operator.resolved",
     /// A person said what became of a call.
     OperatorOutcome => "operator.outcome",
+    /// A person had somebody called again.
+    OperatorRetried => "operator.retried",
     /// A person cancelled a pending reminder: no run plans it again.
     OperatorCancelled => "operator.cancelled",
     /// Sending was paused: everything, a schedule, its target, or an account.
     OperatorPaused => "operator.paused",
     /// A pause ended.
     OperatorResumed => "operator.resumed",
-    /// A number was put on the opt-out list: no schedule calls it any more.
+    /// A number was put on the opt-out list: no schedule calls it any more. With the reason `wrong_number`: somebody else answered.
     OptoutAdded => "optout.added",
     /// A number was taken off the opt-out list.
     OptoutRemoved => "optout.removed",

@@ -323,6 +323,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::OptOut(_)
         | Request::PageToken(_)
         | Request::SetOutcome(_)
+        | Request::CallAgain { .. }
         | Request::Forget(_)
         | Request::Approve(_)
         | Request::Reject(_)

@@ -14,7 +14,7 @@ use crate::disk::{self, Links};
 use crate::evaluation::numbers_of;
 use crate::ledger::{OptOut, OptOutSide, OptOutsChanged};
 use crate::personal::Personal;
-use crate::verbs::optout::{self, OptOutAsk};
+use crate::verbs::optout::{self, NumbersList, OptOutAsk};
 use crate::verbs::{Exit, Request, VerbError, VerbResult};
 
 /// Maximum size of a list.
@@ -24,18 +24,29 @@ const MAX_LIST: u64 = 64 * 1024 * 1024;
 pub async fn optout(globals: &Globals, verb: OptoutVerb) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     match verb {
-        OptoutVerb::Add(ask) => listed(&context, ask, OptOutSide::On).await,
-        OptoutVerb::Remove(ask) => listed(&context, ask, OptOutSide::Off).await,
+        OptoutVerb::Add(ask) => listed(&context, ask, (OptOutSide::On, NumbersList::OptedOut)).await,
+        OptoutVerb::Remove { numbers, wrong } => {
+            let list = if wrong { NumbersList::WrongNumbers } else { NumbersList::OptedOut };
+            listed(&context, numbers, (OptOutSide::Off, list)).await
+        }
         OptoutVerb::List => list(&context).await,
         OptoutVerb::Import { file, reading } => {
             let text = text_of(&file)?;
             let phones = numbers_of(&text, region(&reading)?).map_err(VerbError::Failed)?;
-            change(&context, OptOutAsk { phones, to: OptOutSide::On, reason: reading.reason }).await
+            change(
+                &context,
+                OptOutAsk { phones, to: OptOutSide::On, list: NumbersList::OptedOut, reason: reading.reason },
+            )
+            .await
         }
     }
 }
 
-async fn listed(context: &Context, ask: PhonesArguments, to: OptOutSide) -> anyhow::Result<Exit> {
+async fn listed(
+    context: &Context,
+    ask: PhonesArguments,
+    (to, list): (OptOutSide, NumbersList),
+) -> anyhow::Result<Exit> {
     let region = region(&ask.reading)?;
     // parsed one by one, since a blank between two of them is not a line end
     let read = |(place, text): (usize, &String)| {
@@ -47,7 +58,7 @@ async fn listed(context: &Context, ask: PhonesArguments, to: OptOutSide) -> anyh
         })
     };
     let phones = ask.phones.iter().enumerate().map(read).collect::<VerbResult<Vec<Personal>>>()?;
-    change(context, OptOutAsk { phones, to, reason: ask.reading.reason.clone() }).await
+    change(context, OptOutAsk { phones, to, list, reason: ask.reading.reason.clone() }).await
 }
 
 fn region(reading: &ReadingArguments) -> VerbResult<Option<&str>> {

@@ -10,7 +10,14 @@ pub enum OptoutVerb {
     /// Put numbers on the list: nobody calls them from now on, and what is pending to them is cancelled
     Add(PhonesArguments),
     /// Take numbers off the list
-    Remove(PhonesArguments),
+    Remove {
+        /// Which ones.
+        #[command(flatten)]
+        numbers: PhonesArguments,
+        /// Off the list of wrong numbers instead: somebody else answered there, and now it is the person's own again
+        #[arg(long)]
+        wrong: bool,
+    },
     /// The list: last four digits, since when, by whom, why
     List,
     /// Put the numbers of a file on the list, one a line, `#` before remarks

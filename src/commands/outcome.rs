@@ -16,7 +16,7 @@ use crate::audit::words::state as state_in_words;
 use crate::disk::{self, Links};
 use crate::reminder::{CallOutcome, State};
 use crate::verbs::outcome::trying::{self, TriedRecord};
-use crate::verbs::outcome::{self, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
+use crate::verbs::outcome::{self, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
 use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
 
 /// Maximum size of a record.
@@ -28,6 +28,10 @@ pub async fn outcome(globals: &Globals, verb: OutcomeVerb) -> anyhow::Result<Exi
     match verb {
         OutcomeVerb::List { schedule, unmapped } => list(&context, OutcomeListAsk { schedule, unmapped }).await,
         OutcomeVerb::Set { id, word, reason } => set(&context, &id, &word, reason).await,
+        OutcomeVerb::Retry { id_or_schedule, silent, reason } => {
+            let whom = if silent { AgainAsk::Silent(id_or_schedule) } else { AgainAsk::Of(id_or_schedule) };
+            retry(&context, whom, reason).await
+        }
         OutcomeVerb::Try { schedule, file } => try_record(&context, &schedule, &file).await,
     }
 }
@@ -49,6 +53,13 @@ async fn set(context: &Context, id: &str, word: &str, reason: Option<String>) ->
     let request = Request::SetOutcome(SetOutcomeAsk { id: id.to_owned(), outcome, reason });
     let (row, exit): (OutcomeRow, Exit) = dispatch::change(context, request).await?;
     print_rows(context, &[row]).await?;
+    Ok(exit)
+}
+
+async fn retry(context: &Context, whom: AgainAsk, reason: Option<String>) -> anyhow::Result<Exit> {
+    let request = Request::CallAgain { whom, reason };
+    let (planned, exit): (Vec<OutcomeRow>, Exit) = dispatch::change(context, request).await?;
+    print_rows(context, &planned).await?;
     Ok(exit)
 }
 

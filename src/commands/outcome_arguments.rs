@@ -25,6 +25,17 @@ pub enum OutcomeVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Have somebody called again, after a fresh read of the source and inside the calling hours
+    Retry {
+        /// A reminder's id, or its beginning; with --silent, a schedule
+        id_or_schedule: String,
+        /// Everybody who was called by that schedule, has an appointment ahead, and of whose call no sign came
+        #[arg(long)]
+        silent: bool,
+        /// Why; the audit log keeps it
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// What a schedule makes of a record of a call; nothing is written
     Try {
         /// Which schedule

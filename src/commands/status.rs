@@ -53,6 +53,7 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
             counted(answer.waiting_runs, "waiting run", "waiting runs"),
         )),
     ];
+    lines.extend(outcomes(answer));
     if answer.schedules.is_empty() {
         lines.push("no schedules yet: put a file into the schedules' folder".into());
     } else {
@@ -79,6 +80,19 @@ fn for_people(context: &Context, answer: &StatusAnswer) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// What is to come of calls, where anything is.
+fn outcomes(answer: &StatusAnswer) -> Option<String> {
+    let (outcomes, inbound) = (&answer.outcomes, &answer.inbound);
+    let listens = inbound
+        .listen
+        .as_ref()
+        .map(|at| format!("records are taken at {at}: {} accepted, {} refused", inbound.accepted, inbound.refused));
+    let known = outcomes.awaited + outcomes.unreported > 0;
+    let counts = known.then(|| format!("{} outcomes awaited, {} unreported", outcomes.awaited, outcomes.unreported));
+    let parts: Vec<String> = counts.into_iter().chain(listens).collect();
+    (!parts.is_empty()).then(|| parts.join("   "))
 }
 
 fn schedules(context: &Context, answer: &StatusAnswer) -> String {

@@ -136,6 +136,7 @@ impl Daemon {
         }
         conditions.extend(self.of_runs().clone());
         conditions.extend(self.retried().await);
+        conditions.extend(self.silences().clone());
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }

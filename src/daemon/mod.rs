@@ -9,6 +9,7 @@ pub mod last_good;
 pub mod log_words;
 pub mod logs;
 mod merge;
+mod outcomes;
 pub mod queue;
 mod recovery;
 mod rekeyed;
@@ -102,6 +103,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(watch::follow(Arc::clone(&daemon), stillness));
     background.spawn(housekeeping::keep(Arc::clone(&daemon)));
     background.spawn(conditions::observe(Arc::clone(&daemon)));
+    background.spawn(outcomes::keep(Arc::clone(&daemon)));
     background.spawn(reporters.run());
     background.spawn({
         let daemon = Arc::clone(&daemon);
@@ -238,6 +240,7 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::OptOuts
         | Request::PageToken(_)
         | Request::SetOutcome(_)
+        | Request::CallAgain { .. }
         | Request::OutcomeList(_)
         | Request::Forget(_)
         | Request::Cancel(_)

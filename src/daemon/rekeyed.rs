@@ -98,7 +98,7 @@ fn changed_part(former: &Schedule, schedule: &Schedule) -> Option<&'static str> 
 
 fn leads(schedule: &Schedule) -> BTreeSet<Lead> {
     match &schedule.remind.leads {
-        Leads::Days(days) => days.iter().map(|days| Lead::Days(*days)).collect(),
-        Leads::Hours(hours) => hours.iter().map(|hours| Lead::Hours(*hours)).collect(),
+        Leads::Days(days) => days.iter().map(|days| Lead::days(*days)).collect(),
+        Leads::Hours(hours) => hours.iter().map(|hours| Lead::hours(*hours)).collect(),
     }
 }

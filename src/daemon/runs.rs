@@ -39,6 +39,7 @@ pub struct Daemon {
     pub(super) reloading: tokio::sync::Mutex<super::last_good::ReportedRefusals>,
     queue: Mutex<RunQueue>,
     of_runs: Mutex<Conditions>,
+    silences: Mutex<Conditions>,
     ticks: Mutex<TickMonitor>,
     /// Held during a tick.
     ticking: tokio::sync::Mutex<()>,
@@ -67,6 +68,7 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
             of_runs: Mutex::default(),
+            silences: Mutex::default(),
             ticks: Mutex::new(TickMonitor::starting_at(clock.now(), clock.monotonic())),
             ticking: tokio::sync::Mutex::new(()),
             slots: Semaphore::new(MAX_CONCURRENT_RUNS as usize),
@@ -327,6 +329,11 @@ impl Daemon {
     /// The conditions of schedules' last runs that need a person.
     pub(super) fn of_runs(&self) -> MutexGuard<'_, Conditions> {
         self.of_runs.lock().expect("no holder of this lock can panic")
+    }
+
+    /// The schedules of whose calls nothing is heard.
+    pub(super) fn silences(&self) -> MutexGuard<'_, Conditions> {
+        self.silences.lock().expect("no holder of this lock can panic")
     }
 
     /// A run whose end could not be recorded is still `running` in the ledger: it is evaluated again under its id.

@@ -1,6 +1,5 @@
 //! shell: `POST /outcome/{schedule}`: a record of a call, answered after its commit.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,10 +10,10 @@ use super::Inbound;
 use super::answer::Refusal;
 use super::gate::{self, ShownSecret};
 use crate::evaluation::phone_of;
-use crate::ledger::{LedgerError, OutcomeTerms, Outcomes, RecordedCall, ReportTaken};
+use crate::ledger::{LedgerError, Outcomes, RecordedCall, ReportTaken};
 use crate::outcome::{CallFacts, NoRecord};
-use crate::schedule::{Schedule, TargetSpec};
-use crate::settings::{Secrets, TextOrSecret};
+use crate::schedule::Schedule;
+use crate::verbs::outcome::terms;
 
 /// Who brought it, in the audit log.
 const ACTOR: &str = "inbound";
@@ -79,7 +78,7 @@ impl Inbound {
         facts.phone = facts.phone.and_then(|phone| phone_of(&phone, region)).map(|phone| phone.e164);
         let account = schedule.target.account().to_owned();
         Ok(RecordedCall {
-            terms: Arc::new(self.terms(&account)),
+            terms: terms::of(&self.app, Some(&account)),
             account,
             schedule: schedule.name.clone(),
             facts,
@@ -87,29 +86,6 @@ impl Inbound {
             now,
             actor: ACTOR.to_owned(),
         })
-    }
-
-    /// What the schedules of an account make of outcomes.
-    fn terms(&self, account: &str) -> BTreeMap<String, OutcomeTerms> {
-        let folder = self.app.folder();
-        let of_account = folder.schedules.values().filter(|schedule| schedule.target.account() == account);
-        let terms = of_account.filter_map(|schedule| {
-            let spec = schedule.outcome.as_ref()?;
-            let agent = agent_of(schedule, &self.app.settings.secrets);
-            Some((schedule.name.clone(), OutcomeTerms { vocabulary: spec.vocabulary.clone(), agent }))
-        });
-        terms.collect()
-    }
-}
-
-fn agent_of(schedule: &Schedule, secrets: &Secrets) -> Option<String> {
-    match &schedule.target {
-        TargetSpec::Call { agent: TextOrSecret::Text(agent), .. } => Some(agent.clone()),
-        TargetSpec::Call { agent, .. } => secrets.text(agent).ok().map(|agent| {
-            use secrecy::ExposeSecret as _;
-            agent.expose_secret().to_owned()
-        }),
-        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => None,
     }
 }
 

@@ -72,6 +72,7 @@ pub async fn bind(
     let not_bound = |error| InboundError::NotBound(listen, error);
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
+    inbound.app.traffic.listens(address);
     Ok(InboundServer { listener, address, router: router(&inbound), inbound })
 }
 
@@ -122,9 +123,7 @@ async fn take_place(State((inbound, places)): State<WorkPlaces>, request: Reques
         Ok(_place) => next.run(request).await,
         Err(_) => Refusal::TooMany.into_response(),
     };
-    let counts = &inbound.counts;
-    let counter = if response.status().is_success() { &counts.accepted } else { &counts.refused };
-    counter.fetch_add(1, Ordering::Relaxed);
+    inbound.app.traffic.count(response.status().is_success());
     response
 }
 

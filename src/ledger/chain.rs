@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, ColumnKind};
-use crate::reminder::Lead;
+use crate::reminder::{Lead, LeadTime};
 
 /// A SHA-256.
 pub type Hash = [u8; 32];
@@ -49,10 +49,19 @@ impl Form<'_> {
             Cell::Time(at) => self.number(at.as_microsecond()),
             Cell::Number(number) => self.number(number.cast_signed()),
             Cell::Id(id) => self.bytes(Some(id.as_bytes())),
-            Cell::Lead(Lead::Days(count)) => self.number(i64::from(count) << 1),
-            Cell::Lead(Lead::Hours(count)) => self.number(i64::from(count) << 1 | 1),
+            Cell::Lead(lead) => self.number(number_of(lead)),
         }
     }
+}
+
+/// A lead as a number. That of a chain's first call, counted in days or hours, is what it was before there were others.
+fn number_of(lead: Lead) -> i64 {
+    let before = match lead.before {
+        LeadTime::Days(count) => i64::from(count) << 1,
+        LeadTime::Hours(count) => i64::from(count) << 1 | 1,
+        LeadTime::Now => 1 << 33,
+    };
+    before | i64::from(lead.retry) << 34
 }
 
 /// The columns of the first ledgers. Each enters the form, set or not.
@@ -223,8 +232,10 @@ mod tests {
             Entry { appointment_id: text(), ..ROW },
             Entry { phone: Some(LoggedPhone::LastFour("".into())), ..ROW },
             Entry { starts_at: Some(Timestamp::UNIX_EPOCH), ..ROW },
-            Entry { lead: Some(Lead::Days(1)), ..ROW },
-            Entry { lead: Some(Lead::Hours(1)), ..ROW },
+            Entry { lead: Some(Lead::days(1)), ..ROW },
+            Entry { lead: Some(Lead::hours(1)), ..ROW },
+            Entry { lead: Some(Lead::days(1).at_retry(1)), ..ROW },
+            Entry { lead: Some(Lead::NOW), ..ROW },
             Entry { attempt: Some(0), ..ROW },
             Entry { reason: text(), ..ROW },
             Entry { http_status: Some(200), ..ROW },
@@ -288,7 +299,7 @@ mod tests {
             appointment_id: Some("A1".into()),
             phone: Some(LoggedPhone::whole("+12025550143")),
             starts_at: Some(Timestamp::UNIX_EPOCH),
-            lead: Some(Lead::Hours(24)),
+            lead: Some(Lead::hours(24)),
             attempt: Some(3),
             reason: Some("resend".into()),
             http_status: Some(503),

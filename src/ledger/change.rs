@@ -80,9 +80,17 @@ pub struct HeldRow {
     pub outcome: Option<ReportedOutcome>,
     /// When the first record of its call came (UTC): a request had arrived.
     pub heard_at: Option<Timestamp>,
+    /// For a retry, the first reminder of its chain.
+    pub root: Option<ReminderId>,
 }
 
 impl HeldRow {
+    /// The first reminder of its chain: a call and its retries.
+    #[must_use]
+    pub fn chain(&self) -> ReminderId {
+        self.root.unwrap_or(self.id)
+    }
+
     /// Whether it takes one of its person's calls of the day, for a plan that sends to that address (under the ledger's key).
     #[must_use]
     pub fn counts_for_person(&self, target: Option<&Hash>) -> bool {
@@ -159,6 +167,8 @@ pub struct NewRow<'a> {
     pub starts_at: Timestamp,
     /// The lead before the start.
     pub lead: Lead,
+    /// For a retry: the first reminder of its chain, and the address at which a sandbox took it (under the ledger's key).
+    pub chain: Option<(ReminderId, Option<Hash>)>,
     /// Everything else.
     pub columns: Columns<'a>,
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
 use super::life::{Move, NoMove, go_on};
 use crate::audit::{Entry, Event};
-use crate::reminder::{Lead, State};
+use crate::reminder::{LeadTime, State};
 
 /// Why a ledger doubts what it holds as open.
 #[derive(Debug, Clone, Copy)]
@@ -18,15 +18,16 @@ pub struct Doubt<'a> {
     pub reason: &'static str,
 }
 
-/// Whether it waits and no request of it can have been sent before that instant: exact hours before a start are due at one
-/// moment, whatever became of the reminder in a time that is forgotten. With days, a changed schedule may have brought it
-/// forward.
+/// Whether it waits and no request of it can have been sent before that instant: exact hours before a start, and retries, are
+/// due at one moment, whatever became of the reminder in a time that is forgotten. With days, a changed schedule may have
+/// brought it forward; a request, another post.
 #[must_use]
 pub fn is_due_after(held: &HeldRow, at: Timestamp) -> bool {
-    match held.lead {
-        Lead::Hours(_) => held.state == State::Pending && held.due_at >= at,
-        Lead::Days(_) => false,
-    }
+    let is_due_once = match held.lead.before {
+        LeadTime::Hours(_) => true,
+        LeadTime::Days(_) | LeadTime::Now => held.lead.is_retry(),
+    };
+    is_due_once && held.state == State::Pending && held.due_at >= at
 }
 
 /// This ledger holds it as open, and has forgotten calls that were made.

@@ -307,6 +307,8 @@ fn ending(pause: &PauseRow) -> String {
 pub struct DueReminder {
     /// Its number is on the house's opt-out list.
     pub is_opted_out: bool,
+    /// Somebody else answered at its number.
+    pub is_wrong_number: bool,
     /// Its recipient's calling hours.
     pub opening: Opening,
     /// It was put off to an opening before.
@@ -346,6 +348,8 @@ impl DueReminder {
         }
         match self.opening {
             Opening::At(opening) => SendDecision::PutOff(opening),
+            // its row may have another number
+            Opening::Open if self.is_wrong_number => SendDecision::ReadAgain,
             Opening::Open if self.waited_for_opening || self.read_at.duration_until(now) > fresh_for => {
                 SendDecision::ReadAgain
             }

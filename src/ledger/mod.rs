@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -22,6 +22,7 @@ use jiff::Timestamp;
 
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
+use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::settings::Rate;
@@ -40,6 +41,7 @@ pub mod openings;
 pub mod outcomes;
 pub mod rate;
 pub mod reconcile;
+pub mod retries;
 pub mod returning;
 pub mod runs;
 mod schedules;
@@ -141,6 +143,8 @@ pub trait Outbox: Send + Sync {
 pub trait Pauses: Send + Sync {
     /// Pauses a schedule or everything, or lifts a pause.
     async fn hold(&self, change: HoldChange) -> LedgerResult<()>;
+    /// Forgets that somebody else answered at these numbers.
+    async fn forget_wrong_numbers(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged>;
     /// Puts numbers on the opt-out list of all schedules and cancels what is pending to them, or takes them off it.
     async fn opt_out(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged>;
     /// The opt-out list, the oldest first.
@@ -159,6 +163,14 @@ pub trait Outcomes: Send + Sync {
     async fn take_report(&self, record: RecordedCall) -> LedgerResult<ReportTaken>;
     /// A person says what became of a call; answers the reminder as it is then.
     async fn set_outcome(&self, word: OutcomeByHand) -> LedgerResult<ReminderRow>;
+    /// A person has somebody called again; answers the new reminders.
+    async fn call_again(&self, again: CallAgain) -> LedgerResult<Vec<ReminderRow>>;
+    /// Accepted calls without an outcome become `unreported`. Answers how many.
+    async fn pass_unreported(&self, unreported: Unreported) -> LedgerResult<u64>;
+    /// The accepted calls whose intents were committed at or after this (UTC), in their order.
+    async fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
+    /// How many unreported calls are about appointments that start after this (UTC).
+    async fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
     /// The calls of these reminders that records report.
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>>;
 }

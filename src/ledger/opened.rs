@@ -11,15 +11,16 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, ByHand, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk, LastCalledAsk,
-    LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
-    OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
+    AcceptLoss, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk,
+    LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged,
+    Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
     Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord,
-    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Verification,
-    Writing,
+    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Unreported,
+    Verification, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
+use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::settings::Rate;
@@ -50,6 +51,10 @@ pub trait Reads: Send + Sync {
     fn briefs(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderBrief>>;
     /// When something of these schedules may next be sent or expires.
     fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>>;
+    /// The accepted calls of intents at or after an instant (UTC), in their order.
+    fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
+    /// How many unreported calls are about appointments that start after an instant (UTC).
+    fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
     /// The calls of reminders that records report.
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
     /// Counts.
@@ -319,6 +324,9 @@ impl Pauses for Ledger {
     async fn opt_out(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged> {
         self.write(move |tx| tx.opt_out(&change)).await
     }
+    async fn forget_wrong_numbers(&self, change: OptOutChange) -> LedgerResult<OptOutsChanged> {
+        self.write(move |tx| tx.forget_wrong_numbers(&change)).await
+    }
     async fn optouts(&self) -> LedgerResult<Vec<OptOut>> {
         self.read(|reads| reads.optouts()).await
     }
@@ -338,6 +346,18 @@ impl Outcomes for Ledger {
     }
     async fn set_outcome(&self, word: OutcomeByHand) -> LedgerResult<ReminderRow> {
         self.write(move |tx| tx.set_outcome(&word)).await
+    }
+    async fn call_again(&self, again: CallAgain) -> LedgerResult<Vec<ReminderRow>> {
+        self.write(move |tx| tx.call_again(&again)).await
+    }
+    async fn pass_unreported(&self, unreported: Unreported) -> LedgerResult<u64> {
+        self.write(move |tx| tx.pass_unreported(&unreported)).await
+    }
+    async fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
+        self.read(move |reads| reads.accepted_calls(since)).await
+    }
+    async fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
+        self.read(move |reads| reads.unreported(after)).await
     }
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.read(move |reads| reads.reported_calls(&ask)).await

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::gate::Opening;
 use super::{LedgerError, LedgerResult};
@@ -43,6 +44,15 @@ impl Openings {
             (hours, zone) if hours.is_open(now, zone) => Opening::Open,
             (hours, zone) => Opening::At(hours.next_opening(now, zone)),
         })
+    }
+
+    /// The calendar day of an instant in that zone.
+    ///
+    /// # Errors
+    /// When the store holds a zone that this version doesn't know.
+    pub fn day(&self, zone: &str, at: Timestamp) -> LedgerResult<Date> {
+        let zone = self.zones.zone_of_row(zone).map_err(|error| LedgerError::Storage(error.to_string()))?;
+        Ok(zone.date(at))
     }
 
     fn parsed(&self, hours: &str, zone: &str) -> LedgerResult<(Calendar, Zone)> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::change::{Change, HeldRow, RowChange, Set};
 use super::life::{self, Move, Moved, NoMove};
-use super::{LedgerError, OutcomeByHand, RecordedCall};
+use super::{LedgerError, OutcomeByHand, RecordedCall, Unreported};
 use crate::audit::{Entry, Event};
 use crate::outcome::matching::{self, Unmatched};
 use crate::outcome::{Report, ReportedOutcome, Teller, standing};
@@ -99,14 +99,30 @@ pub struct OutcomeChange<'a> {
     pub is_proof: bool,
 }
 
-/// A record that belongs to the reminder.
+/// The outcome that holds from now on, if the record changes it.
+fn told_now(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
+    let at = record.facts.own_time().unwrap_or(record.now);
+    let reported = report.outcome.map(|outcome| ReportedOutcome { outcome, teller: Teller::Record, at });
+    reported.and_then(|reported| standing::raised(held.outcome, reported))
+}
+
+/// The same, if it is another word than the one that holds.
+#[must_use]
+pub fn raised(held: &HeldRow, record: &RecordedCall, report: &Report) -> Option<ReportedOutcome> {
+    told_now(held, record, report).filter(|raised| held.outcome.map(|held| held.outcome) != Some(raised.outcome))
+}
+
+/// A record that belongs to the reminder; `next` says what follows.
 ///
 /// # Errors
 /// Never for what the table of moves has.
-pub fn told<'a>(held: &'a HeldRow, record: &'a RecordedCall, report: &Report) -> Result<OutcomeChange<'a>, NoMove> {
-    let at = record.facts.own_time().unwrap_or(record.now);
-    let reported = report.outcome.map(|outcome| ReportedOutcome { outcome, teller: Teller::Record, at });
-    let raised = reported.and_then(|reported| standing::raised(held.outcome, reported));
+pub fn told<'a>(
+    held: &'a HeldRow,
+    record: &'a RecordedCall,
+    report: &Report,
+    next: Option<String>,
+) -> Result<OutcomeChange<'a>, NoMove> {
+    let raised = told_now(held, record, report);
     let moved = proved(held)?;
     let holds = raised.or(held.outcome);
     let mut entries = Vec::new();
@@ -114,7 +130,7 @@ pub fn told<'a>(held: &'a HeldRow, record: &'a RecordedCall, report: &Report) ->
         entries.push(proof_entry(held, record.now, &record.actor));
     }
     if let Some(raised) = raised.filter(|raised| held.outcome.map(|held| held.outcome) != Some(raised.outcome)) {
-        entries.push(outcome_entry(held, record, raised));
+        entries.push(outcome_entry(held, record, raised, next));
     }
     let is_news = moved.is_some() || raised.is_some() || held.heard_at.is_none();
     let set = Set::Told {
@@ -145,6 +161,24 @@ fn proved(held: &HeldRow) -> Result<Option<Moved>, NoMove> {
     }
 }
 
+/// No report of its call came in time; `None` where that isn't so.
+#[must_use]
+pub fn unreported<'a>(held: &'a HeldRow, ask: &'a Unreported) -> Option<Change<'a>> {
+    let is_over = held.schedule == ask.schedule
+        && held.state == State::Delivered
+        && held.outcome.is_none()
+        && held.updated_at < ask.until;
+    let outcome = ReportedOutcome { outcome: CallOutcome::Unreported, teller: Teller::Record, at: ask.now };
+    let entry = Entry {
+        reason: Some(CallOutcome::Unreported.as_str().into()),
+        actor: Some(ask.actor.as_str().into()),
+        ..held.entry(ask.now, Event::OutcomeMissing)
+    };
+    let set = Set::Told { moved: Moved::none(held), outcome: Some(outcome), heard_at: held.heard_at };
+    let row = RowChange::Held(held.guard(), set);
+    is_over.then(|| Change { row, attempt: None, at: ask.now, entries: vec![entry] })
+}
+
 /// Its request ended with an unknown fate after a record of the call had come.
 ///
 /// # Errors
@@ -166,11 +200,21 @@ fn proof_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Entry<'
     }
 }
 
-fn outcome_entry<'a>(held: &'a HeldRow, record: &'a RecordedCall, raised: ReportedOutcome) -> Entry<'a> {
+fn outcome_entry<'a>(
+    held: &'a HeldRow,
+    record: &'a RecordedCall,
+    raised: ReportedOutcome,
+    next: Option<String>,
+) -> Entry<'a> {
+    let call = record.facts.call_id.as_ref().map(|id| format!("call {id}"));
+    let detail = match (call, next) {
+        (Some(call), Some(next)) => Some(format!("{call}; {next}")),
+        (call, next) => call.or(next),
+    };
     Entry {
         reason: Some(raised.outcome.as_str().into()),
         actor: Some(record.actor.as_str().into()),
-        detail: record.facts.call_id.as_ref().map(|id| format!("call {id}").into()),
+        detail: detail.map(Into::into),
         ..held.entry(record.now, Event::OutcomeReceived)
     }
 }

@@ -81,7 +81,10 @@ impl Calls {
 
     /// Takes note of a change that was written, of what the ledger held before.
     pub fn follow(&mut self, by: &PlannedBy<'_>, held: Option<&HeldRow>, change: &Change<'_>) {
-        let counts = |held: &&HeldRow| held.account == by.terms.account && held.counts_for_person(by.target.as_ref());
+        let is_retry = held.is_some_and(|held| held.root.is_some());
+        let counts = |held: &&HeldRow| {
+            !is_retry && held.account == by.terms.account && held.counts_for_person(by.target.as_ref())
+        };
         if let Some(held) = held.filter(counts) {
             let calls = self.by_day.get_mut(&held.due_day).and_then(|calls| calls.get_mut(held.person.as_str()));
             calls.into_iter().for_each(|count| *count = count.saturating_sub(1));
@@ -99,7 +102,11 @@ impl Calls {
                 | Set::PutOff { .. },
             ) => return,
         };
-        if let Some(calls) = self.by_day.get_mut(&columns.due_day).filter(|_| columns.moved.to().counts_for_person()) {
+        // a retry takes no call of its own from the person of its chain
+        let is_counted =
+            held.is_some_and(|held| is_retry && held.person == *columns.person && held.due_day == columns.due_day);
+        let counts = !is_counted && columns.moved.to().counts_for_person();
+        if let Some(calls) = self.by_day.get_mut(&columns.due_day).filter(|_| counts) {
             *calls.entry(columns.person.to_owned()).or_default() += 1;
         }
     }
@@ -112,6 +119,8 @@ pub enum Fate<'a> {
     Stands(ReminderId, Change<'a>),
     /// Its person has had the calls of that day.
     PersonLimit(Option<Change<'a>>),
+    /// It would have followed a call that only a sandbox took, and the target has another address now.
+    Cancelled(Change<'a>),
     /// It would be called: shadow mode writes that down.
     Shadowed(Entry<'a>),
     /// It was sent, or is being sent, or is over.
@@ -161,6 +170,11 @@ pub fn place<'a>(
         };
     };
     match found.state {
+        State::Pending if returning::is_past_trial(found.trial.as_ref(), by.target.as_ref()) => {
+            let entry = found.entry(by.now, Event::ReminderCancelled);
+            let over = Entry { reason: Some("trial_over".into()), ..of_plan(by, entry) };
+            Ok(Fate::Cancelled(life::cancelled(found, over)?))
+        }
         State::Pending if is_full => {
             let entry = found.entry(by.now, Event::ReminderCancelled);
             let limited = Entry { reason: Some(SkipReason::PersonLimit.as_str().into()), ..of_plan(by, entry) };
@@ -240,6 +254,7 @@ fn new<'a>(
         appointment_id: &planned.appointment_id,
         starts_at: planned.starts_at,
         lead: planned.lead,
+        chain: None,
         columns,
     };
     Change { row: RowChange::Insert(Box::new(row)), attempt: None, at: by.now, entries }

@@ -50,6 +50,12 @@ pub trait Store {
     fn has_optouts(&self) -> LedgerResult<bool>;
     /// Whether it holds this one (E.164).
     fn is_opted_out(&self, phone: &str) -> LedgerResult<bool>;
+    /// Whether any number is known to be somebody else's.
+    fn has_wrong_numbers(&self) -> LedgerResult<bool>;
+    /// Whether somebody else answered at this number (E.164) when an account's person was called.
+    fn is_wrong_number(&self, account: &str, person: &str, phone: &str) -> LedgerResult<bool>;
+    /// Forgets that somebody else answered at a number (E.164); answers whether it was known.
+    fn forget_wrong_number(&self, phone: &str) -> LedgerResult<bool>;
     /// The remembered contact of a phone (E.164).
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
     /// A call that a record reported before.
@@ -137,6 +143,10 @@ pub enum Many<'a> {
     PendingTo(&'a str),
     /// All to a number (E.164), of every schedule.
     OfPhone(&'a str),
+    /// All of an appointment of a schedule with that start (UTC).
+    OfStart(&'a str, &'a str, Timestamp),
+    /// The accepted ones of a schedule of whose calls no sign came, and that start after this (UTC).
+    Silent(&'a str, Timestamp),
     /// The pending ones of a schedule.
     PendingOf(&'a str),
     /// Those of which an attempt has this id at the other side.
@@ -242,6 +252,8 @@ pub enum Put<'a> {
     Contact(&'a str, &'a str, Option<(&'a str, Timestamp)>),
     /// A number (E.164) on the opt-out list; `None` takes it off.
     OptOut(&'a str, Option<&'a OptOut>),
+    /// Somebody else answered at this number.
+    WrongNumber(LearntNumber<'a>),
     /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
     FirstSight(&'a str, &'a FirstSight, Timestamp),
     /// The other appointments of a schedule that are told in a reminder's call; those it had before are replaced.
@@ -254,6 +266,19 @@ pub enum Put<'a> {
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.
     Loss(Option<&'a NotedLoss>),
+}
+
+/// A number at which somebody else answered.
+#[derive(Debug, Clone, Copy)]
+pub struct LearntNumber<'a> {
+    /// Of which account.
+    pub account: &'a str,
+    /// Who was called.
+    pub person: &'a str,
+    /// E.164.
+    pub phone: &'a str,
+    /// When that was learnt (UTC).
+    pub since: Timestamp,
 }
 
 /// A call that a schedule in shadow mode would have made.

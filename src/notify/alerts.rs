@@ -45,6 +45,12 @@ pub enum AlertKind {
     Paused,
     /// The other side has not accepted the schedule's calls for some minutes; they are retried until they expire.
     SendingRetried,
+    /// No report of calls came in time.
+    OutcomeMissing,
+    /// Calls were accepted in a row and nothing was heard of any.
+    OutcomeSilent,
+    /// Persons asked to cancel, or for another time.
+    Desk,
 }
 
 impl AlertKind {
@@ -64,6 +70,9 @@ impl AlertKind {
             Self::SendingBlocked => "nothing is sent",
             Self::Paused => "paused, nobody is called",
             Self::SendingRetried => "calls are not accepted",
+            Self::OutcomeMissing => "no report of calls came in time",
+            Self::OutcomeSilent => "nothing is heard of accepted calls",
+            Self::Desk => "somebody asked to cancel, or for another time",
         }
     }
 }
@@ -212,6 +221,8 @@ impl Alerts {
                 self.fire(AlertKind::DeliveryFailed, &schedule, None);
             }
             Event::ReminderExpired => self.fire(AlertKind::ReminderExpired, &schedule, None),
+            Event::OutcomeMissing => self.fire(AlertKind::OutcomeMissing, &schedule, None),
+            Event::OutcomeReceived => self.outcome_came(row, &schedule),
             Event::RunStarted
             | Event::RunSkipped
             | Event::ReminderPlanned
@@ -220,9 +231,9 @@ impl Alerts {
             | Event::ReminderCancelled
             | Event::DeliveryIntent
             | Event::DeliveryRefused
-            | Event::OutcomeReceived
             | Event::OutcomeUnmatched
             | Event::OperatorOutcome
+            | Event::OperatorRetried
             | Event::DeliveryPrepared
             | Event::OperatorCancelled
             | Event::OperatorPaused
@@ -242,6 +253,14 @@ impl Alerts {
             | Event::ConfigLoaded
             | Event::ConfigRejected
             | Event::ClockJumped => {}
+        }
+    }
+
+    /// Counts for the desk, without names.
+    fn outcome_came(&mut self, row: &AuditRow, schedule: &str) {
+        self.resolve_all(schedule, &[AlertKind::OutcomeMissing]);
+        if matches!(row.reason.as_deref(), Some("declined" | "reschedule")) {
+            self.fire(AlertKind::Desk, schedule, None);
         }
     }
 

@@ -57,8 +57,16 @@ pub struct RetryTimes {
 pub enum NoRetry {
     /// The next opening comes too late.
     OutsideCallingHours,
-    /// The start is too near.
+    /// The start is too near, or the report came too late.
     TooLate,
+    /// The person has the calls of that day.
+    PersonLimit,
+    /// All retries are used up.
+    UsedUp,
+    /// A sandbox took the call, and the target has another address now.
+    TrialOver,
+    /// The phone is no longer kept.
+    NoPhone,
 }
 
 impl NoRetry {
@@ -68,6 +76,10 @@ impl NoRetry {
         match self {
             Self::OutsideCallingHours => "outside_calling_hours",
             Self::TooLate => "too_late",
+            Self::PersonLimit => "person_limit",
+            Self::UsedUp => "used_up",
+            Self::TrialOver => "trial_over",
+            Self::NoPhone => "no_phone",
         }
     }
 }
@@ -83,19 +95,26 @@ impl RetryTerms {
         Some(DueRetry { number: call.retry + 1, due_at: call.ended_at.checked_add(*wait).ok()? })
     }
 
-    /// When it can be sent, for a recipient whose phone may ring from `opening` on (UTC), the first at or after its due time.
+    /// When it can be sent, for a recipient whose phone may ring from `opening` on (UTC): the first such instant that is
+    /// neither before its due time nor before `now`.
     ///
     /// # Errors
     /// Why it can't.
-    pub fn times(&self, due: &DueRetry, starts_at: Timestamp, opening: Timestamp) -> Result<RetryTimes, NoRetry> {
+    pub fn times(
+        &self,
+        due: &DueRetry,
+        starts_at: Timestamp,
+        (now, opening): (Timestamp, Timestamp),
+    ) -> Result<RetryTimes, NoRetry> {
         let after = |at: Timestamp, by| at.checked_add(by).unwrap_or(Timestamp::MAX);
-        let send_at = opening.max(due.due_at);
+        let (earliest, latest) = (now.max(due.due_at), after(due.due_at, self.max_lateness));
+        let send_at = opening.max(earliest);
         let last_call = starts_at.checked_sub(self.min_notice).unwrap_or(Timestamp::MIN);
-        if send_at >= after(due.due_at, self.max_lateness) && send_at > due.due_at {
-            return Err(NoRetry::OutsideCallingHours);
-        }
-        if send_at >= last_call {
+        if earliest.max(send_at) >= last_call || earliest > due.due_at && earliest >= latest {
             return Err(NoRetry::TooLate);
+        }
+        if send_at >= latest && send_at > due.due_at {
+            return Err(NoRetry::OutsideCallingHours);
         }
         let expires_at = after(send_at, self.max_lateness).min(last_call);
         Ok(RetryTimes { due_at: due.due_at, send_at, expires_at })
@@ -152,17 +171,39 @@ mod tests {
         let starts_at = at("2026-11-25T15:00:00Z");
         let due = |due: &str| DueRetry { number: 1, due_at: at(due) };
         let sent = |send_at: &str, expires_at: &str| Ok((at(send_at), at(expires_at)));
-        // a phone that rings from 8:00 to 21:00 in New York, UTC−5
+        // a phone that rings from 8:00 to 21:00 in New York, UTC−5; the report comes at once, then an hour and six hours late
+        let at_once = "2026-11-24T14:03:00Z";
+        let in_time = "2026-11-24T15:02:00Z";
         let cases = [
-            ("2026-11-24T15:02:00Z", "2026-11-24T15:02:00Z", 6, sent("2026-11-24T15:02:00Z", "2026-11-24T21:02:00Z")),
-            ("2026-11-25T02:30:00Z", "2026-11-25T13:00:00Z", 12, sent("2026-11-25T13:00:00Z", "2026-11-25T14:00:00Z")),
-            ("2026-11-25T02:30:00Z", "2026-11-25T13:00:00Z", 6, Err(NoRetry::OutsideCallingHours)),
-            ("2026-11-25T13:59:59Z", "2026-11-25T13:59:59Z", 6, sent("2026-11-25T13:59:59Z", "2026-11-25T14:00:00Z")),
-            ("2026-11-25T14:00:00Z", "2026-11-25T14:00:00Z", 6, Err(NoRetry::TooLate)),
+            (in_time, at_once, in_time, 6, sent(in_time, "2026-11-24T21:02:00Z")),
+            (
+                "2026-11-25T02:30:00Z",
+                at_once,
+                "2026-11-25T13:00:00Z",
+                12,
+                sent("2026-11-25T13:00:00Z", "2026-11-25T14:00:00Z"),
+            ),
+            ("2026-11-25T02:30:00Z", at_once, "2026-11-25T13:00:00Z", 6, Err(NoRetry::OutsideCallingHours)),
+            (
+                "2026-11-25T13:59:59Z",
+                at_once,
+                "2026-11-25T13:59:59Z",
+                6,
+                sent("2026-11-25T13:59:59Z", "2026-11-25T14:00:00Z"),
+            ),
+            ("2026-11-25T14:00:00Z", at_once, "2026-11-25T14:00:00Z", 6, Err(NoRetry::TooLate)),
+            (
+                in_time,
+                "2026-11-24T16:02:00Z",
+                "2026-11-24T16:02:00Z",
+                6,
+                sent("2026-11-24T16:02:00Z", "2026-11-24T22:02:00Z"),
+            ),
+            (in_time, "2026-11-24T21:02:00Z", "2026-11-24T21:02:00Z", 6, Err(NoRetry::TooLate)),
         ];
-        for (due_at, opening, max_lateness, expected) in cases {
+        for (due_at, now, opening, max_lateness, expected) in cases {
             let terms = RetryTerms { max_lateness: hours(max_lateness), ..terms(1, &[1]) };
-            let found = terms.times(&due(due_at), starts_at, at(opening));
+            let found = terms.times(&due(due_at), starts_at, (at(now), at(opening)));
             assert_eq!(found.map(|times| (times.send_at, times.expires_at)), expected, "{due_at} {max_lateness}");
         }
     }

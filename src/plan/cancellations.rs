@@ -153,8 +153,11 @@ mod tests {
     #[test]
     fn the_row_of_an_appointment_is_the_row_of_each_of_its_calls() {
         let start = Timestamp::UNIX_EPOCH;
-        let call =
-            |id| PersonCall { id: ReminderId(uuid::Uuid::from_u128(id)), appointment: Some(("A1".into(), start)) };
+        let call = |id| PersonCall {
+            id: ReminderId(uuid::Uuid::from_u128(id)),
+            chain: ReminderId(uuid::Uuid::from_u128(id)),
+            appointment: Some(("A1".into(), start)),
+        };
         let day = jiff::civil::date(1970, 1, 1);
         let people = [(("+12025550143".into(), day), vec![call(1), call(2)])].into_iter().collect();
         let mut evidence = Evidence::of(&Knowledge { people, ..Knowledge::default() }, None);

@@ -127,6 +127,7 @@ impl Candidate {
             lead: self.lead.lead,
             reminder_id,
             previous_starts_at,
+            previous_outcome: self.known.as_ref().and_then(|known| known.previous_outcome),
             appointments,
         }
     }

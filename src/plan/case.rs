@@ -10,7 +10,7 @@ use super::window::Saturating as _;
 use super::{KnownReminder, leads};
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
 use crate::appointment::{Phone, PhoneProblem, Start, phone};
-use crate::reminder::{Lead, State};
+use crate::reminder::{CallOutcome, Lead, LeadTime, State};
 use crate::row::{Column, Row};
 use crate::schedule::{LateBooking, Schedule};
 use crate::zones::Zone;
@@ -32,6 +32,8 @@ pub(super) struct Sighting {
     pub(super) phone: OnceCell<Result<Phone, PhoneProblem>>,
     /// Whether a rule asked for it: the phone of a row that is blocked before that is nobody's business.
     is_phone_asked: Cell<bool>,
+    /// Somebody else answered at every usable number of the row.
+    has_wrong_number: Cell<bool>,
 }
 
 impl Sighting {
@@ -42,38 +44,67 @@ impl Sighting {
         start: Result<Start, TimeProblem>,
         recipient_zone: Result<Zone, String>,
     ) -> Self {
-        let (phone, is_phone_asked) = (OnceCell::new(), Cell::new(false));
-        Self { number, row, id, start, recipient_zone, pending_leads: Vec::new(), phone, is_phone_asked }
+        let (phone, is_phone_asked, has_wrong_number) = (OnceCell::new(), Cell::new(false), Cell::new(false));
+        let pending_leads = Vec::new();
+        Self { number, row, id, start, recipient_zone, pending_leads, phone, is_phone_asked, has_wrong_number }
     }
 
-    /// The first usable phone of the row.
-    pub(super) fn read_phone(&self, schedule: &Schedule) -> Result<&Phone, &PhoneProblem> {
+    /// The first usable phone of the row at which nobody else answered; where there is no such, the first usable one.
+    pub(super) fn read_phone(&self, terms: &Terms) -> Result<&Phone, &PhoneProblem> {
         let read = || match &self.row {
-            Ok(row) => {
-                let (record, columns) = (row.as_record(), &schedule.appointment);
-                let texts = columns.phone.iter().map(|column| record.text(column));
-                phone::first_usable(texts, columns.default_region.as_deref()).map_err(|problem| match problem {
-                    PhoneProblem::Missing => {
-                        nested_in(&record, &columns.phone).map_or(PhoneProblem::Missing, PhoneProblem::Invalid)
-                    }
-                    PhoneProblem::Invalid(_) => problem,
-                })
-            }
+            Ok(row) if terms.knowledge.wrong_numbers.is_empty() => first_phone(row, &terms.schedule),
+            Ok(row) => self.right_phone(row, terms),
             Err(_) => Err(PhoneProblem::Missing),
         };
         self.phone.get_or_init(read).as_ref()
     }
 
     /// As [`Sighting::read_phone`], for a rule.
-    pub(super) fn phone(&self, schedule: &Schedule) -> Result<&Phone, &PhoneProblem> {
+    pub(super) fn phone(&self, terms: &Terms) -> Result<&Phone, &PhoneProblem> {
         self.is_phone_asked.set(true);
-        self.read_phone(schedule)
+        self.read_phone(terms)
+    }
+
+    fn right_phone(&self, row: &Row, terms: &Terms) -> Result<Phone, PhoneProblem> {
+        let (record, columns) = (row.as_record(), &terms.schedule.appointment);
+        let person = columns.person.as_ref().and_then(|column| record.text(column)).and_then(trimmed);
+        let is_right = |phone: &Phone| {
+            let person = person.as_deref().unwrap_or_else(|| phone.e164.as_str());
+            !terms.knowledge.wrong_numbers.hold(person, &phone.e164)
+        };
+        let region = columns.default_region.as_deref();
+        let each = columns.phone.iter().map(|column| phone::first_usable([record.text(column)].into_iter(), region));
+        let mut usable = each.filter_map(Result::ok);
+        let Some(first) = usable.next() else { return first_phone(row, &terms.schedule) };
+        if is_right(&first) {
+            return Ok(first);
+        }
+        let right = usable.find(is_right);
+        self.has_wrong_number.set(right.is_none());
+        Ok(right.unwrap_or(first))
+    }
+
+    /// Whether somebody else answered at every usable number of the row.
+    pub(super) fn is_wrong_number(&self, terms: &Terms) -> bool {
+        self.phone(terms).is_ok() && self.has_wrong_number.get()
     }
 
     /// The phone, when a rule asked for it.
     pub(super) fn phone_if_asked(&self) -> Option<&Phone> {
         self.phone.get().filter(|_| self.is_phone_asked.get())?.as_ref().ok()
     }
+}
+
+/// The first usable phone of a row.
+fn first_phone(row: &Row, schedule: &Schedule) -> Result<Phone, PhoneProblem> {
+    let (record, columns) = (row.as_record(), &schedule.appointment);
+    let texts = columns.phone.iter().map(|column| record.text(column));
+    phone::first_usable(texts, columns.default_region.as_deref()).map_err(|problem| match problem {
+        PhoneProblem::Missing => {
+            nested_in(&record, &columns.phone).map_or(PhoneProblem::Missing, PhoneProblem::Invalid)
+        }
+        PhoneProblem::Invalid(_) => problem,
+    })
 }
 
 /// A lead of a row and its moments (UTC).
@@ -98,8 +129,8 @@ pub(super) struct Case<'a> {
     /// The call that was made about another start of this appointment by this lead, from which it moved by less than
     /// `min_change`.
     pub(super) moved_little: Option<&'a CalledStart>,
-    /// An earlier lead in whose call the person confirmed the appointment.
-    pub(super) confirmed_by: Option<Lead>,
+    /// What the person said in another lead's call about this start, and in which.
+    pub(super) said: Option<(Lead, CallOutcome)>,
     pub(super) is_duplicate: bool,
     /// The lead had passed when the appointment was booked.
     pub(super) is_late: bool,
@@ -115,24 +146,26 @@ impl<'a> Case<'a> {
         openings: &mut OpeningTimes,
     ) -> Self {
         let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
-            let (known, moved_little, confirmed_by, is_late) = (None, None, None, false);
-            return Self { terms, sighting, lead: None, known, moved_little, confirmed_by, is_duplicate, is_late };
+            let (known, moved_little, said, is_late) = (None, None, None, false);
+            return Self { terms, sighting, lead: None, known, moved_little, said, is_duplicate, is_late };
         };
         let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
-        let is_late = match lead {
+        let is_late = match lead.before {
+            LeadTime::Now => false,
             // the run of these dates is the one that is due
-            Lead::Days(_) if terms.is_due(start.at, lead) => false,
-            Lead::Days(_) | Lead::Hours(_) => {
+            LeadTime::Days(_) if terms.is_due(start.at, lead) => false,
+            LeadTime::Days(_) | LeadTime::Hours(_) => {
                 sighting.id.as_deref().is_some_and(|id| terms.is_late(id, start.at, lead))
             }
         };
-        let due_at = match (known, lead) {
+        let due_at = match (known, lead.before) {
             (Some(known), _) if known.state == State::Pending => known.due_at,
-            (_, Lead::Days(_)) => terms.occasion.nominal_at,
-            (_, Lead::Hours(_)) if is_late && terms.schedule.remind.late_booking == LateBooking::Nearest => {
+            (_, LeadTime::Now) => terms.occasion.now,
+            (_, LeadTime::Days(_)) => terms.occasion.nominal_at,
+            (_, LeadTime::Hours(_)) if is_late && terms.schedule.remind.late_booking == LateBooking::Nearest => {
                 terms.occasion.now
             }
-            (_, Lead::Hours(hours)) => leads::due_by_hours(&terms.schedule, start.at, hours),
+            (_, LeadTime::Hours(hours)) => leads::due_by_hours(&terms.schedule, start.at, hours),
         };
         // a row whose zone is unknown is skipped for that; its moments only have to be some
         let zone = sighting.recipient_zone.as_ref().unwrap_or(&terms.schedule.zone);
@@ -142,8 +175,8 @@ impl<'a> Case<'a> {
         let last_second = last_second(&terms.schedule, start.at, allowed_at);
         let due = LeadDue { lead, due_at, send_at, last_second };
         let moved_little = sighting.id.as_deref().and_then(|id| terms.moved_little(id, start.at, lead));
-        let confirmed_by = sighting.id.as_deref().and_then(|id| terms.confirmed_by(id, start.at, lead));
-        Self { terms, sighting, lead: Some(due), known, moved_little, confirmed_by, is_duplicate, is_late }
+        let said = sighting.id.as_deref().and_then(|id| terms.said(id, start.at, lead));
+        Self { terms, sighting, lead: Some(due), known, moved_little, said, is_duplicate, is_late }
     }
 
     pub(super) fn schedule(&self) -> &'a Schedule {

@@ -12,7 +12,7 @@ use super::rules::{self, Block, Why};
 use super::whole_rules::{WHOLE_RULES, WholeCase};
 use super::{Knowledge, Plan};
 use crate::appointment::phone;
-use crate::reminder::{SkipReason, State};
+use crate::reminder::{CallOutcome, SkipReason, State};
 use crate::schedule::Schedule;
 use crate::spelling::did_you_mean;
 
@@ -27,6 +27,9 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// A skip's reason, or `outside_window`, `already_reminded`, `run_held`; null for a call.
     pub reason: Option<String>,
+    /// What became of its call, or what the person said in another lead's call; null where that isn't known.
+    #[serde(default)]
+    pub outcome: Option<CallOutcome>,
     /// Every rule in order.
     pub steps: Vec<RuleStep>,
 }
@@ -83,6 +86,7 @@ struct RowAnswers {
     block: Option<Why>,
     /// The reminder of its key is pending.
     is_pending: bool,
+    outcome: Option<CallOutcome>,
 }
 
 impl WatchedAppointment {
@@ -94,8 +98,10 @@ impl WatchedAppointment {
     pub(super) fn see(&mut self, case: &Case<'_>) {
         let starts_at = case.sighting.start.as_ref().ok().map(|start| start.at);
         let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
-        let mut seen =
-            RowAnswers { number: case.sighting.number, starts_at, steps: Vec::new(), block: None, is_pending };
+        let of_call = case.known.and_then(|known| known.outcome);
+        let outcome = of_call.or(case.said.map(|(_, outcome)| outcome));
+        let number = case.sighting.number;
+        let mut seen = RowAnswers { number, starts_at, steps: Vec::new(), block: None, is_pending, outcome };
         for rule in ROW_RULES {
             seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
         }
@@ -134,7 +140,7 @@ impl WatchedAppointment {
         let repeated = self.repeated(schedule);
         let appointment_id = self.appointment_id;
         let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
-        let Some(RowAnswers { mut steps, block, is_pending, .. }) = furthest else {
+        let Some(RowAnswers { mut steps, block, is_pending, outcome, .. }) = furthest else {
             return absent(schedule, appointment_id, knowledge, plan);
         };
         if let (Some(repeated), Some(step)) = (repeated, steps.iter_mut().find(|step| step.rule == DUPLICATE))
@@ -160,7 +166,7 @@ impl WatchedAppointment {
             (None, None) => (Verdict::Call, None),
         };
         let reason = reason.map(str::to_owned);
-        Explanation { schedule: schedule.name.clone(), appointment_id, verdict, reason, steps }
+        Explanation { schedule: schedule.name.clone(), appointment_id, verdict, reason, outcome, steps }
     }
 }
 
@@ -210,7 +216,8 @@ fn absent(schedule: &Schedule, appointment_id: String, knowledge: &Knowledge, pl
     if let Some(first) = steps.first_mut() {
         *first = blocked(&first.rule, &detail);
     }
-    Explanation { schedule: schedule.name.clone(), appointment_id, verdict: Verdict::Absent, reason: None, steps }
+    let (schedule, verdict) = (schedule.name.clone(), Verdict::Absent);
+    Explanation { schedule, appointment_id, verdict, reason: None, outcome: None, steps }
 }
 
 /// The rule about repeated rows, and its reason.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::terms::Terms;
 use super::{Knowledge, Plan, leads};
-use crate::reminder::Lead;
+use crate::reminder::{Lead, LeadTime};
 use crate::schedule::Schedule;
 use crate::seeded::SeededSet;
 
@@ -48,9 +48,10 @@ impl Terms {
 
 /// When a lead is due, whichever run makes the call.
 fn due_at(schedule: &Schedule, start: Timestamp, lead: Lead) -> Option<Timestamp> {
-    match lead {
-        Lead::Hours(hours) => Some(leads::due_by_hours(schedule, start, hours)),
-        Lead::Days(days) => {
+    match lead.before {
+        LeadTime::Now => None,
+        LeadTime::Hours(hours) => Some(leads::due_by_hours(schedule, start, hours)),
+        LeadTime::Days(days) => {
             let date = leads::date_of_run(schedule, schedule.zone.date(start), days)?;
             let run = schedule.recurrence.first_on(&schedule.zone, date);
             Some(run.map_or_else(|| schedule.zone.day_start(date), |run| run.at))

@@ -117,8 +117,12 @@ fn is_unusable(row: &SkippedRow) -> bool {
         | SkipReason::Cancelled
         | SkipReason::UnknownStatus
         | SkipReason::Filtered
+        | SkipReason::WrongNumber
         | SkipReason::OptedOut
         | SkipReason::NoConsent
+        | SkipReason::Confirmed
+        | SkipReason::Declined
+        | SkipReason::Reschedule
         | SkipReason::AlreadyStarted
         | SkipReason::TooLate
         | SkipReason::LateBooking

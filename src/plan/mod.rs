@@ -34,7 +34,7 @@ use jiff::civil::Date;
 
 use crate::appointment::phone;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderId, ReminderKey, RunId, SkipReason, State};
+use crate::reminder::{CallOutcome, Lead, ReminderId, ReminderKey, RunId, SkipReason, State};
 use crate::row::RecordSink;
 use crate::seeded::SeededMap;
 use crate::template::Payload;
@@ -119,6 +119,8 @@ pub struct Knowledge {
     pub people: SeededMap<(Personal, Date), Vec<PersonCall>>,
     /// The opt-out list of all schedules, E.164.
     pub opted_out: OptOuts,
+    /// Numbers at which somebody else answered.
+    pub wrong_numbers: WrongNumbers,
     /// Times of which the ledger lost its rows by a restore.
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
@@ -174,11 +176,45 @@ impl std::fmt::Debug for OptOuts {
     }
 }
 
+/// Numbers of an account at which somebody else answered: they say it of a person and a number, and never which ones they are.
+#[derive(Clone, Default)]
+pub struct WrongNumbers(Option<Arc<IsWrongNumber>>);
+
+/// Whether a number (E.164) is not that person's.
+type IsWrongNumber = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+impl WrongNumbers {
+    /// Some are known.
+    pub fn new(is_wrong: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(is_wrong)))
+    }
+
+    /// Whether somebody else answered at this number (E.164) when the person was called.
+    #[must_use]
+    pub fn hold(&self, person: &str, phone: &str) -> bool {
+        self.0.as_ref().is_some_and(|is_wrong| is_wrong(person, phone))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl std::fmt::Debug for WrongNumbers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_empty() { "no wrong number" } else { "wrong numbers" })
+    }
+}
+
 /// A call that counts for its person on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonCall {
     /// Its reminder.
     pub id: ReminderId,
+    /// The first reminder of its chain: a call and its retries count as one.
+    pub chain: ReminderId,
     /// Its appointment's id and start (UTC), when it is of this schedule.
     pub appointment: Option<(String, Timestamp)>,
 }
@@ -203,8 +239,10 @@ pub struct KnownReminder {
     pub told_with: Option<String>,
     /// Whether shadow mode wrote it down, and nobody was called.
     pub is_shadow: bool,
-    /// Whether the person confirmed the appointment in this call.
-    pub is_confirmed: bool,
+    /// What became of its call.
+    pub outcome: Option<CallOutcome>,
+    /// For a retry, what became of the call before it.
+    pub previous_outcome: Option<CallOutcome>,
     /// The person it counts for and the recipient's day of its due time.
     pub person: Personal,
     /// That day.
@@ -224,7 +262,8 @@ impl KnownReminder {
             is_trial: false,
             told_with: None,
             is_shadow: true,
-            is_confirmed: false,
+            outcome: None,
+            previous_outcome: None,
             person,
             due_day,
         }

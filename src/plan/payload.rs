@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::spoken::SpokenLanguage;
 use crate::appointment::Phone;
-use crate::reminder::{Lead, ReminderId};
+use crate::reminder::{CallOutcome, Lead, ReminderId};
 use crate::row::Row;
 use crate::schedule::{ContactTemplates, Schedule, TargetSpec};
 use crate::template::{Payload, RenderError, Scope, Template};
@@ -33,6 +33,8 @@ pub struct PayloadScope<'a> {
     pub reminder_id: ReminderId,
     /// The start that was announced before (UTC), when it moved.
     pub previous_starts_at: Option<Timestamp>,
+    /// For a retry, what became of the call before it.
+    pub previous_outcome: Option<CallOutcome>,
     /// The appointments of a call that several share, by start; empty for a call about this one alone.
     pub appointments: &'a [Value],
 }
@@ -81,6 +83,9 @@ impl Scope for PayloadScope<'_> {
             "reminder_id" => self.reminder_id.to_string().into(),
             "lead" => self.lead.to_string().into(),
             "schedule" => self.schedule.name.as_str().into(),
+            "retry" => self.lead.retry.into(),
+            "last_try" => (self.lead.retry >= self.schedule.retries()).into(),
+            "previous_outcome" => self.previous_outcome.map(CallOutcome::as_str).into(),
             "previous_starts_at" => self.previous_starts_at.map(|at| self.zone.rfc3339(at)).into(),
             "appointments" if self.appointments.is_empty() => {
                 json!([listed(self.row, self.zone, self.appointment_id, self.starts_at)])

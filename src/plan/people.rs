@@ -46,7 +46,7 @@ impl<'a> People<'a> {
         let others = self.held_of(candidate).iter().filter(|call| {
             Some(call.id) != own && !self.leaving.contains(&call.id) && !self.is_corrected(call, candidate)
         });
-        let others = others.count();
+        let others = chains(others);
         let accepted = self.accepted.get(&candidate.due_day).and_then(|day| day.get(&candidate.person));
         Some(others + accepted.copied().unwrap_or(0))
     }
@@ -83,6 +83,15 @@ impl<'a> People<'a> {
             return &[];
         }
         self.held.get(&(candidate.person.clone(), candidate.due_day)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// How many chains these calls are of: a call and its retries count once.
+fn chains<'c>(calls: impl Iterator<Item = &'c PersonCall>) -> usize {
+    let calls: Vec<ReminderId> = calls.map(|call| call.chain).collect();
+    match calls.as_slice() {
+        [] | [_] => calls.len(),
+        several => several.iter().enumerate().filter(|(place, chain)| !several[..*place].contains(chain)).count(),
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::window::Saturating as _;
 use super::{Knowledge, Plan, PlannedReminder, Standing};
-use crate::reminder::{Lead, ReminderKey};
+use crate::reminder::{LeadTime, ReminderKey};
 use crate::schedule::{Leads, Schedule};
 
 /// From the last row in the copy's audit log to the restore (UTC).
@@ -32,9 +32,9 @@ impl Gap {
     /// Whether a run or a trigger inside the gap could have planned this reminder.
     #[must_use]
     pub fn may_have_planned(&self, schedule: &Schedule, planned: &PlannedReminder) -> bool {
-        match planned.lead {
-            Lead::Hours(_) => planned.due_at < self.until && planned.expires_at > self.from,
-            Lead::Days(days) => {
+        match planned.lead.before {
+            LeadTime::Hours(_) | LeadTime::Now => planned.due_at < self.until && planned.expires_at > self.from,
+            LeadTime::Days(days) => {
                 let zone = &schedule.zone;
                 let first = self.first_date(schedule);
                 let due = zone.date(planned.starts_at).checked_sub(i64::from(days).days());

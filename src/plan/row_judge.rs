@@ -160,8 +160,12 @@ fn cancels(reason: SkipReason) -> bool {
         | SkipReason::Filtered
         | SkipReason::NoPhone
         | SkipReason::InvalidPhone
+        | SkipReason::WrongNumber
         | SkipReason::OptedOut
         | SkipReason::NoConsent
+        | SkipReason::Confirmed
+        | SkipReason::Declined
+        | SkipReason::Reschedule
         | SkipReason::Merged
         | SkipReason::PersonLimit
         | SkipReason::PayloadError => true,

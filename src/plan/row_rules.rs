@@ -1,6 +1,7 @@
 //! pure: the rules that one row answers by itself, in their order, each a function; the first that blocks names the reason.
 
 mod filter;
+mod learnt;
 
 pub use filter::ConditionScope;
 
@@ -44,11 +45,15 @@ pub(super) const ROW_RULES: &[RowRule] = &[
     rule("status", status, status_in_words),
     rule("filtered", filter::ask, filter::passed),
     rule("phone", phone, phone_in_words),
+    rule("wrong_number", learnt::wrong_number, learnt::right_number_in_words),
     rule("opted_out", opted_out, |_| "on no do-not-call list".into()),
     rule("no_consent", no_consent, |case| match &case.schedule().appointment.consent {
         Some(column) => format!("`{}` says yes", column.as_str()),
         None => "no `consent` column is set".into(),
     }),
+    rule("confirmed", learnt::confirmed, |_| "not confirmed in another lead's call".into()),
+    rule("declined", learnt::declined, |_| "not declined in another lead's call".into()),
+    rule("reschedule", learnt::reschedule, |_| "no other time was asked for in another lead's call".into()),
     rule("already_started", already_started, |case| {
         format!("at {} the appointment has not begun", case.wall(case.now()))
     }),
@@ -159,10 +164,6 @@ fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
             )
         });
     }
-    if let Some(confirmed) = case.confirmed_by.filter(|_| !is_pending) {
-        let detail = format!("the person confirmed the appointment in the call of the lead {confirmed}");
-        return Err(Block { why: Why::AlreadyReminded, detail });
-    }
     let Some(known) = case.known else { return Ok(()) };
     let is_over = match known.state {
         State::Pending => false,
@@ -183,12 +184,13 @@ fn known_in_words(case: &Case<'_>) -> String {
     match case.known {
         None => format!("no reminder {} of this appointment and start yet", lead_name(case)),
         Some(known) => format!(
-            "its reminder {}{} is {}, due {}, last touched {}{}",
+            "its reminder {}{} is {}, due {}, last touched {}{}{}",
             lead_name(case),
             known.told_with.as_deref().map(|id| format!(" (told in the call of `{id}`)")).unwrap_or_default(),
             state_in_words(known),
             case.wall(known.due_at),
             case.wall(known.updated_at),
+            learnt::outcome_in_words(case, known),
             remedy_of_reminder(known.state),
         ),
     }
@@ -247,7 +249,7 @@ fn status_in_words(case: &Case<'_>) -> String {
 }
 
 fn read_phone<'c>(case: &Case<'c>) -> Result<&'c Phone, &'c PhoneProblem> {
-    case.sighting.phone(case.schedule())
+    case.sighting.phone(case.terms)
 }
 
 fn phone(case: &Case<'_>) -> Result<(), Block> {

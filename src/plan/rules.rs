@@ -44,8 +44,12 @@ pub const fn rule_of(reason: SkipReason) -> &'static str {
         SkipReason::NoPhone | SkipReason::InvalidPhone => "phone",
         SkipReason::DuplicateRow
         | SkipReason::Filtered
+        | SkipReason::WrongNumber
         | SkipReason::OptedOut
         | SkipReason::NoConsent
+        | SkipReason::Confirmed
+        | SkipReason::Declined
+        | SkipReason::Reschedule
         | SkipReason::AlreadyStarted
         | SkipReason::TooLate
         | SkipReason::LateBooking
@@ -72,6 +76,12 @@ pub(super) const fn remedy(why: Why) -> &'static str {
             SkipReason::Filtered => "Change the row, or `only_if`",
             SkipReason::NoPhone => "Fill the phone in the source, or map another column",
             SkipReason::InvalidPhone => "Correct the number in the source",
+            SkipReason::WrongNumber => {
+                "Correct the number in the source, fill another phone column, or `tickler optout remove --wrong` the number"
+            }
+            SkipReason::Confirmed | SkipReason::Declined | SkipReason::Reschedule => {
+                "A moved appointment is called again; `skip_later_leads` says after which outcomes nobody is"
+            }
             SkipReason::OptedOut => {
                 "Take the number off the list (`tickler optout remove` for the one of all schedules), or change the column"
             }

@@ -10,7 +10,7 @@ use super::window::{LeadWindow, WindowKind, lead_windows};
 use super::{Knowledge, KnownReminder, Occasion, first_sights};
 use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
-use crate::reminder::{Lead, ReminderId, ReminderKey, State};
+use crate::reminder::{CallOutcome, Lead, LeadTime, ReminderId, ReminderKey, State};
 use crate::schedule::Schedule;
 use crate::seeded::SeededMap;
 use crate::zones::Zones;
@@ -45,8 +45,8 @@ pub(super) struct Terms {
     pub(super) windows: Vec<LeadWindow>,
     /// The appointments that have a reminder, when it matters who was seen before.
     pub(super) reminded_before: HashSet<String>,
-    /// The farthest lead in whose call the person confirmed, by appointment and start.
-    confirmed: HashMap<(String, Timestamp), Vec<Lead>>,
+    /// What persons said after which nobody is called by another lead, by appointment and start.
+    said: Sayings,
     /// By appointment, the starts that somebody was called about, or may have been.
     called: SeededMap<String, Vec<CalledStart>>,
 }
@@ -76,20 +76,26 @@ fn called(schedule: &Schedule, knowledge: &Knowledge) -> SeededMap<String, Vec<C
     called
 }
 
-/// The leads in whose calls persons confirmed.
-fn confirmed(knowledge: &Knowledge) -> HashMap<(String, Timestamp), Vec<Lead>> {
-    let mut confirmed: HashMap<_, Vec<Lead>> = HashMap::new();
-    for (key, _) in knowledge.reminders.iter().filter(|(_, known)| known.is_confirmed) {
-        confirmed.entry((key.appointment_id.clone(), key.starts_at)).or_default().push(key.lead);
+/// By appointment and start, the leads in whose calls persons said something that counts for other leads.
+type Sayings = HashMap<(String, Timestamp), Vec<(Lead, CallOutcome)>>;
+
+fn said(schedule: &Schedule, knowledge: &Knowledge) -> Sayings {
+    let mut said = Sayings::new();
+    let skips = schedule.skips_later_leads();
+    for (key, known) in &knowledge.reminders {
+        if let Some(outcome) = known.outcome.filter(|outcome| !known.may_return && skips.contains(outcome)) {
+            said.entry((key.appointment_id.clone(), key.starts_at)).or_default().push((key.lead, outcome));
+        }
     }
-    confirmed
+    said
 }
 
 /// How far before the start a lead is, to compare days with hours.
 pub(super) fn hours_of(lead: Lead) -> u64 {
-    match lead {
-        Lead::Days(days) => u64::from(days) * 24,
-        Lead::Hours(hours) => u64::from(hours),
+    match lead.before {
+        LeadTime::Days(days) => u64::from(days) * 24,
+        LeadTime::Hours(hours) => u64::from(hours),
+        LeadTime::Now => 0,
     }
 }
 
@@ -102,28 +108,17 @@ impl Terms {
         let name = Arc::from(schedule.name.as_str());
         let called = called(&schedule, &knowledge);
         let reminded_before = first_sights::reminded_before(&schedule, &knowledge);
-        let confirmed = confirmed(&knowledge);
-        Self {
-            schedule,
-            name,
-            occasion,
-            knowledge,
-            do_not_call,
-            explained,
-            windows,
-            reminded_before,
-            confirmed,
-            called,
-        }
+        let said = said(&schedule, &knowledge);
+        Self { schedule, name, occasion, knowledge, do_not_call, explained, windows, reminded_before, said, called }
     }
 
-    /// A lead farther from the start than this one in whose call the person confirmed the appointment.
-    pub(super) fn confirmed_by(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<Lead> {
-        if self.confirmed.is_empty() {
+    /// What the person said about this start in another lead's call, and in which: the greatest of several.
+    pub(super) fn said(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<(Lead, CallOutcome)> {
+        if self.said.is_empty() {
             return None;
         }
-        let leads = self.confirmed.get(&(id.to_owned(), starts_at))?;
-        leads.iter().copied().find(|other| hours_of(*other) > hours_of(lead))
+        let said = self.said.get(&(id.to_owned(), starts_at))?;
+        said.iter().copied().filter(|(other, _)| *other != lead).max()
     }
 
     /// Whether the run of that lead for this start is this one.

@@ -99,7 +99,7 @@ pub fn due_windows(
                 .flat_map(|hours| {
                     leads::starts_by_hours(schedule, (since, now), hours).into_iter().map(move |(from, last)| {
                         let until = last.saturating_add_duration(MICROSECOND);
-                        LeadWindow { lead: Lead::Hours(hours), kind: WindowKind::Due, from, until }
+                        LeadWindow { lead: Lead::hours(hours), kind: WindowKind::Due, from, until }
                     })
                 })
                 .collect()
@@ -115,7 +115,7 @@ fn nearest_first(leads: &[u32]) -> impl Iterator<Item = u32> {
 }
 
 fn day_window(schedule: &Schedule, nominal: Date, days: u32) -> Option<LeadWindow> {
-    let lead = Lead::Days(days);
+    let lead = Lead::days(days);
     let Some((first, last)) = leads::dates(schedule, nominal, days) else {
         let from = schedule.zone.day_start(nominal);
         return Some(LeadWindow { lead, kind: WindowKind::Due, from, until: from });

@@ -99,6 +99,8 @@ fn shape(shape: &Shape) -> Value {
             let words: Vec<&str> = CallOutcome::ALL.iter().map(|outcome| outcome.as_str()).chain(["ignore"]).collect();
             json!({"type": "object", "additionalProperties": {"enum": words}})
         }
+        Shape::Words(words) => json!({"type": "array", "items": {"enum": words}, "uniqueItems": true}),
+        Shape::Durations => one_or_list(json!({"type": "string", "pattern": "^ *[0-9]+ *[smhd] *$"})),
         Shape::Start => json!({"anyOf": [text(), {
             "type": "object",
             "properties": {"date": text(), "time": text()},

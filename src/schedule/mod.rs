@@ -9,6 +9,7 @@ pub mod lookup;
 pub mod masking;
 mod misplaced;
 mod open;
+mod outcome_spec;
 pub mod problems;
 pub mod read;
 pub mod recurrence;
@@ -21,7 +22,6 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use crate::appointment::AppointmentColumns;
-use crate::outcome::{Places, Vocabulary};
 use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
@@ -31,6 +31,7 @@ pub use guards::{Factor, GuardLimits, Percent};
 pub use http_spec::{
     AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
 };
+pub use outcome_spec::{OutcomeSpec, RetrySpec};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]
@@ -79,33 +80,6 @@ pub struct Schedule {
     pub guard: GuardLimits,
     /// What becomes of a call; `None` without `[outcome]`.
     pub outcome: Option<OutcomeSpec>,
-}
-
-/// `[outcome]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutcomeSpec {
-    /// Any of them lets a sender post; without one outcomes come by another schedule of the account.
-    pub secrets: Vec<SecretRef>,
-    /// Whether the secret may be a part of the URL.
-    pub secret_in_url: bool,
-    /// How long before a call its intent was committed, for records without ids.
-    pub match_within: SignedDuration,
-    /// Where records have the facts, besides the known shapes.
-    pub places: Places,
-    /// What a sender's words mean.
-    pub vocabulary: Vocabulary,
-}
-
-impl Default for OutcomeSpec {
-    fn default() -> Self {
-        Self {
-            secrets: Vec::new(),
-            secret_in_url: false,
-            match_within: SignedDuration::from_mins(30),
-            places: Places::new(),
-            vocabulary: Vocabulary::default(),
-        }
-    }
 }
 
 /// Whether the calls of a schedule are made.

@@ -169,7 +169,9 @@ fn shape(node: &Node, wanted: &'static Shape, named: &Named<'_>, problems: &mut 
                 wrong_type(&entry.node, &Shape::Template, &Named { key: &entry.key, place: named.place }, problems);
             }
         }),
-        Shape::Secrets | Shape::Pointers | Shape::Meanings => meanings::check(node, wanted, named, problems),
+        Shape::Secrets | Shape::Pointers | Shape::Meanings | Shape::Words(_) | Shape::Durations => {
+            meanings::check(node, wanted, named, problems);
+        }
         Shape::Body if node.text().is_some() => {}
         Shape::TemplateTree | Shape::Body => map(node, wanted, named, problems, |_, _| ()),
         Shape::Table(keys) => match &node.value {

@@ -39,6 +39,9 @@ pub const BUILT_IN_NAMES: &[&str] = &[
     "lead",
     "schedule",
     "previous_starts_at",
+    "retry",
+    "last_try",
+    "previous_outcome",
     "appointments",
     "row",
 ];

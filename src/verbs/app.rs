@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::VerbResult;
 use super::exit::{VerbError, likely_name};
+use super::traffic::Traffic;
 use crate::clock::SharedClock;
 use crate::delivery::{Sender, SenderParts};
 use crate::evaluation::{Env, SharedReads, machine};
@@ -29,6 +30,8 @@ pub struct App {
     pub sender: Option<Arc<Sender>>,
     /// Whether this is the running service.
     pub is_service: bool,
+    /// What the service's server of records has answered.
+    pub traffic: Traffic,
     /// By schedule, the lock of its triggers: a second one waits for the first.
     pub(super) at_work: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -54,6 +57,7 @@ impl App {
             folder: RwLock::new(Arc::new(folder)),
             sender: Some(sender),
             is_service: true,
+            traffic: Traffic::default(),
             at_work: Mutex::default(),
         }
     }
@@ -80,6 +84,7 @@ impl App {
             folder: RwLock::new(Arc::new(folder)),
             sender,
             is_service: false,
+            traffic: Traffic::default(),
             at_work: Mutex::default(),
         };
         if access == Access::Working {

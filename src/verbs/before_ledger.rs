@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::outcome::AgainAsk;
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
 use super::{
@@ -52,6 +53,8 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
             }
             app.ledger().map(drop)
         }
+        Request::CallAgain { whom: AgainAsk::Of(id), .. } => ids::reminder(app, id, None, &[]).await.map(drop),
+        Request::CallAgain { whom: AgainAsk::Silent(name), .. } => app.schedule(name).map(drop),
         Request::SetOutcome(ask) => ids::reminder(app, &ask.id, None, &[]).await.map(drop),
         Request::Cancel(ask) => ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await.map(drop),
         Request::Approve(held::ApproveAsk { run, .. }) | Request::Reject(held::RejectAsk { run, .. }) => {

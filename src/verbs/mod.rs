@@ -42,6 +42,7 @@ pub mod service;
 pub mod simulate;
 pub mod status;
 pub mod test_call;
+pub mod traffic;
 pub mod trigger;
 pub mod uncertain;
 pub mod vitals;
@@ -118,6 +119,13 @@ pub enum Request {
     PageToken(page_token::PageTokenChange),
     /// A person's word about what became of a call.
     SetOutcome(outcome::SetOutcomeAsk),
+    /// A person has somebody called again.
+    CallAgain {
+        /// Whom.
+        whom: outcome::AgainAsk,
+        /// The reason given.
+        reason: Option<String>,
+    },
     /// What became of calls.
     OutcomeList(outcome::OutcomeListAsk),
     /// Cancel a pending reminder.

@@ -14,8 +14,22 @@ pub struct OptOutAsk {
     pub phones: Vec<Personal>,
     /// On or off.
     pub to: OptOutSide,
+    /// Which list.
+    #[serde(default)]
+    pub list: NumbersList,
     /// The reason given.
     pub reason: Option<String>,
+}
+
+/// A list of numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumbersList {
+    /// Whoever doesn't want to be called.
+    #[default]
+    OptedOut,
+    /// At which somebody else answered; numbers are only taken off it.
+    WrongNumbers,
 }
 
 /// Changes the list; what is pending to a number that is put on it is cancelled.
@@ -24,9 +38,12 @@ pub struct OptOutAsk {
 /// When a text is no number, or the ledger fails: then nothing was changed.
 pub async fn change(app: &App, actor: &str, ask: OptOutAsk) -> VerbResult<OptOutsChanged> {
     refuse(&ask)?;
-    let OptOutAsk { phones, to, reason } = ask;
+    let OptOutAsk { phones, to, list, reason } = ask;
     let change = OptOutChange { phones, to, reason, now: app.around.clock.now(), actor: actor.to_owned() };
-    Ok(app.ledger()?.opt_out(change).await?)
+    Ok(match list {
+        NumbersList::OptedOut => app.ledger()?.opt_out(change).await?,
+        NumbersList::WrongNumbers => app.ledger()?.forget_wrong_numbers(change).await?,
+    })
 }
 
 /// Refuses a list in which a text is no number.

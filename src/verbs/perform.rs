@@ -63,6 +63,9 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Forget(ask) => erased(app, actor, ask).await?,
         Request::PageToken(change) => Answer::of(Exit::Done, &page_token::change(app, actor, change).await?),
         Request::SetOutcome(ask) => Answer::of(Exit::Done, &outcome::set(app, actor, ask).await?),
+        Request::CallAgain { whom, reason } => {
+            Answer::of(Exit::Done, &outcome::retry(app, actor, (whom, reason)).await?)
+        }
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),

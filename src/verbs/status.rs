@@ -6,11 +6,13 @@ use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
 use super::app::refusal;
+use super::outcome::signs;
+use super::traffic::TrafficStatus;
 use super::{App, VerbError, VerbResult, holds, last_run, retrying};
 use crate::audit::words::counted;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Ledger, Log, Outbox, RunRow, Runs, RunsAsk, Tally};
+use crate::ledger::{Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally};
 use crate::reminder::RunState;
 use crate::schedule::{Schedule, ScheduleMode};
 
@@ -46,8 +48,25 @@ pub struct StatusAnswer {
     pub service: bool,
     /// The program's version.
     pub version: String,
+    /// What became of calls.
+    #[serde(default)]
+    pub outcomes: OutcomeTally,
+    /// What the server of records has answered.
+    #[serde(default)]
+    pub inbound: TrafficStatus,
     /// Everything that isn't as it should be, in words.
     pub problems: Vec<String>,
+}
+
+/// What became of calls, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeTally {
+    /// Calls whose outcome may still come, of schedules with `[outcome]`.
+    pub awaited: u64,
+    /// Calls of which no report came, about appointments that are still ahead.
+    pub unreported: u64,
+    /// Outcomes that could not be written back, and that nobody has acknowledged.
+    pub write_backs: u64,
 }
 
 /// The health of the service.
@@ -128,6 +147,9 @@ struct LedgerView {
     troubles: BTreeMap<String, String>,
     /// Reminders that expired within the last day.
     expired: u64,
+    outcomes: OutcomeTally,
+    /// By schedule, that nothing is heard of its calls.
+    silences: BTreeMap<String, String>,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
@@ -189,6 +211,8 @@ fn screen(app: &App, schedules: Vec<ScheduleStatus>, known: LedgerView) -> Statu
         zone_rules: app.around.zones.version().to_owned(),
         service: app.is_service,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        outcomes: known.outcomes,
+        inbound: app.traffic.status(),
         problems,
     }
 }
@@ -206,9 +230,16 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
         return Ok(LedgerView { failure, ..unread });
     }
     let tally = ledger.tally().await?;
+    let now = app.around.clock.now();
+    let signs = signs::of(app, ledger, now).await?;
+    let awaited = signs.values().map(|signs| signs.awaited).sum();
+    let outcomes = OutcomeTally { awaited, unreported: ledger.unreported(now).await?, write_backs: 0 };
+    let silences = signs.into_iter().filter_map(|(name, signs)| Some((name, signs.silence_in_words()?))).collect();
     Ok(LedgerView {
         tally,
         head: ledger.head().await?,
+        outcomes,
+        silences,
         expired: expired_lately(ledger.as_ref(), app.around.clock.now()).await?,
         troubles: retrying::reasons(app, ledger, tally).await?,
         failure,
@@ -228,6 +259,8 @@ impl LedgerView {
             unsendable: BTreeMap::new(),
             troubles: BTreeMap::new(),
             expired: 0,
+            outcomes: OutcomeTally::default(),
+            silences: BTreeMap::new(),
             tally: Tally::default(),
             head: Head { seq: 0, hash: String::new() },
             problems: Vec::new(),
@@ -309,6 +342,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
         problem: unsendable
             .or_else(|| own.map(Hold::to_string))
             .or_else(|| known.troubles.get(&schedule.name).cloned())
+            .or_else(|| known.silences.get(&schedule.name).cloned())
             .or_else(of_run),
         next_run: next.map(|run| run.at),
         last_state: last.as_ref().map(|run| run.state),

@@ -199,6 +199,7 @@ async fn sample(
         lead: first_lead(&schedule.remind.leads),
         reminder_id,
         previous_starts_at: None,
+        previous_outcome: None,
         appointments: &[],
     };
     let unusable = |error: String| {
@@ -260,7 +261,7 @@ fn replace(tree: &mut serde_json::Map<String, Value>, column: &str, value: &Valu
 
 fn first_lead(leads: &Leads) -> Lead {
     match leads {
-        Leads::Days(days) => Lead::Days(days.first().copied().unwrap_or(0)),
-        Leads::Hours(hours) => Lead::Hours(hours.first().copied().unwrap_or(0)),
+        Leads::Days(days) => Lead::days(days.first().copied().unwrap_or(0)),
+        Leads::Hours(hours) => Lead::hours(hours.first().copied().unwrap_or(0)),
     }
 }

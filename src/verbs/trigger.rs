@@ -13,7 +13,7 @@ use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
 use crate::plan::explain::Verdict;
 use crate::plan::{Counts, Occasion, Plan, Reminded};
-use crate::reminder::{ReminderId, RunId, RunKind, RunState, State};
+use crate::reminder::{CallOutcome, ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::{Schedule, ScheduleMode};
 
 const STOPPING: &str = "the service is stopping";
@@ -117,6 +117,9 @@ pub struct TriggeredReminder {
     pub attempts: u32,
     /// The last attempt's status.
     pub http_status: Option<u16>,
+    /// What became of its call; null while that isn't known.
+    #[serde(default)]
+    pub outcome: Option<CallOutcome>,
     /// Whether a sandbox accepted it: nobody was phoned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trial: bool,
@@ -277,6 +280,7 @@ fn would_be(plan: &Plan) -> Vec<TriggeredReminder> {
             label: redact::label(reminder.label.as_deref()),
             attempts: 0,
             http_status: None,
+            outcome: None,
         })
         .collect()
 }
@@ -378,6 +382,7 @@ pub(super) async fn answer(
             label: redact::label(row.label.as_deref()),
             attempts: row.attempts,
             http_status: row.http_status,
+            outcome: row.outcome,
         });
     }
     let is_waiting = counts.pending > 0;

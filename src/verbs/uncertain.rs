@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, ids};
 use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve, Runs};
-use crate::reminder::{Lead, ReminderId, State};
+use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 
 /// One reminder of unknown fate; times in UTC.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct UncertainReminder {
     pub attempts: u32,
     /// The last attempt's status.
     pub http_status: Option<u16>,
+    /// What a person said that became of its call.
+    #[serde(default)]
+    pub outcome: Option<CallOutcome>,
     /// Since when (UTC).
     pub since: String,
     /// Not sent after this (UTC).
@@ -126,6 +129,7 @@ pub(super) fn shown(row: &ReminderRow) -> UncertainReminder {
         state: row.state,
         attempts: row.attempts,
         http_status: row.http_status,
+        outcome: row.outcome,
         since: row.updated_at.to_string(),
         expires_at: row.expires_at.to_string(),
         label: redact::label(row.label.as_deref()),

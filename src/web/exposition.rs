@@ -114,6 +114,11 @@ impl Exposition<'_> {
         {
             text.sample("tickler_reminders", &[("state", state)], count(number));
         }
+        text.gauge("tickler_outcomes_awaited", "Calls whose outcome may still come.", count(status.outcomes.awaited));
+        text.family("tickler_inbound_requests_total", "counter", "Requests to the server of records, by result.");
+        for (result, number) in [("accepted", status.inbound.accepted), ("refused", status.inbound.refused)] {
+            text.sample("tickler_inbound_requests_total", &[("result", result)], count(number));
+        }
         text.family("tickler_audit_rows_total", "counter", "The audit log's last row.");
         text.sample("tickler_audit_rows_total", &[], count(status.audit.seq));
     }
@@ -155,6 +160,13 @@ impl Exposition<'_> {
         for ((event, schedule, reason), number) in &self.counters.events {
             let labels = [("event", event.as_str()), ("schedule", schedule), ("reason", reason)];
             text.sample("tickler_events_total", &labels, count(*number));
+        }
+        text.family("tickler_outcomes_total", "counter", "What became of calls since the service began.");
+        let received = Event::OutcomeReceived.as_str();
+        for ((_, schedule, outcome), number) in self.counters.events.iter().filter(|((event, ..), _)| event == received)
+        {
+            let labels = [("schedule", schedule.as_str()), ("outcome", outcome)];
+            text.sample("tickler_outcomes_total", &labels, count(*number));
         }
         let name = "tickler_delivery_duration_seconds";
         text.family(name, "histogram", "How long requests to targets took.");

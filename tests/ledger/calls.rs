@@ -37,7 +37,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         standing: Standing::New,
         appointment_id: appointment.to_owned(),
         starts_at: start(),
-        lead: Lead::Days(1),
+        lead: Lead::days(1),
         due_at: at(0),
         send_at: at(0),
         expires_at: at(21_600),
@@ -215,10 +215,31 @@ pub fn recorded(body: serde_json::Value, now: Timestamp) -> RecordedCall {
 
 /// What the suite's schedule makes of outcomes.
 pub fn outcome_terms() -> OutcomeTerms {
-    let words = [("yes", "confirmed"), ("cancel", "declined"), ("stop", "opted_out")];
+    let words = [("yes", "confirmed"), ("cancel", "declined"), ("stop", "opted_out"), ("wrong", "wrong_number")];
     let word = |(word, meaning): (&str, &str)| (word.to_owned(), meaning.parse().expect("a meaning"));
     let vocabulary = tickler::outcome::Vocabulary { values: words.map(word).into(), ..Default::default() };
     OutcomeTerms { vocabulary, ..OutcomeTerms::default() }
+}
+
+/// The same, with retries ten minutes after a call that nobody answered.
+pub fn retrying() -> Arc<std::collections::BTreeMap<String, OutcomeTerms>> {
+    use tickler::reminder::CallOutcome::{Busy, Confirmed, NoAnswer};
+    let minutes = jiff::SignedDuration::from_mins;
+    let retry = tickler::outcome::retry::RetryTerms {
+        on: vec![NoAnswer, Busy],
+        times: 2,
+        after: vec![minutes(10)],
+        max_lateness: minutes(60),
+        min_notice: minutes(5),
+    };
+    let terms = OutcomeTerms {
+        retry: Some(retry),
+        skip_later_leads: vec![Confirmed],
+        lateness: Some((minutes(60), minutes(5))),
+        max_per_person_per_day: 3,
+        ..outcome_terms()
+    };
+    Arc::new([(SCHEDULE.to_owned(), terms)].into())
 }
 
 pub fn again(next_at: Timestamp) -> SettleTo {

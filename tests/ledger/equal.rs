@@ -25,12 +25,14 @@ use crate::{Maker, MemoryMaker};
 
 /// Sequences of one run of the test: some seconds in a debug build. `TICKLER_SEQUENCES=2000` asks for more, about a minute.
 const SEQUENCES: u64 = 300;
-const VERBS: usize = 40;
+const VERBS: usize = 50;
 const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 30] = [
+const WRITTEN: [Event; 32] = [
+    Event::OutcomeMissing,
+    Event::OperatorRetried,
     Event::OutcomeReceived,
     Event::OutcomeUnmatched,
     Event::OperatorOutcome,
@@ -83,6 +85,8 @@ enum Verb {
     OptOut(OptOutChange),
     Report(Box<RecordedCall>),
     SetOutcome(OutcomeByHand),
+    CallAgain(CallAgain),
+    Unreported(Unreported),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -141,7 +145,7 @@ impl Course {
         PlannedReminder {
             standing: self.pick(&[Standing::New, Standing::New, Standing::Pending, Standing::Returning]),
             starts_at: start() + SignedDuration::from_hours(i64::try_from(self.below(2)).expect("0 or 1")),
-            lead: self.pick(&[Lead::Days(1), Lead::Hours(24)]),
+            lead: self.pick(&[Lead::days(1), Lead::hours(24)]),
             due_at,
             send_at: if is_late { due_at + SignedDuration::from_secs(300) } else { due_at },
             expires_at: due_at + SignedDuration::from_secs(self.pick(&[60, 900, 21_600])),
@@ -164,7 +168,7 @@ impl Course {
             .map(|number| MergedAppointment {
                 appointment_id: format!("A{}", 2 * self.below(3) + number),
                 starts_at: start() + SignedDuration::from_hours(i64::try_from(number).expect("few")),
-                lead: Lead::Days(1),
+                lead: Lead::days(1),
             })
             .collect()
     }
@@ -313,7 +317,7 @@ impl Course {
     fn report(&mut self) -> RecordedCall {
         let mut body = serde_json::json!({
             "status": self.pick(&["COMPLETED", "NO_ANSWER", "IN_PROGRESS", "BUSY"]),
-            "outcome": self.pick(&["", "yes", "cancel", "stop", "perhaps"]),
+            "outcome": self.pick(&["", "yes", "cancel", "stop", "wrong", "perhaps"]),
         });
         if !self.one_in(4) {
             body["reminder_id"] = self.some_id().to_string().into();
@@ -327,14 +331,14 @@ impl Course {
         if self.one_in(2) {
             body["ended_at"] = self.about(600).to_string().into();
         }
-        recorded(body, self.now)
+        RecordedCall { terms: retrying(), ..recorded(body, self.now) }
     }
 
     fn set_outcome(&mut self) -> Verb {
         let outcome = self.pick(tickler::reminder::CallOutcome::ALL);
         let (reminder_id, actor, now) = (self.some_id(), "maria".to_owned(), self.now);
         let reason = self.one_in(2).then(|| "she rang".to_owned());
-        Verb::SetOutcome(OutcomeByHand { reminder_id, outcome, reason, actor, now })
+        Verb::SetOutcome(OutcomeByHand { reminder_id, outcome, reason, terms: retrying(), actor, now })
     }
 
     fn passed_over(&mut self) -> Verb {
@@ -376,7 +380,7 @@ impl Course {
         let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
         let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
         self.now += SignedDuration::new(step, nanos);
-        match self.below(46) {
+        match self.below(50) {
             0 | 1 => self.load(),
             2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
             3..8 => self.begin(),
@@ -405,6 +409,22 @@ impl Course {
             }
             39..44 => Verb::Report(Box::new(self.report())),
             44 => self.set_outcome(),
+            47 => self.record(),
+            46 | 49 => {
+                let (from, until) = (at(-3_600), self.now);
+                let (schedule, account) =
+                    (self.pick(&SCHEDULES).to_owned(), self.pick(&["thoughtly", "other"]).to_owned());
+                let actor = "service".to_owned();
+                Verb::Unreported(Unreported { schedule, account, from, until, now: self.now, actor })
+            }
+            45 | 48 => {
+                let whom = match self.one_in(2) {
+                    true => CalledAgain::Of(self.some_id()),
+                    false => CalledAgain::Silent(SCHEDULE.to_owned()),
+                };
+                let (reason, actor) = (None, "maria".to_owned());
+                Verb::CallAgain(CallAgain { whom, terms: retrying(), reason, actor, now: self.now })
+            }
             _ => self.exchange(),
         }
     }
@@ -465,6 +485,8 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::OptOut(change) => Answer::of(&ledger.opt_out(change).await),
         Verb::Report(record) => Answer::of(&ledger.take_report(*record).await),
         Verb::SetOutcome(word) => Answer::of(&ledger.set_outcome(word).await),
+        Verb::Unreported(ask) => Answer::of(&ledger.pass_unreported(ask).await),
+        Verb::CallAgain(again) => Answer::of(&ledger.call_again(again).await),
         Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
     }

@@ -18,14 +18,14 @@ async fn what_was_to_be_told_in_a_call_that_is_not_made_says_so() {
         let told = |id: &str| MergedAppointment {
             appointment_id: id.to_owned(),
             starts_at: start(),
-            lead: tickler::reminder::Lead::Days(1),
+            lead: tickler::reminder::Lead::days(1),
         };
         let skipped = |id: &str| SkippedRow {
             label: None,
             row: 3,
             appointment_id: Some(id.to_owned()),
             starts_at: Some(start()),
-            lead: Some(tickler::reminder::Lead::Days(1)),
+            lead: Some(tickler::reminder::Lead::days(1)),
             reason: SkipReason::Merged,
             detail: "it is told in the call of another appointment".to_owned(),
             phone: Some(PHONE.into()),

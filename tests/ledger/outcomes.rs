@@ -191,6 +191,7 @@ async fn who_opts_out_in_a_call_is_called_by_no_schedule_also_against_a_persons_
             reminder_id: id,
             outcome: CallOutcome::Confirmed,
             reason: None,
+            terms: Arc::default(),
             actor: "maria".to_owned(),
             now: at(30),
         };
@@ -211,6 +212,7 @@ async fn a_person_says_what_became_of_a_call_that_was_sent() {
             reminder_id: id,
             outcome,
             reason: Some("she rang".to_owned()),
+            terms: Arc::default(),
             actor: "maria".to_owned(),
             now: at(second),
         };
@@ -245,5 +247,35 @@ async fn what_became_of_a_trial_proves_nothing_about_the_call_that_follows() {
         assert_eq!((state(&ledger, id).await, outcome(&ledger, id).await), (State::Pending, None));
         send(&ledger, at(11), SettleTo::Uncertain).await;
         assert_eq!(state(&ledger, id).await, State::Uncertain, "nobody knows whether this call was placed");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_counts_once_in_the_persons_day_and_its_retry_is_not_sent_before_a_fresh_read() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        let silent = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "NO_ANSWER"});
+        let unanswered = RecordedCall { terms: retrying(), ..recorded(silent, at(60)) };
+        ledger.take_report(unanswered).await.expect("it is taken");
+        let rows = ledger.reminders(ReminderAsk::default()).await.expect("the reminders");
+        let retry = rows.iter().find(|row| row.lead.is_retry()).expect("a retry");
+        assert_eq!((retry.lead.to_string().as_str(), retry.due_at), ("1d+1", at(660)));
+        let taken = take(&ledger, at(660)).await;
+        assert!(taken.intents.is_empty(), "its source was never read for it");
+        assert_eq!(taken.stale.len(), 1, "{taken:?}");
+        // the person may be called once more that day: the chain is one call
+        let of_person = |id: &str, person: &str| PlannedReminder { person: person.into(), ..planned(id) };
+        let person = "person of A1";
+        for (appointment, second, is_called) in [("A2", 70, true), ("A3", 71, false)] {
+            let run = ledger.begin_run(run_start(SCHEDULE, tickler::reminder::RunKind::Trigger, at(second)));
+            let run = run.await.expect("it begins").expect("a run");
+            let terms = ReminderTerms { max_per_person_per_day: 2, ..terms() };
+            let plan = Box::new(plan_of(vec![of_person(appointment, person)]));
+            let recorded = RunRecord { terms, ..record(run, at(second), RunEnd::Planned(plan)) };
+            let planned = ledger.record_run(recorded).await.expect("recorded").reminders;
+            assert_eq!(planned.len(), usize::from(is_called), "{appointment}");
+        }
+        verified(&ledger).await;
     }
 }

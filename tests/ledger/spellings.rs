@@ -37,7 +37,7 @@ impl Tampering {
             appointment_id: Some("A1".into()),
             phone: Some(LoggedPhone::whole(PHONE)),
             starts_at: Some(at(60)),
-            lead: Some(Lead::Days(1)),
+            lead: Some(Lead::days(1)),
             attempt: Some(1),
             reason: Some("test".into()),
             http_status: Some(200),

@@ -170,8 +170,12 @@ fn a_lead_is_left_out_once_the_person_confirmed_in_the_call_of_an_earlier_one() 
     world.schedule.remind.max_per_person_per_day = 5;
     world.known("a", "2026-11-24T16:00:00Z", "24h", State::Delivered, "2026-11-23T16:00:00Z");
     assert_eq!(fate(&world), "call a 2h");
-    world.knowledge.reminders.values_mut().for_each(|known| known.is_confirmed = true);
-    assert_eq!(fate(&world), "already");
+    world
+        .knowledge
+        .reminders
+        .values_mut()
+        .for_each(|known| known.outcome = Some(tickler::reminder::CallOutcome::Confirmed));
+    assert_eq!(fate(&world), "confirmed");
     let explanation = world.explain("a");
     let step = explanation.steps.iter().find(|step| step.result == StepResult::Block).expect("a block");
     assert!(step.detail.as_deref().expect("a sentence").contains("confirmed"), "{step:?}");

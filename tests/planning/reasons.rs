@@ -22,8 +22,12 @@ fn world_of(reason: SkipReason) -> (World, &'static str) {
         | SkipReason::Filtered
         | SkipReason::NoPhone
         | SkipReason::InvalidPhone
+        | SkipReason::WrongNumber
         | SkipReason::OptedOut
         | SkipReason::NoConsent
+        | SkipReason::Confirmed
+        | SkipReason::Declined
+        | SkipReason::Reschedule
         | SkipReason::AlreadyStarted
         | SkipReason::TooLate
         | SkipReason::OutsideCallingHours

@@ -1,6 +1,7 @@
 use tickler::appointment::{DateFormat, StartColumns};
+use tickler::plan::WrongNumbers;
 use tickler::plan::explain::{StepResult, Verdict};
-use tickler::reminder::{SkipReason, State};
+use tickler::reminder::{CallOutcome, SkipReason, State};
 use tickler::schedule::Leads;
 use tickler::template::{Condition, PayloadTemplate};
 
@@ -45,6 +46,14 @@ fn each_rule_blocks_for_its_own_reason() {
     }
 }
 
+/// A world in which the person said so a week before.
+fn said(outcome: CallOutcome) -> World {
+    changed(|world| {
+        world.known("a", WEDNESDAY_TEN, "7d", State::Delivered, "2026-11-18T14:00:00Z");
+        world.knowledge.reminders.values_mut().for_each(|known| known.outcome = Some(outcome));
+    })
+}
+
 /// One world for each reason that a single row can be skipped for, in the order of the rules.
 pub fn each_reason() -> Vec<(SkipReason, World)> {
     let set = |index: usize, value: &'static str| changed(move |world| world.rows[0][index] = value.into());
@@ -85,10 +94,19 @@ pub fn each_reason() -> Vec<(SkipReason, World)> {
         (SkipReason::NoPhone, set(1, " ")),
         (SkipReason::InvalidPhone, set(1, "911")),
         (
+            SkipReason::WrongNumber,
+            changed(|world| {
+                world.knowledge.wrong_numbers = WrongNumbers::new(|_, phone| phone == "+12025550143");
+            }),
+        ),
+        (
             SkipReason::OptedOut,
             with_column("dnc", "Yes", |world| world.schedule.appointment.do_not_call = Some(column("dnc"))),
         ),
         (SkipReason::NoConsent, with_column("ok", "", |world| world.schedule.appointment.consent = Some(column("ok")))),
+        (SkipReason::Confirmed, said(CallOutcome::Confirmed)),
+        (SkipReason::Declined, said(CallOutcome::Declined)),
+        (SkipReason::Reschedule, said(CallOutcome::Reschedule)),
         (
             SkipReason::AlreadyStarted,
             changed(|world| {
@@ -283,8 +301,12 @@ fn explaining_tells_every_rule_in_order_and_the_first_that_blocks() {
         "status",
         "filtered",
         "phone",
+        "wrong_number",
         "opted_out",
         "no_consent",
+        "confirmed",
+        "declined",
+        "reschedule",
         "already_started",
         "too_late",
         "late_booking",

@@ -175,7 +175,7 @@ impl World {
         let due_at = at(due_at);
         let (person, due_day) = ("+12025550143".to_owned(), self.schedule.zone.date(due_at));
         if state.counts_for_person() {
-            let call = PersonCall { id: reminder, appointment: Some((id.to_owned(), at(starts_at))) };
+            let call = PersonCall { id: reminder, chain: reminder, appointment: Some((id.to_owned(), at(starts_at))) };
             self.knowledge.people.entry((person.as_str().into(), due_day)).or_default().push(call);
         }
         let schedule = self.schedule.name.as_str().into();
@@ -189,7 +189,8 @@ impl World {
             updated_at: due_at,
             may_return,
             is_trial: false,
-            is_confirmed: false,
+            outcome: None,
+            previous_outcome: None,
             told_with: None,
             is_shadow: false,
             person: person.into(),

@@ -6,7 +6,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use tickler::audit::{AuditRow, Event};
 use tickler::ledger::{ReminderRow, RunRow};
-use tickler::reminder::{Lead, ReminderId, RunState, State};
+use tickler::reminder::{Lead, LeadTime, ReminderId, RunState, State};
 use tickler::zones::{Wall, Zone};
 
 use crate::export::{Booking, Version};
@@ -53,10 +53,13 @@ fn key(row: &ReminderRow) -> Key<'_> {
 }
 
 fn leads(schedule: &str) -> &'static [Lead] {
+    const DAY: &[Lead] = &[Lead::days(1)];
+    const HOURS: &[Lead] = &[Lead::hours(24), Lead::hours(2)];
+    const OTHER: &[Lead] = &[Lead::days(3)];
     match schedule {
-        "day" => &[Lead::Days(1)],
-        "hours" => &[Lead::Hours(24), Lead::Hours(2)],
-        _ => &[Lead::Days(3)],
+        "day" => DAY,
+        "hours" => HOURS,
+        _ => OTHER,
     }
 }
 
@@ -307,13 +310,14 @@ impl<'a> Judge<'a> {
     }
 
     fn times(&self, key: Key<'_>, zone: &Zone) -> Times {
-        let (run, due) = match key.lead {
-            Lead::Hours(hours) => {
+        let (run, due) = match key.lead.before {
+            LeadTime::Now => unreachable!("nothing is posted"),
+            LeadTime::Hours(hours) => {
                 let due = key.starts_at - SignedDuration::from_hours(i64::from(hours));
                 let late = due.as_second().rem_euclid(1800);
                 (due + SignedDuration::from_secs((1800 - late) % 1800), due)
             }
-            Lead::Days(days) => {
+            LeadTime::Days(days) => {
                 let hour = if key.schedule == "day" { 9 } else { 10 };
                 let run = self.wall(self.day_of_run(key, i64::from(days)), hour);
                 (run, run)
@@ -393,8 +397,8 @@ impl<'a> Judge<'a> {
 
     /// Somebody was called about nearly that start.
     fn is_a_small_move(&self, key: Key<'_>) -> bool {
-        let from = Key { starts_at: key.starts_at - MIN_CHANGE + MINUTE, lead: Lead::Days(0), ..key };
-        let until = Key { starts_at: key.starts_at + MIN_CHANGE, lead: Lead::Days(0), ..key };
+        let from = Key { starts_at: key.starts_at - MIN_CHANGE + MINUTE, lead: Lead::days(0), ..key };
+        let until = Key { starts_at: key.starts_at + MIN_CHANGE, lead: Lead::days(0), ..key };
         self.calls.range(from..until).any(|(told, _)| told.lead == key.lead)
     }
 
@@ -413,9 +417,9 @@ impl<'a> Judge<'a> {
             return Some(row.reason.as_deref().unwrap_or(row.event.as_str()).to_owned());
         }
         let runs: Vec<&RunRow> = self.walked.runs.iter().filter(|run| run.schedule == key.schedule).collect();
-        let runs = match key.lead {
-            Lead::Days(_) => runs.into_iter().filter(|run| run.nominal_at == times.run).collect(),
-            Lead::Hours(_) => Self::runs_after(&runs, times.due),
+        let runs = match key.lead.before {
+            LeadTime::Days(_) | LeadTime::Now => runs.into_iter().filter(|run| run.nominal_at == times.run).collect(),
+            LeadTime::Hours(_) => Self::runs_after(&runs, times.due),
         };
         let has_read_it = |run: &&RunRow| {
             let read = run.read_at.filter(|_| run.state == RunState::Done);

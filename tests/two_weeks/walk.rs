@@ -14,7 +14,7 @@ use tickler::ledger::{OptOutSide, Outbox, ReminderAsk, ReminderRow, RunRow, Runs
 use tickler::reminder::ReminderId;
 use tickler::settings::Rate;
 use tickler::verbs::held::{ApproveAsk, RejectAsk, approve, reject};
-use tickler::verbs::optout::{OptOutAsk, change};
+use tickler::verbs::optout::{NumbersList, OptOutAsk, change};
 use tickler::verbs::pause::{PauseAsk, pause, resume};
 use tickler::zones::{Wall, Zone, Zones};
 
@@ -365,7 +365,7 @@ impl Walk {
 
     async fn opt(&mut self, phone: String, to: OptOutSide) -> bool {
         let Some(daemon) = self.daemon() else { return false };
-        let ask = OptOutAsk { phones: vec![phone.into()], to, reason: None };
+        let ask = OptOutAsk { list: NumbersList::OptedOut, phones: vec![phone.into()], to, reason: None };
         change(&daemon.app, "walk", ask).await.expect("the list is changed");
         true
     }

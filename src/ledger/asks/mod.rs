@@ -12,7 +12,9 @@ pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
 };
-pub use outcomes::{CallsOf, OutcomeByHand, OutcomeTerms, RecordedCall, ReportTaken, ReportedCall};
+pub use outcomes::{
+    CallAgain, CalledAgain, CallsOf, OutcomeByHand, OutcomeTerms, RecordedCall, ReportTaken, ReportedCall, Unreported,
+};
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
     RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,

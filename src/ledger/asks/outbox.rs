@@ -235,6 +235,8 @@ pub struct ReminderBrief {
     pub attempts: u32,
     /// The last attempt's status.
     pub http_status: Option<u16>,
+    /// What became of its call.
+    pub outcome: Option<CallOutcome>,
 }
 
 /// Counts for `status`.

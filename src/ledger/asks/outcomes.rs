@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::TargetAddress;
 use crate::outcome::matching::Unmatched;
+use crate::outcome::retry::RetryTerms;
 use crate::outcome::{CallFacts, Vocabulary};
 use crate::reminder::{CallOutcome, ReminderId};
 
@@ -36,6 +38,26 @@ pub struct OutcomeTerms {
     pub vocabulary: Vocabulary,
     /// Its agent, where it is known.
     pub agent: Option<String>,
+    /// Who is called again, and when.
+    pub retry: Option<RetryTerms>,
+    /// Outcomes after which nobody is called by another lead about the same start.
+    pub skip_later_leads: Vec<CallOutcome>,
+    /// `max_lateness` and `min_notice`; `None` for a schedule that is not loaded.
+    pub lateness: Option<(SignedDuration, SignedDuration)>,
+    /// How many calls a person gets on one day at most.
+    pub max_per_person_per_day: u32,
+    /// Where its target sends; `None` when that isn't known.
+    pub target: Option<TargetAddress>,
+}
+
+impl OutcomeTerms {
+    /// How a person has somebody called again where `[outcome.retry]` isn't set: once; `None` for a schedule that is not
+    /// loaded.
+    #[must_use]
+    pub fn by_hand(&self) -> Option<RetryTerms> {
+        let (max_lateness, min_notice) = self.lateness?;
+        Some(RetryTerms { on: Vec::new(), times: 1, after: Vec::new(), max_lateness, min_notice })
+    }
 }
 
 /// What a record came to.
@@ -60,7 +82,50 @@ pub struct OutcomeByHand {
     pub outcome: CallOutcome,
     /// The reason given.
     pub reason: Option<String>,
+    /// By schedule, what outcomes lead to.
+    pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
     /// The user that said it.
+    pub actor: String,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+}
+
+/// Calls whose time to be reported is over.
+#[derive(Debug, Clone)]
+pub struct Unreported {
+    /// Of which schedule.
+    pub schedule: String,
+    /// Its account.
+    pub account: String,
+    /// Whose intents were committed at or after this (UTC).
+    pub from: Timestamp,
+    /// And before this (UTC).
+    pub until: Timestamp,
+    /// The current instant (UTC).
+    pub now: Timestamp,
+    /// Who writes it down.
+    pub actor: String,
+}
+
+/// Whom a person has called again.
+#[derive(Debug, Clone)]
+pub enum CalledAgain {
+    /// The person of this call.
+    Of(ReminderId),
+    /// Whoever was called by this schedule, has an appointment ahead, and of whose call no sign came.
+    Silent(String),
+}
+
+/// A person has somebody called again.
+#[derive(Debug, Clone)]
+pub struct CallAgain {
+    /// Whom.
+    pub whom: CalledAgain,
+    /// By schedule, what outcomes lead to.
+    pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// The user that asks for it.
     pub actor: String,
     /// The current instant (UTC).
     pub now: Timestamp,

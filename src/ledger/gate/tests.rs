@@ -181,7 +181,13 @@ fn people_hear_the_gravest_hold_first_and_each_names_its_remedy() {
 #[test]
 fn a_due_reminder_goes_is_put_off_is_read_again_or_is_cancelled() {
     let fresh_for = SignedDuration::from_mins(15);
-    let due = DueReminder { is_opted_out: false, opening: Opening::Open, waited_for_opening: false, read_at: now() };
+    let due = DueReminder {
+        is_opted_out: false,
+        is_wrong_number: false,
+        opening: Opening::Open,
+        waited_for_opening: false,
+        read_at: now(),
+    };
     let opening = Opening::At(in_minutes(30));
     for (name, due, verdict) in [
         ("open and fresh", due, SendDecision::Go),
@@ -194,6 +200,7 @@ fn a_due_reminder_goes_is_put_off_is_read_again_or_is_cancelled() {
             DueReminder { opening, waited_for_opening: true, ..due },
             SendDecision::PutOff(in_minutes(30)),
         ),
+        ("wrong number", DueReminder { is_wrong_number: true, ..due }, SendDecision::ReadAgain),
         ("opted out", DueReminder { is_opted_out: true, ..due }, SendDecision::Cancel("opted_out")),
         (
             "opted out, and closed",

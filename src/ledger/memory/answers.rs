@@ -18,7 +18,7 @@ use crate::ledger::{
 };
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
-use crate::reminder::{CallOutcome, ReminderId, ReminderKey, RunKind, RunState, State};
+use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
 use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
@@ -69,6 +69,7 @@ impl KeptReminder {
             label: self.label(),
             attempts: held.attempt,
             http_status: self.attempts.get(&held.attempt).and_then(|attempt| attempt.http_status),
+            outcome: held.outcome.map(|told| told.outcome),
         }
     }
 
@@ -129,6 +130,8 @@ impl Tables {
                 self.held().filter(is_to).cloned().collect()
             }
             Many::OfPhone(phone) => self.held().filter(|held| held.phone.as_deref() == Some(*phone)).cloned().collect(),
+            Many::OfStart(schedule, appointment_id, starts_at) => self.of_start(schedule, appointment_id, *starts_at),
+            Many::Silent(schedule, after) => self.silent(schedule, *after),
             Many::PendingOf(schedule) => self.pending(schedule).cloned().collect(),
             Many::WithRemoteId(remote_id) => self.with_remote_id(remote_id),
             Many::CalledBetween { account, from, until } => self.called_between(account, *from, *until),
@@ -177,14 +180,14 @@ impl Tables {
 
     pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> SeededMap<String, u32> {
         let persons: HashSet<&str> = ask.persons.iter().copied().collect();
-        let mut calls = SeededMap::default();
+        let mut calls: SeededMap<String, HashSet<ReminderId>> = SeededMap::default();
         let of_day = |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day;
         for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
             if persons.contains(held.person.as_str()) {
-                *calls.entry(held.person.as_str().to_owned()).or_default() += 1;
+                calls.entry(held.person.as_str().to_owned()).or_default().insert(held.chain());
             }
         }
-        calls
+        calls.into_iter().map(|(person, chains)| (person, u32::try_from(chains.len()).unwrap_or(u32::MAX))).collect()
     }
 
     pub(super) fn step_of(&self, held: &HeldRow) -> Option<Step> {
@@ -322,6 +325,7 @@ impl Tables {
             told_by_pending: SeededMap::default(),
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
             people: self.people(ask, target),
+            wrong_numbers: self.wrong_numbers(&ask.account, phones.clone()),
             opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
             previous_evaluation: self.previous_evaluation(&ask.schedule),
@@ -329,6 +333,7 @@ impl Tables {
             first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),
         };
+        self.add_previous_outcomes(&mut knowledge);
         self.add_merged(ask, target, &mut knowledge);
         self.add_shadows(ask, &mut knowledge);
         knowledge
@@ -363,7 +368,7 @@ impl Tables {
         let is_counted = |held: &&HeldRow| held.account == ask.account && held.counts_for_person(target);
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
             let appointment = (held.schedule == ask.schedule).then(|| (held.appointment_id.clone(), held.starts_at));
-            let call = PersonCall { id: held.id, appointment };
+            let call = PersonCall { id: held.id, chain: held.chain(), appointment };
             people.entry((held.person.clone(), held.due_day)).or_default().push(call);
         }
         people
@@ -407,7 +412,8 @@ pub(super) fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) 
             target,
         }),
         is_trial: held.trial.is_some(),
-        is_confirmed: held.outcome.is_some_and(|told| told.outcome == CallOutcome::Confirmed),
+        outcome: held.outcome.map(|told| told.outcome),
+        previous_outcome: None,
         told_with: None,
         is_shadow: false,
         person: held.person.clone(),

@@ -17,6 +17,7 @@ use crate::ledger::{
     QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
     Verification,
 };
+use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
 
 /// What questions need.
@@ -63,6 +64,12 @@ impl Reads for MemoryReads {
     }
     fn next_due(&self, schedules: &[String]) -> LedgerResult<Option<Timestamp>> {
         Ok(self.memory.tables().next_due(schedules))
+    }
+    fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
+        Ok(self.memory.tables().accepted_calls(since))
+    }
+    fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
+        Ok(self.memory.tables().unreported(after))
     }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         Ok(self.memory.tables().reported(ask))

@@ -96,6 +96,22 @@ impl Store for MemoryStore {
         let hash = self.phones.hash(phone);
         Ok(self.read(|tables| tables.optouts.contains_key(&hash)))
     }
+    fn has_wrong_numbers(&self) -> LedgerResult<bool> {
+        Ok(self.read(|tables| !tables.wrong_numbers.is_empty()))
+    }
+    fn is_wrong_number(&self, account: &str, person: &str, phone: &str) -> LedgerResult<bool> {
+        let key = (account.to_owned(), self.phones.hash(person), self.phones.hash(phone));
+        Ok(self.read(|tables| tables.wrong_numbers.contains(&key)))
+    }
+    fn forget_wrong_number(&self, phone: &str) -> LedgerResult<bool> {
+        let hash = self.phones.hash(phone);
+        let known = self.read(|tables| tables.wrong_numbers.iter().any(|(_, _, phone)| *phone == hash));
+        if known {
+            self.write(|tables| tables.wrong_numbers.retain(|(_, _, phone)| *phone != hash));
+            self.count_writes(1);
+        }
+        Ok(known)
+    }
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         let key = (account.to_owned(), self.phones.hash(phone));
         Ok(self.read(|tables| tables.contacts.get(&key).cloned()))

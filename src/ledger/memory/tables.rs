@@ -1,6 +1,6 @@
 //! pure: what a ledger in memory holds, and how a change or a row is written into it. What nothing reads isn't kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -37,6 +37,8 @@ pub(super) struct Tables {
     pub(super) contacts: BTreeMap<(String, Hash), String>,
     /// By keyed hash of the phone.
     pub(super) optouts: BTreeMap<Hash, OptOut>,
+    /// Account, keyed hashes of the person and of the phone.
+    pub(super) wrong_numbers: BTreeSet<(String, Hash, Hash)>,
     /// By schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
     /// By reminder, the schedule and the other appointments that its call is about.
@@ -120,7 +122,8 @@ impl Content {
 /// Writes what a plan sets.
 fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     // one that returns begins anew: what became of its trial says nothing about the next call
-    if held.state != State::Pending {
+    let was_pending = held.state == State::Pending;
+    if !was_pending {
         (held.outcome, held.heard_at) = (None, None);
     }
     held.account = columns.account.to_owned();
@@ -138,7 +141,9 @@ fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     held.waited_for_opening = columns.waited_for_opening;
     held.read_at = micro(columns.read_at);
     held.updated_at = micro(columns.updated_at);
-    held.trial = None;
+    if !was_pending {
+        held.trial = None;
+    }
 }
 
 fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
@@ -168,10 +173,11 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         waited_for_opening: columns.waited_for_opening,
         read_at: micro(columns.read_at),
         updated_at: micro(columns.updated_at),
-        trial: None,
+        trial: row.chain.and_then(|(_, trial)| trial),
         withdrawn: false,
         outcome: None,
         heard_at: None,
+        root: row.chain.map(|(root, _)| root),
     }
 }
 
@@ -301,15 +307,13 @@ impl Tables {
                     None => return Ok(self.optouts.remove(&hash).is_some()),
                 }
             }
+            Put::WrongNumber(wrong) => {
+                let key = (wrong.account.to_owned(), phones.hash(wrong.person), phones.hash(wrong.phone));
+                return Ok(self.wrong_numbers.insert(key));
+            }
             Put::FirstSight(schedule, sight, _) => return Ok(self.put_first_sight(schedule, sight)),
             Put::Merged(schedule, reminder, merged) => {
-                if merged.is_empty() {
-                    return Ok(self.merged.remove(reminder).is_some());
-                }
-                let micro =
-                    |told: &MergedAppointment| MergedAppointment { starts_at: micro(told.starts_at), ..told.clone() };
-                let told = merged.iter().map(micro).collect();
-                self.merged.insert(*reminder, ((*schedule).to_owned(), told));
+                return Ok(self.put_merged(schedule, *reminder, merged));
             }
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Call(call) => self.put_call(call),
@@ -319,6 +323,15 @@ impl Tables {
             }
         }
         Ok(true)
+    }
+
+    fn put_merged(&mut self, schedule: &str, reminder: ReminderId, merged: &[MergedAppointment]) -> bool {
+        if merged.is_empty() {
+            return self.merged.remove(&reminder).is_some();
+        }
+        let micro = |told: &MergedAppointment| MergedAppointment { starts_at: micro(told.starts_at), ..told.clone() };
+        self.merged.insert(reminder, (schedule.to_owned(), merged.iter().map(micro).collect()));
+        true
     }
 
     fn put_first_sight(&mut self, schedule: &str, sight: &FirstSight) -> bool {

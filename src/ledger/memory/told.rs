@@ -39,7 +39,9 @@ impl Tables {
                     lead: told.lead,
                 };
                 let told_with = Some(held.appointment_id.clone());
-                knowledge.add_merged(key, KnownReminder { told_with, ..head });
+                // what was said in that call was said about its own appointment
+                let told = KnownReminder { told_with, outcome: None, previous_outcome: None, ..head };
+                knowledge.add_merged(key, told);
             }
         }
     }
@@ -62,7 +64,7 @@ impl Tables {
             }
             if shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day) {
                 let appointment = is_own.then(|| (appointment_id.clone(), *starts_at));
-                let call = PersonCall { id: shadow.known.id, appointment };
+                let call = PersonCall { id: shadow.known.id, chain: shadow.known.id, appointment };
                 let person = (shadow.known.person.clone(), shadow.known.due_day);
                 knowledge.people.entry(person).or_default().push(call);
             }

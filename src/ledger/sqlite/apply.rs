@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{params, params_from_iter};
 
-use super::columns::micros;
+use super::columns::{id_text, micros};
 use super::held::step_word;
 use super::store::SqliteStore;
 use crate::ledger::LedgerResult;
@@ -56,7 +56,8 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let told =
         ["outcome", "outcome_at", "heard_at"].map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
     format!(
-        "UPDATE reminder SET {}, {}, outcome_by_person = iif(state = 'pending', outcome_by_person, 0), trial = NULL \
+        "UPDATE reminder SET {}, {}, outcome_by_person = iif(state = 'pending', outcome_by_person, 0), \
+         trial = iif(state = 'pending', trial, NULL) \
          WHERE nr = ?1 AND state = ?2 AND attempt = ?3",
         set.join(", "),
         told.join(", ")
@@ -129,6 +130,10 @@ impl SqliteStore<'_> {
             return Ok(None);
         }
         let nr = self.conn.last_insert_rowid();
+        if let Some((root, trial)) = row.chain {
+            let sql = "UPDATE reminder SET root = ?2, trial = ?3 WHERE nr = ?1";
+            self.statements.run(sql, params![nr, id_text(root.0), trial])?;
+        }
         self.write_content(nr, &row.columns)?;
         Ok(Some(nr))
     }

@@ -1,11 +1,13 @@
 //! shell: the table of calls that records report.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word_or_null};
 use super::store::SqliteStore;
 use crate::ledger::outcomes::{CallRow, Digest};
 use crate::ledger::{CallsOf, LedgerResult, ReportedCall};
+use crate::outcome::signs::AcceptedCall;
 use crate::reminder::ReminderId;
 
 fn call(row: &Row<'_>) -> rusqlite::Result<CallRow> {
@@ -49,6 +51,26 @@ impl SqliteStore<'_> {
         self.statements.run(sql, values)?;
         Ok(())
     }
+}
+
+/// The accepted calls of intents at or after an instant, in their order.
+pub(super) fn accepted(conn: &Connection, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
+    let sql = "SELECT r.schedule, a.intent_at, r.heard_at IS NOT NULL, r.outcome FROM attempt a INDEXED BY attempt_intent \
+        JOIN reminder r ON r.nr = a.reminder WHERE a.intent_at >= ?1 AND a.step = 'call' AND a.number = r.attempt \
+        AND r.state = 'delivered' ORDER BY a.intent_at, r.nr";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map([micros(since)], |row| {
+        let (schedule, is_heard) = (row.get(0)?, row.get(2)?);
+        Ok(AcceptedCall { schedule, at: time(row, 1)?, is_heard, outcome: word_or_null(row, 3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Unreported calls about appointments that start after an instant.
+pub(super) fn unreported(conn: &Connection, after: Timestamp) -> LedgerResult<u64> {
+    let sql =
+        "SELECT count(*) FROM reminder INDEXED BY reminder_unreported WHERE outcome = 'unreported' AND starts_at > ?1";
+    Ok(conn.prepare_cached(sql)?.query_row([micros(after)], |row| row.get(0))?)
 }
 
 /// The calls of these reminders, in the order of their ids.

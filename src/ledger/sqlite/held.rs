@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, word, word_or_null};
+use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::store::SqliteStore;
 use crate::ledger::change::HeldRow;
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
@@ -20,13 +20,13 @@ macro_rules! held_columns {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
          r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
-         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at"
+         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at, r.root"
     };
 }
 
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 30;
+const HELD_WIDTH: usize = 31;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
     Ok(HeldRow {
@@ -58,6 +58,7 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
         withdrawn: row.get(25)?,
         outcome: standing(row, 26)?,
         heard_at: time_or_null(row, 29)?,
+        root: uuid_or_null(row, 30)?.map(ReminderId),
     })
 }
 
@@ -125,6 +126,8 @@ impl SqliteStore<'_> {
                 let sql = format!("SELECT {HELD} FROM reminder r WHERE r.phone = ?1 ORDER BY r.nr");
                 self.conn.prepare_cached(&sql)?.query_map([phone], held)?.collect()
             }
+            Many::OfStart(schedule, appointment_id, starts_at) => self.of_start(schedule, appointment_id, *starts_at),
+            Many::Silent(schedule, after) => self.silent(schedule, *after),
             Many::PendingOf(schedule) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.state = 'pending' ORDER BY r.nr"
@@ -155,6 +158,21 @@ impl SqliteStore<'_> {
             }
         };
         Ok(rows?)
+    }
+
+    fn of_start(&self, schedule: &str, appointment_id: &str, at: Timestamp) -> rusqlite::Result<Vec<HeldRow>> {
+        let sql = format!(
+            "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.appointment_id = ?2 AND r.starts_at = ?3 ORDER BY r.nr"
+        );
+        self.conn.prepare_cached(&sql)?.query_map(params![schedule, appointment_id, micros(at)], held)?.collect()
+    }
+
+    fn silent(&self, schedule: &str, after: Timestamp) -> rusqlite::Result<Vec<HeldRow>> {
+        let sql = format!(
+            "SELECT {HELD} FROM reminder r WHERE r.schedule = ?1 AND r.starts_at > ?2 AND r.state = 'delivered' \
+             AND r.heard_at IS NULL AND (r.outcome IS NULL OR r.outcome = 'unreported') ORDER BY r.nr"
+        );
+        self.conn.prepare_cached(&sql)?.query_map(params![schedule, micros(after)], held)?.collect()
     }
 
     pub(super) fn due_rows(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>> {
@@ -189,11 +207,14 @@ impl SqliteStore<'_> {
     }
 
     pub(super) fn calls(&self, ask: &CallsAsk<'_>) -> LedgerResult<SeededMap<String, u32>> {
+        // a chain counts once: its retry only where no call of the chain before it is of that day
+        let counted = &*COUNTED;
         let sql = format!(
-            "SELECT person, count(*) FROM reminder WHERE account = ?1 AND due_day = ?2 \
-             AND person IN (SELECT value FROM json_each(?3)) AND state IN ({}) AND (trial IS NULL OR trial = ?4) \
-             GROUP BY person",
-            *COUNTED
+            "SELECT person, sum(root IS NULL OR NOT EXISTS (SELECT 1 FROM reminder o WHERE o.account = ?1 AND o.due_day = ?2 \
+             AND o.person = r.person AND coalesce(o.root, o.id) = r.root AND o.nr < r.nr AND o.state IN ({counted}) \
+             AND (o.trial IS NULL OR o.trial = ?4))) FROM reminder r WHERE account = ?1 AND due_day = ?2 \
+             AND person IN (SELECT value FROM json_each(?3)) AND state IN ({counted}) AND (trial IS NULL OR trial = ?4) \
+             GROUP BY person"
         );
         let persons = serde_json::to_string(ask.persons).expect("texts are always JSON");
         let mut statement = self.conn.prepare_cached(&sql)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, word};
+use super::columns::{COUNTED, day, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
 use super::readers::Reader;
 use super::schedules;
 use crate::attempt::TargetAddress;
@@ -16,13 +16,13 @@ use crate::ledger::opened::in_order;
 use crate::ledger::returning::{self, Returning};
 use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptOut};
 use crate::personal::Personal;
-use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall, WrongNumbers};
 use crate::reminder::{ReminderId, ReminderKey, State};
 use crate::seeded::SeededMap;
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial, \
-    outcome IS 'confirmed', withdrawn FROM reminder";
+    outcome, withdrawn FROM reminder";
 
 fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
     let schedule = Arc::clone(schedule);
@@ -37,7 +37,8 @@ fn known(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite:
         updated_at: time(row, 6)?,
         may_return: returning::may_return(Returning { state, unknown_fates, withdrawn, trial: trial.as_ref(), target }),
         is_trial: trial.is_some(),
-        is_confirmed: row.get(11)?,
+        outcome: word_or_null(row, 11)?,
+        previous_outcome: None,
         told_with: None,
         is_shadow: false,
         person: row.get(8)?,
@@ -71,10 +72,12 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         people: people(conn, ask, target)?,
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable_times)?,
+        wrong_numbers: wrong_numbers(reader, &ask.account)?,
         previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
         seen_until: schedules::seen_until(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,
     };
+    add_previous_outcomes(conn, &mut knowledge)?;
     super::merged::extend(conn, ask, target, &mut knowledge)?;
     super::shadow::extend(conn, ask, &mut knowledge)?;
     Ok(knowledge)
@@ -98,7 +101,7 @@ type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 
 fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
     let sql = format!(
-        "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
+        "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4, root FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
         AND state IN ({}) AND (trial IS NULL OR trial = ?5)",
         *COUNTED
     );
@@ -107,7 +110,9 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
     let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target];
     let rows = statement.query_map(values, |row| {
         let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
-        let call = PersonCall { id: ReminderId(uuid(row, 2)?), appointment };
+        let id = ReminderId(uuid(row, 2)?);
+        let chain = uuid_or_null(row, 6)?.map_or(id, ReminderId);
+        let call = PersonCall { id, chain, appointment };
         Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
     })?;
     let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
@@ -117,6 +122,38 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
         people.entry(person).or_insert_with(|| Vec::with_capacity(1)).push(call);
     }
     Ok(people)
+}
+
+/// What became of the calls before the retries that wait.
+fn add_previous_outcomes(conn: &Connection, knowledge: &mut Knowledge) -> LedgerResult<()> {
+    let sql =
+        "SELECT outcome FROM reminder WHERE schedule = ?1 AND appointment_id = ?2 AND starts_at = ?3 AND lead = ?4";
+    let retries = knowledge.reminders.iter_mut().filter(|(key, _)| key.lead.is_retry());
+    for (key, known) in retries.filter(|(_, known)| known.state == State::Pending) {
+        let lead = key.lead.at_retry(key.lead.retry - 1).to_string();
+        let values = params![&*key.schedule, key.appointment_id, micros(key.starts_at), lead];
+        let found = conn.prepare_cached(sql)?.query_row(values, |row| word_or_null(row, 0)).optional()?;
+        known.previous_outcome = found.flatten();
+    }
+    Ok(())
+}
+
+/// Numbers can only be compared with the ledger's key.
+fn wrong_numbers(reader: &Reader, account: &str) -> LedgerResult<WrongNumbers> {
+    let mut statement =
+        reader.conn.prepare_cached("SELECT person_hash, phone_hash FROM wrong_number WHERE account = ?1")?;
+    let hashes = statement.query_map([account], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let hashes = hashes.collect::<Result<HashSet<(Hash, Hash)>, _>>()?;
+    if hashes.is_empty() {
+        return Ok(WrongNumbers::default());
+    }
+    let unreadable = || {
+        LedgerError::Storage(
+            "the ledger's key can't be read, and without it nobody knows which numbers are wrong".into(),
+        )
+    };
+    let key = PhoneKey::new(reader.key.as_ref().ok_or_else(unreadable)?);
+    Ok(WrongNumbers::new(move |person, phone| hashes.contains(&(key.hash(person), key.hash(phone)))))
 }
 
 /// Whether a number is on the opt-out list can only be found out with the ledger's key.

@@ -76,7 +76,8 @@ fn told(row: &Row<'_>, schedule: &Arc<str>, target: Option<&Hash>) -> rusqlite::
         is_trial: trial.is_some(),
         told_with: Some(row.get(11)?),
         is_shadow: false,
-        is_confirmed: false,
+        outcome: None,
+        previous_outcome: None,
         person: row.get(8)?,
         due_day: day(row, 9)?,
     };

@@ -8,7 +8,7 @@ use super::restore::OptOutRow;
 use super::store::SqliteStore;
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
-use crate::ledger::store::{Put, StoredSchedule};
+use crate::ledger::store::{LearntNumber, Put, StoredSchedule};
 use crate::ledger::{LedgerResult, OptOut, RunRow};
 use crate::reminder::RunFailure;
 
@@ -61,6 +61,7 @@ impl SqliteStore<'_> {
                 Ok(())
             }
             Put::OptOut(phone, listed) => self.put_optout(phone, *listed),
+            Put::WrongNumber(wrong) => self.put_wrong_number(wrong),
             Put::FirstSight(schedule, sight, seen_at) => {
                 let sql = "INSERT INTO first_sight (schedule, appointment_id, starts_at, seen_at, unseen_at) \
                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (schedule, appointment_id) DO NOTHING";
@@ -79,6 +80,15 @@ impl SqliteStore<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn put_wrong_number(&self, wrong: &LearntNumber<'_>) -> LedgerResult<()> {
+        let sql = "INSERT INTO wrong_number (account, person_hash, phone_hash, since) VALUES (?1, ?2, ?3, ?4) \
+            ON CONFLICT DO NOTHING";
+        let LearntNumber { account, person, phone, since } = wrong;
+        let values = params![account, self.phone_key.hash(person), self.phone_key.hash(phone), micros(*since)];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
     }
 
     fn put_run(&self, run: &RunRow) -> LedgerResult<()> {

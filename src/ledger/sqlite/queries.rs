@@ -104,7 +104,7 @@ impl Where {
 }
 
 /// The columns of [`brief`].
-const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status, r.trial IS NOT NULL, c.label \
+const BRIEF: &str = "SELECT r.id, r.appointment_id, r.state, r.attempt, a.http_status, r.trial IS NOT NULL, c.label, r.outcome \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
     LEFT JOIN content c ON c.reminder = r.nr";
 
@@ -117,6 +117,7 @@ fn brief(row: &Row<'_>) -> rusqlite::Result<ReminderBrief> {
         http_status: row.get(4)?,
         is_trial: row.get(5)?,
         label: row.get::<_, Option<String>>(6)?.map(Into::into),
+        outcome: word_or_null(row, 7)?,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::ledger::{
     QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
     Verification, chain,
 };
+use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
 
 /// What questions need.
@@ -61,6 +62,12 @@ impl Reads for SqliteReads {
     }
     fn next_due(&self, names: &[String]) -> LedgerResult<Option<Timestamp>> {
         self.readers.read(|reader| queries::next_due(&reader.conn, names))
+    }
+    fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
+        self.readers.read(|reader| calls::accepted(&reader.conn, since))
+    }
+    fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
+        self.readers.read(|reader| calls::unreported(&reader.conn, after))
     }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.readers.read(|reader| calls::reported(&reader.conn, ask))

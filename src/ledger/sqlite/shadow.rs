@@ -60,7 +60,8 @@ pub(super) fn extend(conn: &Connection, ask: &KnowledgeAsk, knowledge: &mut Know
     let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule];
     let rows = statement.query_map(values, |row| {
         let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
-        Ok(((row.get(0)?, day(row, 1)?), PersonCall { id: ReminderId(uuid(row, 2)?), appointment }))
+        let id = ReminderId(uuid(row, 2)?);
+        Ok(((row.get(0)?, day(row, 1)?), PersonCall { id, chain: id, appointment }))
     })?;
     for found in rows {
         let (person, call) = found?;

@@ -128,6 +128,20 @@ impl Store for SqliteStore<'_> {
         let sql = "SELECT EXISTS (SELECT 1 FROM optout WHERE phone_hash = ?1)";
         Ok(self.conn.prepare_cached(sql)?.query_row([self.phone_key.hash(phone)], |row| row.get(0))?)
     }
+    fn has_wrong_numbers(&self) -> LedgerResult<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM wrong_number)";
+        Ok(self.statements.row(sql, [], |row| row.get(0))?)
+    }
+    fn is_wrong_number(&self, account: &str, person: &str, phone: &str) -> LedgerResult<bool> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM wrong_number WHERE account = ?1 AND person_hash = ?2 AND phone_hash = ?3)";
+        let values = rusqlite::params![account, self.phone_key.hash(person), self.phone_key.hash(phone)];
+        Ok(self.conn.prepare_cached(sql)?.query_row(values, |row| row.get(0))?)
+    }
+    fn forget_wrong_number(&self, phone: &str) -> LedgerResult<bool> {
+        let sql = "DELETE FROM wrong_number WHERE phone_hash = ?1";
+        Ok(self.conn.prepare_cached(sql)?.execute([self.phone_key.hash(phone)])? > 0)
+    }
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>> {
         self.contact_of(account, phone)
     }

@@ -6,6 +6,7 @@ mod loss;
 mod optouts;
 mod outbox;
 mod outcomes;
+mod retries;
 mod runs;
 mod taking;
 

@@ -4,6 +4,7 @@ use super::Tx;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::ledger::store::{Many, Put};
 use crate::ledger::{LedgerResult, OptOut, OptOutChange, OptOutSide, OptOutsChanged, life};
+use crate::reminder::SkipReason;
 
 /// How many digits of a number are shown.
 const SHOWN_DIGITS: usize = 4;
@@ -29,6 +30,21 @@ impl Tx<'_> {
             if change.to == OptOutSide::On {
                 done.cancelled += self.cancel_pending_to(change, phone)?;
             }
+        }
+        Ok(done)
+    }
+
+    /// From now on these numbers are whoever's the source says.
+    pub(in crate::ledger) fn forget_wrong_numbers(&self, change: &OptOutChange) -> LedgerResult<OptOutsChanged> {
+        let mut done = OptOutsChanged::default();
+        for phone in &change.phones {
+            if !self.store.forget_wrong_number(phone)? {
+                done.unchanged += 1;
+                continue;
+            }
+            let reason = Some(SkipReason::WrongNumber.as_str().into());
+            self.store.append(&Entry { reason, ..entry(change, phone, Event::OptoutRemoved) })?;
+            done.changed += 1;
         }
         Ok(done)
     }

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::Tx;
+use super::retries::{NextCall, RaisedOutcome};
+use crate::audit::{Entry, Event};
 use crate::ledger::change::HeldRow;
 use crate::ledger::outcomes::{self, CallRow, Digest};
-use crate::ledger::store::{Many, One, Put};
+use crate::ledger::store::{LearntNumber, Many, One, Put};
 use crate::ledger::{
     LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordedCall, ReminderRow,
-    ReportTaken,
+    ReportTaken, Unreported,
 };
 use crate::outcome::Report;
 use crate::outcome::matching::{self, Unmatched, was_sent};
@@ -28,16 +30,25 @@ impl Tx<'_> {
             return Ok(ReportTaken { reminder: Ok(held.id), outcome, is_duplicate, is_proof: false });
         }
         let report = report_of(record, &held);
-        let told = outcomes::told(&held, record, &report)?;
+        let next = match outcomes::raised(&held, record, &report) {
+            Some(raised) => self.follow(&RaisedOutcome {
+                held: &held,
+                outcome: raised.outcome,
+                ended_at: record.facts.ended_at.unwrap_or(record.now),
+                terms: terms_of(record, &held).unwrap_or(&OutcomeTerms::default()),
+                now: record.now,
+                actor: &record.actor,
+            })?,
+            None => NextCall::None,
+        };
+        let told = outcomes::told(&held, record, &report, next.in_words())?;
         if let Some(change) = &told.change {
             self.apply(change)?;
         }
         let mut call = CallRow::after(known, record, digest, Some(&report));
         call.reminder = Some(held.id);
         self.store.put(&Put::Call(&call))?;
-        if report.outcome == Some(CallOutcome::OptedOut) {
-            self.learn_opt_out(&held, record.now, &record.actor)?;
-        }
+        self.learn(&held, report.outcome, (record.now, &record.actor))?;
         Ok(ReportTaken { reminder: Ok(held.id), outcome: told.outcome, is_duplicate: false, is_proof: told.is_proof })
     }
 
@@ -118,6 +129,31 @@ impl Tx<'_> {
         Ok(only(to_phone).unwrap_or(Err(Unmatched::Nothing)))
     }
 
+    /// What an outcome says of the person or of the number, whatever else holds.
+    fn learn(&self, held: &HeldRow, outcome: Option<CallOutcome>, (now, actor): (Timestamp, &str)) -> LedgerResult<()> {
+        match outcome {
+            Some(CallOutcome::OptedOut) => self.learn_opt_out(held, now, actor),
+            Some(CallOutcome::WrongNumber) => self.learn_wrong_number(held, now, actor),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The number gives way to the row's next one: whoever waits to be called there is planned anew before the call.
+    fn learn_wrong_number(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
+        let Some(phone) = held.phone.as_deref() else { return Ok(()) };
+        let (account, person) = (held.account.as_str(), held.person.as_str());
+        if self.store.is_wrong_number(account, person, phone)? {
+            return Ok(());
+        }
+        self.store.put(&Put::WrongNumber(LearntNumber { account, person, phone, since: now }))?;
+        self.store.append(&Entry {
+            reason: Some(CallOutcome::WrongNumber.as_str().into()),
+            actor: Some(actor.into()),
+            detail: Some("somebody else answered at this number".into()),
+            ..held.entry(now, Event::OptoutAdded)
+        })
+    }
+
     /// Whoever says so is called by no schedule any more.
     fn learn_opt_out(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let Some(phone) = held.phone.clone() else { return Ok(()) };
@@ -135,14 +171,33 @@ impl Tx<'_> {
         }
     }
 
+    pub(in crate::ledger) fn pass_unreported(&self, ask: &Unreported) -> LedgerResult<u64> {
+        let called = Many::CalledBetween { account: &ask.account, from: ask.from, until: ask.until };
+        let mut passed = 0;
+        for held in self.store.reminders(&called)? {
+            if let Some(change) = outcomes::unreported(&held, ask) {
+                self.apply(&change)?;
+                passed += 1;
+            }
+        }
+        Ok(passed)
+    }
+
     pub(in crate::ledger) fn set_outcome(&self, word: &OutcomeByHand) -> LedgerResult<ReminderRow> {
         let id = word.reminder_id;
         let none = || LedgerError::Refused(format!("there is no reminder {id}"));
         let held = self.store.reminder(&One::Id(id))?.ok_or_else(none)?;
-        self.apply(&outcomes::set_by_hand(&held, word)?)?;
-        if word.outcome == CallOutcome::OptedOut {
-            self.learn_opt_out(&held, word.now, &word.actor)?;
-        }
+        let change = outcomes::set_by_hand(&held, word)?;
+        self.follow(&RaisedOutcome {
+            held: &held,
+            outcome: word.outcome,
+            ended_at: word.now,
+            terms: word.terms.get(&held.schedule).unwrap_or(&OutcomeTerms::default()),
+            now: word.now,
+            actor: &word.actor,
+        })?;
+        self.apply(&change)?;
+        self.learn(&held, Some(word.outcome), (word.now, &word.actor))?;
         self.store.reminder_row(id)?.ok_or_else(none)
     }
 }
@@ -153,9 +208,13 @@ fn is_sent(held: &HeldRow) -> bool {
 
 /// What the record means to the schedule of its reminder, else to the one it was posted to.
 fn report_of(record: &RecordedCall, held: &HeldRow) -> Report {
-    let terms = record.terms.get(&held.schedule).or_else(|| record.terms.get(&record.schedule));
+    let terms = terms_of(record, held).or_else(|| record.terms.get(&record.schedule));
     let unmapped = OutcomeTerms::default();
     terms.unwrap_or(&unmapped).vocabulary.report(&record.facts)
+}
+
+fn terms_of<'r>(record: &'r RecordedCall, held: &HeldRow) -> Option<&'r OutcomeTerms> {
+    record.terms.get(&held.schedule)
 }
 
 /// The only one; `None` when nothing was found.

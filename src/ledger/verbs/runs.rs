@@ -293,6 +293,12 @@ impl Counting<'_> {
                 overruled(planned, Some(SkipReason::PersonLimit));
                 recorded.overruled.push(planned.id);
             }
+            Fate::Cancelled(change) => {
+                self.write(held.as_ref(), &change)?;
+                recorded.cancelled.extend(held.as_ref().map(|held| held.id));
+                overruled(planned, None);
+                recorded.overruled.push(planned.id);
+            }
             Fate::Shadowed(entry) => {
                 self.tx.store.append(&entry)?;
                 let (schedule, account) = (self.by.schedule, self.by.terms.account.as_str());
@@ -323,7 +329,11 @@ impl Counting<'_> {
                 recorded.reminders.extend(is_new.then_some(id));
                 Ok(is_new)
             }
-            Fate::PersonLimit(_) | Fate::Shadowed(_) | Fate::AlreadyReminded | Fate::NotPlanned => Ok(false),
+            Fate::PersonLimit(_)
+            | Fate::Cancelled(_)
+            | Fate::Shadowed(_)
+            | Fate::AlreadyReminded
+            | Fate::NotPlanned => Ok(false),
         }
     }
 

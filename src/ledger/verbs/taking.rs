@@ -34,6 +34,7 @@ struct Taking<'a> {
     holds: Holds,
     rates: Rates,
     has_optouts: bool,
+    has_wrong_numbers: bool,
     stale: BTreeSet<(String, RunId)>,
     wake_at: Option<Timestamp>,
 }
@@ -46,6 +47,7 @@ impl Tx<'_> {
             holds: self.end_pauses(ask.now, &ask.actor)?,
             rates: Rates { tat: self.store.rates()?, moved: BTreeSet::new() },
             has_optouts: self.store.has_optouts()?,
+            has_wrong_numbers: self.store.has_wrong_numbers()?,
             stale: BTreeSet::new(),
             wake_at: None,
         };
@@ -176,6 +178,7 @@ impl<'a> Taking<'a> {
         let Some(phone) = held.phone.as_deref() else { return Ok(false) };
         let judged = DueReminder {
             is_opted_out: self.has_optouts && tx.store.is_opted_out(phone)?,
+            is_wrong_number: self.has_wrong_numbers && tx.store.is_wrong_number(&held.account, &held.person, phone)?,
             opening: tx.openings.opening(&held.calling_hours, &held.recipient_zone, now)?,
             waited_for_opening: held.waited_for_opening,
             read_at: held.read_at,

@@ -99,6 +99,10 @@ pub enum Shape {
     Pointers,
     /// A table of a sender's words, each with an outcome or `ignore`.
     Meanings,
+    /// A list of some of a few words.
+    Words(&'static [&'static str]),
+    /// A duration, or a list of them.
+    Durations,
     /// A template text.
     Template,
     /// A list of template texts.
@@ -157,6 +161,10 @@ impl Shape {
             Self::Body => "a text or a table".into(),
             Self::Pointers => "a JSON pointer such as `\"/data/status\"`, or a list of them".into(),
             Self::Meanings => "a table of words with their outcomes, such as `{ yes = \"confirmed\" }`".into(),
+            Self::Words(words) => {
+                format!("a list of {}", words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "))
+            }
+            Self::Durations => "a duration such as `\"1h\"`, or a list of them".into(),
             Self::Template => "a text with `{{ … }}`".into(),
             Self::Templates => "a list of texts with `{{ … }}`".into(),
             Self::TemplateMap => "a table of texts with `{{ … }}`".into(),

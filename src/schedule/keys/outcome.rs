@@ -39,12 +39,46 @@ pub static OUTCOME: Table = Table {
             Default("\"30m\""),
             "A record without ids belongs to the one reminder to its phone that was sent within this time before the call",
         ),
-        later("report_within", "When a call counts as unreported"),
-        later("silent_after", "After how many acceptances without a sign an alert is sent"),
-        later("skip_later_leads", "Outcomes after which later leads are skipped"),
+        key(
+            "report_within",
+            Shape::Duration,
+            Default("\"24h\""),
+            "A call of which no outcome came in this time is `unreported`, with an alert",
+        ),
+        key(
+            "silent_after",
+            Shape::Whole(1, 1_000),
+            Default("5"),
+            "After so many accepted calls in a row without any sign, the first of them 30 minutes old, an alert is sent",
+        ),
+        key(
+            "skip_later_leads",
+            Shape::Words(&["confirmed", "declined", "reschedule"]),
+            Default("[\"confirmed\", \"declined\", \"reschedule\"]"),
+            "Outcomes after which nobody is called by another lead about the same appointment and start",
+        ),
         later("poll", "Reports are fetched"),
-        later("retry", "Who doesn't answer is called again"),
+        key("retry", Shape::Table(&RETRY), Optional, "Who doesn't answer is called again"),
         later("write_back", "Outcomes are written back"),
+    ],
+};
+
+static RETRY: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "on",
+            Shape::Words(&["no_answer", "busy", "voicemail", "failed"]),
+            Default("[\"no_answer\", \"busy\"]"),
+            "The outcomes after which the person is called again",
+        ),
+        key("times", Shape::Whole(1, 5), Default("1"), "How often at most"),
+        key(
+            "after",
+            Shape::Durations,
+            Default("\"1h\""),
+            "How long after the call's end; of a list the first is for the first retry, the last for all that follow",
+        ),
     ],
 };
 

@@ -79,8 +79,8 @@ fn leads_beyond_notice(section: &Section<'_>, reading: &mut Reading<'_>) {
         for item in section.given(name).map(items).unwrap_or_default() {
             let Value::Whole(Some(count)) = item.value else { continue };
             let Ok(number) = u32::try_from(count) else { continue };
-            let lead = if hours_each == 24 { Lead::Days(number) } else { Lead::Hours(number) };
-            let hours = if lead == Lead::Days(0) { 24 } else { i64::from(number) * hours_each };
+            let lead = if hours_each == 24 { Lead::days(number) } else { Lead::hours(number) };
+            let hours = if lead == Lead::days(0) { 24 } else { i64::from(number) * hours_each };
             if SignedDuration::from_hours(hours) <= notice {
                 reading.invalid(
                     item,

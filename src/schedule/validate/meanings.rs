@@ -13,6 +13,8 @@ pub(super) fn check(node: &Node, wanted: &Shape, named: &Named<'_>, problems: &m
     match wanted {
         Shape::Secrets => secrets(node, named, problems),
         Shape::Pointers => pointers(node, named, problems),
+        Shape::Words(words) => some_words(node, words, named, problems),
+        Shape::Durations => durations(node, named, problems),
         _ => meanings(node, named, problems),
     }
 }
@@ -46,6 +48,28 @@ fn meaning(entry: &KeyValue, named: &Named<'_>, problems: &mut Problems) {
         .map_or_else(|| format!("write one of {all}"), |likely| format!("did you mean `\"{likely}\"`?"));
     let message = format!("`\"{text}\"` is no outcome");
     problems.error("invalid-value", entry.node.span.clone(), message).help(help);
+}
+
+/// A list of some of these words; the empty list is one.
+fn some_words(node: &Node, words: &'static [&'static str], named: &Named<'_>, problems: &mut Problems) {
+    let wanted = Shape::Word { now: words, later: &[] };
+    let Value::List(items) = &node.value else {
+        return wrong_type(node, &Shape::Texts, named, problems);
+    };
+    for item in items {
+        match item.text() {
+            Some(text) => text_value(item, text, &wanted, named, problems),
+            None => wrong_type(item, &wanted, named, problems),
+        }
+    }
+}
+
+/// A duration, or a list of them.
+fn durations(node: &Node, named: &Named<'_>, problems: &mut Problems) {
+    each(node, OneAllowed::Yes, &Shape::Durations, named, problems, &mut |item, problems| match item.text() {
+        Some(text) => text_value(item, text, &Shape::Duration, named, problems),
+        None => wrong_type(item, &Shape::Durations, named, problems),
+    });
 }
 
 /// A pointer, or a list of them.

@@ -72,6 +72,7 @@ fn failures(checked: &Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) -> Vec<Temp
             lead: first_lead(&schedule.remind.leads),
             reminder_id: ReminderId(uuid::Uuid::nil()),
             previous_starts_at: None,
+            previous_outcome: None,
             appointments: &[],
         };
         for (template, failure) in &mut found {
@@ -87,8 +88,8 @@ fn failures(checked: &Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) -> Vec<Temp
 
 fn first_lead(leads: &Leads) -> Lead {
     match leads {
-        Leads::Days(days) => Lead::Days(days.first().copied().unwrap_or(0)),
-        Leads::Hours(hours) => Lead::Hours(hours.first().copied().unwrap_or(0)),
+        Leads::Days(days) => Lead::days(days.first().copied().unwrap_or(0)),
+        Leads::Hours(hours) => Lead::hours(hours.first().copied().unwrap_or(0)),
     }
 }
 

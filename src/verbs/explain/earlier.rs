@@ -72,6 +72,7 @@ impl EarlierRun<'_> {
             appointment_id: self.appointment.to_owned(),
             verdict: decision.verdict,
             reason: decision.reason,
+            outcome: None,
             steps: self.steps(decision.block),
         }
     }

@@ -1,5 +1,7 @@
 //! shell: what became of calls: listed, and set by a person.
 
+pub mod signs;
+pub mod terms;
 pub mod trying;
 
 use std::collections::BTreeMap;
@@ -8,7 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{App, VerbResult, ids};
-use crate::ledger::{CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow, ReportedCall};
+use crate::ledger::{
+    CallAgain, CalledAgain, CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow, ReportedCall,
+};
 use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 
 /// A person's word about what became of a call.
@@ -74,12 +78,47 @@ pub struct OutcomeCall {
 pub async fn set(app: &App, actor: &str, ask: SetOutcomeAsk) -> VerbResult<OutcomeRow> {
     let SetOutcomeAsk { id, outcome, reason } = ask;
     let reminder_id = ids::reminder(app, &id, None, &[]).await?;
-    let word = OutcomeByHand { reminder_id, outcome, reason, actor: actor.to_owned(), now: app.around.clock.now() };
+    let (terms, now) = (terms::of(app, None), app.around.clock.now());
+    let word = OutcomeByHand { reminder_id, outcome, reason, terms, actor: actor.to_owned(), now };
     let row = app.ledger()?.set_outcome(word).await?;
+    nudge(app);
     Ok(with_calls(app, vec![row]).await?.remove(0))
 }
 
-/// Reminders of which a call may have been placed, oldest first. Without a ledger there are none.
+/// Wakes the sender: something may be due.
+fn nudge(app: &App) {
+    if let Some(sender) = &app.sender {
+        sender.nudge();
+    }
+}
+
+/// Whom a person has called again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgainAsk {
+    /// The person of the call of this reminder (its id, or the unique beginning of it).
+    Of(String),
+    /// Whoever was called by this schedule, has an appointment ahead, and of whose call no sign came.
+    Silent(String),
+}
+
+/// Has them called again; answers the new reminders, each of which waits for a fresh read of its source.
+///
+/// # Errors
+/// When there is no such call or schedule, when nobody can be called again, or when the ledger fails.
+pub async fn retry(app: &App, actor: &str, (ask, reason): (AgainAsk, Option<String>)) -> VerbResult<Vec<OutcomeRow>> {
+    let whom = match ask {
+        AgainAsk::Of(id) => CalledAgain::Of(ids::reminder(app, &id, None, &[]).await?),
+        AgainAsk::Silent(schedule) => CalledAgain::Silent(app.schedule(&schedule)?.name.clone()),
+    };
+    let (terms, now) = (terms::of(app, None), app.around.clock.now());
+    let again = CallAgain { whom, terms, reason, actor: actor.to_owned(), now };
+    let planned = app.ledger()?.call_again(again).await?;
+    nudge(app);
+    with_calls(app, planned).await
+}
+
+/// Reminders of which a call may have been placed, and retries that wait, oldest first. Without a ledger there are none.
 ///
 /// # Errors
 /// When there is no such schedule, or the ledger can't be read.
@@ -90,10 +129,11 @@ pub async fn list(app: &App, ask: &OutcomeListAsk) -> VerbResult<Vec<OutcomeRow>
     }
     let called = ReminderAsk {
         schedule: ask.schedule.clone(),
-        states: vec![State::Delivered, State::Uncertain, State::Failed, State::Dropped],
+        states: vec![State::Pending, State::Delivered, State::Uncertain, State::Failed, State::Dropped],
         ..ReminderAsk::default()
     };
-    let reminders = ledger.reminders(called).await?;
+    let mut reminders = ledger.reminders(called).await?;
+    reminders.retain(|row| row.state != State::Pending || row.lead.is_retry());
     let mut rows = with_calls(app, reminders).await?;
     if ask.unmapped {
         rows.retain(|row| row.calls.iter().any(|call| call.unmapped.is_some()));

@@ -25,6 +25,9 @@ const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
         "The start of which the person was reminded before the appointment moved; null otherwise",
         "null",
     ),
+    ("retry", "0 for the first call, 1 for its first retry", "0"),
+    ("last_try", "Whether nobody is called again if nobody answers", "true"),
+    ("previous_outcome", "Of a retry: what became of the call before it, such as no_answer; null otherwise", "null"),
     (
         "appointments",
         "The appointments of the call, by start: `id`, `starts_at`, `date`, `time` and the columns of each; several with `merge`",

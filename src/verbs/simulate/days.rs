@@ -134,7 +134,11 @@ impl Days {
         for (key, sent) in self.reminders.iter().filter(|(key, _)| key.starts_at >= oldest) {
             let known = KnownReminder { state: sent.state(now), ..sent.known.clone() };
             if known.state.counts_for_person() {
-                let call = PersonCall { id: known.id, appointment: Some((key.appointment_id.clone(), key.starts_at)) };
+                let call = PersonCall {
+                    id: known.id,
+                    chain: known.id,
+                    appointment: Some((key.appointment_id.clone(), key.starts_at)),
+                };
                 knowledge.people.entry((known.person.clone(), known.due_day)).or_default().push(call);
             }
             knowledge.reminders.insert(key.clone(), known);
@@ -210,7 +214,8 @@ impl Days {
             is_trial: false,
             told_with: None,
             is_shadow: false,
-            is_confirmed: false,
+            outcome: None,
+            previous_outcome: None,
             person: planned.person,
             due_day: planned.due_day,
         };

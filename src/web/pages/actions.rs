@@ -14,7 +14,7 @@ use crate::ledger::{OptOutSide, Outbox, ReminderAsk, Resolution};
 use crate::personal::Personal;
 use crate::verbs::cancel::CancelAsk;
 use crate::verbs::held::{ApproveAsk, RejectAsk};
-use crate::verbs::optout::OptOutAsk;
+use crate::verbs::optout::{NumbersList, OptOutAsk};
 use crate::verbs::pause::PauseAsk;
 use crate::verbs::uncertain::ResolveAsk;
 use crate::verbs::{Answer, Request, VerbError, VerbResult, perform};
@@ -157,7 +157,7 @@ async fn change_list(
     visitor: &Visitor,
     (phone, to, reason): (Personal, OptOutSide, String),
 ) -> VerbResult<()> {
-    let ask = OptOutAsk { phones: vec![phone], to, reason: Some(reason) };
+    let ask = OptOutAsk { phones: vec![phone], to, list: NumbersList::OptedOut, reason: Some(reason) };
     carry_out(site, visitor, Request::OptOut(ask)).await
 }
 

@@ -86,8 +86,10 @@ const fn kind(event: Event) -> &'static str {
         | Event::ReminderShadowed
         | Event::DeliveryIntent
         | Event::OutcomeReceived
+        | Event::OutcomeMissing
         | Event::OutcomeUnmatched
         | Event::OperatorOutcome
+        | Event::OperatorRetried
         | Event::DeliveryPrepared
         | Event::OperatorRejected
         | Event::OperatorResolved

@@ -1,0 +1,43 @@
+//! shell: what schedules make of the outcomes of their calls, as the ledger is told it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+
+use crate::ledger::OutcomeTerms;
+use crate::schedule::{Schedule, TargetSpec};
+use crate::settings::{Secrets, TextOrSecret};
+use crate::verbs::App;
+
+/// By schedule, what is made of outcomes: of an account's schedules, or of all.
+#[must_use]
+pub fn of(app: &App, account: Option<&str>) -> Arc<BTreeMap<String, OutcomeTerms>> {
+    let folder = app.folder();
+    let is_of = |schedule: &&Arc<Schedule>| account.is_none_or(|account| schedule.target.account() == account);
+    let terms = folder.schedules.values().filter(is_of);
+    Arc::new(terms.map(|schedule| (schedule.name.clone(), of_schedule(app, schedule))).collect())
+}
+
+fn of_schedule(app: &App, schedule: &Schedule) -> OutcomeTerms {
+    let vocabulary = schedule.outcome.as_ref().map(|spec| spec.vocabulary.clone()).unwrap_or_default();
+    OutcomeTerms {
+        vocabulary,
+        agent: agent_of(schedule, &app.settings.secrets),
+        retry: schedule.retry_terms(),
+        skip_later_leads: schedule.skips_later_leads().to_vec(),
+        lateness: Some((schedule.remind.max_lateness, schedule.remind.min_notice)),
+        max_per_person_per_day: schedule.remind.max_per_person_per_day,
+        target: app.around.target_address(schedule),
+    }
+}
+
+/// The agent that calls for a schedule, where it is known.
+#[must_use]
+pub fn agent_of(schedule: &Schedule, secrets: &Secrets) -> Option<String> {
+    match &schedule.target {
+        TargetSpec::Call { agent: TextOrSecret::Text(agent), .. } => Some(agent.clone()),
+        TargetSpec::Call { agent, .. } => secrets.text(agent).ok().map(|agent| agent.expose_secret().to_owned()),
+        TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => None,
+    }
+}
