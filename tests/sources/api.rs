@@ -74,7 +74,9 @@ async fn one_answer_is_read_with_the_window_and_the_headers_asked_for() {
         request.starts_with("get /v1?a=2026-11-25t00%3a00%3a00-05%3a00&b=2026-11-26t05%3a00%3a00z&d=2026-11-24 "),
         "{request}"
     );
-    for header in ["x-key: canary-key", "accept: application/json", "accept-encoding: gzip", "authorization: basic "] {
+    for header in
+        ["x-key: canary-key", "accept: application/json", "accept-encoding: zstd,gzip", "authorization: basic "]
+    {
         assert!(request.contains(header), "{header} in {request}");
     }
 }
@@ -240,16 +242,24 @@ async fn redirects_are_followed_on_the_same_origin_three_times_at_most() {
 
 /// Four mebibytes of blanks, four kibibytes when compressed.
 const BOMB: &[u8] = include_bytes!("blanks.gz");
+/// The same in a hundred and fifty bytes.
+const SMALL_BOMB: &[u8] = include_bytes!("blanks.zst");
+/// One row.
+const ROWS: &[u8] = include_bytes!("rows.zst");
 
 #[tokio::test]
 async fn decoded_bytes_are_counted() {
     let server = Server::answering(|target| match target {
         "/long" => json(&format!(r#"{{"data":[{}]}}"#, " ".repeat(100_000))),
         "/garbled" => answer(200, "content-encoding: gzip\r\n", "this is not gzip"),
+        "/zstd" => answer(200, "content-encoding: zstd\r\n", ROWS),
+        "/zstd-bomb" => answer(200, "content-encoding: zstd\r\n", SMALL_BOMB),
         _ => answer(200, "content-encoding: gzip\r\n", BOMB),
     })
     .await;
     assert!(BOMB.len() < 100_000);
+    assert_eq!(read(spec(&format!("{}/zstd", server.origin))).await.expect("rows").len(), 1);
+    fails(spec(&format!("{}/zstd-bomb", server.origin)), Again::Never, "max_bytes").await;
     fails(spec(&format!("{}/long", server.origin)), Again::Never, "max_bytes").await;
     fails(spec(&format!("{}/bomb", server.origin)), Again::Never, "max_bytes").await;
     fails(spec(&format!("{}/garbled", server.origin)), Again::Soon, "ended early").await;
