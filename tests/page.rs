@@ -7,6 +7,8 @@ mod binary;
 mod clinic;
 #[path = "support/command.rs"]
 mod command;
+#[path = "page/erased.rs"]
+mod erased;
 #[path = "page/hostile.rs"]
 mod hostile;
 
@@ -148,8 +150,21 @@ fn every_answer_of_every_route_carries_the_strict_headers() {
             assert_eq!(answer.header(header), Some(value), "{name}: {header}");
         }
     }
-    let unknown = desk.get("/no-such-page");
-    assert_eq!((unknown.status, unknown.header("x-frame-options")), (404, Some("DENY")));
+    let long = "x".repeat(2 << 20);
+    let own = format!("http://{}", desk.page);
+    let form = desk.get("/").form_token();
+    let refusals: [(Answer, u16); 6] = [
+        (desk.get("/no-such-page"), 404),
+        (desk.send("DELETE", "/", &[("origin", &own)], ""), 405),
+        (desk.send("PUT", "/calls", &[], ""), 403),
+        (desk.send("POST", "/pause", &[("origin", &own)], &long), 413),
+        (desk.send("GET", "/calls?run=zz", &[], ""), 400),
+        (desk.post("/held/approve", "", &format!("form_token={form}&run=zzzz&reason=x")), 422),
+    ];
+    for (answer, status) in refusals {
+        assert_eq!((answer.status, answer.header("x-frame-options")), (status, Some("DENY")), "{}", answer.head);
+        assert!(answer.header("content-security-policy").is_some(), "{}", answer.head);
+    }
 }
 
 #[test]

@@ -503,6 +503,21 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
         AuditFilter { reminder: course.ids.first().copied(), ..AuditFilter::default() },
         AuditFilter { event: Some("delivery".into()), limit: Some(5), newest: true, ..AuditFilter::default() },
         AuditFilter { since: Some(at(300)), until: Some(course.now), limit: Some(9), ..AuditFilter::default() },
+        AuditFilter { run: course.runs.first().copied(), ..AuditFilter::default() },
+        AuditFilter { run: course.runs.last().copied(), event: Some("delivery".into()), ..AuditFilter::default() },
+        AuditFilter {
+            phone: Some(PHONE.into()),
+            event: Some("reminder".into()),
+            newest: true,
+            ..AuditFilter::default()
+        },
+        AuditFilter {
+            schedule: Some(SCHEDULE.into()),
+            event: Some("reminder.skipped".into()),
+            ..AuditFilter::default()
+        },
+        AuditFilter { seqs: vec![1, 3, 4, 9_999], ..AuditFilter::default() },
+        AuditFilter { after_seq: Some(3), before_seq: Some(9), ..AuditFilter::default() },
     ];
     for filter in filters {
         lines.push(format!("{filter:?}"));
@@ -516,6 +531,12 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     }
     for row in ledger.reminders(ReminderAsk::default()).await.expect("reminders") {
         lines.push(format!("{row:?}"));
+    }
+    let fates = FatesAsk { since: at(0), until: course.now };
+    lines.push(format!("{:#?}", ledger.fates(fates).await));
+    for schedule in SCHEDULES.map(str::to_owned) {
+        let days = ledger.runs(RunsAsk::Days { schedule, first: at(0), last: course.now }).await.expect("runs");
+        lines.push(format!("{:?}", days.iter().map(|run| (run.nominal_at, run.kind, run.state)).collect::<Vec<_>>()));
     }
     let ids = course.ids.iter().rev().copied().collect();
     lines.push(format!("{:?}", ledger.briefs(ReminderAsk { ids, ..ReminderAsk::default() }).await));

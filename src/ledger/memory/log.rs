@@ -169,6 +169,7 @@ impl Asked<'_> {
         let entry = &row.entry;
         let is = |wanted: Option<&str>, found: Option<&str>| wanted.is_none() || wanted == found;
         self.filter.after_seq.is_none_or(|after| seq > after)
+            && self.filter.before_seq.is_none_or(|before| seq < before)
             && (self.filter.seqs.is_empty() || self.filter.seqs.contains(&seq))
             && since.is_none_or(|since| entry.at >= micro(since))
             && until.is_none_or(|until| entry.at < micro(until))
