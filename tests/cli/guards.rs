@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::clinic::*;
+use crate::support::{Conduct, Receiver, answer};
 
 /// A table of so many appointments on each of these days, every one with its own number.
 fn table(days: &[(&str, u32)]) -> String {
@@ -137,4 +138,88 @@ fn a_file_of_yesterday_holds_the_run_where_max_age_says_so() {
     assert_eq!(plan[0]["held"]["guard"], "max_age", "{plan}");
     let (_, plan) = clinic.json(&["plan", "day-before", "--now", "2026-11-24T09:00:00Z"]);
     assert_eq!(plan[0]["held"], Value::Null, "{plan}");
+}
+
+/// What may come instead of a usual Tuesday's sixty rows.
+enum Export {
+    Rows(u32),
+    /// Sixty, of which so many have no phone.
+    WithoutPhones(u32),
+    HeaderOnly,
+    /// Sixty, written the day before yesterday.
+    Old,
+}
+
+impl Export {
+    /// Writes it, with ids of its own.
+    fn write(&self, clinic: &Clinic, prefix: &str) {
+        let tomorrow = |count| table(&[("2026-11-25", count)]).replace("2026-11-25-", prefix);
+        let written =
+            |hours: u64| std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_528_800 - hours * 3_600);
+        let (text, hours) = match self {
+            Self::Rows(count) => (tomorrow(*count), 1),
+            Self::WithoutPhones(count) => {
+                let blanked = |number: u32| format!("+1202555{:04}", 100 + number);
+                ((0..*count).fold(tomorrow(60), |text, number| text.replace(&blanked(number), "")), 1)
+            }
+            Self::HeaderOnly => (tomorrow(0), 1),
+            Self::Old => (tomorrow(60), 40),
+        };
+        clinic.write("appointments.csv", &text);
+        let file =
+            std::fs::File::options().append(true).open(clinic.path().join("appointments.csv")).expect("the table");
+        file.set_modified(written(hours)).expect("it is dated");
+    }
+}
+
+#[test]
+fn each_odd_export_holds_its_run_which_is_reported_and_a_person_rejects_or_approves_it() {
+    let accepting = Receiver::start(vec![Conduct::Answer(answer("200 OK", &[], "{}"))]);
+    let clinic = Clinic::with_target(&accepting.url("/in"));
+    let text = DAY_BEFORE.replace("days_before = 1", "days_before = 1\nmax_per_person_per_day = 50");
+    clinic.schedule("day-before", &format!("{text}\n[guard]\nmax_age = \"26h\"\n"));
+    clinic.write("appointments.csv", &table(&[("2026-11-04", 60), ("2026-11-11", 60), ("2026-11-18", 60)]));
+    let file = std::fs::File::options().append(true).open(clinic.path().join("appointments.csv")).expect("the table");
+    for (number, day) in ["2026-11-03", "2026-11-10", "2026-11-17"].into_iter().enumerate() {
+        // before three runs of the weekday nothing is usual yet
+        Export::Rows(4).write(&clinic, "few-");
+        let (_, plan) = clinic.json(&["plan", "day-before", "--now", TUESDAY]);
+        assert_eq!(plan[0]["held"], Value::Null, "after {number} runs: {plan}");
+        clinic.write("appointments.csv", &table(&[("2026-11-04", 60), ("2026-11-11", 60), ("2026-11-18", 60)]));
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_528_800)).expect("it is dated");
+        let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", &format!("{day}T14:00:00Z")]);
+        assert_eq!((exit, &answer["counts"]["delivered"]), (0, &60.into()), "{answer}");
+    }
+    let cases = [
+        ("old", Export::Old, "max_age", 60),
+        ("few", Export::Rows(4), "max_change", 4),
+        ("many", Export::Rows(600), "max_change", 600),
+        ("third", Export::WithoutPhones(20), "max_invalid", 40),
+        ("none", Export::HeaderOnly, "max_change", 0),
+    ];
+    for (number, (name, export, guard, calls)) in cases.into_iter().enumerate() {
+        let now = |minute: usize| format!("2026-11-24T14:{:02}:00Z", number * 5 + minute);
+        export.write(&clinic, &format!("{name}-"));
+        let (_, plan) = clinic.json(&["plan", "day-before", "--now", TUESDAY]);
+        assert_eq!(plan[0]["held"]["guard"], guard, "{name}: {plan}");
+        let run = |answer: Value| answer["run_id"].as_str().expect("an id").to_owned();
+        let held = |minute: usize| {
+            let (exit, answer) = clinic.json(&["trigger", "day-before", "--now", &now(minute)]);
+            assert_eq!((exit, &answer["state"]), (7, &"held".into()), "{name}: {answer}");
+            answer
+        };
+        let first = run(held(0));
+        let (_, status) = clinic.json(&["status"]);
+        let problems = status["problems"].to_string();
+        assert!(
+            problems.contains(guard) && problems.contains(&first) && problems.contains("tickler reject"),
+            "{status}"
+        );
+        assert_eq!(clinic.json(&["reject", &first, "--reason", "odd", "--now", &now(1)]).1["state"], "skipped");
+        let second = run(held(2));
+        let (exit, approved) = clinic.json(&["approve", &second, "--reason", "it is right", "--now", &now(3)]);
+        assert_eq!((exit, &approved["counts"]["delivered"]), (0, &Value::from(calls)), "{name}: {approved}");
+        assert_eq!(clinic.json(&["status"]).1["held_runs"], 0, "{name}");
+    }
+    assert_eq!(accepting.received().len(), 180 + 60 + 4 + 600 + 40, "by approved runs alone");
 }

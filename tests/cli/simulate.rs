@@ -72,6 +72,25 @@ fn an_hourly_schedule_calls_each_appointment_once_and_what_waits_too_long_is_not
 }
 
 #[test]
+fn whoever_was_called_before_these_days_or_opted_out_is_not_called_in_them() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::empty(&sandbox.url);
+    let row = |id: &str, phone: &str, time: &str| format!("{id},{phone},2026-11-25 {time}\n");
+    let (one, other) = (row("a", "+12025550143", "20:00"), row("b", "+12025550144", "21:00"));
+    let late = row("c", "+12025550145", "23:00") + &row("d", "+12025550146", "23:00");
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\n{one}{other}{late}"));
+    let remind = "hours_before = 24\ncalling_hours = \"always\"";
+    clinic.schedule("hourly", &Parts { cron: "0 * * * *", zone: "UTC", remind, ..PARTS }.text());
+    let simulated = || clinic.json(&["simulate", "hourly", "--from", "2026-11-25", "--to", "2026-11-25"]).1;
+    assert_eq!(simulated()["calls"], 4, "the first run reaches six hours back");
+    let (_, called) = clinic.json(&["trigger", "hourly", "--now", "2026-11-24T21:30:00Z"]);
+    assert_eq!(called["counts"]["delivered"], 2, "{called}");
+    assert_eq!(clinic.run(&["optout", "add", "+12025550146"]).exit, 0);
+    let found = simulated();
+    assert_eq!((&found["calls"], &found["skipped"]), (&1.into(), &serde_json::json!({"opted_out": 1})), "{found}");
+}
+
+#[test]
 fn days_that_make_no_sense_are_refused() {
     let clinic = Clinic::new();
     let ended = clinic.run(&["simulate", "day-before", "--from", "2026-11-24", "--to", "2026-11-23"]);

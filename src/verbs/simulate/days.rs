@@ -79,10 +79,12 @@ struct SimulatedCall {
     expires_at: Timestamp,
 }
 
-/// A virtual ledger: what the runs so far planned.
+/// A virtual ledger: what the runs so far planned, over what was known before them.
 pub struct Days {
     schedule: Arc<Schedule>,
     rate: Rate,
+    /// What the ledger knew before the first run.
+    before: Knowledge,
     reminders: BTreeMap<ReminderKey, SimulatedCall>,
     first_sights: BTreeMap<String, Option<Timestamp>>,
     /// Nominal time and rows in the window of each run that was not held.
@@ -98,10 +100,11 @@ pub struct Days {
 
 impl Days {
     /// Before the first run.
-    pub fn new(schedule: &Arc<Schedule>, rate: Rate) -> Self {
+    pub fn new(schedule: &Arc<Schedule>, rate: Rate, before: Knowledge) -> Self {
         Self {
             schedule: Arc::clone(schedule),
             rate,
+            before,
             reminders: BTreeMap::new(),
             first_sights: BTreeMap::new(),
             runs: Vec::new(),
@@ -127,6 +130,8 @@ impl Days {
             seen_until: self.previous_run,
             first_sights: self.first_sights.iter().map(|(id, unseen_at)| (id.clone(), *unseen_at)).collect(),
             usual_rows: self.usual_rows(occasion),
+            opted_out: self.before.opted_out.clone(),
+            reminders: self.before.reminders.clone(),
             ..Knowledge::default()
         };
         // what started days ago decides about nothing

@@ -1,4 +1,5 @@
-//! shell: days of a schedule on a virtual clock: its source is read, nothing is sent, and no ledger is touched.
+//! shell: days of a schedule on a virtual clock: its source is read, nothing is sent, and the ledger is only asked who is on
+//! the opt-out list and who was called before these days.
 
 mod days;
 
@@ -14,6 +15,7 @@ use crate::appointment::mapping::Mapping;
 use crate::evaluation::{
     Env, EvaluationError, new_reminder_id, open_source, read_do_not_call, read_window, with_holidays,
 };
+use crate::ledger::{KnowledgeAsk, Runs};
 use crate::personal::Personal;
 use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, plan, windows};
 use crate::row::{Record, RecordSink, Row};
@@ -49,12 +51,32 @@ pub async fn simulate(app: &App, name: &str, days: SimulatedDays) -> VerbResult<
     let runs = runs(&schedule, days)?;
     let rate = app.settings.accounts.get(schedule.target.account()).map_or(Rate::Unlimited, |account| account.rate);
     let around = app.around.clone();
+    let before = known_before(app, &schedule, days).await?;
     let failed = |error| VerbError::Evaluation { schedule: name.to_owned(), error };
     let simulated = tokio::task::spawn_blocking(move || {
-        let days_so_far = Days::new(&schedule, rate);
+        let days_so_far = Days::new(&schedule, rate, before);
         Simulating::new(schedule, around, &runs).and_then(|simulating| simulating.all(&runs, days_so_far, days))
     });
     simulated.await.map_err(|error| VerbError::Failed(format!("internal error: {error}")))?.map_err(failed)
+}
+
+/// What the ledger knows on the eve of those days: its opt-out list, and this schedule's reminders that were due before.
+async fn known_before(app: &App, schedule: &Schedule, days: SimulatedDays) -> VerbResult<Knowledge> {
+    let Some(ledger) = &app.around.ledger else { return Ok(Knowledge::default()) };
+    let begin = schedule.zone.day_start(days.from);
+    let ask = KnowledgeAsk {
+        schedule: schedule.name.clone(),
+        account: schedule.target.account().to_owned(),
+        target: app.around.target_address(schedule),
+        windows: vec![(begin, Timestamp::MAX)],
+        due_days: (days.from, days.from),
+        mode: schedule.mode,
+        first_sights_from: None,
+        comparable_times: Vec::new(),
+    };
+    let mut known = ledger.knowledge(ask).await?;
+    known.reminders.retain(|_, reminder| reminder.due_at < begin);
+    Ok(known)
 }
 
 /// The nominal times of those days.
