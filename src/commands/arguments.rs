@@ -407,6 +407,9 @@ pub struct AuditArguments {
     /// Show new rows as they come, until Ctrl-C
     #[arg(long)]
     pub follow: bool,
+    /// For `list` and `show`: whole phone numbers (`show`: payloads, too) while they are kept; recorded in the audit log
+    #[arg(long, global = true, conflicts_with = "follow")]
+    pub reveal: bool,
 }
 
 /// How long a time is.
@@ -430,9 +433,6 @@ pub enum AuditVerb {
         /// A reminder's id or its unique beginning, or an appointment's id
         #[arg(value_parser = typed_id)]
         id: String,
-        /// Show whole phone numbers and payloads, while they are kept; recorded in the audit log
-        #[arg(long)]
-        reveal: bool,
     },
     /// Walk the whole chain; exit 5 when it is broken or cut
     Verify {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::arguments::{AuditArguments, AuditVerb, Format, Globals};
+use super::audit_reveal::WholePhones;
 use super::audit_stats::stats;
 use super::compare;
 use super::context::{Context, ZoneName};
@@ -34,13 +35,17 @@ const MAX_CHECKPOINT: u64 = 256 << 20;
 /// Reads the log.
 pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
-    match ask.verb.unwrap_or(AuditVerb::List) {
+    let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
+    let verb = ask.verb.unwrap_or(AuditVerb::List);
+    if reveal == Reveal::Whole && !matches!(verb, AuditVerb::List | AuditVerb::Show { .. }) {
+        let sentence = "only `audit list` and `audit show` take `--reveal`: an export has no whole numbers, and \
+                        `audit list --reveal --format jsonl` (or `csv`) has";
+        return Err(VerbError::Usage(sentence.to_owned()).into());
+    }
+    match verb {
         AuditVerb::List if ask.follow => follow(&context, &ask.filters).await,
-        AuditVerb::List => list(&context, &ask.filters).await.map(|(exit, _)| exit),
-        AuditVerb::Show { id, reveal } => {
-            let reveal = if reveal { Reveal::Whole } else { Reveal::LastFour };
-            show(&context, ShowAsk { id, schedule: ask.filters.schedule, reveal }).await
-        }
+        AuditVerb::List => list(&context, &ask.filters, reveal).await.map(|(exit, _)| exit),
+        AuditVerb::Show { id } => show(&context, ShowAsk { id, schedule: ask.filters.schedule, reveal }).await,
         AuditVerb::Verify { checkpoint } => verify(&context, checkpoint).await,
         AuditVerb::Checkpoint => checkpoint(&context).await,
         AuditVerb::Export { output } => match (context.format, output) {
@@ -56,20 +61,32 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
     }
 }
 
-async fn list(context: &Context, filters: &Filters) -> anyhow::Result<(Exit, Option<u64>)> {
+async fn list(context: &Context, filters: &Filters, reveal: Reveal) -> anyhow::Result<(Exit, Option<u64>)> {
     let limit = filters.limit.or(context.is_at_terminal().then_some(SCREENFUL));
     let filter =
         AuditFilter { limit, newest: limit.is_some() && filters.after.is_none(), ..filter(context, filters).await? };
     let rows = dispatch::rows(context, filter).await?;
+    let whole = match reveal {
+        Reveal::Whole => WholePhones::of(context, &rows).await?,
+        Reveal::LastFour => WholePhones::default(),
+    };
     let labels = match context.prints_tables() {
         true => Labels::of(context, rows.iter().filter_map(|row| row.reminder_id)).await,
         false => Labels::default(),
     };
     let people = || match rows.is_empty() {
         true => "the log has no such row".to_owned(),
-        false => for_people(context, &labels, &rows),
+        false => for_people(context, (&labels, &whole), &rows),
     };
-    Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
+    match reveal {
+        Reveal::LastFour => {
+            Shown { answer: &rows, people: &people, rows: &|| exported(&rows) }.print(context.format)?;
+        }
+        Reveal::Whole => {
+            let with_phones = || exported_with(&whole, &rows);
+            Shown { answer: &whole.beside(&rows), people: &people, rows: &with_phones }.print(context.format)?;
+        }
+    }
     if let (None, Some(first), Some(last)) = (filters.limit, rows.first(), rows.last())
         && limit == Some(rows.len() as u64)
     {
@@ -90,7 +107,7 @@ const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
 
 /// Prints the rows that come after those that are there, each as a line, until it is stopped.
 async fn follow(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
-    let (_, last) = list(context, filters).await?;
+    let (_, last) = list(context, filters, Reveal::LastFour).await?;
     let asked = filter(context, filters).await?;
     let end = match last {
         Some(last) => last,
@@ -373,7 +390,7 @@ fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
         .ok_or_else(|| VerbError::Usage("--phone is not a valid phone number: write it as +12025550143".into()))
 }
 
-fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
+fn for_people(context: &Context, (labels, whole): (&Labels, &WholePhones), rows: &[AuditRow]) -> String {
     let zones = context.zones();
     let mut table = Table::of(&[
         words("seq").leaves(3),
@@ -396,7 +413,10 @@ fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
             row.schedule.as_deref().unwrap_or_default().to_owned(),
             row.appointment_id.as_deref().unwrap_or_default().to_owned(),
             row.reminder_id.and_then(|id| labels.of_reminder(id)).unwrap_or_default().to_owned(),
-            row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
+            match whole.of_row(row) {
+                Some(phone) => phone.as_str().to_owned(),
+                None => row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),
+            },
             row.reason.as_deref().unwrap_or_default().to_owned(),
             row.http_status.map(|status| status.to_string()).unwrap_or_default(),
             row.actor.as_deref().unwrap_or_default().to_owned(),
@@ -409,6 +429,16 @@ fn for_people(context: &Context, labels: &Labels, rows: &[AuditRow]) -> String {
     }
     let zones = context.zones_named(rows.iter().filter_map(|row| row.schedule.as_deref()));
     format!("{}\n{zones}", table.fit(context.screen))
+}
+
+fn exported_with(whole: &WholePhones, rows: &[AuditRow]) -> Rows {
+    let mut table = Rows::of(&[&FIELDS[..], &["phone"]].concat());
+    for row in rows {
+        let mut cells = Vec::from(csv_cells(row));
+        cells.push(whole.of_row(row).map(|phone| phone.as_str().to_owned()).unwrap_or_default());
+        table.push(cells);
+    }
+    table
 }
 
 fn exported(rows: &[AuditRow]) -> Rows {

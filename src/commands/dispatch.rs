@@ -316,6 +316,7 @@ fn is_worth_waiting(request: &Request) -> bool {
         | Request::Export { .. }
         | Request::Show(ShowAsk { reveal: Reveal::Whole, .. })
         | Request::Plan { reveal: Reveal::Whole, .. }
+        | Request::WholePhones { .. }
         | Request::AcceptLoss { .. }
         | Request::Pause(_)
         | Request::Resume { .. }

@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod audit;
+mod audit_reveal;
 mod audit_stats;
 mod backup;
 mod cancel;

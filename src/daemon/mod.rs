@@ -234,6 +234,7 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::Prune
         | Request::AuditPage { .. }
         | Request::Show(_)
+        | Request::WholePhones { .. }
         | Request::Approve(_)
         | Request::Reject(_)
         | Request::OptOut(_)

@@ -61,7 +61,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
             held::held(app, run).await.map(drop)
         }
         Request::Plan { schedules, .. } => app.named(schedules).map(drop),
-        Request::AcceptLoss { .. } | Request::Show(_) => app.ledger().map(drop),
+        Request::AcceptLoss { .. } | Request::Show(_) | Request::WholePhones { .. } => app.ledger().map(drop),
         // read, or done by the running service alone
         Request::Reload
         | Request::Status

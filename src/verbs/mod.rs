@@ -46,6 +46,7 @@ pub mod traffic;
 pub mod trigger;
 pub mod uncertain;
 pub mod vitals;
+pub mod whole_phones;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -163,6 +164,11 @@ pub enum Request {
     },
     /// One reminder's or appointment's story.
     Show(audit::ShowAsk),
+    /// The whole numbers of these reminders, at most [`whole_phones::AT_ONCE`]; recorded first.
+    WholePhones {
+        /// Whose.
+        reminders: Vec<crate::reminder::ReminderId>,
+    },
     /// The uncertain reminders.
     UncertainList,
     /// Who would be called; a plan with whole phones is recorded first.

@@ -6,6 +6,7 @@ use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
     forget, held, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
+    whole_phones,
 };
 use crate::audit::{Entry, Event};
 use crate::ledger::Log;
@@ -53,6 +54,9 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Prune => Answer::of(Exit::Done, &audit::prune(app).await?),
         Request::AuditPage { filter } => Answer::of(Exit::Done, &audit::page(app, filter).await?),
         Request::Show(ask) => Answer::of(Exit::Done, &story(app, actor, &ask).await?),
+        Request::WholePhones { reminders } => {
+            Answer::of(Exit::Done, &whole_phones::whole_phones(app, actor, reminders).await?)
+        }
         Request::Approve(ask) => {
             let answer = held::approve(app, actor, ask).await?;
             Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }

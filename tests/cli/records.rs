@@ -96,6 +96,30 @@ fn what_was_sent_is_shown_whole_only_when_the_log_knows_of_it() {
 }
 
 #[test]
+fn a_list_of_the_log_shows_whole_phones_only_when_the_log_knows_of_it() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--now", MORNING]).exit, 0);
+    let revealed = || clinic.json(&["audit", "list", "--event", "operator.revealed"]).1.as_array().map_or(0, Vec::len);
+    let delivered = ["audit", "list", "--event", "delivery.delivered"];
+    let masked = clinic.run(&[&delivered[..], &["--format", "json"]].concat()).stdout;
+    assert!(masked.contains("0143") && !masked.contains("555014") && !masked.contains("\"phone\""), "{masked}");
+    assert_eq!(revealed(), 0);
+    let (exit, rows) = clinic.json(&[&delivered[..], &["--reveal"]].concat());
+    assert_eq!((exit, &rows[0]["phone"], &rows[0]["phone_last4"]), (0, &"+12025550143".into(), &"0143".into()));
+    assert_eq!(revealed(), 1, "{rows}");
+    let table = clinic.run(&[&delivered[..], &["--reveal", "--wide"]].concat()).stdout;
+    assert!(table.contains("+12025550143"), "{table}");
+    let csv = clinic.run(&["audit", "--reveal", "--event", "delivery", "--format", "csv"]).stdout;
+    assert!(csv.lines().next().is_some_and(|header| header.ends_with(",hash,phone")), "{csv}");
+    assert_eq!(revealed(), 3);
+    // an export is kept and passed on, so it never has them, and says where they are
+    let refused = clinic.run(&["audit", "export", "--reveal"]);
+    assert!(refused.exit == 2 && refused.stderr.contains("audit list --reveal"), "{refused:?}");
+    assert_eq!(revealed(), 3);
+}
+
+#[test]
 fn a_backup_is_one_new_file() {
     let clinic = Clinic::new();
     clinic.run(&["pause", "--all", "--reason", "snow"]);
