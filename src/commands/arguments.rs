@@ -408,7 +408,7 @@ pub struct AuditArguments {
     #[arg(long)]
     pub follow: bool,
     /// For `list` and `show`: whole phone numbers (`show`: payloads, too) while they are kept; recorded in the audit log
-    #[arg(long, global = true, conflicts_with = "follow")]
+    #[arg(long, global = true)]
     pub reveal: bool,
 }
 

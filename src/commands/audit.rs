@@ -37,8 +37,9 @@ pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exi
     let context = Context::of(globals)?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
     let verb = ask.verb.unwrap_or(AuditVerb::List);
-    if reveal == Reveal::Whole && !matches!(verb, AuditVerb::List | AuditVerb::Show { .. }) {
-        let sentence = "only `audit list` and `audit show` take `--reveal`: an export has no whole numbers, and \
+    let shows_phones = matches!(verb, AuditVerb::List | AuditVerb::Show { .. }) && !ask.follow;
+    if reveal == Reveal::Whole && !shows_phones {
+        let sentence = "only `audit list` (without `--follow`) and `audit show` take `--reveal`: an export has no whole numbers, and \
                         `audit list --reveal --format jsonl` (or `csv`) has";
         return Err(VerbError::Usage(sentence.to_owned()).into());
     }

@@ -268,11 +268,14 @@ async fn without_ledger(context: &Context, request: &Request) -> VerbResult<Opti
     if !sqlite::is_missing(path) {
         return Ok(None);
     }
-    match (sqlite::loss_of_missing(path), request) {
-        (None, _) => {}
-        (Some(_), Request::AcceptLoss { .. }) => return Ok(None),
-        // an empty ledger in its place would stand in the way of the right file
-        (Some(loss), _) => return Err(VerbError::Unsafe(loss.sentence())),
+    if sqlite::loss_of_missing(path).is_some() {
+        if !matches!(request, Request::AcceptLoss { .. })
+            && let Some(loss) = sqlite::loss_to_refuse(path)
+        {
+            // an empty ledger in its place would stand in the way of the right file
+            return Err(VerbError::Unsafe(loss.sentence()));
+        }
+        return Ok(None);
     }
     answer_without_ledger(&context.open(Access::Reading).await?, request).await
 }

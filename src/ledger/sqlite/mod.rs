@@ -80,6 +80,15 @@ pub fn loss_of_missing(path: &Path) -> Option<Loss> {
     Before::of(path).ok().and_then(Before::lost)
 }
 
+/// The same where nobody is just making or restoring one: then it is refused, and nothing is left in its place.
+#[must_use]
+pub fn loss_to_refuse(path: &Path) -> Option<Loss> {
+    loss_of_missing(path)?;
+    let _nobody_else = files::lock(path).ok()?;
+    let is_gone = is_missing(path) && !restore::is_unfinished(path);
+    if is_gone { loss_of_missing(path) } else { None }
+}
+
 /// Opens the ledger; [`LedgerAccess::Write`] creates it when it is missing and migrates its schema (after a copy).
 ///
 /// # Errors
