@@ -10,6 +10,7 @@ pub mod log_words;
 pub mod logs;
 mod merge;
 mod outcomes;
+mod polling;
 pub mod queue;
 mod recovery;
 mod rekeyed;
@@ -104,6 +105,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(housekeeping::keep(Arc::clone(&daemon)));
     background.spawn(conditions::observe(Arc::clone(&daemon)));
     background.spawn(outcomes::keep(Arc::clone(&daemon)));
+    background.spawn(polling::keep(Arc::clone(&daemon)));
     background.spawn(reporters.run());
     background.spawn({
         let daemon = Arc::clone(&daemon);

@@ -10,7 +10,7 @@ use super::Inbound;
 use super::answer::Refusal;
 use super::gate::{self, ShownSecret};
 use crate::evaluation::phone_of;
-use crate::ledger::{LedgerError, Outcomes, RecordedCall, ReportTaken};
+use crate::ledger::{LedgerError, Outcomes, RecordOrigin, RecordedCall, ReportTaken};
 use crate::outcome::{CallFacts, NoRecord};
 use crate::schedule::Schedule;
 use crate::verbs::outcome::terms;
@@ -84,6 +84,7 @@ impl Inbound {
             facts,
             match_within: spec.match_within,
             now,
+            origin: RecordOrigin::Posted,
             actor: ACTOR.to_owned(),
         })
     }

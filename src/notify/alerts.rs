@@ -13,6 +13,9 @@ use crate::reminder::{ReminderId, RunId};
 /// Maximum size of that file; the alerts of a hundred schedules take a few kilobytes.
 const MAX_FILE_SIZE: u64 = 16 << 20;
 
+/// Who brought an outcome, in the audit log, that a poll found although its report should have been posted.
+pub const FOUND_BY_POLL: &str = "poll";
+
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +52,8 @@ pub enum AlertKind {
     OutcomeMissing,
     /// Calls were accepted in a row and nothing was heard of any.
     OutcomeSilent,
+    /// Polls found outcomes whose reports should have been posted.
+    WebhookLost,
     /// Persons asked to cancel, or for another time.
     Desk,
 }
@@ -72,6 +77,7 @@ impl AlertKind {
             Self::SendingRetried => "calls are not accepted",
             Self::OutcomeMissing => "no report of calls came in time",
             Self::OutcomeSilent => "nothing is heard of accepted calls",
+            Self::WebhookLost => "reports of calls are not posted, a poll found them",
             Self::Desk => "somebody asked to cancel, or for another time",
         }
     }
@@ -259,6 +265,10 @@ impl Alerts {
     /// Counts for the desk, without names.
     fn outcome_came(&mut self, row: &AuditRow, schedule: &str) {
         self.resolve_all(schedule, &[AlertKind::OutcomeMissing]);
+        match row.actor.as_deref() {
+            Some(FOUND_BY_POLL) => self.fire(AlertKind::WebhookLost, schedule, None),
+            Some(_) | None => self.resolve_all(schedule, &[AlertKind::WebhookLost]),
+        }
         if matches!(row.reason.as_deref(), Some("declined" | "reschedule")) {
             self.fire(AlertKind::Desk, schedule, None);
         }

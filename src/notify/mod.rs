@@ -23,7 +23,7 @@ use crate::ledger::{LedgerResult, Log};
 use crate::reminder::RunId;
 use crate::settings::{Settings, TextOrSecret};
 
-pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, Message};
+pub use alerts::{AlertKey, AlertKind, Alerts, Conditions, FOUND_BY_POLL, Message};
 pub use pings::{Ping, RunResult};
 
 /// How often the audit log is read. An alert is promised within five seconds; failures in one interval are reported together.

@@ -6,12 +6,14 @@
 //! | [`meaning`] | which outcome that is, or that the call is still going on |
 //! | [`standing`] | which of several outcomes holds |
 //! | [`matching`] | which reminder a record belongs to |
+//! | [`polling`] | when records are asked for |
 //! | [`signs`] | of which accepted calls nothing was heard |
 //! | [`retry`] | whether and when the person is called again |
 
 pub mod facts;
 pub mod matching;
 pub mod meaning;
+pub mod polling;
 pub mod retry;
 pub mod signs;
 pub mod standing;

@@ -31,7 +31,7 @@ pub use guards::{Factor, GuardLimits, Percent};
 pub use http_spec::{
     AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
 };
-pub use outcome_spec::{OutcomeSpec, RetrySpec};
+pub use outcome_spec::{OutcomeSpec, PollSpec, RetrySpec};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::Schedule;
 use crate::outcome::retry::RetryTerms;
 use crate::outcome::{Places, Vocabulary};
 use crate::reminder::CallOutcome;
-use crate::settings::SecretRef;
+use crate::settings::{SecretRef, TextOrSecret};
 
 /// `[outcome]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,25 @@ pub struct OutcomeSpec {
     pub skip_later_leads: Vec<CallOutcome>,
     /// Who is called again, and when.
     pub retry: Option<RetrySpec>,
+    /// When records are asked for.
+    pub poll: PollSpec,
+}
+
+/// `[outcome.poll]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollSpec {
+    /// Whose calls; `None`: those of `target.call`'s agent, and no other target's.
+    pub agent: Option<TextOrSecret>,
+    /// How old a call without an outcome is before its record is asked for.
+    pub after: SignedDuration,
+    /// The pause between two polls at first.
+    pub every: SignedDuration,
+}
+
+impl Default for PollSpec {
+    fn default() -> Self {
+        Self { agent: None, after: SignedDuration::from_mins(10), every: SignedDuration::from_mins(5) }
+    }
 }
 
 /// `[outcome.retry]`.
@@ -54,6 +73,7 @@ impl Default for OutcomeSpec {
             silent_after: 5,
             skip_later_leads: SKIP_LATER_LEADS.to_vec(),
             retry: None,
+            poll: PollSpec::default(),
         }
     }
 }

@@ -98,9 +98,33 @@ impl AccountApi {
     /// # Errors
     /// When the account can't be reached, refuses the credentials, or returns an error.
     pub async fn agents(&self, http: &Http) -> Result<Option<Vec<Agent>>, AccountError> {
-        let body = self.get(http, "interview", &[]).await?;
+        let body = self.get(http, &["interview"], &[]).await?;
         let list = value_at(&body, "/data/interviews").and_then(Value::as_array);
         Ok(list.map(|list| list.iter().filter_map(agent).collect()))
+    }
+
+    /// One page of the records of an agent's calls.
+    ///
+    /// # Errors
+    /// As [`AccountApi::agents`].
+    pub async fn records(
+        &self,
+        http: &Http,
+        agent: &str,
+        (page, limit): (usize, usize),
+    ) -> Result<Vec<Value>, AccountError> {
+        let (page, limit) = (page.to_string(), limit.to_string());
+        let path = ["interview", agent, "responses"];
+        let mut body = self.get(http, &path, &[("page", &page), ("limit", &limit)]).await?;
+        let list = body.pointer_mut("/data/responses").and_then(Value::as_array_mut);
+        let list = list.ok_or_else(|| self.error(AccountFault::OtherAnswer, "answers without a list of records"))?;
+        Ok(std::mem::take(list))
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        crate::http::is_loopback(&self.base)
     }
 
     /// The account's contacts with this phone (E.164).
@@ -108,7 +132,7 @@ impl AccountApi {
     /// # Errors
     /// As [`AccountApi::agents`].
     pub async fn contacts(&self, http: &Http, phone: &str) -> Result<Vec<Contact>, AccountError> {
-        let body = self.get(http, "contact", &[("search", phone), ("limit", PAGE)]).await?;
+        let body = self.get(http, &["contact"], &[("search", phone), ("limit", PAGE)]).await?;
         let list = value_at(&body, "/data/contacts").and_then(Value::as_array);
         let list = list.ok_or_else(|| self.error(AccountFault::OtherAnswer, "answers without a list of contacts"))?;
         Ok(list.iter().filter_map(contact).filter(|contact| contact.phone == phone).collect())
@@ -148,8 +172,8 @@ impl AccountApi {
         }
     }
 
-    async fn get(&self, http: &Http, path: &str, query: &[(&str, &str)]) -> Result<Value, AccountError> {
-        let mut url = self.url(&[path]);
+    async fn get(&self, http: &Http, path: &[&str], query: &[(&str, &str)]) -> Result<Value, AccountError> {
+        let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::audit::{AuditRow, Event};
 use crate::ledger::Tally;
+use crate::notify::FOUND_BY_POLL;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
 
 /// Upper bounds of the buckets of a request's time, in milliseconds.
@@ -22,6 +23,7 @@ pub struct Counters {
     pub counted_to: u64,
     events: BTreeMap<(String, String, String), u64>,
     latencies: Latencies,
+    found_by_poll: u64,
 }
 
 /// How long requests took.
@@ -44,6 +46,8 @@ impl Counters {
         self.counted_to = row.seq;
         let reason = row.reason.as_deref().map(word).unwrap_or_default();
         let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
+        let is_poll = row.actor.as_deref().is_some_and(|actor| actor.starts_with(FOUND_BY_POLL));
+        self.found_by_poll += u64::from(row.event == Event::OutcomeReceived && is_poll);
         *self.events.entry((row.event.as_str().to_owned(), schedule, reason)).or_default() += 1;
         let ends = !matches!(row.event, Event::DeliveryIntent);
         if let Some(latency) = row.latency_ms.filter(|_| ends) {
@@ -168,6 +172,8 @@ impl Exposition<'_> {
             let labels = [("schedule", schedule.as_str()), ("outcome", outcome)];
             text.sample("tickler_outcomes_total", &labels, count(*number));
         }
+        text.family("tickler_poll_found_total", "counter", "Outcomes that a poll found since the service began.");
+        text.sample("tickler_poll_found_total", &[], count(self.counters.found_by_poll));
         let name = "tickler_delivery_duration_seconds";
         text.family(name, "histogram", "How long requests to targets took.");
         let latencies = &self.counters.latencies;

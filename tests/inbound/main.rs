@@ -9,7 +9,10 @@ mod clinic;
 mod command;
 
 mod missing;
+mod polling;
 mod retries;
+#[path = "../support/clinic.rs"]
+mod sandboxed;
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -209,6 +209,7 @@ pub fn recorded(body: serde_json::Value, now: Timestamp) -> RecordedCall {
         match_within: jiff::SignedDuration::from_mins(30),
         terms: Arc::new([(SCHEDULE.to_owned(), outcome_terms())].into()),
         now,
+        origin: RecordOrigin::Posted,
         actor: "inbound".to_owned(),
     }
 }

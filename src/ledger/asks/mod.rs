@@ -13,7 +13,8 @@ pub use outbox::{
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
 };
 pub use outcomes::{
-    CallAgain, CalledAgain, CallsOf, OutcomeByHand, OutcomeTerms, RecordedCall, ReportTaken, ReportedCall, Unreported,
+    CallAgain, CalledAgain, CallsOf, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall, ReportTaken,
+    ReportedCall, Unreported,
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,

@@ -27,8 +27,19 @@ pub struct RecordedCall {
     pub terms: Arc<BTreeMap<String, OutcomeTerms>>,
     /// When it arrived (UTC).
     pub now: Timestamp,
+    /// How it came.
+    pub origin: RecordOrigin,
     /// Who brought it.
     pub actor: String,
+}
+
+/// How a record came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordOrigin {
+    /// Its sender posted it.
+    Posted,
+    /// It is one of a list that was asked for: others of the list are of calls that are not ours.
+    Polled,
 }
 
 /// What a schedule makes of the outcomes of its calls.

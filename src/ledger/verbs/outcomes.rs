@@ -9,8 +9,8 @@ use crate::ledger::change::HeldRow;
 use crate::ledger::outcomes::{self, CallRow, Digest};
 use crate::ledger::store::{LearntNumber, Many, One, Put};
 use crate::ledger::{
-    LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordedCall, ReminderRow,
-    ReportTaken, Unreported,
+    LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall,
+    ReminderRow, ReportTaken, Unreported,
 };
 use crate::outcome::Report;
 use crate::outcome::matching::{self, Unmatched, was_sent};
@@ -62,6 +62,9 @@ impl Tx<'_> {
         why: Unmatched,
     ) -> LedgerResult<ReportTaken> {
         let taken = ReportTaken { reminder: Err(why), outcome: None, is_duplicate, is_proof: false };
+        if record.origin == RecordOrigin::Polled {
+            return Ok(taken);
+        }
         let Some(entry) = outcomes::unmatched_entry(record, why).filter(|_| !is_duplicate) else { return Ok(taken) };
         self.store.append(&entry)?;
         self.store.put(&Put::Call(&CallRow::after(known, record, digest, None)))?;
@@ -102,7 +105,10 @@ impl Tx<'_> {
     /// By whom was called: only what was sent shortly before the call's start is asked.
     fn called_person(&self, record: &RecordedCall) -> LedgerResult<Result<HeldRow, Unmatched>> {
         let facts = &record.facts;
-        if facts.contact.is_none() && facts.phone.is_none() {
+        // an old record of a list that doesn't say when its call was is nobody's
+        let is_undated = facts.started_at.is_none() && facts.ended_at.is_none();
+        let is_nobodys = record.origin == RecordOrigin::Polled && is_undated;
+        if is_nobodys || facts.contact.is_none() && facts.phone.is_none() {
             return Ok(Err(Unmatched::Nothing));
         }
         let (from, until) = matching::intents_of(facts, record.match_within, record.now);

@@ -88,6 +88,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("outcome.at.ended_at", "\"/call/end_timestamp\""),
     ("outcome.at.updated_at", "\"/call/updated_at\""),
     ("outcome.statuses", "{ user_hangup = \"answered\", voicemail_reached = \"voicemail\" }"),
+    ("outcome.poll.agent", "{ env = \"THOUGHTLY_AGENT_ID\" }"),
     ("outcome.values", "{ yes = \"confirmed\", cancel = \"declined\", \"n/a\" = \"ignore\" }"),
     ("payload", "{ to = \"{{ phone }}\", appointment_time = \"{{ starts_at }}\" }"),
 ];

@@ -57,9 +57,33 @@ pub static OUTCOME: Table = Table {
             Default("[\"confirmed\", \"declined\", \"reschedule\"]"),
             "Outcomes after which nobody is called by another lead about the same appointment and start",
         ),
-        later("poll", "Reports are fetched"),
+        key("poll", Shape::Table(&POLL), Optional, "Records of calls are asked for where no report came"),
         key("retry", Shape::Table(&RETRY), Optional, "Who doesn't answer is called again"),
         later("write_back", "Outcomes are written back"),
+    ],
+};
+
+static POLL: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "agent",
+            Shape::TextOrSecret,
+            Optional,
+            "The agent (an interview id) whose calls are asked for; without it that of `target.call`, and for other targets none",
+        ),
+        key(
+            "after",
+            Shape::Duration,
+            Default("\"10m\""),
+            "How old a call without an outcome is before it is asked for",
+        ),
+        key(
+            "every",
+            Shape::Duration,
+            Default("\"5m\""),
+            "The pause between two polls; it doubles up to an hour while nothing is found",
+        ),
     ],
 };
 

@@ -7,7 +7,7 @@ use crate::outcome::{Fact, Meaning, Places, Vocabulary};
 use crate::reminder::CallOutcome;
 use crate::schedule::lookup::secret_ref;
 use crate::schedule::spanned::Node;
-use crate::schedule::{OutcomeSpec, RetrySpec};
+use crate::schedule::{OutcomeSpec, PollSpec, RetrySpec};
 use crate::settings::SecretRef;
 
 pub fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<OutcomeSpec> {
@@ -21,6 +21,7 @@ pub fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<OutcomeS
         silent_after: section.whole("silent_after")?,
         places: places(&section.inner("at"))?,
         skip_later_leads: outcomes(section, "skip_later_leads")?,
+        poll: poll(&section.inner("poll"), reading)?,
         retry: optional(section.given("retry"), |_| retry(&section.inner("retry"), reading)).ok()?,
         vocabulary: Vocabulary {
             statuses: meanings(section.given("statuses"))?,
@@ -36,6 +37,13 @@ fn secrets(section: &Section<'_>, reading: &Reading<'_>) -> Option<Vec<SecretRef
 
 fn outcomes(section: &Section<'_>, name: &str) -> Option<Vec<CallOutcome>> {
     section.texts(name)?.iter().map(|word| word.parse().ok()).collect()
+}
+
+fn poll(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<PollSpec> {
+    let agent = optional(section.given("agent"), |_| section.text_or_secret("agent", reading)).ok()?;
+    let after = section.positive_duration("after", reading);
+    let every = section.positive_duration("every", reading);
+    Some(PollSpec { agent, after: after?, every: every? })
 }
 
 fn retry(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<RetrySpec> {

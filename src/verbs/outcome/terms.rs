@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 
 use crate::ledger::OutcomeTerms;
+use crate::outcome::polling::PollTerms;
 use crate::schedule::{Schedule, TargetSpec};
 use crate::settings::{Secrets, TextOrSecret};
 use crate::verbs::App;
@@ -30,6 +31,20 @@ fn of_schedule(app: &App, schedule: &Schedule) -> OutcomeTerms {
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
         target: app.around.target_address(schedule),
     }
+}
+
+/// Whose records a schedule asks for, and when; `None` where it asks for none.
+#[must_use]
+pub fn poll_of(app: &App, schedule: &Schedule) -> Option<(String, PollTerms)> {
+    let spec = schedule.outcome.as_ref()?;
+    let secrets = &app.settings.secrets;
+    let agent = match &spec.poll.agent {
+        Some(TextOrSecret::Text(agent)) => Some(agent.clone()),
+        Some(agent) => secrets.text(agent).ok().map(|agent| agent.expose_secret().to_owned()),
+        None => agent_of(schedule, secrets),
+    };
+    let every = std::time::Duration::try_from(spec.poll.every).ok()?;
+    Some((agent?, PollTerms { after: spec.poll.after, every, report_within: spec.report_within }))
 }
 
 /// The agent that calls for a schedule, where it is known.
