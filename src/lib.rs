@@ -1,6 +1,7 @@
 //! tickler phones people before their appointments.
 //!
-//! The map, in the order data flows. A singular name is a stage, a plural one an extension point (add a file there).
+//! The map of the modules, in the order in which data passes them. A singular name is a stage; a plural name is a set to which you
+//! can add a file.
 //! *Pure* code decides over values and takes `now` as an argument; *shell* code touches the world.
 //!
 //! | module | what happens there |
@@ -33,6 +34,7 @@
 //!
 //! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
 //! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread,
+//! [`duration`] reads and writes `90s` or `24h`, [`connections`] accepts and limits the connections of every server,
 //! [`lines`] wraps sentences to the width of a screen, [`personal`] keeps phones and names out of `Debug` output, [`seeded`] has the maps of many entries.
 //!
 //! # Glossary

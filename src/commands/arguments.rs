@@ -1,4 +1,4 @@
-//! shell: what may be typed.
+//! shell: the command line: every verb with its arguments, and their help texts.
 
 use std::path::PathBuf;
 
@@ -74,12 +74,12 @@ pub enum Format {
     Sqlite,
 }
 
-/// What a person can ask for.
+/// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run the service: every schedule at its time, until it is stopped
     Run(RunArguments),
-    /// Tell every problem of every schedule file
+    /// Report every problem of every schedule file
     Check(CheckArguments),
     /// Who would be called, when, with what; who not, and why. Sends nothing
     Plan(PlanArguments),
@@ -105,13 +105,13 @@ pub enum Verb {
     Reject(RejectArguments),
     /// Numbers that no schedule calls
     Optout {
-        /// What of them
+        /// The subcommand
         #[command(subcommand)]
         verb: OptoutVerb,
     },
     /// What became of calls
     Outcome {
-        /// What of them
+        /// The subcommand
         #[command(subcommand)]
         verb: OutcomeVerb,
     },
@@ -128,7 +128,7 @@ pub enum Verb {
     },
     /// The web page: who may sign in
     Page {
-        /// What of it
+        /// The subcommand
         #[command(subcommand)]
         verb: PageVerb,
     },
@@ -147,39 +147,39 @@ pub enum Verb {
     },
     /// The ledger itself
     Ledger {
-        /// What is done to it.
+        /// The subcommand
         #[command(subcommand)]
         verb: LedgerVerb,
     },
-    /// Make a copy the ledger again; whoever may have been called since becomes uncertain, nobody is called
+    /// Replace the ledger with a copy; whoever may have been called since becomes uncertain and is not called
     Restore {
         /// The copy, made by `backup`
         file: PathBuf,
-        /// The clock.
+        /// Replaces the clock.
         #[command(flatten)]
         now: Now,
     },
-    /// Look at the surroundings: clock, zone rules, folder, ledger, credentials, reachability
+    /// Check the environment: clock, zone rules, folder, ledger, credentials, reachability
     Doctor,
-    /// Alerts: try whether they reach anybody
+    /// Alerts: test whether they arrive
     Notify {
-        /// What of it
+        /// The subcommand
         #[command(subcommand)]
         verb: NotifyVerb,
     },
-    /// The account's voice agents: what `target.call.agent` takes
+    /// The account's voice agents: the values for `target.call.agent`
     Agents(AccountArguments),
-    /// What the account knows of people
+    /// Contacts in the account
     Contacts {
-        /// What of it
+        /// The subcommand
         #[command(subcommand)]
         verb: ContactsVerb,
     },
-    /// Every setting with where it came from
+    /// Every setting with its origin
     Config,
     /// The JSON Schema of the schedule file
     Schema,
-    /// Help on a verb or a part of the reference: schedule, payload, query, reasons, events
+    /// Help on a verb or a part of the reference: schedule, payload, query, settings, reasons, events
     Help {
         /// A verb or a part of the reference
         topic: Option<String>,
@@ -189,7 +189,7 @@ pub enum Verb {
     },
     /// The systemd unit
     Service {
-        /// What of it
+        /// The subcommand
         #[command(subcommand)]
         verb: ServiceVerb,
     },
@@ -207,7 +207,7 @@ pub enum Verb {
     Init(InitArguments),
     /// Days of a schedule on a virtual clock: calls per day and hour, skips, waits. Sends nothing
     Simulate(SimulateArguments),
-    /// Run the tests beside schedules (`NAME.test.toml`), or record one from today's plan
+    /// Run the tests of schedules (`NAME.test.toml`), or record one from today's plan
     Test(TestArguments),
 }
 
@@ -228,7 +228,7 @@ pub enum NotifyVerb {
 /// `contacts …`.
 #[derive(Debug, Subcommand)]
 pub enum ContactsVerb {
-    /// The contacts with a phone number, masked; the audit log has it as a reveal
+    /// The contacts with a phone number, masked; recorded in the audit log as a reveal
     Find(FindArguments),
 }
 
@@ -258,12 +258,12 @@ pub struct InitArguments {
     pub source: String,
     /// The schedule's name; `-` prints it instead [default: made of the source's]
     pub name: Option<String>,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
 
-/// A clock for trying things out.
+/// `--now`: another clock, for trials.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Now {
     /// Start this program's clock at that time and let it run on (`tomorrow 09:00`, `2026-11-24 09:00`, RFC 3339)
@@ -274,7 +274,7 @@ pub struct Now {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// A clock for trying things out; sends to this machine alone
+    /// A clock for trials: sends only to this machine
     #[command(flatten)]
     pub now: Now,
 }
@@ -307,7 +307,7 @@ pub struct PlanArguments {
     /// Show whole phone numbers; recorded in the audit log
     #[arg(long)]
     pub reveal: bool,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
@@ -330,7 +330,7 @@ pub struct ExplainArguments {
     /// What that run decided
     #[arg(long)]
     pub run: Option<String>,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
@@ -340,16 +340,16 @@ pub struct ExplainArguments {
 pub struct TriggerArguments {
     /// Which schedule
     pub schedule: String,
-    /// Tell what would be sent, send nothing
+    /// Print what would be sent; send nothing
     #[arg(long)]
     pub dry_run: bool,
     /// That appointment alone
     #[arg(long, value_name = "ID")]
     pub only: Option<String>,
-    /// How long to wait for what isn't due yet
+    /// How long to wait for the calls that are due later
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub wait: SignedDuration,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
@@ -390,7 +390,7 @@ pub struct NextArguments {
     /// How many runs of each
     #[arg(short = 'n', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub count: u32,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
@@ -398,7 +398,7 @@ pub struct NextArguments {
 /// `audit`.
 #[derive(Debug, Args)]
 pub struct AuditArguments {
-    /// What of the log [default: list]
+    /// The subcommand [default: list]
     #[command(subcommand)]
     pub verb: Option<AuditVerb>,
     /// Which rows.
@@ -412,7 +412,7 @@ pub struct AuditArguments {
     pub reveal: bool,
 }
 
-/// How long a time is.
+/// A period of time until now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PeriodWord {
     /// Today
@@ -430,7 +430,7 @@ pub enum AuditVerb {
     List,
     /// The whole story of one reminder or appointment
     Show {
-        /// A reminder's id or its unique beginning, or an appointment's id
+        /// A reminder's id or a unique prefix of it, or an appointment's id
         #[arg(value_parser = typed_id)]
         id: String,
     },
@@ -442,13 +442,13 @@ pub enum AuditVerb {
     },
     /// Print the log's end as SEQ:HASH, to be kept where nobody with write access to the ledger can change it
     Checkpoint,
-    /// Every row as JSON lines or CSV, with an end line by which a cut file shows; `--format sqlite` makes a database
+    /// Every row as JSON lines or CSV; an end line shows that the file is complete. `--format sqlite` makes a database
     Export {
         /// Into this new file, for `--format sqlite`
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Another system's list of calls beside this log: who only here, who only there, and why
+    /// Compare the log with another system's list of calls: who is in only one of them, and why
     Compare {
         /// Whose calls
         #[arg(value_name = "SCHEDULE")]
@@ -486,7 +486,7 @@ pub enum UncertainVerb {
 /// `uncertain resolve`.
 #[derive(Debug, Args)]
 pub struct ResolveArguments {
-    /// Reminders' ids, or their unique beginnings; with `--schedule` an appointment's id
+    /// Reminders' ids, or unique prefixes of them; with `--schedule` an appointment's id
     #[arg(value_name = "ID", required_unless_present = "all_of")]
     pub ids: Vec<String>,
     /// Every reminder of unknown fate of that schedule
@@ -495,7 +495,7 @@ pub struct ResolveArguments {
     /// Whose appointments the ids are
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
-    /// What you say.
+    /// The verdict.
     #[command(flatten)]
     pub verdict: VerdictArguments,
     /// Why; the audit log keeps it
@@ -506,7 +506,7 @@ pub struct ResolveArguments {
 /// `cancel`.
 #[derive(Debug, Args)]
 pub struct CancelArguments {
-    /// A reminder's id, or its unique beginning; with `--schedule` an appointment's id
+    /// A reminder's id, or a unique prefix of it; with `--schedule` an appointment's id
     #[arg(value_parser = typed_id)]
     pub id: String,
     /// Whose appointment the id is
@@ -540,7 +540,7 @@ pub enum LedgerVerb {
         /// Why, for the audit
         #[arg(long)]
         reason: String,
-        /// The clock.
+        /// Replaces the clock.
         #[command(flatten)]
         now: Now,
     },
@@ -585,7 +585,7 @@ pub struct TestCallArguments {
     /// Your own phone
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub to: String,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }

@@ -26,7 +26,7 @@ use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
 
-/// So many rows are listed on a terminal, unless others are asked for.
+/// Maximum rows listed on a terminal by default.
 const SCREENFUL: u64 = 50;
 
 /// A checkpoint is a line; an export whose last line is one may be long.
@@ -96,17 +96,17 @@ async fn list(context: &Context, filters: &Filters, reveal: Reveal) -> anyhow::R
                 format!("these are the newest {SCREENFUL}: `--before {}` shows older ones, `--limit N` more", first.seq)
             }
             Some(_) => {
-                format!("these are the first {SCREENFUL}: `--after {}` goes on, `--limit N` shows more", last.seq)
+                format!("these are the first {SCREENFUL}: `--after {}` shows the next ones, `--limit N` more", last.seq)
             }
         });
     }
     Ok((Exit::Done, rows.last().map(|row| row.seq)))
 }
 
-/// How often new rows are looked for.
+/// How often `--follow` polls for new rows.
 const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
 
-/// Prints the rows that come after those that are there, each as a line, until it is stopped.
+/// Prints each row that is added from now on as a line, until it is interrupted.
 async fn follow(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let (_, last) = list(context, filters, Reveal::LastFour).await?;
     let asked = filter(context, filters).await?;
@@ -264,7 +264,7 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Page by page, so that six years of log need no memory; the log has the export before its first row is shown.
+/// Exports page by page, so that a log of six years needs little memory. The export is recorded before the first row is printed.
 async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     let format = context.format.unwrap_or(Format::Jsonl);
     let filter = filter(context, filters).await?;
@@ -282,7 +282,7 @@ async fn export(context: &Context, filters: &Filters) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The same as a database of its own.
+/// Exports the log into a new SQLite database.
 async fn export_database(context: &Context, filters: &Filters, file: &Path) -> anyhow::Result<Exit> {
     let filter = filter(context, filters).await?;
     let database = ExportedDatabase::create(file)?;
@@ -380,7 +380,7 @@ pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Resu
     })
 }
 
-/// A phone as the ledger knows it: national numbers are read in the one region that the schedules share.
+/// A phone in E.164. A national number is read with the `default_region` that all schedules share.
 fn whole_phone(context: &Context, text: &str) -> Result<String, VerbError> {
     let zones = crate::zones::Zones::newest();
     let folder = crate::schedule::load::folder(&context.settings.schedules, &zones).unwrap_or_default();

@@ -20,7 +20,7 @@ use crate::verbs::secrets::ServiceSecrets;
 use crate::verbs::{Exit, VerbError};
 use crate::zones::Zones;
 
-/// Tells every problem of every file.
+/// Reports every problem of every file.
 pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let paint = if context.environment.wants_no_color() || !std::io::stdout().is_terminal() {
@@ -38,7 +38,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
         [] => Files::Folder(context.settings.schedules.clone()),
         paths => Files::Paths(paths.iter().map(|path| named(path, &context.settings.schedules)).collect()),
     };
-    // it reads files and, when asked, waits for hosts
+    // on a thread of its own: it reads files and, with `--connect`, waits for hosts
     let report = tokio::task::spawn_blocking(move || report(&context, &ask, files, &tools)).await??;
     show(&report, (format, screen), paint)?;
     if connects && report.ok && matches!(format, None | Some(Format::Table)) {

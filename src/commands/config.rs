@@ -6,7 +6,7 @@ use super::output::{Rows, Shown};
 use super::table::{Table, sentence, words};
 use crate::verbs::{Exit, config};
 
-/// Prints every setting with where it came from, secrets as `***`.
+/// Prints every setting with its origin, secrets as `***`.
 pub fn config(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let answer = config::config(&context.origins);

@@ -1,4 +1,4 @@
-//! shell: what every verb of the terminal begins with: settings, clock, format, who asks.
+//! shell: the context of every verb on the command line: settings, clock, output format, user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -20,19 +20,19 @@ use crate::settings::{Flags, LogFormat, Origins, ProcessEnvironment, Settings};
 use crate::verbs::{Access, App, Exit, ScheduleZones, VerbError, VerbResult};
 use crate::zones::{Zone, Zones};
 
-/// Whether a moment has its zone's name behind it.
+/// Whether a printed time is followed by its zone's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZoneName {
     Shown,
-    /// It is said elsewhere.
+    /// No: the zone is named elsewhere in the output.
     Omitted,
 }
 
-/// What a verb of the terminal works with.
+/// What every verb on the command line works with.
 pub struct Context {
     /// The service's own settings.
     pub settings: Settings,
-    /// Where each came from.
+    /// The origin of each setting.
     pub origins: Origins,
     /// What the process was started with.
     pub environment: ProcessEnvironment,
@@ -71,7 +71,7 @@ impl Context {
         Ok(Self { settings, origins, environment, clock, format: globals.format, screen, names_ledger: false })
     }
 
-    /// Of settings made by hand.
+    /// A context with the given settings.
     pub fn with(settings: Settings, clock: SharedClock, format: Option<Format>) -> Self {
         let (origins, environment) = (Origins::default(), ProcessEnvironment::default());
         let screen = Screen::Columns(columns(&ProcessEnvironment::of_process()));
@@ -170,13 +170,13 @@ impl Context {
         self.prints_tables() && std::io::stdout().is_terminal()
     }
 
-    /// Who asks, for the audit.
+    /// The user, for the audit log.
     pub fn actor(&self) -> String {
         user_name(rustix::process::getuid().as_raw())
     }
 
     /// As [`Context::at`], for a verb that sends: with a given clock it is a trial, unless a flag or a variable names the
-    /// ledger. Says so once.
+    /// ledger. Prints that once.
     ///
     /// # Errors
     /// As [`Context::at`].
@@ -198,18 +198,18 @@ impl Context {
         Self { settings: trial, names_ledger: true, ..self }.at(now, schedule)
     }
 
-    /// Opens the app for one verb. Says where a ledger is that it had to create.
+    /// Opens the app for one verb. Reports the path of a ledger that it had to create.
     pub async fn open(&self, access: Access) -> VerbResult<App> {
         let is_new = access == Access::Working && sqlite::is_missing(&self.settings.ledger);
         let app = App::open(self.settings.clone(), Arc::clone(&self.clock), access, &self.actor()).await?;
         let is_whole = app.around.ledger.as_ref().is_some_and(|ledger| ledger.loss().is_none());
         if is_new && is_whole && !self.names_ledger {
-            complain(&format!("a new ledger was created: {}", whole(&self.settings.ledger).display()));
+            complain(&format!("a new ledger was created: {}", absolute(&self.settings.ledger).display()));
         }
         Ok(app)
     }
 
-    /// Tells which files a verb over all schedules had to leave out.
+    /// Reports which schedule files a verb over all schedules had to leave out.
     pub fn tell_refused(&self, app: &App, named: &[String]) -> Exit {
         let folder = app.folder();
         if !named.is_empty() || folder.refused.is_empty() {
@@ -255,12 +255,12 @@ impl Context {
     }
 }
 
-/// The path as whoever reads it elsewhere needs it.
-fn whole(path: &Path) -> PathBuf {
+/// The absolute path, which is valid from every folder.
+fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The columns of the terminal that stdout is; where it is none, those that the environment names, else the usual 80.
+/// The width of the terminal; if stdout isn't one, `$COLUMNS`, else 80.
 fn columns(environment: &ProcessEnvironment) -> usize {
     let terminal = comfy_table::Table::new().width().filter(|_| std::io::stdout().is_terminal());
     terminal.map(usize::from).or_else(|| environment.columns()).unwrap_or(80)

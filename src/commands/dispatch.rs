@@ -1,7 +1,7 @@
-//! shell: decides where a verb is done: by the running service through its socket, or in this process.
+//! shell: decides which process performs a verb: the running service, asked through its control socket, or this one.
 //!
-//! A verb that changes something is done by the service when one runs, else here under the ledger's lock ([`change`]). A
-//! verb that reads is done here, and by the service where this user may not open the ledger ([`read`]).
+//! A verb that changes the ledger is performed by the service when one is running, else by this process, which locks the ledger
+//! ([`change`]). A verb that reads is performed by this process; if this user may not open the ledger, by the service ([`read`]).
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ use crate::verbs::secrets::SeenByService;
 use crate::verbs::trigger::{self, TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Answer, App, Exit, Request, Reveal, VerbError, VerbResult, answer_without_ledger, perform};
 
-/// How often a waiting verb checks whether the ledger is free.
+/// How often a waiting verb polls a locked ledger.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Minimum reminders of a trigger after which the write-ahead log is moved into the ledger's file. Nothing has changed after one
-/// of none; after one of more the checkpoint (tens of megabytes) is left to the next changing verb or the service.
-const CHECKPOINTED: std::ops::RangeInclusive<usize> = 1..=1_000;
+/// After a trigger with this many reminders, the write-ahead log is checkpointed. Without reminders there is nothing to write; after
+/// a larger trigger the checkpoint (tens of megabytes) is left to the next verb that changes the ledger, or to the service.
+const CHECKPOINT_AFTER: std::ops::RangeInclusive<usize> = 1..=1_000;
 
-/// Longer than any trigger's usual `--wait` and its requests: after that the ledger counts as busy.
+/// How long a verb waits for a locked ledger: longer than a trigger with a usual `--wait` takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Asks the running service; `None` when there is none.
+/// Sends the request to the running service; `None` when no service is running.
 ///
 /// # Errors
-/// When one is there and can't be asked.
+/// When a service is running, but refuses the connection or doesn't answer.
 pub async fn ask(context: &Context, request: &Request) -> anyhow::Result<Option<Answer>> {
     match control::ask(&context.settings.socket, request).await {
         Ok(answer) => Ok(Some(answer)),
@@ -44,7 +44,7 @@ pub async fn ask(context: &Context, request: &Request) -> anyhow::Result<Option<
     }
 }
 
-/// Those of the secrets that the running service has. No service, or one that may not be asked, has none.
+/// The secrets in `unset` (not set in this process) that are set in the running service; none when it can't be asked.
 pub async fn seen_by_service(context: &Context, unset: Vec<SecretRef>) -> SeenByService {
     let absolute = |secret: SecretRef| match secret {
         SecretRef::File(path) => SecretRef::File(std::path::absolute(&path).unwrap_or(path)),
@@ -59,10 +59,10 @@ pub async fn seen_by_service(context: &Context, unset: Vec<SecretRef>) -> SeenBy
     unset.into_iter().zip(are_set).filter(|(_, is_set)| *is_set).map(|(secret, _)| secret).collect()
 }
 
-/// A changing verb: done by the service when one runs, else here under the lock.
+/// Performs a verb that changes the ledger: by the service when one is running, else in this process with the ledger locked.
 ///
 /// # Errors
-/// The verb's own; busy when another process holds the ledger and does not respond.
+/// The verb's own; that the ledger is busy when another process keeps it locked and isn't a service that answers.
 pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
     let answer = match performer(context, &request).await? {
         Performer::Answered(answer) => answer,
@@ -75,7 +75,7 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
     body(answer)
 }
 
-/// A trigger. Its answer may be large: in this process it is not converted to JSON and back as in [`change`].
+/// Performs a trigger as [`change`] would, but without converting an answer of this process to JSON and back: it may be large.
 ///
 /// # Errors
 /// As [`change`].
@@ -97,7 +97,7 @@ async fn trigger_here(context: &Context, app: &App, ask: TriggerAsk) -> anyhow::
     let (ended, was_stopped) = tokio::select! {
         ended = &mut work => (ended, false),
         Ok(()) = tokio::signal::ctrl_c() => {
-            complain("stopping: what is being sent is awaited; Ctrl-C again ends at once");
+            complain("stopping: waiting for the requests under way; press Ctrl-C again to end at once");
             if let Some(sender) = &app.sender {
                 sender.begin_stop();
                 sender.nudge();
@@ -105,34 +105,34 @@ async fn trigger_here(context: &Context, app: &App, ask: TriggerAsk) -> anyhow::
             tokio::select! {
                 ended = &mut work => (ended, true),
                 Ok(()) = tokio::signal::ctrl_c() => {
-                    let detail = "ended at once: the fate of what was being sent is unknown at the next start";
+                    let detail = "ended at once: it is unknown whether the requests under way arrived; see `tickler uncertain list` after the next start";
                     return Err(VerbError::Failed(detail.to_owned()).into());
                 }
             }
         }
     };
     let answer = ended.map_err(|error| VerbError::Answered { message: error.to_string(), exit: error.exit() })?;
-    if CHECKPOINTED.contains(&answer.reminders.len()) {
+    if CHECKPOINT_AFTER.contains(&answer.reminders.len()) {
         checkpoint(app).await;
     }
     let exit = if was_stopped { Exit::Failed } else { answer.exit() };
     Ok((answer, exit))
 }
 
-/// A reading verb that whoever does it records first: the service when one runs, else this process under the lock. It
-/// waits for a trigger that holds the ledger.
+/// Performs a verb that reads, but first records in the audit log that it does: by the service when one is running, else in this
+/// process with the ledger locked. Waits while a trigger keeps the ledger locked.
 ///
 /// # Errors
-/// The verb's own; when it can't be recorded, nothing is shown.
+/// The verb's own, and that the row can't be written: then nothing is returned.
 pub async fn reveal<T: DeserializeOwned>(context: &Context, request: Request) -> anyhow::Result<(T, Exit)> {
     let answer = match performer(context, &request).await? {
         Performer::Answered(answer) => answer,
         Performer::Here(app) => perform(&app, &context.actor(), request).await,
     };
-    shown(answer)
+    body_after_message(answer)
 }
 
-/// The rows of the log; if this user may not open the ledger, the service returns them page by page.
+/// The rows of the audit log; if this user may not open the ledger, the service returns them page by page.
 ///
 /// # Errors
 /// As [`read`].
@@ -141,35 +141,35 @@ pub async fn rows(context: &Context, filter: AuditFilter) -> anyhow::Result<Vec<
         Ok(app) => return Ok(audit::list(&app, filter).await?),
         Err(refused) => refused,
     };
-    let (mut pages, mut left, mut next) = (Vec::new(), filter.limit, filter);
+    let (mut pages, mut rows_left, mut page_filter) = (Vec::new(), filter.limit, filter);
     let mut refused = Some(refused);
     loop {
-        let wanted = left.unwrap_or(audit::SOCKET_PAGE).min(audit::SOCKET_PAGE);
-        next.limit = Some(wanted);
+        page_filter.limit = Some(rows_left.unwrap_or(audit::SOCKET_PAGE).min(audit::SOCKET_PAGE));
         let refusal = refused.take().unwrap_or_else(|| VerbError::Unreachable("the service has stopped".to_owned()));
-        let request = Request::AuditPage { filter: next.clone() };
+        let request = Request::AuditPage { filter: page_filter.clone() };
         let (page, _): (Vec<AuditRow>, Exit) = read_by_service(context, &request, refusal).await?;
-        let came = page.len() as u64;
-        left = left.map(|left| left - came.min(left));
-        match next.newest {
-            true => next.before_seq = page.first().map(|row| row.seq),
-            false => next.after_seq = page.last().map(|row| row.seq),
+        let received = page.len() as u64;
+        rows_left = rows_left.map(|left| left.saturating_sub(received));
+        match page_filter.newest {
+            true => page_filter.before_seq = page.first().map(|row| row.seq),
+            false => page_filter.after_seq = page.last().map(|row| row.seq),
         }
         pages.push(page);
-        if came == 0 || left == Some(0) {
+        if received == 0 || rows_left == Some(0) {
             break;
         }
     }
-    if next.newest {
+    if page_filter.newest {
         pages.reverse();
     }
     Ok(pages.into_iter().flatten().collect())
 }
 
-/// An export, recorded first and then handed on page by page; the service's when one runs.
+/// Exports the audit log: records the export first, then passes the rows to `take` page by page. The service reads them when one
+/// is running.
 ///
 /// # Errors
-/// When it can't be recorded or read; the errors of `take`.
+/// When the export can't be recorded or read; the errors of `take`.
 pub async fn export(
     context: &Context,
     filter: AuditFilter,
@@ -204,10 +204,11 @@ pub async fn export(
     Ok(())
 }
 
-/// A reading verb: `here` does it in this process; where this user may not open the ledger, the service does `request`.
+/// Performs a verb that reads: `here` does it in this process; if this user may not open the ledger, the service performs
+/// `request`.
 ///
 /// # Errors
-/// The verb's own; why the ledger can't be opened, when no service is running either.
+/// The verb's own; why the ledger can't be opened, if no service is running either.
 pub async fn read<T, F>(context: &Context, request: Request, here: F) -> anyhow::Result<(T, Exit)>
 where
     T: DeserializeOwned,
@@ -219,10 +220,10 @@ where
     }
 }
 
-/// A reading verb, done by the service because this process is `refused` the ledger.
+/// Performs a verb that reads by the service, because this process can't open the ledger; `refused` says why.
 ///
 /// # Errors
-/// `refused` when no service is running, and when `--now` is given: the service has its own clock.
+/// `refused` when no service is running; a refusal when `--now` is given, because the service has its own clock.
 pub async fn read_by_service<T: DeserializeOwned>(
     context: &Context,
     request: &Request,
@@ -230,13 +231,13 @@ pub async fn read_by_service<T: DeserializeOwned>(
 ) -> anyhow::Result<(T, Exit)> {
     let Ok(Some(answer)) = ask(context, request).await else { return Err(refused.into()) };
     if context.clock.is_shifted() {
-        return Err(not_through_the_socket());
+        return Err(service_has_own_clock());
     }
-    shown(answer)
+    body_after_message(answer)
 }
 
-/// As [`body`]; prints the message of the answer to stderr.
-fn shown<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
+/// As [`body`]; also prints the answer's message to stderr.
+fn body_after_message<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     if answer.body.get() != "null"
         && let Some(message) = &answer.message
     {
@@ -245,7 +246,7 @@ fn shown<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     body(answer)
 }
 
-/// Moves the write-ahead log into the ledger's file, so that a copy of that one file has everything.
+/// Moves the write-ahead log into the ledger's file, so that this one file is complete.
 async fn checkpoint(app: &App) {
     if let Ok(ledger) = app.ledger()
         && let Err(error) = ledger.checkpoint().await
@@ -254,15 +255,15 @@ async fn checkpoint(app: &App) {
     }
 }
 
-/// Who does a changing verb.
+/// Which process performs a verb that changes the ledger.
 enum Performer {
-    /// Nobody any more: the running service has done it, or there was nothing to do.
+    /// The service, or none because there was nothing to do: this is the answer.
     Answered(Answer),
-    /// This process, which holds the ledger now.
+    /// This process, which has locked the ledger.
     Here(Box<App>),
 }
 
-/// The answer where there is no ledger yet and the request needs none. A refused one leaves none behind.
+/// The answer to a request that needs no ledger, or fails, while there is no ledger yet: so a refused request creates none.
 async fn without_ledger(context: &Context, request: &Request) -> VerbResult<Option<Answer>> {
     let path = &context.settings.ledger;
     if !sqlite::is_missing(path) {
@@ -272,7 +273,7 @@ async fn without_ledger(context: &Context, request: &Request) -> VerbResult<Opti
         if !matches!(request, Request::AcceptLoss { .. })
             && let Some(loss) = sqlite::loss_to_refuse(path)
         {
-            // an empty ledger in its place would stand in the way of the right file
+            // a new, empty ledger would take the place of the one to be restored
             return Err(VerbError::Unsafe(loss.sentence()));
         }
         return Ok(None);
@@ -294,25 +295,25 @@ async fn performer(context: &Context, request: &Request) -> anyhow::Result<Perfo
             Ok(app) => return Ok(Performer::Here(Box::new(app))),
             Err(VerbError::Ledger(LedgerError::Busy(who))) => {
                 if is_shifted && ask(context, &Request::Status).await.is_ok_and(|answer| answer.is_some()) {
-                    return Err(not_through_the_socket());
+                    return Err(service_has_own_clock());
                 }
-                if waited >= BUSY_TIMEOUT || !is_worth_waiting(request) {
+                if waited >= BUSY_TIMEOUT || !waits_for_ledger(request) {
                     return Err(VerbError::Ledger(LedgerError::Busy(who)).into());
                 }
             }
             Err(other) => return Err(other.into()),
         }
         if waited.is_zero() {
-            complain("another trigger is at work: waiting for it");
+            complain("another trigger is running: waiting for it");
         }
         context.clock.sleep(POLL).await;
         waited += POLL;
     }
 }
 
-/// Whether the verb waits for a busy ledger: a trigger does for another one, and no record and no decision of an operator
-/// is lost because of one.
-fn is_worth_waiting(request: &Request) -> bool {
+/// Whether the verb waits for a locked ledger: a trigger waits for another one, and so does every decision and every record of an
+/// operator, so that none is lost.
+fn waits_for_ledger(request: &Request) -> bool {
     match request {
         Request::Trigger { .. }
         | Request::FindContacts { .. }
@@ -349,14 +350,14 @@ fn is_worth_waiting(request: &Request) -> bool {
     }
 }
 
-fn not_through_the_socket() -> anyhow::Error {
-    VerbError::Unsafe("--now doesn't reach through the running service: stop it, or use another --ledger".into()).into()
+fn service_has_own_clock() -> anyhow::Error {
+    VerbError::Unsafe("--now has no effect on the running service: stop it, or use another --ledger".into()).into()
 }
 
 /// The typed body of an answer, and its exit code.
 ///
 /// # Errors
-/// The refusal, when there is no body.
+/// The answer's message, when it has no body; a body of another type, from a service of another version.
 pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     let exit = Exit::of_code(answer.exit);
     if answer.body.get() == "null"
@@ -364,6 +365,7 @@ pub fn body<T: DeserializeOwned>(answer: Answer) -> anyhow::Result<(T, Exit)> {
     {
         return Err(VerbError::Answered { message, exit }.into());
     }
-    let body = serde_json::from_str(answer.body.get()).context("the service speaks another version's language")?;
+    let body = serde_json::from_str(answer.body.get())
+        .context("the service's answer can't be read: it runs another version of tickler, restart it")?;
     Ok((body, exit))
 }

@@ -10,7 +10,7 @@ use crate::verbs::doctor::{DoctorAnswer, DoctorVerdict, examine};
 use crate::verbs::{Exit, VerbError, secrets, service};
 use crate::zones::Zones;
 
-/// Looks at the surroundings.
+/// Checks the program's environment.
 pub async fn doctor(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let folder = load::folder(&context.settings.schedules, &Zones::newest()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! shell: what may be typed to choose rows of the log.
+//! shell: the arguments that select rows of the audit log.
 
 use clap::Args;
 

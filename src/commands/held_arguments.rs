@@ -1,35 +1,35 @@
-//! shell: what may be typed after `tickler approve` and `tickler reject`.
+//! shell: the arguments of `tickler approve` and `tickler reject`.
 
 use clap::Args;
 use jiff::SignedDuration;
 
 use super::arguments::{Now, duration};
 
-/// `approve`.
+/// The arguments of `approve`.
 #[derive(Debug, Args)]
 pub struct ApproveArguments {
-    /// The run's id, or its unique beginning
+    /// The run's id, or a unique prefix of it
     pub run: String,
     /// Why; the audit log keeps it
     #[arg(long)]
     pub reason: Option<String>,
-    /// How long to wait for what isn't due yet
+    /// How long to wait for the calls that are due later
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub wait: SignedDuration,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }
 
-/// `reject`.
+/// The arguments of `reject`.
 #[derive(Debug, Args)]
 pub struct RejectArguments {
-    /// The run's id, or its unique beginning
+    /// The run's id, or a unique prefix of it
     pub run: String,
     /// Why; the audit log keeps it
     #[arg(long)]
     pub reason: Option<String>,
-    /// The clock.
+    /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,
 }

@@ -1,4 +1,4 @@
-//! shell: reminders' ids as people read and type them: the shortest beginning that no other id shares.
+//! shell: reminders' ids as people read and type them: shortened to the shortest unique prefix.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,37 +7,37 @@ use crate::ledger::{Outbox, ReminderAsk};
 use crate::reminder::{ReminderId, RunId};
 use crate::verbs::{Access, ids};
 
-/// A shorter one is easily mistaken for something else.
-const SHORTEST: usize = 8;
+/// Minimum length of a shortened id.
+const MIN_LENGTH: usize = 8;
 
-/// Ids among which each must stay unique.
+/// The ids among which a shortened id has to be unique.
 #[derive(Debug, Default)]
 pub struct ShortIds(BTreeSet<String>);
 
 impl ShortIds {
-    /// Of these ids, among all that the ledger knows; where it can't be read here, among themselves.
+    /// Collects these ids and all of the ledger's that begin alike. If this user can't read the ledger, only these ids.
     pub async fn among_all(context: &Context, ids: impl IntoIterator<Item = ReminderId>) -> Self {
         let mut known: BTreeSet<String> = ids.into_iter().map(|id| id.to_string()).collect();
-        let beginnings: BTreeSet<String> = known.iter().map(|id| id.chars().take(SHORTEST).collect()).collect();
+        let prefixes: BTreeSet<String> = known.iter().map(|id| id.chars().take(MIN_LENGTH).collect()).collect();
         if let Ok(app) = context.open(Access::Reading).await
             && let Some(ledger) = &app.around.ledger
         {
-            for beginning in beginnings {
-                let ask = ReminderAsk { id_prefix: Some(beginning), ..ReminderAsk::default() };
-                let rivals = ledger.briefs(ask).await.unwrap_or_default();
-                known.extend(rivals.into_iter().map(|rival| rival.id.to_string()));
+            for prefix in prefixes {
+                let ask = ReminderAsk { id_prefix: Some(prefix), ..ReminderAsk::default() };
+                let similar = ledger.briefs(ask).await.unwrap_or_default();
+                known.extend(similar.into_iter().map(|reminder| reminder.id.to_string()));
             }
         }
         Self(known)
     }
 
-    /// The shortest unique beginning.
+    /// The shortest unique prefix of an id.
     pub fn of(&self, id: ReminderId) -> String {
         let id = id.to_string();
         let before = self.0.range::<String, _>(..&id).next_back();
         let after = self.0.range::<String, _>((std::ops::Bound::Excluded(&id), std::ops::Bound::Unbounded)).next();
-        let shared = before.into_iter().chain(after).map(|other| shared(&id, other)).max().unwrap_or(0);
-        let mut length = (shared + 1).max(SHORTEST).min(id.len());
+        let longest_shared = before.into_iter().chain(after).map(|other| shared_length(&id, other)).max().unwrap_or(0);
+        let mut length = (longest_shared + 1).max(MIN_LENGTH).min(id.len());
         if id[..length].ends_with('-') {
             length += 1;
         }
@@ -45,12 +45,12 @@ impl ShortIds {
     }
 }
 
-/// How the schedules name the appointments of reminders: no row of the log has it, so it is read as well.
+/// The labels of reminders' appointments (`[appointment] label`). The audit log doesn't hold them, the ledger's reminders do.
 #[derive(Debug, Default)]
 pub struct Labels(HashMap<ReminderId, String>);
 
 impl Labels {
-    /// Of these reminders, as far as they are still kept and the ledger can be read here.
+    /// Reads the labels of these reminders; those that were erased or can't be read by this user are missing.
     pub async fn of(context: &Context, reminders: impl IntoIterator<Item = ReminderId>) -> Self {
         Self(match context.open(Access::Reading).await {
             Ok(app) => ids::labels(&app, reminders).await,
@@ -58,20 +58,21 @@ impl Labels {
         })
     }
 
-    /// Of that one.
+    /// The label of a reminder's appointment.
     pub fn of_reminder(&self, id: ReminderId) -> Option<&str> {
         self.0.get(&id).map(String::as_str)
     }
 }
 
-fn shared(one: &str, other: &str) -> usize {
+/// How many leading bytes two ids share.
+fn shared_length(one: &str, other: &str) -> usize {
     one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count()
 }
 
-/// Finds a run by its id or the unique beginning of it.
+/// Finds a run by its id or a unique prefix of it.
 ///
 /// # Errors
-/// When there is none, or a prefix can't be looked up because this user may not open the ledger.
+/// When no run or several have that prefix, or this user may not open the ledger to look it up.
 pub async fn run(context: &Context, text: &str) -> anyhow::Result<RunId> {
     match text.parse() {
         Ok(id) => Ok(id),
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_shown_by_the_beginning_that_no_other_shares() {
+    fn an_id_is_shortened_to_its_shortest_unique_prefix() {
         let ids = [
             "01a20d74-fb00-79d2-8af1-139fd9830846",
             "01a20d74-fb00-79d2-8af1-139fd9830999",

@@ -7,7 +7,7 @@ use super::output::{Rows, Shown, complain};
 use crate::verbs::accept_loss::AcceptLossAnswer;
 use crate::verbs::{Exit, Request};
 
-/// What is done to the ledger itself.
+/// Performs `tickler ledger …`.
 pub async fn ledger(globals: &Globals, verb: LedgerVerb) -> anyhow::Result<Exit> {
     match verb {
         LedgerVerb::AcceptLoss { reason, now } => {
@@ -20,13 +20,16 @@ pub async fn ledger(globals: &Globals, verb: LedgerVerb) -> anyhow::Result<Exit>
 async fn accept_loss(context: &Context, reason: String) -> anyhow::Result<Exit> {
     let (answer, exit): (AcceptLossAnswer, Exit) = dispatch::change(context, Request::AcceptLoss { reason }).await?;
     for unread in &answer.unread {
-        complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
+        complain(&format!(
+            "{}: its source can't be read, so the calls that may be lost are not known yet: {}",
+            unread.schedule, unread.detail
+        ));
     }
     let gap = answer.gap;
     let people = || {
         let forgotten = context.forgotten(gap, answer.uncertain);
         let sentences =
-            format!("the loss is accepted; {forgotten}\nopt-outs of that time are lost, too: add them again");
+            format!("the loss is accepted; {forgotten}\nopt-outs recorded in that time are lost, too: add them again");
         context.screen.prose(&sentences)
     };
     let rows = || {

@@ -8,7 +8,7 @@ use super::arguments::Arguments;
 use super::output::{print, write_out};
 use crate::verbs::{Exit, VerbError};
 
-/// The manual: one page to stdout, or a page for each verb into a folder.
+/// Prints the program's manual page; with `folder`, writes a page for the program and each verb into it.
 pub fn manual(folder: Option<&Path>) -> anyhow::Result<Exit> {
     let mut command = Arguments::command();
     command.build();
@@ -18,17 +18,21 @@ pub fn manual(folder: Option<&Path>) -> anyhow::Result<Exit> {
     };
     if !folder.is_dir() {
         let folder = folder.display();
-        return Err(VerbError::Failed(format!("{folder} is not a folder: make it first, the pages go into it")).into());
+        return Err(VerbError::Failed(format!(
+            "{folder} is not a folder: create it first, the manual pages are written into it"
+        ))
+        .into());
     }
     let written = write_pages(folder, &command, "tickler")?;
     print(&format!("{written} pages in {}", folder.display()))?;
     Ok(Exit::Done)
 }
 
-/// Writes this command's page and those of its verbs; returns how many.
+/// Writes the pages of this command and its verbs; returns how many.
 fn write_pages(folder: &Path, command: &clap::Command, name: &str) -> anyhow::Result<usize> {
-    let owned: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    std::fs::write(folder.join(format!("{name}.1")), page(command.clone().name(owned))?)?;
+    // clap takes a name that isn't built in only as `&'static str`
+    let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    std::fs::write(folder.join(format!("{name}.1")), page(command.clone().name(leaked))?)?;
     let mut written = 1;
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         written += write_pages(folder, verb, &format!("{name}-{}", verb.get_name()))?;

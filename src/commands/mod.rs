@@ -77,9 +77,9 @@ pub fn main() -> ExitCode {
     }
     match threads.enable_all().build() {
         Ok(runtime) => {
-            // on a worker: waking the thread that blocks here would cost a system call per request
+            // on a worker thread: waking the thread that blocks here would cost a system call per request
             let ended = runtime.block_on(runtime.spawn(perform(arguments)));
-            // a blocking read that was given up is not waited for
+            // doesn't wait for blocking reads that were given up
             runtime.shutdown_background();
             end(ended.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic())))
         }
@@ -87,7 +87,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A core file would hold names, numbers and secrets. The hard limit stays, so that a child may still be given one.
+/// Disables core files: they would contain names, numbers and secrets. The hard limit stays, so that a child process may enable
+/// them.
 fn forbid_core_files() {
     let hard = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
     let none = rustix::process::Rlimit { current: Some(0), maximum: hard };
@@ -95,7 +96,7 @@ fn forbid_core_files() {
     let _lowered = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }
 
-/// A trigger's writer is as busy as its requests: it is left a core, where there are two.
+/// One core is left to the ledger's writer, which is as busy as the requests; with one core they share it.
 fn trigger_workers() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     cores.saturating_sub(1).max(1)

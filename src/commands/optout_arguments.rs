@@ -1,4 +1,4 @@
-//! shell: what may be typed after `tickler optout`.
+//! shell: the arguments of `tickler optout`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 /// `optout …`.
 #[derive(Debug, Subcommand)]
 pub enum OptoutVerb {
-    /// Put numbers on the list: nobody calls them from now on, and what is pending to them is cancelled
+    /// Put numbers on the list: nobody calls them from now on, and their pending reminders are cancelled
     Add(PhonesArguments),
     /// Take numbers off the list
     Remove {
@@ -22,7 +22,7 @@ pub enum OptoutVerb {
     List,
     /// Put the numbers of a file on the list, one a line, `#` before remarks
     Import {
-        /// The file; `-` reads what is piped in
+        /// The file; `-` reads standard input
         file: PathBuf,
         /// How they are read.
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! shell: what may be typed after `tickler outcome`.
+//! shell: the arguments of `tickler outcome`.
 
 use std::path::PathBuf;
 
@@ -15,9 +15,9 @@ pub enum OutcomeVerb {
         #[arg(long)]
         unmapped: bool,
     },
-    /// Say what became of a call: a person's word is above every record
+    /// Set the outcome of a call; it takes precedence over every record
     Set {
-        /// The reminder's id, or its beginning
+        /// The reminder's id, or a unique prefix of it
         id: String,
         /// The outcome: confirmed, declined, reschedule, …
         word: String,
@@ -25,22 +25,22 @@ pub enum OutcomeVerb {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Have somebody called again, after a fresh read of the source and inside the calling hours
+    /// Call somebody again, after a fresh read of the source and within the calling hours
     Retry {
-        /// A reminder's id, or its beginning; with --silent, a schedule
+        /// A reminder's id, or a unique prefix of it; with --silent, a schedule
         id_or_schedule: String,
-        /// Everybody who was called by that schedule, has an appointment ahead, and of whose call no sign came
+        /// Everybody whom that schedule called, whose appointment is in the future, and whose call was never reported
         #[arg(long)]
         silent: bool,
         /// Why; the audit log keeps it
         #[arg(long)]
         reason: Option<String>,
     },
-    /// What a schedule makes of a record of a call; nothing is written
+    /// Show how a schedule reads a record of a call; nothing is written
     Try {
         /// Which schedule
         schedule: String,
-        /// A file with the record as JSON; `-` reads what is piped in
+        /// A file with the record as JSON; `-` reads standard input
         file: PathBuf,
     },
 }

@@ -12,7 +12,7 @@ use crate::lines::wrap_hanging;
 use crate::row::unseen;
 use crate::verbs::VerbError;
 
-/// Where a message goes on in its next line.
+/// The indent of a message's later lines.
 const INDENT: usize = 2;
 
 /// Rows for CSV.
@@ -25,13 +25,13 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet.
+    /// A table without rows.
     #[must_use]
     pub fn of(headers: &[&str]) -> Self {
         Self { headers: headers.iter().map(|name| (*name).to_owned()).collect(), cells: Vec::new() }
     }
 
-    /// One row more.
+    /// Adds a row.
     pub fn push(&mut self, cells: Vec<String>) {
         self.cells.push(cells);
     }
@@ -39,7 +39,7 @@ impl Rows {
     /// As CSV with headers.
     ///
     /// # Errors
-    /// When a row has not as many cells as there are headers.
+    /// When a row doesn't have as many cells as there are headers.
     pub fn to_csv(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.headers.iter().map(|name| escape(&cell(name))))?;
@@ -90,7 +90,8 @@ impl<T: Serialize> Shown<'_, T> {
     }
 }
 
-/// JSON on its way out, in which nothing is left for a terminal to obey. serde_json writes whole characters.
+/// A writer that escapes control characters in JSON, so that a terminal can't be controlled by data. serde_json writes whole
+/// characters.
 struct Tamed<W> {
     out: W,
     /// Output that is not checked yet.

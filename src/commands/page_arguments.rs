@@ -1,4 +1,4 @@
-//! shell: what may be typed after `tickler page`.
+//! shell: the arguments of `tickler page`.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -7,9 +7,9 @@ use crate::verbs::page_token::May;
 /// `page …`.
 #[derive(Debug, Subcommand)]
 pub enum PageVerb {
-    /// Tokens by which people sign in where the page is not on their own machine
+    /// Tokens with which people sign in from other machines
     Token {
-        /// What of them
+        /// The subcommand
         #[command(subcommand)]
         verb: PageTokenVerb,
     },
@@ -22,10 +22,10 @@ pub enum PageTokenVerb {
     Add(PageTokenArguments),
     /// Remove a person's token: they are signed out at once
     Remove {
-        /// Whose
+        /// The person's name
         name: String,
     },
-    /// Whose tokens there are
+    /// List the people who have a token
     List,
 }
 
@@ -34,7 +34,7 @@ pub enum PageTokenVerb {
 pub struct PageTokenArguments {
     /// The person's name, as the log shows it
     pub name: String,
-    /// `read`: look at everything, masked; `act`: decide, too
+    /// `read`: see everything, with phone numbers masked; `act`: decide, too
     #[arg(long, value_enum, default_value_t = MayWord::Read)]
     pub may: MayWord,
 }
@@ -42,7 +42,7 @@ pub struct PageTokenArguments {
 /// What the person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MayWord {
-    /// Look at everything that is shown masked
+    /// See everything, with phone numbers masked
     Read,
     /// Decide, too
     Act,

@@ -8,7 +8,7 @@ use crate::audit::times;
 use crate::verbs::pause::{PauseAsk, Paused};
 use crate::verbs::{Exit, Request, VerbError};
 
-/// Throws the kill switch.
+/// Pauses one schedule or all of them.
 pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let until = match &ask.until {
@@ -22,7 +22,7 @@ pub async fn pause(globals: &Globals, ask: PauseArguments) -> anyhow::Result<Exi
     change(&context, Request::Pause(PauseAsk { schedule: ask.schedule, reason: ask.reason, until })).await
 }
 
-/// Lifts it.
+/// Lifts a pause.
 pub async fn resume(globals: &Globals, ask: ResumeArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     change(&context, Request::Resume { schedule: ask.schedule, reason: ask.reason }).await

@@ -14,13 +14,13 @@ use crate::reminder::State;
 use crate::settings::Settings;
 use crate::verbs::{Access, App};
 
-/// What is over within a second needs no bar.
+/// No bar is shown for a trigger shorter than this.
 const ON_TERMINAL: Duration = Duration::from_secs(1);
 
-/// A log of lines stays short.
+/// The interval of lines where stderr isn't a terminal.
 const ELSEWHERE: Duration = Duration::from_secs(30);
 
-/// As many signs as a full bar has.
+/// The length of a full bar in characters.
 const BAR: usize = 30;
 
 /// Reports until it is dropped.

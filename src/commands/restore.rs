@@ -8,13 +8,16 @@ use super::context::Context;
 use super::output::{Rows, Shown, complain};
 use crate::verbs::{Exit, restore};
 
-/// Makes a copy the ledger again.
+/// Replaces the ledger with a copy.
 pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&now, None)?;
     let file = std::path::absolute(file)?;
     let answer = restore::restore(&context.settings, Arc::clone(&context.clock), &file, &context.actor()).await?;
     for unread in &answer.unread {
-        complain(&format!("{}: what may have been called isn't known yet: {}", unread.schedule, unread.detail));
+        complain(&format!(
+            "{}: its source can't be read, so the calls that may be lost are not known yet: {}",
+            unread.schedule, unread.detail
+        ));
     }
     let people = || {
         let kept = answer.kept.as_ref().map(|kept| format!("\nthe former ledger is kept as {}", kept.display()));

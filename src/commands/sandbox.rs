@@ -18,7 +18,7 @@ use crate::verbs::{Exit, VerbError};
 /// The default address.
 const USUAL_PLACE: &str = "127.0.0.1:8468";
 
-/// Is a simulated Thoughtly until it is interrupted; one line for each request.
+/// Runs a simulated Thoughtly until it is interrupted, and prints a line for each request.
 pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result<Exit> {
     let listen = address(globals.listen.as_deref(), ask.port)?;
     let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {

@@ -1,4 +1,4 @@
-//! shell: what may be typed after `tickler sandbox`.
+//! shell: the arguments of `tickler sandbox`.
 
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
@@ -7,7 +7,7 @@ use super::arguments::duration;
 
 /// `sandbox`. It listens at `--listen`, `127.0.0.1:8468` unless given; port 0 takes a free one.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Open readings of Thoughtly's interface")]
+#[command(next_help_heading = "Where Thoughtly's documentation is ambiguous")]
 pub struct SandboxArguments {
     /// Listen at this port of this machine, 8468 unless given; 0 takes a free one
     #[arg(long, value_name = "PORT", help_heading = "Options")]
@@ -18,7 +18,7 @@ pub struct SandboxArguments {
     /// The automation is a draft: it returns 200 and calls nobody
     #[arg(long)]
     pub draft: bool,
-    /// What becomes of a contact that is created twice
+    /// What happens when a contact is created twice
     #[arg(long, value_name = "READING", default_value = "reuse")]
     pub duplicate_contact: DuplicateContactArgument,
     /// Name these seconds in the `Retry-After` of 429 and 503
@@ -30,7 +30,7 @@ pub struct SandboxArguments {
     /// Report calls in this shape
     #[arg(long, value_name = "SHAPE", default_value = "callback")]
     pub tell: TellArgument,
-    /// Report calls so often, and in this order
+    /// How often calls are reported, and in which order
     #[arg(long, value_name = "COURSE", default_value = "once")]
     pub told: ToldArgument,
     /// A header of these reports, as `X-Tickler-Secret: …`
@@ -72,7 +72,7 @@ pub enum ToldArgument {
 pub enum DuplicateContactArgument {
     /// The first response is repeated
     Reuse,
-    /// There are two of one phone
+    /// A second contact with the same phone is created
     New,
     /// It is refused with 409
     Conflict,
@@ -97,7 +97,7 @@ pub struct FaultArguments {
     /// Answer 200 with an HTML page
     #[arg(long)]
     pub html: bool,
-    /// Refuse with 429 what exceeds this (`100/min`)
+    /// Refuse requests above this rate with 429 (`100/min`)
     #[arg(long, value_name = "N/min", value_parser = per_minute)]
     pub rate: Option<u32>,
 }

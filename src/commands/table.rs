@@ -10,13 +10,13 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::audit::escape;
 use crate::lines::wrap;
 
-/// Between two columns.
+/// The gap between two columns.
 const GAP: usize = 2;
 
 /// A wrapped sentence is readable down to this width.
 const NARROWEST: usize = 20;
 
-/// What is printed below its row begins so far to the right.
+/// The indent of a value that is printed below its row.
 const BELOW: usize = 4;
 
 /// How wide a table may be.
@@ -109,12 +109,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// No rows yet.
+    /// A table without rows.
     pub fn of(columns: &[TableColumn]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new(), below: Vec::new() }
     }
 
-    /// One row more. Control characters are shown, not obeyed.
+    /// Adds a row. Control characters are shown, not obeyed.
     pub fn push(&mut self, cells: Vec<String>) {
         self.rows.push(cells.iter().map(|cell| escape(cell)).collect());
         self.below.push(Vec::new());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::appointment::phone::plain;
+use crate::appointment::phone::to_ascii;
 use crate::template::Payload;
 
 /// Whether whole phone numbers are shown.
@@ -151,7 +151,7 @@ impl<'a> Redaction<'a> {
         while let Some(start) = rest.find(begins_number) {
             let run_length = rest[start..].find(|c| !continues_number(c)).unwrap_or(rest.len() - start);
             let run = rest[start..start + run_length]
-                .trim_end_matches(|c: char| !plain(c).is_some_and(|c| c.is_ascii_digit()));
+                .trim_end_matches(|c: char| !to_ascii(c).is_some_and(|c| c.is_ascii_digit()));
             let run = if run.is_empty() { &rest[start..start + run_length] } else { run };
             let neighbours = Neighbours {
                 before: rest[..start].chars().next_back().or(behind_run),
@@ -222,17 +222,17 @@ impl Neighbours {
 }
 
 fn begins_number(c: char) -> bool {
-    plain(c).is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(')
+    to_ascii(c).is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(')
 }
 
 /// The characters inside a number that the phone parser skips.
 fn continues_number(c: char) -> bool {
-    plain(c).is_none_or(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ' ' | ')' | '-' | '.' | '/'))
+    to_ascii(c).is_none_or(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ' ' | ')' | '-' | '.' | '/'))
 }
 
 /// The digits of a text, those of other scripts as ASCII.
 fn digits(text: &str) -> impl DoubleEndedIterator<Item = char> {
-    text.chars().filter_map(plain).filter(char::is_ascii_digit)
+    text.chars().filter_map(to_ascii).filter(char::is_ascii_digit)
 }
 
 fn last_four(number: &str) -> String {

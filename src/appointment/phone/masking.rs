@@ -1,16 +1,15 @@
-//! pure: a sentence about a number that has two readings, for where nobody's number may be stored or printed.
+//! pure: hides the phone numbers in a message about a text that may mean two numbers, before it is stored or printed.
 
 use std::borrow::Cow;
 
-/// Fewer digits are no number.
-const SHORTEST: usize = 7;
-/// The end by which a person recognises a number.
+/// Minimum digits of a phone number.
+const MIN_DIGITS: usize = 7;
+/// Visible digits at the end: a person recognises a number by them.
 const LAST: usize = 4;
-/// Country and area code, by which two readings differ.
+/// Visible digits at the beginning: the country and area codes, in which the two numbers differ.
 const FIRST: usize = 5;
 
-/// The sentence with the middle of every number hidden: `+49 170 5550142` becomes `+49170***0142`. What differs between
-/// two readings stays visible.
+/// The sentence with the middle digits of every number hidden: `+49 170 5550142` becomes `+49170***0142`.
 #[must_use]
 pub fn masked(sentence: &str) -> Cow<'_, str> {
     let mut shown = String::new();
@@ -29,14 +28,14 @@ pub fn masked(sentence: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// What a numbering plan writes between the digits of one number.
+/// Whether the character may be part of a written phone number.
 fn is_part(letter: char) -> bool {
     letter.is_ascii_digit() || matches!(letter, '+' | ' ' | '-' | '(' | ')' | '/' | '.')
 }
 
 fn push_masked(shown: &mut String, run: &str) {
     let digits: Vec<char> = run.chars().filter(char::is_ascii_digit).collect();
-    if digits.len() < SHORTEST {
+    if digits.len() < MIN_DIGITS {
         shown.push_str(run);
         return;
     }

@@ -1,35 +1,35 @@
-//! pure: what the numbering plans say of a number.
+//! pure: checks a number against its country's numbering plan: its kind, length, region and trunk prefix.
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
 use super::exchanges::{self, ExchangeOwner};
 
-/// Numbers of an area or a mobile, by what they cost whoever is called or calls.
+/// The kind of a number, which decides whether it may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NumberKind {
     /// Somebody's landline or mobile.
     FixedOrMobile,
-    /// Toll-free, internet, personal, a company's, a pager.
+    /// Toll-free, VoIP, a pager and the like.
     Other,
     PremiumRate,
     SharedCost,
-    /// No region's plan knows of what type it is.
+    /// No plan assigns it.
     Unassigned,
 }
 
-/// The country code of the two dozen regions that share North America's plan.
+/// The country code that two dozen regions of North America share.
 pub(super) const NORTH_AMERICA: i32 = 1;
 
-/// The digits of each of its numbers, without the country code.
+/// How many digits each North American number has without the country code.
 const NORTH_AMERICAN_DIGITS: usize = 10;
 
 /// The kind of a number.
 pub(super) fn kind_of(parsed: &PhoneNumber) -> NumberKind {
-    let short_way = if parsed.country_code == NORTH_AMERICA { north_american(parsed) } else { None };
-    short_way.unwrap_or_else(|| by_type(parsed))
+    let by_exchange = if parsed.country_code == NORTH_AMERICA { north_american(parsed) } else { None };
+    by_exchange.unwrap_or_else(|| by_type(parsed))
 }
 
-/// What the plan of the number's own region says.
+/// The kind according to the plan of the number's own region.
 fn by_type(parsed: &PhoneNumber) -> NumberKind {
     match parsed.get_type() {
         PhoneNumberType::PremiumRate => NumberKind::PremiumRate,
@@ -47,9 +47,8 @@ fn by_type(parsed: &PhoneNumber) -> NumberKind {
     }
 }
 
-/// Two dozen regions share North America's plan, and finding the one that a number belongs to mostly means asking for its
-/// type already. There premium rates have an area of their own, and nobody shares costs. `None` for the islands, which are
-/// found by their area codes alone.
+/// The kind of a number of the United States or Canada, without the slow search for its region: there, premium-rate numbers have
+/// the area code 900 and shared-cost numbers don't exist. `None` for the other regions of the plan.
 fn north_american(parsed: &PhoneNumber) -> Option<NumberKind> {
     match exchanges::owner(parsed) {
         ExchangeOwner::Nobody => Some(NumberKind::Unassigned),
@@ -59,21 +58,21 @@ fn north_american(parsed: &PhoneNumber) -> Option<NumberKind> {
     }
 }
 
-/// The country code of a region; `None` where the plans don't know the region.
+/// The country code of a region; `None` for a region without a numbering plan.
 pub(super) fn country_code(region: Region) -> Option<i32> {
     PHONE_NUMBER_UTIL.get_country_code_for_region(region)
 }
 
-/// The digits before a national number when it is dialled inside its region; empty where there are none. Found by what
-/// the plans read past before a number of the region, since the library doesn't show the prefix itself.
+/// The digits that are dialled before a national number inside its region; empty where there are none. The library doesn't
+/// expose them, so this tries which prefix its parser skips before a sample number.
 pub(super) fn trunk_prefix(region: Region) -> &'static str {
     const PREFIXES: [&str; 5] = ["0", "8", "06", "01", "1"];
     let Ok(sample) = PHONE_NUMBER_UTIL.get_example_number(region) else { return "" };
     let national = national_digits(&sample);
-    let reads_past = |prefix: &&&str| {
+    let is_skipped = |prefix: &&&str| {
         PhoneNumber::parse(format!("{prefix}{national}").as_str(), Some(region)).is_ok_and(|read| read == sample)
     };
-    PREFIXES.iter().find(reads_past).copied().unwrap_or_default()
+    PREFIXES.iter().find(is_skipped).copied().unwrap_or_default()
 }
 
 /// Whether national numbers of a country code are dialled with a 0 that isn't part of the number.
@@ -82,10 +81,11 @@ pub(super) fn has_trunk_zero(code: &str) -> bool {
     region.is_some_and(|region| trunk_prefix(region) == "0")
 }
 
-/// Whether the number begins with a 0, or one more, than numbers of its country: somebody wrote the 0 of inland calls.
-pub(super) fn has_foreign_zero(parsed: &PhoneNumber) -> bool {
+/// Whether the number has more leading zeros than numbers of its country have: somebody wrote the trunk prefix 0 after the
+/// country code.
+pub(super) fn has_superfluous_zero(parsed: &PhoneNumber) -> bool {
     if leading_zeros(parsed) == 0 {
-        return false; // as nearly every number: the plans parse a sample anew each time they are asked for one
+        return false; // most numbers; getting a sample number is slow
     }
     let region = PHONE_NUMBER_UTIL.get_region_for_country_code(parsed.country_code);
     let sample = |kind| PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region?, kind).ok();
@@ -94,8 +94,8 @@ pub(super) fn has_foreign_zero(parsed: &PhoneNumber) -> bool {
     leading_zeros(parsed) > usual
 }
 
-/// Whether a landline's number, which its country writes with a 0 in front, is written without that 0 and without the
-/// country code. What is left may be a number of another area, whose own code was left out.
+/// Whether a landline number lacks both its country code and the 0 that its country writes first. The area code may be missing
+/// as well, in which case this is somebody else's number.
 pub(super) fn lacks_zero(parsed: &PhoneNumber, written: &str) -> bool {
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();
     let is_written_so =
@@ -105,7 +105,7 @@ pub(super) fn lacks_zero(parsed: &PhoneNumber, written: &str) -> bool {
     is_written_so && is_landline() && national().chars().find(char::is_ascii_digit) == Some('0')
 }
 
-/// Zeros that belong to the number, as in Italy.
+/// How many leading zeros belong to the number itself, as in Italy.
 fn leading_zeros(parsed: &PhoneNumber) -> usize {
     match parsed.italian_leading_zero {
         Some(true) => usize::try_from(parsed.number_of_leading_zeros.unwrap_or(1)).unwrap_or(1),
@@ -124,33 +124,34 @@ pub(super) fn national_length(parsed: &PhoneNumber) -> usize {
     leading_zeros(parsed) + parsed.national_number.checked_ilog10().map_or(1, |power| power as usize + 1)
 }
 
-/// Up to six digits: a short number, unless the plan calls it somebody's landline or mobile.
+/// Whether the number is as short as a service number: up to six digits.
 pub(super) fn is_short(parsed: &PhoneNumber) -> bool {
     const SHORT: usize = 6;
     national_length(parsed) <= SHORT
 }
 
-/// Whether a number of this length can be dialled in its country from abroad.
+/// Whether a number of its country can have this length, area code included.
 pub(super) fn has_possible_length(parsed: &PhoneNumber) -> bool {
     parsed.is_possible_with_reason() == Ok(NumberLengthType::IsPossible)
 }
 
-/// Emergency numbers and the beginnings of short ones: 110 to 119 nearly everywhere, 000, 911 and 999 elsewhere.
+/// Prefixes of emergency and short numbers: 110 to 119 in nearly every country, 000, 911 and 999 in the others.
 const SHORT_PREFIXES: [&str; 4] = ["11", "000", "911", "999"];
 
-/// What a number of no known type begins with, when that is never called: networks may ignore digits too many.
+/// Which kind of number that is never called a number of no known kind begins with: a network may ignore surplus digits and
+/// connect that number.
 pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static str> {
     let (code, national) = (parsed.country_code, national_digits(parsed));
     if SHORT_PREFIXES.iter().any(|prefix| national.starts_with(prefix)) {
         return Some("an emergency or short number");
     }
-    // every number of North America has ten digits: no beginning of ten is a number, and no longer one begins with them
+    // every North American number has ten digits, so none is the beginning of another
     if code == NORTH_AMERICA && national.len() == NORTH_AMERICAN_DIGITS {
         return None;
     }
     let kind = |national: &str| PhoneNumber::parse(format!("+{code}{national}").as_str(), None).map(|it| kind_of(&it));
     let cut = (3..national.len()).map(|length| kind(&national[..length]));
-    // too few digits are judged by a number that they begin
+    // a number with too few digits is judged by a longer one that begins with it
     let filled = (1..=4).map(|missing| kind(&format!("{national}{}", "0".repeat(missing))));
     cut.chain(filled).flatten().find_map(|kind| match kind {
         NumberKind::PremiumRate => Some("a premium-rate number"),
@@ -159,12 +160,12 @@ pub(super) fn costly_or_short_prefix(parsed: &PhoneNumber) -> Option<&'static st
     })
 }
 
-/// North America's 900 numbers, of which the plans know the assigned ones only, and the 976 exchange of every area.
+/// Whether it is a North American premium-rate number: area code 900, also unassigned ones, or exchange 976 of any area.
 pub(super) fn is_premium_range(e164: &str) -> bool {
     e164.strip_prefix("+1").is_some_and(|rest| rest.starts_with("900") || rest.get(3..6) == Some("976"))
 }
 
-/// The region of a country code that has one region only.
+/// The region, if the number's country code has only one.
 pub(super) fn only_region(parsed: &PhoneNumber) -> Option<Region> {
     let mut regions = PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(parsed.country_code)?;
     let first = regions.next()?;
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn north_americas_short_way_says_what_the_plans_say() {
+    fn the_kind_by_exchange_is_the_kind_by_type() {
         let plainly = |kind| if kind == NumberKind::Other { NumberKind::FixedOrMobile } else { kind };
         for area in 200..1000 {
             for exchange in ["200", "211", "345", "555", "700", "800", "976", "999"] {
@@ -190,7 +191,7 @@ mod tests {
         }
     }
 
-    /// Only there would a number without its plus begin with both.
+    /// Reading a national number relies on it, with North America as the only exception.
     #[test]
     fn no_trunk_prefix_begins_like_its_country_code_outside_north_america() {
         for region in PHONE_NUMBER_UTIL.get_supported_regions() {

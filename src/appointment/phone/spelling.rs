@@ -1,4 +1,4 @@
-//! pure: a phone number as people and programs write it, before the numbering plans are asked.
+//! pure: checks and cleans the text of a phone number before it is checked against the numbering plans.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use rlibphonenumber::Region;
 use super::numbering::{country_code, has_trunk_zero};
 use crate::appointment::cell::without_spreadsheet_guards;
 
-/// The number in a cell: without guards and a leading `tel:`, digits of other scripts as ASCII, exotic blanks and dashes
-/// as plain ones, marks that aren't seen left out. Line breaks and tabs stay, as line breaks: they may part two numbers.
+/// The cell's text without a spreadsheet's quoting (`'` or `="…"`), a leading `tel:` and invisible characters; digits, blanks
+/// and dashes of other scripts become ASCII. Line breaks and tabs become `\n`, because they may separate two numbers.
 pub(super) fn number_in(cell: &str) -> Cow<'_, str> {
     let text = without_spreadsheet_guards(cell);
     let scheme = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:"));
@@ -17,9 +17,9 @@ pub(super) fn number_in(cell: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text.trim());
     }
     let plain: String =
-        text.chars().filter_map(|letter| if is_break(letter) { Some('\n') } else { plain(letter) }).collect();
+        text.chars().filter_map(|letter| if is_break(letter) { Some('\n') } else { to_ascii(letter) }).collect();
     let plain = plain.trim();
-    // an invisible mark may have stood before the scheme or the guard
+    // again: an invisible character may have hidden the scheme or the quoting
     Cow::Owned(plain.strip_prefix("tel:").map_or_else(|| without_spreadsheet_guards(plain), str::trim).to_owned())
 }
 
@@ -27,10 +27,10 @@ fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// A letter of a phone as it is read: digits of other scripts are digits, exotic blanks and dashes plain ones; `None` for
-/// marks that aren't seen.
+/// A character of a phone number as ASCII, where it is a digit, blank, dash, bracket or plus of another script; `None` for an
+/// invisible character.
 #[must_use]
-pub fn plain(letter: char) -> Option<char> {
+pub fn to_ascii(letter: char) -> Option<char> {
     match letter {
         ' '..='~' => Some(letter),
         '\u{FF10}'..='\u{FF19}' => char::from_digit(u32::from(letter) - 0xFF10, 10),
@@ -46,7 +46,7 @@ pub fn plain(letter: char) -> Option<char> {
     }
 }
 
-/// A spreadsheet's number: what is left of it after rounding, or without its dot, is a stranger's.
+/// Refuses a phone number that a spreadsheet turned into a decimal: its digits may be rounded, and would call a stranger.
 pub(super) fn refuse_spreadsheet_number(text: &str) -> Result<(), String> {
     if is_exponent(text) {
         return Err("a spreadsheet turned it into a rounded number (such as 1.5E+10): export the column as text".into());
@@ -57,24 +57,24 @@ pub(super) fn refuse_spreadsheet_number(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `1.55501E+10`, `+1,55E10`, `155 e8`: digits, separators perhaps, and an exponent.
+/// Whether the text is a number with an exponent: `1.55501E+10`, `+1,55E10`, `155 e8`.
 fn is_exponent(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
     let exponent = exponent.trim_start().trim_start_matches(['+', '-']);
-    // a second number may follow a word such as Italian `e`
+    // a longer run of digits is a second phone number after a word such as Italian `e` (and)
     (1..=3).contains(&exponent.len())
         && exponent.bytes().all(|byte| byte.is_ascii_digit())
         && mantissa.bytes().any(|byte| byte.is_ascii_digit())
         && mantissa.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'+' | b'-' | b' '))
 }
 
-/// `15550100000.0`, `+12025550143,50`, `1.202.555,00`. Dots between all groups (`06.12.34.56.78`) are a person's way of
-/// writing, and so is one dot that parts an area code or a country code from the rest (`+1.2025550143`).
+/// Whether the text is a decimal number: `15550100000.0`, `+12025550143,50`, `1.202.555,00`. Not one with dots between all
+/// groups (`06.12.34.56.78`) or after its area or country code (`+1.2025550143`): people write phone numbers so.
 fn is_decimal(text: &str) -> bool {
     let Some(at) = text.rfind(['.', ',']) else { return false };
     let (whole, fraction) = (&text[..at], &text[at + 1..]);
     let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    // a group of seven digits is a whole number, behind which there are no further groups
+    // people don't write seven digits as one group and then further groups
     let groups: Vec<&str> = text.trim_start_matches('+').split(&text[at..=at]).collect();
     if let [others @ .., _last] = groups.as_slice()
         && others.len() > 1
@@ -86,25 +86,25 @@ fn is_decimal(text: &str) -> bool {
     if !are_digits(fraction) || whole.contains(&text[at..=at]) || !whole.bytes().any(|byte| byte.is_ascii_digit()) {
         return false;
     }
-    // seven digits are a whole number already, of which fewer are a fraction
+    // after seven digits a shorter group is a fraction
     let is_whole_number = are_digits(whole.trim_start_matches('+')) && whole.len() >= 7 && fraction.len() < 7;
     fraction.len() <= 2 || fraction.bytes().all(|byte| byte == b'0') || is_whole_number
 }
 
-/// Whether a second number or a part of one follows what is a whole number already: behind a slash, a bracket, a line
-/// break, a tab, a comma, a word. `whole_digits` is how many digits a whole number has.
-pub(super) fn holds_several(text: &str, whole_digits: impl Fn(&str) -> Option<usize>) -> bool {
-    /// Fewer digits are an area code with the beginning of a number, unless what follows is a whole number too.
-    const SURELY_WHOLE: usize = 7;
+/// Whether a complete number is followed by a second one or a part of it, after a slash, bracket, line break, tab, comma or word.
+/// `complete_digits` returns how many digits a text has that is a complete number.
+pub(super) fn holds_several(text: &str, complete_digits: impl Fn(&str) -> Option<usize>) -> bool {
+    /// With fewer digits the first part may be an area code and the beginning of a number: then the rest has to be complete, too.
+    const SURELY_COMPLETE: usize = 7;
     if text.matches('+').count() > 1 {
         return true;
     }
-    let parts_numbers = |letter: char| letter.is_alphabetic() || "/\\([{<\n,;|&".contains(letter);
+    let is_separator = |letter: char| letter.is_alphabetic() || "/\\([{<\n,;|&".contains(letter);
     let mut before = ' ';
     for (at, letter) in text.char_indices() {
-        let goes_on = before.is_alphabetic() && letter.is_alphabetic();
+        let is_inside_word = before.is_alphabetic() && letter.is_alphabetic();
         before = letter;
-        if goes_on || !parts_numbers(letter) {
+        if is_inside_word || !is_separator(letter) {
             continue;
         }
         let (head, rest) = text.split_at(at);
@@ -112,27 +112,29 @@ pub(super) fn holds_several(text: &str, whole_digits: impl Fn(&str) -> Option<us
         if rest.is_empty() || is_extension(&text[at..]) {
             continue;
         }
-        match whole_digits(head) {
-            Some(digits) if digits >= SURELY_WHOLE || whole_digits(rest).is_some() => return true,
+        match complete_digits(head) {
+            Some(digits) if digits >= SURELY_COMPLETE || complete_digits(rest).is_some() => return true,
             Some(_) | None => {}
         }
     }
     false
 }
 
-/// Whether a text that could not be read is two whole numbers, whatever parts them: `2025550143 - 2025550144`.
-pub(super) fn is_pair(text: &str, whole_digits: impl Fn(&str) -> Option<usize>) -> bool {
-    /// As many digits as a number has at least that is whole beyond doubt.
-    const WHOLE: usize = 7;
+/// Whether a text that could not be read is two complete numbers with any separator: `2025550143 - 2025550144`.
+pub(super) fn is_pair(text: &str, complete_digits: impl Fn(&str) -> Option<usize>) -> bool {
+    /// Minimum digits of each of the two.
+    const MIN_DIGITS: usize = 7;
     let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
-    let is_whole = |part: &str| digits(part) >= WHOLE && whole_digits(part).is_some_and(|digits| digits >= WHOLE);
+    let is_complete =
+        |part: &str| digits(part) >= MIN_DIGITS && complete_digits(part).is_some_and(|digits| digits >= MIN_DIGITS);
     let ends = text.char_indices().filter(|(_, letter)| !letter.is_ascii_digit() && *letter != ')');
     ends.map(|(at, _)| text.split_at(at)).any(|(head, rest)| {
-        is_whole(head) && is_whole(rest.trim_start_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '(')))
+        is_complete(head)
+            && is_complete(rest.trim_start_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '(')))
     })
 }
 
-/// Refuses what is no part of one number.
+/// Refuses an extension and every character that can't be part of one phone number.
 pub(super) fn refuse_other_signs(text: &str) -> Result<(), String> {
     if text.char_indices().any(|(at, letter)| (letter.is_alphabetic() || letter == ';') && is_extension(&text[at..])) {
         return Err("it has an extension, which can't be dialled: use a direct number".into());
@@ -140,8 +142,8 @@ pub(super) fn refuse_other_signs(text: &str) -> Result<(), String> {
     match text.chars().find(|letter| !is_dialled(*letter)) {
         None => Ok(()),
         Some(letter) if letter.is_alphabetic() => Err("it holds letters: write digits".into()),
-        Some('*' | '#') => Err("`*` and `#` are codes of a network, no phone number".into()),
-        Some(_) => Err("it holds characters that are no part of a phone number (one number a column)".into()),
+        Some('*' | '#') => Err("`*` and `#` are codes of a network, not a phone number".into()),
+        Some(_) => Err("it holds characters that can't be part of a phone number (one number a column)".into()),
     }
 }
 
@@ -159,14 +161,14 @@ fn is_extension(end: &str) -> bool {
     })
 }
 
-/// `+44 (0)20 7946 0958`: the zero in brackets is dialled inside the country only, unless it belongs to the number, as in
-/// Italy. `region` reads what is written without a country code: there it stays.
+/// Removes the zero in brackets from a number such as `+44 (0)20 7946 0958`, because it is dialled inside the country only; not
+/// where it belongs to the number, as in Italy. `region` is given for a number without `+`: there it is removed only after `00` and a country code.
 pub(super) fn without_trunk_zero(number: &str, region: Option<Region>) -> Cow<'_, str> {
     let Some((from, to)) = bracketed_zero(number) else { return Cow::Borrowed(number) };
     let before: String = number[..from].chars().filter(char::is_ascii_digit).collect();
     let code = match region {
         None => before.as_str(),
-        // the country code follows the digits for abroad
+        // the country code follows the international prefix 00
         Some(region) if country_code(region).is_some() => before.strip_prefix("00").unwrap_or(""),
         Some(_) => "",
     };
@@ -176,7 +178,7 @@ pub(super) fn without_trunk_zero(number: &str, region: Option<Region>) -> Cow<'_
     }
 }
 
-/// Where `(0)` stands, blanks inside it or not.
+/// The byte range of `(0)`; there may be blanks inside the brackets.
 fn bracketed_zero(number: &str) -> Option<(usize, usize)> {
     let from = number.find('(').and_then(|_| {
         number.match_indices('(').map(|(at, _)| at).find(|at| number[at + 1..].trim_start().starts_with("0"))

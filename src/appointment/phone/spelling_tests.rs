@@ -1,11 +1,11 @@
-//! pure: numbers of every region in the spellings of the field: each is read as itself or refused.
+//! pure: numbers of every region as people and programs write them: each is read as the same number or refused.
 
 use proptest::prelude::*;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 
 use super::*;
 
-/// A valid number of a region: its example with other digits at the end, as long as the plan knows them.
+/// A valid number of a region: the library's example with as many other last digits as keep it valid.
 fn valid_number(region: Region, kind: PhoneNumberType, digits: u64) -> Option<PhoneNumber> {
     let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind).ok()?;
     let number = |places: u32| {
@@ -28,8 +28,8 @@ fn spellings(number: &PhoneNumber, region: Region) -> Vec<String> {
     let international = number.format_as(PhoneNumberFormat::International).into_owned();
     let in_region = number.format_as(PhoneNumberFormat::National).into_owned();
     let trunk = trunk_prefix(region);
-    // where numbers may begin with a 0, one more makes another number
-    let zero = if numbering::has_foreign_zero(&with_zero(number)) { "0" } else { "" };
+    // where numbers may begin with a 0, an additional 0 makes another number
+    let zero = if numbering::has_superfluous_zero(&with_zero(number)) { "0" } else { "" };
     vec![
         e164.clone(),
         digits.to_owned(),
@@ -89,7 +89,7 @@ fn every_spelling_of_a_number_is_read_as_that_number_or_refused() {
     assert!(read_numbers > 4_000, "{read_numbers}");
 }
 
-/// Characters that copied text has in place of a blank.
+/// Characters that replace blanks in copied text.
 const BLANKS: [&str; 8] = [" ", "\u{a0}", "\u{202f}", "\u{2009}", "\u{3000}", "  ", "\u{200b} ", " \u{2060}"];
 
 /// What is put around a cell.
@@ -121,12 +121,12 @@ proptest! {
         let trunk = trunk_prefix(region);
         let national = &e164[1 + number.country_code.to_string().len()..];
         let mut forms = spellings(&number, region);
-        // without the `+` two zeros are the way to other countries
+        // without `+`, two zeros are the international prefix
         forms.push(format!("+{} {trunk}{trunk} {national}", number.country_code));
         forms.retain(|form| !form.contains(['\'', '=', '\u{1}', '\t', '\n', 'e', 'E']) || tail < 3);
         let form = form.get(&forms).replace(' ', blank);
         let (text, is_refused) = match tail {
-            // among a person's own dots one more is no decimal part
+            // with dots between the groups, what follows the last dot is not a fraction
             0 if !form.contains('.') => (format!("{form}.0"), form.ends_with(|last: char| last.is_ascii_digit())),
             1 => (format!("{form} / {e164}"), true),
             2 => (format!("{form}\n{e164}"), true),

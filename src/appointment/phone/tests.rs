@@ -104,7 +104,7 @@ fn the_first_usable_of_several_columns_is_taken() {
     assert_eq!(first(&[None, Some("")]), Err(PhoneProblem::Missing));
 }
 
-/// Both readings are shown to whoever may see numbers; where they are stored or logged they are cut.
+/// A message to the operator shows both numbers in full; in the ledger and the log they are masked.
 #[test]
 fn a_number_without_its_plus_is_read_where_the_plan_knows_one_reading_and_refused_with_both_where_it_knows_two() {
     for (text, region, expected) in [

@@ -1,16 +1,16 @@
-//! pure: the addresses of an API: the window filled in, the next page's, and what stays on the same origin.
+//! pure: addresses of an API: fills the window in, resolves links to the next page and redirects, and refuses other origins.
 
 use url::Url;
 
 use crate::sources::WindowTexts;
 
-/// The names an address may use.
+/// The expressions that an address may contain.
 const NAMES: &str = "`from`, `until`, `from | utc`, `until | utc`, `day`";
 
 /// Fills `{{ from }}` and the like into an address, percent-encoded.
 ///
 /// # Errors
-/// With the remedy, on any other name and on braces that aren't closed.
+/// With the remedy, for any other expression and for braces that aren't closed.
 pub fn fill(template: &str, texts: &WindowTexts) -> Result<String, String> {
     let (mut filled, mut rest) = (String::with_capacity(template.len() + 64), template);
     while let Some((before, after)) = rest.split_once("{{") {
@@ -34,12 +34,12 @@ fn value<'t>(expression: &str, texts: &'t WindowTexts) -> Result<&'t str, String
         ["until", "utc"] => Ok(&texts.utc[1]),
         ["day"] => Ok(&texts.day),
         _ => {
-            Err(format!("the address uses `{{{{ {} }}}}`, which isn't offered; it may use {NAMES}", expression.trim()))
+            Err(format!("the address uses `{{{{ {} }}}}`, which doesn't exist; it may use {NAMES}", expression.trim()))
         }
     }
 }
 
-/// RFC 3986: everything but the unreserved characters.
+/// Percent-encodes everything but RFC 3986's unreserved characters.
 pub(super) fn push_encoded(out: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -50,7 +50,7 @@ pub(super) fn push_encoded(out: &mut String, text: &str) {
     }
 }
 
-/// The same address with one query parameter set, replacing what it had.
+/// The same address with one query parameter set; earlier values of that parameter are removed.
 pub(super) fn with_parameter(address: &Url, name: &str, value: &str) -> Url {
     let mut changed = address.clone();
     let is_other = |pair: &&str| url::form_urlencoded::parse(pair.as_bytes()).next().is_none_or(|(key, _)| key != name);
@@ -68,18 +68,18 @@ pub(super) fn with_parameter(address: &Url, name: &str, value: &str) -> Url {
     changed
 }
 
-/// An address that came out of data, made absolute. One that differs from the source's own only by `http` or `https`, as
-/// behind a proxy that ends TLS, is read on the source's own origin.
+/// Makes a link found in an answer absolute. A link that differs from the source's address only in `http` or `https`, as a
+/// server behind a proxy that terminates TLS writes it, gets the source's own scheme.
 ///
 /// # Errors
-/// When it can't be read, or leaves the origin (scheme, host and port) of the source.
+/// When the link isn't an address, or its origin (scheme, host and port) isn't the source's.
 pub(super) fn follow(current: &Url, link: &str) -> Result<Url, String> {
     let mut next = joined(current, link)?;
     if differs_by_scheme(current, &next) {
         let _set = (next.set_scheme(current.scheme()), next.set_port(current.port()));
     }
     if next.origin() != current.origin() {
-        return Err("it leads to another scheme, host or port, and only the source's own is asked".to_owned());
+        return Err("it leads to another scheme, host or port than the source's own".to_owned());
     }
     Ok(next)
 }
@@ -100,7 +100,7 @@ pub(super) enum Redirect {
 /// With the remedy, when it leads anywhere else.
 pub(super) fn redirected(current: &Url, location: &str, allowed: &[String]) -> Result<Redirect, String> {
     let next = joined(current, location)?;
-    // whatever its port: servers that redirect to TLS listen on any, and without TLS the headers were open already
+    // on any port: TLS may listen anywhere, and the headers were already sent in clear text
     let is_upgrade = current.scheme() == "http" && next.scheme() == "https" && current.host() == next.host();
     if next.origin() == current.origin() || is_upgrade {
         return Ok(Redirect::Own(next));
@@ -118,7 +118,7 @@ pub(super) fn redirected(current: &Url, location: &str, allowed: &[String]) -> R
         .to_owned())
 }
 
-/// Whether a host is listed: by its name, or below `*.name`.
+/// Whether a host has that name, or is a subdomain of `*.name`.
 fn matches_host(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(parent) => host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.')),
@@ -131,13 +131,13 @@ fn joined(current: &Url, link: &str) -> Result<Url, String> {
     if !next.has_host() {
         return Err("it isn't an address of a host".to_owned());
     }
-    // what a link carries as a login isn't ours
+    // a login in a link is never sent
     let _cleared = (next.set_username(""), next.set_password(None));
     next.set_fragment(None);
     Ok(next)
 }
 
-/// Whether two addresses have one host, and ports that differ no more than `http` and `https` make them.
+/// Whether two addresses have the same host and explicit port, and one is `http`, the other `https`.
 fn differs_by_scheme(one: &Url, other: &Url) -> bool {
     let schemes = [one.scheme(), other.scheme()];
     let is_web = schemes == ["http", "https"] || schemes == ["https", "http"];
@@ -149,7 +149,7 @@ pub(super) fn next_link<'h>(headers: impl Iterator<Item = &'h str>) -> Option<&'
     headers.flat_map(links).find(|(_, parameters)| is_next(parameters)).map(|(target, _)| target)
 }
 
-/// Splits `<target>; parameters, <target>; …`; commas inside targets stay.
+/// Splits `<target>; parameters, <target>; …`; commas inside a target don't split it.
 fn links(header: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut rest = header;

@@ -1,4 +1,4 @@
-//! pure: whether an answer may hold rows at all, by how it came, its status, type and end.
+//! pure: whether an answer may hold rows, judged by its status, its content type and whether its body is complete.
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use crate::http::{BodyEnd, HttpResponse, Sent};
 use crate::schedule::{FormatSpec, HttpSpec};
 use crate::sources::{Again, SourceError};
 
-/// An answer, or why there is none and whether that may pass.
+/// The answer, or why there is none and whether a retry may help.
 pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, SourceError> {
     match exchange {
         Sent::Answered(answer) => Ok(answer),
@@ -18,16 +18,16 @@ pub(super) fn answered(exchange: Sent, page: usize) -> Result<HttpResponse, Sour
                 "refused_address" | "invalid_request" => Again::Never,
                 _ => Again::Soon,
             };
-            Err(SourceError::new(again, format!("the source can't be asked for page {page}: {detail}")))
+            Err(SourceError::new(again, format!("the request for page {page} of the source can't be sent: {detail}")))
         }
         Sent::Unknown { class, detail, .. } => {
             let again = if class == "protocol" { Again::Never } else { Again::Soon };
-            Err(SourceError::new(again, format!("the source didn't answer for page {page}: {detail}")))
+            Err(SourceError::new(again, format!("the source didn't answer the request for page {page}: {detail}")))
         }
     }
 }
 
-/// Judges an answer by its status, type and end, before its content is read.
+/// Refuses an answer with a bad status, an unfitting content type or an incomplete body, before its content is parsed.
 pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Result<HttpResponse, SourceError> {
     let status = answer.status;
     match status {
@@ -58,7 +58,7 @@ pub(super) fn accept(answer: HttpResponse, page: usize, spec: &HttpSpec) -> Resu
     }
 }
 
-/// Types that say nothing of the content; many servers name none.
+/// Content types that don't restrict what the body holds; the empty one stands for a missing header.
 const GENERAL: [&str; 12] = [
     "",
     "text/plain",
@@ -90,7 +90,7 @@ fn is_fitting(kind: &str, format: &FormatSpec) -> bool {
         }
 }
 
-/// When an answer says that it was last changed (UTC): its `Last-Modified`, or how old a cache's copy is (`Age`, RFC 9111).
+/// When an answer was last changed (UTC): the earlier of `Last-Modified` and the time a cache's copy was made (`Age`, RFC 9111).
 pub(super) fn changed_at(answer: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
     let modified = answer.header("last-modified").and_then(|text| rfc2822::parse(text.trim()).ok());
     let age = answer.header("age").and_then(|text| text.trim().parse::<u32>().ok());

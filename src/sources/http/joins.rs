@@ -1,5 +1,5 @@
-//! shell: `[join.NAME]` by address: one more GET for each distinct address of the rows in the window, under the source's own
-//! limits and login. A join that fails fails the read.
+//! shell: `[join.NAME]` by address: one GET for each distinct address that the rows in the window refer to, with the source's
+//! own limits and login. A failed join fails the read.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use url::Url;
 
-use super::asking::PageAsk;
+use super::page_request::PageRequest;
 use super::request::{Fetched, Headers};
 use super::{Api, address, never};
 use crate::appointment::StartColumns;
@@ -21,53 +21,56 @@ use crate::schedule::{AddressJoin, AddressPiece, ReadMethod};
 use crate::sources::SourceError;
 use crate::template::Scope;
 
-/// Distinct addresses of one read.
+/// Maximum distinct addresses of one read.
 const MAX_ADDRESSES: usize = 5_000;
 
-/// Bytes of all joined answers, and of the rows that wait for them.
+/// Maximum bytes of all joined answers together; the rows that wait for them may take as much again.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Requests at once.
-const AT_ONCE: usize = 4;
+/// Maximum concurrent requests.
+const MAX_CONCURRENT: usize = 4;
 
 /// Decides which rows are joined.
 #[derive(Debug)]
 pub(in crate::sources) struct JoinRows {
     mapping: Mutex<Mapping>,
-    /// Whether the start comes with a join, or is computed: then every row is joined.
+    /// Whether a row's start is known only after its join or a computation: then every row is joined.
     is_start_unknown: bool,
 }
 
 impl JoinRows {
-    pub(in crate::sources) fn new(mapping: Mapping, made: &dyn Fn(&str) -> bool) -> Self {
+    /// `is_made` is whether a column comes from a join or is computed.
+    pub(in crate::sources) fn new(mapping: Mapping, is_made: &dyn Fn(&str) -> bool) -> Self {
         let columns = mapping.columns();
         let starts = match &columns.starts_at {
-            StartColumns::One(column) => made(column.as_str()),
-            StartColumns::DateAndTime { date, time } => made(date.as_str()) || made(time.as_str()),
+            StartColumns::One(column) => is_made(column.as_str()),
+            StartColumns::DateAndTime { date, time } => is_made(date.as_str()) || is_made(time.as_str()),
         };
         let is_start_unknown = starts || columns.recurrence.is_some();
         Self { mapping: Mutex::new(mapping), is_start_unknown }
     }
 
-    /// Whether the row may be in the window; what its time says is judged again by whoever plans.
-    fn takes(&self, record: &Record<'_>, window: &ReadWindow) -> bool {
+    /// Whether the row may be in the window. The plan checks its start again later.
+    fn may_be_in_window(&self, record: &Record<'_>, window: &ReadWindow) -> bool {
         let mut mapping = self.mapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.is_start_unknown
             || mapping.start(record).is_ok_and(|start| (window.from..window.until).contains(&start.at))
     }
 }
 
-/// Rows that wait for what is joined to them; the others go on at once.
+/// Collects the rows that need a join; passes all others on to the next sink at once.
 pub(super) struct WaitingRows<'s> {
     sink: &'s mut dyn RecordSink,
     joins: &'s [AddressJoin],
     rows: &'s JoinRows,
     window: &'s ReadWindow,
     base: Url,
-    held: Vec<(u64, Row, Vec<Option<usize>>)>,
+    /// Each waiting row with its number and, for each join, the index of its address; `None` where the row refers to nothing.
+    waiting: Vec<(u64, Row, Vec<Option<usize>>)>,
     bytes: usize,
     addresses: Vec<Url>,
-    places: HashMap<String, usize>,
+    /// The index of each address in `addresses`.
+    indices: HashMap<String, usize>,
     fault: Option<SourceError>,
 }
 
@@ -78,43 +81,43 @@ impl<'s> WaitingRows<'s> {
         rows: &'s JoinRows,
         (window, base): (&'s ReadWindow, Url),
     ) -> Self {
-        let (held, addresses, places) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { sink, joins, rows, window, base, held, bytes: 0, addresses, places, fault: None }
+        let (waiting, addresses, indices) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { sink, joins, rows, window, base, waiting, bytes: 0, addresses, indices, fault: None }
     }
 
-    fn hold(&mut self, number: u64, row: Row) -> Result<(), SourceError> {
-        let mut asked = Vec::with_capacity(self.joins.len());
+    fn add(&mut self, number: u64, row: Row) -> Result<(), SourceError> {
+        let mut own_indices = Vec::with_capacity(self.joins.len());
         for join in self.joins {
             let Some(url) = address_of(join, &row, &self.base)? else {
-                asked.push(None);
+                own_indices.push(None);
                 continue;
             };
-            let fresh = self.addresses.len();
-            let place = *self.places.entry(url.as_str().to_owned()).or_insert(fresh);
-            if place == fresh {
-                if fresh == MAX_ADDRESSES {
+            let next_index = self.addresses.len();
+            let index = *self.indices.entry(url.as_str().to_owned()).or_insert(next_index);
+            if index == next_index {
+                if next_index == MAX_ADDRESSES {
                     return Err(never(format!(
-                        "the joins of this read ask for more than {MAX_ADDRESSES} addresses: ask the source for fewer rows"
+                        "the joins of this read need more than {MAX_ADDRESSES} addresses: ask the source for fewer rows"
                     )));
                 }
                 self.addresses.push(url);
             }
-            asked.push(Some(place));
+            own_indices.push(Some(index));
         }
         self.bytes += row.size();
         if self.bytes > MAX_BYTES {
             return Err(never("the rows that wait for a join take more than 64 MiB: ask the source for fewer rows"));
         }
-        self.held.push((number, row, asked));
+        self.waiting.push((number, row, own_indices));
         Ok(())
     }
 }
 
 impl RecordSink for WaitingRows<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
-        let row = record.to_row().filter(|_| self.rows.takes(&record, self.window));
+        let row = record.to_row().filter(|_| self.rows.may_be_in_window(&record, self.window));
         let Some(row) = row else { return self.sink.record(number, record) };
-        match self.hold(number, row) {
+        match self.add(number, row) {
             Ok(()) => ControlFlow::Continue(()),
             Err(fault) => {
                 self.fault = Some(fault);
@@ -129,22 +132,23 @@ impl RecordSink for WaitingRows<'_> {
 }
 
 impl Api {
-    /// Fetches what the waiting rows need and hands them on.
+    /// Fetches the answers that the waiting rows refer to, adds them, and passes the rows to the sink.
     pub(super) async fn join(
         &self,
-        waiting: WaitingRows<'_>,
+        rows: WaitingRows<'_>,
         headers: &Headers,
         stop_at: Duration,
     ) -> Result<(), SourceError> {
-        let WaitingRows { sink, joins, held, addresses, fault, .. } = waiting;
+        let WaitingRows { sink, joins, waiting, addresses, fault, .. } = rows;
         if let Some(fault) = fault {
             return Err(fault);
         }
         let mut answers: Vec<Value> = Vec::with_capacity(addresses.len());
-        let mut asked = futures_util::stream::iter(addresses.into_iter().map(|url| self.joined(url, headers, stop_at)))
-            .buffered(AT_ONCE);
+        let mut fetches =
+            futures_util::stream::iter(addresses.into_iter().map(|url| self.joined(url, headers, stop_at)))
+                .buffered(MAX_CONCURRENT);
         let mut bytes = 0;
-        while let Some(answer) = asked.next().await {
+        while let Some(answer) = fetches.next().await {
             let (value, length) = answer?;
             bytes += length;
             if bytes > MAX_BYTES {
@@ -152,10 +156,10 @@ impl Api {
             }
             answers.push(value);
         }
-        for (number, row, places) in held {
+        for (number, row, indices) in waiting {
             let mut tree = row.to_object();
-            for (join, place) in joins.iter().zip(places) {
-                tree.insert(join.name.clone(), place.map_or(Value::Null, |place| answers[place].clone()));
+            for (join, index) in joins.iter().zip(indices) {
+                tree.insert(join.name.clone(), index.map_or(Value::Null, |index| answers[index].clone()));
             }
             if sink.record(number, Record::Tree(&tree)).is_break() {
                 break;
@@ -165,8 +169,8 @@ impl Api {
     }
 
     async fn joined(&self, url: Url, headers: &Headers, stop_at: Duration) -> Result<(Value, usize), SourceError> {
-        let ask = PageAsk { address: url, body: bytes::Bytes::new(), method: ReadMethod::Get };
-        match self.fetch(ask, headers, 1, stop_at).await {
+        let request = PageRequest { address: url, body: bytes::Bytes::new(), method: ReadMethod::Get };
+        match self.fetch(request, headers, 1, stop_at).await {
             Ok(Fetched::Page(_, answer)) => match serde_json::from_slice(&answer.body) {
                 Ok(value) => Ok((value, answer.body.len())),
                 Err(_) => Err(never("the answer to a join is not JSON")),
@@ -177,10 +181,10 @@ impl Api {
     }
 }
 
-/// The address that a row asks for; `None` where a value of it is missing.
+/// The address that a row refers to; `None` where the row lacks a value that the address needs.
 fn address_of(join: &AddressJoin, row: &Row, base: &Url) -> Result<Option<Url>, SourceError> {
     let failed = |why: &str| never(format!("the address of the join `{}` {why}", join.name));
-    let is_lone = matches!(join.address.as_slice(), [AddressPiece::Value(_)]);
+    let is_whole_address = matches!(join.address.as_slice(), [AddressPiece::Value(_)]);
     let mut filled = String::new();
     for piece in &join.address {
         match piece {
@@ -189,7 +193,7 @@ fn address_of(join: &AddressJoin, row: &Row, base: &Url) -> Result<Option<Url>, 
                 let value = template.render(&JoinScope(row)).map_err(|error| failed(&format!("fails: {}", error.0)))?;
                 match crate::row::scalar_text(&value) {
                     None => return Ok(None),
-                    Some(text) if is_lone => filled.push_str(&text),
+                    Some(text) if is_whole_address => filled.push_str(&text),
                     Some(text) => address::push_encoded(&mut filled, &text),
                 }
             }
@@ -198,7 +202,7 @@ fn address_of(join: &AddressJoin, row: &Row, base: &Url) -> Result<Option<Url>, 
     address::follow(base, &filled).map(Some).map_err(|reason| failed(&format!("isn't followed: {reason}")))
 }
 
-/// A row as the address of a join sees it: what isn't there is null.
+/// The names that the address of a join may use: the row's columns; a missing one is null.
 struct JoinScope<'r>(&'r Row);
 
 impl Scope for JoinScope<'_> {

@@ -1,4 +1,5 @@
-//! shell: an HTTP API: its pages, all or none. Links and redirects stay on the source's origin, and so do its headers.
+//! shell: reads an HTTP API page by page; when one page fails, the whole read fails. The source's headers are sent to its own
+//! origin only, and links to later pages must stay on it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -16,25 +17,25 @@ use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
 
-use asking::{FilledBody, PageAsk};
 pub(super) use joins::JoinRows;
 use joins::WaitingRows;
-use paging::{CIRCLE, Fresh, Mark, Next, Page, Pages};
+use page_request::{FilledBody, PageRequest};
+use paging::{Mark, Next, PAGING_LOOP, Page, PageCheck, Pages};
 use presence::Presence;
 use request::Fetched;
 use signs::Signs;
 
 mod address;
 mod answers;
-mod asking;
 mod joins;
 mod oauth;
+mod page_request;
 mod paging;
 mod presence;
 mod request;
 mod signs;
 
-/// Decoded bytes of all pages together.
+/// Maximum decoded bytes of all pages together.
 const MAX_TOTAL: usize = 1 << 30;
 
 /// `[source.http]`.
@@ -46,7 +47,7 @@ pub struct Api {
     zone: Zone,
     limits: ReadLimits,
     tools: SourceTools,
-    /// Which rows `[join]` is about.
+    /// Which rows are joined; `None` when the schedule has no `[join]`.
     join_rows: Option<JoinRows>,
 }
 
@@ -54,35 +55,36 @@ pub struct Api {
 struct PagedRead<'r> {
     window: &'r ReadWindow,
     pages: Pages<'r>,
-    asked: HashSet<String>,
-    /// By which the current page came.
+    /// The requests that were sent, by [`PageRequest::key`]: a second one means that the paging loops.
+    requested: HashSet<String>,
+    /// The scheme (`http`, `https`) of the address that returned the current page.
     scheme: String,
     bytes: usize,
     hash: Sha256,
-    /// The oldest of the times at which pages say they were changed (UTC).
+    /// The earliest time at which a page was last changed, according to its headers (UTC).
     as_of: Option<Timestamp>,
 }
 
 impl Api {
-    /// An API with the columns that are wanted; the window is written for `zone`.
+    /// A source that reads the `wanted` columns; `{{ from }}` and `{{ until }}` are written as wall-clock times of `zone`.
     #[must_use]
     pub fn new(spec: HttpSpec, wanted: Wanted, zone: Zone, limits: ReadLimits, tools: SourceTools) -> Self {
         Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools, join_rows: None }
     }
 
-    /// Mapped columns that are alternatives: it is enough when rows have one of them.
+    /// Sets the mapped columns that stand in for each other (several phone columns): one of them has to appear in the rows.
     #[must_use]
     pub fn with_alternatives(self, alternatives: Vec<Column>) -> Self {
         Self { alternatives, ..self }
     }
 
-    /// With what decides which rows are joined.
+    /// Sets which rows are joined.
     #[must_use]
     pub(super) fn with_join_rows(self, rows: JoinRows) -> Self {
         Self { join_rows: Some(rows), ..self }
     }
 
-    /// Reads the pages, and what is joined to their rows.
+    /// Reads the pages, then fetches what `[join]` adds to their rows.
     async fn read_joined(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let Some(rows) = self.join_rows.as_ref().filter(|_| !self.spec.joins.is_empty()) else {
             return self.read_pages(window, sink).await;
@@ -105,21 +107,21 @@ impl Api {
         let mut reading = PagedRead {
             window,
             pages: Pages::new(self.spec.paging.as_ref()),
-            asked: HashSet::new(),
+            requested: HashSet::new(),
             scheme: first.scheme().to_owned(),
             bytes: 0,
             hash: Sha256::new(),
             as_of: None,
         };
-        let mut here = without_login(&first);
+        let mut last_address = without_login(&first);
         let mut next = reading.pages.first();
         loop {
-            let asked = body.ask(self.spec.method, &here, (&next, reading.pages.number))?;
-            reading.begin_page(&asked)?;
-            let answer = match self.fetch(asked, &headers, reading.pages.number, stop_at).await? {
+            let request = body.request(self.spec.method, &last_address, (&next, reading.pages.number))?;
+            reading.begin_page(&request)?;
+            let answer = match self.fetch(request, &headers, reading.pages.number, stop_at).await? {
                 Fetched::Page(address, answer) => {
                     address.scheme().clone_into(&mut reading.scheme);
-                    here = address;
+                    last_address = address;
                     answer
                 }
                 Fetched::Missing if reading.pages.may_be_missing() => {
@@ -141,7 +143,7 @@ impl Api {
         Ok(reading.report())
     }
 
-    /// Gives a page's rows to the sink unless they are a repetition; `Break` when the sink wants no more.
+    /// Passes a page's rows to the sink unless the page repeats the one before; `Break` when the sink needs no more rows.
     fn use_page(
         &self,
         answer: &HttpResponse,
@@ -155,27 +157,27 @@ impl Api {
         reading.hash.update(&answer.body);
         reading.as_of = [reading.as_of, answers::changed_at(answer, reading.window.now)].into_iter().flatten().min();
         if reading.pages.is_numbered() {
-            // a repeated page is known by its rows, which must not be used before it is
+            // a first pass only hashes the rows: whether the page is a repetition must be known before any row is used
             let mut rows = RowsHasher(Sha256::new());
-            let page = self.page(answer, reading, &mut rows)?.0;
-            match reading.pages.judge(rows.0.finalize().into(), &page)? {
-                Fresh::New => {}
-                Fresh::Repeated => return Ok(ControlFlow::Continue(reading.pages.pass_over(page))),
-                Fresh::End => {
-                    let _not_asked_for = reading.pages.pass_over(page);
+            let page = self.parse_page(answer, reading, &mut rows)?.0;
+            match reading.pages.check_repetition(rows.0.finalize().into(), &page)? {
+                PageCheck::New => {}
+                PageCheck::Repeated => return Ok(ControlFlow::Continue(reading.pages.skip_repeated(page))),
+                PageCheck::End => {
+                    let _no_further_page = reading.pages.skip_repeated(page);
                     return Ok(ControlFlow::Continue(Next::End));
                 }
             }
         }
-        let (page, is_stopped) = self.page(answer, reading, sink)?;
+        let (page, is_stopped) = self.parse_page(answer, reading, sink)?;
         if is_stopped {
             return Ok(ControlFlow::Break(()));
         }
         reading.pages.after(page).map(ControlFlow::Continue)
     }
 
-    /// Parses a page; and whether the sink ended it.
-    fn page(
+    /// Parses a page into the sink; returns also whether the sink stopped the read.
+    fn parse_page(
         &self,
         answer: &HttpResponse,
         reading: &PagedRead<'_>,
@@ -186,14 +188,14 @@ impl Api {
             Some(Paging::Cursor { at, .. } | Paging::Next { at }) => vec![at],
             Some(Paging::Page { .. } | Paging::Offset { .. } | Paging::LinkHeader) | None => Vec::new(),
         };
-        let wanted = self.wanted_of(answer, &reading.scheme);
+        let wanted = self.wanted_in(answer, &reading.scheme);
         let ask = FormatAsk { wanted: &wanted, window: reading.window, first_row: reading.pages.rows + 1, places: &at };
-        let mut numbered = Numbered { sink, before: reading.pages.rows, format: &self.spec.format };
+        let mut numbered = ContinuedNumbers { sink, before: reading.pages.rows, format: &self.spec.format };
         let report = formats::read(&self.spec.format, &answer.body.as_ref(), &ask, &mut numbered)
             .map_err(|error| SourceError::of_format(&format!("the source's page {number}"), &error))?;
         let signs = Signs::of(&report.around, &answer.headers);
         if !report.is_stopped {
-            self.demand_rows(&report, &signs, number)?;
+            self.check_for_rows(&report, &signs, number)?;
         }
         let links = answer.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
         let mark = report.marks.into_iter().next().flatten();
@@ -206,20 +208,21 @@ impl Api {
         Ok((page, report.is_stopped))
     }
 
-    /// Columns in use; a text that the transport delimits is whole, whatever its last line is. TLS reports a
-    /// connection that was cut, and compressed answers over it have lost their length by now.
-    fn wanted_of(&self, answer: &HttpResponse, scheme: &str) -> Wanted {
+    /// The wanted columns for this answer. An incomplete last line proves that a text was cut only where the transport can't
+    /// prove the opposite: a length, chunks and TLS each report a cut connection. (The scheme is checked because decompression
+    /// has removed `content-length`.)
+    fn wanted_in(&self, answer: &HttpResponse, scheme: &str) -> Wanted {
         let has = |name: &str| answer.header(name).is_some();
         let is_delimited = has("content-length") || has("transfer-encoding") || scheme == "https";
         let cut_matters = if is_delimited { Vec::new() } else { self.wanted.cut_matters.clone() };
         Wanted { cut_matters, ..self.wanted.clone() }
     }
 
-    /// Whether the answer says that it is none, or has no place for rows where one is demanded.
-    fn demand_rows(&self, report: &FormatReport, signs: &Signs, number: usize) -> Result<(), SourceError> {
+    /// Fails when the answer reports an error, or when the place where its rows should be is missing.
+    fn check_for_rows(&self, report: &FormatReport, signs: &Signs, number: usize) -> Result<(), SourceError> {
         if signs.has_error && report.has_rows_place {
             return Err(never(format!(
-                "the source's page {number}: the answer has an `error` next to its rows: it is no whole answer"
+                "the source's page {number}: the answer has an `error` next to its rows, so rows may be missing"
             )));
         }
         if let Some(failed) = signs.failed.as_ref().filter(|_| report.rows == 0) {
@@ -238,7 +241,7 @@ impl Api {
 impl Source for Api {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
         let runtime = self.tools.runtime.clone();
-        // only JSON has no header that says which columns there are
+        // the other formats name their columns; in JSON the rows have to show which ones exist
         if !matches!(self.spec.format, FormatSpec::Json(_)) {
             return runtime.block_on(self.read_pages(window, sink));
         }
@@ -259,11 +262,13 @@ impl Source for Api {
 }
 
 impl PagedRead<'_> {
-    fn begin_page(&mut self, ask: &PageAsk) -> Result<(), SourceError> {
+    fn begin_page(&mut self, request: &PageRequest) -> Result<(), SourceError> {
         self.pages.begin()?;
-        if !self.asked.insert(ask.mark()) {
+        if !self.requested.insert(request.key()) {
             let page = self.pages.number;
-            return Err(never(format!("{CIRCLE}: page {page} was already read; check `[source.http.paging]`")));
+            return Err(never(format!(
+                "{PAGING_LOOP}: the request for page {page} was already sent; check `[source.http.paging]`"
+            )));
         }
         Ok(())
     }
@@ -275,14 +280,14 @@ impl PagedRead<'_> {
     }
 }
 
-/// Numbers the lines of later tables on from the earlier ones'.
-struct Numbered<'s> {
+/// Adds the rows of earlier pages to the row numbers of tables, which begin at 1 on each page.
+struct ContinuedNumbers<'s> {
     sink: &'s mut dyn RecordSink,
     before: u64,
     format: &'s FormatSpec,
 }
 
-impl RecordSink for Numbered<'_> {
+impl RecordSink for ContinuedNumbers<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         let before = match self.format {
             FormatSpec::Csv(_) | FormatSpec::Workbook(_) | FormatSpec::Calendar(_) => self.before,

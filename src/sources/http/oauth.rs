@@ -1,5 +1,5 @@
-//! shell: OAuth 2: a token fetched before the read (RFC 6749): by the client's secret, by a signed assertion (RFC 7523), or by a
-//! refresh token, which is kept when the server changes it.
+//! shell: OAuth 2 (RFC 6749): fetches an access token before a read, with the client's secret, a signed assertion (RFC 7523) or a
+//! refresh token. A refresh token that the server replaces is stored.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,22 +23,22 @@ use crate::schedule::OAuth2Spec;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::sources::{Again, SourceError};
 
-/// A token is not used this long before its end: the pages of a read are asked for with one.
-const SPARE: Duration = Duration::from_secs(120);
+/// A token that expires sooner than this is not used: all pages of a read are fetched with the same token.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(120);
 
-/// How long a token lasts where the server doesn't say.
-const UNSAID: u64 = 300;
+/// Lifetime of a token in seconds when the server doesn't name one.
+const DEFAULT_LIFETIME: u64 = 300;
 
-/// An assertion's time to live in seconds.
-const ASSERTION: i64 = 300;
+/// Lifetime of a signed assertion in seconds.
+const ASSERTION_LIFETIME: i64 = 300;
 
-/// Tokens in use, and refresh tokens that the server changed, by whom they are for. One fetch at a time: a refresh token that
-/// is used twice is revoked by many servers.
+/// Access tokens and replaced refresh tokens, by token address, client and scope. The lock is held during a fetch, because many
+/// servers revoke a refresh token that is used twice.
 static TOKENS: LazyLock<Mutex<HashMap<String, KeptToken>>> = LazyLock::new(Mutex::default);
 
 struct KeptToken {
     access: SecretString,
-    /// On the monotonic clock of this process.
+    /// When it is no longer used, on this process's monotonic clock.
     until: Duration,
     refresh: Option<SecretString>,
 }
@@ -67,10 +67,10 @@ impl Api {
             .ok_or_else(|| never("the token server's answer has no `access_token`").at("auth"))?
             .into();
         let seconds = answer["expires_in"].as_u64().or_else(|| answer["expires_in"].as_str()?.parse().ok());
-        let until = now + Duration::from_secs(seconds.unwrap_or(UNSAID)).saturating_sub(SPARE);
+        let until = now + Duration::from_secs(seconds.unwrap_or(DEFAULT_LIFETIME)).saturating_sub(RENEWAL_MARGIN);
         let changed = answer["refresh_token"].as_str().map(SecretString::from);
         if let (Some(changed), Some(place)) = (&changed, &spec.refresh_token) {
-            keep(place, changed, refresh.as_ref())?;
+            store_refresh_token(place, changed, refresh.as_ref())?;
         }
         let refresh = changed.or(refresh);
         tokens.insert(key, KeptToken { access: access.clone(), until, refresh });
@@ -115,7 +115,7 @@ impl Api {
             form.append_pair("client_id", client);
             return self.post(address, form.finish(), None).await.map_err(|refused| refused.error);
         };
-        // servers must take the secret as a login; some take it in the body alone
+        // servers must accept the secret in the `Authorization` header; some accept it only in the body
         let (secret, plain) = (self.resolved(secret)?, form.finish());
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let login = STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret.expose_secret())));
@@ -156,7 +156,7 @@ impl Api {
         let tree: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         match answer.status {
             200..=299 if tree.is_object() => Ok(tree),
-            200..=299 => Err(refused(Again::Never, "the token server's answer is no JSON object".to_owned())),
+            200..=299 => Err(refused(Again::Never, "the token server's answer is not a JSON object".to_owned())),
             status @ (408 | 429 | 500..=599) => {
                 Err(refused(Again::Soon, format!("the token server answered with {status}")))
             }
@@ -165,52 +165,55 @@ impl Api {
                     ["invalid_client", "invalid_grant", "invalid_scope", "invalid_request", "unauthorized_client"];
                 let word = tree["error"].as_str().filter(|word| known.contains(word));
                 let why = word.map_or(String::new(), |word| format!(" (`{word}`)"));
-                let error =
-                    never(format!("the token server refuses ({status}){why}: look at `auth.oauth2`")).at("auth");
+                let error = never(format!("the token server refuses ({status}){why}: check `auth.oauth2`")).at("auth");
                 Err(TokenRefused { error, is_of_client: status == 401 || word == Some("invalid_client") })
             }
         }
     }
 }
 
-/// Why there is no token, and whether it is the way in which the client proved itself.
+/// Why there is no token; `is_of_client`: the server didn't accept how the client authenticated.
 struct TokenRefused {
     error: SourceError,
     is_of_client: bool,
 }
 
-/// Keeps a refresh token that the server changed where the schedule has it: the old one may work no more after a restart.
-fn keep(place: &SecretRef, changed: &SecretString, before: Option<&SecretString>) -> Result<(), SourceError> {
+/// Stores a replaced refresh token where the schedule keeps it: after a restart the old one may be invalid.
+fn store_refresh_token(
+    place: &SecretRef,
+    changed: &SecretString,
+    before: Option<&SecretString>,
+) -> Result<(), SourceError> {
     if before.is_some_and(|before| before.expose_secret() == changed.expose_secret()) {
         return Ok(());
     }
     match place {
-        SecretRef::File(path) => replace(path, changed),
+        SecretRef::File(path) => replace_file(path, changed),
         SecretRef::Env(_) | SecretRef::Credential(_) => {
             tracing::warn!(
-                "the token server changes the refresh token with each use, and it is kept only until this program ends: \
-                 write `refresh_token = {{ file = \"…\" }}`, a file that tickler may write"
+                "the token server replaces the refresh token at each use, and the new one is lost when this program ends: \
+                 write `refresh_token = {{ file = \"…\" }}`, with a file that tickler may write"
             );
             Ok(())
         }
     }
 }
 
-fn replace(path: &Path, token: &SecretString) -> Result<(), SourceError> {
+fn replace_file(path: &Path, token: &SecretString) -> Result<(), SourceError> {
     disk::replace_private(path, token.expose_secret().as_bytes()).map_err(|error| {
-        never(format!("the changed refresh token can't be kept in {}: {}", path.display(), error.kind())).at("auth")
+        never(format!("the new refresh token can't be written to {}: {}", path.display(), error.kind())).at("auth")
     })
 }
 
-/// A JWT that proves who the client is, signed by its key (RFC 7523, 2.2).
+/// A JWT that authenticates the client, signed with its private key (RFC 7523, section 2.2).
 fn assertion(pem: &str, client: &str, audience: &Url, now: i64) -> Result<String, SourceError> {
     let key = AssertionKey::read(pem)
-        .ok_or_else(|| never("the `private_key` of `oauth2` is no RSA or EC key in PEM (PKCS 8)").at("auth"))?;
+        .ok_or_else(|| never("the `private_key` of `oauth2` is not an RSA or EC key in PEM (PKCS 8)").at("auth"))?;
     let mut id = [0; 16];
     SystemRandom::new().fill(&mut id).map_err(|_| never("the assertion can't be signed").at("auth"))?;
     let header = json!({"alg": key.algorithm(), "typ": "JWT"});
     let claims = json!({"iss": client, "sub": client, "aud": audience.as_str(), "iat": now, "nbf": now,
-                        "exp": now + ASSERTION, "jti": URL_SAFE_NO_PAD.encode(id)});
+                        "exp": now + ASSERTION_LIFETIME, "jti": URL_SAFE_NO_PAD.encode(id)});
     let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
     let signature = key.sign(text.as_bytes()).ok_or_else(|| never("the assertion can't be signed").at("auth"))?;
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))

@@ -1,16 +1,16 @@
-//! pure: whether there is another page, and which: the one place where a list ends. It ends because the source says so,
-//! and a list that ends while the source says that there is more fails.
+//! pure: decides whether there is another page, and how it is requested. A read ends only where the source shows that the list
+//! is complete; when the source announces more rows than were read, the read fails.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::never;
-use super::signs::{Signs, Told};
+use super::signs::{FoundNumber, Signs};
 use crate::schedule::Paging;
 use crate::sources::{Again, SourceError};
 
-/// More pages than that are a loop, or no appointment list.
+/// Maximum pages of a read: more are a loop, or not a list of appointments.
 const MAX_PAGES: usize = 10_000;
 
 /// SHA-256 of a page's rows.
@@ -20,42 +20,41 @@ pub(super) type RowsHash = [u8; 32];
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) rows: u64,
-    /// What stands at the paging's `at`.
+    /// The mark of the next page: the value at the paging's `at`.
     pub(super) mark: Mark,
     /// The target of `Link: <…>; rel="next"`.
     pub(super) next_link: Option<String>,
     pub(super) signs: Signs,
 }
 
-/// What stands where the mark of the next page should be.
+/// The cursor or link found where the schedule's `at` says that the next page is named.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Mark {
-    /// The place isn't there at all.
+    /// The answer has nothing at that place.
     #[default]
     Missing,
-    /// Something.
+    /// Any value, `null` included.
     There(Value),
 }
 
-/// How the next page is asked for.
+/// How the next page is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
-    /// There is none.
+    /// There is no next page.
     End,
-    /// The parameter takes this value.
+    /// With this value for this parameter.
     Parameter(String, String),
-    /// By this link.
+    /// By following this link.
     Link(String),
 }
 
 /// Whether a page was read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fresh {
-    /// It is new.
+pub(super) enum PageCheck {
     New,
-    /// It repeats the page before it. A row that was inserted meanwhile has the same effect: the next page decides.
+    /// It repeats the page before it. Rows inserted during the read can cause that, too, so the next page decides.
     Repeated,
-    /// It repeats a page that was a repetition, which is the end: servers clamp page numbers.
+    /// It repeats a repetition, so the list has ended: some servers return the last page for every higher number.
     End,
 }
 
@@ -63,19 +62,19 @@ pub(super) enum Fresh {
 #[derive(Debug)]
 pub(super) struct Pages<'s> {
     paging: Option<&'s Paging>,
-    /// The page being read, from 1.
+    /// The number of the page being read; the first is 1.
     pub(super) number: usize,
     pub(super) rows: u64,
-    /// Pages that had rows.
+    /// How many pages had rows.
     filled: usize,
     last: Page,
     hashes: HashMap<RowsHash, usize>,
     last_hash: Option<RowsHash>,
-    /// Rows of a page that repeats the one before it; they count when the list goes on.
+    /// Rows of a skipped repetition; they are counted when a new page follows it.
     repeated: u64,
-    first_page_told: Option<u64>,
-    total: Option<Told>,
-    /// Every total so far was just the number of its page's rows.
+    first_page_number: Option<u64>,
+    total: Option<FoundNumber>,
+    /// Whether every total so far equals the rows of its own page: then it isn't the total of the list.
     is_total_of_page: bool,
     pub(super) notes: Vec<String>,
     pub(super) hints: Vec<String>,
@@ -92,7 +91,7 @@ impl<'s> Pages<'s> {
             hashes: HashMap::new(),
             last_hash: None,
             repeated: 0,
-            first_page_told: None,
+            first_page_number: None,
             total: None,
             is_total_of_page: true,
             notes: Vec::new(),
@@ -100,7 +99,7 @@ impl<'s> Pages<'s> {
         }
     }
 
-    /// How the first page is asked for; `End` when by the address as it is.
+    /// How the first page is requested; `End` means by the address as it is.
     pub(super) fn first(&self) -> Next {
         match self.paging {
             Some(Paging::Page { parameter, start, .. }) => Next::Parameter(parameter.clone(), start.to_string()),
@@ -109,7 +108,7 @@ impl<'s> Pages<'s> {
         }
     }
 
-    /// Another page is about to be asked for.
+    /// Counts the page that is about to be requested.
     pub(super) fn begin(&mut self) -> Result<(), SourceError> {
         self.number += 1;
         if self.number > MAX_PAGES {
@@ -118,17 +117,17 @@ impl<'s> Pages<'s> {
         Ok(())
     }
 
-    /// Whether pages are asked for by number, so that only their content shows where they end.
+    /// Whether pages are requested by number or offset, so that only their content shows where the list ends.
     pub(super) fn is_numbered(&self) -> bool {
         matches!(self.paging, Some(Paging::Page { .. } | Paging::Offset { .. }))
     }
 
-    /// A numbered page that isn't there (404) is the end when one with rows came before it.
+    /// Whether 404 may mean the end of the list: for a numbered page after one with rows.
     pub(super) fn may_be_missing(&self) -> bool {
         self.is_numbered() && self.number > 1 && (self.last.rows > 0 || self.repeated > 0)
     }
 
-    /// The page wasn't there.
+    /// Records that the page was answered with 404.
     pub(super) fn missing(&mut self) {
         let number = self.number;
         let size = match self.paging {
@@ -136,18 +135,20 @@ impl<'s> Pages<'s> {
             Some(Paging::Cursor { .. } | Paging::Next { .. } | Paging::LinkHeader) | None => 0,
         };
         if self.last.rows >= size as u64 {
-            self.notes.push(format!("page {number} isn't there (404) behind a full page: taken as the end"));
+            self.notes.push(format!(
+                "page {number} doesn't exist (404) although the page before it is full: taken as the end"
+            ));
         }
     }
 
-    /// Whether a numbered page is new, before its rows are used.
+    /// Whether a numbered page repeats an earlier one; called before its rows are used.
     ///
     /// # Errors
-    /// When it repeats a page in a way that is no end.
-    pub(super) fn judge(&mut self, hash: RowsHash, page: &Page) -> Result<Fresh, SourceError> {
+    /// When the repetition doesn't mark the end of the list, but a parameter that is ignored or a loop.
+    pub(super) fn check_repetition(&mut self, hash: RowsHash, page: &Page) -> Result<PageCheck, SourceError> {
         let number = self.number;
         if page.rows == 0 {
-            return Ok(Fresh::New);
+            return Ok(PageCheck::New);
         }
         if self.last_hash.replace(hash) == Some(hash) {
             if number == 2 && !self.says_one_page(page) {
@@ -161,15 +162,15 @@ impl<'s> Pages<'s> {
             }
             if number > 2 && self.repeated == 0 {
                 self.repeated = page.rows;
-                return Ok(Fresh::Repeated);
+                return Ok(PageCheck::Repeated);
             }
             self.notes.push(format!("page {number} has the rows of page {}: taken as the end", number - 1));
-            return Ok(Fresh::End);
+            return Ok(PageCheck::End);
         }
         self.rows += std::mem::take(&mut self.repeated);
         match self.hashes.insert(hash, number) {
-            Some(earlier) => Err(never(format!("{CIRCLE}: page {number} has the rows of page {earlier}"))),
-            None => Ok(Fresh::New),
+            Some(earlier) => Err(never(format!("{PAGING_LOOP}: page {number} has the rows of page {earlier}"))),
+            None => Ok(PageCheck::New),
         }
     }
 
@@ -178,30 +179,29 @@ impl<'s> Pages<'s> {
         let signs = &page.signs;
         let is_all = signs.total.as_ref().is_some_and(|total| total.number == self.rows);
         let is_one_page = signs.pages.as_ref().is_some_and(|pages| pages.number <= 1);
-        let is_first_again = signs.page.is_some() && signs.page == self.first_page_told;
+        let is_first_again = signs.page.is_some() && signs.page == self.first_page_number;
         is_all || is_one_page || is_first_again
     }
 
-    /// How the page after this one is asked for; its rows were used.
+    /// How the page after this one is requested; called once its rows were used.
     ///
     /// # Errors
-    /// When it says that there is more and not where, or contradicts what came before.
+    /// When the mark of the next page is neither text nor number, or a total became smaller during the read.
     pub(super) fn after(&mut self, page: Page) -> Result<Next, SourceError> {
-        self.take(&page)?;
+        self.count(&page)?;
         let next = self.next(&page)?;
         self.last = page;
         Ok(next)
     }
 
-    /// The page repeats the last one: what it says of itself still counts, its rows don't. Returns how the next one is
-    /// asked for.
-    pub(super) fn pass_over(&mut self, page: Page) -> Next {
+    /// Skips the rows of a page that repeats the one before, and keeps its signs. Returns how the next page is requested.
+    pub(super) fn skip_repeated(&mut self, page: Page) -> Next {
         let next = self.numbered();
         self.last = Page { rows: 0, ..page };
         next
     }
 
-    /// The next numbered page.
+    /// How the next numbered page is requested.
     fn numbered(&self) -> Next {
         match self.paging {
             Some(Paging::Page { parameter, start, .. }) => {
@@ -215,11 +215,11 @@ impl<'s> Pages<'s> {
         }
     }
 
-    fn take(&mut self, page: &Page) -> Result<(), SourceError> {
+    fn count(&mut self, page: &Page) -> Result<(), SourceError> {
         self.rows += page.rows;
         self.filled += usize::from(page.rows > 0);
         if self.number == 1 {
-            self.first_page_told = page.signs.page;
+            self.first_page_number = page.signs.page;
         }
         let Some(total) = &page.signs.total else { return Ok(()) };
         self.is_total_of_page = self.is_total_of_page && total.number == page.rows;
@@ -256,19 +256,19 @@ impl<'s> Pages<'s> {
 
     fn mark(&mut self, page: &Page, at: &str) -> Result<Option<String>, SourceError> {
         if self.number == 1 && page.mark == Mark::Missing {
-            let likely = page.signs.onward.iter().find(|place| *place != at);
-            let likely = likely.map_or(String::new(), |place| format!("; `{place}` looks like it"));
+            let likely = page.signs.next_page_places.iter().find(|place| *place != at);
+            let likely = likely.map_or(String::new(), |place| format!("; did you mean `{place}`?"));
             self.hints
-                .push(format!("the first page has nothing at `{at}`, where the next one should be named{likely}"));
+                .push(format!("the first page has nothing at `{at}`, where the next page should be named{likely}"));
         }
         let Mark::There(value) = &page.mark else { return Ok(None) };
         mark_text(value)
     }
 
-    /// The pages have ended: whether they are the whole.
+    /// Checks that the pages that were read are the whole list.
     ///
     /// # Errors
-    /// With declared paging, when the source says that there is more.
+    /// When paging is declared and the source announces more rows or pages.
     pub(super) fn end(&mut self) -> Result<(), SourceError> {
         let Some(doubt) = self.doubt() else { return Ok(()) };
         match self.paging {
@@ -285,10 +285,10 @@ impl<'s> Pages<'s> {
         }
     }
 
-    /// What says that these rows aren't all.
+    /// A sign that the rows that were read aren't the whole list.
     fn doubt(&self) -> Option<String> {
         let (signs, rows) = (&self.last.signs, self.rows);
-        let told = |told: &Told| format!("`{}` says {}", told.place, told.number);
+        let as_text = |sign: &FoundNumber| format!("`{}` says {}", sign.place, sign.number);
         let is_of_page = self.filled > 1 && self.is_total_of_page;
         let total = self.total.as_ref().filter(|_| !is_of_page);
         let wrong_total = total.filter(|total| match self.paging {
@@ -299,16 +299,16 @@ impl<'s> Pages<'s> {
         signs
             .more
             .clone()
-            .or_else(|| wrong_total.map(told))
-            .or_else(|| more_counted.map(told))
-            .or_else(|| self.page_of_more(signs))
+            .or_else(|| wrong_total.map(as_text))
+            .or_else(|| more_counted.map(as_text))
+            .or_else(|| self.unread_pages(signs))
     }
 
-    fn page_of_more(&self, signs: &Signs) -> Option<String> {
+    fn unread_pages(&self, signs: &Signs) -> Option<String> {
         let pages = signs.pages.as_ref()?;
         let is_cut = match self.paging {
             Some(Paging::Offset { .. }) => false,
-            // servers may count pages from 0; how many had rows is certain
+            // compared with the pages that had rows, since some servers number pages from 0
             Some(_) => pages.number > self.filled as u64,
             None => pages.number > 1 && signs.page.is_none_or(|page| page < pages.number),
         };
@@ -316,8 +316,8 @@ impl<'s> Pages<'s> {
     }
 }
 
-/// How the message of a loop begins.
-pub(super) const CIRCLE: &str = "the pages go round in a circle";
+/// The beginning of every message about paging that returns to an earlier page.
+pub(super) const PAGING_LOOP: &str = "the pages form a loop";
 
 /// A cursor or a link as text; `None` when there is no next page.
 fn mark_text(value: &Value) -> Result<Option<String>, SourceError> {

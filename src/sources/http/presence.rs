@@ -1,21 +1,21 @@
-//! pure: which mapped columns any row of a read had. JSON has no header: a name that is nowhere would else read as empty
-//! for everybody.
+//! pure: checks that each mapped column occurs in some row of a read. JSON has no header line, so a misspelt column would
+//! otherwise be read as empty in every row.
 
 use std::ops::ControlFlow;
 
 use crate::row::{Column, Kept, Record, RecordSink, Restarts};
 
-/// Watches the rows on their way to another sink.
+/// Notes which columns the rows have while it passes them on to another sink.
 pub(super) struct Presence<'s> {
     sink: &'s mut dyn RecordSink,
-    /// Columns of which one must be in some row, and whether it was.
+    /// Groups of columns, one of which has to occur, and whether one did.
     groups: Vec<(Vec<Column>, bool)>,
     objects: u64,
     is_stopped: bool,
 }
 
 impl<'s> Presence<'s> {
-    /// Of `alternatives` one is enough; every other mapped column is needed.
+    /// One of the `alternatives` is enough; every other mapped column has to occur.
     pub(super) fn new(mapped: &[String], alternatives: &[Column], sink: &'s mut dyn RecordSink) -> Self {
         let is_alternative = |name: &&String| alternatives.iter().any(|column| column.as_str() == **name);
         let single = mapped.iter().filter(|name| !is_alternative(name)).map(|name| vec![Column::new(name.as_str())]);
@@ -26,7 +26,7 @@ impl<'s> Presence<'s> {
         Self { sink, groups, objects: 0, is_stopped: false }
     }
 
-    /// The first column that no row had, when there were rows to have it.
+    /// The first column that no row had; `None` when there were no rows or not all were read.
     pub(super) fn missing(&self) -> Option<String> {
         let (group, _) = self.groups.iter().find(|(_, is_there)| !is_there)?;
         let names: Vec<&str> = group.iter().map(Column::as_str).collect();

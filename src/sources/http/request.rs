@@ -1,4 +1,4 @@
-//! shell: one page asked for: its headers, its redirects, and the time that is left.
+//! shell: fetches one page: sets its headers, follows redirects, and keeps to the read's deadline.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::{self, Redirect};
-use super::asking::{FilledBody, PageAsk};
+use super::page_request::{FilledBody, PageRequest};
 use super::{Api, answers, fill, never};
 use crate::http::{BodyEnd, HttpRequest, HttpResponse};
 use crate::schedule::{FormatSpec, HttpAuth, ReadMethod};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
 
-/// Redirects of one request.
+/// Maximum redirects of one request.
 const MAX_REDIRECTS: u32 = 3;
 
-/// Names and values.
+/// Header names and values.
 pub(super) type Headers = Vec<(String, SecretString)>;
 
-/// What came of asking for a page.
+/// The result of fetching a page.
 pub(super) enum Fetched {
-    /// An answer that may hold rows, and the address from which later pages are reckoned.
+    /// An answer that may hold rows, and the address against which links to later pages are resolved.
     Page(Url, HttpResponse),
-    /// 404.
+    /// The source answered with 404.
     Missing,
 }
 
@@ -49,7 +49,7 @@ impl Api {
         }
     }
 
-    /// The headers of every request, which go to the source's origin alone.
+    /// The headers of every request to the source; other hosts never receive them.
     pub(super) async fn headers(&self, address: &Url, body: &FilledBody) -> Result<Headers, SourceError> {
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
@@ -61,7 +61,7 @@ impl Api {
             headers.push(self.accept());
         }
         if self.spec.method == ReadMethod::Report && !is_set("depth") {
-            // the calendar's own events, and not only what it says of itself
+            // CalDAV: depth 1 returns the calendar's events, depth 0 only its properties
             headers.push(("depth".to_owned(), "1".to_owned().into()));
         }
         if let Some(kind) = body.content_type().filter(|_| !is_set("content-type")) {
@@ -101,31 +101,31 @@ impl Api {
         })
     }
 
-    /// Asks for one page, following redirects by hand: on the source's own host with its headers, to other hosts that the
-    /// schedule allows without any.
+    /// Fetches one page and follows its redirects: on the source's own host with all headers, to another host only if the
+    /// schedule lists it, and then with `Accept` alone.
     pub(super) async fn fetch(
         &self,
-        asked: PageAsk,
+        request: PageRequest,
         headers: &Headers,
         page: usize,
         stop_at: Duration,
     ) -> Result<Fetched, SourceError> {
-        let PageAsk { mut address, mut body, method } = asked;
-        let (mut own, mut sent, mut method) = (address.clone(), headers.clone(), method_of(method));
-        let mut is_home = true;
+        let PageRequest { mut address, mut body, method } = request;
+        let (mut own_address, mut sent_headers, mut method) = (address.clone(), headers.clone(), method_of(method));
+        let mut is_on_own_host = true;
         for _ in 0..=MAX_REDIRECTS {
-            let ask = HttpRequest {
+            let request = HttpRequest {
                 method: method.clone(),
                 url: address.clone(),
-                headers: sent.clone(),
+                headers: sent_headers.clone(),
                 body: body.clone(),
                 timeout: self.time_for_a_page(stop_at)?,
                 max_bytes: self.spec.max_bytes,
             };
-            let answer = answers::answered(self.tools.http.send(ask).await, page);
-            // the deadline shortens the time-out: what it cuts off, an answer in the middle of its body too, is its doing
-            let by_deadline = |error| if self.is_late(stop_at) { self.too_slow() } else { error };
-            let answer = answer.map_err(by_deadline)?;
+            let answer = answers::answered(self.tools.http.send(request).await, page);
+            // the deadline shortens the request's time-out, so what failed after it is reported as a missed deadline
+            let or_too_slow = |error| if self.is_late(stop_at) { self.too_slow() } else { error };
+            let answer = answer.map_err(or_too_slow)?;
             let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
             let Some(location) = location else {
                 if answer.status == 404 {
@@ -133,25 +133,25 @@ impl Api {
                 }
                 let is_cut = matches!(answer.end, BodyEnd::Cut);
                 let accepted = answers::accept(answer, page, &self.spec);
-                let accepted = accepted.map_err(|error| if is_cut { by_deadline(error) } else { error });
-                return accepted.map(|answer| Fetched::Page(own, answer));
+                let accepted = accepted.map_err(|error| if is_cut { or_too_slow(error) } else { error });
+                return accepted.map(|answer| Fetched::Page(own_address, answer));
             };
             if method != Method::GET && !matches!(answer.status, 307 | 308) {
-                // other redirects of a body lead to a page that is fetched without it
+                // 301, 302 and 303: the target is fetched by GET, without the body
                 (method, body) = (Method::GET, Bytes::new());
-                sent.retain(|(name, _)| name != "content-type");
+                sent_headers.retain(|(name, _)| name != "content-type");
             }
             let redirect = address::redirected(&address, location, &self.spec.allow_redirect_to);
             address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
                 Redirect::Own(url) => {
-                    own = if is_home { url.clone() } else { own };
+                    own_address = if is_on_own_host { url.clone() } else { own_address };
                     url
                 }
                 Redirect::Foreign(url) => {
                     if method != Method::GET {
                         return Err(refused_redirect(page, "it leads to another host, which never receives the body"));
                     }
-                    (is_home, sent) = (false, vec![self.accept()]);
+                    (is_on_own_host, sent_headers) = (false, vec![self.accept()]);
                     url
                 }
             };

@@ -1,12 +1,12 @@
-//! pure: what an answer says of itself apart from its rows: that it failed, that there is more, how many there are. A part of a
-//! list never passes for the whole.
+//! pure: what an answer says about itself next to its rows: that the request failed, that there are more rows, how many there
+//! are. With it, a part of a list is never taken for the whole list.
 
 use serde_json::{Map, Value};
 
-/// How deep the objects around the rows are searched: `meta.pagination.links.next` is the deepest that is common.
+/// How deep the objects around the rows are searched; `meta.pagination.links.next` is the deepest common place.
 const DEPTH: usize = 4;
 
-/// Flags that are true while there is more.
+/// Flags that are true on every page but the last.
 const MORE: &[&str] = &[
     "hasmore",
     "hasmoreitems",
@@ -20,13 +20,13 @@ const MORE: &[&str] = &[
     "moreresults",
 ];
 
-/// Flags that are false while there is more.
+/// Flags that are false on every page but the last.
 const LAST: &[&str] = &["last", "islast", "islastpage", "lastpage", "isfinished", "done", "complete"];
 
 /// Flags that are true when the list was cut.
 const TRUNCATED: &[&str] = &["truncated", "istruncated", "incomplete", "incompleteresults", "partial"];
 
-/// Marks of the next page, as texts, numbers or objects.
+/// Names of cursors and links to the next page.
 const NEXT: &[&str] = &[
     "continuation",
     "continuationtoken",
@@ -49,7 +49,7 @@ const NEXT: &[&str] = &[
     "odatanextlink",
 ];
 
-/// How many rows the whole has.
+/// Names for the number of rows of the whole list.
 const TOTAL: &[&str] = &[
     "numfound",
     "odatacount",
@@ -66,16 +66,16 @@ const TOTAL: &[&str] = &[
     "totalsize",
 ];
 
-/// How many rows the whole or this page has: senders differ.
+/// Names for a number of rows: depending on the server, of the whole list or of this page.
 const COUNT: &[&str] = &["count", "itemcount", "recordcount", "resultcount"];
 
-/// How many pages there are.
+/// Names for the number of pages.
 const PAGES: &[&str] = &["lastpage", "numpages", "pagecount", "pages", "totalpages"];
 
-/// Which page this is.
+/// Names for the number of this page.
 const PAGE: &[&str] = &["currentpage", "page", "pageno", "pagenumber"];
 
-/// What stands before the words in headers' names: `X-Total-Count`, `X-WP-TotalPages`, `X-Pagination-Page-Count`.
+/// Prefixes of headers that carry such numbers: `X-Total-Count`, `X-WP-TotalPages`, `X-Pagination-Page-Count`.
 const HEADER_PREFIXES: &[&str] = &["x-", "wp-", "pagination-", "paging-"];
 
 /// Flags that are true when the request failed.
@@ -84,66 +84,67 @@ const FAILED: &[&str] = &["failed", "haserror", "haserrors", "iserror"];
 /// Flags that are false when the request failed.
 const SUCCEEDED: &[&str] = &["success", "ok", "succeeded", "issuccess", "successful"];
 
-/// Words with which an outcome is named, and the outcomes that are failures.
+/// Fields that hold the request's outcome as a word.
 const OUTCOME: &[&str] = &["status", "result", "state", "outcome"];
+/// Outcomes that mean failure.
 const FAILURES: &[&str] = &["error", "err", "fail", "failed", "failure"];
 
-/// Objects around the rows that describe the request; others may repeat what was asked for.
+/// Objects that may report a failure; others may only repeat the request's parameters.
 const ENVELOPES: &[&str] = &["meta", "metadata", "status", "result", "response", "header", "info"];
 
-/// Where HTTP's codes are repeated in the text.
+/// Fields that may repeat the HTTP status code in the body.
 const STATUS_CODES: &[&str] = &["status", "statuscode", "code", "httpstatus", "httpcode"];
 
-/// What only a failure fills.
+/// Fields that hold something only after a failure.
 const FAULTS: &[&str] = &["errorcode", "errordescription", "errormessage", "errormsg", "exception", "fault"];
 
-/// A number and where it was found.
+/// A number that an answer states about itself, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct FoundNumber {
     pub(super) place: String,
     pub(super) number: u64,
 }
 
-/// What an answer says of itself.
+/// What an answer says about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Signs {
-    /// That it failed, in other words than `error`.
+    /// A report of a failure under another name than `error`.
     pub(super) failed: Option<String>,
-    /// That it has an `error`.
+    /// Whether it has an `error` that isn't empty.
     pub(super) has_error: bool,
-    /// That there is more: the place, and what is there.
+    /// A sign of further pages: the place and its value, as a sentence.
     pub(super) more: Option<String>,
-    /// Places where the mark of the next page is, or would be: with something there first.
-    pub(super) onward: Vec<String>,
-    /// Rows of the whole.
-    pub(super) total: Option<Told>,
-    /// Rows of the whole, or of the page.
-    pub(super) count: Option<Told>,
+    /// Places that name the next page, those with a value first.
+    pub(super) next_page_places: Vec<String>,
+    /// Rows of the whole list.
+    pub(super) total: Option<FoundNumber>,
+    /// Rows of the whole list or of the page.
+    pub(super) count: Option<FoundNumber>,
     pub(super) page: Option<u64>,
-    pub(super) pages: Option<Told>,
+    pub(super) pages: Option<FoundNumber>,
 }
 
 impl Signs {
-    /// Of the text around the rows and the headers.
+    /// Reads the signs from the JSON `around` the rows and from the headers.
     pub(super) fn of(around: &Value, headers: &[(String, String)]) -> Self {
         let mut signs = Self::default();
         if let Value::Object(tree) = around {
             signs.failed = failure(tree, "").or_else(|| {
-                let mut inner = tree.iter().filter(|(name, _)| ENVELOPES.contains(&plain(name).as_str()));
+                let mut inner = tree.iter().filter(|(name, _)| ENVELOPES.contains(&normalised(name).as_str()));
                 inner.find_map(|(name, value)| failure(value.as_object()?, &format!("{name}.")))
             });
             signs.has_error = tree
                 .iter()
-                .any(|(name, value)| matches!(plain(name).as_str(), "error" | "errors") && !is_nothing(value));
+                .any(|(name, value)| matches!(normalised(name).as_str(), "error" | "errors") && !is_empty_error(value));
             let mut empty_marks = Vec::new();
             signs.search(tree, "", DEPTH, &mut empty_marks);
-            signs.onward.extend(empty_marks);
+            signs.next_page_places.extend(empty_marks);
         }
         signs.of_headers(headers);
         signs
     }
 
-    /// Whether it says that the whole has no rows.
+    /// Whether it states that the list has no rows.
     pub(super) fn says_empty(&self) -> bool {
         [&self.total, &self.count].into_iter().flatten().any(|told| told.number == 0)
     }
@@ -151,16 +152,16 @@ impl Signs {
     fn search(&mut self, tree: &Map<String, Value>, path: &str, depth: usize, empty_marks: &mut Vec<String>) {
         for (name, value) in tree {
             let place = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
-            let word = plain(name);
+            let word = normalised(name);
             let is = |words: &[&str]| words.contains(&word.as_str());
             match value {
-                _ if (is(MORE) || is(TRUNCATED)) && truth(value) == Some(true) => {
+                _ if (is(MORE) || is(TRUNCATED)) && as_flag(value) == Some(true) => {
                     self.says_more(format!("`{place}` is {value}"));
                 }
-                _ if is(LAST) && truth(value) == Some(false) => self.says_more(format!("`{place}` is {value}")),
-                _ if is(NEXT) && leads_on(value) => {
+                _ if is(LAST) && as_flag(value) == Some(false) => self.says_more(format!("`{place}` is {value}")),
+                _ if is(NEXT) && names_a_page(value) => {
                     self.says_more(format!("`{place}` is there"));
-                    self.onward.push(place.clone());
+                    self.next_page_places.push(place.clone());
                 }
                 _ if is(NEXT) => empty_marks.push(place.clone()),
                 _ => self.number(&word, &place, value),
@@ -180,14 +181,14 @@ impl Signs {
             if relation.is_some_and(|relation| relation.eq_ignore_ascii_case("next")) {
                 self.says_more(format!("`{place}/{at}` is a link to the next page"));
                 let address = ["url", "href"].iter().find(|name| link.get(**name).is_some()).unwrap_or(&"url");
-                self.onward.push(format!("{place}/{at}/{address}"));
+                self.next_page_places.push(format!("{place}/{at}/{address}"));
             }
         }
     }
 
     fn number(&mut self, word: &str, place: &str, value: &Value) {
         let Some(number) = whole_number(value) else { return };
-        let told = || Told { place: place.to_owned(), number };
+        let told = || FoundNumber { place: place.to_owned(), number };
         if TOTAL.contains(&word) {
             self.total.get_or_insert_with(told);
         } else if COUNT.contains(&word) {
@@ -207,15 +208,15 @@ impl Signs {
                 continue;
             }
             let value = value.trim();
-            let word = plain(stem);
+            let word = normalised(stem);
             let is = |words: &[&str]| words.contains(&word.as_str());
             let number = match stem {
                 "content-range" => value.rsplit_once('/').and_then(|(_, total)| total.trim().parse().ok()),
                 _ => value.parse().ok(),
             };
-            let told = |number| Told { place: format!("{name}:"), number };
+            let told = |number| FoundNumber { place: format!("{name}:"), number };
             match number {
-                // senders mean rows of the whole or of the page
+                // may be the rows of the whole list or of the page: the greatest is kept
                 Some(number) if is(TOTAL) || is(COUNT) || stem == "content-range" => {
                     let before = self.count.as_ref().map_or(0, |count| count.number);
                     self.count = self.count.take().filter(|_| before >= number).or_else(|| Some(told(number)));
@@ -225,7 +226,7 @@ impl Signs {
                 Some(_) | None => {}
             }
             let text = Value::from(value);
-            if (is(NEXT) && leads_on(&text) && value != "0") || (is(MORE) && truth(&text) == Some(true)) {
+            if (is(NEXT) && names_a_page(&text) && value != "0") || (is(MORE) && as_flag(&text) == Some(true)) {
                 self.says_more(format!("`{name}:` says {value}"));
             }
         }
@@ -236,19 +237,19 @@ impl Signs {
     }
 }
 
-/// A name without case and punctuation: `has_more`, `hasMore` and `@odata.nextLink` are compared as words.
-fn plain(name: &str) -> String {
+/// A name without case and punctuation, so that `has_more` and `hasMore` are the same.
+fn normalised(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Whether the mark of a next page leads anywhere.
-fn leads_on(value: &Value) -> bool {
+/// Whether the value at a next-page place names a page.
+fn names_a_page(value: &Value) -> bool {
     match value {
         Value::Null | Value::Array(_) => false,
-        Value::Bool(truth) => *truth,
+        Value::Bool(is_set) => *is_set,
         Value::Number(number) => number.as_i64() != Some(0),
         Value::String(text) => !text.trim().is_empty(),
-        Value::Object(tree) => tree.values().any(leads_on),
+        Value::Object(tree) => tree.values().any(names_a_page),
     }
 }
 
@@ -262,10 +263,10 @@ fn whole_number(value: &Value) -> Option<u64> {
     }
 }
 
-/// A flag as senders write one: also as a text or a number.
-fn truth(value: &Value) -> Option<bool> {
+/// A flag, which may be written as a boolean, a text or a number.
+fn as_flag(value: &Value) -> Option<bool> {
     match value {
-        Value::Bool(truth) => Some(*truth),
+        Value::Bool(is_set) => Some(*is_set),
         Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Some(true),
             "false" | "no" | "0" => Some(false),
@@ -283,22 +284,22 @@ fn truth(value: &Value) -> Option<bool> {
 /// A failure reported under another name than `error`. `place` is where the object is.
 fn failure(tree: &Map<String, Value>, place: &str) -> Option<String> {
     tree.iter().find_map(|(name, value)| {
-        let word = plain(name);
+        let word = normalised(name);
         let is = |words: &[&str]| words.contains(&word.as_str());
         let is_failure =
             || value.as_str().is_some_and(|text| FAILURES.iter().any(|word| text.trim().eq_ignore_ascii_case(word)));
-        // 404: some senders answer so when nothing is found
+        // some servers report an empty list as code 404 in the body
         let is_code = || whole_number(value).is_some_and(|code| code != 404 && (400..600).contains(&code));
-        let has_failed = (is(SUCCEEDED) && truth(value) == Some(false))
-            || (is(FAILED) && truth(value) == Some(true))
+        let has_failed = (is(SUCCEEDED) && as_flag(value) == Some(false))
+            || (is(FAILED) && as_flag(value) == Some(true))
             || (is(OUTCOME) && is_failure())
             || (is(STATUS_CODES) && is_code())
-            || (is(FAULTS) && !is_nothing(value));
+            || (is(FAULTS) && !is_empty_error(value));
         has_failed.then(|| format!("`{place}{name}` is {}", excerpt(value)))
     })
 }
 
-/// A value as a message shows it: a page of it would hide the rest.
+/// The beginning of a value, for a message.
 fn excerpt(value: &Value) -> String {
     const MAX_LENGTH: usize = 80;
     let text = value.to_string();
@@ -308,8 +309,8 @@ fn excerpt(value: &Value) -> String {
     }
 }
 
-/// Whether an `error` field says that there was none.
-pub(super) fn is_nothing(value: &Value) -> bool {
+/// Whether the value of an `error` field means that there was no error.
+pub(super) fn is_empty_error(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => text.is_empty(),
@@ -420,6 +421,6 @@ mod tests {
     #[test]
     fn a_mark_that_leads_on_is_proposed_before_one_that_does_not() {
         let around = json!({"next": null, "links": {"next": "/p2"}});
-        assert_eq!(Signs::of(&around, &[]).onward, ["/links/next", "/next"]);
+        assert_eq!(Signs::of(&around, &[]).next_page_places, ["/links/next", "/next"]);
     }
 }

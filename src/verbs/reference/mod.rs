@@ -1,4 +1,5 @@
-//! pure: the reference: every key, name, filter, reason and event, generated from the tables that the program itself uses.
+//! pure: the reference (`tickler help TOPIC`, `schedules/README.md`): every key, name, filter, reason and event, generated from
+//! the tables that the program itself uses.
 
 mod names;
 mod schedule;
@@ -7,7 +8,7 @@ mod words;
 
 use std::fmt::Write as _;
 
-/// A part of the reference.
+/// A topic of the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
     /// The keys of a schedule file.
@@ -25,7 +26,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// Every part, in reading order.
+    /// Every topic, in reading order.
     pub const ALL: &'static [Self] =
         &[Self::Schedule, Self::Payload, Self::Query, Self::Settings, Self::Reasons, Self::Events];
 
@@ -64,7 +65,7 @@ struct ReferenceSection {
 /// One key, name or word.
 struct ReferenceEntry {
     name: String,
-    /// What it takes, and whether it must be there; empty for a word.
+    /// The kind of its value, whether it is required, its default; empty for reasons and events.
     takes: String,
     meaning: String,
     example: String,
@@ -107,7 +108,7 @@ fn write_markdown(text: &mut String, section: &ReferenceSection) -> std::fmt::Re
     Ok(())
 }
 
-/// Text inside a table cell: a bar would end the cell.
+/// A text for a Markdown table's cell; an unescaped `|` would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
@@ -116,7 +117,7 @@ fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) }
 }
 
-/// One part for a terminal of that many columns.
+/// A topic, wrapped for a terminal of that width.
 #[must_use]
 pub fn for_terminal(topic: Topic, width: usize) -> String {
     let mut text = String::new();
@@ -143,7 +144,7 @@ fn write_section(text: &mut String, section: &ReferenceSection, width: usize) ->
     Ok(())
 }
 
-/// Breaks a text at blanks; every line but the first begins with `indent`.
+/// Wraps a text at blanks; every line but the first begins with `indent`.
 fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

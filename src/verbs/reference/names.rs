@@ -1,8 +1,8 @@
-//! pure: what templates and queries may name.
+//! pure: the reference of names and filters in templates, of a query's parameters, and of do-not-call files.
 
 use super::{ReferenceEntry, ReferenceSection};
 
-/// The names of a payload besides the columns: name, meaning, what it gives.
+/// The names of a payload besides the columns: name, meaning, an example of its value.
 const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
     ("phone", "The number that is called, in E.164", "+12025550143"),
     ("phone_national", "The same as it is written in its own country", "(202) 555-0143"),
@@ -36,7 +36,7 @@ const PAYLOAD_NAMES: &[(&str, &str, &str)] = &[
     ("row", "The whole row, for columns whose names are no plain words", "{{ row[\"Appt Date\"] }}"),
 ];
 
-/// The filters of templates: name, meaning, a use.
+/// The filters of templates: name, meaning, an example of its use.
 const FILTERS: &[(&str, &str, &str)] = &[
     ("upper", "Upper case", "{{ name | upper }}"),
     ("lower", "Lower case", "{{ name | lower }}"),
@@ -66,7 +66,7 @@ const FILTERS: &[(&str, &str, &str)] = &[
     ("last", "The last character or entry", "{{ name | last }}"),
 ];
 
-/// The parameters of `source.sqlite.query`: name, meaning, a value.
+/// The parameters of `source.sqlite.query`: name, meaning, an example of its value.
 const QUERY_PARAMETERS: &[(&str, &str, &str)] = &[
     (":from", "Begin of the time that is asked for, on the schedule's wall clock", "2026-11-25 00:00:00"),
     (":until", "Its end, not included", "2026-11-26 00:00:00"),

@@ -1,9 +1,9 @@
-//! pure: the keys of a schedule file, from the table that checks it.
+//! pure: the reference of schedule files, generated from the table that also validates them.
 
 use super::{ReferenceEntry, ReferenceSection};
 use crate::schedule::keys::{Key, Need, SCHEDULE, Shape, Table};
 
-/// One section for the file itself and one for each of its tables that holds keys of its own.
+/// A section for the file itself, and one for each table with keys of its own.
 pub(super) fn sections() -> Vec<ReferenceSection> {
     let mut sections = Vec::new();
     collect(&SCHEDULE, "", "A schedule file", &mut sections);
@@ -51,7 +51,7 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// A sentence that follows a colon; names in capitals stay.
+/// A text that follows a colon: its first letter in lower case, except in abbreviations and names.
 fn lowered(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! pure: the keys of `tickler.toml`, from the table that checks it.
+//! pure: the reference of `tickler.toml`, generated from the table that also validates the file.
 
 use super::{ReferenceEntry, ReferenceSection};
 use crate::settings::documented;

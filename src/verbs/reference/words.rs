@@ -1,4 +1,4 @@
-//! pure: the closed sets of words: why somebody is not called, and what the audit log records.
+//! pure: the reference of reasons (why somebody is not called) and of the audit log's events.
 
 use super::{ReferenceEntry, ReferenceSection};
 use crate::audit::Event;

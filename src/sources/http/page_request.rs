@@ -1,4 +1,4 @@
-//! pure: what a read sends for each page: method, address and body, the window filled in.
+//! pure: the request for each page of a read: its method, address and body, with the window filled in.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -10,17 +10,17 @@ use crate::schedule::{ReadBody, ReadMethod};
 use crate::sources::{SourceError, WindowTexts};
 use crate::template::Scope;
 
-/// One page, as it is asked for.
+/// The request for one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PageAsk {
+pub(super) struct PageRequest {
     pub(super) address: Url,
     pub(super) body: Bytes,
     pub(super) method: ReadMethod,
 }
 
-impl PageAsk {
-    /// Two asks with one mark are the same.
-    pub(super) fn mark(&self) -> String {
+impl PageRequest {
+    /// What tells two requests of one read apart.
+    pub(super) fn key(&self) -> String {
         format!("{}\n{}", self.address, String::from_utf8_lossy(&self.body))
     }
 }
@@ -72,7 +72,7 @@ impl FilledBody {
         }
     }
 
-    /// What the body is, unless the schedule's headers say it.
+    /// The `Content-Type` to send when the schedule's headers set none.
     pub(super) fn content_type(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -93,31 +93,31 @@ impl FilledBody {
         }
     }
 
-    /// The ask for the next page, whose address is reckoned from the last one's. A parameter that begins with a slash is a
-    /// place in the body.
+    /// The request for the next page; `last` is the address of the page before it, against which links are resolved. A
+    /// parameter that begins with a slash is a JSON pointer into the body.
     ///
     /// # Errors
     /// When a link leads away from the source, or the body has no such place.
-    pub(super) fn ask(
+    pub(super) fn request(
         &self,
         method: ReadMethod,
-        here: &Url,
+        last: &Url,
         (next, page): (&Next, usize),
-    ) -> Result<PageAsk, SourceError> {
+    ) -> Result<PageRequest, SourceError> {
         let (address, body) = match next {
-            Next::End => (here.clone(), self.bytes()),
-            Next::Parameter(place, value) if place.starts_with('/') => (here.clone(), self.with(place, value)?),
-            Next::Parameter(name, value) => (address::with_parameter(here, name, value), self.bytes()),
+            Next::End => (last.clone(), self.bytes()),
+            Next::Parameter(place, value) if place.starts_with('/') => (last.clone(), self.with(place, value)?),
+            Next::Parameter(name, value) => (address::with_parameter(last, name, value), self.bytes()),
             Next::Link(link) => {
-                let followed = address::follow(here, link)
+                let followed = address::follow(last, link)
                     .map_err(|reason| never(format!("the link from page {page} to the next isn't followed: {reason}")));
                 (followed?, self.bytes())
             }
         };
-        Ok(PageAsk { address, body, method })
+        Ok(PageRequest { address, body, method })
     }
 
-    /// The body with a value at a place: a number where one stands there, or where the value is one.
+    /// The body with `value` at the JSON pointer `place`: as a number if it is one, unless the body has a text there.
     fn with(&self, place: &str, value: &str) -> Result<Bytes, SourceError> {
         let no_place = || never(format!("the source's `body` has no place `{place}` for the next page")).at("body");
         let Self::Tree(tree) = self else { return Err(no_place()) };
@@ -148,13 +148,17 @@ mod tests {
             ("/variables/page", "2", json!({"first": 2, "after": null, "page": "2"})),
             ("/variables/skip", "40", json!({"first": 2, "after": null, "page": "1", "skip": 40})),
         ] {
-            let ask =
-                body.ask(ReadMethod::Post, &here, (&Next::Parameter(place.into(), value.into()), 2)).expect("an ask");
+            let ask = body
+                .request(ReadMethod::Post, &here, (&Next::Parameter(place.into(), value.into()), 2))
+                .expect("an ask");
             let sent: Value = serde_json::from_slice(&ask.body).expect("JSON");
             assert_eq!((ask.address.as_str(), &sent["variables"]), ("https://x.test/graphql", &wanted), "{place}");
         }
-        assert!(body.ask(ReadMethod::Post, &here, (&Next::Parameter("/none/at/all".into(), "1".into()), 2)).is_err());
-        let ask = body.ask(ReadMethod::Post, &here, (&Next::Parameter("page".into(), "2".into()), 2)).expect("an ask");
+        assert!(
+            body.request(ReadMethod::Post, &here, (&Next::Parameter("/none/at/all".into(), "1".into()), 2)).is_err()
+        );
+        let ask =
+            body.request(ReadMethod::Post, &here, (&Next::Parameter("page".into(), "2".into()), 2)).expect("an ask");
         assert_eq!(ask.address.as_str(), "https://x.test/graphql?page=2");
     }
 
