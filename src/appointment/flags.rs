@@ -1,17 +1,17 @@
-//! pure: the words of a column that says yes or no.
+//! pure: reads a column of yes and no, in six languages.
 
 use super::cell::without_spreadsheet_guards;
 
-/// What a cell of such a column says.
+/// The value of a cell in such a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// A known word for yes.
     Yes,
     /// A known word for no.
     No,
-    /// Nothing is written.
+    /// The cell is empty.
     Empty,
-    /// Something else: nobody knows what is meant.
+    /// Another word, whose meaning is unknown.
     Unknown,
 }
 
@@ -79,7 +79,7 @@ fn by_number(text: &str) -> Option<Flag> {
     })
 }
 
-/// In lower case, and with accents as one letter where the cell has letter and accent apart.
+/// In lower case, with each letter and its combining accent composed into one character.
 fn composed(text: &str) -> String {
     text.to_lowercase().replace("i\u{301}", "í").replace("i\u{300}", "ì").replace("a\u{303}", "ã")
 }

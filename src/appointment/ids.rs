@@ -1,22 +1,22 @@
-//! pure: one column of an appointment's id, as its source writes it.
+//! pure: reads one column of an appointment's id.
 
 use std::borrow::Cow;
 
 use super::cell::without_spreadsheet_guards;
 use crate::row::unseen;
 
-/// What a column of an id holds.
+/// The value of an id's column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdPart<'a> {
     /// An id, or a part of one.
     Text(Cow<'a, str>),
     /// Nothing, or a word for nothing.
     Nothing,
-    /// A number with an exponent: digits are lost, and several appointments may share what is left.
+    /// A number with an exponent: a spreadsheet has rounded it, so several appointments may have the same.
     Rounded,
 }
 
-/// What programs write where they have nothing: pandas, JavaScript, SQL, Ruby, Go, R, and spreadsheets with their errors.
+/// Words that programs write for a missing value: pandas, JavaScript, SQL, Ruby, Go, R, and spreadsheets' errors.
 const NOTHING: &[&str] = &[
     "nan",
     "null",
@@ -40,7 +40,7 @@ const NOTHING: &[&str] = &[
     "#div/0!",
 ];
 
-/// For each byte whether a word for nothing begins with it, in either case.
+/// For each byte, whether one of these words begins with it, in upper or lower case.
 const BEGINS_NOTHING: [bool; 256] = {
     let mut begins = [false; 256];
     let mut place = 0;
@@ -53,11 +53,11 @@ const BEGINS_NOTHING: [bool; 256] = {
     begins
 };
 
-/// Whether [`read`] would find a text in this cell, as far as its first byte and a search for an exponent show it: for tables
-/// of which every row is asked and few rows are used. `false` says nothing.
+/// A fast check, by the first byte and a search for an exponent, that [`read`] would find an id in this cell; `false` means that
+/// only [`read`] can decide. For large tables of which few rows are used.
 #[must_use]
 pub fn is_surely_text(cell: &[u8]) -> bool {
-    // no guard begins with a letter or a digit, and a number with an exponent begins with a digit here
+    // a cell that begins with a letter or digit has no spreadsheet's quoting; a number with an exponent begins with a digit here
     match cell.first() {
         Some(first) if first.is_ascii_alphabetic() => !BEGINS_NOTHING[usize::from(*first)] && cell.is_ascii(),
         Some(first) if first.is_ascii_digit() => {
@@ -93,7 +93,7 @@ pub fn read(cell: Cow<'_, str>) -> IdPart<'_> {
     })
 }
 
-/// Whether an invisible character stands inside. Two spellings of one id that look the same are the same.
+/// Whether it contains an invisible character: these are removed, so that ids that look the same are the same.
 fn has_unseen(text: &str) -> bool {
     let may_have = text.bytes().any(|byte| !matches!(byte, b' '..=b'~'));
     may_have && text.contains(unseen::is_inside_nothing)
@@ -105,7 +105,8 @@ fn is_nothing(text: &str) -> bool {
     may_be && NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// `1.00012E+11`, `1,2e11`, `5E+10`: a fraction or a signed exponent makes the difference to an id such as `12E45`.
+/// Whether it is a number with an exponent: `1.00012E+11`, `1,2e11`, `5E+10`. Without a fraction or a sign of the exponent it is an
+/// ordinary id, such as `12E45`.
 fn is_rounded(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
@@ -116,7 +117,7 @@ fn is_rounded(text: &str) -> bool {
     is_number && digits(unsigned.unwrap_or(exponent)) && (fraction.is_some() || unsigned.is_some())
 }
 
-/// `1001.0` and `1001.00` are the number 1001, as a column of decimals writes it.
+/// Removes a fraction of zeros: a column of decimals writes the id 1001 as `1001.0` or `1001.00`.
 fn without_empty_fraction(text: &str) -> &str {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('.') {

@@ -1,4 +1,4 @@
-//! pure: which column means what, compiled once for a read: a borrowed record → id, start, zone, status, phone.
+//! pure: maps a record to id, start, zone, status and phone by `[appointment]`, compiled once for each read.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,26 +11,26 @@ use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, date
 use crate::row::{Column, OCCURRENCE_START, Record, unseen};
 use crate::zones::{DayCache, Wall, Zone, Zones};
 
-/// Stands between the parts of an id that is made of several columns; inside a part it is written `\|`, so that two
-/// different rows never join to the same id.
+/// Separates the parts of an id that consists of several columns; inside a part it is escaped as `\|`, so that two different rows
+/// never get the same id.
 const ID_SEPARATOR: char = '|';
 
-/// Proposing a format tries hundreds of them: after this many unreadable rows the message has none.
+/// After this many unreadable rows messages no longer propose a format: each proposal tries hundreds of them.
 const PROPOSALS: usize = 100;
 
-/// Reads records by `[appointment]`. Remembers zones and days from row to row.
+/// Reads records by `[appointment]`. Caches zones and days from row to row.
 #[derive(Debug, Clone)]
 pub struct Mapping {
     columns: AppointmentColumns,
     zones: Zones,
-    /// Each name met, with its zone or what to write instead.
+    /// Each zone name met so far, with its zone, or with what to write instead.
     row_zones: HashMap<String, Result<Zone, String>>,
-    /// Of the zone in which starts are written.
+    /// Cached days of the zone in which starts are written.
     days: DayCache,
     /// The schedule's zone.
     home: Zone,
     proposals: usize,
-    /// Where an occurrence of a series has its own start.
+    /// The column with the start of one occurrence of a series.
     series_start: Column,
 }
 
@@ -58,20 +58,20 @@ impl Mapping {
         }
     }
 
-    /// The same mapping before the first record, what it learned of zones and days kept.
+    /// The mapping as before the first record, but with its cache of zones and days.
     #[must_use]
     pub fn anew(&self) -> Self {
         Self { proposals: PROPOSALS, ..self.clone() }
     }
 
-    /// The columns it was made of.
+    /// The columns it maps.
     #[must_use]
     pub fn columns(&self) -> &AppointmentColumns {
         &self.columns
     }
 
-    /// The appointment's id without outer blanks; `None` when every column of it is empty. An occurrence of a series has
-    /// its original start behind it.
+    /// The appointment's id without outer blanks; `None` when all its columns are empty. An occurrence of a series has its original
+    /// start appended.
     #[must_use]
     pub fn id<'r>(&mut self, record: &Record<'r>) -> Option<Cow<'r, str>> {
         let id = self.mapped_id(record)?;
@@ -108,7 +108,7 @@ impl Mapping {
         Some(Cow::Owned(id))
     }
 
-    /// Why the id can't be used although something is written there.
+    /// Why the id can't be used although its columns aren't empty.
     #[must_use]
     pub fn id_problem(&self, record: &Record<'_>) -> Option<String> {
         if let Some(sentence) = nested_in(record, &self.columns.id) {
@@ -122,7 +122,7 @@ impl Mapping {
         ))
     }
 
-    /// Whether the record has an id, without making it where that can be seen sooner.
+    /// Whether the record has an id; faster than reading it.
     #[must_use]
     pub fn has_id(&mut self, record: &Record<'_>) -> bool {
         if let [column] = self.columns.id.as_slice()
@@ -168,7 +168,7 @@ impl Mapping {
         }
     }
 
-    /// The own start of a row that was made of a recurrence rule.
+    /// The start of a row that was expanded from a recurrence rule.
     fn occurrence_start(&self, record: &Record<'_>) -> Option<Start> {
         self.columns.recurrence.as_ref()?;
         let text = record.text(&self.series_start)?;
@@ -276,12 +276,12 @@ fn zone_in(
     zone.map(Some).map_err(|remedy| format!("`{}` names no known time zone: `{name}`; {remedy}", column.as_str()))
 }
 
-/// Says which of these columns holds an object or a list: that is not the same as empty.
+/// The message for the first of these columns that holds an object or a list, which can't be an id but isn't empty.
 pub(crate) fn nested_in<'c>(record: &Record<'_>, columns: impl IntoIterator<Item = &'c Column>) -> Option<String> {
     columns.into_iter().find_map(|column| Some(column.nested_sentence(record.nested(column)?)))
 }
 
-/// One column of an id; nothing where it is empty, a word for nothing or rounded.
+/// One column of an id; `None` where it is empty, a word for a missing value, or rounded.
 fn id_part(cell: Cow<'_, str>) -> Option<Cow<'_, str>> {
     match ids::read(cell) {
         IdPart::Text(text) => Some(text),
@@ -298,7 +298,7 @@ pub(crate) fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!cut.is_empty()).then_some(cut)
 }
 
-/// The ledger keeps microseconds; a key must read back as it was written.
+/// Cuts to microseconds, the ledger's resolution, so that a key read back equals the one written.
 #[must_use]
 pub fn to_micros(at: Timestamp) -> Timestamp {
     if at.subsec_nanosecond() % 1_000 == 0 {

@@ -17,12 +17,12 @@ use crate::row::Column;
 use crate::template::Template;
 use crate::zones::Zone;
 
-/// `[appointment]`: which column means what.
+/// `[appointment]`: the column of each value.
 #[derive(Debug, Clone)]
 pub struct AppointmentColumns {
-    /// One column, or several joined.
+    /// The column of the id, or several whose values are joined.
     pub id: Vec<Column>,
-    /// The first that holds a usable number.
+    /// The phone columns: the first usable number is taken.
     pub phone: Vec<Column>,
     /// Region of national numbers, such as `US`.
     pub default_region: Option<String>,
@@ -34,25 +34,25 @@ pub struct AppointmentColumns {
     pub timezone: Option<Column>,
     /// The zone in which starts are written that have neither an offset nor a zone of their row; the schedule's unless set.
     pub source_timezone: Option<Zone>,
-    /// Where the person is.
+    /// The column with the recipient's zone.
     pub recipient_timezone: Option<Column>,
     /// The column that `statuses` applies to.
     pub status: Option<Column>,
-    /// How lists name the appointment.
+    /// The appointment's name in lists.
     pub label: Option<Template>,
-    /// Who it is; the phone unless set.
+    /// The column that identifies the person; the phone unless set.
     pub person: Option<Column>,
-    /// BCP 47 tag.
+    /// The column with the person's language (BCP 47 tag).
     pub language: Option<Column>,
-    /// Anything but an empty cell and a known no opts out.
+    /// The opt-out column: anything but an empty cell or a known no opts out.
     pub do_not_call: Option<Column>,
-    /// Anything but a true value is no consent.
+    /// The consent column: anything but a known yes is no consent.
     pub consent: Option<Column>,
     /// The column with a recurrence rule.
     pub recurrence: Option<Column>,
     /// The column with the dates on which the series doesn't happen.
     pub recurrence_exceptions: Option<Column>,
-    /// What distinguishes the occurrences of a series, where rows may be such.
+    /// The column that distinguishes the occurrences of a series; `None` where rows aren't occurrences.
     pub occurrence: Option<Column>,
 }
 
@@ -130,6 +130,7 @@ pub struct Phone {
 pub enum PhoneProblem {
     /// Nothing in any column.
     Missing,
-    /// Something, but no usable number; a sentence with the remedy. It holds numbers only where a text has two readings.
+    /// No usable number, though a column isn't empty; a sentence with the remedy. It contains phone numbers only where a text may
+    /// mean two of them.
     Invalid(String),
 }

@@ -29,10 +29,10 @@ use crate::zones::Zone;
 /// Maximum rows listed on a terminal by default.
 const SCREENFUL: u64 = 50;
 
-/// A checkpoint is a line; an export whose last line is one may be long.
+/// Maximum size of a checkpoint's file. It is one line, or an export, whose last line is a checkpoint.
 const MAX_CHECKPOINT: u64 = 256 << 20;
 
-/// Reads the log.
+/// Performs `tickler audit …`.
 pub async fn audit(globals: &Globals, ask: AuditArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let reveal = if ask.reveal { Reveal::Whole } else { Reveal::LastFour };
@@ -197,7 +197,7 @@ fn headline(context: &Context, ids: &ShortIds, reminder: &StoryReminder, (story,
         reminder.phone.as_deref().unwrap_or("(no longer kept)"),
         escape(state)
     ));
-    // one line however long it is: it is JSON, to be copied
+    // not wrapped, so that the JSON can be copied
     if let Some(payload) = &reminder.payload {
         text.push_str(&format!("\n  {}", escape(payload)));
     }

@@ -13,8 +13,8 @@ use crate::disk;
 use crate::verbs::backup::{self, BackedUp};
 use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
 
-/// Copies the ledger into a new file. Whoever may read the ledger makes the copy themselves, also while a service runs;
-/// for others the service writes it into the file that they open: either way it is where they want it, and theirs.
+/// Copies the ledger into a new file. A user who may read the ledger makes the copy in this process, also while a service runs;
+/// for any other user the service writes into a file that this process opened. Either way the file belongs to the user.
 pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let file = std::path::absolute(file)?;
@@ -32,7 +32,7 @@ pub async fn backup(globals: &Globals, file: PathBuf) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The service may see other folders under the same names: it is handed the open file.
+/// Passes the open file to the service, because the service may see other folders under the same path.
 async fn by_service(context: &Context, file: &Path, closed: VerbError) -> anyhow::Result<BackedUp> {
     let open = disk::open_private(file, OpenOptions::new().read(true).write(true).create_new(true));
     let open = open.map_err(|error| match error.kind() {
@@ -46,7 +46,7 @@ async fn by_service(context: &Context, file: &Path, closed: VerbError) -> anyhow
     Ok(BackedUp { file: file.to_owned(), bytes: written? })
 }
 
-/// How many bytes were written, which are the whole file then.
+/// Has the service write the copy into `file`; returns the size in bytes.
 async fn written_by_service(context: &Context, file: &File, closed: VerbError) -> VerbResult<u64> {
     let answer = match control::ask_with(&context.settings.socket, &Request::BackupInto, Some(file)).await {
         Ok(answer) => answer,

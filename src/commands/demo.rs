@@ -32,7 +32,7 @@ const NAME: &str = "day-before";
 /// 2026-11-24, 09:00 in New York: the clinic's appointments are tomorrow.
 const MORNING: Timestamp = Timestamp::constant(1_795_528_800, 0);
 
-/// Plays the day.
+/// Runs the demo.
 pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let screen = Context::of(globals)?.screen;
     let folder = DemoFolder::make()?;
@@ -74,7 +74,7 @@ async fn open(globals: &Globals, clock: SharedClock, folder: &Path, address: &st
     Ok(context.open(Access::Working).await?)
 }
 
-/// Who was called, and who not and why, in words for people.
+/// Who was called, and who was not and why, as text.
 fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
     let mut table = Table::of(&[
         words("appointment"),
@@ -141,7 +141,7 @@ impl DemoFolder {
 
 impl Drop for DemoFolder {
     fn drop(&mut self) {
-        // what is left in the machine's folder of temporary files is swept by the machine
+        // if it can't be removed, the machine cleans its temporary folder itself
         let _swept_later = fs::remove_dir_all(&self.0);
     }
 }

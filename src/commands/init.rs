@@ -20,7 +20,7 @@ use crate::zones::Zones;
 pub async fn init(globals: &Globals, ask: InitArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&ask.now, None)?;
     let folder = context.settings.schedules.clone();
-    // paths in a schedule begin at its folder, so it has to be there when the draft is tried
+    // paths in a schedule are relative to its folder, which therefore has to exist when the draft is tried
     let is_new = !folder.exists();
     std::fs::create_dir_all(&folder)?;
     let drafted = drafted(globals, ask, &context, &folder).await;

@@ -23,11 +23,11 @@ const ELSEWHERE: Duration = Duration::from_secs(30);
 /// The length of a full bar in characters.
 const BAR: usize = 30;
 
-/// Reports until it is dropped.
+/// Reports progress until it is dropped.
 pub struct Progress(JoinHandle<()>);
 
 impl Progress {
-    /// Of a schedule's reminders.
+    /// Starts reporting on a schedule's reminders.
     pub fn of(context: &Context, schedule: &str) -> Self {
         let watched = Watched {
             settings: context.settings.clone(),
@@ -81,7 +81,7 @@ impl Watched {
         }
     }
 
-    /// How many wait or are being sent; `None` when the ledger can't be read just now.
+    /// How many reminders are pending or being sent; `None` when the ledger can't be read just now.
     async fn open(&self, ledger: &Ledger) -> Option<usize> {
         let ask = ReminderAsk {
             schedule: Some(self.schedule.clone()),

@@ -74,7 +74,7 @@ fn chart(name: &str, lines: Vec<(String, u64)>) -> String {
     }
     let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or_default().max(name.len());
     let lines = lines.into_iter().map(|(label, calls)| {
-        // whoever is called shows
+        // at least one character, so that a single call is visible
         let length = (calls * BAR).div_ceil(most);
         let bar = "#".repeat(usize::try_from(length).unwrap_or_default());
         format!("{label:<width$}  {bar}{}{calls}", if bar.is_empty() { "" } else { " " })

@@ -11,7 +11,7 @@ use crate::schedule::ScheduleMode;
 use crate::verbs::status::{Health, ScheduleStatus, StatusAnswer};
 use crate::verbs::{Access, Exit, Request, status};
 
-/// Prints the screen of the running service, or of what is here when there is none.
+/// Prints the status of the running service, or of this machine's files when no service is running.
 pub async fn status(globals: &Globals) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let answer: StatusAnswer = match dispatch::ask(&context, &Request::Status).await? {

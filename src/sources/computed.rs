@@ -1,4 +1,4 @@
-//! pure: `[columns]`: computed columns are put into each row before anything else sees it.
+//! pure: `[columns]`: adds the computed columns to each row, before rules and templates use it.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,7 @@ use crate::row::{Kept, Record, RecordSink, Restarts, in_tree};
 use crate::schedule::ComputedColumn;
 use crate::template::Scope;
 
-/// A source whose rows have computed columns too.
+/// A source that adds computed columns to the rows of another one.
 pub(super) struct ComputedSource {
     pub(super) inner: Box<dyn Source>,
     pub(super) columns: Vec<ComputedColumn>,
@@ -43,7 +43,7 @@ impl ComputedSource {
     }
 }
 
-/// Computes the columns of each row on its way to another sink.
+/// A sink that adds computed columns to each row and passes it on.
 pub(super) struct Computing<'s> {
     pub(super) sink: &'s mut dyn RecordSink,
     pub(super) columns: &'s [ComputedColumn],
@@ -81,7 +81,7 @@ impl RecordSink for Computing<'_> {
     }
 }
 
-/// A row as computed columns see it: what isn't there is null.
+/// The names that a computed column may use: the row's columns; a missing one is null.
 struct RowScope(Map<String, Value>);
 
 impl Scope for RowScope {

@@ -1,4 +1,4 @@
-//! shell: a file. One that changes while it is read is not used.
+//! shell: reads a file, or all files that match a pattern. A read during which the file changes fails.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -13,7 +13,7 @@ use crate::schedule::{FileSpec, FormatSpec};
 
 mod matches;
 
-/// Bytes of the calendars of one folder, which are held as a whole.
+/// Maximum bytes of all calendars that a pattern matches: they are in memory at once.
 const MAX_CALENDARS: u64 = 128 << 20;
 
 /// A file of rows.
@@ -23,7 +23,7 @@ pub struct FileSource {
     wanted: Wanted,
 }
 
-/// By what one state of a file differs from another.
+/// The state of a file; a different one means that the file changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SourceStamp {
     file: (u64, u64),
@@ -87,11 +87,11 @@ impl OpenedFile {
         self.path.display().to_string()
     }
 
-    /// Whether the file, and what its path names, are still what they were.
+    /// Checks that the file didn't change and that its path still names it.
     ///
     /// # Errors
-    /// When they aren't.
-    fn demand_unchanged(&self) -> Result<(), SourceError> {
+    /// When either is not so.
+    fn check_unchanged(&self) -> Result<(), SourceError> {
         let is_same = |facts: io::Result<Metadata>| facts.is_ok_and(|facts| SourceStamp::of(&facts) == self.stamp);
         if is_same(self.file.metadata()) && is_same(std::fs::metadata(&self.path)) {
             return Ok(());
@@ -99,7 +99,7 @@ impl OpenedFile {
         Err(SourceError::new(Again::Soon, format!("{}: the file changed while it was read", self.place())))
     }
 
-    /// Everything that it holds.
+    /// The whole content.
     fn bytes(&self) -> Result<Vec<u8>, SourceError> {
         let mut bytes = Vec::new();
         let read = (&self.file).take(MAX_CALENDARS + 1).read_to_end(&mut bytes);
@@ -118,7 +118,7 @@ fn failed(path: &Path, error: &io::Error) -> SourceError {
             Again::Never,
             format!("{place}: the file may not be read: give this program's user the right to"),
         ),
-        // another program holds a lease on it, which it gives back when it is asked, as by this opening
+        // another program holds a lease on the file; this attempt to open it makes the kernel ask for the lease's release
         io::ErrorKind::WouldBlock => SourceError::new(Again::Soon, format!("{place}: the file is in use")),
         _ if disk::is_exhaustion(error) => {
             SourceError::new(Again::Soon, format!("{place}: the file can't be read now: {error}"))
@@ -128,7 +128,7 @@ fn failed(path: &Path, error: &io::Error) -> SourceError {
 }
 
 impl FileSource {
-    /// A file with the columns that are wanted.
+    /// A source that reads the `wanted` columns of a file.
     #[must_use]
     pub fn new(spec: FileSpec, wanted: Wanted) -> Self {
         Self { spec, wanted }
@@ -169,7 +169,7 @@ impl FileSource {
         let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
         let outcome = formats::read(&self.spec.format, &text.as_slice(), &ask, sink);
         for file in &files {
-            file.demand_unchanged()?;
+            file.check_unchanged()?;
         }
         let report = outcome.map_err(|error| self.of_format(&error))?;
         let as_of = files.iter().filter_map(|file| file.stamp.modified_at()).max();
@@ -193,12 +193,12 @@ impl Source for FileSource {
         let opened = self.open()?;
         let ask = FormatAsk { wanted: &self.wanted, window, first_row: 1, places: &[] };
         let outcome = formats::read(&self.spec.format, &opened.file, &ask, sink);
-        opened.demand_unchanged()?;
+        opened.check_unchanged()?;
         let report = outcome.map_err(|error| SourceError::of_format(&opened.place(), &error))?;
         let columns = (!report.columns.is_empty()).then_some(report.columns);
         let (as_of, fingerprint) = (opened.stamp.modified_at(), opened.stamp.fingerprint());
         let fingerprint = match &self.spec.pattern {
-            // which of the matches it was
+            // which of the matching files was read
             Some(_) => format!("{}: {fingerprint}", opened.path.file_name().unwrap_or_default().display()),
             None => fingerprint,
         };

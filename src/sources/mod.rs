@@ -1,5 +1,5 @@
-//! shell: where bytes come from. A source is a transport (a file, SQLite, HTTP); what its bytes mean is a format's business.
-//! To add a source: its file here, a variant of [`SourceSpec`], an arm in [`open`].
+//! shell: where appointments are read from. A source is a transport (a file, SQLite, HTTP); a format turns its bytes into rows.
+//! README's *For developers* lists what a new source needs.
 
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ pub mod http;
 mod series;
 pub mod sqlite;
 
-/// What a complete read says of itself.
+/// What a completed read reports besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadReport {
     /// The columns, where the source has a fixed set.
@@ -28,9 +28,9 @@ pub struct ReadReport {
     pub as_of: Option<Timestamp>,
     /// A short hash or version of what was read, for the run's row.
     pub fingerprint: String,
-    /// What a person should know of this read although it is used: signs that it may be a part.
+    /// Warnings about a read that is used all the same, such as signs that the list may be incomplete.
     pub notes: Vec<String>,
-    /// What is worth saying only while a schedule is being written (`check --connect`).
+    /// Hints for the author of the schedule; shown by `check --connect` only.
     pub hints: Vec<String>,
 }
 
@@ -40,47 +40,46 @@ impl crate::plan::SourceAge for ReadReport {
     }
 }
 
-/// A source that can't be read whole. No row of it is used.
+/// Why a source can't be read completely. None of its rows is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
-    /// What, where and the remedy; no secrets, no personal data.
+    /// What failed, where, and the remedy; without secrets and personal data.
     pub message: String,
-    /// Whether it is worth reading again.
+    /// Whether to read again.
     pub again: Again,
-    /// The key of the source's table that is at fault, when it is one other than its place (`path`, `url`).
+    /// The key of the source's table that caused the error, unless it is `path` or `url`.
     pub key: Option<&'static str>,
 }
 
-/// Whether a failed read may pass by itself.
+/// Whether and when to repeat a failed read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// No connection, time-out, 408, 429, 5xx, busy database, a changing or cut file: read again after 1, 2 and 4 s,
-    /// then the scheduled run waits.
+    /// The failure may pass (no connection, time-out, 408, 429, 5xx, busy database, a changing or cut file): it is repeated after
+    /// 1, 2 and 4 s; if it still fails, the scheduled run waits.
     Soon,
-    /// The file isn't there: not read again at once, but a scheduled run waits for it.
+    /// The file doesn't exist: it is not repeated at once, but a scheduled run waits for the file.
     Later,
-    /// It fails at once.
+    /// The failure won't pass by itself: the run fails at once.
     Never,
 }
 
-/// Somewhere appointments come from.
+/// A place from which appointments are read.
 pub trait Source: Send {
-    /// Reads everything once, whole or not at all: rows given to `sink` before an error are to be thrown away.
-    /// Blocking; called on a thread that may block.
+    /// Reads everything once and passes the rows to `sink`. After an error, the caller discards the rows that it already passed.
+    /// Blocks; call it on a thread that may.
     ///
     /// # Errors
     /// As [`SourceError`] says.
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError>;
 
-    /// The columns in their order, unnamed ones as empty texts, where they can be known without a network (`check`);
-    /// `None` where not.
+    /// The columns in their order, unnamed ones as empty texts; `None` where only a request over the network would show them.
     ///
     /// # Errors
     /// As [`SourceError`] says.
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError>;
 
-    /// Warnings that need no read: for `check`.
+    /// Warnings for `check` that need no read.
     fn doubts(&self) -> Vec<String> {
         Vec::new()
     }
@@ -89,15 +88,15 @@ pub trait Source: Send {
 /// What sources need from outside.
 #[derive(Debug, Clone)]
 pub struct SourceTools {
-    /// The one way out.
+    /// The HTTP client.
     pub http: Http,
-    /// Where secrets live.
+    /// Resolves references to secrets.
     pub secrets: Secrets,
-    /// The runtime that HTTP sources block on.
+    /// The runtime on which HTTP sources run their requests.
     pub runtime: tokio::runtime::Handle,
 }
 
-/// The schedule's source.
+/// Opens the schedule's source, with its computed columns and recurrences.
 #[must_use]
 pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
     let mut source = open_as_written(schedule, tools);
@@ -110,12 +109,12 @@ pub fn open(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
     }
 }
 
-/// A sink that gives rows with the schedule's computed columns to another one, as reading its source does.
+/// A sink that adds the schedule's computed columns to each row, as reading its source does, and passes it on.
 pub fn computing<'s>(schedule: &'s Schedule, sink: &'s mut dyn RecordSink) -> impl RecordSink + 's {
     computed::Computing { sink, columns: &schedule.columns }
 }
 
-/// The source without the columns that are made of its own.
+/// Opens the source alone, without computed columns and recurrences.
 fn open_as_written(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
     let wanted = wanted(schedule);
     let limits = schedule.limits;
@@ -153,7 +152,7 @@ fn wanted(schedule: &Schedule) -> Wanted {
     }
 }
 
-/// Whether a column is made by the schedule and none of the source's own.
+/// Whether a column is joined or computed, so that the source itself doesn't have it.
 fn is_made(schedule: &Schedule, column: &str) -> bool {
     let outer = column.split('.').next().unwrap_or(column);
     let is_joined = match &schedule.source {
@@ -163,27 +162,27 @@ fn is_made(schedule: &Schedule, column: &str) -> bool {
     is_joined || schedule.columns.iter().any(|made| made.name == column || made.name == outer)
 }
 
-/// A read window in the forms that queries and addresses take.
+/// A read window in every notation that queries and addresses can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowTexts {
     /// The range's bounds, the earlier first: RFC 3339 with the schedule's offset.
     pub local: [String; 2],
     /// The bounds, RFC 3339 with `Z`.
     pub utc: [String; 2],
-    /// The bounds on the schedule's wall clock, in the form SQLite's own functions write.
+    /// The bounds as wall-clock times of the schedule's zone, in SQLite's notation.
     pub sql_local: [String; 2],
-    /// The bounds in UTC, in the form SQLite's own functions write.
+    /// The bounds in UTC, in SQLite's notation.
     pub sql_utc: [String; 2],
     /// The bounds in seconds since 1970.
     pub epoch: [i64; 2],
     /// The run's date.
     pub day: String,
-    /// The run's moment in UTC, in the form SQLite's own functions write.
+    /// The run's time in UTC, in SQLite's notation.
     pub sql_now_utc: String,
 }
 
 impl WindowTexts {
-    /// Writes a window for the zone in which the source writes its times.
+    /// The window's texts; wall-clock times are those of `zone`, in which the source writes its times.
     #[must_use]
     pub fn new(window: &ReadWindow, zone: &Zone) -> Self {
         let bounds = [window.from, window.until];
@@ -201,7 +200,7 @@ impl WindowTexts {
 }
 
 impl SourceError {
-    /// Invisible characters in the message are written out: it may quote what a source holds.
+    /// Escapes invisible characters in the message, because it may quote a source's content.
     fn new(again: Again, message: impl AsRef<str>) -> Self {
         Self { message: unseen::shown(message.as_ref()).into_owned(), again, key: None }
     }
@@ -211,13 +210,13 @@ impl SourceError {
         Self { key: error.key, ..Self::new(again, format!("{place}: {}", error.message)) }
     }
 
-    /// The same, with the key of the source's table that is at fault.
+    /// Adds the key of the source's table that caused the error.
     fn at(self, key: &'static str) -> Self {
         Self { key: Some(key), ..self }
     }
 }
 
-/// Demands that every mapped column is among those a source has.
+/// Checks that the source has every mapped column.
 fn demand_columns(place: &str, wanted: &Wanted, have: &Header) -> Result<(), SourceError> {
     match wanted.mapped.iter().find(|column| have.place(column).is_none()) {
         None => Ok(()),

@@ -13,15 +13,15 @@ use crate::row::{Column, Kept, OCCURRENCE, OCCURRENCE_START, Record, RecordSink,
 use crate::schedule::Schedule;
 use crate::zones::{SeriesEnd, SeriesRule, Wall, Zone, Zones};
 
-/// Wall clocks differ from UTC by less than this.
+/// More than the greatest difference between a wall clock and UTC.
 const MARGIN: SignedDuration = SignedDuration::from_hours(36);
 
-/// A source some of whose rows are series.
+/// A source that expands rows with a recurrence rule.
 pub(super) struct SeriesSource {
     inner: Box<dyn Source>,
     /// Reads a row's start and zone; it remembers zones from row to row.
     mapping: Mutex<Mapping>,
-    /// Of rows that name none.
+    /// The zone of rows that name none.
     zone: Zone,
     rule: Column,
     exceptions: Option<Column>,
@@ -54,7 +54,7 @@ impl Source for SeriesSource {
     }
 }
 
-/// Expands series on their way to another sink.
+/// A sink that passes on a row with a recurrence rule once for each occurrence in the window.
 struct Expanding<'s> {
     source: &'s SeriesSource,
     window: &'s ReadWindow,
@@ -62,8 +62,8 @@ struct Expanding<'s> {
 }
 
 impl Expanding<'_> {
-    /// The instants of a row's series in the window, and of each its original wall clock as an instant; `None` for a row
-    /// that is no series or whose start can't be read, which the mapping reports.
+    /// The occurrences of a row in the window: the instant of each, and its original wall-clock time as an instant. `None` for a
+    /// row without a rule, and for one whose start can't be read: the mapping reports that.
     fn occurrences(&self, record: &Record<'_>) -> Result<Option<Vec<Timestamp>>, String> {
         let Some(text) = record.text(&self.source.rule).filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         let mut mapping = self.source.mapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -114,7 +114,7 @@ impl RecordSink for Expanding<'_> {
     }
 }
 
-/// The first of two instants; a time that the clocks skip doesn't happen.
+/// The instant of a wall-clock time: the first one where the clock shows it twice, none where the clock skips it.
 fn instant(zone: &Zone, wall: DateTime) -> Option<Timestamp> {
     match zone.resolve(wall) {
         Wall::Once(at) | Wall::Twice { first: at, .. } => Some(at),
@@ -122,7 +122,7 @@ fn instant(zone: &Zone, wall: DateTime) -> Option<Timestamp> {
     }
 }
 
-/// An occurrence that doesn't happen: a whole day, a wall clock or an instant.
+/// An occurrence that is cancelled, named by its day, wall-clock time or instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SeriesException {
     Day(Date),
@@ -130,10 +130,10 @@ enum SeriesException {
     At(Timestamp),
 }
 
-/// Dates and times between commas, semicolons or blanks, in ISO 8601 or as iCalendar writes them.
+/// Reads a list of dates and times (ISO 8601 or iCalendar's notation) separated by commas, semicolons or blanks.
 fn read_exceptions(text: &str) -> Result<Vec<SeriesException>, String> {
     let text = text.trim().trim_start_matches("EXDATE:");
-    // a blank between a date and its time is none between two dates
+    // the blank between a date and its time doesn't separate two entries
     let parts = text.split([',', ';', '\n', '|']).map(str::trim).filter(|part| !part.is_empty());
     parts.map(|part| read_exception(part).ok_or_else(|| "a date of its exceptions can't be read".to_owned())).collect()
 }

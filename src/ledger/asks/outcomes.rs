@@ -123,7 +123,7 @@ pub struct Unreported {
 pub enum CalledAgain {
     /// The person of this call.
     Of(ReminderId),
-    /// Whoever was called by this schedule, has an appointment ahead, and of whose call no sign came.
+    /// Everybody whom this schedule called, whose appointment is in the future, and whose call was never reported.
     Silent(String),
 }
 

@@ -98,7 +98,7 @@ fn nudge(app: &App) {
 pub enum AgainAsk {
     /// The person of the call of this reminder (its id, or the unique beginning of it).
     Of(String),
-    /// Whoever was called by this schedule, has an appointment ahead, and of whose call no sign came.
+    /// Everybody whom this schedule called, whose appointment is in the future, and whose call was never reported.
     Silent(String),
 }
 
