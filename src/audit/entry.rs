@@ -25,13 +25,13 @@ pub struct Entry<'a> {
     pub event: Event,
     /// The schedule's name.
     pub schedule: Option<Cow<'a, str>>,
-    /// Of which run.
+    /// The run it belongs to.
     pub run_id: Option<RunId>,
-    /// Of which reminder.
+    /// The reminder it belongs to.
     pub reminder_id: Option<ReminderId>,
-    /// Of which appointment.
+    /// The appointment's id.
     pub appointment_id: Option<Cow<'a, str>>,
-    /// Whose phone; of a stored row the last four digits.
+    /// The person's phone; in a stored row its last four digits.
     #[serde(rename = "phone_last4")]
     pub phone: Option<LoggedPhone<'a>>,
     /// The appointment's start (UTC).
@@ -61,12 +61,12 @@ pub struct AuditColumn {
     pub kind: ColumnKind,
 }
 
-/// What a column says of a person.
+/// Whether a column holds personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// Nothing.
+    /// No personal data.
     Plain,
-    /// It can point to one.
+    /// Data that may identify a person: erased by `tickler forget`.
     Personal,
 }
 

@@ -35,7 +35,7 @@ pub async fn agents(globals: &Globals, ask: &AccountArguments) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-/// Prints what the account knows of a phone number, masked; the audit has it before it is shown.
+/// Prints the account's contacts with a phone number, masked. This is recorded in the audit log before they are shown.
 pub async fn find(globals: &Globals, ask: &FindArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let phone = phone_of(&ask.phone, None)

@@ -13,10 +13,10 @@ use crate::audit::AuditFilter;
 use crate::audit::stats::{PeriodNumbers, WordCount, numbers};
 use crate::verbs::{Exit, VerbError, audit};
 
-/// The longest bar of a chart, in letters.
+/// The length of a chart's longest bar in characters.
 const LONGEST_BAR: u64 = 40;
 
-/// Prints them.
+/// Performs `tickler audit stats`.
 pub async fn stats(context: &Context, filters: &Filters, period: Option<PeriodWord>) -> anyhow::Result<Exit> {
     match period {
         None => counts(context, filters).await,
@@ -117,7 +117,7 @@ fn in_words(context: &Context, numbers: &PeriodNumbers, zones_named: &str) -> St
     blocks.join("\n\n")
 }
 
-/// Counts with a bar each.
+/// A chart: each count with a bar.
 fn chart(context: &Context, title: &'static str, counts: &[WordCount]) -> String {
     let most = counts.iter().map(|row| row.count).max().unwrap_or(1).max(1);
     let mut table = Table::of(&[words(title), words("count"), words("").leaves(1)]);

@@ -50,7 +50,7 @@ impl Context {
     /// Reads the settings, and writes warnings of this verb to stderr.
     pub fn of(globals: &Globals) -> anyhow::Result<Self> {
         let context = Self::quiet(globals)?;
-        // the answer reports progress; a log that has begun was begun by the service
+        // only warnings: a verb's answer is its report. The error means that the log is already installed, by the service
         let _begun = logs::begin(&LogTerms {
             level: "warn".to_owned(),
             format: LogFormat::Text,
@@ -84,17 +84,17 @@ impl Context {
         matches!(self.format, None | Some(Format::Table))
     }
 
-    /// A moment for people, in that zone.
+    /// An instant as text for people, in that zone.
     pub fn moment(&self, at: Timestamp, zone: &Zone) -> String {
         times::short(zone.wall(at), self.this_year())
     }
 
-    /// A moment for people, of RFC 3339 text and in its offset.
+    /// An RFC 3339 time as text for people, in its own offset.
     pub fn moment_of(&self, text: &str) -> String {
         times::short_text(text, self.this_year())
     }
 
-    /// For people: which calls a ledger has forgotten, and how many reminders of unknown fate follow from that.
+    /// A sentence: from when to when the ledger has lost its calls, and how many reminders are uncertain because of that.
     pub fn forgotten(&self, gap: Gap, uncertain: u64) -> String {
         let zone = self.zone_of(None);
         let from = match gap.begins() {
@@ -109,8 +109,8 @@ impl Context {
         jiff::tz::Offset::UTC.to_datetime(self.clock.now()).year()
     }
 
-    /// The same with the clock that was asked for: a wall-clock time is that of the named schedule's zone, or of the one
-    /// that all share.
+    /// The context with the clock that `--now` asks for. A time without offset is one of the named schedule's zone, or of the zone
+    /// that all schedules share.
     ///
     /// # Errors
     /// When the time can't be read.
@@ -123,17 +123,17 @@ impl Context {
         Ok(Self { clock: Arc::new(ShiftedClock::starting_at(start)), ..self })
     }
 
-    /// A time as people write it, in the named schedule's zone, or in the zones of all.
+    /// Reads a time as people write it, in the named schedule's zone, or in the zone that all schedules share.
     ///
     /// # Errors
-    /// When it can't be read, or is another moment in each of several zones.
+    /// When it can't be read, or the schedules' zones differ and so would the instant.
     fn wall_clock(&self, text: &str, schedule: Option<&str>) -> VerbResult<Timestamp> {
         let (zones, now) = (self.zones(), self.clock.now());
         let moments = zones.moments(schedule, |zone| times::read(text, now, zone).map_err(VerbError::Usage))?;
         let mut each = moments.iter();
         match (each.next(), each.next()) {
             (Some((_, one)), Some((_, other))) => Err(VerbError::Usage(format!(
-                "--now {text} is another moment in each zone of the schedules ({one}, {other}): write its offset, as in \
+                "--now {text} is a different instant in the schedules' zones ({one}, {other}): write its offset, as in \
                  2026-11-24T09:00:00-05:00, or name one schedule"
             ))),
             (Some((at, _)), None) => Ok(*at),
@@ -141,7 +141,7 @@ impl Context {
         }
     }
 
-    /// A sentence with its instants (`2026-11-24T14:00:00Z`) as people read them, in that zone.
+    /// Rewrites the instants in a sentence (`2026-11-24T14:00:00Z`) as times in that zone.
     pub fn with_moments(&self, text: &str, zone: &Zone, zone_name: ZoneName) -> String {
         let words = text.split(' ').map(|word| {
             let bare = word.trim_end_matches([':', ',', ';', ')']);
@@ -155,7 +155,7 @@ impl Context {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// A hint with a command of this ledger: in a trial its commands need `--trial` too.
+    /// A hint that contains a command; in a trial, `--trial` is added to the command.
     pub fn hint(&self, text: &str) -> String {
         if self.settings.ledger != self.settings.clone().into_trial().ledger {
             return text.to_owned();
@@ -165,7 +165,7 @@ impl Context {
         })
     }
 
-    /// Whether the answer is printed for somebody at a terminal.
+    /// Whether the answer is printed as a table on a terminal.
     pub fn is_at_terminal(&self) -> bool {
         self.prints_tables() && std::io::stdout().is_terminal()
     }

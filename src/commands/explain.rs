@@ -23,7 +23,7 @@ pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Resul
         dispatch::read(&context, request, async |app| explain::asked(app, schedule, appointment, run).await).await?;
     Shown { answer: &answer, people: &|| for_people(&context, &answer), rows: &|| rows(&answer.steps) }
         .print(context.format)?;
-    // as of a mistyped id; what an earlier run did not read is an answer
+    // an id that the source doesn't have may be mistyped, which is a failure; for an earlier run, its absence is the answer
     Ok(if answer.verdict == Verdict::Absent && run.is_none() { Exit::Failed } else { exit })
 }
 

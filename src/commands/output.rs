@@ -150,12 +150,12 @@ fn written(result: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Standard output for JSON that is written piece by piece, whole characters each; to be flushed at the end.
+/// A writer of JSON to stdout. Each write has to end with a whole character; flush it at the end.
 fn tamed_stdout() -> impl Write {
     Tamed { out: io::stdout().lock(), waiting: Vec::with_capacity(2 * PIECE) }
 }
 
-/// Writes a text and a line's end to stdout.
+/// Prints a text and a line end to stdout.
 ///
 /// # Errors
 /// When stdout can't be written.
@@ -196,7 +196,7 @@ pub fn complain(text: &str) {
     let _unwritten = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Each line wrapped between its words.
+/// Wraps each line between words.
 fn wrapped(text: &str, width: usize) -> String {
     text.lines().map(|line| wrap_hanging(line, width, INDENT)).collect::<Vec<_>>().join("\n")
 }
@@ -205,7 +205,7 @@ fn escape_lines(text: &str) -> String {
     text.split('\n').map(unseen::shown).collect::<Vec<_>>().join("\n")
 }
 
-/// Counts for people: `3 planned, 1 skipped`; what is zero is left out.
+/// Counts as text: `3 planned, 1 skipped`; zeros are left out.
 #[must_use]
 pub fn tally(counts: &[(u64, &str)]) -> String {
     let words: Vec<String> =

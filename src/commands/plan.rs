@@ -45,7 +45,7 @@ fn single(names: &[String]) -> Option<&str> {
     }
 }
 
-/// With whole phones: whoever plans records it before it is shown.
+/// Plans with whole phone numbers: this is recorded in the audit log before they are shown.
 async fn revealed(context: &Context, ask: &PlanArguments, refused: Exit) -> anyhow::Result<Exit> {
     let request = Request::Plan { schedules: ask.named.clone(), when: ask.when(), reveal: Reveal::Whole };
     let (shown, exit): (Vec<ShownPlan>, Exit) = dispatch::reveal(context, request).await?;
@@ -53,7 +53,7 @@ async fn revealed(context: &Context, ask: &PlanArguments, refused: Exit) -> anyh
     Ok(if exit == Exit::Done { refused } else { exit })
 }
 
-/// For users who may not open the ledger: the service plans, and records what it reveals.
+/// For a user who may not open the ledger: the service plans, and records the whole phone numbers that it shows.
 async fn by_the_service(
     context: &Context,
     ask: &PlanArguments,
@@ -131,10 +131,10 @@ fn calls(calls: &[ShownCall], moment: &dyn Fn(&str) -> String) -> Table {
     table
 }
 
-/// How many of the rows skipped for the same reason are shown; the others are counted.
+/// Maximum rows shown of those that were skipped for the same reason; the others are only counted.
 const SHOWN_OF_A_REASON: usize = 5;
 
-/// The rows that are shown on a screen, and a sentence about those that aren't.
+/// The rows that fit a screen, and a sentence about the others.
 fn grouped(skipped: &[SkippedCall], screen: Screen) -> (Vec<&SkippedCall>, Option<String>) {
     let mut counts: HashMap<(SkipReason, &str), usize> = HashMap::new();
     let (mut shown, mut left): (Vec<&SkippedCall>, BTreeMap<String, u64>) = (Vec::new(), BTreeMap::new());
@@ -172,7 +172,7 @@ fn skips(skips: Vec<&SkippedCall>, moment: &dyn Fn(&str) -> String) -> Table {
     table
 }
 
-/// What the first call would send.
+/// The payload of the first call.
 fn sample(call: &ShownCall) -> String {
     let pretty = call.payload.to_value().and_then(|tree| serde_json::to_string_pretty(&tree));
     let pretty = pretty.unwrap_or_else(|_| call.payload.as_str().to_owned());

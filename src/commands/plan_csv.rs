@@ -71,7 +71,7 @@ fn skip_cells(schedule: &str, skip: &SkippedCall) -> Vec<String> {
 
 fn fields(call: &ShownCall) -> Vec<(String, String)> {
     let mut fields = Vec::new();
-    // one that is nested too deep to be read back is in the column `payload` only
+    // a payload that is nested too deep to be parsed again is in the column `payload` only
     if let Ok(tree) = call.payload.to_value() {
         spread("payload", &tree, &mut fields);
     }

@@ -15,7 +15,7 @@ use crate::sandbox::{
 };
 use crate::verbs::{Exit, VerbError};
 
-/// The default address.
+/// The address unless `--listen` or `--port` is given.
 const USUAL_PLACE: &str = "127.0.0.1:8468";
 
 /// Runs a simulated Thoughtly until it is interrupted, and prints a line for each request.
@@ -23,7 +23,7 @@ pub async fn sandbox(globals: &Globals, ask: SandboxArguments) -> anyhow::Result
     let listen = address(globals.listen.as_deref(), ask.port)?;
     let running = start(Options { listen, ..options(ask) }, Arc::new(SystemClock::new()), |event| {
         if print(&fitted(&event.to_string())).is_err() {
-            tracing::debug!("the reader of the sandbox's lines is gone");
+            tracing::debug!("nobody reads the sandbox's lines any more");
         }
     })
     .await?;

@@ -10,10 +10,10 @@ use crate::audit::times;
 use crate::verbs::simulate::{SimulatedDays, Simulation, simulate as run};
 use crate::verbs::{Access, Exit, VerbError};
 
-/// The longest bar of the charts.
+/// The length of a chart's longest bar in characters.
 const BAR: u64 = 40;
 
-/// Prints what a schedule would do on some days.
+/// Performs `tickler simulate`: prints what a schedule would do on the given days.
 pub async fn simulate(globals: &Globals, ask: &SimulateArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     let zone = context.zone_of(Some(&ask.named));
@@ -66,7 +66,7 @@ fn for_people(context: &Context, found: &Simulation) -> String {
     blocks.join("\n\n")
 }
 
-/// A bar for each line, the longest one as long as a bar may be.
+/// A chart: each line with a bar, scaled to the longest.
 fn chart(name: &str, lines: Vec<(String, u64)>) -> String {
     let most = lines.iter().map(|(_, calls)| *calls).max().unwrap_or_default();
     if most == 0 {
