@@ -157,11 +157,11 @@ async fn a_page_that_fails_fails_the_read() {
 }
 
 #[tokio::test]
-async fn a_loop_of_pages_is_told() {
+async fn a_loop_of_pages_is_an_error() {
     let server = Server::answering(|_| json(r#"{"data":[{"id":1}],"next":"/?cursor=a","cursor":"a"}"#)).await;
     for (paging, words) in [
-        (Paging::Next { at: "/next".into() }, "circle"),
-        (Paging::Cursor { parameter: "cursor".into(), at: "/cursor".into() }, "circle"),
+        (Paging::Next { at: "/next".into() }, "loop"),
+        (Paging::Cursor { parameter: "cursor".into(), at: "/cursor".into() }, "loop"),
         (Paging::Page { parameter: "page".into(), start: 1, size: 1 }, "ignores `page`"),
         (Paging::Offset { parameter: "skip".into(), size: 1 }, "ignores `skip`"),
     ] {
