@@ -135,7 +135,7 @@ fn explain_names_the_first_rule_that_blocks() {
     ] {
         let (exit, told) = clinic.json(&["explain", "day-before", appointment, "--now", MORNING]);
         assert_eq!((exit, &told["verdict"], &told["reason"]), (exit_code, &verdict.into(), &reason), "{told}");
-        assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "steps"]);
+        assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "outcome", "steps"]);
         let blocks = told["steps"].as_array().expect("steps").iter().filter(|step| step["result"] == "block").count();
         assert_eq!(blocks, usize::from(verdict != "call"), "{told}");
     }

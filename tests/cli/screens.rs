@@ -74,6 +74,7 @@ const WITHOUT_A_TABLE: &[&str] = &[
     "optout remove",
     "optout import",
     "outcome set",
+    "outcome retry",
     "outcome try",
     "pause",
     "resume",

@@ -19,7 +19,7 @@ fn a_trigger_delivers_once_and_tells_every_state() {
     assert_eq!(first["counts"], counts);
     assert_eq!(
         keys(&first["reminders"][0]),
-        ["reminder_id", "appointment_id", "state", "attempts", "http_status", "trial"]
+        ["reminder_id", "appointment_id", "state", "attempts", "http_status", "outcome", "trial"]
     );
     let (exit, second) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
     assert_eq!((exit, &second["counts"]["already_reminded"]), (0, &2.into()), "{second}");
