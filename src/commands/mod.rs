@@ -34,6 +34,7 @@ mod outcome_arguments;
 mod output;
 mod page;
 mod page_arguments;
+mod pager;
 mod pause;
 mod plan;
 mod plan_csv;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::arguments::{Globals, PlanArguments};
+use super::arguments::{Format, Globals, PlanArguments};
 use super::context::Context;
 use super::output::{Shown, complain, tally};
 use super::table::{Screen, Table, sentence, words};
-use super::{dispatch, plan_csv, plan_diff};
+use super::{dispatch, pager, plan_csv, plan_diff};
 use crate::audit::escape;
 use crate::reminder::SkipReason;
 use crate::verbs::plan::{ShownCall, ShownPlan, SkippedCall};
@@ -68,6 +68,9 @@ async fn by_the_service(
 
 fn print(context: &Context, plans: &[ShownPlan]) -> anyhow::Result<()> {
     let people = || plans.iter().map(|plan| for_people(context, plan)).collect::<Vec<_>>().join("\n\n");
+    if let None | Some(Format::Table) = context.format {
+        return pager::show(&people(), context.environment.pager());
+    }
     Shown { answer: &plans, people: &people, rows: &|| plan_csv::rows(plans) }.print(context.format)
 }
 

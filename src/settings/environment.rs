@@ -81,6 +81,13 @@ impl ProcessEnvironment {
         self.get("NO_COLOR").is_some()
     }
 
+    /// The program that shows a long text page by page (`$PAGER`), `less` unless another is named; `None` where none is
+    /// wanted.
+    #[must_use]
+    pub fn pager(&self) -> Option<&str> {
+        Some(self.get("PAGER").unwrap_or("less")).filter(|program| !program.trim().is_empty() && *program != "cat")
+    }
+
     /// The number of columns of the screen (`$COLUMNS`).
     #[must_use]
     pub fn columns(&self) -> Option<usize> {

@@ -41,3 +41,32 @@ fn a_service_on_a_terminal_logs_its_day_in_sentences_and_in_its_own_clock() {
     let last = sentence("the last call");
     assert!(last.ends_with("day-before: the last call for now: 1 accepted by Thoughtly, 1 failed"), "{last}");
 }
+
+#[test]
+fn a_plan_longer_than_the_screen_is_paged_where_somebody_sits_in_front_of_it() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/");
+    clinic.schedule("day-before", &PARTS.text());
+    let row = |number: u32| format!("A-{number},+1202555{:04},2026-11-25 10:00\n", 100 + number);
+    let write = |count: u32| {
+        clinic.write("appointments.csv", &format!("id,phone,starts_at\n{}", (0..count).map(row).collect::<String>()))
+    };
+    let command = |pager: &str| {
+        let mut command = clinic.command(&["plan", "day-before", "--now", MORNING]);
+        command.env("PAGER", pager);
+        command
+    };
+    write(100);
+    // the program that pages says how many lines it was given
+    let (exit, shown) = OnTerminal::attended(command("wc -l"), 80).end();
+    assert_eq!(exit, 0);
+    assert!(shown.trim().parse::<u32>().is_ok_and(|lines| lines > 100), "{shown}");
+    for (pager, why) in [("cat", "no pager is wanted"), ("/nowhere/pager", "it can't be started")] {
+        let (_, shown) = OnTerminal::attended(command(pager), 80).end();
+        assert!(shown.contains("A-99"), "{why}: {shown}");
+    }
+    let (_, shown) = OnTerminal::start(command("wc -l"), 80).end();
+    assert!(shown.contains("A-99"), "nobody sits there: {shown}");
+    write(3);
+    let (_, shown) = OnTerminal::attended(command("wc -l"), 80).end();
+    assert!(shown.contains("A-2"), "it fits the screen: {shown}");
+}

@@ -10,6 +10,13 @@ use std::process::{Child, Command};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+/// Whether the program's input is the terminal, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keyboard {
+    None,
+    Attached,
+}
+
 /// A program whose output and errors are a terminal.
 pub struct OnTerminal {
     pub process: Child,
@@ -18,7 +25,16 @@ pub struct OnTerminal {
 
 impl OnTerminal {
     /// Starts it on a terminal of that many columns.
-    pub fn start(mut command: Command, columns: u16) -> Self {
+    pub fn start(command: Command, columns: u16) -> Self {
+        Self::started(command, columns, Keyboard::None)
+    }
+
+    /// The same with somebody in front of it: its input is the terminal, too.
+    pub fn attended(command: Command, columns: u16) -> Self {
+        Self::started(command, columns, Keyboard::Attached)
+    }
+
+    fn started(mut command: Command, columns: u16, keyboard: Keyboard) -> Self {
         let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&near).and_then(|()| unlockpt(&near)).expect("its other end opens");
         let name = ptsname(&near, Vec::new()).expect("it has a name");
@@ -26,6 +42,9 @@ impl OnTerminal {
         let far = OpenOptions::new().read(true).write(true).open(path).expect("its other end");
         let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&far, size).expect("its size is set");
+        if keyboard == Keyboard::Attached {
+            command.stdin(far.try_clone().expect("a third handle"));
+        }
         command.stdout(far.try_clone().expect("a second handle")).stderr(far);
         let process = command.spawn().expect("the program starts");
         // the command holds handles of the other end, which must be closed for the screen to end
