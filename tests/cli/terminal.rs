@@ -48,7 +48,7 @@ fn a_plan_longer_than_the_screen_is_paged_where_somebody_sits_in_front_of_it() {
     clinic.schedule("day-before", &PARTS.text());
     let row = |number: u32| format!("A-{number},+1202555{:04},2026-11-25 10:00\n", 100 + number);
     let write = |count: u32| {
-        clinic.write("appointments.csv", &format!("id,phone,starts_at\n{}", (0..count).map(row).collect::<String>()))
+        clinic.write("appointments.csv", &format!("id,phone,starts_at\n{}", (0..count).map(row).collect::<String>()));
     };
     let command = |pager: &str| {
         let mut command = clinic.command(&["plan", "day-before", "--now", MORNING]);
