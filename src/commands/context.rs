@@ -229,13 +229,18 @@ impl Context {
     /// For people: in which zones the times of these schedules' rows are shown.
     pub fn zones_named<'a>(&self, schedules: impl Iterator<Item = &'a str>) -> String {
         let zones = self.zones();
-        let named: BTreeMap<&str, &str> = schedules.map(|name| (name, zones.of(Some(name)).name())).collect();
-        let distinct: BTreeSet<&str> = named.values().copied().collect();
-        let sentence = match distinct.first() {
+        let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for name in schedules {
+            named.entry(zones.of(Some(name)).name()).or_default().insert(name);
+        }
+        let sentence = match named.first_key_value() {
             None => format!("times in {}", zones.of(None).name()),
-            Some(zone) if distinct.len() == 1 => format!("times in {zone}"),
+            Some((zone, _)) if named.len() == 1 => format!("times in {zone}"),
             Some(_) => {
-                let each: Vec<String> = named.iter().map(|(name, zone)| format!("{name} in {zone}")).collect();
+                let of_zone = |(zone, names): (&&str, &BTreeSet<&str>)| {
+                    format!("{} in {zone}", names.iter().copied().collect::<Vec<_>>().join(" and "))
+                };
+                let each: Vec<String> = named.iter().map(of_zone).collect();
                 format!("times of {}, others in {}", each.join(", "), zones.of(None).name())
             }
         };

@@ -26,12 +26,12 @@ pub async fn restore(globals: &Globals, file: PathBuf, now: Now) -> anyhow::Resu
             Some(0) => String::new(),
             Some(taken) => format!("\n{taken} on the former ledger's opt-out list were taken over"),
         };
-        format!(
+        context.screen.prose(&format!(
             "{} is the ledger now; {}{optouts}{}",
             answer.file.display(),
             context.forgotten(answer.gap, answer.uncertain),
             kept.unwrap_or_default()
-        )
+        ))
     };
     let rows = || {
         let mut rows = Rows::of(&["file", "gap_from", "gap_until", "uncertain"]);

@@ -123,13 +123,16 @@ impl SourceStarts {
         let date = |at: Timestamp| -> Date { schedule.zone.date(at) };
         let (first, last, name) = (date(self.first), date(self.last), &schedule.name);
         let days = if first == last { format!("on {first}") } else { format!("from {first} to {last}") };
-        let next = match self.next {
-            Some(next) => format!(", the next on {}", date(next)),
-            None => ", none of them after now".to_owned(),
+        let (next, remedy) = match self.next {
+            Some(next) => (
+                format!(", the next on {}", date(next)),
+                format!("try `tickler plan {name} --next`, or `--now` with another time"),
+            ),
+            None => (
+                ", none of them after now".to_owned(),
+                "is the export an old one? `--now` with an earlier time plans for it".to_owned(),
+            ),
         };
-        format!(
-            "no row is in the window; the source has appointments {days}{next}: try `tickler plan {name} --next`, or `--now` \
-             with another time"
-        )
+        format!("no row is in the window; the source has appointments {days}{next}: {remedy}")
     }
 }

@@ -187,7 +187,8 @@ async fn sample(
     phone: &Phone,
     reminder_id: ReminderId,
 ) -> VerbResult<(Payload, Option<String>)> {
-    let now = app.around.clock.now();
+    // as an export writes times: without fractions of a second
+    let now = nominal_now(app.around.clock.as_ref());
     let row = with_phone(schedule, &first_row(app, schedule).await?, phone);
     let scope = PayloadScope {
         schedule,

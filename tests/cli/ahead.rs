@@ -47,6 +47,8 @@ fn a_plan_and_a_trigger_without_rows_in_the_window_say_which_days_the_source_has
         assert!(said.contains("from 2026-11-25 to 2026-12-02, the next on 2026-12-02"), "{arguments:?}: {said}");
         assert!(said.contains("tickler plan day-before --next"), "{arguments:?}: {said}");
     }
+    let over = clinic.run(&["plan", "day-before", "--now", "2026-12-24T14:00:00Z"]).words();
+    assert!(over.contains("none of them after now: is the export an old one?") && !over.contains("--next"), "{over}");
 }
 
 #[test]

@@ -132,6 +132,8 @@ fn a_test_call_goes_to_ones_own_phone_and_is_no_reminder() {
     let (exit, answer) = clinic.json(&["test-call", "day-before", "--to", "+12025550199", "--now", MORNING]);
     assert_eq!((exit, &answer["state"]), (0, &"delivered".into()), "{answer}");
     assert_eq!((&answer["payload"]["test"], &answer["payload"]["contact_phone"]), (&true.into(), &"***0199".into()));
+    let time = answer["payload"]["appointment_time"].as_str().expect("a time");
+    assert!(time.starts_with("2026-11-25T09:00:0") && !time.contains('.'), "as a source writes it: {time}");
     let (_, plan) = clinic.json(&["plan", "--now", MORNING]);
     assert_eq!(plan[0]["counts"]["planned"], 2, "the test call is outside dedup");
     let (_, log) = clinic.json(&["audit", "list", "--reason", "test"]);

@@ -77,7 +77,8 @@ async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Exp
         };
         let mut sentences = vec![step.detail.take().unwrap_or_default()];
         sentences.extend(forgotten::sentence(app, schedule, &reminders).await?);
-        sentences.push(reminders.iter().map(named).collect::<Vec<_>>().join("; "));
+        let named: Vec<String> = reminders.iter().map(named).collect();
+        sentences.push(format!("In the ledger: {}", named.join("; ")));
         step.detail = Some(sentences.join(". "));
     }
     Ok(())

@@ -95,6 +95,10 @@ const NOT_STARTS: &str = "end ende bis fin fine finish until eind created update
 
 /// How well a name fits a role: the higher the better, 0 not at all. Of a path the last step counts most.
 pub(super) fn fit(name: &str, role: ColumnRole) -> usize {
+    if role == ColumnRole::Start && is_named_utc(name) {
+        let without: Vec<String> = words(name).into_iter().filter(|word| !is_utc(word)).collect();
+        return fit(&without.join(" "), role);
+    }
     let known = NAMES.iter().find(|(known, _)| *known == role).map_or("", |(_, names)| names);
     let place = |plain: &str| known.split_whitespace().position(|known| known == plain).map(|place| 1_000 - place);
     if matches!(role, ColumnRole::Start | ColumnRole::Time)
@@ -109,6 +113,15 @@ pub(super) fn fit(name: &str, role: ColumnRole) -> usize {
     let among =
         words(name).iter().filter(|word| word.len() > 2).filter_map(|word| place(word)).max().map(|fit| fit / 4);
     whole.or(of_last).or(among).unwrap_or(0)
+}
+
+/// Whether a name says that its times are written in UTC.
+pub(super) fn is_named_utc(name: &str) -> bool {
+    words(name).iter().any(|word| is_utc(word))
+}
+
+fn is_utc(word: &str) -> bool {
+    matches!(word, "utc" | "gmt")
 }
 
 /// Words of each language's headers that no other of these languages has, and where it is spoken.
@@ -190,6 +203,8 @@ mod tests {
             ("Datum/Uhrzeit", ColumnRole::Start),
             ("Fecha y hora", ColumnRole::Start),
             ("Data Appuntamento", ColumnRole::Start),
+            ("starts_at_utc", ColumnRole::Start),
+            ("StartUTC", ColumnRole::Start),
             ("Uhrzeit", ColumnRole::Time),
             ("Hora de cita", ColumnRole::Time),
             ("Situação", ColumnRole::Status),

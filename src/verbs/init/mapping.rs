@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::headers::{ColumnRole, fit, regions_of};
+use super::headers::{ColumnRole, fit, is_named_utc, regions_of};
 use crate::appointment::dates::{self, DateGuess, guess_formats};
 use crate::appointment::{DateFormat, phone};
 
@@ -248,17 +248,26 @@ enum StartForm {
 }
 
 fn starts(sample: &Sample, found: &mut Found) {
+    // four digits read as a time of day: a column that is named like an id holds numbers
+    let is_number =
+        |name: &str| fit(name, ColumnRole::Id) > fit(name, ColumnRole::Start).max(fit(name, ColumnRole::Time));
     let forms: Vec<(String, StartForm)> = sample
         .ranked(ColumnRole::Start)
         .into_iter()
         .chain(sample.ranked(ColumnRole::Time))
         .filter_map(|name| Some((name.clone(), form(&sample.values(&name))?.0)))
+        .filter(|(name, form)| *form != StartForm::Time || !is_number(name))
         .collect();
     let first = |wanted: StartForm| forms.iter().find(|(_, form)| *form == wanted).map(|(name, _)| name.clone());
     let (whole, date, time) = (first(StartForm::Whole), first(StartForm::Date), first(StartForm::Time));
     let texts: Vec<String> = match (whole, date, time) {
         (Some(column), _, _) => {
-            let texts = sample.values(&column).into_iter().map(str::to_owned).collect();
+            let texts: Vec<String> = sample.values(&column).into_iter().map(str::to_owned).collect();
+            // an offset says it by itself
+            if is_named_utc(&column) && !texts.iter().any(|text| text.ends_with('Z') || text.contains('+')) {
+                found.doubts.push(format!("`{column}` is named as UTC, so its times are read in UTC"));
+                found.others.push(("source_timezone", "UTC".to_owned()));
+            }
             found.start = Some(StartFound::One(column));
             texts
         }
