@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod audit;
+mod audit_export;
 mod audit_reveal;
 mod audit_stats;
 mod backup;

@@ -43,10 +43,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::Resolve(ask) => Answer::of(Exit::Done, &uncertain::resolve(app, actor, ask).await?),
         Request::FindContacts { account, phone } => {
-            let found = account::contacts(&app.settings, &app.around.http, &account, &phone).await?;
-            let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(&account, &phone));
-            app.ledger()?.append(vec![entry]).await?;
-            Answer::of(Exit::Done, &found)
+            Answer::of(Exit::Done, &contacts(app, actor, (&account, &phone)).await?)
         }
         Request::Export { filter } => Answer::of(Exit::Done, &audit::begin_export(app, actor, filter).await?),
         Request::Backup { file } => Answer::of(Exit::Done, &backup::backup(app, &file).await?),
@@ -78,6 +75,14 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer::of(Exit::Done, &explain::asked(app, &schedule, &appointment, run).await?)
         }
     })
+}
+
+/// The contacts of a phone at an account; that they were shown is recorded.
+async fn contacts(app: &App, actor: &str, (account, phone): (&str, &str)) -> VerbResult<Vec<account::FoundContact>> {
+    let found = account::contacts(&app.settings, &app.around.http, account, phone).await?;
+    let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(account, phone));
+    app.ledger()?.append(vec![entry]).await?;
+    Ok(found)
 }
 
 /// A person's erasure; a contact that may be left at an account is a failure.
