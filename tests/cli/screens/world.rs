@@ -342,7 +342,9 @@ fn with_a_narrow_column_of_ids(text: &str) -> String {
     };
     let longest = text.lines().filter_map(first_id).max().unwrap_or_default();
     let more = " ".repeat(longest.saturating_sub(ID.len()));
-    let narrowed = |line: &str| match first_id(line).is_some() || line.starts_with("REMINDER") {
+    // the longest ids themselves are replaced by shorter ones
+    let is_padded = |line: &str| first_id(line).is_some_and(|length| length < longest) || line.starts_with("REMINDER");
+    let narrowed = |line: &str| match is_padded(line) {
         true => line.replacen(&format!("  {more}"), "  ", usize::from(line.contains(&format!("  {more}"))).min(1)),
         false => line.to_owned(),
     };
