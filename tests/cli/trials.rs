@@ -109,7 +109,7 @@ fn whom_the_sandbox_accepted_is_called_once_on_the_first_real_morning() {
     assert_eq!(deliveries(&clinic), expected);
     let story = clinic.run(&["audit", "show", "A-1"]).stdout;
     assert!(story.contains("accepted by the sandbox (attempt 1)"), "{story}");
-    assert!(story.contains("planned: trial_over: only the sandbox had accepted it"), "{story}");
+    assert!(story.contains("planned: trial over: only the sandbox had accepted it"), "{story}");
     assert!(story.contains("accepted by Thoughtly (attempt 2)"), "{story}");
     assert_eq!(clinic.run(&["audit", "verify"]).exit, 0);
 }

@@ -332,7 +332,7 @@ fn the_schema_has_every_key_of_the_file_with_every_key() {
     let remind = &schema["properties"]["remind"];
     assert_eq!(remind["properties"]["max_lateness"]["default"], "6h");
     assert_eq!(remind["oneOf"].as_array().map(Vec::len), Some(2));
-    assert_eq!(schema["properties"]["outcome"]["properties"]["poll"]["not"], serde_json::json!({}));
+    assert_eq!(schema["properties"]["outcome"]["properties"]["write_back"]["not"], serde_json::json!({}));
     assert_eq!(schema["properties"]["source"]["additionalProperties"], false);
 }
 

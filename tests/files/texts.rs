@@ -145,5 +145,5 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 #[rustfmt::skip]
 pub const LATER: &[(&str, &str)] = &[
     ("[source.csv]", "[source.inbound]"),
-    ("[remind]", "[outcome.retry]\n[remind]"),
+    ("[remind]", "[outcome.write_back]\n[remind]"),
 ];

@@ -103,14 +103,14 @@ fn found(path: &Path) -> FileFound {
     }
 }
 
-/// Whether something that only a ledger leaves is in its place.
+/// Whether a file that only a ledger leaves is in its place. A pipe or a directory there is refused where the ledger is opened.
 fn is_known(path: &Path) -> bool {
     let copies = (1..super::schema::VERSION).map(|version| format!(".schema-{version}"));
     [".key", ".before-restore"]
         .map(str::to_owned)
         .into_iter()
         .chain(copies)
-        .any(|suffix| beside(path, &suffix).exists())
+        .any(|suffix| beside(path, &suffix).is_file())
 }
 
 /// A database file without its write-ahead log.
