@@ -423,6 +423,13 @@ impl<'a> Judge<'a> {
             LeadTime::Days(_) | LeadTime::Now => runs.into_iter().filter(|run| run.nominal_at == times.run).collect(),
             LeadTime::Hours(_) => Self::runs_after(&runs, times.due),
         };
+        // the log then has one row for the appointment, in the lead that was due last
+        let was_possible = |run: &&RunRow| times.due <= run.nominal_at && run.nominal_at <= times.expires;
+        let mut possible =
+            self.walked.runs.iter().filter(|run| run.schedule == key.schedule).filter(was_possible).peekable();
+        if possible.peek().is_some() && possible.all(|run| run.state == RunState::Skipped) {
+            return Some("every run in which it could have been called was skipped".to_owned());
+        }
         let has_read_it = |run: &&RunRow| {
             let read = run.read_at.filter(|_| run.state == RunState::Done);
             read.and_then(|at| self.walked.export.at(at, key.id)).is_some_and(|it| it.starts_at == key.starts_at)
