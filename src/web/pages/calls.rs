@@ -6,9 +6,10 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{asked_for, failure, names, page as answer};
-use crate::audit::{AuditFilter, AuditRow, times};
+use crate::audit::{AuditFilter, AuditRow, times, words};
 use crate::evaluation::phone_of;
 use crate::ledger::Log;
+use crate::reminder::SkipReason;
 use crate::verbs::{VerbError, VerbResult, audit, ids};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
@@ -57,6 +58,12 @@ pub fn asked_calls(form: &SubmittedForm) -> AskedCalls {
     }
 }
 
+/// A reason as it is stored: the page shows it in words, and people type it as they see it.
+fn reason_of(text: String) -> String {
+    let mut stored = SkipReason::ALL.iter().map(|reason| reason.as_str());
+    stored.find(|stored| words::reason(stored) == text).map_or(text, str::to_owned)
+}
+
 /// What they ask of the log.
 ///
 /// # Errors
@@ -76,7 +83,7 @@ pub async fn filter(site: &Site, asked: &AskedCalls, moments: &Moments) -> VerbR
         until: time(&asked.until)?,
         schedule: set(&asked.schedule),
         event: set(&asked.event).map(|event| audit::known_event(&event)).transpose()?,
-        reason: set(&asked.reason),
+        reason: set(&asked.reason).map(reason_of),
         appointment: set(&asked.appointment),
         phone_mark: set(&asked.mark),
         run,
@@ -132,4 +139,18 @@ async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)
         false => (first.filter(|_| before.is_some()), last.filter(|_| has_more)),
     };
     Ok(Turned { rows, newer, older })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason_of;
+
+    #[test]
+    fn a_reason_is_taken_as_the_page_shows_it_and_as_it_is_stored() {
+        for (typed, stored) in
+            [("no phone", "no_phone"), ("no_phone", "no_phone"), ("too late", "too_late"), ("snow", "snow")]
+        {
+            assert_eq!(reason_of(typed.to_owned()), stored);
+        }
+    }
 }
