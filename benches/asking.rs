@@ -7,11 +7,11 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use support::clinics::{million, visiting, visits};
 use support::{THIS_BUILD, median, ratio, time_of};
 
 const ROUNDS: usize = 5;
@@ -25,8 +25,8 @@ fn main() {
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder");
     for (name, rows) in [("million", million()), ("calls", calls()), ("fortnight", fortnight())] {
         std::fs::write(folder.path().join(format!("{name}.csv")), rows).expect("the table is written");
-        let schedule = SCHEDULE.replace("TABLE", name);
-        std::fs::write(folder.path().join(format!("schedules/{name}.toml")), schedule).expect("a schedule");
+        let schedule = folder.path().join(format!("schedules/{name}.toml"));
+        std::fs::write(schedule, visiting(name)).expect("a schedule");
     }
     let run = |arguments: &[&str]| time_of(&mut tickler(folder.path(), arguments));
     let explain = ["explain", "million", EXPLAINED, "--now", NOW];
@@ -63,64 +63,11 @@ fn tickler(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// One row in thirty is due tomorrow.
-fn million() -> String {
-    table((0..1_000_000).map(|row| match row % 30 {
-        0 => (11, 25),
-        _ => (1 + row % 10, 1 + row % 28),
-    }))
-}
-
 fn calls() -> String {
-    table((0..30_000).map(|_| (11, 25)))
+    visits((0..30_000).map(|_| (11, 25)))
 }
 
 /// Fifteen days of November: the last one's calls are those of the fourteenth.
 fn fortnight() -> String {
-    table((0..7_500).map(|row| (11, 1 + row / 500)))
+    visits((0..7_500).map(|row| (11, 1 + row / 500)))
 }
-
-/// A table with a row at each of these months and days.
-fn table(days: impl Iterator<Item = (u32, u32)>) -> String {
-    let mut text = "id,name,phone,starts_at,service,status\n".to_owned();
-    for (row, (month, day)) in days.enumerate() {
-        let (hour, minute) = (9 + row % 9, row / 7 % 60);
-        let (area, line) = (201 + row / 10_000 % 700, row % 10_000);
-        writeln!(
-            text,
-            "B-{row},Person Number {row},+1{area}555{line:04},2026-{month:02}-{day:02}T{hour:02}:{minute:02}:00,Check-up,booked"
-        )
-        .expect("a string takes text");
-    }
-    text
-}
-
-const SCHEDULE: &str = r#"
-cron     = "0 9 * * *"
-timezone = "America/New_York"
-
-[source.csv]
-path = "../TABLE.csv"
-
-[appointment]
-id        = "id"
-phone     = "phone"
-starts_at = "starts_at"
-status    = "status"
-
-[remind]
-days_before            = 1
-statuses               = ["booked"]
-max_per_person_per_day = 1000
-
-[target.automation]
-url = { env = "BENCH_URL" }
-
-[payload]
-contact_phone    = "{{ phone }}"
-appointment_time = "{{ starts_at }}"
-service_name     = "{{ service }}"
-
-[guard]
-max_calls = 100000
-"#;

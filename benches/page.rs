@@ -6,7 +6,6 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use support::clinics::{SENDING, appointments};
 use support::receiver::{ANSWERED, start_receiver};
 use support::{THIS_BUILD, median, ratio};
 
@@ -102,13 +102,14 @@ impl Stage {
     fn new(url: &str) -> Self {
         let stage = Self { folder: tempfile::tempdir().expect("a folder"), url: url.to_owned() };
         std::fs::create_dir(stage.path("schedules")).expect("a folder");
-        std::fs::write(stage.path("schedules/bench.toml"), SCHEDULE).expect("a schedule");
-        std::fs::write(stage.path("appointments.csv"), table(1, "seed", "2026-11-25")).expect("a table");
+        std::fs::write(stage.path("schedules/bench.toml"), format!("{SENDING}max_change = \"100000x\"\n"))
+            .expect("a schedule");
+        std::fs::write(stage.path("appointments.csv"), appointments(1, "seed", "2026-11-25")).expect("a table");
         let mut trigger = stage.command(&["trigger", "bench", "--now", "2026-11-24T13:00:00Z"]);
         assert!(trigger.stdout(Stdio::null()).status().expect("it runs").success());
         let mut rows = String::new();
         for day in 25..30 {
-            let more = table(200, &format!("next-{day}"), &format!("2026-11-{day}"));
+            let more = appointments(200, &format!("next-{day}"), &format!("2026-11-{day}"));
             rows.push_str(if rows.is_empty() { &more } else { more.split_once('\n').expect("a header").1 });
         }
         std::fs::write(stage.path("appointments.csv"), rows).expect("a table");
@@ -139,7 +140,7 @@ impl Stage {
     fn send(&self, round: usize, is_page_used: bool) -> Duration {
         // each round has a day of its own
         let day = 1 + round;
-        let rows = table(SENT, &format!("round-{round}"), &format!("2026-12-{:02}", day + 1));
+        let rows = appointments(SENT, &format!("round-{round}"), &format!("2026-12-{:02}", day + 1));
         std::fs::write(self.path("appointments.csv"), rows).expect("a table");
         let before = ANSWERED.load(Ordering::Relaxed);
         let service = Service::start(self, &NOW.replace("2026-11-24", &format!("2026-12-{day:02}")));
@@ -284,44 +285,3 @@ fn multiply(path: &Path) {
     ledger.execute_batch(&grows).expect("the log is protected again");
     ledger.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("a checkpoint");
 }
-
-fn table(rows: u32, prefix: &str, day: &str) -> String {
-    let mut text = String::from("id,phone,starts_at\n");
-    for row in 0..rows {
-        let (area, line) = (201 + row / 10_000, row % 10_000);
-        writeln!(text, "{prefix}-{row},+1{area}555{line:04},{day}T{:02}:{:02}:00", 9 + row % 9, row / 7 % 60)
-            .expect("a string takes text");
-    }
-    text
-}
-
-const SCHEDULE: &str = r#"
-cron     = "0 9 * * *"
-timezone = "America/New_York"
-
-[source.csv]
-path = "../appointments.csv"
-
-[appointment]
-id        = "id"
-phone     = "phone"
-starts_at = "starts_at"
-
-[remind]
-days_before = 1
-
-[target.automation]
-url = { env = "BENCH_URL" }
-
-[payload]
-contact_phone    = "{{ phone }}"
-appointment_time = "{{ starts_at }}"
-service_name     = "Check-up"
-
-[delivery]
-max_in_flight = 256
-
-[guard]
-max_calls = 100000
-max_change = "100000x"
-"#;

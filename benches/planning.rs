@@ -6,10 +6,10 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use support::clinics::{million, visiting};
 use support::{THIS_BUILD, compare, earlier_build, median, peak_kib_of, ratio, time_of};
 
 const ROWS: u32 = 1_000_000;
@@ -21,9 +21,9 @@ fn main() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let table = folder.path().join("appointments.csv");
-    write_table(&table);
+    std::fs::write(&table, million()).expect("the table is written");
     std::fs::create_dir(folder.path().join("schedules")).expect("a folder");
-    std::fs::write(folder.path().join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
+    std::fs::write(folder.path().join("schedules/bench.toml"), visiting("appointments")).expect("a schedule");
 
     let plan_by = |build: &str| {
         let mut plan = Command::new(build);
@@ -73,53 +73,3 @@ fn bare_loop(table: &Path) {
     }
     assert_eq!(due, 33_000);
 }
-
-/// One row in about thirty is due tomorrow; the others lie around the year.
-fn write_table(path: &Path) {
-    let mut text = String::with_capacity(90 << 20);
-    text.push_str("id,name,phone,starts_at,service,status\n");
-    let mut due = 0;
-    for row in 0..ROWS {
-        let is_due = row % 30 == 0 && due < 33_000;
-        due += u32::from(is_due);
-        let (month, day) = if is_due { (11, 25) } else { (1 + row % 10, 1 + row % 28) };
-        let (hour, minute) = (9 + row % 9, row / 7 % 60);
-        let (area, line) = (201 + row / 10_000 % 700, row % 10_000);
-        writeln!(
-            text,
-            "B-{row},Person Number {row},+1{area}555{line:04},2026-{month:02}-{day:02}T{hour:02}:{minute:02}:00,Check-up,booked"
-        )
-        .expect("a string takes text");
-    }
-    std::fs::write(path, text).expect("the table is written");
-}
-
-const SCHEDULE: &str = r#"
-cron     = "0 9 * * *"
-timezone = "America/New_York"
-
-[source.csv]
-path = "../appointments.csv"
-
-[appointment]
-id        = "id"
-phone     = "phone"
-starts_at = "starts_at"
-status    = "status"
-
-[remind]
-days_before            = 1
-statuses               = ["booked"]
-max_per_person_per_day = 1000
-
-[target.automation]
-url = { env = "BENCH_URL" }
-
-[payload]
-contact_phone    = "{{ phone }}"
-appointment_time = "{{ starts_at }}"
-service_name     = "{{ service }}"
-
-[guard]
-max_calls = 100000
-"#;

@@ -7,11 +7,11 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use support::clinics::{SENDING, appointments};
 use support::receiver::start_receiver;
 use support::{THIS_BUILD, compare, earlier_build, median, peak_kib_of, ratio, time_of};
 
@@ -82,13 +82,13 @@ impl Stage {
         let stage = Self { folder: tempfile::tempdir().expect("a folder"), url: url.to_owned() };
         let root = stage.folder.path();
         std::fs::create_dir(root.join("schedules")).expect("a folder");
-        std::fs::write(root.join("schedules/bench.toml"), SCHEDULE).expect("a schedule");
+        std::fs::write(root.join("schedules/bench.toml"), SENDING).expect("a schedule");
         if settled > 0 {
-            std::fs::write(root.join("appointments.csv"), table(1, "seed")).expect("a table");
+            std::fs::write(root.join("appointments.csv"), appointments(1, "seed", "2026-11-25")).expect("a table");
             stage.trigger();
             multiply(&root.join("tickler.db"), settled);
         }
-        std::fs::write(root.join("appointments.csv"), table(REMINDERS, "B")).expect("a table");
+        std::fs::write(root.join("appointments.csv"), appointments(REMINDERS, "B", "2026-11-25")).expect("a table");
         stage
     }
 
@@ -146,46 +146,6 @@ fn multiply(ledger: &Path, settled: u32) {
     transaction.execute(&copy, []).expect("copies are made");
     transaction.commit().expect("copies are kept");
 }
-
-fn table(rows: u32, prefix: &str) -> String {
-    let mut text = String::from("id,phone,starts_at\n");
-    for row in 0..rows {
-        let (area, line) = (201 + row / 10_000, row % 10_000);
-        writeln!(text, "{prefix}-{row},+1{area}555{line:04},2026-11-25T{:02}:{:02}:00", 9 + row % 9, row / 7 % 60)
-            .expect("a string takes text");
-    }
-    text
-}
-
-const SCHEDULE: &str = r#"
-cron     = "0 9 * * *"
-timezone = "America/New_York"
-
-[source.csv]
-path = "../appointments.csv"
-
-[appointment]
-id        = "id"
-phone     = "phone"
-starts_at = "starts_at"
-
-[remind]
-days_before = 1
-
-[target.automation]
-url = { env = "BENCH_URL" }
-
-[payload]
-contact_phone    = "{{ phone }}"
-appointment_time = "{{ starts_at }}"
-service_name     = "Check-up"
-
-[delivery]
-max_in_flight = 256
-
-[guard]
-max_calls = 100000
-"#;
 
 fn post_cost(url: &str, count: u32, at_once: usize) -> Duration {
     let program = std::env::current_exe().expect("this program");

@@ -17,6 +17,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use calamine::Reader as _;
+use support::clinics::phone_of;
 use support::{THIS_BUILD, median, peak_kib_of, ratio, time_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -94,10 +95,6 @@ fn plan_in(folder: &Path) -> Command {
 fn start_of(row: u32) -> (u32, u32, u32, u32) {
     let (month, day) = if row.is_multiple_of(30) { (11, 25) } else { (1 + row % 10, 1 + row % 28) };
     (month, day, 9 + row % 9, row / 7 % 60)
-}
-
-fn phone_of(row: u32) -> String {
-    format!("+1{}555{:04}", 201 + row / 10_000 % 700, row % 10_000)
 }
 
 fn calendar_text() -> String {

@@ -1,7 +1,8 @@
-//! What the benchmarks share: timing whole processes, and comparing two builds in turns.
+//! What the benchmarks share: clinics, a receiver, timing whole processes, and comparing two builds in turns.
 #![allow(dead_code, reason = "every benchmark takes what it needs of it")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
+pub mod clinics;
 pub mod receiver;
 
 use std::path::PathBuf;
