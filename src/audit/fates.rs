@@ -56,9 +56,9 @@ pub struct FateRow<'a> {
     pub appointment: Option<&'a str>,
     /// The reminder.
     pub reminder: Option<ReminderId>,
-    /// Why.
+    /// The reason's word, such as `no_phone`.
     pub reason: Option<&'a str>,
-    /// The sentence: rows without an appointment's id are told apart by it.
+    /// The sentence about it. Two rows without an appointment's id are of the same appointment if it is the same.
     pub detail: Option<&'a str>,
 }
 
@@ -75,7 +75,7 @@ pub struct DecidedFate {
     pub event: Event,
     /// The schedule's name.
     pub schedule: Option<String>,
-    /// Why.
+    /// The reason's word, such as `no_phone`.
     pub reason: Option<String>,
 }
 
@@ -156,19 +156,13 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
     Some(fate)
 }
 
-/// What is known of one appointment.
-#[derive(Debug, Default)]
-struct OneAppointment {
-    /// Its last row without a reminder: a run left it out.
-    left_out: Option<DecidedFate>,
-    /// Of each of its reminders the last row.
-    reminders: Vec<(ReminderId, DecidedFate)>,
-}
+/// The last row of each reminder of one appointment, and of what has none: the runs that left it out.
+type LastRows = Vec<(Option<ReminderId>, DecidedFate)>;
 
 /// Collects rows, in whatever order.
 #[derive(Debug, Default)]
 pub struct FateCount {
-    appointments: HashMap<String, OneAppointment>,
+    appointments: HashMap<String, LastRows>,
     /// The key of the row at hand.
     key: String,
 }
@@ -179,25 +173,13 @@ impl FateCount {
         let Some(fate) = fate_of(row.event, row.reason) else { return };
         self.set_key(row);
         if !self.appointments.contains_key(&self.key) {
-            self.appointments.insert(self.key.clone(), OneAppointment::default());
+            self.appointments.insert(self.key.clone(), LastRows::new());
         }
-        let Some(appointment) = self.appointments.get_mut(&self.key) else { return };
-        let place = match row.reminder {
-            None => &mut appointment.left_out,
-            Some(id) => match appointment.reminders.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, last)) if last.seq > row.seq => return,
-                Some((_, last)) => {
-                    *last = row.decided(fate);
-                    return;
-                }
-                None => {
-                    appointment.reminders.push((id, row.decided(fate)));
-                    return;
-                }
-            },
-        };
-        if place.as_ref().is_none_or(|last| last.seq < row.seq) {
-            *place = Some(row.decided(fate));
+        let Some(last_rows) = self.appointments.get_mut(&self.key) else { return };
+        match last_rows.iter_mut().find(|(reminder, _)| *reminder == row.reminder) {
+            Some((_, last)) if last.seq > row.seq => {}
+            Some((_, last)) => *last = row.decided(fate),
+            None => last_rows.push((row.reminder, row.decided(fate))),
         }
     }
 
@@ -218,22 +200,20 @@ impl FateCount {
     /// How they stand, in the order of the deciding rows.
     #[must_use]
     pub fn decide(self) -> Vec<DecidedFate> {
-        let mut fates: Vec<DecidedFate> = self.appointments.into_values().flat_map(OneAppointment::decide).collect();
+        let mut fates: Vec<DecidedFate> = self.appointments.into_values().flat_map(of_appointment).collect();
         fates.sort_unstable_by_key(|decided| decided.seq);
         fates
     }
 }
 
-impl OneAppointment {
-    /// Each reminder that still counts; without one, why nobody called.
-    fn decide(self) -> Vec<DecidedFate> {
-        let (gone, alive): (Vec<DecidedFate>, Vec<DecidedFate>) =
-            self.reminders.into_iter().map(|(_, decided)| decided).partition(|last| last.fate == CallFate::NotCalled);
-        if !alive.is_empty() {
-            return alive;
-        }
-        self.left_out.into_iter().chain(gone).max_by_key(|decided| decided.seq).into_iter().collect()
-    }
+/// Each reminder that still counts; without one, why nobody called.
+fn of_appointment(last_rows: LastRows) -> Vec<DecidedFate> {
+    let counts =
+        |(reminder, last): &(Option<ReminderId>, DecidedFate)| reminder.is_some() && last.fate != CallFate::NotCalled;
+    let (counting, others): (LastRows, LastRows) = last_rows.into_iter().partition(counts);
+    let newest_other = || others.into_iter().max_by_key(|(_, last)| last.seq);
+    let decided = if counting.is_empty() { newest_other().into_iter().collect() } else { counting };
+    decided.into_iter().map(|(_, last)| last).collect()
 }
 
 /// How the calls of these rows stand.

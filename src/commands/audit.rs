@@ -14,7 +14,7 @@ use super::filters::Filters;
 use super::ids::{self, Labels, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
-use crate::audit::export::{FIELDS, csv_cells, json_line};
+use crate::audit::export::json_line;
 use crate::audit::words::{acceptance, counted, state as state_in_words};
 use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
 use crate::disk::{self, Links};
@@ -344,11 +344,10 @@ fn for_people(context: &Context, (labels, whole): (&Labels, &WholePhones), rows:
 }
 
 fn exported_with(whole: &WholePhones, rows: &[AuditRow]) -> Rows {
-    let mut table = Rows::of(&[&FIELDS[..], &["phone"]].concat());
-    for row in rows {
-        let mut cells = Vec::from(csv_cells(row));
+    let mut table = exported(rows);
+    table.headers.push("phone".to_owned());
+    for (cells, row) in table.cells.iter_mut().zip(rows) {
         cells.push(whole.of_row(row).map(|phone| phone.as_str().to_owned()).unwrap_or_default());
-        table.push(cells);
     }
     table
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::runs::Daemon;
 use crate::ledger::{Outbox, Outcomes, Pauses, RecordOrigin, RecordedCall, ReminderAsk};
@@ -13,9 +12,10 @@ use crate::outcome::CallFacts;
 use crate::outcome::polling::PollTerms;
 use crate::outcome::signs::AcceptedCall;
 use crate::reminder::State;
-use crate::schedule::{OutcomeSpec, Schedule};
+use crate::schedule::Schedule;
 use crate::settings::Rate;
 use crate::targets::account::AccountApi;
+use crate::verbs::outcome::records::RecordsOf;
 use crate::verbs::outcome::terms;
 
 /// How often it is checked whether a poll is due.
@@ -108,6 +108,8 @@ impl Daemon {
         if app.around.clock.is_shifted() && !api.is_loopback() {
             return Err("with a time given by --now no other host is asked".to_owned());
         }
+        let Some(spec) = &schedule.outcome else { return Ok(0) };
+        let records_of = RecordsOf::new(app, schedule, spec, RecordOrigin::Polled, self.poller_of(account));
         let mut found = 0;
         for page in 0..MAX_PAGES {
             if !self.has_room_for_poll(schedule).await? {
@@ -116,7 +118,9 @@ impl Daemon {
             let records =
                 api.records(&app.around.http, agent, (page, PAGE_SIZE)).await.map_err(|error| error.message)?;
             for record in &records {
-                found += usize::from(self.take_polled(schedule, record).await?);
+                let now = self.now();
+                let record = records_of.record(CallFacts::of(record, &spec.places, now), now);
+                found += usize::from(self.take_polled(record).await?);
             }
             if records.len() < PAGE_SIZE {
                 break;
@@ -146,9 +150,7 @@ impl Daemon {
     }
 
     /// Whether it said something new.
-    async fn take_polled(&self, schedule: &Schedule, record: &Value) -> Result<bool, String> {
-        let Some(spec) = &schedule.outcome else { return Ok(false) };
-        let record = self.polled(schedule, spec, record);
+    async fn take_polled(&self, record: RecordedCall) -> Result<bool, String> {
         let taken = self.ledger.take_report(record).await.map_err(|error| error.to_string())?;
         let is_new = taken.reminder.is_ok() && !taken.is_duplicate && (taken.outcome.is_some() || taken.is_proof);
         if let (true, Some(sender)) = (is_new, &self.app.sender) {
@@ -157,25 +159,12 @@ impl Daemon {
         Ok(is_new)
     }
 
-    fn polled(&self, schedule: &Schedule, spec: &OutcomeSpec, record: &Value) -> RecordedCall {
-        let now = self.now();
-        let mut facts = CallFacts::of(record, &spec.places, now);
-        let region = schedule.appointment.default_region.as_deref();
-        let phone = facts.phone.and_then(|phone| crate::evaluation::phone_of(&phone, region));
-        facts.phone = phone.map(|phone| phone.e164);
-        let account = schedule.target.account();
+    /// Who brings what a poll finds, in the audit log.
+    fn poller_of(&self, account: &str) -> &'static str {
         let folder = self.app.folder();
-        let mut of_account = folder.schedules.values().filter(|other| other.target.account() == account);
-        let is_posted = of_account.any(|other| other.outcome.as_ref().is_some_and(|spec| !spec.secrets.is_empty()));
-        RecordedCall {
-            account: account.to_owned(),
-            schedule: schedule.name.clone(),
-            facts,
-            match_within: spec.match_within,
-            terms: terms::of(&self.app, Some(account)),
-            now,
-            origin: RecordOrigin::Polled,
-            actor: if is_posted { FOUND_BY_POLL } else { POLL_ALONE }.to_owned(),
-        }
+        let mut of_account = folder.schedules.values().filter(|schedule| schedule.target.account() == account);
+        let is_posted =
+            of_account.any(|schedule| schedule.outcome.as_ref().is_some_and(|spec| !spec.secrets.is_empty()));
+        if is_posted { FOUND_BY_POLL } else { POLL_ALONE }
     }
 }

@@ -9,11 +9,10 @@ use serde_json::json;
 use super::Inbound;
 use super::answer::Refusal;
 use super::gate::{self, ShownSecret};
-use crate::evaluation::phone_of;
 use crate::ledger::{LedgerError, Outcomes, RecordOrigin, RecordedCall, ReportTaken};
 use crate::outcome::{CallFacts, NoRecord};
 use crate::schedule::Schedule;
-use crate::verbs::outcome::terms;
+use crate::verbs::outcome::records::RecordsOf;
 
 /// Who brought it, in the audit log.
 const ACTOR: &str = "inbound";
@@ -69,24 +68,12 @@ impl Inbound {
     fn record(&self, schedule: &Schedule, body: &[u8]) -> Result<RecordedCall, Refusal> {
         let spec = schedule.outcome.clone().unwrap_or_default();
         let now = self.app.around.clock.now();
-        let mut facts = CallFacts::read(body, &spec.places, now).map_err(|error| match error {
+        let facts = CallFacts::read(body, &spec.places, now).map_err(|error| match error {
             NoRecord::TooDeep => Refusal::TooLarge,
             NoRecord::NoObject => Refusal::Unreadable("the body is not a JSON object"),
             NoRecord::NoFact => Refusal::Unreadable("the body has none of the facts of a call"),
         })?;
-        let region = schedule.appointment.default_region.as_deref();
-        facts.phone = facts.phone.and_then(|phone| phone_of(&phone, region)).map(|phone| phone.e164);
-        let account = schedule.target.account().to_owned();
-        Ok(RecordedCall {
-            terms: terms::of(&self.app, Some(&account)),
-            account,
-            schedule: schedule.name.clone(),
-            facts,
-            match_within: spec.match_within,
-            now,
-            origin: RecordOrigin::Posted,
-            actor: ACTOR.to_owned(),
-        })
+        Ok(RecordsOf::new(&self.app, schedule, &spec, RecordOrigin::Posted, ACTOR).record(facts, now))
     }
 }
 

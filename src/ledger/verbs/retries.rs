@@ -104,7 +104,7 @@ impl Tx<'_> {
                 let none = || LedgerError::Refused(format!("there is no reminder {id}"));
                 vec![self.store.reminder(&One::Id(*id))?.ok_or_else(none)?]
             }
-            CalledAgain::Silent(schedule) => self.silent_calls(schedule, again.now)?,
+            CalledAgain::Silent(schedule) => self.store.reminders(&Many::Silent(schedule, again.now))?,
         };
         let is_one = matches!(again.whom, CalledAgain::Of(_));
         let mut planned = Vec::new();
@@ -116,11 +116,6 @@ impl Tx<'_> {
             }
         }
         Ok(planned)
-    }
-
-    /// The last call of each chain of which no sign came.
-    fn silent_calls(&self, schedule: &str, now: Timestamp) -> LedgerResult<Vec<HeldRow>> {
-        self.store.reminders(&Many::Silent(schedule, now))
     }
 
     /// The new reminder, or why there is none.

@@ -1,5 +1,6 @@
 //! shell: what became of calls: listed, and set by a person.
 
+pub mod records;
 pub mod signs;
 pub mod terms;
 pub mod trying;

@@ -1,4 +1,4 @@
-//! shell: what schedules make of the outcomes of their calls, as the ledger is told it.
+//! shell: what follows from the outcomes of each schedule's calls, in the form that the ledger takes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,8 +39,7 @@ pub fn poll_of(app: &App, schedule: &Schedule) -> Option<(String, PollTerms)> {
     let spec = schedule.outcome.as_ref()?;
     let secrets = &app.settings.secrets;
     let agent = match &spec.poll.agent {
-        Some(TextOrSecret::Text(agent)) => Some(agent.clone()),
-        Some(agent) => secrets.text(agent).ok().map(|agent| agent.expose_secret().to_owned()),
+        Some(agent) => text_of(agent, secrets),
         None => agent_of(schedule, secrets),
     };
     let every = std::time::Duration::try_from(spec.poll.every).ok()?;
@@ -51,8 +50,11 @@ pub fn poll_of(app: &App, schedule: &Schedule) -> Option<(String, PollTerms)> {
 #[must_use]
 pub fn agent_of(schedule: &Schedule, secrets: &Secrets) -> Option<String> {
     match &schedule.target {
-        TargetSpec::Call { agent: TextOrSecret::Text(agent), .. } => Some(agent.clone()),
-        TargetSpec::Call { agent, .. } => secrets.text(agent).ok().map(|agent| agent.expose_secret().to_owned()),
+        TargetSpec::Call { agent, .. } => text_of(agent, secrets),
         TargetSpec::Automation { .. } | TargetSpec::Webhook(_) => None,
     }
+}
+
+fn text_of(text: &TextOrSecret, secrets: &Secrets) -> Option<String> {
+    secrets.text(text).ok().map(|text| text.expose_secret().to_owned())
 }
