@@ -39,6 +39,14 @@ impl Answer {
         let (_, rest) = self.body.split_once("name=\"form_token\" value=\"").expect("a form");
         rest.chars().take_while(char::is_ascii_hexdigit).collect()
     }
+
+    /// The page without that: by chance it has the digits of a phone, too.
+    fn without_form_token(&self) -> String {
+        match self.body.contains("name=\"form_token\"") {
+            true => self.body.replace(&self.form_token(), ""),
+            false => self.body.clone(),
+        }
+    }
 }
 
 /// The clinic's service with its page.
@@ -255,7 +263,8 @@ fn beyond_this_machine_everything_but_the_sign_in_needs_a_person() {
             (RoutePolicy::SignIn | RoutePolicy::Read | RoutePolicy::Act, _) => 403,
         };
         assert_eq!(answer.status, expected, "{name}");
-        assert!(!answer.body.contains("Ada Example") && !answer.body.contains("0143"), "{name}");
+        let body = answer.without_form_token();
+        assert!(!body.contains("Ada Example") && !body.contains("0143"), "{name}");
     }
     let bearer = [at_the_proxy, ("authorization", "Bearer open sesame")];
     assert_eq!(desk.send("GET", "/metrics", &bearer, "").status, 200);
