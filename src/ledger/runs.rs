@@ -307,7 +307,7 @@ impl Tallied {
         }
     }
 
-    /// One that was to be told in another's call is not, since that call is not made.
+    /// An appointment was merged into a call that is not made: it counts as `person_limit`.
     pub fn untold(&mut self) {
         if let Some(merged) = self.skipped.get_mut(SkipReason::Merged.as_str()) {
             *merged = merged.saturating_sub(1);

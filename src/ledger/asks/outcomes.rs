@@ -104,7 +104,7 @@ pub struct OutcomeByHand {
 /// Calls whose time to be reported is over.
 #[derive(Debug, Clone)]
 pub struct Unreported {
-    /// Of which schedule.
+    /// The schedule that made them.
     pub schedule: String,
     /// Its account.
     pub account: String,

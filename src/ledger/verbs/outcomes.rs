@@ -144,7 +144,8 @@ impl Tx<'_> {
         }
     }
 
-    /// The number gives way to the row's next one: whoever waits to be called there is planned anew before the call.
+    /// Keeps the number as a wrong one. Reminders that wait to be sent to it are planned again before they are sent: with the
+    /// next phone column of their row, if it has one.
     fn learn_wrong_number(&self, held: &HeldRow, now: Timestamp, actor: &str) -> LedgerResult<()> {
         let Some(phone) = held.phone.as_deref() else { return Ok(()) };
         let (account, person) = (held.account.as_str(), held.person.as_str());

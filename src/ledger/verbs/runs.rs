@@ -253,7 +253,7 @@ impl Tx<'_> {
     }
 }
 
-/// Whether the row was to be told in a call that is not made after all: another schedule was faster.
+/// Whether the row was merged into a call that is not made after all, because another schedule called the person first.
 fn is_untold(untold: &HashSet<(String, Timestamp)>, row: &SkippedRow) -> bool {
     let key = row.appointment_id.clone().zip(row.starts_at);
     row.reason == SkipReason::Merged && key.is_some_and(|key| untold.contains(&key))

@@ -49,7 +49,7 @@ pub static OUTCOME: Table = Table {
             "silent_after",
             Shape::Whole(1, 1_000),
             Default("5"),
-            "After so many accepted calls in a row without any sign, the first of them 30 minutes old, an alert is sent",
+            "An alert is sent after this number of accepted calls in a row of which nothing was heard, if the first was made at least 30 minutes ago",
         ),
         key(
             "skip_later_leads",

@@ -26,7 +26,7 @@ pub struct ListedOptOut {
     pub since: ShownMoment,
     /// Who put it there.
     pub by: String,
-    /// Why.
+    /// The reason that was given; empty when none was.
     pub reason: String,
 }
 

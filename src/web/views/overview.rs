@@ -97,7 +97,7 @@ pub struct ComingRun {
     pub schedule: String,
     /// Its page.
     pub link: String,
-    /// When.
+    /// The run's time, where one is planned.
     pub at: Option<ShownMoment>,
     /// How far ahead.
     pub ahead: String,
