@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 pub use column::Column;
 use column::HeaderNumber;
+pub use flat::{JsonRow, JsonTape, JsonValue, Nesting};
 pub use lines::Lines;
 pub use place::{JsonPlace, PathColumn, is_path};
 use unseen::column_name;
 
 mod column;
+mod flat;
 mod lines;
 mod place;
 pub mod unseen;
@@ -302,6 +305,8 @@ pub enum Record<'a> {
     },
     /// An object with typed values.
     Tree(&'a serde_json::Map<String, Value>),
+    /// An object of a JSON text, borrowed from it.
+    Json(JsonRow<'a>),
     /// A record that can't be read, and why (no personal data in the reason).
     Broken(&'a str),
 }
@@ -317,24 +322,59 @@ impl<'a> Record<'a> {
                 (!text.is_empty()).then_some(Cow::Borrowed(text))
             }
             Self::Tree(tree) => scalar_text(column.in_tree(tree)?),
+            Self::Json(row) => column.in_flat(row)?.scalar_text(),
             Self::Broken(_) => None,
         }
     }
 
-    /// One field's bytes of a text table; `None` for other records, and when there is no such column.
+    /// The bytes of a field of a text table, or of a text in an object; `None` for other values, and when there is no such
+    /// column.
     #[must_use]
     pub fn field(&self, column: &Column) -> Option<&'a [u8]> {
         match *self {
             Self::Text { header, fields } => fields.bytes(header.place_of(column)?),
-            Self::Tree(_) | Self::Broken(_) => None,
+            Self::Tree(tree) => column.in_tree(tree)?.as_str().map(str::as_bytes),
+            Self::Json(row) => column.in_flat(row)?.as_text().map(str::as_bytes),
+            Self::Broken(_) => None,
+        }
+    }
+
+    /// Whether the record has this column, empty or not.
+    #[must_use]
+    pub fn has(&self, column: &Column) -> bool {
+        match *self {
+            Self::Text { header, .. } => header.place_of(column).is_some(),
+            Self::Tree(tree) => column.in_tree(tree).is_some(),
+            Self::Json(row) => column.in_flat(row).is_some(),
+            Self::Broken(_) => false,
+        }
+    }
+
+    /// Adds the record's content to a hash.
+    pub fn hash_into(&self, hasher: &mut impl Hasher) {
+        match *self {
+            Self::Text { fields, .. } => {
+                for field in fields.iter() {
+                    hasher.write_usize(field.len());
+                    hasher.write(field.as_bytes());
+                }
+            }
+            Self::Tree(tree) => flat::hash_tree(tree, hasher),
+            Self::Json(row) => row.hash_into(hasher),
+            Self::Broken(reason) => hasher.write(reason.as_bytes()),
         }
     }
 
     /// The object or list that stands where a scalar is wanted.
     #[must_use]
-    pub fn nested(&self, column: &Column) -> Option<&'a Value> {
+    pub fn nested(&self, column: &Column) -> Option<Cow<'a, Value>> {
         match *self {
-            Self::Tree(tree) => column.in_tree(tree).filter(|value| value.is_object() || value.is_array()),
+            Self::Tree(tree) => {
+                column.in_tree(tree).filter(|value| value.is_object() || value.is_array()).map(Cow::Borrowed)
+            }
+            Self::Json(row) => {
+                column.in_flat(row).filter(|value| value.is_nested()).map(|value| Cow::Owned(value.to_value()))
+            }
             Self::Text { .. } | Self::Broken(_) => None,
         }
     }
@@ -345,6 +385,7 @@ impl<'a> Record<'a> {
         match *self {
             Self::Text { header, fields } => Some(Row::Text { header: Arc::clone(header), line: fields.into() }),
             Self::Tree(tree) => Some(Row::Tree(tree.clone())),
+            Self::Json(row) => Some(Row::Tree(row.to_tree())),
             Self::Broken(_) => None,
         }
     }

@@ -19,5 +19,7 @@ mod server;
 mod support;
 #[path = "sources/table.rs"]
 mod table;
+#[path = "sources/unchanged.rs"]
+mod unchanged;
 #[path = "sources/workbooks.rs"]
 mod workbooks;

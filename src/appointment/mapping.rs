@@ -149,7 +149,8 @@ impl Mapping {
     /// The date and time of a plain column in ISO 8601, when they count in the source's zone.
     fn iso_wall(&self, record: &Record<'_>) -> Option<([u8; 10], Time)> {
         let StartColumns::One(column) = &self.columns.starts_at else { return None };
-        if self.columns.date_format != DateFormat::Iso || self.columns.timezone.is_some() {
+        let has_own_start = self.columns.recurrence.is_some();
+        if self.columns.date_format != DateFormat::Iso || self.columns.timezone.is_some() || has_own_start {
             return None;
         }
         dates::iso_wall(record.field(column)?)
@@ -278,7 +279,7 @@ fn zone_in(
 
 /// The message for the first of these columns that holds an object or a list, which can't be an id but isn't empty.
 pub(crate) fn nested_in<'c>(record: &Record<'_>, columns: impl IntoIterator<Item = &'c Column>) -> Option<String> {
-    columns.into_iter().find_map(|column| Some(column.nested_sentence(record.nested(column)?)))
+    columns.into_iter().find_map(|column| Some(column.nested_sentence(&*record.nested(column)?)))
 }
 
 /// One column of an id; `None` where it is empty, a word for a missing value, or rounded.

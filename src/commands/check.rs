@@ -33,6 +33,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
         http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
+        answers: crate::sources::http::KeptAnswers::default(),
     };
     let files = match ask.paths.as_slice() {
         [] => Files::Folder(context.settings.schedules.clone()),

@@ -35,6 +35,7 @@ async fn drafted(globals: &Globals, ask: InitArguments, context: &Context, folde
         http: Http::at_first_use(Arc::clone(&context.clock), outbound(&context.settings)?),
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
+        answers: crate::sources::http::KeptAnswers::default(),
     };
     let (now, zone) = (context.clock.now(), context.zone_of(None).name().to_owned());
     let (source, of_draft) = (ask.source.clone(), folder.to_owned());

@@ -145,7 +145,12 @@ fn last_called_starts(ledger: Option<&Ledger>, ask: LastCalledAsk) -> LedgerResu
 }
 
 fn tools(env: &Env) -> SourceTools {
-    SourceTools { http: env.http.clone(), secrets: env.secrets.clone(), runtime: tokio::runtime::Handle::current() }
+    SourceTools {
+        http: env.http.clone(),
+        secrets: env.secrets.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        answers: env.reads.answers.clone(),
+    }
 }
 
 /// Opens the schedule's source. Its reads block.

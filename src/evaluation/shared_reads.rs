@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use rustix::process::setpriority_process;
 use rustix::thread::{Pid, gettid};
 
+use crate::sources::http::KeptAnswers;
+
 /// Reads of one schedule that may go on although they were given up: each holds a thread, and the rows it has kept.
 const MOST: usize = 3;
 
@@ -22,6 +24,8 @@ pub struct SharedReads {
     pub(super) given_up: GivenUpReads,
     /// The memory for their rows.
     pub(super) kept: KeptMemory,
+    /// Answers of HTTP sources, each until the server says that it changed.
+    pub(super) answers: KeptAnswers,
 }
 
 /// Maximum memory for the rows of all runs that are evaluated at the same time, apart from small ones; a run that is alone

@@ -126,8 +126,16 @@ fn of_text(text: &str) -> Option<FileKind> {
     }
 }
 
+/// Whether a text begins with an object or a list, which only JSON does.
+fn begins_like_json(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
 /// Refuses what can't be of the declared format.
 pub(super) fn refuse_foreign(format: &FormatSpec, input: &dyn Bytes) -> Result<(), FormatError> {
+    if matches!(format, FormatSpec::Json(_)) && input.in_memory().is_some_and(begins_like_json) {
+        return Ok(());
+    }
     let mut sample = [0; SAMPLE];
     let mut filled = 0;
     while filled < SAMPLE {

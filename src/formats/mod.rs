@@ -115,6 +115,11 @@ pub trait Bytes: Sync {
     /// # Errors
     /// When the machine can't read.
     fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize>;
+
+    /// All of them, where they are in memory.
+    fn in_memory(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl Bytes for [u8] {
@@ -128,6 +133,10 @@ impl Bytes for [u8] {
         out[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        Some(self)
+    }
 }
 
 impl Bytes for &[u8] {
@@ -137,6 +146,10 @@ impl Bytes for &[u8] {
 
     fn read_at(&self, place: u64, out: &mut [u8]) -> io::Result<usize> {
         (**self).read_at(place, out)
+    }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        (**self).in_memory()
     }
 }
 
@@ -184,7 +197,10 @@ pub fn read(
     kind::refuse_foreign(format, input)?;
     match format {
         FormatSpec::Csv(dialect) => csv::read(input, dialect, ask.wanted, sink),
-        FormatSpec::Json(shape) => json::read(&whole(input)?, shape, ask, sink),
+        FormatSpec::Json(shape) => match input.in_memory() {
+            Some(text) => json::read(text, shape, ask, sink),
+            None => json::read(&whole(input)?, shape, ask, sink),
+        },
         FormatSpec::Workbook(shape) => workbook::read(bounded(input, "workbook")?, shape, ask, sink),
         FormatSpec::Calendar(shape) => ical::read(&bounded(input, "calendar")?, shape, ask, sink),
     }

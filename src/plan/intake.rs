@@ -92,7 +92,7 @@ impl Intake {
     fn sighting(&mut self, number: u64, record: &Record<'_>) -> Option<Sighting> {
         let start = match record {
             Record::Broken(_) => Err(TimeProblem::Invalid(String::new())),
-            Record::Text { .. } | Record::Tree(_) => self.mapping.start(record),
+            Record::Text { .. } | Record::Tree(_) | Record::Json(_) => self.mapping.start(record),
         };
         // which days the source has is asked only where no row is in a window
         if self.kept.rows == 0
@@ -116,7 +116,7 @@ impl Intake {
         }
         let row = match *record {
             Record::Broken(why) => Err(why.to_owned()),
-            Record::Text { .. } | Record::Tree(_) => match self.mapping.id_problem(record) {
+            Record::Text { .. } | Record::Tree(_) | Record::Json(_) => match self.mapping.id_problem(record) {
                 Some(why) => Err(why),
                 None => record.to_row().ok_or_else(String::new),
             },

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
+use super::{JsonRow, JsonValue};
+
 /// A column as a schedule names it, compiled once: `Appt Date`, or a path with dots into objects (`customer.phone`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -125,12 +127,6 @@ impl Column {
         }
     }
 
-    /// Whether an object has it, empty or not.
-    #[must_use]
-    pub fn is_in(&self, tree: &serde_json::Map<String, Value>) -> bool {
-        self.in_tree(tree).is_some()
-    }
-
     /// Where it was in the last text table.
     pub(super) fn remembered_place(&self, header: HeaderNumber) -> Option<usize> {
         let held = self.place.0.load(Ordering::Relaxed);
@@ -154,6 +150,22 @@ impl Column {
             let Value::Object(inner) = tree.get(&self.name[from..*dot])? else { return None };
             (tree, from) = (inner, dot + 1);
             if let Some(value) = tree.get(&self.name[from..]) {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// As [`Column::in_tree`].
+    pub(super) fn in_flat<'a>(&self, row: JsonRow<'a>) -> Option<JsonValue<'a>> {
+        if let Some(value) = row.get(&self.name) {
+            return Some(value);
+        }
+        let (mut row, mut from) = (row, 0);
+        for dot in &self.dots {
+            let inner = row.get(&self.name[from..*dot])?.as_object()?;
+            (row, from) = (inner, dot + 1);
+            if let Some(value) = row.get(&self.name[from..]) {
                 return Some(value);
             }
         }

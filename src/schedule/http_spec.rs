@@ -62,6 +62,12 @@ impl JsonShape {
         self.keeps_digits || self.needs_tree() || self.each.is_some() || !self.columns.is_empty()
     }
 
+    /// Whether each item is one row and its columns are names or paths with dots.
+    #[must_use]
+    pub fn has_plain_rows(&self) -> bool {
+        self.each.is_none() && self.columns.is_empty()
+    }
+
     /// Whether rows are found only in the whole text.
     #[must_use]
     pub fn needs_tree(&self) -> bool {

@@ -94,6 +94,8 @@ pub struct SourceTools {
     pub secrets: Secrets,
     /// The runtime on which HTTP sources run their requests.
     pub runtime: tokio::runtime::Handle,
+    /// Answers of HTTP sources that are kept in memory between reads.
+    pub answers: http::KeptAnswers,
 }
 
 /// Opens the schedule's source, with its computed columns and recurrences.

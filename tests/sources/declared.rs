@@ -29,6 +29,7 @@ pub async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceErro
         http: Http::new(Arc::new(SystemClock::new())).expect("TLS can be set up"),
         secrets: Secrets::default(),
         runtime: tokio::runtime::Handle::current(),
+        answers: tickler::sources::http::KeptAnswers::default(),
     };
     let source = sources::open(&schedule, tools);
     let reading = tokio::task::spawn_blocking(move || {

@@ -15,7 +15,7 @@ impl RecordSink for Seen {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.0.push(match record {
             Record::Broken(reason) => format!("{number}! {reason}"),
-            Record::Text { .. } | Record::Tree(_) => {
+            Record::Text { .. } | Record::Tree(_) | Record::Json(_) => {
                 let row = record.to_row().expect("it isn't broken").to_object();
                 format!("{number} {}", serde_json::Value::Object(row))
             }

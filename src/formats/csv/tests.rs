@@ -20,7 +20,9 @@ impl RecordSink for Seen {
         let text = |column: &str| record.text(&Column::new(column)).unwrap_or_default().into_owned();
         self.rows.push(match record {
             Record::Broken(reason) => format!("{number}! {reason}"),
-            Record::Text { .. } | Record::Tree(_) => format!("{number}: {}|{}", text("id"), text("name")),
+            Record::Text { .. } | Record::Tree(_) | Record::Json(_) => {
+                format!("{number}: {}|{}", text("id"), text("name"))
+            }
         });
         ControlFlow::Continue(())
     }

@@ -19,7 +19,7 @@ impl RecordSink for Seen {
                 format!("{}{mark} {} {} {}", text("uid"), text("summary"), text("starts_at"), text("status"))
             }
             Record::Broken(reason) => format!("! {reason}"),
-            Record::Text { .. } => unreachable!("calendars have no lines"),
+            Record::Text { .. } | Record::Json(_) => unreachable!("a calendar has neither lines nor JSON"),
         });
         ControlFlow::Continue(())
     }

@@ -1,26 +1,24 @@
 //! pure: the objects of an array in a JSON text become rows, one after the other: the text is never held as one tree. What
 //! stands around the array is kept, because an answer says there whether it is whole.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::DeserializeSeed as _;
+use serde_json::Value;
 
 use super::{FormatAsk, FormatError, FormatReport, two_columns};
-use crate::row::{JsonPlace, PathColumn, Record, RecordSink};
+use crate::row::{JsonPlace, JsonTape, PathColumn, Record, RecordSink};
 use crate::schedule::JsonShape;
-use rows::ItemSeed;
+use flat::UsedNames;
+use walk::JsonWalk;
 
 mod each;
+mod flat;
 mod joined;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod text;
 mod tree;
-
-/// Maximum values that are kept of the lists around the rows: enough for links, too few for a second list of records.
-const MAX_LISTED: usize = 10_000;
+mod walk;
 
 /// Reads every item. An item that is no object is a broken record.
 ///
@@ -50,27 +48,34 @@ fn read_stream(
     ask: &FormatAsk<'_>,
     sink: &mut dyn RecordSink,
 ) -> Result<FormatReport, FormatError> {
-    let items = shape.items.pointer().unwrap_or_default();
-    let mut search = Search::new(shape, ask, sink)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let outcome = JsonWalk { search: &mut search, path: Vec::new() }.deserialize(&mut deserializer);
-    let outcome = outcome.and_then(|around| deserializer.end().map(|()| around));
-    let around = match outcome {
-        Ok(around) => around,
-        Err(_) if search.is_stopped => Value::Null,
-        Err(error) => return Err(search.fault.take().unwrap_or_else(|| unreadable(&error, text, search.rows))),
-    };
-    match (search.arrays, search.found_instead) {
-        (0, Some(kind)) => Err(wrong_kind(items, kind)),
-        (0 | 1, _) => Ok(FormatReport {
-            columns: Vec::new(),
-            rows: search.rows,
-            is_stopped: search.is_stopped,
-            marks: marks(&around, ask.places),
-            around,
-            has_rows_place: search.arrays == 1,
-        }),
-        (2.., _) => Err(FormatError::wrong(format!("the JSON has `{items}` more than once"))),
+    let mut given = 0;
+    if shape.has_plain_rows()
+        && let Ok(text) = std::str::from_utf8(text)
+    {
+        let form = RowForm::Flat { tape: JsonTape::default(), names: UsedNames::new(ask.wanted) };
+        let mut search = Search::new(shape, ask, &mut *sink, form)?;
+        match search.walk(serde_json::Deserializer::from_str(text)) {
+            Ok(around) => return search.report(around),
+            Err(_) if search.is_stopped => return search.report(Value::Null),
+            Err(_) => given = search.rows,
+        }
+    }
+    read_trees(text, shape, ask, sink, given)
+}
+
+/// Item by item, each as a tree; so many rows were given to the sink before.
+fn read_trees(
+    text: &[u8],
+    shape: &JsonShape,
+    ask: &FormatAsk<'_>,
+    sink: &mut dyn RecordSink,
+    given: u64,
+) -> Result<FormatReport, FormatError> {
+    let mut search = Search::new(shape, ask, sink, RowForm::Tree { given })?;
+    match search.walk(serde_json::Deserializer::from_slice(text)) {
+        Ok(around) => search.report(around),
+        Err(_) if search.is_stopped => search.report(Value::Null),
+        Err(error) => Err(search.fault.take().unwrap_or_else(|| unreadable(&error, text, search.rows))),
     }
 }
 
@@ -97,7 +102,7 @@ fn read_tree(
     let marks = marks(&around, ask.places);
     let joins: Vec<_> = shape.joins.iter().map(|join| joined::JoinTable::of(join, &around)).collect();
     let taken = tree::take_rows(&mut around, &shape.items);
-    let mut search = Search::new(shape, ask, sink)?;
+    let mut search = Search::new(shape, ask, sink, RowForm::Tree { given: 0 })?;
     for mut row in taken.rows {
         joins.iter().for_each(|join| join.add(&mut row));
         if !search.give(row, None) {
@@ -163,7 +168,16 @@ fn unreadable(error: &serde_json::Error, text: &[u8], rows: u64) -> FormatError 
     }
 }
 
-struct Search<'s> {
+/// How a row is read.
+enum RowForm<'s, 'de> {
+    /// As a list of values borrowed from the text, the memory used again for each row.
+    Flat { tape: JsonTape<'de>, names: UsedNames<'s> },
+    /// As a tree. So many rows were given to the sink before, flat.
+    Tree { given: u64 },
+}
+
+struct Search<'s, 'de> {
+    form: RowForm<'s, 'de>,
     shape: &'s JsonShape,
     items: Vec<String>,
     places: Vec<Vec<String>>,
@@ -178,14 +192,20 @@ struct Search<'s> {
     sink: &'s mut dyn RecordSink,
 }
 
-impl<'s> Search<'s> {
-    fn new(shape: &'s JsonShape, ask: &'s FormatAsk<'s>, sink: &'s mut dyn RecordSink) -> Result<Self, FormatError> {
+impl<'s, 'de> Search<'s, 'de> {
+    fn new(
+        shape: &'s JsonShape,
+        ask: &'s FormatAsk<'s>,
+        sink: &'s mut dyn RecordSink,
+        form: RowForm<'s, 'de>,
+    ) -> Result<Self, FormatError> {
         // of a JSONPath the names before its first filter: whatever lies below them is kept
         let steps = |place: &JsonPlace| match place.pointer() {
             Some(text) => pointer(text),
             None => pointer(&place.trunk()),
         };
         Ok(Self {
+            form,
             shape,
             items: steps(&shape.items)?,
             places: ask.places.iter().map(|place| steps(place)).collect::<Result<_, _>>()?,
@@ -198,6 +218,41 @@ impl<'s> Search<'s> {
             listed: 0,
             sink,
         })
+    }
+
+    /// Reads the whole text; returns what stands around the rows.
+    fn walk<R: serde_json::de::Read<'de>>(
+        &mut self,
+        mut deserializer: serde_json::Deserializer<R>,
+    ) -> Result<Value, serde_json::Error> {
+        let around = JsonWalk { search: self, path: Vec::new() }.deserialize(&mut deserializer)?;
+        deserializer.end().map(|()| around)
+    }
+
+    fn report(&self, around: Value) -> Result<FormatReport, FormatError> {
+        let items = self.shape.items.pointer().unwrap_or_default();
+        match (self.arrays, self.found_instead) {
+            (0, Some(kind)) => Err(wrong_kind(items, kind)),
+            (0 | 1, _) => Ok(FormatReport {
+                columns: Vec::new(),
+                rows: self.rows,
+                is_stopped: self.is_stopped,
+                marks: marks(&around, self.ask.places),
+                around,
+                has_rows_place: self.arrays == 1,
+            }),
+            (2.., _) => Err(FormatError::wrong(format!("the JSON has `{items}` more than once"))),
+        }
+    }
+
+    /// Gives the item on the tape to the sink; `false` ends the read.
+    fn give_flat(&mut self) -> bool {
+        let number = self.ask.first_row + self.rows;
+        self.rows += 1;
+        if let RowForm::Flat { tape, .. } = &self.form {
+            self.is_stopped = self.sink.record(number, Record::Json(tape.row())).is_break();
+        }
+        !self.is_stopped
     }
 
     /// Gives one item to the sink; `false` ends the read.
@@ -236,6 +291,11 @@ impl<'s> Search<'s> {
     }
 
     fn hand_on(&mut self, number: u64, row: each::ElementRow) {
+        if let RowForm::Tree { given } = self.form
+            && self.rows <= given
+        {
+            return;
+        }
         let flow = match row {
             Ok(row) => {
                 let row = PathColumn::add_all(&self.shape.columns, row);
@@ -244,148 +304,5 @@ impl<'s> Search<'s> {
             Err(reason) => self.sink.record(number, Record::Broken(reason)),
         };
         self.is_stopped = flow.is_break();
-    }
-}
-
-/// One value of the text, reached by `path`; what it returns is kept around the rows.
-struct JsonWalk<'w, 's> {
-    search: &'w mut Search<'s>,
-    path: Vec<String>,
-}
-
-impl JsonWalk<'_, '_> {
-    fn is_items(&self) -> bool {
-        self.path == self.search.items
-    }
-
-    fn scalar(self, kind: &'static str, value: Value) -> Value {
-        if self.is_items() {
-            self.search.found_instead = Some(kind);
-        }
-        value
-    }
-
-    /// Goes one step down.
-    fn step<'de, D: serde::Deserializer<'de>>(&mut self, step: String, deserializer: D) -> Result<Value, D::Error> {
-        self.path.push(step);
-        let value = JsonWalk { search: &mut *self.search, path: self.path.clone() }.deserialize(deserializer);
-        self.path.pop();
-        value
-    }
-
-    /// Descends one step inside a list, unless enough was kept and nothing there is wanted.
-    fn listed<'de, D: serde::Deserializer<'de>>(&mut self, step: String, deserializer: D) -> Result<Value, D::Error> {
-        self.search.listed += 1;
-        self.path.push(step);
-        let leads_on = |place: &Vec<String>| place.starts_with(&self.path);
-        let is_in = |place: &Vec<String>| leads_on(place) || self.path.starts_with(place);
-        let is_wanted = leads_on(&self.search.items) || self.search.places.iter().any(is_in);
-        let last = self.path.pop().unwrap_or_default();
-        if is_wanted || self.search.listed < MAX_LISTED {
-            return self.step(last, deserializer);
-        }
-        serde::Deserialize::deserialize(deserializer).map(|IgnoredAny| Value::Null)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for JsonWalk<'_, '_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for JsonWalk<'_, '_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
-        if !self.is_items() {
-            let mut kept = Vec::new();
-            while let Some(value) = list.next_element_seed(MemberWalk {
-                walk: &mut self,
-                step: kept.len().to_string(),
-                inside: Inside::List,
-            })? {
-                kept.push(value);
-            }
-            return Ok(Value::Array(kept));
-        }
-        self.search.arrays += 1;
-        loop {
-            let mut doubled = None;
-            let seed = ItemSeed { wanted: self.search.ask.wanted, path: String::new(), doubled: &mut doubled };
-            let Some(item) = list.next_element_seed(seed)? else { break };
-            if !self.search.give(item, doubled) {
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(Value::Null)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
-        if self.is_items() {
-            self.search.found_instead = Some("an object");
-        }
-        let mut kept = Map::new();
-        while let Some(step) = map.next_key::<String>()? {
-            let value =
-                map.next_value_seed(MemberWalk { walk: &mut self, step: step.clone(), inside: Inside::Object })?;
-            kept.insert(step, value);
-        }
-        Ok(Value::Object(kept))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-        Ok(self.scalar("true or false", truth.into()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(self.scalar("a number", number.into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(self.scalar("a number", number.into()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(self.scalar("a number", number.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(self.scalar("a text", text.into()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        // null at `items` is nothing there: some senders write it on an empty day
-        Ok(Value::Null)
-    }
-}
-
-/// What a value is inside of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    Object,
-    List,
-}
-
-struct MemberWalk<'p, 'w, 's> {
-    walk: &'p mut JsonWalk<'w, 's>,
-    step: String,
-    inside: Inside,
-}
-
-impl<'de> DeserializeSeed<'de> for MemberWalk<'_, '_, '_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        match self.inside {
-            Inside::Object => self.walk.step(self.step, deserializer),
-            Inside::List => self.walk.listed(self.step, deserializer),
-        }
     }
 }

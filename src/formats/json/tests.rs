@@ -2,6 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use proptest::prelude::*;
+
+use super::walk::MAX_LISTED;
 use super::*;
 use crate::formats::{ReadWindow, Wanted};
 
@@ -11,7 +14,9 @@ struct Seen(Vec<String>);
 impl RecordSink for Seen {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         self.0.push(match record {
-            Record::Tree(tree) => format!("{number} {}", Value::Object(tree.clone())),
+            Record::Tree(_) | Record::Json(_) => {
+                format!("{number} {}", Value::Object(record.to_row().expect("a row").to_object()))
+            }
             Record::Broken(reason) => format!("{number}! {reason}"),
             Record::Text { .. } => unreachable!("JSON has no lines"),
         });
@@ -205,4 +210,62 @@ fn a_text_that_ends_early_may_pass_and_a_bottomless_one_does_not() {
 fn a_sink_that_breaks_ends_the_read() {
     let (seen, report) = read_at("[{},{},{},{},{},{},oops", "", &[]).expect("stopped in time");
     assert_eq!((seen.len(), report.rows, report.is_stopped), (5, 5, true));
+}
+
+/// What is read, and what is read with a tree of each row from the first on.
+fn both_ways(text: &str, mapped: &[&str]) -> [Result<(Vec<String>, FormatReport), String>; 2] {
+    let (wanted, window, shape) =
+        (Wanted::mapped(mapped), window(), JsonShape { items: "/data".into(), ..JsonShape::default() });
+    let wanted = Wanted { named: vec!["name".into(), "a.name".into()], ..wanted };
+    let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &[] };
+    let mut seen = Seen::default();
+    let flat = read(text.as_bytes(), &shape, &ask, &mut seen).map(|report| (seen.0, report));
+    let mut seen = Seen::default();
+    let repaired = text::without_lone_surrogates(text.as_bytes());
+    let trees = read_trees(&repaired, &shape, &ask, &mut seen, 0).map(|report| (seen.0, report));
+    [flat, trees].map(|read| read.map_err(|error| error.message))
+}
+
+#[test]
+fn a_row_is_the_same_whether_or_not_a_tree_is_made_of_it() {
+    for text in [
+        r#"{"data":[{"id":1,"a":{"id":"x","b":[1,{"c":null}]},"name":"\u00e4"},{"id":-2}],"n":1}"#,
+        r#"{"data":[{"id":1},{"id":2.50},{"id":1e5,"x":1.0},{"id":-0,"x":12345678901234567890}]}"#,
+        r#"{"data":[{"id":1},7,null,{"id":2},[3]]}"#,
+        r#"{"data":[{"x":1,"x":2,"id":3},{"id":4,"name":5,"name":6}]}"#,
+        r#"{"data":[{"a":{"id":1,"id":2}},{"a":{"id":3}}]}"#,
+        r#"{"data":[{"a":{"name":1,"name":2}}]}"#,
+        r#"{"data":[{"\u0069d":1,"name":"\ud83d"},{"id":"\ud83d\ude00"}]}"#,
+        r#"{"data":[{"id":1},{"id":1e999}]}"#,
+        r#"{"data":[{"id":1}, oops]}"#,
+        r#"{"data":[{"id":1},{"id"#,
+        r#"{"data":[{"id":{"id":1.5}},{"id":[2.50]}]}"#,
+        r#"{"data":[{"a.id":1.50,"a":{"id":2}}]}"#,
+        r#"{"data":[],"data":[{"id":1}]}"#,
+        r#"{"data":[{"id":"1"}]} x"#,
+    ] {
+        for mapped in [&["id"][..], &["a.id", "id"], &["a"], &[]] {
+            let [flat, trees] = both_ways(text, mapped);
+            assert_eq!(flat, trees, "{text} with {mapped:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_rows_are_the_same_whether_or_not_trees_are_made_of_them(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                r#""id":"#, r#""name":"#, r#""a":"#, r#""a.id":"#, "{", "}", "},{", "[", "]", ",", "1", "2.50", "-0", "1e5", "null",
+                "true", r#""x""#, r#""\u0041""#, r#""id":1"#, r#""a":{"id":2},"#, "12345678901234567890", " ",
+            ]),
+            0..16,
+        ),
+    ) {
+        let text = format!("{{\"data\":[{{{}}}]}}", pieces.concat());
+        let [flat, trees] = both_ways(&text, &["id", "a.id"]);
+        prop_assert_eq!(flat, trees, "{}", text);
+    }
 }

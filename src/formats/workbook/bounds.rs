@@ -1,9 +1,10 @@
 //! pure: what a workbook is by its bytes, and whether it may be unpacked at all: a small file can hold gigabytes of nothing.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write as _};
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::formats::FormatError;
 
@@ -21,6 +22,9 @@ pub(super) enum WorkbookKind {
 /// Bytes of all parts together, unpacked: a sheet of 200,000 rows and 20 columns has about 150 MiB.
 const MAX_UNPACKED: u64 = 256 << 20;
 
+/// Up to this many bytes the parts are unpacked once and kept so; the reading crate would unpack them a second time.
+const MAX_KEPT: u64 = 32 << 20;
+
 /// Bytes of the part with all texts, which is held in memory.
 const MAX_TEXTS: u64 = 64 << 20;
 
@@ -30,17 +34,22 @@ const MAX_PARTS: usize = 5_000;
 /// Cells of an OpenDocument sheet, which is held as a whole with the empty ones between.
 const MAX_CELLS: u64 = 4_000_000;
 
-/// The kind, once its size was checked without unpacking it into memory.
+/// The kind, and the workbook's bytes, once the size of its parts was checked. A small archive's parts are no longer compressed.
 ///
 /// # Errors
 /// When it is no workbook, or larger than the limits; with `may_pass` when the archive's end is missing.
-pub(super) fn kind(bytes: &[u8]) -> Result<WorkbookKind, FormatError> {
+pub(super) fn checked(bytes: Vec<u8>) -> Result<(WorkbookKind, Vec<u8>), FormatError> {
+    let (kind, unpacked) = kind(&bytes)?;
+    Ok((kind, unpacked.unwrap_or(bytes)))
+}
+
+fn kind(bytes: &[u8]) -> Result<(WorkbookKind, Option<Vec<u8>>), FormatError> {
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
         if memchr::memmem::find(bytes, &name).is_some() {
             return Err(FormatError::wrong("the workbook is protected by a password: save it without one"));
         }
-        return Ok(WorkbookKind::Xls);
+        return Ok((WorkbookKind::Xls, None));
     }
     if !bytes.starts_with(b"PK") {
         return Err(FormatError::wrong("this is no workbook (xlsx, xls or ods)"));
@@ -65,14 +74,57 @@ pub(super) fn kind(bytes: &[u8]) -> Result<WorkbookKind, FormatError> {
         () => return Err(FormatError::wrong("this is a zip archive, no workbook: unpack it first")),
     };
     let mut left = MAX_UNPACKED;
+    let mut unpacked = Unpacked::of(&mut archive);
     for part in 0..archive.len() {
-        left = unpacked(&mut archive, part, left)?;
+        left = unpack(&mut archive, part, left, &mut unpacked)?;
     }
-    Ok(kind)
+    Ok((kind, unpacked.finished()))
 }
 
-/// Unpacks one part without keeping it; returns what is left of the limit.
-fn unpacked(archive: &mut ZipArchive<Cursor<&[u8]>>, part: usize, left: u64) -> Result<u64, FormatError> {
+/// The archive's parts, not compressed.
+struct Unpacked {
+    /// `None` where they are too large to be kept, or can't be.
+    parts: Option<ZipWriter<Cursor<Vec<u8>>>>,
+    /// Their size as the archive says: one that has more is not kept.
+    room: u64,
+}
+
+impl Unpacked {
+    fn of(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Self {
+        // what a part takes beside its bytes: its name twice, and what is known of it
+        const PART: usize = 256;
+        let mut sizes = (0..archive.len()).map(|part| archive.by_index_raw(part).map(|part| part.size()));
+        let size = sizes.try_fold(0_u64, |sum, size| Some(sum.saturating_add(size.ok()?)));
+        drop(sizes);
+        let size = size.filter(|size| *size <= MAX_KEPT);
+        let room = size.and_then(|size| usize::try_from(size).ok()).map(|room| room + PART * archive.len());
+        let parts = room.map(|room| ZipWriter::new(Cursor::new(Vec::with_capacity(room))));
+        Self { parts, room: size.unwrap_or(0) }
+    }
+
+    fn begin(&mut self, name: &str) {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        let parts = self.parts.take();
+        self.parts = parts.and_then(|mut parts| parts.start_file(name, options).is_ok().then_some(parts));
+    }
+
+    fn add(&mut self, bytes: &[u8], total: u64) {
+        let parts = self.parts.take().filter(|_| total <= self.room);
+        self.parts = parts.and_then(|mut parts| parts.write_all(bytes).is_ok().then_some(parts));
+    }
+
+    fn finished(self) -> Option<Vec<u8>> {
+        Some(self.parts?.finish().ok()?.into_inner())
+    }
+}
+
+/// Unpacks one part; returns what is left of the limit.
+fn unpack(
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    part: usize,
+    left: u64,
+    unpacked: &mut Unpacked,
+) -> Result<u64, FormatError> {
     let broken =
         |_| FormatError::cut("a part of the workbook can't be unpacked: it is being written, or it is damaged");
     let part = archive.by_index(part).map_err(|_| FormatError::wrong("a part of the workbook can't be unpacked"))?;
@@ -80,6 +132,7 @@ fn unpacked(archive: &mut ZipArchive<Cursor<&[u8]>>, part: usize, left: u64) -> 
     let (is_texts, is_content) = (name.ends_with("sharedStrings.xml"), name == "content.xml");
     let limit = if is_texts { left.min(MAX_TEXTS) } else { left };
     let mut cells = is_content.then(SheetSize::default);
+    unpacked.begin(&name);
     let mut part = part.take(limit + 1);
     let (mut total, mut room) = (0, vec![0; 64 << 10]);
     loop {
@@ -88,6 +141,7 @@ fn unpacked(archive: &mut ZipArchive<Cursor<&[u8]>>, part: usize, left: u64) -> 
             break;
         }
         total += count as u64;
+        unpacked.add(&room[..count], MAX_UNPACKED - left + total);
         if let Some(cells) = &mut cells {
             cells.take(&room[..count])?;
         }

@@ -1,6 +1,7 @@
 //! pure: a sheet of a workbook (xlsx, xlsm, xls, ods) becomes rows. Dates and times are what their cells' types say; a number
 //! is read as the sheet shows it where that is exact, and else as what a phone or an id refuses.
 
+use std::collections::HashMap;
 use std::io::Cursor;
 
 use calamine::{Data, Ods, Reader, Sheet, SheetType, SheetVisible, Xls, Xlsx};
@@ -14,8 +15,8 @@ mod bounds;
 mod cells;
 mod old;
 
-/// One row of a sheet: its number from 1, and its cells by column from 0.
-type SheetRow = (u64, Vec<(usize, Value)>);
+/// The cells of one row, by column from 0.
+type Cells = Vec<(usize, Value)>;
 
 /// Reads every row below the header.
 ///
@@ -28,8 +29,16 @@ pub fn read(
     ask: &FormatAsk<'_>,
     sink: &mut dyn RecordSink,
 ) -> Result<FormatReport, FormatError> {
-    let mut table = SheetTable { shape, wanted: ask.wanted, header: None, rows: 0, sink, is_stopped: false };
-    each_row(bytes, shape, &mut |row| table.take(row))?;
+    let mut table = SheetTable {
+        shape,
+        wanted: ask.wanted,
+        header: None,
+        row: SheetRow::default(),
+        rows: 0,
+        sink,
+        is_stopped: false,
+    };
+    each_row(bytes, shape, &mut |number, cells| table.take(number, cells))?;
     let columns = table.header.as_ref().map(|header| header.names().to_vec()).unwrap_or_default();
     Ok(FormatReport {
         columns,
@@ -46,12 +55,12 @@ pub fn read(
 /// As [`read`].
 pub fn columns(bytes: Vec<u8>, shape: &WorkbookShape) -> Result<Vec<String>, FormatError> {
     let mut names = Vec::new();
-    each_row(bytes, shape, &mut |(number, cells)| {
+    each_row(bytes, shape, &mut |number, cells| {
         if number < u64::from(shape.header_row) {
             return Ok(Flow::GoOn);
         }
         if number == u64::from(shape.header_row) {
-            names = header_names(&cells);
+            names = header_names(cells);
         }
         Ok(Flow::Stop)
     })?;
@@ -65,14 +74,16 @@ enum Flow {
     Stop,
 }
 
-type RowSink<'s> = &'s mut dyn FnMut(SheetRow) -> Result<Flow, FormatError>;
+/// Takes the cells of each row with the row's number from 1.
+type RowSink<'s> = &'s mut dyn FnMut(u64, &mut Cells) -> Result<Flow, FormatError>;
 
 /// Gives every row of the sheet that has a cell, in order.
 fn each_row(bytes: Vec<u8>, shape: &WorkbookShape, sink: RowSink<'_>) -> Result<(), FormatError> {
     if bytes.is_empty() {
         return Err(FormatError::cut("the workbook is empty"));
     }
-    match bounds::kind(&bytes)? {
+    let (kind, bytes) = bounds::checked(bytes)?;
+    match kind {
         bounds::WorkbookKind::Xlsx => xlsx(bytes, shape, sink),
         bounds::WorkbookKind::Ods => {
             let mut book = Ods::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
@@ -94,23 +105,24 @@ fn xlsx(bytes: Vec<u8>, shape: &WorkbookShape, sink: RowSink<'_>) -> Result<(), 
     let sheet = chosen(book.sheets_metadata(), shape)?;
     let mut reader = book.worksheet_cells_reader(&sheet).map_err(|error| unreadable(&error))?;
     let padding: Vec<usize> = reader.styles().iter().map(cells::zeros_shown).collect();
-    let mut row: SheetRow = (0, Vec::new());
+    let (mut row, mut cells) = (0, Cells::new());
     while let Some((cell, style)) = reader.next_cell_with_style_id().map_err(|error| unreadable(&error))? {
         let (at, column) = cell.get_position();
         let number = u64::from(at) + 1;
-        if number != row.0 {
-            if !row.1.is_empty() && sink(std::mem::replace(&mut row, (number, Vec::new())))? == Flow::Stop {
+        if number != row {
+            if !cells.is_empty() && sink(row, &mut cells)? == Flow::Stop {
                 return Ok(());
             }
-            row.0 = number;
+            cells.clear();
+            row = number;
         }
         let value = cells::padded(cells::of_xlsx(cell.get_value()), padding.get(style).copied().unwrap_or(0));
         if !value.is_null() {
-            row.1.push((column as usize, value));
+            cells.push((column as usize, value));
         }
     }
-    if !row.1.is_empty() {
-        sink(row)?;
+    if !cells.is_empty() {
+        sink(row, &mut cells)?;
     }
     Ok(())
 }
@@ -119,8 +131,8 @@ fn ranged(range: calamine::Range<Data>, sink: RowSink<'_>) -> Result<(), FormatE
     let (first_row, first_column) = range.start().unwrap_or((0, 0));
     for (place, cells) in range.rows().enumerate() {
         let values = cells.iter().enumerate().map(|(at, cell)| (first_column as usize + at, cells::of(cell)));
-        let row: Vec<(usize, Value)> = values.filter(|(_, value)| !value.is_null()).collect();
-        if !row.is_empty() && sink((u64::from(first_row) + place as u64 + 1, row))? == Flow::Stop {
+        let mut row: Cells = values.filter(|(_, value)| !value.is_null()).collect();
+        if !row.is_empty() && sink(u64::from(first_row) + place as u64 + 1, &mut row)? == Flow::Stop {
             return Ok(());
         }
     }
@@ -166,39 +178,67 @@ struct SheetTable<'t> {
     shape: &'t WorkbookShape,
     wanted: &'t Wanted,
     header: Option<Header>,
+    row: SheetRow,
     rows: u64,
     sink: &'t mut dyn RecordSink,
     is_stopped: bool,
 }
 
-impl SheetTable<'_> {
-    fn take(&mut self, (number, cells): SheetRow) -> Result<Flow, FormatError> {
-        if number < u64::from(self.shape.header_row) {
-            return Ok(Flow::GoOn);
-        }
-        let Some(header) = &self.header else {
-            if number > u64::from(self.shape.header_row) {
-                let row = self.shape.header_row;
-                return Err(FormatError::wrong(format!("row {row}, where the header should be, is empty")));
-            }
-            self.header = Some(self.checked(Header::new(header_names(&cells)))?);
-            return Ok(Flow::GoOn);
-        };
-        let mut row = Map::with_capacity(header.names().len());
+/// The row that is given to the sink; its names and its memory are those of every row.
+#[derive(Default)]
+struct SheetRow {
+    tree: Map<String, Value>,
+    /// For each column, its place among the names; `None` for one without a name.
+    places: Vec<Option<usize>>,
+    /// The values by their names' places.
+    values: Vec<Value>,
+}
+
+impl SheetRow {
+    fn new(header: &Header) -> Self {
+        let mut tree = Map::with_capacity(header.names().len());
         for name in header.names().iter().filter(|name| !name.is_empty()) {
-            row.insert(name.clone(), Value::Null);
+            tree.insert(name.clone(), Value::Null);
         }
-        for (column, value) in cells {
-            let name = header.names().get(column).filter(|name| !name.is_empty());
+        let names: HashMap<&str, usize> = tree.keys().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let places = header.names().iter().map(|name| names.get(name.as_str()).copied()).collect();
+        let values = vec![Value::Null; tree.len()];
+        Self { tree, places, values }
+    }
+
+    fn fill(&mut self, cells: &mut Cells) {
+        for (column, value) in cells.drain(..) {
             // of two columns with one name, which nobody uses, the first is kept
-            if let Some(slot) = name.and_then(|name| row.get_mut(name.as_str()))
-                && slot.is_null()
+            if let Some(place) = self.places.get(column).copied().flatten()
+                && let Some(slot) = self.values.get_mut(place).filter(|slot| slot.is_null())
             {
                 *slot = value;
             }
         }
+        for (slot, value) in self.tree.values_mut().zip(&mut self.values) {
+            *slot = value.take();
+        }
+    }
+}
+
+impl SheetTable<'_> {
+    fn take(&mut self, number: u64, cells: &mut Cells) -> Result<Flow, FormatError> {
+        if number < u64::from(self.shape.header_row) {
+            return Ok(Flow::GoOn);
+        }
+        if self.header.is_none() {
+            if number > u64::from(self.shape.header_row) {
+                let row = self.shape.header_row;
+                return Err(FormatError::wrong(format!("row {row}, where the header should be, is empty")));
+            }
+            let header = self.checked(Header::new(header_names(cells)))?;
+            self.row = SheetRow::new(&header);
+            self.header = Some(header);
+            return Ok(Flow::GoOn);
+        }
+        self.row.fill(cells);
         self.rows += 1;
-        self.is_stopped = self.sink.record(number, Record::Tree(&row)).is_break();
+        self.is_stopped = self.sink.record(number, Record::Tree(&self.row.tree)).is_break();
         Ok(if self.is_stopped { Flow::Stop } else { Flow::GoOn })
     }
 

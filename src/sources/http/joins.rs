@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::page_request::PageRequest;
-use super::request::{Fetched, Headers};
+use super::request::{Fetched, Fetcher, Headers};
 use super::{Api, address, never};
 use crate::appointment::StartColumns;
 use crate::appointment::mapping::Mapping;
@@ -144,9 +144,9 @@ impl Api {
             return Err(fault);
         }
         let mut answers: Vec<Value> = Vec::with_capacity(addresses.len());
-        let mut fetches =
-            futures_util::stream::iter(addresses.into_iter().map(|url| self.joined(url, headers, stop_at)))
-                .buffered(MAX_CONCURRENT);
+        let fetcher = self.fetcher();
+        let fetches = addresses.into_iter().map(|url| joined(&fetcher, url, headers, stop_at));
+        let mut fetches = futures_util::stream::iter(fetches).buffered(MAX_CONCURRENT);
         let mut bytes = 0;
         while let Some(answer) = fetches.next().await {
             let (value, length) = answer?;
@@ -167,17 +167,22 @@ impl Api {
         }
         Ok(())
     }
+}
 
-    async fn joined(&self, url: Url, headers: &Headers, stop_at: Duration) -> Result<(Value, usize), SourceError> {
-        let request = PageRequest { address: url, body: bytes::Bytes::new(), method: ReadMethod::Get };
-        match self.fetch(request, headers, 1, stop_at).await {
-            Ok(Fetched::Page(_, answer)) => match serde_json::from_slice(&answer.body) {
-                Ok(value) => Ok((value, answer.body.len())),
-                Err(_) => Err(never("the answer to a join is not JSON")),
-            },
-            Ok(Fetched::Missing) => Err(never("the source answered a join with 404")),
-            Err(error) => Err(SourceError { message: format!("a join failed: {}", error.message), ..error }),
-        }
+async fn joined(
+    fetcher: &Fetcher,
+    url: Url,
+    headers: &Headers,
+    stop_at: Duration,
+) -> Result<(Value, usize), SourceError> {
+    let request = PageRequest { address: url, body: bytes::Bytes::new(), method: ReadMethod::Get };
+    match fetcher.fetch(request, headers, 1, stop_at).await {
+        Ok(Fetched::Page(_, answer)) => match serde_json::from_slice(&answer.body) {
+            Ok(value) => Ok((value, answer.body.len())),
+            Err(_) => Err(never("the answer to a join is not JSON")),
+        },
+        Ok(Fetched::Missing) => Err(never("the source answered a join with 404")),
+        Err(error) => Err(SourceError { message: format!("a join failed: {}", error.message), ..error }),
     }
 }
 

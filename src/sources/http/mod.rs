@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub use address::fill;
@@ -18,20 +19,27 @@ use crate::schedule::{FormatSpec, HttpSpec, Paging, ReadLimits};
 use crate::zones::Zone;
 
 pub(super) use joins::JoinRows;
+pub use kept::KeptAnswers;
+
+use ahead::{FetchedPage, PageFetches};
 use joins::WaitingRows;
 use page_request::{FilledBody, PageRequest};
 use paging::{Mark, Next, PAGING_LOOP, Page, PageCheck, Pages};
 use presence::Presence;
-use request::Fetched;
+use repetition::{FirstRows, HashedRows};
+use request::{Fetched, Fetcher};
 use signs::Signs;
 
 mod address;
+mod ahead;
 mod answers;
 mod joins;
+mod kept;
 mod oauth;
 mod page_request;
 mod paging;
 mod presence;
+mod repetition;
 mod request;
 mod signs;
 
@@ -41,7 +49,7 @@ const MAX_TOTAL: usize = 1 << 30;
 /// `[source.http]`.
 #[derive(Debug)]
 pub struct Api {
-    spec: HttpSpec,
+    spec: Arc<HttpSpec>,
     wanted: Wanted,
     alternatives: Vec<Column>,
     zone: Zone,
@@ -60,7 +68,10 @@ struct PagedRead<'r> {
     /// The scheme (`http`, `https`) of the address that returned the current page.
     scheme: String,
     bytes: usize,
+    /// Of the bodies so far.
     hash: Sha256,
+    /// The first rows of the numbered pages so far.
+    first_rows: FirstRows,
     /// The earliest time at which a page was last changed, according to its headers (UTC).
     as_of: Option<Timestamp>,
 }
@@ -69,7 +80,7 @@ impl Api {
     /// A source that reads the `wanted` columns; `{{ from }}` and `{{ until }}` are written as wall-clock times of `zone`.
     #[must_use]
     pub fn new(spec: HttpSpec, wanted: Wanted, zone: Zone, limits: ReadLimits, tools: SourceTools) -> Self {
-        Self { spec, wanted, alternatives: Vec::new(), zone, limits, tools, join_rows: None }
+        Self { spec: Arc::new(spec), wanted, alternatives: Vec::new(), zone, limits, tools, join_rows: None }
     }
 
     /// Sets the mapped columns that stand in for each other (several phone columns): one of them has to appear in the rows.
@@ -82,6 +93,23 @@ impl Api {
     #[must_use]
     pub(super) fn with_join_rows(self, rows: JoinRows) -> Self {
         Self { join_rows: Some(rows), ..self }
+    }
+
+    fn read_checked(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
+        let runtime = self.tools.runtime.clone();
+        // the other formats name their columns; in JSON the rows have to show which ones exist
+        if !matches!(self.spec.format, FormatSpec::Json(_)) {
+            return runtime.block_on(self.read_pages(window, sink));
+        }
+        let mut presence = Presence::new(&self.wanted.mapped, &self.alternatives, sink);
+        let report = runtime.block_on(self.read_joined(window, &mut presence))?;
+        match presence.missing() {
+            None => Ok(report),
+            Some(column) => Err(never(format!(
+                "no row has `{column}`: check the names of the columns in `[appointment]`, and `items`"
+            ))
+            .at("items")),
+        }
     }
 
     /// Reads the pages, then fetches what `[join]` adds to their rows.
@@ -111,14 +139,18 @@ impl Api {
             scheme: first.scheme().to_owned(),
             bytes: 0,
             hash: Sha256::new(),
+            first_rows: FirstRows::default(),
             as_of: None,
         };
         let mut last_address = without_login(&first);
         let mut next = reading.pages.first();
+        let mut fetches = PageFetches::new(self.fetcher(), headers, self.tools.runtime.clone(), stop_at);
         loop {
             let request = body.request(self.spec.method, &last_address, (&next, reading.pages.number))?;
             reading.begin_page(&request)?;
-            let answer = match self.fetch(request, &headers, reading.pages.number, stop_at).await? {
+            let FetchedPage { answer, hash } = fetches.fetch(request, reading.pages.number, &reading.hash).await?;
+            reading.hash = hash;
+            let answer = match answer {
                 Fetched::Page(address, answer) => {
                     address.scheme().clone_into(&mut reading.scheme);
                     last_address = address;
@@ -133,6 +165,12 @@ impl Api {
                     return Err(never(format!("the source answered page {page} with 404")));
                 }
             };
+            if let Some(following) = reading.pages.next_if_filled().filter(|_| ahead::is_worth_it(&self.spec, &answer))
+            {
+                let number = reading.pages.number + 1;
+                let request = body.request(self.spec.method, &last_address, (&following, number))?;
+                fetches.begin(request, number, &reading.hash);
+            }
             match self.use_page(&answer, &mut reading, sink)? {
                 ControlFlow::Continue(Next::End) => break,
                 ControlFlow::Continue(step) => next = step,
@@ -154,26 +192,61 @@ impl Api {
         if reading.bytes > MAX_TOTAL {
             return Err(never(format!("the source answers with more than {MAX_TOTAL} bytes")));
         }
-        reading.hash.update(&answer.body);
         reading.as_of = [reading.as_of, answers::changed_at(answer, reading.window.now)].into_iter().flatten().min();
         if reading.pages.is_numbered() {
-            // a first pass only hashes the rows: whether the page is a repetition must be known before any row is used
-            let mut rows = RowsHasher(Sha256::new());
-            let page = self.parse_page(answer, reading, &mut rows)?.0;
-            match reading.pages.check_repetition(rows.0.finalize().into(), &page)? {
-                PageCheck::New => {}
-                PageCheck::Repeated => return Ok(ControlFlow::Continue(reading.pages.skip_repeated(page))),
-                PageCheck::End => {
-                    let _no_further_page = reading.pages.skip_repeated(page);
-                    return Ok(ControlFlow::Continue(Next::End));
-                }
-            }
+            return self.use_numbered_page(answer, reading, sink);
         }
         let (page, is_stopped) = self.parse_page(answer, reading, sink)?;
         if is_stopped {
             return Ok(ControlFlow::Break(()));
         }
         reading.pages.after(page).map(ControlFlow::Continue)
+    }
+
+    /// As [`Api::use_page`], for a page that may have the rows of an earlier one.
+    fn use_numbered_page(
+        &self,
+        answer: &HttpResponse,
+        reading: &mut PagedRead<'_>,
+        sink: &mut dyn RecordSink,
+    ) -> Result<ControlFlow<(), Next>, SourceError> {
+        let mut rows = HashedRows::unless_seen(&reading.first_rows, &mut *sink);
+        let (mut page, mut is_stopped) = self.parse_page(answer, reading, &mut rows)?;
+        let (mut hash, first, is_used) = (rows.all(), rows.first(), !rows.begins_like_another());
+        if !is_used {
+            // whether the page is a repetition must be known before any row is used
+            let mut rows = HashedRows::alone(&reading.first_rows);
+            page = self.parse_page(answer, reading, &mut rows)?.0;
+            hash = rows.all();
+        }
+        reading.first_rows.add(first);
+        if is_used && is_stopped {
+            return Ok(ControlFlow::Break(()));
+        }
+        match reading.pages.check_repetition(hash, &page)? {
+            PageCheck::New => {}
+            PageCheck::Repeated => return Ok(ControlFlow::Continue(reading.pages.skip_repeated(page))),
+            PageCheck::End => {
+                let _no_further_page = reading.pages.skip_repeated(page);
+                return Ok(ControlFlow::Continue(Next::End));
+            }
+        }
+        if !is_used {
+            (page, is_stopped) = self.parse_page(answer, reading, sink)?;
+            if is_stopped {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        reading.pages.after(page).map(ControlFlow::Continue)
+    }
+
+    fn fetcher(&self) -> Fetcher {
+        Fetcher {
+            spec: Arc::clone(&self.spec),
+            limits: self.limits,
+            http: self.tools.http.clone(),
+            kept: self.tools.answers.clone(),
+        }
     }
 
     /// Parses a page into the sink; returns also whether the sink stopped the read.
@@ -240,20 +313,8 @@ impl Api {
 
 impl Source for Api {
     fn read(&self, window: &ReadWindow, sink: &mut dyn RecordSink) -> Result<ReadReport, SourceError> {
-        let runtime = self.tools.runtime.clone();
-        // the other formats name their columns; in JSON the rows have to show which ones exist
-        if !matches!(self.spec.format, FormatSpec::Json(_)) {
-            return runtime.block_on(self.read_pages(window, sink));
-        }
-        let mut presence = Presence::new(&self.wanted.mapped, &self.alternatives, sink);
-        let report = runtime.block_on(self.read_joined(window, &mut presence))?;
-        match presence.missing() {
-            None => Ok(report),
-            Some(column) => Err(never(format!(
-                "no row has `{column}`: check the names of the columns in `[appointment]`, and `items`"
-            ))
-            .at("items")),
-        }
+        // a read that failed trusts nothing that was kept
+        self.read_checked(window, sink).inspect_err(|_| self.tools.answers.clear())
     }
 
     fn columns(&self) -> Result<Option<Vec<String>>, SourceError> {
@@ -294,25 +355,6 @@ impl RecordSink for ContinuedNumbers<'_> {
             FormatSpec::Json(_) => 0,
         };
         self.sink.record(before + number, record)
-    }
-}
-
-/// Hashes rows instead of using them.
-struct RowsHasher(Sha256);
-
-impl RecordSink for RowsHasher {
-    fn record(&mut self, _: u64, record: Record<'_>) -> ControlFlow<()> {
-        match record {
-            Record::Text { fields, .. } => {
-                for field in fields.iter() {
-                    self.0.update((field.len() as u64).to_le_bytes());
-                    self.0.update(field);
-                }
-            }
-            Record::Tree(tree) => self.0.update(serde_json::to_vec(tree).unwrap_or_default()),
-            Record::Broken(reason) => self.0.update(reason),
-        }
-        ControlFlow::Continue(())
     }
 }
 

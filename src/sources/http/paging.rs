@@ -13,8 +13,8 @@ use crate::sources::{Again, SourceError};
 /// Maximum pages of a read: more are a loop, or not a list of appointments.
 const MAX_PAGES: usize = 10_000;
 
-/// SHA-256 of a page's rows.
-pub(super) type RowsHash = [u8; 32];
+/// A hash of rows, with a seed of its own for each read.
+pub(super) type RowsHash = u64;
 
 /// One page, parsed.
 #[derive(Debug, Default)]
@@ -199,6 +199,16 @@ impl<'s> Pages<'s> {
         let next = self.numbered();
         self.last = Page { rows: 0, ..page };
         next
+    }
+
+    /// How the page after this one will be requested if this one has rows; `None` where only its content says so.
+    pub(super) fn next_if_filled(&self) -> Option<Next> {
+        match self.paging {
+            Some(Paging::Page { .. }) => Some(self.numbered()),
+            Some(Paging::Offset { .. } | Paging::Cursor { .. } | Paging::Next { .. } | Paging::LinkHeader) | None => {
+                None
+            }
+        }
     }
 
     /// How the next numbered page is requested.

@@ -37,10 +37,10 @@ impl<'s> Presence<'s> {
 
 impl RecordSink for Presence<'_> {
     fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
-        if let Record::Tree(tree) = record {
+        if matches!(record, Record::Tree(_) | Record::Json(_)) {
             self.objects += 1;
             for (group, is_there) in self.groups.iter_mut().filter(|(_, is_there)| !is_there) {
-                *is_there = group.iter().any(|column| column.is_in(tree));
+                *is_there = group.iter().any(|column| record.has(column));
             }
         }
         let flow = self.sink.record(number, record);

@@ -1,5 +1,6 @@
 //! shell: fetches one page: sets its headers, follows redirects, and keeps to the read's deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,10 +10,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::{self, Redirect};
+use super::kept::{Judged, KeptAnswers};
 use super::page_request::{FilledBody, PageRequest};
 use super::{Api, answers, fill, never};
-use crate::http::{BodyEnd, HttpRequest, HttpResponse};
-use crate::schedule::{FormatSpec, HttpAuth, ReadMethod};
+use crate::http::{BodyEnd, Http, HttpRequest, HttpResponse};
+use crate::schedule::{FormatSpec, HttpAuth, HttpSpec, ReadLimits, ReadMethod};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
 
@@ -28,6 +30,23 @@ pub(super) enum Fetched {
     Page(Url, HttpResponse),
     /// The source answered with 404.
     Missing,
+}
+
+/// Fetches pages; cheap to clone, so that a page can be fetched while another one is used.
+#[derive(Debug, Clone)]
+pub(super) struct Fetcher {
+    pub(super) spec: Arc<HttpSpec>,
+    pub(super) limits: ReadLimits,
+    pub(super) http: Http,
+    pub(super) kept: KeptAnswers,
+}
+
+/// A request that was changed by the redirects so far.
+struct Hop {
+    method: Method,
+    address: Url,
+    headers: Headers,
+    body: Bytes,
 }
 
 impl Api {
@@ -58,7 +77,7 @@ impl Api {
         }
         let is_set = |wanted: &str| self.spec.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
         if !is_set("accept") {
-            headers.push(self.accept());
+            headers.push(accept(&self.spec));
         }
         if self.spec.method == ReadMethod::Report && !is_set("depth") {
             // CalDAV: depth 1 returns the calendar's events, depth 0 only its properties
@@ -71,17 +90,6 @@ impl Api {
             headers.push(("authorization".to_owned(), login));
         }
         Ok(headers)
-    }
-
-    fn accept(&self) -> (String, SecretString) {
-        let accept = match self.spec.format {
-            FormatSpec::Json(_) => "application/json",
-            FormatSpec::Csv(_) => "text/csv",
-            FormatSpec::Calendar(_) if self.spec.method == ReadMethod::Report => "application/xml, text/xml",
-            FormatSpec::Calendar(_) => "text/calendar",
-            FormatSpec::Workbook(_) => "*/*",
-        };
-        ("accept".to_owned(), accept.to_owned().into())
     }
 
     async fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
@@ -100,9 +108,10 @@ impl Api {
             None => basic(address.username(), address.password().unwrap_or("")),
         })
     }
+}
 
-    /// Fetches one page and follows its redirects: on the source's own host with all headers, to another host only if the
-    /// schedule lists it, and then with `Accept` alone.
+impl Fetcher {
+    /// Fetches one page. An answer that is kept is asked for only if it changed.
     pub(super) async fn fetch(
         &self,
         request: PageRequest,
@@ -110,65 +119,122 @@ impl Api {
         page: usize,
         stop_at: Duration,
     ) -> Result<Fetched, SourceError> {
-        let PageRequest { mut address, mut body, method } = request;
-        let (mut own_address, mut sent_headers, mut method) = (address.clone(), headers.clone(), method_of(method));
-        let mut is_on_own_host = true;
-        for _ in 0..=MAX_REDIRECTS {
-            let request = HttpRequest {
-                method: method.clone(),
-                url: address.clone(),
-                headers: sent_headers.clone(),
-                body: body.clone(),
-                timeout: self.time_for_a_page(stop_at)?,
-                max_bytes: self.spec.max_bytes,
-            };
-            let answer = answers::answered(self.tools.http.send(request).await, page);
-            // the deadline shortens the request's time-out, so what failed after it is reported as a missed deadline
-            let or_too_slow = |error| if self.is_late(stop_at) { self.too_slow() } else { error };
-            let answer = answer.map_err(or_too_slow)?;
-            let location = answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
-            let Some(location) = location else {
-                if answer.status == 404 {
-                    return Ok(Fetched::Missing);
+        let now = self.http.clock().monotonic();
+        if let Some(kept) = self.kept.find(&request, headers, now) {
+            let mut hop = Hop::of(&request, headers);
+            let conditions = kept.conditions().into_iter();
+            hop.headers.extend(conditions.map(|(name, value)| (name.to_owned(), value.into())));
+            match kept.judge(self.send(&hop, page, stop_at).await?) {
+                Judged::Unchanged(answer) => {
+                    self.kept.renew(&kept, &answer, now);
+                    return Ok(Fetched::Page(request.address, answer));
                 }
-                let is_cut = matches!(answer.end, BodyEnd::Cut);
-                let accepted = answers::accept(answer, page, &self.spec);
-                let accepted = accepted.map_err(|error| if is_cut { or_too_slow(error) } else { error });
-                return accepted.map(|answer| Fetched::Page(own_address, answer));
-            };
-            if method != Method::GET && !matches!(answer.status, 307 | 308) {
-                // 301, 302 and 303: the target is fetched by GET, without the body
-                (method, body) = (Method::GET, Bytes::new());
-                sent_headers.retain(|(name, _)| name != "content-type");
+                Judged::Anew(answer) => return self.received(answer, &request, headers, (page, stop_at)),
+                Judged::Unclear => {}
             }
-            let redirect = address::redirected(&address, location, &self.spec.allow_redirect_to);
-            address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
+        }
+        let answer = self.send(&Hop::of(&request, headers), page, stop_at).await?;
+        match redirection(&answer) {
+            None => self.received(answer, &request, headers, (page, stop_at)),
+            Some(_) => self.follow(answer, request, headers, (page, stop_at)).await,
+        }
+    }
+
+    /// Takes an answer that is no redirect, and keeps it if the server allows that.
+    fn received(
+        &self,
+        answer: HttpResponse,
+        request: &PageRequest,
+        headers: &Headers,
+        (page, stop_at): (usize, Duration),
+    ) -> Result<Fetched, SourceError> {
+        let fetched = self.accepted(answer, request.address.clone(), page, stop_at)?;
+        if let Fetched::Page(_, answer) = &fetched {
+            self.kept.keep(request, headers, answer, self.http.clock().monotonic());
+        }
+        Ok(fetched)
+    }
+
+    /// Follows redirects: on the source's own host with all headers, to another host only if the schedule lists it, and then
+    /// with `Accept` alone.
+    async fn follow(
+        &self,
+        mut answer: HttpResponse,
+        request: PageRequest,
+        headers: &Headers,
+        (page, stop_at): (usize, Duration),
+    ) -> Result<Fetched, SourceError> {
+        let mut hop = Hop::of(&request, headers);
+        let (mut own_address, mut is_on_own_host) = (request.address, true);
+        for _ in 0..MAX_REDIRECTS {
+            let Some(location) = redirection(&answer) else { break };
+            if hop.method != Method::GET && !matches!(answer.status, 307 | 308) {
+                // 301, 302 and 303: the target is fetched by GET, without the body
+                (hop.method, hop.body) = (Method::GET, Bytes::new());
+                hop.headers.retain(|(name, _)| name != "content-type");
+            }
+            let redirect = address::redirected(&hop.address, location, &self.spec.allow_redirect_to);
+            hop.address = match redirect.map_err(|reason| refused_redirect(page, &reason))? {
                 Redirect::Own(url) => {
                     own_address = if is_on_own_host { url.clone() } else { own_address };
                     url
                 }
                 Redirect::Foreign(url) => {
-                    if method != Method::GET {
+                    if hop.method != Method::GET {
                         return Err(refused_redirect(page, "it leads to another host, which never receives the body"));
                     }
-                    (is_on_own_host, sent_headers) = (false, vec![self.accept()]);
+                    (is_on_own_host, hop.headers) = (false, vec![accept(&self.spec)]);
                     url
                 }
             };
+            answer = self.send(&hop, page, stop_at).await?;
         }
-        Err(never(format!("page {page} was redirected more than {MAX_REDIRECTS} times")))
+        match redirection(&answer) {
+            None => self.accepted(answer, own_address, page, stop_at),
+            Some(_) => Err(never(format!("page {page} was redirected more than {MAX_REDIRECTS} times"))),
+        }
+    }
+
+    async fn send(&self, hop: &Hop, page: usize, stop_at: Duration) -> Result<HttpResponse, SourceError> {
+        let request = HttpRequest {
+            method: hop.method.clone(),
+            url: hop.address.clone(),
+            headers: hop.headers.clone(),
+            body: hop.body.clone(),
+            timeout: self.time_for_a_page(stop_at)?,
+            max_bytes: self.spec.max_bytes,
+        };
+        let answer = answers::answered(self.http.send(request).await, page);
+        // the deadline shortens the request's time-out, so what failed after it is reported as a missed deadline
+        answer.map_err(|error| if self.is_late(stop_at) { self.too_slow() } else { error })
+    }
+
+    fn accepted(
+        &self,
+        answer: HttpResponse,
+        own_address: Url,
+        page: usize,
+        stop_at: Duration,
+    ) -> Result<Fetched, SourceError> {
+        if answer.status == 404 {
+            return Ok(Fetched::Missing);
+        }
+        let is_late = matches!(answer.end, BodyEnd::Cut) && self.is_late(stop_at);
+        let accepted = answers::accept(answer, page, &self.spec);
+        let answer = accepted.map_err(|error| if is_late { self.too_slow() } else { error })?;
+        Ok(Fetched::Page(own_address, answer))
     }
 
     fn time_for_a_page(&self, stop_at: Duration) -> Result<Duration, SourceError> {
         if self.is_late(stop_at) {
             return Err(self.too_slow());
         }
-        let left = stop_at.saturating_sub(self.tools.http.clock().monotonic());
+        let left = stop_at.saturating_sub(self.http.clock().monotonic());
         Ok(left.min(self.spec.timeout.unsigned_abs()))
     }
 
     fn is_late(&self, stop_at: Duration) -> bool {
-        self.tools.http.clock().monotonic() >= stop_at
+        self.http.clock().monotonic() >= stop_at
     }
 
     pub(super) fn too_slow(&self) -> SourceError {
@@ -178,6 +244,33 @@ impl Api {
         ))
         .at("deadline")
     }
+}
+
+impl Hop {
+    fn of(request: &PageRequest, headers: &Headers) -> Self {
+        Self {
+            method: method_of(request.method),
+            address: request.address.clone(),
+            headers: headers.clone(),
+            body: request.body.clone(),
+        }
+    }
+}
+
+/// Where the answer leads, when it is a redirect.
+fn redirection(answer: &HttpResponse) -> Option<&str> {
+    answer.header("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
+}
+
+fn accept(spec: &HttpSpec) -> (String, SecretString) {
+    let accept = match spec.format {
+        FormatSpec::Json(_) => "application/json",
+        FormatSpec::Csv(_) => "text/csv",
+        FormatSpec::Calendar(_) if spec.method == ReadMethod::Report => "application/xml, text/xml",
+        FormatSpec::Calendar(_) => "text/calendar",
+        FormatSpec::Workbook(_) => "*/*",
+    };
+    ("accept".to_owned(), accept.to_owned().into())
 }
 
 fn refused_redirect(page: usize, reason: &str) -> SourceError {

@@ -111,25 +111,30 @@ struct SourceSample<'a> {
     first: Vec<Row>,
 }
 
+impl SourceSample<'_> {
+    fn add_columns<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        for name in names {
+            if !self.columns.iter().any(|column| column == name) {
+                self.columns.push(name.to_owned());
+            }
+        }
+    }
+}
+
 impl RecordSink for SourceSample<'_> {
     fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
         if self.first.len() < sample::MAX_ROWS {
             self.first.extend(record.to_row());
         }
         match record {
-            Record::Tree(tree) => {
-                for column in tree.keys() {
-                    if !self.columns.contains(column) {
-                        self.columns.push(column.clone());
-                    }
-                }
-            }
+            Record::Tree(tree) => self.add_columns(tree.keys().map(String::as_str)),
+            Record::Json(row) => self.add_columns(row.members().map(|(name, _)| name)),
             Record::Text { header, .. } if self.columns.is_empty() => self.columns = header.names().to_vec(),
             Record::Text { .. } | Record::Broken(_) => {}
         }
         self.found.count(&record);
         for (column, sentence) in self.mapped.iter_mut().filter(|(_, sentence)| sentence.is_none()) {
-            *sentence = record.nested(column).map(|value| column.nested_sentence(value));
+            *sentence = record.nested(column).map(|value| column.nested_sentence(&value));
         }
         let start = match self.starts_at {
             StartColumns::One(column) => record.text(column).map(std::borrow::Cow::into_owned),

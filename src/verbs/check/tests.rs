@@ -29,6 +29,7 @@ impl Place {
             http: Http::new(Arc::new(ManualClock::starting_at(now))).expect("a client"),
             secrets: Secrets::from_values(secrets.iter().copied()),
             runtime: self.runtime.handle().clone(),
+            answers: crate::sources::http::KeptAnswers::default(),
         };
         check(&CheckAsk {
             files: Files::Folder(self.folder.path().join("")),
