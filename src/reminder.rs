@@ -405,6 +405,22 @@ impl CallOutcome {
 }
 
 word_enum! {
+    /// How a write-back of an outcome stands.
+    WriteBackState, "state of a write-back" {
+        /// To be sent, for the first time or again.
+        Pending => "pending",
+        /// The other side accepted it.
+        Sent => "sent",
+        /// It was refused, or could not be sent in time.
+        Failed => "failed",
+        /// It is not sent any more: the appointment has changed, or a newer outcome came.
+        Dropped => "dropped",
+        /// It failed, and a person has seen that.
+        Acknowledged => "acknowledged",
+    }
+}
+
+word_enum! {
     /// What a run's row says of it.
     RunState, "state of a run" {
         /// Begun, its plan not yet recorded.

@@ -133,6 +133,9 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
         | Event::OutcomeMissing
         | Event::OperatorOutcome
         | Event::OperatorRetried
+        | Event::WriteBackSent
+        | Event::WriteBackFailed
+        | Event::WriteBackDropped
         | Event::OperatorApproved
         | Event::OperatorRejected
         | Event::OperatorPaused

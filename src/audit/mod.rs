@@ -78,6 +78,12 @@ events! {
     OutcomeUnmatched => "outcome.unmatched",
     /// No report of a call came in time: it is `unreported`, until a later one says more.
     OutcomeMissing => "outcome.missing",
+    /// An outcome was written back.
+    WriteBackSent => "write_back.sent",
+    /// An outcome could not be written back: it was refused, or a day of retries is over.
+    WriteBackFailed => "write_back.failed",
+    /// An outcome is not written back: its appointment has changed, or a newer outcome came; `reason` says which.
+    WriteBackDropped => "write_back.dropped",
     /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
     DeliveryPrepared => "delivery.prepared",
     /// A held run was let go.

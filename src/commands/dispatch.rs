@@ -328,6 +328,7 @@ fn waits_for_ledger(request: &Request) -> bool {
         | Request::OptOut(_)
         | Request::PageToken(_)
         | Request::SetOutcome(_)
+        | Request::AcknowledgeOutcomes(_)
         | Request::CallAgain { .. }
         | Request::Forget(_)
         | Request::Approve(_)

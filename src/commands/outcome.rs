@@ -14,9 +14,9 @@ use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::audit::words::state as state_in_words;
 use crate::disk::{self, Links};
-use crate::reminder::{CallOutcome, State};
+use crate::reminder::{CallOutcome, State, WriteBackState};
 use crate::verbs::outcome::trying::{self, TriedRecord};
-use crate::verbs::outcome::{self, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
+use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
 use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
 
 /// Maximum size of a record.
@@ -32,6 +32,7 @@ pub async fn outcome(globals: &Globals, verb: OutcomeVerb) -> anyhow::Result<Exi
             let whom = if silent { AgainAsk::Silent(id_or_schedule) } else { AgainAsk::Of(id_or_schedule) };
             retry(&context, whom, reason).await
         }
+        OutcomeVerb::Acknowledge { id, all: _, reason } => acknowledge(&context, AcknowledgeAsk { id, reason }).await,
         OutcomeVerb::Try { schedule, file } => try_record(&context, &schedule, &file).await,
     }
 }
@@ -60,6 +61,13 @@ async fn retry(context: &Context, whom: AgainAsk, reason: Option<String>) -> any
     let request = Request::CallAgain { whom, reason };
     let (planned, exit): (Vec<OutcomeRow>, Exit) = dispatch::change(context, request).await?;
     print_rows(context, &planned).await?;
+    Ok(exit)
+}
+
+async fn acknowledge(context: &Context, ask: AcknowledgeAsk) -> anyhow::Result<Exit> {
+    let request = Request::AcknowledgeOutcomes(ask);
+    let (seen, exit): (Vec<OutcomeRow>, Exit) = dispatch::change(context, request).await?;
+    print_rows(context, &seen).await?;
     Ok(exit)
 }
 
@@ -118,7 +126,7 @@ fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), lis
             moment(row.starts_at),
             row.lead.to_string(),
             match (row.outcome, row.state) {
-                (Some(outcome), _) => outcome.to_string(),
+                (Some(outcome), _) => format!("{outcome}{}", written_back(row)),
                 (None, State::Delivered) => "not reported yet".to_owned(),
                 (None, state) => format!("none: {}", state_in_words(state)),
             },
@@ -134,6 +142,16 @@ fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), lis
         lines.push(context.screen.prose(&format!("no key maps what was said: {}", said.join(", "))));
     }
     lines.join("\n")
+}
+
+/// How the write-back of an outcome stands.
+fn written_back(row: &OutcomeRow) -> &'static str {
+    match row.write_back.as_ref().map(|write_back| write_back.state) {
+        Some(WriteBackState::Pending) => ", to be written back",
+        Some(WriteBackState::Sent) => ", written back",
+        Some(WriteBackState::Failed) => ", not written back",
+        Some(WriteBackState::Dropped | WriteBackState::Acknowledged) | None => "",
+    }
 }
 
 async fn try_record(context: &Context, schedule: &str, file: &Path) -> anyhow::Result<Exit> {

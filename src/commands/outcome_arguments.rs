@@ -36,6 +36,18 @@ pub enum OutcomeVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Note that you have seen which outcomes could not be written back: `status` shows them no longer
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["id", "all"])))]
+    Acknowledge {
+        /// The reminder's id, or a unique prefix of it
+        id: Option<String>,
+        /// All of them
+        #[arg(long)]
+        all: bool,
+        /// Why; the audit log keeps it
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Show how a schedule reads a record of a call; nothing is written
     Try {
         /// Which schedule

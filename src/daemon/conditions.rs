@@ -1,7 +1,7 @@
 //! shell: checks the service every second: whether the ledger can be written, and which conditions need a person and have no
 //! row in the audit log. Changes are reported in alerts, the unit's status and the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,13 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::runs::Daemon;
 use super::systemd;
+use crate::audit::words::counted;
 use crate::ledger::gate::Hold;
-use crate::ledger::{Holds, Loss, Pauses, Runs, RunsAsk, Writing};
+use crate::ledger::{Holds, Loss, Outcomes, Pauses, Runs, RunsAsk, WriteBacksAsk, Writing};
 use crate::notify::{AlertKind, Conditions};
 use crate::verbs::holds;
 use crate::verbs::retrying::end_settled;
+use crate::verbs::status::SEE_WRITE_BACKS;
 
 /// How often the conditions are checked.
 const POLL: Duration = Duration::from_secs(1);
@@ -137,6 +139,7 @@ impl Daemon {
         conditions.extend(self.of_runs().clone());
         conditions.extend(self.retried().await);
         conditions.extend(self.silences().clone());
+        conditions.extend(self.unwritten().await);
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
@@ -145,6 +148,18 @@ impl Daemon {
             conditions.extend(self.blocked(&holds));
         }
         conditions
+    }
+
+    /// The schedules whose outcomes could not be written back, until a person acknowledges that.
+    async fn unwritten(&self) -> Conditions {
+        // a ledger that can't be read has an alert of its own
+        let failed = self.ledger.write_backs(WriteBacksAsk::Failed).await.unwrap_or_default();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for row in failed {
+            *counts.entry(row.schedule).or_default() += 1;
+        }
+        let sentence = |count: u64| format!("{}: {SEE_WRITE_BACKS}", counted(count, "outcome", "outcomes"));
+        counts.into_iter().map(|(name, count)| ((AlertKind::WriteBackFailed, name), sentence(count))).collect()
     }
 
     /// The schedules whose calls have been retried for a while, before any of them expires.

@@ -27,6 +27,7 @@ mod tests;
 pub mod tick_gap;
 pub mod ticker;
 pub mod watch;
+mod write_backs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +107,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(conditions::observe(Arc::clone(&daemon)));
     background.spawn(outcomes::keep(Arc::clone(&daemon)));
     background.spawn(polling::keep(Arc::clone(&daemon)));
+    background.spawn(write_backs::keep(Arc::clone(&daemon)));
     background.spawn(reporters.run());
     background.spawn({
         let daemon = Arc::clone(&daemon);
@@ -244,6 +246,7 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::PageToken(_)
         | Request::SetOutcome(_)
         | Request::CallAgain { .. }
+        | Request::AcknowledgeOutcomes(_)
         | Request::OutcomeList(_)
         | Request::Forget(_)
         | Request::Cancel(_)

@@ -40,7 +40,8 @@ impl Daemon {
         let first = until.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
         let from = done.get(&schedule.name).copied().unwrap_or(first).min(until);
         let (name, account) = (schedule.name.clone(), schedule.target.account().to_owned());
-        let ask = Unreported { schedule: name.clone(), account, from, until, now, actor: ACTOR.to_owned() };
+        let (write_back, actor) = (schedule.writes_back().to_vec(), ACTOR.to_owned());
+        let ask = Unreported { schedule: name.clone(), account, from, until, write_back, now, actor };
         match self.ledger.pass_unreported(ask).await {
             Ok(unreported) => {
                 done.insert(name, until);

@@ -22,6 +22,7 @@ mod test_call;
 mod tests;
 mod until_settled;
 mod wakeup;
+pub mod write_back;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

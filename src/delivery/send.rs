@@ -141,6 +141,6 @@ impl<'a> StepSend<'a> {
 }
 
 /// A number in [0, 1) for the jitter of retries; 0 when the system gives no randomness.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     f64::from(getrandom::u32().unwrap_or(0)) / 4_294_967_296.0
 }

@@ -9,6 +9,7 @@ mod moment;
 mod reading;
 mod run;
 mod shared_reads;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now
 pub use reading::{open_source, read_window};
 pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
 pub use shared_reads::SharedReads;
+pub use shown::{CalledStart, ShownNow, ShownRow, shown_now};
 
 /// The dependencies of an evaluation.
 #[derive(Clone)]

@@ -22,7 +22,7 @@ use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// A read is given up this long after its deadline. Most sources check the deadline themselves and end before that.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// A read to be made.
 pub(super) struct SourceRead<'a> {
@@ -90,7 +90,7 @@ impl SourceRead<'_> {
     }
 }
 
-fn no_thread(error: &std::io::Error) -> EvaluationError {
+pub(super) fn no_thread(error: &std::io::Error) -> EvaluationError {
     EvaluationError::Exhausted(format!("no thread can be started to read the source: {error}"))
 }
 

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], [`write_backs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -50,6 +50,7 @@ pub mod store;
 mod verbs;
 pub mod walk;
 pub mod witness;
+pub mod write_backs;
 mod writer;
 mod writing;
 
@@ -173,6 +174,12 @@ pub trait Outcomes: Send + Sync {
     async fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
     /// The calls of these reminders that records report.
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>>;
+    /// Write-backs of outcomes.
+    async fn write_backs(&self, ask: WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
+    /// How an attempt to write an outcome ended; `false`: it doesn't wait any more.
+    async fn settle_write_back(&self, ended: SettledWriteBack) -> LedgerResult<bool>;
+    /// A person has seen that outcomes could not be written; answers those write-backs.
+    async fn acknowledge_write_backs(&self, ask: AcknowledgeWriteBacks) -> LedgerResult<Vec<WriteBackRow>>;
 }
 
 /// The audit log.

@@ -11,12 +11,12 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange, Holds, KnowledgeAsk,
-    LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged,
-    Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover,
-    Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord,
-    RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, Settlement, TakeIntents, Tally, Unreported,
-    Verification, Writing,
+    AcceptLoss, AcknowledgeWriteBacks, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange,
+    Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut,
+    OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot,
+    RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken,
+    ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken,
+    SettledWriteBack, Settlement, TakeIntents, Tally, Unreported, Verification, WriteBackRow, WriteBacksAsk, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
@@ -57,6 +57,8 @@ pub trait Reads: Send + Sync {
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
     /// The calls of reminders that records report.
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
+    /// Write-backs of outcomes.
+    fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// Counts.
     fn tally(&self) -> LedgerResult<Tally>;
     /// Everything that keeps somebody from being called.
@@ -361,6 +363,15 @@ impl Outcomes for Ledger {
     }
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.read(move |reads| reads.reported_calls(&ask)).await
+    }
+    async fn write_backs(&self, ask: WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
+        self.read(move |reads| reads.write_backs(&ask)).await
+    }
+    async fn settle_write_back(&self, ended: SettledWriteBack) -> LedgerResult<bool> {
+        self.write(move |tx| tx.settle_write_back(&ended)).await
+    }
+    async fn acknowledge_write_backs(&self, ask: AcknowledgeWriteBacks) -> LedgerResult<Vec<WriteBackRow>> {
+        self.write(move |tx| tx.acknowledge_write_backs(&ask)).await
     }
 }
 

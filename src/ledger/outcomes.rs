@@ -161,6 +161,18 @@ fn proved(held: &HeldRow) -> Result<Option<Moved>, NoMove> {
     }
 }
 
+/// That no report came by then.
+#[must_use]
+pub const fn unreported_at(now: Timestamp) -> ReportedOutcome {
+    ReportedOutcome { outcome: CallOutcome::Unreported, teller: Teller::Record, at: now }
+}
+
+/// What a person says.
+#[must_use]
+pub const fn by_person(word: &OutcomeByHand) -> ReportedOutcome {
+    ReportedOutcome { outcome: word.outcome, teller: Teller::Person, at: word.now }
+}
+
 /// No report of its call came in time; `None` where that isn't so.
 #[must_use]
 pub fn unreported<'a>(held: &'a HeldRow, ask: &'a Unreported) -> Option<Change<'a>> {
@@ -168,7 +180,7 @@ pub fn unreported<'a>(held: &'a HeldRow, ask: &'a Unreported) -> Option<Change<'
         && held.state == State::Delivered
         && held.outcome.is_none()
         && held.updated_at < ask.until;
-    let outcome = ReportedOutcome { outcome: CallOutcome::Unreported, teller: Teller::Record, at: ask.now };
+    let outcome = unreported_at(ask.now);
     let entry = Entry {
         reason: Some(CallOutcome::Unreported.as_str().into()),
         actor: Some(ask.actor.as_str().into()),
@@ -241,7 +253,7 @@ pub fn set_by_hand<'a>(held: &'a HeldRow, word: &'a OutcomeByHand) -> Result<Cha
     if !matching::was_sent(held.state, held.attempt, held.unknown_fates) {
         return Err(LedgerError::Refused(format!("reminder {id} is {is} and was not sent: it has no outcome")));
     }
-    let told = ReportedOutcome { outcome: word.outcome, teller: Teller::Person, at: word.now };
+    let told = by_person(word);
     let set = Set::Told { moved: Moved::none(held), outcome: Some(told), heard_at: held.heard_at };
     let entry = Entry {
         reason: Some(word.outcome.as_str().into()),

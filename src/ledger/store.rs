@@ -15,7 +15,9 @@ use super::effects::TargetState;
 use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::outcomes::CallRow;
 use super::witness::{Loss, NotedLoss};
-use super::{LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step};
+use super::{
+    LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step, WriteBackRow, WriteBacksAsk,
+};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
@@ -60,6 +62,8 @@ pub trait Store {
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
     /// A call that a record reported before.
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>>;
+    /// Write-backs of outcomes.
+    fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// Everything that keeps somebody from being called.
     fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
     /// Before when no next request of an account may start (µs UTC).
@@ -262,6 +266,8 @@ pub enum Put<'a> {
     Shadow(&'a ShadowedCall<'a>),
     /// A call that a record reports, new or known.
     Call(&'a CallRow),
+    /// A write-back of an outcome, new or known.
+    WriteBack(&'a WriteBackRow),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.

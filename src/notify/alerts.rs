@@ -56,6 +56,8 @@ pub enum AlertKind {
     WebhookLost,
     /// Persons asked to cancel, or for another time.
     Desk,
+    /// Outcomes could not be written back, and nobody has acknowledged that.
+    WriteBackFailed,
 }
 
 impl AlertKind {
@@ -79,6 +81,7 @@ impl AlertKind {
             Self::OutcomeSilent => "nothing is heard of accepted calls",
             Self::WebhookLost => "reports of calls are not posted, a poll found them",
             Self::Desk => "somebody asked to cancel, or for another time",
+            Self::WriteBackFailed => "outcomes could not be written back",
         }
     }
 }
@@ -212,11 +215,7 @@ impl Alerts {
             }
             Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[AlertKind::RunHeld]),
             Event::RunMissed => self.fire(AlertKind::RunMissed, &schedule, None),
-            Event::DeliveryUncertain => {
-                self.fire(AlertKind::DeliveryUncertain, &schedule, None);
-                let alert = self.open.entry((AlertKind::DeliveryUncertain, schedule)).or_default();
-                alert.reminders.extend(row.reminder_id);
-            }
+            Event::DeliveryUncertain => self.fate_unknown(row, &schedule),
             Event::OperatorResolved => self.settle(row, &schedule),
             Event::DeliveryDelivered => {
                 self.settle(row, &schedule);
@@ -227,8 +226,7 @@ impl Alerts {
                 self.fire(AlertKind::DeliveryFailed, &schedule, None);
             }
             Event::ReminderExpired => self.fire(AlertKind::ReminderExpired, &schedule, None),
-            Event::OutcomeMissing => self.fire(AlertKind::OutcomeMissing, &schedule, None),
-            Event::OutcomeReceived => self.outcome_came(row, &schedule),
+            Event::OutcomeMissing | Event::OutcomeReceived => self.note_outcome(row, &schedule),
             Event::RunStarted
             | Event::RunSkipped
             | Event::ReminderPlanned
@@ -240,6 +238,9 @@ impl Alerts {
             | Event::OutcomeUnmatched
             | Event::OperatorOutcome
             | Event::OperatorRetried
+            | Event::WriteBackSent
+            | Event::WriteBackFailed
+            | Event::WriteBackDropped
             | Event::DeliveryPrepared
             | Event::OperatorCancelled
             | Event::OperatorPaused
@@ -259,6 +260,21 @@ impl Alerts {
             | Event::ConfigLoaded
             | Event::ConfigRejected
             | Event::ClockJumped => {}
+        }
+    }
+
+    fn fate_unknown(&mut self, row: &AuditRow, schedule: &str) {
+        self.fire(AlertKind::DeliveryUncertain, schedule, None);
+        let alert = self.open.entry((AlertKind::DeliveryUncertain, schedule.to_owned())).or_default();
+        alert.reminders.extend(row.reminder_id);
+    }
+
+    /// What became of a call, or that nothing was reported of it.
+    fn note_outcome(&mut self, row: &AuditRow, schedule: &str) {
+        if row.event == Event::OutcomeMissing {
+            self.fire(AlertKind::OutcomeMissing, schedule, None);
+        } else {
+            self.outcome_came(row, schedule);
         }
     }
 

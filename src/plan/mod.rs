@@ -46,7 +46,7 @@ pub use leads::date_of_run;
 pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
-pub use row_rules::ConditionScope;
+pub use row_rules::{ConditionScope, is_cancelled};
 pub use terms::PlanRequest;
 pub use window::{LeadWindow, comparable_times, due_days, due_windows, read_span, windows};
 

@@ -218,6 +218,12 @@ fn duplicate_row(case: &Case<'_>) -> Result<(), Block> {
 /// Words for a cancelled appointment, whatever `statuses` lists.
 const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
 
+/// Whether a status says that its appointment is cancelled.
+#[must_use]
+pub fn is_cancelled(status: &str) -> bool {
+    CANCELLED.iter().any(|word| is_same_word(word, status))
+}
+
 /// Whether two words are the same but for case; most are ASCII and need no copy for that.
 fn is_same_word(one: &str, other: &str) -> bool {
     let plain = |word: &str| unseen::plain_blanks(word).to_lowercase();
@@ -230,7 +236,7 @@ fn status(case: &Case<'_>) -> Result<(), Block> {
         return skip(SkipReason::UnknownStatus, sentence);
     }
     let status = case.column_text(Some(column)).unwrap_or_default();
-    if CANCELLED.iter().any(|word| is_same_word(word, &status)) {
+    if is_cancelled(&status) {
         return skip(SkipReason::Cancelled, format!("status is `{status}`"));
     }
     let Some(allowed) = &case.schedule().remind.statuses else { return Ok(()) };

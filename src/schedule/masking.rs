@@ -61,7 +61,7 @@ fn in_table(node: &Node, keys: &'static Table, unknown: Unknown, hidden: &mut Ve
     for entry in node.entries() {
         match keys.key(&entry.key).map(|key| &key.shape) {
             Some(Shape::Table(inner)) if matches!(entry.node.value, Value::Table(_)) => {
-                let is_outward = matches!(entry.key.as_str(), "source" | "target");
+                let is_outward = matches!(entry.key.as_str(), "source" | "target" | "write_back");
                 in_table(&entry.node, inner, if is_outward { Unknown::Hidden } else { unknown }, hidden);
             }
             Some(Shape::Secrets) => match &entry.node.value {

@@ -16,6 +16,7 @@ pub mod recurrence;
 mod secrets;
 pub mod spanned;
 pub mod validate;
+mod write_back_spec;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub use http_spec::{
     AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
 };
 pub use outcome_spec::{OutcomeSpec, PollSpec, RetrySpec};
+pub use write_back_spec::{WRITE_BACK_NAMES, WriteBackAddress, WriteBackBody, WriteBackSpec, write_back_names};
 
 /// One schedule, checked. Everything in it is ready to be used.
 #[derive(Debug, Clone)]

@@ -2,14 +2,14 @@
 
 use jiff::SignedDuration;
 
-use super::Schedule;
+use super::{Schedule, ScheduleMode, WriteBackSpec};
 use crate::outcome::retry::RetryTerms;
 use crate::outcome::{Places, Vocabulary};
 use crate::reminder::CallOutcome;
 use crate::settings::{SecretRef, TextOrSecret};
 
 /// `[outcome]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct OutcomeSpec {
     /// Any of them lets a sender post; without one outcomes come by another schedule of the account.
     pub secrets: Vec<SecretRef>,
@@ -31,6 +31,8 @@ pub struct OutcomeSpec {
     pub retry: Option<RetrySpec>,
     /// When records are asked for.
     pub poll: PollSpec,
+    /// Where outcomes are written.
+    pub write_back: Option<WriteBackSpec>,
 }
 
 /// `[outcome.poll]`.
@@ -74,6 +76,7 @@ impl Default for OutcomeSpec {
             skip_later_leads: SKIP_LATER_LEADS.to_vec(),
             retry: None,
             poll: PollSpec::default(),
+            write_back: None,
         }
     }
 }
@@ -92,6 +95,16 @@ impl Schedule {
     #[must_use]
     pub fn retries(&self) -> u8 {
         self.outcome.as_ref().and_then(|spec| spec.retry.as_ref()).map_or(0, |retry| retry.times)
+    }
+
+    /// The outcomes that are written back; none by a schedule in shadow mode.
+    #[must_use]
+    pub fn writes_back(&self) -> &[CallOutcome] {
+        let spec = self.outcome.as_ref().and_then(|outcome| outcome.write_back.as_ref());
+        match self.mode {
+            ScheduleMode::Live => spec.map_or(&[], |spec| &spec.on),
+            ScheduleMode::Shadow => &[],
+        }
     }
 
     /// Who is called again, with what that takes from `[remind]`.

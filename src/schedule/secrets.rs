@@ -4,7 +4,7 @@ use super::{HttpAuth, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{SecretRef, TextOrSecret};
 
 impl Schedule {
-    /// Every secret that its source, its target, its heartbeat and senders of outcomes need.
+    /// Every secret that its source, its target, its heartbeat, senders of outcomes and its write-back need.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretRef> {
         let mut found: Vec<SecretRef> = self.heartbeat.iter().cloned().collect();
@@ -13,18 +13,13 @@ impl Schedule {
         if let SourceSpec::Http(http) = &self.source {
             texts.push(&http.url);
             texts.extend(http.headers.iter().map(|(_, value)| value));
-            match &http.auth {
-                Some(HttpAuth::Bearer(token)) => found.push(token.clone()),
-                Some(HttpAuth::Basic { user, password }) => {
-                    texts.push(user);
-                    found.push(password.clone());
-                }
-                Some(HttpAuth::OAuth2(spec)) => {
-                    texts.extend([&spec.token_url, &spec.client_id]);
-                    found.extend(spec.secrets().cloned());
-                }
-                None => {}
-            }
+            of_auth(http.auth.as_ref(), &mut texts, &mut found);
+        }
+        if let Some(write_back) = self.outcome.as_ref().and_then(|outcome| outcome.write_back.as_ref()) {
+            texts.push(&write_back.url);
+            texts.extend(write_back.headers.iter().map(|(_, value)| value));
+            found.extend(write_back.secret.clone());
+            of_auth(write_back.auth.as_ref(), &mut texts, &mut found);
         }
         match &self.target {
             TargetSpec::Automation { url, api_token, .. } => {
@@ -43,5 +38,20 @@ impl Schedule {
             TextOrSecret::Text(_) => None,
         }));
         found
+    }
+}
+
+fn of_auth<'a>(auth: Option<&'a HttpAuth>, texts: &mut Vec<&'a TextOrSecret>, found: &mut Vec<SecretRef>) {
+    match auth {
+        Some(HttpAuth::Bearer(token)) => found.push(token.clone()),
+        Some(HttpAuth::Basic { user, password }) => {
+            texts.push(user);
+            found.push(password.clone());
+        }
+        Some(HttpAuth::OAuth2(spec)) => {
+            texts.extend([&spec.token_url, &spec.client_id]);
+            found.extend(spec.secrets().cloned());
+        }
+        None => {}
     }
 }

@@ -210,6 +210,19 @@ pub fn check_signing_secret(secret: &SecretString) -> Result<(), TargetError> {
     webhook::SigningKey::read(secret).map(drop)
 }
 
+/// The headers that sign a body as Standard Webhooks.
+///
+/// # Errors
+/// When the text is not a signing secret.
+pub fn signature(
+    secret: &SecretString,
+    id: &str,
+    now: Timestamp,
+    body: &str,
+) -> Result<[SecretHeader; 3], TargetError> {
+    Ok(webhook::SigningKey::read(secret)?.headers(id, now, body))
+}
+
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }

@@ -55,6 +55,10 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         }
         Request::CallAgain { whom: AgainAsk::Of(id), .. } => ids::reminder(app, id, None, &[]).await.map(drop),
         Request::CallAgain { whom: AgainAsk::Silent(name), .. } => app.schedule(name).map(drop),
+        Request::AcknowledgeOutcomes(ask) => match &ask.id {
+            Some(id) => ids::reminder(app, id, None, &[]).await.map(drop),
+            None => app.ledger().map(drop),
+        },
         Request::SetOutcome(ask) => ids::reminder(app, &ask.id, None, &[]).await.map(drop),
         Request::Cancel(ask) => ids::reminder(app, &ask.id, ask.schedule.as_deref(), &[State::Pending]).await.map(drop),
         Request::Approve(held::ApproveAsk { run, .. }) | Request::Reject(held::RejectAsk { run, .. }) => {

@@ -127,6 +127,8 @@ pub enum Request {
         /// The reason given.
         reason: Option<String>,
     },
+    /// A person has seen that outcomes could not be written back.
+    AcknowledgeOutcomes(outcome::AcknowledgeAsk),
     /// What became of calls.
     OutcomeList(outcome::OutcomeListAsk),
     /// Cancel a pending reminder.

@@ -32,11 +32,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Resume { schedule, reason } => {
             Answer::of(Exit::Done, &pause::resume(app, actor, schedule, reason).await?)
         }
-        Request::AcceptLoss { reason } => {
-            let answer = accept_loss::accept_loss(app, actor, reason).await?;
-            let exit = if answer.unread.is_empty() { Exit::Done } else { Exit::Failed };
-            Answer::of(exit, &answer)
-        }
+        Request::AcceptLoss { reason } => accepted_loss(app, actor, reason).await?,
         Request::TestCall { schedule, to } => {
             let answer = test_call::test_call(app, actor, &schedule, &to).await?;
             Answer::of(answer.exit(), &answer)
@@ -67,6 +63,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::CallAgain { whom, reason } => {
             Answer::of(Exit::Done, &outcome::retry(app, actor, (whom, reason)).await?)
         }
+        Request::AcknowledgeOutcomes(ask) => Answer::of(Exit::Done, &outcome::acknowledge(app, actor, ask).await?),
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
@@ -83,6 +80,13 @@ async fn contacts(app: &App, actor: &str, (account, phone): (&str, &str)) -> Ver
     let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(account, phone));
     app.ledger()?.append(vec![entry]).await?;
     Ok(found)
+}
+
+/// An accepted loss; reminders that can't be read are a failure.
+async fn accepted_loss(app: &App, actor: &str, reason: String) -> VerbResult<Answer> {
+    let answer = accept_loss::accept_loss(app, actor, reason).await?;
+    let exit = if answer.unread.is_empty() { Exit::Done } else { Exit::Failed };
+    Ok(Answer::of(exit, &answer))
 }
 
 /// A person's erasure; a contact that may be left at an account is a failure.

@@ -12,7 +12,7 @@ use super::{App, VerbError, VerbResult, holds, last_run, retrying};
 use crate::audit::words::counted;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally};
+use crate::ledger::{Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally, WriteBacksAsk};
 use crate::reminder::RunState;
 use crate::schedule::{Schedule, ScheduleMode};
 
@@ -233,7 +233,8 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
     let now = app.around.clock.now();
     let signs = signs::of(app, ledger, now).await?;
     let awaited = signs.values().map(|signs| signs.awaited).sum();
-    let outcomes = OutcomeTally { awaited, unreported: ledger.unreported(now).await?, write_backs: 0 };
+    let write_backs = ledger.write_backs(WriteBacksAsk::Failed).await?.len() as u64;
+    let outcomes = OutcomeTally { awaited, unreported: ledger.unreported(now).await?, write_backs };
     let silences = signs.into_iter().filter_map(|(name, signs)| Some((name, signs.silence_in_words()?))).collect();
     Ok(LedgerView {
         tally,
@@ -379,6 +380,10 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
     }
 }
 
+/// Where outcomes are listed that could not be written back, and what ends the matter.
+pub const SEE_WRITE_BACKS: &str =
+    "`tickler audit list --event write_back.failed` shows which, `tickler outcome acknowledge` ends this notice";
+
 fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Hold]) -> Vec<String> {
     let mut problems: Vec<String> = known.failure.iter().chain(&known.problems).cloned().collect();
     problems.extend(
@@ -400,6 +405,10 @@ fn problems(schedules: &[ScheduleStatus], known: &LedgerView, on_everybody: &[Ho
         problems.push(format!(
             "{held} (`tickler audit list --event run.held`): `tickler approve` or `tickler reject` each"
         ));
+    }
+    if known.outcomes.write_backs > 0 {
+        let failed = counted(known.outcomes.write_backs, "outcome", "outcomes");
+        problems.push(format!("{failed} could not be written back: {SEE_WRITE_BACKS}"));
     }
     if known.tally.waiting_runs > 0 {
         let waiting = counted(known.tally.waiting_runs, "run waits for its source", "runs wait for their source");

@@ -16,6 +16,9 @@ const BUCKETS: [u64; 8] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
 /// A reason longer than this is none of the words, and isn't a label.
 const LONGEST_REASON: usize = 40;
 
+/// How the events of write-backs begin.
+const WRITE_BACK: &str = "write_back.";
+
 /// What the log has seen since the service began.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
@@ -49,7 +52,8 @@ impl Counters {
         let is_poll = row.actor.as_deref().is_some_and(|actor| actor.starts_with(FOUND_BY_POLL));
         self.found_by_poll += u64::from(row.event == Event::OutcomeReceived && is_poll);
         *self.events.entry((row.event.as_str().to_owned(), schedule, reason)).or_default() += 1;
-        let ends = !matches!(row.event, Event::DeliveryIntent);
+        let is_write_back = row.event.as_str().starts_with(WRITE_BACK);
+        let ends = !is_write_back && !matches!(row.event, Event::DeliveryIntent);
         if let Some(latency) = row.latency_ms.filter(|_| ends) {
             self.latencies.add(latency);
         }
@@ -171,6 +175,16 @@ impl Exposition<'_> {
         {
             let labels = [("schedule", schedule.as_str()), ("outcome", outcome)];
             text.sample("tickler_outcomes_total", &labels, count(*number));
+        }
+        text.family(
+            "tickler_write_backs_total",
+            "counter",
+            "Write-backs of outcomes since the service began, by result.",
+        );
+        for ((event, schedule, _), number) in &self.counters.events {
+            let Some(result) = event.strip_prefix(WRITE_BACK) else { continue };
+            let labels = [("schedule", schedule.as_str()), ("result", result)];
+            text.sample("tickler_write_backs_total", &labels, count(*number));
         }
         text.family("tickler_poll_found_total", "counter", "Outcomes that a poll found since the service began.");
         text.sample("tickler_poll_found_total", &[], count(self.counters.found_by_poll));

@@ -168,6 +168,21 @@ impl Receiver {
         format!("http://{}/webhook/automation/clinic", self.listener.local_addr().expect("an address"))
     }
 
+    /// Where it listens.
+    #[allow(dead_code, reason = "for those that name another path")]
+    pub fn address(&self) -> String {
+        self.listener.local_addr().expect("an address").to_string()
+    }
+
+    /// Whether nobody has connected that was not answered.
+    #[allow(dead_code, reason = "for those where nothing is sent")]
+    pub fn is_untouched(&self) -> bool {
+        self.listener.set_nonblocking(true).expect("a listener");
+        let found = self.listener.accept();
+        self.listener.set_nonblocking(false).expect("a listener");
+        found.is_err()
+    }
+
     /// Waits for one request and reads it whole.
     pub fn request(&self) -> Call {
         let (mut stream, _from) = self.listener.accept().expect("a connection");
@@ -195,6 +210,29 @@ pub struct Call {
 }
 
 impl Call {
+    /// Answers with that status line and these further headers, and no body.
+    #[allow(dead_code, reason = "some suites accept every call")]
+    pub fn answer(mut self, status: &str, headers: &str) {
+        let answer = format!("HTTP/1.1 {status}\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n");
+        self.stream.write_all(answer.as_bytes()).expect("an answer");
+    }
+
+    /// Answers 200 and a body of that many bytes; answers how many were taken before the other side had enough.
+    #[allow(dead_code, reason = "for those that answer at length")]
+    pub fn answer_at_length(mut self, length: u64) -> u64 {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+        self.stream.write_all(head.as_bytes()).expect("an answer's beginning");
+        let chunk = [b'x'; 64 * 1024];
+        let mut taken = 0;
+        while taken < length {
+            match self.stream.write(&chunk) {
+                Ok(written) if written > 0 => taken += written as u64,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        taken
+    }
+
     pub fn accept(mut self) {
         let body = r#"{"error":null,"data":{}}"#;
         let answer = format!(

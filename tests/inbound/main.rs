@@ -13,6 +13,7 @@ mod polling;
 mod retries;
 #[path = "../support/clinic.rs"]
 mod sandboxed;
+mod write_backs;
 
 use std::io::Write;
 use std::net::TcpStream;

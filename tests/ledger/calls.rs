@@ -224,7 +224,7 @@ pub fn outcome_terms() -> OutcomeTerms {
 
 /// The same, with retries ten minutes after a call that nobody answered.
 pub fn retrying() -> Arc<std::collections::BTreeMap<String, OutcomeTerms>> {
-    use tickler::reminder::CallOutcome::{Busy, Confirmed, NoAnswer};
+    use tickler::reminder::CallOutcome::{Busy, Confirmed, Declined, NoAnswer};
     let minutes = jiff::SignedDuration::from_mins;
     let retry = tickler::outcome::retry::RetryTerms {
         on: vec![NoAnswer, Busy],
@@ -236,6 +236,7 @@ pub fn retrying() -> Arc<std::collections::BTreeMap<String, OutcomeTerms>> {
     let terms = OutcomeTerms {
         retry: Some(retry),
         skip_later_leads: vec![Confirmed],
+        write_back: vec![Confirmed, Declined, NoAnswer],
         lateness: Some((minutes(60), minutes(5))),
         max_per_person_per_day: 3,
         ..outcome_terms()

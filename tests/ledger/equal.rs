@@ -13,7 +13,7 @@ use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
-use tickler::reminder::{Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
+use tickler::reminder::{CallOutcome, Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
 use tickler::template::Payload;
@@ -30,7 +30,10 @@ const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 32] = [
+const WRITTEN: [Event; 35] = [
+    Event::WriteBackSent,
+    Event::WriteBackFailed,
+    Event::WriteBackDropped,
     Event::OutcomeMissing,
     Event::OperatorRetried,
     Event::OutcomeReceived,
@@ -87,6 +90,8 @@ enum Verb {
     SetOutcome(OutcomeByHand),
     CallAgain(CallAgain),
     Unreported(Unreported),
+    WrittenBack(SettledWriteBack),
+    Acknowledge(AcknowledgeWriteBacks),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -334,6 +339,27 @@ impl Course {
         RecordedCall { terms: retrying(), ..recorded(body, self.now) }
     }
 
+    fn written_back(&mut self) -> Verb {
+        let later = self.about(600);
+        let (to, reason) = self.pick(&[
+            (WriteBackEnd::Sent, None),
+            (WriteBackEnd::Again(later), Some("http_503")),
+            (WriteBackEnd::Failed, Some("http_404")),
+            (WriteBackEnd::Dropped, Some("moved")),
+        ]);
+        Verb::WrittenBack(SettledWriteBack {
+            reminder_id: self.some_id(),
+            number: self.pick(&[1, 1, 1, 2, 3]),
+            to,
+            reason: reason.map(str::to_owned),
+            detail: None,
+            http_status: reason.and_then(|reason| reason.strip_prefix("http_")?.parse().ok()),
+            latency: self.one_in(2).then(|| std::time::Duration::from_millis(7)),
+            actor: "service".to_owned(),
+            now: self.now,
+        })
+    }
+
     fn set_outcome(&mut self) -> Verb {
         let outcome = self.pick(tickler::reminder::CallOutcome::ALL);
         let (reminder_id, actor, now) = (self.some_id(), "maria".to_owned(), self.now);
@@ -380,7 +406,7 @@ impl Course {
         let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
         let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
         self.now += SignedDuration::new(step, nanos);
-        match self.below(50) {
+        match self.below(54) {
             0 | 1 => self.load(),
             2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
             3..8 => self.begin(),
@@ -414,8 +440,26 @@ impl Course {
                 let (from, until) = (at(-3_600), self.now);
                 let (schedule, account) =
                     (self.pick(&SCHEDULES).to_owned(), self.pick(&["thoughtly", "other"]).to_owned());
-                let actor = "service".to_owned();
-                Verb::Unreported(Unreported { schedule, account, from, until, now: self.now, actor })
+                let (unreported, actor) = (vec![CallOutcome::Unreported], "service".to_owned());
+                Verb::Unreported(Unreported {
+                    schedule,
+                    account,
+                    from,
+                    until,
+                    write_back: unreported,
+                    now: self.now,
+                    actor,
+                })
+            }
+            50..53 => self.written_back(),
+            53 => {
+                let (reminder_id, reason) = (self.one_in(3).then(|| self.some_id()), Some("seen".to_owned()));
+                Verb::Acknowledge(AcknowledgeWriteBacks {
+                    reminder_id,
+                    reason,
+                    actor: "maria".to_owned(),
+                    now: self.now,
+                })
             }
             45 | 48 => {
                 let whom = match self.one_in(2) {
@@ -486,16 +530,31 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::Report(record) => Answer::of(&ledger.take_report(*record).await),
         Verb::SetOutcome(word) => Answer::of(&ledger.set_outcome(word).await),
         Verb::Unreported(ask) => Answer::of(&ledger.pass_unreported(ask).await),
+        Verb::WrittenBack(ended) => Answer::of(&ledger.settle_write_back(ended).await),
+        Verb::Acknowledge(ask) => Answer::of(&ledger.acknowledge_write_backs(ask).await),
         Verb::CallAgain(again) => Answer::of(&ledger.call_again(again).await),
         Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
     }
 }
 
+/// Every write-back, however it is asked for.
+async fn write_backs(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
+    let waiting = WriteBacksAsk::Waiting { schedule: SCHEDULE.to_owned(), appointment_id: "A1".to_owned() };
+    let due = WriteBacksAsk::Due { now: course.now, limit: 7 };
+    let mut asks = vec![waiting, due, WriteBacksAsk::Failed, WriteBacksAsk::OfMany(course.ids.clone())];
+    asks.extend(course.ids.first().map(|id| WriteBacksAsk::Of(*id)));
+    let mut lines = Vec::new();
+    for ask in asks {
+        lines.push(format!("{:?}", ledger.write_backs(ask).await.expect("they are read")));
+    }
+    lines
+}
+
 /// Everything that can be read of a ledger, in an order that is always the same; ids that it made itself are left out.
 async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     let given: HashSet<RunId> = course.runs.iter().copied().collect();
-    let mut lines = Vec::new();
+    let mut lines = write_backs(ledger, course).await;
     let filters = [
         AuditFilter::default(),
         AuditFilter { appointment: Some("A1".into()), ..AuditFilter::default() },

@@ -5,6 +5,7 @@ mod log;
 mod outbox;
 mod outcomes;
 mod runs;
+mod write_backs;
 
 pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
 pub use log::{FatesAsk, Forget, Forgotten, Head, Prune, Pruned, Restored, Verification};
@@ -20,3 +21,4 @@ pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
     RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,
 };
+pub use write_backs::{AcknowledgeWriteBacks, SettledWriteBack, WriteBackEnd, WriteBackRow, WriteBacksAsk};

@@ -53,6 +53,8 @@ pub struct OutcomeTerms {
     pub retry: Option<RetryTerms>,
     /// Outcomes after which nobody is called by another lead about the same start.
     pub skip_later_leads: Vec<CallOutcome>,
+    /// Outcomes that are written back.
+    pub write_back: Vec<CallOutcome>,
     /// `max_lateness` and `min_notice`; `None` for a schedule that is not loaded.
     pub lateness: Option<(SignedDuration, SignedDuration)>,
     /// How many calls a person gets on one day at most.
@@ -112,6 +114,8 @@ pub struct Unreported {
     pub from: Timestamp,
     /// And before this (UTC).
     pub until: Timestamp,
+    /// Outcomes that its schedule writes back.
+    pub write_back: Vec<CallOutcome>,
     /// The current instant (UTC).
     pub now: Timestamp,
     /// Who writes it down.

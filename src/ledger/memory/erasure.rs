@@ -28,6 +28,7 @@ impl Tables {
             erased.reminders += 1;
         }
         self.calls.retain(|_, call| call.reminder.is_none_or(|id| !ids.contains(&id)));
+        self.write_backs.retain(|_, row| !ids.contains(&row.reminder_id));
         let shadows = self.shadows.values_mut().map(|kept| &mut kept.known);
         shadows
             .filter(|known_shadow| known_shadow.person.as_str() == phone || known.contains(&known_shadow.id))

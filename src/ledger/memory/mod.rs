@@ -16,6 +16,7 @@ mod reads;
 mod store;
 mod tables;
 mod told;
+mod write_backs;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -15,7 +15,7 @@ use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
     CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
     QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
-    Verification,
+    Verification, WriteBackRow, WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
@@ -73,6 +73,9 @@ impl Reads for MemoryReads {
     }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         Ok(self.memory.tables().reported(ask))
+    }
+    fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
+        Ok(self.memory.tables().write_backs_of(ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         Ok(self.memory.tables().tally())

@@ -20,6 +20,7 @@ use crate::ledger::store::{
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
 use crate::seeded::SeededMap;
@@ -118,6 +119,9 @@ impl Store for MemoryStore {
     }
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
         Ok(self.read(|tables| tables.call(account, call_id)))
+    }
+    fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
+        Ok(self.read(|tables| tables.write_backs_of(which)))
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(self.read(|tables| tables.holds(machine)))

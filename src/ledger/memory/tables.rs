@@ -13,7 +13,7 @@ use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::outcomes::CallRow;
 use crate::ledger::store::{Put, ShadowedCall, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
-use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step};
+use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step, WriteBackRow};
 use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
 use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment};
@@ -47,6 +47,8 @@ pub(super) struct Tables {
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
     /// By account and the other side's id.
     pub(super) calls: BTreeMap<(String, String), CallRow>,
+    /// By reminder and number.
+    pub(super) write_backs: BTreeMap<(ReminderId, u32), WriteBackRow>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -317,6 +319,7 @@ impl Tables {
             }
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Call(call) => self.put_call(call),
+            Put::WriteBack(row) => self.put_write_back(row),
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
             Put::Loss(loss) => {
                 self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
@@ -407,6 +410,7 @@ impl Tables {
         self.shadows.retain(|_, shadow| shadow.known.updated_at >= before);
         self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
         self.calls.retain(|_, call| call.last_at >= before);
+        self.prune_write_backs(before);
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()
                 && kept.held.updated_at < before

@@ -22,6 +22,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
         conn.execute("DELETE FROM content WHERE reminder = ?1", [nr])?;
         conn.execute("UPDATE reminder SET phone = NULL, person = '', note = NULL WHERE nr = ?1", [nr])?;
         conn.execute("UPDATE attempt SET remote_id = NULL WHERE reminder = ?1", [nr])?;
+        conn.execute("DELETE FROM write_back WHERE reminder = (SELECT id FROM reminder WHERE nr = ?1)", [nr])?;
         conn.execute("DELETE FROM call WHERE reminder = (SELECT id FROM reminder WHERE nr = ?1)", [nr])?;
     }
     let of_shadows = "UPDATE shadow SET person = '' WHERE person = ?1 \

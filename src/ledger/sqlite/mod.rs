@@ -35,6 +35,7 @@ mod statements;
 mod steps;
 mod store;
 mod wal;
+mod write_backs;
 
 use std::path::Path;
 use std::sync::Arc;

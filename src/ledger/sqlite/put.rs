@@ -73,6 +73,7 @@ impl SqliteStore<'_> {
             Put::Merged(schedule, reminder, merged) => super::merged::put(self.conn, schedule, *reminder, merged),
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Call(call) => self.put_call(call),
+            Put::WriteBack(row) => self.put_write_back(row),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
-use super::{backup, calls, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema};
+use super::{backup, calls, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema, write_backs};
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
     CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
     QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
-    Verification, chain,
+    Verification, WriteBackRow, WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
@@ -71,6 +71,9 @@ impl Reads for SqliteReads {
     }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.readers.read(|reader| calls::reported(&reader.conn, ask))
+    }
+    fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
+        self.readers.read(|reader| write_backs::select(&reader.conn, ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         self.readers.read(|reader| queries::tally(&reader.conn))

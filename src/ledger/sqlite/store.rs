@@ -12,7 +12,7 @@ use super::columns::time_or_null;
 use super::continuity::Continuity;
 use super::files::KeyBytes;
 use super::statements::Statements;
-use super::{erasure, held, loss, maintenance, pauses, queries, runs, schedules};
+use super::{erasure, held, loss, maintenance, pauses, queries, runs, schedules, write_backs};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
@@ -25,6 +25,7 @@ use crate::ledger::store::{
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
     Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
 use crate::seeded::SeededMap;
@@ -147,6 +148,9 @@ impl Store for SqliteStore<'_> {
     }
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
         self.call_row(account, call_id)
+    }
+    fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
+        write_backs::select(self.conn, which)
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(Holds { lost: self.loss(), ..pauses::holds(self.conn, machine)? })

@@ -9,6 +9,7 @@ mod outcomes;
 mod retries;
 mod runs;
 mod taking;
+mod write_backs;
 
 use super::LedgerResult;
 use super::change::Change;

@@ -8,6 +8,7 @@ use crate::audit::{Entry, Event};
 use crate::ledger::change::HeldRow;
 use crate::ledger::outcomes::{self, CallRow, Digest};
 use crate::ledger::store::{LearntNumber, Many, One, Put};
+use crate::ledger::write_backs::NewOutcome;
 use crate::ledger::{
     LedgerError, LedgerResult, OptOutChange, OptOutSide, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall,
     ReminderRow, ReportTaken, Unreported,
@@ -30,7 +31,8 @@ impl Tx<'_> {
             return Ok(ReportTaken { reminder: Ok(held.id), outcome, is_duplicate, is_proof: false });
         }
         let report = report_of(record, &held);
-        let next = match outcomes::raised(&held, record, &report) {
+        let raised = outcomes::raised(&held, record, &report);
+        let next = match raised {
             Some(raised) => self.follow(&RaisedOutcome {
                 held: &held,
                 outcome: raised.outcome,
@@ -44,6 +46,17 @@ impl Tx<'_> {
         let told = outcomes::told(&held, record, &report, next.in_words())?;
         if let Some(change) = &told.change {
             self.apply(change)?;
+        }
+        if let (Some(told), Some(terms)) = (raised, terms_of(record, &held)) {
+            let (call_id, on) = (record.facts.call_id.as_deref(), terms.write_back.as_slice());
+            self.queue_write_back(&NewOutcome {
+                held: &held,
+                told,
+                call_id,
+                on,
+                now: record.now,
+                actor: &record.actor,
+            })?;
         }
         let mut call = CallRow::after(known, record, digest, Some(&report));
         call.reminder = Some(held.id);
@@ -184,6 +197,9 @@ impl Tx<'_> {
         for held in self.store.reminders(&called)? {
             if let Some(change) = outcomes::unreported(&held, ask) {
                 self.apply(&change)?;
+                let told = outcomes::unreported_at(ask.now);
+                let (on, actor) = (ask.write_back.as_slice(), ask.actor.as_str());
+                self.queue_write_back(&NewOutcome { held: &held, told, call_id: None, on, now: ask.now, actor })?;
                 passed += 1;
             }
         }
@@ -204,6 +220,13 @@ impl Tx<'_> {
             actor: &word.actor,
         })?;
         self.apply(&change)?;
+        if held.outcome.map(|holds| holds.outcome) != Some(word.outcome) {
+            let told = outcomes::by_person(word);
+            let terms = word.terms.get(&held.schedule);
+            let on = terms.map_or(&[][..], |terms| &terms.write_back);
+            let (now, actor) = (word.now, word.actor.as_str());
+            self.queue_write_back(&NewOutcome { held: &held, told, call_id: None, on, now, actor })?;
+        }
         self.learn(&held, Some(word.outcome), (word.now, &word.actor))?;
         self.store.reminder_row(id)?.ok_or_else(none)
     }

@@ -5,6 +5,7 @@ mod outcome;
 mod sending;
 mod sources;
 mod tables;
+mod write_back;
 
 pub use tables::SCHEDULE;
 

@@ -1,7 +1,8 @@
 //! pure: the keys of `[outcome]`: what becomes of a call.
 
 use super::Need::{Default, Optional};
-use super::tables::{key, later};
+use super::tables::key;
+use super::write_back::WRITE_BACK;
 use super::{Shape, Table};
 
 /// The whole table.
@@ -59,7 +60,7 @@ pub static OUTCOME: Table = Table {
         ),
         key("poll", Shape::Table(&POLL), Optional, "Records of calls are asked for where no report came"),
         key("retry", Shape::Table(&RETRY), Optional, "Who doesn't answer is called again"),
-        later("write_back", "Outcomes are written back"),
+        key("write_back", Shape::Table(&WRITE_BACK), Optional, "Outcomes are written back by HTTP"),
     ],
 };
 

@@ -152,7 +152,7 @@ static HTTP: Table = Table {
     ],
 };
 
-static AUTH: Table = Table {
+pub(super) static AUTH: Table = Table {
     one_of: &["bearer", "basic", "oauth2"],
     keys: &[
         key("bearer", Shape::Secret, Optional, "`Authorization: Bearer …`"),

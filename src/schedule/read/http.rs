@@ -177,7 +177,7 @@ fn oauth2(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<OAuth2Spec
     })
 }
 
-fn auth(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<HttpAuth> {
+pub fn auth(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<HttpAuth> {
     if let Some(bearer) = section.secret("bearer", reading) {
         return Some(HttpAuth::Bearer(bearer));
     }

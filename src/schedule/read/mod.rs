@@ -14,6 +14,7 @@ mod syntax;
 mod target;
 mod templates;
 mod unrendered;
+mod write_back;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::section::{Section, items, optional};
+use super::write_back;
 use crate::duration;
 use crate::outcome::{Fact, Meaning, Places, Vocabulary};
 use crate::reminder::CallOutcome;
@@ -23,6 +24,8 @@ pub fn read(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<OutcomeS
         skip_later_leads: outcomes(section, "skip_later_leads")?,
         poll: poll(&section.inner("poll"), reading)?,
         retry: optional(section.given("retry"), |_| retry(&section.inner("retry"), reading)).ok()?,
+        write_back: optional(section.given("write_back"), |_| write_back::read(&section.inner("write_back"), reading))
+            .ok()?,
         vocabulary: Vocabulary {
             statuses: meanings(section.given("statuses"))?,
             values: meanings(section.given("values"))?,
@@ -35,7 +38,7 @@ fn secrets(section: &Section<'_>, reading: &Reading<'_>) -> Option<Vec<SecretRef
     items(node).into_iter().map(|item| secret_ref(item, reading.folder)).collect()
 }
 
-fn outcomes(section: &Section<'_>, name: &str) -> Option<Vec<CallOutcome>> {
+pub(super) fn outcomes(section: &Section<'_>, name: &str) -> Option<Vec<CallOutcome>> {
     section.texts(name)?.iter().map(|word| word.parse().ok()).collect()
 }
 

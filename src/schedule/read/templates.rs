@@ -122,7 +122,7 @@ pub fn name_span(node: &Node, name: &str, file: &str) -> Range<usize> {
     node.part(file, found.map(|at| at..at + name.len()))
 }
 
-fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
+pub(super) fn report(node: &Node, problem: TemplateProblem, reading: &mut Reading<'_>) {
     let span = node.part(&reading.problems.text(), problem.at);
     let help =
         problem.help.unwrap_or_else(|| "expressions are Jinja's: `{{ name }}`, `{{ name | filter }}`".to_owned());

@@ -9,6 +9,9 @@ use crate::schedule::spanned::{KeyValue, Node, Value};
 /// The mark that begins a template.
 const MARK: &str = "{{";
 
+/// Addresses that are filled in: a source's with the window, a write-back's with its outcome.
+const FILLED_ADDRESSES: [&[&str]; 2] = [&["source", "http", "url"], &["outcome", "write_back", "url"]];
+
 /// Reports every mark in a key, and in every value that isn't a template.
 pub fn check(root: &Node, reading: &mut Reading<'_>) {
     in_table(root, &SCHEDULE, &mut Vec::new(), reading);
@@ -28,8 +31,7 @@ fn in_table<'n>(node: &'n Node, keys: &'static Table, path: &mut Vec<&'n str>, r
                 | Shape::TableMap(_)
                 | Shape::Unread,
             ) => {}
-            // a source's address is filled in with the window
-            Some(Shape::TextOrSecret) if path.as_slice() == ["source", "http", "url"] => {}
+            Some(Shape::TextOrSecret) if FILLED_ADDRESSES.contains(&path.as_slice()) => {}
             Some(_) => in_value(entry, reading),
             None => {}
         }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub use address::fill;
+pub use login::Login;
 
 use super::{Again, ReadReport, ReadWindow, Source, SourceError, SourceTools, WindowTexts};
 use crate::formats::{self, FormatAsk, FormatReport, Wanted};
@@ -35,6 +36,7 @@ mod ahead;
 mod answers;
 mod joins;
 mod kept;
+mod login;
 mod oauth;
 mod page_request;
 mod paging;

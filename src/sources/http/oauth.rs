@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{Api, never};
+use super::login::Login;
+use super::never;
 use crate::disk;
 use crate::http::{HttpRequest, Sent};
 use crate::schedule::OAuth2Spec;
@@ -43,14 +44,14 @@ struct KeptToken {
     refresh: Option<SecretString>,
 }
 
-impl Api {
+impl Login<'_> {
     /// The token for this read's requests.
     pub(super) async fn token(&self, spec: &OAuth2Spec) -> Result<SecretString, SourceError> {
         let (address, client) = (self.text(&spec.token_url)?, self.text(&spec.client_id)?);
         let address = Url::parse(address.expose_secret())
             .map_err(|_| never("the `token_url` of `oauth2` is not a valid address").at("auth"))?;
         let key = format!("{address}\n{}\n{}", client.expose_secret(), spec.scope.as_deref().unwrap_or(""));
-        let now = self.tools.http.clock().monotonic();
+        let now = self.http.clock().monotonic();
         let mut tokens = TOKENS.lock().await;
         if let Some(kept) = tokens.get(&key).filter(|kept| kept.until > now) {
             return Ok(kept.access.clone());
@@ -85,7 +86,7 @@ impl Api {
     }
 
     fn resolved(&self, place: &SecretRef) -> Result<SecretString, SourceError> {
-        self.tools.secrets.resolve(place).map_err(|error| never(error.to_string()).at("auth"))
+        self.secrets.resolve(place).map_err(|error| never(error.to_string()).at("auth"))
     }
 
     async fn ask_for_token(
@@ -95,38 +96,47 @@ impl Api {
         client: &str,
         refresh: Option<&SecretString>,
     ) -> Result<Value, SourceError> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        match refresh {
-            Some(token) => {
-                form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose_secret())
-            }
-            None => form.append_pair("grant_type", "client_credentials"),
-        };
-        if let Some(scope) = &spec.scope {
-            form.append_pair("scope", scope);
-        }
-        if let Some(place) = &spec.private_key {
-            let now = self.tools.http.clock().now().as_second();
-            let assertion = assertion(self.resolved(place)?.expose_secret(), client, address, now)?;
-            form.append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-            form.append_pair("client_assertion", &assertion);
-        }
+        let plain = self.token_form(spec, (address, client), refresh)?;
         let Some(secret) = &spec.client_secret else {
-            form.append_pair("client_id", client);
-            return self.post(address, form.finish(), None).await.map_err(|refused| refused.error);
+            let form = with_pairs(plain, &[("client_id", client)]);
+            return self.post(address, form, None).await.map_err(|refused| refused.error);
         };
         // servers must accept the secret in the `Authorization` header; some accept it only in the body
-        let (secret, plain) = (self.resolved(secret)?, form.finish());
+        let secret = self.resolved(secret)?;
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let login = STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret.expose_secret())));
         match self.post(address, plain.clone(), Some(login)).await {
             Err(refused) if refused.is_of_client => {
-                let both = [("client_id", client), ("client_secret", secret.expose_secret())];
-                let more = url::form_urlencoded::Serializer::new(plain).extend_pairs(both).finish();
-                self.post(address, more, None).await.map_err(|refused| refused.error)
+                let form = with_pairs(plain, &[("client_id", client), ("client_secret", secret.expose_secret())]);
+                self.post(address, form, None).await.map_err(|refused| refused.error)
             }
             other => other.map_err(|refused| refused.error),
         }
+    }
+
+    /// What is asked for, without what proves who asks by a secret.
+    fn token_form(
+        &self,
+        spec: &OAuth2Spec,
+        (address, client): (&Url, &str),
+        refresh: Option<&SecretString>,
+    ) -> Result<String, SourceError> {
+        let mut form = match refresh {
+            Some(token) => {
+                with_pairs(String::new(), &[("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())])
+            }
+            None => with_pairs(String::new(), &[("grant_type", "client_credentials")]),
+        };
+        if let Some(scope) = &spec.scope {
+            form = with_pairs(form, &[("scope", scope)]);
+        }
+        if let Some(place) = &spec.private_key {
+            let now = self.http.clock().now().as_second();
+            let assertion = assertion(self.resolved(place)?.expose_secret(), client, address, now)?;
+            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            form = with_pairs(form, &[("client_assertion_type", kind), ("client_assertion", &assertion)]);
+        }
+        Ok(form)
     }
 
     async fn post(&self, address: &Url, form: String, login: Option<String>) -> Result<Value, TokenRefused> {
@@ -140,14 +150,14 @@ impl Api {
             url: address.clone(),
             headers,
             body: form.into(),
-            timeout: self.spec.timeout.unsigned_abs(),
+            timeout: self.timeout,
             max_bytes: 64 << 10,
         };
         let refused = |again, message: String| TokenRefused {
             error: SourceError::new(again, message).at("auth"),
             is_of_client: false,
         };
-        let answer = match self.tools.http.send(request).await {
+        let answer = match self.http.send(request).await {
             Sent::Answered(answer) => answer,
             Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
                 return Err(refused(Again::Soon, format!("the token server didn't answer: {detail}")));
@@ -170,6 +180,10 @@ impl Api {
             }
         }
     }
+}
+
+fn with_pairs(form: String, pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(form).extend_pairs(pairs).finish()
 }
 
 /// Why there is no token; `is_of_client`: the server didn't accept how the client authenticated.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,10 +10,11 @@ use url::Url;
 
 use super::address::{self, Redirect};
 use super::kept::{Judged, KeptAnswers};
+use super::login::Login;
 use super::page_request::{FilledBody, PageRequest};
 use super::{Api, answers, fill, never};
 use crate::http::{BodyEnd, Http, HttpRequest, HttpResponse};
-use crate::schedule::{FormatSpec, HttpAuth, HttpSpec, ReadLimits, ReadMethod};
+use crate::schedule::{FormatSpec, HttpSpec, ReadLimits, ReadMethod};
 use crate::settings::TextOrSecret;
 use crate::sources::{SourceError, WindowTexts};
 
@@ -86,27 +86,15 @@ impl Api {
         if let Some(kind) = body.content_type().filter(|_| !is_set("content-type")) {
             headers.push(("content-type".to_owned(), kind.to_owned().into()));
         }
-        if let Some(login) = self.authorization(address).await? {
+        if let Some(login) = self.login().authorization(self.spec.auth.as_ref(), address).await? {
             headers.push(("authorization".to_owned(), login));
         }
         Ok(headers)
     }
 
-    async fn authorization(&self, address: &Url) -> Result<Option<SecretString>, SourceError> {
-        let basic = |user: &str, password: &str| {
-            let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            Some(SecretString::from(format!("Basic {both}")))
-        };
-        let resolve = |place| self.secret(&TextOrSecret::Secret(place));
-        Ok(match &self.spec.auth {
-            Some(HttpAuth::Bearer(token)) => Some(format!("Bearer {}", resolve(token.clone())?.expose_secret()).into()),
-            Some(HttpAuth::Basic { user, password }) => {
-                basic(self.secret(user)?.expose_secret(), resolve(password.clone())?.expose_secret())
-            }
-            Some(HttpAuth::OAuth2(spec)) => Some(format!("Bearer {}", self.token(spec).await?.expose_secret()).into()),
-            None if address.username().is_empty() && address.password().is_none() => None,
-            None => basic(address.username(), address.password().unwrap_or("")),
-        })
+    fn login(&self) -> Login<'_> {
+        let tools = &self.tools;
+        Login { http: &tools.http, secrets: &tools.secrets, timeout: self.spec.timeout.unsigned_abs() }
     }
 }
 

@@ -12,6 +12,7 @@ mod sample;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod unheard;
 mod written_zone;
 
 use std::collections::BTreeMap;
@@ -153,6 +154,7 @@ pub fn check(ask: &CheckAsk<'_>) -> CheckReport {
         problems.extend(schedule_tests::run(schedule, ask.zones).map(|tested| tested.problems).unwrap_or_default());
     }
     problems.extend(refused);
+    problems.extend(unheard::of(&folder, ask));
     problems.extend(look_alikes(ask));
     problems.extend(orphans(ask));
     // Stable: problems without a text to point into stay where they are.

@@ -35,15 +35,23 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             call(checked, ask, &agent, &account);
         }
         TargetSpec::Webhook(spec) => {
-            // one that isn't set was reported above
-            if let Some(Ok(secret)) = spec.secret.as_ref().map(|secret| ask.tools.secrets.resolve(secret))
-                && let Err(malformed) = targets::check_signing_secret(&secret)
-            {
-                let span = checked.span(&["target", "webhook", "secret"]);
-                checked.problems.error("invalid-value", span, malformed.to_string()).help(SIGNING_SECRET);
-            }
+            signing_secret(checked, ask, spec.secret.as_ref(), &["target", "webhook", "secret"]);
         }
         TargetSpec::Automation { .. } => {}
+    }
+    let write_back = checked.schedule.outcome.as_ref().and_then(|outcome| outcome.write_back.as_ref());
+    let secret = write_back.and_then(|write_back| write_back.secret.as_ref());
+    signing_secret(checked, ask, secret, &["outcome", "write_back", "secret"]);
+}
+
+/// One that isn't set is reported with the other secrets.
+fn signing_secret(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, secret: Option<&SecretRef>, path: &[&str]) {
+    if let Some(Ok(secret)) = secret.map(|secret| ask.tools.secrets.resolve(secret))
+        && let Err(malformed) = targets::check_signing_secret(&secret)
+    {
+        let span = checked.span(path);
+        let message = malformed.to_string().replace("target.webhook.secret", &path.join("."));
+        checked.problems.error("invalid-value", span, message).help(SIGNING_SECRET);
     }
 }
 
@@ -55,6 +63,9 @@ fn written_headers(checked: &mut Checked<'_>) {
     }
     if let TargetSpec::Webhook(webhook) = &schedule.target {
         in_ascii(checked, &["target", "webhook", "headers"], &webhook.headers);
+    }
+    if let Some(write_back) = schedule.outcome.as_ref().and_then(|outcome| outcome.write_back.as_ref()) {
+        in_ascii(checked, &["outcome", "write_back", "headers"], &write_back.headers);
     }
 }
 

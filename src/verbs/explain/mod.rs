@@ -10,10 +10,10 @@ use super::plan::SHADOW;
 use super::{App, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
+use crate::ledger::{Outbox, Outcomes, ReminderAsk, ReminderRow, WriteBacksAsk};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
-use crate::reminder::RunId;
+use crate::reminder::{RunId, WriteBackState};
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::zones::Zone;
 
@@ -79,6 +79,7 @@ async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Exp
         sentences.extend(forgotten::sentence(app, schedule, &reminders).await?);
         let named: Vec<String> = reminders.iter().map(named).collect();
         sentences.push(format!("In the ledger: {}", named.join("; ")));
+        sentences.extend(written_back(app, &reminders).await?);
         step.detail = Some(sentences.join(". "));
     }
     Ok(())
@@ -87,13 +88,35 @@ async fn explain_reminders(app: &App, schedule: &Schedule, explanation: &mut Exp
 /// The reminders of an appointment whose window has moved on.
 async fn explain_earlier(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     let reminders = reminders_of(app, &schedule.name, &explanation.appointment_id).await?;
+    let written = written_back(app, &reminders).await?;
     let block = explanation.steps.iter_mut().find(|step| step.result == StepResult::Block);
     if let (Some(step), false) = (block, reminders.is_empty()) {
         let reminders: Vec<String> = reminders.iter().map(|reminder| in_words(reminder, &schedule.zone)).collect();
         let rule = step.detail.take().unwrap_or_default();
         step.detail = Some(format!("{rule}. So far: {}", reminders.join("; ")));
+        if let (Some(detail), Some(written)) = (&mut step.detail, written) {
+            detail.push_str(&format!(". {written}"));
+        }
     }
     Ok(())
+}
+
+/// How the latest write-back of their outcomes stands; `None` without one.
+async fn written_back(app: &App, reminders: &[ReminderRow]) -> VerbResult<Option<String>> {
+    let Some(ledger) = &app.around.ledger else { return Ok(None) };
+    let ids = reminders.iter().map(|reminder| reminder.id).collect();
+    let rows = ledger.write_backs(WriteBacksAsk::OfMany(ids)).await?;
+    let Some(row) = rows.iter().max_by_key(|row| row.created_at) else { return Ok(None) };
+    let why = row.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let sentence = match row.state {
+        WriteBackState::Pending => format!("The outcome {} is to be written back{why}", row.outcome),
+        WriteBackState::Sent => format!("The outcome {} was written back", row.outcome),
+        WriteBackState::Failed | WriteBackState::Acknowledged => {
+            format!("The outcome {} could not be written back{why}", row.outcome)
+        }
+        WriteBackState::Dropped => format!("The outcome {} is not written back{why}", row.outcome),
+    };
+    Ok(Some(sentence))
 }
 
 /// A reminder's state and times, for people.

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, VerbResult, ids};
 use crate::ledger::{
-    CallAgain, CalledAgain, CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow, ReportedCall,
+    AcknowledgeWriteBacks, CallAgain, CalledAgain, CallsOf, Outbox, OutcomeByHand, Outcomes, ReminderAsk, ReminderRow,
+    ReportedCall, WriteBackRow, WriteBacksAsk,
 };
-use crate::reminder::{CallOutcome, Lead, ReminderId, State};
+use crate::reminder::{CallOutcome, Lead, ReminderId, State, WriteBackState};
 
 /// A person's word about what became of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +35,15 @@ pub struct OutcomeListAsk {
     pub schedule: Option<String>,
     /// Only those in which something was said that no key maps.
     pub unmapped: bool,
+}
+
+/// A person has seen that outcomes could not be written back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AcknowledgeAsk {
+    /// Of the reminder with this id, or the unique beginning of it; `None`: all.
+    pub id: Option<String>,
+    /// The reason given.
+    pub reason: Option<String>,
 }
 
 /// What became of one reminder's calls.
@@ -57,6 +67,22 @@ pub struct OutcomeRow {
     pub outcome_at: Option<Timestamp>,
     /// Its calls that were reported.
     pub calls: Vec<OutcomeCall>,
+    /// Its latest write-back; null without one.
+    #[serde(default)]
+    pub write_back: Option<OutcomeWriteBack>,
+}
+
+/// A write-back of an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeWriteBack {
+    /// Counts the write-backs of the reminder.
+    pub number: u32,
+    /// What is written.
+    pub outcome: CallOutcome,
+    /// How it stands.
+    pub state: WriteBackState,
+    /// A word on how it ended, or on why it is tried again.
+    pub reason: Option<String>,
 }
 
 /// A call that was reported.
@@ -119,6 +145,27 @@ pub async fn retry(app: &App, actor: &str, (ask, reason): (AgainAsk, Option<Stri
     with_calls(app, planned).await
 }
 
+/// Notes that a person has seen that outcomes could not be written back; answers their reminders.
+///
+/// # Errors
+/// When nothing of that reminder failed, or the ledger fails.
+pub async fn acknowledge(app: &App, actor: &str, ask: AcknowledgeAsk) -> VerbResult<Vec<OutcomeRow>> {
+    let reminder_id = match &ask.id {
+        Some(id) => Some(ids::reminder(app, id, None, &[]).await?),
+        None => None,
+    };
+    let (actor, now) = (actor.to_owned(), app.around.clock.now());
+    let acknowledge = AcknowledgeWriteBacks { reminder_id, reason: ask.reason, actor, now };
+    let ledger = app.ledger()?;
+    let seen = ledger.acknowledge_write_backs(acknowledge).await?;
+    if seen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = seen.iter().map(|row| row.reminder_id).collect();
+    let rows = ledger.reminders(ReminderAsk { ids, ..ReminderAsk::default() }).await?;
+    with_calls(app, rows).await
+}
+
 /// Reminders of which a call may have been placed, and retries that wait, oldest first. Without a ledger there are none.
 ///
 /// # Errors
@@ -151,7 +198,16 @@ async fn with_calls(app: &App, reminders: Vec<ReminderRow>) -> VerbResult<Vec<Ou
         let unmapped = unmapped.map(|word| crate::appointment::phone::masked(&word).into_owned());
         calls.entry(reminder_id).or_default().push(OutcomeCall { call_id, outcome, unmapped, ended_at });
     }
+    let ids = reminders.iter().map(|row| row.id).collect();
+    let mut write_backs: BTreeMap<ReminderId, OutcomeWriteBack> = BTreeMap::new();
+    for WriteBackRow { reminder_id, number, outcome, state, reason, .. } in
+        app.ledger()?.write_backs(WriteBacksAsk::OfMany(ids)).await?
+    {
+        // by number: the latest is the last
+        write_backs.insert(reminder_id, OutcomeWriteBack { number, outcome, state, reason });
+    }
     let row = |row: ReminderRow| OutcomeRow {
+        write_back: write_backs.remove(&row.id),
         calls: calls.remove(&row.id).unwrap_or_default(),
         reminder_id: row.id,
         schedule: row.schedule,

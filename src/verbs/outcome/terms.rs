@@ -27,6 +27,7 @@ fn of_schedule(app: &App, schedule: &Schedule) -> OutcomeTerms {
         agent: agent_of(schedule, &app.settings.secrets),
         retry: schedule.retry_terms(),
         skip_later_leads: schedule.skips_later_leads().to_vec(),
+        write_back: schedule.writes_back().to_vec(),
         lateness: Some((schedule.remind.max_lateness, schedule.remind.min_notice)),
         max_per_person_per_day: schedule.remind.max_per_person_per_day,
         target: app.around.target_address(schedule),

@@ -69,6 +69,7 @@ const fn kind(event: Event) -> &'static str {
         Event::DeliveryDelivered | Event::OperatorApproved | Event::OperatorResumed => "good",
         Event::DeliveryFailed
         | Event::DeliveryDropped
+        | Event::WriteBackFailed
         | Event::ReminderExpired
         | Event::RunMissed
         | Event::ConfigRejected => "bad",
@@ -90,6 +91,8 @@ const fn kind(event: Event) -> &'static str {
         | Event::OutcomeUnmatched
         | Event::OperatorOutcome
         | Event::OperatorRetried
+        | Event::WriteBackSent
+        | Event::WriteBackDropped
         | Event::DeliveryPrepared
         | Event::OperatorRejected
         | Event::OperatorResolved

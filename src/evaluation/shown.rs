@@ -1,0 +1,170 @@
+//! shell: reads a source again to see how single appointments stand in it; plans nobody and records nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::bounds::{LimitedSink, all_stuck, stuck};
+use super::reading::{GRACE, no_thread};
+use super::shared_reads::{MemoryShare, ReadThread};
+use super::{Env, EvaluationError, internal_error, nominal_now, open_source};
+use crate::appointment::mapping::Mapping;
+use crate::ledger::{LedgerError, Runs, RunsAsk};
+use crate::plan::{Occasion, is_cancelled, read_span, windows};
+use crate::reminder::RunId;
+use crate::row::{Record, RecordSink, Row};
+use crate::schedule::Schedule;
+use crate::sources::ReadWindow;
+use crate::zones::Zone;
+
+/// How an appointment that somebody was called about stands in its source now.
+#[derive(Debug, Clone)]
+pub enum ShownNow {
+    /// Its row, with the start that was called about.
+    Here(Box<ShownRow>),
+    /// That row says that it is cancelled.
+    Cancelled,
+    /// It has another start.
+    Moved,
+    /// There is no row of it.
+    Missing,
+}
+
+/// A row as its source shows it now.
+#[derive(Debug, Clone)]
+pub struct ShownRow {
+    /// The row.
+    pub row: Row,
+    /// The recipient's zone.
+    pub zone: Zone,
+}
+
+/// An appointment and the start that was called about (UTC).
+pub type CalledStart = (String, Timestamp);
+
+/// Reads the source as the run that planned these calls did, and answers how each stands.
+///
+/// # Errors
+/// When the source can't be read completely: then nothing is known.
+pub async fn shown_now(
+    schedule: &Arc<Schedule>,
+    run: RunId,
+    wanted: BTreeSet<CalledStart>,
+    env: &Env,
+) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+    let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
+    let planned_by = ledger.runs(RunsAsk::Id(run)).await?.pop();
+    let moment = Occasion::at(nominal_now(env.clock.as_ref()));
+    let occasion = match planned_by {
+        Some(run) => Occasion { nominal_at: run.nominal_at, now: run.started_at, ..moment.clone() },
+        None => moment.clone(),
+    };
+    let starts: Vec<Timestamp> = wanted.iter().map(|(_, starts_at)| *starts_at).collect();
+    let (from, until) = read_span(schedule, &windows(schedule, &occasion, None), &starts);
+    let day = schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at);
+    let window = ReadWindow { from, until, day, now: moment.now };
+    let job = ShownJob { schedule: Arc::clone(schedule), window, wanted, env: env.clone() };
+    job.on_a_thread().await
+}
+
+/// What the thread of one read owns.
+struct ShownJob {
+    schedule: Arc<Schedule>,
+    window: ReadWindow,
+    wanted: BTreeSet<CalledStart>,
+    env: Env,
+}
+
+impl ShownJob {
+    async fn on_a_thread(self) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+        let (name, limits) = (self.schedule.name.clone(), self.schedule.limits);
+        let given_up = self.env.reads.given_up.clone();
+        if given_up.are_too_many(&name) {
+            return Err(EvaluationError::Stuck(all_stuck()));
+        }
+        let (result, read) = oneshot::channel();
+        let thread = ReadThread::start(move || {
+            // nobody receives it after the read was given up
+            let _given_up = result.send(self.read());
+        });
+        let thread = thread.map_err(|error| no_thread(&error))?;
+        match tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read).await {
+            Ok(read) => read.map_err(|_| internal_error("while its source was read"))?,
+            Err(_late) => {
+                given_up.add(&name, thread);
+                Err(EvaluationError::Stuck(stuck(limits)))
+            }
+        }
+    }
+
+    /// Blocks.
+    fn read(self) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+        let Self { schedule, window, wanted, env } = self;
+        let source = open_source(&schedule, &env);
+        let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &env.zones);
+        let mut seen = SeenRows::new(mapping, wanted);
+        let mut memory = MemoryShare::of(&env.reads.kept);
+        let mut sink = LimitedSink::new(&mut seen, schedule.limits, Arc::clone(&env.clock), &mut memory);
+        let read = source.read(&window, &mut sink);
+        sink.check_limits()?;
+        read?;
+        Ok(seen.found)
+    }
+}
+
+/// Looks for rows of the wanted appointments; the first with a wanted start counts.
+struct SeenRows {
+    mapping: Mapping,
+    /// By appointment, the starts that are wanted.
+    wanted: HashMap<String, Vec<Timestamp>>,
+    found: HashMap<CalledStart, ShownNow>,
+}
+
+impl SeenRows {
+    fn new(mapping: Mapping, wanted: BTreeSet<CalledStart>) -> Self {
+        let found = wanted.iter().map(|called| (called.clone(), ShownNow::Missing)).collect();
+        let mut by_appointment: HashMap<String, Vec<Timestamp>> = HashMap::new();
+        for (appointment, starts_at) in wanted {
+            by_appointment.entry(appointment).or_default().push(starts_at);
+        }
+        Self { mapping, wanted: by_appointment, found }
+    }
+
+    fn see(&mut self, record: &Record<'_>) {
+        let Some(id) = self.mapping.id(record) else { return };
+        let Some(starts) = self.wanted.get(id.as_ref()).cloned() else { return };
+        let id = id.into_owned();
+        let start = self.mapping.start(record).ok().map(|start| start.at);
+        for wanted in starts {
+            let shown = match start {
+                Some(start) if start == wanted => self.here(record),
+                Some(_) | None => ShownNow::Moved,
+            };
+            let place = self.found.entry((id.clone(), wanted)).or_insert(ShownNow::Missing);
+            match place {
+                ShownNow::Here(_) | ShownNow::Cancelled => {}
+                ShownNow::Missing | ShownNow::Moved => *place = shown,
+            }
+        }
+    }
+
+    fn here(&mut self, record: &Record<'_>) -> ShownNow {
+        if self.mapping.status(record).is_some_and(|status| is_cancelled(&status)) {
+            return ShownNow::Cancelled;
+        }
+        match (record.to_row(), self.mapping.recipient_zone(record)) {
+            (Some(row), Ok(zone)) => ShownNow::Here(Box::new(ShownRow { row, zone })),
+            (None, _) | (_, Err(_)) => ShownNow::Moved,
+        }
+    }
+}
+
+impl RecordSink for SeenRows {
+    fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+        self.see(&record);
+        ControlFlow::Continue(())
+    }
+}
