@@ -20,6 +20,25 @@ fn clinic() -> Clinic {
 }
 
 #[test]
+fn an_outcome_that_no_report_can_reach_is_an_error_of_check() {
+    let secret = "\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n";
+    let check = |own: &str, other: &str| {
+        let clinic = Clinic::new();
+        append(&clinic, own);
+        let evening = DAY_BEFORE.replace("0 9 * * *", "0 18 * * *");
+        clinic.schedule("evening", &format!("{evening}{other}"));
+        let all = clinic.json(&["check"]).1["problems"].to_string();
+        let alone = clinic.json(&["check", "schedules/day-before.toml"]).1["problems"].to_string();
+        [all.contains("no-outcomes"), alone.contains("no-outcomes")]
+    };
+    assert_eq!(check("\n[outcome.values]\nyes = \"confirmed\"\n", ""), [true, true], "neither secret nor poll");
+    assert_eq!(check("", ""), [false, false], "no outcome is expected");
+    assert_eq!(check(secret, ""), [false, false], "who has the secret may post");
+    assert_eq!(check("\n[outcome.poll]\nagent = \"a1\"\n", ""), [false, false], "it is asked for");
+    assert_eq!(check("\n[outcome.values]\nyes = \"confirmed\"\n", secret), [false, false], "by another schedule");
+}
+
+#[test]
 fn a_record_in_each_shape_is_tried_and_nothing_is_written() {
     let clinic = clinic();
     let shapes = [

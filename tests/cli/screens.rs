@@ -75,6 +75,7 @@ const WITHOUT_A_TABLE: &[&str] = &[
     "optout import",
     "outcome set",
     "outcome retry",
+    "outcome acknowledge",
     "outcome try",
     "pause",
     "resume",
