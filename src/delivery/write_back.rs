@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::retry;
 use super::send::random_fraction;
 use crate::appointment::Phone;
-use crate::evaluation::{Env, ShownRow};
+use crate::evaluation::{Env, RowNow};
 use crate::http::{HttpRequest, HttpResponse, Sent, is_loopback};
 use crate::ledger::write_backs::TRIED_FOR;
 use crate::ledger::{ReminderRow, SettledWriteBack, WriteBackEnd, WriteBackRow};
@@ -44,7 +44,7 @@ pub struct WriteBackRequest<'a> {
     /// The call's reminder.
     pub reminder: &'a ReminderRow,
     /// The appointment as a read just now shows it.
-    pub shown: &'a ShownRow,
+    pub shown: &'a RowNow,
 }
 
 /// How an attempt ended, before it is settled.

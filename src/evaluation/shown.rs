@@ -24,7 +24,7 @@ use crate::zones::Zone;
 #[derive(Debug, Clone)]
 pub enum ShownNow {
     /// Its row, with the start that was called about.
-    Here(Box<ShownRow>),
+    Here(Box<RowNow>),
     /// That row says that it is cancelled.
     Cancelled,
     /// It has another start.
@@ -35,7 +35,7 @@ pub enum ShownNow {
 
 /// A row as its source shows it now.
 #[derive(Debug, Clone)]
-pub struct ShownRow {
+pub struct RowNow {
     /// The row.
     pub row: Row,
     /// The recipient's zone.
@@ -43,7 +43,7 @@ pub struct ShownRow {
 }
 
 /// An appointment and the start that was called about (UTC).
-pub type CalledStart = (String, Timestamp);
+pub type ShownKey = (String, Timestamp);
 
 /// Reads the source as the run that planned these calls did, and answers how each stands.
 ///
@@ -52,9 +52,9 @@ pub type CalledStart = (String, Timestamp);
 pub async fn shown_now(
     schedule: &Arc<Schedule>,
     run: RunId,
-    wanted: BTreeSet<CalledStart>,
+    wanted: BTreeSet<ShownKey>,
     env: &Env,
-) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
     let ledger = env.ledger.as_ref().ok_or(LedgerError::ReadOnly)?;
     let planned_by = ledger.runs(RunsAsk::Id(run)).await?.pop();
     let moment = Occasion::at(nominal_now(env.clock.as_ref()));
@@ -74,12 +74,12 @@ pub async fn shown_now(
 struct ShownJob {
     schedule: Arc<Schedule>,
     window: ReadWindow,
-    wanted: BTreeSet<CalledStart>,
+    wanted: BTreeSet<ShownKey>,
     env: Env,
 }
 
 impl ShownJob {
-    async fn on_a_thread(self) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+    async fn on_a_thread(self) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
         let (name, limits) = (self.schedule.name.clone(), self.schedule.limits);
         let given_up = self.env.reads.given_up.clone();
         if given_up.are_too_many(&name) {
@@ -101,7 +101,7 @@ impl ShownJob {
     }
 
     /// Blocks.
-    fn read(self) -> Result<HashMap<CalledStart, ShownNow>, EvaluationError> {
+    fn read(self) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
         let Self { schedule, window, wanted, env } = self;
         let source = open_source(&schedule, &env);
         let mapping = Mapping::new(&schedule.appointment, &schedule.zone, &env.zones);
@@ -120,11 +120,11 @@ struct SeenRows {
     mapping: Mapping,
     /// By appointment, the starts that are wanted.
     wanted: HashMap<String, Vec<Timestamp>>,
-    found: HashMap<CalledStart, ShownNow>,
+    found: HashMap<ShownKey, ShownNow>,
 }
 
 impl SeenRows {
-    fn new(mapping: Mapping, wanted: BTreeSet<CalledStart>) -> Self {
+    fn new(mapping: Mapping, wanted: BTreeSet<ShownKey>) -> Self {
         let found = wanted.iter().map(|called| (called.clone(), ShownNow::Missing)).collect();
         let mut by_appointment: HashMap<String, Vec<Timestamp>> = HashMap::new();
         for (appointment, starts_at) in wanted {
@@ -156,7 +156,7 @@ impl SeenRows {
             return ShownNow::Cancelled;
         }
         match (record.to_row(), self.mapping.recipient_zone(record)) {
-            (Some(row), Ok(zone)) => ShownNow::Here(Box::new(ShownRow { row, zone })),
+            (Some(row), Ok(zone)) => ShownNow::Here(Box::new(RowNow { row, zone })),
             (None, _) | (_, Err(_)) => ShownNow::Moved,
         }
     }

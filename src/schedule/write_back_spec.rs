@@ -47,11 +47,11 @@ pub fn write_back_names() -> Vec<&'static str> {
 /// An address whose scheme and host are written out: no value can send an outcome, or its credentials, to another host.
 #[derive(Debug, Clone)]
 pub struct WriteBackAddress {
-    pieces: Vec<Piece>,
+    pieces: Vec<UrlPiece>,
 }
 
 #[derive(Debug, Clone)]
-enum Piece {
+enum UrlPiece {
     Literal(String),
     /// Percent-encoded.
     Value(Template),
@@ -70,13 +70,13 @@ impl WriteBackAddress {
                 return Err(problem("the address has a `{{` that isn't closed"));
             };
             if !before.is_empty() {
-                pieces.push(Piece::Literal(before.to_owned()));
+                pieces.push(UrlPiece::Literal(before.to_owned()));
             }
-            pieces.push(Piece::Value(Template::compile(&format!("{{{{{expression}}}}}"))?));
+            pieces.push(UrlPiece::Value(Template::compile(&format!("{{{{{expression}}}}}"))?));
             rest = behind;
         }
         if !rest.is_empty() {
-            pieces.push(Piece::Literal(rest.to_owned()));
+            pieces.push(UrlPiece::Literal(rest.to_owned()));
         }
         let address = Self { pieces };
         address.written_origin().map(|_| address.clone())
@@ -85,7 +85,7 @@ impl WriteBackAddress {
     /// Its scheme, host and port, from the text alone.
     fn written_origin(&self) -> Result<Url, TemplateProblem> {
         let whole = || problem("the scheme and the host of this address must be written out, up to the first `/`");
-        let Some(Piece::Literal(first)) = self.pieces.first() else { return Err(whole()) };
+        let Some(UrlPiece::Literal(first)) = self.pieces.first() else { return Err(whole()) };
         let (_, behind) = first.split_once("://").ok_or_else(whole)?;
         if self.pieces.len() > 1 && !behind.contains(['/', '?', '#']) {
             return Err(whole());
@@ -108,8 +108,8 @@ impl WriteBackAddress {
         let mut filled = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => filled.push_str(text),
-                Piece::Value(template) => {
+                UrlPiece::Literal(text) => filled.push_str(text),
+                UrlPiece::Value(template) => {
                     let value = template.render(scope).map_err(|error| error.0)?;
                     match crate::row::scalar_text(&value).filter(|text| !text.is_empty()) {
                         Some(text) => push_encoded(&mut filled, &text),

@@ -99,13 +99,22 @@ struct Course {
     chance: Chance,
     now: Timestamp,
     ids: Vec<ReminderId>,
+    /// Those of which a record was posted.
+    reported: Vec<ReminderId>,
     runs: Vec<RunId>,
     flying: Vec<Intent>,
 }
 
 impl Course {
     fn new(seed: u64) -> Self {
-        Self { chance: Chance(seed), now: at(0), ids: Vec::new(), runs: Vec::new(), flying: Vec::new() }
+        Self {
+            chance: Chance(seed),
+            now: at(0),
+            ids: Vec::new(),
+            reported: Vec::new(),
+            runs: Vec::new(),
+            flying: Vec::new(),
+        }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -325,7 +334,9 @@ impl Course {
             "outcome": self.pick(&["", "yes", "cancel", "stop", "wrong", "perhaps"]),
         });
         if !self.one_in(4) {
-            body["reminder_id"] = self.some_id().to_string().into();
+            let id = self.some_id();
+            self.reported.push(id);
+            body["reminder_id"] = id.to_string().into();
         }
         if !self.one_in(3) {
             body["call_id"] = self.pick(&["k1", "k2", "k3", "k4"]).into();
@@ -339,6 +350,12 @@ impl Course {
         RecordedCall { terms: retrying(), ..recorded(body, self.now) }
     }
 
+    /// Most of the time one of which something was reported lately.
+    fn reported_id(&mut self) -> ReminderId {
+        let lately = self.reported[self.reported.len().saturating_sub(4)..].to_vec();
+        if lately.is_empty() || self.one_in(5) { self.some_id() } else { self.pick(&lately) }
+    }
+
     fn written_back(&mut self) -> Verb {
         let later = self.about(600);
         let (to, reason) = self.pick(&[
@@ -348,7 +365,7 @@ impl Course {
             (WriteBackEnd::Dropped, Some("moved")),
         ]);
         Verb::WrittenBack(SettledWriteBack {
-            reminder_id: self.some_id(),
+            reminder_id: self.reported_id(),
             number: self.pick(&[1, 1, 1, 2, 3]),
             to,
             reason: reason.map(str::to_owned),
@@ -436,10 +453,10 @@ impl Course {
             39..44 => Verb::Report(Box::new(self.report())),
             44 => self.set_outcome(),
             47 => self.record(),
-            46 | 49 => {
+            46 | 49 | 52 => {
                 let (from, until) = (at(-3_600), self.now);
                 let (schedule, account) =
-                    (self.pick(&SCHEDULES).to_owned(), self.pick(&["thoughtly", "other"]).to_owned());
+                    (self.pick(&SCHEDULES).to_owned(), self.pick(&["thoughtly", "thoughtly", "other"]).to_owned());
                 let (unreported, actor) = (vec![CallOutcome::Unreported], "service".to_owned());
                 Verb::Unreported(Unreported {
                     schedule,
@@ -451,7 +468,7 @@ impl Course {
                     actor,
                 })
             }
-            50..53 => self.written_back(),
+            50..52 => self.written_back(),
             53 => {
                 let (reminder_id, reason) = (self.one_in(3).then(|| self.some_id()), Some("seen".to_owned()));
                 Verb::Acknowledge(AcknowledgeWriteBacks {
