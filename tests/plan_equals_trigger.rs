@@ -178,7 +178,12 @@ impl Clinic {
         let before = self.receiver.received().len();
         let planned = plan(&self.app, &schedule, When::Now, Reveal::Whole).await.expect("a plan");
         assert_eq!(self.receiver.received().len(), before, "a plan sends nothing");
-        let ask = TriggerAsk { schedule: "s".to_owned(), only: None, wait: Duration::ZERO };
+        let ask = TriggerAsk {
+            schedule: "s".to_owned(),
+            only: None,
+            rehearsed: tickler::plan::Rehearsed::CountAsMade,
+            wait: Duration::ZERO,
+        };
         let triggered = trigger(&self.app, "property", ask).await.expect("a trigger");
         let bodies = self.receiver.received().into_iter().skip(before);
         let bodies = bodies.map(|request| String::from_utf8(request.body).expect("UTF-8"));

@@ -87,7 +87,12 @@ impl Clinic {
     }
 
     async fn trigger(&self, name: &str) -> TriggerAnswer {
-        let ask = TriggerAsk { schedule: name.to_owned(), only: None, wait: Duration::ZERO };
+        let ask = TriggerAsk {
+            schedule: name.to_owned(),
+            only: None,
+            rehearsed: tickler::plan::Rehearsed::CountAsMade,
+            wait: Duration::ZERO,
+        };
         trigger(&self.app, "story", ask).await.expect("a trigger")
     }
 
@@ -95,7 +100,13 @@ impl Clinic {
     async fn run(&self, name: &str) -> RunOutcome {
         let loaded = self.app.schedule(name).expect("it is loaded");
         let now = tickler::evaluation::nominal_now(self.clock.as_ref());
-        let ask = RunAsk { kind: RunKind::Scheduled, nominal_at: now, actor: "story".to_owned(), only: None };
+        let ask = RunAsk {
+            kind: RunKind::Scheduled,
+            nominal_at: now,
+            actor: "story".to_owned(),
+            only: None,
+            rehearsed: tickler::plan::Rehearsed::CountAsMade,
+        };
         let outcome = run_once(&loaded, ask, &self.app.around).await;
         self.deliver(name).await;
         outcome

@@ -182,7 +182,7 @@ pub enum Verb {
     /// Help on a verb or a part of the reference: schedule, payload, query, settings, reasons, events
     Help {
         /// A verb or a part of the reference
-        topic: Option<String>,
+        topic: Vec<String>,
         /// The whole reference as Markdown
         #[arg(long)]
         markdown: bool,
@@ -346,6 +346,9 @@ pub struct TriggerArguments {
     /// That appointment alone
     #[arg(long, value_name = "ID")]
     pub only: Option<String>,
+    /// Also make the calls that a run in shadow mode would have made: without it they count as made by another system
+    #[arg(long)]
+    pub rehearsed: bool,
     /// How long to wait for the calls that are due later
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub wait: SignedDuration,

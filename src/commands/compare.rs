@@ -34,6 +34,7 @@ fn for_people(context: &Context, found: &Comparison) -> String {
     let zone = context.zone_of(Some(&found.schedule));
     let head = format!("{} from {since} to {until} ({}): {counted}", found.schedule, zone.name());
     let mut blocks = vec![context.screen.prose(&head)];
+    blocks.extend(found.note.as_ref().map(|note| context.screen.prose(&format!("NOTE: {note}"))));
     for (name, calls) in [("only here", &found.only_here), ("only there", &found.only_there)] {
         if calls.is_empty() {
             continue;

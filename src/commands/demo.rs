@@ -15,6 +15,7 @@ use super::sandbox;
 use super::table::{Screen, Table, sentence, words};
 use crate::audit::{AuditFilter, AuditRow, Event, words as in_words};
 use crate::clock::{SharedClock, ShiftedClock};
+use crate::plan::Rehearsed;
 use crate::reminder::State;
 use crate::sandbox::Options;
 use crate::verbs::audit::list;
@@ -48,7 +49,12 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
         "It is 2026-11-24, 09:00 in New York. The clinic's file has appointments for tomorrow; they are called now.",
     ))?;
     print("Thoughtly is simulated on this machine: nobody is phoned.\n")?;
-    let ask = TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::from_secs(60) };
+    let ask = TriggerAsk {
+        schedule: NAME.to_owned(),
+        only: None,
+        rehearsed: Rehearsed::CountAsMade,
+        wait: Duration::from_secs(60),
+    };
     let answer = perform_trigger(&app, "demo", ask).await?;
     running.stop().await;
     let zone = app.schedule(NAME)?.zone.clone();

@@ -80,8 +80,8 @@ pub async fn change<T: DeserializeOwned>(context: &Context, request: Request) ->
 /// # Errors
 /// As [`change`].
 pub async fn trigger(context: &Context, ask: TriggerAsk) -> anyhow::Result<(TriggerAnswer, Exit)> {
-    let request =
-        Request::Trigger { schedule: ask.schedule.clone(), only: ask.only.clone(), wait_seconds: ask.wait.as_secs() };
+    let TriggerAsk { schedule, only, rehearsed, wait } = ask.clone();
+    let request = Request::Trigger { schedule, only, rehearsed, wait_seconds: wait.as_secs() };
     let progress = Progress::of(context, &ask.schedule);
     let ended = match performer(context, &request).await? {
         Performer::Answered(answer) => body(answer),

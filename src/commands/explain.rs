@@ -8,6 +8,7 @@ use super::output::{Rows, Shown};
 use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
+use crate::verbs::explain::SHADOW_STEP;
 use crate::verbs::{Exit, Request, explain};
 
 /// Prints the rules in order for one appointment.
@@ -28,7 +29,9 @@ pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Resul
 }
 
 fn for_people(context: &Context, answer: &Explanation) -> String {
+    let is_shadow = answer.steps.iter().any(|step| step.rule == SHADOW_STEP);
     let verdict = match answer.verdict {
+        Verdict::Call if is_shadow => "would be called, and shadow mode calls nobody",
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
         Verdict::Reminded if answer.reason.is_none() => "has a reminder that waits",

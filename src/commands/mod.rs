@@ -145,7 +145,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Agents(ask) => account::agents(globals, &ask).await,
         Verb::Contacts { verb: ContactsVerb::Find(ask) } => account::find(globals, &ask).await,
         Verb::Notify { verb: NotifyVerb::Test } => notify::test(globals).await,
-        Verb::Help { topic, markdown } => help::help(topic.as_deref(), markdown),
+        Verb::Help { topic, markdown } => help::help(&topic, markdown),
         Verb::Config => config::config(globals),
         Verb::Schema => schema::schema(),
         Verb::Completions { shell } => completions::completions(shell),

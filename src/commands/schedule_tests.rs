@@ -40,8 +40,14 @@ async fn record_test(context: &Context, ask: &TestArguments) -> anyhow::Result<E
         recorded.push(record(&app, &schedule).await?);
     }
     let sentence = |test: &RecordedTest| {
-        let RecordedTest { file, test, calls, skips, .. } = test;
-        format!("{}: `{test}` with {calls} called and {skips} not called; read it before you keep it", file.display())
+        let RecordedTest { file, test, calls, skips, left_out, schedule: _ } = test;
+        let left_out = match left_out {
+            0 => String::new(),
+            1 => ", without 1 row that was decided by earlier calls, which a test doesn't know".to_owned(),
+            more => format!(", without {more} rows that were decided by earlier calls, which a test doesn't know"),
+        };
+        let file = file.display();
+        format!("{file}: `{test}` with {calls} called and {skips} not called{left_out}; read it before you keep it")
     };
     let people = || recorded.iter().map(sentence).collect::<Vec<_>>().join("\n");
     let rows = || {

@@ -115,7 +115,12 @@ fn schedules(context: &Context, answer: &StatusAnswer) -> String {
             },
             context.moment_of(schedule.next_run.as_deref().unwrap_or_default()),
             context.moment_of(schedule.last_run.as_deref().unwrap_or_default()),
-            count(schedule.last_planned),
+            match schedule.mode {
+                Some(ScheduleMode::Shadow) => {
+                    schedule.last_planned.map(|count| format!("{count} (no call)")).unwrap_or_default()
+                }
+                Some(ScheduleMode::Live) | None => count(schedule.last_planned),
+            },
             count(schedule.last_skipped),
             schedule.last_reason.clone().unwrap_or_default(),
         ]);

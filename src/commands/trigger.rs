@@ -9,6 +9,7 @@ use super::ids::ShortIds;
 use super::output::{Rows, Shown, complain, tally};
 use super::table::{Table, sentence, words};
 use crate::audit::words::{TRIAL, accepted_by, state as state_in_words};
+use crate::plan::Rehearsed;
 use crate::reminder::State;
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
@@ -16,16 +17,17 @@ use crate::verbs::{Access, Exit, trigger};
 /// Evaluates now and delivers, in the service when one is running.
 pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
+    let rehearsed = if ask.rehearsed { Rehearsed::ArePlanned } else { Rehearsed::CountAsMade };
     if ask.dry_run {
         let context = context.at(&ask.now, Some(&ask.schedule))?;
         let app = context.open(Access::Reading).await?;
-        let answer = trigger::dry_run(&app, &ask.schedule, ask.only).await?;
+        let answer = trigger::dry_run(&app, &ask.schedule, ask.only, rehearsed).await?;
         show(&context, &answer).await?;
         return Ok(Exit::Done);
     }
     let context = context.sending_at(&ask.now, Some(&ask.schedule))?;
     let wait = Duration::from_secs(u64::try_from(ask.wait.as_secs()).unwrap_or_default());
-    let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, wait };
+    let ask = TriggerAsk { schedule: ask.schedule, only: ask.only, rehearsed, wait };
     let (answer, exit) = dispatch::trigger(&context, ask).await?;
     tell(&context, &answer).await?;
     Ok(exit)

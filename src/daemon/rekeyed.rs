@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::runs::Daemon;
 use crate::ledger::{KnowledgeAsk, LedgerResult, Runs};
-use crate::plan::KnownReminder;
+use crate::plan::{KnownReminder, Rehearsed};
 use crate::reminder::{Lead, State};
 use crate::schedule::load::Folder;
 use crate::schedule::{Leads, Schedule};
@@ -44,6 +44,7 @@ impl Daemon {
             windows: vec![(now, Timestamp::MAX)],
             due_days: (today, today),
             mode: schedule.mode,
+            rehearsed: Rehearsed::CountAsMade,
             first_sights_from: None,
             comparable_times: Vec::new(),
         };

@@ -16,9 +16,9 @@ use crate::evaluation::{BegunRun, RunAsk, RunOutcome, begin_run, clock_is_set, n
 use crate::ledger::gate::{Hold, Subject};
 use crate::ledger::{Holds, Ledger, LedgerResult, Log, Pauses, RunRow, Runs, RunsAsk};
 use crate::notify::{AlertKind, Conditions, Notifier, RunResult};
-use crate::plan::Counts;
+use crate::plan::{Counts, Rehearsed};
 use crate::reminder::{RunId, RunState};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 use crate::verbs::vitals::Vitals;
 use crate::verbs::{App, last_run};
 
@@ -250,7 +250,8 @@ impl Daemon {
         if self.is_stopping.load(Ordering::Relaxed) {
             return None;
         }
-        let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor: ACTOR.to_owned(), only: None };
+        let (actor, only, rehearsed) = (ACTOR.to_owned(), None, Rehearsed::CountAsMade);
+        let ask = RunAsk { kind: start.kind, nominal_at: start.nominal, actor, only, rehearsed };
         let begun = match begin_run(schedule, ask, &self.app.around).await {
             Ok(begun) => begun,
             Err(not_begun) => return Some(not_begun),
@@ -378,7 +379,7 @@ impl Daemon {
             RunOutcome::Done { counts, .. } => {
                 self.note_ledger_success();
                 let planned = counts.planned;
-                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done: {}", counted(counts));
+                tracing::info!(schedule = name, %nominal_at, kind = %start.kind, planned, "{name}: the run is done: {}", counted(schedule.mode, counts));
                 self.notifier.run_ended(name, RunResult::Succeeded);
             }
         }
@@ -402,8 +403,11 @@ impl Daemon {
     }
 }
 
-/// `2 planned, 1 not called`.
-fn counted(counts: &Counts) -> String {
+/// `2 planned, 1 not called`; of a run in shadow mode `2 would have been called, 1 not`.
+fn counted(mode: ScheduleMode, counts: &Counts) -> String {
+    if mode == ScheduleMode::Shadow {
+        return format!("{} would have been called (shadow mode), {} not", counts.planned, counts.skipped);
+    }
     let not_called = match counts.skipped {
         0 => String::new(),
         skipped => format!(", {skipped} not called"),

@@ -216,6 +216,7 @@ impl EvaluationRequest<'_> {
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
             comparable_times: crate::plan::comparable_times(self.schedule, &self.occasion),
             mode: self.schedule.mode,
+            rehearsed: self.occasion.rehearsed,
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
         };

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Env, Evaluation, EvaluationError, evaluate, internal_error, new_run_id, nominal_now, terms_of};
 use crate::attempt::TargetAddress;
 use crate::ledger::{LedgerError, LedgerResult, RecordedRun, RunEnd, RunRecord, RunRow, RunStart, Runs};
-use crate::plan::{Counts, Occasion, Reminded};
+use crate::plan::{Counts, Occasion, Rehearsed, Reminded, closed_run_in_words};
 use crate::reminder::{RunId, RunKind, RunState};
 use crate::schedule::Schedule;
 use crate::sources::Again;
@@ -31,6 +31,8 @@ pub struct RunAsk {
     pub actor: String,
     /// Plan only this appointment.
     pub only: Option<String>,
+    /// What becomes of calls that a run in shadow mode would have made.
+    pub rehearsed: Rehearsed,
 }
 
 /// The result of a run.
@@ -177,7 +179,8 @@ pub async fn approve_run(
 ) -> Result<RunOutcome, EvaluationError> {
     let ledger = env.ledger.clone().ok_or(LedgerError::ReadOnly)?;
     let held = &approval.held;
-    let ask = RunAsk { kind: held.kind, nominal_at: held.nominal_at, actor: approval.actor.clone(), only: None };
+    let (actor, only, rehearsed) = (approval.actor.clone(), None, Rehearsed::CountAsMade);
+    let ask = RunAsk { kind: held.kind, nominal_at: held.nominal_at, actor, only, rehearsed };
     let moment = Occasion::at(nominal_now(env.clock.as_ref()));
     let occasion = Occasion { nominal_at: held.nominal_at, waived: held.guards.clone(), ..moment };
     let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, env)).catch_unwind().await;
@@ -245,7 +248,8 @@ impl BegunRun<'_> {
     pub async fn evaluated(self) -> RunOutcome {
         // truncated to the second as in `plan`, so that both make the same plan
         let moment = Occasion::at(nominal_now(self.env.clock.as_ref()));
-        let occasion = Occasion { nominal_at: self.ask.nominal_at, only: self.ask.only.clone(), ..moment };
+        let RunAsk { nominal_at, rehearsed, .. } = self.ask;
+        let occasion = Occasion { nominal_at, only: self.ask.only.clone(), rehearsed, ..moment };
         // a panic fails this run only
         let evaluated = AssertUnwindSafe(evaluate(self.schedule, occasion, self.env)).catch_unwind().await;
         match evaluated.unwrap_or_else(|_| Err(internal_error("by a panic"))) {
@@ -262,8 +266,19 @@ impl BegunRun<'_> {
         let fingerprint = &evaluation.report.fingerprint;
         plan.notes
             .extend(approval.as_ref().and_then(|approval| changed_since(self.schedule, &approval.held, fingerprint)));
+        if let Some(sentence) = plan.rehearsed_in_words(self.schedule) {
+            match self.ask.kind {
+                // its answer has the sentence
+                RunKind::Trigger => {}
+                RunKind::Scheduled | RunKind::CatchUp => {
+                    tracing::warn!(schedule = %self.schedule.name, "{}: {sentence}", self.schedule.name);
+                }
+            }
+            plan.notes.push(sentence);
+        }
         let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.of_run(self.run)));
         let mut notes = plan.notes.clone();
+        notes.extend(plan.elsewhere.and_then(|_| closed_run_in_words(self.schedule, self.ask.nominal_at)));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
         let reminded = plan.reminded;
         if held.is_none() && !plan.reminders.is_empty() {

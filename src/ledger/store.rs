@@ -300,6 +300,17 @@ pub struct ShadowedCall<'a> {
     pub at: Timestamp,
 }
 
+impl<'a> ShadowedCall<'a> {
+    /// The appointments that it would have told of, each with the person for whom it counts: the call's own, and those merged
+    /// into it, which count for nobody.
+    pub fn calls(&self) -> impl Iterator<Item = (MergedAppointment, &'a str)> {
+        let PlannedReminder { appointment_id, starts_at, lead, .. } = self.planned;
+        let own = MergedAppointment { appointment_id: appointment_id.clone(), starts_at: *starts_at, lead: *lead };
+        let merged = self.planned.merged.iter().map(|merged| (merged.clone(), ""));
+        std::iter::once((own, self.planned.person.as_str())).chain(merged)
+    }
+}
+
 /// A schedule as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSchedule {

@@ -156,6 +156,9 @@ mod tests {
         let call = |id| PersonCall {
             id: ReminderId(uuid::Uuid::from_u128(id)),
             chain: ReminderId(uuid::Uuid::from_u128(id)),
+            due_at: start,
+            schedule: None,
+            is_shadow: false,
             appointment: Some(("A1".into(), start)),
         };
         let day = jiff::civil::date(1970, 1, 1);

@@ -256,7 +256,8 @@ impl JudgedCalls<'_, '_> {
     /// Whether the call is made.
     fn one(&mut self, call: RenderedCandidate, told_with: Option<&str>) -> bool {
         let other_calls = self.people.other_calls(&call.candidate);
-        let case = WholeCase { terms: self.terms, call: &call, told_with, other_calls };
+        let other_call = other_calls.filter(|calls| *calls > 0).and_then(|_| self.people.other_call(&call.candidate));
+        let case = WholeCase { terms: self.terms, call: &call, told_with, other_calls, other_call };
         if let Some(watch) = self.watch {
             watch.see_whole(&case);
         }

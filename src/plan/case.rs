@@ -28,10 +28,8 @@ pub(super) struct Sighting {
     pub(super) recipient_zone: Result<Zone, String>,
     /// The leads that are pending for exactly its id and start.
     pub(super) pending_leads: Vec<Lead>,
-    /// Read once: ahead of the rules, or when the first of them asks for it.
+    /// Read once: ahead of the rules, or when it is first asked for.
     pub(super) phone: OnceCell<Result<Phone, PhoneProblem>>,
-    /// Whether a rule asked for it: the phone of a row that is blocked before that is nobody's business.
-    is_phone_asked: Cell<bool>,
     /// Somebody else answered at every usable number of the row.
     has_wrong_number: Cell<bool>,
 }
@@ -44,25 +42,18 @@ impl Sighting {
         start: Result<Start, TimeProblem>,
         recipient_zone: Result<Zone, String>,
     ) -> Self {
-        let (phone, is_phone_asked, has_wrong_number) = (OnceCell::new(), Cell::new(false), Cell::new(false));
-        let pending_leads = Vec::new();
-        Self { number, row, id, start, recipient_zone, pending_leads, phone, is_phone_asked, has_wrong_number }
+        let (phone, has_wrong_number, pending_leads) = (OnceCell::new(), Cell::new(false), Vec::new());
+        Self { number, row, id, start, recipient_zone, pending_leads, phone, has_wrong_number }
     }
 
     /// The first usable phone of the row at which nobody else answered; where there is no such, the first usable one.
-    pub(super) fn read_phone(&self, terms: &Terms) -> Result<&Phone, &PhoneProblem> {
+    pub(super) fn phone(&self, terms: &Terms) -> Result<&Phone, &PhoneProblem> {
         let read = || match &self.row {
             Ok(row) if terms.knowledge.wrong_numbers.is_empty() => first_phone(row, &terms.schedule),
             Ok(row) => self.right_phone(row, terms),
             Err(_) => Err(PhoneProblem::Missing),
         };
         self.phone.get_or_init(read).as_ref()
-    }
-
-    /// As [`Sighting::read_phone`], for a rule.
-    pub(super) fn phone(&self, terms: &Terms) -> Result<&Phone, &PhoneProblem> {
-        self.is_phone_asked.set(true);
-        self.read_phone(terms)
     }
 
     fn right_phone(&self, row: &Row, terms: &Terms) -> Result<Phone, PhoneProblem> {
@@ -87,11 +78,6 @@ impl Sighting {
     /// Whether somebody else answered at every usable number of the row.
     pub(super) fn is_wrong_number(&self, terms: &Terms) -> bool {
         self.phone(terms).is_ok() && self.has_wrong_number.get()
-    }
-
-    /// The phone, when a rule asked for it.
-    pub(super) fn phone_if_asked(&self) -> Option<&Phone> {
-        self.phone.get().filter(|_| self.is_phone_asked.get())?.as_ref().ok()
     }
 }
 

@@ -251,7 +251,7 @@ impl RowAnswers {
                 self.block = Some(block.why);
                 let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
                 let detail = if is_phone { phone::masked(&block.detail) } else { block.detail.into() };
-                match rules::remedy(block.why) {
+                match block.remedy.unwrap_or_else(|| rules::remedy(block.why)) {
                     "" => blocked(rule, &detail),
                     remedy => blocked(rule, &format!("{detail}. {remedy}")),
                 }

@@ -145,7 +145,7 @@ impl Intake {
             let batch = std::mem::replace(&mut self.waiting, worker.empty_batch());
             // reading phones takes longest of what the rules do
             worker.send(batch, |sighting| {
-                let _read_ahead = sighting.read_phone(&self.terms);
+                let _read_ahead = sighting.phone(&self.terms);
             });
         }
     }

@@ -4,7 +4,7 @@ use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::window::Saturating as _;
-use crate::schedule::{OnClosedDay, Schedule};
+use crate::schedule::{Leads, OnClosedDay, Schedule};
 use crate::zones::{Wall, Zone};
 
 /// Longer than any row of closed days is followed.
@@ -33,6 +33,27 @@ pub(super) fn dates(schedule: &Schedule, nominal: Date, days: u32) -> Option<(Da
             Some((last_counted.tomorrow().ok()?, open.next()?))
         }
     }
+}
+
+/// Why a run whose leads count days covers no date: its own day is closed. For people, with the runs that cover them instead.
+#[must_use]
+pub fn closed_run_in_words(schedule: &Schedule, nominal_at: Timestamp) -> Option<String> {
+    let (closed, nominal) = (&schedule.remind.closed, schedule.recurrence.nominal_date(&schedule.zone, nominal_at));
+    let counts_days = match schedule.remind.leads {
+        Leads::Days(_) => true,
+        Leads::Hours(_) => false,
+    };
+    if !counts_days || schedule.remind.on_closed_day == OnClosedDay::CallAnyway || !closed.holds(nominal) {
+        return None;
+    }
+    let before = closed.open_at_or_before(nominal);
+    let following = std::iter::successors(nominal.tomorrow().ok(), |day| day.tomorrow().ok());
+    let next = following.take(MOST_DAYS as usize).find(|day| !closed.holds(*day));
+    let next = next.map(|next| format!(", the next one that does is that of {next}")).unwrap_or_default();
+    Some(format!(
+        "{nominal} is a closed day (`closed_days`, `holidays`): its run calls nobody; the last one before it was that of \
+         {before}{next}"
+    ))
 }
 
 /// The date of the run that covers an appointment on `date` with a lead of `days` days.
@@ -151,7 +172,7 @@ fn brought_forward(schedule: &Schedule, (since, now): (Timestamp, Timestamp)) ->
 }
 
 /// The instant at which the clock of a zone reads this date and time; after a gap the first that follows it.
-fn at_time(zone: &Zone, date: Date, time: Time) -> Timestamp {
+pub(super) fn at_time(zone: &Zone, date: Date, time: Time) -> Timestamp {
     match zone.resolve(date.to_datetime(time)) {
         Wall::Once(at) | Wall::Twice { first: at, .. } => at,
         Wall::Gap { after } => after,

@@ -42,7 +42,7 @@ use crate::template::Payload;
 pub use explain::Explanation;
 pub use first_sights::FirstSight;
 pub use guard::Held;
-pub use leads::date_of_run;
+pub use leads::{closed_run_in_words, date_of_run};
 pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
@@ -100,13 +100,33 @@ pub struct Occasion {
     pub waived: Vec<String>,
     /// Plan as this run did: what it planned itself, and what was planned after it, counts for nothing.
     pub as_of_run: Option<RunId>,
+    /// What becomes of calls that the schedule's own runs in shadow mode would have made.
+    pub rehearsed: Rehearsed,
+}
+
+/// What becomes of calls that the schedule's own runs in shadow mode would have made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rehearsed {
+    /// They count as made: the system that tickler is to replace has made them.
+    #[default]
+    CountAsMade,
+    /// They are planned like any other: a person asked for that.
+    ArePlanned,
 }
 
 impl Occasion {
     /// An evaluation whose nominal time is its own moment, as `plan` and `trigger` make it.
     #[must_use]
     pub const fn at(moment: Timestamp) -> Self {
-        Self { nominal_at: moment, now: moment, only: None, waived: Vec::new(), as_of_run: None }
+        Self {
+            nominal_at: moment,
+            now: moment,
+            only: None,
+            waived: Vec::new(),
+            as_of_run: None,
+            rehearsed: Rehearsed::CountAsMade,
+        }
     }
 }
 
@@ -215,6 +235,12 @@ pub struct PersonCall {
     pub id: ReminderId,
     /// The first reminder of its chain: a call and its retries count as one.
     pub chain: ReminderId,
+    /// When it is or was due (UTC).
+    pub due_at: Timestamp,
+    /// Its schedule, when it is another one.
+    pub schedule: Option<Arc<str>>,
+    /// Whether a run in shadow mode would have made it.
+    pub is_shadow: bool,
     /// Its appointment's id and start (UTC), when it is of this schedule.
     pub appointment: Option<(String, Timestamp)>,
 }
@@ -237,7 +263,7 @@ pub struct KnownReminder {
     pub is_trial: bool,
     /// The appointment in whose call this one was told.
     pub told_with: Option<String>,
-    /// Whether shadow mode wrote it down, and nobody was called.
+    /// Whether a run in shadow mode would have made the call: tickler called nobody.
     pub is_shadow: bool,
     /// What became of its call.
     pub outcome: Option<CallOutcome>,
@@ -250,7 +276,7 @@ pub struct KnownReminder {
 }
 
 impl KnownReminder {
-    /// A call that shadow mode wrote down at `at` (UTC): for a schedule in shadow mode it counts as made.
+    /// A call that a run in shadow mode at `at` (UTC) would have made: it counts as made.
     #[must_use]
     pub const fn shadowed(id: ReminderId, person: Personal, due_day: Date, due_at: Timestamp, at: Timestamp) -> Self {
         Self {
@@ -286,8 +312,15 @@ impl Knowledge {
         }
     }
 
-    /// With what counts as a call (shadow mode wrote it down, or another appointment's call told it), unless a reminder of the
-    /// same key is on its way or over.
+    /// With a call that a run in shadow mode would have made, unless the appointment is to be told in a call that is pending.
+    pub fn add_rehearsed(&mut self, (key, rehearsed): (ReminderKey, KnownReminder)) {
+        if !self.told_by_pending.contains_key(&key) {
+            self.add_told((key, rehearsed));
+        }
+    }
+
+    /// With what counts as a call (a run in shadow mode would have made it, or another appointment's call told it), unless a
+    /// reminder of the same key is on its way or over.
     pub fn add_told(&mut self, (key, told): (ReminderKey, KnownReminder)) {
         match self.reminders.get(&key) {
             Some(known) if !known.may_return => {}

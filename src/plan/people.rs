@@ -17,9 +17,30 @@ pub(super) struct People<'a> {
     leaving: SeededSet<ReminderId>,
     /// Id and start of calls whose rows the read has no more: a new call about that appointment corrects them.
     corrected: &'a HashSet<(String, Timestamp)>,
-    accepted: SeededMap<Date, SeededMap<Personal, usize>>,
+    accepted: SeededMap<Date, SeededMap<Personal, AcceptedCalls>>,
     /// How many candidates there are: the first day has room for all, since most plans look at one day.
     expected: usize,
+}
+
+/// The calls of a person and day that this plan makes.
+#[derive(Clone, Copy)]
+struct AcceptedCalls {
+    count: usize,
+    /// The first of them.
+    first: OtherCall<'static>,
+}
+
+/// A call that counts for the same person and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OtherCall<'a> {
+    /// Its schedule, when it is another one.
+    pub(super) schedule: Option<&'a str>,
+    /// The start of its appointment (UTC), when it is of this schedule.
+    pub(super) starts_at: Option<Timestamp>,
+    /// When it is or was due (UTC).
+    pub(super) due_at: Timestamp,
+    /// A run in shadow mode would have made it.
+    pub(super) is_shadow: bool,
 }
 
 impl<'a> People<'a> {
@@ -42,13 +63,31 @@ impl<'a> People<'a> {
         if keeps_place(candidate) {
             return None;
         }
-        let own = candidate.known.as_ref().map(|known| known.id);
-        let others = self.held_of(candidate).iter().filter(|call| {
-            Some(call.id) != own && !self.leaving.contains(&call.id) && !self.is_corrected(call, candidate)
+        let others = chains(self.held_others(candidate));
+        Some(others + self.accepted_of(candidate).map_or(0, |accepted| accepted.count))
+    }
+
+    /// One of the person's other calls of that day.
+    pub(super) fn other_call(&self, candidate: &Candidate) -> Option<OtherCall<'a>> {
+        let held = self.held_others(candidate).next().map(|call| OtherCall {
+            schedule: call.schedule.as_deref(),
+            starts_at: call.appointment.as_ref().map(|(_, start)| *start),
+            due_at: call.due_at,
+            is_shadow: call.is_shadow,
         });
-        let others = chains(others);
-        let accepted = self.accepted.get(&candidate.due_day).and_then(|day| day.get(&candidate.person));
-        Some(others + accepted.copied().unwrap_or(0))
+        held.or_else(|| self.accepted_of(candidate).map(|accepted| accepted.first))
+    }
+
+    /// What the ledger holds of the person's other calls of that day.
+    fn held_others(&self, candidate: &Candidate) -> impl Iterator<Item = &'a PersonCall> {
+        let own = candidate.known.as_ref().map(|known| known.id);
+        self.held_of(candidate).iter().filter(move |call| {
+            Some(call.id) != own && !self.leaving.contains(&call.id) && !self.is_corrected(call, candidate)
+        })
+    }
+
+    fn accepted_of(&self, candidate: &Candidate) -> Option<&AcceptedCalls> {
+        self.accepted.get(&candidate.due_day)?.get(&candidate.person)
     }
 
     /// Calls of that person and day about the same appointment that this one corrects.
@@ -71,10 +110,13 @@ impl<'a> People<'a> {
         let room = if self.accepted.is_empty() { self.expected } else { 0 };
         let day = self.accepted.entry(candidate.due_day);
         let day = day.or_insert_with(|| SeededMap::with_capacity_and_hasher(room, Seed::default()));
-        match day.get_mut(&candidate.person) {
-            Some(calls) => *calls += 1,
-            None => drop(day.insert(candidate.person.clone(), 1)),
+        if let Some(calls) = day.get_mut(&candidate.person) {
+            calls.count += 1;
+            return;
         }
+        let (starts_at, due_at) = (Some(candidate.start.at), candidate.lead.due_at);
+        let first = OtherCall { schedule: None, starts_at, due_at, is_shadow: false };
+        day.insert(candidate.person.clone(), AcceptedCalls { count: 1, first });
     }
 
     /// The calls of that person and day that the ledger holds.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::KnownReminder;
+use super::{KnownReminder, Plan};
 use crate::reminder::State;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, ScheduleMode};
 
 /// Rows that are reminded already, by the state of their reminder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,12 @@ pub struct Reminded {
     /// Accepted by the sandbox: nobody was phoned.
     #[serde(default)]
     pub sandbox: u64,
-    /// Written down by shadow mode: nobody was phoned.
+    /// A run in shadow mode would have called them: tickler phoned nobody.
     #[serde(default)]
     pub shadowed: u64,
+    /// Repeat the id and start of an earlier row that is reminded already.
+    #[serde(default)]
+    pub repeated: u64,
     /// Being sent at this moment.
     pub sending: u64,
     /// Nobody knows whether a call was placed.
@@ -58,17 +61,18 @@ impl Reminded {
 
     /// Each count with its words, for people.
     #[must_use]
-    pub const fn in_words(&self) -> [(u64, &'static str); 9] {
+    pub const fn in_words(&self) -> [(u64, &'static str); 10] {
         [
             (self.accepted, "accepted before"),
             (self.sandbox, "accepted by the sandbox before"),
-            (self.shadowed, "written down before"),
+            (self.shadowed, "would have been called before (shadow mode)"),
             (self.sending, "being sent"),
             (self.unknown_fate, "of unknown fate before"),
             (self.failed, "failed before"),
             (self.dropped, "given up before"),
             (self.expired, "expired before"),
             (self.cancelled, "cancelled with an unknown fate"),
+            (self.repeated, "repeating an earlier row"),
         ]
     }
 }
@@ -78,7 +82,7 @@ pub(super) const fn state_in_words(known: &KnownReminder) -> &'static str {
     match known.state {
         State::Pending => "pending",
         State::Sending => "being sent",
-        State::Delivered if known.is_shadow => "written down (shadow mode: nobody was phoned)",
+        State::Delivered if known.is_shadow => "one that would have been called (shadow mode: tickler phoned nobody)",
         State::Delivered if known.is_trial => "delivered (accepted by the sandbox: nobody was phoned)",
         State::Delivered => "delivered (accepted by the other side)",
         State::Uncertain => "uncertain (of unknown fate: nobody knows whether a call was placed)",
@@ -86,6 +90,30 @@ pub(super) const fn state_in_words(known: &KnownReminder) -> &'static str {
         State::Dropped => "dropped (given up)",
         State::Expired => "expired (not sent in time)",
         State::Cancelled => "cancelled",
+    }
+}
+
+impl Plan {
+    /// For people, of a live schedule: how many rows are not called because a run in shadow mode would have called them, and
+    /// how to call them nevertheless.
+    #[must_use]
+    pub fn rehearsed_in_words(&self, schedule: &Schedule) -> Option<String> {
+        let is_live = match schedule.mode {
+            ScheduleMode::Live => true,
+            ScheduleMode::Shadow => false,
+        };
+        let rows = match self.reminded.shadowed {
+            0 => return None,
+            1 => "1 row is".to_owned(),
+            more => format!("{more} rows are"),
+        };
+        is_live.then(|| {
+            format!(
+                "{rows} not called, because a run in shadow mode would have called there already: these calls count as made \
+                 by the system that tickler replaces. If no other system made them, `tickler trigger {} --rehearsed` does",
+                schedule.name
+            )
+        })
     }
 }
 

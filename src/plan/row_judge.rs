@@ -115,8 +115,10 @@ impl Findings {
                 self.counts.already_reminded += 1;
                 let called = case.sighting.id.as_deref().zip(case.moved_little);
                 let called = called.and_then(|(id, called)| case.terms.known_of(id, called));
-                if let Some(known) = called.or(case.known) {
-                    self.reminded.count(known);
+                match called.or(case.known) {
+                    Some(_) if case.is_duplicate => self.reminded.repeated += 1,
+                    Some(known) => self.reminded.count(known),
+                    None => {}
                 }
             }
             (Share::Main, Why::Skip(reason)) => {
@@ -137,8 +139,38 @@ fn skipped(case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
         lead: lead.map(|lead| lead.lead),
         reason,
         detail,
-        phone: sighting.phone_if_asked().map(|phone| phone.e164.clone()),
+        phone: names_phone(reason).then(|| sighting.phone(case.terms).ok()).flatten().map(|phone| phone.e164.clone()),
         recipient_zone: sighting.recipient_zone.as_ref().ok().map(|zone| zone.name().to_owned()),
+    }
+}
+
+/// Whether a skipped row is found by its phone. What can't be read is found by its place in the source, a repeated row by the
+/// first one.
+fn names_phone(reason: SkipReason) -> bool {
+    match reason {
+        SkipReason::BadRow
+        | SkipReason::MissingId
+        | SkipReason::InvalidTime
+        | SkipReason::NoSuchTime
+        | SkipReason::DuplicateRow => false,
+        SkipReason::Cancelled
+        | SkipReason::UnknownStatus
+        | SkipReason::Filtered
+        | SkipReason::NoPhone
+        | SkipReason::InvalidPhone
+        | SkipReason::WrongNumber
+        | SkipReason::OptedOut
+        | SkipReason::NoConsent
+        | SkipReason::Confirmed
+        | SkipReason::Declined
+        | SkipReason::Reschedule
+        | SkipReason::AlreadyStarted
+        | SkipReason::TooLate
+        | SkipReason::LateBooking
+        | SkipReason::OutsideCallingHours
+        | SkipReason::Merged
+        | SkipReason::PersonLimit
+        | SkipReason::PayloadError => true,
     }
 }
 

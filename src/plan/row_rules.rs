@@ -1,7 +1,9 @@
 //! pure: the rules that one row answers by itself, in their order, each a function; the first that blocks names the reason.
 
+mod earlier;
 mod filter;
 mod learnt;
+mod permission;
 
 pub use filter::ConditionScope;
 
@@ -9,14 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
 use super::leads;
-use super::reminded::state_in_words;
-use super::rules::{Block, Why, skip};
+use super::rules::{Block, Why, skip, skip_unless};
 use super::window::Saturating as _;
-use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::TimeProblem;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::duration;
-use crate::reminder::{SkipReason, State};
+use crate::reminder::SkipReason;
 use crate::row::{Column, unseen};
 use crate::schedule::{LateBooking, Leads, Schedule};
 
@@ -40,14 +40,14 @@ pub(super) const ROW_RULES: &[RowRule] = &[
     }),
     rule("time", time, |case| format!("it starts {}", case.start_in_words())),
     rule("window", window, |case| format!("in the window of lead {}", lead_name(case))),
-    rule("already_reminded", already_reminded, known_in_words),
+    rule("already_reminded", earlier::already_reminded, earlier::known_in_words),
     rule("duplicate_row", duplicate_row, |_| "no earlier row has this id and start".into()),
     rule("status", status, status_in_words),
     rule("filtered", filter::ask, filter::passed),
     rule("phone", phone, phone_in_words),
     rule("wrong_number", learnt::wrong_number, learnt::right_number_in_words),
-    rule("opted_out", opted_out, |_| "on no do-not-call list".into()),
-    rule("no_consent", no_consent, |case| match &case.schedule().appointment.consent {
+    rule("opted_out", permission::opted_out, |_| "on no do-not-call list".into()),
+    rule("no_consent", permission::no_consent, |case| match &case.schedule().appointment.consent {
         Some(column) => format!("`{}` says yes", column.as_str()),
         None => "no `consent` column is set".into(),
     }),
@@ -103,8 +103,11 @@ fn window(case: &Case<'_>) -> Result<(), Block> {
     if case.lead.is_some() {
         return Ok(());
     }
-    let detail = format!("it starts {}, in no lead's window of this run; {}", case.start_in_words(), caught_by(case));
-    Err(Block { why: Why::OutsideWindow, detail })
+    let closed = leads::closed_run_in_words(case.schedule(), case.terms.occasion.nominal_at);
+    let closed = closed.map(|sentence| format!("; {sentence}")).unwrap_or_default();
+    let (start, caught_by) = (case.start_in_words(), caught_by(case));
+    let detail = format!("it starts {start}, in no lead's window of this run; {caught_by}{closed}");
+    Err(Block { why: Why::OutsideWindow, detail, remedy: None })
 }
 
 /// Which run has the start in the window of a lead: only runs that the cron makes are named.
@@ -153,61 +156,6 @@ fn leads_in_words(schedule: &Schedule) -> String {
     words.join(" or ")
 }
 
-fn already_reminded(case: &Case<'_>) -> Result<(), Block> {
-    let is_pending = case.known.is_some_and(|known| known.state == State::Pending);
-    if let Some(called) = case.moved_little.filter(|_| !is_pending) {
-        return reminded(case, |case| {
-            format!(
-                "somebody was called about its start {}, and it moved by less than `min_change` ({})",
-                case.wall(called.starts_at),
-                duration::write(case.schedule().remind.min_change),
-            )
-        });
-    }
-    let Some(known) = case.known else { return Ok(()) };
-    let is_over = match known.state {
-        State::Pending => false,
-        State::Cancelled | State::Delivered => !known.may_return,
-        State::Sending | State::Failed | State::Uncertain | State::Expired | State::Dropped => true,
-    };
-    if is_over { reminded(case, known_in_words) } else { Ok(()) }
-}
-
-/// Only an explanation shows the detail; the other rows, of which a later run has many, are counted.
-fn reminded(case: &Case<'_>, in_words: impl Fn(&Case<'_>) -> String) -> Result<(), Block> {
-    let is_explained = case.terms.is_explained(case.sighting.id.as_deref());
-    let detail = if is_explained { in_words(case) } else { String::new() };
-    Err(Block { why: Why::AlreadyReminded, detail })
-}
-
-fn known_in_words(case: &Case<'_>) -> String {
-    match case.known {
-        None => format!("no reminder {} of this appointment and start yet", lead_name(case)),
-        Some(known) => format!(
-            "its reminder {}{} is {}, due {}, last touched {}{}{}",
-            lead_name(case),
-            known.told_with.as_deref().map(|id| format!(" (told in the call of `{id}`)")).unwrap_or_default(),
-            state_in_words(known),
-            case.wall(known.due_at),
-            case.wall(known.updated_at),
-            learnt::outcome_in_words(case, known),
-            remedy_of_reminder(known.state),
-        ),
-    }
-}
-
-/// What somebody can do about a reminder that doesn't go out again by itself.
-const fn remedy_of_reminder(state: State) -> &'static str {
-    match state {
-        State::Pending | State::Sending | State::Delivered | State::Cancelled => "",
-        State::Uncertain => "; find out whether the person was called, then `tickler uncertain resolve` settles it",
-        State::Failed | State::Dropped => "; `tickler uncertain resolve` with `--resend` sends it again",
-        State::Expired => {
-            "; it is too late to send it: phone the person yourself, or add a lead to `[remind]` that is still to come"
-        }
-    }
-}
-
 fn duplicate_row(case: &Case<'_>) -> Result<(), Block> {
     if case.is_duplicate {
         return skip(SkipReason::DuplicateRow, "an earlier row has the same id and start: the first one counts");
@@ -244,7 +192,24 @@ fn status(case: &Case<'_>) -> Result<(), Block> {
         return Ok(());
     }
     let shown = if status.is_empty() { "empty".to_owned() } else { format!("`{status}`") };
-    skip(SkipReason::UnknownStatus, format!("status is {shown}, allowed: {}", allowed.join(", ")))
+    let detail = format!("status is {shown}, allowed: {}", allowed.join(", "));
+    if sounds_cancelled(&status) {
+        return skip_unless(
+            SkipReason::UnknownStatus,
+            detail,
+            "It sounds like a cancelled appointment, and nobody is called for it: keep it out of `statuses`",
+        );
+    }
+    skip(SkipReason::UnknownStatus, detail)
+}
+
+/// Parts of words for an appointment that doesn't take place. They decide about the proposed remedy alone.
+const CANCELLED_STEMS: [&str; 10] =
+    ["cancel", "annul", "storn", "abgesagt", "absage", "deleted", "no show", "no-show", "noshow", "declined"];
+
+fn sounds_cancelled(status: &str) -> bool {
+    let status = unseen::plain_blanks(status).to_lowercase();
+    CANCELLED_STEMS.iter().any(|stem| status.contains(stem))
 }
 
 fn status_in_words(case: &Case<'_>) -> String {
@@ -286,44 +251,6 @@ fn phone_in_words(case: &Case<'_>) -> String {
         Ok(phone) => format!("a valid number of {}", phone.region().as_deref().unwrap_or("no single country")),
         Err(_) => String::new(),
     }
-}
-
-fn opted_out(case: &Case<'_>) -> Result<(), Block> {
-    if let Some(column) = &case.schedule().appointment.do_not_call {
-        if let Some(sentence) = case.nested(column) {
-            return skip(SkipReason::OptedOut, sentence);
-        }
-        let value = case.column_text(Some(column));
-        let detail = |rest: &str| {
-            format!("`{}` is `{}`{rest}", column.as_str(), value.as_deref().map(str::trim).unwrap_or_default())
-        };
-        match flags::read(value.as_deref()) {
-            Flag::Yes => return skip(SkipReason::OptedOut, detail("")),
-            Flag::Unknown => return skip(SkipReason::OptedOut, detail(", which is neither yes nor no")),
-            Flag::No | Flag::Empty => {}
-        }
-    }
-    let Ok(phone) = read_phone(case) else { return Ok(()) };
-    if case.terms.do_not_call.contains(&phone.e164) {
-        return skip(SkipReason::OptedOut, "the number is in the schedule's `do_not_call` file");
-    }
-    if case.terms.knowledge.opted_out.holds(&phone.e164) {
-        return skip(SkipReason::OptedOut, "the number is on the opt-out list of all schedules");
-    }
-    Ok(())
-}
-
-fn no_consent(case: &Case<'_>) -> Result<(), Block> {
-    let Some(column) = &case.schedule().appointment.consent else { return Ok(()) };
-    if let Some(sentence) = case.nested(column) {
-        return skip(SkipReason::NoConsent, sentence);
-    }
-    let value = case.column_text(Some(column));
-    if flags::read(value.as_deref()) == Flag::Yes {
-        return Ok(());
-    }
-    let shown = value.map_or_else(|| "empty".to_owned(), |value| format!("`{value}`"));
-    skip(SkipReason::NoConsent, format!("`{}` is {shown}, not yes", column.as_str()))
 }
 
 fn already_started(case: &Case<'_>) -> Result<(), Block> {

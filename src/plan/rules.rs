@@ -9,8 +9,10 @@ use crate::row::unseen;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) why: Why,
-    /// A sentence: the input, the rule, the remedy.
+    /// A sentence: the input and the rule.
     pub(super) detail: String,
+    /// What would let the row through, where it is not [`remedy`].
+    pub(super) remedy: Option<&'static str>,
 }
 
 /// What becomes of a blocked row.
@@ -26,7 +28,12 @@ pub(super) enum Why {
 
 /// Blocks with a sentence. It may quote the row: invisible characters in it are written out.
 pub(super) fn skip(reason: SkipReason, detail: impl AsRef<str>) -> Result<(), Block> {
-    Err(Block { why: Why::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned() })
+    Err(Block { why: Why::Skip(reason), detail: unseen::shown(detail.as_ref()).into_owned(), remedy: None })
+}
+
+/// As [`skip`], with what alone would let the row through.
+pub(super) fn skip_unless(reason: SkipReason, detail: impl AsRef<str>, remedy: &'static str) -> Result<(), Block> {
+    skip(reason, detail).map_err(|block| Block { remedy: Some(remedy), ..block })
 }
 
 /// Every rule's name, in the order in which rules are asked.
@@ -63,8 +70,8 @@ pub const fn rule_of(reason: SkipReason) -> &'static str {
 /// What would let a row through, where the rule's own detail doesn't say it.
 pub(super) const fn remedy(why: Why) -> &'static str {
     match why {
-        Why::OutsideWindow => "",
-        Why::AlreadyReminded => "A reminder goes out once",
+        // their details say it
+        Why::OutsideWindow | Why::AlreadyReminded => "",
         Why::Skip(reason) => match reason {
             SkipReason::BadRow => "Repair the row in the source",
             SkipReason::MissingId => "Fill the id in the source, or map another column",
@@ -82,9 +89,7 @@ pub(super) const fn remedy(why: Why) -> &'static str {
             SkipReason::Confirmed | SkipReason::Declined | SkipReason::Reschedule => {
                 "A moved appointment is called again; `skip_later_leads` says after which outcomes nobody is"
             }
-            SkipReason::OptedOut => {
-                "Take the number off the list (`tickler optout remove` for the one of all schedules), or change the column"
-            }
+            SkipReason::OptedOut => "Only the source can change it",
             SkipReason::NoConsent => "A consent of `yes` lets it through",
             SkipReason::AlreadyStarted => "Nothing: nobody is called after the start",
             SkipReason::TooLate => {

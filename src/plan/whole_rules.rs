@@ -1,6 +1,9 @@
 //! pure: the rules that need the whole read: payloads are rendered and persons are known.
 
+use jiff::Timestamp;
+
 use super::candidates::RenderedCandidate;
+use super::people::OtherCall;
 use super::rules::{Block, skip};
 use super::terms::Terms;
 use crate::reminder::SkipReason;
@@ -14,6 +17,8 @@ pub(super) struct WholeCase<'a> {
     pub(super) told_with: Option<&'a str>,
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
     pub(super) other_calls: Option<usize>,
+    /// One of them.
+    pub(super) other_call: Option<OtherCall<'a>>,
 }
 
 /// A rule that is asked when every row of the read is known.
@@ -35,7 +40,7 @@ pub(super) const WHOLE_RULES: &[WholeRule] = &[
         passed: |case| {
             let limit = case.terms.schedule.remind.max_per_person_per_day;
             match case.other_calls {
-                Some(others) => format!("the person has {} that day, {limit} allowed", in_words(others)),
+                Some(others) => format!("the person has {} that day, {limit} allowed", in_words(case, others)),
                 None => "it has its place among the person's calls of that day".into(),
             }
         },
@@ -77,16 +82,30 @@ fn person_limit(case: &WholeCase<'_>) -> Result<(), Block> {
     match case.other_calls {
         Some(others) if others >= usize::try_from(limit).unwrap_or(usize::MAX) => skip(
             SkipReason::PersonLimit,
-            format!("the person has {} that day, `max_per_person_per_day` is {limit}", in_words(others)),
+            format!("the person has {} that day, `max_per_person_per_day` is {limit}", in_words(case, others)),
         ),
         Some(_) | None => Ok(()),
     }
 }
 
-fn in_words(others: usize) -> String {
+/// `1 other call (of `evening`, due 2026-11-24 09:00)`.
+fn in_words(case: &WholeCase<'_>, others: usize) -> String {
+    let Some(other) = case.other_call.filter(|_| others > 0) else { return "no other call".into() };
+    let other = other_in_words(case, &other);
     match others {
-        0 => "no other call".into(),
-        1 => "1 other call".into(),
-        more => format!("{more} other calls"),
+        1 => format!("1 other call ({other})"),
+        more => format!("{more} other calls (one of them {other})"),
     }
+}
+
+fn other_in_words(case: &WholeCase<'_>, other: &OtherCall<'_>) -> String {
+    let zone = &case.call.candidate.zone;
+    let wall = |at: Timestamp| zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string();
+    let of = match (other.schedule, other.starts_at) {
+        (Some(schedule), _) => format!("of the schedule `{schedule}`"),
+        (None, Some(start)) => format!("of this schedule about an appointment at {}", wall(start)),
+        (None, None) => "of this schedule".to_owned(),
+    };
+    let shadow = if other.is_shadow { ", which a run in shadow mode would have made" } else { "" };
+    format!("{of}, due {}{shadow}", wall(other.due_at))
 }

@@ -169,14 +169,15 @@ const AROUND: SignedDuration = SignedDuration::from_hours(1);
 pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timestamp, Timestamp)> {
     let zone = &schedule.zone;
     let own = comparable_date(schedule, occasion);
-    let into_the_day = zone.day_start(own).duration_until(occasion.now);
+    // on the wall clock: the weekday may be the one on which clocks were set
+    let time = zone.wall(occasion.now).time();
     let dates = (0..WEEKS).filter_map(|weeks| own.checked_sub((weeks * 7).days()).ok());
     let range = |date: Date| {
         let (from, until) = (zone.day_start(date), zone.day_start(date.tomorrow().ok()?));
         match schedule.remind.leads {
             Leads::Days(_) => Some((from, until)),
             Leads::Hours(_) => {
-                let same_time = from.saturating_add_duration(into_the_day);
+                let same_time = leads::at_time(zone, date, time);
                 let first = same_time.saturating_sub_duration(AROUND);
                 let last = same_time.saturating_add_duration(AROUND).saturating_add_duration(MICROSECOND);
                 Some((first.max(from), last.min(until)))

@@ -34,9 +34,9 @@ pub async fn answer_without_ledger(app: &App, request: &Request) -> VerbResult<O
 
 async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
     match request {
-        Request::Trigger { schedule, only, wait_seconds } => {
-            let wait = Duration::from_secs(*wait_seconds);
-            trigger::refuse(app, &TriggerAsk { schedule: schedule.clone(), only: only.clone(), wait }).await
+        Request::Trigger { schedule, only, rehearsed, wait_seconds } => {
+            let (schedule, only, wait) = (schedule.clone(), only.clone(), Duration::from_secs(*wait_seconds));
+            trigger::refuse(app, &TriggerAsk { schedule, only, rehearsed: *rehearsed, wait }).await
         }
         Request::Pause(ask) => pause::refuse(app, ask).await,
         Request::Resume { schedule, .. } => pause::refuse_unknown(app, schedule.as_deref()).await,

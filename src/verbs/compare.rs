@@ -13,6 +13,7 @@ use crate::appointment::{PhoneProblem, phone};
 use crate::audit::{AuditFilter, AuditRow, Event, times};
 use crate::disk::{self, Links};
 use crate::formats::{self, FormatAsk, ReadWindow, Wanted};
+use crate::ledger::{Runs, RunsAsk};
 use crate::personal::Personal;
 use crate::row::{Column, Record, RecordSink};
 use crate::schedule::{CsvDialect, FormatSpec, Schedule};
@@ -45,6 +46,9 @@ pub struct Comparison {
     pub only_here: Vec<ComparedCall>,
     /// Calls that only the other list has.
     pub only_there: Vec<ComparedCall>,
+    /// Why the log has nothing to compare, where it has no run of that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A call that only one of the lists has.
@@ -96,7 +100,33 @@ pub async fn compare(app: &App, name: &str, file: &Path, time: ComparedTime) -> 
         }
     }
     let within: Vec<&ListedCall> = listed.iter().filter(|call| since <= call.at && call.at < until).collect();
-    Ok(Compared { schedule: &schedule, rows: &rows, of_phone: &of_phone }.sides(&within, (since, until)))
+    let no_run = if rows.iter().any(is_of_run) { None } else { Some(no_run(app, &schedule).await?) };
+    let compared = Compared { schedule: &schedule, rows: &rows, of_phone: &of_phone, has_runs: no_run.is_none() };
+    Ok(Comparison { note: no_run, ..compared.sides(&within, (since, until)) })
+}
+
+/// Whether a row of the log is about a run, also one that decided nothing.
+fn is_of_run(row: &AuditRow) -> bool {
+    row.run_id.is_some() || matches!(row.event, Event::RunHeld | Event::RunMissed | Event::RunSkipped)
+}
+
+/// Says that the log has no run of that time, and what to do.
+async fn no_run(app: &App, schedule: &Schedule) -> VerbResult<String> {
+    let name = &schedule.name;
+    let last = match &app.around.ledger {
+        Some(ledger) => ledger.runs(RunsAsk::Latest(name.clone())).await?.pop(),
+        None => None,
+    };
+    Ok(match last {
+        None => format!(
+            "the log has no run of `{name}`: let the service make its runs (`mode = \"shadow\"` calls nobody), and compare \
+             then. Runs under `--now` or `--trial` are in the trial's ledger: `--trial` compares with that one"
+        ),
+        Some(last) => format!(
+            "the log has no run of `{name}` in this time; its last run was for {}. Compare with a list of days on which it ran",
+            schedule.zone.rfc3339(last.nominal_at)
+        ),
+    })
 }
 
 /// Whole days of the schedule's zone around the list's calls.
@@ -114,6 +144,8 @@ struct Compared<'a> {
     rows: &'a [AuditRow],
     /// By phone, the rows of the log about it.
     of_phone: &'a BTreeMap<Personal, HashSet<u64>>,
+    /// Whether the log has a run of that time.
+    has_runs: bool,
 }
 
 impl Compared<'_> {
@@ -145,6 +177,7 @@ impl Compared<'_> {
             both,
             only_here: only_here.collect(),
             only_there,
+            note: None,
         }
     }
 
@@ -185,6 +218,9 @@ impl Compared<'_> {
         let mut about = self.rows.iter().rev().filter(|row| self.is_about(row, call));
         if let Some(decision) = about.find_map(decision) {
             return decision;
+        }
+        if !self.has_runs {
+            return format!("the log has no run of `{}` in this time", self.schedule.name);
         }
         let day = self.schedule.zone.date(call.at);
         let of_day = self.rows.iter().rev().filter(|row| self.schedule.zone.date(row.at) == day);

@@ -32,6 +32,7 @@ pub mod plan;
 pub mod plan_diff;
 pub mod redact;
 pub mod reference;
+pub mod rehearsal;
 pub mod restore;
 pub(crate) mod retrying;
 pub mod schedule_tests;
@@ -53,6 +54,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::audit::AuditFilter;
 use crate::personal::Personal;
+use crate::plan::Rehearsed;
 
 pub use app::{Access, App, outbound, refusal, sender_of, surroundings};
 pub use before_ledger::answer_without_ledger;
@@ -79,6 +81,9 @@ pub enum Request {
         schedule: String,
         /// Only this appointment.
         only: Option<String>,
+        /// What becomes of calls that a run in shadow mode would have made.
+        #[serde(default)]
+        rehearsed: Rehearsed,
         /// How long to wait for what isn't due yet, in seconds.
         wait_seconds: u64,
     },

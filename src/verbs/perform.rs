@@ -23,8 +23,8 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::BackupInto => return Err(VerbError::Usage("a file is handed to the running service alone".into())),
         Request::Status => Answer::of(Exit::Done, &status::status(app).await?),
-        Request::Trigger { schedule, only, wait_seconds } => {
-            let ask = TriggerAsk { schedule, only, wait: Duration::from_secs(wait_seconds) };
+        Request::Trigger { schedule, only, rehearsed, wait_seconds } => {
+            let ask = TriggerAsk { schedule, only, rehearsed, wait: Duration::from_secs(wait_seconds) };
             let answer = trigger::trigger(app, actor, ask).await?;
             Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
         }

@@ -11,7 +11,7 @@ use super::{App, VerbError, VerbResult};
 use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::parallel;
-use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow};
+use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow, closed_run_in_words};
 use crate::reminder::{Lead, SkipReason};
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::template::Payload;
@@ -168,8 +168,11 @@ pub(super) struct Showing<'a> {
 
 impl Showing<'_> {
     fn answer(&self, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan {
+        let rehearsed = plan.rehearsed_in_words(self.schedule);
         let mut notes = plan.notes;
+        notes.extend(rehearsed);
         notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW.to_owned()));
+        notes.extend(closed_run_in_words(self.schedule, nominal_at));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
         ShownPlan {
             schedule: self.schedule.name.clone(),

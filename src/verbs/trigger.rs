@@ -12,7 +12,7 @@ use crate::evaluation::{RunAsk, RunOutcome, evaluate, nominal_now, run_once};
 use crate::ledger::gate::Hold;
 use crate::ledger::{LedgerError, Outbox, RecordedRun, Runs, RunsAsk};
 use crate::plan::explain::Verdict;
-use crate::plan::{Counts, Occasion, Plan, Reminded};
+use crate::plan::{Counts, Occasion, Plan, Rehearsed, Reminded};
 use crate::reminder::{CallOutcome, ReminderId, RunId, RunKind, RunState, State};
 use crate::schedule::{Schedule, ScheduleMode};
 
@@ -25,6 +25,8 @@ pub struct TriggerAsk {
     pub schedule: String,
     /// That appointment alone.
     pub only: Option<String>,
+    /// What becomes of calls that a run in shadow mode would have made.
+    pub rehearsed: Rehearsed,
     /// How long to wait for what isn't due yet.
     pub wait: Duration,
 }
@@ -148,11 +150,13 @@ impl TriggerAnswer {
 /// When there is no such schedule, nobody may be called now, or the ledger fails.
 pub async fn trigger(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<TriggerAnswer> {
     let schedule = app.schedule(&ask.schedule)?;
+    refuse_rehearsing(&schedule, ask.rehearsed)?;
     let turn = app.turn(&schedule.name);
     let _at_work = turn.lock().await;
     let sender = sender_of(app, &schedule).await?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let run = RunAsk { kind: RunKind::Trigger, nominal_at, actor: actor.to_owned(), only: ask.only.clone() };
+    let (actor, only, rehearsed) = (actor.to_owned(), ask.only.clone(), ask.rehearsed);
+    let run = RunAsk { kind: RunKind::Trigger, nominal_at, actor, only, rehearsed };
     let open_before = open_reminders(app, &schedule, ask.only.as_deref());
     let (outcome, open_before) = tokio::join!(run_once(&schedule, run, &app.around), open_before);
     let mut looked_after = Vec::new();
@@ -204,11 +208,23 @@ pub(super) async fn sender_of(app: &App, schedule: &Arc<Schedule>) -> VerbResult
 /// When it is one.
 pub(super) async fn refuse(app: &App, ask: &TriggerAsk) -> VerbResult<()> {
     let schedule = app.schedule(&ask.schedule)?;
+    refuse_rehearsing(&schedule, ask.rehearsed)?;
     refuse_when_unsafe(app, &schedule).await?;
     refuse_closed_target(app, &schedule)?;
     let absent = refuse_absent(app, &schedule, ask.only.as_deref(), Counts::default()).await;
     // a source that can't be read is a failed run, and that is recorded
     if matches!(absent, Err(VerbError::Evaluation { .. })) { Ok(()) } else { absent }
+}
+
+/// Refuses to plan rehearsed calls anew where nobody is called.
+fn refuse_rehearsing(schedule: &Schedule, rehearsed: Rehearsed) -> VerbResult<()> {
+    match (schedule.mode, rehearsed) {
+        (ScheduleMode::Shadow, Rehearsed::ArePlanned) => Err(VerbError::Usage(format!(
+            "`{}` is in shadow mode, in which nobody is called: take its line `mode` out, then `--rehearsed` calls",
+            schedule.name
+        ))),
+        (ScheduleMode::Live, _) | (ScheduleMode::Shadow, Rehearsed::CountAsMade) => Ok(()),
+    }
 }
 
 /// Refuses a schedule whose target can't be opened, for want of a secret or an account.
@@ -238,17 +254,23 @@ async fn refuse_absent(app: &App, schedule: &Schedule, only: Option<&str>, count
 ///
 /// # Errors
 /// When there is no such schedule, or its source or the ledger can't be read.
-pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<TriggerAnswer> {
+pub async fn dry_run(app: &App, name: &str, only: Option<String>, rehearsed: Rehearsed) -> VerbResult<TriggerAnswer> {
     let schedule = app.schedule(name)?;
+    refuse_rehearsing(&schedule, rehearsed)?;
     let nominal_at = nominal_now(app.around.clock.as_ref());
-    let occasion = Occasion { only: only.clone(), ..Occasion::at(nominal_at) };
+    let occasion = Occasion { only: only.clone(), rehearsed, ..Occasion::at(nominal_at) };
     let plan = evaluate(&schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?
         .plan;
     refuse_absent(app, &schedule, only.as_deref(), plan.counts).await?;
     let mut counts = of_rows(plan.counts);
-    counts.pending = plan.reminders.len() as u64;
+    let mut notes = plan.notes.clone();
+    notes.extend(plan.rehearsed_in_words(&schedule));
+    match schedule.mode {
+        ScheduleMode::Live => counts.pending = plan.reminders.len() as u64,
+        ScheduleMode::Shadow => counts.shadowed = plan.reminders.len() as u64,
+    }
     Ok(TriggerAnswer {
         run_id: None,
         schedule: schedule.name.clone(),
@@ -259,7 +281,7 @@ pub async fn dry_run(app: &App, name: &str, only: Option<String>) -> VerbResult<
         paused: false,
         detail: plan.held.map(|held| held.detail),
         reminded: plan.reminded,
-        notes: plan.notes,
+        notes,
         service: app.is_service,
         accepted_by: None,
         refusal: None,

@@ -168,3 +168,127 @@ fn no_real_person_is_left_in_a_recorded_test_of_typed_and_nested_rows() {
     assert!(text.contains("chart = 1") && text.contains("birth = \"1111-11-11\""), "{text}");
     assert_eq!(clinic.run(&["test"]).stdout, "1 passed\n", "{text}");
 }
+
+/// A table in which every reason that a row, the schedule or the clock gives occurs, at nine o'clock of the 24th.
+const EVERY_REASON: &str = "\
+id,name,phone,starts_at,zone,status,stop,consent,minutes
+C-1,Ada Example,+12025550143,2026-11-25 09:30,,ok,,yes,30
+C-2,Ben Sample,+12025550164,2026-11-25 10:00,,ok,,yes,30
+,Cleo Testing,+12025550117,2026-11-25 10:30,,ok,,yes,30
+n/a,Cleo Testing,+12025550118,2026-11-25 10:30,,ok,,yes,30
+T-1,Dan Nobody,+12025550119,soon,,ok,,yes,30
+T-2,Dan Nobody,+12025550120,2026-03-08 02:30,,ok,,yes,30
+C-2,Ben Sample,+12025550164,2026-11-25 10:00,,ok,,yes,30
+D-1,Eva Invented,+12025550121,2026-11-25 11:00,,cancelled,,yes,30
+D-1,Eva Invented,+12025550121,2026-11-25 11:00,,cancelled,,yes,30
+S-1,Finn Madeup,+12025550122,2026-11-25 11:30,,Cancelled,,yes,30
+S-2,Finn Madeup,+12025550123,2026-11-25 11:30,,waiting,,yes,30
+F-1,Gus Placeholder,+12025550124,2026-11-25 12:00,,ok,,yes,5
+N-1,Hana Fictional,,2026-11-25 12:30,,ok,,yes,30
+N-2,Hana Fictional,911,2026-11-25 12:30,,ok,,yes,30
+N-3,Hana Fictional,+493023125123,2026-11-25 12:30,,ok,,yes,30
+N-4,Hana Fictional,-,2026-11-25 12:30,,ok,,yes,30
+O-1,Ada Sample,+12025550101,2026-11-25 13:00,,ok,,yes,30
+O-2,Ada Sample,+12025550125,2026-11-25 13:00,,ok,yes,yes,30
+O-3,Ada Sample,+12025550126,2026-11-25 13:00,,ok,,yes,30
+K-1,Ben Example,+12025550127,2026-11-25 13:30,,ok,,no,30
+B-1,Ben Example,+12025550128,2026-11-24 08:30,,ok,,yes,30
+B-2,Ben Example,+12025550129,2026-11-24 09:30,,ok,,yes,30
+H-1,Cleo Sample,+12025550130,2026-11-24 11:30,America/Los_Angeles,ok,,yes,30
+P-1,Dan Example,+12025550131,2026-11-25 14:00,,ok,,yes,half
+L-1,Eva Sample,+12025550132,2026-11-25 15:00,,ok,,yes,30
+L-2,Eva Sample,+12025550132,2026-11-25 16:00,,ok,,yes,30
+X-1,Other Schedule,+12025550133,2026-11-25 17:00,,ok,,yes,30
+A-1,Far Away,+12025550134,2026-12-25 17:00,,ok,,yes,30
+";
+
+/// A schedule over that table; its own list has the numbers that are invented first.
+fn every_reason(clinic: &Clinic, merge: &str) {
+    clinic.write("appointments.csv", EVERY_REASON);
+    let listed: String = (101..=107).map(|number| format!("+12025550{number}\n")).collect();
+    clinic.write("never.txt", &listed);
+    let remind = format!(
+        "days_before = [0, 1]\nstatuses = [\"ok\"]\nonly_if = 'minutes != \"5\"'\nallowed_countries = [\"US\"]\n\
+         do_not_call = \"../never.txt\"\n{merge}"
+    );
+    let parts = crate::clinic::Parts {
+        appointment: "id = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"\nstatus = \"status\"\n\
+                      do_not_call = \"stop\"\nconsent = \"consent\"\nrecipient_timezone = \"zone\"",
+        remind: &remind,
+        payload: "to = \"{{ phone }}\"\nminutes = \"{{ minutes | int }}\"\nall = \"{{ appointments }}\"",
+        ..crate::clinic::PARTS
+    };
+    clinic.schedule("all", &parts.text());
+}
+
+#[test]
+fn a_test_recorded_of_every_reason_passes_at_once_and_decides_each_row_as_the_plan_does() {
+    for (merge, of_both) in [("", "person_limit"), ("merge = \"same_day\"", "merged")] {
+        let clinic = Clinic::empty("http://127.0.0.1:9/");
+        every_reason(&clinic, merge);
+        assert_eq!(clinic.run(&["optout", "add", "+12025550126"]).exit, 0);
+        let (_, plan) = clinic.json(&["plan", "all", "--now", MORNING]);
+        let skipped = plan[0]["skipped"].as_array().expect("rows").iter();
+        let planned: std::collections::BTreeSet<&str> =
+            skipped.map(|row| row["reason"].as_str().expect("a word")).collect();
+        let wanted = [
+            "already_started",
+            "cancelled",
+            "duplicate_row",
+            "filtered",
+            "invalid_phone",
+            "invalid_time",
+            "missing_id",
+            "no_consent",
+            "no_phone",
+            "no_such_time",
+            "opted_out",
+            "outside_calling_hours",
+            "payload_error",
+            "too_late",
+            "unknown_status",
+            of_both,
+        ];
+        assert_eq!(planned, wanted.into(), "{plan}");
+        let (exit, recorded) = clinic.json(&["test", "--record", "all", "--now", MORNING]);
+        assert_eq!((exit, &recorded[0]["left_out"]), (0, &0.into()), "{recorded}");
+        let text = std::fs::read_to_string(clinic.path().join("schedules/all.test.toml")).expect("it was written");
+        for reason in wanted {
+            let rows =
+                plan[0]["skipped"].as_array().expect("rows").iter().filter(|row| row["reason"] == reason).count();
+            let kept = text.matches(&format!("reason = \"{reason}\"")).count();
+            assert_eq!(kept, rows.min(2), "{reason}: {text}");
+        }
+        assert!(!(101..=107).any(|number| text.contains(&format!("phone = \"+12025550{number}\""))), "{text}");
+        assert_eq!(clinic.run(&["test"]).stdout, "1 passed\n", "{text}");
+    }
+}
+
+#[test]
+fn rows_that_the_ledger_or_lateness_decided_are_left_out_or_recorded_with_the_earlier_run() {
+    use crate::clinic::Sandbox;
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    clinic.schedule("evening", crate::clinic::DAY_BEFORE);
+    assert_eq!(clinic.run(&["trigger", "evening", "--only", "A-1", "--now", MORNING]).exit, 0);
+    // another schedule has called Ada
+    let (exit, recorded) = clinic.json(&["test", "--record", "day-before", "--now", "2026-11-24T14:05:00Z"]);
+    assert_eq!((exit, &recorded[0]["left_out"]), (0, &1.into()), "{recorded}");
+    assert_eq!(clinic.run(&["test", "day-before"]).stdout, "1 passed\n");
+
+    let clinic = Clinic::empty(&sandbox.url);
+    let parts = crate::clinic::Parts { cron: "*/30 * * * *", remind: "hours_before = 24", ..crate::clinic::PARTS };
+    clinic.schedule("hours", &parts.text());
+    clinic.write("appointments.csv", "id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:20\n");
+    assert_eq!(clinic.run(&["trigger", "hours", "--now", MORNING]).exit, 0);
+    let late = "A-2,+12025550164,2026-11-25 08:40\nA-3,+12025550117,2026-11-25 09:25\n";
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\nA-1,+12025550143,2026-11-25 09:20\n{late}"));
+    let (_, plan) = clinic.json(&["plan", "hours", "--now", "2026-11-24T14:30:00Z"]);
+    assert_eq!(plan[0]["skipped"][0]["reason"], "late_booking", "{plan}");
+    assert_eq!(plan[0]["counts"]["planned"], 2, "{plan}");
+    let (exit, recorded) = clinic.json(&["test", "--record", "hours", "--now", "2026-11-24T14:30:00Z"]);
+    assert_eq!((exit, &recorded[0]["calls"], &recorded[0]["skips"]), (0, &2.into(), &1.into()), "{recorded}");
+    let text = std::fs::read_to_string(clinic.path().join("schedules/hours.test.toml")).expect("it was written");
+    assert!(text.contains("previous_run = \"2026-11-24 09:00:00\"") && text.contains("late_booking"), "{text}");
+    assert_eq!(clinic.run(&["test"]).stdout, "1 passed\n", "{text}");
+}

@@ -16,7 +16,7 @@ fn events(clinic: &Clinic, event: &str) -> Vec<String> {
 }
 
 #[test]
-fn shadow_mode_writes_down_each_call_once_and_makes_none_and_live_mode_makes_each_once() {
+fn shadow_mode_writes_down_each_call_once_and_makes_none_and_a_live_run_leaves_these_calls_to_the_other_system() {
     let sandbox = Sandbox::start(&[]);
     let clinic = Clinic::with_target(&sandbox.url);
     shadowing(&clinic);
@@ -27,30 +27,203 @@ fn shadow_mode_writes_down_each_call_once_and_makes_none_and_live_mode_makes_eac
     assert_eq!(first["reminders"].as_array().map(Vec::len), Some(0));
     assert_eq!(events(&clinic, "reminder.shadowed"), ["A-1", "A-2"]);
     assert_eq!(events(&clinic, "reminder.skipped"), ["A-3", "A-4"]);
+    let (_, explained) =
+        clinic.json(&["explain", "day-before", "A-1", "--run", first["run_id"].as_str().expect("an id")]);
+    assert_eq!(
+        (&explained["verdict"], &explained["reason"]),
+        (&"call".into(), &serde_json::Value::Null),
+        "{explained}"
+    );
+    assert!(explained["steps"].to_string().contains("called nobody"), "{explained}");
     // a second run writes nobody down again
     let ended = clinic.run(&["trigger", "day-before", "--now", "2026-11-24T14:05:00Z"]);
-    assert!(ended.stdout.replace('\n', " ").contains("2 written down before"), "{ended:?}");
+    assert!(ended.stdout.replace('\n', " ").contains("2 would have been called before (shadow mode)"), "{ended:?}");
     assert_eq!(events(&clinic, "reminder.shadowed").len(), 2);
     let plan = clinic.run(&["plan", "--now", "2026-11-24T14:05:00Z"]);
     assert!(plan.stdout.replace('\n', " ").contains("shadow mode: nobody is called"), "{plan:?}");
+    let refused = clinic.run(&["trigger", "day-before", "--rehearsed", "--now", "2026-11-24T14:06:00Z"]);
+    assert!(refused.exit == 2 && refused.stderr.contains("take its line `mode` out"), "{refused:?}");
     let (_, status) = clinic.json(&["status"]);
     let of_it = &status["schedules"][0];
     assert_eq!((&of_it["state"], &of_it["mode"]), (&"loaded".into(), &"shadow".into()), "{status}");
-    assert!(clinic.run(&["status"]).stdout.contains("loaded, shadow"));
-    // live, it calls them: nothing of the rehearsal counts as a call
+    let status = clinic.run(&["status"]).stdout;
+    assert!(status.contains("loaded, shadow") && status.contains("(no call)"), "{status}");
+    // live, it leaves them to the other system, and says so
     clinic.schedule("day-before", DAY_BEFORE);
-    for minute in [10, 15] {
-        let ended = clinic.run(&["trigger", "day-before", "--now", &format!("2026-11-24T14:{minute}:00Z")]);
-        assert_eq!(ended.exit, 0, "{ended:?}");
-    }
+    let (_, plan) = clinic.json(&["plan", "day-before", "--now", "2026-11-24T14:10:00Z"]);
+    let counts = &plan[0]["counts"];
+    assert_eq!((&counts["planned"], &counts["already_reminded"]), (&0.into(), &2.into()), "{plan}");
+    assert_eq!(plan[0]["reminded"]["shadowed"], 2, "{plan}");
+    assert!(plan[0]["notes"].to_string().contains("`tickler trigger day-before --rehearsed` does"), "{plan}");
+    let ended = clinic.run(&["trigger", "day-before", "--now", "2026-11-24T14:10:00Z"]);
+    assert_eq!((ended.exit, ended.stderr.matches("2 rows are not called").count()), (0, 1), "{ended:?}");
+    let (_, explained) = clinic.json(&["explain", "day-before", "A-1", "--now", "2026-11-24T14:10:00Z"]);
+    assert_eq!((&explained["verdict"], &explained["reason"]), (&"reminded".into(), &"already_reminded".into()));
+    let sentence = "at 2026-11-24 09:00 a run in shadow mode would have called it (lead 1d)";
+    let remedy = "`tickler trigger day-before --rehearsed --only A-1` does";
+    let steps = explained["steps"].to_string();
+    assert!(steps.contains(sentence) && steps.contains(remedy), "{explained}");
+    assert_eq!(events(&clinic, "delivery.intent").len(), 0, "the other system has called them");
+    // whoever has no other system asks for the calls, one or all, and each is made once
+    let ask = |more: &[&str], minute: u8| {
+        let now = format!("2026-11-24T14:{minute}:00Z");
+        let (exit, answer) = clinic.json(&[&["trigger", "day-before", "--now", &now][..], more].concat());
+        assert_eq!(exit, 0, "{answer}");
+        answer["counts"]["delivered"].as_u64().expect("a count")
+    };
+    assert_eq!(ask(&["--rehearsed", "--only", "A-1"], 15), 1);
+    assert_eq!(ask(&[], 20), 0);
+    assert_eq!(ask(&["--rehearsed"], 25), 1);
+    assert_eq!(ask(&["--rehearsed"], 30), 0);
     assert_eq!(events(&clinic, "delivery.delivered"), ["A-1", "A-2"]);
     // and what was called live is not written down as a call of the rehearsal
     shadowing(&clinic);
-    let (_, again) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:20:00Z"]);
+    let (_, again) = clinic.json(&["trigger", "day-before", "--now", "2026-11-24T14:40:00Z"]);
     assert_eq!(again["counts"]["already_reminded"], 2, "{again}");
     assert_eq!(events(&clinic, "reminder.shadowed").len(), 2);
     assert_eq!(sandbox.received().len(), 2);
     assert_eq!(clinic.run(&["audit", "verify"]).exit, 0);
+}
+
+/// A rehearsal, and the first live runs after it: whom they call.
+struct GoingLive {
+    what: &'static str,
+    remind: &'static str,
+    /// The table of the rehearsal.
+    before: &'static str,
+    /// Its runs.
+    rehearsed_at: &'static [&'static str],
+    /// The table when the schedule is live.
+    after: &'static str,
+    live_at: &'static str,
+    called: &'static [&'static str],
+}
+
+const AT_TEN: &str = "A-1,+12025550143,2026-11-25 10:00,\n";
+
+const GOING_LIVE: &[GoingLive] = &[
+    GoingLive {
+        what: "the same day, five minutes later: the other system has called",
+        remind: "days_before = 1",
+        before: AT_TEN,
+        rehearsed_at: &[MORNING],
+        after: AT_TEN,
+        live_at: "2026-11-24T14:05:00Z",
+        called: &[],
+    },
+    GoingLive {
+        what: "booked after the rehearsal's run",
+        remind: "days_before = 1",
+        before: AT_TEN,
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550164,2026-11-25 11:00,\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &["A-2"],
+    },
+    GoingLive {
+        what: "moved after the rehearsal's run: a call that nobody has made",
+        remind: "days_before = 1",
+        before: AT_TEN,
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 15:00,\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &["A-1"],
+    },
+    GoingLive {
+        what: "moved by less than `min_change`",
+        remind: "days_before = 1",
+        before: AT_TEN,
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:10,\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &[],
+    },
+    GoingLive {
+        what: "not called by the rehearsal, because it was cancelled then",
+        remind: "days_before = 1\nstatuses = [\"\", \"ok\"]",
+        before: "A-1,+12025550143,2026-11-25 10:00,cancelled\n",
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:00,ok\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &["A-1"],
+    },
+    GoingLive {
+        what: "another lead of the same appointment",
+        remind: "days_before = [2, 1]",
+        before: AT_TEN,
+        rehearsed_at: &["2026-11-23T14:00:00Z"],
+        after: AT_TEN,
+        live_at: MORNING,
+        called: &["A-1"],
+    },
+    GoingLive {
+        what: "hours: within `max_lateness` of the rehearsal's runs, and what came due since",
+        remind: "hours_before = 2",
+        before: "A-1,+12025550143,2026-11-24 11:00,\nA-2,+12025550164,2026-11-24 11:20,\n",
+        rehearsed_at: &["2026-11-24T13:30:00Z", MORNING],
+        after: "A-1,+12025550143,2026-11-24 11:00,\nA-2,+12025550164,2026-11-24 11:20,\n",
+        live_at: "2026-11-24T14:30:00Z",
+        called: &["A-2"],
+    },
+    GoingLive {
+        what: "merged into a call of the rehearsal",
+        remind: "days_before = 1\nmerge = \"same_day\"",
+        before: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-25 15:00,\n",
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-25 15:00,\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &[],
+    },
+    GoingLive {
+        what: "kept from the rehearsal by the person's limit: the other system called her once that day",
+        remind: "days_before = 1",
+        before: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-25 15:00,\n",
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-25 15:00,\n",
+        live_at: "2026-11-24T14:05:00Z",
+        called: &[],
+    },
+    GoingLive {
+        what: "the next day: nothing of the day before counts",
+        remind: "days_before = 1",
+        before: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-26 15:00,\n",
+        rehearsed_at: &[MORNING],
+        after: "A-1,+12025550143,2026-11-25 10:00,\nA-2,+12025550143,2026-11-26 15:00,\n",
+        live_at: "2026-11-25T14:00:00Z",
+        called: &["A-2"],
+    },
+];
+
+#[test]
+fn a_live_run_calls_whom_its_rehearsal_would_not_have_called_and_nobody_else() {
+    for case in GOING_LIVE {
+        let sandbox = Sandbox::start(&[]);
+        let clinic = Clinic::empty(&sandbox.url);
+        let table = |rows: &str| clinic.write("appointments.csv", &format!("id,phone,starts_at,status\n{rows}"));
+        let (remind, payload) = (case.remind, "to = \"{{ phone }}\"\nall = \"{{ appointments }}\"");
+        let appointment = format!("{}\nstatus = \"status\"", PARTS.appointment);
+        let text = Parts { remind, payload, appointment: &appointment, ..PARTS }.text();
+        clinic.schedule("day-before", &format!("mode = \"shadow\"\n{text}"));
+        table(case.before);
+        for at in case.rehearsed_at {
+            assert_eq!(clinic.run(&["trigger", "day-before", "--now", at]).exit, 0, "{}", case.what);
+        }
+        clinic.schedule("day-before", &text);
+        table(case.after);
+        let (_, plan) = clinic.json(&["plan", "day-before", "--now", case.live_at]);
+        for _again in 0..2 {
+            let ended = clinic.run(&["trigger", "day-before", "--now", case.live_at]);
+            assert_eq!(ended.exit, 0, "{}: {ended:?}", case.what);
+        }
+        assert_eq!(events(&clinic, "delivery.delivered"), case.called, "{}: {plan}", case.what);
+        assert_eq!(plan[0]["counts"]["planned"], case.called.len(), "{}: {plan}", case.what);
+        let rows = &plan[0]["counts"];
+        let sum: u64 = ["planned", "skipped", "outside_window", "already_reminded"]
+            .iter()
+            .map(|part| rows[part].as_u64().expect("a count"))
+            .sum();
+        assert_eq!(rows["rows"], sum, "{}: {plan}", case.what);
+    }
 }
 
 #[test]
@@ -84,10 +257,19 @@ fn the_limit_of_a_persons_calls_holds_in_shadow_mode_over_several_runs() {
     assert_eq!((&second["counts"]["planned"], &second["counts"]["skipped"]), (&0.into(), &3.into()), "{second}");
     let (_, told) = clinic.json(&["explain", "day-before", "A-9", "--now", "2026-11-24T14:40:00Z"]);
     assert_eq!(told["reason"], "person_limit", "{told}");
-    // the rehearsal counts for no live schedule
+    let step = told["steps"].to_string();
+    let other = "1 other call (of this schedule about an appointment at 2026-11-25 09:30, due 2026-11-24 09:00, which a run in \
+                 shadow mode would have made)";
+    assert!(step.contains(other), "{told}");
+    // the rehearsal counts for no other live schedule
+    clinic.schedule("evening", DAY_BEFORE);
+    let (_, live) = clinic.json(&["plan", "evening", "--now", "2026-11-24T14:50:00Z"]);
+    assert_eq!(live[0]["counts"]["planned"], 2, "{live}");
+    // live, the person has had the call of that day from the other system
     clinic.schedule("day-before", DAY_BEFORE);
     let (_, live) = clinic.json(&["plan", "day-before", "--now", "2026-11-24T14:50:00Z"]);
-    assert_eq!(live[0]["counts"]["planned"], 2, "{live}");
+    assert_eq!(live[0]["counts"]["planned"], 0, "{live}");
+    assert_eq!(live[0]["skipped"].to_string().matches("person_limit").count(), 1, "{live}");
 }
 
 #[test]
@@ -142,4 +324,26 @@ fn a_list_that_cannot_be_read_whole_is_refused_with_its_line() {
         let ended = clinic.run(&["audit", "compare", "day-before", "other.csv"]);
         assert!(ended.exit == 1 && ended.stderr.contains(sentence), "{text}: {ended:?}");
     }
+}
+
+#[test]
+fn a_log_without_a_run_of_the_schedule_or_of_that_time_says_so_and_a_cancelled_row_is_found_by_its_phone() {
+    let clinic = Clinic::new();
+    shadowing(&clinic);
+    let list = |text: &str| clinic.write("other.csv", text);
+    list("phone,called_at\n202-555-0117,2026-11-24 09:02\n");
+    let compare = || clinic.json(&["audit", "compare", "day-before", "other.csv", "--trial"]).1;
+    assert_eq!(clinic.run(&["trigger", "day-before", "--trial", "--now", MORNING]).exit, 0);
+    // the calls of a trial are in the trial's ledger
+    let (exit, found) = clinic.json(&["audit", "compare", "day-before", "other.csv"]);
+    assert_eq!(exit, 0, "{found}");
+    let note = found["note"].as_str().expect("a sentence");
+    assert!(note.contains("no run of `day-before`") && note.contains("`--trial` compares"), "{note}");
+    assert!(found["only_there"][0]["why"].as_str().is_some_and(|why| why.contains("no run of")), "{found}");
+    let found = compare();
+    assert_eq!(found["only_there"][0]["why"], "cancelled: status is `cancelled`", "{found}");
+    assert!(found.get("note").is_none(), "{found}");
+    list("phone,called_at\n202-555-0117,2026-11-20 09:02\n");
+    let note = compare()["note"].as_str().expect("a sentence").to_owned();
+    assert!(note.contains("in this time") && note.contains("2026-11-24T09:00:00-05:00"), "{note}");
 }

@@ -130,7 +130,12 @@ async fn agree(clinic: &Clinic, daemon: &Arc<Daemon>, case: &Case) {
     let called = clinic.received.lock().expect("the list").iter().filter(|event| event.phone_last4.is_some()).count();
     assert_eq!(called, if case.sends { 3 } else { 0 }, "{name}: the test call and two reminders");
 
-    let asked = trigger::TriggerAsk { schedule: NAME.to_owned(), only: None, wait: Duration::ZERO };
+    let asked = trigger::TriggerAsk {
+        schedule: NAME.to_owned(),
+        only: None,
+        rehearsed: tickler::plan::Rehearsed::CountAsMade,
+        wait: Duration::ZERO,
+    };
     match trigger::trigger(app, "maria", asked).await {
         // credentials may have changed by the time of sending: the sender asks, and the answer says so
         Ok(answer) => assert_eq!(answer.paused, !case.sends, "{name}"),

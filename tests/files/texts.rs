@@ -113,7 +113,7 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
     ("days_before = 1", "hours_before = [24, 1]", "invalid-value", 13, 21, 22),
     ("days_before = 1", "days_before = [1, 1]", "invalid-value", 13, 19, 20),
     ("days_before = 1", "days_before = 1\nmin_notice = \"1 hour\"", "invalid-value", 14, 14, 22),
-    ("days_before = 1", "days_before = 1\nmin_notice = \"24h\"", "invalid-value", 13, 15, 16),
+    ("days_before = 1", "days_before = 1\nmin_notice = \"50h\"", "invalid-value", 13, 15, 16),
     ("days_before = 1", "days_before = 1\ncalling_hours = \"21:00-08:00\"", "invalid-value", 14, 17, 30),
     ("days_before = 1", "days_before = 1\nallowed_countries = [\"US\", \"XX\"]", "invalid-value", 14, 28, 32),
     ("days_before = 1", "days_before = 1\nonly_if = \"service ==\"", "invalid-template", 14, 0, 0),

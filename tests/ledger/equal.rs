@@ -632,7 +632,9 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
         }
         let ids: Vec<String> = (0..6).map(|number| format!("A{number}")).collect();
         for target in [None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))] {
-            lines.push(format!("{:?}", known_of(ledger, name, target).await));
+            for mode in [ScheduleMode::Shadow, ScheduleMode::Live] {
+                lines.push(format!("{:?}", known_of(ledger, name, target, mode).await));
+            }
             let ask = LastCalledAsk { schedule: name.to_owned(), appointments: ids.clone(), target };
             let reported: BTreeMap<_, _> = ledger.last_called_starts(ask).await.expect("starts").into_iter().collect();
             lines.push(format!("{reported:?}"));
@@ -649,7 +651,7 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     lines
 }
 
-async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAddress>) -> String {
+async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAddress>, mode: ScheduleMode) -> String {
     let ask = KnowledgeAsk {
         schedule: schedule.to_owned(),
         account: "thoughtly".to_owned(),
@@ -658,7 +660,8 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
         first_sights_from: Some(jiff::Timestamp::MIN),
-        mode: tickler::schedule::ScheduleMode::Shadow,
+        mode,
+        rehearsed: tickler::plan::Rehearsed::CountAsMade,
     };
     let known = ledger.knowledge(ask).await.expect("knowledge");
     let reminders: BTreeMap<_, _> = known.reminders.into_iter().collect();

@@ -29,6 +29,7 @@ pub fn knowledge_ask() -> KnowledgeAsk {
         comparable_times: Vec::new(),
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Live,
+        rehearsed: tickler::plan::Rehearsed::CountAsMade,
     }
 }
 

@@ -248,6 +248,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
                 first_sights_from: None,
                 target: None,
                 mode: ScheduleMode::Live,
+                rehearsed: tickler::plan::Rehearsed::CountAsMade,
             };
             ledger.knowledge(ask).await.expect("knowledge").usual_rows
         };
@@ -333,6 +334,7 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
                 first_sights_from,
                 target,
                 mode,
+                rehearsed: tickler::plan::Rehearsed::CountAsMade,
             };
             let known = ledger.knowledge(ask).await.expect("knowledge");
             let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
@@ -389,6 +391,7 @@ async fn known_now(ledger: &Arc<Ledger>) -> tickler::plan::Knowledge {
         first_sights_from: None,
         target: None,
         mode: ScheduleMode::Live,
+        rehearsed: tickler::plan::Rehearsed::CountAsMade,
     };
     ledger.knowledge(ask).await.expect("knowledge")
 }

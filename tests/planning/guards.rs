@@ -108,6 +108,12 @@ fn runs_of_the_same_weekday_are_comparable_and_where_leads_count_hours_those_of_
             "2026-11-24T05:00:00Z",
             ["11-24 00:00 to 11-24 01:00", "11-17 00:00 to 11-17 01:00", "11-10 00:00 to 11-10 01:00"],
         ),
+        // by the wall clock, also beside the Sunday of 25 hours
+        (
+            hours(),
+            "2026-11-09T03:30:00Z",
+            ["11-08 21:30 to 11-08 23:30", "11-01 21:30 to 11-01 23:30", "10-25 21:30 to 10-25 23:30"],
+        ),
     ] {
         assert_eq!(comparable(leads.clone(), nominal_at), expected, "{leads:?} {nominal_at}");
     }

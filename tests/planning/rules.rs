@@ -381,3 +381,115 @@ fn an_id_of_several_columns_never_joins_two_rows_into_one() {
     assert_eq!(world.calls(), ["a\\||b 1d", "a|\\|b 1d"]);
     assert_eq!(world.skips(), ["- missing_id"]);
 }
+
+/// The remedy that `explain` names for the rule that blocks.
+fn remedy(world: &World) -> String {
+    let steps = world.explain("a").steps;
+    let block = steps.into_iter().find(|step| step.result == StepResult::Block).expect("a rule blocks");
+    block.detail.expect("a sentence")
+}
+
+#[test]
+fn an_explanation_names_the_remedy_of_the_place_that_blocks_and_no_other() {
+    let with_stop = |value: &'static str| {
+        changed(move |world| {
+            world.column("stop", value);
+            world.schedule.appointment.do_not_call = Some(column("stop"));
+        })
+    };
+    let with_status = |value: &'static str| {
+        changed(move |world| {
+            world.column("status", value);
+            world.schedule.appointment.status = Some(column("status"));
+            world.schedule.remind.statuses = Some(vec!["confirmed".into()]);
+        })
+    };
+    let in_file = changed(|world| drop(world.do_not_call.insert(PHONE.into())));
+    let on_list = changed(|world| world.knowledge.opted_out = tickler::plan::OptOuts::new(|phone| phone == PHONE));
+    for (world, wanted, unwanted) in [
+        (with_stop("yes"), "Only the source can change it", "optout remove"),
+        (with_stop("perhaps"), "Only the source can change it", "optout remove"),
+        (in_file, "Take its line out of that file", "optout remove"),
+        (on_list, "`tickler optout remove`", "column"),
+        (with_status("waiting"), "Add the status to `statuses`", "sounds like"),
+        (with_status("Patient cancelled"), "keep it out of `statuses`", "Add the status"),
+        (with_status("abgesagt"), "keep it out of `statuses`", "Add the status"),
+        (with_status("No-Show"), "keep it out of `statuses`", "Add the status"),
+    ] {
+        let said = remedy(&world);
+        assert!(said.contains(wanted) && !said.contains(unwanted), "{said}");
+    }
+}
+
+#[test]
+fn the_limit_of_a_person_names_the_other_call() {
+    let other = |schedule: Option<&str>, is_shadow: bool| {
+        changed(|world| {
+            let id = tickler::reminder::ReminderId(uuid::Uuid::from_u128(9));
+            let call = tickler::plan::PersonCall {
+                id,
+                chain: id,
+                due_at: at("2026-11-24T20:30:00Z"),
+                schedule: schedule.map(Into::into),
+                is_shadow,
+                appointment: schedule.is_none().then(|| ("b".to_owned(), at("2026-11-25T20:00:00Z"))),
+            };
+            let day = jiff::civil::date(2026, 11, 24);
+            world.knowledge.people.insert((PHONE.into(), day), vec![call]);
+        })
+    };
+    let of_this_plan = changed(|world| {
+        world.row(&["b", PHONE, "2026-11-25 09:00"]);
+    });
+    for (world, wanted) in [
+        (other(Some("evening"), false), "1 other call (of the schedule `evening`, due 2026-11-24 15:30)"),
+        (
+            other(None, false),
+            "1 other call (of this schedule about an appointment at 2026-11-25 15:00, due 2026-11-24 15:30)",
+        ),
+        (other(None, true), "due 2026-11-24 15:30, which a run in shadow mode would have made)"),
+        (
+            of_this_plan,
+            "1 other call (of this schedule about an appointment at 2026-11-25 09:00, due 2026-11-24 09:00)",
+        ),
+    ] {
+        let said = remedy(&world);
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn a_row_that_only_repeats_a_reminded_one_is_counted_apart() {
+    let mut world = changed(|world| {
+        world.known("a", WEDNESDAY_TEN, "1d", State::Delivered, TUESDAY_NINE);
+    });
+    world.rows.push(world.rows[0].clone());
+    world.row(&["b", "+12025550164", LOCAL_TEN]);
+    let plan = world.plan();
+    assert_eq!((plan.counts.rows, plan.counts.planned, plan.counts.already_reminded), (3, 1, 2));
+    assert_eq!((plan.reminded.accepted, plan.reminded.repeated), (1, 1));
+}
+
+#[test]
+fn a_run_on_a_closed_day_says_that_it_is_one_and_which_runs_are_not() {
+    let world = |nominal: &str, on_closed_day| {
+        changed(|world| {
+            world.schedule.remind.closed =
+                tickler::zones::ClosedDays::of(["sat", "sun"], Default::default()).expect("weekdays");
+            world.schedule.remind.on_closed_day = on_closed_day;
+            world.now(nominal, nominal);
+        })
+    };
+    use tickler::schedule::OnClosedDay::{CallAnyway, CountOpenDays, Previous};
+    for (nominal, on_closed_day, closed) in [
+        ("2026-11-21T14:00:00Z", Previous, true),
+        ("2026-11-21T14:00:00Z", CountOpenDays, true),
+        ("2026-11-21T14:00:00Z", CallAnyway, false),
+        ("2026-11-20T14:00:00Z", Previous, false),
+    ] {
+        let said = remedy(&world(nominal, on_closed_day));
+        let sentence = "2026-11-21 is a closed day (`closed_days`, `holidays`): its run calls nobody; the last one before it \
+                        was that of 2026-11-20, the next one that does is that of 2026-11-23";
+        assert_eq!(said.contains(sentence), closed, "{said}");
+    }
+}

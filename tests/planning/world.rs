@@ -175,7 +175,9 @@ impl World {
         let due_at = at(due_at);
         let (person, due_day) = ("+12025550143".to_owned(), self.schedule.zone.date(due_at));
         if state.counts_for_person() {
-            let call = PersonCall { id: reminder, chain: reminder, appointment: Some((id.to_owned(), at(starts_at))) };
+            let appointment = Some((id.to_owned(), at(starts_at)));
+            let (schedule, is_shadow) = (None, false);
+            let call = PersonCall { id: reminder, chain: reminder, due_at, schedule, is_shadow, appointment };
             self.knowledge.people.entry((person.as_str().into(), due_day)).or_default().push(call);
         }
         let schedule = self.schedule.name.as_str().into();

@@ -149,10 +149,10 @@ pub fn proposal(value: &str) -> String {
         DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out".into(),
         DateGuess::Proposed(format) if format == "excel" => match excel(trimmed) {
             Some((_, TimeOfDay::Missing)) => format!("{a_date_alone} (the date reads as `excel`)"),
-            Some((_, TimeOfDay::Given)) | None => "it would fit `date_format = \"excel\"`".into(),
+            Some((_, TimeOfDay::Given)) | None => alone("excel"),
         },
         DateGuess::Proposed(format) if !tells_time(&format) => format!("{a_date_alone} (the date reads as `{format}`)"),
-        DateGuess::Proposed(format) => format!("it would fit `date_format = \"{format}\"`"),
+        DateGuess::Proposed(format) => alone(&format),
         DateGuess::Ambiguous(one, other) if !tells_time(&one) => {
             format!("{a_date_alone} (the date reads as `{one}` or `{other}`)")
         }
@@ -163,4 +163,11 @@ pub fn proposal(value: &str) -> String {
         }
         DateGuess::Mixed | DateGuess::Unknown => "no common format fits it: write one with `date_format`".into(),
     }
+}
+
+/// What a single value shows: the other values decide whether the format is that of the column.
+fn alone(format: &str) -> String {
+    format!(
+        "it would fit `date_format = \"{format}\"`; if the other rows are written otherwise, correct this one in the source"
+    )
 }

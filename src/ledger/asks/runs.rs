@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::TargetAddress;
-use crate::plan::Plan;
+use crate::plan::{Plan, Rehearsed};
 use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState};
 use crate::schedule::{Merging, Schedule, ScheduleMode};
 
@@ -248,8 +248,10 @@ pub struct KnowledgeAsk {
     pub windows: Vec<(Timestamp, Timestamp)>,
     /// Calendar days of due times that may be asked for, first and last.
     pub due_days: (jiff::civil::Date, jiff::civil::Date),
-    /// Whether the schedule's calls are made. In shadow mode the calls that it would have made count as made.
+    /// Whether the schedule's calls are made. In shadow mode the calls that other schedules would have made count, too.
     pub mode: ScheduleMode,
+    /// What becomes of the calls that its runs in shadow mode would have made.
+    pub rehearsed: Rehearsed,
     /// First sights of appointments that start at or after this (UTC); `None`: of none.
     pub first_sights_from: Option<Timestamp>,
     /// Half-open ranges (UTC) of nominal times whose runs tell the usual number of rows, the latest first.

@@ -335,7 +335,7 @@ impl Tables {
         };
         self.add_previous_outcomes(&mut knowledge);
         self.add_merged(ask, target, &mut knowledge);
-        self.add_shadows(ask, &mut knowledge);
+        self.add_shadows(ask, target, &mut knowledge);
         knowledge
     }
 
@@ -367,8 +367,15 @@ impl Tables {
         let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
         let is_counted = |held: &&HeldRow| held.account == ask.account && held.counts_for_person(target);
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
-            let appointment = (held.schedule == ask.schedule).then(|| (held.appointment_id.clone(), held.starts_at));
-            let call = PersonCall { id: held.id, chain: held.chain(), appointment };
+            let is_own = held.schedule == ask.schedule;
+            let call = PersonCall {
+                id: held.id,
+                chain: held.chain(),
+                due_at: held.due_at,
+                schedule: (!is_own).then(|| held.schedule.as_str().into()),
+                is_shadow: false,
+                appointment: is_own.then(|| (held.appointment_id.clone(), held.starts_at)),
+            };
             people.entry((held.person.clone(), held.due_day)).or_default().push(call);
         }
         people

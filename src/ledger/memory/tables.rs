@@ -347,18 +347,14 @@ impl Tables {
 
     fn put_shadow(&mut self, shadowed: &ShadowedCall<'_>) -> bool {
         let planned = shadowed.planned;
-        let key =
-            (shadowed.schedule.to_owned(), planned.appointment_id.clone(), micro(planned.starts_at), planned.lead);
-        let is_new = !self.shadows.contains_key(&key);
-        let known = KnownReminder::shadowed(
-            planned.id,
-            planned.person.clone(),
-            planned.due_day,
-            micro(planned.due_at),
-            micro(shadowed.at),
-        );
-        let account = shadowed.account.to_owned();
-        self.shadows.entry(key).or_insert(KeptShadow { account, known });
+        let mut is_new = false;
+        for (call, person) in shadowed.calls() {
+            let key = (shadowed.schedule.to_owned(), call.appointment_id, micro(call.starts_at), call.lead);
+            let (due_at, at) = (micro(planned.due_at), micro(shadowed.at));
+            let known = KnownReminder::shadowed(planned.id, person.to_owned().into(), planned.due_day, due_at, at);
+            is_new |= !self.shadows.contains_key(&key);
+            self.shadows.entry(key).or_insert(KeptShadow { account: shadowed.account.to_owned(), known });
+        }
         is_new
     }
 

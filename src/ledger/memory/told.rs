@@ -1,5 +1,6 @@
 //! pure: what plans are answered besides reminders: who was seen first, told in another call, or written down by shadow mode.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use super::tables::{Tables, micro};
 use crate::ledger::chain::Hash;
 use crate::ledger::change::HeldRow;
 use crate::ledger::{KnowledgeAsk, RunRow};
-use crate::plan::{Knowledge, KnownReminder, MergedAppointment, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, MergedAppointment, PersonCall, Rehearsed};
 use crate::reminder::{ReminderKey, RunState};
 use crate::schedule::ScheduleMode;
 use crate::seeded::SeededMap;
@@ -46,12 +47,20 @@ impl Tables {
         }
     }
 
-    /// For a schedule in shadow mode they count as made.
-    pub(super) fn add_shadows(&self, ask: &KnowledgeAsk, knowledge: &mut Knowledge) {
-        match ask.mode {
-            ScheduleMode::Live => return,
-            ScheduleMode::Shadow => {}
+    /// They count as made: in shadow mode those of every schedule, for a live schedule its own. For its persons they count
+    /// where the call was not really made afterwards.
+    pub(super) fn add_shadows(&self, ask: &KnowledgeAsk, target: Option<&Hash>, knowledge: &mut Knowledge) {
+        match ask.rehearsed {
+            Rehearsed::ArePlanned => return,
+            Rehearsed::CountAsMade => {}
         }
+        let is_shadow = match ask.mode {
+            ScheduleMode::Live => false,
+            ScheduleMode::Shadow => true,
+        };
+        let counted = self.held().filter(|held| held.counts_for_person(target));
+        let made: HashSet<_> =
+            counted.map(|held| (&held.schedule, &held.appointment_id, held.starts_at, held.lead)).collect();
         let name: Arc<str> = ask.schedule.as_str().into();
         let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
         let (first, last) = ask.due_days;
@@ -60,11 +69,19 @@ impl Tables {
             if is_own && windows.iter().any(|window| window.contains(starts_at)) {
                 let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
                 let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
-                knowledge.add_told((key, shadow.known.clone()));
+                knowledge.add_rehearsed((key, shadow.known.clone()));
             }
-            if shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day) {
-                let appointment = is_own.then(|| (appointment_id.clone(), *starts_at));
-                let call = PersonCall { id: shadow.known.id, chain: shadow.known.id, appointment };
+            let is_of_days = shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day);
+            let is_counted = (is_shadow || is_own) && !shadow.known.person.as_str().is_empty();
+            if is_of_days && is_counted && !made.contains(&(schedule, appointment_id, *starts_at, *lead)) {
+                let call = PersonCall {
+                    id: shadow.known.id,
+                    chain: shadow.known.id,
+                    due_at: shadow.known.due_at,
+                    schedule: (!is_own).then(|| schedule.as_str().into()),
+                    is_shadow: true,
+                    appointment: is_own.then(|| (appointment_id.clone(), *starts_at)),
+                };
                 let person = (shadow.known.person.clone(), shadow.known.due_day);
                 knowledge.people.entry(person).or_default().push(call);
             }

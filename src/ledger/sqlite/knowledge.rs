@@ -79,7 +79,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     };
     add_previous_outcomes(conn, &mut knowledge)?;
     super::merged::extend(conn, ask, target, &mut knowledge)?;
-    super::shadow::extend(conn, ask, &mut knowledge)?;
+    super::shadow::extend(conn, ask, target, &mut knowledge)?;
     Ok(knowledge)
 }
 
@@ -101,7 +101,7 @@ type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 
 fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
     let sql = format!(
-        "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4, root FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
+        "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), root, due_at FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
         AND state IN ({}) AND (trial IS NULL OR trial = ?5)",
         *COUNTED
     );
@@ -109,10 +109,11 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
     let mut statement = conn.prepare_cached(&sql)?;
     let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target];
     let rows = statement.query_map(values, |row| {
-        let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
+        let schedule: Option<Arc<str>> = row.get(5)?;
+        let appointment = if schedule.is_none() { Some((row.get(3)?, time(row, 4)?)) } else { None };
         let id = ReminderId(uuid(row, 2)?);
         let chain = uuid_or_null(row, 6)?.map_or(id, ReminderId);
-        let call = PersonCall { id, chain, appointment };
+        let call = PersonCall { id, chain, due_at: time(row, 7)?, schedule, is_shadow: false, appointment };
         Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
     })?;
     let mut people: SeededMap<_, Vec<_>> = SeededMap::default();

@@ -4,30 +4,34 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::columns::{day, id_text, micros, time, uuid, word};
+use super::columns::{COUNTED, day, id_text, micros, time, uuid, word};
+use crate::ledger::chain::Hash;
 use crate::ledger::store::ShadowedCall;
 use crate::ledger::{KnowledgeAsk, LedgerResult, Prune};
-use crate::plan::{Knowledge, KnownReminder, PersonCall};
+use crate::plan::{Knowledge, KnownReminder, PersonCall, Rehearsed};
 use crate::reminder::{ReminderId, ReminderKey};
 use crate::schedule::ScheduleMode;
 
-/// Writes one; one that is known stays as it is.
+/// Writes one, and the appointments that it would have told of; what is known stays as it is.
 pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResult<()> {
     let sql = "INSERT INTO shadow (schedule, appointment_id, starts_at, lead, id, account, person, due_day, due_at, at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
     let planned = shadowed.planned;
-    conn.prepare_cached(sql)?.execute(params![
-        shadowed.schedule,
-        planned.appointment_id,
-        micros(planned.starts_at),
-        planned.lead.to_string(),
-        id_text(planned.id.0),
-        shadowed.account,
-        planned.person.as_str(),
-        planned.due_day.to_string(),
-        micros(planned.due_at),
-        micros(shadowed.at),
-    ])?;
+    let mut statement = conn.prepare_cached(sql)?;
+    for (call, person) in shadowed.calls() {
+        statement.execute(params![
+            shadowed.schedule,
+            call.appointment_id,
+            micros(call.starts_at),
+            call.lead.to_string(),
+            id_text(planned.id.0),
+            shadowed.account,
+            person,
+            planned.due_day.to_string(),
+            micros(planned.due_at),
+            micros(shadowed.at),
+        ])?;
+    }
     Ok(())
 }
 
@@ -37,11 +41,17 @@ pub(super) fn prune(conn: &Connection, prune: &Prune) -> LedgerResult<()> {
     Ok(())
 }
 
-/// For a schedule in shadow mode they count as made.
-pub(super) fn extend(conn: &Connection, ask: &KnowledgeAsk, knowledge: &mut Knowledge) -> LedgerResult<()> {
-    match ask.mode {
-        ScheduleMode::Live => return Ok(()),
-        ScheduleMode::Shadow => {}
+/// They count as made: in shadow mode those of every schedule, for a live schedule its own. For its persons they count where
+/// the call was not really made afterwards.
+pub(super) fn extend(
+    conn: &Connection,
+    ask: &KnowledgeAsk,
+    target: Option<&Hash>,
+    knowledge: &mut Knowledge,
+) -> LedgerResult<()> {
+    match ask.rehearsed {
+        Rehearsed::ArePlanned => return Ok(()),
+        Rehearsed::CountAsMade => {}
     }
     let schedule: Arc<str> = ask.schedule.as_str().into();
     let sql = "SELECT appointment_id, starts_at, lead, id, person, due_day, due_at, at FROM shadow \
@@ -50,18 +60,29 @@ pub(super) fn extend(conn: &Connection, ask: &KnowledgeAsk, knowledge: &mut Know
         let mut statement = conn.prepare_cached(sql)?;
         let values = params![ask.schedule, micros(*from), micros(*until)];
         for found in statement.query_map(values, |row| known(row, &schedule))? {
-            knowledge.add_told(found?);
+            knowledge.add_rehearsed(found?);
         }
     }
-    let sql = "SELECT person, due_day, id, appointment_id, starts_at, schedule = ?4 FROM shadow \
-        WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3";
+    let sql = format!(
+        "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), due_at FROM shadow s \
+        WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 AND person != '' AND (?5 OR schedule = ?4) \
+        AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.schedule = s.schedule AND r.appointment_id = s.appointment_id \
+        AND r.starts_at = s.starts_at AND r.lead = s.lead AND r.state IN ({}) AND (r.trial IS NULL OR r.trial = ?6))",
+        *COUNTED
+    );
     let (first, last) = ask.due_days;
-    let mut statement = conn.prepare_cached(sql)?;
-    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule];
+    let is_shadow = match ask.mode {
+        ScheduleMode::Live => false,
+        ScheduleMode::Shadow => true,
+    };
+    let mut statement = conn.prepare_cached(&sql)?;
+    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, is_shadow, target];
     let rows = statement.query_map(values, |row| {
-        let appointment = if row.get(5)? { Some((row.get(3)?, time(row, 4)?)) } else { None };
+        let schedule: Option<Arc<str>> = row.get(5)?;
+        let appointment = if schedule.is_none() { Some((row.get(3)?, time(row, 4)?)) } else { None };
         let id = ReminderId(uuid(row, 2)?);
-        Ok(((row.get(0)?, day(row, 1)?), PersonCall { id, chain: id, appointment }))
+        let call = PersonCall { id, chain: id, due_at: time(row, 6)?, schedule, is_shadow: true, appointment };
+        Ok(((row.get(0)?, day(row, 1)?), call))
     })?;
     for found in rows {
         let (person, call) = found?;

@@ -96,7 +96,12 @@ static APPOINTMENT: Table = Table {
             "IANA zone in which starts are written that have no offset and no zone column; the schedule's unless set",
         ),
         key("recipient_timezone", Shape::Column, Optional, "The zone where the person is"),
-        key("status", Shape::Column, Optional, "The column that `statuses` applies to"),
+        key(
+            "status",
+            Shape::Column,
+            Optional,
+            "The column that `statuses` applies to; nobody is called where it is `cancelled` or `canceled`",
+        ),
         key(
             "label",
             Shape::Template,
@@ -122,7 +127,13 @@ static REMIND: Table = Table {
     keys: &[
         key("days_before", Shape::Wholes(0, MAX_DAYS), Optional, "Calendar days before the appointment, one or a list"),
         key("hours_before", Shape::Wholes(1, MAX_HOURS), Optional, "Exact hours before the start, one or a list"),
-        key("statuses", Shape::Texts, Optional, "Only these statuses are called"),
+        key(
+            "statuses",
+            Shape::Texts,
+            Optional,
+            "Only these statuses are called, whatever their case; `cancelled` and `canceled` never are, any other is \
+             skipped as `unknown_status`",
+        ),
         key("only_if", Shape::Condition, Optional, "Only rows for which this holds are called"),
         key("allowed_countries", Shape::Texts, Optional, "Only numbers of these countries are called"),
         key("do_not_call", Shape::Text, Optional, "A file of numbers never to be called, one a line"),

@@ -71,16 +71,21 @@ fn twice(node: &Node, reading: &mut Reading<'_>) {
     }
 }
 
-/// A lead of `min_notice` or less is never called. Today's appointments (`0` days) start within 24 hours.
+/// A lead of `min_notice` or less is never called. A lead in days reaches to the end of its day, and closed days make leads
+/// longer: what depends on them and on the runs is found by `check`.
 fn leads_beyond_notice(section: &Section<'_>, reading: &mut Reading<'_>) {
     let Some(notice) = section.duration("min_notice") else { return };
+    if section.given("closed_days").is_some() || section.given("holidays").is_some() {
+        return;
+    }
     let shown = duration::write(notice);
     for (name, hours_each) in [("days_before", 24), ("hours_before", 1)] {
         for item in section.given(name).map(items).unwrap_or_default() {
             let Value::Whole(Some(count)) = item.value else { continue };
             let Ok(number) = u32::try_from(count) else { continue };
             let lead = if hours_each == 24 { Lead::days(number) } else { Lead::hours(number) };
-            let hours = if lead == Lead::days(0) { 24 } else { i64::from(number) * hours_each };
+            // a day of 25 hours among them
+            let hours = if hours_each == 24 { (i64::from(number) + 1) * 24 + 1 } else { i64::from(number) };
             if SignedDuration::from_hours(hours) <= notice {
                 reading.invalid(
                     item,

@@ -36,7 +36,10 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let read = source.read(&window(checked, ask), &mut seen);
     let SourceSample { starts, columns, mapped, found, first, .. } = seen;
     let texts: Vec<&str> = starts.iter().map(String::as_str).collect();
-    checked.columns = found.reports(|| proposal(&texts));
+    let format = &checked.schedule.appointment.date_format;
+    let odd: Vec<&str> = texts.iter().copied().filter(|text| dates::read(text, format).is_none()).collect();
+    let odd = OddStarts { format, all: &texts, odd: &odd, places: found.odd_places() };
+    checked.columns = found.reports(|| odd.proposal());
     let known_before = checked.problems.count();
     // Local sources had their columns checked by their headers already.
     if matches!(checked.schedule.source, SourceSpec::Http(_)) && !columns.is_empty() {
@@ -55,7 +58,7 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
         Ok(report) => {
             doubts(checked, report.notes.iter().chain(&report.hints));
             nested(checked, &mapped);
-            formats(checked, &starts);
+            formats(checked, &odd);
             if matches!(checked.schedule.source, SourceSpec::Http(_))
                 && !first.is_empty()
                 && !checked.problems.has_errors()
@@ -122,7 +125,7 @@ impl SourceSample<'_> {
 }
 
 impl RecordSink for SourceSample<'_> {
-    fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+    fn record(&mut self, number: u64, record: Record<'_>) -> ControlFlow<()> {
         if self.first.len() < sample::MAX_ROWS {
             self.first.extend(record.to_row());
         }
@@ -132,7 +135,7 @@ impl RecordSink for SourceSample<'_> {
             Record::Text { header, .. } if self.columns.is_empty() => self.columns = header.names().to_vec(),
             Record::Text { .. } | Record::Broken(_) => {}
         }
-        self.found.count(&record);
+        self.found.count(number, &record);
         for (column, sentence) in self.mapped.iter_mut().filter(|(_, sentence)| sentence.is_none()) {
             *sentence = record.nested(column).map(|value| column.nested_sentence(&value));
         }
@@ -150,10 +153,9 @@ impl RecordSink for SourceSample<'_> {
 }
 
 /// Looks at the whole column: what the format can't read, and which format would.
-fn formats(checked: &mut Checked<'_>, starts: &BTreeSet<String>) {
-    let format = &checked.schedule.appointment.date_format;
-    let unread = starts.iter().filter(|text| dates::read(text, format).is_none()).count();
-    if unread == 0 {
+fn formats(checked: &mut Checked<'_>, starts: &OddStarts<'_>) {
+    let format = starts.format;
+    if starts.odd.is_empty() {
         return;
     }
     let span = match format {
@@ -166,9 +168,41 @@ fn formats(checked: &mut Checked<'_>, starts: &BTreeSet<String>) {
         DateFormat::Iso => "ISO 8601",
         DateFormat::Patterns(_) | DateFormat::Excel | DateFormat::Epoch | DateFormat::EpochMs => "`date_format`",
     };
-    let message = format!("{unread} of {} different starts don't fit {wanted}", starts.len());
-    let texts: Vec<&str> = starts.iter().map(String::as_str).collect();
-    checked.problems.error("date-format", span, message).help(proposal(&texts));
+    let message = format!("{} of {} different starts don't fit {wanted}", starts.odd.len(), starts.all.len());
+    checked.problems.error("date-format", span, message).help(starts.proposal());
+}
+
+/// The starts of a column, and those of them that the format in force doesn't read.
+pub struct OddStarts<'a> {
+    pub format: &'a DateFormat,
+    pub all: &'a [&'a str],
+    pub odd: &'a [&'a str],
+    /// Where the first odd ones are, for people; may be unknown.
+    pub places: String,
+}
+
+impl OddStarts<'_> {
+    /// What to write: a format that reads every start, or what to do about the odd ones where there is none.
+    pub fn proposal(&self) -> String {
+        let of_all = proposal(self.all);
+        match guess(self.all).0 {
+            DateGuess::Proposed(_) | DateGuess::Ambiguous(..) => return of_all,
+            DateGuess::Mixed | DateGuess::Unknown if self.odd.len() == self.all.len() => return of_all,
+            DateGuess::Mixed | DateGuess::Unknown => {}
+        }
+        let places = if self.places.is_empty() { String::new() } else { format!(" ({})", self.places) };
+        let list = self.list().map(|list| format!(", or write `date_format = [{list}]`")).unwrap_or_default();
+        format!("the format in force reads the others: correct the odd ones in the source{places}{list}")
+    }
+
+    /// The formats in force with one for the odd starts, which is tried last.
+    fn list(&self) -> Option<String> {
+        let DateFormat::Patterns(patterns) = self.format else { return None };
+        let (DateGuess::Proposed(format), "") = guess(self.odd) else { return None };
+        let is_pattern = format.contains('%');
+        let list = patterns.iter().chain([&format]).map(|pattern| format!("\"{pattern}\"")).collect::<Vec<_>>();
+        is_pattern.then(|| list.join(", "))
+    }
 }
 
 /// What to write, or why nothing can be written yet.

@@ -4,7 +4,8 @@ use jiff::civil::{Date, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::duration;
-use crate::plan::date_of_run;
+use crate::plan::{Occasion, date_of_run, due_windows};
+use crate::reminder::Lead;
 use crate::schedule::recurrence::CronLint;
 use crate::schedule::{Leads, Schedule};
 
@@ -20,10 +21,9 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
     let first = runs.first()?;
     let callable = |run: &crate::schedule::recurrence::Nominal| {
         let opening = schedule.remind.calendar().next_opening(run.at, &schedule.zone);
-        let latest = latest_start(schedule, run.at, run.civil.date());
-        latest.is_some_and(|latest| opening <= latest.saturating_sub(schedule.remind.min_notice).unwrap_or(opening))
+        latest_calls(schedule, run.at).iter().any(|(_, latest)| opening <= *latest)
     };
-    if runs.iter().any(callable) {
+    if runs.iter().any(callable) || !short_leads(schedule, now).is_empty() {
         return None;
     }
     let opening = schedule.remind.calendar().next_opening(first.at, &schedule.zone);
@@ -43,15 +43,36 @@ pub(super) fn nobody(schedule: &Schedule, now: Timestamp) -> Option<CronLint> {
     })
 }
 
-/// The latest start that a run covers by its longest lead.
-fn latest_start(schedule: &Schedule, at: Timestamp, date: Date) -> Option<Timestamp> {
-    match &schedule.remind.leads {
-        Leads::Days(days) => {
-            let last = date.checked_add((i64::from(*days.iter().max()?) + 1).days()).ok()?;
-            schedule.zone.day_start(last).checked_sub(SignedDuration::from_secs(1)).ok()
-        }
-        Leads::Hours(hours) => at.checked_add(SignedDuration::from_hours(i64::from(*hours.iter().max()?))).ok(),
+/// By lead, the latest moment at which the last start that the run covers may be called about.
+fn latest_calls(schedule: &Schedule, run: Timestamp) -> Vec<(Lead, Timestamp)> {
+    const LAST: SignedDuration = SignedDuration::from_micros(1);
+    let windows = due_windows(schedule, &Occasion::at(run), None).into_iter();
+    let covered = windows.filter(|window| window.from < window.until);
+    let latest = covered.map(|window| {
+        let last = window.until.saturating_sub(LAST).unwrap_or(window.from);
+        (window.lead, last.saturating_sub(schedule.remind.min_notice).unwrap_or(Timestamp::MIN))
+    });
+    latest.collect()
+}
+
+/// The leads by which none of the coming runs can call anybody, because every start it covers is nearer than `min_notice`.
+pub(super) fn short_leads(schedule: &Schedule, now: Timestamp) -> Vec<Lead> {
+    let mut short: Vec<Lead> = match &schedule.remind.leads {
+        Leads::Days(days) => days.iter().copied().map(Lead::days).collect(),
+        Leads::Hours(hours) => hours.iter().copied().map(Lead::hours).collect(),
+    };
+    let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
+    if runs.is_empty() {
+        return Vec::new();
     }
+    for run in &runs {
+        let latest = latest_calls(schedule, run.at);
+        short.retain(|lead| !latest.iter().any(|(of, latest)| of == lead && run.at <= *latest));
+        if short.is_empty() {
+            break;
+        }
+    }
+    short
 }
 
 /// A warning when appointments of some days are in no run's lead. With hours every day is covered by a run soon after.

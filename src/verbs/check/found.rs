@@ -42,7 +42,12 @@ pub(super) struct FoundColumns<'s> {
     zones: &'s Zones,
     columns: Vec<(&'static str, Vec<Column>)>,
     reports: Vec<ColumnReport>,
+    /// The first rows whose start can't be read.
+    odd_starts: Vec<u64>,
 }
+
+/// Rows with an odd start that are named.
+const ODD_STARTS: usize = 5;
 
 impl<'s> FoundColumns<'s> {
     pub(super) fn of(schedule: &'s Schedule, zones: &'s Zones) -> Self {
@@ -77,10 +82,10 @@ impl<'s> FoundColumns<'s> {
             format: None,
         };
         let reports = columns.iter().map(report).collect();
-        Self { schedule, zones, columns, reports }
+        Self { schedule, zones, columns, reports, odd_starts: Vec::new() }
     }
 
-    pub(super) fn count(&mut self, record: &Record<'_>) {
+    pub(super) fn count(&mut self, number: u64, record: &Record<'_>) {
         if let Record::Broken(_) = record {
             return;
         }
@@ -91,12 +96,22 @@ impl<'s> FoundColumns<'s> {
                 report.empty += 1;
                 continue;
             };
-            report.failed += u64::from(!is_usable(key, &text, self.schedule, self.zones));
+            let is_usable = is_usable(key, &text, self.schedule, self.zones);
+            report.failed += u64::from(!is_usable);
+            if *key == "starts_at" && !is_usable && self.odd_starts.len() < ODD_STARTS {
+                self.odd_starts.push(number);
+            }
             let sample = masked(key, &text);
             if report.samples.len() < SAMPLES && !report.samples.contains(&sample) {
                 report.samples.push(sample);
             }
         }
+    }
+
+    /// Where the first rows are whose start can't be read, for people: `line 3, line 7`.
+    pub(super) fn odd_places(&self) -> String {
+        let word = if self.schedule.source.has_lines() { "line" } else { "row" };
+        self.odd_starts.iter().map(|number| format!("{word} {number}")).collect::<Vec<_>>().join(", ")
     }
 
     /// The reports; `proposal` says which format fits starts that can't be read.

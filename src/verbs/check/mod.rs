@@ -29,7 +29,7 @@ use crate::schedule::load::{self, Folder};
 use crate::schedule::problems::{Problem, Problems, Severity, shown};
 use crate::schedule::read::source_alone;
 use crate::schedule::spanned::{self, Node};
-use crate::schedule::{Leads, Schedule};
+use crate::schedule::{Leads, Merging, Schedule};
 use crate::settings::Account;
 use crate::sources::SourceTools;
 use crate::verbs::schedule_tests;
@@ -251,6 +251,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> (Vec<Problem>, Vec<Colum
     let problems = Problems::of(&schedule.path, Arc::from(schedule.text.as_str()));
     let mut checked = Checked::new(schedule, root, problems);
     cron(&mut checked, ask);
+    merging(&mut checked);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
     if !checked.problems.has_errors() {
@@ -296,8 +297,37 @@ fn holidays(checked: &mut Checked<'_>, schedule: &Arc<Schedule>, ask: &CheckAsk<
     problem.help("a run fails, and nobody is called, until every file of holidays can be read");
 }
 
+/// A call for several appointments has to name them.
+fn merging(checked: &mut Checked<'_>) {
+    let schedule = checked.schedule;
+    if schedule.remind.merge == Merging::Never || schedule.payload.names().contains("appointments") {
+        return;
+    }
+    let span = checked.span(&["remind", "merge"]);
+    let message = "`merge` makes one call for several appointments, and the payload has no `appointments`: the call would \
+                   name one of them alone, also where they are those of different persons with one phone";
+    let help = "add `appointments = \"{{ appointments }}\"` to [payload]; each has its id, date, time and columns";
+    checked.problems.warning("appointments-not-named", span, message).help(help);
+}
+
+/// Leads by which nobody can be called, whatever the hour of the start.
+fn short_leads(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
+    let schedule = checked.schedule;
+    let key = match schedule.remind.leads {
+        Leads::Days(_) => "days_before",
+        Leads::Hours(_) => "hours_before",
+    };
+    for lead in coverage::short_leads(schedule, ask.now) {
+        let notice = duration::write(schedule.remind.min_notice);
+        let message = format!("the lead `{lead}` isn't longer than `min_notice` ({notice}): nobody would be called");
+        let span = checked.span(&["remind", key]);
+        checked.problems.error("invalid-value", span, message).help("lengthen the lead, or set a shorter `min_notice`");
+    }
+}
+
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let schedule = checked.schedule;
+    short_leads(checked, ask);
     let span = checked.span(&["cron"]);
     let night = schedule.recurrence.night_lint(&schedule.cron);
     for lint in schedule.recurrence.lints(&schedule.zone, ask.now).into_iter().chain(night) {

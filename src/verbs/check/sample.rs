@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::connect::{proposal, window};
+use super::connect::{OddStarts, window};
 use super::{CheckAsk, Checked, Reach, rendering, written_zone};
 use crate::appointment::flags::{self, Flag};
 use crate::appointment::mapping::{Mapping, TimeProblem};
@@ -86,7 +86,9 @@ fn starts(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
     let is_format = checked.root.at(&["appointment", "date_format"]).is_some();
     let span = checked.span(&["appointment", if is_format { "date_format" } else { "starts_at" }]);
     let what = (UNREADABLE, "a start that can be read");
-    report(checked, span, what, (unread.len(), written.len()), 1, || proposal(&unread));
+    let all: Vec<&str> = written.iter().map(|(_, text)| text.as_str()).collect();
+    let odd = OddStarts { format: &columns.date_format, all: &all, odd: &unread, places: String::new() };
+    report(checked, span, what, (unread.len(), written.len()), 1, || odd.proposal());
     let span = checked.span(&["appointment", "timezone"]);
     report(checked, span, (UNREADABLE, "a zone that is known"), (zones.0, written.len()), 1, || zones.1);
 }

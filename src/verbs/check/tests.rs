@@ -330,3 +330,91 @@ fn a_secret_that_the_running_service_has_is_not_missing() {
     let place = Place::with(&of_unit.replace("OF_THE_UNIT", "OF_NOBODY"), TABLE);
     assert_eq!(codes(&place.found(Reach::Local)).len(), 1, "one that the service hasn't either is missing");
 }
+
+#[test]
+fn a_lead_is_an_error_only_where_no_run_can_call_about_any_start_that_it_covers() {
+    let found = |cron: &str, remind: &str| {
+        let text = schedule(COLUMNS, "", "a = \"{{ service }}\"")
+            .replace("cron = \"0 9 * * *\"", &format!("cron = \"{cron}\""))
+            .replace("days_before = 1\n", &format!("{remind}\n"));
+        let place = Place::with(&text, TABLE);
+        let of_notice = place.found(Reach::Local).into_iter().filter(|it| it.message.contains("min_notice"));
+        of_notice.map(|it| (it.severity, it.message)).collect::<Vec<_>>()
+    };
+    for (cron, remind, lead) in [
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"24h\"", None),
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"38h\"", None),
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"40h\"", Some("1d")),
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"50h\"", Some("1d")),
+        ("0 0 * * *", "days_before = 1\nmin_notice = \"40h\"\ncalling_hours = \"always\"", None),
+        ("0 9 * * *", "days_before = [7, 1]\nmin_notice = \"2d\"", Some("1d")),
+        ("0 9 * * *", "days_before = 0\nmin_notice = \"14h\"", None),
+        ("0 9 * * *", "days_before = 0\nmin_notice = \"16h\"", Some("0d")),
+        ("*/30 * * * *", "hours_before = [24, 2]\nmin_notice = \"2h\"", Some("2h")),
+        ("*/30 * * * *", "hours_before = [24, 2]\nmin_notice = \"90m\"", None),
+        // Friday's run is the one for Monday
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"48h\"\nclosed_days = [\"sat\", \"sun\"]", None),
+        ("0 9 * * *", "days_before = 1\nmin_notice = \"5d\"\nclosed_days = [\"sat\", \"sun\"]", Some("1d")),
+    ] {
+        let found = found(cron, remind);
+        match lead {
+            None => assert_eq!(found, [], "{cron} {remind}"),
+            Some(lead) => {
+                let is_it = |(severity, message): &(Severity, String)| {
+                    *severity == Severity::Error && message.contains(&format!("the lead `{lead}` isn't longer"))
+                };
+                assert!(found.len() == 1 && found.iter().all(is_it), "{cron} {remind}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_format_is_proposed_only_if_it_reads_every_start_and_otherwise_the_odd_ones_are_named() {
+    use super::connect::OddStarts;
+    use crate::appointment::DateFormat;
+    let patterns = |patterns: &[&str]| DateFormat::Patterns(patterns.iter().map(|it| (*it).to_owned()).collect());
+    let (iso, odd) = (["2026-11-25 09:00", "2026-11-25T10:00", "2026-11-25 11:00"], "26/11/2026 09:00");
+    let dotted = ["25.11.2026 09:00", "25.11.2026 10:00", "26.11.2026 10:00"];
+    for (format, others, odd, wanted, unwanted) in [
+        (DateFormat::Iso, &iso, odd, "correct the odd ones in the source (line 5)", "write `date_format"),
+        (DateFormat::Iso, &iso, "soon", "correct the odd ones in the source (line 5)", "write `date_format"),
+        (
+            patterns(&["%d.%m.%Y %H:%M"]),
+            &dotted,
+            odd,
+            "(line 5), or write `date_format = [\"%d.%m.%Y %H:%M\", \"%d/%m/%Y %H:%M\"]`",
+            "every start",
+        ),
+        // either reading would do for the odd one
+        (patterns(&["%d.%m.%Y %H:%M"]), &dotted, "03/04/2026 09:00", "(line 5)", "write `date_format"),
+    ] {
+        let all = [&others[..], &[odd]].concat();
+        let proposal = OddStarts { format: &format, all: &all, odd: &[odd], places: "line 5".to_owned() }.proposal();
+        assert!(proposal.contains(wanted) && !proposal.contains(unwanted), "{odd}: {proposal}");
+    }
+    // where nothing is read, the column shows the format
+    let all = ["26/11/2026 09:00", "03/12/2026 10:00"];
+    let proposal = OddStarts { format: &DateFormat::Iso, all: &all, odd: &all, places: String::new() }.proposal();
+    assert!(proposal.contains("write `date_format = \"%d/%m/%Y %H:%M\"`"), "{proposal}");
+    // and a whole read names the line
+    let table = "id,phone,starts_at\n1,+12025550143,2026-11-25 09:00\n2,+12025550143,26/11/2026 10:00\n3,+12025550143,2026-11-25 11:00\n";
+    let found = Place::with(&schedule(COLUMNS, "", "a = 1"), table).found(Reach::Connect);
+    let help = found.iter().find(|it| it.code == "date-format").and_then(|it| it.help.clone()).expect("a remedy");
+    assert!(help.contains("(line 3)") && !help.contains("%d/%m"), "{help}");
+}
+
+#[test]
+fn a_merged_call_that_would_not_name_its_appointments_is_a_warning() {
+    for (remind, payload, warned) in [
+        ("merge = \"same_day\"", "a = \"{{ service }}\"", true),
+        ("merge = \"same_day\"", "a = \"{{ appointments }}\"", false),
+        ("merge = \"same_day\"", "a = { b = \"{{ appointments | length }}\" }", false),
+        ("", "a = \"{{ service }}\"", false),
+    ] {
+        let found = Place::with(&schedule(COLUMNS, remind, payload), TABLE).found(Reach::Local);
+        let found: Vec<_> = found.iter().filter(|it| it.code == "appointments-not-named").collect();
+        assert_eq!(found.len(), usize::from(warned), "{remind} {payload}");
+        assert!(found.iter().all(|it| it.severity == Severity::Warning && it.message.contains("one of them alone")));
+    }
+}

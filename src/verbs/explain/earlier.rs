@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{in_words, reminders_of};
+use super::{SHADOW_STEP, in_words, reminders_of};
 use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::with_holidays;
 use crate::ledger::held_runs::REJECTED;
@@ -73,8 +73,29 @@ impl EarlierRun<'_> {
             verdict: decision.verdict,
             reason: decision.reason,
             outcome: None,
-            steps: self.steps(decision.block),
+            steps: self.steps(decision.block).into_iter().chain(self.shadow_step()).collect(),
         }
+    }
+
+    /// Says of a call that the run would have made that it didn't.
+    fn shadow_step(&self) -> Option<RuleStep> {
+        let row = self.log.iter().find(|row| row.event == Event::ReminderShadowed)?;
+        let detail = row.detail.as_deref().unwrap_or_default();
+        let detail = Some(format!("the run was one in shadow mode and called nobody: {detail}"));
+        Some(RuleStep { rule: SHADOW_STEP.to_owned(), result: StepResult::Pass, detail })
+    }
+
+    /// An earlier run in shadow mode that would have called about the start for which this one was.
+    fn by_rehearsal(&self) -> Option<EarlierDecision> {
+        let evaluated = self.run.read_at.unwrap_or(self.run.started_at);
+        let is_before = |row: &&AuditRow| row.event == Event::ReminderShadowed && row.at <= evaluated;
+        let row = self.history.iter().rfind(is_before)?;
+        let detail = format!("at {} a run in shadow mode would have called it", self.show(row.at));
+        if row.starts_at.is_none_or(|start| self.is_outside(start)) {
+            return Some(outside(detail));
+        }
+        let reason = Some("already_reminded".to_owned());
+        Some(EarlierDecision { verdict: Verdict::Reminded, reason, block: Some(("already_reminded", detail)) })
     }
 
     /// A run that decided nothing.
@@ -105,7 +126,7 @@ impl EarlierRun<'_> {
             let (verdict, reason) = (Verdict::Reminded, Some("already_reminded".to_owned()));
             return EarlierDecision { verdict, reason, block: Some(("already_reminded", detail)) };
         }
-        if self.log.iter().any(|row| row.event == Event::ReminderPlanned) {
+        if self.log.iter().any(|row| matches!(row.event, Event::ReminderPlanned | Event::ReminderShadowed)) {
             return EarlierDecision { verdict: Verdict::Call, reason: None, block: None };
         }
         let skipped = self.log.iter().find(|row| row.event == Event::ReminderSkipped);
@@ -115,7 +136,10 @@ impl EarlierRun<'_> {
             let block = Some((rule, detail));
             return EarlierDecision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block };
         }
-        self.by_cancellation().or_else(|| self.by_reminder()).unwrap_or_else(|| self.by_start())
+        self.by_cancellation()
+            .or_else(|| self.by_reminder())
+            .or_else(|| self.by_rehearsal())
+            .unwrap_or_else(|| self.by_start())
     }
 
     /// A reminder that waited, and that this run took back.
@@ -219,7 +243,8 @@ impl EarlierRun<'_> {
     }
 
     fn input(&self, rule: &str) -> Option<String> {
-        let planned = self.log.iter().find(|row| row.event == Event::ReminderPlanned);
+        let is_planned = |row: &&AuditRow| matches!(row.event, Event::ReminderPlanned | Event::ReminderShadowed);
+        let planned = self.log.iter().find(is_planned);
         match rule {
             "run" => Some(format!("{} of {}", self.run.kind, self.show(self.run.nominal_at))),
             "time" => self.log.iter().find_map(|row| row.starts_at).map(|at| format!("it starts {}", self.show(at))),

@@ -19,6 +19,9 @@ use crate::zones::Zone;
 
 pub use earlier::explain_run;
 
+/// The step that says of a call that shadow mode doesn't make it.
+pub const SHADOW_STEP: &str = "mode";
+
 /// What would be decided for this appointment at this moment.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ pub async fn asked(app: &App, name: &str, appointment: &str, run: Option<RunId>)
 /// A call that passes every rule and still isn't made, because everything or its schedule is paused.
 async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
     if schedule.mode == ScheduleMode::Shadow {
-        let (rule, detail) = ("mode".to_owned(), Some(SHADOW.to_owned()));
+        let (rule, detail) = (SHADOW_STEP.to_owned(), Some(SHADOW.to_owned()));
         explanation.steps.push(RuleStep { rule, result: StepResult::Pass, detail });
     }
     if let Some(detail) = holds::first(app, schedule, |hold| !matches!(hold, Hold::AccountWaits(..))).await? {

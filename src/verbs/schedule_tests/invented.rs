@@ -3,11 +3,14 @@
 //! What the rules ask for stays as it is (times, zones, statuses, flags, the columns of `only_if`); ids, phones and persons are
 //! replaced, equal ones by equal ones; every other value is replaced by one of the same kind.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use crate::appointment::phone;
+use crate::appointment::ids::{self, IdPart};
+use crate::appointment::{PhoneProblem, phone};
+use crate::personal::Personal;
 use crate::row::{Column, Row, scalar_text};
 use crate::schedule::Schedule;
 
@@ -23,13 +26,20 @@ const NAMES: [&str; 8] = [
     "Hana Fictional",
 ];
 
+/// There are a hundred invented numbers of a country.
+const NUMBERS_TRIED: usize = 100;
+
 /// Invents people, the same for the same values.
 pub struct Inventor<'a> {
     schedule: &'a Schedule,
     /// Columns that stay as they are.
     kept: BTreeSet<&'a str>,
+    /// Numbers that nobody may be given: the schedule never calls them.
+    never_called: &'a HashSet<Personal>,
     /// What was invented, by role and value.
     known: HashMap<(Role, String), usize>,
+    /// The invented numbers, by the real ones (E.164).
+    phones: HashMap<Personal, String>,
     /// Numbers of the row that is being invented.
     row: usize,
 }
@@ -38,12 +48,15 @@ pub struct Inventor<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Role {
     Id,
-    Phone,
     Person,
 }
 
 impl<'a> Inventor<'a> {
-    pub fn of(schedule: &'a Schedule, names_of_condition: &'a BTreeSet<String>) -> Self {
+    pub fn of(
+        schedule: &'a Schedule,
+        names_of_condition: &'a BTreeSet<String>,
+        never_called: &'a HashSet<Personal>,
+    ) -> Self {
         let columns = &schedule.appointment;
         let mapped = [
             &columns.timezone,
@@ -55,7 +68,7 @@ impl<'a> Inventor<'a> {
         ];
         let kept = columns.starts_at.columns().into_iter().chain(mapped.into_iter().flatten()).map(Column::as_str);
         let kept = kept.chain(names_of_condition.iter().map(String::as_str)).collect();
-        Self { schedule, kept, known: HashMap::new(), row: 0 }
+        Self { schedule, kept, never_called, known: HashMap::new(), phones: HashMap::new(), row: 0 }
     }
 
     /// The row with somebody invented in it.
@@ -76,6 +89,8 @@ impl<'a> Inventor<'a> {
             Value::Null | Value::Bool(_) => value.clone(),
             Value::String(_) | Value::Number(_) if self.kept.contains(path) => value.clone(),
             Value::String(text) => self.text(path, text).into(),
+            // a number without its `+` may be read otherwise
+            Value::Number(number) if self.is_phone(path) => self.text(path, &number.to_string()).into(),
             Value::Number(number) => match self.text(path, &number.to_string()).parse::<i64>() {
                 Ok(whole) => whole.into(),
                 Err(_) => self.row.into(),
@@ -89,8 +104,8 @@ impl<'a> Inventor<'a> {
         if text.trim().is_empty() {
             String::new()
         } else if columns.id.iter().any(is_of) {
-            (1000 + self.number(Role::Id, text)).to_string()
-        } else if columns.phone.iter().any(is_of) {
+            self.id(text)
+        } else if self.is_phone(path) {
             self.phone(text)
         } else if columns.person.as_ref().is_some_and(is_of) {
             format!("person-{}", self.number(Role::Person, text))
@@ -99,17 +114,53 @@ impl<'a> Inventor<'a> {
         }
     }
 
+    fn is_phone(&self, path: &str) -> bool {
+        self.schedule.appointment.phone.iter().any(|column| column.as_str() == path)
+    }
+
+    /// An id is replaced by an id, a word for nothing and a rounded number by another one.
+    fn id(&mut self, text: &str) -> String {
+        match ids::read(Cow::Borrowed(text)) {
+            IdPart::Text(id) => (1000 + self.number(Role::Id, &id)).to_string(),
+            IdPart::Nothing => "n/a".to_owned(),
+            IdPart::Rounded => "1.0E+9".to_owned(),
+        }
+    }
+
     /// A number that can be called is replaced by one that can, any other by one that can't.
     fn phone(&mut self, text: &str) -> String {
         match phone::read(text, self.schedule.appointment.default_region.as_deref()) {
             Ok(phone) => {
-                let number = self.number(Role::Phone, &phone.e164);
-                let allowed = self.schedule.remind.allowed_countries.as_deref().unwrap_or_default();
-                let region = phone.region().filter(|region| allowed.contains(region));
-                phone::invented(region.as_deref(), number)
+                // a country that is not allowed stays one
+                let region = self.schedule.remind.allowed_countries.as_ref().and_then(|_| phone.region());
+                self.invented_phone(&phone.e164, region.as_deref())
             }
-            Err(_) => "12".to_owned(),
+            Err(PhoneProblem::Missing) => String::new(),
+            Err(PhoneProblem::Invalid(_)) => "12".to_owned(),
         }
+    }
+
+    /// The same number for the same one, another for any other, and none that is never called.
+    fn invented_phone(&mut self, real: &Personal, region: Option<&str>) -> String {
+        if let Some(known) = self.phones.get(real) {
+            return known.clone();
+        }
+        let first = self.phones.len() + 1;
+        let invented = (first..first + NUMBERS_TRIED).map(|n| phone::invented(region, n));
+        let is_free = |number: &String| {
+            !self.never_called.iter().any(|listed| listed.as_str() == number)
+                && !self.phones.values().any(|given| given == number)
+        };
+        let mut invented = invented.filter(is_free);
+        let number = invented.next().unwrap_or_else(|| phone::invented(region, first));
+        drop(invented);
+        self.phones.insert(real.clone(), number.clone());
+        number
+    }
+
+    /// The number that was invented for a real one (E.164).
+    pub fn phone_for(&self, real: &Personal) -> Option<&str> {
+        self.phones.get(real).map(String::as_str)
     }
 
     /// A value without a role: a name, an address, a number, a time, or anything else.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::file::{ExpectedCall, ScheduleTest, Stated};
+use crate::appointment::mapping::Mapping;
 use crate::personal::Personal;
 use crate::plan::{
     Knowledge, LastCalledStarts, Occasion, OptOuts, Plan, PlanRequest, PlannedReminder, SkippedRow, plan,
@@ -74,6 +75,39 @@ pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
         Ok((plan, ())) => plan,
         Err(never) => match never {},
     }
+}
+
+/// What tells a row's appointment from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowKey {
+    /// The appointment's id, where the row has one.
+    pub id: Option<String>,
+    /// Its start (UTC), where it can be read.
+    pub starts_at: Option<Timestamp>,
+}
+
+impl RowKey {
+    /// Of one record.
+    pub fn of(mapping: &mut Mapping, record: &Record<'_>) -> Self {
+        let starts_at = mapping.start(record).ok().map(|start| start.at);
+        Self { id: mapping.id(record).map(std::borrow::Cow::into_owned), starts_at }
+    }
+}
+
+/// The keys of a test's rows, in their order.
+#[must_use]
+pub fn keys_of(test: &ScheduleTest, bench: &Bench) -> Vec<RowKey> {
+    struct Keys(Mapping, Vec<RowKey>);
+    impl RecordSink for Keys {
+        fn record(&mut self, _number: u64, record: Record<'_>) -> ControlFlow<()> {
+            self.1.push(RowKey::of(&mut self.0, &record));
+            ControlFlow::Continue(())
+        }
+    }
+    let schedule = &bench.schedule;
+    let mut keys = Keys(Mapping::new(&schedule.appointment, &schedule.zone, &bench.zones), Vec::new());
+    feed(&test.rows, &schedule.source, &mut sources::computing(schedule, &mut keys));
+    keys.1
 }
 
 /// Ids that are the same whenever a test is run.

@@ -142,6 +142,9 @@ impl Days {
                 let call = PersonCall {
                     id: known.id,
                     chain: known.id,
+                    due_at: known.due_at,
+                    schedule: None,
+                    is_shadow: known.is_shadow,
                     appointment: Some((key.appointment_id.clone(), key.starts_at)),
                 };
                 knowledge.people.entry((known.person.clone(), known.due_day)).or_default().push(call);

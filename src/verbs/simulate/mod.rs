@@ -17,7 +17,7 @@ use crate::evaluation::{
 };
 use crate::ledger::{KnowledgeAsk, Runs};
 use crate::personal::Personal;
-use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, plan, windows};
+use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, Rehearsed, plan, windows};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Rate;
@@ -71,6 +71,7 @@ async fn known_before(app: &App, schedule: &Schedule, days: SimulatedDays) -> Ve
         windows: vec![(begin, Timestamp::MAX)],
         due_days: (days.from, days.from),
         mode: schedule.mode,
+        rehearsed: Rehearsed::CountAsMade,
         first_sights_from: None,
         comparable_times: Vec::new(),
     };

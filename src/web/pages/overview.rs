@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::{asked_for, page as answer};
 use crate::ledger::{FatesAsk, Log, Outbox, Runs, RunsAsk, SLOT_MICROS};
 use crate::settings::Rate;
-use crate::verbs::{App, VerbResult, status};
+use crate::verbs::{App, VerbResult, rehearsal, status};
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
@@ -72,11 +72,12 @@ fn lanes(app: &App) -> BTreeMap<String, (String, Rate)> {
 async fn strips(app: &App, moments: &Moments) -> VerbResult<Vec<RunStrip>> {
     let ledger = app.ledger()?;
     let mut strips = Vec::new();
-    for name in app.folder().schedules.keys() {
+    for (name, schedule) in &app.folder().schedules {
         let zone = moments.zone(Some(name));
         let first = zone.day_start(first_day(zone.date(moments.now())));
         let runs = ledger.runs(RunsAsk::Days { schedule: name.clone(), first, last: moments.now() }).await?;
-        strips.push(RunStrip::of(name, &runs, moments));
+        let shadow_texts = rehearsal::shadow_texts(app, schedule, &runs).await?;
+        strips.push(RunStrip::of(name, &runs, &shadow_texts, moments));
     }
     Ok(strips)
 }

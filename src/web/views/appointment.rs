@@ -10,6 +10,7 @@ use crate::personal::Personal;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::reminder::{RunId, State};
 use crate::verbs::audit::{Story, StoryReminder};
+use crate::verbs::explain::SHADOW_STEP;
 
 /// The page.
 #[derive(Template)]
@@ -162,6 +163,7 @@ impl ShownJudgement {
     pub fn now(found: &Explanation, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
         let (words, kind) = match found.verdict {
+            Verdict::Call if is_shadow(found) => ("It would be called, and shadow mode calls nobody", "unsure"),
             Verdict::Call => ("It would be called", "good"),
             Verdict::Skip => ("It would not be called", "unsure"),
             Verdict::Reminded => ("It has its reminder", "good"),
@@ -175,6 +177,7 @@ impl ShownJudgement {
     pub fn of_run(found: &Explanation, at: &ShownMoment, moments: &Moments) -> Self {
         let reason = found.reason.as_deref().map(|reason| format!(": {}", words::reason(reason))).unwrap_or_default();
         let (words, kind) = match found.verdict {
+            Verdict::Call if is_shadow(found) => ("would have called it (shadow mode)", "unsure"),
             Verdict::Call => ("planned the call", "good"),
             Verdict::Skip => ("left it out", "unsure"),
             Verdict::Reminded => ("found its reminder", "good"),
@@ -187,6 +190,11 @@ impl ShownJudgement {
             steps: steps(found, moments),
         }
     }
+}
+
+/// Whether shadow mode keeps the call from being made.
+fn is_shadow(found: &Explanation) -> bool {
+    found.steps.iter().any(|step| step.rule == SHADOW_STEP)
 }
 
 fn steps(found: &Explanation, moments: &Moments) -> Vec<ShownStep> {

@@ -12,6 +12,7 @@ use super::strip::RunStrip;
 use super::wording::without_commands;
 use crate::audit::fates::{CallFate, DecidedFate};
 use crate::audit::words;
+use crate::schedule::ScheduleMode;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
 
 /// The page.
@@ -151,7 +152,11 @@ fn coming_run(row: &ScheduleStatus, moments: &Moments) -> (Option<jiff::Timestam
     let next = row.next_run.as_deref();
     let at: Option<jiff::Timestamp> = next.and_then(|text| text.parse().ok());
     let last = row.last_run.as_deref().map(|text| {
-        let planned = row.last_planned.map(|count| format!(", {count} planned")).unwrap_or_default();
+        let planned = match row.mode {
+            Some(ScheduleMode::Shadow) => "would have been called",
+            Some(ScheduleMode::Live) | None => "planned",
+        };
+        let planned = row.last_planned.map(|count| format!(", {count} {planned}")).unwrap_or_default();
         let state = row.last_state.map(|state| format!(", {state}")).unwrap_or_default();
         format!("last run {}{state}{planned}", moments.of_text(text))
     });

@@ -1,5 +1,7 @@
 //! pure: fourteen days of a schedule's runs as a strip of marks.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use jiff::civil::Date;
 
@@ -45,16 +47,16 @@ pub fn first_day(today: Date) -> Date {
 }
 
 impl RunStrip {
-    /// Of a schedule's runs, by the days of their nominal times.
+    /// Of a schedule's runs, by the days of their nominal times. Those of `shadow_texts` called nobody.
     #[must_use]
-    pub fn of(schedule: &str, runs: &[RunRow], moments: &Moments) -> Self {
+    pub fn of(schedule: &str, runs: &[RunRow], shadow_texts: &HashSet<String>, moments: &Moments) -> Self {
         let zone = moments.zone(Some(schedule));
         let today = zone.date(moments.now());
         let mut days = Vec::new();
         let mut day = first_day(today);
         for place in 0..usize::try_from(DAYS).unwrap_or_default() {
             let of_day: Vec<&RunRow> = runs.iter().filter(|run| zone.date(run.nominal_at) == day).collect();
-            days.push(mark(place, moments.day(day), &of_day));
+            days.push(mark(place, moments.day(day), &of_day, shadow_texts));
             day = day.tomorrow().unwrap_or(day);
         }
         let link = super::links::schedule(schedule);
@@ -65,7 +67,7 @@ impl RunStrip {
 /// Width of a day with the gap beside it.
 const STEP: usize = 22;
 
-fn mark(place: usize, day: String, runs: &[&RunRow]) -> DayMark {
+fn mark(place: usize, day: String, runs: &[&RunRow], shadow_texts: &HashSet<String>) -> DayMark {
     let worst = runs.iter().max_by_key(|run| severity(run.state)).map(|run| run.state);
     let (letter, kind, state) = match worst {
         None => ("", "none", "no run"),
@@ -79,15 +81,23 @@ fn mark(place: usize, day: String, runs: &[&RunRow]) -> DayMark {
     };
     let said = match (runs, worst) {
         (_, None) => state.to_owned(),
-        ([run], Some(_)) => format!("{state}, {} planned{}", run.counts.planned, by_hand(runs)),
+        ([run], Some(_)) => format!("{state}, {}{}", planned(runs, shadow_texts), by_hand(&[run])),
         (_, Some(_)) => {
-            // a run counts whoever waits since an earlier one as planned again: a sum would count them twice
-            let planned: Vec<String> = runs.iter().map(|run| run.counts.planned.to_string()).collect();
-            let planned = planned.join(", ");
-            format!("{} runs{}, the worst: {state}; planned {planned}", runs.len(), by_hand(runs))
+            let planned = planned(runs, shadow_texts);
+            format!("{} runs{}, the worst: {state}; {planned}", runs.len(), by_hand(runs))
         }
     };
     DayMark { x: place * STEP, day, said, letter, kind }
+}
+
+/// `2 planned`, and of runs in shadow mode `2 would have been called`; of several runs each count.
+fn planned(runs: &[&RunRow], shadow_texts: &HashSet<String>) -> String {
+    // a run counts whoever waits since an earlier one as planned again: a sum would count them twice
+    let counts = |of: &[&&RunRow]| of.iter().map(|run| run.counts.planned.to_string()).collect::<Vec<_>>().join(", ");
+    let (shadow, live): (Vec<_>, Vec<_>) = runs.iter().partition(|run| shadow_texts.contains(&run.text_hash));
+    let parts = [(live, "planned"), (shadow, "would have been called")];
+    let parts = parts.iter().filter(|(of, _)| !of.is_empty()).map(|(of, words)| format!("{} {words}", counts(of)));
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// How many of them somebody triggered.
