@@ -404,7 +404,9 @@ fn an_explanation_names_the_remedy_of_the_place_that_blocks_and_no_other() {
             world.schedule.remind.statuses = Some(vec!["confirmed".into()]);
         })
     };
-    let in_file = changed(|world| drop(world.do_not_call.insert(PHONE.into())));
+    let in_file = changed(|world| {
+        world.do_not_call.insert(PHONE.into());
+    });
     let on_list = changed(|world| world.knowledge.opted_out = tickler::plan::OptOuts::new(|phone| phone == PHONE));
     for (world, wanted, unwanted) in [
         (with_stop("yes"), "Only the source can change it", "optout remove"),
