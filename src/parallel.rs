@@ -26,6 +26,24 @@ pub fn map<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) ->
     })
 }
 
+/// Maps a list and takes each result, in the list's order. The results of a long list are made on a thread of its own, ahead of
+/// their taking, and only some of them exist at a time.
+///
+/// # Errors
+/// What `take` fails with.
+pub fn map_ahead<T: Sync, U: Send, E>(
+    items: &[T],
+    make: impl Fn(&T) -> U + Sync,
+    mut take: impl FnMut(U) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut pieces = items.chunks(WORTH_HALVING);
+    let fill = |batch: &mut Vec<U>| {
+        batch.extend(pieces.next().unwrap_or_default().iter().map(&make));
+        if pieces.len() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    fill_ahead(fill, |batch| batch.drain(..).try_for_each(&mut take).map(ControlFlow::Continue))
+}
+
 /// Fills batches and takes each of them, in their order, until `fill` breaks with the last one, or `take` breaks or fails. From
 /// the second batch on they are filled on a thread of their own, ahead of their taking; emptied ones are filled again.
 ///
@@ -143,6 +161,25 @@ mod tests {
         for length in [0, 1, WORTH_HALVING - 1, WORTH_HALVING, 2 * WORTH_HALVING + 1] {
             let made = map((0..length).collect(), |number| number * 2);
             assert_eq!(made, (0..length).map(|number| number * 2).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_list_is_mapped_ahead_in_its_order_until_the_first_failure() {
+        for length in [0, 1, WORTH_HALVING, WORTH_HALVING + 1, 20 * WORTH_HALVING + 1] {
+            let items: Vec<usize> = (0..length).collect();
+            let mut taken = Vec::new();
+            let done = map_ahead(
+                &items,
+                |number| number * 2,
+                |number| {
+                    taken.push(number);
+                    Ok::<_, ()>(())
+                },
+            );
+            assert_eq!((done, taken), (Ok(()), items.iter().map(|number| number * 2).collect()), "{length}");
+            let refused = map_ahead(&items, |number| *number, |number| if number < 600 { Ok(()) } else { Err(number) });
+            assert_eq!(refused, if length <= 600 { Ok(()) } else { Err(600) }, "{length}");
         }
     }
 

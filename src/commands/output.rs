@@ -130,8 +130,11 @@ fn tame(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     out.write_all(audit::json(text).as_bytes())
 }
 
-/// Writes piece by piece, so that a large answer is never kept as one text.
-fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
+/// Writes an answer as indented JSON, piece by piece, so that a large one is never kept as one text.
+///
+/// # Errors
+/// When stdout can't be written.
+pub fn write_json(answer: &impl Serialize) -> anyhow::Result<()> {
     let mut stdout = tamed_stdout();
     written(serde_json::to_writer_pretty(&mut stdout, answer).map_err(io::Error::from).and_then(|()| {
         stdout.write_all(b"\n")?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::arguments::{Format, Globals, PlanArguments};
 use super::context::Context;
-use super::output::{Shown, complain, tally};
+use super::output::{Shown, complain, tally, write_json};
 use super::table::{Screen, Table, sentence, words};
 use super::{dispatch, pager, plan_csv, plan_diff};
 use crate::audit::escape;
@@ -31,9 +31,15 @@ pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit
     }
     let (answers, failures) = plan::plans(&app, &ask.named, ask.when(), reveal).await?;
     failures.iter().for_each(|error| complain(&format!("error: {error}")));
-    print(&context, &answers)?;
-    // not freed: the process ends next, and dropping tens of thousands of calls would take a third as long as printing them
-    std::mem::forget(answers);
+    if context.format == Some(Format::Json) {
+        write_json(&answers)?;
+        // not freed: the process ends next, and dropping tens of thousands of calls would take a third as long as printing them
+        std::mem::forget(answers);
+    } else {
+        let answers: Vec<ShownPlan> = answers.into_iter().map(ShownPlan::all_at_once).collect();
+        print(&context, &answers)?;
+        std::mem::forget(answers);
+    }
     Ok(if failures.is_empty() { refused } else { Exit::Failed })
 }
 

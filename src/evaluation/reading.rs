@@ -125,8 +125,7 @@ impl ReadJob {
             within_limits?;
             Ok::<_, EvaluationError>(report?)
         };
-        let called = |appointments: &[String]| {
-            let appointments = appointments.to_vec();
+        let called = |appointments: Vec<String>| {
             Ok(last_called_starts(env.ledger.as_deref(), LastCalledAsk { schedule: name, appointments, target })?)
         };
         let mut ids = ReminderIds::new(env.clock.as_ref());

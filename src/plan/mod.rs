@@ -64,13 +64,13 @@ pub type LastCalledStarts = HashMap<String, Timestamp>;
 pub fn plan<R: SourceAge, E>(
     request: PlanRequest,
     rows: impl FnOnce(&mut dyn RecordSink) -> Result<R, E>,
-    last_called_starts: impl FnOnce(&[String]) -> Result<LastCalledStarts, E>,
+    last_called_starts: impl FnOnce(Vec<String>) -> Result<LastCalledStarts, E>,
     new_id: &mut dyn FnMut() -> ReminderId,
 ) -> Result<(Plan, R), E> {
     let mut intake = intake::Intake::new(request);
     let report = rows(&mut intake)?;
     let candidates = intake.finish();
-    let last_called = last_called_starts(&candidates.appointment_ids())?;
+    let last_called = last_called_starts(candidates.appointment_ids())?;
     Ok((candidates.plan(&last_called, report.as_of(), new_id), report))
 }
 

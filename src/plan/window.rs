@@ -233,10 +233,10 @@ pub(super) trait Saturating {
 
 impl Saturating for Timestamp {
     fn saturating_add_duration(self, by: SignedDuration) -> Timestamp {
-        self.checked_add(by).unwrap_or(Timestamp::MAX)
+        self.as_duration().checked_add(by).and_then(|sum| Self::from_duration(sum).ok()).unwrap_or(Self::MAX)
     }
 
     fn saturating_sub_duration(self, by: SignedDuration) -> Timestamp {
-        self.checked_sub(by).unwrap_or(Timestamp::MIN)
+        self.as_duration().checked_sub(by).and_then(|rest| Self::from_duration(rest).ok()).unwrap_or(Self::MIN)
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult};
@@ -17,9 +18,10 @@ use crate::schedule::{Schedule, ScheduleMode};
 use crate::template::Payload;
 use crate::zones::Zone;
 
-/// One schedule's plan, as `plan` prints it and as a service returns it.
+/// One schedule's plan, as `plan` prints it and as a service returns it. Its calls are shown all at once, or while they are
+/// printed ([`CallsInTurn`]).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ShownPlan {
+pub struct ShownPlan<C = Vec<ShownCall>> {
     /// The schedule's name.
     pub schedule: String,
     /// The nominal time, with the schedule's offset.
@@ -32,7 +34,7 @@ pub struct ShownPlan {
     #[serde(default, skip_serializing_if = "Reminded::is_none")]
     pub reminded: Reminded,
     /// The calls, by start.
-    pub reminders: Vec<ShownCall>,
+    pub reminders: C,
     /// The rows that are not called.
     pub skipped: Vec<SkippedCall>,
     /// Why nobody is called although the read succeeded.
@@ -112,13 +114,22 @@ impl When {
 /// # Errors
 /// When its source can't be read, or the ledger.
 pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Reveal) -> VerbResult<ShownPlan> {
+    Ok(made(app, schedule, when, reveal).await?.all_at_once())
+}
+
+async fn made<'a>(
+    app: &'a App,
+    schedule: &Arc<Schedule>,
+    when: When,
+    reveal: Reveal,
+) -> VerbResult<ShownPlan<CallsInTurn<'a>>> {
     let nominal_at = when.moment(schedule, nominal_now(app.around.clock.as_ref()))?;
     // truncated to the second, so that two plans of the same second are equal
     let occasion = Occasion::at(nominal_at);
     let evaluation = evaluate(schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
-    let showing = Showing { schedule, around: &app.around, reveal };
+    let showing = Showing { schedule: Arc::clone(schedule), around: &app.around, reveal };
     Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
@@ -126,16 +137,16 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Revea
 ///
 /// # Errors
 /// When a schedule doesn't exist, or anything but its evaluation fails.
-pub async fn plans(
-    app: &App,
+pub async fn plans<'a>(
+    app: &'a App,
     names: &[String],
     when: When,
     reveal: Reveal,
-) -> VerbResult<(Vec<ShownPlan>, Vec<VerbError>)> {
+) -> VerbResult<(Vec<ShownPlan<CallsInTurn<'a>>>, Vec<VerbError>)> {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     let schedules = app.named(names)?;
     // concurrently, since one may wait for a file that is being written
-    for planned in join_all(schedules.iter().map(|schedule| plan(app, schedule, when, reveal))).await {
+    for planned in join_all(schedules.iter().map(|schedule| made(app, schedule, when, reveal))).await {
         match planned {
             Ok(answer) => answers.push(answer),
             Err(error @ VerbError::Evaluation { .. }) => failures.push(error),
@@ -147,7 +158,7 @@ pub async fn plans(
 
 /// The detail in the audit log of plans that were shown with whole phones.
 #[must_use]
-pub fn revealed(answers: &[ShownPlan]) -> String {
+pub fn revealed<C>(answers: &[ShownPlan<C>]) -> String {
     let names: Vec<&str> = answers.iter().map(|answer| answer.schedule.as_str()).collect();
     format!("the plan of {}", names.join(", "))
 }
@@ -156,47 +167,73 @@ pub fn revealed(answers: &[ShownPlan]) -> String {
 pub(super) const SHADOW: &str =
     "the schedule is in shadow mode: nobody is called, the audit log has who would have been";
 
-/// How a plan is shown.
-pub(super) struct Showing<'a> {
-    /// Whose plan.
-    pub schedule: &'a Schedule,
-    /// Zones.
-    pub around: &'a Env,
-    /// How much of a phone.
-    pub reveal: Reveal,
+/// Calls that are shown one after another while they are printed: tens of thousands of them never exist in both forms.
+pub struct CallsInTurn<'a> {
+    showing: Showing<'a>,
+    calls: Vec<PlannedReminder>,
 }
 
-impl Showing<'_> {
-    fn answer(&self, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan {
-        let rehearsed = plan.rehearsed_in_words(self.schedule);
+impl Serialize for CallsInTurn<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.calls.len()))?;
+        let shown = |call: &PlannedReminder| self.showing.call(call);
+        parallel::map_ahead(&self.calls, shown, |call| list.serialize_element(&call))?;
+        list.end()
+    }
+}
+
+impl ShownPlan<CallsInTurn<'_>> {
+    /// The plan with all its calls shown.
+    #[must_use]
+    pub fn all_at_once(self) -> ShownPlan {
+        let Self { schedule, nominal_at, timezone, counts, reminded, reminders, skipped, held, notes } = self;
+        let CallsInTurn { showing, calls } = reminders;
+        let reminders = parallel::map(calls, |call| showing.call(&call));
+        ShownPlan { schedule, nominal_at, timezone, counts, reminded, reminders, skipped, held, notes }
+    }
+}
+
+/// How a plan is shown.
+struct Showing<'a> {
+    /// Whose plan.
+    schedule: Arc<Schedule>,
+    /// Zones.
+    around: &'a Env,
+    /// How much of a phone.
+    reveal: Reveal,
+}
+
+impl<'a> Showing<'a> {
+    fn answer(self, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan<CallsInTurn<'a>> {
+        let rehearsed = plan.rehearsed_in_words(&self.schedule);
         let mut notes = plan.notes;
         notes.extend(rehearsed);
         notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW.to_owned()));
-        notes.extend(closed_run_in_words(self.schedule, nominal_at));
-        notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
+        notes.extend(closed_run_in_words(&self.schedule, nominal_at));
+        notes.extend(plan.elsewhere.map(|starts| starts.in_words(&self.schedule)));
         ShownPlan {
             schedule: self.schedule.name.clone(),
             nominal_at: self.schedule.zone.rfc3339(nominal_at),
             timezone: self.schedule.zone.name().to_owned(),
             counts: plan.counts,
             reminded: plan.reminded,
-            reminders: parallel::map(plan.reminders, |reminder| self.call(reminder)),
             skipped: plan.skipped.into_iter().map(|row| self.skip(row)).collect(),
+            reminders: CallsInTurn { showing: self, calls: plan.reminders },
             held: plan.held,
             notes,
         }
     }
 
-    fn call(&self, reminder: PlannedReminder) -> ShownCall {
+    fn call(&self, reminder: &PlannedReminder) -> ShownCall {
         let zone = self.zone(Some(&reminder.recipient_zone));
         ShownCall {
             starts_at: zone.rfc3339(reminder.starts_at),
             lead: reminder.lead,
             due_at: zone.rfc3339(reminder.send_at),
             phone: redact::phone(&reminder.phone, self.reveal),
-            payload: redact::payload(reminder.payload, &reminder.phone, self.reveal),
-            appointment_id: reminder.appointment_id,
-            note: reminder.note.map(|note| self.with_hidden_numbers(note)),
+            payload: redact::payload(&reminder.payload, &reminder.phone, self.reveal),
+            appointment_id: reminder.appointment_id.clone(),
+            note: reminder.note.clone().map(|note| self.with_hidden_numbers(note)),
             label: redact::label(reminder.label.as_deref()),
         }
     }
@@ -224,7 +261,7 @@ impl Showing<'_> {
     }
 
     /// The recipient's zone, the schedule's where it isn't known.
-    pub(super) fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
+    fn zone(&self, name: Option<&str>) -> Cow<'_, Zone> {
         let schedules = &self.schedule.zone;
         let other = name.filter(|name| *name != schedules.name());
         let found = other.and_then(|name| self.around.zones.zone(name).ok());

@@ -40,9 +40,9 @@ pub fn phone(number: &str, reveal: Reveal) -> String {
 
 /// Masks a payload: every occurrence of the phone's digits, and everything that looks like a phone number.
 #[must_use]
-pub fn payload(whole: Payload, phone: &str, reveal: Reveal) -> Payload {
+pub fn payload(whole: &Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
-        Reveal::Whole => whole,
+        Reveal::Whole => whole.clone(),
         Reveal::LastFour => {
             let own: String = digits(phone).collect();
             // a text that can't be read is hidden whole
@@ -242,11 +242,18 @@ fn last_four(number: &str) -> String {
 }
 
 fn push_last_four(shown: &mut String, number: &str) {
+    shown.push_str(HIDDEN);
+    if let Some(last) = number.as_bytes().last_chunk::<LAST>()
+        && last.iter().all(u8::is_ascii_digit)
+    {
+        // as nearly every number is written
+        shown.push_str(&number[number.len() - LAST..]);
+        return;
+    }
     let mut last = [None; LAST];
     for (place, digit) in last.iter_mut().rev().zip(digits(number).rev()) {
         *place = Some(digit);
     }
-    shown.push_str(HIDDEN);
     last.into_iter().flatten().for_each(|digit| shown.push(digit));
 }
 
@@ -264,7 +271,7 @@ mod tests {
             "e": {"f": "tel:+1-202-555-0143"},
         });
         let payload = |value: &Value, reveal| {
-            super::payload(Payload::of(value), "+12025550143", reveal).to_value().expect("it is JSON")
+            super::payload(&Payload::of(value), "+12025550143", reveal).to_value().expect("it is JSON")
         };
         let shown = payload(&whole, Reveal::LastFour);
         let expected = json!({
@@ -277,7 +284,7 @@ mod tests {
     #[test]
     fn another_persons_number_is_cut_too() {
         let whole = Payload::of(&json!({"other": "+44 20 7946 0018", "b": "202-555-0199"}));
-        let shown = payload(whole, "+12025550143", Reveal::LastFour);
+        let shown = payload(&whole, "+12025550143", Reveal::LastFour);
         assert_eq!(shown.as_str(), r#"{"other":"***0018","b":"***0199"}"#);
     }
 
@@ -286,7 +293,7 @@ mod tests {
         let whole = json!({
             "2025550143 \"k\"": "say \"202-555-0143\" \\ \n to é", "list": [-1.5e3, 2_025_550_143_u64, true, null, ["\\"]],
         });
-        let shown = payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value().expect("it is JSON");
+        let shown = payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).to_value().expect("it is JSON");
         let expected = json!({
             "***0143 \"k\"": "say \"***0143\" \\ \n to é", "list": [-1.5e3, "***0143", true, null, ["\\"]],
         });
@@ -297,7 +304,7 @@ mod tests {
     fn what_holds_no_phone_stays_byte_for_byte() {
         let text = r#"{"n":[12345678901234567890123,1.50,-1e3,-0],"b":{"":{},"a":[]},"b":"\u0001\"\\é/","c":null}"#;
         let whole: Box<RawValue> = serde_json::from_str(text).expect("it is JSON");
-        assert_eq!(payload(Payload::of(&whole), "+12025550143", Reveal::LastFour).as_str(), text);
+        assert_eq!(payload(&Payload::of(&whole), "+12025550143", Reveal::LastFour).as_str(), text);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
         latency_ms: settled.latency.map(millis),
         reason: settled.class.filter(|_| state != State::Delivered),
         accepted_by: accepted_by(app, &schedule),
-        payload: redact::payload(payload, &phone.e164, super::Reveal::LastFour),
+        payload: redact::payload(&payload, &phone.e164, super::Reveal::LastFour),
     })
 }
 

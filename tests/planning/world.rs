@@ -225,7 +225,7 @@ impl World {
             rows(sink);
             Ok::<_, std::convert::Infallible>(Dated(self.as_of))
         };
-        let told = |appointments: &[String]| {
+        let told = |appointments: Vec<String>| {
             let known = appointments.iter().filter_map(|id| Some((id.clone(), *self.told.get(id)?)));
             Ok(known.collect())
         };

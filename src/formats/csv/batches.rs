@@ -8,10 +8,10 @@ use super::rows::TableRows;
 use crate::row::{Fields, Lines};
 
 /// Rows of a batch. A table of fewer rows is one batch. With a few hundred, waking the other thread costs a sixth of the splitting.
-const ROWS: usize = 768;
+const ROWS: usize = 1536;
 
 /// A batch of more bytes than this takes no further row.
-const BYTES: usize = 1 << 17;
+const BYTES: usize = 1 << 18;
 
 /// Rows that were split, in their order.
 #[derive(Default)]

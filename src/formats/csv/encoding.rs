@@ -222,7 +222,7 @@ impl Utf8Check {
     /// The next piece, which begins with what the last one left over; returns how many bytes at its end are an unfinished
     /// character.
     pub(super) fn step(&mut self, piece: &[u8], is_end: bool) -> Result<usize, Flaw> {
-        let ascii = Encoding::ascii_valid_up_to(piece);
+        let ascii = if piece.is_ascii() { piece.len() } else { Encoding::ascii_valid_up_to(piece) };
         let valid = ascii + Encoding::utf8_valid_up_to(&piece[ascii..]);
         self.is_ascii = self.is_ascii && ascii == valid;
         self.done += valid as u64;

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use wide::u8x16;
+
 use super::encoding::{Utf8Check, unreadable};
 use super::{MAX_FILE, MAX_ROW, TableFailure};
 use crate::formats::FormatError;
@@ -197,18 +199,18 @@ pub(super) struct PlainLine {
 /// Collects the places of the delimiters until the line's end and returns where that is; `None` when a quote or nothing
 /// comes first. Quotes are looked for only where there may be any.
 ///
-/// Eight bytes at once: a field is short, and a search that starts anew behind each delimiter takes twice as long.
+/// Sixteen bytes at once: a field is short, and a search that starts anew behind each delimiter takes four times as long.
 fn line_of<const MAY_QUOTE: bool>(delimiter: u8, text: &[u8], ends: &mut Vec<usize>) -> Option<usize> {
-    let (words, rest) = text.as_chunks();
-    for (place, word) in words.iter().enumerate() {
-        let (from, word) = (place * WORD, u64::from_le_bytes(*word));
-        let line_ends = places_of(b'\n', word);
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    for (place, block) in blocks.iter().enumerate() {
+        let (from, block) = (place * BLOCK, u8x16::from(*block));
+        let line_ends = places_of(b'\n', block);
         // the bits below the first line end; all where there is none
         let before = (line_ends & line_ends.wrapping_neg()).wrapping_sub(1);
-        if MAY_QUOTE && places_of(b'"', word) & before != 0 {
+        if MAY_QUOTE && places_of(b'"', block) & before != 0 {
             return None;
         }
-        let mut delimiters = places_of(delimiter, word) & before;
+        let mut delimiters = places_of(delimiter, block) & before;
         while delimiters != 0 {
             ends.push(from + first_place(delimiters));
             delimiters &= delimiters - 1;
@@ -228,20 +230,17 @@ fn line_of<const MAY_QUOTE: bool>(delimiter: u8, text: &[u8], ends: &mut Vec<usi
     None
 }
 
-/// Bytes of a 64-bit word, and bits of a byte.
-const WORD: usize = 8;
+/// Bytes of a processor's vector.
+const BLOCK: usize = 16;
 
-/// The highest bit of each byte that is this one.
-const fn places_of(mark: u8, word: u64) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; WORD]);
-    let apart = word ^ u64::from_ne_bytes([mark; WORD]);
-    // adding 0x7f carries into the highest bit of each byte that isn't 0, and never beyond it
-    !(((apart & LOW) + LOW) | apart | LOW)
+/// One bit for each byte that is this one, the lowest for the first byte.
+fn places_of(mark: u8, block: u8x16) -> u32 {
+    block.simd_eq(u8x16::splat(mark)).to_bitmask()
 }
 
 /// The byte of the lowest bit.
-const fn first_place(places: u64) -> usize {
-    places.trailing_zeros() as usize / WORD
+const fn first_place(places: u32) -> usize {
+    places.trailing_zeros() as usize
 }
 
 pub(super) fn too_long_row() -> FormatError {
@@ -269,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_is_split_by_words_as_it_is_by_bytes(
+        fn a_line_is_split_by_blocks_as_it_is_by_bytes(
             text in prop::collection::vec(prop_oneof![8 => any::<u8>(), 4 => Just(b','), 1 => Just(b'\n'), 1 => Just(b'"')], 0..80),
             delimiter in prop::sample::select(vec![b',', b';', b'\t', b'|']),
         ) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
 
-use super::lookups;
+use super::phone_rows;
 use crate::audit::entry::{AUDIT_COLUMNS, ColumnKind};
 use crate::ledger::chain::Hash;
 use crate::ledger::store::Erased;
@@ -26,7 +26,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
         conn.execute("DELETE FROM call WHERE reminder = (SELECT id FROM reminder WHERE nr = ?1)", [nr])?;
     }
     let of_shadows = "UPDATE shadow SET person = '' WHERE person = ?1 \
-        OR id IN (SELECT reminder_id FROM audit WHERE substr(phone_hash, 1, 4) = substr(?2, 1, 4) AND phone_hash = ?2)";
+        OR id IN (SELECT reminder_id FROM audit WHERE phone_hash = ?2)";
     conn.execute(of_shadows, params![phone, hash])?;
     conn.execute("DELETE FROM contact WHERE phone_hash = ?1", [hash])?;
     // the keyed hash stays: whoever is erased stays uncalled
@@ -36,6 +36,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     let nulls: Vec<String> = personal.map(|column| format!("{} = NULL", column.name)).collect();
     let blanked = format!("UPDATE audit SET {}, phone_hash = NULL, salt = NULL WHERE seq = ?1", nulls.join(", "));
     for seq in &rows {
+        phone_rows::forget(conn, *seq)?;
         conn.execute(&blanked, [seq])?;
     }
     conn.execute("DELETE FROM permit", [])?;
@@ -45,16 +46,14 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
 /// The reminders to that phone, also those whose phone is no longer kept and that the log knows.
 fn reminders(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<BTreeSet<i64>> {
     let sql = "SELECT nr FROM reminder WHERE phone = ?1 UNION SELECT r.nr FROM audit l JOIN reminder r ON r.id = l.reminder_id \
-        WHERE substr(l.phone_hash, 1, 4) = substr(?2, 1, 4) AND l.phone_hash = ?2";
+        WHERE l.phone_hash = ?2";
     let mut statement = conn.prepare(sql)?;
     Ok(statement.query_map(params![phone, hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// The rows of the log about that phone, about those reminders and about their appointments.
 fn rows(conn: &Connection, reminders: &BTreeSet<i64>, hash: &Hash) -> LedgerResult<BTreeSet<u64>> {
-    let of_phone = format!("SELECT seq FROM audit WHERE {}", lookups::of_phone(1));
-    let mut rows: BTreeSet<u64> =
-        conn.prepare(&of_phone)?.query_map([hash], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut rows: BTreeSet<u64> = phone_rows::all(conn, hash)?.into_iter().map(i64::cast_unsigned).collect();
     let mut key = conn.prepare("SELECT id, schedule, appointment_id FROM reminder WHERE nr = ?1")?;
     let mut of_appointment = conn.prepare(
         "SELECT seq FROM audit WHERE (schedule = ?1 AND appointment_id = ?2 AND phone_hash IS NULL AND salt IS NOT NULL) \

@@ -2,11 +2,12 @@
 //!
 //! The index `audit_kind` holds each combination of schedule, event and reason as one range of numbers. A filter that names any
 //! of the three is answered from the ranges that fit: as many rows of each as are wanted, of which the first or last are kept.
-//! A run and a phone have indexes of their own. Times become numbers: see [`Bounds`].
+//! A run has an index of its own, a phone a table. Times become numbers: see [`Bounds`].
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::micros;
+use super::phone_rows;
 use super::readers::Reader;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::{LedgerResult, chain};
@@ -43,13 +44,6 @@ const IS_LONG_RUN: &str = "SELECT 1 FROM audit INDEXED BY audit_run WHERE run_id
 /// The first and the last row of a run.
 const RUN_ENDS: &str = "SELECT (SELECT min(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1), \
     (SELECT max(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1)";
-/// Rows about a phone: those that begin like its hash, and of them those that have it.
-const OF_PHONE: &str = "SELECT seq FROM audit INDEXED BY audit_phone WHERE substr(phone_hash, 1, 4) = substr(?1, 1, 4) \
-    AND phone_hash = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
-/// The condition for the phone whose keyed hash is the parameter of that number, as the index has it.
-pub(super) fn of_phone(parameter: usize) -> String {
-    format!("substr(phone_hash, 1, 4) = substr(?{parameter}, 1, 4) AND phone_hash = ?{parameter}")
-}
 
 impl Bounds {
     /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
@@ -103,8 +97,7 @@ pub(super) fn find(reader: &Reader, filter: &AuditFilter, mut bounds: Bounds, mo
     let conn = &reader.conn;
     let order = if filter.newest { "DESC" } else { "ASC" };
     if let Some(mark) = phone_mark(reader, filter)? {
-        let values = params![mark, bounds.after, bounds.before];
-        let seqs = conn.prepare_cached(OF_PHONE)?.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let seqs = phone_rows::find(conn, &mark, bounds.after, bounds.before)?;
         return Ok(FoundRows { seqs, is_all: true });
     }
     if let Some(run) = filter.run.map(|run| run.to_string()) {
@@ -258,7 +251,6 @@ mod tests {
             &of_run,
             IS_LONG_RUN,
             RUN_ENDS,
-            OF_PHONE,
         ];
         for sql in all {
             let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
@@ -272,7 +264,7 @@ mod tests {
                 step.starts_with("SCAN audit") || step.starts_with("SCAN l") || step.starts_with("SCAN reminder")
             };
             assert_eq!(steps.iter().find(walks), None, "{sql}: {steps:?}");
-            if [OF_KIND, OF_RUN, OF_PHONE].iter().any(|sorted| sql.starts_with(sorted)) {
+            if [OF_KIND, OF_RUN].iter().any(|sorted| sql.starts_with(sorted)) {
                 assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "sorted by the index: {steps:?}");
             }
         }

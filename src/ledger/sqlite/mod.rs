@@ -22,6 +22,7 @@ mod loss;
 mod maintenance;
 mod merged;
 mod pauses;
+mod phone_rows;
 mod put;
 mod queries;
 mod readers;

@@ -66,7 +66,7 @@ impl Where {
     /// Rows of the log about the phone with that keyed hash.
     fn of_phone(&mut self, hash: Vec<u8>) {
         self.values.push(hash.into());
-        self.conditions.push(lookups::of_phone(self.values.len()));
+        self.conditions.push(format!("phone_hash = ?{}", self.values.len()));
     }
 
     /// Rows of the log with those numbers.

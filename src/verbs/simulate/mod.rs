@@ -144,7 +144,7 @@ impl Simulating {
                 None => Ok(open_source(&schedule, &self.around).read(&window, sink)?),
             }
         };
-        let called = |ids: &[String]| Ok(so_far.last_called(ids, occasion.now));
+        let called = |ids: Vec<String>| Ok(so_far.last_called(&ids, occasion.now));
         let mut new_id = || new_reminder_id(self.around.clock.as_ref());
         plan(request, read, called, &mut new_id).map(|(plan, _)| plan)
     }
