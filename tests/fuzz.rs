@@ -1,5 +1,6 @@
 //! pure: whatever bytes and texts come in, the readers answer with values or with reasons: none panics, none hangs.
 
+use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tickler::appointment::{DateFormat, dates, phone};
 use tickler::delivery::retry::retry_after;
 use tickler::formats::{FormatAsk, ReadWindow, Wanted, ical, json, workbook};
 use tickler::http::{BodyEnd, HttpResponse};
-use tickler::row::{Column, JsonPlace, Record, RecordSink};
+use tickler::row::{Column, JsonPlace, PathColumn, Record, RecordSink};
 use tickler::schedule::problems::Paint;
 use tickler::schedule::recurrence::Recurrence;
 use tickler::schedule::{CalendarShape, JsonShape, WorkbookShape, load};
@@ -84,7 +85,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
-    fn any_bytes_are_rows_of_json_or_no_json(bytes in json_text(), items in "(/(data|a|0|~1|~)?){0,3}|x") {
+    fn any_bytes_are_rows_of_json_or_no_json(
+        bytes in json_text(),
+        items in "(/(data|a|0|~1|~)?){0,3}|x|[$](..a|.data[*])",
+        each in proptest::option::of("/a|[$].a[*]"),
+        column in "a|[$].a[0]",
+    ) {
         let mut rows = Rows::default();
         let at = Timestamp::UNIX_EPOCH;
         let window = ReadWindow { from: at, until: at, day: date(2026, 11, 24), now: at };
@@ -92,9 +98,12 @@ proptest! {
         let places = ["/error".into(), "/a/b".into()];
         let places: Vec<&JsonPlace> = places.iter().collect();
         let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &places };
-        let shape = JsonShape { items: items.into(), ..JsonShape::default() };
+        let columns = PathColumn::compile(&column).expect("a path, or a name").into_iter().collect();
+        let is_row = each.is_none();
+        let each = each.map(JsonPlace::from);
+        let shape = JsonShape { items: items.into(), each, columns, ..JsonShape::default() };
         if let Ok(report) = json::read(&bytes, &shape, &ask, &mut rows) {
-            prop_assert_eq!(report.rows, rows.0);
+            prop_assert!(!is_row || report.rows == rows.0);
         }
     }
 
@@ -184,6 +193,45 @@ fn damaged_file(whole: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A workbook that can be unpacked, with pieces of one of its parts cut out or put in.
+fn damaged_parts(whole: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "[<>/\"=A-Z0-9.:-]{0,6}",
+        prop::sample::select(vec![
+            "<c>",
+            "</row>",
+            "<v>",
+            "1e308",
+            "-1",
+            "<row r=\"9999999\">",
+            "r=\"XFD1048577\"",
+            "&#0;",
+            "t=\"s\""
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let wounds = proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..16, piece), 1..6);
+    (any::<prop::sample::Index>(), wounds).prop_map(move |(part, wounds)| {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(whole)).expect("an archive");
+        let mut repacked = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let damaged = part.index(archive.len());
+        for place in 0..archive.len() {
+            let mut bytes = Vec::new();
+            let mut part = archive.by_index(place).expect("a part");
+            part.read_to_end(&mut bytes).expect("its bytes");
+            for (at, length, piece) in wounds.iter().filter(|_| place == damaged) {
+                let from = at.index(bytes.len() + 1);
+                let until = (from + length).min(bytes.len());
+                bytes.splice(from..until, piece.bytes());
+            }
+            let name = part.name().expect("a name").into_owned();
+            repacked.start_file(name, zip::write::SimpleFileOptions::default()).expect("a part");
+            repacked.write_all(&bytes).expect("its bytes");
+        }
+        repacked.finish().expect("an archive").into_inner()
+    })
+}
+
 const CALENDAR: &[u8] = b"BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:X\r\nBEGIN:STANDARD\r\nDTSTART:19701025T030000\r\n\
 RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n\
 BEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID=X:20261104T103000\r\nDURATION:PT1H\r\nRRULE:FREQ=WEEKLY;COUNT=9\r\n\
@@ -198,8 +246,10 @@ proptest! {
         xlsx in damaged_file(include_bytes!("sources/bookings.xlsx")),
         xls in damaged_file(include_bytes!("sources/bookings.xls")),
         ods in damaged_file(include_bytes!("sources/bookings.ods")),
+        sheet in damaged_parts(include_bytes!("sources/bookings.xlsx")),
+        table in damaged_parts(include_bytes!("sources/bookings.ods")),
     ) {
-        for bytes in [xlsx, xls, ods] {
+        for bytes in [xlsx, xls, ods, sheet, table] {
             let (wanted, window) = (Wanted::default(), a_day());
             let ask = FormatAsk { wanted: &wanted, window: &window, first_row: 1, places: &[] };
             let shape = WorkbookShape { sheet: None, header_row: 1 };

@@ -28,6 +28,13 @@ pub struct SharedReads {
     pub(super) answers: KeptAnswers,
 }
 
+impl SharedReads {
+    /// Forgets the answers that are kept of HTTP sources: the next reads ask for them as a whole.
+    pub fn forget_answers(&self) {
+        self.answers.clear();
+    }
+}
+
 /// Maximum memory for the rows of all runs that are evaluated at the same time, apart from small ones; a run that is alone
 /// has its own limit.
 pub(super) const MAX_SHARED_BYTES: usize = 128 << 20;

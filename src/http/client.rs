@@ -233,8 +233,12 @@ async fn read_answer(mut response: Response, max_bytes: usize, clock: &SharedClo
     Sent::Answered(HttpResponse { status, headers, body, end, latency })
 }
 
+/// Room for a body of this size is made at once if the server announces it.
+const COMMON_BODY: usize = 1 << 20;
+
 /// Reads decoded bytes up to the limit. At no time is the body in memory twice.
 async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd) {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     let end = loop {
@@ -250,6 +254,8 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> (Bytes, BodyEnd
             first = chunk; // most responses are one chunk, which is not copied
         } else {
             if whole.is_empty() {
+                // what a server announces may be a lie: it gets no more room for it than for a common page
+                whole.reserve_exact(announced.min(max_bytes).min(COMMON_BODY));
                 extend_within(&mut whole, &first, max_bytes);
             }
             extend_within(&mut whole, &chunk, max_bytes);

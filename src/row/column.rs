@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::{JsonRow, JsonValue};
+use super::{FEW, JsonRow, JsonValue};
 
 /// A column as a schedule names it, compiled once: `Appt Date`, or a path with dots into objects (`customer.phone`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,14 @@ fn likely_scalar(tree: &serde_json::Map<String, Value>, name: &str) -> Option<St
     }
     let objects = tree.iter().filter_map(|(inner, value)| Some((inner, value.as_object()?)));
     objects.filter_map(|(inner, value)| Some(format!("{inner}.{}", likely_scalar(value, inner)?))).next()
+}
+
+/// The value of a name; in a small object a linear search is faster than hashing.
+fn member<'a>(tree: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if tree.len() > FEW {
+        return tree.get(name);
+    }
+    tree.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
 }
 
 /// The number of a text table's header. No two headers of a process have the same one.
@@ -142,14 +150,14 @@ impl Column {
 
     /// Its value in an object: by the whole name first, then level by level.
     pub(super) fn in_tree<'a>(&self, tree: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
-        if let Some(value) = tree.get(&self.name) {
+        if let Some(value) = member(tree, &self.name) {
             return Some(value);
         }
         let (mut tree, mut from) = (tree, 0);
         for dot in &self.dots {
-            let Value::Object(inner) = tree.get(&self.name[from..*dot])? else { return None };
+            let Value::Object(inner) = member(tree, &self.name[from..*dot])? else { return None };
             (tree, from) = (inner, dot + 1);
-            if let Some(value) = tree.get(&self.name[from..]) {
+            if let Some(value) = member(tree, &self.name[from..]) {
                 return Some(value);
             }
         }

@@ -50,6 +50,7 @@ pub async fn forget(app: &App, actor: &str, ask: ForgetAsk) -> VerbResult<Forgot
     refuse(&ask)?;
     let now = app.around.clock.now();
     let forgotten = app.ledger()?.forget(Forget { phone: ask.phone.clone(), now, actor: actor.to_owned() }).await?;
+    app.around.reads.forget_answers();
     let mut person = ForgottenPerson {
         audit_rows: forgotten.rows,
         reminders: forgotten.reminders,

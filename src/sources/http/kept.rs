@@ -108,8 +108,8 @@ impl KeptAnswers {
         store.insert(KeptAnswer { key: kept.key, headers, body, used_at: now });
     }
 
-    /// Forgets everything: after a read that failed nothing is trusted that was kept.
-    pub(super) fn clear(&self) {
+    /// Forgets everything: after a read that failed nothing is trusted that was kept, and whoever is erased is in none of it.
+    pub fn clear(&self) {
         *self.lock() = AnswerStore::default();
     }
 

@@ -35,7 +35,7 @@ const NAMES: &[(ColumnRole, &str)] = &[
          mobielnummer gsm phone phonenumber contactphone contactnumber patientphone clientphone customerphone \
          telephone telephonenumber tel telno telefon telefonnummer telnr rufnummer telefonprivat \
          numerodetelephone telefono numerodetelefono tlf telefone fone numerodetelefone numeroditelefono \
-         telefoon telefoonnummer homephone workphone phone1 attendee",
+         telefoon telefoonnummer homephone workphone phone1 attendee whatsapp whatsappnumber",
     ),
     (
         ColumnRole::Start,
@@ -46,13 +46,14 @@ const NAMES: &[(ColumnRole, &str)] = &[
          datainicio inizio dataora datainizio aanvang datumtijd startdatum appointmentdate apptdate date day \
          visitdate servicedate bookingdate termindatum datum tag daterdv jour fecha fechacita fechadecita dia \
          data dataconsulta dataagendamento dataappuntamento giorno afspraakdatum dag \
+         apptdt apptdtm agendadopara marcadopara rendezvousle terminam citapara appuntamentodel \
          appointment booking visit when",
     ),
     (
         ColumnRole::Time,
         "appttime appointmenttime starttime time timefrom timestart uhrzeit zeit von startzeit beginn heure \
          heuredebut heurerdv hora horainicio horacita horadecita horario horainiciio ora orainizio orario \
-         tijd tijdstip begintijd starttijd from slot",
+         tijd tijdstip begintijd starttijd from slot appttm tm at um a as alle om",
     ),
     (
         ColumnRole::Status,
@@ -91,7 +92,8 @@ const NAMES: &[(ColumnRole, &str)] = &[
 
 /// Parts of names of columns that never are the start.
 const NOT_STARTS: &str = "end ende bis fin fine finish until eind created updated modified erstellt geaendert birth dob geburt \
-         geb naissance nacimiento nascimento nascita geboorte booked cancel sent";
+         geb naissance nacimiento nascimento nascita geboorte booked cancel sent nee ne born criado creado cree creato aangemaakt \
+    datecreated datescheduled";
 
 /// How well a name fits a role: the higher the better, 0 not at all. Of a path the last step counts most.
 pub(super) fn fit(name: &str, role: ColumnRole) -> usize {
@@ -109,10 +111,21 @@ pub(super) fn fit(name: &str, role: ColumnRole) -> usize {
     let whole = place(&plain(name));
     let last = name.rsplit(['.', '/']).next().map(plain);
     let of_last = last.filter(|last| *last != plain(name)).and_then(|last| place(&last)).map(|fit| fit / 2);
-    // `Appt Date (local)`, `Kunde Telefon`: a name whose words have a known one among them
-    let among =
-        words(name).iter().filter(|word| word.len() > 2).filter_map(|word| place(word)).max().map(|fit| fit / 4);
+    // `Appt Date (local)`, `Kunde Telefon`, `Rendez-vous le`: a name whose words, or two of them, are a known one
+    let (words, pairs) = (words(name), words(name));
+    let pairs = pairs.windows(2).map(<[String]>::concat);
+    let among = words.into_iter().chain(pairs).filter(|word| word.len() > 2);
+    let among = among.filter_map(|word| place(&word)).max().map(|fit| fit / 4);
     whole.or(of_last).or(among).unwrap_or(0)
+}
+
+/// Whether a name says that a date is another one than the start: the end, the birth, the booking itself.
+pub(super) fn is_other_date(name: &str) -> bool {
+    let plain = plain(name);
+    NOT_STARTS.split_whitespace().any(|word| match word.len() {
+        ..=3 => words(name).iter().any(|part| part == word),
+        _ => plain.contains(word),
+    })
 }
 
 /// Whether a name says that its times are written in UTC.
@@ -205,7 +218,10 @@ mod tests {
             ("Data Appuntamento", ColumnRole::Start),
             ("starts_at_utc", ColumnRole::Start),
             ("StartUTC", ColumnRole::Start),
+            ("Rendez-vous le", ColumnRole::Start),
+            ("APPT_DT", ColumnRole::Start),
             ("Uhrzeit", ColumnRole::Time),
+            ("um", ColumnRole::Time),
             ("Hora de cita", ColumnRole::Time),
             ("Situação", ColumnRole::Status),
             ("Tijdzone", ColumnRole::Zone),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::headers::{ColumnRole, fit, is_named_utc, regions_of};
+use super::headers::{ColumnRole, fit, is_named_utc, is_other_date, regions_of};
 use crate::appointment::dates::{self, DateGuess, guess_formats};
 use crate::appointment::{DateFormat, phone};
 
@@ -247,6 +247,27 @@ enum StartForm {
     Time,
 }
 
+/// The only column whose values have this form although its name doesn't say so; whoever reads the draft is asked.
+fn by_values(sample: &Sample, found: &mut Found, wanted: StartForm) -> Option<String> {
+    let may_be = |name: &&String| {
+        let is_named_otherwise = is_other_date(name)
+            || found.phone.contains(name)
+            || [ColumnRole::Id, ColumnRole::Person].into_iter().any(|role| fit(name, role) > 0);
+        let values = sample.values(name);
+        // a number may read as a date or as a time of day
+        let is_number = values.iter().all(|text| text.trim().bytes().all(|byte| byte.is_ascii_digit()));
+        !is_named_otherwise && !is_number && form(&values).is_some_and(|(form, _)| form == wanted)
+    };
+    let mut columns = sample.columns.iter().filter(may_be);
+    let (column, None) = (columns.next()?.clone(), columns.next()) else { return None };
+    let what = match wanted {
+        StartForm::Whole | StartForm::Date => "dates: is it the start?",
+        StartForm::Time => "times of day: is it the start's?",
+    };
+    found.doubts.push(format!("`{column}` holds {what}"));
+    Some(column)
+}
+
 fn starts(sample: &Sample, found: &mut Found) {
     // four digits read as a time of day: a column that is named like an id holds numbers
     let is_number =
@@ -259,7 +280,14 @@ fn starts(sample: &Sample, found: &mut Found) {
         .filter(|(name, form)| *form != StartForm::Time || !is_number(name))
         .collect();
     let first = |wanted: StartForm| forms.iter().find(|(_, form)| *form == wanted).map(|(name, _)| name.clone());
-    let (whole, date, time) = (first(StartForm::Whole), first(StartForm::Date), first(StartForm::Time));
+    let (mut whole, mut date, mut time) = (first(StartForm::Whole), first(StartForm::Date), first(StartForm::Time));
+    if whole.is_none() && date.is_none() {
+        whole = by_values(sample, found, StartForm::Whole);
+        date = if whole.is_none() { by_values(sample, found, StartForm::Date) } else { None };
+    }
+    if whole.is_none() && date.is_some() && time.is_none() {
+        time = by_values(sample, found, StartForm::Time);
+    }
     let texts: Vec<String> = match (whole, date, time) {
         (Some(column), _, _) => {
             let texts: Vec<String> = sample.values(&column).into_iter().map(str::to_owned).collect();
@@ -319,13 +347,20 @@ fn starts(sample: &Sample, found: &mut Found) {
 fn ids(sample: &Sample, found: &mut Found) {
     let is_unique = |values: &[&str]| values.iter().collect::<BTreeSet<_>>().len() == values.len();
     let is_whole = |values: &[&str]| values.len() == sample.rows.len() && is_unique(values);
-    if let Some(column) = sample.best(ColumnRole::Id, |values| is_whole(values)) {
-        found.id = Some(column);
+    // a start is no id: it changes when the appointment moves
+    let starts = match &found.start {
+        Some(StartFound::One(column)) => vec![column],
+        Some(StartFound::Two { date, time }) => vec![date, time],
+        None => Vec::new(),
+    };
+    let is_free = |name: &&String| !starts.contains(name) && !found.phone.contains(name);
+    let ranked = sample.ranked(ColumnRole::Id);
+    if let Some(column) = ranked.iter().filter(is_free).find(|name| is_whole(&sample.values(name))) {
+        found.id = Some(column.clone());
         return;
     }
-    let named = sample.ranked(ColumnRole::Id).into_iter().next();
-    let taken: Vec<&String> = found.phone.iter().collect();
-    let other = sample.columns.iter().find(|name| !taken.contains(name) && is_whole(&sample.values(name)));
+    let named = ranked.iter().find(is_free).cloned();
+    let other = sample.columns.iter().find(|name| is_free(name) && is_whole(&sample.values(name)));
     match (named, other) {
         (Some(named), _) => {
             found.doubts.push(format!(
