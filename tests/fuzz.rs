@@ -279,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_recurrence_rule_or_none(text in "(RRULE:)?(FREQ|COUNT|INTERVAL|UNTIL|BY(DAY|MONTH|MONTHDAY|YEARDAY|SETPOS|HOUR|WEEKNO)|WKST)=[A-Z0-9,+-]{0,8}(;(FREQ|COUNT|INTERVAL|BYDAY|BYSETPOS|BYMONTHDAY|BYYEARDAY|BYWEEKNO)=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY|-?[0-9]{1,3}(,-?[0-9]{1,2})?|[MTWFS][OUERA])){0,4}") {
+    fn any_text_is_a_recurrence_rule_or_none(text in "(RRULE:)?(FREQ|COUNT|INTERVAL|UNTIL|BY(DAY|MONTH|MONTHDAY|YEARDAY|SETPOS|HOUR|WEEKNO)|WKST)=[A-Z0-9,+É-]{0,8}(;(FREQ|COUNT|INTERVAL|BYDAY|BYSETPOS|BYMONTHDAY|BYYEARDAY|BYWEEKNO)=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY|-?[0-9]{1,3}(,-?[0-9]{1,2})?|[MTWFS][OUERA])){0,4}") {
         if let Ok(rule) = SeriesRule::read(&text) {
             let at = |day: i8| date(2026, 11, day).at(0, 0, 0, 0);
             let found = rule.starts(date(2026, 1, 5).at(9, 0, 0, 0), at(1), at(28)).unwrap_or_default();

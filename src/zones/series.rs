@@ -41,6 +41,10 @@ impl SeriesRule {
         if text.len() > MAX_RULE {
             return Err(format!("the recurrence rule is longer than {MAX_RULE} letters"));
         }
+        if !text.is_ascii() {
+            // the crate cuts `BYDAY=-1ÁU` in the middle of a letter, and panics
+            return Err("the recurrence rule has letters that no rule has".to_owned());
+        }
         let upper = text.to_ascii_uppercase();
         let mut end = SeriesEnd::Open;
         let mut parts = Vec::new();
@@ -154,7 +158,16 @@ mod tests {
     fn a_rule_of_a_second_for_a_century_is_refused_and_so_is_what_is_no_rule() {
         let error = starts("FREQ=SECONDLY;UNTIL=21260101T000000Z", date(2026, 11, 22), date(2026, 12, 1));
         assert!(error.expect_err("endless").contains("more than 100000"));
-        for wrong in ["", "FREQ=SOMETIMES", "FREQ=DAILY;UNTIL=soon", "BYDAY=MO", "FREQ=DAILY;BYHOUR=99"] {
+        for wrong in [
+            "",
+            "FREQ=SOMETIMES",
+            "FREQ=DAILY;UNTIL=soon",
+            "BYDAY=MO",
+            "FREQ=DAILY;BYHOUR=99",
+            "FREQ=MONTHLY;BYDAY=-1ÁU",
+            "FREQ=WEEKLY;BYDAY=MÖ",
+            "FREQ=DAILY\u{200b}",
+        ] {
             assert!(starts(wrong, date(2026, 11, 22), date(2026, 12, 1)).is_err(), "{wrong}");
         }
         assert!(SeriesRule::read(&"X".repeat(5_000)).is_err());
