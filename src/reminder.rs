@@ -97,6 +97,44 @@ impl Lead {
     pub const fn is_retry(self) -> bool {
         self.retry > 0
     }
+
+    /// What kind of call it is.
+    #[must_use]
+    pub const fn kind(self) -> CallKind {
+        match self.before {
+            LeadTime::Days(_) | LeadTime::Hours(_) => CallKind::Reminder,
+            LeadTime::Now => CallKind::Request,
+        }
+    }
+}
+
+/// What a call is for. A person's calls of the day are counted for each kind apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallKind {
+    /// It reminds of an appointment.
+    Reminder,
+    /// Somebody asked for it.
+    Request,
+}
+
+/// Which calls of an account are made first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before every normal one.
+    High,
+    /// By its start.
+    #[default]
+    Normal,
+}
+
+impl Priority {
+    /// What a row says: `high` and `urgent` in any case are high, everything else is normal.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        let word = word.trim();
+        if ["high", "urgent"].iter().any(|high| word.eq_ignore_ascii_case(high)) { Self::High } else { Self::Normal }
+    }
 }
 
 impl fmt::Display for Lead {
@@ -449,6 +487,19 @@ word_enum! {
         CatchUp => "catch_up",
         /// An operator's `trigger`.
         Trigger => "trigger",
+        /// A request that was posted to the service.
+        Inbound => "inbound",
+    }
+}
+
+impl RunKind {
+    /// Whether the cron line brought it about, so that its nominal time is evaluated once.
+    #[must_use]
+    pub const fn is_of_cron(self) -> bool {
+        match self {
+            Self::Scheduled | Self::CatchUp => true,
+            Self::Trigger | Self::Inbound => false,
+        }
     }
 }
 

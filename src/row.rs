@@ -293,6 +293,12 @@ pub const OCCURRENCE: &str = "@occurrence";
 /// The column in which a row that was made of a recurrence rule has its own start (RFC 3339).
 pub const OCCURRENCE_START: &str = "@starts_at";
 
+/// The column in which a request that was posted has its receipt (RFC 3339).
+pub const RECEIVED_AT: &str = "@received_at";
+
+/// The column in which it has the `Idempotency-Key` of its sender.
+pub const IDEMPOTENCY_KEY: &str = "@idempotency_key";
+
 /// One record as its format read it, borrowed: cheap to read, copied only when it is kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {

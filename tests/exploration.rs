@@ -363,6 +363,7 @@ fn pending(number: u128) -> HeldRow {
         root: None,
         outcome: None,
         heard_at: None,
+        priority: planned.priority,
     }
 }
 

@@ -16,6 +16,8 @@ mod equal;
 mod files;
 #[path = "ledger/groups.rs"]
 mod groups;
+#[path = "ledger/inbox.rs"]
+mod inbox;
 #[path = "ledger/interruptions.rs"]
 mod interruptions;
 #[path = "ledger/limits.rs"]

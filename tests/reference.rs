@@ -85,11 +85,28 @@ fn value(written: &str) -> toml::Value {
     document["it"].clone()
 }
 
+/// Keys that only a schedule of requests has.
+const OF_REQUESTS: [&str; 3] = ["remind.now", "appointment.call_at", "appointment.expires"];
+
+/// Makes a schedule one of requests.
+fn as_requests(document: &mut toml::Table, path: &str) {
+    document.remove("cron");
+    if !path.starts_with("source") {
+        let source = "inbound = { secret = { env = \"LEADS_SECRET\" } }";
+        document.insert("source".to_owned(), toml::Value::Table(source.parse().expect("a source")));
+    }
+    document["appointment"].as_table_mut().expect("a table").remove("starts_at");
+    let remind = document["remind"].as_table_mut().expect("a table");
+    remind.remove("days_before");
+    remind.insert("now".to_owned(), value("true"));
+    remind.insert("allowed_countries".to_owned(), value("[\"US\"]"));
+}
+
 #[test]
 fn each_key_has_an_example_that_check_accepts() {
     let clinic = Clinic::empty("http://127.0.0.1:9/");
     let columns = "id,mobile,phone,starts_at,day,time,zone,patient_zone,status,patient_id,language,do_not_call,may_call,\
-        name,email,service,rrule,exdates";
+        name,email,service,rrule,exdates,call_at,call_until,priority";
     clinic.write("appointments.csv", &format!("{columns}\n"));
     clinic.write("do-not-call.txt", "+12025550143\n");
     let database = rusqlite::Connection::open(clinic.path().join("appointments.db")).expect("a database");
@@ -104,6 +121,9 @@ fn each_key_has_an_example_that_check_accepts() {
             // only what an API answers refers to something else
             let api = "http = { url = \"https://crm.example.org/appointments\" }";
             document.insert("source".to_owned(), toml::Value::Table(api.parse().expect("a source")));
+        }
+        if path.starts_with("source.inbound") || OF_REQUESTS.contains(&path.as_str()) {
+            as_requests(&mut document, path);
         }
         let text = toml::to_string(&document).expect("it can be written");
         clinic.write(&format!("schedules/k{number}.toml"), &text);

@@ -3,17 +3,21 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
+use jiff::{SignedDuration, Timestamp};
 
 use super::ids::{self, IdPart};
-use super::{AppointmentColumns, DateFormat, Start, StartColumns, StartText, dates};
-use crate::row::{Column, OCCURRENCE_START, Record, unseen};
+use super::{AppointmentColumns, CallTimes, DateFormat, Start, StartColumns, StartText, dates};
+use crate::reminder::Priority;
+use crate::row::{Column, OCCURRENCE_START, RECEIVED_AT, Record, unseen};
 use crate::zones::{DayCache, Wall, Zone, Zones};
 
 /// Separates the parts of an id that consists of several columns; inside a part it is escaped as `\|`, so that two different rows
 /// never get the same id.
 const ID_SEPARATOR: char = '|';
+
+/// A call that is wanted later than this is a mistake.
+const FURTHEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// After this many unreadable rows messages no longer propose a format: each proposal tries hundreds of them.
 const PROPOSALS: usize = 100;
@@ -186,6 +190,10 @@ impl Mapping {
                 (Some(date), Some(time)) => dates::read_both(&date, &time, &self.columns.date_format),
                 _ => None,
             },
+            StartColumns::Receipt => {
+                let receipt = record.text(&Column::new(RECEIVED_AT));
+                receipt.and_then(|text| text.parse().ok()).map(StartText::Instant)
+            }
         };
         read.ok_or_else(|| TimeProblem::Invalid(self.unreadable(record)))
     }
@@ -198,6 +206,7 @@ impl Mapping {
                 let value = record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"));
                 (format!("`{}` with `{}`", date.as_str(), time.as_str()), value)
             }
+            StartColumns::Receipt => ("its receipt".to_owned(), None),
         };
         let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
             let nested = nested_in(record, self.columns.starts_at.columns());
@@ -246,6 +255,48 @@ impl Mapping {
             Some(at) => Ok(Start { at: to_micros(at), is_ambiguous: false }),
             None => resolved(self.days.zone(), wall),
         }
+    }
+
+    /// When the row wants its call, in the columns that requests have.
+    ///
+    /// # Errors
+    /// When one of them doesn't read as a time, or is too far ahead of `now` (UTC).
+    pub fn call_times(&mut self, record: &Record<'_>, now: Timestamp) -> Result<CallTimes, TimeProblem> {
+        if self.columns.call_at.is_none() && self.columns.expires.is_none() {
+            return Ok(CallTimes::default());
+        }
+        let (call_at, expires) = (self.columns.call_at.clone(), self.columns.expires.clone());
+        let call_at = self.moment(record, call_at.as_ref())?;
+        if call_at.is_some_and(|at| now.duration_until(at) > FURTHEST) {
+            return Err(TimeProblem::Invalid("the time of the call is more than a year ahead".to_owned()));
+        }
+        Ok(CallTimes { call_at, expires: self.moment(record, expires.as_ref())? })
+    }
+
+    /// The instant in a column; `None` where the column is empty or not mapped.
+    fn moment(&mut self, record: &Record<'_>, column: Option<&Column>) -> Result<Option<Timestamp>, TimeProblem> {
+        let Some(column) = column else { return Ok(None) };
+        if let Some(sentence) = nested_in(record, [column]) {
+            return Err(TimeProblem::Invalid(sentence));
+        }
+        let Some(text) = record.text(column).and_then(trimmed) else { return Ok(None) };
+        let Some(read) = dates::read(&text, &self.columns.date_format) else {
+            return Err(TimeProblem::Invalid(format!("`{}` doesn't read as a date and time", column.as_str())));
+        };
+        Ok(Some(match read {
+            StartText::Instant(at) => to_micros(at),
+            StartText::Wall(wall) => match self.row_zone(record).map_err(TimeProblem::Invalid)? {
+                None => self.in_source_zone(wall)?.at,
+                Some(zone) => resolved(&zone, wall)?.at,
+            },
+        }))
+    }
+
+    /// Which calls come first.
+    #[must_use]
+    pub fn priority(&self, record: &Record<'_>) -> Priority {
+        let text = self.columns.priority.as_ref().and_then(|column| record.text(column));
+        text.map_or(Priority::Normal, |text| Priority::of_word(&text))
     }
 
     /// The status, as written.

@@ -54,6 +54,21 @@ pub struct AppointmentColumns {
     pub recurrence_exceptions: Option<Column>,
     /// The column that distinguishes the occurrences of a series; `None` where rows aren't occurrences.
     pub occurrence: Option<Column>,
+    /// The column with the time before which a request is not called.
+    pub call_at: Option<Column>,
+    /// The column with the time after which it is not called any more.
+    pub expires: Option<Column>,
+    /// The column that says which calls come first.
+    pub priority: Option<Column>,
+}
+
+/// When a row wants its call, besides what its start says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallTimes {
+    /// Not before (UTC).
+    pub call_at: Option<Timestamp>,
+    /// Not after (UTC).
+    pub expires: Option<Timestamp>,
 }
 
 /// The column or columns of the start.
@@ -68,6 +83,8 @@ pub enum StartColumns {
         /// The time of day.
         time: Column,
     },
+    /// None: a request counts from its receipt.
+    Receipt,
 }
 
 impl StartColumns {
@@ -77,6 +94,7 @@ impl StartColumns {
         match self {
             Self::One(column) => vec![column],
             Self::DateAndTime { date, time } => vec![date, time],
+            Self::Receipt => Vec::new(),
         }
     }
 }

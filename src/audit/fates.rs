@@ -131,6 +131,7 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
         | Event::OutcomeReceived
         | Event::OutcomeUnmatched
         | Event::OutcomeMissing
+        | Event::InboundReceived
         | Event::OperatorOutcome
         | Event::OperatorRetried
         | Event::WriteBackSent

@@ -86,6 +86,8 @@ events! {
     WriteBackDropped => "write_back.dropped",
     /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
     DeliveryPrepared => "delivery.prepared",
+    /// A request was posted to the service: a new one, or with the reason `renewed` or `refused`.
+    InboundReceived => "inbound.received",
     /// A held run was let go.
     OperatorApproved => "operator.approved",
     /// A held run was ended.

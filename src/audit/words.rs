@@ -72,6 +72,7 @@ pub const fn event(event: Event) -> &'static str {
         Event::DeliveryDropped => "given up",
         Event::OutcomeReceived => "the other side reported",
         Event::OutcomeMissing => "no report of the call came in time",
+        Event::InboundReceived => "a request was posted",
         Event::OutcomeUnmatched => "a report belongs to no reminder",
         Event::OperatorOutcome => "a person said what became of the call",
         Event::OperatorRetried => "a person has somebody called again",

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::filters::Filters;
 use super::held_arguments::{ApproveArguments, RejectArguments};
+use super::inbound_arguments::InboundVerb;
 use super::optout_arguments::OptoutVerb;
 use super::outcome_arguments::OutcomeVerb;
 use super::page_arguments::PageVerb;
@@ -114,6 +115,12 @@ pub enum Verb {
         /// The subcommand
         #[command(subcommand)]
         verb: OutcomeVerb,
+    },
+    /// Requests for calls that are posted to the service
+    Inbound {
+        /// The subcommand
+        #[command(subcommand)]
+        verb: InboundVerb,
     },
     /// Call nobody until it is resumed, also after restarts
     Pause(PauseArguments),

@@ -34,6 +34,7 @@ pub async fn check(globals: &Globals, ask: CheckArguments) -> anyhow::Result<Exi
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
         answers: crate::sources::http::KeptAnswers::default(),
+        inbox: None,
     };
     let files = match ask.paths.as_slice() {
         [] => Files::Folder(context.settings.schedules.clone()),

@@ -330,6 +330,7 @@ fn waits_for_ledger(request: &Request) -> bool {
         | Request::SetOutcome(_)
         | Request::AcknowledgeOutcomes(_)
         | Request::CallAgain { .. }
+        | Request::InboundPost(_)
         | Request::Forget(_)
         | Request::Approve(_)
         | Request::Reject(_)
@@ -345,6 +346,7 @@ fn waits_for_ledger(request: &Request) -> bool {
         | Request::Show(_)
         | Request::OptOuts
         | Request::OutcomeList(_)
+        | Request::InboundList { .. }
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => false,

@@ -36,6 +36,7 @@ async fn drafted(globals: &Globals, ask: InitArguments, context: &Context, folde
         secrets: context.settings.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
         answers: crate::sources::http::KeptAnswers::default(),
+        inbox: None,
     };
     let (now, zone) = (context.clock.now(), context.zone_of(None).name().to_owned());
     let (source, of_draft) = (ask.source.clone(), folder.to_owned());

@@ -23,6 +23,8 @@ mod held;
 mod held_arguments;
 mod help;
 mod ids;
+mod inbound;
+mod inbound_arguments;
 mod init;
 mod ledger;
 mod manual;
@@ -152,6 +154,7 @@ async fn perform(arguments: Arguments) -> anyhow::Result<Exit> {
         Verb::Man { folder } => manual::manual(folder.as_deref()),
         Verb::Optout { verb } => optout::optout(globals, verb).await,
         Verb::Outcome { verb } => outcome::outcome(globals, verb).await,
+        Verb::Inbound { verb } => inbound::inbound(globals, verb).await,
         Verb::Init(ask) => init::init(globals, ask).await,
         Verb::Simulate(ask) => simulate::simulate(globals, &ask).await,
         Verb::Test(ask) => schedule_tests::test(globals, ask).await,

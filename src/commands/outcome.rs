@@ -1,7 +1,6 @@
 //! shell: `tickler outcome`.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::Path;
 
 use super::arguments::Globals;
@@ -9,15 +8,14 @@ use super::context::Context;
 use super::dispatch;
 use super::ids::{Labels, ShortIds};
 use super::outcome_arguments::OutcomeVerb;
-use super::output::{Rows, Shown};
+use super::output::{Rows, Shown, file_or_stdin};
 use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::audit::words::state as state_in_words;
-use crate::disk::{self, Links};
 use crate::reminder::{CallOutcome, State, WriteBackState};
 use crate::verbs::outcome::trying::{self, TriedRecord};
 use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
-use crate::verbs::{Access, Exit, Request, VerbError, VerbResult};
+use crate::verbs::{Access, Exit, Request, VerbError};
 
 /// Maximum size of a record.
 const MAX_RECORD: u64 = 256 * 1024;
@@ -157,7 +155,7 @@ fn written_back(row: &OutcomeRow) -> &'static str {
 async fn try_record(context: &Context, schedule: &str, file: &Path) -> anyhow::Result<Exit> {
     let app = context.open(Access::None).await?;
     let schedule = app.schedule(schedule)?;
-    let tried = trying::record(&schedule, text_of(file)?.as_bytes(), context.clock.now())?;
+    let tried = trying::record(&schedule, file_or_stdin(file, MAX_RECORD)?.as_bytes(), context.clock.now())?;
     let facts = facts(&tried);
     let rows = || {
         let mut rows = Rows::of(&["fact", "value"]);
@@ -200,14 +198,4 @@ fn for_people(tried: &TriedRecord, facts: &[(&'static str, String)]) -> String {
         lines.push(format!("no key of [outcome.values] maps `{word}`: the status alone counts"));
     }
     lines.join("\n")
-}
-
-fn text_of(file: &Path) -> VerbResult<String> {
-    let fail = |why: String| VerbError::Failed(format!("{}: {why}", file.display()));
-    if file != Path::new("-") {
-        return disk::read_text(file, Links::Followed, MAX_RECORD).map_err(|error| fail(error.to_string()));
-    }
-    let mut text = String::new();
-    std::io::stdin().take(MAX_RECORD).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
-    Ok(text)
 }

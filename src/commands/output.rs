@@ -1,6 +1,7 @@
 //! shell: printing: data on stdout, everything else on stderr; tables for people, JSON and CSV for programs.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
+use std::path::Path;
 
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
@@ -8,9 +9,10 @@ use serde_json::Value;
 
 use super::arguments::Format;
 use crate::audit::{self, cell, escape};
+use crate::disk::{self, Links};
 use crate::lines::wrap_hanging;
 use crate::row::unseen;
-use crate::verbs::VerbError;
+use crate::verbs::{VerbError, VerbResult};
 
 /// The indent of a message's later lines.
 const INDENT: usize = 2;
@@ -214,4 +216,18 @@ pub fn tally(counts: &[(u64, &str)]) -> String {
     let words: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+/// The text of a file of at most so many bytes; `-` is standard input.
+///
+/// # Errors
+/// When it can't be read, or is longer.
+pub fn file_or_stdin(file: &Path, max: u64) -> VerbResult<String> {
+    let fail = |why: String| VerbError::Failed(format!("{}: {why}", file.display()));
+    if file != Path::new("-") {
+        return disk::read_text(file, Links::Followed, max).map_err(|error| fail(error.to_string()));
+    }
+    let mut text = String::new();
+    std::io::stdin().take(max).read_to_string(&mut text).map_err(|error| fail(error.to_string()))?;
+    Ok(text)
 }

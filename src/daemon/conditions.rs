@@ -140,6 +140,7 @@ impl Daemon {
         conditions.extend(self.retried().await);
         conditions.extend(self.silences().clone());
         conditions.extend(self.unwritten().await);
+        conditions.extend(self.floods());
         if let Some(loss) = self.ledger.loss() {
             conditions.insert((AlertKind::LedgerLost, String::new()), loss.sentence());
         }
@@ -160,6 +161,13 @@ impl Daemon {
         }
         let sentence = |count: u64| format!("{}: {SEE_WRITE_BACKS}", counted(count, "outcome", "outcomes"));
         counts.into_iter().map(|(name, count)| ((AlertKind::WriteBackFailed, name), sentence(count))).collect()
+    }
+
+    /// The schedules to which more requests are posted than they accept.
+    fn floods(&self) -> Conditions {
+        let sentence = "more requests are posted than `max_per_hour` allows: the others are told to come again later";
+        let floods = self.app.traffic.floods(self.now()).into_iter();
+        floods.map(|schedule| ((AlertKind::InboundFlood, schedule), sentence.to_owned())).collect()
     }
 
     /// The schedules whose calls have been retried for a while, before any of them expires.

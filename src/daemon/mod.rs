@@ -247,6 +247,8 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::SetOutcome(_)
         | Request::CallAgain { .. }
         | Request::AcknowledgeOutcomes(_)
+        | Request::InboundPost(_)
+        | Request::InboundList { .. }
         | Request::OutcomeList(_)
         | Request::Forget(_)
         | Request::Cancel(_)

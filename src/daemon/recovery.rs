@@ -59,7 +59,7 @@ impl Daemon {
         let now = self.now();
         let has_died = self.has_died().await?;
         for mut row in self.ledger.runs(RunsAsk::Open).await? {
-            if has_died && row.state == RunState::Running && row.kind != RunKind::Trigger {
+            if has_died && row.state == RunState::Running && row.kind.is_of_cron() {
                 row = self.ledger.interrupt_run(row.id, now, ACTOR).await?;
             }
             if row.state == RunState::Failed {
@@ -70,7 +70,7 @@ impl Daemon {
             }
             let is_made_again = match row.kind {
                 RunKind::Scheduled | RunKind::CatchUp => self.queue().resume(&row, now).is_some(),
-                RunKind::Trigger => false,
+                RunKind::Trigger | RunKind::Inbound => false,
             };
             if !is_made_again {
                 self.fail_orphan(&row).await?;

@@ -47,6 +47,7 @@ impl Daemon {
             rehearsed: Rehearsed::CountAsMade,
             first_sights_from: None,
             comparable_times: Vec::new(),
+            kind: schedule.remind.leads.first().kind(),
         };
         let known = self.ledger.knowledge(ask).await?;
         Ok(known.reminders.values().filter(|known| was_called(known)).count())
@@ -101,5 +102,6 @@ fn leads(schedule: &Schedule) -> BTreeSet<Lead> {
     match &schedule.remind.leads {
         Leads::Days(days) => days.iter().map(|days| Lead::days(*days)).collect(),
         Leads::Hours(hours) => hours.iter().map(|hours| Lead::hours(*hours)).collect(),
+        Leads::Now => BTreeSet::from([Lead::NOW]),
     }
 }

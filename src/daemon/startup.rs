@@ -97,7 +97,10 @@ async fn inbound_server(app: &Arc<App>) -> VerbResult<Option<InboundServer>> {
         InboundError::IsThePages(_) => VerbError::Configuration(error.to_string()),
         InboundError::NotBound(..) => VerbError::Failed(error.to_string()),
     })?;
-    tracing::info!("records of calls are taken at http://{}/outcome/NAME", server.address());
+    let address = server.address();
+    tracing::info!(
+        "records of calls are taken at http://{address}/outcome/NAME, requests at http://{address}/call/NAME"
+    );
     Ok(Some(server))
 }
 
@@ -122,6 +125,7 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
         load::folder(&settings.schedules, &daemon.app.around.zones).map_err(|error| no_folder(settings, &error))?;
     daemon.recall_last_good(&mut folder).await?;
     refuse_real_hosts(daemon, &folder)?;
+    warn_of_nowhere_to_post(settings, &folder);
     daemon.app.recover_with(&folder, ACTOR).await?;
     let report = daemon.load_first(folder).await;
     if !report.failures.is_empty() {
@@ -131,6 +135,19 @@ async fn begin(daemon: &Arc<Daemon>) -> VerbResult<()> {
     daemon.resume_open_runs().await?;
     daemon.vitals.set_ready();
     Ok(())
+}
+
+/// Without an address nothing can be posted, which nobody else would notice.
+fn warn_of_nowhere_to_post(settings: &Settings, folder: &Folder) {
+    if settings.inbound_listen.is_some() {
+        return;
+    }
+    for schedule in folder.schedules.values().filter(|schedule| schedule.inbound().is_some()) {
+        tracing::warn!(
+            schedule = schedule.name.as_str(),
+            "requests can't be posted: `inbound.listen` is off; set it to an address such as 127.0.0.1:8469 and restart"
+        );
+    }
 }
 
 /// A clock given by `--now` must not phone anybody: asked before anything is written by that clock. What is dropped into

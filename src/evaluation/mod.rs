@@ -6,6 +6,7 @@ mod do_not_call;
 mod fresh;
 mod holidays;
 mod moment;
+mod posting;
 mod reading;
 mod run;
 mod shared_reads;
@@ -32,6 +33,7 @@ pub use do_not_call::{numbers_of, read_do_not_call};
 pub use fresh::fresh_read;
 pub use holidays::with_holidays;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
+pub use posting::{NotPosted, Post, take_post};
 pub use reading::{open_source, read_window};
 pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
 pub use shared_reads::SharedReads;
@@ -219,6 +221,7 @@ impl EvaluationRequest<'_> {
             rehearsed: self.occasion.rehearsed,
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
+            kind: self.schedule.remind.leads.first().kind(),
         };
         let mut known = ledger.knowledge(ask).await?;
         if let Some(run) = self.occasion.as_of_run {
@@ -234,14 +237,7 @@ type Windows = Vec<(Timestamp, Timestamp)>;
 /// The columns of new reminders that come from their schedule, whose target sends to this address.
 #[must_use]
 pub fn terms_of(schedule: &Schedule, target: Option<TargetAddress>) -> ReminderTerms {
-    ReminderTerms {
-        account: schedule.target.account().to_owned(),
-        calling_hours: schedule.remind.calendar().to_string(),
-        max_per_person_per_day: schedule.remind.max_per_person_per_day,
-        target,
-        mode: schedule.mode,
-        merge: schedule.remind.merge,
-    }
+    ReminderTerms::of(schedule, target)
 }
 
 /// Parses a phone number in this region; `None` if it is not a valid one.

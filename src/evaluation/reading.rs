@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::bounds::{LimitedSink, all_stuck, stuck};
 use super::moment::ReminderIds;
+use super::posting::LedgerInbox;
 use super::shared_reads::{MemoryShare, ReadThread};
 use super::{Env, Evaluation, EvaluationError, EvaluationRequest, internal_error, read_do_not_call};
 use crate::attempt::TargetAddress;
@@ -149,6 +150,7 @@ fn tools(env: &Env) -> SourceTools {
         secrets: env.secrets.clone(),
         runtime: tokio::runtime::Handle::current(),
         answers: env.reads.answers.clone(),
+        inbox: env.ledger.clone().map(|ledger| Arc::new(LedgerInbox(ledger)) as Arc<dyn sources::PostedRows>),
     }
 }
 

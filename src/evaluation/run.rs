@@ -269,7 +269,7 @@ impl BegunRun<'_> {
         if let Some(sentence) = plan.rehearsed_in_words(self.schedule) {
             match self.ask.kind {
                 // its answer has the sentence
-                RunKind::Trigger => {}
+                RunKind::Trigger | RunKind::Inbound => {}
                 RunKind::Scheduled | RunKind::CatchUp => {
                     tracing::warn!(schedule = %self.schedule.name, "{}: {sentence}", self.schedule.name);
                 }
@@ -331,7 +331,7 @@ impl BegunRun<'_> {
     /// When a failed scheduled run is evaluated again; `None` when it is not.
     fn may_wait(&self, error: &EvaluationError) -> Option<Timestamp> {
         match (self.ask.kind, error.again()) {
-            (RunKind::Trigger, _) | (_, Again::Never) => None,
+            (RunKind::Trigger | RunKind::Inbound, _) | (_, Again::Never) => None,
             (RunKind::Scheduled | RunKind::CatchUp, Again::Soon | Again::Later) => {
                 let now = self.env.clock.now();
                 let again_at = next_read_at(self.schedule, self.ask.nominal_at, now)?;

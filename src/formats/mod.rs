@@ -16,6 +16,7 @@ pub mod csv;
 pub mod ical;
 pub mod json;
 mod kind;
+pub mod posted;
 pub mod workbook;
 
 /// A text or tree that isn't what its format demands; nothing of it is used.

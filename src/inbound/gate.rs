@@ -5,8 +5,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::schedule::OutcomeSpec;
-use crate::settings::Secrets;
+use crate::settings::{SecretRef, Secrets};
 
 /// The header for senders that keep `Authorization` for themselves.
 const OWN_HEADER: HeaderName = HeaderName::from_static("x-tickler-secret");
@@ -37,11 +36,10 @@ impl<'a> ShownSecret<'a> {
 /// Whether it is one of the schedule's. Digests are compared, all of them and in constant time, so that the time an answer
 /// takes says nothing about a secret; for an unknown schedule one is compared as well.
 #[must_use]
-pub fn opens(shown: Option<ShownSecret<'_>>, spec: Option<&OutcomeSpec>, secrets: &Secrets) -> bool {
+pub fn opens(shown: Option<ShownSecret<'_>>, of_schedule: &[SecretRef], secrets: &Secrets) -> bool {
     let shown_digest = Sha256::digest(shown.map_or(&b""[..], |shown| shown.0));
-    let resolved = spec.map(|spec| spec.secrets.as_slice()).unwrap_or_default().iter();
     // a secret that isn't set, or is empty, opens nothing
-    let resolved = resolved.filter_map(|secret| secrets.resolve(secret).ok());
+    let resolved = of_schedule.iter().filter_map(|secret| secrets.resolve(secret).ok());
     let digests = resolved.filter(|secret| !secret.expose_secret().is_empty());
     let digests: Vec<_> = digests.map(|secret| Sha256::digest(secret.expose_secret().as_bytes())).collect();
     let decoy = Choice::from(0) & shown_digest.ct_eq(&Sha256::digest(b"no schedule"));

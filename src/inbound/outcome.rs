@@ -1,14 +1,12 @@
 //! shell: `POST /outcome/{schedule}`: a record of a call, answered after its commit.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Inbound;
 use super::answer::Refusal;
-use super::gate::{self, ShownSecret};
+use super::server;
 use crate::ledger::{LedgerError, Outcomes, RecordOrigin, RecordedCall, ReportTaken};
 use crate::outcome::{CallFacts, NoRecord};
 use crate::schedule::Schedule;
@@ -17,38 +15,12 @@ use crate::verbs::outcome::records::RecordsOf;
 /// Who brought it, in the audit log.
 const ACTOR: &str = "inbound";
 
-/// Where a secret was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShownIn {
-    /// A header.
-    Header,
-    /// The URL.
-    Path,
-}
-
 impl Inbound {
-    /// The schedule, if the secret opens it.
-    ///
-    /// # Errors
-    /// `Refusal::Unauthorized`, whatever is wrong.
-    pub fn authorized(
-        &self,
-        name: &str,
-        shown: Option<ShownSecret<'_>>,
-        shown_in: ShownIn,
-    ) -> Result<Arc<Schedule>, Refusal> {
-        let schedule = self.app.folder().schedules.get(name).cloned();
-        let spec = schedule.as_ref().and_then(|schedule| schedule.outcome.as_ref());
-        let is_open = gate::opens(shown, spec, &self.app.settings.secrets);
-        let is_allowed_there = shown_in == ShownIn::Header || spec.is_some_and(|spec| spec.secret_in_url);
-        schedule.filter(|_| is_open && is_allowed_there).ok_or(Refusal::Unauthorized)
-    }
-
     /// Reads a record and has the ledger take it.
     ///
     /// # Errors
     /// Why it isn't taken.
-    pub async fn take(&self, schedule: &Schedule, body: &[u8]) -> Result<Response, Refusal> {
+    pub(super) async fn take(&self, schedule: &Schedule, body: &[u8]) -> Result<Response, Refusal> {
         let record = self.record(schedule, body)?;
         let ledger = self.app.ledger().map_err(|_| Refusal::Unavailable)?;
         match ledger.take_report(record).await {
@@ -69,7 +41,7 @@ impl Inbound {
         let spec = schedule.outcome.clone().unwrap_or_default();
         let now = self.app.around.clock.now();
         let facts = CallFacts::read(body, &spec.places, now).map_err(|error| match error {
-            NoRecord::TooDeep => Refusal::TooLarge,
+            NoRecord::TooDeep => Refusal::TooLarge(server::RECORD_LIMIT),
             NoRecord::NoObject => Refusal::Unreadable("the body is not a JSON object"),
             NoRecord::NoFact => Refusal::Unreadable("the body has none of the facts of a call"),
         })?;

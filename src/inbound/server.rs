@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -17,18 +17,28 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::Inbound;
 use super::answer::Refusal;
+use super::call::Posted;
 use super::gate::ShownSecret;
-use super::outcome::ShownIn;
+use super::{Inbound, PostRoute, ShownIn};
 use crate::clock::SharedClock;
 use crate::connections::HttpServer;
+use crate::schedule::Schedule;
 
 /// Maximum time for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum size of a body: platforms send whole transcripts along.
-const MAX_BODY: usize = 256 * 1024;
+/// Maximum size of a record: platforms send whole transcripts along.
+const MAX_RECORD: usize = 256 * 1024;
+
+/// Maximum size of a request for a call.
+const MAX_REQUEST: usize = 64 * 1024;
+
+/// What is answered to a longer record.
+pub const RECORD_LIMIT: &str = "a body has at most 256 KiB and 32 levels of nesting";
+
+/// What is answered to a longer request.
+pub const REQUEST_LIMIT: &str = "a body has at most 64 KiB and 32 levels of nesting";
 
 /// Maximum number of requests that are answered at once; further ones get 429.
 const MAX_AT_ONCE: usize = 64;
@@ -41,7 +51,7 @@ const CONNECTIONS_PER_PLACE: usize = 4;
 pub enum InboundError {
     /// Whoever reaches one must not reach the other.
     #[error(
-        "inbound.listen and web.listen are both {0}: the page is for few, records come from anywhere; choose two addresses"
+        "inbound.listen and web.listen are both {0}: the page is for few, records and requests come from anywhere; choose two addresses"
     )]
     IsThePages(SocketAddr),
     /// Such as a port in use.
@@ -104,6 +114,12 @@ fn router(inbound: &Arc<Inbound>) -> Router {
         .route("/outcome/{schedule}/", post(by_header).fallback(|| async { Refusal::Method }))
         .route("/outcome/{schedule}", post(by_header).fallback(|| async { Refusal::Method }))
         .route("/outcome/{schedule}/{secret}", post(by_path).fallback(|| async { Refusal::Method }))
+        .route("/call/{schedule}/", post(call_by_header).fallback(|| async { Refusal::Method }))
+        .route("/call/{schedule}", post(call_by_header).fallback(|| async { Refusal::Method }))
+        .route(
+            "/call/{schedule}/{last}",
+            post(call_by_path).get(call_status).delete(withdraw).fallback(|| async { Refusal::Method }),
+        )
         .fallback(|| async { Refusal::NotFound })
         .with_state(Arc::clone(inbound))
         .layer(from_fn_with_state((Arc::clone(inbound), places), take_place))
@@ -130,8 +146,8 @@ async fn take_place(State((inbound, places)): State<WorkPlaces>, request: Reques
 async fn by_header(State(inbound): State<Arc<Inbound>>, Path(schedule): Path<String>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let shown = ShownSecret::of_headers(&parts.headers);
-    let authorized = inbound.authorized(&schedule, shown, ShownIn::Header);
-    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body).await?).await }.await)
+    let authorized = inbound.authorized(&schedule, PostRoute::Outcome, (shown, ShownIn::Header));
+    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body, RECORD).await?).await }.await)
 }
 
 async fn by_path(
@@ -140,31 +156,98 @@ async fn by_path(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let authorized = inbound.authorized(&schedule, ShownSecret::of_path(&secret), ShownIn::Path);
-    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body).await?).await }.await)
+    let shown = ShownSecret::of_path(&secret);
+    let authorized = inbound.authorized(&schedule, PostRoute::Outcome, (shown, ShownIn::Path));
+    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body, RECORD).await?).await }.await)
 }
+
+async fn call_by_header(
+    State(inbound): State<Arc<Inbound>>,
+    Path(schedule): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let shown = ShownSecret::of_headers(&parts.headers);
+    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Header));
+    answered(async { request_call(&inbound, authorized?, (&parts.headers, body)).await }.await)
+}
+
+async fn call_by_path(
+    State(inbound): State<Arc<Inbound>>,
+    Path((schedule, secret)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let shown = ShownSecret::of_path(&secret);
+    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Path));
+    answered(async { request_call(&inbound, authorized?, (&parts.headers, body)).await }.await)
+}
+
+async fn request_call(
+    inbound: &Inbound,
+    schedule: Arc<Schedule>,
+    (headers, body): (&HeaderMap, Body),
+) -> Result<Response, Refusal> {
+    if !schedule.enabled {
+        return Err(Refusal::Disabled);
+    }
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let body = read(headers, body, REQUEST).await?;
+    let posted =
+        Posted { body: &body, content_type: text(header::CONTENT_TYPE), key: text(IDEMPOTENCY_KEY).map(str::trim) };
+    inbound.request(&schedule, posted).await
+}
+
+async fn call_status(
+    State(inbound): State<Arc<Inbound>>,
+    Path((schedule, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let shown = ShownSecret::of_headers(&headers);
+    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Header));
+    answered(async { inbound.call_status(&*authorized?, &id).await }.await)
+}
+
+async fn withdraw(
+    State(inbound): State<Arc<Inbound>>,
+    Path((schedule, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let shown = ShownSecret::of_headers(&headers);
+    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Header));
+    answered(async { inbound.withdraw(&*authorized?, id).await }.await)
+}
+
+/// The header in which a sender names its request.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The maximum size of a body, and what is answered to a longer one.
+type BodyLimit = (usize, &'static str);
+
+const RECORD: BodyLimit = (MAX_RECORD, RECORD_LIMIT);
+const REQUEST: BodyLimit = (MAX_REQUEST, REQUEST_LIMIT);
 
 fn answered(result: Result<Response, Refusal>) -> Response {
     result.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// The whole body, read only once its sender is known: a stranger's is not.
-async fn read(headers: &axum::http::HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+async fn read(headers: &HeaderMap, body: Body, (max, limit): BodyLimit) -> Result<Bytes, Refusal> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Refusal::Unreadable("a compressed body is not read"));
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MAX_BODY) {
-        return Err(Refusal::TooLarge);
+    if length.is_some_and(|length| length > max) {
+        return Err(Refusal::TooLarge(limit));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, max)).await {
         Err(_) => Err(Refusal::TooSlow),
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
             use std::error::Error as _;
             let is_too_long =
                 error.source().is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            Err(if is_too_long { Refusal::TooLarge } else { Refusal::Unreadable("the body ended early") })
+            Err(if is_too_long { Refusal::TooLarge(limit) } else { Refusal::Unreadable("the body ended early") })
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::audit::{Entry, Event, LoggedPhone};
 use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
 use crate::plan::PlannedReminder;
-use crate::reminder::{Lead, ReminderId, RunId, State};
+use crate::reminder::{Lead, Priority, ReminderId, RunId, State};
 
 /// A reminder as it was loaded for a decision.
 #[derive(Debug, Clone)]
@@ -82,6 +82,8 @@ pub struct HeldRow {
     pub heard_at: Option<Timestamp>,
     /// For a retry, the first reminder of its chain.
     pub root: Option<ReminderId>,
+    /// Whether it comes before the others of its account.
+    pub priority: Priority,
 }
 
 impl HeldRow {
@@ -307,6 +309,8 @@ pub struct Columns<'a> {
     pub label: Option<&'a str>,
     /// The rendered contact fields (JSON), for `target.call`.
     pub contact: Option<Cow<'a, str>>,
+    /// Whether it comes before the others of its account.
+    pub priority: Priority,
 }
 
 /// Without phone, person and payload.
@@ -349,6 +353,7 @@ impl<'a> Columns<'a> {
             payload: planned.payload.as_str(),
             label: planned.label.as_deref(),
             contact: planned.contact.as_ref().map(|contact| contact.as_str().into()),
+            priority: planned.priority,
         }
     }
 

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], [`write_backs`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], [`write_backs`], [`inbox`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -34,6 +34,7 @@ pub mod doubt;
 mod effects;
 pub mod gate;
 pub mod held_runs;
+pub mod inbox;
 pub mod life;
 pub mod memory;
 pub mod opened;
@@ -180,6 +181,17 @@ pub trait Outcomes: Send + Sync {
     async fn settle_write_back(&self, ended: SettledWriteBack) -> LedgerResult<bool>;
     /// A person has seen that outcomes could not be written; answers those write-backs.
     async fn acknowledge_write_backs(&self, ask: AcknowledgeWriteBacks) -> LedgerResult<Vec<WriteBackRow>>;
+}
+
+/// Requests that are posted to the service.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Judges a request by its schedule's rules and keeps it, with its run and its reminder, in one transaction.
+    async fn take_post(&self, post: TakePost) -> LedgerResult<PostTaken>;
+    /// Nobody is to be called for a request any more.
+    async fn withdraw(&self, withdraw: Withdraw) -> LedgerResult<Withdrawal>;
+    /// Requests, in the order of their receipts.
+    async fn posts(&self, ask: PostsAsk) -> LedgerResult<Vec<PostRow>>;
 }
 
 /// The audit log.

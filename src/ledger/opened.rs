@@ -12,11 +12,12 @@ use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
     AcceptLoss, AcknowledgeWriteBacks, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange,
-    Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut,
-    OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, Prune, Pruned, QueueSlot,
-    RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken,
-    ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken,
-    SettledWriteBack, Settlement, TakeIntents, Tally, Unreported, Verification, WriteBackRow, WriteBacksAsk, Writing,
+    Holds, Inbox, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut,
+    OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, PostRow, PostTaken, PostsAsk,
+    Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief,
+    ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
+    SettledAndTaken, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unreported, Verification, Withdraw,
+    Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
@@ -59,6 +60,8 @@ pub trait Reads: Send + Sync {
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
     /// Write-backs of outcomes.
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
+    /// Requests that were posted, in the order of their receipts.
+    fn posts(&self, ask: &PostsAsk) -> LedgerResult<Vec<PostRow>>;
     /// Counts.
     fn tally(&self) -> LedgerResult<Tally>;
     /// Everything that keeps somebody from being called.
@@ -372,6 +375,19 @@ impl Outcomes for Ledger {
     }
     async fn acknowledge_write_backs(&self, ask: AcknowledgeWriteBacks) -> LedgerResult<Vec<WriteBackRow>> {
         self.write(move |tx| tx.acknowledge_write_backs(&ask)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for Ledger {
+    async fn take_post(&self, post: TakePost) -> LedgerResult<PostTaken> {
+        self.write(move |tx| tx.take_post(&post)).await
+    }
+    async fn withdraw(&self, withdraw: Withdraw) -> LedgerResult<Withdrawal> {
+        self.write(move |tx| tx.withdraw(&withdraw)).await
+    }
+    async fn posts(&self, ask: PostsAsk) -> LedgerResult<Vec<PostRow>> {
+        self.read(move |reads| reads.posts(&ask)).await
     }
 }
 

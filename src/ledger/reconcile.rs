@@ -10,7 +10,7 @@ use super::life::{self, Move, Moved, NoMove};
 use super::returning;
 use crate::audit::{Entry, Event, LoggedPhone};
 use crate::plan::{Cancellation, PlannedReminder, SkippedRow};
-use crate::reminder::{ReminderId, RunId, SkipReason, State};
+use crate::reminder::{Lead, ReminderId, RunId, SkipReason, State};
 use crate::seeded::SeededMap;
 
 /// The read that brings a plan.
@@ -264,6 +264,9 @@ fn new<'a>(
 fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow) -> Change<'a> {
     // it waits for the opening of hours that no longer hold: it is judged by the new ones at once
     let is_moved = found.calling_hours != by.terms.calling_hours || found.recipient_zone != *planned.recipient_zone;
+    if planned.lead == Lead::NOW && found.due_at != planned.due_at {
+        return renewed_in_time(by, planned, found);
+    }
     let columns = Columns {
         due_day: found.due_day,
         due_at: found.due_at,
@@ -283,6 +286,18 @@ fn renewed<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a Held
     let entry =
         reason.map(|reason| Entry { reason: Some(reason.into()), ..planned_entry(by, planned, Some(found.id)) });
     held(by, found, columns, entry.into_iter().collect())
+}
+
+/// A request that asks for another time than before has that time.
+fn renewed_in_time<'a>(by: &PlannedBy<'a>, planned: &'a PlannedReminder, found: &'a HeldRow) -> Change<'a> {
+    let columns = Columns {
+        tries: found.tries,
+        unknown_fates: found.unknown_fates,
+        updated_at: found.updated_at,
+        ..Columns::planned(planned, by.terms, Moved::none(found), by.now, by.read_at)
+    };
+    let entry = Entry { reason: Some("time_changed".into()), ..planned_entry(by, planned, Some(found.id)) };
+    held(by, found, columns, vec![entry])
 }
 
 /// One that certainly phoned nobody is pending again, with the new due time.

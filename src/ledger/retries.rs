@@ -153,6 +153,7 @@ impl<'a> NewRetry<'a> {
             payload: "{}",
             label: None,
             contact: None,
+            priority: of.priority,
         })
     }
 }
@@ -208,6 +209,7 @@ mod tests {
             outcome: outcome.map(|outcome| ReportedOutcome { outcome, teller: Teller::Record, at: due_at }),
             heard_at: None,
             root: (number != root).then_some(id(root)),
+            priority: crate::reminder::Priority::Normal,
         }
     }
 

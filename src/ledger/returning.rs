@@ -2,10 +2,13 @@
 //!
 //! A sandbox marks its answers. What it accepted counts as reminded only while the target has the address to which it went.
 
+use std::sync::Arc;
+
 use super::chain::Hash;
 use super::change::HeldRow;
 use super::life::{self, Move, Moved, NoMove};
-use crate::reminder::State;
+use crate::plan::KnownReminder;
+use crate::reminder::{ReminderKey, State};
 
 /// Whether a sandbox accepted it at another address than the target's (both under the ledger's key): nobody was phoned, and
 /// it no longer counts as reminded. An address that can't be known, since a secret isn't set, is another one.
@@ -49,4 +52,31 @@ pub fn returned(held: &HeldRow, target: Option<&Hash>) -> Result<Option<Moved>, 
         true => life::go(Move::Return, Some(state), State::Pending).map(Some),
         false => Ok(None),
     }
+}
+
+/// What a plan knows of a reminder, for a target with that address (under the ledger's key).
+#[must_use]
+pub fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
+    let key = ReminderKey {
+        schedule: Arc::clone(schedule),
+        appointment_id: held.appointment_id.clone(),
+        starts_at: held.starts_at,
+        lead: held.lead,
+    };
+    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
+    let known = KnownReminder {
+        id: held.id,
+        state,
+        due_at: held.due_at,
+        updated_at: held.updated_at,
+        may_return: may_return(Returning { state, unknown_fates, withdrawn, trial: held.trial.as_ref(), target }),
+        is_trial: held.trial.is_some(),
+        outcome: held.outcome.map(|told| told.outcome),
+        previous_outcome: None,
+        told_with: None,
+        is_shadow: false,
+        person: held.person.clone(),
+        due_day: held.due_day,
+    };
+    (key, known)
 }

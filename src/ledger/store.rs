@@ -16,13 +16,14 @@ use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::outcomes::CallRow;
 use super::witness::{Loss, NotedLoss};
 use super::{
-    LedgerResult, OptOut, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step, WriteBackRow, WriteBacksAsk,
+    LedgerResult, OptOut, PostRow, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step, WriteBackRow,
+    WriteBacksAsk,
 };
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
 use crate::plan::{FirstSight, Gap, MergedAppointment, PlannedReminder};
-use crate::reminder::{ReminderId, State};
+use crate::reminder::{CallKind, Priority, ReminderId, State};
 use crate::seeded::SeededMap;
 
 /// What the ledger's verbs read and write in one transaction.
@@ -33,7 +34,7 @@ pub trait Store {
     fn reminders(&self, which: &Many<'_>) -> LedgerResult<Vec<HeldRow>>;
     /// What `resolve` answers.
     fn reminder_row(&self, id: ReminderId) -> LedgerResult<Option<ReminderRow>>;
-    /// Pending reminders that are due, soonest start first.
+    /// Pending reminders that are due: those of high priority, then the soonest start first.
     fn due(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>>;
     /// Whether a pending reminder of the schedule is due.
     fn is_anything_due(&self, schedule: &str, now: Timestamp) -> LedgerResult<bool>;
@@ -64,6 +65,11 @@ pub trait Store {
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>>;
     /// Write-backs of outcomes.
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
+    /// The request of that schedule and id that was posted last.
+    fn post(&self, schedule: &str, appointment_id: &str) -> LedgerResult<Option<PostRow>>;
+    /// How many requests of a schedule were accepted in that minute (counted from 1970) and since, and in which of these
+    /// minutes the first was.
+    fn accepted_posts(&self, schedule: &str, since: i64) -> LedgerResult<(u64, Option<i64>)>;
     /// Everything that keeps somebody from being called.
     fn holds(&self, machine: Machine) -> LedgerResult<Holds>;
     /// Before when no next request of an account may start (µs UTC).
@@ -194,11 +200,15 @@ pub struct CallsAsk<'a> {
     pub persons: &'a [&'a str],
     /// For a plan that sends to this address (under the ledger's key): what a sandbox accepted at another one doesn't count.
     pub target: Option<Hash>,
+    /// Calls of this kind alone.
+    pub kind: CallKind,
 }
 
-/// A place in the order of taking: soonest start first, the rest makes the order whole.
+/// A place in the order of taking: high before normal, then the soonest start first; the rest makes the order whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderOfTaking {
+    /// High comes first.
+    pub priority: Priority,
     /// The appointment's start (UTC).
     pub starts_at: Timestamp,
     /// Due since (UTC).
@@ -222,7 +232,8 @@ impl DueRow {
     /// Its place in the order of taking.
     #[must_use]
     pub const fn place(&self) -> OrderOfTaking {
-        OrderOfTaking { starts_at: self.held.starts_at, next_at: self.held.next_at, nr: self.held.nr }
+        let HeldRow { priority, starts_at, next_at, nr, .. } = self.held;
+        OrderOfTaking { priority, starts_at, next_at, nr }
     }
 }
 
@@ -268,6 +279,11 @@ pub enum Put<'a> {
     Call(&'a CallRow),
     /// A write-back of an outcome, new or known.
     WriteBack(&'a WriteBackRow),
+    /// A request, new or known, and the number (E.164) that it wants to be called, where it has one.
+    Post(&'a PostRow, Option<&'a str>),
+    /// One more request of that schedule was accepted in that minute (counted from 1970); what is older than an hour is
+    /// forgotten.
+    AcceptedPost(&'a str, i64),
     /// A time whose calls the ledger has forgotten.
     Gap(Gap),
     /// The loss that was found and isn't accepted yet, or that there is none.

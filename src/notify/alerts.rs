@@ -58,6 +58,8 @@ pub enum AlertKind {
     Desk,
     /// Outcomes could not be written back, and nobody has acknowledged that.
     WriteBackFailed,
+    /// More requests were posted than the schedule accepts within an hour.
+    InboundFlood,
 }
 
 impl AlertKind {
@@ -80,6 +82,7 @@ impl AlertKind {
             Self::OutcomeMissing => "no report of calls came in time",
             Self::OutcomeSilent => "nothing is heard of accepted calls",
             Self::WebhookLost => "reports of calls are not posted, a poll found them",
+            Self::InboundFlood => "more requests are posted than are accepted",
             Self::Desk => "somebody asked to cancel, or for another time",
             Self::WriteBackFailed => "outcomes could not be written back",
         }
@@ -236,6 +239,7 @@ impl Alerts {
             | Event::DeliveryIntent
             | Event::DeliveryRefused
             | Event::OutcomeUnmatched
+            | Event::InboundReceived
             | Event::OperatorOutcome
             | Event::OperatorRetried
             | Event::WriteBackSent

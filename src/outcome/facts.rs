@@ -272,7 +272,8 @@ fn time(value: &Value) -> Option<Timestamp> {
 }
 
 /// How deep a JSON text is nested, without parsing it. A text that is no JSON may get any answer.
-fn depth(body: &[u8]) -> usize {
+#[must_use]
+pub fn depth(body: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_text, mut is_escaped) = (0_usize, 0, false, false);
     for byte in body {
         match byte {

@@ -18,6 +18,6 @@ pub mod retry;
 pub mod signs;
 pub mod standing;
 
-pub use facts::{CallFacts, Fact, NoRecord, Places};
+pub use facts::{CallFacts, Fact, MAX_DEPTH, NoRecord, Places, depth};
 pub use meaning::{Meaning, Report, Vocabulary};
 pub use standing::{ReportedOutcome, Teller};

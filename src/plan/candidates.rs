@@ -25,7 +25,7 @@ use crate::appointment::mapping::trimmed;
 use crate::appointment::{Phone, Start};
 use crate::parallel;
 use crate::personal::Personal;
-use crate::reminder::{ReminderId, State};
+use crate::reminder::{CallKind, Priority, ReminderId, State};
 use crate::row::Row;
 use crate::schedule::{Merging, Schedule};
 use crate::template::{Payload, RenderError};
@@ -45,6 +45,7 @@ pub(super) struct Candidate {
     pub(super) person: Personal,
     /// The recipient's calendar day of the due time.
     pub(super) due_day: Date,
+    pub(super) priority: Priority,
     pub(super) share: Share,
 }
 
@@ -95,6 +96,7 @@ impl CandidateRow {
             known: known.map(Box::new),
             phone,
             due_day: zone.date(lead.due_at),
+            priority: sighting.priority,
             zone,
             share,
         };
@@ -135,7 +137,11 @@ impl Candidate {
     /// The first moment at which it may be sent no more (UTC). The last second counts whole: a clock that is read twice
     /// within it says the same. Never after the start.
     fn expires_at(&self) -> Timestamp {
-        self.lead.last_second.saturating_add_duration(SignedDuration::from_secs(1)).min(self.start.at)
+        let after = self.lead.last_second.saturating_add_duration(SignedDuration::from_secs(1));
+        match self.lead.lead.kind() {
+            CallKind::Reminder => after.min(self.start.at),
+            CallKind::Request => after,
+        }
     }
 
     fn note(&self) -> Option<String> {
@@ -332,6 +338,7 @@ impl Plan {
             person: candidate.person,
             due_day: candidate.due_day,
             recipient_zone: candidate.zone.shared_name(),
+            priority: candidate.priority,
             payload,
             label,
             contact,

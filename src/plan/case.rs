@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::terms::{CalledStart, Terms};
 use super::window::Saturating as _;
 use super::{KnownReminder, leads};
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
-use crate::appointment::{Phone, PhoneProblem, Start, phone};
-use crate::reminder::{CallOutcome, Lead, LeadTime, State};
+use crate::appointment::{CallTimes, Phone, PhoneProblem, Start, phone};
+use crate::reminder::{CallKind, CallOutcome, Lead, LeadTime, Priority, State};
 use crate::row::{Column, Row};
 use crate::schedule::{LateBooking, Schedule};
 use crate::zones::Zone;
@@ -26,6 +26,9 @@ pub(super) struct Sighting {
     pub(super) start: Result<Start, TimeProblem>,
     /// Where the person is, or why that is unknown.
     pub(super) recipient_zone: Result<Zone, String>,
+    /// When a request wants its call, or why that is unknown.
+    pub(super) call_times: Result<CallTimes, TimeProblem>,
+    pub(super) priority: Priority,
     /// The leads that are pending for exactly its id and start.
     pub(super) pending_leads: Vec<Lead>,
     /// Read once: ahead of the rules, or when it is first asked for.
@@ -42,8 +45,9 @@ impl Sighting {
         start: Result<Start, TimeProblem>,
         recipient_zone: Result<Zone, String>,
     ) -> Self {
-        let (phone, has_wrong_number, pending_leads) = (OnceCell::new(), Cell::new(false), Vec::new());
-        Self { number, row, id, start, recipient_zone, pending_leads, phone, has_wrong_number }
+        let (phone, has_wrong_number) = (OnceCell::new(), Cell::new(false));
+        let (pending_leads, call_times, priority) = (Vec::new(), Ok(CallTimes::default()), Priority::Normal);
+        Self { number, row, id, start, recipient_zone, call_times, priority, pending_leads, phone, has_wrong_number }
     }
 
     /// The first usable phone of the row at which nobody else answered; where there is no such, the first usable one.
@@ -144,9 +148,12 @@ impl<'a> Case<'a> {
                 sighting.id.as_deref().is_some_and(|id| terms.is_late(id, start.at, lead))
             }
         };
+        let times = sighting.call_times.as_ref().copied().unwrap_or_default();
+        let is_first_request = lead == Lead::NOW;
         let due_at = match (known, lead.before) {
-            (Some(known), _) if known.state == State::Pending => known.due_at,
-            (_, LeadTime::Now) => terms.occasion.now,
+            // what a renewed request says of its time holds from now on
+            (Some(known), _) if known.state == State::Pending && !is_first_request => known.due_at,
+            (_, LeadTime::Now) => times.call_at.map_or(start.at, |at| at.max(start.at)),
             (_, LeadTime::Days(_)) => terms.occasion.nominal_at,
             (_, LeadTime::Hours(_)) if is_late && terms.schedule.remind.late_booking == LateBooking::Nearest => {
                 terms.occasion.now
@@ -156,9 +163,14 @@ impl<'a> Case<'a> {
         // a row whose zone is unknown is skipped for that; its moments only have to be some
         let zone = sighting.recipient_zone.as_ref().unwrap_or(&terms.schedule.zone);
         let allowed_at = openings.due.after(due_at, zone, &terms.schedule);
+        // a request is due when phones may ring: that day is its person's
+        let due_at = if is_first_request { allowed_at } else { due_at };
         let now = terms.occasion.now;
         let send_at = if allowed_at < now { openings.now.after(now, zone, &terms.schedule) } else { allowed_at };
-        let last_second = last_second(&terms.schedule, start.at, allowed_at);
+        let last_second = match lead.kind() {
+            CallKind::Reminder => last_second(&terms.schedule, start.at, allowed_at),
+            CallKind::Request => last_second_of_request(&terms.schedule, times.expires, allowed_at),
+        };
         let due = LeadDue { lead, due_at, send_at, last_second };
         let moved_little = sighting.id.as_deref().and_then(|id| terms.moved_little(id, start.at, lead));
         let said = sighting.id.as_deref().and_then(|id| terms.said(id, start.at, lead));
@@ -213,6 +225,15 @@ fn last_second(schedule: &Schedule, start: Timestamp, allowed_at: Timestamp) -> 
     let by_lateness = allowed_at.saturating_add_duration(schedule.remind.max_lateness);
     by_lateness.min(start.saturating_sub_duration(schedule.remind.min_notice))
 }
+
+/// `max_lateness` after the first moment at which the call is allowed, but not after the time that the request names.
+fn last_second_of_request(schedule: &Schedule, expires: Option<Timestamp>, allowed_at: Timestamp) -> Timestamp {
+    let by_lateness = allowed_at.saturating_add_duration(schedule.remind.max_lateness);
+    expires.map_or(by_lateness, |expires| expires.saturating_sub_duration(SECOND).min(by_lateness))
+}
+
+/// The last second counts whole.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Openings of calling hours that were asked for.
 #[derive(Default)]

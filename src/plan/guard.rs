@@ -92,6 +92,10 @@ const FEWEST_INVALID: u64 = 3;
 
 /// Too large a share of the window's rows has no usable id, phone or time.
 fn max_invalid(seen: &Seen<'_>) -> Option<String> {
+    // requests that can't be called say nothing of the others: whoever posted them was told
+    if seen.terms.schedule.remind.leads == Leads::Now {
+        return None;
+    }
     let rows = seen.plan.in_window?;
     let Percent(limit) = seen.terms.schedule.guard.max_invalid;
     let unusable: Vec<SkipReason> =
@@ -164,7 +168,7 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     let schedule = &seen.terms.schedule;
     let weekday = comparable_date(schedule, &seen.terms.occasion).strftime("%A");
     let time = match schedule.remind.leads {
-        Leads::Days(_) => "",
+        Leads::Days(_) | Leads::Now => "",
         Leads::Hours(_) => " at about this time",
     };
     Some(format!(

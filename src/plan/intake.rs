@@ -122,7 +122,10 @@ impl Intake {
             },
         };
         let zone = self.mapping.recipient_zone(record);
-        let mut sighting = Sighting::new(number, row, id.map(Cow::into_owned), start, zone);
+        let (id, call_times) = (id.map(Cow::into_owned), self.mapping.call_times(record, self.terms.occasion.now));
+        let priority = self.mapping.priority(record);
+        let mut sighting = Sighting::new(number, row, id, start, zone);
+        (sighting.call_times, sighting.priority) = (call_times, priority);
         sighting.pending_leads = pending_leads;
         Some(sighting)
     }

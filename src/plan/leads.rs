@@ -41,7 +41,7 @@ pub fn closed_run_in_words(schedule: &Schedule, nominal_at: Timestamp) -> Option
     let (closed, nominal) = (&schedule.remind.closed, schedule.recurrence.nominal_date(&schedule.zone, nominal_at));
     let counts_days = match schedule.remind.leads {
         Leads::Days(_) => true,
-        Leads::Hours(_) => false,
+        Leads::Hours(_) | Leads::Now => false,
     };
     if !counts_days || schedule.remind.on_closed_day == OnClosedDay::CallAnyway || !closed.holds(nominal) {
         return None;

@@ -34,7 +34,7 @@ use jiff::civil::Date;
 
 use crate::appointment::phone;
 use crate::personal::Personal;
-use crate::reminder::{CallOutcome, Lead, ReminderId, ReminderKey, RunId, SkipReason, State};
+use crate::reminder::{CallOutcome, Lead, Priority, ReminderId, ReminderKey, RunId, SkipReason, State};
 use crate::row::RecordSink;
 use crate::seeded::SeededMap;
 use crate::template::Payload;
@@ -419,6 +419,8 @@ pub struct PlannedReminder {
     pub due_day: Date,
     /// The recipient's zone (IANA).
     pub recipient_zone: Arc<str>,
+    /// Whether it comes before the others of its account.
+    pub priority: Priority,
     /// The rendered payload: the exact bytes to send.
     pub payload: Payload,
     /// How lists name the appointment, when the schedule says so.

@@ -48,7 +48,7 @@ impl Gap {
     pub fn moments(&self, schedule: &Schedule) -> Vec<(Timestamp, Timestamp)> {
         match &schedule.remind.leads {
             Leads::Days(_) => self.days(schedule),
-            Leads::Hours(_) => self.steps(schedule.remind.max_lateness),
+            Leads::Hours(_) | Leads::Now => self.steps(schedule.remind.max_lateness),
         }
     }
 

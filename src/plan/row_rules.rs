@@ -16,7 +16,7 @@ use super::window::Saturating as _;
 use crate::appointment::mapping::TimeProblem;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::duration;
-use crate::reminder::SkipReason;
+use crate::reminder::{CallKind, SkipReason};
 use crate::row::{Column, unseen};
 use crate::schedule::{LateBooking, Leads, Schedule};
 
@@ -95,7 +95,11 @@ fn time(case: &Case<'_>) -> Result<(), Block> {
         (Err(TimeProblem::Invalid(detail)), _) => skip(SkipReason::InvalidTime, detail),
         (Err(TimeProblem::NoSuchTime(detail)), _) => skip(SkipReason::NoSuchTime, detail),
         (Ok(_), Err(detail)) => skip(SkipReason::InvalidTime, detail),
-        (Ok(_), Ok(_)) => Ok(()),
+        (Ok(_), Ok(_)) => match &case.sighting.call_times {
+            Err(TimeProblem::Invalid(detail)) => skip(SkipReason::InvalidTime, detail),
+            Err(TimeProblem::NoSuchTime(detail)) => skip(SkipReason::NoSuchTime, detail),
+            Ok(_) => Ok(()),
+        },
     }
 }
 
@@ -122,6 +126,7 @@ fn caught_by(case: &Case<'_>) -> String {
             runs.map(|run| run.civil.strftime("%Y-%m-%d %H:%M").to_string()).collect()
         }
         Leads::Hours(hours) => hours.iter().filter_map(|hours| run_in_time(case, start.at, *hours)).collect(),
+        Leads::Now => return "a request is called when it is received".to_owned(),
     };
     match runs.as_slice() {
         [] => format!("no run is {} this appointment (`cron` is `{}`)", leads_in_words(schedule), schedule.cron),
@@ -144,6 +149,7 @@ fn leads_in_words(schedule: &Schedule) -> String {
     let (leads, unit) = match &schedule.remind.leads {
         Leads::Days(days) => (days, "day"),
         Leads::Hours(hours) => (hours, "hour"),
+        Leads::Now => return "for a request".to_owned(),
     };
     let words: Vec<String> = leads
         .iter()
@@ -255,12 +261,18 @@ fn phone_in_words(case: &Case<'_>) -> String {
 
 fn already_started(case: &Case<'_>) -> Result<(), Block> {
     match &case.sighting.start {
+        // a request begins with its receipt
+        Ok(_) if is_request(case) => Ok(()),
         Ok(start) if start.at <= case.now() => skip(
             SkipReason::AlreadyStarted,
             format!("it started {}, now is {}", case.start_in_words(), case.wall(case.now())),
         ),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+fn is_request(case: &Case<'_>) -> bool {
+    case.lead.is_some_and(|lead| lead.lead.kind() == CallKind::Request)
 }
 
 fn too_late(case: &Case<'_>) -> Result<(), Block> {

@@ -65,7 +65,7 @@ fn windows_of_late_bookings(schedule: &Schedule, occasion: &Occasion, due: &[Lea
             let nominal = schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at);
             schedule.zone.day_start(nominal)
         }
-        Leads::Hours(_) => to_micros(occasion.now),
+        Leads::Hours(_) | Leads::Now => to_micros(occasion.now),
     };
     let mut late: Vec<LeadWindow> = Vec::new();
     for window in due {
@@ -103,6 +103,17 @@ pub fn due_windows(
                     })
                 })
                 .collect()
+        }
+        Leads::Now => {
+            let now = to_micros(occasion.now);
+            let closed = SignedDuration::from_hours(24 * LONGEST_CLOSURE);
+            let from = due_since(schedule, now, None).saturating_sub_duration(closed);
+            vec![LeadWindow {
+                lead: Lead::NOW,
+                kind: WindowKind::Due,
+                from,
+                until: now.saturating_add_duration(MICROSECOND),
+            }]
         }
     }
 }
@@ -147,6 +158,7 @@ pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp,
             let start = windows.iter().map(|(from, _)| *from).min().unwrap_or(late);
             start.saturating_sub_duration(furthest)
         }
+        Leads::Now => late,
     };
     // closed days make a reminder due so much earlier at most
     let early = if schedule.remind.closed.is_empty() { 0 } else { LONGEST_CLOSURE };
@@ -168,6 +180,10 @@ const AROUND: SignedDuration = SignedDuration::from_hours(1);
 #[must_use]
 pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timestamp, Timestamp)> {
     let zone = &schedule.zone;
+    // each request is a run of its own
+    if schedule.remind.leads == Leads::Now {
+        return Vec::new();
+    }
     let own = comparable_date(schedule, occasion);
     // on the wall clock: the weekday may be the one on which clocks were set
     let time = zone.wall(occasion.now).time();
@@ -175,7 +191,7 @@ pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timest
     let range = |date: Date| {
         let (from, until) = (zone.day_start(date), zone.day_start(date.tomorrow().ok()?));
         match schedule.remind.leads {
-            Leads::Days(_) => Some((from, until)),
+            Leads::Days(_) | Leads::Now => Some((from, until)),
             Leads::Hours(_) => {
                 let same_time = leads::at_time(zone, date, time);
                 let first = same_time.saturating_sub_duration(AROUND);
@@ -192,7 +208,7 @@ pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timest
 pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date {
     match schedule.remind.leads {
         Leads::Days(_) => schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at),
-        Leads::Hours(_) => schedule.zone.date(occasion.now),
+        Leads::Hours(_) | Leads::Now => schedule.zone.date(occasion.now),
     }
 }
 

@@ -14,7 +14,30 @@ pub fn json_schema() -> Value {
     top.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
     top.insert("title".into(), "A schedule of tickler".into());
     top.insert("$defs".into(), definitions());
+    let inbound = json!({"required": ["source"], "properties": {"source": {"required": ["inbound"]}}});
+    top.insert("if".into(), inbound);
+    top.insert("else".into(), unless_inbound(&SCHEDULE));
     schema
+}
+
+/// What is required besides, unless the rows are requests that are posted.
+fn unless_inbound(table: &Table) -> Value {
+    let keys = table.keys.iter();
+    let required: Vec<&str> =
+        keys.clone().filter(|key| key.need == Need::RequiredButInbound).map(|key| key.name).collect();
+    let inner = |key: &Key| match &key.shape {
+        Shape::Table(inner) => Some((key.name.to_owned(), unless_inbound(inner))),
+        _ => None,
+    };
+    let inner: Map<String, Value> = keys.filter_map(inner).filter(|(_, inner)| *inner != json!({})).collect();
+    let mut schema = Map::new();
+    if !required.is_empty() {
+        schema.insert("required".into(), required.into());
+    }
+    if !inner.is_empty() {
+        schema.insert("properties".into(), inner.into());
+    }
+    schema.into()
 }
 
 fn definitions() -> Value {

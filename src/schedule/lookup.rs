@@ -8,7 +8,7 @@ use super::spanned::{KeyValue, Node, Value};
 use crate::settings::SecretRef;
 
 /// Keys of `[appointment]` that name columns.
-const COLUMN_KEYS: [&str; 12] = [
+const COLUMN_KEYS: [&str; 15] = [
     "id",
     "phone",
     "starts_at",
@@ -21,6 +21,9 @@ const COLUMN_KEYS: [&str; 12] = [
     "consent",
     "recurrence",
     "recurrence_exceptions",
+    "call_at",
+    "expires",
+    "priority",
 ];
 
 /// A secret that a schedule names.

@@ -2,6 +2,7 @@
 
 mod guards;
 mod http_spec;
+mod inbound_spec;
 pub mod json_schema;
 pub mod keys;
 pub mod load;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use crate::appointment::AppointmentColumns;
+use crate::reminder::Lead;
 use crate::row::Column;
 use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
@@ -32,6 +34,7 @@ pub use guards::{Factor, GuardLimits, Percent};
 pub use http_spec::{
     AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
 };
+pub use inbound_spec::InboundSpec;
 pub use outcome_spec::{OutcomeSpec, PollSpec, RetrySpec};
 pub use write_back_spec::{WRITE_BACK_NAMES, WriteBackAddress, WriteBackBody, WriteBackSpec, write_back_names};
 
@@ -113,6 +116,8 @@ pub enum SourceSpec {
     Sqlite(SqliteSpec),
     /// An HTTP API.
     Http(Box<HttpSpec>),
+    /// Requests that are posted to the service.
+    Inbound(InboundSpec),
 }
 
 impl SourceSpec {
@@ -121,7 +126,7 @@ impl SourceSpec {
         let format = match self {
             Self::File(file) => &mut file.format,
             Self::Http(http) => &mut http.format,
-            Self::Sqlite(_) => return,
+            Self::Sqlite(_) | Self::Inbound(_) => return,
         };
         if let FormatSpec::Calendar(shape) = format {
             shape.home = Some(zone.clone());
@@ -134,7 +139,7 @@ impl SourceSpec {
         match self {
             Self::File(file) => Some(&file.format),
             Self::Http(http) => Some(&http.format),
-            Self::Sqlite(_) => None,
+            Self::Sqlite(_) | Self::Inbound(_) => None,
         }
     }
 
@@ -144,7 +149,7 @@ impl SourceSpec {
         match self {
             Self::File(FileSpec { format, .. }) => format.is_text_table(),
             Self::Http(http) => http.format.is_text_table(),
-            Self::Sqlite(_) => false,
+            Self::Sqlite(_) | Self::Inbound(_) => false,
         }
     }
 }
@@ -304,7 +309,7 @@ impl Remind {
     #[must_use]
     pub const fn needs_first_sights(&self) -> bool {
         match (&self.leads, self.late_booking) {
-            (Leads::Days(_), LateBooking::Skip) => false,
+            (Leads::Days(_), LateBooking::Skip) | (Leads::Now, _) => false,
             (Leads::Hours(_), _) | (Leads::Days(_), LateBooking::Nearest) => true,
         }
     }
@@ -351,13 +356,27 @@ pub enum Merging {
     SameDay,
 }
 
-/// `days_before` or `hours_before`.
+/// `days_before`, `hours_before` or `now`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leads {
     /// Calendar days from the run's nominal date.
     Days(Vec<u32>),
     /// Exact hours before the start.
     Hours(Vec<u32>),
+    /// As soon as a request is received.
+    Now,
+}
+
+impl Leads {
+    /// The first of them as it is written.
+    #[must_use]
+    pub fn first(&self) -> Lead {
+        match self {
+            Self::Days(days) => Lead::days(days.first().copied().unwrap_or(0)),
+            Self::Hours(hours) => Lead::hours(hours.first().copied().unwrap_or(0)),
+            Self::Now => Lead::NOW,
+        }
+    }
 }
 
 /// `[target.…]`.
@@ -400,6 +419,9 @@ impl Schedule {
             &columns.consent,
             &columns.recurrence,
             &columns.recurrence_exceptions,
+            &columns.call_at,
+            &columns.expires,
+            &columns.priority,
         ];
         let needed = columns.id.iter().chain(&columns.phone).chain(columns.starts_at.columns());
         let mut found: Vec<&Column> = Vec::new();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
+use super::keys::Need;
 use super::masking::{masked, merged};
 use crate::lines::wrap;
 use crate::row::unseen;
@@ -252,6 +253,8 @@ pub struct Problems {
     further: Further,
     /// Takes the help of a problem that isn't kept.
     unkept: Option<Box<Problem>>,
+    /// The file has `[source.inbound]`.
+    is_inbound: bool,
 }
 
 impl Problems {
@@ -259,12 +262,27 @@ impl Problems {
     #[must_use]
     pub fn of(file: &Path, text: Arc<str>) -> Self {
         let (found, further) = (Vec::new(), Further::default());
-        Self { file: file.to_owned(), text, hidden: Arc::from([]), found, further, unkept: None }
+        Self { file: file.to_owned(), text, hidden: Arc::from([]), found, further, unkept: None, is_inbound: false }
     }
 
     /// The code frames of all problems added from now on don't show these places.
     pub fn hide(&mut self, places: Vec<Range<usize>>) {
         self.hidden = merged(places).into();
+    }
+
+    /// The file has `[source.inbound]`: some keys are not demanded.
+    pub fn of_inbound(&mut self) {
+        self.is_inbound = true;
+    }
+
+    /// Whether the file must have a key of that need.
+    #[must_use]
+    pub fn demands(&self, need: Need) -> bool {
+        match need {
+            Need::Required => true,
+            Need::RequiredButInbound => !self.is_inbound,
+            Need::Optional | Need::Default(_) | Need::Later => false,
+        }
     }
 
     /// The file's text.

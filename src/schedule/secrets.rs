@@ -4,11 +4,12 @@ use super::{HttpAuth, Schedule, SourceSpec, TargetSpec};
 use crate::settings::{SecretRef, TextOrSecret};
 
 impl Schedule {
-    /// Every secret that its source, its target, its heartbeat, senders of outcomes and its write-back need.
+    /// Every secret that its source, its target, its heartbeat, its write-back, and senders of outcomes and of requests need.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretRef> {
         let mut found: Vec<SecretRef> = self.heartbeat.iter().cloned().collect();
         found.extend(self.outcome.iter().flat_map(|outcome| outcome.secrets.iter().cloned()));
+        found.extend(self.inbound().into_iter().flat_map(|inbound| inbound.secrets.iter().cloned()));
         let mut texts: Vec<&TextOrSecret> = Vec::new();
         if let SourceSpec::Http(http) = &self.source {
             texts.push(&http.url);

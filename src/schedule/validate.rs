@@ -26,8 +26,8 @@ pub fn table(node: &Node, keys: &'static Table, place: &str, problems: &mut Prob
     }
     let header = header_of(node, problems);
     let strays = stray_keys(node, keys);
-    for key in keys.keys.iter().filter(|key| key.need == Need::Required) {
-        if node.get(key.name).is_none() && !meant.contains(&key.name) {
+    for key in keys.keys {
+        if problems.demands(key.need) && node.get(key.name).is_none() && !meant.contains(&key.name) {
             match strays.iter().find(|(name, _)| *name == key.name) {
                 Some((_, stray)) => stray_key(key, stray, problems),
                 None => missing(key, header.clone(), place, problems),

@@ -36,8 +36,12 @@ const DOCS: [(&str, &str); KEYS.len()] = [
         "\"https://reminders.clinic.example\"",
     ),
     (
-        "Where records of calls are taken from voice platforms, never the page's address; `off` for nowhere. A proxy in front of it speaks TLS",
+        "Where records of calls and requests for calls are taken, never the page's address; `off` for nowhere. A proxy in front of it speaks TLS",
         "\"127.0.0.1:8469\"",
+    ),
+    (
+        "Where platforms reach it through that proxy: its address there, without a path. `tickler inbound urls` shows it",
+        "\"https://calls.clinic.example\"",
     ),
     ("The least important messages that are logged: error, warn, info, debug or trace", "\"info\""),
     ("How messages are logged: `auto`, `text` or `json`", "\"json\""),

@@ -22,7 +22,7 @@ pub enum Takes {
 }
 
 /// Every setting; `*` is an account's name.
-pub const KEYS: [(&str, Takes); 22] = [
+pub const KEYS: [(&str, Takes); 23] = [
     ("schedules", Takes::Text),
     ("ledger", Takes::Text),
     ("socket", Takes::Text),
@@ -30,6 +30,7 @@ pub const KEYS: [(&str, Takes); 22] = [
     ("web.token", Takes::Secret),
     ("web.url", Takes::Text),
     ("inbound.listen", Takes::Text),
+    ("inbound.public_url", Takes::Text),
     ("log.level", Takes::Text),
     ("log.format", Takes::Text),
     ("accounts.*.base_url", Takes::Text),

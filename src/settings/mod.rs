@@ -96,6 +96,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Where records of calls are taken; `None` when switched off.
     pub inbound_listen: Option<SocketAddr>,
+    /// Where platforms reach it, when a proxy stands before it.
+    pub inbound_url: Option<url::Url>,
     /// Required for any address but loopback.
     pub web_token: Option<SecretRef>,
     /// Where people reach the page, when a proxy stands before it.

@@ -71,6 +71,7 @@ pub fn settings(
         ledger,
         listen: leaves.read("web.listen", listen).flatten(),
         inbound_listen: leaves.read("inbound.listen", listen).flatten(),
+        inbound_url: leaves.read("inbound.public_url", public_url),
         web_token: leaves.secret("web.token"),
         web_url: leaves.read("web.url", web_url),
         log_level: leaves.read("log.level", |text| Ok(text.to_owned())).unwrap_or_default(),
@@ -108,6 +109,13 @@ fn web_url(text: &str) -> Result<url::Url, String> {
     url.ok_or_else(|| {
         let shown = crate::row::unseen::shown(text);
         format!("`{shown}` is not a valid address of the page: write `https://reminders.example.com`")
+    })
+}
+
+fn public_url(text: &str) -> Result<url::Url, String> {
+    web_url(text).map_err(|_| {
+        let shown = crate::row::unseen::shown(text);
+        format!("`{shown}` is not a valid address without a path: write `https://calls.example.com`")
     })
 }
 

@@ -1,6 +1,8 @@
 //! shell: where appointments are read from. A source is a transport (a file, SQLite, HTTP); a format turns its bytes into rows.
 //! README's *For developers* lists what a new source needs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::appointment::mapping::Mapping;
@@ -12,10 +14,12 @@ use crate::settings::Secrets;
 use crate::zones::{Zone, Zones};
 
 pub use crate::formats::ReadWindow;
+pub use inbox::{PostedRow, PostedRows};
 
 mod computed;
 pub mod file;
 pub mod http;
+mod inbox;
 mod series;
 pub mod sqlite;
 
@@ -86,7 +90,7 @@ pub trait Source: Send {
 }
 
 /// What sources need from outside.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SourceTools {
     /// The HTTP client.
     pub http: Http,
@@ -96,6 +100,8 @@ pub struct SourceTools {
     pub runtime: tokio::runtime::Handle,
     /// Answers of HTTP sources that are kept in memory between reads.
     pub answers: http::KeptAnswers,
+    /// Where requests are kept that were posted; `None` where there is no ledger.
+    pub inbox: Option<Arc<dyn PostedRows>>,
 }
 
 /// Opens the schedule's source, with its computed columns and recurrences.
@@ -136,6 +142,7 @@ fn open_as_written(schedule: &Schedule, tools: SourceTools) -> Box<dyn Source> {
             let join_rows = http::JoinRows::new(mapping, &|column| is_made(schedule, column));
             Box::new(api.with_alternatives(alternatives).with_join_rows(join_rows))
         }
+        SourceSpec::Inbound(_) => Box::new(inbox::InboxSource::new(schedule.name.clone(), tools.inbox)),
     }
 }
 
@@ -159,7 +166,7 @@ fn is_made(schedule: &Schedule, column: &str) -> bool {
     let outer = column.split('.').next().unwrap_or(column);
     let is_joined = match &schedule.source {
         SourceSpec::Http(http) => http.join_names().any(|name| name == outer),
-        SourceSpec::File(_) | SourceSpec::Sqlite(_) => false,
+        SourceSpec::File(_) | SourceSpec::Sqlite(_) | SourceSpec::Inbound(_) => false,
     };
     is_joined || schedule.columns.iter().any(|made| made.name == column || made.name == outer)
 }
@@ -198,6 +205,12 @@ impl WindowTexts {
             day: window.day.to_string(),
             sql_now_utc: utc.to_datetime(window.now).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         }
+    }
+}
+
+impl std::fmt::Debug for SourceTools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SourceTools")
     }
 }
 

@@ -6,7 +6,8 @@ use super::outcome::AgainAsk;
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
 use super::{
-    Answer, App, Exit, Request, VerbResult, account, forget, held, ids, optout, page_token, pause, test_call, trigger,
+    Answer, App, Exit, Request, VerbResult, account, forget, held, ids, inbound, optout, page_token, pause, test_call,
+    trigger,
 };
 use crate::ledger::{OptOutSide, OptOutsChanged, Pruned};
 use crate::reminder::State;
@@ -64,6 +65,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         Request::Approve(held::ApproveAsk { run, .. }) | Request::Reject(held::RejectAsk { run, .. }) => {
             held::held(app, run).await.map(drop)
         }
+        Request::InboundPost(ask) => inbound::schedule_of(app, ask).map(drop),
         Request::Plan { schedules, .. } => app.named(schedules).map(drop),
         Request::AcceptLoss { .. } | Request::Show(_) | Request::WholePhones { .. } => app.ledger().map(drop),
         // read, or done by the running service alone
@@ -77,6 +79,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         | Request::Prune
         | Request::OptOuts
         | Request::OutcomeList(_)
+        | Request::InboundList { .. }
         | Request::UncertainList
         | Request::Explain { .. } => Ok(()),
     }

@@ -202,7 +202,7 @@ fn source(schedule: &Schedule) -> Option<Finding> {
         SourceSpec::File(file) if file.pattern.is_some() => return None,
         SourceSpec::File(file) => &file.path,
         SourceSpec::Sqlite(sqlite) => &sqlite.path,
-        SourceSpec::Http(_) => return None,
+        SourceSpec::Http(_) | SourceSpec::Inbound(_) => return None,
     };
     let path = absolute(path);
     let name = &schedule.name;

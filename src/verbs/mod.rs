@@ -19,6 +19,7 @@ mod gap;
 pub mod held;
 pub mod holds;
 pub mod ids;
+pub mod inbound;
 pub mod init;
 pub mod last_run;
 pub mod next;
@@ -136,6 +137,13 @@ pub enum Request {
     AcknowledgeOutcomes(outcome::AcknowledgeAsk),
     /// What became of calls.
     OutcomeList(outcome::OutcomeListAsk),
+    /// Requests that were posted.
+    InboundList {
+        /// Of that schedule; `None`: of all.
+        schedule: Option<String>,
+    },
+    /// Post a request.
+    InboundPost(inbound::PostAsk),
     /// Cancel a pending reminder.
     Cancel(cancel::CancelAsk),
     /// The contacts of an account with a phone; the search is recorded first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::trigger::TriggerAsk;
 use super::{
     Answer, App, Exit, Request, Reveal, VerbError, VerbResult, accept_loss, account, audit, backup, cancel, explain,
-    forget, held, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
+    forget, held, inbound, optout, outcome, page_token, pause, plan, secrets, status, test_call, trigger, uncertain,
     whole_phones,
 };
 use crate::audit::{Entry, Event};
@@ -25,8 +25,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         Request::Status => Answer::of(Exit::Done, &status::status(app).await?),
         Request::Trigger { schedule, only, rehearsed, wait_seconds } => {
             let ask = TriggerAsk { schedule, only, rehearsed, wait: Duration::from_secs(wait_seconds) };
-            let answer = trigger::trigger(app, actor, ask).await?;
-            Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) }
+            triggered(app, actor, ask).await?
         }
         Request::Pause(ask) => Answer::of(Exit::Done, &pause::pause(app, actor, ask).await?),
         Request::Resume { schedule, reason } => {
@@ -65,6 +64,10 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::AcknowledgeOutcomes(ask) => Answer::of(Exit::Done, &outcome::acknowledge(app, actor, ask).await?),
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
+        Request::InboundList { schedule } => {
+            Answer::of(Exit::Done, &inbound::listing::list(app, schedule.as_deref()).await?)
+        }
+        Request::InboundPost(ask) => posted(app, actor, ask).await?,
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),
         Request::Plan { schedules, when, reveal } => plans(app, actor, &schedules, (when, reveal)).await?,
@@ -72,6 +75,16 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer::of(Exit::Done, &explain::asked(app, &schedule, &appointment, run).await?)
         }
     })
+}
+
+async fn triggered(app: &App, actor: &str, ask: TriggerAsk) -> VerbResult<Answer> {
+    let answer = trigger::trigger(app, actor, ask).await?;
+    Ok(Answer { message: answer.detail.clone(), ..Answer::of(answer.exit(), &answer) })
+}
+
+async fn posted(app: &App, actor: &str, ask: inbound::PostAsk) -> VerbResult<Answer> {
+    let posted = inbound::post(app, actor, ask).await?;
+    Ok(Answer::of(posted.exit(), &posted))
 }
 
 /// The contacts of a phone at an account; that they were shown is recorded.

@@ -13,7 +13,7 @@ use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
 use crate::parallel;
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow, closed_run_in_words};
-use crate::reminder::{Lead, SkipReason};
+use crate::reminder::{Lead, Priority, SkipReason};
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::template::Payload;
 use crate::zones::Zone;
@@ -61,6 +61,9 @@ pub struct ShownCall {
     pub payload: Payload,
     /// Remarks, for people.
     pub note: Option<String>,
+    /// `high` for what comes before all others of its account.
+    #[serde(default)]
+    pub priority: Priority,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -100,6 +103,8 @@ impl When {
         match self {
             Self::Now => Ok(now),
             Self::At(at) => Ok(at),
+            // every request is a run of its own, whenever it comes
+            Self::Next if schedule.recurrence.is_never() => Ok(now),
             Self::Next => {
                 let next = schedule.recurrence.next(&schedule.zone, now, 1);
                 let next = next.first().map(|nominal| nominal.at);
@@ -233,6 +238,7 @@ impl<'a> Showing<'a> {
             phone: redact::phone(&reminder.phone, self.reveal),
             payload: redact::payload(&reminder.payload, &reminder.phone, self.reveal),
             appointment_id: reminder.appointment_id.clone(),
+            priority: reminder.priority,
             note: reminder.note.clone().map(|note| self.with_hidden_numbers(note)),
             label: redact::label(reminder.label.as_deref()),
         }

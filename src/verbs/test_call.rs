@@ -20,9 +20,9 @@ use crate::ledger::Log;
 use crate::personal::Personal;
 use crate::plan::payload::{self, PayloadScope};
 use crate::plan::{Knowledge, Occasion};
-use crate::reminder::{Lead, ReminderId, State};
+use crate::reminder::{ReminderId, State};
 use crate::row::{Record, RecordSink, Row};
-use crate::schedule::{Leads, Schedule};
+use crate::schedule::Schedule;
 use crate::targets;
 use crate::template::Payload;
 
@@ -197,7 +197,7 @@ async fn sample(
         zone: &schedule.zone,
         starts_at: now.saturating_add(24.hours()).unwrap_or(now),
         appointment_id: "test",
-        lead: first_lead(&schedule.remind.leads),
+        lead: schedule.remind.leads.first(),
         reminder_id,
         previous_starts_at: None,
         previous_outcome: None,
@@ -257,12 +257,5 @@ fn replace(tree: &mut serde_json::Map<String, Value>, column: &str, value: &Valu
         && let Some(Value::Object(inner)) = tree.get_mut(first)
     {
         replace(inner, rest, value);
-    }
-}
-
-fn first_lead(leads: &Leads) -> Lead {
-    match leads {
-        Leads::Days(days) => Lead::days(days.first().copied().unwrap_or(0)),
-        Leads::Hours(hours) => Lead::hours(hours.first().copied().unwrap_or(0)),
     }
 }

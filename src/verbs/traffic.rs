@@ -1,9 +1,11 @@
-//! shell: what the server of records has answered since the start: for `status` and metrics.
+//! shell: what the server of records and requests has answered since the start: for `status` and metrics.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Counts that the server keeps.
@@ -12,6 +14,8 @@ pub struct Traffic {
     listen: OnceLock<SocketAddr>,
     accepted: AtomicU64,
     refused: AtomicU64,
+    /// By schedule, until when (UTC) it accepts no new requests.
+    floods: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 /// The same, as `status` shows it.
@@ -36,6 +40,23 @@ impl Traffic {
     pub fn count(&self, is_accepted: bool) {
         let counter = if is_accepted { &self.accepted } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A schedule accepts no new requests until then (UTC).
+    pub fn floods_until(&self, schedule: &str, until: Timestamp) {
+        self.flooded().insert(schedule.to_owned(), until);
+    }
+
+    /// The schedules that accept no new requests at `now` (UTC).
+    #[must_use]
+    pub fn floods(&self, now: Timestamp) -> Vec<String> {
+        let mut flooded = self.flooded();
+        flooded.retain(|_, until| *until > now);
+        flooded.keys().cloned().collect()
+    }
+
+    fn flooded(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        self.floods.lock().expect("no holder of this lock can panic")
     }
 
     /// The counts so far.

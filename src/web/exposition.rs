@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::audit::{AuditRow, Event};
 use crate::ledger::Tally;
 use crate::notify::FOUND_BY_POLL;
+use crate::reminder::Lead;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
 
 /// Upper bounds of the buckets of a request's time, in milliseconds.
@@ -26,6 +27,8 @@ pub struct Counters {
     pub counted_to: u64,
     events: BTreeMap<(String, String, String), u64>,
     latencies: Latencies,
+    /// From a request's receipt to its call's intent.
+    to_intent: Latencies,
     found_by_poll: u64,
 }
 
@@ -52,12 +55,22 @@ impl Counters {
         let is_poll = row.actor.as_deref().is_some_and(|actor| actor.starts_with(FOUND_BY_POLL));
         self.found_by_poll += u64::from(row.event == Event::OutcomeReceived && is_poll);
         *self.events.entry((row.event.as_str().to_owned(), schedule, reason)).or_default() += 1;
+        if let Some(waited) = waited_for_intent(row) {
+            self.to_intent.add(waited);
+        }
         let is_write_back = row.event.as_str().starts_with(WRITE_BACK);
         let ends = !is_write_back && !matches!(row.event, Event::DeliveryIntent);
         if let Some(latency) = row.latency_ms.filter(|_| ends) {
             self.latencies.add(latency);
         }
     }
+}
+
+/// Milliseconds from the receipt of a request to the first intent of its call; `None` for every other row.
+fn waited_for_intent(row: &AuditRow) -> Option<u64> {
+    let is_first = row.event == Event::DeliveryIntent && row.lead == Some(Lead::NOW) && row.attempt == Some(1);
+    let received_at = row.starts_at.filter(|_| is_first)?;
+    u64::try_from(row.at.as_millisecond() - received_at.as_millisecond()).ok()
 }
 
 /// A reason, if it is one of the program's words.
@@ -188,16 +201,10 @@ impl Exposition<'_> {
         }
         text.family("tickler_poll_found_total", "counter", "Outcomes that a poll found since the service began.");
         text.sample("tickler_poll_found_total", &[], count(self.counters.found_by_poll));
-        let name = "tickler_delivery_duration_seconds";
-        text.family(name, "histogram", "How long requests to targets took.");
-        let latencies = &self.counters.latencies;
-        for (number, bound) in latencies.buckets.iter().zip(BUCKETS) {
-            let bound = (count(bound) / 1_000.0).to_string();
-            text.sample(&format!("{name}_bucket"), &[("le", &bound)], count(*number));
-        }
-        text.sample(&format!("{name}_bucket"), &[("le", "+Inf")], count(latencies.count));
-        text.sample(&format!("{name}_sum"), &[], count(latencies.sum_ms) / 1_000.0);
-        text.sample(&format!("{name}_count"), &[], count(latencies.count));
+        let help = "How long requests to targets took.";
+        text.histogram("tickler_delivery_duration_seconds", help, &self.counters.latencies);
+        let help = "From the receipt of a request for a call to the intent of that call.";
+        text.histogram("tickler_inbound_to_intent_seconds", help, &self.counters.to_intent);
     }
 }
 
@@ -233,6 +240,17 @@ impl MetricText {
         }
         let written = writeln!(self.0, " {value}");
         debug_assert!(written.is_ok(), "a String takes what is written");
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, latencies: &Latencies) {
+        self.family(name, "histogram", help);
+        for (number, bound) in latencies.buckets.iter().zip(BUCKETS) {
+            let bound = (count(bound) / 1_000.0).to_string();
+            self.sample(&format!("{name}_bucket"), &[("le", &bound)], count(*number));
+        }
+        self.sample(&format!("{name}_bucket"), &[("le", "+Inf")], count(latencies.count));
+        self.sample(&format!("{name}_sum"), &[], count(latencies.sum_ms) / 1_000.0);
+        self.sample(&format!("{name}_count"), &[], count(latencies.count));
     }
 
     fn of_schedules(
@@ -277,6 +295,24 @@ mod tests {
         assert_eq!(counters.events.get(&key("delivery.delivered", "")), Some(&2));
         assert_eq!(counters.events.get(&key("delivery.failed", "other")), Some(&1), "a sentence is no label");
         assert_eq!(counters.latencies.buckets[..3], [1, 2, 2]);
+    }
+
+    #[test]
+    fn the_wait_of_a_request_ends_with_its_calls_first_intent() {
+        let at = jiff::Timestamp::from_millisecond(1_500).expect("an instant");
+        let intent = |lead, attempt| {
+            let mut intent = row(1, Event::DeliveryIntent, None, None);
+            intent.entry = Entry { lead: Some(lead), starts_at: Some(jiff::Timestamp::UNIX_EPOCH), at, ..intent.entry };
+            intent.entry.attempt = Some(attempt);
+            intent
+        };
+        let mut counters = Counters::default();
+        for row in
+            [intent(Lead::NOW, 1), intent(Lead::NOW, 2), intent(Lead::NOW.at_retry(1), 1), intent(Lead::days(1), 1)]
+        {
+            counters.add(&row);
+        }
+        assert_eq!((counters.to_intent.count, counters.to_intent.sum_ms), (1, 1_500));
     }
 
     #[test]

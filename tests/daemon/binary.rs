@@ -59,6 +59,12 @@ impl Service {
         rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect()
     }
 
+    /// What it logged before it was up.
+    #[allow(dead_code, reason = "some suites follow the log from when it is up on")]
+    pub fn beginning(&self) -> &[String] {
+        &self.beginning
+    }
+
     /// Whether it said so before it was up; else waits for it.
     #[allow(dead_code, reason = "some suites follow the log from when it is up on")]
     pub fn says(&self, text: &str) {

@@ -1,5 +1,6 @@
 //! Schedule files as they are read from disk: every problem at its place, and nothing that can hurt the reader.
 
+mod requests;
 mod texts;
 
 use std::os::unix::fs::symlink;
@@ -331,8 +332,8 @@ fn the_schema_has_every_key_of_the_file_with_every_key() {
     covers(&schema, &file, "");
     let remind = &schema["properties"]["remind"];
     assert_eq!(remind["properties"]["max_lateness"]["default"], "6h");
-    assert_eq!(remind["oneOf"].as_array().map(Vec::len), Some(2));
-    assert_eq!(schema["properties"]["outcome"]["properties"]["write_back"]["not"], serde_json::json!({}));
+    assert_eq!(remind["oneOf"].as_array().map(Vec::len), Some(3));
+    assert_eq!(schema["properties"]["canary"]["not"], serde_json::json!({}));
     assert_eq!(schema["properties"]["source"]["additionalProperties"], false);
 }
 

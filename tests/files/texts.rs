@@ -144,6 +144,5 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
 /// What comes later is refused in so many words: a line to add after another, or to put in its place.
 #[rustfmt::skip]
 pub const LATER: &[(&str, &str)] = &[
-    ("[source.csv]", "[source.inbound]"),
-    ("[remind]", "[outcome.write_back]\n[remind]"),
+    ("[remind]", "[canary]\n[remind]"),
 ];

@@ -8,11 +8,14 @@ mod clinic;
 #[path = "../support/command.rs"]
 mod command;
 
+mod leads;
+mod marked;
 mod missing;
 mod polling;
 mod retries;
 #[path = "../support/clinic.rs"]
 mod sandboxed;
+mod storm;
 mod write_backs;
 
 use std::io::Write;

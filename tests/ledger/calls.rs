@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Plan, PlannedReminder, Standing};
-use tickler::reminder::{Lead, ReminderId, RunId, RunKind, State};
+use tickler::reminder::{Lead, Priority, ReminderId, RunId, RunKind, State};
 use tickler::settings::Rate;
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ pub fn planned(appointment: &str) -> PlannedReminder {
         person: format!("person of {appointment}").into(),
         due_day: jiff::civil::date(2026, 11, 24),
         recipient_zone: "America/New_York".into(),
+        priority: Priority::Normal,
         payload: tickler::template::Payload::of(&serde_json::json!({"appointment": appointment})),
         label: None,
         contact: None,

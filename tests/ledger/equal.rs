@@ -13,7 +13,7 @@ use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
-use tickler::reminder::{CallOutcome, Lead, ReminderId, RunId, RunKind, RunState, SkipReason};
+use tickler::reminder::{CallOutcome, Lead, Priority, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
 use tickler::template::Payload;
@@ -172,6 +172,7 @@ impl Course {
             merged: self.told(),
             takes_over: if self.one_in(6) { Some(self.some_id()) } else { None },
             corrects,
+            priority: self.pick(&[Priority::High, Priority::Normal, Priority::Normal]),
             ..planned(&appointment)
         }
     }
@@ -423,7 +424,7 @@ impl Course {
         let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
         let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
         self.now += SignedDuration::new(step, nanos);
-        match self.below(54) {
+        match self.below(58) {
             0 | 1 => self.load(),
             2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
             3..8 => self.begin(),
@@ -468,7 +469,7 @@ impl Course {
                     actor,
                 })
             }
-            50..52 => self.written_back(),
+            50..52 | 54..58 => self.written_back(),
             53 => {
                 let (reminder_id, reason) = (self.one_in(3).then(|| self.some_id()), Some("seen".to_owned()));
                 Verb::Acknowledge(AcknowledgeWriteBacks {
@@ -659,6 +660,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
+        kind: tickler::reminder::CallKind::Reminder,
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode,
         rehearsed: tickler::plan::Rehearsed::CountAsMade,

@@ -27,6 +27,7 @@ pub fn knowledge_ask() -> KnowledgeAsk {
         windows: Vec::new(),
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
         comparable_times: Vec::new(),
+        kind: tickler::reminder::CallKind::Reminder,
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Live,
         rehearsed: tickler::plan::Rehearsed::CountAsMade,

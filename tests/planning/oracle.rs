@@ -126,6 +126,7 @@ impl Rules {
         let (counts, is_days) = match &self.leads {
             Leads::Days(days) => (days, true),
             Leads::Hours(hours) => (hours, false),
+            Leads::Now => unreachable!("appointments have no such lead"),
         };
         let mut counts = counts.clone();
         counts.sort_unstable();
@@ -181,7 +182,7 @@ proptest! {
         let rules = Rules {
             closed: match &leads {
                 Leads::Days(_) => closed.iter().map(|day| names[*day]).collect(),
-                Leads::Hours(_) => Vec::new(),
+                Leads::Hours(_) | Leads::Now => Vec::new(),
             },
             holidays: if matches!(leads, Leads::Days(_)) { holidays } else { BTreeSet::new() },
             zone,

@@ -41,6 +41,7 @@ proptest! {
         let lead = match &leads {
             Leads::Days(days) => format!("{}d", days[0]),
             Leads::Hours(hours) => format!("{}h", hours[0]),
+            Leads::Now => unreachable!("appointments have no such lead"),
         };
         world.schedule.remind.leads = leads;
         world.schedule.remind.max_per_person_per_day = limit;

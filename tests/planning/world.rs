@@ -68,6 +68,9 @@ pub fn clinic() -> Schedule {
             recurrence: None,
             recurrence_exceptions: None,
             occurrence: None,
+            call_at: None,
+            expires: None,
+            priority: None,
         },
         remind: Remind {
             leads: Leads::Days(vec![1]),

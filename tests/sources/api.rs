@@ -41,6 +41,7 @@ async fn read_reported(spec: HttpSpec) -> Result<(Vec<String>, ReadReport), Sour
         secrets: Secrets::default(),
         runtime: tokio::runtime::Handle::current(),
         answers: tickler::sources::http::KeptAnswers::default(),
+        inbox: None,
     };
     let api = Api::new(spec, wanted(&["id"]), zone(), ReadLimits::default(), tools);
     let reading = tokio::task::spawn_blocking(move || {
@@ -283,6 +284,7 @@ async fn the_fingerprint_tells_one_answer_from_another() {
             secrets: Secrets::default(),
             runtime: tokio::runtime::Handle::current(),
             answers: tickler::sources::http::KeptAnswers::default(),
+            inbox: None,
         };
         let api = Api::new(spec(&server.origin), wanted(&[]), zone(), ReadLimits::default(), tools);
         let read = tokio::task::spawn_blocking(move || api.read(&window(), &mut Seen::default()));
@@ -310,6 +312,7 @@ async fn a_last_line_is_doubted_only_where_nothing_tells_that_the_text_is_whole(
             secrets: Secrets::default(),
             runtime: tokio::runtime::Handle::current(),
             answers: tickler::sources::http::KeptAnswers::default(),
+            inbox: None,
         };
         let wanted = Wanted { cut_matters: vec!["phone".to_owned()], ..wanted(&["id", "phone"]) };
         let api = Api::new(csv, wanted, zone(), ReadLimits::default(), tools);

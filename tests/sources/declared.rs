@@ -30,6 +30,7 @@ pub async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceErro
         secrets: Secrets::default(),
         runtime: tokio::runtime::Handle::current(),
         answers: tickler::sources::http::KeptAnswers::default(),
+        inbox: None,
     };
     let source = sources::open(&schedule, tools);
     let reading = tokio::task::spawn_blocking(move || {

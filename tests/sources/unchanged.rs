@@ -32,6 +32,7 @@ impl Reader {
             secrets: Secrets::default(),
             runtime: tokio::runtime::Handle::current(),
             answers: self.answers.clone(),
+            inbox: None,
         };
         let api = Api::new(self.spec.clone(), wanted(&["id"]), zone(), ReadLimits::default(), tools);
         let reading = tokio::task::spawn_blocking(move || {

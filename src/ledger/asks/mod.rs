@@ -1,6 +1,7 @@
 //! pure: what the ledger is asked and what it answers, by subject.
 
 mod holds;
+mod inbox;
 mod log;
 mod outbox;
 mod outcomes;
@@ -8,6 +9,10 @@ mod runs;
 mod write_backs;
 
 pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
+pub use inbox::{
+    BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, PostsAsk, RequestedCall, TakePost, Withdraw,
+    Withdrawal,
+};
 pub use log::{FatesAsk, Forget, Forgotten, Head, Prune, Pruned, Restored, Verification};
 pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::TargetAddress;
 use crate::plan::{Plan, Rehearsed};
-use crate::reminder::{ReminderId, RunFailure, RunId, RunKind, RunState};
+use crate::reminder::{CallKind, ReminderId, RunFailure, RunId, RunKind, RunState};
 use crate::schedule::{Merging, Schedule, ScheduleMode};
 
 /// A schedule as loaded.
@@ -143,6 +143,21 @@ pub struct ReminderTerms {
     pub merge: Merging,
 }
 
+impl ReminderTerms {
+    /// Those of that schedule, whose target sends to this address.
+    #[must_use]
+    pub fn of(schedule: &Schedule, target: Option<TargetAddress>) -> Self {
+        Self {
+            account: schedule.target.account().to_owned(),
+            calling_hours: schedule.remind.calendar().to_string(),
+            max_per_person_per_day: schedule.remind.max_per_person_per_day,
+            target,
+            mode: schedule.mode,
+            merge: schedule.remind.merge,
+        }
+    }
+}
+
 /// What the ledger made of a plan.
 #[derive(Debug, Clone, Default)]
 pub struct RecordedRun {
@@ -256,6 +271,8 @@ pub struct KnowledgeAsk {
     pub first_sights_from: Option<Timestamp>,
     /// Half-open ranges (UTC) of nominal times whose runs tell the usual number of rows, the latest first.
     pub comparable_times: Vec<(Timestamp, Timestamp)>,
+    /// Persons' calls of this kind alone are counted.
+    pub kind: CallKind,
 }
 
 /// The usual number of rows is the median of at most this many of the last runs.
@@ -287,7 +304,7 @@ pub enum RunsAsk {
     Latest(String),
     /// A schedule's latest one that read its source or tried to: neither missed nor skipped.
     LatestEvaluated(String),
-    /// A schedule's runs of the nominal times from the first to the last (UTC), triggers apart.
+    /// A schedule's runs of the nominal times from the first to the last (UTC), without triggers and requests.
     Nominal {
         /// The schedule's name.
         schedule: String,
@@ -296,7 +313,7 @@ pub enum RunsAsk {
         /// The last (UTC).
         last: Timestamp,
     },
-    /// The same, and the triggers that began in that time, in the order of their nominal times.
+    /// The same, and the triggers and requests that began in that time, in the order of their nominal times.
     Days {
         /// The schedule's name.
         schedule: String,

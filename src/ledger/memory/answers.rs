@@ -10,15 +10,15 @@ use super::tables::{KeptReminder, Tables, floor, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::HeldRow;
 use crate::ledger::effects::TargetState;
-use crate::ledger::returning::{self, Returning};
+use crate::ledger::returning::{self, known};
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{
     Holds, KnowledgeAsk, LastCalledAsk, Machine, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
     SLOT_MICROS, ScheduleStanding, Step, Tally, USUAL_RUNS,
 };
 use crate::personal::Personal;
-use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall};
-use crate::reminder::{ReminderId, ReminderKey, RunKind, RunState, State};
+use crate::plan::{Knowledge, OptOuts, PersonCall};
+use crate::reminder::{ReminderId, RunState, State};
 use crate::seeded::SeededMap;
 
 /// Whether an id begins so.
@@ -181,7 +181,8 @@ impl Tables {
     pub(super) fn calls_of(&self, ask: &CallsAsk<'_>) -> SeededMap<String, u32> {
         let persons: HashSet<&str> = ask.persons.iter().copied().collect();
         let mut calls: SeededMap<String, HashSet<ReminderId>> = SeededMap::default();
-        let of_day = |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day;
+        let of_day =
+            |held: &&HeldRow| held.account == ask.account && held.due_day == ask.day && held.lead.kind() == ask.kind;
         for held in self.held().filter(of_day).filter(|held| held.counts_for_person(ask.target.as_ref())) {
             if persons.contains(held.person.as_str()) {
                 calls.entry(held.person.as_str().to_owned()).or_default().insert(held.chain());
@@ -278,7 +279,7 @@ impl Tables {
             RunsAsk::Nominal { schedule, first, last } => {
                 let times = micro(*first)..=micro(*last);
                 let mut runs = filtered(&|run| {
-                    run.schedule == *schedule && run.kind != RunKind::Trigger && times.contains(&run.nominal_at)
+                    run.schedule == *schedule && run.kind.is_of_cron() && times.contains(&run.nominal_at)
                 });
                 runs.sort_by_key(|run| run.nominal_at);
                 runs
@@ -286,7 +287,7 @@ impl Tables {
             RunsAsk::Days { schedule, first, last } => {
                 let times = micro(*first)..=micro(*last);
                 let mut runs = filtered(&|run| {
-                    let at = if run.kind == RunKind::Trigger { run.started_at } else { run.nominal_at };
+                    let at = if run.kind.is_of_cron() { run.nominal_at } else { run.started_at };
                     run.schedule == *schedule && times.contains(&at)
                 });
                 runs.sort_by_key(|run| run.nominal_at);
@@ -365,7 +366,9 @@ impl Tables {
     fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> SeededMap<(Personal, Date), Vec<PersonCall>> {
         let (first, last) = ask.due_days;
         let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
-        let is_counted = |held: &&HeldRow| held.account == ask.account && held.counts_for_person(target);
+        let is_counted = |held: &&HeldRow| {
+            held.account == ask.account && held.lead.kind() == ask.kind && held.counts_for_person(target)
+        };
         for held in self.held().filter(is_counted).filter(|held| (first..=last).contains(&held.due_day)) {
             let is_own = held.schedule == ask.schedule;
             let call = PersonCall {
@@ -396,35 +399,4 @@ impl Tables {
         };
         ask.appointments.into_iter().filter_map(|id| latest(&id).map(|start| (id, start))).collect()
     }
-}
-
-pub(super) fn known(held: &HeldRow, schedule: &Arc<str>, target: Option<&Hash>) -> (ReminderKey, KnownReminder) {
-    let key = ReminderKey {
-        schedule: Arc::clone(schedule),
-        appointment_id: held.appointment_id.clone(),
-        starts_at: held.starts_at,
-        lead: held.lead,
-    };
-    let HeldRow { state, unknown_fates, withdrawn, .. } = *held;
-    let known = KnownReminder {
-        id: held.id,
-        state,
-        due_at: held.due_at,
-        updated_at: held.updated_at,
-        may_return: returning::may_return(Returning {
-            state,
-            unknown_fates,
-            withdrawn,
-            trial: held.trial.as_ref(),
-            target,
-        }),
-        is_trial: held.trial.is_some(),
-        outcome: held.outcome.map(|told| told.outcome),
-        previous_outcome: None,
-        told_with: None,
-        is_shadow: false,
-        person: held.person.clone(),
-        due_day: held.due_day,
-    };
-    (key, known)
 }

@@ -41,6 +41,7 @@ impl Tables {
             listed.phone_last4.clear();
             listed.reason = None;
         }
+        self.erase_posts(hash, &appointments);
         erased.rows = self.log.erase(hash, &ids, &appointments);
         erased
     }

@@ -12,6 +12,7 @@ mod answers;
 mod calls;
 mod erasure;
 mod log;
+mod posts;
 mod reads;
 mod store;
 mod tables;

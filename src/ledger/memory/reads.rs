@@ -14,8 +14,8 @@ use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
     CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
-    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
-    Verification, WriteBackRow, WriteBacksAsk,
+    PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
+    ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
@@ -76,6 +76,9 @@ impl Reads for MemoryReads {
     }
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         Ok(self.memory.tables().write_backs_of(ask))
+    }
+    fn posts(&self, ask: &PostsAsk) -> LedgerResult<Vec<PostRow>> {
+        Ok(self.memory.tables().posts_of(ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         Ok(self.memory.tables().tally())

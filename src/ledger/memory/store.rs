@@ -19,7 +19,7 @@ use crate::ledger::store::{
 };
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
-    Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
     WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
@@ -122,6 +122,12 @@ impl Store for MemoryStore {
     }
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         Ok(self.read(|tables| tables.write_backs_of(which)))
+    }
+    fn post(&self, schedule: &str, appointment_id: &str) -> LedgerResult<Option<PostRow>> {
+        Ok(self.read(|tables| tables.post(schedule, appointment_id)))
+    }
+    fn accepted_posts(&self, schedule: &str, since: i64) -> LedgerResult<(u64, Option<i64>)> {
+        Ok(self.read(|tables| tables.accepted_posts(schedule, since)))
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(self.read(|tables| tables.holds(machine)))

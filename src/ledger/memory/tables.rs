@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::log::AuditLog;
+use super::posts::KeptPost;
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set};
 use crate::ledger::effects::TargetState;
@@ -17,7 +18,7 @@ use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step, WriteBackRo
 use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
 use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment};
-use crate::reminder::{Lead, ReminderId, RunKind, State};
+use crate::reminder::{Lead, ReminderId, State};
 
 /// Everything. Rows of which there are many are shared between copies.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +50,10 @@ pub(super) struct Tables {
     pub(super) calls: BTreeMap<(String, String), CallRow>,
     /// By reminder and number.
     pub(super) write_backs: BTreeMap<(ReminderId, u32), WriteBackRow>,
+    /// Requests that were posted, by schedule and appointment.
+    pub(super) posts: BTreeMap<(String, String), KeptPost>,
+    /// How many were accepted, by schedule and minute.
+    pub(super) accepted_posts: BTreeMap<(String, i64), u64>,
     pub(super) gaps: Vec<Gap>,
     pub(super) loss: Option<NotedLoss>,
     pub(super) log: AuditLog,
@@ -143,6 +148,7 @@ fn set_columns(held: &mut HeldRow, columns: &Columns<'_>) {
     held.waited_for_opening = columns.waited_for_opening;
     held.read_at = micro(columns.read_at);
     held.updated_at = micro(columns.updated_at);
+    held.priority = columns.priority;
     if !was_pending {
         held.trial = None;
     }
@@ -180,6 +186,7 @@ fn new_row(nr: i64, row: &NewRow<'_>) -> HeldRow {
         outcome: None,
         heard_at: None,
         root: row.chain.map(|(root, _)| root),
+        priority: columns.priority,
     }
 }
 
@@ -320,6 +327,8 @@ impl Tables {
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Call(call) => self.put_call(call),
             Put::WriteBack(row) => self.put_write_back(row),
+            Put::Post(post, phone) => self.put_post(post, phone.map(|phone| phones.hash(phone))),
+            Put::AcceptedPost(schedule, minute) => self.count_post(schedule, *minute),
             Put::Gap(gap) => self.gaps.push(micro_gap(*gap)),
             Put::Loss(loss) => {
                 self.loss = loss.map(|loss| NotedLoss { gap: micro_gap(loss.gap), last_nr: loss.last_nr });
@@ -386,11 +395,11 @@ impl Tables {
         }
         let is_same_time = |other: &Arc<RunRow>| {
             other.id != row.id
-                && other.kind != RunKind::Trigger
+                && other.kind.is_of_cron()
                 && other.nominal_at == row.nominal_at
                 && other.schedule == row.schedule
         };
-        if row.kind != RunKind::Trigger && self.runs.iter().any(is_same_time) {
+        if row.kind.is_of_cron() && self.runs.iter().any(is_same_time) {
             return Err(doubled("run"));
         }
         match known {
@@ -407,6 +416,7 @@ impl Tables {
         self.first_sights.retain(|_, sight| sight.starts_at.is_none_or(|starts_at| starts_at >= before));
         self.calls.retain(|_, call| call.last_at >= before);
         self.prune_write_backs(before);
+        self.prune_posts(before);
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()
                 && kept.held.updated_at < before

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::answers::known;
 use super::tables::{Tables, micro};
 use crate::ledger::chain::Hash;
 use crate::ledger::change::HeldRow;
+use crate::ledger::returning::known;
 use crate::ledger::{KnowledgeAsk, RunRow};
 use crate::plan::{Knowledge, KnownReminder, MergedAppointment, PersonCall, Rehearsed};
 use crate::reminder::{ReminderKey, RunState};
@@ -72,7 +72,8 @@ impl Tables {
                 knowledge.add_rehearsed((key, shadow.known.clone()));
             }
             let is_of_days = shadow.account == ask.account && (first..=last).contains(&shadow.known.due_day);
-            let is_counted = (is_shadow || is_own) && !shadow.known.person.as_str().is_empty();
+            let is_counted =
+                (is_shadow || is_own) && lead.kind() == ask.kind && !shadow.known.person.as_str().is_empty();
             if is_of_days && is_counted && !made.contains(&(schedule, appointment_id, *starts_at, *lead)) {
                 let call = PersonCall {
                     id: shadow.known.id,

@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{params, params_from_iter};
 
 use super::columns::{id_text, micros};
-use super::held::step_word;
+use super::held::{priority_number, step_word};
 use super::store::SqliteStore;
 use crate::ledger::LedgerResult;
 use crate::ledger::change::{AttemptChange, Change, Columns, Guard, NewRow, RowChange, Set};
@@ -15,7 +15,7 @@ use crate::ledger::store::Applied;
 use crate::outcome::Teller;
 
 /// What a plan sets, in the order of [`values`].
-const REMINDER_COLUMNS: [&str; 18] = [
+const REMINDER_COLUMNS: [&str; 19] = [
     "account",
     "phone",
     "person",
@@ -34,6 +34,7 @@ const REMINDER_COLUMNS: [&str; 18] = [
     "note",
     "payload_hash",
     "updated_at",
+    "priority",
 ];
 
 /// The key of a reminder, before what a plan sets.
@@ -98,6 +99,7 @@ fn values<'v>(columns: &'v Columns<'_>) -> [ToSqlOutput<'v>; REMINDER_COLUMNS.le
         columns.note.map_or(NULL, text),
         ToSqlOutput::Owned(Value::Blob(columns.payload_hash().to_vec())),
         number(micros(columns.updated_at)),
+        number(priority_number(columns.priority)),
     ]
 }
 

@@ -20,11 +20,13 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     let contacts = statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     for nr in &reminders {
         conn.execute("DELETE FROM content WHERE reminder = ?1", [nr])?;
+        super::posts::erase_of_reminder(conn, *nr)?;
         conn.execute("UPDATE reminder SET phone = NULL, person = '', note = NULL WHERE nr = ?1", [nr])?;
         conn.execute("UPDATE attempt SET remote_id = NULL WHERE reminder = ?1", [nr])?;
         conn.execute("DELETE FROM write_back WHERE reminder = (SELECT id FROM reminder WHERE nr = ?1)", [nr])?;
         conn.execute("DELETE FROM call WHERE reminder = (SELECT id FROM reminder WHERE nr = ?1)", [nr])?;
     }
+    super::posts::erase_of_phone(conn, hash)?;
     let of_shadows = "UPDATE shadow SET person = '' WHERE person = ?1 \
         OR id IN (SELECT reminder_id FROM audit WHERE phone_hash = ?2)";
     conn.execute(of_shadows, params![phone, hash])?;

@@ -11,7 +11,7 @@ use crate::ledger::change::HeldRow;
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{LedgerResult, Step};
 use crate::outcome::{ReportedOutcome, Teller};
-use crate::reminder::{ReminderId, RunId};
+use crate::reminder::{CallKind, Priority, ReminderId, RunId};
 use crate::seeded::SeededMap;
 
 /// The columns of [`held`], from `reminder r`, as a literal.
@@ -20,13 +20,13 @@ macro_rules! held_columns {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
          r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
-         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at, r.root"
+         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at, r.root, r.priority"
     };
 }
 
 const HELD: &str = held_columns!();
 /// How many they are.
-const HELD_WIDTH: usize = 31;
+const HELD_WIDTH: usize = 32;
 
 fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
     Ok(HeldRow {
@@ -59,6 +59,7 @@ fn held(row: &Row<'_>) -> rusqlite::Result<HeldRow> {
         outcome: standing(row, 26)?,
         heard_at: time_or_null(row, 29)?,
         root: uuid_or_null(row, 30)?.map(ReminderId),
+        priority: priority(row, 31)?,
     })
 }
 
@@ -177,24 +178,24 @@ impl SqliteStore<'_> {
 
     pub(super) fn due_rows(&self, ask: &DueAsk<'_>) -> LedgerResult<Vec<DueRow>> {
         const REST: &str = "WHERE r.schedule = ?1 AND r.state = 'pending' AND r.next_at <= ?2 \
-            AND (r.starts_at, r.next_at, r.nr) > (?3, ?4, ?5)";
-        const ORDER: &str = "ORDER BY r.starts_at, r.next_at, r.nr LIMIT ?6";
+            AND (r.priority, r.starts_at, r.next_at, r.nr) > (?7, ?3, ?4, ?5)";
+        const ORDER: &str = "ORDER BY r.priority, r.starts_at, r.next_at, r.nr LIMIT ?6";
         const CONTENT: &str = "JOIN content c ON c.reminder = r.nr";
         let columns = format!("SELECT {HELD}, c.payload, c.contact FROM reminder r");
-        let (starts, next, nr) = ask
-            .after
-            .map_or((i64::MIN, i64::MIN, i64::MIN), |place| (micros(place.starts_at), micros(place.next_at), place.nr));
+        let (rank, starts, next, nr) = ask.after.map_or((i64::MIN, i64::MIN, i64::MIN, i64::MIN), |place| {
+            (priority_number(place.priority), micros(place.starts_at), micros(place.next_at), place.nr)
+        });
         let (schedule, now, limit) = (ask.schedule, micros(ask.now), ask.limit);
         let rows: rusqlite::Result<Vec<DueRow>> = match ask.only {
             None => {
                 let sql = format!("{columns} INDEXED BY pending_start CROSS {CONTENT} {REST} {ORDER}");
                 let mut statement = self.conn.prepare_cached(&sql)?;
-                statement.query_map(params![schedule, now, starts, next, nr, limit], due_row)?.collect()
+                statement.query_map(params![schedule, now, starts, next, nr, limit, rank], due_row)?.collect()
             }
             Some(only) => {
-                let sql = format!("{columns} {CONTENT} {REST} AND r.appointment_id = ?7 {ORDER}");
+                let sql = format!("{columns} {CONTENT} {REST} AND r.appointment_id = ?8 {ORDER}");
                 let mut statement = self.conn.prepare_cached(&sql)?;
-                statement.query_map(params![schedule, now, starts, next, nr, limit, only], due_row)?.collect()
+                statement.query_map(params![schedule, now, starts, next, nr, limit, rank, only], due_row)?.collect()
             }
         };
         Ok(rows?)
@@ -214,11 +215,12 @@ impl SqliteStore<'_> {
              AND o.person = r.person AND coalesce(o.root, o.id) = r.root AND o.nr < r.nr AND o.state IN ({counted}) \
              AND (o.trial IS NULL OR o.trial = ?4))) FROM reminder r WHERE account = ?1 AND due_day = ?2 \
              AND person IN (SELECT value FROM json_each(?3)) AND state IN ({counted}) AND (trial IS NULL OR trial = ?4) \
+             AND (substr(lead, 1, 3) = 'now') = ?5 \
              GROUP BY person"
         );
         let persons = serde_json::to_string(ask.persons).expect("texts are always JSON");
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let values = params![ask.account, ask.day.to_string(), persons, ask.target];
+        let values = params![ask.account, ask.day.to_string(), persons, ask.target, ask.kind == CallKind::Request];
         let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -228,6 +230,18 @@ impl SqliteStore<'_> {
         let mut statement = self.conn.prepare_cached(sql)?;
         let found: Option<String> = statement.query_row(params![of.nr, of.attempt], |row| row.get(0)).optional()?;
         Ok(found.map(|word| if word == step_word(Step::Contact) { Step::Contact } else { Step::Call }))
+    }
+}
+
+fn priority(row: &Row<'_>, column: usize) -> rusqlite::Result<Priority> {
+    Ok(if row.get::<_, i64>(column)? == priority_number(Priority::High) { Priority::High } else { Priority::Normal })
+}
+
+/// A priority as the table has it.
+pub(super) const fn priority_number(priority: Priority) -> i64 {
+    match priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::ledger::returning::{self, Returning};
 use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptOut};
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall, WrongNumbers};
-use crate::reminder::{ReminderId, ReminderKey, State};
+use crate::reminder::{CallKind, ReminderId, ReminderKey, State};
 use crate::seeded::SeededMap;
 
 /// The columns of [`known`].
@@ -102,12 +102,13 @@ type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), root, due_at FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
-        AND state IN ({}) AND (trial IS NULL OR trial = ?5)",
+        AND state IN ({}) AND (trial IS NULL OR trial = ?5) AND (substr(lead, 1, 3) = 'now') = ?6",
         *COUNTED
     );
     let (first, last) = ask.due_days;
     let mut statement = conn.prepare_cached(&sql)?;
-    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target];
+    let is_request = ask.kind == CallKind::Request;
+    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, target, is_request];
     let rows = statement.query_map(values, |row| {
         let schedule: Option<Arc<str>> = row.get(5)?;
         let appointment = if schedule.is_none() { Some((row.get(3)?, time(row, 4)?)) } else { None };

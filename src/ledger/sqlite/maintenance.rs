@@ -21,6 +21,7 @@ fn prune_payloads(conn: &Connection, prune: &Prune) -> LedgerResult<u64> {
         ON r.nr = c.reminder WHERE r.updated_at < ?1 AND r.state NOT IN ('pending', 'sending')) RETURNING reminder";
     let mut statement = conn.prepare_cached(sql)?;
     super::shadow::prune(conn, prune)?;
+    super::posts::prune(conn, prune)?;
     let before = [micros(prune.payloads_before)];
     conn.prepare_cached("DELETE FROM first_sight WHERE coalesce(starts_at, seen_at) < ?1")?.execute(before)?;
     conn.prepare_cached("DELETE FROM call WHERE last_at < ?1")?.execute(before)?;

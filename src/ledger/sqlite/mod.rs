@@ -23,6 +23,7 @@ mod maintenance;
 mod merged;
 mod pauses;
 mod phone_rows;
+mod posts;
 mod put;
 mod queries;
 mod readers;

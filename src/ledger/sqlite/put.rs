@@ -74,6 +74,8 @@ impl SqliteStore<'_> {
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Call(call) => self.put_call(call),
             Put::WriteBack(row) => self.put_write_back(row),
+            Put::Post(post, phone) => self.put_post(post, *phone),
+            Put::AcceptedPost(schedule, minute) => self.count_accepted_post(schedule, *minute),
             Put::Loss(loss) => super::loss::note(self.conn, *loss),
             Put::Gap(gap) => {
                 let sql = "INSERT INTO gap (from_at, until_at) VALUES (?1, ?2)";

@@ -9,14 +9,16 @@ use jiff::Timestamp;
 use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
-use super::{backup, calls, chain_table, counting, knowledge, pauses, queries, runs, schedules, schema, write_backs};
+use super::{
+    backup, calls, chain_table, counting, knowledge, pauses, posts, queries, runs, schedules, schema, write_backs,
+};
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
     CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
-    QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally,
-    Verification, WriteBackRow, WriteBacksAsk, chain,
+    PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
+    ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::plan::Knowledge;
@@ -74,6 +76,9 @@ impl Reads for SqliteReads {
     }
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         self.readers.read(|reader| write_backs::select(&reader.conn, ask))
+    }
+    fn posts(&self, ask: &PostsAsk) -> LedgerResult<Vec<PostRow>> {
+        self.readers.read(|reader| posts::select(&reader.conn, ask))
     }
     fn tally(&self) -> LedgerResult<Tally> {
         self.readers.read(|reader| queries::tally(&reader.conn))

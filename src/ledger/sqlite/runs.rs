@@ -70,8 +70,8 @@ pub(super) fn usual_rows(
 /// The runs of some days, triggers among them: each kind by an index of its own.
 pub(super) fn days() -> String {
     format!(
-        "{RUN} WHERE nr IN (SELECT nr FROM run WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger' \
-         UNION ALL SELECT nr FROM run WHERE schedule = ?1 AND started_at BETWEEN ?2 AND ?3 AND kind = 'trigger') \
+        "{RUN} WHERE nr IN (SELECT nr FROM run WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind NOT IN ('trigger', 'inbound') \
+         UNION ALL SELECT nr FROM run WHERE schedule = ?1 AND started_at BETWEEN ?2 AND ?3 AND kind IN ('trigger', 'inbound')) \
          ORDER BY nominal_at, nr"
     )
 }
@@ -109,7 +109,8 @@ pub(super) fn select(conn: &Connection, ask: &RunsAsk) -> LedgerResult<Vec<RunRo
         }
         RunsAsk::Nominal { schedule, first, last } => {
             let sql = format!(
-                "{RUN} WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind <> 'trigger' ORDER BY nominal_at"
+                "{RUN} WHERE schedule = ?1 AND nominal_at BETWEEN ?2 AND ?3 AND kind NOT IN ('trigger', 'inbound') \
+                 ORDER BY nominal_at"
             );
             let mut statement = conn.prepare_cached(&sql)?;
             statement.query_map(params![schedule, micros(*first), micros(*last)], run_row)?.collect()

@@ -65,7 +65,7 @@ pub(super) fn extend(
     }
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), due_at FROM shadow s \
-        WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 AND person != '' AND (?5 OR schedule = ?4) \
+        WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 AND person != '' AND (?5 OR schedule = ?4) AND (substr(s.lead, 1, 3) = 'now') = ?7 \
         AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.schedule = s.schedule AND r.appointment_id = s.appointment_id \
         AND r.starts_at = s.starts_at AND r.lead = s.lead AND r.state IN ({}) AND (r.trial IS NULL OR r.trial = ?6))",
         *COUNTED
@@ -75,8 +75,9 @@ pub(super) fn extend(
         ScheduleMode::Live => false,
         ScheduleMode::Shadow => true,
     };
+    let is_request = ask.kind == crate::reminder::CallKind::Request;
     let mut statement = conn.prepare_cached(&sql)?;
-    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, is_shadow, target];
+    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, is_shadow, target, is_request];
     let rows = statement.query_map(values, |row| {
         let schedule: Option<Arc<str>> = row.get(5)?;
         let appointment = if schedule.is_none() { Some((row.get(3)?, time(row, 4)?)) } else { None };

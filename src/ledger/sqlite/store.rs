@@ -24,7 +24,7 @@ use crate::ledger::store::{
 };
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
-    Holds, LedgerResult, Machine, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
     WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
@@ -157,6 +157,12 @@ impl Store for SqliteStore<'_> {
     }
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         write_backs::select(self.conn, which)
+    }
+    fn post(&self, schedule: &str, appointment_id: &str) -> LedgerResult<Option<PostRow>> {
+        self.post_row(schedule, appointment_id)
+    }
+    fn accepted_posts(&self, schedule: &str, since: i64) -> LedgerResult<(u64, Option<i64>)> {
+        self.accepted_since(schedule, since)
     }
     fn holds(&self, machine: Machine) -> LedgerResult<Holds> {
         Ok(Holds { lost: self.loss(), ..pauses::holds(self.conn, machine)? })

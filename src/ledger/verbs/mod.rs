@@ -1,6 +1,7 @@
 //! shell: the ledger's verbs over any store: each loads what a decision needs, asks pure code, and writes its answer.
 
 mod holds;
+mod inbox;
 mod log;
 mod loss;
 mod optouts;

@@ -11,7 +11,7 @@ use crate::ledger::store::{Applied, CallsAsk, Many, One};
 use crate::ledger::{CallAgain, CalledAgain, LedgerError, LedgerResult, OutcomeTerms, ReminderRow};
 use crate::outcome::matching::was_sent;
 use crate::outcome::retry::{DueRetry, EndedCall, NoRetry, RetryTerms};
-use crate::reminder::{CallOutcome, ReminderId};
+use crate::reminder::{CallKind, CallOutcome, ReminderId};
 
 /// An outcome that holds from now on.
 pub(super) struct RaisedOutcome<'a> {
@@ -80,13 +80,24 @@ impl Tx<'_> {
             Opening::Open => earliest,
             Opening::At(opening) => opening,
         };
-        let times = match retry.times(&due, held.starts_at, (now, opening)) {
+        // a request has no start that would end its time
+        let starts_at = match held.lead.kind() {
+            CallKind::Reminder => held.starts_at,
+            CallKind::Request => Timestamp::MAX,
+        };
+        let times = match retry.times(&due, starts_at, (now, opening)) {
             Ok(times) => times,
             Err(why) => return Ok(Err(why)),
         };
         let due_day = self.openings.day(&held.recipient_zone, due.due_at)?;
         let (account, person) = (held.account.as_str(), held.person.as_str());
-        let calls = self.store.calls_of(&CallsAsk { account, day: due_day, persons: &[person], target })?;
+        let calls = self.store.calls_of(&CallsAsk {
+            account,
+            day: due_day,
+            persons: &[person],
+            target,
+            kind: held.lead.kind(),
+        })?;
         // on the day of its chain it takes the chain's own place
         let is_full = calls.get(person).is_some_and(|calls| *calls >= terms.max_per_person_per_day);
         if due_day != held.due_day && is_full {

@@ -56,7 +56,7 @@ impl Tx<'_> {
         self.store.put(&Put::Text(&start.text_hash, &start.text, start.started_at))?;
         let (mut earlier, mut cursor) = (None, None);
         match start.kind {
-            RunKind::Trigger => {}
+            RunKind::Trigger | RunKind::Inbound => {}
             RunKind::Scheduled | RunKind::CatchUp => {
                 earlier = self.nominal(&start.schedule, start.nominal_at)?;
                 if let Some(known) = self.store.schedule(&start.schedule)? {
@@ -353,7 +353,8 @@ impl Counting<'_> {
         {
             let persons: Vec<&str> = self.plan.reminders.iter().map(|planned| planned.person.as_str()).collect();
             let (account, target) = (self.by.terms.account.as_str(), self.by.target);
-            self.calls.load(day, self.tx.store.calls_of(&CallsAsk { account, day, persons: &persons, target })?);
+            let kind = planned.lead.kind();
+            self.calls.load(day, self.tx.store.calls_of(&CallsAsk { account, day, persons: &persons, target, kind })?);
         }
         let corrected = self.corrected(planned, held)?;
         Ok(reconcile::place(self.by, planned, held, &self.calls, corrected)?)
@@ -385,7 +386,7 @@ impl Counting<'_> {
 }
 
 /// A new id of a run that begins at `now` (UTC).
-fn new_run_id(now: Timestamp) -> LedgerResult<RunId> {
+pub(super) fn new_run_id(now: Timestamp) -> LedgerResult<RunId> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|_| LedgerError::Storage("the system gives no random bytes".into()))?;
     Ok(RunId(uuid_v7(now, random)))

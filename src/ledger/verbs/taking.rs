@@ -11,7 +11,7 @@ use crate::ledger::gate::{DueReminder, Gate, Hold, SendDecision, Subject};
 use crate::ledger::rate::{Admission, admit};
 use crate::ledger::store::{Applied, DueAsk, DueRow, Put};
 use crate::ledger::{Holds, Intent, Lane, LedgerResult, Step, TakeIntents, Taken, life};
-use crate::reminder::{RunId, State};
+use crate::reminder::{CallKind, RunId, State};
 use crate::settings::Rate;
 
 /// Rows read beyond those that may be taken, so that a few that may not cost no second query.
@@ -197,11 +197,20 @@ impl<'a> Taking<'a> {
                 };
                 tx.apply(&life::cancelled(held, entry)?)?;
             }
-            SendDecision::ReadAgain => {
+            SendDecision::ReadAgain => self.read_again(held),
+        }
+        Ok(false)
+    }
+
+    /// Each request has a run of its own, and one read of the schedule's requests renews them all.
+    fn read_again(&mut self, held: &HeldRow) {
+        let is_known = |(schedule, _): &(String, RunId)| *schedule == held.schedule;
+        match held.lead.kind() {
+            CallKind::Request if self.stale.iter().any(is_known) => {}
+            CallKind::Request | CallKind::Reminder => {
                 self.stale.insert((held.schedule.clone(), held.run_id));
             }
         }
-        Ok(false)
     }
 
     /// The intent itself: the attempt's row, the reminder's state, the audit log.

@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("source.sqlite.path", "\"../appointments.db\""),
     ("source.sqlite.query", "\"select * from visit where start >= :from and start < :until\""),
     ("source.http.url", "\"https://crm.example.org/visits?from={{ from }}&until={{ until }}\""),
+    ("source.inbound.secret", "{ env = \"LEADS_SECRET\" }"),
     ("source.http.headers", "{ \"X-Api-Key\" = { env = \"CRM_KEY\" } }"),
     ("source.http.body", "{ from = \"{{ from }}\", until = \"{{ until }}\" }"),
     ("source.http.each", "\"/slots\""),
@@ -53,8 +54,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("appointment.recurrence", "\"rrule\""),
     ("appointment.recurrence_exceptions", "\"exdates\""),
     ("appointment.consent", "\"may_call\""),
+    ("appointment.call_at", "\"call_at\""),
+    ("appointment.expires", "\"call_until\""),
+    ("appointment.priority", "\"priority\""),
     ("remind.days_before", "[7, 1]"),
     ("remind.hours_before", "24"),
+    ("remind.now", "true"),
     ("remind.statuses", "[\"booked\", \"confirmed\"]"),
     ("remind.only_if", "'service != \"Walk-in\"'"),
     ("remind.allowed_countries", "[\"US\", \"CA\"]"),
@@ -115,7 +120,7 @@ impl Key {
         match (&self.shape, self.need) {
             (Shape::Table(_) | Shape::Unread, _) | (_, Need::Later) => None,
             (_, Need::Default(written)) => Some(written),
-            (_, Need::Required | Need::Optional) => {
+            (_, Need::Required | Need::RequiredButInbound | Need::Optional) => {
                 EXAMPLES.iter().find(|(key, _)| *key == path).map(|(_, text)| *text)
             }
         }

@@ -27,6 +27,8 @@ pub struct Key {
 pub enum Need {
     /// The file is refused without it.
     Required,
+    /// The same, except with `[source.inbound]`.
+    RequiredButInbound,
     /// May be left out; nothing takes its place.
     Optional,
     /// May be left out: then this (written as in TOML) holds.

@@ -1,7 +1,7 @@
 //! pure: the keys of `[source]` and `[join]`.
 
 use super::Need::{Default, Optional, Required};
-use super::tables::{MAX_COUNT, key, later};
+use super::tables::{MAX_COUNT, key};
 use super::{Shape, Table};
 
 /// Maximum rows of a table.
@@ -40,7 +40,31 @@ pub(super) static SOURCE: Table = Table {
         key("http", Shape::Table(&HTTP), Optional, "An HTTP API"),
         key("xlsx", Shape::Table(&WORKBOOK), Optional, "A sheet of a workbook: xlsx, xls or ods, by its bytes"),
         key("ical", Shape::Table(&CALENDAR), Optional, "A calendar file (iCalendar), or several"),
-        later("inbound", "Requests posted to the service"),
+        key("inbound", Shape::Table(&INBOUND), Optional, "Requests that are posted to the service"),
+    ],
+};
+
+static INBOUND: Table = Table {
+    one_of: &[],
+    keys: &[
+        key(
+            "secret",
+            Shape::Secrets,
+            Required,
+            "What senders of requests show as `Authorization: Bearer` or `X-Tickler-Secret`; two while it changes",
+        ),
+        key(
+            "secret_in_url",
+            Shape::Boolean,
+            Default("false"),
+            "Whether it may be the last part of the URL instead, for senders that set no header",
+        ),
+        key(
+            "max_per_hour",
+            Shape::Whole(1, MAX_COUNT),
+            Default("60"),
+            "How many new requests are accepted within an hour; further ones are told to come again later, with an alert",
+        ),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! pure: every key of a schedule file, with what it takes, its default and one line of help.
 
-use super::Need::{Default, Later, Optional, Required};
+use super::Need::{Default, Later, Optional, Required, RequiredButInbound};
 use super::outcome::OUTCOME;
 use super::sending::{DELIVERY, GUARD};
 use super::sources::{JOIN, SOURCE};
@@ -28,8 +28,8 @@ pub static SCHEDULE: Table = Table {
         key(
             "cron",
             Shape::Text,
-            Required,
-            "When it runs: five fields (minute to weekday), six with seconds first, or `@daily`",
+            RequiredButInbound,
+            "When it runs: five fields (minute to weekday), six with seconds first, or `@daily`; not with `[source.inbound]`",
         ),
         key("timezone", Shape::Text, Required, "IANA zone of `cron`, of dates, and of times without an offset"),
         key("enabled", Shape::Boolean, Default("true"), "`false` keeps the file checked but idle"),
@@ -46,7 +46,7 @@ pub static SCHEDULE: Table = Table {
             "source",
             Shape::Table(&SOURCE),
             Required,
-            "Where appointments come from: one of csv, xlsx, ical, sqlite, http",
+            "Where appointments come from: one of csv, xlsx, ical, sqlite, http, inbound",
         ),
         key("appointment", Shape::Table(&APPOINTMENT), Required, "Which column means what"),
         key("remind", Shape::Table(&REMIND), Required, "Who is reminded, and when"),
@@ -67,6 +67,7 @@ pub static SCHEDULE: Table = Table {
             "Objects joined to a row, each table by its name (`[join.patient]`)",
         ),
         key("outcome", Shape::Table(&OUTCOME), Optional, "What becomes of a call"),
+        later("canary", "Test calls to the operator, at times of their own"),
     ],
 };
 
@@ -76,12 +77,17 @@ static APPOINTMENT: Table = Table {
         key(
             "id",
             Shape::Columns,
-            Required,
-            "What stays the same when the appointment moves; several columns are joined",
+            RequiredButInbound,
+            "What stays the same when the appointment moves; several columns are joined. With `[source.inbound]` the `Idempotency-Key` unless set",
         ),
         key("phone", Shape::Columns, Required, "The first of these columns with a usable number"),
         key("default_region", Shape::Text, Optional, "Country in which national numbers are read, such as `US`"),
-        key("starts_at", Shape::Start, Required, "The start: a column, or one for the date and one for the time"),
+        key(
+            "starts_at",
+            Shape::Start,
+            RequiredButInbound,
+            "The start: a column, or one for the date and one for the time; not with `[source.inbound]`",
+        ),
         key(
             "date_format",
             Shape::TextOrTexts,
@@ -119,14 +125,28 @@ static APPOINTMENT: Table = Table {
             "A recurrence rule (RRULE): the row is every occurrence of its series",
         ),
         key("recurrence_exceptions", Shape::Column, Optional, "Dates on which the series doesn't happen"),
+        key(
+            "call_at",
+            Shape::Column,
+            Optional,
+            "With `[source.inbound]`: the time before which a request is not called",
+        ),
+        key(
+            "expires",
+            Shape::Column,
+            Optional,
+            "With `[source.inbound]`: the time after which it is not called any more",
+        ),
+        key("priority", Shape::Column, Optional, "`high` and `urgent` are called before all others of the account"),
     ],
 };
 
 static REMIND: Table = Table {
-    one_of: &["days_before", "hours_before"],
+    one_of: &["days_before", "hours_before", "now"],
     keys: &[
         key("days_before", Shape::Wholes(0, MAX_DAYS), Optional, "Calendar days before the appointment, one or a list"),
         key("hours_before", Shape::Wholes(1, MAX_HOURS), Optional, "Exact hours before the start, one or a list"),
+        key("now", Shape::True, Optional, "With `[source.inbound]`: a request is called as soon as it is received"),
         key(
             "statuses",
             Shape::Texts,
@@ -135,7 +155,12 @@ static REMIND: Table = Table {
              skipped as `unknown_status`",
         ),
         key("only_if", Shape::Condition, Optional, "Only rows for which this holds are called"),
-        key("allowed_countries", Shape::Texts, Optional, "Only numbers of these countries are called"),
+        key(
+            "allowed_countries",
+            Shape::Texts,
+            Optional,
+            "Only numbers of these countries are called; required with `[source.inbound]`",
+        ),
         key("do_not_call", Shape::Text, Optional, "A file of numbers never to be called, one a line"),
         key(
             "calling_hours",

@@ -3,7 +3,7 @@
 use super::section::{Section, items};
 use super::{Reading, templates};
 use crate::appointment::{AppointmentColumns, DateFormat, StartColumns, dates, phone};
-use crate::row::{Column, OCCURRENCE};
+use crate::row::{Column, IDEMPOTENCY_KEY, OCCURRENCE};
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
 use crate::schedule::{FormatSpec, SourceSpec};
@@ -18,13 +18,13 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
     let label = section.given("label").map(|node| templates::template(node, reading));
     let source_timezone = section.given("source_timezone").map(|node| source_timezone(node, zones, reading));
     Some(AppointmentColumns {
-        id: section.columns("id")?,
+        id: ids(&section, reading)?,
         phone: section.columns("phone")?,
         default_region: match default_region {
             Some(read) => Some(read?),
             None => None,
         },
-        starts_at: start(section.given("starts_at")?)?,
+        starts_at: if reading.is_inbound { StartColumns::Receipt } else { start(section.given("starts_at")?)? },
         date_format: date_format?,
         timezone: section.column("timezone"),
         source_timezone: match source_timezone {
@@ -43,8 +43,19 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
         consent: section.column("consent"),
         recurrence: section.column("recurrence"),
         recurrence_exceptions: section.column("recurrence_exceptions"),
+        call_at: section.column("call_at"),
+        expires: section.column("expires"),
+        priority: section.column("priority"),
         occurrence: section.given("recurrence").map(|_| Column::new(OCCURRENCE)),
     })
+}
+
+/// The columns of the id; a request without one has its `Idempotency-Key`.
+fn ids(section: &Section<'_>, reading: &Reading<'_>) -> Option<Vec<Column>> {
+    match section.given("id") {
+        None if reading.is_inbound => Some(vec![Column::new(IDEMPOTENCY_KEY)]),
+        Some(_) | None => section.columns("id"),
+    }
 }
 
 /// What a format knows of its own columns: a calendar marks the occurrences of its series and has a status; a workbook's

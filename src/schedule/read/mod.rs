@@ -3,6 +3,7 @@
 
 mod appointment;
 mod http;
+mod inbound;
 mod joins;
 mod outcome;
 mod paths;
@@ -39,6 +40,18 @@ struct Reading<'a> {
     /// The schedule's folder: relative paths count from it.
     folder: &'a Path,
     problems: Problems,
+    /// Whether the rows are requests that are posted.
+    is_inbound: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(folder: &'a Path, mut problems: Problems, root: &Node) -> Self {
+        let is_inbound = root.at(&["source", "inbound"]).is_some();
+        if is_inbound {
+            problems.of_inbound();
+        }
+        Self { folder, problems, is_inbound }
+    }
 }
 
 impl Reading<'_> {
@@ -56,7 +69,7 @@ impl Reading<'_> {
 pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Vec<Problem>) {
     let (root, faults) = spanned::read(text);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
+    let mut reading = Reading::of(folder, Problems::of(path, Arc::from(text)), &root);
     let soundness = if faults.is_empty() { Syntax::Sound } else { Syntax::Broken };
     reading.problems.hide(masking::hidden(&root, text, soundness));
     // alone: whether what follows is missing or misread can't be known
@@ -67,6 +80,7 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
     }
     unrendered::check(&root, &mut reading);
     validate::table(&root, &SCHEDULE, "a schedule", &mut reading.problems);
+    inbound::rules(&root, &mut reading);
     let parts = parts(&root, path, text, zones, &mut reading);
     if parts.is_none() && !reading.problems.has_errors() {
         reading
@@ -81,7 +95,10 @@ pub fn schedule(path: &Path, text: &str, zones: &Zones) -> (Option<Schedule>, Ve
 fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Reading<'_>) -> Option<Schedule> {
     let top = Section::of(Some(root), &SCHEDULE);
     let heartbeat = top.secret("heartbeat", reading);
-    let cron = top.node("cron").and_then(|node| node.text().map(str::to_owned));
+    let cron = match reading.is_inbound {
+        true => Some(String::new()),
+        false => top.node("cron").and_then(|node| node.text().map(str::to_owned)),
+    };
     let recurrence = recurrence(&top, reading);
     let zone = zone(&top, zones, reading);
     let mut source = source::read(root.get("source"), zones, reading);
@@ -134,6 +151,9 @@ fn hash(text: &str) -> String {
 }
 
 fn recurrence(top: &Section<'_>, reading: &mut Reading<'_>) -> Option<Recurrence> {
+    if reading.is_inbound {
+        return Some(Recurrence::never());
+    }
     let node = top.node("cron")?;
     match Recurrence::parse(node.text()?) {
         Ok(recurrence) => Some(recurrence),

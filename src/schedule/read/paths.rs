@@ -35,6 +35,6 @@ fn json_shape(source: &mut SourceSpec) -> Option<&mut JsonShape> {
             FormatSpec::Json(shape) => Some(shape),
             FormatSpec::Csv(_) | FormatSpec::Workbook(_) | FormatSpec::Calendar(_) => None,
         },
-        SourceSpec::File(_) | SourceSpec::Sqlite(_) => None,
+        SourceSpec::File(_) | SourceSpec::Sqlite(_) | SourceSpec::Inbound(_) => None,
     }
 }

@@ -53,7 +53,9 @@ fn leads(section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Leads> {
     for name in ["days_before", "hours_before"] {
         section.given(name).into_iter().for_each(|node| twice(node, reading));
     }
-    if section.given("days_before").is_some() {
+    if section.given("now").is_some() {
+        Some(Leads::Now)
+    } else if section.given("days_before").is_some() {
         section.wholes("days_before").map(Leads::Days)
     } else {
         section.wholes("hours_before").map(Leads::Hours)

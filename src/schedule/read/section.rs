@@ -61,7 +61,7 @@ impl<'a> Section<'a> {
                 let (root, _) = spanned::read(&format!("value = {written}"));
                 root.get("value").cloned().map(Cow::Owned)
             }
-            Need::Required | Need::Optional | Need::Later => None,
+            Need::Required | Need::RequiredButInbound | Need::Optional | Need::Later => None,
         }
     }
 

@@ -1,8 +1,8 @@
-//! pure: `[source]`: a text table, a workbook, calendars, SQLite or an HTTP API.
+//! pure: `[source]`: a text table, a workbook, calendars, SQLite, an HTTP API, or requests that are posted.
 
 use super::Reading;
-use super::http;
 use super::section::{NoValue, OptionalPart, Section};
+use super::{http, inbound};
 use crate::schedule::keys::{SCHEDULE, Shape};
 use crate::schedule::spanned::Node;
 use crate::schedule::{
@@ -20,8 +20,14 @@ pub fn read(node: Option<&Node>, zones: &Zones, reading: &mut Reading<'_>) -> Op
 type SourceReader = fn(&Section<'_>, &Zones, &mut Reading<'_>) -> Option<SourceSpec>;
 
 /// The kinds of sources: the name of the table, and what reads it.
-const KINDS: [(&str, SourceReader); 5] =
-    [("csv", csv), ("xlsx", workbook), ("ical", calendar), ("sqlite", sqlite), ("http", http::read)];
+const KINDS: [(&str, SourceReader); 6] = [
+    ("csv", csv),
+    ("xlsx", workbook),
+    ("ical", calendar),
+    ("sqlite", sqlite),
+    ("http", http::read),
+    ("inbound", inbound::read),
+];
 
 /// The kind that a schedule has.
 fn given_kind(section: &Section<'_>) -> Option<(&'static str, SourceReader)> {
@@ -130,6 +136,9 @@ pub fn limits(node: Option<&Node>, reading: &mut Reading<'_>) -> Option<ReadLimi
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
     let section = Section::of(node, keys);
     let (kind, _) = given_kind(&section)?;
+    if reading.is_inbound {
+        return Some(ReadLimits::default());
+    }
     let section = section.inner(kind);
     Some(ReadLimits { deadline: section.positive_duration("deadline", reading)?, max_rows: section.whole("max_rows")? })
 }

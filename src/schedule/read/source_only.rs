@@ -33,7 +33,7 @@ pub fn source_alone(path: &Path, text: &str, zones: &Zones) -> Option<Schedule> 
         return None;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut reading = Reading { folder, problems: Problems::of(path, Arc::from(text)) };
+    let mut reading = Reading::of(folder, Problems::of(path, Arc::from(text)), &root);
     let Shape::Table(keys) = SCHEDULE.key("source")?.shape else { return None };
     validate::table(root.get("source")?, keys, "[source]", &mut reading.problems);
     let source = source::read(root.get("source"), zones, &mut reading)?;

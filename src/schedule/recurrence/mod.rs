@@ -20,6 +20,8 @@ pub use lints::CronLint;
 #[derive(Debug, Clone)]
 pub struct Recurrence {
     pattern: pattern::Pattern,
+    /// Where there is no cron line, no time fits.
+    is_never: bool,
 }
 
 /// One nominal time.
@@ -59,12 +61,31 @@ impl Recurrence {
     /// # Errors
     /// With the remedy: steps beyond the field, patterns that never fire, `@every`, `@reboot`, years.
     pub fn parse(text: &str) -> Result<Self, CronProblem> {
-        Ok(Self { pattern: pattern::Pattern::parse(text)? })
+        Ok(Self { pattern: pattern::Pattern::parse(text)?, is_never: false })
+    }
+
+    /// Of a schedule without a cron line: it has no nominal times.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn never() -> Self {
+        let pattern = pattern::Pattern::parse("@yearly").expect("a pattern that is written here");
+        Self { pattern, is_never: true }
+    }
+
+    /// Whether it has no nominal times at all.
+    #[must_use]
+    pub const fn is_never(&self) -> bool {
+        self.is_never
     }
 
     /// The nominal times in (`after`, `until`], in order, at most `limit` of the latest.
     #[must_use]
     pub fn between(&self, zone: &Zone, after: Timestamp, until: Timestamp, limit: usize) -> Vec<Nominal> {
+        if self.is_never {
+            return Vec::new();
+        }
         let mut found = self.on(zone).backward(walk::floor(after), walk::floor(until), limit);
         found.reverse();
         found
@@ -73,7 +94,7 @@ impl Recurrence {
     /// The next `count` nominal times after an instant (fewer when the pattern ends beyond year 9000).
     #[must_use]
     pub fn next(&self, zone: &Zone, after: Timestamp, count: usize) -> Vec<Nominal> {
-        self.on(zone).forward(walk::floor(after), count)
+        if self.is_never { Vec::new() } else { self.on(zone).forward(walk::floor(after), count) }
     }
 
     /// The first nominal time of a date. One whose wall-clock time is skipped belongs to the date it names, though it runs

@@ -45,6 +45,7 @@ impl JoinRows {
         let starts = match &columns.starts_at {
             StartColumns::One(column) => is_made(column.as_str()),
             StartColumns::DateAndTime { date, time } => is_made(date.as_str()) || is_made(time.as_str()),
+            StartColumns::Receipt => false,
         };
         let is_start_unknown = starts || columns.recurrence.is_some();
         Self { mapping: Mutex::new(mapping), is_start_unknown }

@@ -49,7 +49,7 @@ fn unread_help(checked: &Checked<'_>) -> String {
     let path = match &checked.schedule.source {
         SourceSpec::File(spec) => &spec.path,
         SourceSpec::Sqlite(spec) => &spec.path,
-        SourceSpec::Http(_) => return usual(),
+        SourceSpec::Http(_) | SourceSpec::Inbound(_) => return usual(),
     };
     let written = lookup::source_path(&checked.root).unwrap_or_default();
     if written.contains("://") {
@@ -101,6 +101,7 @@ pub fn source_span(checked: &Checked<'_>, key: Option<&str>) -> std::ops::Range<
         SourceSpec::File(_) => ("csv", "path"),
         SourceSpec::Sqlite(_) => ("sqlite", "path"),
         SourceSpec::Http(_) => ("http", "url"),
+        SourceSpec::Inbound(_) => ("inbound", "secret"),
     };
     let written = key.filter(|key| checked.root.at(&["source", table, key]).is_some());
     checked.span(&["source", table, written.unwrap_or(place)])
@@ -111,7 +112,7 @@ fn is_absent(checked: &Checked<'_>) -> bool {
         // that no file matches a pattern is reported by the read
         SourceSpec::File(spec) => spec.pattern.is_none() && !spec.path.exists(),
         SourceSpec::Sqlite(spec) => !spec.path.exists(),
-        SourceSpec::Http(_) => false,
+        SourceSpec::Http(_) | SourceSpec::Inbound(_) => false,
     }
 }
 

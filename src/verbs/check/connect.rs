@@ -98,6 +98,7 @@ pub fn window(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> ReadWindow {
     let furthest = match &schedule.remind.leads {
         Leads::Days(days) => days.iter().copied().max().unwrap_or(0),
         Leads::Hours(hours) => hours.iter().copied().max().unwrap_or(0) / 24 + 1,
+        Leads::Now => 0,
     };
     let last = day.saturating_add(jiff::Span::new().days(i64::from(furthest) + 1));
     ReadWindow { from: schedule.zone.day_start(day), until: schedule.zone.day_start(last), day, now: ask.now }
@@ -144,6 +145,7 @@ impl RecordSink for SourceSample<'_> {
             StartColumns::DateAndTime { date, time } => {
                 record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"))
             }
+            StartColumns::Receipt => None,
         };
         if self.starts.len() < MAX_STARTS {
             self.starts.extend(start);

@@ -60,6 +60,7 @@ pub(super) fn short_leads(schedule: &Schedule, now: Timestamp) -> Vec<Lead> {
     let mut short: Vec<Lead> = match &schedule.remind.leads {
         Leads::Days(days) => days.iter().copied().map(Lead::days).collect(),
         Leads::Hours(hours) => hours.iter().copied().map(Lead::hours).collect(),
+        Leads::Now => return Vec::new(),
     };
     let runs = schedule.recurrence.next(&schedule.zone, now, RUNS);
     if runs.is_empty() {

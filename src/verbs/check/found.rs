@@ -55,6 +55,7 @@ impl<'s> FoundColumns<'s> {
         let starts = match &mapped.starts_at {
             StartColumns::One(column) => vec![column.clone()],
             StartColumns::DateAndTime { date, time } => vec![date.clone(), time.clone()],
+            StartColumns::Receipt => Vec::new(),
         };
         let each =
             |key, columns: &[Column]| columns.iter().map(|column| (key, vec![column.clone()])).collect::<Vec<_>>();

@@ -316,6 +316,7 @@ fn short_leads(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let key = match schedule.remind.leads {
         Leads::Days(_) => "days_before",
         Leads::Hours(_) => "hours_before",
+        Leads::Now => return,
     };
     for lead in coverage::short_leads(schedule, ask.now) {
         let notice = duration::write(schedule.remind.min_notice);
@@ -327,6 +328,9 @@ fn short_leads(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
 
 fn cron(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
     let schedule = checked.schedule;
+    if schedule.recurrence.is_never() {
+        return;
+    }
     short_leads(checked, ask);
     let span = checked.span(&["cron"]);
     let night = schedule.recurrence.night_lint(&schedule.cron);

@@ -8,9 +8,9 @@ use crate::appointment::mapping::Mapping;
 use crate::appointment::phone;
 use crate::plan::ConditionScope;
 use crate::plan::payload::PayloadScope;
-use crate::reminder::{Lead, ReminderId};
+use crate::reminder::ReminderId;
 use crate::row::Row;
-use crate::schedule::{Leads, lookup};
+use crate::schedule::lookup;
 use crate::spelling::did_you_mean;
 use crate::template::{Condition, Template};
 
@@ -69,7 +69,7 @@ fn failures(checked: &Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) -> Vec<Temp
             zone: &schedule.zone,
             starts_at: start.at,
             appointment_id: &id,
-            lead: first_lead(&schedule.remind.leads),
+            lead: schedule.remind.leads.first(),
             reminder_id: ReminderId(uuid::Uuid::nil()),
             previous_starts_at: None,
             previous_outcome: None,
@@ -84,13 +84,6 @@ fn failures(checked: &Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) -> Vec<Temp
         }
     }
     found.into_iter().map(|(_, failure)| failure).filter(|failure| failure.failed > 0).collect()
-}
-
-fn first_lead(leads: &Leads) -> Lead {
-    match leads {
-        Leads::Days(days) => Lead::days(days.first().copied().unwrap_or(0)),
-        Leads::Hours(hours) => Lead::hours(hours.first().copied().unwrap_or(0)),
-    }
 }
 
 /// The column that a name reached through the row was likely meant to be.

@@ -21,7 +21,7 @@ pub const MAX_ROWS: usize = 200;
 pub const FEW_ROWS: usize = 3;
 
 pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
-    if matches!(checked.schedule.source, SourceSpec::Http(_)) {
+    if matches!(checked.schedule.source, SourceSpec::Http(_) | SourceSpec::Inbound(_)) {
         return; // without `--connect` no network is touched, with it the source is read whole
     }
     let mut first = First { rows: Vec::new() };
@@ -69,6 +69,7 @@ fn starts(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
             let record = row.as_record();
             record.text(date).zip(record.text(time)).map(|(date, time)| format!("{date} {time}"))
         }
+        StartColumns::Receipt => None,
     };
     let written: Vec<(&Row, String)> = rows.iter().filter_map(|row| Some((row, text(row)?))).collect();
     let mut unread: Vec<&str> = Vec::new();

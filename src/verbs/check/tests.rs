@@ -30,6 +30,7 @@ impl Place {
             secrets: Secrets::from_values(secrets.iter().copied()),
             runtime: self.runtime.handle().clone(),
             answers: crate::sources::http::KeptAnswers::default(),
+            inbox: None,
         };
         check(&CheckAsk {
             files: Files::Folder(self.folder.path().join("")),

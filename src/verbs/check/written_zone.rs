@@ -48,6 +48,7 @@ fn wall_text(columns: &AppointmentColumns, row: &Row) -> Option<String> {
             let (date, time) = (record.text(date)?, record.text(time)?);
             (format!("{date} {time}"), dates::read_both(&date, &time, &columns.date_format)?)
         }
+        StartColumns::Receipt => return None,
     };
     match read {
         StartText::Wall(_) => Some(text),

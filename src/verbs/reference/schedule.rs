@@ -35,6 +35,7 @@ fn entry(key: &Key, path: &str) -> ReferenceEntry {
     let path = joined(path, key.name);
     let takes = match key.need {
         Need::Required => format!("{}; required", key.shape.wanted()),
+        Need::RequiredButInbound => format!("{}; required without `[source.inbound]`", key.shape.wanted()),
         Need::Optional => key.shape.wanted(),
         Need::Default(written) => format!("{}; default `{written}`", key.shape.wanted()),
         Need::Later => "not yet supported".to_owned(),

@@ -125,7 +125,7 @@ fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordS
     let is_table = match source {
         SourceSpec::File(file) => file.format.is_text_table(),
         SourceSpec::Http(http) => http.format.is_text_table(),
-        SourceSpec::Sqlite(_) => false,
+        SourceSpec::Sqlite(_) | SourceSpec::Inbound(_) => false,
     };
     let mut names: Vec<String> = Vec::new();
     for name in rows.iter().flat_map(Map::keys) {

@@ -84,6 +84,7 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
         due_days: (today, today),
         mode: schedule.mode,
         rehearsed: Rehearsed::CountAsMade,
+        kind: schedule.remind.leads.first().kind(),
         first_sights_from: None,
         comparable_times: Vec::new(),
     };

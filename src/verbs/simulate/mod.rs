@@ -74,6 +74,7 @@ async fn known_before(app: &App, schedule: &Schedule, days: SimulatedDays) -> Ve
         rehearsed: Rehearsed::CountAsMade,
         first_sights_from: None,
         comparable_times: Vec::new(),
+        kind: schedule.remind.leads.first().kind(),
     };
     let mut known = ledger.knowledge(ask).await?;
     known.reminders.retain(|_, reminder| reminder.due_at < begin);
@@ -107,7 +108,7 @@ impl Simulating {
         let do_not_call = read_do_not_call(&schedule)?;
         let rows = match schedule.source {
             SourceSpec::File(_) => Some(FileRows::read(&schedule, &around, runs)?),
-            SourceSpec::Sqlite(_) | SourceSpec::Http(_) => None,
+            SourceSpec::Sqlite(_) | SourceSpec::Http(_) | SourceSpec::Inbound(_) => None,
         };
         Ok(Self { schedule, around, do_not_call, rows })
     }

@@ -88,6 +88,7 @@ const fn kind(event: Event) -> &'static str {
         | Event::DeliveryIntent
         | Event::OutcomeReceived
         | Event::OutcomeMissing
+        | Event::InboundReceived
         | Event::OutcomeUnmatched
         | Event::OperatorOutcome
         | Event::OperatorRetried

@@ -1,0 +1,154 @@
+//! shell: `tickler inbound`.
+
+use super::arguments::Globals;
+use super::context::Context;
+use super::dispatch;
+use super::inbound_arguments::InboundVerb;
+use super::output::{Rows, Shown, file_or_stdin};
+use super::table::{Table, words};
+use crate::audit::words::state as state_in_words;
+use crate::ledger::PostStanding;
+use crate::verbs::inbound::listing::{self, InboundUrl, ListedRequest};
+use crate::verbs::inbound::{PostAsk, PostedRequest};
+use crate::verbs::{Access, Exit, Request};
+
+/// Maximum size of a request.
+const MAX_REQUEST: u64 = 64 * 1024;
+
+/// Requests for calls.
+pub async fn inbound(globals: &Globals, verb: InboundVerb) -> anyhow::Result<Exit> {
+    let context = Context::of(globals)?;
+    match verb {
+        InboundVerb::Urls { schedule } => urls(&context, schedule.as_deref()).await,
+        InboundVerb::List { schedule } => list(&context, schedule).await,
+        InboundVerb::Post { schedule, file, key } => {
+            let body = file_or_stdin(&file, MAX_REQUEST)?.into();
+            post(&context, PostAsk { schedule, body, key }).await
+        }
+    }
+}
+
+async fn urls(context: &Context, schedule: Option<&str>) -> anyhow::Result<Exit> {
+    let app = context.open(Access::None).await?;
+    let found = listing::urls(&app, schedule)?;
+    let rows = || {
+        let mut rows = Rows::of(&["schedule", "kind", "url", "secret_in_url"]);
+        for url in &found {
+            let (schedule, kind, address) = (url.schedule.clone(), url.kind.clone(), url.url.clone());
+            rows.push(vec![schedule, kind, address, url.secret_in_url.to_string()]);
+        }
+        rows
+    };
+    Shown { answer: &found, people: &|| urls_for_people(context, &found), rows: &rows }.print(context.format)?;
+    Ok(Exit::Done)
+}
+
+fn urls_for_people(context: &Context, found: &[InboundUrl]) -> String {
+    if found.is_empty() {
+        return "no schedule takes requests or records: see [source.inbound] and [outcome]".to_owned();
+    }
+    let mut table = Table::of(&[words("schedule"), words("url"), words("secret").below(5)]);
+    for url in found {
+        let secret = if url.secret_in_url { "as a header, or as the last part of the URL" } else { "as a header" };
+        table.push(vec![url.schedule.clone(), format!("POST {}", url.url), secret.to_owned()]);
+    }
+    table.fit(context.screen)
+}
+
+async fn list(context: &Context, schedule: Option<String>) -> anyhow::Result<Exit> {
+    let request = Request::InboundList { schedule: schedule.clone() };
+    let (found, exit): (Vec<ListedRequest>, Exit) =
+        dispatch::read(context, request, async |app| listing::list(app, schedule.as_deref()).await).await?;
+    let rows = || rows(&found);
+    Shown { answer: &found, people: &|| for_people(context, &found), rows: &rows }.print(context.format)?;
+    Ok(exit)
+}
+
+const HEADERS: [&str; 8] =
+    ["schedule", "appointment_id", "received_at", "standing", "reason", "reminder_id", "state", "outcome"];
+
+fn rows(found: &[ListedRequest]) -> Rows {
+    let mut rows = Rows::of(&HEADERS);
+    for row in found {
+        rows.push(vec![
+            row.schedule.clone(),
+            row.appointment_id.clone(),
+            row.received_at.to_string(),
+            row.standing.as_str().to_owned(),
+            row.reason.map(|reason| reason.to_string()).unwrap_or_default(),
+            row.reminder_id.map(|id| id.to_string()).unwrap_or_default(),
+            row.state.map(|state| state.to_string()).unwrap_or_default(),
+            row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
+        ]);
+    }
+    rows
+}
+
+fn for_people(context: &Context, found: &[ListedRequest]) -> String {
+    if found.is_empty() {
+        return "no request was posted yet".to_owned();
+    }
+    let zones = context.zones();
+    let mut table = Table::of(&[
+        words("schedule").below(5),
+        words("request"),
+        words("received at"),
+        words("call"),
+        words("outcome").below(4),
+    ]);
+    for row in found {
+        let call = match (row.standing, row.reason, row.state) {
+            (PostStanding::Refused, Some(reason), _) => format!("none: {reason}"),
+            (PostStanding::Refused, None, _) => "none".to_owned(),
+            (PostStanding::Withdrawn, _, _) => "withdrawn".to_owned(),
+            (PostStanding::Accepted, _, Some(state)) => state_in_words(state).to_owned(),
+            (PostStanding::Accepted, _, None) => "shadowed".to_owned(),
+        };
+        table.push(vec![
+            row.schedule.clone(),
+            row.appointment_id.clone(),
+            context.moment(row.received_at, zones.of(Some(&row.schedule))),
+            call,
+            row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
+        ]);
+    }
+    format!("{}\n{}", table.fit(context.screen), context.zones_named(found.iter().map(|row| row.schedule.as_str())))
+}
+
+async fn post(context: &Context, ask: PostAsk) -> anyhow::Result<Exit> {
+    let (posted, exit): (PostedRequest, Exit) = dispatch::change(context, Request::InboundPost(ask)).await?;
+    let rows = || {
+        let mut rows = Rows::of(&["appointment_id", "reminder_id", "state", "due_at", "reason"]);
+        let call = posted.call.as_ref();
+        rows.push(vec![
+            call.map(|call| call.appointment_id.clone()).unwrap_or_default(),
+            call.and_then(|call| call.reminder_id).map(|id| id.to_string()).unwrap_or_default(),
+            call.map(|call| call.state.clone()).unwrap_or_default(),
+            call.map(|call| call.due_at.clone()).unwrap_or_default(),
+            posted.reason.clone().unwrap_or_default(),
+        ]);
+        rows
+    };
+    Shown { answer: &posted, people: &|| posted_for_people(context, &posted), rows: &rows }.print(context.format)?;
+    Ok(exit)
+}
+
+fn posted_for_people(context: &Context, posted: &PostedRequest) -> String {
+    match (&posted.call, &posted.reason) {
+        (Some(call), _) if call.duplicate => {
+            format!("`{}` was posted before, or its call was made: it is {}", call.appointment_id, call.state)
+        }
+        (Some(call), _) => {
+            format!(
+                "`{}` is {}, to be called from {}",
+                call.appointment_id,
+                call.state,
+                context.moment_of(&call.due_at)
+            )
+        }
+        (None, Some(reason)) => {
+            format!("nobody is called: {reason}: {}", posted.detail.as_deref().unwrap_or_default())
+        }
+        (None, None) => "nobody is called".to_owned(),
+    }
+}
