@@ -1,4 +1,5 @@
-//! The page over a ledger of a million reminders: how long each page takes, and what it takes from the delivery when it is used.
+//! The page over a ledger of a million reminders: how long each page takes, also on a day with thousands of calls, and what it takes
+//! from the delivery when it is used.
 //!
 //! `cargo bench --bench page`
 
@@ -24,6 +25,9 @@ const SETTLED: u32 = 1_000_000;
 
 /// What is sent while the page is used.
 const SENT: u32 = 20_000;
+
+/// What of a busy day has no phone.
+const LEFT_OUT: u32 = 5_000;
 
 /// Each page is asked for so often.
 const TIMES: usize = 11;
@@ -76,6 +80,41 @@ fn main() {
     let rate = |wall: Duration| f64::from(SENT) / wall.as_secs_f64();
     println!("{SENT} sent by the service: {:.0}/s; while the page is used: {:.0}/s", rate(alone), rate(used));
     println!("rate while the page is used / rate alone  {:.2}   (at least 0.90)", ratio(alone, used));
+    busy_day(&stage);
+}
+
+/// The pages that count a day's calls, at its end.
+fn busy_day(stage: &Stage) {
+    let day = 1 + 2 * ROUNDS;
+    let service = stage.serve_day(day, &(appointments(SENT, "busy", &date(day + 1)) + &without_phone(day + 1)));
+    println!("a day of {SENT} calls and {LEFT_OUT} appointments without a phone:");
+    let counted = ["/", "/not-called?day=today"].map(|path| (path, middle(&service, path)));
+    let quiet = middle(&service, "/not-called?day=2026-11-01");
+    for (path, time) in counted {
+        println!("{path:56} {:>7.1} ms   (at most 100)", time.as_secs_f64() * 1e3);
+        println!(
+            "  against the list of an earlier day, of 2,700 calls  {:.1}",
+            time.as_secs_f64() / quiet.as_secs_f64()
+        );
+    }
+}
+
+/// The date of a day in December.
+fn date(day: usize) -> String {
+    format!("2026-12-{day:02}")
+}
+
+/// Appointments of that day that can't be called.
+fn without_phone(day: usize) -> String {
+    let row = |row: u32| format!("none-{row},,{}T{:02}:00:00\n", date(day), 9 + row % 9);
+    (0..LEFT_OUT).map(row).collect()
+}
+
+/// The middle one of the times that a page takes.
+fn middle(service: &Service, path: &str) -> Duration {
+    let mut times: Vec<Duration> = (0..TIMES).map(|_| service.get(path)).collect();
+    times.sort_unstable();
+    times[TIMES / 2]
 }
 
 fn pages(stage: &Stage) {
@@ -102,8 +141,11 @@ impl Stage {
     fn new(url: &str) -> Self {
         let stage = Self { folder: tempfile::tempdir().expect("a folder"), url: url.to_owned() };
         std::fs::create_dir(stage.path("schedules")).expect("a folder");
-        std::fs::write(stage.path("schedules/bench.toml"), format!("{SENDING}max_change = \"100000x\"\n"))
-            .expect("a schedule");
+        std::fs::write(
+            stage.path("schedules/bench.toml"),
+            format!("{SENDING}max_change = \"100000x\"\nmax_invalid = \"100%\"\n"),
+        )
+        .expect("a schedule");
         std::fs::write(stage.path("appointments.csv"), appointments(1, "seed", "2026-11-25")).expect("a table");
         let mut trigger = stage.command(&["trigger", "bench", "--now", "2026-11-24T13:00:00Z"]);
         assert!(trigger.stdout(Stdio::null()).status().expect("it runs").success());
@@ -134,6 +176,21 @@ impl Stage {
             .env("TICKLER_LOG__LEVEL", "error")
             .env("BENCH_URL", &self.url);
         command
+    }
+
+    /// A service that has sent everything of that day.
+    fn serve_day(&self, day: usize, table: &str) -> Service {
+        std::fs::write(self.path("appointments.csv"), table).expect("a table");
+        let before = ANSWERED.load(Ordering::Relaxed);
+        let service = Service::start(self, &NOW.replace("2026-11-24", &date(day)));
+        let begun = Instant::now();
+        while ANSWERED.load(Ordering::Relaxed) - before < SENT {
+            assert!(begun.elapsed() < Duration::from_secs(120), "the day's calls are not made after two minutes");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // the last answers are settled
+        std::thread::sleep(Duration::from_secs(1));
+        service
     }
 
     /// How long the service takes to send a day's reminders, from the first that arrives to the last.

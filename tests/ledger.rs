@@ -20,6 +20,8 @@ mod groups;
 mod inbox;
 #[path = "ledger/interruptions.rs"]
 mod interruptions;
+#[path = "ledger/labels.rs"]
+mod labels;
 #[path = "ledger/limits.rs"]
 mod limits;
 #[path = "ledger/losses.rs"]

@@ -7,10 +7,16 @@ mod binary;
 mod clinic;
 #[path = "support/command.rs"]
 mod command;
+#[path = "page/decisions.rs"]
+mod decisions;
 #[path = "page/erased.rs"]
 mod erased;
+#[path = "page/finding.rs"]
+mod finding;
 #[path = "page/hostile.rs"]
 mod hostile;
+#[path = "page/labels.rs"]
+mod labels;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -75,8 +81,17 @@ impl Desk {
     /// After the morning's trigger.
     fn over(clinic: Clinic, sandbox: Option<Sandbox>, variables: &[(&str, &str)]) -> Self {
         clinic.run(&["trigger", "day-before", "--now", clinic::MORNING]);
+        Self::serving(clinic, sandbox, &["run"], variables)
+    }
+
+    /// With the clock of that instant, and nothing done before.
+    fn at(clinic: Clinic, now: &str) -> Self {
+        Self::serving(clinic, None, &["run", "--now", now], &[("TICKLER_LEDGER", "tickler.db")])
+    }
+
+    fn serving(clinic: Clinic, sandbox: Option<Sandbox>, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = binary::tickler(clinic.path());
-        command.arg("run").env("TICKLER_WEB__LISTEN", "127.0.0.1:0").env("THOUGHTLY_AUTOMATION_URL", &clinic.url);
+        command.args(arguments).env("TICKLER_WEB__LISTEN", "127.0.0.1:0").env("THOUGHTLY_AUTOMATION_URL", &clinic.url);
         let service = Service::of({
             command.envs(variables.iter().copied());
             command

@@ -3,8 +3,11 @@
 //! A log has a row for each run that left somebody out and for each attempt. People ask how many appointments were called, and
 //! how many were not: of each reminder its last row decides, and of an appointment without a reminder that still counts its last
 //! row.
+//!
+//! What settles an unknown fate later (a person, or a report of the call) is about the call's own day: it decides nothing about
+//! the day on which it was written, and completes the day of the call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -67,7 +70,7 @@ pub struct FateRow<'a> {
 pub struct DecidedFate {
     /// The number of the deciding row.
     pub seq: u64,
-    /// When it was written (UTC).
+    /// When the call had that fate (UTC): for one that was settled later, when its fate became unknown.
     pub at: Timestamp,
     /// What became of the call.
     pub fate: CallFate,
@@ -160,8 +163,55 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
     Some(fate)
 }
 
-/// The last row of each reminder of one appointment, and of what has none: the runs that left it out.
-type LastRows = Vec<(Option<ReminderId>, DecidedFate)>;
+/// The reason of a delivery that a report of the call proved later.
+pub const PROOF: &str = "proof";
+
+/// The kinds of rows that settle an unknown fate: the event and the reason.
+pub const SETTLING: [(Event, &str); 4] = [
+    (Event::OperatorResolved, "delivered"),
+    (Event::OperatorResolved, "resend"),
+    (Event::OperatorResolved, "drop"),
+    (Event::DeliveryDelivered, PROOF),
+];
+
+fn is_settling(row: &FateRow<'_>) -> bool {
+    SETTLING.iter().any(|(event, reason)| row.event == *event && row.reason == Some(*reason))
+}
+
+/// What is known of one reminder, or of an appointment that has none: the runs that left it out.
+#[derive(Debug, Clone)]
+struct LastRow {
+    reminder: Option<ReminderId>,
+    /// The row that decides.
+    decided: DecidedFate,
+    /// The number and the time of the last row that doesn't settle something earlier.
+    own: Option<(u64, Timestamp)>,
+}
+
+impl LastRow {
+    fn of(row: &FateRow<'_>, fate: CallFate) -> Self {
+        let own = (!is_settling(row)).then_some((row.seq, row.at));
+        Self { reminder: row.reminder, decided: row.decided(fate), own }
+    }
+
+    fn add(&mut self, row: &FateRow<'_>, fate: CallFate) {
+        if !is_settling(row) {
+            self.own = self.own.max(Some((row.seq, row.at)));
+        }
+        if row.seq > self.decided.seq {
+            self.decided = row.decided(fate);
+        }
+    }
+
+    /// `None`: all that is known of it is about a call of another time.
+    fn into_decided(self) -> Option<(Option<ReminderId>, DecidedFate)> {
+        let (_, at) = self.own?;
+        Some((self.reminder, DecidedFate { at, ..self.decided }))
+    }
+}
+
+/// The last rows of one appointment: of each of its reminders, and of what has none.
+type LastRows = Vec<LastRow>;
 
 /// Collects rows, in whatever order.
 #[derive(Debug, Default)]
@@ -180,10 +230,30 @@ impl FateCount {
             self.appointments.insert(self.key.clone(), LastRows::new());
         }
         let Some(last_rows) = self.appointments.get_mut(&self.key) else { return };
-        match last_rows.iter_mut().find(|(reminder, _)| *reminder == row.reminder) {
-            Some((_, last)) if last.seq > row.seq => {}
-            Some((_, last)) => *last = row.decided(fate),
-            None => last_rows.push((row.reminder, row.decided(fate))),
+        match last_rows.iter_mut().find(|last| last.reminder == row.reminder) {
+            Some(last) => last.add(row, fate),
+            None => last_rows.push(LastRow::of(row, fate)),
+        }
+    }
+
+    /// The schedules of calls whose fate is unknown so far.
+    #[must_use]
+    pub fn unsettled(&self) -> HashSet<Option<String>> {
+        let unknown = self.appointments.values().flatten().filter(|last| last.decided.fate == CallFate::Unknown);
+        unknown.map(|last| last.decided.schedule.clone()).collect()
+    }
+
+    /// What was written later, oldest first: the first row that settles a call's unknown fate decides.
+    pub fn settle(&mut self, row: &FateRow<'_>) {
+        let Some(fate) = fate_of(row.event, row.reason).filter(|_| is_settling(row)) else { return };
+        self.set_key(row);
+        let known = self.appointments.get_mut(&self.key);
+        let unknown = known.and_then(|last_rows| {
+            let is_unsettled = |last: &&mut LastRow| last.decided.fate == CallFate::Unknown;
+            last_rows.iter_mut().find(|last| last.reminder == row.reminder).filter(is_unsettled)
+        });
+        if let Some(last) = unknown {
+            last.decided = row.decided(fate);
         }
     }
 
@@ -212,9 +282,11 @@ impl FateCount {
 
 /// Each reminder that still counts; without one, why nobody called.
 fn of_appointment(last_rows: LastRows) -> Vec<DecidedFate> {
+    type Decided = Vec<(Option<ReminderId>, DecidedFate)>;
     let counts =
         |(reminder, last): &(Option<ReminderId>, DecidedFate)| reminder.is_some() && last.fate != CallFate::NotCalled;
-    let (counting, others): (LastRows, LastRows) = last_rows.into_iter().partition(counts);
+    let (counting, others): (Decided, Decided) =
+        last_rows.into_iter().filter_map(LastRow::into_decided).partition(counts);
     let newest_other = || others.into_iter().max_by_key(|(_, last)| last.seq);
     let decided = if counting.is_empty() { newest_other().into_iter().collect() } else { counting };
     decided.into_iter().map(|(_, last)| last).collect()
@@ -345,6 +417,46 @@ mod tests {
         ];
         for (name, rows, expected) in cases {
             assert_eq!(decided(&rows), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_settles_a_call_counts_on_the_day_of_the_call() {
+        use CallFate::{Called, Failed, Unknown, Waiting};
+        use Event::*;
+        let a = |event, reason| row(event, Some("A-1"), ONE, reason);
+        // the day on which it is settled
+        for settled in ["delivered", "drop", "resend"] {
+            assert_eq!(decided(&[a(OperatorResolved, settled)]), [], "{settled}");
+        }
+        assert_eq!(decided(&[a(DeliveryDelivered, PROOF)]), [], "proved by a report");
+        let again = [a(OperatorResolved, "resend"), a(DeliveryDelivered, "")];
+        assert_eq!(decided(&again), [(2, Called)], "the second call is of that day");
+        // the day of the call
+        let later = |rows: &[FateRow<'_>]| {
+            let mut count = FateCount::default();
+            let began = "2026-11-23T14:00:00Z".parse().expect("an instant");
+            count.add(&FateRow { seq: 1, at: began, ..a(DeliveryUncertain, "timeout") });
+            assert_eq!(count.unsettled(), HashSet::from([Some("clinic".to_owned())]));
+            rows.iter().zip(2..).for_each(|(row, seq)| count.settle(&FateRow { seq, ..*row }));
+            let fates = count.decide();
+            assert_eq!(fates[0].at, began, "the time of the call");
+            fates.iter().map(|decided| (decided.seq, decided.fate)).collect::<Vec<_>>()
+        };
+        let cases: [FateCase; 6] = [
+            ("never", vec![], &[(1, Unknown)]),
+            ("said to be called", vec![a(OperatorResolved, "delivered")], &[(2, Called)]),
+            ("given up", vec![a(OperatorResolved, "drop")], &[(2, Failed)]),
+            ("proved", vec![a(DeliveryDelivered, PROOF)], &[(2, Called)]),
+            (
+                "called again on another day, and settled again",
+                vec![a(OperatorResolved, "resend"), a(OperatorResolved, "drop")],
+                &[(2, Waiting)],
+            ),
+            ("another reminder's", vec![row(OperatorResolved, Some("A-1"), TWO, "drop")], &[(1, Unknown)]),
+        ];
+        for (name, rows, expected) in cases {
+            assert_eq!(later(&rows), expected, "{name}");
         }
     }
 

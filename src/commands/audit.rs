@@ -11,7 +11,7 @@ use super::compare;
 use super::context::{Context, ZoneName};
 use super::dispatch;
 use super::filters::Filters;
-use super::ids::{self, Labels, ShortIds};
+use super::ids::{self, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
 use crate::audit::export::json_line;
@@ -23,6 +23,7 @@ use crate::ledger::Pruned;
 use crate::personal::Personal;
 use crate::reminder::State;
 use crate::verbs::audit::{Checkpoint, ShowAsk, Story, StoryReminder};
+use crate::verbs::labels::Labels;
 use crate::verbs::{Access, Exit, Request, Reveal, VerbError, audit};
 use crate::zones::Zone;
 
@@ -72,7 +73,7 @@ async fn list(context: &Context, filters: &Filters, reveal: Reveal) -> anyhow::R
         Reveal::LastFour => WholePhones::default(),
     };
     let labels = match context.prints_tables() {
-        true => Labels::of(context, rows.iter().filter_map(|row| row.reminder_id)).await,
+        true => ids::labels_of_rows(context, &rows).await,
         false => Labels::default(),
     };
     let people = || match rows.is_empty() {
@@ -170,6 +171,9 @@ async fn show(context: &Context, ask: ShowAsk) -> anyhow::Result<Exit> {
 fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> String {
     let mut blocks: Vec<String> =
         story.reminders.iter().map(|reminder| headline(context, ids, reminder, (story, zone))).collect();
+    if story.reminders.is_empty() {
+        blocks.extend(headline_of_uncalled(context, story));
+    }
     let mut table = Table::of(&[words("at"), sentence("what happened")]);
     for line in story::tell(&story.rows) {
         table.push(vec![context.moment(line.at, zone), context.with_moments(&line.words, zone, ZoneName::Omitted)]);
@@ -177,6 +181,13 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
     blocks.push(table.fit(context.screen));
     blocks.push(format!("times in {}", zone.name()));
     blocks.join("\n")
+}
+
+/// Who it is for whom no call was ever planned.
+fn headline_of_uncalled(context: &Context, story: &Story) -> Option<String> {
+    let id = story.rows.iter().find_map(|row| row.appointment_id.as_deref())?;
+    let label = story.label.as_deref().map(|label| format!(" ({})", escape(label))).unwrap_or_default();
+    Some(context.screen.prose(&format!("appointment {}{label}: no call was planned for it", escape(id))))
 }
 
 /// What one reminder is, and its state now.
@@ -324,7 +335,7 @@ fn for_people(context: &Context, (labels, whole): (&Labels, &WholePhones), rows:
             row.event.to_string(),
             row.schedule.as_deref().unwrap_or_default().to_owned(),
             row.appointment_id.as_deref().unwrap_or_default().to_owned(),
-            row.reminder_id.and_then(|id| labels.of_reminder(id)).unwrap_or_default().to_owned(),
+            labels.of_row(row).unwrap_or_default().to_owned(),
             match whole.of_row(row) {
                 Some(phone) => phone.as_str().to_owned(),
                 None => row.phone_last4().map(|last| format!("***{last}")).unwrap_or_default(),

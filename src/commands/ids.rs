@@ -1,10 +1,12 @@
 //! shell: reminders' ids as people read and type them: shortened to the shortest unique prefix.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::context::Context;
+use crate::audit::AuditRow;
 use crate::ledger::{Outbox, ReminderAsk};
 use crate::reminder::{ReminderId, RunId};
+use crate::verbs::labels::Labels;
 use crate::verbs::{Access, ids};
 
 /// Minimum length of a shortened id.
@@ -45,22 +47,19 @@ impl ShortIds {
     }
 }
 
-/// The labels of reminders' appointments (`[appointment] label`). The audit log doesn't hold them, the ledger's reminders do.
-#[derive(Debug, Default)]
-pub struct Labels(HashMap<ReminderId, String>);
-
-impl Labels {
-    /// Reads the labels of these reminders; those that were erased or can't be read by this user are missing.
-    pub async fn of(context: &Context, reminders: impl IntoIterator<Item = ReminderId>) -> Self {
-        Self(match context.open(Access::Reading).await {
-            Ok(app) => ids::labels(&app, reminders).await,
-            Err(_) => HashMap::new(),
-        })
+/// The labels of rows' appointments (`[appointment] label`); where this user can't read the ledger there are none.
+pub async fn labels_of_rows(context: &Context, rows: &[AuditRow]) -> Labels {
+    match context.open(Access::Reading).await {
+        Ok(app) => Labels::of_rows(&app, rows).await,
+        Err(_) => Labels::default(),
     }
+}
 
-    /// The label of a reminder's appointment.
-    pub fn of_reminder(&self, id: ReminderId) -> Option<&str> {
-        self.0.get(&id).map(String::as_str)
+/// The same of reminders.
+pub async fn labels_of_reminders(context: &Context, reminders: impl IntoIterator<Item = ReminderId>) -> Labels {
+    match context.open(Access::Reading).await {
+        Ok(app) => Labels::of_reminders(&app, reminders).await,
+        Err(_) => Labels::default(),
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::Path;
 use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
-use super::ids::{Labels, ShortIds};
+use super::ids::{ShortIds, labels_of_reminders};
 use super::outcome_arguments::OutcomeVerb;
 use super::output::{Rows, Shown, file_or_stdin};
 use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::audit::words::state as state_in_words;
 use crate::reminder::{CallOutcome, State, WriteBackState};
+use crate::verbs::labels::Labels;
 use crate::verbs::outcome::trying::{self, TriedRecord};
 use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
 use crate::verbs::{Access, Exit, Request, VerbError};
@@ -76,7 +77,7 @@ const HEADERS: [&str; 8] =
 async fn print_rows(context: &Context, listed: &[OutcomeRow]) -> anyhow::Result<()> {
     let reminders = || listed.iter().map(|row| row.reminder_id);
     let (ids, labels) = match context.prints_tables() {
-        true => (ShortIds::among_all(context, reminders()).await, Labels::of(context, reminders()).await),
+        true => (ShortIds::among_all(context, reminders()).await, labels_of_reminders(context, reminders()).await),
         false => (ShortIds::default(), Labels::default()),
     };
     let rows = || {

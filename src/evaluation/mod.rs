@@ -35,7 +35,9 @@ pub use holidays::with_holidays;
 pub use moment::{clock_is_set, machine, new_reminder_id, new_run_id, nominal_now};
 pub use posting::{NotPosted, Post, take_post};
 pub use reading::{open_source, read_window};
-pub use run::{Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, run_once};
+pub use run::{
+    Approval, BegunRun, RunAsk, RunOutcome, approve_run, begin_run, next_read_at, occasion_of_approval, run_once,
+};
 pub use shared_reads::SharedReads;
 pub use shown::{RowNow, ShownKey, ShownNow, shown_now};
 

@@ -181,12 +181,18 @@ pub async fn approve_run(
     let held = &approval.held;
     let (actor, only, rehearsed) = (approval.actor.clone(), None, Rehearsed::CountAsMade);
     let ask = RunAsk { kind: held.kind, nominal_at: held.nominal_at, actor, only, rehearsed };
-    let moment = Occasion::at(nominal_now(env.clock.as_ref()));
-    let occasion = Occasion { nominal_at: held.nominal_at, waived: held.guards.clone(), ..moment };
+    let occasion = occasion_of_approval(held, env);
     let evaluated = AssertUnwindSafe(evaluate(schedule, occasion, env)).catch_unwind().await;
     let evaluation = evaluated.unwrap_or_else(|_| Err(internal_error("by a panic")))?;
     let run = BegunRun { schedule, run: held.id, ask, ledger, env };
     Ok(run.record_plan(evaluation, Some(approval)).await)
+}
+
+/// What an approval of a held run is evaluated for: its nominal time, now, without the guards that hold it.
+#[must_use]
+pub fn occasion_of_approval(held: &RunRow, env: &Env) -> Occasion {
+    let moment = Occasion::at(nominal_now(env.clock.as_ref()));
+    Occasion { nominal_at: held.nominal_at, waived: held.guards.clone(), ..moment }
 }
 
 /// How the source differs from the one of the held run, if it does.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::chain::Hash;
 use super::change::{AttemptChange, Came, Change, HeldRow, RowChange, Set};
+use super::gate::Opening;
 use super::{CancelByHand, LedgerError, Recover, Resolution, Resolve, SettleTo, Settlement, Step, TakeIntents};
 use crate::audit::{Entry, Event};
 use crate::reminder::State;
@@ -412,14 +413,32 @@ fn decided(held: &HeldRow, to: State) -> Result<Set<'static>, LedgerError> {
     Ok(Set::State { moved, unknown_fates: held.unknown_fates, trial: None })
 }
 
+/// Why a reminder can't be sent again in time, if it can't: it may not be sent at or after `expires_at`, and its recipient's
+/// calling hours are as `opening` says.
+#[must_use]
+pub fn too_late_to_resend(expires_at: Timestamp, opening: Opening, now: Timestamp) -> Option<String> {
+    let instant = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    match opening {
+        _ if expires_at <= now => Some(format!("its time was over at {}", instant(expires_at))),
+        Opening::At(opening) if opening >= expires_at => Some(format!(
+            "nobody may be called before {}, and its time is over at {}",
+            instant(opening),
+            instant(expires_at)
+        )),
+        Opening::At(_) | Opening::Open => None,
+    }
+}
+
 fn resent(held: &HeldRow, now: Timestamp) -> Result<Set<'static>, LedgerError> {
-    let (id, is, over) = (held.id, held.state, held.expires_at);
+    let (id, is) = (held.id, held.state);
     let refused = |sentence| Err(LedgerError::Refused(sentence));
-    if is == State::Expired || over <= now && go_on(held, Move::Resolve, State::Pending).is_ok() {
-        let over = over.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let may_be_asked = is == State::Expired || go_on(held, Move::Resolve, State::Pending).is_ok();
+    // one that is expired was too late, whatever the clock says now
+    let now = if is == State::Expired { held.expires_at.max(now) } else { now };
+    if let (true, Some(why)) = (may_be_asked, too_late_to_resend(held.expires_at, Opening::Open, now)) {
         return refused(format!(
-            "reminder {id} may not be sent again: its time was over at {over}. Phone the person yourself, or add a lead to \
-             [remind] that is still to come: the next run calls for it"
+            "reminder {id} may not be sent again: {why}. Phone the person yourself, or add a lead to [remind] that is still \
+             to come: the next run calls for it"
         ));
     }
     let Ok(moved) = go_on(held, Move::Resolve, State::Pending) else {

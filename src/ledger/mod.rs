@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::outcome::signs::AcceptedCall;
+use crate::personal::Personal;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::settings::Rate;
@@ -207,6 +208,8 @@ pub trait Log: Send + Sync {
     async fn fates(&self, ask: FatesAsk) -> LedgerResult<Vec<DecidedFate>>;
     /// The keyed hash by which rows about a phone (E.164) are found, hex: it names the phone to this ledger alone.
     async fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
+    /// How schedules name appointments that have no reminder, as far as that is kept; by schedule and appointment's id.
+    async fn labels(&self, ask: LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>>;
     /// Removes payloads and phones, and rows of the audit log, older than these instants.
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned>;
 }

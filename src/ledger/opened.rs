@@ -12,16 +12,17 @@ use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
     AcceptLoss, AcknowledgeWriteBacks, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange,
-    Holds, Inbox, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut,
-    OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, PostRow, PostTaken, PostsAsk,
-    Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief,
-    ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
-    SettledAndTaken, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unreported, Verification, Withdraw,
-    Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
+    Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
+    Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, PostRow,
+    PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun,
+    ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs,
+    RunsAsk, ScheduleStanding, SettledAndTaken, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unreported,
+    Verification, Withdraw, Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::outcome::signs::AcceptedCall;
+use crate::personal::Personal;
 use crate::plan::Knowledge;
 use crate::reminder::RunId;
 use crate::settings::Rate;
@@ -74,6 +75,8 @@ pub trait Reads: Send + Sync {
     fn fates(&self, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>>;
     /// The keyed hash of a phone, hex.
     fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
+    /// The labels of appointments, as far as there are any.
+    fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>>;
     /// Pending reminders that are due before this instant, by five minutes.
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
     /// Why nothing may be sent, if rows are lost.
@@ -408,6 +411,9 @@ impl Log for Ledger {
     async fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         let phone = phone.to_owned();
         self.read(move |reads| reads.phone_mark(&phone)).await
+    }
+    async fn labels(&self, ask: LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
+        self.read(move |reads| reads.labels(&ask)).await
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
         self.write(move |tx| tx.prune(&prune)).await

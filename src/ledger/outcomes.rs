@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::change::{Change, HeldRow, RowChange, Set};
 use super::life::{self, Move, Moved, NoMove};
 use super::{LedgerError, OutcomeByHand, RecordedCall, Unreported};
+use crate::audit::fates::PROOF;
 use crate::audit::{Entry, Event};
 use crate::outcome::matching::{self, Unmatched};
 use crate::outcome::{Report, ReportedOutcome, Teller, standing};
@@ -205,7 +206,7 @@ pub fn proved_before<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> R
 fn proof_entry<'a>(held: &'a HeldRow, now: Timestamp, actor: &'a str) -> Entry<'a> {
     Entry {
         // without the attempt's number: lists by appointment and phone find deliveries with one by the time of their attempt
-        reason: Some("proof".into()),
+        reason: Some(PROOF.into()),
         actor: Some(actor.into()),
         detail: Some("a record of the call came: its request had arrived".into()),
         ..held.entry(now, Event::DeliveryDelivered)

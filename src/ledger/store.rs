@@ -5,9 +5,10 @@
 //! work in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::chain::Hash;
 use super::change::{Change, HeldRow};
@@ -275,6 +276,8 @@ pub enum Put<'a> {
     Merged(&'a str, ReminderId, &'a [MergedAppointment]),
     /// A call that a schedule in shadow mode would have made; one that is known already stays as it is.
     Shadow(&'a ShadowedCall<'a>),
+    /// How a schedule names an appointment of which the log speaks and no reminder does.
+    Label(&'a NamedAppointment<'a>),
     /// A call that a record reports, new or known.
     Call(&'a CallRow),
     /// A write-back of an outcome, new or known.
@@ -324,6 +327,33 @@ impl<'a> ShadowedCall<'a> {
         let own = MergedAppointment { appointment_id: appointment_id.clone(), starts_at: *starts_at, lead: *lead };
         let merged = self.planned.merged.iter().map(|merged| (merged.clone(), ""));
         std::iter::once((own, self.planned.person.as_str())).chain(merged)
+    }
+}
+
+/// How a schedule names an appointment.
+#[derive(Clone, Copy)]
+pub struct NamedAppointment<'a> {
+    /// The schedule's name.
+    pub schedule: &'a str,
+    /// The appointment's id.
+    pub appointment_id: &'a str,
+    /// Its label.
+    pub label: &'a str,
+    /// Whose label it is (E.164), where that is known.
+    pub phone: Option<&'a str>,
+    /// When it was written (UTC).
+    pub at: Timestamp,
+}
+
+impl NamedAppointment<'_> {
+    /// A label that hasn't changed is written again this long after the last time: every run names whoever it leaves out.
+    pub const WRITTEN_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+}
+
+/// Without the label.
+impl fmt::Debug for NamedAppointment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamedAppointment").field("at", &self.at).finish_non_exhaustive()
     }
 }
 

@@ -363,6 +363,7 @@ impl Plan {
         }
         self.counts.skipped += 1;
         self.skipped.push(SkippedRow {
+            label_phone: label.as_ref().map(|_| candidate.phone.e164.clone()),
             label,
             row: candidate.number,
             appointment_id: Some(candidate.id),

@@ -471,6 +471,8 @@ pub struct SkippedRow {
     pub recipient_zone: Option<String>,
     /// How lists name the appointment, when the schedule says so and the row can be read.
     pub label: Option<Personal>,
+    /// Whose label that is: the row's phone (E.164), also where no rule asked for it. It is kept as a keyed hash alone.
+    pub label_phone: Option<Personal>,
 }
 
 /// A pending reminder that is not sent any more.

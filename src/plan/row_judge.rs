@@ -131,8 +131,11 @@ impl Findings {
 
 fn skipped(case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
     let Case { sighting, lead, .. } = case;
+    let label = sighting.row.as_ref().ok().and_then(|row| label::of_row(case.schedule(), row));
+    let label_phone = label.as_ref().and_then(|_| sighting.phone(case.terms).ok());
     SkippedRow {
-        label: sighting.row.as_ref().ok().and_then(|row| label::of_row(case.schedule(), row)),
+        label_phone: label_phone.map(|phone| phone.e164.clone()),
+        label,
         row: sighting.number,
         appointment_id: sighting.id.clone(),
         starts_at: sighting.start.as_ref().ok().map(|start| start.at),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, entry_of, ids};
 
@@ -164,6 +165,9 @@ pub struct Story {
     pub reminders: Vec<StoryReminder>,
     /// The log's rows, oldest first.
     pub rows: Vec<AuditRow>,
+    /// How the schedule names the appointment (`appointment.label`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// One reminder of a story, and its state now.
@@ -222,7 +226,11 @@ pub async fn show(app: &App, ask: &ShowAsk) -> VerbResult<Story> {
         rows = list(app, AuditFilter { reminder: Some(found.id), ..AuditFilter::default() }).await?;
         reminders = vec![found];
     }
-    Ok(Story { reminders: reminders.into_iter().map(|row| StoryReminder::of(row, ask.reveal)).collect(), rows })
+    let labels = Labels::of_rows(app, &rows).await;
+    let reminders: Vec<StoryReminder> = reminders.into_iter().map(|row| StoryReminder::of(row, ask.reveal)).collect();
+    let of_reminder = reminders.iter().rev().find_map(|reminder| reminder.label.clone());
+    let label = of_reminder.or_else(|| rows.iter().rev().find_map(|row| labels.of_row(row)).map(str::to_owned));
+    Ok(Story { reminders, rows, label })
 }
 
 impl StoryReminder {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::{self, ShownPlan};
 use super::trigger::{self, TriggerAnswer};
 use super::{App, VerbError, VerbResult, ids};
 use crate::delivery::DeliveryScope;
-use crate::evaluation::{Approval, RunOutcome, approve_run};
+use crate::evaluation::{Approval, RunOutcome, approve_run, evaluate, occasion_of_approval};
 use crate::ledger::{RejectRun, RunRow, Runs, RunsAsk, held_runs};
 use crate::reminder::{RunId, RunState};
 
@@ -72,6 +73,18 @@ pub async fn approve(app: &App, actor: &str, ask: ApproveAsk) -> VerbResult<Trig
         trigger::deliver(&sender, &schedule, &scope, Duration::from_secs(ask.wait_seconds)).await?;
     }
     trigger::answer(app, &schedule, nominal_at, outcome, looked_after).await
+}
+
+/// Whom an approval would call now. Sends and records nothing.
+///
+/// # Errors
+/// When its schedule isn't loaded, or the source or the ledger can't be read.
+pub async fn preview(app: &App, held: &RunRow) -> VerbResult<ShownPlan> {
+    let schedule = app.schedule(&held.schedule)?;
+    let evaluation = evaluate(&schedule, occasion_of_approval(held, &app.around), &app.around)
+        .await
+        .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
+    Ok(plan::masked(app, &schedule, held.nominal_at, evaluation.plan))
 }
 
 /// Ends it without calling anybody.

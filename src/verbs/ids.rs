@@ -1,8 +1,6 @@
 //! shell: finds a reminder or run by what a person has typed: an id, its unique beginning, or an appointment's id.
 
-use std::collections::{BTreeSet, HashMap};
-
-use super::{App, VerbError, VerbResult, redact};
+use super::{App, VerbError, VerbResult};
 use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
 use crate::reminder::{NoId, ReminderId, RunId, State};
 use crate::row::unseen;
@@ -84,15 +82,6 @@ pub async fn run(app: &App, text: &str) -> VerbResult<RunId> {
             Err(VerbError::Usage(format!("`{text}` begins the ids of several runs: {}", ids.join(", "))))
         }
     }
-}
-
-/// How the schedules name the appointments of these reminders, as far as that is still kept and can be read.
-pub async fn labels(app: &App, reminders: impl IntoIterator<Item = ReminderId>) -> HashMap<ReminderId, String> {
-    let wanted: BTreeSet<ReminderId> = reminders.into_iter().collect();
-    let Some(ledger) = app.around.ledger.as_ref().filter(|_| !wanted.is_empty()) else { return HashMap::new() };
-    let ask = ReminderAsk { ids: wanted.into_iter().collect(), ..ReminderAsk::default() };
-    let found = ledger.briefs(ask).await.unwrap_or_default();
-    found.into_iter().filter_map(|row| Some((row.id, redact::label(row.label.as_deref())?))).collect()
 }
 
 /// What may be the beginning of an id, as ids are written.

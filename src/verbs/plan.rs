@@ -138,6 +138,12 @@ async fn made<'a>(
     Ok(showing.answer(nominal_at, evaluation.plan))
 }
 
+/// A plan as it is shown, with the last digits of phones.
+pub(super) fn masked(app: &App, schedule: &Arc<Schedule>, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan {
+    let showing = Showing { schedule: Arc::clone(schedule), around: &app.around, reveal: Reveal::LastFour };
+    showing.answer(nominal_at, plan).all_at_once()
+}
+
 /// The plans of the named schedules (of all if there are no names), and the reasons for those that failed.
 ///
 /// # Errors

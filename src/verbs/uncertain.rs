@@ -1,9 +1,13 @@
 //! shell: the uncertain reminders, about which a person decides.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult, ids};
+use crate::ledger::gate::Opening;
+use crate::ledger::life::too_late_to_resend;
+use crate::ledger::openings::Openings;
 use crate::ledger::{ByHand, Outbox, ReminderAsk, ReminderRow, Resolution, Resolve, Runs};
 use crate::reminder::{CallOutcome, Lead, ReminderId, State};
 
@@ -38,6 +42,9 @@ pub struct UncertainReminder {
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Why it can't be sent again in time; null where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_late: Option<String>,
 }
 
 /// Every reminder of unknown fate, oldest first.
@@ -47,7 +54,16 @@ pub struct UncertainReminder {
 pub async fn list(app: &App) -> VerbResult<Vec<UncertainReminder>> {
     let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
     let ask = ReminderAsk { states: vec![State::Uncertain], ..ReminderAsk::default() };
-    Ok(ledger.reminders(ask).await?.iter().map(shown).collect())
+    let rows = ledger.reminders(ask).await?;
+    let (openings, now) = (Openings::new(app.around.zones.clone()), app.around.clock.now());
+    let shown = |row: &ReminderRow| UncertainReminder { too_late: too_late(row, &openings, now), ..shown(row) };
+    Ok(rows.iter().map(shown).collect())
+}
+
+fn too_late(row: &ReminderRow, openings: &Openings, now: Timestamp) -> Option<String> {
+    // hours that this version can't read are reported to whoever has it sent
+    let opening = openings.opening(&row.calling_hours, &row.recipient_zone, now).unwrap_or(Opening::Open);
+    too_late_to_resend(row.expires_at, opening, now)
 }
 
 /// A person's verdict on reminders.
@@ -74,6 +90,9 @@ pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<
         Some(schedule) => all_of(app, schedule).await?,
         None => named(app, &ask).await?,
     };
+    if ask.verdict == Resolution::Resend {
+        refuse_too_late(app, &ids).await?;
+    }
     let mut resolved = Vec::with_capacity(ids.len());
     for reminder_id in &ids {
         let resolve = Resolve {
@@ -96,6 +115,24 @@ pub async fn resolve(app: &App, actor: &str, ask: ResolveAsk) -> VerbResult<Vec<
         sender.nudge();
     }
     Ok(resolved)
+}
+
+/// Refuses what would only wait for calling hours that open when its time is over.
+async fn refuse_too_late(app: &App, ids: &[ReminderId]) -> VerbResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ask = ReminderAsk { ids: ids.to_vec(), ..ReminderAsk::default() };
+    let rows = app.ledger()?.reminders(ask).await?;
+    let (openings, now) = (Openings::new(app.around.zones.clone()), app.around.clock.now());
+    // what is over is refused by the ledger, with its remedy
+    let open = rows.iter().filter(|row| row.expires_at > now);
+    match open.filter_map(|row| Some((row.id, too_late(row, &openings, now)?))).next() {
+        Some((id, why)) => Err(VerbError::Failed(format!(
+            "reminder {id} may not be sent again: {why}. Phone the person yourself; nothing was settled"
+        ))),
+        None => Ok(()),
+    }
 }
 
 async fn all_of(app: &App, schedule: &str) -> VerbResult<Vec<ReminderId>> {
@@ -133,5 +170,6 @@ pub(super) fn shown(row: &ReminderRow) -> UncertainReminder {
         since: row.updated_at.to_string(),
         expires_at: row.expires_at.to_string(),
         label: redact::label(row.label.as_deref()),
+        too_late: None,
     }
 }

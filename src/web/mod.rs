@@ -12,6 +12,7 @@ mod peer;
 pub mod routes;
 mod sessions;
 mod site;
+mod trial;
 mod views;
 
 use std::net::SocketAddr;

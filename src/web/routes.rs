@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::access::RoutePolicy::{self, Act, Machine, Open, Read, SignIn};
 use super::guard::{RouteGuard, pass};
 use super::pages::{
-    actions, appointment, assets, calls, denial, exporting, health, held, not_called, optouts, overview, plan,
+    actions, appointment, assets, by_link, calls, denial, exporting, health, held, not_called, optouts, overview, plan,
     schedules, signing,
 };
 use super::site::Site;
@@ -68,12 +68,22 @@ pub const ROUTES: &[WebRoute] = &[
     reading("/metrics", Machine, || get(health::metrics)),
 ];
 
+/// The addresses that forms are sent to and that no page has: whoever opens one is led to the form.
+fn forms_without_page() -> impl Iterator<Item = &'static str> {
+    let has_page = |path: &str| ROUTES.iter().any(|route| route.method == Method::GET && route.path == path);
+    ROUTES.iter().map(|route| route.path).filter(move |path| !has_page(path))
+}
+
 /// The routes behind their guards.
 pub fn router(site: &Arc<Site>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let guard = RouteGuard { site: Arc::clone(site), policy: route.policy };
         router = router.route(route.path, (route.answer)().layer(from_fn_with_state(guard, pass)));
+    }
+    for path in forms_without_page() {
+        let guard = RouteGuard { site: Arc::clone(site), policy: Read };
+        router = router.route(path, get(by_link::to_form).layer(from_fn_with_state(guard, pass)));
     }
     // what is asked of an unknown path is judged too, so that another site learns nothing
     let guard = RouteGuard { site: Arc::clone(site), policy: Read };

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::access::{Doors, Person};
 use super::meters::Meters;
 use super::sessions::Sessions;
+use super::trial;
 use super::views::frame::{MenuPlace, PageFrame};
 use super::views::moments::Moments;
 use crate::verbs::page_token::May;
@@ -77,6 +78,7 @@ impl Site {
             now: moments.exact(moments.now()),
             version: env!("CARGO_PKG_VERSION"),
             notice: None,
+            trial: trial::sentence(&self.app),
             is_live: false,
         }
     }

@@ -198,7 +198,8 @@ impl Course {
         let cancellations = cancellations.collect();
         let skipped = self.one_in(3).then(|| SkippedRow {
             row: 7,
-            label: None,
+            label: Some("Dan Nobody".into()),
+            label_phone: Some(PHONE.into()),
             appointment_id: Some("A9".to_owned()),
             starts_at: Some(start()),
             lead: None,
@@ -609,8 +610,13 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     for row in ledger.reminders(ReminderAsk::default()).await.expect("reminders") {
         lines.push(format!("{row:?}"));
     }
-    let fates = FatesAsk { since: at(0), until: course.now };
-    lines.push(format!("{:#?}", ledger.fates(fates).await));
+    for until in [course.now, at(300)] {
+        lines.push(format!("{:#?}", ledger.fates(FatesAsk { since: at(0), until }).await));
+    }
+    let appointments = SCHEDULES.map(|schedule| (schedule.to_owned(), "A9".to_owned())).into();
+    let mut labels: Vec<_> = ledger.labels(LabelsAsk { appointments }).await.expect("labels").into_iter().collect();
+    labels.sort();
+    lines.push(format!("{:?}", labels.iter().map(|(key, label)| (key, label.as_str())).collect::<Vec<_>>()));
     for schedule in SCHEDULES.map(str::to_owned) {
         let days = ledger.runs(RunsAsk::Days { schedule, first: at(0), last: course.now }).await.expect("runs");
         lines.push(format!("{:?}", days.iter().map(|run| (run.nominal_at, run.kind, run.state)).collect::<Vec<_>>()));

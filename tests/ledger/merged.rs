@@ -22,6 +22,7 @@ async fn what_was_to_be_told_in_a_call_that_is_not_made_says_so() {
         };
         let skipped = |id: &str| SkippedRow {
             label: None,
+            label_phone: None,
             row: 3,
             appointment_id: Some(id.to_owned()),
             starts_at: Some(start()),

@@ -1,5 +1,7 @@
 //! pure: the audit log's end and its checks, what is too old, what a restore came to.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +67,13 @@ pub struct FatesAsk {
     pub since: Timestamp,
     /// And before (UTC).
     pub until: Timestamp,
+}
+
+/// Whose labels are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsAsk {
+    /// Appointments: the schedule's name and the id.
+    pub appointments: BTreeSet<(String, String)>,
 }
 
 /// A person to be erased.

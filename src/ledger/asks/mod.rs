@@ -13,7 +13,7 @@ pub use inbox::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, PostsAsk, RequestedCall, TakePost, Withdraw,
     Withdrawal,
 };
-pub use log::{FatesAsk, Forget, Forgotten, Head, Prune, Pruned, Restored, Verification};
+pub use log::{FatesAsk, Forget, Forgotten, Head, LabelsAsk, Prune, Pruned, Restored, Verification};
 pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,

@@ -184,6 +184,12 @@ pub struct ReminderRow {
     /// The outcome's own time (UTC).
     #[serde(default)]
     pub outcome_at: Option<Timestamp>,
+    /// The recipient's calling hours, as the schedule wrote them.
+    #[serde(skip)]
+    pub calling_hours: String,
+    /// The recipient's zone (IANA).
+    #[serde(skip)]
+    pub recipient_zone: String,
 }
 
 /// Which reminders.

@@ -52,6 +52,8 @@ impl KeptReminder {
             label: self.label(),
             outcome: held.outcome.map(|told| told.outcome),
             outcome_at: held.outcome.map(|told| told.at),
+            calling_hours: held.calling_hours.clone(),
+            recipient_zone: held.recipient_zone.clone(),
         }
     }
 

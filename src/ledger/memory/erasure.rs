@@ -7,6 +7,7 @@ use super::log::AuditLog;
 use super::tables::Tables;
 use crate::ledger::chain::Hash;
 use crate::ledger::store::Erased;
+use crate::ledger::walk::Sealed;
 use crate::reminder::ReminderId;
 
 impl Tables {
@@ -27,6 +28,9 @@ impl Tables {
             appointments.insert((kept.held.schedule.clone(), kept.held.appointment_id.clone()));
             erased.reminders += 1;
         }
+        self.erase_posts(hash, &appointments);
+        appointments.extend(self.labelled(hash));
+        appointments.extend(self.log.appointments_of(hash));
         self.calls.retain(|_, call| call.reminder.is_none_or(|id| !ids.contains(&id)));
         self.write_backs.retain(|_, row| !ids.contains(&row.reminder_id));
         let shadows = self.shadows.values_mut().map(|kept| &mut kept.known);
@@ -41,8 +45,9 @@ impl Tables {
             listed.phone_last4.clear();
             listed.reason = None;
         }
-        self.erase_posts(hash, &appointments);
-        erased.rows = self.log.erase(hash, &ids, &appointments);
+        let (rows, of_rows) = self.log.erase(hash, &ids, &appointments);
+        erased.rows = rows;
+        self.erase_labels(&appointments.union(&of_rows).cloned().collect());
         erased
     }
 }
@@ -54,14 +59,24 @@ impl AuditLog {
         of_phone.filter_map(|row| row.entry.reminder_id).collect()
     }
 
-    /// Removes the personal fields of the rows about a person; answers which rows those were.
+    /// The appointments of the rows about a phone.
+    fn appointments_of(&self, hash: &Hash) -> BTreeSet<(String, String)> {
+        let of_phone = self.sealed().filter(|row| row.phone_hash.as_deref() == Some(hash.as_slice()));
+        let key = |row: &Sealed<'_>| {
+            let (schedule, id) = row.entry.schedule.as_deref().zip(row.entry.appointment_id.as_deref())?;
+            Some((schedule.to_owned(), id.to_owned()))
+        };
+        of_phone.filter_map(key).collect()
+    }
+
+    /// Removes the personal fields of the rows about a person; answers which rows those were, and about which appointments.
     fn erase(
         &mut self,
         hash: &Hash,
         ids: &BTreeSet<ReminderId>,
         appointments: &BTreeSet<(String, String)>,
-    ) -> Vec<u64> {
-        let mut rows = Vec::new();
+    ) -> (Vec<u64>, BTreeSet<(String, String)>) {
+        let (mut rows, mut of_rows) = (Vec::new(), BTreeSet::new());
         for (seq, row) in self.numbered_mut() {
             let entry = &row.entry;
             let key = entry.schedule.as_deref().zip(entry.appointment_id.as_deref());
@@ -73,12 +88,13 @@ impl AuditLog {
             if !is_of_person || row.salt.is_none() {
                 continue;
             }
+            of_rows.extend(key.map(|(schedule, id)| (schedule.to_owned(), id.to_owned())));
             let row = Arc::make_mut(row);
             (row.salt, row.phone_hash) = (None, None);
             let entry = &mut row.entry;
             (entry.appointment_id, entry.phone, entry.starts_at, entry.detail) = (None, None, None, None);
             rows.push(seq);
         }
-        rows
+        (rows, of_rows)
     }
 }

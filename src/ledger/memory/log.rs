@@ -52,6 +52,19 @@ fn owned(entry: &Entry<'_>) -> Entry<'static> {
     }
 }
 
+fn fate_row<'e>(seq: u64, entry: &'e Entry<'_>) -> FateRow<'e> {
+    FateRow {
+        seq,
+        at: entry.at,
+        event: entry.event,
+        schedule: entry.schedule.as_deref(),
+        appointment: entry.appointment_id.as_deref(),
+        reminder: entry.reminder_id,
+        reason: entry.reason.as_deref(),
+        detail: entry.detail.as_deref(),
+    }
+}
+
 impl AuditLog {
     /// The number and hash of the last row.
     fn end(&self) -> (u64, Hash) {
@@ -131,21 +144,11 @@ impl AuditLog {
     /// How the calls of a time stand.
     pub(super) fn fates(&self, ask: &FatesAsk) -> Vec<DecidedFate> {
         let mut count = FateCount::default();
-        for (seq, row) in self.numbered() {
-            let entry = &row.entry;
-            if entry.at >= micro(ask.since) && entry.at < micro(ask.until) {
-                count.add(&FateRow {
-                    seq,
-                    at: entry.at,
-                    event: entry.event,
-                    schedule: entry.schedule.as_deref(),
-                    appointment: entry.appointment_id.as_deref(),
-                    reminder: entry.reminder_id,
-                    reason: entry.reason.as_deref(),
-                    detail: entry.detail.as_deref(),
-                });
-            }
-        }
+        let (since, until) = (micro(ask.since), micro(ask.until));
+        let of_time = self.numbered().filter(|row| (since..until).contains(&row.1.entry.at));
+        of_time.for_each(|(seq, row)| count.add(&fate_row(seq, &row.entry)));
+        let later = self.numbered().filter(|row| row.1.entry.at >= until);
+        later.for_each(|(seq, row)| count.settle(&fate_row(seq, &row.entry)));
         count.decide()
     }
 

@@ -11,6 +11,7 @@
 mod answers;
 mod calls;
 mod erasure;
+mod labels;
 mod log;
 mod posts;
 mod reads;

@@ -13,11 +13,12 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
-    PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
+    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine,
+    OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
     ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
+use crate::personal::Personal;
 use crate::plan::Knowledge;
 
 /// What questions need.
@@ -100,6 +101,9 @@ impl Reads for MemoryReads {
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         Ok(chain::hex(&self.memory.phone_key().hash(phone)))
+    }
+    fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
+        Ok(self.memory.tables().labels_of(ask))
     }
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
         Ok(self.memory.tables().queue(until))

@@ -189,6 +189,7 @@ impl Store for MemoryStore {
     }
     fn prune(&self, prune: &Prune) -> LedgerResult<Removed> {
         let payloads = self.write(|tables| tables.prune_payloads(prune.payloads_before));
+        self.write(|tables| tables.prune_labels(prune.payloads_before.max(prune.audit_before)));
         let (audit_rows, mark) = self.write(|tables| tables.log.prune(prune.audit_before));
         self.count_writes(payloads + audit_rows);
         Ok(Removed { payloads, audit_rows, mark })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::labels::KeptLabel;
 use super::log::AuditLog;
 use super::posts::KeptPost;
 use crate::ledger::chain::{Hash, PhoneKey};
@@ -46,6 +47,8 @@ pub(super) struct Tables {
     pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
     pub(super) shadows: BTreeMap<(String, String, Timestamp, Lead), KeptShadow>,
+    /// How schedules name appointments that have no reminder, by schedule and appointment.
+    pub(super) labels: BTreeMap<(String, String), KeptLabel>,
     /// By account and the other side's id.
     pub(super) calls: BTreeMap<(String, String), CallRow>,
     /// By reminder and number.
@@ -325,6 +328,7 @@ impl Tables {
                 return Ok(self.put_merged(schedule, *reminder, merged));
             }
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
+            Put::Label(named) => return Ok(self.put_label(named, phones)),
             Put::Call(call) => self.put_call(call),
             Put::WriteBack(row) => self.put_write_back(row),
             Put::Post(post, phone) => self.put_post(post, phone.map(|phone| phones.hash(phone))),

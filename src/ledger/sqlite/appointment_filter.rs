@@ -1,7 +1,7 @@
 //! pure: which rows of the log are about one appointment, as a condition that needs no walk through the log.
 
 /// What the index `audit_appointment` holds, in its own words.
-const INDEXED: &str = "appointment_id IS NOT NULL AND (attempt IS NULL OR event NOT IN ('delivery.intent', \
+pub(super) const INDEXED: &str = "appointment_id IS NOT NULL AND (attempt IS NULL OR event NOT IN ('delivery.intent', \
     'delivery.delivered'))";
 
 /// Every schedule with reminders, from name to name along an index: settled reminders cost nothing.

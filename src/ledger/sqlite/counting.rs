@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row, params};
 
 use super::columns::{micros, time, uuid_or_null, word};
-use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow};
+use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow, SETTLING};
 use crate::ledger::{FatesAsk, LedgerError, LedgerResult, QueueSlot, SLOT_MICROS};
 use crate::reminder::ReminderId;
 
@@ -22,20 +22,54 @@ pub(super) fn fates(conn: &Connection, ask: &FatesAsk) -> LedgerResult<Vec<Decid
     let mut rows = statement.query([micros(ask.since), micros(ask.until)])?;
     let mut count = FateCount::default();
     while let Some(row) = rows.next()? {
-        let text = |place| row.get_ref(place)?.as_str_or_null().map_err(rusqlite::Error::from);
-        count.add(&FateRow {
-            seq: row.get(0)?,
-            at: time(row, 1)?,
-            event: word(row, 2)?,
-            schedule: text(3)?,
-            appointment: text(4)?,
-            reminder: uuid_or_null(row, 5)?.map(ReminderId),
-            reason: text(6)?,
-            detail: text(7)?,
-        });
+        count.add(&fate_row(row)?);
     }
+    settle(conn, ask, &mut count)?;
     Ok(count.decide())
 }
+
+/// Adds what was written after that time about calls of unknown fate.
+fn settle(conn: &Connection, ask: &FatesAsk, count: &mut FateCount) -> LedgerResult<()> {
+    let mut seqs: Vec<i64> = Vec::new();
+    for schedule in count.unsettled() {
+        let mut statement = conn.prepare_cached(SETTLED_LATER)?;
+        for (event, reason) in SETTLING {
+            let values = params![schedule, event.as_str(), reason, micros(ask.until)];
+            seqs.extend(statement.query_map(values, |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+    seqs.sort_unstable();
+    let mut statement = conn.prepare_cached(FATE)?;
+    for seq in seqs {
+        statement.query_row([seq], |row| {
+            count.settle(&fate_row(row)?);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn fate_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<FateRow<'r>> {
+    let text = |place| row.get_ref(place)?.as_str_or_null().map_err(rusqlite::Error::from);
+    Ok(FateRow {
+        seq: row.get(0)?,
+        at: time(row, 1)?,
+        event: word(row, 2)?,
+        schedule: text(3)?,
+        appointment: text(4)?,
+        reminder: uuid_or_null(row, 5)?.map(ReminderId),
+        reason: text(6)?,
+        detail: text(7)?,
+    })
+}
+
+/// The rows of one kind that were written at or after a time.
+pub(super) const SETTLED_LATER: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason = ?3 \
+    AND at >= ?4";
+
+/// One row, as it decides a fate.
+const FATE: &str = "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, \
+    CASE WHEN appointment_id IS NULL THEN detail END FROM audit WHERE seq = ?1";
 
 /// The rows of a time that decide a fate.
 pub(super) static FATES: LazyLock<String> = LazyLock::new(|| {

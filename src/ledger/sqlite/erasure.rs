@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
 
+use super::appointment_filter::INDEXED;
 use super::phone_rows;
 use crate::audit::entry::{AUDIT_COLUMNS, ColumnKind};
 use crate::ledger::chain::Hash;
@@ -18,6 +19,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     let sql = "SELECT account, contact_id FROM contact WHERE phone_hash = ?1";
     let mut statement = conn.prepare(sql)?;
     let contacts = statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    super::labels::erase(conn, hash, (&rows, &reminders))?;
     for nr in &reminders {
         conn.execute("DELETE FROM content WHERE reminder = ?1", [nr])?;
         super::posts::erase_of_reminder(conn, *nr)?;
@@ -53,7 +55,7 @@ fn reminders(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<BTreeS
     Ok(statement.query_map(params![phone, hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// The rows of the log about that phone, about those reminders and about their appointments.
+/// The rows of the log about that phone and about those reminders, and those without a phone about their appointments.
 fn rows(conn: &Connection, reminders: &BTreeSet<i64>, hash: &Hash) -> LedgerResult<BTreeSet<u64>> {
     let mut rows: BTreeSet<u64> = phone_rows::all(conn, hash)?.into_iter().map(i64::cast_unsigned).collect();
     let mut key = conn.prepare("SELECT id, schedule, appointment_id FROM reminder WHERE nr = ?1")?;
@@ -61,6 +63,20 @@ fn rows(conn: &Connection, reminders: &BTreeSet<i64>, hash: &Hash) -> LedgerResu
         "SELECT seq FROM audit WHERE (schedule = ?1 AND appointment_id = ?2 AND phone_hash IS NULL AND salt IS NOT NULL) \
          OR reminder_id = ?3",
     )?;
+    let mut appointments: BTreeSet<(String, String)> = super::labels::appointments_of(conn, hash)?;
+    let mut named = conn.prepare("SELECT schedule, appointment_id FROM audit WHERE seq = ?1")?;
+    for seq in &rows {
+        let key: (Option<String>, Option<String>) = named.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        appointments.extend(key.0.zip(key.1));
+    }
+    let mut left_out = conn.prepare(&format!(
+        "SELECT seq FROM audit INDEXED BY audit_appointment WHERE appointment_id = ?2 AND {INDEXED} AND schedule = ?1 \
+         AND phone_hash IS NULL AND salt IS NOT NULL"
+    ))?;
+    for (schedule, appointment) in appointments {
+        let found = left_out.query_map([schedule, appointment], |row| row.get(0))?;
+        rows.extend(found.collect::<Result<Vec<u64>, _>>()?);
+    }
     for nr in reminders {
         let (id, schedule, appointment): (String, String, String) =
             key.query_row([nr], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

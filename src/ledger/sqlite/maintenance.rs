@@ -22,6 +22,8 @@ fn prune_payloads(conn: &Connection, prune: &Prune) -> LedgerResult<u64> {
     let mut statement = conn.prepare_cached(sql)?;
     super::shadow::prune(conn, prune)?;
     super::posts::prune(conn, prune)?;
+    // whoever is erased is found by the log: no label outlives it
+    super::labels::prune(conn, prune.payloads_before.max(prune.audit_before))?;
     let before = [micros(prune.payloads_before)];
     conn.prepare_cached("DELETE FROM first_sight WHERE coalesce(starts_at, seen_at) < ?1")?.execute(before)?;
     conn.prepare_cached("DELETE FROM call WHERE last_at < ?1")?.execute(before)?;

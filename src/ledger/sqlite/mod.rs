@@ -17,6 +17,7 @@ mod exported;
 mod files;
 mod held;
 mod knowledge;
+mod labels;
 mod lookups;
 mod loss;
 mod maintenance;

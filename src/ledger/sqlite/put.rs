@@ -72,6 +72,9 @@ impl SqliteStore<'_> {
             }
             Put::Merged(schedule, reminder, merged) => super::merged::put(self.conn, schedule, *reminder, merged),
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
+            Put::Label(named) => {
+                super::labels::put(self.conn, named, named.phone.map(|phone| self.phone_key.hash(phone)))
+            }
             Put::Call(call) => self.put_call(call),
             Put::WriteBack(row) => self.put_write_back(row),
             Put::Post(post, phone) => self.put_post(post, *phone),

@@ -18,7 +18,7 @@ use crate::reminder::{ReminderId, RunId, State};
 /// The columns of [`reminder_row`].
 const REMINDER: &str = "SELECT r.id, r.schedule, r.run_id, r.appointment_id, r.starts_at, r.lead, r.phone, r.state, \
     r.due_at, r.next_at, r.expires_at, r.attempt, r.tries, a.http_status, a.remote_id, c.payload, r.updated_at, \
-    r.trial IS NOT NULL, c.label, r.outcome, r.outcome_at \
+    r.trial IS NOT NULL, c.label, r.outcome, r.outcome_at, r.calling_hours, r.recipient_zone \
     FROM reminder r LEFT JOIN attempt a ON a.reminder = r.nr AND a.number = r.attempt \
     LEFT JOIN content c ON c.reminder = r.nr";
 
@@ -45,6 +45,8 @@ fn reminder_row(row: &Row<'_>) -> rusqlite::Result<ReminderRow> {
         label: row.get::<_, Option<String>>(18)?.map(Into::into),
         outcome: word_or_null(row, 19)?,
         outcome_at: time_or_null(row, 20)?,
+        calling_hours: row.get(21)?,
+        recipient_zone: row.get(22)?,
     })
 }
 
@@ -399,6 +401,7 @@ mod tests {
             }
         }
         assert_no_walk(&reader.conn, &counting::FATES);
+        assert_no_walk(&reader.conn, counting::SETTLED_LATER);
         assert_no_walk(&reader.conn, &runs::days());
     }
 }

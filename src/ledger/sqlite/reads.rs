@@ -10,17 +10,19 @@ use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{
-    backup, calls, chain_table, counting, knowledge, pauses, posts, queries, runs, schedules, schema, write_backs,
+    backup, calls, chain_table, counting, knowledge, labels, pauses, posts, queries, runs, schedules, schema,
+    write_backs,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut,
-    PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
+    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine,
+    OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
     ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
+use crate::personal::Personal;
 use crate::plan::Knowledge;
 
 /// What questions need.
@@ -111,6 +113,9 @@ impl Reads for SqliteReads {
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         self.readers.read(|reader| Ok(chain::hex(&chain::phone_hash(queries::key(reader)?, phone))))
+    }
+    fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
+        self.readers.read(|reader| labels::read(&reader.conn, &ask.appointments))
     }
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>> {
         self.readers.read(|reader| counting::queue(&reader.conn, until))

@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0019.sql"),
     include_str!("../migrations/0020.sql"),
     include_str!("../migrations/0021.sql"),
+    include_str!("../migrations/0022.sql"),
 ];
 
 /// What the newest migration makes.

@@ -9,7 +9,7 @@ use crate::audit::{Entry, Event};
 use crate::ledger::change::{Change, HeldRow};
 use crate::ledger::reconcile::{self, Calls, Fate, Mode, PlannedBy};
 use crate::ledger::runs::{self, Earlier, PassedTime, Tallied, WrittenRun};
-use crate::ledger::store::{Applied, CallsAsk, Many, One, Put, ShadowedCall, StoredSchedule};
+use crate::ledger::store::{Applied, CallsAsk, Many, NamedAppointment, One, Put, ShadowedCall, StoredSchedule};
 use crate::ledger::{
     FoldedTimes, LedgerError, LedgerResult, LoadedSchedule, PassedOver, RecordedRun, RejectRun, RunEnd, RunRecord,
     RunRow, RunStart, RunsAsk, ScheduleStanding, held_runs, life, schedules,
@@ -189,6 +189,9 @@ impl Tx<'_> {
                 }
                 false => reconcile::skip_entry(&by, row),
             })?;
+            if let (Some(id), Some(label)) = (&row.appointment_id, &row.label) {
+                self.name(&by, id, (label, row.label_phone.as_deref()))?;
+            }
         }
         for sight in &plan.first_sights {
             self.store.put(&Put::FirstSight(&schedule, sight, by.read_at))?;
@@ -196,6 +199,13 @@ impl Tx<'_> {
         let finished = runs::finished(record, run, plan, tallied, recorded.cancelled.len());
         self.write(&finished)?;
         Ok(recorded)
+    }
+
+    /// Keeps how the schedule names an appointment of which the log speaks and no reminder does.
+    fn name(&self, by: &PlannedBy<'_>, appointment_id: &str, label: (&str, Option<&str>)) -> LedgerResult<()> {
+        let (label, phone) = label;
+        let named = NamedAppointment { schedule: by.schedule, appointment_id, label, phone, at: by.now };
+        self.store.put(&Put::Label(&named))
     }
 
     /// A fresh read's plan renews and cancels what is pending; one that is held changes nothing.
@@ -290,6 +300,7 @@ impl Counting<'_> {
                     recorded.cancelled.extend(held.as_ref().map(|held| held.id));
                 }
                 self.tx.store.append(&reconcile::limit_entry(self.by, planned))?;
+                self.name(planned)?;
                 overruled(planned, Some(SkipReason::PersonLimit));
                 recorded.overruled.push(planned.id);
             }
@@ -303,6 +314,7 @@ impl Counting<'_> {
                 self.tx.store.append(&entry)?;
                 let (schedule, account) = (self.by.schedule, self.by.terms.account.as_str());
                 self.tx.store.put(&Put::Shadow(&ShadowedCall { schedule, account, planned, at: self.by.now }))?;
+                self.name(planned)?;
                 recorded.shadowed += 1;
             }
             Fate::AlreadyReminded => {
@@ -334,6 +346,13 @@ impl Counting<'_> {
             | Fate::Shadowed(_)
             | Fate::AlreadyReminded
             | Fate::NotPlanned => Ok(false),
+        }
+    }
+
+    fn name(&self, planned: &PlannedReminder) -> LedgerResult<()> {
+        match &planned.label {
+            Some(label) => self.tx.name(self.by, &planned.appointment_id, (label, Some(&planned.phone))),
+            None => Ok(()),
         }
     }
 

@@ -7,25 +7,40 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::future::{Either, select};
 
-use super::failure;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::{failure, optouts};
 use crate::audit::times;
-use crate::evaluation::phone_of;
-use crate::ledger::{OptOutSide, Outbox, ReminderAsk, Resolution};
+use crate::ledger::{OptOutSide, OptOutsChanged, Outbox, ReminderAsk, Resolution};
 use crate::personal::Personal;
+use crate::reminder::{RunState, State as ReminderState};
 use crate::verbs::cancel::CancelAsk;
 use crate::verbs::held::{ApproveAsk, RejectAsk};
 use crate::verbs::optout::{NumbersList, OptOutAsk};
 use crate::verbs::pause::PauseAsk;
+use crate::verbs::trigger::TriggerAnswer;
 use crate::verbs::uncertain::ResolveAsk;
-use crate::verbs::{Answer, Request, VerbError, VerbResult, perform};
+use crate::verbs::{Answer, Request, VerbError, VerbResult, perform, phones};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::links::{self, link, own_path};
+use crate::web::views::optouts::RefusedForm;
 
-/// What an action came to, to be told on a page.
+/// What an action came to: the page that says so, its word, and a number where there is one.
 struct Done {
     back: String,
     word: &'static str,
+    count: Option<u64>,
+}
+
+impl Done {
+    fn at(back: impl Into<String>, word: &'static str) -> Self {
+        Self { back: back.into(), word, count: None }
+    }
+
+    fn counting(self, count: u64) -> Self {
+        Self { count: Some(count), ..self }
+    }
 }
 
 fn needed<'f>(form: &'f SubmittedForm, name: &str) -> VerbResult<&'f str> {
@@ -38,35 +53,40 @@ fn reason(form: &SubmittedForm) -> VerbResult<String> {
     Ok(reason.to_owned())
 }
 
-/// Goes back to a page that tells what was done, or tells why it wasn't.
+/// Goes back to a page that says what was done, or says why it wasn't.
 fn answered(done: VerbResult<Done>, form: &SubmittedForm) -> Response {
     match done {
-        Ok(Done { back, word }) => {
+        Ok(Done { back, word, count }) => {
             let (path, query) = back.split_once('?').unwrap_or((&back, ""));
             let asked = SubmittedForm::of(query.as_bytes());
-            let kept = asked.fields().filter(|(name, _)| *name != "done");
-            let fields: Vec<(&str, Option<&str>)> =
-                kept.map(|(name, value)| (name, Some(value))).chain([("done", Some(word))]).collect();
+            let kept = asked.fields().filter(|(name, _)| !["done", "count"].contains(name));
+            let count = count.map(|count| count.to_string());
+            let said = [("done", Some(word)), ("count", count.as_deref())];
+            let fields: Vec<(&str, Option<&str>)> = kept.map(|(name, value)| (name, Some(value))).chain(said).collect();
             Redirect::to(&link(path, &fields)).into_response()
         }
         Err(error) => failure(&error, own_path(form.get("back"))),
     }
 }
 
-/// Performs it to its end, whether or not the browser waits for it: a call that has begun isn't broken off. What takes longer
-/// than a person waits has begun well: the log tells the rest.
-async fn carry_out(site: &Arc<Site>, visitor: &Visitor, request: Request) -> VerbResult<()> {
+/// Performs it to its end, whether or not the browser waits for it: a call that has begun isn't broken off. `None` for what takes
+/// longer than a person waits: it has begun well, and the log has the rest.
+async fn carry_out<T: DeserializeOwned>(
+    site: &Arc<Site>,
+    visitor: &Visitor,
+    request: Request,
+) -> VerbResult<Option<T>> {
     let (app, actor) = (Arc::clone(&site.app), visitor.name.clone());
     let doing = tokio::spawn(async move { perform(&app, &actor, request).await });
     let answer: Answer = match select(doing, site.app.around.clock.sleep(PATIENCE)).await {
         Either::Left((ended, _)) => {
-            ended.map_err(|_| VerbError::Failed("it broke off: look into the log".to_owned()))?
+            ended.map_err(|_| VerbError::Failed("it broke off: the Calls page shows how far it came".to_owned()))?
         }
-        Either::Right(_) => return Ok(()),
+        Either::Right(_) => return Ok(None),
     };
     match answer.body.get() {
         "null" => Err(VerbError::Failed(answer.message.unwrap_or_else(|| "it could not be done".to_owned()))),
-        _ => Ok(()),
+        body => Ok(Some(serde_json::from_str(body).map_err(|error| VerbError::Failed(error.to_string()))?)),
     }
 }
 
@@ -74,6 +94,15 @@ async fn carry_out(site: &Arc<Site>, visitor: &Visitor, request: Request) -> Ver
 const PATIENCE: Duration = Duration::from_secs(5);
 
 type SentForm = (State<Arc<Site>>, Extension<Visitor>, Extension<SubmittedForm>);
+
+/// How many planned calls of a schedule, or of all, are still to be made.
+async fn waiting(site: &Site, schedule: Option<&str>) -> VerbResult<u64> {
+    let ledger = site.app.ledger()?;
+    let Some(schedule) = schedule else { return Ok(ledger.tally().await?.pending) };
+    let (schedule, states) = (Some(schedule.to_owned()), vec![ReminderState::Pending]);
+    let ask = ReminderAsk { schedule, states, ..ReminderAsk::default() };
+    Ok(ledger.briefs(ask).await?.len() as u64)
+}
 
 /// Pauses a schedule, or all.
 pub async fn pause((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
@@ -84,8 +113,10 @@ pub async fn pause((State(site), Extension(visitor), Extension(form)): SentForm)
         let until = form.get("until").map(|text| times::read(text, moments.now(), zone)).transpose();
         let until = until.map_err(VerbError::Usage)?;
         let ask = PauseAsk { schedule, reason: reason(&form)?, until };
-        carry_out(&site, &visitor, Request::Pause(ask)).await?;
-        Ok(Done { back: own_path(form.get("back")).to_owned(), word: "paused" })
+        let waiting = waiting(&site, ask.schedule.as_deref()).await?;
+        carry_out::<IgnoredAny>(&site, &visitor, Request::Pause(ask)).await?;
+        let done = Done::at(own_path(form.get("back")), "paused");
+        Ok(if waiting > 0 { done.counting(waiting) } else { done })
     };
     answered(done.await, &form)
 }
@@ -94,8 +125,10 @@ pub async fn pause((State(site), Extension(visitor), Extension(form)): SentForm)
 pub async fn resume((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let schedule = form.get("schedule").map(str::to_owned);
-        carry_out(&site, &visitor, Request::Resume { schedule, reason: Some(reason(&form)?) }).await?;
-        Ok(Done { back: own_path(form.get("back")).to_owned(), word: "resumed" })
+        let waiting = waiting(&site, schedule.as_deref()).await?;
+        carry_out::<IgnoredAny>(&site, &visitor, Request::Resume { schedule, reason: Some(reason(&form)?) }).await?;
+        let done = Done::at(own_path(form.get("back")), "resumed");
+        Ok(if waiting > 0 { done.counting(waiting) } else { done })
     };
     answered(done.await, &form)
 }
@@ -105,8 +138,12 @@ pub async fn approve((State(site), Extension(visitor), Extension(form)): SentFor
     let done = async {
         let run = needed(&form, "run")?.to_owned();
         let ask = ApproveAsk { run, reason: Some(reason(&form)?), wait_seconds: 0 };
-        carry_out(&site, &visitor, Request::Approve(ask)).await?;
-        Ok(Done { back: "/held".to_owned(), word: "approved" })
+        let answer = carry_out::<TriggerAnswer>(&site, &visitor, Request::Approve(ask)).await?;
+        Ok(match answer {
+            None => Done::at("/held", "approving"),
+            Some(answer) if answer.state == RunState::Held => Done::at("/held", "held-again"),
+            Some(answer) => Done::at("/held", "approved").counting(answer.counts.planned),
+        })
     };
     answered(done.await, &form)
 }
@@ -115,8 +152,8 @@ pub async fn approve((State(site), Extension(visitor), Extension(form)): SentFor
 pub async fn reject((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let ask = RejectAsk { run: needed(&form, "run")?.to_owned(), reason: Some(reason(&form)?) };
-        carry_out(&site, &visitor, Request::Reject(ask)).await?;
-        Ok(Done { back: "/held".to_owned(), word: "rejected" })
+        carry_out::<IgnoredAny>(&site, &visitor, Request::Reject(ask)).await?;
+        Ok(Done::at("/held", "rejected"))
     };
     answered(done.await, &form)
 }
@@ -124,16 +161,16 @@ pub async fn reject((State(site), Extension(visitor), Extension(form)): SentForm
 /// Settles an unknown fate.
 pub async fn resolve((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
-        let verdict = match needed(&form, "verdict")? {
-            "delivered" => Resolution::Delivered,
-            "resend" => Resolution::Resend,
-            "drop" => Resolution::Drop,
+        let (verdict, word) = match needed(&form, "verdict")? {
+            "delivered" => (Resolution::Delivered, "settled-delivered"),
+            "resend" => (Resolution::Resend, "settled-resend"),
+            "drop" => (Resolution::Drop, "settled-drop"),
             _ => return Err(VerbError::Usage("the verdict is delivered, resend or drop".to_owned())),
         };
         let ids = vec![needed(&form, "id")?.to_owned()];
         let ask = ResolveAsk { ids, schedule: None, all_of: None, verdict, reason: reason(&form)? };
-        carry_out(&site, &visitor, Request::Resolve(ask)).await?;
-        Ok(Done { back: "/held".to_owned(), word: "resolved" })
+        carry_out::<IgnoredAny>(&site, &visitor, Request::Resolve(ask)).await?;
+        Ok(Done::at("/held", word))
     };
     answered(done.await, &form)
 }
@@ -146,48 +183,54 @@ fn back_to_appointment(form: &SubmittedForm) -> String {
 pub async fn cancel((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
     let done = async {
         let ask = CancelAsk { id: needed(&form, "id")?.to_owned(), schedule: None, reason: reason(&form)? };
-        carry_out(&site, &visitor, Request::Cancel(ask)).await?;
-        Ok(Done { back: back_to_appointment(&form), word: "cancelled" })
+        carry_out::<IgnoredAny>(&site, &visitor, Request::Cancel(ask)).await?;
+        Ok(Done::at(back_to_appointment(&form), "cancelled"))
     };
     answered(done.await, &form)
 }
 
+/// Changes the list; the page at `back` says what that came to.
 async fn change_list(
     site: &Arc<Site>,
     visitor: &Visitor,
     (phone, to, reason): (Personal, OptOutSide, String),
-) -> VerbResult<()> {
+    back: String,
+) -> VerbResult<Done> {
     let ask = OptOutAsk { phones: vec![phone], to, list: NumbersList::OptedOut, reason: Some(reason) };
-    carry_out(site, visitor, Request::OptOut(ask)).await
+    let changed = carry_out::<OptOutsChanged>(site, visitor, Request::OptOut(ask)).await?.unwrap_or_default();
+    Ok(match (to, changed.changed) {
+        (OptOutSide::On, 0) => Done::at(back, "opted-out-before"),
+        (OptOutSide::On, _) => Done::at(back, "opted-out").counting(changed.cancelled),
+        (OptOutSide::Off, 0) => Done::at(back, "not-listed"),
+        (OptOutSide::Off, _) => Done::at(back, "opted-in"),
+    })
 }
 
-/// A number as the form has it.
-fn phone(site: &Site, form: &SubmittedForm) -> VerbResult<Personal> {
-    let folder = site.app.folder();
-    let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
-    let phone = phone_of(needed(form, "phone")?, region.as_deref());
-    let phone = phone.ok_or_else(|| {
-        VerbError::Usage("that is not a valid phone number: write it as +12025550143; nothing was changed".to_owned())
-    })?;
-    Ok(phone.e164)
+/// Changes the list by a form of its page, which is shown again with what was typed where the number can't be read.
+async fn change_by_form(site: Arc<Site>, visitor: Visitor, form: SubmittedForm, to: OptOutSide) -> Response {
+    let done = async {
+        let phone = phones::only(&site.app, needed(&form, "phone")?).await?;
+        change_list(&site, &visitor, (phone, to, reason(&form)?), "/opt-outs".to_owned()).await
+    };
+    match done.await {
+        Err(VerbError::Usage(fault)) => {
+            let text = |name| form.get(name).unwrap_or_default();
+            let fault = format!("{fault}; nothing was changed");
+            let refused = RefusedForm { to, phone: text("phone").into(), reason: text("reason").to_owned(), fault };
+            optouts::refused(&site, &visitor, refused).await
+        }
+        done => answered(done, &form),
+    }
 }
 
 /// Puts a number on the opt-out list.
 pub async fn opt_out((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
-    let done = async {
-        change_list(&site, &visitor, (phone(&site, &form)?, OptOutSide::On, reason(&form)?)).await?;
-        Ok(Done { back: "/opt-outs".to_owned(), word: "opted-out" })
-    };
-    answered(done.await, &form)
+    change_by_form(site, visitor, form, OptOutSide::On).await
 }
 
 /// Takes a number off the opt-out list.
 pub async fn opt_in((State(site), Extension(visitor), Extension(form)): SentForm) -> Response {
-    let done = async {
-        change_list(&site, &visitor, (phone(&site, &form)?, OptOutSide::Off, reason(&form)?)).await?;
-        Ok(Done { back: "/opt-outs".to_owned(), word: "opted-in" })
-    };
-    answered(done.await, &form)
+    change_by_form(site, visitor, form, OptOutSide::Off).await
 }
 
 /// Puts the number of a reminder on the opt-out list, without showing it.
@@ -197,8 +240,8 @@ pub async fn opt_out_of_appointment((State(site), Extension(visitor), Extension(
         let ask = ReminderAsk { id: Some(id), ..ReminderAsk::default() };
         let kept = site.app.ledger()?.reminders(ask).await?.pop().and_then(|row| row.phone);
         let phone = kept.ok_or_else(|| VerbError::Failed("its phone is no longer kept".to_owned()))?;
-        change_list(&site, &visitor, (phone, OptOutSide::On, reason(&form)?)).await?;
-        Ok(Done { back: back_to_appointment(&form), word: "opted-out" })
+        let what = (phone, OptOutSide::On, reason(&form)?);
+        change_list(&site, &visitor, what, back_to_appointment(&form)).await
     };
     answered(done.await, &form)
 }

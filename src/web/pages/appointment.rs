@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 
-use super::{asked_for, failure, page as answer};
+use super::{asked_for, done, failure, page as answer};
 use crate::ledger::{Runs, RunsAsk};
 use crate::verbs::audit::{ShowAsk, Story, show};
 use crate::verbs::{Request, Reveal, VerbError, VerbResult, explain, perform};
@@ -36,7 +36,7 @@ async fn masked(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbRes
     let shown = shown(site, visitor, &ask, &story);
     let judged = judged(site, &shown, &story, form.get("judge") == Some("now")).await;
     let shown = shown.judged_by(judged);
-    Ok(AppointmentPage { frame: shown.frame.after(form.get("done")), ..shown })
+    Ok(AppointmentPage { frame: shown.frame.after(done(form)), ..shown })
 }
 
 /// What the rules said of it: those of the run that judged it last, or as they are now, which reads the source.

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::{asked_for, failure, names, page as answer};
+use super::{asked_for, done, failure, page as answer};
 use crate::audit::{AuditFilter, AuditRow, times, words};
-use crate::evaluation::phone_of;
-use crate::ledger::Log;
 use crate::reminder::SkipReason;
-use crate::verbs::{VerbError, VerbResult, audit, ids};
+use crate::verbs::labels::Labels;
+use crate::verbs::{VerbError, VerbResult, audit, ids, phones};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
-use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS};
+use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS, SoughtPerson};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
 use crate::web::views::rows::LogRow;
@@ -27,20 +26,29 @@ pub async fn page(
     answer(read(&site, &visitor, &asked_for(query)).await, "/calls")
 }
 
-/// Finds a person by phone: the number itself never is in an address.
-pub async fn find(State(site): State<Arc<Site>>, Extension(form): Extension<SubmittedForm>) -> Response {
-    match mark_of(&site, form.get("phone").unwrap_or_default()).await {
+/// Finds a person by phone: the number itself never is in an address. Where nobody is found the page has what was typed.
+pub async fn find(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(form): Extension<SubmittedForm>,
+) -> Response {
+    let typed = form.get("phone").unwrap_or_default();
+    match phones::known_mark(&site.app, typed).await {
         Ok(mark) => Redirect::to(&AskedCalls { mark, ..AskedCalls::default() }.link(None)).into_response(),
+        Err(VerbError::Usage(why)) => {
+            let sought = SoughtPerson { typed: typed.into(), fault: sentence_of(&why) };
+            let page = read(&site, &visitor, &SubmittedForm::default()).await;
+            answer(page.map(|page| CallsPage { sought: Some(sought), ..page }), "/calls")
+        }
         Err(error) => failure(&error, "/calls"),
     }
 }
 
-async fn mark_of(site: &Site, text: &str) -> VerbResult<String> {
-    let folder = site.app.folder();
-    let region = folder.schedules.values().find_map(|schedule| schedule.appointment.default_region.clone());
-    let phone = phone_of(text, region.as_deref())
-        .ok_or_else(|| VerbError::Usage("that is not a valid phone number: write it as +12025550143".to_owned()))?;
-    Ok(site.app.ledger()?.phone_mark(&phone.e164).await?)
+/// With a capital letter and a full stop.
+fn sentence_of(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// The fields of the filter that a form or an address has.
@@ -97,12 +105,13 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let filter = filter(site, &asked, &moments).await?;
     let number = |name| form.get(name).and_then(|text| text.parse::<u64>().ok());
     let Turned { rows, newer, older } = turn(site, filter, (number("before"), number("after"))).await?;
-    let names = names::of_rows(&site.app, &rows).await;
+    let labels = Labels::of_rows(&site.app, &rows).await;
     let schedules: Vec<String> = site.app.folder().schedules.keys().cloned().collect();
     Ok(CallsPage {
-        frame: site.frame(visitor, MenuPlace::Calls, "Calls", &moments),
+        frame: site.frame(visitor, MenuPlace::Calls, "Calls", &moments).after(done(form)),
+        sought: None,
         choices: Choices::of(&schedules),
-        rows: rows.iter().map(|row| LogRow::of(row, &names, &moments)).collect(),
+        rows: rows.iter().map(|row| LogRow::of(row, &labels, &moments)).collect(),
         newer: newer.map(|seq| asked.link(Some(("after", seq)))),
         older: older.map(|seq| asked.link(Some(("before", seq)))),
         asked,
@@ -143,7 +152,13 @@ async fn turn(site: &Site, filter: AuditFilter, from: (Option<u64>, Option<u64>)
 
 #[cfg(test)]
 mod tests {
-    use super::reason_of;
+    use super::{reason_of, sentence_of};
+
+    #[test]
+    fn a_refusal_is_a_sentence_on_the_page() {
+        assert_eq!(sentence_of("nobody with this number is in the log"), "Nobody with this number is in the log.");
+        assert_eq!(sentence_of(""), ".");
+    }
 
     #[test]
     fn a_reason_is_taken_as_the_page_shows_it_and_as_it_is_stored() {

@@ -4,12 +4,12 @@
 pub mod actions;
 pub mod appointment;
 pub mod assets;
+pub mod by_link;
 pub mod calls;
 pub mod denial;
 pub mod exporting;
 pub mod health;
 pub mod held;
-mod names;
 pub mod not_called;
 pub mod optouts;
 pub mod overview;
@@ -23,12 +23,19 @@ use axum::response::{IntoResponse, Response};
 
 use super::guard::SubmittedForm;
 use super::views::failure::FailurePage;
+use super::views::frame::DoneAction;
 use crate::ledger::LedgerError;
 use crate::verbs::VerbError;
 
 /// The fields of an address.
 fn asked_for(query: Option<String>) -> SubmittedForm {
     SubmittedForm::of(query.unwrap_or_default().as_bytes())
+}
+
+/// What an address says of the action that led to it.
+fn done(form: &SubmittedForm) -> Option<DoneAction<'_>> {
+    let count = form.get("count").and_then(|text| text.parse().ok());
+    Some(DoneAction { word: form.get("done")?, count })
 }
 
 /// A page, or why it can't be shown.

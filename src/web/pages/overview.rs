@@ -6,14 +6,15 @@ use std::sync::Arc;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 
-use super::{asked_for, page as answer};
+use super::{asked_for, done, page as answer};
 use crate::ledger::{FatesAsk, Log, Outbox, Runs, RunsAsk, SLOT_MICROS};
 use crate::settings::Rate;
 use crate::verbs::{App, VerbResult, rehearsal, status};
+use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
-use crate::web::views::overview::{self, OverviewPage, ServiceStanding};
+use crate::web::views::overview::{self, OverviewPage, ServiceStanding, nobody_left_out};
 use crate::web::views::queue::{self, QueueLane, SLOTS};
 use crate::web::views::strip::{RunStrip, first_day};
 
@@ -23,10 +24,10 @@ pub async fn page(
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    answer(read(&site, &visitor, asked_for(query).get("done")).await, "/")
+    answer(read(&site, &visitor, &asked_for(query)).await, "/")
 }
 
-async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<OverviewPage> {
+async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<OverviewPage> {
     let app = &site.app;
     let moments = site.moments();
     let status = status::status(app).await?;
@@ -42,18 +43,22 @@ async fn read(site: &Site, visitor: &Visitor, done: Option<&str>) -> VerbResult<
     let left = queue::waiting(&slots, &lanes, moments.now());
     let today = moments.today();
     Ok(OverviewPage {
-        frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done).live(),
+        frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done(form)).live(),
         standing: ServiceStanding::of(&status),
         tallies: overview::tallies(&fates, status.uncertain),
         next: overview::coming(&status.schedules, &moments),
         strips: strips(app, &moments).await?,
         by_hour: overview::by_hour(&fates, &moments),
-        reasons: overview::reasons("Not called today, by reason", &fates, |reason| {
-            crate::web::views::links::link(
-                "/not-called",
-                &[("day", Some(&today.to_string())), ("reason", Some(reason))],
-            )
-        }),
+        reasons: overview::reasons(
+            ("Not called today, by reason", nobody_left_out(status.held_runs > 0)),
+            &fates,
+            |reason| {
+                crate::web::views::links::link(
+                    "/not-called",
+                    &[("day", Some(&today.to_string())), ("reason", Some(reason))],
+                )
+            },
+        ),
         queue: queue::chart(left, due_now, &moments),
     })
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::Response;
 
-use super::{asked_for, page as answer};
+use super::{asked_for, done, page as answer};
 use crate::schedule::masking;
 use crate::verbs::status::LoadState;
 use crate::verbs::{VerbError, VerbResult, likely_name, next, status};
+use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::schedules::{ListedSchedule, SchedulePage, SchedulesPage, ShownNext, ShownProblem};
@@ -38,10 +39,10 @@ pub async fn one(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    answer(read_one(&site, &visitor, &name, asked_for(query).get("done")).await, "/schedules")
+    answer(read_one(&site, &visitor, &name, &asked_for(query)).await, "/schedules")
 }
 
-async fn read_one(site: &Site, visitor: &Visitor, name: &str, done: Option<&str>) -> VerbResult<SchedulePage> {
+async fn read_one(site: &Site, visitor: &Visitor, name: &str, form: &SubmittedForm) -> VerbResult<SchedulePage> {
     let app = &site.app;
     let moments = site.moments();
     let status = status::status(app).await?;
@@ -58,7 +59,7 @@ async fn read_one(site: &Site, visitor: &Visitor, name: &str, done: Option<&str>
     let problems = folder.problems.iter().filter(|problem| is_of_it(&problem.file));
     let coming = schedule.map(|schedule| next::next(app, schedule, COMING)).unwrap_or_default();
     Ok(SchedulePage {
-        frame: site.frame(visitor, MenuPlace::Schedules, &format!("Schedule {name}"), &moments).after(done),
+        frame: site.frame(visitor, MenuPlace::Schedules, &format!("Schedule {name}"), &moments).after(done(form)),
         listed: ListedSchedule::of(row, &moments),
         is_paused: row.state == LoadState::Paused || row.pause_reason.is_some(),
         problems: problems.map(ShownProblem::of).collect(),

@@ -82,7 +82,7 @@ impl AppointmentPage {
             frame,
             id: found.reminders.first().map_or(id, |reminder| reminder.appointment_id.as_str()).to_owned(),
             schedule: schedule.unwrap_or_default().to_owned(),
-            name: found.reminders.iter().rev().find_map(|reminder| reminder.label.clone()),
+            name: found.label.clone(),
             reminders,
             lines: told
                 .into_iter()

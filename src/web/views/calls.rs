@@ -6,6 +6,7 @@ use super::frame::PageFrame;
 use super::links;
 use super::rows::LogRow;
 use crate::audit::{Event, words};
+use crate::personal::Personal;
 
 /// Rows of one page.
 pub const PAGE_ROWS: usize = 100;
@@ -20,12 +21,23 @@ pub struct CallsPage {
     pub asked: AskedCalls,
     /// The choices of the filter.
     pub choices: Choices,
+    /// A search for a person that found nobody.
+    pub sought: Option<SoughtPerson>,
     /// The newest first.
     pub rows: Vec<LogRow>,
     /// The page of newer rows.
     pub newer: Option<String>,
     /// The page of older rows.
     pub older: Option<String>,
+}
+
+/// A search for a person by phone that found nobody.
+#[derive(Debug, Clone)]
+pub struct SoughtPerson {
+    /// As it was typed.
+    pub typed: Personal,
+    /// Why it found nobody.
+    pub fault: String,
 }
 
 /// The fields of the filter, as they are in the address: a phone is named by its mark alone.

@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use super::frame::MENU;
+
 /// The page.
 #[derive(Template)]
 #[template(path = "failure.html")]

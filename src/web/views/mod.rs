@@ -12,6 +12,7 @@ pub mod not_called;
 pub mod optouts;
 pub mod overview;
 pub mod plan;
+pub mod prose;
 pub mod queue;
 pub mod rows;
 pub mod schedules;

@@ -7,10 +7,13 @@ use askama::Template;
 use super::charts::LyingBars;
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
-use super::rows::{LogRow, RowNames};
+use super::rows::LogRow;
 use super::wording::without_commands;
 use crate::audit::fates::{CallFate, DecidedFate};
+use crate::audit::words::counted;
 use crate::audit::{AuditRow, Event, words};
+use crate::ledger::RunRow;
+use crate::verbs::labels::Labels;
 
 /// Maximum rows under each heading; the log has them all.
 pub const MOST: usize = 500;
@@ -23,6 +26,8 @@ pub struct NotCalledPage {
     pub frame: PageFrame,
     /// The day, for people.
     pub day: String,
+    /// The day in an address.
+    pub iso_day: String,
     /// The day before.
     pub earlier: String,
     /// The day after, unless it is still to come.
@@ -33,8 +38,60 @@ pub struct NotCalledPage {
     pub chart: LyingBars,
     /// By reason.
     pub groups: Vec<ReasonGroup>,
+    /// Calls of that day that are neither made nor left out.
+    pub open: Vec<OpenCalls>,
+    /// What is said where nobody is listed.
+    pub nobody: &'static str,
     /// Whether there are more than are shown.
     pub is_cut: bool,
+}
+
+/// Calls of which nobody can say yet whether they are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCalls {
+    /// How many, and what they wait for.
+    pub text: String,
+    /// Where that is decided.
+    pub link: Option<String>,
+}
+
+impl OpenCalls {
+    /// Those of a day with these held runs.
+    #[must_use]
+    pub fn of_day(held: &[RunRow], fates: &[DecidedFate], moments: &Moments) -> Vec<Self> {
+        let of_run = |run: &RunRow| {
+            let at = moments.of(Some(&run.schedule), run.nominal_at);
+            let calls = counted(run.counts.planned, "call waits", "calls wait");
+            let text = format!("{calls} in the held run of {}, {at}: approve or reject it", run.schedule);
+            Self { text, link: Some(format!("/held#{}", run.id)) }
+        };
+        let count = |fate| fates.iter().filter(|decided| decided.fate == fate).count() as u64;
+        let mut open: Vec<Self> = held.iter().map(of_run).collect();
+        let unknown = count(CallFate::Unknown);
+        open.extend((unknown > 0).then(|| Self {
+            text: format!(
+                "{} of unknown fate: find out whether the phone rang",
+                counted(unknown, "call is", "calls are")
+            ),
+            link: Some("/held#unknown".to_owned()),
+        }));
+        let waiting = count(CallFate::Waiting);
+        open.extend((waiting > 0).then(|| Self {
+            text: format!("{} planned and not made yet", counted(waiting, "call is", "calls are")),
+            link: None,
+        }));
+        open
+    }
+}
+
+/// What is said of a day on which nobody is listed.
+#[must_use]
+pub fn nobody(open: &[OpenCalls], fates: &[DecidedFate]) -> &'static str {
+    match (open.is_empty(), fates.iter().any(|decided| decided.fate == CallFate::Called)) {
+        (false, _) => "Nobody else was left out.",
+        (true, true) => "Everybody who was due that day was called.",
+        (true, false) => "No call was due that day.",
+    }
 }
 
 /// Everybody for one reason.
@@ -61,8 +118,9 @@ pub struct NotCalledPerson {
     pub is_run: bool,
 }
 
-/// The events of runs that called nobody.
-pub const OF_RUNS: [Event; 3] = [Event::RunMissed, Event::RunHeld, Event::RunSkipped];
+/// What the log has of runs that called nobody: the event and, where only that says so, the reason.
+pub const OF_RUNS: [(Event, Option<&str>); 4] =
+    [(Event::RunMissed, None), (Event::RunHeld, None), (Event::RunSkipped, None), (Event::RunFinished, Some("failed"))];
 
 /// Whether a fate is listed here: somebody was to be called and was not.
 #[must_use]
@@ -77,6 +135,9 @@ pub fn is_listed(decided: &DecidedFate) -> bool {
 fn heading(event: Event, reason: Option<&str>) -> String {
     match (event, reason) {
         (Event::ReminderSkipped, Some(reason)) => words::reason(reason),
+        (Event::RunFinished, Some(_)) => "the run failed".to_owned(),
+        (Event::RunHeld, _) => "the run was held, and rejected".to_owned(),
+        (Event::OperatorResolved, Some("drop")) => "fate unknown, given up by a person".to_owned(),
         (event, Some(reason)) => format!("{}: {}", words::event(event), words::reason(reason)),
         (event, None) => words::event(event).to_owned(),
     }
@@ -113,16 +174,16 @@ impl ListedDay {
 
     /// The rows by heading, the newest first, the largest group first; rows of runs come last, under headings of their own.
     #[must_use]
-    pub fn groups(&self, rows: &[AuditRow], names: &RowNames, moments: &Moments) -> Vec<ReasonGroup> {
+    pub fn groups(&self, rows: &[AuditRow], labels: &Labels, moments: &Moments) -> Vec<ReasonGroup> {
         let mut groups: BTreeMap<String, Vec<NotCalledPerson>> = BTreeMap::new();
         for row in rows.iter().rev() {
             let starts_at = row.starts_at.map(|at| moments.of(row.schedule.as_deref(), at));
-            let row_of_log = LogRow::of(row, names, moments);
+            let row_of_log = LogRow::of(row, labels, moments);
             let detail = without_commands(&row_of_log.detail);
             let person = NotCalledPerson {
                 row: LogRow { detail, ..row_of_log },
                 starts_at,
-                is_run: OF_RUNS.contains(&row.event),
+                is_run: OF_RUNS.iter().any(|(event, _)| *event == row.event),
             };
             groups.entry(heading(row.event, row.reason.as_deref())).or_default().push(person);
         }
@@ -168,7 +229,7 @@ mod tests {
         let moments = Moments::new(zones, jiff::Timestamp::UNIX_EPOCH);
         let listed = ListedDay::of(&fates::fates(&rows));
         let shown: Vec<AuditRow> = rows.into_iter().filter(|row| listed.shown.contains(&row.seq)).collect();
-        let groups = listed.groups(&shown, &RowNames::new(), &moments);
+        let groups = listed.groups(&shown, &Labels::default(), &moments);
         let told: Vec<(&str, usize)> = groups.iter().map(|group| (group.reason.as_str(), group.people.len())).collect();
         assert_eq!(told, [("bad row", 2), ("no phone", 1), ("refused for good: http 400", 1)]);
     }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
-use crate::ledger::OptOut;
+use crate::ledger::{OptOut, OptOutSide};
 use crate::personal::Personal;
 
 /// The page.
@@ -15,6 +15,28 @@ pub struct OptOutsPage {
     pub frame: PageFrame,
     /// The newest first.
     pub listed: Vec<ListedOptOut>,
+    /// A form that was refused.
+    pub refused: Option<RefusedForm>,
+}
+
+/// A form that was refused, with what was typed into it.
+#[derive(Debug, Clone)]
+pub struct RefusedForm {
+    /// Whether the number was to be put on the list or taken off it.
+    pub to: OptOutSide,
+    /// The number as it was typed.
+    pub phone: Personal,
+    /// The reason as it was typed.
+    pub reason: String,
+    /// Why it was refused.
+    pub fault: String,
+}
+
+impl OptOutsPage {
+    /// What was typed into the form for that side, if it was refused.
+    fn refused_to(&self, to: OptOutSide) -> Option<&RefusedForm> {
+        self.refused.as_ref().filter(|refused| refused.to == to)
+    }
 }
 
 /// One number.

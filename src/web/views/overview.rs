@@ -11,7 +11,7 @@ use super::moments::{Moments, ShownMoment};
 use super::strip::RunStrip;
 use super::wording::without_commands;
 use crate::audit::fates::{CallFate, DecidedFate};
-use crate::audit::words;
+use crate::audit::words::{self, counted};
 use crate::schedule::ScheduleMode;
 use crate::verbs::status::{Health, LoadState, ScheduleStatus, StatusAnswer};
 
@@ -44,6 +44,8 @@ pub struct ServiceStanding {
     pub kind: &'static str,
     /// One sentence.
     pub sentence: String,
+    /// The calls that are still to be made, where there are any.
+    pub open: Option<String>,
     /// What needs a person.
     pub problems: Vec<ShownFault>,
     /// Whether everything is paused.
@@ -113,12 +115,25 @@ impl ServiceStanding {
         let (kind, sentence) = match (status.state, status.paused) {
             (_, true) => ("unsure", "Paused: nobody is called.".to_owned()),
             (Health::Ok, false) => ("good", "All is well: nothing needs you.".to_owned()),
-            (Health::Degraded, false) => ("unsure", "The service runs, and something needs you.".to_owned()),
+            (Health::Degraded, false) => ("unsure", "The service runs, and something needs you:".to_owned()),
             (Health::Down, false) => ("bad", "Nobody is called: the service can't work.".to_owned()),
         };
         let problems = status.problems.iter().map(|problem| ShownFault::of(problem, &status.schedules)).collect();
         let checkpoint = format!("{}:{}", status.audit.seq, status.audit.hash);
-        Self { kind, sentence, problems, is_paused: status.paused, checkpoint }
+        let open = open_calls(status.pending, status.sending);
+        Self { kind, sentence, open, problems, is_paused: status.paused, checkpoint }
+    }
+}
+
+/// What is planned and not made yet.
+fn open_calls(pending: u64, sending: u64) -> Option<String> {
+    let planned = |count| format!("{} still to be made", counted(count, "planned call is", "planned calls are"));
+    let sent = |count| format!("{} being sent", counted(count, "call is", "calls are"));
+    match (pending, sending) {
+        (0, 0) => None,
+        (pending, 0) => Some(format!("{}.", planned(pending))),
+        (0, sending) => Some(format!("{}.", sent(sending))),
+        (pending, sending) => Some(format!("{}, {}.", planned(pending), sent(sending))),
     }
 }
 
@@ -194,17 +209,29 @@ pub fn by_hour(fates: &[DecidedFate], moments: &Moments) -> UprightBars {
     UprightBars::over(title, hours.into_iter().enumerate().map(named).collect(), 3)
 }
 
+/// What a chart of reasons says where there are none; with held runs it is not over yet.
+#[must_use]
+pub const fn nobody_left_out(is_any_held: bool) -> &'static str {
+    match is_any_held {
+        true => "Nobody was left out so far; calls wait in a held run.",
+        false => "Nobody was left out.",
+    }
+}
+
 /// Why appointments of some time were not called.
 #[must_use]
-pub fn reasons(title: &str, fates: &[DecidedFate], link: impl Fn(&str) -> String) -> LyingBars {
+pub fn reasons(
+    (title, nothing): (&str, &'static str),
+    fates: &[DecidedFate],
+    link: impl Fn(&str) -> String,
+) -> LyingBars {
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for decided in fates.iter().filter(|decided| decided.fate == CallFate::NotCalled) {
         *reasons.entry(decided.reason.as_deref().unwrap_or("unknown")).or_default() += 1;
     }
     let quantity =
         |(reason, count): (&str, u64)| Quantity { label: words::reason(reason), count, link: Some(link(reason)) };
-    let title =
-        ChartTitle { title: title.to_owned(), of: "Reason", counts: "Appointments", nothing: "Nobody was left out." };
+    let title = ChartTitle { title: title.to_owned(), of: "Reason", counts: "Appointments", nothing };
     LyingBars::over(title, reasons.into_iter().map(quantity).collect())
 }
 
@@ -226,6 +253,10 @@ mod tests {
         assert_eq!(expired.text, "4 expired within a day, not called");
         let plain = fault("everything is paused since 9: `tickler resume --all`");
         assert_eq!((plain.text.as_str(), plain.link), ("everything is paused since 9", None));
+        assert_eq!(open_calls(0, 0), None);
+        assert_eq!(open_calls(1, 0).as_deref(), Some("1 planned call is still to be made."));
+        let both = open_calls(3, 2);
+        assert_eq!(both.as_deref(), Some("3 planned calls are still to be made, 2 calls are being sent."));
         let other = fault("the folder can't be read: it is gone");
         assert_eq!(other.text, "the folder can't be read: it is gone");
     }
@@ -251,7 +282,9 @@ mod tests {
         let numbers: Vec<(&str, u64)> = tallies(&fates, 3).iter().map(|tally| (tally.name, tally.count)).collect();
         let expected = [("accepted", 2), ("not called", 1), ("failed", 1), ("fate unknown, to be settled", 3)];
         assert_eq!(numbers, expected);
-        let chart = reasons("Not called", &fates, |reason| format!("/not-called?reason={reason}")).to_string();
+        let chart =
+            reasons(("Not called", nobody_left_out(false)), &fates, |reason| format!("/not-called?reason={reason}"))
+                .to_string();
         assert!(chart.contains("no phone") && chart.contains("reason=no_phone"), "{chart}");
         assert!(!chart.contains("http 400"), "a failure is no reason not to call: {chart}");
     }

@@ -1,15 +1,10 @@
 //! pure: a row of the log as the pages show it.
 
-use std::collections::HashMap;
-
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::{AuditRow, Event, words};
 use crate::personal::Personal;
-use crate::reminder::ReminderId;
-
-/// How the schedules name the appointments of reminders.
-pub type RowNames = HashMap<ReminderId, String>;
+use crate::verbs::labels::Labels;
 
 /// A row of the log for people.
 #[derive(Debug, Clone)]
@@ -43,7 +38,7 @@ pub struct LogRow {
 impl LogRow {
     /// That row.
     #[must_use]
-    pub fn of(row: &AuditRow, names: &RowNames, moments: &Moments) -> Self {
+    pub fn of(row: &AuditRow, labels: &Labels, moments: &Moments) -> Self {
         let schedule = row.schedule.as_deref();
         let text = |value: &Option<std::borrow::Cow<'static, str>>| value.as_deref().unwrap_or_default().to_owned();
         Self {
@@ -54,7 +49,7 @@ impl LogRow {
             schedule: text(&row.schedule),
             appointment: text(&row.appointment_id),
             link: row.appointment_id.as_deref().map(|id| links::appointment(schedule, id)),
-            name: row.reminder_id.and_then(|id| names.get(&id).cloned()).unwrap_or_default(),
+            name: labels.of_row(row).unwrap_or_default().to_owned(),
             phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
             detail: moments.localised(schedule, row.detail.as_deref().unwrap_or_default()),

@@ -5,6 +5,8 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
+use super::wording::without_commands;
+use crate::audit::words::{self, counted};
 use crate::schedule::problems::{Paint, Problem, Severity};
 use crate::verbs::next::{NextRun, Note};
 use crate::verbs::status::{LoadState, ScheduleStatus};
@@ -38,8 +40,8 @@ pub struct ListedSchedule {
     pub next: Option<ShownMoment>,
     /// Its last run.
     pub last: Option<ShownMoment>,
-    /// The most frequent reason for skips in it.
-    pub reason: String,
+    /// What its last run came to, in numbers.
+    pub last_came_to: String,
 }
 
 /// One schedule.
@@ -97,11 +99,24 @@ impl ListedSchedule {
             link: links::schedule(&row.name),
             state,
             kind,
-            problem: row.problem.clone().unwrap_or_default(),
+            problem: row.problem.as_deref().map(without_commands).unwrap_or_default(),
             next: row.next_run.as_deref().map(|at| moments.of_text(at)),
             last: row.last_run.as_deref().map(|at| moments.of_text(at)),
-            reason: row.last_reason.as_deref().map(crate::audit::words::reason).unwrap_or_default(),
+            last_came_to: came_to(row),
         }
+    }
+}
+
+/// The numbers of a schedule's last run.
+fn came_to(row: &ScheduleStatus) -> String {
+    let Some(planned) = row.last_planned else { return String::new() };
+    let calls = counted(planned, "call planned", "calls planned");
+    let reason = row.last_reason.as_deref().map(words::reason);
+    match (row.last_skipped.unwrap_or(0), reason) {
+        (0, _) => calls,
+        (skipped, None) => format!("{calls}, {skipped} not called"),
+        (1, Some(reason)) => format!("{calls}, 1 not called: {reason}"),
+        (skipped, Some(reason)) => format!("{calls}, {skipped} not called, most of them: {reason}"),
     }
 }
 

@@ -1,0 +1,98 @@
+//! A person is found by the number as somebody types it, and whoever opens the address of a form is led to the form.
+
+use tickler::web::routes::ROUTES;
+
+use super::clinic::{Clinic, PARTS, Parts, Sandbox};
+use super::{Answer, Desk};
+
+const TABLE: &str = "\
+id,name,phone,starts_at
+A-1,Ada Example,+1 202-555-0143,2026-11-25 09:30
+A-2,Ben Sample,+44 20 7946 0958,2026-11-25 10:00
+";
+
+/// A clinic whose schedule names no country.
+fn worldwide() -> Desk {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::empty(&sandbox.url);
+    clinic.write("appointments.csv", TABLE);
+    let remind = "days_before = 1\ncalling_hours = \"always\"";
+    clinic.schedule("day-before", &Parts { remind, ..PARTS }.text());
+    Desk::over(clinic, Some(sandbox), &[])
+}
+
+fn found(desk: &Desk, typed: &str) -> Answer {
+    let form = desk.get("/calls").form_token();
+    let typed: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();
+    desk.post("/calls/find", "", &format!("form_token={form}&phone={typed}"))
+}
+
+#[test]
+fn a_national_number_is_found_where_no_schedule_names_a_country() {
+    let desk = worldwide();
+    for (typed, appointment) in [
+        ("202-555-0143", "A-1"),
+        ("(202) 555 0143", "A-1"),
+        ("+12025550143", "A-1"),
+        ("020 7946 0958", "A-2"),
+        ("+44 20 7946 0958", "A-2"),
+    ] {
+        let answer = found(&desk, typed);
+        let address = answer.header("location").unwrap_or_else(|| panic!("{typed}: {}", answer.body));
+        assert!(address.starts_with("/calls?phone="), "{typed}: {address}");
+        let page = desk.get(address);
+        assert!(page.body.contains(&format!(">{appointment}<")), "{typed}: {}", page.body);
+    }
+}
+
+#[test]
+fn a_number_that_finds_nobody_is_kept_in_the_form_with_the_reason() {
+    let desk = worldwide();
+    for (typed, why) in [
+        ("0143", "That is not a whole phone number: write it with its country code"),
+        ("Ada Example", "That is not a whole phone number"),
+        ("+1 202-555-0199", "Nobody with this number is in the log."),
+    ] {
+        let answer = found(&desk, typed);
+        assert_eq!(answer.status, 200, "{typed}: {}", answer.body);
+        assert!(answer.body.contains(why), "{typed}: {}", answer.body);
+        assert!(answer.body.contains(&format!("value=\"{typed}\"")), "{typed}: {}", answer.body);
+        assert!(answer.body.contains("<tr id=\"row-"), "the log is still there: {}", answer.body);
+    }
+    // the list of whoever is never called keeps what was typed, too
+    let form = desk.get("/opt-outs").form_token();
+    let refused = desk.post("/opt-outs/add", "", &format!("form_token={form}&phone=0143&reason=she+asked"));
+    assert_eq!(refused.status, 200);
+    for kept in ["value=\"0143\"", "value=\"she asked\"", "nothing was changed"] {
+        assert!(refused.body.contains(kept), "{kept}: {}", refused.body);
+    }
+    assert!(desk.log("optout").is_empty());
+}
+
+#[test]
+fn whoever_opens_the_address_of_a_form_is_led_to_the_form() {
+    let desk = Desk::open();
+    let has_page = |path: &str| ROUTES.iter().any(|route| route.method == "GET" && route.path == path);
+    let forms: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| !has_page(path)).collect();
+    assert!(forms.contains(&"/calls/find") && forms.contains(&"/appointment/reveal"), "{forms:?}");
+    for path in forms {
+        let answer = desk.get(path);
+        let to = answer.header("location").unwrap_or_else(|| panic!("{path}: {} {}", answer.status, answer.body));
+        let page = desk.get(to);
+        assert_eq!((answer.status, page.status), (303, 200), "{path}");
+        assert!(page.body.contains("role=\"status\""), "{path} leads to {to}, which says why: {}", page.body);
+    }
+    assert!(desk.log("operator").is_empty(), "nothing was done");
+}
+
+#[test]
+fn a_page_over_a_sandbox_says_so_and_one_that_reaches_people_does_not() {
+    let banner = "Calls go to a sandbox on this machine, not to Thoughtly: no phone rings.";
+    assert!(Desk::open().get("/").body.contains(banner));
+    let real = Clinic::with_target("https://thoughtly.invalid/webhook/automation/a");
+    let page = Desk::serving(real, None, &["run"], &[]).get("/");
+    assert!(page.status == 200 && !page.body.contains("class=\"trial\""), "{}", page.body);
+    let trial = Clinic::with_target("https://thoughtly.invalid/webhook/automation/a");
+    let page = Desk::serving(trial, None, &["run", "--trial"], &[]).get("/calls");
+    assert!(page.body.contains("recorded in a ledger of its own and does not count, but calls are really made."));
+}
