@@ -168,7 +168,7 @@ def sign_in(browser, url, world):
     visit.go("/sign-in")
     visit.page.get_by_label("Your token").fill(token)
     visit.page.get_by_role("button", name="Sign in").click()
-    expect(visit.page.get_by_text("Signed in as tom (may look)")).to_be_visible()
+    expect(visit.page.get_by_text("Signed in as tom (may read only)")).to_be_visible()
     assert visit.page.get_by_role("button", name="Pause everything").count() == 0
     cookie = visit.context.cookies()[0]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict", cookie

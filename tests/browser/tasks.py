@@ -84,7 +84,7 @@ def what_happens_tomorrow(browser, url, shots):
 def approve_a_held_run(browser, url, shots):
     person = Person(browser, url, "approve", shots)
     person.takes(person.link("held run"))
-    person.takes(person.page.get_by_text("Approve: read again"))
+    person.takes(person.page.get_by_text("Approve: call them"))
     form = person.page.locator("form.act", has=person.page.get_by_role("button", name="Approve the run"))
     person.writes(form.get_by_label("Reason"), "the salon moved here")
     person.takes(form.get_by_role("button"))
