@@ -52,6 +52,9 @@ pub struct Entry<'a> {
     pub detail: Option<Cow<'a, str>>,
 }
 
+/// The values of an entry, each in the place of its column in [`AUDIT_COLUMNS`].
+pub type Cells<'e> = [Cell<'e>; AUDIT_COLUMNS.len()];
+
 /// A column of the log between `seq` and `hash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditColumn {
@@ -139,7 +142,7 @@ impl<'a> Entry<'a> {
 
     /// The values, each in the place of its column in [`AUDIT_COLUMNS`].
     #[must_use]
-    pub fn cells(&self) -> [Cell<'_>; AUDIT_COLUMNS.len()] {
+    pub fn cells(&self) -> Cells<'_> {
         let Self {
             at,
             event,

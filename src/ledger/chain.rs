@@ -11,8 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::attempt::TargetAddress;
-use crate::audit::Entry;
-use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, ColumnKind};
+use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, Cells, ColumnKind};
 use crate::reminder::{Lead, LeadTime};
 
 /// A SHA-256.
@@ -81,21 +80,17 @@ impl Form<'_> {
 }
 
 /// The cells of one kind with the index of their column, in the order of the columns.
-fn cells_of<'e>(
-    entry: &'e Entry<'_>,
-    kind: ColumnKind,
-) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
-    let columns =
-        AUDIT_COLUMNS.iter().zip(entry.cells()).enumerate().map(|(index, (column, cell))| (index, column, cell));
+fn cells_of<'e>(cells: &Cells<'e>, kind: ColumnKind) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
+    let columns = AUDIT_COLUMNS.iter().zip(cells).enumerate().map(|(index, (column, cell))| (index, column, *cell));
     columns.filter(move |(_, column, _)| column.kind == kind)
 }
 
 /// The HMAC that represents the personal fields. The phone is its last four digits and its hash under the ledger's key.
 #[must_use]
-pub fn commitment(salt: &Salt, entry: &Entry<'_>, phone_hash: Option<&[u8]>) -> Hash {
+pub fn commitment(salt: &Salt, cells: &Cells<'_>, phone_hash: Option<&[u8]>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
     let mut form = Form(&mut bytes);
-    for (index, column, cell) in cells_of(entry, ColumnKind::Personal) {
+    for (index, column, cell) in cells_of(cells, ColumnKind::Personal) {
         form.column(index, column, cell);
         if column.name == "phone_last4" {
             form.bytes(phone_hash);
@@ -148,14 +143,21 @@ fn derived(key: &[u8; 32], purpose: &[u8]) -> Hash {
 
 /// The hash of the row with that number.
 #[must_use]
-pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, entry: &Entry<'_>, commitment: &Hash) -> Hash {
+pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, cells: &Cells<'_>, commitment: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(320);
     bytes.extend_from_slice(prev);
     bytes.extend_from_slice(&seq.to_be_bytes());
-    // every row has its instant, which is written without a mark of being there
-    bytes.extend_from_slice(&entry.at.as_microsecond().to_be_bytes());
     let mut form = Form(&mut bytes);
-    cells_of(entry, ColumnKind::Plain).skip(1).for_each(|(index, column, cell)| form.column(index, column, cell));
+    for (index, column, cell) in cells_of(cells, ColumnKind::Plain) {
+        // every row has its instant, which is written without a mark of being there
+        if index == 0
+            && let Cell::Time(at) = cell
+        {
+            form.0.extend_from_slice(&at.as_microsecond().to_be_bytes());
+        } else {
+            form.column(index, column, cell);
+        }
+    }
     bytes.extend_from_slice(commitment);
     sealing.seal(&bytes)
 }
@@ -214,7 +216,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::audit::{Event, LoggedPhone};
+    use crate::audit::{Entry, Event, LoggedPhone};
     use crate::reminder::{ReminderId, RunId};
 
     const ROW: Entry<'static> = Entry::new(Timestamp::UNIX_EPOCH, Event::RunStarted);
@@ -247,7 +249,7 @@ mod tests {
     }
 
     fn hash_of(entry: &Entry<'_>) -> Hash {
-        hash(&Sealing::Plain, &EMPTY, 1, entry, &commitment(&[0; 16], entry, None))
+        hash(&Sealing::Plain, &EMPTY, 1, &entry.cells(), &commitment(&[0; 16], &entry.cells(), None))
     }
 
     #[test]
@@ -255,18 +257,27 @@ mod tests {
         let variants = variants();
         let hashes: std::collections::HashSet<_> = variants.iter().map(hash_of).collect();
         assert_eq!(hashes.len(), variants.len());
-        assert_ne!(hash(&Sealing::Plain, &[1; 32], 1, &ROW, &EMPTY), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
-        assert_ne!(hash(&Sealing::Plain, &EMPTY, 2, &ROW, &EMPTY), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
-        assert_ne!(hash(&Sealing::Plain, &EMPTY, 1, &ROW, &[1; 32]), hash(&Sealing::Plain, &EMPTY, 1, &ROW, &EMPTY));
+        assert_ne!(
+            hash(&Sealing::Plain, &[1; 32], 1, &ROW.cells(), &EMPTY),
+            hash(&Sealing::Plain, &EMPTY, 1, &ROW.cells(), &EMPTY)
+        );
+        assert_ne!(
+            hash(&Sealing::Plain, &EMPTY, 2, &ROW.cells(), &EMPTY),
+            hash(&Sealing::Plain, &EMPTY, 1, &ROW.cells(), &EMPTY)
+        );
+        assert_ne!(
+            hash(&Sealing::Plain, &EMPTY, 1, &ROW.cells(), &[1; 32]),
+            hash(&Sealing::Plain, &EMPTY, 1, &ROW.cells(), &EMPTY)
+        );
     }
 
     #[test]
     fn a_text_that_moves_to_the_next_field_is_another_commitment() {
         let here = Entry { appointment_id: Some("0143".into()), ..ROW };
         let there = Entry { phone: Some(LoggedPhone::LastFour("0143".into())), ..ROW };
-        assert_ne!(commitment(&[0; 16], &here, None), commitment(&[0; 16], &there, None));
-        assert_ne!(commitment(&[0; 16], &here, None), commitment(&[1; 16], &here, None));
-        assert_ne!(commitment(&[0; 16], &here, Some(&[0; 32])), commitment(&[0; 16], &here, None));
+        assert_ne!(commitment(&[0; 16], &here.cells(), None), commitment(&[0; 16], &there.cells(), None));
+        assert_ne!(commitment(&[0; 16], &here.cells(), None), commitment(&[1; 16], &here.cells(), None));
+        assert_ne!(commitment(&[0; 16], &here.cells(), Some(&[0; 32])), commitment(&[0; 16], &here.cells(), None));
     }
 
     #[test]
@@ -308,10 +319,10 @@ mod tests {
             detail: Some("a sentence".into()),
             ..ROW
         };
-        let commitment = commitment(&[7; 16], &entry, Some(&[9; 32]));
+        let commitment = commitment(&[7; 16], &entry.cells(), Some(&[9; 32]));
         assert_eq!(hex(&commitment), "d46dd5d4688cfa42705818b3c0983a68209b19493f1bc07aee2eee4d9e5b466e");
         assert_eq!(
-            hex(&hash(&Sealing::Plain, &[5; 32], 11, &entry, &commitment)),
+            hex(&hash(&Sealing::Plain, &[5; 32], 11, &entry.cells(), &commitment)),
             "029fc6be67029c1487ad75643118730be4cc5543cc315ee1cbe918574720bf3f"
         );
     }

@@ -114,8 +114,9 @@ impl Walk {
         if found.prev != self.hash {
             return Err("it doesn't follow the row before it".to_owned());
         }
+        let cells = found.entry.cells();
         let commitment = match found.salt {
-            Some(salt) => chain::commitment(&salt, &found.entry, found.phone_hash.as_deref()),
+            Some(salt) => chain::commitment(&salt, &cells, found.phone_hash.as_deref()),
             None if has_personal_fields(found) => return Err("a row that was erased has personal fields".to_owned()),
             None => {
                 self.unnamed.insert(seq);
@@ -125,7 +126,7 @@ impl Walk {
         if commitment != found.commitment {
             return Err("a personal field was changed".to_owned());
         }
-        if chain::hash(&self.sealing, &self.hash, seq, &found.entry, &commitment) != found.hash {
+        if chain::hash(&self.sealing, &self.hash, seq, &cells, &commitment) != found.hash {
             return Err("a field was changed".to_owned());
         }
         if found.entry.event == Event::OperatorPruned && found.entry.reason.as_deref() == Some("audit") {

@@ -262,14 +262,16 @@ impl JudgedCalls<'_, '_> {
     /// Whether the call is made.
     fn one(&mut self, call: RenderedCandidate, told_with: Option<&str>) -> bool {
         let other_calls = self.people.other_calls(&call.candidate);
-        let other_call = other_calls.filter(|calls| *calls > 0).and_then(|_| self.people.other_call(&call.candidate));
+        let other_call = other_calls
+            .filter(|calls| *calls > 0)
+            .and_then(|_| self.people.other_call(&call.candidate, &self.plan.reminders));
         let case = WholeCase { terms: self.terms, call: &call, told_with, other_calls, other_call };
         if let Some(watch) = self.watch {
             watch.see_whole(&case);
         }
         match whole_rules::ask(&case) {
             Ok(()) => {
-                self.people.accept(&call.candidate);
+                self.people.accept(&call.candidate, self.plan.reminders.len());
                 let corrects = self.people.corrected_by(&call.candidate);
                 self.plan.accept(call, corrects, self.terms);
                 true

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::candidates::Candidate;
-use super::{Knowledge, KnownReminder, PersonCall};
+use super::{Knowledge, KnownReminder, PersonCall, PlannedReminder};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::seeded::{Seed, SeededMap, SeededSet};
@@ -22,12 +22,12 @@ pub(super) struct People<'a> {
     expected: usize,
 }
 
-/// The calls of a person and day that this plan makes.
+/// The calls of a person and day that this plan makes. Small, since a large plan has as many as calls.
 #[derive(Clone, Copy)]
 struct AcceptedCalls {
-    count: usize,
-    /// The first of them.
-    first: OtherCall<'static>,
+    count: u32,
+    /// The place of the first of them among the calls of the plan.
+    first: u32,
 }
 
 /// A call that counts for the same person and day.
@@ -64,18 +64,22 @@ impl<'a> People<'a> {
             return None;
         }
         let others = chains(self.held_others(candidate));
-        Some(others + self.accepted_of(candidate).map_or(0, |accepted| accepted.count))
+        Some(others + self.accepted_of(candidate).map_or(0, |accepted| accepted.count as usize))
     }
 
-    /// One of the person's other calls of that day.
-    pub(super) fn other_call(&self, candidate: &Candidate) -> Option<OtherCall<'a>> {
+    /// One of the person's other calls of that day; `made` are the calls of this plan so far.
+    pub(super) fn other_call(&self, candidate: &Candidate, made: &[PlannedReminder]) -> Option<OtherCall<'a>> {
         let held = self.held_others(candidate).next().map(|call| OtherCall {
             schedule: call.schedule.as_deref(),
             starts_at: call.appointment.as_ref().map(|(_, start)| *start),
             due_at: call.due_at,
             is_shadow: call.is_shadow,
         });
-        held.or_else(|| self.accepted_of(candidate).map(|accepted| accepted.first))
+        held.or_else(|| {
+            let first = made.get(self.accepted_of(candidate)?.first as usize)?;
+            let (starts_at, due_at) = (Some(first.starts_at), first.due_at);
+            Some(OtherCall { schedule: None, starts_at, due_at, is_shadow: false })
+        })
     }
 
     /// What the ledger holds of the person's other calls of that day.
@@ -101,8 +105,8 @@ impl<'a> People<'a> {
         *id == candidate.id && *start != candidate.start.at && self.corrected.contains(&(id.clone(), *start))
     }
 
-    /// It is called.
-    pub(super) fn accept(&mut self, candidate: &Candidate) {
+    /// It is called, and gets that place among the calls of the plan.
+    pub(super) fn accept(&mut self, candidate: &Candidate, place: usize) {
         let own = candidate.known.as_ref().map(|known| known.id);
         if keeps_place(candidate) && self.held_of(candidate).iter().any(|call| Some(call.id) == own) {
             return;
@@ -114,8 +118,8 @@ impl<'a> People<'a> {
             calls.count += 1;
             return;
         }
-        let (starts_at, due_at) = (Some(candidate.start.at), candidate.lead.due_at);
-        let first = OtherCall { schedule: None, starts_at, due_at, is_shadow: false };
+        // no plan has more calls
+        let first = u32::try_from(place).unwrap_or(u32::MAX);
         day.insert(candidate.person.clone(), AcceptedCalls { count: 1, first });
     }
 

@@ -88,8 +88,9 @@ impl AuditLog {
             Some(LoggedPhone::LastFour(_)) | None => None,
         };
         let entry = owned(entry);
-        let commitment = chain::commitment(&salt, &entry, phone_hash.as_deref());
-        let hash = chain::hash(sealing, &prev, seq + 1, &entry, &commitment);
+        let cells = entry.cells();
+        let commitment = chain::commitment(&salt, &cells, phone_hash.as_deref());
+        let hash = chain::hash(sealing, &prev, seq + 1, &cells, &commitment);
         let phone_hash = phone_hash.map(Into::into);
         self.rows.push(Arc::new(Sealed { entry, phone_hash, salt: Some(salt), commitment, prev, hash }));
     }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use uuid::fmt::Hyphenated;
 
 use super::chain_table::Chain;
 use super::columns::micros;
@@ -44,10 +45,22 @@ impl SqliteStore<'_> {
             Some(LoggedPhone::LastFour(_)) | None => None,
         };
         let phone_hash = phone_hash.as_ref().map(<[u8; 32]>::as_slice);
-        let commitment = chain::commitment(&salt, entry, phone_hash);
-        let hash = chain::hash(&self.sealing, &last.hash, seq, entry, &commitment);
+        let cells = entry.cells();
+        let commitment = chain::commitment(&salt, &cells, phone_hash);
+        let hash = chain::hash(&self.sealing, &last.hash, seq, &cells, &commitment);
         let seal = [phone_hash, Some(&salt), Some(&commitment), Some(&last.hash), Some(&hash)];
-        let values = entry.cells().into_iter().map(Bound::Cell).chain(seal.map(Bound::Blob));
+        let mut ids = [[0; Hyphenated::LENGTH]; 2];
+        let mut rooms = ids.iter_mut();
+        let values = cells.map(|cell| {
+            if let Cell::Id(id) = cell
+                && let Some(room) = rooms.next()
+            {
+                Bound::Text(id.hyphenated().encode_lower(room))
+            } else {
+                Bound::Cell(cell)
+            }
+        });
+        let values = values.into_iter().chain(seal.map(Bound::Blob));
         self.statements.run(&INSERT, rusqlite::params_from_iter(values))?;
         if u64::try_from(self.conn.last_insert_rowid()) != Ok(seq) {
             return Err(LedgerError::Storage(
@@ -63,6 +76,8 @@ impl SqliteStore<'_> {
 /// A value of the row that is inserted.
 pub(super) enum Bound<'a> {
     Cell(Cell<'a>),
+    /// Of an id: most rows have two, and their texts are not worth an allocation.
+    Text(&'a str),
     Blob(Option<&'a [u8]>),
 }
 
@@ -70,7 +85,7 @@ impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Cell(Cell::Empty) | Self::Blob(None) => ToSqlOutput::Borrowed(ValueRef::Null),
-            Self::Cell(Cell::Text(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Cell(Cell::Text(text)) | Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Cell(Cell::Time(at)) => ToSqlOutput::Owned(Value::Integer(micros(*at))),
             Self::Cell(Cell::Number(number)) => ToSqlOutput::Owned(Value::Integer(number.cast_signed())),
             Self::Cell(Cell::Id(id)) => ToSqlOutput::Owned(Value::Text(id.hyphenated().to_string())),
