@@ -176,7 +176,7 @@ pub fn revealed<C>(answers: &[ShownPlan<C>]) -> String {
 
 /// What a person should know of the plans of a schedule in shadow mode.
 pub(super) const SHADOW: &str =
-    "the schedule is in shadow mode: nobody is called, the audit log has who would have been";
+    "the schedule is in shadow mode: nobody is called; the audit log has who would have been called";
 
 /// Calls that are shown one after another while they are printed: tens of thousands of them never exist in both forms.
 pub struct CallsInTurn<'a> {

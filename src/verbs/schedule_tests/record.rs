@@ -60,9 +60,7 @@ pub async fn record(app: &App, schedule: &Arc<Schedule>) -> VerbResult<RecordedT
     let previous_run = previous_run(app, schedule, now).await?;
     let picked = picked(app, &evaluation.schedule, &evaluation.plan, (now, previous_run)).await?;
     let bench = bench(&evaluation.schedule, &app.around.zones, now)?;
-    let mut test = invented_test(schedule, &evaluation.plan, &picked, &bench);
-    (test.now, test.previous_run) = (now, previous_run);
-    test.name = format!("as planned at {}", schedule.zone.wall(now).strftime("%Y-%m-%d %H:%M"));
+    let mut test = invented_test((now, previous_run), &evaluation.plan, &picked, &bench);
     let (plan, left_out) = with_equal_fates(&mut test, &picked, &evaluation.plan, &bench);
     let text = written(&test, &plan, &bench);
     let file = path_of_tests(&schedule.path);
@@ -89,28 +87,46 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
         comparable_times: Vec::new(),
     };
     let known = ledger.knowledge(ask).await?;
-    Ok(known.seen_until.or(known.previous_evaluation))
+    let previous = known.seen_until.or(known.previous_evaluation);
+    // as people write a time
+    Ok(previous.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)))
 }
 
 /// The picked rows with somebody invented in each. Whoever is on a do-not-call list is on the test's.
-fn invented_test(schedule: &Schedule, plan: &Plan, picked: &[PickedRow], bench: &Bench) -> ScheduleTest {
+fn invented_test(
+    (now, previous_run): (Timestamp, Option<Timestamp>),
+    plan: &Plan,
+    picked: &[PickedRow],
+    bench: &Bench,
+) -> ScheduleTest {
+    let schedule = &bench.schedule;
     let condition = schedule.remind.only_if.as_ref().map(crate::template::Condition::names).unwrap_or_default();
     let mut inventor = Inventor::of(schedule, &condition, &bench.do_not_call);
     let rows = picked.iter().map(|picked| inventor.row(&picked.row)).collect();
-    let listed = plan.skipped.iter().filter(|row| row.reason == SkipReason::OptedOut);
-    let listed: BTreeSet<&str> = listed.filter_map(|row| inventor.phone_for(row.phone.as_ref()?)).collect();
-    ScheduleTest {
-        name: String::new(),
+    let unlisted = ScheduleTest {
+        name: format!("as planned at {}", schedule.zone.wall(now).strftime("%Y-%m-%d %H:%M")),
         span: 0..0,
-        now: Timestamp::UNIX_EPOCH,
-        previous_run: None,
+        now,
+        previous_run,
         rows,
-        opted_out: listed.into_iter().map(|number| number.to_owned().into()).collect(),
+        opted_out: Vec::new(),
         calls: None,
         skips: None,
         outside: Some(Stated { span: 0..0, value: 0 }),
         held: None,
-    }
+    };
+    // whom their own row opts out needs no list
+    let by_row = plan_of(&unlisted, bench).skipped;
+    let is_by_row = |number: u64| {
+        let place = picked.iter().position(|picked| picked.number == number);
+        place.is_none_or(|place| {
+            by_row.iter().any(|row| row.row == place as u64 + 1 && row.reason == SkipReason::OptedOut)
+        })
+    };
+    let listed = plan.skipped.iter().filter(|row| row.reason == SkipReason::OptedOut && !is_by_row(row.row));
+    let listed: BTreeSet<&str> = listed.filter_map(|row| inventor.phone_for(row.phone.as_ref()?)).collect();
+    let opted_out = listed.into_iter().map(|number| number.to_owned().into()).collect();
+    ScheduleTest { opted_out, ..unlisted }
 }
 
 /// What becomes of a row.
