@@ -38,7 +38,8 @@ pub static SCHEDULE: Table = Table {
             "mode",
             Shape::Word { now: &["live", "shadow"], later: &[] },
             Default("\"live\""),
-            "`shadow` runs as usual and calls nobody: the audit log has who would have been called",
+            "`shadow` runs as usual and calls nobody: the audit log has who would have been called, and these calls count \
+             as made when the schedule is live",
         ),
         key("description", Shape::AnyText, Default("\"\""), "One line for lists"),
         key("language", Shape::Text, Default("\"en\""), "BCP 47 tag of the language spoken"),
