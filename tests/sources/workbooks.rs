@@ -157,6 +157,17 @@ fn old_workbooks_and_open_documents_hold_the_same() {
 }
 
 #[test]
+fn a_workbook_that_leads_its_reader_out_of_the_file_is_damaged() {
+    let mut bytes = include_bytes!("bookings.xls").to_vec();
+    // the record that says where the sheet begins (MS-XLS, 2.4.28)
+    let record = bytes.windows(4).position(|window| window == [0x85, 0, 16, 0]).expect("the record of a sheet");
+    bytes[record + 4..record + 8].copy_from_slice(&16_319_830_u32.to_le_bytes());
+    let error = book(&bytes).read(None, 1).expect_err("there is no sheet");
+    assert_eq!(error.again, Again::Never);
+    assert!(error.message.contains("is damaged"), "{error}");
+}
+
+#[test]
 fn what_keeps_a_workbook_from_being_read_is_said_with_the_remedy() {
     let rows = header(1) + &row(2, &[number("A2", 0, "1")]);
     let whole = xlsx(&[("Bookings", "visible", &rows)]);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, Ods, Reader, Sheet, SheetType, SheetVisible, Xls, Xlsx};
 use serde_json::{Map, Value};
@@ -86,27 +87,27 @@ fn each_row(bytes: Vec<u8>, shape: &WorkbookShape, sink: RowSink<'_>) -> Result<
     match kind {
         bounds::WorkbookKind::Xlsx => xlsx(bytes, shape, sink),
         bounds::WorkbookKind::Ods => {
-            let mut book = Ods::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+            let mut book = guarded(|| Ods::new(Cursor::new(bytes)))?;
             let sheet = chosen(book.sheets_metadata(), shape)?;
-            ranged(book.worksheet_range(&sheet).map_err(|error| unreadable(&error))?, sink)
+            ranged(guarded(|| book.worksheet_range(&sheet))?, sink)
         }
         bounds::WorkbookKind::Xls => {
             old::check(&bytes)?;
-            let mut book = Xls::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+            let mut book = guarded(|| Xls::new(Cursor::new(bytes)))?;
             let sheet = chosen(book.sheets_metadata(), shape)?;
-            ranged(book.worksheet_range(&sheet).map_err(|error| unreadable(&error))?, sink)
+            ranged(guarded(|| book.worksheet_range(&sheet))?, sink)
         }
     }
 }
 
 /// The rows of an xlsx sheet one after the other: it is never held as a whole, however wide a single cell makes it.
 fn xlsx(bytes: Vec<u8>, shape: &WorkbookShape, sink: RowSink<'_>) -> Result<(), FormatError> {
-    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+    let mut book = guarded(|| Xlsx::new(Cursor::new(bytes)))?;
     let sheet = chosen(book.sheets_metadata(), shape)?;
-    let mut reader = book.worksheet_cells_reader(&sheet).map_err(|error| unreadable(&error))?;
+    let mut reader = guarded(|| book.worksheet_cells_reader(&sheet))?;
     let padding: Vec<usize> = reader.styles().iter().map(cells::zeros_shown).collect();
     let (mut row, mut cells) = (0, Cells::new());
-    while let Some((cell, style)) = reader.next_cell_with_style_id().map_err(|error| unreadable(&error))? {
+    while let Some((cell, style)) = guarded(|| reader.next_cell_with_style_id())? {
         let (at, column) = cell.get_position();
         let number = u64::from(at) + 1;
         if number != row {
@@ -153,6 +154,14 @@ fn chosen(sheets: &[Sheet], shape: &WorkbookShape) -> Result<String, FormatError
         let names: Vec<String> = sheets.iter().take(20).map(|sheet| format!("`{}`", sheet.name)).collect();
         FormatError::wrong(format!("the workbook has no sheet `{wanted}`; it has {}", names.join(", ")))
     })
+}
+
+/// Runs a part of the reading crate. In some damaged files it follows an offset out of the file, and panics.
+fn guarded<T, E: std::fmt::Display>(part: impl FnOnce() -> Result<T, E>) -> Result<T, FormatError> {
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(read) => read.map_err(|error| unreadable(&error)),
+        Err(_panic) => Err(FormatError::wrong("the workbook is damaged: open it in a spreadsheet, and save it again")),
+    }
 }
 
 /// The error of the reading crate, which names parts of the file and no cell's content.
