@@ -168,6 +168,16 @@ fn a_workbook_that_leads_its_reader_out_of_the_file_is_damaged() {
 }
 
 #[test]
+fn an_old_workbook_that_says_it_has_billions_of_cells_is_refused() {
+    let mut bytes = include_bytes!("bookings.xls").to_vec();
+    // the record of the sheet's size (MS-XLS, 2.4.90)
+    let record = bytes.windows(4).position(|window| window == [0, 2, 14, 0]).expect("the record of the size");
+    bytes[record + 8..record + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    let error = book(&bytes).read(None, 1).expect_err("too large");
+    assert!(error.message.contains("more than 1000000 cells"), "{error}");
+}
+
+#[test]
 fn what_keeps_a_workbook_from_being_read_is_said_with_the_remedy() {
     let rows = header(1) + &row(2, &[number("A2", 0, "1")]);
     let whole = xlsx(&[("Bookings", "visible", &rows)]);

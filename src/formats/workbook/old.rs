@@ -13,6 +13,9 @@ const CELLS: [u16; 13] =
 /// Where a sheet, or another part, begins.
 const BEGIN: u16 = 0x0809;
 
+/// The record that says how large a sheet is: the crate makes room for that many cells before it reads one.
+const DIMENSIONS: u16 = 0x0200;
+
 /// The end of a chain of sectors; what is larger is no sector.
 const LAST_SECTOR: u32 = 0xffff_fff0;
 
@@ -28,6 +31,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), FormatError> {
         let content = at + 4;
         if kind == BEGIN {
             corners = None;
+        } else if kind == DIMENSIONS && declared_cells(&stream, content, length).is_none_or(|cells| cells > MAX_CELLS) {
+            return Err(too_many());
         } else if CELLS.contains(&kind)
             && let (Some(row), Some(column)) = (half(&stream, content), half(&stream, content + 2))
         {
@@ -40,15 +45,32 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), FormatError> {
             let [top, left, bottom, right] = corners.unwrap_or([row, column, row, last]);
             let grown = [top.min(row), left.min(column), bottom.max(row), right.max(last)];
             if (grown[2] - grown[0] + 1).saturating_mul(grown[3].saturating_sub(grown[1]) + 1) > MAX_CELLS {
-                return Err(FormatError::wrong(format!(
-                    "a sheet has more than {MAX_CELLS} cells: delete what isn't needed, or save it as xlsx"
-                )));
+                return Err(too_many());
             }
             corners = Some(grown);
         }
         at = content + usize::from(length);
     }
     Ok(())
+}
+
+fn too_many() -> FormatError {
+    FormatError::wrong(format!("a sheet has more than {MAX_CELLS} cells: delete what isn't needed, or save it as xlsx"))
+}
+
+/// How many cells a sheet says it has; `None` when it ends before it begins.
+fn declared_cells(stream: &[u8], at: usize, length: u16) -> Option<u64> {
+    let short = |place: usize| half(stream, at + place).map(u64::from);
+    let long = |place: usize| word(stream, at + place).map(u64::from);
+    let [first_row, end_row, first_column, end_column] = match length {
+        10 => [short(0)?, short(2)?, short(4)?, short(6)?],
+        14 | 16 => [long(0)?, long(4)?, short(8)?, short(10)?],
+        // the crate refuses a record of another length
+        _ => return Some(0),
+    };
+    // as the crate reads it
+    let first_column = if first_column > 0xff || end_column < first_column { 0 } else { first_column };
+    Some(end_row.checked_sub(first_row)?.saturating_mul(end_column - first_column))
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
