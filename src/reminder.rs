@@ -443,6 +443,20 @@ impl CallOutcome {
 }
 
 word_enum! {
+    /// How a canary stands: a call to the operator of which a sign of life is awaited.
+    CanaryState, "state of a canary" {
+        /// A sign of life is awaited.
+        Waiting => "waiting",
+        /// One came.
+        Heard => "heard",
+        /// None came in time.
+        Silent => "silent",
+        /// Its request was not accepted.
+        Failed => "failed",
+    }
+}
+
+word_enum! {
     /// How a write-back of an outcome stands.
     WriteBackState, "state of a write-back" {
         /// To be sent, for the first time or again.

@@ -287,3 +287,39 @@ proptest! {
         }
     }
 }
+
+/// A record of a call in one of the known shapes, with pieces cut out of it or put into it.
+const RECORD: &str = r#"{"id": "c1", "interview": {"id": "a1"}, "reminder_id": "0192f0c4-0000-7000-8000-000000000001",
+"call_id": "c1", "status": "COMPLETED", "outcome": "yes", "variables": {"reminder_id": "r", "outcome": "no", "phone": "+12025550143"},
+"metadata": {"reminder_id": "r"}, "phone_number": "+12025550143", "start_time": "2026-11-24T14:00:00Z", "ended_at": 1795528800,
+"updated": "2026-11-24T14:02:00.5+01:00", "transcript": [["a", {"b": null}]]}"#;
+
+/// What must hold of every body: facts or a reason; the same facts and the same digest each time; no text with control characters.
+fn judge_record(body: &[u8]) {
+    use tickler::outcome::{CallFacts, Places, Vocabulary};
+    let now: Timestamp = "2026-11-24T14:05:00Z".parse().expect("an instant");
+    let read = || CallFacts::read(body, &Places::new(), now);
+    let Ok(facts) = read() else { return };
+    let again = read().expect("it was read before");
+    assert_eq!((facts.digest(), &facts), (again.digest(), &again));
+    let texts = [&facts.reminder_id, &facts.call_id, &facts.status, &facts.contact, &facts.agent];
+    assert!(
+        texts.into_iter().flatten().all(|text| !text.is_empty() && !text.chars().any(char::is_control)),
+        "{texts:?}"
+    );
+    assert!(facts.own_time().is_none_or(|at| at < "2026-11-26T00:00:00Z".parse().expect("an instant")));
+    let report = Vocabulary::default().report(&facts);
+    assert!(report.outcome.is_none_or(|outcome| outcome.rank() <= 2), "nothing is learnt from words that nobody maps");
+}
+
+proptest! {
+    #[test]
+    fn records_of_calls_are_read_or_refused(text in damaged(RECORD)) {
+        judge_record(text.as_bytes());
+    }
+
+    #[test]
+    fn whatever_is_posted_as_a_record_is_read_or_refused(body in json_text()) {
+        judge_record(&body);
+    }
+}

@@ -327,9 +327,17 @@ fn whole_numbers_are_shown_to_whoever_asks_by_name_and_exports_are_recorded() {
     let desk = Desk::open();
     let story = desk.get("/appointment?schedule=day-before&id=A-1");
     assert!(story.body.contains("***0143") && story.body.contains("Ada Example"), "{}", story.body);
-    for path in
-        ["/", "/calls", "/plan", "/plan?when=week", "/held", "/not-called", "/opt-outs", "/schedules/day-before"]
-    {
+    for path in [
+        "/",
+        "/calls",
+        "/outcomes",
+        "/plan",
+        "/plan?when=week",
+        "/held",
+        "/not-called",
+        "/opt-outs",
+        "/schedules/day-before",
+    ] {
         let page = desk.get(path);
         assert_eq!(page.status, 200, "{path}: {}", page.body);
         assert!(!page.body.contains("2025550143") && !page.body.contains("555-0143"), "{path}");

@@ -22,7 +22,7 @@ fn the_page_is_what_the_program_prints() {
 #[test]
 fn every_part_fits_a_terminal_of_eighty_columns() {
     let clinic = Clinic::empty("http://127.0.0.1:9/");
-    for topic in ["schedule", "payload", "query", "settings", "reasons", "events"] {
+    for topic in ["schedule", "payload", "query", "settings", "reasons", "events", "alerts"] {
         let page = clinic.run(&["help", topic]);
         assert_eq!(page.exit, 0, "{page:?}");
         for line in page.stdout.lines() {

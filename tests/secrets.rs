@@ -32,6 +32,7 @@ const PAGES: [&str; 17] = [
     "/schedules/written-out",
     "/held",
     "/opt-outs",
+    "/outcomes",
 ];
 
 /// Answers the call for rows as it should be, and everything else with a fault.

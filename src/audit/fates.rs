@@ -137,6 +137,9 @@ fn fate_of(event: Event, reason: Option<&str>) -> Option<CallFate> {
         | Event::InboundReceived
         | Event::OperatorOutcome
         | Event::OperatorRetried
+        | Event::CanarySent
+        | Event::CanaryHeard
+        | Event::CanarySilent
         | Event::WriteBackSent
         | Event::WriteBackFailed
         | Event::WriteBackDropped

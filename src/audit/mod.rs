@@ -84,6 +84,12 @@ events! {
     WriteBackFailed => "write_back.failed",
     /// An outcome is not written back: its appointment has changed, or a newer outcome came; `reason` says which.
     WriteBackDropped => "write_back.dropped",
+    /// The canary, a call to the operator, is about to be sent.
+    CanarySent => "canary.sent",
+    /// A record of the canary's call came.
+    CanaryHeard => "canary.heard",
+    /// Nothing was heard of the canary in time, or its request was not accepted; `reason` says which.
+    CanarySilent => "canary.silent",
     /// The contact step is done, the call comes next. (Earlier versions wrote `outcome.received`, reason `contact_ready`.)
     DeliveryPrepared => "delivery.prepared",
     /// A request was posted to the service: a new one, or with the reason `renewed` or `refused`.

@@ -595,6 +595,9 @@ pub struct TestCallArguments {
     /// Your own phone
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub to: String,
+    /// Wait for a record of the call, at most this long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<SignedDuration>,
     /// Replaces the clock.
     #[command(flatten)]
     pub now: Now,

@@ -12,7 +12,8 @@ use crate::verbs::{Exit, Request};
 /// Sends one payload to one's own phone.
 pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.sending_at(&ask.now, Some(&ask.schedule))?;
-    let request = Request::TestCall { schedule: ask.schedule, to: ask.to };
+    let wait_seconds = ask.wait.map(|wait| wait.unsigned_abs().as_secs());
+    let request = Request::TestCall { schedule: ask.schedule, to: ask.to, wait_seconds };
     let (answer, exit): (TestCallAnswer, Exit) = dispatch::change(&context, request).await?;
     Shown { answer: &answer, people: &|| for_people(&answer), rows: &|| rows(&answer) }.print(context.format)?;
     Ok(exit)
@@ -20,9 +21,14 @@ pub async fn test_call(globals: &Globals, ask: TestCallArguments) -> anyhow::Res
 
 fn for_people(answer: &TestCallAnswer) -> String {
     let status = answer.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
+    let heard = match answer.heard {
+        Some(true) => "; a record of the call came",
+        Some(false) => "; no record of the call came in time",
+        None => "",
+    };
     let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "the test call of {} is {}{status}{reason}\n{}",
+        "the test call of {} is {}{status}{reason}{heard}\n{}",
         answer.schedule,
         match answer.state {
             State::Delivered if answer.trial => words::TRIAL.to_owned(),

@@ -1,5 +1,6 @@
 //! shell: the service: ticks, reload, signals, systemd, control socket.
 
+mod canaries;
 pub mod conditions;
 pub mod control;
 pub mod due;
@@ -105,9 +106,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(watch::follow(Arc::clone(&daemon), stillness));
     background.spawn(housekeeping::keep(Arc::clone(&daemon)));
     background.spawn(conditions::observe(Arc::clone(&daemon)));
-    background.spawn(outcomes::keep(Arc::clone(&daemon)));
-    background.spawn(polling::keep(Arc::clone(&daemon)));
-    background.spawn(write_backs::keep(Arc::clone(&daemon)));
+    follow_outcomes(&mut background, &daemon);
     background.spawn(reporters.run());
     background.spawn({
         let daemon = Arc::clone(&daemon);
@@ -140,6 +139,14 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
         () = shut_down(&daemon, &stop, Underway { background, sending, requests }) => end,
         () = signals.end_at_second() => Exit::Failed,
     }
+}
+
+/// What looks after the outcomes of calls.
+fn follow_outcomes(background: &mut JoinSet<()>, daemon: &Arc<Daemon>) {
+    background.spawn(outcomes::keep(Arc::clone(daemon)));
+    background.spawn(polling::keep(Arc::clone(daemon)));
+    background.spawn(write_backs::keep(Arc::clone(daemon)));
+    background.spawn(canaries::keep(Arc::clone(daemon)));
 }
 
 async fn wait_for_stop(daemon: &Arc<Daemon>, signals: &mut Signals) -> Exit {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::runs::Daemon;
-use crate::ledger::{Outbox, Outcomes, Pauses, RecordOrigin, RecordedCall, ReminderAsk};
+use crate::ledger::{CanariesAsk, Outbox, Outcomes, Pauses, RecordOrigin, RecordedCall, ReminderAsk};
 use crate::outcome::CallFacts;
 use crate::outcome::polling::PollTerms;
 use crate::outcome::signs::AcceptedCall;
@@ -92,6 +92,10 @@ impl Daemon {
             call.schedule == schedule.name && call.outcome.is_none() && poll.asks_for(call.at, now)
         };
         if self.ledger.accepted_calls(since).await.is_ok_and(|calls| calls.iter().any(awaited)) {
+            return true;
+        }
+        let awaited = self.ledger.canaries(CanariesAsk::Waiting).await.unwrap_or_default();
+        if awaited.iter().any(|canary| canary.schedule == schedule.name && poll.asks_for(canary.sent_at, now)) {
             return true;
         }
         let (name, states) = (Some(schedule.name.clone()), vec![State::Uncertain]);

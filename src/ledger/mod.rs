@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`asks`] | what the ledger is asked and answers, by subject |
-//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], [`write_backs`], [`inbox`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
+//! | [`life`], [`reconcile`], [`gate`], [`runs`], [`held_runs`], [`outcomes`], [`retries`], [`write_backs`], [`inbox`], [`canaries`], `effects`, `schedules` | pure decisions, which answer a [`change::Change`] |
 //! | [`chain`], [`walk`], [`rate`], [`openings`] | pure: the hash chain and its check, the rate limit, calling hours |
 //! | `verbs` | each verb: load what a decision needs, decide, write its answer |
 //! | [`store`] | what a database must be able to do inside one transaction |
@@ -29,6 +29,7 @@ use crate::reminder::RunId;
 use crate::settings::Rate;
 
 pub mod asks;
+pub mod canaries;
 pub mod chain;
 pub mod change;
 pub mod doubt;
@@ -174,8 +175,18 @@ pub trait Outcomes: Send + Sync {
     async fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
     /// How many unreported calls are about appointments that start after this (UTC).
     async fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
+    /// Persons who were called more than once and never answered.
+    async fn unanswered(&self, ask: UnansweredAsk) -> LedgerResult<Vec<Unanswered>>;
     /// The calls of these reminders that records report.
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>>;
+    /// A canary is about to be sent.
+    async fn begin_canary(&self, begin: BeginCanary) -> LedgerResult<()>;
+    /// What its request came to.
+    async fn settle_canary(&self, ended: SettledCanary) -> LedgerResult<()>;
+    /// Canaries whose time to be heard is over are silent; answers those of schedules.
+    async fn pass_canaries(&self, now: Timestamp, actor: &str) -> LedgerResult<Vec<CanaryRow>>;
+    /// Canaries.
+    async fn canaries(&self, ask: CanariesAsk) -> LedgerResult<Vec<CanaryRow>>;
     /// Write-backs of outcomes.
     async fn write_backs(&self, ask: WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// How an attempt to write an outcome ended; `false`: it doesn't wait any more.

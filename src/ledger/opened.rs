@@ -11,13 +11,14 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, AcknowledgeWriteBacks, ByHand, CallAgain, CallsOf, FatesAsk, Forget, Forgotten, Head, HoldChange,
-    Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, LoadedSchedule, Log, Loss,
-    Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, OutcomeByHand, Outcomes, PassedOver, Pauses, PostRow,
-    PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun,
-    ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs,
-    RunsAsk, ScheduleStanding, SettledAndTaken, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unreported,
-    Verification, Withdraw, Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
+    AcceptLoss, AcknowledgeWriteBacks, BeginCanary, ByHand, CallAgain, CallsOf, CanariesAsk, CanaryRow, FatesAsk,
+    Forget, Forgotten, Head, HoldChange, Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
+    LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, OutcomeByHand,
+    Outcomes, PassedOver, Pauses, PostRow, PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun,
+    Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored,
+    RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, SettledCanary, SettledWriteBack,
+    Settlement, TakeIntents, TakePost, Tally, Unanswered, UnansweredAsk, Unreported, Verification, Withdraw,
+    Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
@@ -57,8 +58,12 @@ pub trait Reads: Send + Sync {
     fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
     /// How many unreported calls are about appointments that start after an instant (UTC).
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
+    /// Persons who were called more than once and never answered.
+    fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>>;
     /// The calls of reminders that records report.
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
+    /// Canaries.
+    fn canaries(&self, ask: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>>;
     /// Write-backs of outcomes.
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// Requests that were posted, in the order of their receipts.
@@ -367,8 +372,28 @@ impl Outcomes for Ledger {
     async fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         self.read(move |reads| reads.unreported(after)).await
     }
+    async fn unanswered(&self, ask: UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
+        self.read_long(move |reads| reads.unanswered(&ask)).await
+    }
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.read(move |reads| reads.reported_calls(&ask)).await
+    }
+    async fn begin_canary(&self, begin: BeginCanary) -> LedgerResult<()> {
+        self.write(move |tx| tx.begin_canary(&begin)).await
+    }
+    async fn settle_canary(&self, ended: SettledCanary) -> LedgerResult<()> {
+        self.write(move |tx| tx.settle_canary(&ended)).await
+    }
+    async fn pass_canaries(&self, now: Timestamp, actor: &str) -> LedgerResult<Vec<CanaryRow>> {
+        // most of the time none is awaited, and nothing is written
+        if self.canaries(CanariesAsk::Waiting).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let actor = actor.to_owned();
+        self.write(move |tx| tx.pass_canaries(now, &actor)).await
+    }
+    async fn canaries(&self, ask: CanariesAsk) -> LedgerResult<Vec<CanaryRow>> {
+        self.read(move |reads| reads.canaries(&ask)).await
     }
     async fn write_backs(&self, ask: WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         self.read(move |reads| reads.write_backs(&ask)).await

@@ -17,8 +17,8 @@ use super::gate::{AccountHold, Holds, Machine, PauseRow};
 use super::outcomes::CallRow;
 use super::witness::{Loss, NotedLoss};
 use super::{
-    LedgerResult, OptOut, PostRow, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step, WriteBackRow,
-    WriteBacksAsk,
+    CanariesAsk, CanaryRow, LedgerResult, OptOut, PostRow, Prune, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
+    WriteBackRow, WriteBacksAsk,
 };
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
@@ -64,6 +64,8 @@ pub trait Store {
     fn contact(&self, account: &str, phone: &str) -> LedgerResult<Option<String>>;
     /// A call that a record reported before.
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>>;
+    /// Canaries.
+    fn canaries(&self, which: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>>;
     /// Write-backs of outcomes.
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>>;
     /// The request of that schedule and id that was posted last.
@@ -280,6 +282,8 @@ pub enum Put<'a> {
     Label(&'a NamedAppointment<'a>),
     /// A call that a record reports, new or known.
     Call(&'a CallRow),
+    /// A canary, new or known; with its number (E.164) when it is new.
+    Canary(&'a CanaryRow, Option<&'a str>),
     /// A write-back of an outcome, new or known.
     WriteBack(&'a WriteBackRow),
     /// A request, new or known, and the number (E.164) that it wants to be called, where it has one.

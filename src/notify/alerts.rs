@@ -1,6 +1,8 @@
 //! pure: the open alerts and which of them were reported. They are kept in a small file next to the ledger, so that a
 //! restart neither repeats nor loses one.
 
+mod meanings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -60,6 +62,8 @@ pub enum AlertKind {
     WriteBackFailed,
     /// More requests were posted than the schedule accepts within an hour.
     InboundFlood,
+    /// Nothing was heard of the canary.
+    CanarySilent,
 }
 
 impl AlertKind {
@@ -85,6 +89,7 @@ impl AlertKind {
             Self::InboundFlood => "more requests are posted than are accepted",
             Self::Desk => "somebody asked to cancel, or for another time",
             Self::WriteBackFailed => "outcomes could not be written back",
+            Self::CanarySilent => "nothing was heard of the canary",
         }
     }
 }
@@ -209,13 +214,9 @@ impl Alerts {
     pub fn note(&mut self, row: &AuditRow) {
         self.seen = Some(row.seq);
         let schedule = row.schedule.as_deref().unwrap_or_default().to_owned();
-        let detail = row.detail.as_deref();
         match row.event {
             Event::RunFinished => self.run_ended(row, &schedule),
-            Event::RunHeld => {
-                self.resolve_waiting(row, &schedule);
-                self.fire(AlertKind::RunHeld, &schedule, detail);
-            }
+            Event::RunHeld => self.run_held(row, &schedule),
             Event::OperatorApproved | Event::OperatorRejected => self.resolve_all(&schedule, &[AlertKind::RunHeld]),
             Event::RunMissed => self.fire(AlertKind::RunMissed, &schedule, None),
             Event::DeliveryUncertain => self.fate_unknown(row, &schedule),
@@ -230,6 +231,8 @@ impl Alerts {
             }
             Event::ReminderExpired => self.fire(AlertKind::ReminderExpired, &schedule, None),
             Event::OutcomeMissing | Event::OutcomeReceived => self.note_outcome(row, &schedule),
+            Event::CanarySilent => self.fire(AlertKind::CanarySilent, &schedule, None),
+            Event::CanaryHeard => self.resolve_all(&schedule, &[AlertKind::CanarySilent]),
             Event::RunStarted
             | Event::RunSkipped
             | Event::ReminderPlanned
@@ -242,6 +245,7 @@ impl Alerts {
             | Event::InboundReceived
             | Event::OperatorOutcome
             | Event::OperatorRetried
+            | Event::CanarySent
             | Event::WriteBackSent
             | Event::WriteBackFailed
             | Event::WriteBackDropped
@@ -292,6 +296,11 @@ impl Alerts {
         if matches!(row.reason.as_deref(), Some("declined" | "reschedule")) {
             self.fire(AlertKind::Desk, schedule, None);
         }
+    }
+
+    fn run_held(&mut self, row: &AuditRow, schedule: &str) {
+        self.resolve_waiting(row, schedule);
+        self.fire(AlertKind::RunHeld, schedule, row.detail.as_deref());
     }
 
     fn run_ended(&mut self, row: &AuditRow, schedule: &str) {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::reminder::CallOutcome;
+use crate::reminder::{CallOutcome, ReminderId};
 
 /// An agent that is only a draft accepts every call and reports none; a slow report must not look like that.
 const SILENT_FOR: SignedDuration = SignedDuration::from_mins(30);
@@ -10,6 +10,8 @@ const SILENT_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// A call that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedCall {
+    /// Its reminder.
+    pub id: ReminderId,
     /// By which schedule.
     pub schedule: String,
     /// When its intent was committed (UTC).
@@ -62,6 +64,7 @@ mod tests {
     /// One call a minute: `-` without a sign, `h` heard, `u` unreported, `y` with an outcome.
     fn calls(signs: &str) -> Vec<AcceptedCall> {
         let call = |(at, sign): (usize, char)| AcceptedCall {
+            id: ReminderId(uuid::Uuid::nil()),
             schedule: "day-before".into(),
             at: minute(i64::try_from(at).expect("few")),
             is_heard: sign == 'h',

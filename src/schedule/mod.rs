@@ -1,5 +1,6 @@
 //! pure: a schedule file becomes a checked [`Schedule`], or problems with their place and remedy.
 
+mod canary_spec;
 mod guards;
 mod http_spec;
 mod inbound_spec;
@@ -30,6 +31,7 @@ use crate::settings::{SecretRef, TextOrSecret};
 use crate::template::{BUILT_IN_NAMES, Condition, PayloadTemplate, Template};
 use crate::zones::{Calendar, CallingHours, ClosedDays, Zone, Zones};
 
+pub use canary_spec::{CanarySpec, OnSilence};
 pub use guards::{Factor, GuardLimits, Percent};
 pub use http_spec::{
     AddressJoin, AddressPiece, AnswerJoin, HttpAuth, HttpSpec, JsonShape, OAuth2Spec, Paging, ReadBody, ReadMethod,
@@ -85,6 +87,8 @@ pub struct Schedule {
     pub guard: GuardLimits,
     /// What becomes of a call; `None` without `[outcome]`.
     pub outcome: Option<OutcomeSpec>,
+    /// A call to the operator that shows whether reports still come; `None` without `[canary]`.
+    pub canary: Option<CanarySpec>,
 }
 
 /// Whether the calls of a schedule are made.

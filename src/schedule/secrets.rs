@@ -8,6 +8,7 @@ impl Schedule {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretRef> {
         let mut found: Vec<SecretRef> = self.heartbeat.iter().cloned().collect();
+        found.extend(self.canary.iter().map(|canary| canary.to.clone()));
         found.extend(self.outcome.iter().flat_map(|outcome| outcome.secrets.iter().cloned()));
         found.extend(self.inbound().into_iter().flat_map(|inbound| inbound.secrets.iter().cloned()));
         let mut texts: Vec<&TextOrSecret> = Vec::new();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::outcome::AgainAsk;
+use super::test_call::TestCallAsk;
 use super::trigger::TriggerAsk;
 use super::uncertain::ResolveAsk;
 use super::{
@@ -41,7 +42,11 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         }
         Request::Pause(ask) => pause::refuse(app, ask).await,
         Request::Resume { schedule, .. } => pause::refuse_unknown(app, schedule.as_deref()).await,
-        Request::TestCall { schedule, to } => test_call::refuse(app, schedule, to).await,
+        Request::TestCall { schedule, to, wait_seconds } => {
+            let ask =
+                TestCallAsk { schedule: schedule.clone(), to: to.clone(), wait: wait_seconds.map(Duration::from_secs) };
+            test_call::refuse(app, &ask).await
+        }
         Request::OptOut(ask) => optout::refuse(ask),
         Request::Forget(ask) => forget::refuse(ask).and_then(|()| app.ledger().map(drop)),
         Request::PageToken(change) => page_token::refuse(&app.settings, change),

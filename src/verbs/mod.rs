@@ -7,6 +7,7 @@ mod app;
 pub mod audit;
 pub mod backup;
 mod before_ledger;
+pub mod canary;
 pub mod cancel;
 pub mod check;
 pub mod compare;
@@ -111,6 +112,9 @@ pub enum Request {
         schedule: String,
         /// E.164.
         to: String,
+        /// How long a sign of life of its call is awaited, in seconds; `None`: it isn't.
+        #[serde(default)]
+        wait_seconds: Option<u64>,
     },
     /// Settle reminders by a person's verdict.
     Resolve(uncertain::ResolveAsk),

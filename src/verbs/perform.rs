@@ -32,9 +32,9 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
             Answer::of(Exit::Done, &pause::resume(app, actor, schedule, reason).await?)
         }
         Request::AcceptLoss { reason } => accepted_loss(app, actor, reason).await?,
-        Request::TestCall { schedule, to } => {
-            let answer = test_call::test_call(app, actor, &schedule, &to).await?;
-            Answer::of(answer.exit(), &answer)
+        Request::TestCall { schedule, to, wait_seconds } => {
+            let ask = test_call::TestCallAsk { schedule, to, wait: wait_seconds.map(Duration::from_secs) };
+            tested(app, actor, &ask).await?
         }
         Request::Resolve(ask) => Answer::of(Exit::Done, &uncertain::resolve(app, actor, ask).await?),
         Request::FindContacts { account, phone } => {
@@ -93,6 +93,12 @@ async fn contacts(app: &App, actor: &str, (account, phone): (&str, &str)) -> Ver
     let entry = entry_of(app, actor, Event::OperatorRevealed, &account::revealed(account, phone));
     app.ledger()?.append(vec![entry]).await?;
     Ok(found)
+}
+
+/// A test call; one that is not accepted, or of which nothing is heard, is a failure.
+async fn tested(app: &App, actor: &str, ask: &test_call::TestCallAsk) -> VerbResult<Answer> {
+    let answer = test_call::test_call(app, actor, ask).await?;
+    Ok(Answer::of(answer.exit(), &answer))
 }
 
 /// An accepted loss; reminders that can't be read are a failure.

@@ -12,8 +12,10 @@ use super::{App, VerbError, VerbResult, holds, last_run, retrying};
 use crate::audit::words::counted;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally, WriteBacksAsk};
-use crate::reminder::RunState;
+use crate::ledger::{
+    CanariesAsk, CanaryRow, Head, Holds, Ledger, Log, Outbox, Outcomes, RunRow, Runs, RunsAsk, Tally, WriteBacksAsk,
+};
+use crate::reminder::{CanaryState, RunState};
 use crate::schedule::{Schedule, ScheduleMode};
 
 /// The screen, as `status --format json` prints it.
@@ -122,6 +124,20 @@ pub struct ScheduleStatus {
     /// `live`, or `shadow` for a rehearsal; null for a refused file.
     #[serde(default)]
     pub mode: Option<ScheduleMode>,
+    /// Its canary; null without `[canary]`.
+    #[serde(default)]
+    pub canary: Option<CanaryStatus>,
+}
+
+/// The canary of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryStatus {
+    /// How the latest stands; null while none was sent.
+    pub state: Option<CanaryState>,
+    /// When the latest was sent, with the schedule's offset.
+    pub sent_at: Option<String>,
+    /// When the next is sent, with the schedule's offset.
+    pub next: Option<String>,
 }
 
 /// Whether a schedule is loaded.
@@ -150,6 +166,8 @@ struct LedgerView {
     outcomes: OutcomeTally,
     /// By schedule, that nothing is heard of its calls.
     silences: BTreeMap<String, String>,
+    /// By schedule, the canary that was sent last.
+    canaries: BTreeMap<String, CanaryRow>,
     tally: Tally,
     head: Head,
     problems: Vec<String>,
@@ -236,7 +254,9 @@ async fn known(app: &App) -> VerbResult<LedgerView> {
     let write_backs = ledger.write_backs(WriteBacksAsk::Failed).await?.len() as u64;
     let outcomes = OutcomeTally { awaited, unreported: ledger.unreported(now).await?, write_backs };
     let silences = signs.into_iter().filter_map(|(name, signs)| Some((name, signs.silence_in_words()?))).collect();
+    let canaries = ledger.canaries(CanariesAsk::Latest).await?.into_iter();
     Ok(LedgerView {
+        canaries: canaries.map(|row| (row.schedule.clone(), row)).collect(),
         tally,
         head: ledger.head().await?,
         outcomes,
@@ -262,6 +282,7 @@ impl LedgerView {
             expired: 0,
             outcomes: OutcomeTally::default(),
             silences: BTreeMap::new(),
+            canaries: BTreeMap::new(),
             tally: Tally::default(),
             head: Head { seq: 0, hash: String::new() },
             problems: Vec::new(),
@@ -344,6 +365,7 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
             .or_else(|| own.map(Hold::to_string))
             .or_else(|| known.troubles.get(&schedule.name).cloned())
             .or_else(|| known.silences.get(&schedule.name).cloned())
+            .or_else(|| canary_problem(known.canaries.get(&schedule.name).filter(|_| schedule.canary.is_some())))
             .or_else(of_run),
         next_run: next.map(|run| run.at),
         last_state: last.as_ref().map(|run| run.state),
@@ -357,6 +379,26 @@ async fn of_loaded(app: &App, schedule: &Schedule, known: &LedgerView) -> VerbRe
         pause_reason: pause.map(|pause| pause.reason.clone()),
         text_version: Some(schedule.text_hash.chars().take(12).collect()),
         mode: Some(schedule.mode),
+        canary: canary(app, schedule, known.canaries.get(&schedule.name)),
+    })
+}
+
+fn canary_problem(latest: Option<&CanaryRow>) -> Option<String> {
+    let row = latest?;
+    match row.state {
+        CanaryState::Silent => Some(format!("nothing was heard of the canary of {}", row.sent_at)),
+        CanaryState::Failed => Some(format!("the canary of {} was not accepted", row.sent_at)),
+        CanaryState::Waiting | CanaryState::Heard => None,
+    }
+}
+
+fn canary(app: &App, schedule: &Schedule, latest: Option<&CanaryRow>) -> Option<CanaryStatus> {
+    let spec = schedule.canary.as_ref()?;
+    let next = spec.recurrence.next(&schedule.zone, app.around.clock.now(), 1);
+    Some(CanaryStatus {
+        state: latest.map(|row| row.state),
+        sent_at: latest.map(|row| schedule.zone.rfc3339(row.sent_at)),
+        next: next.first().filter(|_| schedule.enabled).map(|next| schedule.zone.rfc3339(next.at)),
     })
 }
 
@@ -377,6 +419,7 @@ fn refused(name: &str, problem: String) -> ScheduleStatus {
         pause_reason: None,
         text_version: None,
         mode: None,
+        canary: None,
     }
 }
 

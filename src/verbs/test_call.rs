@@ -16,15 +16,26 @@ use crate::attempt::{SettleTo, Settlement};
 use crate::audit::{Entry, Event, LoggedPhone, words};
 use crate::delivery::TestReminder;
 use crate::evaluation::{new_reminder_id, nominal_now, open_source, read_window};
-use crate::ledger::Log;
+use crate::ledger::{BeginCanary, CanariesAsk, CanaryPurpose, CanaryRow, Log, Outcomes, SettledCanary};
 use crate::personal::Personal;
 use crate::plan::payload::{self, PayloadScope};
 use crate::plan::{Knowledge, Occasion};
-use crate::reminder::{ReminderId, State};
+use crate::reminder::{CanaryState, ReminderId, State};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::Schedule;
 use crate::targets;
 use crate::template::Payload;
+
+/// A test call to be made.
+#[derive(Debug, Clone)]
+pub struct TestCallAsk {
+    /// The schedule's name.
+    pub schedule: String,
+    /// As it was typed.
+    pub to: String,
+    /// How long a sign of life of the call is awaited; `None`: it isn't.
+    pub wait: Option<Duration>,
+}
 
 /// What became of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,13 +60,20 @@ pub struct TestCallAnswer {
     pub accepted_by: Option<String>,
     /// What was sent, the phone as its last four digits.
     pub payload: Payload,
+    /// Whether a record of the call came; null where none was awaited.
+    #[serde(default)]
+    pub heard: Option<bool>,
 }
 
 impl TestCallAnswer {
     /// How the verb ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        if self.state == State::Delivered { Exit::Done } else { Exit::Undelivered }
+        match (self.state, self.heard) {
+            (_, Some(true)) | (State::Delivered, None) => Exit::Done,
+            (State::Delivered, Some(false)) => Exit::Failed,
+            (_, Some(false) | None) => Exit::Undelivered,
+        }
     }
 }
 
@@ -64,9 +82,9 @@ impl TestCallAnswer {
 /// # Errors
 /// When the phone isn't usable, everything is paused, there is no row to make a payload of, or the ledger fails: then
 /// nothing is sent.
-pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResult<TestCallAnswer> {
+pub async fn test_call(app: &App, actor: &str, ask: &TestCallAsk) -> VerbResult<TestCallAnswer> {
     super::trigger::refuse_when_stopping(app)?;
-    let (schedule, phone) = allowed(app, name, to).await?;
+    let (schedule, phone) = allowed(app, ask).await?;
     let sender = app.sender.clone().ok_or_else(|| VerbError::Failed("nothing may be sent from here".into()))?;
     let reminder_id = new_reminder_id(app.around.clock.as_ref());
     let (payload, contact) = sample(app, &schedule, &phone, reminder_id).await?;
@@ -75,6 +93,9 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
     let log = TestLog { app, actor, schedule: &schedule, phone: &phone };
     // the log knows of it before the first byte leaves
     log.write(Event::DeliveryIntent, None).await?;
+    if let Some(wait) = ask.wait {
+        log.await_signs(reminder_id, wait).await?;
+    }
     let test = TestReminder {
         reminder_id,
         phone: phone.e164.clone(),
@@ -84,7 +105,12 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
     let settled = sender.test_call(&schedule, &test).await?;
     let (state, event) = end_of(&settled.to);
     log.write(event, Some(&settled)).await?;
+    let heard = match ask.wait {
+        Some(wait) => Some(log.is_heard(reminder_id, &settled, wait).await?),
+        None => None,
+    };
     Ok(TestCallAnswer {
+        heard,
         schedule: schedule.name.clone(),
         reminder_id,
         state,
@@ -98,9 +124,14 @@ pub async fn test_call(app: &App, actor: &str, name: &str, to: &str) -> VerbResu
 }
 
 /// The schedule and the phone, when such a call may be made now.
-async fn allowed(app: &App, name: &str, to: &str) -> VerbResult<(Arc<Schedule>, Phone)> {
-    let schedule = app.schedule(name)?;
-    let phone = phone::read(to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
+async fn allowed(app: &App, ask: &TestCallAsk) -> VerbResult<(Arc<Schedule>, Phone)> {
+    let schedule = app.schedule(&ask.schedule)?;
+    if ask.wait.is_some() && !app.is_service {
+        let why =
+            "no service is running, so nobody takes a record of the call: start `tickler run`, or leave --wait out";
+        return Err(VerbError::Unreachable(why.into()));
+    }
+    let phone = phone::read(&ask.to, schedule.appointment.default_region.as_deref()).map_err(|problem| {
         let why = match problem {
             PhoneProblem::Missing => "it is empty".into(),
             PhoneProblem::Invalid(why) => phone::masked(&why).into_owned(),
@@ -109,21 +140,30 @@ async fn allowed(app: &App, name: &str, to: &str) -> VerbResult<(Arc<Schedule>, 
             "--to is not a valid phone number that can be called ({why}): write it as +12025550143"
         ))
     })?;
-    if app.around.clock.is_shifted() {
-        only_loopback(app, &schedule)?;
-    }
-    if let Some(reason) = holds::first(app, &schedule, |_any| true).await? {
-        return Err(VerbError::Unsafe(reason));
-    }
+    only_where_allowed(app, &schedule).await?;
     Ok((schedule, phone))
+}
+
+/// Refuses where nobody may be called now, the operator neither.
+///
+/// # Errors
+/// When something holds the schedule, or a time was given by `--now` and its target is another host.
+pub(super) async fn only_where_allowed(app: &App, schedule: &Arc<Schedule>) -> VerbResult<()> {
+    if app.around.clock.is_shifted() {
+        only_loopback(app, schedule)?;
+    }
+    match holds::first(app, schedule, |_any| true).await? {
+        Some(reason) => Err(VerbError::Unsafe(reason)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a test call that can't be made, before there is a ledger to record it in.
 ///
 /// # Errors
 /// As [`test_call`].
-pub(super) async fn refuse(app: &App, name: &str, to: &str) -> VerbResult<()> {
-    let (schedule, phone) = allowed(app, name, to).await?;
+pub(super) async fn refuse(app: &App, ask: &TestCallAsk) -> VerbResult<()> {
+    let (schedule, phone) = allowed(app, ask).await?;
     super::trigger::refuse_closed_target(app, &schedule)?;
     sample(app, &schedule, &phone, new_reminder_id(app.around.clock.as_ref())).await.map(drop)
 }
@@ -175,6 +215,46 @@ impl TestLog<'_> {
     }
 }
 
+/// How often it is checked whether a record of a test call has come.
+const ROUND: Duration = Duration::from_millis(200);
+
+impl TestLog<'_> {
+    /// From now on a record of the call is taken for one.
+    async fn await_signs(&self, id: ReminderId, wait: Duration) -> VerbResult<()> {
+        let now = self.app.around.clock.now();
+        let row = CanaryRow {
+            id,
+            schedule: self.schedule.name.clone(),
+            account: self.schedule.target.account().to_owned(),
+            purpose: CanaryPurpose::TestCall,
+            sent_at: now,
+            until: now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX),
+            state: CanaryState::Waiting,
+            remote_id: None,
+        };
+        let (phone, actor) = (self.phone.e164.clone(), self.actor.to_owned());
+        Ok(self.app.ledger()?.begin_canary(BeginCanary { row, phone, actor }).await?)
+    }
+
+    /// Waits until a record of the call comes, or the time is over.
+    async fn is_heard(&self, id: ReminderId, settled: &Settlement, wait: Duration) -> VerbResult<bool> {
+        let (ledger, clock) = (self.app.ledger()?, &self.app.around.clock);
+        let (remote_id, actor) = (settled.remote_id.clone(), self.actor.to_owned());
+        ledger.settle_canary(SettledCanary { id, remote_id, failure: None, actor, now: clock.now() }).await?;
+        let stop_at = clock.monotonic() + wait;
+        loop {
+            let state = ledger.canaries(CanariesAsk::Of(id)).await?.pop().map(|row| row.state);
+            if state == Some(CanaryState::Heard) {
+                return Ok(true);
+            }
+            if clock.monotonic() >= stop_at || end_of(&settled.to).0 == State::Failed {
+                return Ok(false);
+            }
+            clock.sleep(ROUND).await;
+        }
+    }
+}
+
 fn millis(latency: Duration) -> u64 {
     u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)
 }
@@ -187,12 +267,22 @@ async fn sample(
     phone: &Phone,
     reminder_id: ReminderId,
 ) -> VerbResult<(Payload, Option<String>)> {
+    let row = with_phone(schedule, &first_row(app, schedule).await?, phone);
+    payload_of(app, schedule, (&row, phone), reminder_id)
+}
+
+/// The same of this row.
+pub(super) fn payload_of(
+    app: &App,
+    schedule: &Schedule,
+    (row, phone): (&Row, &Phone),
+    reminder_id: ReminderId,
+) -> VerbResult<(Payload, Option<String>)> {
     // as an export writes times: without fractions of a second
     let now = nominal_now(app.around.clock.as_ref());
-    let row = with_phone(schedule, &first_row(app, schedule).await?, phone);
     let scope = PayloadScope {
         schedule,
-        row: &row,
+        row,
         phone,
         zone: &schedule.zone,
         starts_at: now.saturating_add(24.hours()).unwrap_or(now),
@@ -242,7 +332,7 @@ impl RecordSink for FirstRow {
 }
 
 /// The row in which no phone of the source is left.
-fn with_phone(schedule: &Schedule, row: &Row, phone: &Phone) -> Row {
+pub(super) fn with_phone(schedule: &Schedule, row: &Row, phone: &Phone) -> Row {
     let mut tree = row.to_object();
     for column in &schedule.appointment.phone {
         replace(&mut tree, column.as_str(), &Value::String(phone.e164.as_str().to_owned()));
@@ -253,6 +343,8 @@ fn with_phone(schedule: &Schedule, row: &Row, phone: &Phone) -> Row {
 fn replace(tree: &mut serde_json::Map<String, Value>, column: &str, value: &Value) {
     if let Some(place) = tree.get_mut(column) {
         *place = value.clone();
+    } else if !column.contains('.') {
+        tree.insert(column.to_owned(), value.clone());
     } else if let Some((first, rest)) = column.split_once('.')
         && let Some(Value::Object(inner)) = tree.get_mut(first)
     {

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::access::RoutePolicy::{self, Act, Machine, Open, Read, SignIn};
 use super::guard::{RouteGuard, pass};
 use super::pages::{
-    actions, appointment, assets, by_link, calls, denial, exporting, health, held, not_called, optouts, overview, plan,
-    schedules, signing,
+    actions, appointment, assets, by_link, calls, denial, exporting, health, held, not_called, optouts, outcomes,
+    overview, plan, schedules, signing,
 };
 use super::site::Site;
 
@@ -45,6 +45,7 @@ pub const ROUTES: &[WebRoute] = &[
     sending("/appointment/cancel", Act, || post(actions::cancel)),
     sending("/appointment/opt-out", Act, || post(actions::opt_out_of_appointment)),
     reading("/not-called", Read, || get(not_called::page)),
+    reading("/outcomes", Read, || get(outcomes::page)),
     reading("/plan", Read, || get(plan::page)),
     reading("/schedules", Read, || get(schedules::list)),
     reading("/schedules/{name}", Read, || get(schedules::one)),
@@ -110,6 +111,7 @@ mod tests {
             "POST /appointment/cancel Act",
             "POST /appointment/opt-out Act",
             "GET /not-called Read",
+            "GET /outcomes Read",
             "GET /plan Read",
             "GET /schedules Read",
             "GET /schedules/{name} Read",

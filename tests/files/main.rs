@@ -12,7 +12,7 @@ use tickler::schedule::{FormatSpec, HttpAuth, Leads, Paging, SourceSpec, TargetS
 use tickler::settings::{SecretRef, TextOrSecret};
 use tickler::zones::{CallingHours, Zones};
 
-use texts::{ALL_KEYS, LATER, MINIMAL, MISTAKES};
+use texts::{ALL_KEYS, MINIMAL, MISTAKES};
 
 fn load(text: &str) -> Loaded {
     load::one(Path::new("schedules/day-before.toml"), text, &Zones::newest())
@@ -105,15 +105,6 @@ fn every_mistake_is_shown_at_its_place() {
         }
         assert!(problem.help.as_deref().is_some_and(|help| !help.is_empty()), "{problem:#?}");
         assert!(load(&text).schedule.is_none(), "{instead}");
-    }
-}
-
-#[test]
-fn what_is_built_later_is_refused_and_never_ignored() {
-    for (line, instead) in LATER {
-        let problem = one_problem(&with(line, instead));
-        assert_eq!(problem.code, "not-yet-supported", "{instead}");
-        assert!(problem.message.contains("not yet supported"), "{}", problem.message);
     }
 }
 
@@ -333,7 +324,7 @@ fn the_schema_has_every_key_of_the_file_with_every_key() {
     let remind = &schema["properties"]["remind"];
     assert_eq!(remind["properties"]["max_lateness"]["default"], "6h");
     assert_eq!(remind["oneOf"].as_array().map(Vec::len), Some(3));
-    assert_eq!(schema["properties"]["canary"]["not"], serde_json::json!({}));
+    assert_eq!(schema["properties"]["canary"]["required"], serde_json::json!(["to", "cron"]));
     assert_eq!(schema["properties"]["source"]["additionalProperties"], false);
 }
 

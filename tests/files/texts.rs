@@ -140,9 +140,3 @@ pub const MISTAKES: &[(&str, &str, &str, usize, usize, usize)] = &[
     ("[remind]", "[guard]\nmax_age = \"0s\"\n[remind]", "invalid-value", 13, 11, 15),
     ("\"0 9 * * *\"", "\"0 9 * * *", "syntax", 1, 0, 0),
 ];
-
-/// What comes later is refused in so many words: a line to add after another, or to put in its place.
-#[rustfmt::skip]
-pub const LATER: &[(&str, &str)] = &[
-    ("[remind]", "[canary]\n[remind]"),
-];

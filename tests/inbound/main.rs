@@ -1,17 +1,22 @@
 //! Records of calls, posted to the real binary: what each shape comes to, who may post, and what a crash or a ledger that can't be
 //! written leaves.
 
+mod bad_input;
 #[path = "../daemon/binary.rs"]
 #[allow(dead_code, reason = "other suites use the rest")]
 mod binary;
+mod canaries;
+mod cases;
 mod clinic;
 #[path = "../support/command.rs"]
 mod command;
 
+mod faults;
 mod leads;
 mod marked;
 mod missing;
 mod polling;
+mod reports;
 mod retries;
 #[path = "../support/clinic.rs"]
 mod sandboxed;

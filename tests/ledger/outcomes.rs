@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tickler::ledger::*;
 use tickler::outcome::matching::Unmatched;
 use tickler::plan::PlannedReminder;
-use tickler::reminder::{CallOutcome, ReminderId, State};
+use tickler::reminder::{CallOutcome, CanaryState, ReminderId, State};
 
 use crate::calls::*;
 use crate::makers;
@@ -277,5 +277,67 @@ async fn a_chain_counts_once_in_the_persons_day_and_its_retry_is_not_sent_before
             assert_eq!(planned.len(), usize::from(is_called), "{appointment}");
         }
         verified(&ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn a_canary_is_heard_by_its_id_its_call_or_its_number_and_silent_after_its_time() {
+    let operator = "+12025550187";
+    let begin = |number: u128, purpose| BeginCanary {
+        row: CanaryRow {
+            id: ReminderId(uuid::Uuid::from_u128(number)),
+            schedule: SCHEDULE.to_owned(),
+            account: "thoughtly".to_owned(),
+            purpose,
+            sent_at: at(60),
+            until: at(900),
+            state: CanaryState::Waiting,
+            remote_id: None,
+        },
+        phone: operator.into(),
+        actor: "service".to_owned(),
+    };
+    let states = async |ledger: &Arc<Ledger>| {
+        let of = |number| CanariesAsk::Of(ReminderId(uuid::Uuid::from_u128(number)));
+        let mut states = Vec::new();
+        for number in [1, 2, 3] {
+            states.push(ledger.canaries(of(number)).await.expect("they are read").pop().map(|row| row.state));
+        }
+        states
+    };
+    for maker in makers() {
+        let ledger = maker.open();
+        let first = begin(1, CanaryPurpose::Schedule);
+        let id = first.row.id;
+        ledger.begin_canary(first).await.expect("it begins");
+        let by_phone = json!({"call_id": "k1", "status": "IN_PROGRESS", "phone_number": operator});
+        let taken = report(&ledger, by_phone.clone(), 70).await;
+        assert_eq!((taken.reminder, taken.outcome, taken.is_duplicate), (Ok(id), None, false));
+        assert!(report(&ledger, by_phone, 71).await.is_duplicate);
+        ledger.begin_canary(begin(2, CanaryPurpose::TestCall)).await.expect("it begins");
+        let second = ReminderId(uuid::Uuid::from_u128(2));
+        let settled = |id, failure| SettledCanary {
+            id,
+            remote_id: Some("k2".to_owned()),
+            failure,
+            actor: "service".to_owned(),
+            now: at(61),
+        };
+        ledger.settle_canary(settled(second, None)).await.expect("it settles");
+        assert_eq!(report(&ledger, json!({"call_id": "k2", "status": "COMPLETED"}), 80).await.reminder, Ok(second));
+        ledger.begin_canary(begin(3, CanaryPurpose::Schedule)).await.expect("it begins");
+        assert_eq!(ledger.pass_canaries(at(899), "service").await.expect("they pass"), []);
+        let silent = ledger.pass_canaries(at(900), "service").await.expect("they pass");
+        assert_eq!(silent.iter().map(|row| row.id.0.as_u128()).collect::<Vec<_>>(), [3]);
+        let heard = Some(CanaryState::Heard);
+        assert_eq!(states(&ledger).await, [heard, heard, Some(CanaryState::Silent)]);
+        let latest = ledger.canaries(CanariesAsk::Latest).await.expect("they are read");
+        assert_eq!(latest.iter().map(|row| row.id.0.as_u128()).collect::<Vec<_>>(), [3]);
+        for (event, count) in [("canary.sent", 2), ("canary.heard", 1), ("canary.silent", 1), ("outcome.received", 0)] {
+            assert_eq!(count_of(&ledger, event).await, count, "{event}");
+        }
+        let forget = Forget { phone: operator.into(), actor: "maria".to_owned(), now: at(1_000) };
+        ledger.forget(forget).await.expect("it is erased");
+        assert_eq!(states(&ledger).await, [None, None, None]);
     }
 }

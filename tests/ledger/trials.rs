@@ -132,3 +132,21 @@ async fn nobody_was_told_of_a_start_in_a_trial_of_another_address() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_call_that_a_sandbox_took_and_nobody_answered_is_repeated() {
+    use tickler::reminder::CallOutcome;
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = in_trial(&ledger).await;
+        let mut terms = (*retrying()).clone();
+        terms.get_mut(SCHEDULE).expect("its terms").target = Some(TargetAddress::of(SANDBOX));
+        let body = serde_json::json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "NO_ANSWER"});
+        let record = RecordedCall { terms: std::sync::Arc::new(terms), ..recorded(body, at(60)) };
+        let taken = ledger.take_report(record).await.expect("it is taken");
+        assert_eq!((taken.reminder, taken.outcome), (Ok(id), Some(CallOutcome::NoAnswer)));
+        let rows = ledger.reminders(ReminderAsk::default()).await.expect("they are read");
+        let retries: Vec<_> = rows.iter().filter(|row| row.lead.is_retry()).collect();
+        assert_eq!(retries.iter().map(|row| (row.state, row.trial)).collect::<Vec<_>>(), [(State::Pending, false)]);
+    }
+}

@@ -175,6 +175,8 @@ fn markup_of_a_source_a_server_or_a_person_is_text_on_every_page() {
         "/schedules/broken",
         "/held",
         "/opt-outs",
+        "/outcomes",
+        "/outcomes?outcome=no_answer&days=90",
     ];
     for path in pages {
         let page = desk.get(path);

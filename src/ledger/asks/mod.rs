@@ -1,5 +1,6 @@
 //! pure: what the ledger is asked and what it answers, by subject.
 
+mod canaries;
 mod holds;
 mod inbox;
 mod log;
@@ -8,6 +9,7 @@ mod outcomes;
 mod runs;
 mod write_backs;
 
+pub use canaries::{BeginCanary, CanariesAsk, CanaryPurpose, CanaryRow, SettledCanary};
 pub use holds::{HoldChange, OptOut, OptOutChange, OptOutSide, OptOutsChanged, Pause, Resume};
 pub use inbox::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, PostsAsk, RequestedCall, TakePost, Withdraw,
@@ -20,7 +22,7 @@ pub use outbox::{
 };
 pub use outcomes::{
     CallAgain, CalledAgain, CallsOf, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall, ReportTaken,
-    ReportedCall, Unreported,
+    ReportedCall, Unanswered, UnansweredAsk, Unreported,
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,

@@ -153,6 +153,34 @@ pub struct CallsOf {
     pub reminders: Vec<ReminderId>,
 }
 
+/// Whose calls nobody answered.
+#[derive(Debug, Clone)]
+pub struct UnansweredAsk {
+    /// Called since (UTC).
+    pub since: Timestamp,
+    /// By that schedule.
+    pub schedule: Option<String>,
+    /// At most this many persons.
+    pub limit: u64,
+}
+
+/// A person who was called more than once and never answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The latest call's reminder.
+    pub latest: ReminderId,
+    /// Its schedule.
+    pub schedule: String,
+    /// Its appointment.
+    pub appointment_id: String,
+    /// The last four digits of the phone; `None` once purged.
+    pub phone_last4: Option<String>,
+    /// When it was made (UTC).
+    pub last_at: Timestamp,
+    /// How many calls.
+    pub calls: u64,
+}
+
 /// A call that was reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedCall {

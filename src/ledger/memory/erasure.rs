@@ -33,6 +33,7 @@ impl Tables {
         appointments.extend(self.log.appointments_of(hash));
         self.calls.retain(|_, call| call.reminder.is_none_or(|id| !ids.contains(&id)));
         self.write_backs.retain(|_, row| !ids.contains(&row.reminder_id));
+        self.canaries.retain(|_, kept| kept.phone != Some(*hash));
         let shadows = self.shadows.values_mut().map(|kept| &mut kept.known);
         shadows
             .filter(|known_shadow| known_shadow.person.as_str() == phone || known.contains(&known_shadow.id))

@@ -10,6 +10,7 @@
 
 mod answers;
 mod calls;
+mod canaries;
 mod erasure;
 mod labels;
 mod log;

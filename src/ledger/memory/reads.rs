@@ -13,9 +13,10 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine,
-    OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
-    ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk,
+    CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
+    LedgerResult, Loss, Machine, OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
+    ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
+    WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
@@ -72,8 +73,14 @@ impl Reads for MemoryReads {
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         Ok(self.memory.tables().unreported(after))
     }
+    fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
+        Ok(self.memory.tables().unanswered(ask))
+    }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         Ok(self.memory.tables().reported(ask))
+    }
+    fn canaries(&self, ask: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>> {
+        Ok(self.memory.tables().canaries_of(ask, &self.memory.phone_key()))
     }
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         Ok(self.memory.tables().write_backs_of(ask))

@@ -19,8 +19,8 @@ use crate::ledger::store::{
 };
 use crate::ledger::witness::{Loss, NotedLoss};
 use crate::ledger::{
-    Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
-    WriteBackRow, WriteBacksAsk,
+    CanariesAsk, CanaryRow, Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk,
+    ScheduleStanding, Step, WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
 use crate::seeded::SeededMap;
@@ -119,6 +119,9 @@ impl Store for MemoryStore {
     }
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
         Ok(self.read(|tables| tables.call(account, call_id)))
+    }
+    fn canaries(&self, which: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>> {
+        Ok(self.read(|tables| tables.canaries_of(which, &self.phones)))
     }
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         Ok(self.read(|tables| tables.write_backs_of(which)))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::canaries::KeptCanary;
 use super::labels::KeptLabel;
 use super::log::AuditLog;
 use super::posts::KeptPost;
@@ -13,7 +14,7 @@ use crate::ledger::change::{AttemptChange, Columns, Guard, HeldRow, NewRow, Set}
 use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::outcomes::CallRow;
-use crate::ledger::store::{Put, ShadowedCall, StoredSchedule};
+use crate::ledger::store::{LearntNumber, Put, ShadowedCall, StoredSchedule};
 use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step, WriteBackRow};
 use crate::outcome::ReportedOutcome;
@@ -51,6 +52,8 @@ pub(super) struct Tables {
     pub(super) labels: BTreeMap<(String, String), KeptLabel>,
     /// By account and the other side's id.
     pub(super) calls: BTreeMap<(String, String), CallRow>,
+    /// By id.
+    pub(super) canaries: BTreeMap<ReminderId, KeptCanary>,
     /// By reminder and number.
     pub(super) write_backs: BTreeMap<(ReminderId, u32), WriteBackRow>,
     /// Requests that were posted, by schedule and appointment.
@@ -319,10 +322,7 @@ impl Tables {
                     None => return Ok(self.optouts.remove(&hash).is_some()),
                 }
             }
-            Put::WrongNumber(wrong) => {
-                let key = (wrong.account.to_owned(), phones.hash(wrong.person), phones.hash(wrong.phone));
-                return Ok(self.wrong_numbers.insert(key));
-            }
+            Put::WrongNumber(wrong) => return Ok(self.put_wrong_number(wrong, phones)),
             Put::FirstSight(schedule, sight, _) => return Ok(self.put_first_sight(schedule, sight)),
             Put::Merged(schedule, reminder, merged) => {
                 return Ok(self.put_merged(schedule, *reminder, merged));
@@ -330,6 +330,7 @@ impl Tables {
             Put::Shadow(shadowed) => return Ok(self.put_shadow(shadowed)),
             Put::Label(named) => return Ok(self.put_label(named, phones)),
             Put::Call(call) => self.put_call(call),
+            Put::Canary(row, phone) => self.put_canary(row, phone.map(|phone| phones.hash(phone))),
             Put::WriteBack(row) => self.put_write_back(row),
             Put::Post(post, phone) => self.put_post(post, phone.map(|phone| phones.hash(phone))),
             Put::AcceptedPost(schedule, minute) => self.count_post(schedule, *minute),
@@ -339,6 +340,11 @@ impl Tables {
             }
         }
         Ok(true)
+    }
+
+    fn put_wrong_number(&mut self, wrong: &LearntNumber<'_>, phones: &PhoneKey) -> bool {
+        let key = (wrong.account.to_owned(), phones.hash(wrong.person), phones.hash(wrong.phone));
+        self.wrong_numbers.insert(key)
     }
 
     fn put_merged(&mut self, schedule: &str, reminder: ReminderId, merged: &[MergedAppointment]) -> bool {
@@ -421,6 +427,7 @@ impl Tables {
         self.calls.retain(|_, call| call.last_at >= before);
         self.prune_write_backs(before);
         self.prune_posts(before);
+        self.canaries.retain(|_, kept| kept.row.sent_at >= before);
         let is_old = |kept: &KeptReminder| {
             kept.content.is_some()
                 && kept.held.updated_at < before

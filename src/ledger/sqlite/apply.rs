@@ -132,9 +132,9 @@ impl SqliteStore<'_> {
             return Ok(None);
         }
         let nr = self.conn.last_insert_rowid();
-        if let Some((root, trial)) = row.chain {
-            let sql = "UPDATE reminder SET root = ?2, trial = ?3 WHERE nr = ?1";
-            self.statements.run(sql, params![nr, id_text(root.0), trial])?;
+        if let Some((root, _trial_of_root)) = row.chain {
+            let sql = "UPDATE reminder SET root = ?2 WHERE nr = ?1";
+            self.statements.run(sql, params![nr, id_text(root.0)])?;
         }
         self.write_content(nr, &row.columns)?;
         Ok(Some(nr))

@@ -33,6 +33,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
         OR id IN (SELECT reminder_id FROM audit WHERE phone_hash = ?2)";
     conn.execute(of_shadows, params![phone, hash])?;
     conn.execute("DELETE FROM contact WHERE phone_hash = ?1", [hash])?;
+    conn.execute("DELETE FROM canary WHERE phone_hash = ?1", [hash])?;
     // the keyed hash stays: whoever is erased stays uncalled
     conn.execute("UPDATE optout SET phone_last4 = '', reason = NULL WHERE phone_hash = ?1", [hash])?;
     conn.execute("INSERT INTO permit (what) VALUES ('forget')", [])?;

@@ -14,13 +14,16 @@ use crate::outcome::{ReportedOutcome, Teller};
 use crate::reminder::{CallKind, Priority, ReminderId, RunId};
 use crate::seeded::SeededMap;
 
-/// The columns of [`held`], from `reminder r`, as a literal.
+/// The columns of [`held`], from `reminder r`, as a literal. A retry that is to be sent is a trial where its chain's first call
+/// was one.
 macro_rules! held_columns {
     () => {
         "r.nr, r.id, r.run_id, r.schedule, r.appointment_id, r.starts_at, r.lead, r.account, r.phone, r.state, \
          r.attempt, r.tries, r.unknown_fates, r.expires_at, r.person, r.calling_hours, r.recipient_zone, \
          r.contact_renewed, r.due_day, r.due_at, r.next_at, r.waited_for_opening, r.read_at, r.updated_at, \
-         r.trial, r.withdrawn, r.outcome, r.outcome_at, r.outcome_by_person, r.heard_at, r.root, r.priority"
+         CASE WHEN r.root IS NOT NULL AND r.state IN ('pending', 'sending') \
+         THEN (SELECT o.trial FROM reminder o WHERE o.id = r.root) ELSE r.trial END, r.withdrawn, r.outcome, r.outcome_at, \
+         r.outcome_by_person, r.heard_at, r.root, r.priority"
     };
 }
 

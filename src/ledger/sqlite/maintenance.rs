@@ -29,6 +29,7 @@ fn prune_payloads(conn: &Connection, prune: &Prune) -> LedgerResult<u64> {
     conn.prepare_cached("DELETE FROM call WHERE last_at < ?1")?.execute(before)?;
     let settled = "DELETE FROM write_back WHERE created_at < ?1 AND state NOT IN ('pending', 'failed')";
     conn.prepare_cached(settled)?.execute(before)?;
+    conn.prepare_cached("DELETE FROM canary WHERE sent_at < ?1")?.execute(before)?;
     let gone: Vec<i64> = statement.query_map(before, |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut blank = conn.prepare_cached("UPDATE reminder SET phone = NULL, person = '' WHERE nr = ?1")?;
     for nr in &gone {

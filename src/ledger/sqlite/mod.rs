@@ -7,6 +7,7 @@ mod apply;
 mod appointment_filter;
 mod backup;
 mod calls;
+mod canaries;
 mod chain_table;
 mod columns;
 mod continuity;

@@ -1,5 +1,6 @@
 //! shell: writes everything but reminders: runs, schedules, accounts, targets, pauses, contacts.
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::columns::{id_text, micros};
@@ -10,6 +11,7 @@ use crate::ledger::effects::TargetState;
 use crate::ledger::gate::{AccountHold, PauseRow};
 use crate::ledger::store::{LearntNumber, Put, StoredSchedule};
 use crate::ledger::{LedgerResult, OptOut, RunRow};
+use crate::plan::FirstSight;
 use crate::reminder::RunFailure;
 
 impl SqliteStore<'_> {
@@ -62,20 +64,14 @@ impl SqliteStore<'_> {
             }
             Put::OptOut(phone, listed) => self.put_optout(phone, *listed),
             Put::WrongNumber(wrong) => self.put_wrong_number(wrong),
-            Put::FirstSight(schedule, sight, seen_at) => {
-                let sql = "INSERT INTO first_sight (schedule, appointment_id, starts_at, seen_at, unseen_at) \
-                    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (schedule, appointment_id) DO NOTHING";
-                let (starts_at, unseen_at) = (sight.starts_at.map(micros), sight.unseen_at.map(micros));
-                let values = params![schedule, sight.appointment_id, starts_at, micros(*seen_at), unseen_at];
-                self.conn.prepare_cached(sql)?.execute(values)?;
-                Ok(())
-            }
+            Put::FirstSight(schedule, sight, seen_at) => self.put_first_sight(schedule, sight, *seen_at),
             Put::Merged(schedule, reminder, merged) => super::merged::put(self.conn, schedule, *reminder, merged),
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Label(named) => {
                 super::labels::put(self.conn, named, named.phone.map(|phone| self.phone_key.hash(phone)))
             }
             Put::Call(call) => self.put_call(call),
+            Put::Canary(row, phone) => self.put_canary(row, *phone),
             Put::WriteBack(row) => self.put_write_back(row),
             Put::Post(post, phone) => self.put_post(post, *phone),
             Put::AcceptedPost(schedule, minute) => self.count_accepted_post(schedule, *minute),
@@ -86,6 +82,15 @@ impl SqliteStore<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn put_first_sight(&self, schedule: &str, sight: &FirstSight, seen_at: Timestamp) -> LedgerResult<()> {
+        let sql = "INSERT INTO first_sight (schedule, appointment_id, starts_at, seen_at, unseen_at) \
+            VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (schedule, appointment_id) DO NOTHING";
+        let (starts_at, unseen_at) = (sight.starts_at.map(micros), sight.unseen_at.map(micros));
+        let values = params![schedule, sight.appointment_id, starts_at, micros(seen_at), unseen_at];
+        self.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
     }
 
     fn put_wrong_number(&self, wrong: &LearntNumber<'_>) -> LedgerResult<()> {

@@ -10,16 +10,18 @@ use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{
-    backup, calls, chain_table, counting, knowledge, labels, pauses, posts, queries, runs, schedules, schema,
+    backup, calls, canaries, chain_table, counting, knowledge, labels, pauses, posts, queries, runs, schedules, schema,
     write_backs,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
+use crate::ledger::chain::PhoneKey;
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    CallsOf, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError, LedgerResult, Loss, Machine,
-    OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk,
-    ScheduleStanding, Tally, Verification, WriteBackRow, WriteBacksAsk, chain,
+    CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
+    LedgerResult, Loss, Machine, OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
+    ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
+    WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
@@ -73,8 +75,14 @@ impl Reads for SqliteReads {
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         self.readers.read(|reader| calls::unreported(&reader.conn, after))
     }
+    fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
+        self.readers.read(|reader| calls::unanswered(&reader.conn, ask))
+    }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.readers.read(|reader| calls::reported(&reader.conn, ask))
+    }
+    fn canaries(&self, ask: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>> {
+        self.readers.read(|reader| canaries::select(&reader.conn, reader.key.as_ref().map(PhoneKey::new).as_ref(), ask))
     }
     fn write_backs(&self, ask: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         self.readers.read(|reader| write_backs::select(&reader.conn, ask))

@@ -12,7 +12,7 @@ use super::columns::time_or_null;
 use super::continuity::Continuity;
 use super::files::KeyBytes;
 use super::statements::Statements;
-use super::{erasure, held, loss, maintenance, pauses, phone_rows, queries, runs, schedules, write_backs};
+use super::{canaries, erasure, held, loss, maintenance, pauses, phone_rows, queries, runs, schedules, write_backs};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
@@ -24,8 +24,8 @@ use crate::ledger::store::{
 };
 use crate::ledger::witness::{Loss, NotedLoss, Witness};
 use crate::ledger::{
-    Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk, ScheduleStanding, Step,
-    WriteBackRow, WriteBacksAsk,
+    CanariesAsk, CanaryRow, Holds, LedgerResult, Machine, PostRow, Prune, ReminderAsk, ReminderRow, RunRow, RunsAsk,
+    ScheduleStanding, Step, WriteBackRow, WriteBacksAsk,
 };
 use crate::reminder::ReminderId;
 use crate::seeded::SeededMap;
@@ -154,6 +154,9 @@ impl Store for SqliteStore<'_> {
     }
     fn call(&self, account: &str, call_id: &str) -> LedgerResult<Option<CallRow>> {
         self.call_row(account, call_id)
+    }
+    fn canaries(&self, which: &CanariesAsk) -> LedgerResult<Vec<CanaryRow>> {
+        canaries::select(self.conn, Some(&self.phone_key), which)
     }
     fn write_backs(&self, which: &WriteBacksAsk) -> LedgerResult<Vec<WriteBackRow>> {
         write_backs::select(self.conn, which)

@@ -1,5 +1,6 @@
 //! shell: the ledger's verbs over any store: each loads what a decision needs, asks pure code, and writes its answer.
 
+mod canaries;
 mod holds;
 mod inbox;
 mod log;

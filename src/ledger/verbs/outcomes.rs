@@ -24,7 +24,12 @@ impl Tx<'_> {
         let is_duplicate = known.as_ref().is_some_and(|call| call.knows(&digest));
         let held = match self.reminder_of(record, known.as_ref())? {
             Ok(held) => held,
-            Err(why) => return self.without_reminder(record, known, (digest, is_duplicate), why),
+            Err(why) => {
+                return match self.hear_canary(record, why)? {
+                    Some(taken) => Ok(taken),
+                    None => self.without_reminder(record, known, (digest, is_duplicate), why),
+                };
+            }
         };
         if is_duplicate && known.as_ref().is_some_and(|call| call.reminder == Some(held.id)) {
             let outcome = held.outcome.map(|holds| holds.outcome);

@@ -109,6 +109,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("outcome.write_back.body", "{ status = \"{{ outcome }}\" }"),
     ("outcome.poll.agent", "{ env = \"THOUGHTLY_AGENT_ID\" }"),
     ("outcome.values", "{ yes = \"confirmed\", cancel = \"declined\", \"n/a\" = \"ignore\" }"),
+    ("canary.to", "{ env = \"OPERATOR_PHONE\" }"),
+    ("canary.cron", "\"0 8 * * *\""),
+    ("canary.row", "{ name = \"Ada Example\", service = \"Check-up\" }"),
     ("payload", "{ to = \"{{ phone }}\", appointment_time = \"{{ starts_at }}\" }"),
 ];
 

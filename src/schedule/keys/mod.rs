@@ -1,5 +1,6 @@
 //! pure: the keys of a schedule file: one table of them drives the check of a file and its JSON Schema.
 
+mod canary;
 mod examples;
 mod outcome;
 mod sending;

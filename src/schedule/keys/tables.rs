@@ -1,6 +1,7 @@
 //! pure: every key of a schedule file, with what it takes, its default and one line of help.
 
-use super::Need::{Default, Later, Optional, Required, RequiredButInbound};
+use super::Need::{Default, Optional, Required, RequiredButInbound};
+use super::canary::CANARY;
 use super::outcome::OUTCOME;
 use super::sending::{DELIVERY, GUARD};
 use super::sources::{JOIN, SOURCE};
@@ -8,10 +9,6 @@ use super::{Key, Shape, Table};
 
 pub(super) const fn key(name: &'static str, shape: Shape, need: super::Need, doc: &'static str) -> Key {
     Key { name, shape, need, doc }
-}
-
-pub(super) const fn later(name: &'static str, doc: &'static str) -> Key {
-    Key { name, shape: Shape::Unread, need: Later, doc }
 }
 
 /// A year's days, the furthest lead in days.
@@ -68,7 +65,7 @@ pub static SCHEDULE: Table = Table {
             "Objects joined to a row, each table by its name (`[join.patient]`)",
         ),
         key("outcome", Shape::Table(&OUTCOME), Optional, "What becomes of a call"),
-        later("canary", "Test calls to the operator, at times of their own"),
+        key("canary", Shape::Table(&CANARY), Optional, "A call to the operator that shows whether reports still come"),
     ],
 };
 

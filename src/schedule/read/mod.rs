@@ -2,6 +2,7 @@
 //! read. Nothing stops at the first problem.
 
 mod appointment;
+mod canary;
 mod http;
 mod inbound;
 mod joins;
@@ -120,6 +121,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
     let delivery = delivery(&top, reading);
     let guard = guard(&top, reading);
     let outcome = optional(top.given("outcome"), |_| outcome::read(&top.inner("outcome"), reading));
+    let canary = optional(top.given("canary"), |_| canary::read(&top.inner("canary"), reading));
     Some(Schedule {
         name: load::name_of(path).unwrap_or_default().to_owned(),
         path: path.to_owned(),
@@ -143,6 +145,7 @@ fn parts(root: &Node, path: &Path, text: &str, zones: &Zones, reading: &mut Read
         delivery: delivery?,
         guard: guard?,
         outcome: outcome.ok()?,
+        canary: canary.ok()?,
     })
 }
 

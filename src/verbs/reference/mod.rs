@@ -23,12 +23,14 @@ pub enum Topic {
     Reasons,
     /// What the audit log records.
     Events,
+    /// What is reported to people.
+    Alerts,
 }
 
 impl Topic {
     /// Every topic, in reading order.
     pub const ALL: &'static [Self] =
-        &[Self::Schedule, Self::Payload, Self::Query, Self::Settings, Self::Reasons, Self::Events];
+        &[Self::Schedule, Self::Payload, Self::Query, Self::Settings, Self::Reasons, Self::Events, Self::Alerts];
 
     /// The word that `tickler help` takes.
     #[must_use]
@@ -40,6 +42,7 @@ impl Topic {
             Self::Settings => "settings",
             Self::Reasons => "reasons",
             Self::Events => "events",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -51,6 +54,7 @@ impl Topic {
             Self::Settings => settings::sections(),
             Self::Reasons => vec![words::reasons()],
             Self::Events => vec![words::events()],
+            Self::Alerts => vec![words::alerts()],
         }
     }
 }

@@ -1,7 +1,8 @@
-//! pure: the reference of reasons (why somebody is not called) and of the audit log's events.
+//! pure: the reference of reasons (why somebody is not called) of the audit log's events, and of alerts.
 
 use super::{ReferenceEntry, ReferenceSection};
 use crate::audit::Event;
+use crate::notify::AlertKind;
 use crate::reminder::SkipReason;
 
 fn entry(word: &str, meaning: &str) -> ReferenceEntry {
@@ -57,5 +58,17 @@ pub(super) fn events() -> ReferenceSection {
             that kind."
                 .to_owned(),
         entries: Event::ALL.iter().map(|event| entry(event.as_str(), event.meaning().trim())).collect(),
+    }
+}
+
+/// Every kind of alert.
+pub(super) fn alerts() -> ReferenceSection {
+    let word = |kind: AlertKind| serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned));
+    ReferenceSection {
+        heading: "Alerts".to_owned(),
+        intro: "What `notify.webhook` and `notify.email` report, when it begins and when it is over: the `kind` of an entry of \
+            `wrong` and `over` in the webhook's message. None has personal data."
+            .to_owned(),
+        entries: AlertKind::ALL.iter().map(|kind| entry(&word(*kind).unwrap_or_default(), kind.meaning())).collect(),
     }
 }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod held;
 pub mod not_called;
 pub mod optouts;
+pub mod outcomes;
 pub mod overview;
 pub mod plan;
 pub mod schedules;

@@ -11,6 +11,8 @@ pub enum MenuPlace {
     Calls,
     /// By reason.
     NotCalled,
+    /// What became of calls.
+    Outcomes,
     /// What is to come.
     Plan,
     /// The files.
@@ -35,10 +37,11 @@ pub struct MenuEntry {
 }
 
 /// The menu.
-pub const MENU: [MenuEntry; 7] = [
+pub const MENU: [MenuEntry; 8] = [
     MenuEntry { path: "/", name: "Overview", place: MenuPlace::Overview },
     MenuEntry { path: "/calls", name: "Calls", place: MenuPlace::Calls },
     MenuEntry { path: "/not-called", name: "Not called", place: MenuPlace::NotCalled },
+    MenuEntry { path: "/outcomes", name: "Outcomes", place: MenuPlace::Outcomes },
     MenuEntry { path: "/plan", name: "Plan", place: MenuPlace::Plan },
     MenuEntry { path: "/schedules", name: "Schedules", place: MenuPlace::Schedules },
     MenuEntry { path: "/held", name: "Held and unknown", place: MenuPlace::Held },

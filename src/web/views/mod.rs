@@ -10,6 +10,7 @@ pub mod links;
 pub mod moments;
 pub mod not_called;
 pub mod optouts;
+pub mod outcomes;
 pub mod overview;
 pub mod plan;
 pub mod prose;

@@ -65,6 +65,7 @@ const fn kind(event: Event) -> &'static str {
         Event::DeliveryFailed
         | Event::DeliveryDropped
         | Event::WriteBackFailed
+        | Event::CanarySilent
         | Event::ReminderExpired
         | Event::RunMissed
         | Event::ConfigRejected => "bad",
@@ -87,6 +88,8 @@ const fn kind(event: Event) -> &'static str {
         | Event::OutcomeUnmatched
         | Event::OperatorOutcome
         | Event::OperatorRetried
+        | Event::CanarySent
+        | Event::CanaryHeard
         | Event::WriteBackSent
         | Event::WriteBackDropped
         | Event::DeliveryPrepared

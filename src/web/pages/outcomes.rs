@@ -1,0 +1,91 @@
+//! shell: what became of the calls of the last days, who never answers, and what waits for a retry.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::Response;
+use jiff::ToSpan as _;
+
+use super::{asked_for, page as answer};
+use crate::ledger::{Outbox, Outcomes, ReminderAsk, UnansweredAsk};
+use crate::outcome::signs::AcceptedCall;
+use crate::reminder::{self, CallOutcome};
+use crate::verbs::labels::Labels;
+use crate::verbs::{VerbError, VerbResult};
+use crate::web::guard::SubmittedForm;
+use crate::web::site::{Site, Visitor};
+use crate::web::views::frame::MenuPlace;
+use crate::web::views::outcomes::{self, MOST, OutcomeFilter, OutcomesPage};
+
+/// The days that a page covers unless it is asked for others.
+const DAYS: i64 = 14;
+
+/// The page.
+pub async fn page(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    answer(read(&site, &visitor, &asked_for(query)).await, "/outcomes")
+}
+
+fn asked(form: &SubmittedForm) -> VerbResult<OutcomeFilter> {
+    let days = match form.get("days") {
+        None => DAYS,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|days| (1..=90).contains(days))
+            .ok_or_else(|| VerbError::Usage("`days` is a number from 1 to 90".to_owned()))?,
+    };
+    let outcome = match form.get("outcome").filter(|word| !word.is_empty()) {
+        None => None,
+        Some(word) => Some(
+            word.replace(' ', "_")
+                .parse::<CallOutcome>()
+                .map_err(|_| VerbError::Usage("that is no outcome: write `no_answer`, `confirmed` …".to_owned()))?,
+        ),
+    };
+    let schedule = form.get("schedule").filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(OutcomeFilter { days, outcome, schedule })
+}
+
+async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<OutcomesPage> {
+    let (asked, moments, ledger) = (asked(form)?, site.moments(), site.app.ledger()?);
+    if let Some(name) = &asked.schedule {
+        site.app.schedule(name)?;
+    }
+    let first = moments.today().checked_sub((asked.days - 1).days()).unwrap_or(moments.today());
+    let since = moments.zone(None).day_start(first);
+    let is_of = |schedule: &str| asked.schedule.as_deref().is_none_or(|name| name == schedule);
+    let mut calls = ledger.accepted_calls(since).await?;
+    calls.retain(|call| is_of(&call.schedule));
+    let has_outcome = |call: &&AcceptedCall| asked.outcome.is_some() && call.outcome == asked.outcome;
+    let listed: Vec<_> = calls.iter().rev().filter(has_outcome).take(MOST).map(|call| call.id).collect();
+    let listed = match listed.is_empty() {
+        true => Vec::new(),
+        false => ledger.reminders(ReminderAsk { ids: listed, ..ReminderAsk::default() }).await?,
+    };
+    let pending = ReminderAsk {
+        schedule: asked.schedule.clone(),
+        states: vec![reminder::State::Pending],
+        ..ReminderAsk::default()
+    };
+    let mut waiting = ledger.reminders(pending).await?;
+    waiting.retain(|row| row.lead.is_retry());
+    let unanswered =
+        ledger.unanswered(UnansweredAsk { since, schedule: asked.schedule.clone(), limit: MOST as u64 }).await?;
+    let named = listed.iter().chain(&waiting).map(|row| row.id).chain(unanswered.iter().map(|person| person.latest));
+    let names = Labels::of_reminders(&site.app, named).await;
+    Ok(OutcomesPage {
+        frame: site.frame(visitor, MenuPlace::Outcomes, "Outcomes", &moments),
+        schedules: site.app.folder().schedules.keys().cloned().collect(),
+        by_day: outcomes::by_day(&calls, first, &moments),
+        by_hour: outcomes::by_hour(&calls, &moments),
+        by_outcome: outcomes::by_outcome(&calls, &asked),
+        listed: outcomes::rows(&listed, &names, &moments),
+        waiting: outcomes::rows(&waiting, &names, &moments),
+        unanswered: outcomes::persons(&unanswered, &names, &moments),
+        asked,
+    })
+}

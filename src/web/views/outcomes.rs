@@ -1,0 +1,223 @@
+//! pure: what became of calls: by day, by hour of the call and by outcome; who never answers; what waits for a retry.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use jiff::civil::Date;
+
+use super::charts::{ChartTitle, LyingBars, Quantity, UprightBars};
+use super::frame::PageFrame;
+use super::links;
+use super::moments::{Moments, ShownMoment};
+use crate::audit::words;
+use crate::ledger::{ReminderRow, Unanswered};
+use crate::outcome::signs::AcceptedCall;
+use crate::personal::Personal;
+use crate::reminder::CallOutcome;
+use crate::verbs::labels::Labels;
+
+/// Maximum rows of each list.
+pub const MOST: usize = 200;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "outcomes.html")]
+pub struct OutcomesPage {
+    /// What surrounds it.
+    pub frame: PageFrame,
+    /// Its filter.
+    pub asked: OutcomeFilter,
+    /// The names of the schedules.
+    pub schedules: Vec<String>,
+    /// Calls with an outcome.
+    pub by_day: UprightBars,
+    /// The same by the hour in which they were made.
+    pub by_hour: UprightBars,
+    /// Which outcomes.
+    pub by_outcome: LyingBars,
+    /// The latest calls with the outcome that is asked for.
+    pub listed: Vec<OutcomeLine>,
+    /// Retries that wait.
+    pub waiting: Vec<OutcomeLine>,
+    /// Persons who were called more than once and never answered.
+    pub unanswered: Vec<UnansweredLine>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeFilter {
+    /// Of the last days.
+    pub days: i64,
+    /// The calls of which outcome are listed.
+    pub outcome: Option<CallOutcome>,
+    /// Of that schedule alone.
+    pub schedule: Option<String>,
+}
+
+/// A call or a retry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeLine {
+    /// Its appointment.
+    pub appointment: String,
+    /// The appointment's page.
+    pub link: String,
+    /// How the schedule names it.
+    pub name: String,
+    /// The appointment's start.
+    pub starts_at: ShownMoment,
+    /// The lead.
+    pub lead: String,
+    /// The schedule.
+    pub schedule: String,
+    /// What became of it.
+    pub outcome: String,
+    /// When it is sent at the earliest, of one that waits.
+    pub next_at: ShownMoment,
+}
+
+/// A person who never answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnansweredLine {
+    /// The latest appointment.
+    pub appointment: String,
+    /// Its page.
+    pub link: String,
+    /// How the schedule names it.
+    pub name: String,
+    /// The last four digits of the phone.
+    pub phone: Personal,
+    /// How many calls.
+    pub calls: u64,
+    /// When the latest was made.
+    pub last_at: ShownMoment,
+}
+
+fn title(title: &str, of: &'static str) -> ChartTitle {
+    ChartTitle { title: title.to_owned(), of, counts: "Calls", nothing: "No outcome was reported in this time." }
+}
+
+/// The calls of which something was reported.
+fn reported(calls: &[AcceptedCall]) -> impl Iterator<Item = (&AcceptedCall, CallOutcome)> {
+    calls.iter().filter_map(|call| Some((call, call.outcome.filter(|outcome| *outcome != CallOutcome::Unreported)?)))
+}
+
+/// Each day from `first` on, those without calls among them.
+#[must_use]
+pub fn by_day(calls: &[AcceptedCall], first: Date, moments: &Moments) -> UprightBars {
+    let mut counts: BTreeMap<Date, u64> =
+        first.series(jiff::Span::new().days(1)).take_while(|day| *day <= moments.today()).map(|day| (day, 0)).collect();
+    for (call, _) in reported(calls) {
+        let day = moments.zone(Some(&call.schedule)).date(call.at);
+        if let Some(count) = counts.get_mut(&day) {
+            *count += 1;
+        }
+    }
+    let days = counts.into_iter().map(|(day, count)| Quantity::new(day.strftime("%-d %b").to_string(), count));
+    UprightBars::over(title("Outcomes by day", "Day"), days.collect(), 3)
+}
+
+/// Each hour of the day, in the zone of each call's schedule.
+#[must_use]
+pub fn by_hour(calls: &[AcceptedCall], moments: &Moments) -> UprightBars {
+    let mut counts = [0_u64; 24];
+    for (call, _) in reported(calls) {
+        let hour = moments.zone(Some(&call.schedule)).wall(call.at).hour();
+        if let Some(count) = usize::try_from(hour).ok().and_then(|hour| counts.get_mut(hour)) {
+            *count += 1;
+        }
+    }
+    let hours = counts.iter().enumerate().map(|(hour, count)| Quantity::new(hour.to_string(), *count));
+    UprightBars::over(title("Outcomes by hour of the call", "Hour"), hours.collect(), 3)
+}
+
+/// Each outcome, with the list of its calls.
+#[must_use]
+pub fn by_outcome(calls: &[AcceptedCall], asked: &OutcomeFilter) -> LyingBars {
+    let mut counts: BTreeMap<CallOutcome, u64> = BTreeMap::new();
+    calls.iter().filter_map(|call| call.outcome).for_each(|outcome| *counts.entry(outcome).or_default() += 1);
+    let days = asked.days.to_string();
+    let quantity = |(outcome, count): (CallOutcome, u64)| {
+        let fields = [
+            ("outcome", Some(outcome.as_str())),
+            ("days", Some(days.as_str())),
+            ("schedule", asked.schedule.as_deref()),
+        ];
+        let label = words::reason(outcome.as_str());
+        Quantity { label, count, link: Some(links::link("/outcomes", &fields)) }
+    };
+    LyingBars::over(title("What became of calls", "Outcome"), counts.into_iter().map(quantity).collect())
+}
+
+/// Calls or retries as lines.
+#[must_use]
+pub fn rows(rows: &[ReminderRow], names: &Labels, moments: &Moments) -> Vec<OutcomeLine> {
+    let line = |row: &ReminderRow| {
+        let schedule = Some(row.schedule.as_str());
+        OutcomeLine {
+            appointment: row.appointment_id.clone(),
+            link: links::appointment(schedule, &row.appointment_id),
+            name: names.of_reminder(row.id).unwrap_or_default().to_owned(),
+            starts_at: moments.of(schedule, row.starts_at),
+            lead: row.lead.to_string(),
+            schedule: row.schedule.clone(),
+            outcome: row.outcome.map(|outcome| words::reason(outcome.as_str())).unwrap_or_default(),
+            next_at: moments.of(schedule, row.next_at),
+        }
+    };
+    rows.iter().take(MOST).map(line).collect()
+}
+
+/// Who never answers, as lines.
+#[must_use]
+pub fn persons(persons: &[Unanswered], names: &Labels, moments: &Moments) -> Vec<UnansweredLine> {
+    let line = |person: &Unanswered| UnansweredLine {
+        appointment: person.appointment_id.clone(),
+        link: links::appointment(Some(&person.schedule), &person.appointment_id),
+        name: names.of_reminder(person.latest).unwrap_or_default().to_owned(),
+        phone: person.phone_last4.as_ref().map(|last| format!("***{last}").into()).unwrap_or_default(),
+        calls: person.calls,
+        last_at: moments.of(Some(&person.schedule), person.last_at),
+    };
+    persons.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::reminder::ReminderId;
+    use crate::schedule::load::Folder;
+    use crate::verbs::ScheduleZones;
+    use crate::zones::Zones;
+
+    #[test]
+    fn each_day_and_each_hour_has_its_bar_and_each_outcome_its_list() {
+        let now: Timestamp = "2026-11-24T14:00:00Z".parse().expect("an instant");
+        let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
+        let moments = Moments::new(zones, now);
+        let call = |at: &str, outcome| AcceptedCall {
+            id: ReminderId(Uuid::nil()),
+            schedule: "clinic".into(),
+            at: at.parse().expect("an instant"),
+            is_heard: true,
+            outcome,
+        };
+        let calls = [
+            call("2026-11-22T09:15:00Z", Some(CallOutcome::NoAnswer)),
+            call("2026-11-24T09:45:00Z", Some(CallOutcome::Confirmed)),
+            call("2026-11-24T10:00:00Z", None),
+            call("2026-11-24T11:00:00Z", Some(CallOutcome::Unreported)),
+        ];
+        let first = "2026-11-22".parse().expect("a date");
+        let days = by_day(&calls, first, &moments).to_string();
+        assert!(days.contains("22 Nov: 1") && days.contains("23 Nov: 0") && days.contains("24 Nov: 1"), "{days}");
+        let hours = by_hour(&calls, &moments).to_string();
+        assert!(hours.contains("<title>9: 2</title>") && hours.contains("<title>10: 0</title>"), "{hours}");
+        let asked = OutcomeFilter { days: 3, outcome: None, schedule: Some("clinic".to_owned()) };
+        let outcomes = by_outcome(&calls, &asked).to_string();
+        assert!(outcomes.contains("/outcomes?outcome=no_answer"), "{outcomes}");
+        assert!(outcomes.contains("unreported"), "{outcomes}");
+    }
+}
