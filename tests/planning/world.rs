@@ -32,6 +32,7 @@ pub fn column(name: &str) -> Column {
 /// A clinic in New York whose schedule runs the day before.
 pub fn clinic() -> Schedule {
     Schedule {
+        canary: None,
         name: "day-before".into(),
         path: "day-before.toml".into(),
         text: String::new(),
