@@ -14,7 +14,7 @@ const READS: &str =
     r#"[{"id":"H-1","phone":"+12025550143","starts_at":"2026-11-25T09:00:00","name":"Ada Canarypatient"}]"#;
 
 /// What a monitor reads, then every page.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "/healthz",
     "/readyz",
     "/metrics",
