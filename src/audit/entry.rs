@@ -53,7 +53,7 @@ pub struct Entry<'a> {
 }
 
 /// The values of an entry, each in the place of its column in [`AUDIT_COLUMNS`].
-pub type Cells<'e> = [Cell<'e>; AUDIT_COLUMNS.len()];
+pub type EntryCells<'e> = [Cell<'e>; AUDIT_COLUMNS.len()];
 
 /// A column of the log between `seq` and `hash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl<'a> Entry<'a> {
 
     /// The values, each in the place of its column in [`AUDIT_COLUMNS`].
     #[must_use]
-    pub fn cells(&self) -> Cells<'_> {
+    pub fn cells(&self) -> EntryCells<'_> {
         let Self {
             at,
             event,

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::attempt::TargetAddress;
-use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, Cells, ColumnKind};
+use crate::audit::entry::{AUDIT_COLUMNS, AuditColumn, Cell, ColumnKind, EntryCells};
 use crate::reminder::{Lead, LeadTime};
 
 /// A SHA-256.
@@ -80,14 +80,17 @@ impl Form<'_> {
 }
 
 /// The cells of one kind with the index of their column, in the order of the columns.
-fn cells_of<'e>(cells: &Cells<'e>, kind: ColumnKind) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
+fn cells_of<'e>(
+    cells: &EntryCells<'e>,
+    kind: ColumnKind,
+) -> impl Iterator<Item = (usize, &'static AuditColumn, Cell<'e>)> {
     let columns = AUDIT_COLUMNS.iter().zip(cells).enumerate().map(|(index, (column, cell))| (index, column, *cell));
     columns.filter(move |(_, column, _)| column.kind == kind)
 }
 
 /// The HMAC that represents the personal fields. The phone is its last four digits and its hash under the ledger's key.
 #[must_use]
-pub fn commitment(salt: &Salt, cells: &Cells<'_>, phone_hash: Option<&[u8]>) -> Hash {
+pub fn commitment(salt: &Salt, cells: &EntryCells<'_>, phone_hash: Option<&[u8]>) -> Hash {
     let mut bytes = Vec::with_capacity(256);
     let mut form = Form(&mut bytes);
     for (index, column, cell) in cells_of(cells, ColumnKind::Personal) {
@@ -143,7 +146,7 @@ fn derived(key: &[u8; 32], purpose: &[u8]) -> Hash {
 
 /// The hash of the row with that number.
 #[must_use]
-pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, cells: &Cells<'_>, commitment: &Hash) -> Hash {
+pub fn hash(sealing: &Sealing, prev: &Hash, seq: u64, cells: &EntryCells<'_>, commitment: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(320);
     bytes.extend_from_slice(prev);
     bytes.extend_from_slice(&seq.to_be_bytes());

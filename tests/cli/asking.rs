@@ -38,7 +38,7 @@ fn a_plan_has_its_shape_and_shows_no_phone() {
         serde_json::json!({"rows": 5, "outside_window": 1, "planned": 2, "skipped": 2, "already_reminded": 0})
     );
     let call = &plan["reminders"][0];
-    assert_eq!(keys(call), ["appointment_id", "starts_at", "lead", "due_at", "phone", "payload", "note"]);
+    assert_eq!(keys(call), ["appointment_id", "starts_at", "lead", "due_at", "phone", "payload", "note", "priority"]);
     assert_eq!((call["starts_at"].as_str(), call["lead"].as_str()), (Some("2026-11-25T09:30:00-05:00"), Some("1d")));
     assert_eq!(call["due_at"], "2026-11-24T09:00:00-05:00");
     assert_eq!(call["payload"]["contact_phone"], "***0143");
