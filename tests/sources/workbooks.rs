@@ -1,6 +1,6 @@
 //! shell: workbooks as people save them, and some that nobody should open.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -163,6 +163,33 @@ fn a_workbook_that_leads_its_reader_out_of_the_file_is_damaged() {
     let record = bytes.windows(4).position(|window| window == [0x85, 0, 16, 0]).expect("the record of a sheet");
     bytes[record + 4..record + 8].copy_from_slice(&16_319_830_u32.to_le_bytes());
     let error = book(&bytes).read(None, 1).expect_err("there is no sheet");
+    assert_eq!(error.again, Again::Never);
+    assert!(error.message.contains("is damaged"), "{error}");
+}
+
+#[test]
+fn a_sheet_without_its_end_is_damaged_and_not_read_for_ever() {
+    let whole = include_bytes!("bookings.ods");
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&whole[..])).expect("an archive");
+    let mut parts = Vec::new();
+    for place in 0..archive.len() {
+        let mut part = archive.by_index(place).expect("a part");
+        let name = part.name().expect("a name").into_owned();
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).expect("its bytes");
+        if name == "content.xml" {
+            let text = String::from_utf8(bytes).expect("it is text");
+            assert!(text.contains("</table:table>"), "a sheet ends");
+            bytes = text.replace("</table:table>", "</table:tabl>").into_bytes();
+        }
+        parts.push((name, bytes));
+    }
+    let mut repacked = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in parts {
+        repacked.start_file(name, SimpleFileOptions::default()).expect("a part");
+        repacked.write_all(&bytes).expect("its bytes");
+    }
+    let error = book(&repacked.finish().expect("an archive").into_inner()).read(None, 1).expect_err("it has no end");
     assert_eq!(error.again, Again::Never);
     assert!(error.message.contains("is damaged"), "{error}");
 }

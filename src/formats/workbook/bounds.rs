@@ -146,6 +146,10 @@ fn unpack(
             cells.take(&room[..count])?;
         }
     }
+    if total <= limit && cells.is_some_and(|cells| !cells.nesting.is_whole()) {
+        // the reading crate would look for the missing end for ever
+        return Err(FormatError::wrong("the workbook is damaged: open it in a spreadsheet, and save it again"));
+    }
     if total > limit {
         let mebibytes = limit >> 20;
         return Err(FormatError::wrong(format!(
@@ -155,12 +159,49 @@ fn unpack(
     Ok(left - total)
 }
 
+/// Which elements of a part are open: each has to end, and in the order in which they began.
+#[derive(Debug, Default)]
+struct OpenElements {
+    open: Vec<String>,
+    is_crossed: bool,
+    has_begun: bool,
+}
+
+impl OpenElements {
+    fn take(&mut self, tag: &str, is_empty: bool) {
+        let name = |tag: &str| tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default().to_owned();
+        match tag.as_bytes().first() {
+            // comments, declarations, processing instructions
+            Some(b'!' | b'?') | None => {}
+            Some(b'/') => self.is_crossed |= self.open.pop() != Some(name(&tag[1..])),
+            Some(_) if is_empty => self.has_begun = true,
+            Some(_) if self.open.len() < MAX_DEPTH => {
+                self.has_begun = true;
+                self.open.push(name(tag));
+            }
+            Some(_) => self.is_crossed = true,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.has_begun && self.open.is_empty() && !self.is_crossed
+    }
+}
+
+/// Elements within each other; a spreadsheet has some ten.
+const MAX_DEPTH: usize = 256;
+
 /// How many cells an OpenDocument sheet has with those that are only repeated: counted tag by tag.
 #[derive(Debug, Default)]
 struct SheetSize {
     /// The beginning of a tag that the next bytes end.
     open: Vec<u8>,
     is_inside: bool,
+    /// The last byte of the tag, which may be too long to be kept.
+    last: u8,
+    /// The quote that ends the value of an attribute: until then `>` is a letter like others.
+    quote: Option<u8>,
+    nesting: OpenElements,
     row_repeats: u64,
     /// Cells of the row up to its last one with content, and empty ones behind it.
     filled: u64,
@@ -177,20 +218,34 @@ impl SheetSize {
     fn take(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
         for byte in bytes {
             match byte {
-                b'<' => {
+                b'<' if self.quote.is_none() => {
                     self.open.clear();
-                    self.is_inside = true;
+                    (self.is_inside, self.last) = (true, b'<');
                 }
-                b'>' if self.is_inside => {
+                b'>' if self.is_inside && self.quote.is_none() => {
                     self.is_inside = false;
                     let tag = std::mem::take(&mut self.open);
-                    self.tag(&String::from_utf8_lossy(&tag));
+                    let text = String::from_utf8_lossy(&tag);
+                    self.nesting.take(&text, self.last == b'/');
+                    self.tag(&text);
+                    drop(text);
                     self.open = tag;
                     if self.width.saturating_mul(self.height) > MAX_CELLS {
                         return Err(FormatError::wrong(format!("the sheet has more than {MAX_CELLS} cells")));
                     }
                 }
-                _ if self.is_inside && self.open.len() < MAX_TAG => self.open.push(*byte),
+                _ if self.is_inside => {
+                    self.last = *byte;
+                    let is_element = !matches!(self.open.first(), Some(b'!' | b'?'));
+                    match self.quote {
+                        Some(quote) if quote == *byte => self.quote = None,
+                        None if is_element && matches!(byte, b'"' | b'\'') => self.quote = Some(*byte),
+                        Some(_) | None => {}
+                    }
+                    if self.open.len() < MAX_TAG {
+                        self.open.push(*byte);
+                    }
+                }
                 _ => {}
             }
         }
@@ -247,6 +302,25 @@ mod tests {
         let mut size = SheetSize::default();
         size.take(text.as_bytes())?;
         Ok((size.width, size.height))
+    }
+
+    #[test]
+    fn every_element_of_a_sheet_has_to_end_in_its_place() {
+        let is_whole = |text: &str| {
+            let mut size = SheetSize::default();
+            size.take(text.as_bytes()).expect("small");
+            size.nesting.is_whole()
+        };
+        let long = format!("<a b=\"{}\"/>", "x".repeat(2 * MAX_TAG));
+        for whole in ["<?xml a='?><!-- it's > a --><a><b c='/'/><b >it's</b\n></a>", "<a b='x>y'/>", long.as_str()] {
+            assert!(is_whole(whole), "{whole}");
+        }
+        let deep = "<a>".repeat(MAX_DEPTH + 1) + &"</a>".repeat(MAX_DEPTH + 1);
+        for damaged in
+            ["", "text", "<a>", "<a><b></a></b>", "<a></b>", "</a>", "<a></a></a>", "<a><b></b>", deep.as_str()]
+        {
+            assert!(!is_whole(damaged), "{damaged}");
+        }
     }
 
     #[test]
