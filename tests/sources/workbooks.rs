@@ -205,6 +205,17 @@ fn an_old_workbook_that_says_it_has_billions_of_cells_is_refused() {
 }
 
 #[test]
+fn an_old_workbook_too_small_to_be_checked_is_refused() {
+    let mut bytes = include_bytes!("bookings.xls").to_vec();
+    // the directory's entry (MS-CFB, 2.6.1): its name, and its stream's size behind 120 bytes
+    let name: Vec<u8> = "Workbook".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let entry = bytes.windows(name.len()).position(|window| window == name).expect("the entry of the stream");
+    bytes[entry + 120..entry + 124].copy_from_slice(&4_000_u32.to_le_bytes());
+    let error = book(&bytes).read(None, 1).expect_err("too small");
+    assert!(error.message.contains("save it as xlsx"), "{error}");
+}
+
+#[test]
 fn what_keeps_a_workbook_from_being_read_is_said_with_the_remedy() {
     let rows = header(1) + &row(2, &[number("A2", 0, "1")]);
     let whole = xlsx(&[("Bookings", "visible", &rows)]);

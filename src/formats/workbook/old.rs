@@ -26,6 +26,11 @@ const LAST_SECTOR: u32 = 0xffff_fff0;
 pub(super) fn check(bytes: &[u8]) -> Result<(), FormatError> {
     let stream = workbook_stream(bytes)
         .ok_or_else(|| FormatError::wrong("this is no workbook of an old spreadsheet (xls), or it is damaged"))?;
+    if stream.is_empty() {
+        return Err(FormatError::wrong(
+            "the old workbook (xls) is too small for its sheets to be checked: save it as xlsx",
+        ));
+    }
     let (mut at, mut corners): (usize, Option<[u64; 4]>) = (0, None);
     while let (Some(kind), Some(length)) = (half(&stream, at), half(&stream, at + 2)) {
         let content = at + 4;
@@ -81,8 +86,8 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The stream `Workbook` or `Book` of a compound file (MS-CFB). One of less than 4096 bytes lies in small sectors, and can't
-/// have cells enough to matter.
+/// The stream `Workbook` or `Book` of a compound file (MS-CFB). Empty for one of less than 4096 bytes, which lies in small
+/// sectors: spreadsheets write none, and such a one may still say that it has billions of cells.
 fn workbook_stream(bytes: &[u8]) -> Option<Vec<u8>> {
     let shift = half(bytes, 30).filter(|shift| [9, 12].contains(shift))?;
     let size = 1_usize << shift;
