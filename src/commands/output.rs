@@ -218,7 +218,7 @@ pub fn tally(counts: &[(u64, &str)]) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// The text of a file of at most so many bytes; `-` is standard input.
+/// The text of a file that has no more bytes than that maximum; `-` is standard input.
 ///
 /// # Errors
 /// When it can't be read, or is longer.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::runs::{ACTOR, Daemon};
-use crate::ledger::{CanaryRow, HoldChange, Outcomes, Pause, Pauses};
+use crate::ledger::{CanariesAsk, CanaryRow, HoldChange, Outcomes, Pause, Pauses};
 use crate::schedule::{OnSilence, Schedule};
 use crate::verbs::canary;
 
@@ -61,6 +61,11 @@ impl Daemon {
     }
 
     async fn pass_canaries(&self) {
+        let waiting = self.ledger.canaries(CanariesAsk::Waiting).await;
+        // while nothing is awaited the ledger's writer is left alone
+        if waiting.is_ok_and(|rows| rows.is_empty()) {
+            return;
+        }
         match self.ledger.pass_canaries(self.now(), ACTOR).await {
             Ok(silent) => {
                 for row in silent {

@@ -165,7 +165,7 @@ impl Daemon {
 
     /// The schedules to which more requests are posted than they accept.
     fn floods(&self) -> Conditions {
-        let sentence = "more requests are posted than `max_per_hour` allows: the others are told to come again later";
+        let sentence = "more requests are posted than `max_per_hour` allows: the others are refused for now and have to be repeated";
         let floods = self.app.traffic.floods(self.now()).into_iter();
         floods.map(|schedule| ((AlertKind::InboundFlood, schedule), sentence.to_owned())).collect()
     }

@@ -20,8 +20,14 @@ const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// The pause after the `attempt`-th request (counted from 1). `jitter` is a number in [0, 1).
 #[must_use]
 pub fn pause(attempt: u32, jitter: f64) -> SignedDuration {
+    pause_between(FIRST_PAUSE, MAX_PAUSE, attempt, jitter)
+}
+
+/// As [`pause`], with another first pause and another maximum.
+#[must_use]
+pub fn pause_between(first: SignedDuration, max: SignedDuration, attempt: u32, jitter: f64) -> SignedDuration {
     let doublings = attempt.saturating_sub(1).min(20);
-    let plain = (FIRST_PAUSE * (1_i32 << doublings)).min(MAX_PAUSE);
+    let plain = (first * (1_i32 << doublings)).min(max);
     plain + SignedDuration::from_secs_f64(plain.as_secs_f64() * JITTER_SHARE * jitter.clamp(0.0, 1.0))
 }
 

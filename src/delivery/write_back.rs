@@ -150,7 +150,7 @@ impl WriteBackRequest<'_> {
         }
         let login = Login { http: &env.http, secrets: &env.secrets, timeout: TIMEOUT };
         let login = login.authorization(spec.auth.as_ref(), &url).await.map_err(|error| {
-            Attempted::put_off(row, "login", Some(error.message), (now, pause_after(row.tries + 1, random_fraction())))
+            Attempted::put_off(row, "login", Some(error.message), (now, pause_after(row, random_fraction())))
         })?;
         headers.extend(login.map(|login| ("authorization".to_owned(), login)));
         if let Some(secret) = &spec.secret {
@@ -243,7 +243,7 @@ impl Scope for WriteBackScope<'_> {
 
 /// What an answer, or its absence, means.
 fn attempted(sent: &Sent, row: &WriteBackRow, now: Timestamp, jitter: f64) -> Attempted {
-    let pause = pause_after(row.tries + 1, jitter);
+    let pause = pause_after(row, jitter);
     match sent {
         Sent::Answered(answer) => answered(answer, row, (now, pause)),
         Sent::Unknown { class, latency, .. } => Attempted {
@@ -274,10 +274,9 @@ fn answered(answer: &HttpResponse, row: &WriteBackRow, (now, pause): (Timestamp,
     Attempted { to, reason, detail: None, http_status: Some(answer.status), latency: Some(answer.latency) }
 }
 
-/// The pause after so many requests (counted from 1); `jitter` in [0, 1) adds up to a fifth.
-fn pause_after(requests: u32, jitter: f64) -> SignedDuration {
-    let plain = (FIRST_PAUSE * (1_i32 << requests.saturating_sub(1).min(10))).min(MAX_PAUSE);
-    plain + SignedDuration::from_secs_f64(plain.as_secs_f64() * 0.2 * jitter.clamp(0.0, 1.0))
+/// The pause after one more request; `jitter` is a number in [0, 1).
+fn pause_after(row: &WriteBackRow, jitter: f64) -> SignedDuration {
+    retry::pause_between(FIRST_PAUSE, MAX_PAUSE, row.tries + 1, jitter)
 }
 
 /// Tried again after that pause, unless the day is over by then.

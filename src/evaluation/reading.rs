@@ -23,7 +23,7 @@ use crate::sources::{self, Again, ReadWindow, Source, SourceTools};
 const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// A read is given up this long after its deadline. Most sources check the deadline themselves and end before that.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A read to be made.
 pub(super) struct SourceRead<'a> {
@@ -56,24 +56,7 @@ impl SourceRead<'_> {
 
     async fn once(&self, env: &Env) -> Result<Evaluation, EvaluationError> {
         let job = self.job(env);
-        let (name, limits) = (job.schedule.name.clone(), job.schedule.limits);
-        let given_up = &env.reads.given_up;
-        if given_up.are_too_many(&name) {
-            return Err(EvaluationError::Stuck(all_stuck()));
-        }
-        let (read_ended, read_end) = oneshot::channel();
-        let (result, evaluation) = oneshot::channel();
-        let thread = ReadThread::start(move || {
-            // nobody receives it after the read was given up
-            let _given_up = result.send(job.evaluate(read_ended));
-        });
-        let thread = thread.map_err(|error| no_thread(&error))?;
-        // `Err` in here means that the thread ended before its read began: `evaluation` holds the reason
-        if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
-            given_up.add(&name, thread);
-            return Err(EvaluationError::Stuck(stuck(limits)));
-        }
-        evaluation.await.map_err(|_| internal_error("while its source was read"))?
+        read_on_a_thread(self.request.schedule, env, |read_ended| job.evaluate(read_ended)).await
     }
 
     fn job(&self, env: &Env) -> ReadJob {
@@ -91,7 +74,33 @@ impl SourceRead<'_> {
     }
 }
 
-pub(super) fn no_thread(error: &std::io::Error) -> EvaluationError {
+/// Reads a schedule's source on a thread of its own, which is given up some time after the deadline of the read. `job` signals
+/// the end of the read, by dropping the sender if by nothing else; what it does afterwards is waited for.
+pub(super) async fn read_on_a_thread<T: Send + 'static>(
+    schedule: &Schedule,
+    env: &Env,
+    job: impl FnOnce(oneshot::Sender<()>) -> Result<T, EvaluationError> + Send + 'static,
+) -> Result<T, EvaluationError> {
+    let (given_up, limits) = (&env.reads.given_up, schedule.limits);
+    if given_up.are_too_many(&schedule.name) {
+        return Err(EvaluationError::Stuck(all_stuck()));
+    }
+    let (read_ended, read_end) = oneshot::channel();
+    let (result, answer) = oneshot::channel();
+    let thread = ReadThread::start(move || {
+        // nobody receives it after the read was given up
+        let _given_up = result.send(job(read_ended));
+    });
+    let thread = thread.map_err(|error| no_thread(&error))?;
+    // `Err` in here means that the thread ended before its read did: `answer` holds the reason
+    if tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read_end).await.is_err() {
+        given_up.add(&schedule.name, thread);
+        return Err(EvaluationError::Stuck(stuck(limits)));
+    }
+    answer.await.map_err(|_| internal_error("while its source was read"))?
+}
+
+fn no_thread(error: &std::io::Error) -> EvaluationError {
     EvaluationError::Exhausted(format!("no thread can be started to read the source: {error}"))
 }
 

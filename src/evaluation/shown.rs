@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
-use super::bounds::{LimitedSink, all_stuck, stuck};
-use super::reading::{GRACE, no_thread};
-use super::shared_reads::{MemoryShare, ReadThread};
-use super::{Env, EvaluationError, internal_error, nominal_now, open_source};
+use super::bounds::LimitedSink;
+use super::reading::read_on_a_thread;
+use super::shared_reads::MemoryShare;
+use super::{Env, EvaluationError, nominal_now, open_source};
 use crate::appointment::mapping::Mapping;
 use crate::ledger::{LedgerError, Runs, RunsAsk};
 use crate::plan::{Occasion, is_cancelled, read_span, windows};
@@ -67,7 +66,7 @@ pub async fn shown_now(
     let day = schedule.recurrence.nominal_date(&schedule.zone, occasion.nominal_at);
     let window = ReadWindow { from, until, day, now: moment.now };
     let job = ShownJob { schedule: Arc::clone(schedule), window, wanted, env: env.clone() };
-    job.on_a_thread().await
+    read_on_a_thread(schedule, env, |_ended| job.read()).await
 }
 
 /// What the thread of one read owns.
@@ -79,27 +78,6 @@ struct ShownJob {
 }
 
 impl ShownJob {
-    async fn on_a_thread(self) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
-        let (name, limits) = (self.schedule.name.clone(), self.schedule.limits);
-        let given_up = self.env.reads.given_up.clone();
-        if given_up.are_too_many(&name) {
-            return Err(EvaluationError::Stuck(all_stuck()));
-        }
-        let (result, read) = oneshot::channel();
-        let thread = ReadThread::start(move || {
-            // nobody receives it after the read was given up
-            let _given_up = result.send(self.read());
-        });
-        let thread = thread.map_err(|error| no_thread(&error))?;
-        match tokio::time::timeout(limits.deadline.unsigned_abs() + GRACE, read).await {
-            Ok(read) => read.map_err(|_| internal_error("while its source was read"))?,
-            Err(_late) => {
-                given_up.add(&name, thread);
-                Err(EvaluationError::Stuck(stuck(limits)))
-            }
-        }
-    }
-
     /// Blocks.
     fn read(self) -> Result<HashMap<ShownKey, ShownNow>, EvaluationError> {
         let Self { schedule, window, wanted, env } = self;

@@ -39,7 +39,7 @@ pub enum Refusal {
         /// A sentence.
         detail: String,
     },
-    /// The schedule accepts no more requests for so many seconds.
+    /// The schedule accepts no more requests until that number of seconds has passed.
     Flood(u64),
 }
 

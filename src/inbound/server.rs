@@ -144,10 +144,7 @@ async fn take_place(State((inbound, places)): State<WorkPlaces>, request: Reques
 }
 
 async fn by_header(State(inbound): State<Arc<Inbound>>, Path(schedule): Path<String>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let shown = ShownSecret::of_headers(&parts.headers);
-    let authorized = inbound.authorized(&schedule, PostRoute::Outcome, (shown, ShownIn::Header));
-    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body, RECORD).await?).await }.await)
+    posted(&inbound, (&schedule, PostRoute::Outcome), None, request).await
 }
 
 async fn by_path(
@@ -155,10 +152,7 @@ async fn by_path(
     Path((schedule, secret)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let shown = ShownSecret::of_path(&secret);
-    let authorized = inbound.authorized(&schedule, PostRoute::Outcome, (shown, ShownIn::Path));
-    answered(async { inbound.take(&*authorized?, &read(&parts.headers, body, RECORD).await?).await }.await)
+    posted(&inbound, (&schedule, PostRoute::Outcome), Some(&secret), request).await
 }
 
 async fn call_by_header(
@@ -166,10 +160,7 @@ async fn call_by_header(
     Path(schedule): Path<String>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let shown = ShownSecret::of_headers(&parts.headers);
-    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Header));
-    answered(async { request_call(&inbound, authorized?, (&parts.headers, body)).await }.await)
+    posted(&inbound, (&schedule, PostRoute::Call), None, request).await
 }
 
 async fn call_by_path(
@@ -177,10 +168,29 @@ async fn call_by_path(
     Path((schedule, secret)): Path<(String, String)>,
     request: Request,
 ) -> Response {
+    posted(&inbound, (&schedule, PostRoute::Call), Some(&secret), request).await
+}
+
+/// Checks the secret before anything of the body is read: that of the path, or of a header.
+async fn posted(
+    inbound: &Inbound,
+    (schedule, route): (&str, PostRoute),
+    in_path: Option<&str>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    let shown = ShownSecret::of_path(&secret);
-    let authorized = inbound.authorized(&schedule, PostRoute::Call, (shown, ShownIn::Path));
-    answered(async { request_call(&inbound, authorized?, (&parts.headers, body)).await }.await)
+    let shown = match in_path {
+        Some(secret) => (ShownSecret::of_path(secret), ShownIn::Path),
+        None => (ShownSecret::of_headers(&parts.headers), ShownIn::Header),
+    };
+    let authorized = inbound.authorized(schedule, route, shown);
+    let answer = async {
+        match route {
+            PostRoute::Outcome => inbound.take(&*authorized?, &read(&parts.headers, body, RECORD).await?).await,
+            PostRoute::Call => request_call(inbound, authorized?, (&parts.headers, body)).await,
+        }
+    };
+    answered(answer.await)
 }
 
 async fn request_call(

@@ -21,9 +21,9 @@ enum JsonToken<'t> {
         from: usize,
         until: usize,
     },
-    /// An object: so many tokens follow that are its names and values in turn.
+    /// An object: the number of tokens that follow and are its names and values in turn.
     Object(usize),
-    /// A list: so many tokens follow that are its elements.
+    /// A list: the number of tokens that follow and are its elements.
     Array(usize),
 }
 

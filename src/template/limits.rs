@@ -28,7 +28,7 @@ pub(super) fn check(text: &str, offset: usize) -> Result<(), TemplateProblem> {
     Size::default().add_tokens(&tokens(text), offset)
 }
 
-/// Rejects a text with a line, or with so many lines, that the engine can't count; `offset` is its position in its template.
+/// Rejects a text with a longer line, or with more lines, than the engine can count; `offset` is its position in its template.
 ///
 /// # Errors
 /// With the position of the text.

@@ -96,7 +96,7 @@ pub async fn page(app: &App, filter: AuditFilter) -> VerbResult<Vec<AuditRow>> {
 /// So many rows are read at once: each may be long.
 const ROWS_AT_ONCE: u64 = 16;
 
-/// From so many bytes on a page is full: its rows, their JSON and the answer around it are in memory at once.
+/// Bytes from which on a page is full: its rows, their JSON and the answer around it are in memory at once.
 const FULL_PAGE: usize = 512 << 10;
 
 /// The next rows of a filter, as many as one answer may hold, oldest first; none at the end.

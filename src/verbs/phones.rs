@@ -8,7 +8,7 @@ use crate::evaluation::phone_of;
 use crate::ledger::{Log, Outbox, ReminderAsk};
 use crate::personal::Personal;
 
-/// So many of the newest calls are asked for the country of their numbers.
+/// How many of the newest calls are searched for the countries of their numbers.
 const NEWEST_CALLS: u64 = 50;
 
 /// Why a text is no number.

@@ -63,7 +63,7 @@ fn read_stream(
     read_trees(text, shape, ask, sink, given)
 }
 
-/// Item by item, each as a tree; so many rows were given to the sink before.
+/// Item by item, each as a tree. `given` is how many rows the sink has already.
 fn read_trees(
     text: &[u8],
     shape: &JsonShape,
@@ -172,7 +172,7 @@ fn unreadable(error: &serde_json::Error, text: &[u8], rows: u64) -> FormatError 
 enum RowForm<'s, 'de> {
     /// As a list of values borrowed from the text, the memory used again for each row.
     Flat { tape: JsonTape<'de>, names: UsedNames<'s> },
-    /// As a tree. So many rows were given to the sink before, flat.
+    /// As a tree. `given` is how many rows the sink has already: they were flat.
     Tree { given: u64 },
 }
 

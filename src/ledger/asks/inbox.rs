@@ -18,7 +18,7 @@ use crate::zones::Zones;
 /// SHA-256 of a body as it was posted.
 pub type BodyDigest = [u8; 32];
 
-/// The rate of requests is counted by minutes; so many lie behind the present one.
+/// The rate of requests is counted by minutes: the present one and this many before it.
 pub const MINUTES_OF_RATE: i64 = 60;
 
 /// What became of the request that was posted last under an id.
@@ -161,7 +161,7 @@ pub enum PostTaken {
         /// A sentence, without a phone.
         detail: String,
     },
-    /// The schedule has accepted as many as it may; further ones in so many seconds.
+    /// The schedule has accepted as many as it may; the number of seconds until it accepts another one.
     TooMany {
         /// Seconds.
         retry_after: u64,

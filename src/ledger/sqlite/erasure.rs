@@ -14,8 +14,9 @@ use crate::ledger::{LedgerError, LedgerResult};
 /// Removes the person's fields: the keys of the reminders stay, so that nobody is called a second time about the same
 /// appointment.
 pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<Erased> {
-    let reminders = reminders(conn, phone, hash)?;
-    let rows = rows(conn, &reminders, hash)?;
+    let of_phone = phone_rows::all(conn, hash)?;
+    let reminders = reminders(conn, phone, &of_phone)?;
+    let rows = rows(conn, &reminders, (hash, &of_phone))?;
     let sql = "SELECT account, contact_id FROM contact WHERE phone_hash = ?1";
     let mut statement = conn.prepare(sql)?;
     let contacts = statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -30,8 +31,8 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     }
     super::posts::erase_of_phone(conn, hash)?;
     let of_shadows = "UPDATE shadow SET person = '' WHERE person = ?1 \
-        OR id IN (SELECT reminder_id FROM audit WHERE phone_hash = ?2)";
-    conn.execute(of_shadows, params![phone, hash])?;
+        OR id IN (SELECT reminder_id FROM audit WHERE seq IN (SELECT value FROM json_each(?2)))";
+    conn.execute(of_shadows, params![phone, listed(&of_phone)])?;
     conn.execute("DELETE FROM contact WHERE phone_hash = ?1", [hash])?;
     conn.execute("DELETE FROM canary WHERE phone_hash = ?1", [hash])?;
     // the keyed hash stays: whoever is erased stays uncalled
@@ -48,17 +49,27 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     Ok(Erased { rows: rows.into_iter().collect(), reminders: reminders.len() as u64, contacts })
 }
 
-/// The reminders to that phone, also those whose phone is no longer kept and that the log knows.
-fn reminders(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<BTreeSet<i64>> {
+/// Numbers of rows as a list of JSON, for `json_each`.
+fn listed(seqs: &[i64]) -> String {
+    serde_json::Value::from(seqs).to_string()
+}
+
+/// The reminders to that phone, also those whose phone is no longer kept and that the log knows: `of_phone` are its rows about
+/// the phone.
+fn reminders(conn: &Connection, phone: &str, of_phone: &[i64]) -> LedgerResult<BTreeSet<i64>> {
     let sql = "SELECT nr FROM reminder WHERE phone = ?1 UNION SELECT r.nr FROM audit l JOIN reminder r ON r.id = l.reminder_id \
-        WHERE l.phone_hash = ?2";
+        WHERE l.seq IN (SELECT value FROM json_each(?2))";
     let mut statement = conn.prepare(sql)?;
-    Ok(statement.query_map(params![phone, hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    Ok(statement.query_map(params![phone, listed(of_phone)], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// The rows of the log about that phone and about those reminders, and those without a phone about their appointments.
-fn rows(conn: &Connection, reminders: &BTreeSet<i64>, hash: &Hash) -> LedgerResult<BTreeSet<u64>> {
-    let mut rows: BTreeSet<u64> = phone_rows::all(conn, hash)?.into_iter().map(i64::cast_unsigned).collect();
+fn rows(
+    conn: &Connection,
+    reminders: &BTreeSet<i64>,
+    (hash, of_phone): (&Hash, &[i64]),
+) -> LedgerResult<BTreeSet<u64>> {
+    let mut rows: BTreeSet<u64> = of_phone.iter().copied().map(i64::cast_unsigned).collect();
     let mut key = conn.prepare("SELECT id, schedule, appointment_id FROM reminder WHERE nr = ?1")?;
     let mut of_appointment = conn.prepare(
         "SELECT seq FROM audit WHERE (schedule = ?1 AND appointment_id = ?2 AND phone_hash IS NULL AND salt IS NOT NULL) \

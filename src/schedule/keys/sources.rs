@@ -63,7 +63,7 @@ static INBOUND: Table = Table {
             "max_per_hour",
             Shape::Whole(1, MAX_COUNT),
             Default("60"),
-            "How many new requests are accepted within an hour; further ones are told to come again later, with an alert",
+            "How many new requests are accepted within an hour; further ones are refused for now (429, `Retry-After`), with an alert",
         ),
     ],
 };

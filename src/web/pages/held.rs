@@ -15,7 +15,7 @@ use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::held::{HeldPage, HeldPreview, MOST, ShownHeldRun, UnknownFate};
 
-/// Of so many runs it is shown whom they would call: for each a source is read.
+/// Maximum runs of which it is shown whom they would call: for each a source is read.
 const PREVIEWED: usize = 5;
 
 /// How long the page waits for the sources.

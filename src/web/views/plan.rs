@@ -62,7 +62,7 @@ pub struct PlanPage {
 /// One run that is to come.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
-    /// Of which schedule.
+    /// The schedule's name.
     pub schedule: String,
     /// The schedule's page.
     pub link: String,
@@ -110,7 +110,7 @@ pub struct UncalledRow {
     pub name: String,
     /// Its start, if it could be read.
     pub starts_at: Option<ShownMoment>,
-    /// Why.
+    /// The reason in words: `no phone`.
     pub reason: String,
     /// What was read, the rule, the remedy.
     pub detail: String,

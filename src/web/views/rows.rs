@@ -17,7 +17,7 @@ pub struct LogRow {
     pub what: String,
     /// A word for its colour: `good`, `bad`, `unsure` or `plain`.
     pub kind: &'static str,
-    /// Of which schedule.
+    /// The schedule's name; empty where the row is about none.
     pub schedule: String,
     /// The appointment's id.
     pub appointment: String,
@@ -27,7 +27,7 @@ pub struct LogRow {
     pub name: String,
     /// The last four digits.
     pub phone: Personal,
-    /// Why.
+    /// The reason in words: `no phone`; empty where the row has none.
     pub reason: String,
     /// A sentence.
     pub detail: String,
