@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, ToSql};
 
 use super::columns::{micros, time, uuid_or_null, word};
 use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow, SETTLING};
@@ -30,12 +30,21 @@ pub(super) fn fates(conn: &Connection, ask: &FatesAsk) -> LedgerResult<Vec<Decid
 
 /// Adds what was written after that time about calls of unknown fate.
 fn settle(conn: &Connection, ask: &FatesAsk, count: &mut FateCount) -> LedgerResult<()> {
-    let mut seqs: Vec<i64> = Vec::new();
-    for schedule in count.unsettled() {
-        let mut statement = conn.prepare_cached(SETTLED_LATER)?;
+    let unsettled = count.unsettled();
+    if unsettled.is_empty() {
+        return Ok(());
+    }
+    let numbers = |sql: &str, values: &[&dyn ToSql]| {
+        conn.prepare_cached(sql)?.query_map(values, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()
+    };
+    let later = micros(ask.until);
+    let mut seqs = numbers(&SETTLED_NOT_INDEXED, &[&later])?;
+    for schedule in unsettled {
         for (event, reason) in SETTLING {
-            let values = params![schedule, event.as_str(), reason, micros(ask.until)];
-            seqs.extend(statement.query_map(values, |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?);
+            seqs.extend(numbers(
+                SETTLED_LATER,
+                &[&schedule.as_deref().unwrap_or(""), &event.as_str(), &reason, &later],
+            )?);
         }
     }
     seqs.sort_unstable();
@@ -63,9 +72,19 @@ fn fate_row<'r>(row: &'r Row<'_>) -> rusqlite::Result<FateRow<'r>> {
     })
 }
 
-/// The rows of one kind that were written at or after a time.
-pub(super) const SETTLED_LATER: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason = ?3 \
-    AND at >= ?4";
+/// The rows of one kind that were written at or after a time, of those that the log's index has.
+pub(super) const SETTLED_LATER: &str = "SELECT l.seq FROM kind_row k CROSS JOIN audit l ON l.seq = k.seq \
+    WHERE k.schedule = ?1 AND k.event = ?2 AND k.reason = ?3 AND l.at >= ?4";
+
+/// Those that it doesn't have yet, of every schedule.
+pub(super) static SETTLED_NOT_INDEXED: LazyLock<String> = LazyLock::new(|| {
+    // words of closed sets need no quoting
+    let kinds = SETTLING.map(|(event, reason)| format!("(event = '{event}' AND reason = '{reason}')"));
+    format!(
+        "SELECT seq FROM audit NOT INDEXED WHERE seq > (SELECT seq FROM log_indexed_until) AND at >= ?1 AND ({})",
+        kinds.join(" OR ")
+    )
+});
 
 /// One row, as it decides a fate.
 const FATE: &str = "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, \

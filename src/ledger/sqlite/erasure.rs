@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, params};
 
 use super::appointment_filter::INDEXED;
-use super::phone_rows;
+use super::log_index;
 use crate::audit::entry::{AUDIT_COLUMNS, ColumnKind};
 use crate::ledger::chain::Hash;
 use crate::ledger::store::Erased;
@@ -14,7 +14,7 @@ use crate::ledger::{LedgerError, LedgerResult};
 /// Removes the person's fields: the keys of the reminders stay, so that nobody is called a second time about the same
 /// appointment.
 pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult<Erased> {
-    let of_phone = phone_rows::all(conn, hash)?;
+    let of_phone = log_index::all_of_phone(conn, hash)?;
     let reminders = reminders(conn, phone, &of_phone)?;
     let rows = rows(conn, &reminders, (hash, &of_phone))?;
     let sql = "SELECT account, contact_id FROM contact WHERE phone_hash = ?1";
@@ -42,7 +42,7 @@ pub(super) fn erase(conn: &Connection, phone: &str, hash: &Hash) -> LedgerResult
     let nulls: Vec<String> = personal.map(|column| format!("{} = NULL", column.name)).collect();
     let blanked = format!("UPDATE audit SET {}, phone_hash = NULL, salt = NULL WHERE seq = ?1", nulls.join(", "));
     for seq in &rows {
-        phone_rows::forget(conn, *seq)?;
+        log_index::forget(conn, *seq)?;
         conn.execute(&blanked, [seq])?;
     }
     conn.execute("DELETE FROM permit", [])?;

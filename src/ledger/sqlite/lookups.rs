@@ -1,13 +1,14 @@
 //! shell: finds rows of the log by their filter without walking through the log.
 //!
-//! The index `audit_kind` holds each combination of schedule, event and reason as one range of numbers. A filter that names any
-//! of the three is answered from the ranges that fit: as many rows of each as are wanted, of which the first or last are kept.
-//! A run has an index of its own, a phone a table. Times become numbers: see [`Bounds`].
+//! The table `kind_row` holds each combination of schedule, event and reason as one range of numbers, with an empty text for
+//! none. A filter that names any of the three is answered from the ranges that fit: as many rows of each as are wanted, of which
+//! the first or last are kept. Runs and phones have a table each. Times become numbers: see [`Bounds`]. What is too young to be
+//! in the tables ([`log_index`]) is left to the caller.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::micros;
-use super::phone_rows;
+use super::log_index;
 use super::readers::Reader;
 use crate::audit::{AuditFilter, Event};
 use crate::ledger::{LedgerResult, chain};
@@ -26,24 +27,21 @@ pub(super) struct Bounds {
 const FIRST_SINCE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at >= ?1 ORDER BY at, seq LIMIT 1";
 /// The last row, in the order of time, that is earlier.
 const LAST_BEFORE: &str = "SELECT seq FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at DESC, seq DESC LIMIT 1";
-/// Distinct schedules, from name to name along the index.
-const NEXT_SCHEDULE: &str = "SELECT min(schedule) FROM audit INDEXED BY audit_kind WHERE schedule > ?1";
+/// Distinct schedules, from name to name along the table.
+const NEXT_SCHEDULE: &str = "SELECT min(schedule) FROM kind_row WHERE schedule > ?1";
 /// Whether a schedule (or none) has that event, and with which reason the combination begins.
-const HAS_EVENT: &str = "SELECT 1 FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 LIMIT 1";
-const HAS_NO_REASON: &str =
-    "SELECT 1 FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason IS NULL LIMIT 1";
-const NEXT_REASON: &str =
-    "SELECT min(reason) FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason > ?3";
-const OF_KIND: &str = "SELECT seq FROM audit INDEXED BY audit_kind WHERE schedule IS ?1 AND event = ?2 AND reason IS ?3 \
+const HAS_EVENT: &str = "SELECT 1 FROM kind_row WHERE schedule = ?1 AND event = ?2 LIMIT 1";
+const HAS_NO_REASON: &str = "SELECT 1 FROM kind_row WHERE schedule = ?1 AND event = ?2 AND reason = '' LIMIT 1";
+const NEXT_REASON: &str = "SELECT min(reason) FROM kind_row WHERE schedule = ?1 AND event = ?2 AND reason > ?3";
+const OF_KIND: &str = "SELECT seq FROM kind_row WHERE schedule = ?1 AND event = ?2 AND reason = ?3 \
     AND seq > ?4 AND seq < ?5 ORDER BY seq";
 /// Rows of a run.
-const OF_RUN: &str =
-    "SELECT seq FROM audit INDEXED BY audit_run WHERE run_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
+const OF_RUN: &str = "SELECT seq FROM run_row WHERE run_id = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq";
 /// Whether a run has more rows than are read one by one.
-const IS_LONG_RUN: &str = "SELECT 1 FROM audit INDEXED BY audit_run WHERE run_id = ?1 LIMIT 1 OFFSET ?2";
+const IS_LONG_RUN: &str = "SELECT 1 FROM run_row WHERE run_id = ?1 LIMIT 1 OFFSET ?2";
 /// The first and the last row of a run.
-const RUN_ENDS: &str = "SELECT (SELECT min(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1), \
-    (SELECT max(seq) FROM audit INDEXED BY audit_run WHERE run_id = ?1)";
+const RUN_ENDS: &str =
+    "SELECT (SELECT min(seq) FROM run_row WHERE run_id = ?1), (SELECT max(seq) FROM run_row WHERE run_id = ?1)";
 
 impl Bounds {
     /// Of a filter. The clock may have been set back: a row is never more than `set_back` before one that was written
@@ -97,7 +95,7 @@ pub(super) fn find(reader: &Reader, filter: &AuditFilter, mut bounds: Bounds, mo
     let conn = &reader.conn;
     let order = if filter.newest { "DESC" } else { "ASC" };
     if let Some(mark) = phone_mark(reader, filter)? {
-        let seqs = phone_rows::find(conn, &mark, bounds.after, bounds.before)?;
+        let seqs = log_index::of_phone(conn, &mark, bounds.after, bounds.before)?;
         return Ok(FoundRows { seqs, is_all: true });
     }
     if let Some(run) = filter.run.map(|run| run.to_string()) {
@@ -175,13 +173,13 @@ fn events(filter: &AuditFilter) -> impl Iterator<Item = &'static str> {
     Event::ALL.iter().map(|event| event.as_str()).filter(is_wanted)
 }
 
-/// A combination of schedule, event and reason.
-type Kind = (Option<String>, &'static str, Option<String>);
+/// A combination of schedule, event and reason, with an empty text for none.
+type Kind = (String, &'static str, String);
 
 /// The combinations that the log has and the filter wants.
 fn kinds(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Vec<Kind>> {
     let schedules = match &filter.schedule {
-        Some(schedule) => vec![Some(schedule.clone())],
+        Some(schedule) => vec![schedule.clone()],
         None => schedules(conn)?,
     };
     let mut kinds = Vec::new();
@@ -192,18 +190,18 @@ fn kinds(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Vec<Kind>> {
                 continue;
             }
             if let Some(reason) = &filter.reason {
-                kinds.push((schedule.clone(), event, Some(reason.clone())));
+                kinds.push((schedule.clone(), event, reason.clone()));
                 continue;
             }
             if has(HAS_NO_REASON)? {
-                kinds.push((schedule.clone(), event, None));
+                kinds.push((schedule.clone(), event, String::new()));
             }
             let mut last = String::new();
             let mut next = conn.prepare_cached(NEXT_REASON)?;
             while let Some(reason) =
                 next.query_row(params![schedule, event, last], |row| row.get::<_, Option<String>>(0))?
             {
-                kinds.push((schedule.clone(), event, Some(reason.clone())));
+                kinds.push((schedule.clone(), event, reason.clone()));
                 last = reason;
             }
         }
@@ -212,12 +210,12 @@ fn kinds(conn: &Connection, filter: &AuditFilter) -> LedgerResult<Vec<Kind>> {
 }
 
 /// Every schedule that the log names, and none.
-fn schedules(conn: &Connection) -> LedgerResult<Vec<Option<String>>> {
-    let mut found = vec![None];
+fn schedules(conn: &Connection) -> LedgerResult<Vec<String>> {
+    let mut found = vec![String::new()];
     let mut last = String::new();
     let mut next = conn.prepare_cached(NEXT_SCHEDULE)?;
     while let Some(name) = next.query_row([&last], |row| row.get::<_, Option<String>>(0))? {
-        found.push(Some(name.clone()));
+        found.push(name.clone());
         last = name;
     }
     Ok(found)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::chain_table::hash_at;
 use super::columns::micros;
-use super::phone_rows;
+use super::log_index;
 use crate::ledger::store::Removed;
 use crate::ledger::walk::prune_mark;
 use crate::ledger::{LedgerResult, Prune};
@@ -47,7 +47,7 @@ fn prune_audit(conn: &Connection, prune: &Prune) -> LedgerResult<(u64, Option<St
     conn.execute("INSERT INTO permit (what) VALUES ('prune')", [])?;
     let rows = conn.execute("DELETE FROM audit WHERE seq <= ?1", [last])?;
     conn.execute("DELETE FROM permit", [])?;
-    phone_rows::prune(conn, last)?;
+    log_index::prune(conn, last)?;
     conn.execute("UPDATE head SET pruned_seq = ?1, pruned_hash = ?2", params![last, hash])?;
     Ok((rows as u64, Some(prune_mark(last, &hash))))
 }

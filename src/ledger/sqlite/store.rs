@@ -12,7 +12,7 @@ use super::columns::time_or_null;
 use super::continuity::Continuity;
 use super::files::KeyBytes;
 use super::statements::Statements;
-use super::{canaries, erasure, held, loss, maintenance, pauses, phone_rows, queries, runs, schedules, write_backs};
+use super::{canaries, erasure, held, log_index, loss, maintenance, pauses, queries, runs, schedules, write_backs};
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::ledger::chain::{Hash, PhoneKey, Sealing};
@@ -39,8 +39,8 @@ pub(super) struct SqliteStore<'c> {
     /// `None` for a draft that is no ledger yet.
     continuity: Option<Arc<Continuity>>,
     pub(super) chain: Cell<Chain>,
-    /// The last row of the log that the table of rows by phone has seen.
-    pub(super) phones_until: Cell<u64>,
+    /// The last row of the log that is in the tables of [`log_index`].
+    pub(super) indexed_until: Cell<u64>,
     /// How the times of its rows run.
     pub(super) times: Cell<LogTimes>,
     pub(super) salts: RefCell<Salts>,
@@ -61,7 +61,7 @@ impl<'c> SqliteStore<'c> {
             sealing: chain_table::sealing(conn, key)?,
             continuity: None,
             chain: Cell::new(chain),
-            phones_until: Cell::new(phone_rows::indexed_until(conn)?),
+            indexed_until: Cell::new(log_index::indexed_until(conn)?),
             times: Cell::new(LogTimes::load(conn)?),
             salts: RefCell::default(),
             sending: RefCell::default(),
@@ -87,8 +87,8 @@ impl<'c> SqliteStore<'c> {
         if let Ok(chain) = Chain::load(self.conn) {
             self.chain.set(chain);
         }
-        if let Ok(until) = phone_rows::indexed_until(self.conn) {
-            self.phones_until.set(until);
+        if let Ok(until) = log_index::indexed_until(self.conn) {
+            self.indexed_until.set(until);
         }
         self.times.set(self.times.get().unsaved());
         self.sending.borrow_mut().clear();
@@ -238,7 +238,7 @@ impl Transaction for SqliteStore<'_> {
     fn commit(&self) -> LedgerResult<()> {
         let step = || self.continuity.as_ref().map_or(Ok(()), |watch| watch.before_commit());
         let committed = self
-            .index_phones()
+            .index_log()
             .and_then(|()| self.save_head())
             .and_then(|()| step())
             .and_then(|()| Ok(self.statements.run("COMMIT", [])?));
