@@ -164,11 +164,15 @@ fn selected<T>(
             let limit = ask.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
             format!("ORDER BY r.nr LIMIT {limit}")
         }
-        // all at once: each by itself would be prepared anew. Unordered, so that their index is what is gone through
+        // all at once: each by itself would be prepared anew. By number, since ids of one run have no order, and their rows would
+        // be read from pages here and there
         false => {
             let ids: Vec<String> = ask.ids.iter().map(ToString::to_string).collect();
             conditions.values.push(serde_json::Value::from(ids).to_string().into());
-            conditions.conditions.push(format!("r.id IN (SELECT value FROM json_each(?{}))", conditions.values.len()));
+            let place = conditions.values.len();
+            conditions
+                .conditions
+                .push(format!("r.nr IN (SELECT nr FROM reminder WHERE id IN (SELECT value FROM json_each(?{place})))"));
             String::new()
         }
     };
