@@ -165,6 +165,18 @@ impl Context {
         })
     }
 
+    /// What a list without rows says: the sentence, and where only a trial has a ledger, how to read that one.
+    pub fn nothing(&self, sentence: &str) -> String {
+        let trial = self.settings.clone().into_trial().ledger;
+        let is_there = trial != self.settings.ledger && !sqlite::is_missing(&trial);
+        match is_there && sqlite::is_missing(&self.settings.ledger) {
+            true => {
+                self.screen.prose(&format!("{sentence}; a trial is recorded in {}: add `--trial`", trial.display()))
+            }
+            false => sentence.to_owned(),
+        }
+    }
+
     /// Whether the answer is printed as a table on a terminal.
     pub fn is_at_terminal(&self) -> bool {
         self.prints_tables() && std::io::stdout().is_terminal()
@@ -275,8 +287,9 @@ fn columns(environment: &ProcessEnvironment) -> usize {
 ///
 /// # Errors
 /// When the folder can't be used.
-pub fn settings_of_demo(folder: &Path, automation_url: &str) -> anyhow::Result<Settings> {
-    let environment = ProcessEnvironment::of([("THOUGHTLY_AUTOMATION_URL", automation_url)], folder);
+pub fn settings_of_demo(folder: &Path, automation_url: &str, outcome_secret: &str) -> anyhow::Result<Settings> {
+    let secrets = [("THOUGHTLY_AUTOMATION_URL", automation_url), ("OUTCOME_SECRET", outcome_secret)];
+    let environment = ProcessEnvironment::of(secrets, folder);
     let flags = Flags {
         config: Some(folder.join("tickler.toml")),
         schedules: Some(folder.join("schedules")),

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -55,6 +55,8 @@ pub struct Options {
     pub callback: Option<Url>,
     /// How they are posted.
     pub reporting: Reporting,
+    /// What the persons at numbers with these last two digits say, in place of what the digits mean by themselves.
+    pub answers: Vec<(&'static str, &'static str)>,
     /// How long a call stays in each state before its last.
     pub call_pace: Duration,
     /// What goes wrong.
@@ -74,6 +76,7 @@ impl Default for Options {
             retry_after: None,
             callback: None,
             reporting: Reporting::default(),
+            answers: Vec::new(),
             call_pace: Duration::from_secs(1),
             faults: Faults::default(),
         }
@@ -178,11 +181,17 @@ pub struct Surroundings {
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    callback: Arc<OnceLock<Url>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<io::Result<()>>,
 }
 
 impl Running {
+    /// Ended calls are posted to that address from now on, unless the options name another.
+    pub fn report_to(&self, callback: Url) {
+        let _known = self.callback.set(callback);
+    }
+
     /// Ends it, once requests in progress are answered.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -213,7 +222,9 @@ pub async fn start(options: Options, around: Surroundings) -> io::Result<Running
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let clock = Arc::clone(&around.clock);
-    let router = routes::router(Arc::new(state::Sandbox::new(options, around)));
+    let sandbox = Arc::new(state::Sandbox::new(options, around));
+    let callback = Arc::clone(&sandbox.callback);
+    let router = routes::router(sandbox);
     let task = tokio::spawn(serving::serve(listener, router, stopped, clock));
-    Ok(Running { address, stop, task })
+    Ok(Running { address, callback, stop, task })
 }

@@ -78,7 +78,7 @@ pub(super) async fn ended(sandbox: &Arc<Sandbox>, call: &SandboxCall, going_on: 
 }
 
 async fn to_callback(sandbox: &Sandbox, call: &SandboxCall) {
-    let Some(url) = &sandbox.options.callback else { return };
+    let Some(url) = sandbox.callback.get() else { return };
     let body = match sandbox.options.reporting.shape {
         ReportShape::Callback => call.to_callback(),
         ReportShape::Subscription => call.to_json(sandbox.options.metadata_echo),

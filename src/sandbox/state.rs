@@ -1,8 +1,9 @@
 //! shell: what the sandbox remembers: contacts, calls, subscriptions.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::faults::Dealer;
 use super::{DuplicateContact, Options, Surroundings};
@@ -12,6 +13,8 @@ use crate::reminder::uuid_v7;
 pub(super) struct Sandbox {
     pub(super) options: Options,
     pub(super) around: Surroundings,
+    /// Where ended calls are posted to.
+    pub(super) callback: Arc<OnceLock<Url>>,
     memory: Mutex<SandboxMemory>,
 }
 
@@ -72,7 +75,8 @@ impl Sandbox {
     pub(super) fn new(options: Options, around: Surroundings) -> Self {
         let dealer = Dealer::new(options.faults.clone());
         let memory = SandboxMemory { dealer, contacts: Vec::new(), calls: Vec::new(), subscriptions: Vec::new() };
-        Self { options, around, memory: Mutex::new(memory) }
+        let callback = Arc::new(options.callback.clone().map_or_else(OnceLock::new, OnceLock::from));
+        Self { options, around, callback, memory: Mutex::new(memory) }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, SandboxMemory> {
