@@ -11,7 +11,7 @@ use super::inbound_arguments::InboundVerb;
 use super::optout_arguments::OptoutVerb;
 use super::outcome_arguments::OutcomeVerb;
 use super::page_arguments::PageVerb;
-use super::sandbox_arguments::SandboxArguments;
+use super::sandbox_arguments::{self, SandboxArguments};
 use crate::verbs::plan::When;
 
 /// Phones people before their appointments: declarative schedules, voice agents, an audit log that answers why.
@@ -144,6 +144,7 @@ pub enum Verb {
     /// Send one real payload with `test: true` to your own phone
     TestCall(TestCallArguments),
     /// A simulated Thoughtly on this machine
+    #[command(after_help = sandbox_arguments::ENDINGS)]
     Sandbox(SandboxArguments),
     /// A whole day in ten seconds: sandbox, example schedule, run, audit. Nobody is phoned
     Demo,

@@ -10,13 +10,13 @@ use super::audit_stats::stats;
 use super::compare;
 use super::context::{Context, ZoneName};
 use super::dispatch;
-use super::filters::Filters;
+use super::filters::{Filters, between};
 use super::ids::{self, ShortIds};
 use super::output::{Rows, Shown, complain, write_out};
 use super::table::{Table, sentence, words};
 use crate::audit::export::json_line;
 use crate::audit::words::{acceptance, counted, state as state_in_words};
-use crate::audit::{AuditFilter, AuditRow, Event, escape, story, times};
+use crate::audit::{AuditFilter, AuditRow, Event, escape, story};
 use crate::disk::{self, Links};
 use crate::evaluation::phone_of;
 use crate::ledger::Pruned;
@@ -77,7 +77,7 @@ async fn list(context: &Context, filters: &Filters, reveal: Reveal) -> anyhow::R
         false => Labels::default(),
     };
     let people = || match rows.is_empty() {
-        true => "the log has no such row".to_owned(),
+        true => context.nothing("the log has no such row"),
         false => for_people(context, (&labels, &whole), &rows),
     };
     match reveal {
@@ -276,16 +276,14 @@ async fn prune(context: &Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Result<AuditFilter> {
-    let now = context.clock.now();
-    let zone = context.zone_of(filters.schedule.as_deref());
+    let (since, until) = between(context, filters.schedule.as_deref(), (&filters.since, &filters.until))?;
     let run = match &filters.run {
         Some(text) => Some(ids::run(context, text).await?),
         None => None,
     };
-    let time = |text: &Option<String>| text.as_deref().map(|text| times::read(text, now, &zone)).transpose();
     Ok(AuditFilter {
-        since: time(&filters.since).map_err(VerbError::Usage)?,
-        until: time(&filters.until).map_err(VerbError::Usage)?,
+        since,
+        until,
         schedule: filters.schedule.clone(),
         event: filters.event.as_deref().map(audit::known_event).transpose()?,
         reason: filters.reason.clone(),

@@ -81,6 +81,7 @@ fn report(
         tools,
         accounts: &context.settings.accounts,
         service: ServiceSecrets { has: &has },
+        takes_posts: context.settings.inbound_listen.is_some(),
     }))
 }
 

@@ -346,7 +346,7 @@ fn waits_for_ledger(request: &Request) -> bool {
         | Request::Show(_)
         | Request::OptOuts
         | Request::OutcomeList(_)
-        | Request::InboundList { .. }
+        | Request::InboundList(_)
         | Request::UncertainList
         | Request::Plan { .. }
         | Request::Explain { .. } => false,

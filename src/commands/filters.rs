@@ -1,6 +1,25 @@
 //! shell: the arguments that select rows of the audit log.
 
 use clap::Args;
+use jiff::Timestamp;
+
+use super::context::Context;
+use crate::audit::times;
+use crate::verbs::VerbError;
+
+/// The times that a person typed, `since` and `until`, in the zone of a schedule.
+///
+/// # Errors
+/// When one of them is no time.
+pub fn between(
+    context: &Context,
+    schedule: Option<&str>,
+    (since, until): (&Option<String>, &Option<String>),
+) -> Result<(Option<Timestamp>, Option<Timestamp>), VerbError> {
+    let (now, zone) = (context.clock.now(), context.zone_of(schedule));
+    let time = |text: &Option<String>| text.as_deref().map(|text| times::read(text, now, &zone)).transpose();
+    Ok((time(since).map_err(VerbError::Usage)?, time(until).map_err(VerbError::Usage)?))
+}
 
 /// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
 #[derive(Debug, Clone, Default, Args)]

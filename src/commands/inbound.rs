@@ -3,14 +3,13 @@
 use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
-use super::inbound_arguments::InboundVerb;
+use super::filters::between;
+use super::inbound_arguments::{InboundVerb, RequestFilters};
 use super::output::{Rows, Shown, file_or_stdin};
 use super::table::{Table, words};
-use crate::audit::words::state as state_in_words;
-use crate::ledger::PostStanding;
-use crate::verbs::inbound::listing::{self, InboundUrl, ListedRequest};
+use crate::verbs::inbound::listing::{self, InboundUrl, ListedRequest, RequestListAsk};
 use crate::verbs::inbound::{PostAsk, PostedRequest};
-use crate::verbs::{Access, Exit, Request};
+use crate::verbs::{Access, Exit, Request, VerbError};
 
 /// Maximum size of a request.
 const MAX_REQUEST: u64 = 64 * 1024;
@@ -20,7 +19,7 @@ pub async fn inbound(globals: &Globals, verb: InboundVerb) -> anyhow::Result<Exi
     let context = Context::of(globals)?;
     match verb {
         InboundVerb::Urls { schedule } => urls(&context, schedule.as_deref()).await,
-        InboundVerb::List { schedule } => list(&context, schedule).await,
+        InboundVerb::List { schedule, filters } => list(&context, asked(&context, schedule, filters)?).await,
         InboundVerb::Post { schedule, file, key } => {
             let body = file_or_stdin(&file, MAX_REQUEST)?.into();
             post(&context, PostAsk { schedule, body, key }).await
@@ -52,13 +51,34 @@ fn urls_for_people(context: &Context, found: &[InboundUrl]) -> String {
         let secret = if url.secret_in_url { "as a header, or as the last part of the URL" } else { "as a header" };
         table.push(vec![url.schedule.clone(), format!("POST {}", url.url), secret.to_owned()]);
     }
-    table.fit(context.screen)
+    let shown = table.fit(context.screen);
+    match context.settings.inbound_listen {
+        Some(_) => shown,
+        None => format!("{shown}\n{}", context.screen.prose(OFF)),
+    }
 }
 
-async fn list(context: &Context, schedule: Option<String>) -> anyhow::Result<Exit> {
-    let request = Request::InboundList { schedule: schedule.clone() };
+const OFF: &str = "nothing is taken there: the service listens nowhere; write `[inbound]` and below it \
+                   `listen = \"127.0.0.1:8469\"` into tickler.toml";
+
+fn asked(context: &Context, schedule: Option<String>, filters: RequestFilters) -> anyhow::Result<RequestListAsk> {
+    let RequestFilters { standing, reason, appointment, since, until, limit } = filters;
+    let unknown = |sentence: String| VerbError::Usage(sentence);
+    let standing = standing.map(|word| {
+        word.parse().map_err(|_| unknown(format!("`{word}` is no standing: write accepted, refused or withdrawn")))
+    });
+    let reason = reason.map(|word| {
+        word.parse().map_err(|_| unknown(format!("`{word}` is no reason of a refusal: see `tickler help reasons`")))
+    });
+    let (since, until) = between(context, schedule.as_deref(), (&since, &until))?;
+    let (standing, reason) = (standing.transpose()?, reason.transpose()?);
+    Ok(RequestListAsk { schedule, appointment, since, until, standing, reason, limit })
+}
+
+async fn list(context: &Context, ask: RequestListAsk) -> anyhow::Result<Exit> {
+    let request = Request::InboundList(ask.clone());
     let (found, exit): (Vec<ListedRequest>, Exit) =
-        dispatch::read(context, request, async |app| listing::list(app, schedule.as_deref()).await).await?;
+        dispatch::read(context, request, async |app| listing::list(app, &ask).await).await?;
     let rows = || rows(&found);
     Shown { answer: &found, people: &|| for_people(context, &found), rows: &rows }.print(context.format)?;
     Ok(exit)
@@ -86,7 +106,7 @@ fn rows(found: &[ListedRequest]) -> Rows {
 
 fn for_people(context: &Context, found: &[ListedRequest]) -> String {
     if found.is_empty() {
-        return "no request was posted yet".to_owned();
+        return context.nothing("there is no such request");
     }
     let zones = context.zones();
     let mut table = Table::of(&[
@@ -97,18 +117,11 @@ fn for_people(context: &Context, found: &[ListedRequest]) -> String {
         words("outcome").below(4),
     ]);
     for row in found {
-        let call = match (row.standing, row.reason, row.state) {
-            (PostStanding::Refused, Some(reason), _) => format!("none: {reason}"),
-            (PostStanding::Refused, None, _) => "none".to_owned(),
-            (PostStanding::Withdrawn, _, _) => "withdrawn".to_owned(),
-            (PostStanding::Accepted, _, Some(state)) => state_in_words(state).to_owned(),
-            (PostStanding::Accepted, _, None) => "shadowed".to_owned(),
-        };
         table.push(vec![
             row.schedule.clone(),
             row.appointment_id.clone(),
             context.moment(row.received_at, zones.of(Some(&row.schedule))),
-            call,
+            row.call_in_words(),
             row.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
         ]);
     }

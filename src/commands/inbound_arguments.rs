@@ -2,7 +2,31 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+
+/// Which requests are listed. Times are those of their receipt.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which requests")]
+pub struct RequestFilters {
+    /// That are accepted, refused or withdrawn
+    #[arg(long, value_name = "STANDING")]
+    pub standing: Option<String>,
+    /// Refused for that reason: opted_out, invalid_phone, …
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// With that id
+    #[arg(long, value_name = "ID", value_parser = super::arguments::typed_id)]
+    pub appointment: Option<String>,
+    /// Received at or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Received before that time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Only this number of the newest requests
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
 
 /// `inbound …`.
 #[derive(Debug, Subcommand)]
@@ -16,6 +40,8 @@ pub enum InboundVerb {
     List {
         /// Of which schedule [default: all]
         schedule: Option<String>,
+        #[command(flatten)]
+        filters: RequestFilters,
     },
     /// Post a request from a file, as its sender would: whoever it names is called
     Post {

@@ -6,8 +6,9 @@ use std::path::Path;
 use super::arguments::Globals;
 use super::context::Context;
 use super::dispatch;
+use super::filters::between;
 use super::ids::{ShortIds, labels_of_reminders};
-use super::outcome_arguments::OutcomeVerb;
+use super::outcome_arguments::{OutcomeFilters, OutcomeVerb};
 use super::output::{Rows, Shown, file_or_stdin};
 use super::table::{Table, sentence, words};
 use crate::audit::escape;
@@ -15,7 +16,7 @@ use crate::audit::words::state as state_in_words;
 use crate::reminder::{CallOutcome, State, WriteBackState};
 use crate::verbs::labels::Labels;
 use crate::verbs::outcome::trying::{self, TriedRecord};
-use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, SetOutcomeAsk};
+use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, OutcomeSought, SetOutcomeAsk};
 use crate::verbs::{Access, Exit, Request, VerbError};
 
 /// Maximum size of a record.
@@ -25,7 +26,7 @@ const MAX_RECORD: u64 = 256 * 1024;
 pub async fn outcome(globals: &Globals, verb: OutcomeVerb) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?;
     match verb {
-        OutcomeVerb::List { schedule, unmapped } => list(&context, OutcomeListAsk { schedule, unmapped }).await,
+        OutcomeVerb::List { schedule, filters } => list(&context, asked(&context, schedule, filters)?).await,
         OutcomeVerb::Set { id, word, reason } => set(&context, &id, &word, reason).await,
         OutcomeVerb::Retry { id_or_schedule, silent, reason } => {
             let whom = if silent { AgainAsk::Silent(id_or_schedule) } else { AgainAsk::Of(id_or_schedule) };
@@ -34,6 +35,25 @@ pub async fn outcome(globals: &Globals, verb: OutcomeVerb) -> anyhow::Result<Exi
         OutcomeVerb::Acknowledge { id, all: _, reason } => acknowledge(&context, AcknowledgeAsk { id, reason }).await,
         OutcomeVerb::Try { schedule, file } => try_record(&context, &schedule, &file).await,
     }
+}
+
+fn asked(context: &Context, schedule: Option<String>, filters: OutcomeFilters) -> anyhow::Result<OutcomeListAsk> {
+    let OutcomeFilters { outcome, appointment, since, until, waiting, unmapped, limit } = filters;
+    let outcome = match outcome.as_deref() {
+        None => None,
+        Some("none") => Some(OutcomeSought::None),
+        Some(word) => Some(OutcomeSought::Word(known(word)?)),
+    };
+    let (since, until) = between(context, schedule.as_deref(), (&since, &until))?;
+    Ok(OutcomeListAsk { schedule, unmapped, outcome, appointment, since, until, waiting, limit })
+}
+
+/// An outcome that a person typed.
+fn known(word: &str) -> anyhow::Result<CallOutcome> {
+    Ok(word.parse().map_err(|_| {
+        let all = CallOutcome::ALL.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>().join(", ");
+        VerbError::Usage(format!("`{word}` is no outcome: write one of {all}"))
+    })?)
 }
 
 async fn list(context: &Context, ask: OutcomeListAsk) -> anyhow::Result<Exit> {
@@ -46,11 +66,7 @@ async fn list(context: &Context, ask: OutcomeListAsk) -> anyhow::Result<Exit> {
 }
 
 async fn set(context: &Context, id: &str, word: &str, reason: Option<String>) -> anyhow::Result<Exit> {
-    let outcome: CallOutcome = word.parse().map_err(|_| {
-        let all = CallOutcome::ALL.iter().map(|outcome| outcome.as_str()).collect::<Vec<_>>().join(", ");
-        VerbError::Usage(format!("`{word}` is no outcome: write one of {all}"))
-    })?;
-    let request = Request::SetOutcome(SetOutcomeAsk { id: id.to_owned(), outcome, reason });
+    let request = Request::SetOutcome(SetOutcomeAsk { id: id.to_owned(), outcome: known(word)?, reason });
     let (row, exit): (OutcomeRow, Exit) = dispatch::change(context, request).await?;
     print_rows(context, &[row]).await?;
     Ok(exit)
@@ -102,7 +118,7 @@ async fn print_rows(context: &Context, listed: &[OutcomeRow]) -> anyhow::Result<
 
 fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), listed: &[OutcomeRow]) -> String {
     if listed.is_empty() {
-        return "no call was accepted yet".to_owned();
+        return context.nothing("there is no such call");
     }
     let zones = context.zones();
     let mut table = Table::of(&[

@@ -2,7 +2,34 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+
+/// Which calls are listed. Times are those at which a call was due.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which calls")]
+pub struct OutcomeFilters {
+    /// With that outcome: confirmed, no_answer, …; `none`: not reported yet
+    #[arg(long, value_name = "WORD")]
+    pub outcome: Option<String>,
+    /// Of that appointment
+    #[arg(long, value_name = "ID", value_parser = super::arguments::typed_id)]
+    pub appointment: Option<String>,
+    /// Due at or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Due before that time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Only retries that wait for their time
+    #[arg(long)]
+    pub waiting: bool,
+    /// Only calls in which something was said that no key of `[outcome.values]` maps, with these words
+    #[arg(long)]
+    pub unmapped: bool,
+    /// Only this number of the newest calls
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
 
 /// `outcome …`.
 #[derive(Debug, Subcommand)]
@@ -11,9 +38,8 @@ pub enum OutcomeVerb {
     List {
         /// Of which schedule [default: all]
         schedule: Option<String>,
-        /// Only calls in which something was said that no key of `[outcome.values]` maps, with these words
-        #[arg(long)]
-        unmapped: bool,
+        #[command(flatten)]
+        filters: OutcomeFilters,
     },
     /// Set the outcome of a call; it takes precedence over every record
     Set {

@@ -5,6 +5,17 @@ use jiff::SignedDuration;
 
 use super::arguments::duration;
 
+/// What the last two digits of a phone mean.
+pub const ENDINGS: &str = "\
+How a call ends is decided by the phone's last two digits:
+  01 completed      02 no answer      03 busy           04 voicemail
+  05 failed         06 suppressed     07 no answer, and completed when called again
+  11 says `yes`     12 says `cancel`  13 says `move`    14 says `stop`
+  15 says `wrong`   16 says `maybe`   all others: completed
+
+To have calls reported to a service of yours, whose schedule NAME has `[outcome]` with a secret:
+  --callback http://127.0.0.1:8469/outcome/NAME --tell-header \"X-Tickler-Secret: …\"";
+
 /// `sandbox`. It listens at `--listen`, `127.0.0.1:8468` unless given; port 0 takes a free one.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where Thoughtly's documentation is ambiguous")]

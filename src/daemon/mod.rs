@@ -255,7 +255,7 @@ async fn perform_request(daemon: &Arc<Daemon>, actor: &str, file: Option<std::fs
         | Request::CallAgain { .. }
         | Request::AcknowledgeOutcomes(_)
         | Request::InboundPost(_)
-        | Request::InboundList { .. }
+        | Request::InboundList(_)
         | Request::OutcomeList(_)
         | Request::Forget(_)
         | Request::Cancel(_)

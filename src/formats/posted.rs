@@ -49,6 +49,8 @@ pub enum NoRequest {
 pub fn read(body: &[u8], form: PostedForm, key: Option<&str>) -> Result<Map<String, Value>, NoRequest> {
     let mut row = match form {
         PostedForm::Json => json(body)?,
+        // a form writes a brace as %7B: this is JSON from a sender that names no type, such as `curl -d`
+        PostedForm::Fields if body.trim_ascii_start().starts_with(b"{") => json(body)?,
         PostedForm::Fields => {
             let fields = url::form_urlencoded::parse(body);
             fields.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
@@ -104,6 +106,9 @@ mod tests {
             ),
             ("id=L1&id=L2", Fields, Ok(json!({"id": "L2"}))),
             ("", Fields, Err(NoRequest::Empty)),
+            (r#" {"id":"L1"}"#, Fields, Ok(json!({"id": "L1"}))),
+            (r#"{"id":"L1""#, Fields, Err(NoRequest::NoObject)),
+            ("%7B%22id%22=L1", Fields, Ok(json!({"{\"id\"": "L1"}))),
             ("{}", Json, Err(NoRequest::Empty)),
             ("[]", Json, Err(NoRequest::NoObject)),
             ("<lead/>", Json, Err(NoRequest::NoObject)),

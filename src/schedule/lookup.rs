@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::keys::{SCHEDULE, Shape, Table};
-use super::spanned::{KeyValue, Node, Value};
+use super::spanned::{Node, Value};
 use crate::settings::SecretRef;
 
 /// Keys of `[appointment]` that name columns.
@@ -35,6 +35,8 @@ pub struct PlacedSecret {
     pub secret: SecretRef,
     /// Whether it is an address.
     pub is_url: bool,
+    /// The names of the tables around it and its own.
+    pub path: Vec<String>,
 }
 
 /// Every column that `[appointment]` maps, with the string that names it.
@@ -91,34 +93,31 @@ fn row_key(after: &str) -> Option<String> {
 #[must_use]
 pub fn secrets(root: &Node, folder: &Path) -> Vec<PlacedSecret> {
     let mut found = Vec::new();
-    collect(root, &SCHEDULE, folder, &mut found);
+    collect((root, &[]), &SCHEDULE, folder, &mut found);
     found
 }
 
-fn collect(node: &Node, keys: &Table, folder: &Path, found: &mut Vec<PlacedSecret>) {
+fn collect((node, above): (&Node, &[String]), keys: &Table, folder: &Path, found: &mut Vec<PlacedSecret>) {
     for entry in node.entries() {
+        let path = [above, std::slice::from_ref(&entry.key)].concat();
+        let placed = |node: &Node, key: &str| placed_at(node, key, folder, &path);
         match keys.key(&entry.key).map(|key| &key.shape) {
-            Some(Shape::Secret | Shape::TextOrSecret) => found.extend(placed(entry, folder)),
+            Some(Shape::Secret | Shape::TextOrSecret) => found.extend(placed(&entry.node, &entry.key)),
             Some(Shape::SecretMap) => {
-                found.extend(entry.node.entries().iter().filter_map(|header| placed(header, folder)));
+                found.extend(entry.node.entries().iter().filter_map(|header| placed(&header.node, &header.key)));
             }
             Some(Shape::Secrets) => {
-                let found_here = items(&entry.node).into_iter().filter_map(|node| placed_at(node, &entry.key, folder));
-                found.extend(found_here);
+                found.extend(items(&entry.node).into_iter().filter_map(|node| placed(node, &entry.key)));
             }
-            Some(Shape::Table(inner)) => collect(&entry.node, inner, folder, found),
+            Some(Shape::Table(inner)) => collect((&entry.node, &path), inner, folder, found),
             _ => {}
         }
     }
 }
 
-fn placed(entry: &KeyValue, folder: &Path) -> Option<PlacedSecret> {
-    placed_at(&entry.node, &entry.key, folder)
-}
-
-fn placed_at(node: &Node, key: &str, folder: &Path) -> Option<PlacedSecret> {
+fn placed_at(node: &Node, key: &str, folder: &Path, path: &[String]) -> Option<PlacedSecret> {
     let secret = secret_ref(node, folder)?;
-    Some(PlacedSecret { span: node.span.clone(), secret, is_url: key == "url" })
+    Some(PlacedSecret { span: node.span.clone(), secret, is_url: key == "url", path: path.to_vec() })
 }
 
 /// The items of a list, or the value itself.

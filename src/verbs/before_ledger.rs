@@ -84,7 +84,7 @@ async fn refuse(app: &App, request: &Request) -> VerbResult<()> {
         | Request::Prune
         | Request::OptOuts
         | Request::OutcomeList(_)
-        | Request::InboundList { .. }
+        | Request::InboundList(_)
         | Request::UncertainList
         | Request::Explain { .. } => Ok(()),
     }

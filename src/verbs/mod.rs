@@ -144,10 +144,7 @@ pub enum Request {
     /// What became of calls.
     OutcomeList(outcome::OutcomeListAsk),
     /// Requests that were posted.
-    InboundList {
-        /// Of that schedule; `None`: of all.
-        schedule: Option<String>,
-    },
+    InboundList(inbound::listing::RequestListAsk),
     /// Post a request.
     InboundPost(inbound::PostAsk),
     /// Cancel a pending reminder.

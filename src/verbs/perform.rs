@@ -64,9 +64,7 @@ async fn work(app: &App, actor: &str, request: Request) -> VerbResult<Answer> {
         }
         Request::AcknowledgeOutcomes(ask) => Answer::of(Exit::Done, &outcome::acknowledge(app, actor, ask).await?),
         Request::OutcomeList(ask) => Answer::of(Exit::Done, &outcome::list(app, &ask).await?),
-        Request::InboundList { schedule } => {
-            Answer::of(Exit::Done, &inbound::listing::list(app, schedule.as_deref()).await?)
-        }
+        Request::InboundList(ask) => Answer::of(Exit::Done, &inbound::listing::list(app, &ask).await?),
         Request::InboundPost(ask) => posted(app, actor, ask).await?,
         Request::Cancel(ask) => Answer::of(Exit::Done, &cancel::cancel(app, actor, ask).await?),
         Request::UncertainList => Answer::of(Exit::Done, &uncertain::list(app).await?),

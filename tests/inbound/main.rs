@@ -13,6 +13,7 @@ mod command;
 
 mod faults;
 mod leads;
+mod lists;
 mod marked;
 mod missing;
 mod polling;

@@ -84,6 +84,8 @@ pub struct CheckAsk<'a> {
     pub accounts: &'a BTreeMap<String, Account>,
     /// Whether the running service has a secret that isn't set here.
     pub service: ServiceSecrets<'a>,
+    /// Whether the settings have an address at which posts are taken.
+    pub takes_posts: bool,
 }
 
 /// What was found.

@@ -19,7 +19,10 @@ pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>) {
             Err(malformed) if malformed.is_malformed() => {
                 checked.problems.error("invalid-value", placed.span, malformed.0).help("no request could carry it");
             }
-            Err(missing) => not_set(checked, ask, (placed.span, &placed.secret), missing.0),
+            Err(missing) => {
+                let at = Unset { span: placed.span, secret: &placed.secret, loss: loss(&placed.path) };
+                not_set(checked, ask, at, missing.0);
+            }
             Ok(value) if placed.is_url => address(checked, &placed, value.expose_secret()),
             Ok(value) if !value.expose_secret().is_ascii() => {
                 let message = format!("{} holds a letter that no header can carry", placed.secret);
@@ -80,13 +83,18 @@ fn in_ascii(checked: &mut Checked<'_>, path: &[&str], values: &[(String, TextOrS
 
 const SIGNING_SECRET: &str = "copy it whole from the receiver's settings: `whsec_` and base64";
 
+/// A secret that isn't set here.
+struct Unset<'a> {
+    /// Where it is named.
+    span: std::ops::Range<usize>,
+    secret: &'a SecretRef,
+    /// What doesn't happen without it.
+    loss: &'static str,
+}
+
 /// A secret that only the running service has is none here: nothing can be asked with it, and nothing is wrong.
-fn not_set(
-    checked: &mut Checked<'_>,
-    ask: &CheckAsk<'_>,
-    (span, secret): (std::ops::Range<usize>, &SecretRef),
-    message: String,
-) {
+fn not_set(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, unset: Unset<'_>, message: String) {
+    let Unset { span, secret, loss } = unset;
     if (ask.service.has)(secret) {
         if ask.reach == Reach::Connect {
             let message = format!("{secret} is set in the running service and not here");
@@ -94,15 +102,34 @@ fn not_set(
         }
         return;
     }
-    missing(checked, ask, span, message);
+    missing(checked, ask, (span, loss), message);
 }
 
-fn missing(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, span: std::ops::Range<usize>, message: String) {
+/// What doesn't happen without the secret at that place.
+fn loss(path: &[String]) -> &'static str {
+    match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["source", "inbound", ..] => "without it every request that is posted is refused",
+        ["outcome", "write_back", ..] => "without it no outcome is written back",
+        ["outcome", ..] => "without it every record that is posted is refused",
+        ["canary", ..] => "without it no canary is sent",
+        _ => OF_CALLS,
+    }
+}
+
+/// What doesn't happen without a secret of a source or a target.
+const OF_CALLS: &str = "without it nobody can be called, or no appointment read";
+
+fn missing(
+    checked: &mut Checked<'_>,
+    ask: &CheckAsk<'_>,
+    (span, loss): (std::ops::Range<usize>, &'static str),
+    message: String,
+) {
     let problem = match ask.reach {
         Reach::Local => checked.problems.warning(NOT_SET, span, message),
         Reach::Connect => checked.problems.error(NOT_SET, span, message),
     };
-    problem.help("without it nobody can be called, or no appointment read");
+    problem.help(loss);
 }
 
 /// An address out of a secret is judged like one that is written out, but never shown.
@@ -127,7 +154,8 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
     if let (TextOrSecret::Secret(secret), false) = (agent, is_written)
         && let Err(unset) = ask.tools.secrets.resolve(secret)
     {
-        not_set(checked, ask, (span.clone(), secret), format!("no `agent` is named, and {}", unset.0));
+        let unset_here = Unset { span: span.clone(), secret, loss: OF_CALLS };
+        not_set(checked, ask, unset_here, format!("no `agent` is named, and {}", unset.0));
     }
     let known = ask.accounts.get(account);
     let credentials: [(&str, Option<SecretRef>); 2] = [
@@ -146,14 +174,15 @@ fn call(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, agent: &TextOrSecret, acc
             Some(secret) => {
                 if let Err(unset) = ask.tools.secrets.resolve(&secret) {
                     let message = format!("`{name}` of the account `{account}`: {}", unset.0);
-                    not_set(checked, ask, (span.clone(), &secret), message);
+                    not_set(checked, ask, Unset { span: span.clone(), secret: &secret, loss: OF_CALLS }, message);
                 }
             }
             None if name == "team_id" && has_text_team => {}
             None => {
                 let variable = if name == "api_token" { "THOUGHTLY_API_TOKEN" } else { "THOUGHTLY_TEAM_ID" };
                 let remedy = format!("set {variable}, or `{name}` in [accounts.{account}] of tickler.toml");
-                missing(checked, ask, span.clone(), format!("the account `{account}` has no `{name}`: {remedy}"));
+                let message = format!("the account `{account}` has no `{name}`: {remedy}");
+                missing(checked, ask, (span.clone(), OF_CALLS), message);
             }
         }
     }

@@ -41,6 +41,7 @@ impl Place {
             tools: &tools,
             accounts: &BTreeMap::new(),
             service: ServiceSecrets { has: &|secret| *secret == SecretRef::Env("OF_THE_UNIT".to_owned()) },
+            takes_posts: true,
         })
     }
 

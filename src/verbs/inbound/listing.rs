@@ -6,9 +6,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::{App, VerbResult};
-use crate::ledger::{Inbox as _, Outbox as _, PostStanding, PostsAsk, ReminderAsk};
+use crate::audit::words;
+use crate::ledger::{Inbox as _, Ledger, Outbox as _, PostRow, PostStanding, PostsAsk, ReminderAsk, ReminderRow};
 use crate::reminder::{CallOutcome, Lead, ReminderId, SkipReason, State};
 use crate::schedule::Schedule;
+
+/// Up to this many requests their calls are asked for one by one.
+const FEW: usize = 200;
+
+type CallsOfRequests = HashMap<(String, String, Timestamp), ReminderRow>;
 
 /// An address to which something is posted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +27,26 @@ pub struct InboundUrl {
     pub url: String,
     /// Whether the secret may follow as the last part of the URL.
     pub secret_in_url: bool,
+}
+
+/// Which requests are listed. What is absent selects nothing, so that an older program's ask is understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestListAsk {
+    /// Of that schedule; `None`: of all.
+    pub schedule: Option<String>,
+    /// With that id.
+    pub appointment: Option<String>,
+    /// Received at or after (UTC).
+    pub since: Option<Timestamp>,
+    /// Received before (UTC).
+    pub until: Option<Timestamp>,
+    /// That stand so.
+    pub standing: Option<PostStanding>,
+    /// Refused for that reason.
+    pub reason: Option<SkipReason>,
+    /// Only this number of the newest.
+    pub limit: Option<usize>,
 }
 
 /// A request that came.
@@ -42,6 +68,24 @@ pub struct ListedRequest {
     pub state: Option<State>,
     /// What became of its call.
     pub outcome: Option<CallOutcome>,
+    /// Whether a sandbox accepted it.
+    #[serde(default)]
+    pub trial: bool,
+}
+
+impl ListedRequest {
+    /// Its call, or why there is none, in words for people.
+    #[must_use]
+    pub fn call_in_words(&self) -> String {
+        match (self.standing, self.reason, self.state) {
+            (PostStanding::Refused, Some(reason), _) => format!("not called: {}", words::reason(reason.as_str())),
+            (PostStanding::Refused, None, _) => "not called".to_owned(),
+            (PostStanding::Withdrawn, _, _) => "withdrawn".to_owned(),
+            (PostStanding::Accepted, _, Some(State::Delivered)) if self.trial => words::TRIAL.to_owned(),
+            (PostStanding::Accepted, _, Some(state)) => words::state(state).to_owned(),
+            (PostStanding::Accepted, _, None) => "shadowed".to_owned(),
+        }
+    }
 }
 
 /// Where requests and records of these schedules are posted, in their order.
@@ -79,20 +123,23 @@ fn base(app: &App) -> String {
 ///
 /// # Errors
 /// When there is no such schedule, or the ledger can't be read.
-pub async fn list(app: &App, schedule: Option<&str>) -> VerbResult<Vec<ListedRequest>> {
+pub async fn list(app: &App, ask: &RequestListAsk) -> VerbResult<Vec<ListedRequest>> {
     let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
-    if let Some(name) = schedule {
+    if let Some(name) = &ask.schedule {
         app.schedule(name)?;
     }
-    let schedule = schedule.map(str::to_owned);
-    let posts = ledger.posts(PostsAsk { schedule: schedule.clone(), ..PostsAsk::default() }).await?;
-    if posts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let reminders = ledger.reminders(ReminderAsk { schedule, ..ReminderAsk::default() }).await?;
-    let calls = reminders.into_iter().filter(|row| row.lead == Lead::NOW);
-    let mut calls: HashMap<(String, String, Timestamp), _> =
-        calls.map(|row| ((row.schedule.clone(), row.appointment_id.clone(), row.starts_at), row)).collect();
+    let wanted = PostsAsk {
+        schedule: ask.schedule.clone(),
+        appointment_id: ask.appointment.clone(),
+        from: ask.since,
+        until: ask.until,
+    };
+    let mut posts = ledger.posts(wanted).await?;
+    posts.retain(|post| ask.standing.is_none_or(|standing| post.standing == standing));
+    posts.retain(|post| ask.reason.is_none_or(|reason| post.reason == Some(reason)));
+    let left_out = ask.limit.map_or(0, |limit| posts.len().saturating_sub(limit));
+    let posts = posts.split_off(left_out);
+    let mut calls = calls_of(ledger, &posts, ask).await?;
     let listed = posts.into_iter().map(|post| {
         let call = calls.remove(&(post.schedule.clone(), post.appointment_id.clone(), post.received_at));
         ListedRequest {
@@ -103,8 +150,26 @@ pub async fn list(app: &App, schedule: Option<&str>) -> VerbResult<Vec<ListedReq
             reason: post.reason,
             reminder_id: call.as_ref().map(|row| row.id),
             state: call.as_ref().map(|row| row.state),
+            trial: call.as_ref().is_some_and(|row| row.trial),
             outcome: call.and_then(|row| row.outcome),
         }
     });
     Ok(listed.collect())
+}
+
+/// The first calls of requests, by schedule, id and receipt. Few are asked for one by one, many are read at once.
+async fn calls_of(ledger: &Ledger, posts: &[PostRow], ask: &RequestListAsk) -> VerbResult<CallsOfRequests> {
+    let all = ReminderAsk { schedule: ask.schedule.clone(), ..ReminderAsk::default() };
+    let one_by_one = |post: &PostRow| ReminderAsk {
+        schedule: Some(post.schedule.clone()),
+        appointment_id: Some(post.appointment_id.clone()),
+        ..ReminderAsk::default()
+    };
+    let asks = if posts.len() > FEW { vec![all] } else { posts.iter().map(one_by_one).collect() };
+    let mut calls = CallsOfRequests::new();
+    for ask in asks {
+        let found = ledger.reminders(ask).await?.into_iter().filter(|row| row.lead == Lead::NOW);
+        calls.extend(found.map(|row| ((row.schedule.clone(), row.appointment_id.clone(), row.starts_at), row)));
+    }
+    Ok(calls)
 }

@@ -28,13 +28,53 @@ pub struct SetOutcomeAsk {
     pub reason: Option<String>,
 }
 
-/// Which calls are listed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Which calls are listed. What is absent selects nothing, so that an older program's ask is understood.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OutcomeListAsk {
     /// Of that schedule.
     pub schedule: Option<String>,
     /// Only those in which something was said that no key maps.
     pub unmapped: bool,
+    /// With that outcome.
+    pub outcome: Option<OutcomeSought>,
+    /// Of that appointment.
+    pub appointment: Option<String>,
+    /// Due at or after (UTC).
+    pub since: Option<Timestamp>,
+    /// Due before (UTC).
+    pub until: Option<Timestamp>,
+    /// Only retries that wait for their time.
+    pub waiting: bool,
+    /// Only this number of the newest.
+    pub limit: Option<usize>,
+}
+
+/// The outcome of the calls that are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeSought {
+    /// None was reported yet.
+    None,
+    /// That one.
+    Word(CallOutcome),
+}
+
+impl OutcomeListAsk {
+    /// Whether it selects that reminder, as far as the reminder alone shows it.
+    fn selects(&self, row: &ReminderRow) -> bool {
+        let is_waiting = row.state == State::Pending;
+        let is_outcome = match self.outcome {
+            None => true,
+            Some(OutcomeSought::None) => row.outcome.is_none() && !is_waiting,
+            Some(OutcomeSought::Word(word)) => row.outcome == Some(word),
+        };
+        is_outcome
+            && (!is_waiting || row.lead.is_retry())
+            && (!self.waiting || is_waiting)
+            && self.since.is_none_or(|since| row.due_at >= since)
+            && self.until.is_none_or(|until| row.due_at < until)
+    }
 }
 
 /// A person has seen that outcomes could not be written back.
@@ -178,15 +218,17 @@ pub async fn list(app: &App, ask: &OutcomeListAsk) -> VerbResult<Vec<OutcomeRow>
     let called = ReminderAsk {
         schedule: ask.schedule.clone(),
         states: vec![State::Pending, State::Delivered, State::Uncertain, State::Failed, State::Dropped],
+        appointment_id: ask.appointment.clone(),
         ..ReminderAsk::default()
     };
     let mut reminders = ledger.reminders(called).await?;
-    reminders.retain(|row| row.state != State::Pending || row.lead.is_retry());
+    reminders.retain(|row| ask.selects(row));
     let mut rows = with_calls(app, reminders).await?;
     if ask.unmapped {
         rows.retain(|row| row.calls.iter().any(|call| call.unmapped.is_some()));
     }
-    Ok(rows)
+    let left_out = ask.limit.map_or(0, |limit| rows.len().saturating_sub(limit));
+    Ok(rows.split_off(left_out))
 }
 
 async fn with_calls(app: &App, reminders: Vec<ReminderRow>) -> VerbResult<Vec<OutcomeRow>> {

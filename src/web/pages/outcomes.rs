@@ -1,15 +1,16 @@
-//! shell: what became of the calls of the last days, who never answers, and what waits for a retry.
+//! shell: what became of the calls of the last days, who never answers, what waits for a retry, and the requests that came.
 
 use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
-use jiff::ToSpan as _;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::{asked_for, page as answer};
 use crate::ledger::{Outbox, Outcomes, ReminderAsk, UnansweredAsk};
 use crate::outcome::signs::AcceptedCall;
 use crate::reminder::{self, CallOutcome};
+use crate::verbs::inbound::listing::{self, ListedRequest, RequestListAsk};
 use crate::verbs::labels::Labels;
 use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
@@ -46,8 +47,12 @@ fn asked(form: &SubmittedForm) -> VerbResult<OutcomeFilter> {
                 .map_err(|_| VerbError::Usage("that is no outcome: write `no_answer`, `confirmed` …".to_owned()))?,
         ),
     };
+    let standing = form.get("requests").filter(|word| !word.is_empty()).map(|word| {
+        let unknown = |_| VerbError::Usage("requests are `accepted`, `refused` or `withdrawn`".to_owned());
+        word.parse().map_err(unknown)
+    });
     let schedule = form.get("schedule").filter(|name| !name.is_empty()).map(str::to_owned);
-    Ok(OutcomeFilter { days, outcome, schedule })
+    Ok(OutcomeFilter { days, outcome, schedule, standing: standing.transpose()? })
 }
 
 async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<OutcomesPage> {
@@ -75,7 +80,10 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     waiting.retain(|row| row.lead.is_retry());
     let unanswered =
         ledger.unanswered(UnansweredAsk { since, schedule: asked.schedule.clone(), limit: MOST as u64 }).await?;
+    let requests = requests(site, &asked, since).await?;
+    let of_requests = requests.iter().flatten().filter_map(|request| request.reminder_id);
     let named = listed.iter().chain(&waiting).map(|row| row.id).chain(unanswered.iter().map(|person| person.latest));
+    let named = named.chain(of_requests);
     let names = Labels::of_reminders(&site.app, named).await;
     Ok(OutcomesPage {
         frame: site.frame(visitor, MenuPlace::Outcomes, "Outcomes", &moments),
@@ -86,6 +94,21 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
         listed: outcomes::rows(&listed, &names, &moments),
         waiting: outcomes::rows(&waiting, &names, &moments),
         unanswered: outcomes::persons(&unanswered, &names, &moments),
+        requests: requests.map(|requests| outcomes::requests(&requests, &names, &moments)),
         asked,
     })
+}
+
+/// The latest requests of these days; `None` where no schedule takes requests and none came.
+async fn requests(site: &Site, asked: &OutcomeFilter, since: Timestamp) -> VerbResult<Option<Vec<ListedRequest>>> {
+    let ask = RequestListAsk {
+        schedule: asked.schedule.clone(),
+        since: Some(since),
+        standing: asked.standing,
+        limit: Some(MOST),
+        ..RequestListAsk::default()
+    };
+    let found = listing::list(&site.app, &ask).await?;
+    let are_taken = site.app.folder().schedules.values().any(|schedule| schedule.inbound().is_some());
+    Ok((are_taken || !found.is_empty()).then_some(found))
 }

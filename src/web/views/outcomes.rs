@@ -1,4 +1,5 @@
-//! pure: what became of calls: by day, by hour of the call and by outcome; who never answers; what waits for a retry.
+//! pure: what became of calls: by day, by hour of the call and by outcome; who never answers; what waits for a retry; the
+//! requests that came.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,11 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::words;
-use crate::ledger::{ReminderRow, Unanswered};
+use crate::ledger::{PostStanding, ReminderRow, Unanswered};
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
 use crate::reminder::CallOutcome;
+use crate::verbs::inbound::listing::ListedRequest;
 use crate::verbs::labels::Labels;
 
 /// Maximum rows of each list.
@@ -41,6 +43,8 @@ pub struct OutcomesPage {
     pub waiting: Vec<OutcomeLine>,
     /// Persons who were called more than once and never answered.
     pub unanswered: Vec<UnansweredLine>,
+    /// The latest requests for calls; `None` where no schedule takes any.
+    pub requests: Option<Vec<RequestLine>>,
 }
 
 /// What is asked for.
@@ -52,6 +56,16 @@ pub struct OutcomeFilter {
     pub outcome: Option<CallOutcome>,
     /// Of that schedule alone.
     pub schedule: Option<String>,
+    /// The requests that stand so.
+    pub standing: Option<PostStanding>,
+}
+
+impl OutcomeFilter {
+    /// The standings that may be chosen, and whether each is.
+    fn standings(&self) -> [(&'static str, bool); 3] {
+        [PostStanding::Accepted, PostStanding::Refused, PostStanding::Withdrawn]
+            .map(|standing| (standing.as_str(), self.standing == Some(standing)))
+    }
 }
 
 /// A call or a retry.
@@ -73,6 +87,25 @@ pub struct OutcomeLine {
     pub outcome: String,
     /// When it is sent at the earliest, of one that waits.
     pub next_at: ShownMoment,
+}
+
+/// A request for a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Its id.
+    pub appointment: String,
+    /// Its page.
+    pub link: String,
+    /// How the schedule names it.
+    pub name: String,
+    /// When it was received.
+    pub received_at: ShownMoment,
+    /// Its call, or why there is none.
+    pub call: String,
+    /// What became of the call.
+    pub outcome: String,
+    /// The schedule.
+    pub schedule: String,
 }
 
 /// A person who never answers.
@@ -167,6 +200,25 @@ pub fn rows(rows: &[ReminderRow], names: &Labels, moments: &Moments) -> Vec<Outc
     rows.iter().take(MOST).map(line).collect()
 }
 
+/// Requests as lines, the newest first.
+#[must_use]
+pub fn requests(requests: &[ListedRequest], names: &Labels, moments: &Moments) -> Vec<RequestLine> {
+    let line = |request: &ListedRequest| {
+        let schedule = Some(request.schedule.as_str());
+        let name = request.reminder_id.and_then(|id| names.of_reminder(id));
+        RequestLine {
+            appointment: request.appointment_id.clone(),
+            link: links::appointment(schedule, &request.appointment_id),
+            name: name.unwrap_or_default().to_owned(),
+            received_at: moments.of(schedule, request.received_at),
+            call: request.call_in_words(),
+            outcome: request.outcome.map(|outcome| words::reason(outcome.as_str())).unwrap_or_default(),
+            schedule: request.schedule.clone(),
+        }
+    };
+    requests.iter().rev().map(line).collect()
+}
+
 /// Who never answers, as lines.
 #[must_use]
 pub fn persons(persons: &[Unanswered], names: &Labels, moments: &Moments) -> Vec<UnansweredLine> {
@@ -215,7 +267,7 @@ mod tests {
         assert!(days.contains("22 Nov: 1") && days.contains("23 Nov: 0") && days.contains("24 Nov: 1"), "{days}");
         let hours = by_hour(&calls, &moments).to_string();
         assert!(hours.contains("<title>9: 2</title>") && hours.contains("<title>10: 0</title>"), "{hours}");
-        let asked = OutcomeFilter { days: 3, outcome: None, schedule: Some("clinic".to_owned()) };
+        let asked = OutcomeFilter { days: 3, outcome: None, schedule: Some("clinic".to_owned()), standing: None };
         let outcomes = by_outcome(&calls, &asked).to_string();
         assert!(outcomes.contains("/outcomes?outcome=no_answer"), "{outcomes}");
         assert!(outcomes.contains("unreported"), "{outcomes}");
