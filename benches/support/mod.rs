@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's own time")]
 
 pub mod clinics;
+pub mod posts;
 pub mod receiver;
+pub mod settled;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
