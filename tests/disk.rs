@@ -4,15 +4,18 @@
 #[path = "daemon/binary.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod binary;
+#[path = "support/small_disk.rs"]
+mod small_disk;
 mod support;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use small_disk::SmallDisk;
 use support::clinic::{PARTS, Parts};
 use support::command;
 use support::{Conduct, Receiver, answer};
@@ -50,39 +53,6 @@ fn trigger(folder: &Path, ledger: &Path, receiver: &Receiver) -> (i32, String) {
     (output.status.code().expect("an exit code"), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// A file system of that size; dropped, it is gone.
-struct SmallDisk {
-    folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where this process may not mount one.
-    fn mount(kibibytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let size = format!("size={kibibytes}k");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self { folder })
-    }
-
-    /// Takes all the room that is left but so much.
-    fn fill_but(&self, kibibytes: u64) {
-        let space = rustix::fs::statvfs(self.folder.path()).expect("a file system");
-        let size = (space.f_bavail * space.f_frsize).saturating_sub(kibibytes * 1024);
-        std::fs::write(self.folder.path().join("ballast"), vec![0; usize::try_from(size).expect("a small disk")])
-            .expect("the ballast fits");
-    }
-
-    fn lighten(&self) {
-        std::fs::remove_file(self.folder.path().join("ballast")).expect("the ballast goes");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _unmounted = Command::new("umount").arg("-l").arg(self.folder.path()).status();
-    }
-}
-
 /// Reminders by state, and how many rows the log says were sent.
 fn books(ledger: &Path) -> (u32, u32, u32) {
     let conn = Connection::open(ledger).expect("the ledger opens");
@@ -102,7 +72,7 @@ fn a_full_disk_stops_the_calls_and_ends_a_trigger_with_one() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     clinic(folder.path());
-    let (receiver, ledger) = (receiver(), disk.folder.path().join("tickler.db"));
+    let (receiver, ledger) = (receiver(), disk.path().join("tickler.db"));
     // opened once, so that its schema is there
     let paused = tickler(folder.path(), &ledger, &receiver, &["pause", "--all", "--reason", "not yet"]);
     assert!(paused.status.success(), "{}", String::from_utf8_lossy(&paused.stderr));
@@ -187,7 +157,7 @@ fn a_service_on_a_full_disk_says_so_everywhere_within_five_seconds_takes_it_back
     };
     let folder = tempfile::tempdir().expect("a folder");
     clinic(folder.path());
-    let (alerts, calls, ledger) = (receiver(), receiver(), disk.folder.path().join("tickler.db"));
+    let (alerts, calls, ledger) = (receiver(), receiver(), disk.path().join("tickler.db"));
     let unit = UnitStatus::listen(folder.path());
     let (place, webhook, target) = (ledger.display().to_string(), alerts.url("/alerts"), calls.url("/hook"));
     let variables = [

@@ -323,3 +323,87 @@ proptest! {
         judge_record(&body);
     }
 }
+
+/// A request for a call, as JSON and as a form.
+const LEAD: &str = r#"{"id": "L-1", "phone": "(202) 555-0143", "name": "Ann \"Lee\"", "call_at": "2026-11-24T16:30:00",
+"expires": "2026-11-25T09:00:00", "priority": "urgent", "@received_at": "2020-01-01T00:00:00Z", "more": {"phone": ["+12025550144", null]}}"#;
+const LEAD_FORM: &str = "id=L-1&phone=%28202%29+555-0143&name=Ann+Lee&call_at=2026-11-24T16%3A30%3A00&priority=high&%40received_at=1&phone=911";
+
+const LEADS: &str = r#"timezone = "America/New_York"
+[source.inbound]
+secret = { env = "S" }
+[appointment]
+id = ["id", "name"]
+phone = ["phone", "more.phone"]
+default_region = "US"
+call_at = "call_at"
+expires = "expires"
+priority = "priority"
+[remind]
+now = true
+allowed_countries = ["US"]
+only_if = "name != 'Bot'"
+[target.automation]
+url = { env = "U" }
+[payload]
+contact_phone = "{{ phone }}"
+name = "{{ name }}"
+"#;
+
+/// What must hold of every body that is posted as a request: a row or a reason; the same row each time, also from what is kept of
+/// it; nobody is called beside the allowed numbers, before now, or twice.
+fn judge_request(body: &[u8], form: tickler::formats::posted::PostedForm) {
+    use tickler::formats::posted::{PostedForm, read, with_receipt};
+    use tickler::plan::{Knowledge, LastCalledStarts, Occasion, PlanRequest, plan};
+    let Ok(row) = read(body, form, Some("K-1")) else { return };
+    assert_eq!(read(body, form, Some("K-1")).as_ref(), Ok(&row));
+    assert!(
+        !row.contains_key("@received_at") && row["@idempotency_key"] == "K-1",
+        "what the service says of it is its own"
+    );
+    let kept = serde_json::to_vec(&row).expect("JSON");
+    assert_eq!(read(&kept, PostedForm::Json, Some("K-1")).as_ref(), Ok(&row), "what is kept is what was posted");
+    let now: Timestamp = "2026-11-24T15:00:00Z".parse().expect("an instant");
+    let schedule = load::one(Path::new("schedules/leads.toml"), LEADS, &Zones::newest()).schedule.expect("a schedule");
+    let request = PlanRequest {
+        schedule: schedule.into(),
+        occasion: Occasion::at(now),
+        knowledge: Knowledge::default().into(),
+        zones: Zones::newest(),
+        do_not_call: std::collections::HashSet::new(),
+        explained: None,
+    };
+    let row = with_receipt(row, now);
+    let rows = |sink: &mut dyn RecordSink| {
+        let _one_row = sink.record(1, Record::Tree(&row));
+        Ok::<_, String>(())
+    };
+    let mut id = || tickler::reminder::ReminderId(uuid::Uuid::nil());
+    let (plan, ()) = plan(request, rows, |_| Ok(LastCalledStarts::new()), &mut id).expect("a plan");
+    assert!(plan.reminders.len() + plan.skipped.len() <= 1, "one request is one call or one reason");
+    for planned in &plan.reminders {
+        assert!(
+            planned.phone.as_str().starts_with("+1") && planned.phone.as_str().len() == 12,
+            "a number of the country"
+        );
+        assert!(planned.send_at >= now && planned.expires_at > planned.send_at && planned.starts_at == now);
+    }
+}
+
+proptest! {
+    #[test]
+    fn requests_for_calls_are_rows_or_refused(text in damaged(LEAD)) {
+        judge_request(text.as_bytes(), tickler::formats::posted::PostedForm::Json);
+    }
+
+    #[test]
+    fn whatever_is_posted_as_a_request_is_a_row_or_refused(
+        body in prop_oneof![json_text(), damaged(LEAD_FORM).prop_map(String::into_bytes), proptest::collection::vec(any::<u8>(), 0..60)],
+        is_form in any::<bool>(),
+        content_type in "\\PC{0,20}|[Aa]pplication/x-www-form-urlencoded[; a-z=]{0,9}",
+    ) {
+        use tickler::formats::posted::PostedForm;
+        let _either = PostedForm::of_content_type(Some(&content_type));
+        judge_request(&body, if is_form { PostedForm::Fields } else { PostedForm::Json });
+    }
+}

@@ -30,6 +30,8 @@ mod losses;
 mod merged;
 #[path = "ledger/optouts.rs"]
 mod optouts;
+#[path = "ledger/orders.rs"]
+mod orders;
 #[path = "ledger/outcomes.rs"]
 mod outcomes;
 #[path = "ledger/planning.rs"]

@@ -6,12 +6,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::OutcomeTerms;
 use super::chain::Hash;
-use super::change::{Change, Columns, HeldRow, NewRow, RowChange};
-use super::life::{self, Move, NoMove};
+use super::change::{Change, Columns, HeldRow, NewRow, RowChange, Set};
+use super::life::{self, Move, Moved, NoMove};
 use super::returning;
 use crate::audit::{Entry, Event};
 use crate::outcome::retry::{DueRetry, EndedCall, NoRetry, RetryTimes};
-use crate::reminder::{CallOutcome, ReminderId, State, uuid_v7};
+use crate::reminder::{CallOutcome, Lead, ReminderId, State, uuid_v7};
 
 /// The word with which a pending retry is cancelled whose chain has another outcome now.
 const ANSWERED: &str = "answered";
@@ -108,31 +108,62 @@ impl<'a> NewRetry<'a> {
     /// Never for what the table of moves has.
     pub fn inserted(&self) -> Result<Change<'a>, NoMove> {
         let Self { of, id, now, .. } = *self;
-        let lead = of.lead.at_retry(self.due.number);
         let row = NewRow {
             id,
             run_id: of.run_id,
             schedule: &of.schedule,
             appointment_id: &of.appointment_id,
             starts_at: of.starts_at,
-            lead,
+            lead: self.lead(),
             chain: Some((of.chain(), of.trial)),
-            columns: self.columns()?,
+            columns: self.columns(life::go(Move::Plan, None, State::Pending)?),
         };
-        let entry = Entry {
+        let entries = vec![self.entry(id)];
+        Ok(Change { row: RowChange::Insert(Box::new(row)), attempt: None, at: now, entries })
+    }
+
+    /// The one that the ledger holds under its key waits again, if a record that came between had it cancelled and nobody was
+    /// called; `None` where it does not.
+    ///
+    /// # Errors
+    /// Never for what the table of moves has.
+    pub fn brought_back(&self, known: &HeldRow) -> Result<Option<Change<'a>>, NoMove> {
+        let moved = match known.state {
+            State::Cancelled => returning::returned(known, None)?,
+            State::Pending
+            | State::Sending
+            | State::Delivered
+            | State::Uncertain
+            | State::Failed
+            | State::Expired
+            | State::Dropped => None,
+        };
+        Ok(moved.map(|moved| {
+            let row = RowChange::Held(known.guard(), Set::Columns(Box::new(self.columns(moved))));
+            Change { row, attempt: None, at: self.now, entries: vec![self.entry(known.id)] }
+        }))
+    }
+
+    /// The lead under which it is kept.
+    #[must_use]
+    pub const fn lead(&self) -> Lead {
+        self.of.lead.at_retry(self.due.number)
+    }
+
+    fn entry(&self, id: ReminderId) -> Entry<'a> {
+        Entry {
             reminder_id: Some(id),
-            lead: Some(lead),
+            lead: Some(self.lead()),
             reason: Some(RETRY.into()),
             actor: Some(self.actor.into()),
             detail: Some(format!("to be sent from {}", self.times.send_at).into()),
-            ..of.entry(now, Event::ReminderPlanned)
-        };
-        Ok(Change { row: RowChange::Insert(Box::new(row)), attempt: None, at: now, entries: vec![entry] })
+            ..self.of.entry(self.now, Event::ReminderPlanned)
+        }
     }
 
-    fn columns(&self) -> Result<Columns<'a>, NoMove> {
+    fn columns(&self, moved: Moved) -> Columns<'a> {
         let Self { of, times, .. } = *self;
-        Ok(Columns {
+        Columns {
             account: &of.account,
             phone: self.phone,
             person: of.person.as_str(),
@@ -142,7 +173,7 @@ impl<'a> NewRetry<'a> {
             due_at: times.due_at,
             next_at: times.send_at,
             expires_at: times.expires_at,
-            moved: life::go(Move::Plan, None, State::Pending)?,
+            moved,
             tries: 0,
             unknown_fates: 0,
             waited_for_opening: times.send_at > times.due_at,
@@ -154,7 +185,7 @@ impl<'a> NewRetry<'a> {
             label: None,
             contact: None,
             priority: of.priority,
-        })
+        }
     }
 }
 

@@ -103,29 +103,11 @@ fn one_in_twelve_spellings_of_a_phone_finds_its_call() {
     let call = clinic.receiver.request();
     call.accept();
     clinic.until(|row| row["state"] == "delivered");
-    for (number, spelling) in [
-        "+12025550143",
-        "12025550143",
-        "2025550143",
-        "(202) 555-0143",
-        "202-555-0143",
-        "202.555.0143",
-        "202 555 0143",
-        "+1 (202) 555-0143",
-        "+1-202-555-0143",
-        "1-202-555-0143",
-        "001 202 555 0143",
-        "tel:+12025550143",
-    ]
-    .iter()
-    .enumerate()
-    {
+    for (number, spelling) in SPELLINGS.iter().enumerate() {
         let record = json!({"call_id": format!("s{number}"), "phone_number": spelling, "status": "BUSY"});
         let (status, answer) = tell(&service.inbound(), &record);
         assert_eq!(status, 200, "{spelling}");
-        if number < 10 {
-            assert_eq!(answer["matched"], true, "{spelling}: {answer}");
-        }
+        assert_eq!(answer["matched"], true, "{spelling}: {answer}");
     }
     service.stop();
 }

@@ -40,6 +40,22 @@ stop = "opted_out"
 wrong = "wrong_number"
 "#;
 
+/// Ways to write one number.
+pub const SPELLINGS: [&str; 12] = [
+    "+12025550143",
+    "12025550143",
+    "2025550143",
+    "(202) 555-0143",
+    "202-555-0143",
+    "202.555.0143",
+    "202 555 0143",
+    "+1 (202) 555-0143",
+    "+1-202-555-0143",
+    "1-202-555-0143",
+    "1 (202) 555 0143",
+    "tel:+12025550143",
+];
+
 /// A clinic with one appointment, a receiver of its calls, and a service that takes records.
 pub struct Clinic {
     folder: TempDir,

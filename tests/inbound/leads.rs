@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::binary::{Call, Service, export, tickler};
 use crate::clinic::*;
 
-const LEADS_SECRET: &str = "kept-by-the-crm";
+pub const LEADS_SECRET: &str = "kept-by-the-crm";
 /// A minute before ten in New York.
-const TEN: &str = "2026-11-24T15:00:00Z";
+pub const TEN: &str = "2026-11-24T15:00:00Z";
 /// Eleven in the evening in New York.
-const ELEVEN_AT_NIGHT: &str = "2026-11-25T04:00:00Z";
+pub const ELEVEN_AT_NIGHT: &str = "2026-11-25T04:00:00Z";
 
-const LEADS: &str = r#"
+pub const LEADS: &str = r#"
 timezone = "America/New_York"
 [source.inbound]
 secret = { env = "LEADS_SECRET" }
@@ -35,40 +35,40 @@ lead_id = "{{ appointment_id }}"
 "#;
 
 /// A clinic with a schedule of requests alone.
-fn clinic_with(text: &str) -> Clinic {
+pub fn clinic_with(text: &str) -> Clinic {
     let clinic = Clinic::new("");
     std::fs::remove_file(clinic.path().join("schedules/day-before.toml")).expect("the schedule of appointments");
     clinic.schedule("leads", text);
     clinic
 }
 
-fn started(clinic: &Clinic, now: &str) -> Service {
+pub fn started(clinic: &Clinic, now: &str) -> Service {
     clinic.start_with(now, &[("LEADS_SECRET", LEADS_SECRET)])
 }
 
-fn secret() -> String {
+pub fn secret() -> String {
     format!("x-tickler-secret: {LEADS_SECRET}\r\n")
 }
 
-fn ask(address: &str, lead: &Value) -> (u16, Value) {
+pub fn ask(address: &str, lead: &Value) -> (u16, Value) {
     let (status, answer, _) = posted(address, "/call/leads", &secret(), &lead.to_string());
     (status, answer)
 }
 
-fn of_id(address: &str, method: &str, id: &str) -> (u16, Value) {
+pub fn of_id(address: &str, method: &str, id: &str) -> (u16, Value) {
     let request = format!("{method} /call/leads/{id} HTTP/1.1\r\nhost: here\r\n{}connection: close\r\n\r\n", secret());
     let (status, answer, _) = exchange(address, request.as_bytes());
     (status, answer)
 }
 
-fn lead(id: &str) -> Value {
+pub fn lead(id: &str) -> Value {
     json!({"id": id, "phone": "(202) 555-0143", "name": "Ann Lee"})
 }
 
-fn lead_of(call: &Call) -> String {
+pub fn lead_of(call: &Call) -> String {
     let body = call.text.split_once("\r\n\r\n").expect("a body").1;
     let body: Value = serde_json::from_str(body).expect("JSON");
-    body["lead_id"].as_str().expect("an id").to_owned()
+    body["lead_id"].as_str().unwrap_or("a reminder").to_owned()
 }
 
 /// How often the log has that event and that reason.

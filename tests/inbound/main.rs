@@ -2,6 +2,7 @@
 //! written leaves.
 
 mod bad_input;
+mod bad_leads;
 #[path = "../daemon/binary.rs"]
 #[allow(dead_code, reason = "other suites use the rest")]
 mod binary;
@@ -12,6 +13,7 @@ mod clinic;
 mod command;
 
 mod faults;
+mod lead_faults;
 mod leads;
 mod lists;
 mod marked;
@@ -21,7 +23,10 @@ mod reports;
 mod retries;
 #[path = "../support/clinic.rs"]
 mod sandboxed;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod storm;
+mod together;
 mod write_backs;
 
 use std::io::Write;

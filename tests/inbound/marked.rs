@@ -9,6 +9,8 @@ use crate::clinic::{BEFORE_NINE, Clinic, exchange, posted, reminder_id};
 
 /// In every secret, and nowhere else.
 const MARK: &str = "canary7f3a";
+/// Said in a call, and kept nowhere.
+const TRANSCRIPT: &str = "transcriptmark4c1e";
 /// Names and numbers, as they are posted.
 const PERSONS: [&str; 4] = ["Canarypatient", "2025550164", "555-0164", "2025550150"];
 
@@ -50,13 +52,16 @@ fn no_secret_and_no_person_that_is_posted_comes_out_again() {
     let heard = heard(&clinic);
     for text in heard.log.iter().chain(&heard.answers) {
         assert!(!text.contains(MARK), "a secret: {text}");
+        assert!(!text.contains(TRANSCRIPT), "a transcript: {text}");
         assert!(!PERSONS.iter().any(|person| text.contains(person)), "a person: {text}");
     }
     assert!(heard.answers.iter().any(|answer| answer.contains("inbound_requests_total")), "the metrics were read");
     for file in std::fs::read_dir(clinic.path()).expect("the folder").flatten().filter(|it| it.path().is_file()) {
         let bytes = std::fs::read(file.path()).expect("a file");
-        let is_marked = bytes.windows(MARK.len()).any(|window| window == MARK.as_bytes());
-        assert!(!is_marked, "a secret in {}", file.path().display());
+        for mark in [MARK, TRANSCRIPT] {
+            let is_marked = bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
+            assert!(!is_marked, "{mark} in {}", file.path().display());
+        }
     }
 }
 
@@ -83,7 +88,14 @@ fn heard(clinic: &Clinic) -> Heard {
     call.accept();
     let record = json!({
         "reminder_id": id, "call_id": "c-1", "status": "COMPLETED", "outcome": "yes",
-        "transcript": "I am Ada Canarypatient, call me on +12025550164", "contact_phone": "+12025550164",
+        "transcript": format!("{TRANSCRIPT}: I am Ada Canarypatient, call me on +12025550164"),
+        "contact_phone": "+12025550164", "recording_url": format!("https://records.example/{MARK}/{TRANSCRIPT}"),
+        "conversation_history": [{"role": "user", "content": TRANSCRIPT}], "tags": [TRANSCRIPT],
+    });
+    let subscription = json!({
+        "id": "c-2", "interview": {"id": "a1", "title": "Canarypatient"}, "status": "COMPLETED", "phone_number": "+12025550164",
+        "contact": {"id": "p1", "name": "Ada Canarypatient", "attributes": {"key": MARK}}, "transcript": TRANSCRIPT,
+        "metadata": {"reminder_id": id, "token": MARK}, "summary_data": {"text": TRANSCRIPT},
     });
     let odd = "(202) 555-0164, \"name\": \"Ada Canarypatient";
     for (path, headers, body) in [
@@ -95,6 +107,7 @@ fn heard(clinic: &Clinic) -> Heard {
         (format!("/call/leads/{leads}"), "", "{\"id\":\"L2\",\"phone\":\"+2025550150\",\"name\":\"Canarypatient\"}"),
         (format!("/call/leads/{leads}"), "", "{\"id\":\"L3\",\"phone\":\"911\",\"name\":\"Canarypatient\"}"),
         (format!("/outcome/leads/{records}"), "", &record.to_string()),
+        (format!("/outcome/leads/{records}"), "", &subscription.to_string()),
         (format!("/outcome/leads/{records}"), "", odd),
         (format!("/outcome/leads/{MARK}-wrong"), "", &record.to_string()),
         (format!("/{MARK}/Canarypatient"), "", &lead),

@@ -242,7 +242,7 @@ pub fn retrying() -> Arc<std::collections::BTreeMap<String, OutcomeTerms>> {
         max_per_person_per_day: 3,
         ..outcome_terms()
     };
-    Arc::new([(SCHEDULE.to_owned(), terms)].into())
+    Arc::new([SCHEDULE, "leads"].map(|schedule| (schedule.to_owned(), terms.clone())).into())
 }
 
 pub fn again(next_at: Timestamp) -> SettleTo {

@@ -13,7 +13,7 @@ use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
 use tickler::plan::{Cancellation, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
-use tickler::reminder::{CallOutcome, Lead, Priority, ReminderId, RunId, RunKind, RunState, SkipReason};
+use tickler::reminder::{CallKind, CallOutcome, Lead, Priority, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
 use tickler::template::Payload;
@@ -26,11 +26,15 @@ use crate::{Maker, MemoryMaker};
 /// Sequences of one run of the test: some seconds in a debug build. `TICKLER_SEQUENCES=2000` asks for more, about a minute.
 const SEQUENCES: u64 = 600;
 const VERBS: usize = 50;
-const SCHEDULES: [&str; 3] = [SCHEDULE, "evening", "dental"];
+const SCHEDULES: [&str; 4] = [SCHEDULE, "evening", "dental", LEADS];
+/// Whose source is what is posted to it.
+const LEADS: &str = "leads";
+const REQUESTS: [&str; 4] = ["L1", "L2", "L3", "L4"];
 const PHONES: [&str; 3] = [PHONE, "+12025550144", "+12025550145"];
 
 /// Every event that a verb of the ledger writes by itself.
-const WRITTEN: [Event; 35] = [
+const WRITTEN: [Event; 36] = [
+    Event::InboundReceived,
     Event::WriteBackSent,
     Event::WriteBackFailed,
     Event::WriteBackDropped,
@@ -92,6 +96,8 @@ enum Verb {
     Unreported(Unreported),
     WrittenBack(SettledWriteBack),
     Acknowledge(AcknowledgeWriteBacks),
+    Post(Box<TakePost>),
+    Withdraw(Withdraw),
 }
 
 /// What the sequence has come to, as the answers say.
@@ -355,6 +361,45 @@ impl Course {
         RecordedCall { terms: retrying(), ..recorded(body, self.now) }
     }
 
+    /// A request for a call; now and then the same again, one that renews it, and one that a rule refuses.
+    fn post(&mut self) -> Verb {
+        let id = self.pick(&REQUESTS);
+        let phone = self.pick(&PHONES);
+        let later = self.about(300).to_string();
+        let more = self.pick(&[
+            serde_json::json!({}),
+            serde_json::json!({}),
+            serde_json::json!({"priority": "high"}),
+            serde_json::json!({"call_at": later}),
+            serde_json::json!({"call_at": "9999-12-31T10:00:00Z"}),
+        ]);
+        let post = crate::inbox::post(id, phone, &more, self.now);
+        let has_phone = !self.one_in(6);
+        let (phone, phones) = if has_phone { (post.phone, post.phones) } else { (None, Vec::new()) };
+        let mut row = post.row;
+        if !has_phone {
+            row.insert("phone".to_owned(), "911".into());
+        }
+        let mode = if self.one_in(6) { ScheduleMode::Shadow } else { ScheduleMode::Live };
+        let do_not_call = if self.one_in(8) { phones.iter().cloned().collect() } else { HashSet::new() };
+        Verb::Post(Box::new(TakePost {
+            schedule: crate::inbox::schedule(mode),
+            target: self.pick(&[None, Some(TargetAddress::of("a")), Some(TargetAddress::of("b"))]),
+            id: (!self.one_in(12)).then(|| id.to_owned()),
+            max_per_hour: self.pick(&[1, 3, 60, 60]),
+            do_not_call,
+            row,
+            phone,
+            phones,
+            ..post
+        }))
+    }
+
+    fn withdraw(&mut self) -> Verb {
+        let id = if self.one_in(3) { self.some_id().to_string() } else { self.pick(&REQUESTS).to_owned() };
+        Verb::Withdraw(Withdraw { schedule: LEADS.to_owned(), id, now: self.now, actor: "inbound".to_owned() })
+    }
+
     /// Most of the time one of which something was reported lately.
     fn reported_id(&mut self) -> ReminderId {
         let lately = self.reported[self.reported.len().saturating_sub(4)..].to_vec();
@@ -433,7 +478,7 @@ impl Course {
         let step = i64::try_from(self.below(90)).expect("a small number") - if self.one_in(10) { 60 } else { 0 };
         let nanos = i32::try_from(self.below(1_000_000_000)).expect("it fits");
         self.now += SignedDuration::new(step, nanos);
-        match self.below(58) {
+        match self.below(68) {
             0 | 1 => self.load(),
             2 => Verb::Remove(self.pick(&SCHEDULES), self.now),
             3..8 => self.begin(),
@@ -496,6 +541,8 @@ impl Course {
                 let (reason, actor) = (None, "maria".to_owned());
                 Verb::CallAgain(CallAgain { whom, terms: retrying(), reason, actor, now: self.now })
             }
+            58..65 => self.post(),
+            65..67 => self.withdraw(),
             _ => self.exchange(),
         }
     }
@@ -509,6 +556,10 @@ impl Course {
         }
         if let Verb::Begin(start) = verb {
             self.runs.push(start.id);
+        }
+        if let Verb::Post(post) = verb {
+            self.runs.push(post.run.id);
+            self.ids.push(post.reminder_id);
         }
         self.flying.extend(answer.intents.iter().cloned());
     }
@@ -562,6 +613,8 @@ async fn asked(ledger: &mut Arc<Ledger>, maker: &dyn Maker, verb: Verb) -> Answe
         Verb::CallAgain(again) => Answer::of(&ledger.call_again(again).await),
         Verb::Reject(reject) => Answer::of(&ledger.reject_run(reject).await),
         Verb::Prune(prune) => Answer::of(&ledger.prune(prune).await),
+        Verb::Post(post) => Answer::of(&ledger.take_post(*post).await),
+        Verb::Withdraw(withdraw) => Answer::of(&ledger.withdraw(withdraw).await),
     }
 }
 
@@ -578,10 +631,27 @@ async fn write_backs(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     lines
 }
 
+/// Every request, however it is asked for, and what is known of the schedule to which it was posted.
+async fn requests(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
+    let of_leads = PostsAsk { schedule: Some(LEADS.to_owned()), ..PostsAsk::default() };
+    let asks = [
+        PostsAsk::default(),
+        PostsAsk { appointment_id: Some("L1".to_owned()), ..of_leads.clone() },
+        PostsAsk { from: Some(at(120)), until: Some(course.now), ..of_leads },
+        PostsAsk { schedule: Some(SCHEDULE.to_owned()), ..PostsAsk::default() },
+    ];
+    let mut lines = Vec::new();
+    for ask in asks {
+        lines.push(format!("{:?}", ledger.posts(ask).await.expect("they are read")));
+    }
+    lines
+}
+
 /// Everything that can be read of a ledger, in an order that is always the same; ids that it made itself are left out.
 async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     let given: HashSet<RunId> = course.runs.iter().copied().collect();
     let mut lines = write_backs(ledger, course).await;
+    lines.extend(requests(ledger, course).await);
     let filters = [
         AuditFilter::default(),
         AuditFilter { appointment: Some("A1".into()), ..AuditFilter::default() },
@@ -674,7 +744,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
-        kind: tickler::reminder::CallKind::Reminder,
+        kind: if schedule == LEADS { CallKind::Request } else { CallKind::Reminder },
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode,
         rehearsed: tickler::plan::Rehearsed::CountAsMade,
@@ -712,17 +782,26 @@ impl Maker for FastMaker {
     }
 }
 
-/// Runs one sequence; answers the events that it brought into the log.
-async fn compare(seed: u64) -> HashSet<Event> {
+/// What a request came to, by the name of the answer's variant.
+fn kind_of(verb: &Verb, answer: &Answer) -> Option<String> {
+    let is_request = matches!(verb, Verb::Post(_) | Verb::Withdraw(_));
+    let rest = answer.text.strip_prefix("Ok(").filter(|_| is_request)?;
+    rest.split([' ', '(', ')']).next().map(str::to_owned)
+}
+
+/// Runs one sequence; answers the events that it brought into the log, and what requests came to.
+async fn compare(seed: u64) -> (HashSet<Event>, HashSet<String>) {
     let (sqlite, memory) = (FastMaker::new(), MemoryMaker::new());
     let (mut one, mut other) = (sqlite.open(), memory.open());
     let mut course = Course::new(seed);
+    let mut kinds = HashSet::new();
     for number in 0..VERBS {
         let verb = course.next();
         let answer = asked(&mut one, &sqlite, verb.clone()).await;
         let same = asked(&mut other, &memory, verb.clone()).await;
         assert_eq!(answer.text, same.text, "seed {seed}, verb {number}: {verb:?}");
         course.learn(&verb, &answer);
+        kinds.extend(kind_of(&verb, &answer));
         let due = WriteBacksAsk::Due { now: at(86_400), limit: 8 };
         let due = one.write_backs(due).await.expect("they are read");
         course.to_write_back = due.iter().map(|row| (row.reminder_id, row.number)).collect();
@@ -733,7 +812,7 @@ async fn compare(seed: u64) -> HashSet<Event> {
     }
     assert_eq!(left.len(), right.len(), "seed {seed}");
     let rows = one.audit(AuditFilter::default()).await.expect("the log is read");
-    rows.into_iter().map(|row| row.event).collect()
+    (rows.into_iter().map(|row| row.event).collect(), kinds)
 }
 
 /// How many sequences are run.
@@ -744,9 +823,14 @@ fn sequences() -> u64 {
 
 #[tokio::test]
 async fn random_verbs_get_the_same_answers_and_the_same_log_from_both_stores() {
-    let mut events = HashSet::new();
+    let (mut events, mut kinds) = (HashSet::new(), HashSet::new());
     for seed in 0..sequences() {
-        events.extend(compare(seed).await);
+        let (of_sequence, came_to) = compare(seed).await;
+        events.extend(of_sequence);
+        kinds.extend(came_to);
+    }
+    for kind in ["Accepted", "Duplicate", "Refused", "TooMany", "Unknown", "AlreadySent", "Done"] {
+        assert!(kinds.contains(kind), "no request came to {kind}: {kinds:?}");
     }
     let missing: Vec<Event> = WRITTEN.into_iter().filter(|event| !events.contains(event)).collect();
     assert_eq!(missing, [], "what the sequences never bring about is not compared");

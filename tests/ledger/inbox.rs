@@ -1,7 +1,7 @@
 //! Requests that are posted: what each is beside those before it, and what is kept of them, in both ledgers.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tickler::ledger::{
     Prune, ReminderAsk, TakePost, Withdraw, Withdrawal,
 };
 use tickler::reminder::{Priority, ReminderId, RunKind, SkipReason, State};
-use tickler::schedule::{Schedule, read};
+use tickler::schedule::{Schedule, ScheduleMode, read};
 use tickler::zones::Zones;
 
 use crate::calls::{at, events, new_id, run_start};
@@ -38,13 +38,23 @@ to = "{{ phone }}"
 const ANN: &str = "+12025550143";
 const BEN: &str = "+12025550144";
 
-fn schedule() -> Arc<Schedule> {
-    let (schedule, problems) = read::schedule(Path::new("leads.toml"), REQUESTS, &Zones::newest());
-    Arc::new(schedule.unwrap_or_else(|| panic!("{problems:?}")))
+/// The schedule of requests, in a live or a shadow mode; read once, since random sequences post many.
+pub fn schedule(mode: ScheduleMode) -> Arc<Schedule> {
+    static SCHEDULES: LazyLock<[Arc<Schedule>; 2]> = LazyLock::new(|| {
+        ["", "mode = \"shadow\"\n"].map(|mode| {
+            let text = format!("{mode}{REQUESTS}");
+            let (schedule, problems) = read::schedule(Path::new("leads.toml"), &text, &Zones::newest());
+            Arc::new(schedule.unwrap_or_else(|| panic!("{problems:?}")))
+        })
+    });
+    match mode {
+        ScheduleMode::Live => Arc::clone(&SCHEDULES[0]),
+        ScheduleMode::Shadow => Arc::clone(&SCHEDULES[1]),
+    }
 }
 
 /// A request with that id, posted at `now`.
-fn post(id: &str, phone: &str, more: &Value, now: Timestamp) -> TakePost {
+pub fn post(id: &str, phone: &str, more: &Value, now: Timestamp) -> TakePost {
     let mut row = json!({"id": id, "phone": phone});
     let fields = row.as_object_mut().expect("an object");
     fields.extend(more.as_object().expect("an object").clone());
@@ -52,7 +62,7 @@ fn post(id: &str, phone: &str, more: &Value, now: Timestamp) -> TakePost {
     let mut digest = [0; 32];
     body.bytes().enumerate().for_each(|(place, byte)| digest[place % 32] ^= byte.rotate_left((place / 32) as u32));
     TakePost {
-        schedule: schedule(),
+        schedule: schedule(ScheduleMode::Live),
         zones: Zones::newest(),
         do_not_call: std::collections::HashSet::new(),
         target: None,

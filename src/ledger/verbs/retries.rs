@@ -11,7 +11,7 @@ use crate::ledger::store::{Applied, CallsAsk, Many, One};
 use crate::ledger::{CallAgain, CalledAgain, LedgerError, LedgerResult, OutcomeTerms, ReminderRow};
 use crate::outcome::matching::was_sent;
 use crate::outcome::retry::{DueRetry, EndedCall, NoRetry, RetryTerms};
-use crate::reminder::{CallKind, CallOutcome, ReminderId};
+use crate::reminder::{CallKind, CallOutcome, ReminderId, State};
 
 /// An outcome that holds from now on.
 pub(super) struct RaisedOutcome<'a> {
@@ -63,7 +63,8 @@ impl Tx<'_> {
         let (Some(due), Some(retry)) = (aftermath.retry, &terms.retry) else { return Ok(NextCall::None) };
         let asked = AskedRetry { held, due, terms, retry, now, actor };
         Ok(match self.plan_retry(&asked)? {
-            Ok(planned) => NextCall::At(planned.send_at),
+            Ok(PlannedRetry { at: Some(at), .. }) => NextCall::At(at),
+            Ok(PlannedRetry { at: None, .. }) => NextCall::None,
             Err(why) => NextCall::Impossible(why),
         })
     }
@@ -105,8 +106,25 @@ impl Tx<'_> {
         }
         let id = retries::id_of(held, due, now);
         let new = NewRetry { of: held, phone, id, due, times, due_day, now, actor };
-        let applied = self.apply(&new.inserted()?)?;
-        Ok(Ok(PlannedRetry { id, send_at: times.send_at, is_new: applied == Applied::Hit }))
+        match self.apply(&new.inserted()?)? {
+            Applied::Hit => Ok(Ok(PlannedRetry { id, at: Some(times.send_at), is_new: true })),
+            Applied::Miss => self.known_retry(&new).map(Ok),
+        }
+    }
+
+    /// The retry was planned before: it waits again if a record that came between had it cancelled, else it stays as it is.
+    fn known_retry(&self, new: &NewRetry<'_>) -> LedgerResult<PlannedRetry> {
+        let NewRetry { of, times, .. } = *new;
+        let of_start = self.store.reminders(&Many::OfStart(&of.schedule, &of.appointment_id, of.starts_at))?;
+        let Some(known) = of_start.into_iter().find(|other| other.lead == new.lead()) else {
+            return Ok(PlannedRetry { id: new.id, at: None, is_new: false });
+        };
+        let is_back = match new.brought_back(&known)? {
+            Some(change) => self.apply(&change)? == Applied::Hit,
+            None => false,
+        };
+        let waits = (known.state == State::Pending).then_some(known.next_at);
+        Ok(PlannedRetry { id: known.id, at: if is_back { Some(times.send_at) } else { waits }, is_new: is_back })
     }
 
     pub(in crate::ledger) fn call_again(&self, again: &CallAgain) -> LedgerResult<Vec<ReminderRow>> {
@@ -177,6 +195,8 @@ struct AskedRetry<'a> {
 
 struct PlannedRetry {
     id: ReminderId,
-    send_at: Timestamp,
+    /// When it can be sent; `None` for one that was planned before and is over, or is being sent.
+    at: Option<Timestamp>,
+    /// Whether it waits only since now.
     is_new: bool,
 }
