@@ -366,7 +366,7 @@ fn judge_request(body: &[u8], form: tickler::formats::posted::PostedForm) {
     let now: Timestamp = "2026-11-24T15:00:00Z".parse().expect("an instant");
     let schedule = load::one(Path::new("schedules/leads.toml"), LEADS, &Zones::newest()).schedule.expect("a schedule");
     let request = PlanRequest {
-        schedule: schedule.into(),
+        schedule,
         occasion: Occasion::at(now),
         knowledge: Knowledge::default().into(),
         zones: Zones::newest(),
