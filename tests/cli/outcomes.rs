@@ -97,3 +97,81 @@ fn a_word_that_is_no_outcome_and_a_word_twice_are_problems_with_their_place() {
         assert!(problems.contains(words), "{words}: {problems}");
     }
 }
+
+const LISTENS: [(&str, &str); 1] = [("TICKLER_INBOUND__LISTEN", "127.0.0.1:0")];
+
+const LEADS: &str = r#"
+timezone = "America/New_York"
+[source.inbound]
+secret = { env = "LEADS_SECRET" }
+[appointment]
+id = "id"
+phone = "phone"
+[remind]
+now = true
+allowed_countries = ["US"]
+[target.automation]
+url = { env = "THOUGHTLY_AUTOMATION_URL" }
+[payload]
+contact_phone = "{{ phone }}"
+"#;
+
+#[test]
+fn check_warns_where_posts_are_expected_and_the_service_listens_nowhere() {
+    let clinic = Clinic::new();
+    let found = |variables: &[(&str, &str)], path: &[&str]| -> Vec<String> {
+        let mut command = clinic.command(&[&["check"], path, &["--format", "json"]].concat());
+        command.envs([("LEADS_SECRET", "a"), ("OUTCOME_SECRET", "b")]).envs(variables.iter().copied());
+        let ended = Ended::of(command.output().expect("the program runs"));
+        assert_eq!(ended.exit, 0, "a warning is no error: {ended:?}");
+        let report: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let problems = report["problems"].as_array().expect("a list").iter();
+        problems.map(|problem| format!("{} {}", problem["code"], problem["line"])).collect()
+    };
+    assert_eq!(found(&[], &[]), Vec::<String>::new(), "nobody is to post");
+    append(&clinic, "\n[outcome.poll]\nagent = \"a1\"\n");
+    assert_eq!(found(&[], &[]), Vec::<String>::new(), "outcomes are polled");
+    append(&clinic, "\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n");
+    clinic.schedule("leads", LEADS);
+    assert_eq!(found(&[], &[]).len(), 2, "one for each schedule: {:?}", found(&[], &[]));
+    assert!(found(&[], &[]).iter().all(|problem| problem.starts_with("\"no-listener\"")));
+    assert_eq!(found(&LISTENS, &[]), Vec::<String>::new());
+    assert_eq!(found(&[], &["schedules/leads.toml"]), Vec::<String>::new(), "a file alone may be for another service");
+}
+
+#[test]
+fn a_secret_that_is_not_set_says_what_does_not_happen_without_it() {
+    let clinic = Clinic::new();
+    append(
+        &clinic,
+        "\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n[outcome.write_back]\non = [\"confirmed\"]\n\
+         url = \"https://crm.example/{{ appointment_id }}\"\nauth = { bearer = { env = \"CRM_TOKEN\" } }\n\
+         [canary]\nto = { env = \"OPERATOR_PHONE\" }\ncron = \"0 8 * * *\"\nrow = { name = \"Ada\", service = \"X\" }\n",
+    );
+    clinic.schedule("leads", LEADS);
+    let (_, report) = clinic.json(&["check"]);
+    let problems = report["problems"].as_array().expect("a list");
+    for (variable, loss) in [
+        ("LEADS_SECRET", "every request that is posted is refused"),
+        ("OUTCOME_SECRET", "every record that is posted is refused"),
+        ("CRM_TOKEN", "no outcome is written back"),
+        ("OPERATOR_PHONE", "no canary is sent"),
+    ] {
+        let has = |text: &serde_json::Value, words: &str| text.as_str().is_some_and(|text| text.contains(words));
+        let named = problems.iter().find(|problem| has(&problem["message"], variable));
+        assert!(named.is_some_and(|problem| has(&problem["help"], loss)), "{variable}: {report}");
+    }
+}
+
+#[test]
+fn an_empty_list_names_the_trial_whose_ledger_is_there() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    assert_eq!(clinic.run(&["trigger", "day-before", "--trial", "--now", MORNING]).exit, 0);
+    for list in [["outcome", "list"], ["inbound", "list"], ["audit", "list"]] {
+        let ended = clinic.run(&[&list[..], &["--format", "table"]].concat());
+        assert!(ended.words().contains("a trial is recorded in tickler.trial.db: add `--trial`"), "{ended:?}");
+        let trial = clinic.run(&[&list[..], &["--format", "table", "--trial"]].concat());
+        assert!(!trial.stdout.contains("--trial"), "{trial:?}");
+    }
+}
