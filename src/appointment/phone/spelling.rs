@@ -7,21 +7,25 @@ use rlibphonenumber::Region;
 use super::numbering::{country_code, has_trunk_zero};
 use crate::appointment::cell::without_spreadsheet_guards;
 
-/// The cell's text without a spreadsheet's quoting (`'` or `="…"`), a leading `tel:` and invisible characters; digits, blanks
-/// and dashes of other scripts become ASCII. Line breaks and tabs become `\n`, because they may separate two numbers.
+/// The cell's text without a spreadsheet's quoting (`'` or `="…"`), a leading `tel:`, invisible characters, and the commas and
+/// semicolons behind it that are left of a joined list; digits, blanks and dashes of other scripts become ASCII. Line breaks and
+/// tabs become `\n`, because they may separate two numbers.
 pub(super) fn number_in(cell: &str) -> Cow<'_, str> {
     let text = without_spreadsheet_guards(cell);
     let scheme = text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:"));
     let text = scheme.map_or(text, |scheme| &text[scheme.len()..]);
     if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Cow::Borrowed(text.trim());
+        return Cow::Borrowed(text.trim_start().trim_end_matches(LIST_END));
     }
     let plain: String =
         text.chars().filter_map(|letter| if is_break(letter) { Some('\n') } else { to_ascii(letter) }).collect();
-    let plain = plain.trim();
+    let plain = plain.trim_start().trim_end_matches(LIST_END);
     // again: an invisible character may have hidden the scheme or the quoting
     Cow::Owned(plain.strip_prefix("tel:").map_or_else(|| without_spreadsheet_guards(plain), str::trim).to_owned())
 }
+
+/// What may stand behind the last number of a list.
+const LIST_END: [char; 4] = [' ', '\n', ',', ';'];
 
 fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -154,9 +158,9 @@ fn is_dialled(letter: char) -> bool {
 /// Whether the end of a text is `ext. 12`, `x12` or `;ext=12`.
 fn is_extension(end: &str) -> bool {
     let lower = end.to_ascii_lowercase();
-    [";ext=", "extension", "ext.", "ext", "x"].iter().any(|mark| {
+    [";ext", "extension", "ext.", "ext", "x"].iter().any(|mark| {
         let Some(rest) = lower.strip_prefix(mark) else { return false };
-        let rest = rest.trim_matches([' ', ':', '.']);
+        let rest = rest.trim_matches([' ', ':', '.', '=']);
         !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
     })
 }

@@ -174,6 +174,16 @@ fn two_numbers_in_one_cell_are_refused_and_one_in_an_unusual_spelling_is_read() 
         let why = e164(text, Some("US")).expect_err(text);
         assert!(matches!(&why, PhoneProblem::Invalid(why) if why.contains("more than one number")), "{text}: {why:?}");
     }
+    for text in [
+        "202-555-0143 ext. 12",
+        "+12025550143x9",
+        "tel:+1-202-555-0143;ext=5",
+        "202-555-0143;ext 5",
+        "(202) 555-0143 Ext: 7",
+    ] {
+        let why = e164(text, Some("US")).expect_err(text);
+        assert!(matches!(&why, PhoneProblem::Invalid(why) if why.contains("extension")), "{text}: {why:?}");
+    }
     for (text, region, expected) in [
         ("030/23125100", "DE", "+493023125100"),
         ("0221/4710123", "DE", "+492214710123"),
@@ -188,6 +198,8 @@ fn two_numbers_in_one_cell_are_refused_and_one_in_an_unusual_spelling_is_read() 
         ("06.12.34.56.00", "FR", "+33612345600"),
         ("06/12/34/56/78", "FR", "+33612345678"),
         ("202\t555\t0143", "US", "+12025550143"),
+        ("202-555-0143;", "US", "+12025550143"),
+        ("+12025550143, ", "US", "+12025550143"),
         ("202\n555-0143", "US", "+12025550143"),
         ("202/555/0143", "US", "+12025550143"),
         ("202.5550143", "US", "+12025550143"),
