@@ -199,6 +199,8 @@ fn a_hint_names_the_format_of_moments_and_never_one_of_another_century() {
         ("300.5", "no common format"),
         ("2026-11-24T09:30", "leave `date_format` out"),
         ("2026-11-24 09:30:00 UTC", "leave `date_format` out"),
+        ("2026-11-24\u{a0}09:30", "leave `date_format` out"),
+        ("11/24/2026 9:30\u{202f}AM", "`date_format = \"%m/%d/%Y %I:%M %p\"`"),
     ] {
         let proposal = dates::proposal(value);
         assert!(proposal.contains(hint), "{value}: {proposal}");

@@ -3,8 +3,7 @@
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 
-use super::{SENSIBLE_YEARS, StartText, TimeOfDay, epoch, excel, iso, pattern};
-use crate::appointment::cell::without_spreadsheet_guards;
+use super::{SENSIBLE_YEARS, StartText, TimeOfDay, epoch, excel, iso, pattern, plain};
 
 /// What the starts of a whole column have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +86,8 @@ const TIMES: &[&str] = &[
 /// The format of a whole column (`check`, `init`).
 #[must_use]
 pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
-    let values: Vec<&str> = values
-        .iter()
-        .map(|value| without_spreadsheet_guards(value.as_ref()))
-        .filter(|value| !value.is_empty())
-        .collect();
+    let values: Vec<_> = values.iter().map(|value| plain(value.as_ref())).collect();
+    let values: Vec<&str> = values.iter().map(AsRef::as_ref).filter(|value: &&str| !value.is_empty()).collect();
     let Some(first) = values.first() else { return DateGuess::Unknown };
     if values.iter().all(|value| iso(value).is_some()) {
         return DateGuess::Proposed("iso8601".into());
@@ -146,7 +142,8 @@ fn tells_time(pattern: &str) -> bool {
 /// allows two readings: then both are named. The value itself isn't repeated.
 #[must_use]
 pub fn proposal(value: &str) -> String {
-    let trimmed = without_spreadsheet_guards(value);
+    let trimmed = plain(value);
+    let trimmed = trimmed.as_ref();
     if trimmed.is_empty() {
         return "the column is empty".into();
     }

@@ -5,6 +5,8 @@ mod epoch;
 mod guess;
 mod pattern;
 
+use std::borrow::Cow;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 
@@ -21,8 +23,8 @@ const SENSIBLE_YEARS: std::ops::Range<i16> = 1990..2101;
 /// Reads a start; `None` when it fits the format in no way.
 #[must_use]
 pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
-    let text = unseen::plain_blanks(without_spreadsheet_guards(text));
-    let text = unseen::trim(&text);
+    let text = plain(text);
+    let text = text.as_ref();
     match format {
         DateFormat::Iso => iso(text),
         DateFormat::Patterns(patterns) => patterns.iter().find_map(|it| pattern::read(text, it)),
@@ -31,6 +33,14 @@ pub fn read(text: &str, format: &DateFormat) -> Option<StartText> {
         }
         DateFormat::Epoch => epoch::seconds(text).map(StartText::Instant),
         DateFormat::EpochMs => epoch::milliseconds(text).map(StartText::Instant),
+    }
+}
+
+/// The text without a spreadsheet's quoting, with every blank as a plain one.
+fn plain(text: &str) -> Cow<'_, str> {
+    match unseen::plain_blanks(without_spreadsheet_guards(text)) {
+        Cow::Borrowed(text) => Cow::Borrowed(unseen::trim(text)),
+        Cow::Owned(text) => Cow::Owned(unseen::trim(&text).to_owned()),
     }
 }
 
