@@ -57,7 +57,8 @@ pub fn read_both(date: &str, time: &str, format: &DateFormat) -> Option<StartTex
 }
 
 /// ISO 8601 by hand: this is asked once for every row of a source. `2026-11-24T09:30`, a blank for the `T`, seconds and
-/// a fraction or none, `Z`, ` UTC`, ` GMT`, `+01:00`, `+0100`, `+01` or no offset.
+/// a fraction or none, `Z`, ` UTC`, ` GMT`, `+01:00`, `+0100`, `+01` or no offset; behind an offset also a zone's name, which adds
+/// nothing to it (RFC 9557, and Java's `ZonedDateTime`): `2026-11-24T09:30-05:00[America/New_York]`.
 fn iso(text: &str) -> Option<StartText> {
     let bytes = text.as_bytes();
     if bytes.len() < 16 || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
@@ -70,10 +71,18 @@ fn iso(text: &str) -> Option<StartText> {
     );
     let (time, rest) = clock(&bytes[11..])?;
     let wall = date.ok()?.to_datetime(time);
-    match rest {
+    match without_zone_name(rest) {
         [] => Some(StartText::Wall(wall)),
         [b'Z' | b'z'] => Offset::UTC.to_timestamp(wall).ok().map(StartText::Instant),
         rest => zone_at_end(rest)?.to_timestamp(wall).ok().map(StartText::Instant),
+    }
+}
+
+/// What stands before `[America/New_York]`. A name alone stays: it would not say which of two equal times of a night is meant.
+fn without_zone_name(rest: &[u8]) -> &[u8] {
+    match rest.iter().position(|byte| *byte == b'[') {
+        Some(at) if at > 0 && rest.ends_with(b"]") => &rest[..at],
+        Some(_) | None => rest,
     }
 }
 
