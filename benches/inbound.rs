@@ -39,7 +39,9 @@ const PACE: u32 = 1_000;
 const ALONE: u32 = 1_000;
 /// Requests that are posted behind others.
 const BEHIND: u32 = 10;
-/// When the calls are made that records are about: nine in New York, the day before.
+/// When a reminder is sent of which a ledger is filled with copies.
+const TWO_DAYS_BEFORE: &str = "2026-11-22T14:00:00Z";
+/// When the calls are made that records are about: nine in New York.
 const DAY_BEFORE: &str = "2026-11-23T14:00:00Z";
 /// Half past eight in New York, shortly before nine, and eleven in the evening.
 const MORNING: &str = "2026-11-24T13:30:00Z";
@@ -175,7 +177,8 @@ fn until(counter: &AtomicU32, number: u32) {
 
 /// Requests one by one: from the first byte of the post until the receiver has answered the call.
 fn alone(url: &str) {
-    let server = Stage::new(url, 0).serve(MORNING, &[]);
+    let stage = Stage::new(url, 0);
+    let server = stage.serve(MORNING, &[]);
     let mut waits: Vec<Duration> =
         leads(0).iter().take(ALONE as usize).map(|lead| until_called(server.address, lead).0).collect();
     waits.sort_unstable();
@@ -285,8 +288,8 @@ impl Stage {
         std::fs::write(folder.join("schedules/bench.toml"), format!("{SENDING}{OUTCOME}")).expect("a schedule");
         std::fs::write(folder.join("schedules/leads.toml"), LEADS).expect("a schedule");
         if settled > 0 {
-            stage.write_table(&appointments(1, "seed", "2026-11-24"));
-            stage.trigger();
+            stage.write_table(&appointments(1, "seed", "2026-11-23"));
+            stage.trigger(TWO_DAYS_BEFORE);
             multiply(&stage.ledger(), settled);
         }
         stage.write_table("id,phone,starts_at\n");
@@ -310,20 +313,19 @@ impl Stage {
             .env("BENCH_URL", &self.url)
             .env("BENCH_SECRET", SECRET)
             .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
-            .env("TICKLER_HEALTH__LISTEN", "off")
             .env("TICKLER_WEB__LISTEN", "off")
             .env("TICKLER_INBOUND__LISTEN", "127.0.0.1:0");
         command
     }
 
-    fn trigger(&self) {
-        support::time_of(&mut self.command(&["trigger", "bench", "--now", DAY_BEFORE, "--format", "json"]));
+    fn trigger(&self, now: &str) {
+        support::time_of(&mut self.command(&["trigger", "bench", "--now", now, "--format", "json"]));
     }
 
     /// Calls people, and answers a record of each of their calls.
     fn records(&self) -> Vec<String> {
         self.write_table(&appointments(POSTS, "B", "2026-11-24"));
-        self.trigger();
+        self.trigger(DAY_BEFORE);
         let ledger = rusqlite::Connection::open(self.ledger()).expect("the ledger opens");
         let sql = "SELECT id FROM reminder WHERE state = 'delivered' AND appointment_id LIKE 'B-%'";
         let mut ids = ledger.prepare(sql).expect("a query");
