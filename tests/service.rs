@@ -8,6 +8,8 @@ mod chance;
 mod command;
 #[path = "daemon/editing.rs"]
 mod editing;
+#[path = "daemon/first_runs.rs"]
+mod first_runs;
 #[path = "daemon/mailing.rs"]
 mod mailing;
 #[path = "daemon/others.rs"]

@@ -28,14 +28,14 @@ fn for_people(context: &Context, found: &Comparison) -> String {
     let (since, until) = (context.moment_of(&found.since), context.moment_of(&found.until));
     let counted = tally(&[
         (found.both as u64, "in both"),
-        (found.only_here.len() as u64, "only here"),
-        (found.only_there.len() as u64, "only there"),
+        (found.only_here.len() as u64, "only in the log"),
+        (found.only_there.len() as u64, "only in the list"),
     ]);
     let zone = context.zone_of(Some(&found.schedule));
     let head = format!("{} from {since} to {until} ({}): {counted}", found.schedule, zone.name());
     let mut blocks = vec![context.screen.prose(&head)];
     blocks.extend(found.note.as_ref().map(|note| context.screen.prose(&format!("NOTE: {note}"))));
-    for (name, calls) in [("only here", &found.only_here), ("only there", &found.only_there)] {
+    for (name, calls) in [("only in the log", &found.only_here), ("only in the list", &found.only_there)] {
         if calls.is_empty() {
             continue;
         }

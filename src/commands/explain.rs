@@ -30,19 +30,34 @@ pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Resul
 
 fn for_people(context: &Context, answer: &Explanation) -> String {
     let is_shadow = answer.steps.iter().any(|step| step.rule == SHADOW_STEP);
-    let verdict = match answer.verdict {
+    let verdict = in_words(answer.verdict, answer.reason.as_deref(), is_shadow);
+    let head = format!("{} of {} {verdict}", escape(&answer.appointment_id), answer.schedule);
+    let mut table = Table::of(&[words("rule"), words("result"), sentence("detail")]);
+    rows(&answer.steps).cells.into_iter().for_each(|row| table.push(row));
+    let mut blocks = vec![context.screen.prose(&head), table.fit(context.screen)];
+    if !answer.others.is_empty() {
+        blocks.push(context.screen.prose("The source has this id with another start, too:"));
+        let mut table = Table::of(&[words("starts at"), words("verdict"), sentence("detail")]);
+        for other in &answer.others {
+            let starts_at = other.starts_at.as_deref().map_or_else(|| "-".to_owned(), |at| context.moment_of(at));
+            let verdict = in_words(other.verdict, other.reason.as_deref(), is_shadow);
+            table.push(vec![starts_at, verdict, other.detail.clone().unwrap_or_default()]);
+        }
+        blocks.push(table.fit(context.screen));
+    }
+    blocks.join("\n\n")
+}
+
+fn in_words(verdict: Verdict, reason: Option<&str>, is_shadow: bool) -> String {
+    let verdict = match verdict {
         Verdict::Call if is_shadow => "would be called, and shadow mode calls nobody",
         Verdict::Call => "is called",
         Verdict::Skip => "is not called",
-        Verdict::Reminded if answer.reason.is_none() => "has a reminder that waits",
+        Verdict::Reminded if reason.is_none() => "has a reminder that waits",
         Verdict::Reminded => "counts as reminded",
         Verdict::Absent => "isn't there",
     };
-    let reason = answer.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let head = format!("{} of {} {verdict}{reason}", escape(&answer.appointment_id), answer.schedule);
-    let mut table = Table::of(&[words("rule"), words("result"), sentence("detail")]);
-    rows(&answer.steps).cells.into_iter().for_each(|row| table.push(row));
-    format!("{}\n\n{}", context.screen.prose(&head), table.fit(context.screen))
+    reason.map_or_else(|| verdict.to_owned(), |reason| format!("{verdict}: {reason}"))
 }
 
 fn rows(steps: &[RuleStep]) -> Rows {

@@ -82,11 +82,9 @@ fn print(context: &Context, plans: &[ShownPlan]) -> anyhow::Result<()> {
 
 fn for_people(context: &Context, plan: &ShownPlan) -> String {
     let counts = &plan.counts;
-    let mut counted = vec![
-        (counts.planned, "to call"),
-        (counts.skipped, "not called"),
-        (counts.outside_window, "outside the window"),
-    ];
+    let to_call = if plan.is_rehearsal() { "would be called" } else { "to call" };
+    let mut counted =
+        vec![(counts.planned, to_call), (counts.skipped, "not called"), (counts.outside_window, "outside the window")];
     counted.extend(plan.reminded.in_words());
     let counted = tally(&counted);
     let at = context.moment_of(&plan.nominal_at);

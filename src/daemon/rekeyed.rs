@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::runs::Daemon;
 use crate::ledger::{KnowledgeAsk, LedgerResult, Runs};
-use crate::plan::{KnownReminder, Rehearsed};
+use crate::plan::KnownReminder;
 use crate::reminder::{Lead, State};
 use crate::schedule::load::Folder;
 use crate::schedule::{Leads, Schedule};
@@ -21,8 +19,8 @@ impl Daemon {
                 Ok(count) => {
                     let name = &schedule.name;
                     let note = format!(
-                        "{name}: {what}, so that its reminders have other keys: {count} that were called about appointments \
-                         ahead may be called again; `tickler plan {name}` shows who is due"
+                        "{name}: {what}, so that its reminders have other keys: {count} that were called (or would have been, in \
+                         shadow mode) about appointments ahead may be called again; `tickler plan {name}` shows who is due"
                     );
                     tracing::warn!(schedule = %name, "{note}");
                     notes.push(note);
@@ -33,22 +31,10 @@ impl Daemon {
         notes
     }
 
-    /// How many were called, or may have been, about appointments that lie ahead.
+    /// How many were called, or may have been, or would have been in shadow mode, about appointments that lie ahead.
     async fn called_ahead(&self, schedule: &Schedule) -> LedgerResult<usize> {
-        let now = self.now();
-        let today = schedule.zone.date(now);
-        let ask = KnowledgeAsk {
-            schedule: schedule.name.clone(),
-            account: schedule.target.account().to_owned(),
-            target: self.app.around.target_address(schedule),
-            windows: vec![(now, Timestamp::MAX)],
-            due_days: (today, today),
-            mode: schedule.mode,
-            rehearsed: Rehearsed::CountAsMade,
-            first_sights_from: None,
-            comparable_times: Vec::new(),
-            kind: schedule.remind.leads.first().kind(),
-        };
+        let target = self.app.around.target_address(schedule);
+        let ask = KnowledgeAsk::about_all_ahead(schedule, target, self.now());
         let known = self.ledger.knowledge(ask).await?;
         Ok(known.reminders.values().filter(|known| was_called(known)).count())
     }
@@ -59,7 +45,7 @@ fn was_called(known: &KnownReminder) -> bool {
         State::Sending | State::Delivered | State::Uncertain => true,
         State::Pending | State::Failed | State::Expired | State::Cancelled | State::Dropped => false,
     };
-    is_call && !known.is_trial && !known.is_shadow
+    is_call && !known.is_trial
 }
 
 /// The former and the present version of each schedule whose keys changed, and what changed them.

@@ -221,6 +221,7 @@ impl EvaluationRequest<'_> {
             comparable_times: crate::plan::comparable_times(self.schedule, &self.occasion),
             mode: self.schedule.mode,
             rehearsed: self.occasion.rehearsed,
+            now: self.occasion.now,
             first_sights_from: self.first_sights_from(),
             windows: self.around(windows),
             kind: self.schedule.remind.leads.first().kind(),

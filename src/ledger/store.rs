@@ -23,7 +23,7 @@ use super::{
 use crate::attempt::TargetAddress;
 use crate::audit::Entry;
 use crate::personal::Personal;
-use crate::plan::{FirstSight, Gap, MergedAppointment, PlannedReminder};
+use crate::plan::{FirstSight, Gap, MergedAppointment, PlannedReminder, WatchedLead};
 use crate::reminder::{CallKind, Priority, ReminderId, State};
 use crate::seeded::SeededMap;
 
@@ -274,6 +274,8 @@ pub enum Put<'a> {
     WrongNumber(LearntNumber<'a>),
     /// An appointment of a schedule that was seen then for the first time (UTC); one that is known already stays as it is.
     FirstSight(&'a str, &'a FirstSight, Timestamp),
+    /// The leads of a schedule of which its evaluations write down whom they find; those it had before are replaced.
+    WatchedLeads(&'a str, &'a [WatchedLead]),
     /// The other appointments of a schedule that are told in a reminder's call; those it had before are replaced.
     Merged(&'a str, ReminderId, &'a [MergedAppointment]),
     /// A call that a schedule in shadow mode would have made; one that is known already stays as it is.

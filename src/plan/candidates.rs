@@ -178,6 +178,8 @@ pub(super) struct Candidates {
     pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) candidates: Vec<CandidateRow>,
+    /// Id and start of appointments whose lead had passed before anybody looked for them.
+    pub(super) passed: Vec<(String, Timestamp)>,
     pub(super) cancellations: Vec<Cancellation>,
     /// Id and start of calls whose rows the read has no more.
     pub(super) corrected: HashSet<(String, Timestamp)>,
@@ -201,8 +203,18 @@ impl Candidates {
         as_of: Option<Timestamp>,
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> Plan {
-        let Self { terms, counts, reminded, elsewhere, skipped, candidates, cancellations, corrected, mut watch } =
-            self;
+        let Self {
+            terms,
+            counts,
+            reminded,
+            elsewhere,
+            skipped,
+            candidates,
+            passed,
+            cancellations,
+            corrected,
+            mut watch,
+        } = self;
         let mut calls = calls(&terms, candidates, last_called, new_id);
         let heads = merging::merge(&terms, &mut calls);
         let unrenderable =
@@ -210,7 +222,8 @@ impl Candidates {
         let leaving =
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
         let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &*call.candidate));
-        let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window);
+        let of_other_dates = skipped.iter().filter(|row| guard::is_of_other_date(row, &terms)).count() as u64;
+        let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window - of_other_dates);
         let mut plan = Plan { counts, in_window, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
         plan.reminders.reserve_exact(calls.len());
         let mut judging = JudgedCalls { terms: &terms, people: &mut people, plan: &mut plan, watch: &mut watch };
@@ -219,7 +232,8 @@ impl Candidates {
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
         restored_gap::set_apart(&mut plan, &terms.knowledge, &terms.schedule);
-        plan.first_sights = first_sights::of_plan(&plan, &terms);
+        plan.first_sights = first_sights::of_plan(&plan, &passed, &terms);
+        plan.newly_watched = terms.newly_watched();
         guard::ask(&mut plan, &terms, as_of);
         plan.explanation = watch.map(|watch| watch.explanation(&terms.schedule, &terms.knowledge, &plan));
         plan

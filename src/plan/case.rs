@@ -122,8 +122,8 @@ pub(super) struct Case<'a> {
     /// What the person said in another lead's call about this start, and in which.
     pub(super) said: Option<(Lead, CallOutcome)>,
     pub(super) is_duplicate: bool,
-    /// The lead had passed when the appointment was booked.
-    pub(super) is_late: bool,
+    /// The evaluation that shows that the lead had passed when the appointment was booked, or moved to this start (UTC).
+    pub(super) missed_by: Option<Timestamp>,
 }
 
 impl<'a> Case<'a> {
@@ -136,18 +136,19 @@ impl<'a> Case<'a> {
         openings: &mut OpeningTimes,
     ) -> Self {
         let (Some(lead), Ok(start)) = (lead, &sighting.start) else {
-            let (known, moved_little, said, is_late) = (None, None, None, false);
-            return Self { terms, sighting, lead: None, known, moved_little, said, is_duplicate, is_late };
+            let (known, moved_little, said, missed_by) = (None, None, None, None);
+            return Self { terms, sighting, lead: None, known, moved_little, said, is_duplicate, missed_by };
         };
         let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
-        let is_late = match lead.before {
-            LeadTime::Now => false,
+        let missed_by = match lead.before {
+            LeadTime::Now => None,
             // the run of these dates is the one that is due
-            LeadTime::Days(_) if terms.is_due(start.at, lead) => false,
+            LeadTime::Days(_) if terms.is_due(start.at, lead) => None,
             LeadTime::Days(_) | LeadTime::Hours(_) => {
-                sighting.id.as_deref().is_some_and(|id| terms.is_late(id, start.at, lead))
+                sighting.id.as_deref().and_then(|id| terms.missed_by(id, start.at, lead))
             }
         };
+        let is_late = missed_by.is_some();
         let times = sighting.call_times.as_ref().copied().unwrap_or_default();
         let is_first_request = lead == Lead::NOW;
         let due_at = match (known, lead.before) {
@@ -174,7 +175,7 @@ impl<'a> Case<'a> {
         let due = LeadDue { lead, due_at, send_at, last_second };
         let moved_little = sighting.id.as_deref().and_then(|id| terms.moved_little(id, start.at, lead));
         let said = sighting.id.as_deref().and_then(|id| terms.said(id, start.at, lead));
-        Self { terms, sighting, lead: Some(due), known, moved_little, said, is_duplicate, is_late }
+        Self { terms, sighting, lead: Some(due), known, moved_little, said, is_duplicate, missed_by }
     }
 
     pub(super) fn schedule(&self) -> &'a Schedule {

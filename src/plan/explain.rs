@@ -10,7 +10,7 @@ use super::row_judge::Share;
 use super::row_rules::ROW_RULES;
 use super::rules::{self, Block, Why};
 use super::whole_rules::{WHOLE_RULES, WholeCase};
-use super::{Knowledge, Plan};
+use super::{Knowledge, Plan, PlannedReminder};
 use crate::appointment::phone;
 use crate::reminder::{CallOutcome, SkipReason, State};
 use crate::schedule::Schedule;
@@ -32,6 +32,22 @@ pub struct Explanation {
     pub outcome: Option<CallOutcome>,
     /// Every rule in order.
     pub steps: Vec<RuleStep>,
+    /// What becomes of further starts that the source has under the same id.
+    #[serde(default)]
+    pub others: Vec<OtherStart>,
+}
+
+/// Another start of the appointment that is explained, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherStart {
+    /// With the schedule's offset; null when it can't be read.
+    pub starts_at: Option<String>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// As that of the explanation.
+    pub reason: Option<String>,
+    /// Where it is in the source, and why it isn't called.
+    pub detail: Option<String>,
 }
 
 /// What becomes of an appointment.
@@ -135,40 +151,43 @@ impl WatchedAppointment {
         (!places.is_empty()).then_some(repeated)
     }
 
-    /// The explanation. Of several rows the one is explained that got furthest.
+    /// The explanation. Of several rows the one is explained that got furthest, and what becomes of further starts is said.
     pub(super) fn explanation(self, schedule: &Schedule, knowledge: &Knowledge, plan: &Plan) -> Explanation {
         let repeated = self.repeated(schedule);
-        let appointment_id = self.appointment_id;
-        let furthest = self.seen.into_iter().max_by_key(|seen| (seen.passed(), std::cmp::Reverse(seen.starts_at)));
-        let Some(RowAnswers { mut steps, block, is_pending, outcome, .. }) = furthest else {
+        let Self { appointment_id, mut seen } = self;
+        let places = 0..seen.len();
+        let furthest = places.max_by_key(|place| (seen[*place].passed(), std::cmp::Reverse(seen[*place].starts_at)));
+        let Some(furthest) = furthest.map(|place| seen.remove(place)) else {
             return absent(schedule, appointment_id, knowledge, plan);
         };
+        let further = seen.iter().filter(|other| other.starts_at != furthest.starts_at);
+        let is_first = |other: &&RowAnswers| other.block != Some(Why::Skip(SkipReason::DuplicateRow));
+        let others = further.filter(is_first).map(|other| other.in_brief(schedule, &appointment_id, plan)).collect();
+        let fate = furthest.fate(&appointment_id, plan);
+        let RowAnswers { mut steps, block, outcome, .. } = furthest;
         if let (Some(repeated), Some(step)) = (repeated, steps.iter_mut().find(|step| step.rule == DUPLICATE))
             && step.result == StepResult::Pass
         {
             step.detail = Some(repeated);
         }
         steps.extend(rules::names().skip(steps.len()).map(not_reached));
-        let is_forgotten = plan.forgotten.iter().any(|planned| planned.appointment_id == appointment_id);
-        let (verdict, reason) = match (block, &plan.held) {
-            (Some(Why::Skip(reason)), _) => (Verdict::Skip, Some(reason.as_str())),
-            (Some(Why::OutsideWindow), _) => (Verdict::Skip, Some("outside_window")),
-            (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
-            (None, _) if is_pending => (Verdict::Reminded, None),
-            (None, _) if is_forgotten => {
-                block_at(&mut steps, "already_reminded", &forgotten(schedule, knowledge));
-                (Verdict::Reminded, Some("already_reminded"))
-            }
-            (None, Some(held)) => {
-                steps.push(blocked("guard", &held.detail));
-                (Verdict::Skip, Some("run_held"))
-            }
-            (None, None) => (Verdict::Call, None),
-        };
+        let (verdict, reason) = fate;
+        if reason == Some("run_held")
+            && let Some(held) = &plan.held
+        {
+            steps.push(blocked("guard", &format!("{}. {HELD_REMEDY}", held.detail)));
+        }
+        if block.is_none() && reason == Some("already_reminded") {
+            block_at(&mut steps, "already_reminded", &forgotten(schedule, knowledge));
+        }
         let reason = reason.map(str::to_owned);
-        Explanation { schedule: schedule.name.clone(), appointment_id, verdict, reason, outcome, steps }
+        Explanation { schedule: schedule.name.clone(), appointment_id, verdict, reason, outcome, steps, others }
     }
 }
+
+/// What lets a run go that a guard holds.
+const HELD_REMEDY: &str = "A run that is held so waits for `tickler approve RUN`, which plans it all the same, or `tickler reject RUN`, \
+     which ends it; `tickler status` names it";
 
 /// Why nobody knows whether it was called, and what to do.
 fn forgotten(schedule: &Schedule, knowledge: &Knowledge) -> String {
@@ -217,7 +236,7 @@ fn absent(schedule: &Schedule, appointment_id: String, knowledge: &Knowledge, pl
         *first = blocked(&first.rule, &detail);
     }
     let (schedule, verdict) = (schedule.name.clone(), Verdict::Absent);
-    Explanation { schedule, appointment_id, verdict, reason: None, outcome: None, steps }
+    Explanation { schedule, appointment_id, verdict, reason: None, outcome: None, steps, others: Vec::new() }
 }
 
 /// The rule about repeated rows, and its reason.
@@ -238,6 +257,35 @@ const PLACES_SHOWN: usize = 10;
 impl RowAnswers {
     fn passed(&self) -> usize {
         self.steps.iter().filter(|step| step.result == StepResult::Pass).count()
+    }
+
+    /// What becomes of the row, and the reason.
+    fn fate(&self, appointment_id: &str, plan: &Plan) -> (Verdict, Option<&'static str>) {
+        let is_it = |planned: &PlannedReminder| {
+            planned.appointment_id == appointment_id && Some(planned.starts_at) == self.starts_at
+        };
+        match (self.block, &plan.held) {
+            (Some(Why::Skip(reason)), _) => (Verdict::Skip, Some(reason.as_str())),
+            (Some(Why::OutsideWindow), _) => (Verdict::Skip, Some("outside_window")),
+            (Some(Why::AlreadyReminded), _) => (Verdict::Reminded, Some("already_reminded")),
+            (None, _) if self.is_pending => (Verdict::Reminded, None),
+            (None, _) if plan.forgotten.iter().any(is_it) => (Verdict::Reminded, Some("already_reminded")),
+            (None, Some(_)) => (Verdict::Skip, Some("run_held")),
+            (None, None) => (Verdict::Call, None),
+        }
+    }
+
+    /// What becomes of a row beside the one that is explained.
+    fn in_brief(&self, schedule: &Schedule, appointment_id: &str, plan: &Plan) -> OtherStart {
+        let (verdict, reason) = self.fate(appointment_id, plan);
+        let place = place_of(schedule, self.number);
+        let why = self.steps.iter().find(|step| step.result == StepResult::Block).and_then(|step| step.detail.as_ref());
+        OtherStart {
+            starts_at: self.starts_at.map(|at| schedule.zone.rfc3339(at)),
+            verdict,
+            reason: reason.map(str::to_owned),
+            detail: Some(why.map_or_else(|| place.clone(), |why| format!("{place}: {why}"))),
+        }
     }
 
     /// Asks a rule and notes its answer, unless an earlier rule blocked.

@@ -39,10 +39,22 @@ impl Terms {
         }
     }
 
+    /// The evaluation that shows that a lead of the appointment had passed when it was booked, or moved to this start: it read
+    /// the source after the lead was due and would have found it.
+    pub(super) fn missed_by(&self, id: &str, start: Timestamp, lead: Lead) -> Option<Timestamp> {
+        let watched = self.watched.iter().find(|watched| watched.lead.before == lead.before)?;
+        let unseen_at = self.unseen_at(id)?;
+        due_at(&self.schedule, start, lead).filter(|due_at| watched.proves(*due_at, unseen_at)).map(|_| unseen_at)
+    }
+
     /// Whether a lead of the appointment had passed when it was booked.
     pub(super) fn is_late(&self, id: &str, start: Timestamp, lead: Lead) -> bool {
-        let Some(unseen_at) = self.unseen_at(id) else { return false };
-        due_at(&self.schedule, start, lead).is_some_and(|due_at| due_at <= unseen_at)
+        self.missed_by(id, start, lead).is_some()
+    }
+
+    /// Whether this evaluation is the first that sees the appointment.
+    pub(super) fn is_new(&self, id: &str) -> bool {
+        !self.knowledge.first_sights.contains_key(id) && !self.reminded_before.contains(id)
     }
 }
 
@@ -59,17 +71,18 @@ fn due_at(schedule: &Schedule, start: Timestamp, lead: Lead) -> Option<Timestamp
     }
 }
 
-/// The appointments of a plan that no evaluation saw before.
-pub(super) fn of_plan(plan: &Plan, terms: &Terms) -> Vec<FirstSight> {
+/// The appointments of a plan that no evaluation saw before. `passed` are those outside every window whose lead had passed.
+pub(super) fn of_plan(plan: &Plan, passed: &[(String, Timestamp)], terms: &Terms) -> Vec<FirstSight> {
     if !terms.schedule.remind.needs_first_sights() {
         return Vec::new();
     }
     let called = plan.reminders.iter().chain(&plan.forgotten);
     let called = called.map(|call| (&call.appointment_id, Some(call.starts_at)));
     let skipped = plan.skipped.iter().filter_map(|row| Some((row.appointment_id.as_ref()?, row.starts_at)));
+    let passed = passed.iter().map(|(id, starts_at)| (id, Some(*starts_at)));
     let mut seen: SeededSet<&str> = SeededSet::default();
     let is_new = |id: &str| !terms.knowledge.first_sights.contains_key(id);
-    let found = called.chain(skipped).filter(|(id, _)| is_new(id) && seen.insert(id.as_str()));
+    let found = called.chain(skipped).chain(passed).filter(|(id, _)| is_new(id) && seen.insert(id.as_str()));
     let sight = |(id, starts_at): (&String, Option<Timestamp>)| FirstSight {
         appointment_id: id.clone(),
         starts_at,

@@ -98,8 +98,13 @@ fn max_invalid(seen: &Seen<'_>) -> Option<String> {
     }
     let rows = seen.plan.in_window?;
     let Percent(limit) = seen.terms.schedule.guard.max_invalid;
-    let unusable: Vec<SkipReason> =
-        seen.plan.skipped.iter().filter(|row| is_unusable(row)).map(|row| row.reason).collect();
+    let unusable: Vec<SkipReason> = seen
+        .plan
+        .skipped
+        .iter()
+        .filter(|row| is_unusable(row) && !is_of_other_date(row, seen.terms))
+        .map(|row| row.reason)
+        .collect();
     let count = unusable.len() as u64;
     if count < FEWEST_INVALID || count * 10_000 <= rows * u64::from(limit) {
         return None;
@@ -110,6 +115,13 @@ fn max_invalid(seen: &Seen<'_>) -> Option<String> {
          the source and at `[appointment]`",
         seen.terms.schedule.guard.max_invalid
     ))
+}
+
+/// Whether a row without a readable id is known to start outside every window. It is left out for having none, in every run,
+/// and says nothing about the rows of this one.
+pub(super) fn is_of_other_date(row: &SkippedRow, terms: &Terms) -> bool {
+    matches!(row.reason, SkipReason::BadRow | SkipReason::MissingId)
+        && row.starts_at.is_some_and(|start| !terms.is_in_a_window(start))
 }
 
 /// Whether a row has no usable id, phone or time. A phone that was read and belongs to a country that isn't called is usable.

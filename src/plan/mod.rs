@@ -23,6 +23,7 @@ mod row_rules;
 pub mod rules;
 mod spoken;
 mod terms;
+mod watched;
 mod whole_rules;
 mod window;
 
@@ -48,6 +49,7 @@ pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use row_rules::{ConditionScope, is_cancelled};
 pub use terms::PlanRequest;
+pub use watched::WatchedLead;
 pub use window::{LeadWindow, comparable_times, due_days, due_windows, read_span, windows};
 
 /// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
@@ -145,9 +147,10 @@ pub struct Knowledge {
     pub gaps: Vec<Gap>,
     /// When this schedule was last evaluated (run or trigger).
     pub previous_evaluation: Option<Timestamp>,
-    /// When its last evaluation of all rows was, or when the service loaded it for the first time: what that evaluation did
-    /// not see was booked afterwards (UTC).
+    /// When its last evaluation of all rows was (UTC).
     pub seen_until: Option<Timestamp>,
+    /// Its leads of which that evaluation and those before it wrote down whom they found.
+    pub watched_leads: Vec<WatchedLead>,
     /// By appointment, the last evaluation that did not see it; `None` for what the first evaluation saw. Loaded where the
     /// schedule needs it.
     pub first_sights: SeededMap<String, Option<Timestamp>>,
@@ -166,6 +169,7 @@ impl Knowledge {
         self.people.values_mut().for_each(|calls| calls.retain(|call| is_earlier(&call.id)));
         self.told_by_pending.retain(|_, id| is_earlier(id));
         self.first_sights.clear();
+        self.watched_leads.clear();
         (self.previous_evaluation, self.seen_until) = (None, None);
     }
 }
@@ -354,6 +358,8 @@ pub struct Plan {
     pub explanation: Option<Explanation>,
     /// Appointments of the windows that no evaluation saw before.
     pub first_sights: Vec<FirstSight>,
+    /// The leads whose appointments are written down from this evaluation on, where that is new.
+    pub newly_watched: Option<Vec<WatchedLead>>,
     /// What a person should know of the read although it is used: signs that it may be a part.
     pub notes: Vec<String>,
 }

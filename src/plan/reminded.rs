@@ -110,7 +110,8 @@ impl Plan {
         is_live.then(|| {
             format!(
                 "{rows} not called, because a run in shadow mode would have called there already: these calls count as made \
-                 by the system that tickler replaces. If no other system made them, `tickler trigger {} --rehearsed` does",
+                 by the system that tickler replaces. If no other system made them, `tickler trigger {} --rehearsed` does, all of them or with `--only ID` \
+                 one",
                 schedule.name
             )
         })

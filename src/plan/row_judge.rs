@@ -30,6 +30,8 @@ pub(super) struct Findings {
     pub(super) reminded: Reminded,
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) candidates: Vec<CandidateRow>,
+    /// Id and start of appointments outside every window whose lead had passed before anybody looked for them.
+    pub(super) passed: Vec<(String, Timestamp)>,
     /// Pending reminders that a rule blocks now.
     pub(super) blocked: Vec<(ReminderId, (SkipReason, String))>,
     /// What was said of the appointment to be explained.
@@ -56,6 +58,9 @@ impl Judge {
     pub(super) fn judge(&mut self, sighting: Sighting) {
         let terms = Arc::clone(&self.terms);
         let (main, further) = leads(&terms, &sighting);
+        if main.is_none() {
+            self.findings.passed.extend(passed(&terms, &sighting));
+        }
         let is_duplicate = match (&sighting.id, &sighting.start, main) {
             (Some(id), Ok(start), Some(_)) => !self.seen.insert((id.clone(), start.at)),
             _ => false,
@@ -91,6 +96,13 @@ fn leads(terms: &Terms, sighting: &Sighting) -> (Option<Lead>, Vec<Lead>) {
     let pending = &sighting.pending_leads;
     let main = in_window.chain(pending.iter().copied()).min_by_key(|lead| hours_of(*lead));
     (main, pending.iter().copied().filter(|lead| Some(*lead) != main).collect())
+}
+
+/// The appointment of a row that is too late for its leads, without any sign that it was booked late: nobody looked for it
+/// before.
+fn passed(terms: &Terms, sighting: &Sighting) -> Option<(String, Timestamp)> {
+    let (id, start) = (sighting.id.as_ref()?, sighting.start.as_ref().ok()?.at);
+    (terms.is_in_a_window(start) && terms.is_new(id)).then(|| (id.clone(), start))
 }
 
 impl Findings {

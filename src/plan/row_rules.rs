@@ -78,16 +78,31 @@ pub(super) fn ask(case: &Case<'_>) -> Result<(), Block> {
 
 fn row(case: &Case<'_>) -> Result<(), Block> {
     if let Err(why) = &case.sighting.row {
-        return skip(SkipReason::BadRow, format!("{}: the row can't be read: {why}", case.place()));
+        let always = counts_always(case);
+        return skip(SkipReason::BadRow, format!("{}: the row can't be read: {why}{always}", case.place()));
     }
     if case.sighting.id.is_none() {
         let columns: Vec<_> = case.schedule().appointment.id.iter().map(Column::as_str).collect();
         return skip(
             SkipReason::MissingId,
-            format!("{}: `{}` is empty: an appointment needs an id that stays", case.place(), columns.join("`, `")),
+            format!(
+                "{}: `{}` is empty: an appointment needs an id that stays{}",
+                case.place(),
+                columns.join("`, `"),
+                counts_always(case)
+            ),
         );
     }
     Ok(())
+}
+
+/// Says of a row of an unknown or another date that it is not this run's alone.
+fn counts_always(case: &Case<'_>) -> &'static str {
+    match &case.sighting.start {
+        Ok(_) if case.lead.is_some() => "",
+        Ok(_) => " (it starts on another date; every run leaves it out until it is repaired)",
+        Err(_) => " (its date isn't known; every run leaves it out until it is repaired)",
+    }
 }
 
 fn time(case: &Case<'_>) -> Result<(), Block> {
@@ -289,19 +304,22 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
 }
 
 fn late_booking(case: &Case<'_>) -> Result<(), Block> {
-    if !case.is_late || case.known.is_some() || case.schedule().remind.late_booking == LateBooking::Nearest {
+    let Some(missed_by) = case.missed_by else { return Ok(()) };
+    if case.known.is_some() || case.schedule().remind.late_booking == LateBooking::Nearest {
         return Ok(());
     }
     let due = case.lead.map_or_else(String::new, |lead| case.wall(lead.due_at));
     let detail = format!(
-        "the lead {} was due {due}, and the appointment was booked after that: no earlier run saw it",
-        lead_name(case)
+        "the lead {} was due {due}, and the run of {}, which read the source after that, did not find the appointment \
+         with this start: it was booked, or moved to it, when the lead had passed",
+        lead_name(case),
+        case.wall(missed_by),
     );
     skip(SkipReason::LateBooking, detail)
 }
 
 fn late_booking_in_words(case: &Case<'_>) -> String {
-    match (case.is_late, case.known) {
+    match (case.missed_by.is_some(), case.known) {
         (false, _) => "booked before the lead was due, as far as earlier runs show".into(),
         (true, Some(_)) => "planned already".into(),
         (true, None) => "booked after the lead had passed: one call at once (`late_booking = \"nearest\"`)".into(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::candidates::Candidate;
+use super::watched::{self, WatchedLead};
 use super::window::{LeadWindow, WindowKind, lead_windows};
 use super::{Knowledge, KnownReminder, Occasion, first_sights};
 use crate::appointment::mapping::to_micros;
@@ -45,6 +46,8 @@ pub(super) struct Terms {
     pub(super) windows: Vec<LeadWindow>,
     /// The appointments that have a reminder, when it matters who was seen before.
     pub(super) reminded_before: HashSet<String>,
+    /// The leads of which earlier evaluations wrote down whom they found.
+    pub(super) watched: Vec<WatchedLead>,
     /// What persons said after which nobody is called by another lead, by appointment and start.
     said: Sayings,
     /// By appointment, the starts that somebody was called about, or may have been.
@@ -109,7 +112,20 @@ impl Terms {
         let called = called(&schedule, &knowledge);
         let reminded_before = first_sights::reminded_before(&schedule, &knowledge);
         let said = said(&schedule, &knowledge);
-        Self { schedule, name, occasion, knowledge, do_not_call, explained, windows, reminded_before, said, called }
+        let watched = watched::holding(&schedule, &occasion, &knowledge.watched_leads);
+        Self {
+            schedule,
+            name,
+            occasion,
+            knowledge,
+            do_not_call,
+            explained,
+            windows,
+            reminded_before,
+            watched,
+            said,
+            called,
+        }
     }
 
     /// What the person said about this start in another lead's call, and in which: the greatest of several.

@@ -213,7 +213,7 @@ pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date 
 }
 
 /// Due at or after this is caught: within `max_lateness`, or since the previous evaluation, whichever reaches further back.
-fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
+pub(super) fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
     let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
     previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)))
 }

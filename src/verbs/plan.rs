@@ -193,6 +193,14 @@ impl Serialize for CallsInTurn<'_> {
     }
 }
 
+impl<C> ShownPlan<C> {
+    /// Whether nobody of it is called, because the schedule is in shadow mode.
+    #[must_use]
+    pub fn is_rehearsal(&self) -> bool {
+        self.notes.iter().any(|note| note == SHADOW)
+    }
+}
+
 impl ShownPlan<CallsInTurn<'_>> {
     /// The plan with all its calls shown.
     #[must_use]

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::{App, VerbError, VerbResult, audit};
 use crate::audit::{AuditFilter, Event};
 use crate::evaluation::{Env, evaluate, nominal_now};
-use crate::ledger::{Outbox, ReminderAsk, ReminderRow, Runs, RunsAsk};
+use crate::ledger::{KnowledgeAsk, Outbox, ReminderAsk, Runs, RunsAsk};
+use crate::personal::Personal;
 use crate::plan::{Occasion, Plan, PlannedReminder};
 use crate::reminder::State;
 use crate::schedule::problems::Severity;
@@ -51,7 +52,7 @@ pub struct ChangedCall {
     pub starts_at: String,
     /// Why the other plan doesn't have it, as far as that is known.
     pub why: Option<String>,
-    /// Whether somebody was called about it already: then the change calls them again.
+    /// Whether somebody was called about it already, or a rehearsal would have called them: then the change calls them again.
     pub again: bool,
 }
 
@@ -116,14 +117,37 @@ async fn planned(schedule: &Arc<Schedule>, occasion: Occasion, around: &Env) -> 
     Ok(evaluate(schedule, occasion, around).await.map_err(failed)?.plan)
 }
 
-/// Whom the schedule called, or may have called, about an appointment that lies ahead.
-async fn called(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Vec<ReminderRow>> {
+/// A call about an appointment that lies ahead, made or counted as made.
+struct FormerCall {
+    appointment_id: String,
+    starts_at: Timestamp,
+    /// Who was called, where that is known.
+    phone: Option<Personal>,
+    person: Option<Personal>,
+}
+
+/// Whom the schedule called, or may have called, about an appointment that lies ahead, or would have called in shadow mode: the
+/// system that tickler replaces has called them.
+async fn called(app: &App, schedule: &Schedule, now: Timestamp) -> VerbResult<Vec<FormerCall>> {
     let Some(ledger) = &app.around.ledger else { return Ok(Vec::new()) };
     let states = vec![State::Delivered, State::Sending, State::Uncertain];
     let ask = ReminderAsk { schedule: Some(schedule.name.clone()), states, ..ReminderAsk::default() };
     let mut rows = ledger.reminders(ask).await?;
     rows.retain(|row| row.starts_at > now && !row.trial);
-    Ok(rows)
+    let made = rows.into_iter().map(|row| FormerCall {
+        appointment_id: row.appointment_id,
+        starts_at: row.starts_at,
+        phone: row.phone,
+        person: None,
+    });
+    let known = ledger.knowledge(KnowledgeAsk::about_all_ahead(schedule, None, now)).await?;
+    let rehearsed = known.reminders.into_iter().filter(|(_, known)| known.is_shadow).map(|(key, known)| FormerCall {
+        appointment_id: key.appointment_id,
+        starts_at: key.starts_at,
+        phone: None,
+        person: Some(known.person).filter(|person| !person.as_str().is_empty()),
+    });
+    Ok(made.chain(rehearsed).collect())
 }
 
 /// What one of the plans says.
@@ -146,7 +170,7 @@ impl Side {
 fn difference(
     schedule: &Schedule,
     (before, after): (&Side, &Side),
-    called: &[ReminderRow],
+    called: &[FormerCall],
     (against, at): (String, Timestamp),
 ) -> PlanDifference {
     let change = |(id, start): &(String, Timestamp), other: &Side, again: bool| ChangedCall {
@@ -169,11 +193,14 @@ fn difference(
     }
 }
 
-/// Whether somebody was called about the appointment: known by its id, or where ids differ by phone and start.
-fn is_called_again((id, start): &(String, Timestamp), after: &Side, called: &[ReminderRow]) -> bool {
+/// Whether somebody was called about the appointment: known by its id, or where ids differ by phone or person and start.
+fn is_called_again((id, start): &(String, Timestamp), after: &Side, called: &[FormerCall]) -> bool {
     let is_key = |call: &&PlannedReminder| call.appointment_id == *id && call.starts_at == *start;
-    let phone = after.reminders.iter().find(is_key).map(|call| call.phone.as_str());
-    called.iter().any(|row| {
-        row.appointment_id == *id || (row.starts_at == *start && phone.is_some() && row.phone.as_deref() == phone)
-    })
+    let planned = after.reminders.iter().find(is_key);
+    let is_of_same = |former: &FormerCall| {
+        planned.is_some_and(|call| {
+            former.phone.as_ref() == Some(&call.phone) || former.person.as_ref() == Some(&call.person)
+        })
+    };
+    called.iter().any(|former| former.appointment_id == *id || (former.starts_at == *start && is_of_same(former)))
 }

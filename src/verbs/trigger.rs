@@ -194,8 +194,14 @@ pub(super) async fn sender_of(app: &App, schedule: &Arc<Schedule>) -> VerbResult
     refuse_when_stopping(app)?;
     if !app.is_service {
         sender.set_schedules(&[(schedule.name.clone(), Arc::clone(schedule))].into());
-        if let Some(problem) = sender.problems().remove(&schedule.name) {
-            return Err(VerbError::Failed(problem));
+        match schedule.mode {
+            // nothing is sent
+            ScheduleMode::Shadow => {}
+            ScheduleMode::Live => {
+                if let Some(problem) = sender.problems().remove(&schedule.name) {
+                    return Err(VerbError::Failed(problem));
+                }
+            }
         }
     }
     Ok(sender)
@@ -210,7 +216,10 @@ pub(super) async fn refuse(app: &App, ask: &TriggerAsk) -> VerbResult<()> {
     let schedule = app.schedule(&ask.schedule)?;
     refuse_rehearsing(&schedule, ask.rehearsed)?;
     refuse_when_unsafe(app, &schedule).await?;
-    refuse_closed_target(app, &schedule)?;
+    match schedule.mode {
+        ScheduleMode::Live => refuse_closed_target(app, &schedule)?,
+        ScheduleMode::Shadow => {}
+    }
     let absent = refuse_absent(app, &schedule, ask.only.as_deref(), Counts::default()).await;
     // a source that can't be read is a failed run, and that is recorded
     if matches!(absent, Err(VerbError::Evaluation { .. })) { Ok(()) } else { absent }

@@ -45,6 +45,12 @@ impl ClosedDays {
         closed
     }
 
+    /// The same without its dates.
+    #[must_use]
+    pub fn weekdays_alone(&self) -> Self {
+        Self { weekdays: self.weekdays, holidays: BTreeSet::new() }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -158,12 +164,16 @@ impl fmt::Display for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.hours)?;
         let Some(closed) = &self.closed else { return Ok(()) };
-        let weekdays = WEEKDAYS.iter().zip(closed.weekdays).filter(|(_, is_closed)| *is_closed);
-        let days: Vec<String> = weekdays
-            .map(|(name, _)| (*name).to_owned())
-            .chain(closed.holidays.iter().map(ToString::to_string))
-            .collect();
-        write!(f, "{EXCEPT}{}", days.join(","))
+        write!(f, "{EXCEPT}{closed}")
+    }
+}
+
+impl fmt::Display for ClosedDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weekdays = WEEKDAYS.iter().zip(self.weekdays).filter(|(_, is_closed)| *is_closed);
+        let days: Vec<String> =
+            weekdays.map(|(name, _)| (*name).to_owned()).chain(self.holidays.iter().map(ToString::to_string)).collect();
+        f.write_str(&days.join(","))
     }
 }
 

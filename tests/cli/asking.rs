@@ -135,10 +135,42 @@ fn explain_names_the_first_rule_that_blocks() {
     ] {
         let (exit, told) = clinic.json(&["explain", "day-before", appointment, "--now", MORNING]);
         assert_eq!((exit, &told["verdict"], &told["reason"]), (exit_code, &verdict.into(), &reason), "{told}");
-        assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "outcome", "steps"]);
+        assert_eq!(keys(&told), ["schedule", "appointment_id", "verdict", "reason", "outcome", "steps", "others"]);
         let blocks = told["steps"].as_array().expect("steps").iter().filter(|step| step["result"] == "block").count();
         assert_eq!(blocks, usize::from(verdict != "call"), "{told}");
     }
+}
+
+#[test]
+fn explain_says_what_becomes_of_each_start_that_the_source_has_under_one_id() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    let rows = [
+        "A-1,Ada Example,+12025550143,2026-12-09 09:30,Check-up,confirmed",
+        "A-1,Ada Example,+12025550143,2026-11-25 09:30,Check-up,confirmed",
+        "A-1,Ada Example,+12025550143,2026-11-25 16:00,X-ray,cancelled",
+        "A-1,Ada Example,+12025550143,2026-11-25 09:30,Check-up,confirmed",
+    ];
+    let header = "id,name,phone,starts_at,service,status";
+    clinic.write("appointments.csv", &format!("{header}\n{}\n", rows.join("\n")));
+    let others = |told: &Value| -> Vec<String> {
+        let word = |other: &Value, field: &str| other[field].as_str().unwrap_or("-").to_owned();
+        let line = |other: &Value| {
+            format!("{} {} {}", word(other, "starts_at"), word(other, "verdict"), word(other, "reason"))
+        };
+        told["others"].as_array().expect("a list").iter().map(line).collect()
+    };
+    let (_, told) = clinic.json(&["explain", "day-before", "A-1", "--now", MORNING]);
+    assert_eq!(told["verdict"], "call", "{told}");
+    let expected = ["2026-12-09T09:30:00-05:00 skip outside_window", "2026-11-25T16:00:00-05:00 skip cancelled"];
+    assert_eq!(others(&told), expected, "{told}");
+    assert!(told["others"][1]["detail"].as_str().is_some_and(|detail| detail.starts_with("line 4: ")), "{told}");
+    let shown = clinic.run(&["explain", "day-before", "A-1", "--now", MORNING]).words();
+    assert!(shown.contains("this id with another start, too") && shown.contains("is not called: cancelled"), "{shown}");
+    let (_, run) = clinic.json(&["trigger", "day-before", "--now", MORNING]);
+    let (_, told) = clinic.json(&["explain", "day-before", "A-1", "--run", run["run_id"].as_str().expect("a run")]);
+    assert_eq!(told["verdict"], "call", "{told}");
+    assert_eq!(others(&told), ["2026-11-25T16:00:00-05:00 skip cancelled"], "{told}");
 }
 
 #[test]

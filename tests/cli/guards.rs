@@ -51,9 +51,12 @@ fn four_rows_where_twenty_are_usual_hold_the_run_until_a_person_approves_it() {
     assert!(detail.contains("4 rows") && detail.contains("the usual 20"), "{detail}");
     let (_, told) = clinic.json(&["explain", "day-before", "2026-11-25-1", "--now", TUESDAY]);
     assert_eq!((&told["verdict"], &told["reason"]), (&"skip".into(), &"run_held".into()), "{told}");
+    assert!(told["steps"].to_string().contains("waits for `tickler approve RUN`"), "{told}");
 
     let answer = held(&clinic);
     let run = answer["run_id"].as_str().expect("an id");
+    let (_, told) = clinic.json(&["explain", "day-before", "2026-11-25-1", "--now", TUESDAY]);
+    assert!(told["steps"].to_string().contains(&format!("is held now: `tickler approve {run}`")), "{told}");
     assert!(
         answer["detail"].as_str().is_some_and(|detail| detail.contains(&format!("tickler approve {run}"))),
         "{answer}"
@@ -63,6 +66,8 @@ fn four_rows_where_twenty_are_usual_hold_the_run_until_a_person_approves_it() {
     assert!(status["problems"].to_string().contains("tickler approve"), "{status}");
     let (_, told) = clinic.json(&["explain", "day-before", "2026-11-25-1", "--run", run]);
     assert_eq!(told["reason"], "run_held", "{told}");
+    let remedies = [format!("`tickler approve {run}` plans"), format!("`tickler reject {run}` ends")];
+    assert!(remedies.iter().all(|remedy| told["steps"].to_string().contains(remedy)), "{told}");
 
     let (exit, approved) = clinic.json(&["approve", run, "--reason", "a fair", "--now", TUESDAY]);
     assert_eq!(

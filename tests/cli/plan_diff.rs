@@ -65,6 +65,25 @@ fn a_file_that_gives_reminders_other_keys_says_who_would_be_called_again() {
 }
 
 #[test]
+fn a_file_that_is_renamed_when_its_rehearsal_ends_says_who_would_be_called_again() {
+    let clinic = Clinic::new();
+    let text = DAY_BEFORE.replace("id = \"id\"", "id = \"id\"\nperson = \"name\"");
+    clinic.schedule("trial-week", &format!("mode = \"shadow\"\n{text}"));
+    clinic.run(&["trigger", "trial-week", "--now", MORNING]);
+    let live = text.replace("../appointments.csv", "appointments.csv");
+    clinic.write("reminders.toml", &live);
+    clinic.write("other-id.toml", &live.replace("id = \"id\"", "id = \"service\""));
+    clinic.write("trial-week.toml", &live);
+    let later = "2026-11-24T14:30:00Z";
+    for (file, again) in [("reminders.toml", 2), ("other-id.toml", 2), ("trial-week.toml", 0)] {
+        let (_, found) = clinic.json(&["plan", "trial-week", "--diff", file, "--now", later]);
+        let gains = found["gains"].as_array().expect("calls");
+        assert_eq!(gains.iter().filter(|call| call["again"] == true).count(), again, "{file}: {found}");
+        assert_eq!(gains.len(), again, "{file}: {found}");
+    }
+}
+
+#[test]
 fn whom_an_earlier_run_called_gains_no_call_against_the_last_run() {
     let clinic = Clinic::new();
     let table = format!("{CLINIC}A-9,Eva Invented,+12025550188,2026-11-25 16:00,X-ray,confirmed\n");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::clinic::{Clinic, MORNING};
+use crate::clinic::{Clinic, DAY_BEFORE, MORNING};
 
 const TESTS: &str = r#"
 [[test]]
@@ -135,8 +135,30 @@ fn a_test_is_recorded_from_the_plan_with_invented_people_and_passes() {
     assert_eq!(clinic.run(&["test", "--record", "day-before", "--now", "2026-12-01T14:00:00Z"]).exit, 0);
     assert_eq!(clinic.run(&["test"]).stdout, "2 passed\n");
     // the rules that were recorded are held against the schedule of later
-    clinic.schedule("day-before", &crate::clinic::DAY_BEFORE.replace("[\"confirmed\"]", "[\"booked\"]"));
+    clinic.schedule("day-before", &DAY_BEFORE.replace("[\"confirmed\"]", "[\"booked\"]"));
     assert_eq!(clinic.run(&["test"]).exit, 1);
+}
+
+#[test]
+fn a_recorded_test_fails_when_what_keeps_people_from_being_called_is_gone() {
+    let clinic = Clinic::new();
+    clinic.write("schedules/no.txt", "+12025550199\n");
+    let guarded =
+        "days_before = 1\ndo_not_call = \"no.txt\"\nallowed_countries = [\"US\"]\nholidays = [\"2026-12-25\"]";
+    let text = DAY_BEFORE.replace("days_before = 1", guarded);
+    clinic.schedule("day-before", &text);
+    assert_eq!(clinic.run(&["test", "--record", "day-before", "--now", MORNING]).exit, 0);
+    assert_eq!(clinic.run(&["test"]).exit, 0);
+    for line in guarded.lines().skip(1) {
+        clinic.schedule("day-before", &text.replace(line, ""));
+        let key = line.split(' ').next().expect("a key");
+        let ended = clinic.run(&["test"]);
+        let sentence = format!("the schedule has no `remind.{key}` any more");
+        assert!(ended.exit == 1 && ended.words().contains(&sentence), "{ended:?}");
+    }
+    // however it is written
+    clinic.schedule("day-before", &text.replace("do_not_call =", "\"do_not_call\" ="));
+    assert_eq!(clinic.run(&["test"]).exit, 0);
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn shadow_mode_writes_down_each_call_once_and_makes_none_and_a_live_run_leaves_t
     assert_eq!(events(&clinic, "reminder.shadowed").len(), 2);
     let plan = clinic.run(&["plan", "--now", "2026-11-24T14:05:00Z"]);
     assert!(plan.stdout.replace('\n', " ").contains("shadow mode: nobody is called"), "{plan:?}");
+    assert!(!plan.stdout.contains("to call"), "{plan:?}");
     let refused = clinic.run(&["trigger", "day-before", "--rehearsed", "--now", "2026-11-24T14:06:00Z"]);
     assert!(refused.exit == 2 && refused.stderr.contains("take its line `mode` out"), "{refused:?}");
     let (_, status) = clinic.json(&["status"]);
@@ -54,7 +55,8 @@ fn shadow_mode_writes_down_each_call_once_and_makes_none_and_a_live_run_leaves_t
     let counts = &plan[0]["counts"];
     assert_eq!((&counts["planned"], &counts["already_reminded"]), (&0.into(), &2.into()), "{plan}");
     assert_eq!(plan[0]["reminded"]["shadowed"], 2, "{plan}");
-    assert!(plan[0]["notes"].to_string().contains("`tickler trigger day-before --rehearsed` does"), "{plan}");
+    let remedy = "`tickler trigger day-before --rehearsed` does, all of them or with `--only ID` one";
+    assert!(plan[0]["notes"].to_string().contains(remedy), "{plan}");
     let ended = clinic.run(&["trigger", "day-before", "--now", "2026-11-24T14:10:00Z"]);
     assert_eq!((ended.exit, ended.stderr.matches("2 rows are not called").count()), (0, 1), "{ended:?}");
     let (_, explained) = clinic.json(&["explain", "day-before", "A-1", "--now", "2026-11-24T14:10:00Z"]);
@@ -247,6 +249,24 @@ fn what_waits_when_shadow_mode_begins_is_not_sent_until_the_schedule_is_live_aga
 }
 
 #[test]
+fn a_rehearsal_needs_no_address_to_send_to() {
+    let clinic = Clinic::new();
+    shadowing(&clinic);
+    let without_url = |arguments: &[&str]| {
+        let mut command = clinic.command(arguments);
+        Ended::of(command.env_remove("THOUGHTLY_AUTOMATION_URL").output().expect("the program runs"))
+    };
+    let plan = without_url(&["plan", "day-before", "--now", MORNING]);
+    assert!(plan.stdout.contains("2 would be called"), "{plan:?}");
+    let ended = without_url(&["trigger", "day-before", "--now", MORNING]);
+    assert_eq!((ended.exit, events(&clinic, "reminder.shadowed").len()), (0, 2), "{ended:?}");
+    // live, it does
+    clinic.schedule("day-before", DAY_BEFORE);
+    let refused = without_url(&["trigger", "day-before", "--now", MORNING]);
+    assert!(refused.exit == 1 && refused.stderr.contains("THOUGHTLY_AUTOMATION_URL"), "{refused:?}");
+}
+
+#[test]
 fn the_limit_of_a_persons_calls_holds_in_shadow_mode_over_several_runs() {
     let clinic = Clinic::new();
     shadowing(&clinic);
@@ -305,7 +325,7 @@ fn another_systems_list_is_compared_by_appointment_or_phone_and_each_difference_
     assert_eq!(found["only_there"][0]["phone_last4"], "0199", "{found}");
     assert_eq!(found["only_here"][0]["appointment_id"], "A-2", "{found}");
     let shown = clinic.run(&["audit", "compare", "day-before", "phones.csv"]);
-    assert!(shown.stdout.replace('\n', " ").contains("1 in both, 1 only here, 1 only there"), "{shown:?}");
+    assert!(shown.stdout.replace('\n', " ").contains("1 in both, 1 only in the log, 1 only in the list"), "{shown:?}");
 }
 
 #[test]

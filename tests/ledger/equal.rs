@@ -232,7 +232,20 @@ impl Course {
             unseen_at: in_window.map(|_| planned.due_at),
         };
         let first_sights = reminders.iter().map(sight).collect();
-        Plan { counts, in_window, reminders, forgotten, cancellations, skipped, held, first_sights, ..Plan::default() }
+        let newly_watched = in_window.map(|since| self.watched_leads(since));
+        let plan = Plan { counts, in_window, reminders, forgotten, cancellations, skipped, held, ..Plan::default() };
+        Plan { first_sights, newly_watched, ..plan }
+    }
+
+    fn watched_leads(&mut self, since: u64) -> Vec<tickler::plan::WatchedLead> {
+        let since = at(i64::try_from(since).expect("few"));
+        let watched = |lead: &str| tickler::plan::WatchedLead {
+            lead: lead.parse().expect("a lead"),
+            since,
+            due_from: self.one_in(2).then_some(since),
+            rules: "skip".to_owned(),
+        };
+        ["2h", "24h"].map(watched).into_iter().collect()
     }
 
     fn record(&mut self) -> Verb {
@@ -745,6 +758,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
         comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
         kind: if schedule == LEADS { CallKind::Request } else { CallKind::Reminder },
+        now: at(1_000_000),
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode,
         rehearsed: tickler::plan::Rehearsed::CountAsMade,
@@ -761,6 +775,7 @@ async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAdd
             known.previous_evaluation,
             known.usual_rows,
             known.seen_until,
+            known.watched_leads,
             known.first_sights.into_iter().collect::<BTreeMap<_, _>>()
         )
     )

@@ -28,6 +28,7 @@ pub fn knowledge_ask() -> KnowledgeAsk {
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
         comparable_times: Vec::new(),
         kind: tickler::reminder::CallKind::Reminder,
+        now: jiff::Timestamp::MAX,
         first_sights_from: Some(jiff::Timestamp::MIN),
         mode: tickler::schedule::ScheduleMode::Live,
         rehearsed: tickler::plan::Rehearsed::CountAsMade,

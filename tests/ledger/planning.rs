@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing};
+use tickler::plan::{FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing, WatchedLead};
 use tickler::reminder::{RunId, RunKind, RunState, State};
 use tickler::schedule::ScheduleMode;
 
@@ -246,6 +246,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
                 due_days,
                 comparable_times,
                 kind: tickler::reminder::CallKind::Reminder,
+                now: jiff::Timestamp::MAX,
                 first_sights_from: None,
                 target: None,
                 mode: ScheduleMode::Live,
@@ -321,7 +322,7 @@ async fn a_tidied_ledger_goes_on() {
 async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appointment_is_no_look_at_all() {
     for maker in makers() {
         let ledger = maker.open();
-        let known = async |from| {
+        let known_at = async |now, from| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
             let (comparable_times, first_sights_from) = (Vec::new(), from);
@@ -333,6 +334,7 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
                 due_days,
                 comparable_times,
                 kind: tickler::reminder::CallKind::Reminder,
+                now,
                 first_sights_from,
                 target,
                 mode,
@@ -340,8 +342,10 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
             };
             let known = ledger.knowledge(ask).await.expect("knowledge");
             let sights: std::collections::BTreeMap<_, _> = known.first_sights.into_iter().collect();
+            assert_eq!(known.previous_evaluation, known.seen_until, "the next one goes on from there");
             (known.seen_until, sights.into_iter().collect::<Vec<_>>())
         };
+        let known = async |from| known_at(jiff::Timestamp::MAX, from).await;
         let sight = |id: &str, unseen_at| FirstSight { appointment_id: id.into(), starts_at: Some(start()), unseen_at };
         assert_eq!(known(Some(at(0))).await, (None, Vec::new()));
         let whole = |first_sights| Plan { in_window: Some(1), first_sights, ..Plan::default() };
@@ -354,11 +358,40 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
         assert_eq!(sights, [("A1".to_owned(), None), ("A2".to_owned(), Some(at(10)))]);
         run_plan(&ledger, at(50), Plan::default()).await;
         assert_eq!(known(None).await, (Some(at(30)), Vec::new()), "a run of one appointment sees no other");
+        assert_eq!(
+            known_at(at(29), None).await.0,
+            Some(at(10)),
+            "what was rehearsed of a day to come counts for nothing"
+        );
         let past_start = start() + jiff::SignedDuration::from_secs(1);
         assert_eq!(known(Some(past_start)).await.1, []);
         let prune = Prune { payloads_before: past_start, audit_before: at(0), now: past_start };
         ledger.prune(prune).await.expect("pruning");
         assert_eq!(known(Some(at(0))).await.1, []);
+    }
+}
+
+#[tokio::test]
+async fn the_leads_that_runs_watch_are_kept_for_each_schedule_until_a_run_says_otherwise() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let watched = |lead: &str, due_from| WatchedLead {
+            lead: lead.parse().expect("a lead"),
+            since: at(10),
+            due_from,
+            rules: "skip".to_owned(),
+        };
+        let two = vec![watched("2h", None), watched("24h", Some(at(5)))];
+        let says = |watched: &[WatchedLead]| Plan { newly_watched: Some(watched.to_vec()), ..Plan::default() };
+        run_plan(&ledger, at(10), says(&two)).await;
+        run_plan_of(&ledger, "garage", at(11), says(&two[..1])).await;
+        run_plan(&ledger, at(20), Plan::default()).await;
+        run_plan(&ledger, at(21), Plan { newly_watched: Some(Vec::new()), ..held_by(&["max_change"]) }).await;
+        assert_eq!(known_now(&ledger).await.watched_leads, two, "a held run has seen nobody");
+        run_plan(&ledger, at(30), says(&two[1..])).await;
+        assert_eq!(known_now(&ledger).await.watched_leads, two[1..]);
+        run_plan(&ledger, at(40), says(&[])).await;
+        assert_eq!(known_now(&ledger).await.watched_leads, []);
     }
 }
 
@@ -391,6 +424,7 @@ async fn known_now(ledger: &Arc<Ledger>) -> tickler::plan::Knowledge {
         due_days: (day, day),
         comparable_times: Vec::new(),
         kind: tickler::reminder::CallKind::Reminder,
+        now: jiff::Timestamp::MAX,
         first_sights_from: None,
         target: None,
         mode: ScheduleMode::Live,

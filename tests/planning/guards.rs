@@ -216,3 +216,26 @@ fn explain_says_that_the_run_would_be_held() {
     assert_eq!(explanation.reason.as_deref(), Some("run_held"));
     assert!(explanation.steps.last().and_then(|step| step.detail.clone()).is_some_and(|detail| detail.contains("60")));
 }
+
+#[test]
+fn rows_without_an_id_on_other_dates_hold_no_run_and_say_that_every_run_leaves_them_out() {
+    let mut world = World::new();
+    for number in 0..4 {
+        world.row(&[&format!("a{number}"), &format!("+1202555014{number}"), "2026-11-25 10:00"]);
+        world.row(&["", "+12025550150", "2026-12-24 10:00"]);
+    }
+    let plan = world.plan();
+    assert!(plan.held.is_none(), "{:?}", plan.held);
+    assert_eq!((plan.counts.planned, plan.counts.skipped, plan.in_window), (4, 4, Some(4)));
+    assert!(plan.skipped[0].detail.contains("on another date; every run leaves it out"), "{}", plan.skipped[0].detail);
+    // on its own date each counts
+    for row in world.rows.iter_mut().filter(|row| row[0].is_empty()) {
+        row[2] = "2026-11-25 11:00".to_owned();
+    }
+    let plan = world.plan();
+    assert_eq!(plan.held.as_ref().map(|held| held.guard.as_str()), Some("max_invalid"));
+    assert!(!plan.skipped[0].detail.contains("every run"), "{}", plan.skipped[0].detail);
+    world.rows = vec![vec!["BROKEN".to_owned()]];
+    let plan = world.plan();
+    assert!(plan.skipped[0].detail.contains("its date isn't known"), "{}", plan.skipped[0].detail);
+}

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use proptest::prelude::*;
+use tickler::plan::WatchedLead;
 use tickler::schedule::{Leads, OnClosedDay};
 use tickler::zones::{ClosedDays, Zone};
 
@@ -27,7 +28,9 @@ struct Rules {
     lateness: SignedDuration,
     limit: usize,
     now: Timestamp,
+    /// The last run before, and the first of all.
     previous: Option<Timestamp>,
+    first: Option<Timestamp>,
 }
 
 /// A row: an id, a phone's last digit (0 has none, 1 an invalid one), minutes after the base (`None` can't be read).
@@ -112,7 +115,7 @@ impl Rules {
         if self.now > latest {
             return "too_late".into();
         }
-        if lead.ends_with('h') && self.previous.is_some_and(|previous| due <= previous) {
+        if lead.ends_with('h') && self.was_looked_for(due) {
             return "late_booking".into();
         }
         let send = if allowed < self.now { self.opening(self.now) } else { allowed };
@@ -120,6 +123,14 @@ impl Rules {
             return "outside_calling_hours".into();
         }
         format!("call {lead} at {send} due {due}")
+    }
+
+    /// Whether an earlier run looked for whoever was due then: the first of them back to `max_lateness`, each further one
+    /// from the one before it on.
+    fn was_looked_for(&self, due: Timestamp) -> bool {
+        let (Some(first), Some(last)) = (self.first, self.previous) else { return false };
+        let back = first - self.lateness;
+        first <= last && [(back, first), (first, last)].iter().any(|(from, until)| *from <= due && due <= *until)
     }
 
     fn nearest(&self, start: Timestamp) -> Option<(String, Timestamp)> {
@@ -172,7 +183,8 @@ proptest! {
     fn every_row_has_the_fate_that_an_oracle_gives_it_by_itself_and_all_of_them_add_up(
         rows in rows(), leads in leads(), zone in 0_usize..4, base in 0_usize..3, hours in (0_u8..12, 13_u8..24),
         closed in prop::collection::btree_set(0_usize..7, 0..4), holiday in 0_i64..9, minutes in 0_i64..60 * 24 * 4,
-        previous in prop::option::of(1_i64..600), notice in 0_i64..180, lateness in 10_i64..900, limit in 1_u32..3,
+        previous in prop::option::of(1_i64..600), first in prop::option::of(-60_i64..600), notice in 0_i64..180,
+        lateness in 10_i64..900, limit in 1_u32..3,
     ) {
         let zone = ZONES.zone(SCHEDULE_ZONES[zone]).expect("a zone");
         let base: Timestamp = BASES[base].parse().expect("an instant");
@@ -193,6 +205,7 @@ proptest! {
             limit: limit as usize,
             now,
             previous: previous.map(|minutes| now - SignedDuration::from_mins(minutes)),
+            first: previous.zip(first).map(|(last, first)| now - SignedDuration::from_mins(last + first)),
         };
         let timed: Vec<(Option<u8>, u8, Option<Timestamp>)> = rows
             .iter()
@@ -210,6 +223,9 @@ proptest! {
         (remind.min_notice, remind.max_lateness, remind.max_per_person_per_day) = (rules.notice, rules.lateness, limit);
         world.occasion = tickler::plan::Occasion::at(now);
         (world.knowledge.previous_evaluation, world.knowledge.seen_until) = (rules.previous, rules.previous);
+        let watched = rules.first.map_or_else(Vec::new, |first| WatchedLead::all_since(&world.schedule, first));
+        let due_from = rules.first.map(|first| first - rules.lateness);
+        world.knowledge.watched_leads = watched.into_iter().map(|it| WatchedLead { due_from, ..it }).collect();
         for (id, phone, start) in &timed {
             let id = id.map(|id| format!("a{id}")).unwrap_or_default();
             let phone = match phone {

@@ -267,12 +267,35 @@ pub struct KnowledgeAsk {
     pub mode: ScheduleMode,
     /// What becomes of the calls that its runs in shadow mode would have made.
     pub rehearsed: Rehearsed,
+    /// Evaluations after this count for nothing (UTC): they were rehearsals of days to come, or the clock was set back.
+    pub now: Timestamp,
     /// First sights of appointments that start at or after this (UTC); `None`: of none.
     pub first_sights_from: Option<Timestamp>,
     /// Half-open ranges (UTC) of nominal times whose runs tell the usual number of rows, the latest first.
     pub comparable_times: Vec<(Timestamp, Timestamp)>,
     /// Persons' calls of this kind alone are counted.
     pub kind: CallKind,
+}
+
+impl KnowledgeAsk {
+    /// What is known of a schedule's appointments that start after this (UTC), and its pending reminders.
+    #[must_use]
+    pub fn about_all_ahead(schedule: &Schedule, target: Option<TargetAddress>, from: Timestamp) -> Self {
+        let day = schedule.zone.date(from);
+        Self {
+            schedule: schedule.name.clone(),
+            account: schedule.target.account().to_owned(),
+            target,
+            windows: vec![(from, Timestamp::MAX)],
+            due_days: (day, day),
+            mode: schedule.mode,
+            rehearsed: Rehearsed::CountAsMade,
+            now: from,
+            first_sights_from: None,
+            comparable_times: Vec::new(),
+            kind: schedule.remind.leads.first().kind(),
+        }
+    }
 }
 
 /// The usual number of rows is the median of at most this many of the last runs.

@@ -298,7 +298,7 @@ impl Tables {
         }
     }
 
-    fn previous_evaluation(&self, schedule: &str) -> Option<Timestamp> {
+    fn last_evaluation(&self, schedule: &str) -> Option<Timestamp> {
         let done = self.runs.iter().filter(|run| run.schedule == schedule && run.state == RunState::Done);
         done.map(|run| run.started_at).max()
     }
@@ -309,7 +309,7 @@ impl Tables {
         let standing = loaded.map(|schedule| ScheduleStanding {
             name: schedule.name.clone(),
             cursor: schedule.cursor,
-            previous_evaluation: self.previous_evaluation(&schedule.name),
+            previous_evaluation: self.last_evaluation(&schedule.name),
             text_hash: schedule.text_hash.clone(),
         });
         standing.collect()
@@ -331,8 +331,9 @@ impl Tables {
             wrong_numbers: self.wrong_numbers(&ask.account, phones.clone()),
             opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
-            previous_evaluation: self.previous_evaluation(&ask.schedule),
-            seen_until: self.seen_until(&ask.schedule),
+            previous_evaluation: self.previous_evaluation(&ask.schedule, ask.now),
+            seen_until: self.seen_until(&ask.schedule, ask.now),
+            watched_leads: self.watched_leads.get(&ask.schedule).cloned().unwrap_or_default(),
             first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),
         };

@@ -19,7 +19,7 @@ use crate::ledger::witness::NotedLoss;
 use crate::ledger::{LedgerError, LedgerResult, OptOut, RunRow, Step, WriteBackRow};
 use crate::outcome::ReportedOutcome;
 use crate::personal::Personal;
-use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment};
+use crate::plan::{FirstSight, Gap, KnownReminder, MergedAppointment, WatchedLead};
 use crate::reminder::{Lead, ReminderId, State};
 
 /// Everything. Rows of which there are many are shared between copies.
@@ -44,6 +44,8 @@ pub(super) struct Tables {
     pub(super) wrong_numbers: BTreeSet<(String, Hash, Hash)>,
     /// By schedule and appointment.
     pub(super) first_sights: BTreeMap<(String, String), FirstSight>,
+    /// By schedule.
+    pub(super) watched_leads: BTreeMap<String, Vec<WatchedLead>>,
     /// By reminder, the schedule and the other appointments that its call is about.
     pub(super) merged: BTreeMap<ReminderId, (String, Vec<MergedAppointment>)>,
     /// Calls that schedules in shadow mode would have made, by schedule, appointment, start and lead.
@@ -324,6 +326,7 @@ impl Tables {
             }
             Put::WrongNumber(wrong) => return Ok(self.put_wrong_number(wrong, phones)),
             Put::FirstSight(schedule, sight, _) => return Ok(self.put_first_sight(schedule, sight)),
+            Put::WatchedLeads(schedule, watched) => self.put_watched_leads(schedule, watched),
             Put::Merged(schedule, reminder, merged) => {
                 return Ok(self.put_merged(schedule, *reminder, merged));
             }
@@ -362,6 +365,15 @@ impl Tables {
         let (starts_at, unseen_at) = (sight.starts_at.map(micro), sight.unseen_at.map(micro));
         self.first_sights.entry(key).or_insert_with(|| FirstSight { starts_at, unseen_at, ..sight.clone() });
         is_new
+    }
+
+    fn put_watched_leads(&mut self, schedule: &str, watched: &[WatchedLead]) {
+        let micros = |watched: &WatchedLead| WatchedLead {
+            since: micro(watched.since),
+            due_from: watched.due_from.map(micro),
+            ..watched.clone()
+        };
+        self.watched_leads.insert(schedule.to_owned(), watched.iter().map(micros).collect());
     }
 
     fn put_shadow(&mut self, shadowed: &ShadowedCall<'_>) -> bool {

@@ -89,11 +89,24 @@ impl Tables {
         }
     }
 
-    pub(super) fn seen_until(&self, schedule: &str) -> Option<Timestamp> {
-        let is_whole =
-            |run: &&Arc<RunRow>| run.schedule == schedule && run.state == RunState::Done && run.in_window.is_some();
-        let evaluated = self.runs.iter().filter(is_whole).map(|run| run.started_at).max();
-        evaluated.max(self.schedules.get(schedule).map(|loaded| loaded.first_loaded))
+    /// The last evaluation of all rows of a schedule up to now.
+    pub(super) fn seen_until(&self, schedule: &str, now: Timestamp) -> Option<Timestamp> {
+        self.evaluations_until(schedule, now).filter(|run| run.in_window.is_some()).map(|run| run.started_at).max()
+    }
+
+    /// From where the next evaluation goes on: the last one of all rows, else the last one at all.
+    pub(super) fn previous_evaluation(&self, schedule: &str, now: Timestamp) -> Option<Timestamp> {
+        let last = || self.evaluations_until(schedule, now).map(|run| run.started_at).max();
+        self.seen_until(schedule, now).or_else(last)
+    }
+
+    /// An evaluation is said to be of the second in which it began.
+    fn evaluations_until(&self, schedule: &str, now: Timestamp) -> impl Iterator<Item = &Arc<RunRow>> {
+        let latest = now.as_microsecond().saturating_add(999_999);
+        let is_of = move |run: &&Arc<RunRow>| {
+            run.schedule == schedule && run.state == RunState::Done && run.started_at.as_microsecond() <= latest
+        };
+        self.runs.iter().filter(is_of)
     }
 
     pub(super) fn first_sights(&self, ask: &KnowledgeAsk) -> SeededMap<String, Option<Timestamp>> {

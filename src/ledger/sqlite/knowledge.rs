@@ -73,8 +73,9 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable_times)?,
         wrong_numbers: wrong_numbers(reader, &ask.account)?,
-        previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule)?,
-        seen_until: schedules::seen_until(conn, &ask.schedule)?,
+        previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule, ask.now)?,
+        seen_until: schedules::seen_until(conn, &ask.schedule, ask.now)?,
+        watched_leads: super::watched::of(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,
     };
     add_previous_outcomes(conn, &mut knowledge)?;

@@ -39,6 +39,7 @@ mod statements;
 mod steps;
 mod store;
 mod wal;
+mod watched;
 mod write_backs;
 
 use std::path::Path;

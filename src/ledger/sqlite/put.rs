@@ -65,6 +65,7 @@ impl SqliteStore<'_> {
             Put::OptOut(phone, listed) => self.put_optout(phone, *listed),
             Put::WrongNumber(wrong) => self.put_wrong_number(wrong),
             Put::FirstSight(schedule, sight, seen_at) => self.put_first_sight(schedule, sight, *seen_at),
+            Put::WatchedLeads(schedule, watched) => super::watched::put(self.conn, schedule, watched),
             Put::Merged(schedule, reminder, merged) => super::merged::put(self.conn, schedule, *reminder, merged),
             Put::Shadow(shadowed) => super::shadow::put(self.conn, shadowed),
             Put::Label(named) => {

@@ -1,9 +1,9 @@
 //! shell: schedules as they are read: their versions, cursors and standing.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{time, time_or_null};
+use super::columns::{micros, time, time_or_null};
 use crate::ledger::store::StoredSchedule;
 use crate::ledger::{LedgerResult, ScheduleStanding};
 
@@ -61,15 +61,27 @@ pub(super) fn text(conn: &Connection, hash: &str) -> LedgerResult<Option<String>
     Ok(statement.query_row([hash], |row| row.get(0)).optional()?)
 }
 
-/// The last evaluation of all rows of a schedule, or when the service loaded it for the first time.
-pub(super) fn seen_until(conn: &Connection, schedule: &str) -> LedgerResult<Option<Timestamp>> {
-    let sql = "SELECT max(at) FROM (SELECT max(started_at) AS at FROM run WHERE schedule = ?1 AND state = 'done' \
-        AND in_window IS NOT NULL UNION ALL SELECT first_loaded FROM schedule WHERE name = ?1)";
-    Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
+/// The last evaluation of all rows of a schedule up to now.
+pub(super) fn seen_until(conn: &Connection, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
+    let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done' AND in_window IS NOT NULL \
+        AND started_at <= ?2";
+    Ok(conn.prepare_cached(sql)?.query_row(params![schedule, latest(now)], |row| time_or_null(row, 0))?)
 }
 
-/// The last evaluation of a schedule, run or trigger.
-pub(super) fn previous_evaluation(conn: &Connection, schedule: &str) -> LedgerResult<Option<Timestamp>> {
-    let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done'";
-    Ok(conn.prepare_cached(sql)?.query_row([schedule], |row| time_or_null(row, 0))?)
+/// From where the next evaluation goes on: the last one of all rows, else the last one at all.
+pub(super) fn previous_evaluation(
+    conn: &Connection,
+    schedule: &str,
+    now: Timestamp,
+) -> LedgerResult<Option<Timestamp>> {
+    if let Some(whole) = seen_until(conn, schedule, now)? {
+        return Ok(Some(whole));
+    }
+    let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done' AND started_at <= ?2";
+    Ok(conn.prepare_cached(sql)?.query_row(params![schedule, latest(now)], |row| time_or_null(row, 0))?)
+}
+
+/// An evaluation is said to be of the second in which it began.
+fn latest(now: Timestamp) -> i64 {
+    micros(now).saturating_add(999_999)
 }

@@ -196,6 +196,9 @@ impl Tx<'_> {
         for sight in &plan.first_sights {
             self.store.put(&Put::FirstSight(&schedule, sight, by.read_at))?;
         }
+        if let Some(watched) = &plan.newly_watched {
+            self.store.put(&Put::WatchedLeads(&schedule, watched))?;
+        }
         let finished = runs::finished(record, run, plan, tallied, recorded.cancelled.len());
         self.write(&finished)?;
         Ok(recorded)

@@ -9,7 +9,7 @@ use crate::audit::{AuditFilter, AuditRow, Event};
 use crate::evaluation::with_holidays;
 use crate::ledger::held_runs::REJECTED;
 use crate::ledger::{ReminderRow, RunRow, Runs, RunsAsk};
-use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
+use crate::plan::explain::{Explanation, OtherStart, RuleStep, StepResult, Verdict};
 use crate::plan::rules::{self, rule_of};
 use crate::plan::{Occasion, due_windows};
 use crate::reminder::{RunId, RunState, SkipReason, State};
@@ -74,7 +74,32 @@ impl EarlierRun<'_> {
             reason: decision.reason,
             outcome: None,
             steps: self.steps(decision.block).into_iter().chain(self.shadow_step()).collect(),
+            others: self.others(),
         }
+    }
+
+    /// What the run decided of further starts of the same id. The one that is explained comes first, as in [`Self::by_log`].
+    fn others(&self) -> Vec<OtherStart> {
+        let is_called = |row: &&AuditRow| matches!(row.event, Event::ReminderPlanned | Event::ReminderShadowed);
+        let called = self.log.iter().filter(is_called);
+        let skipped = self.log.iter().filter(|row| row.event == Event::ReminderSkipped);
+        let mut told: Vec<Option<Timestamp>> = Vec::new();
+        let mut others = Vec::new();
+        for row in called.chain(skipped) {
+            if told.contains(&row.starts_at) {
+                continue;
+            }
+            told.push(row.starts_at);
+            let verdict = if is_called(&row) { Verdict::Call } else { Verdict::Skip };
+            let (reason, detail) = (row.reason.as_deref(), row.detail.as_deref());
+            others.push(OtherStart {
+                starts_at: row.starts_at.map(|at| self.show(at)),
+                verdict,
+                reason: reason.filter(|_| verdict == Verdict::Skip).map(str::to_owned),
+                detail: detail.map(str::to_owned),
+            });
+        }
+        others.into_iter().skip(1).collect()
     }
 
     /// Says of a call that the run would have made that it didn't.
@@ -102,7 +127,7 @@ impl EarlierRun<'_> {
     fn by_run(&self) -> Option<EarlierDecision> {
         let detail = |what: &str| self.run.detail.clone().unwrap_or_else(|| what.to_owned());
         let (reason, rule, detail) = match self.run.state {
-            RunState::Held => ("run_held", "run", detail("a guard held the run")),
+            RunState::Held => ("run_held", "run", self.held_in_words()),
             RunState::Failed => ("run_failed", "run", detail("the run failed")),
             RunState::Missed => ("run_missed", "run", detail("nobody was there at that time")),
             RunState::Skipped if self.run.detail.as_deref().is_some_and(|detail| detail.contains("overlap")) => {
@@ -116,6 +141,15 @@ impl EarlierRun<'_> {
             RunState::Done => return None,
         };
         Some(EarlierDecision { verdict: Verdict::Skip, reason: Some(reason.to_owned()), block: Some((rule, detail)) })
+    }
+
+    fn held_in_words(&self) -> String {
+        let why = self.run.detail.as_deref().unwrap_or("a guard held the run");
+        let run = self.run.id;
+        format!(
+            "{why}. `tickler approve {run}` plans it all the same, `tickler reject {run}` ends it: nobody is called by it \
+             until then"
+        )
     }
 
     fn by_log(&self) -> EarlierDecision {

@@ -10,7 +10,7 @@ use super::plan::SHADOW;
 use super::{App, VerbError, VerbResult, holds};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
-use crate::ledger::{Outbox, Outcomes, ReminderAsk, ReminderRow, WriteBacksAsk};
+use crate::ledger::{Outbox, Outcomes, ReminderAsk, ReminderRow, Runs, RunsAsk, WriteBacksAsk};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
 use crate::reminder::{RunId, WriteBackState};
@@ -39,6 +39,9 @@ pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Exp
         Verdict::Skip if explanation.reason.as_deref() == Some("outside_window") => {
             explain_earlier(app, &schedule, &mut explanation).await?;
         }
+        Verdict::Skip if explanation.reason.as_deref() == Some("run_held") => {
+            name_held_run(app, &schedule, &mut explanation).await?;
+        }
         Verdict::Skip | Verdict::Absent => {}
     }
     Ok(explanation)
@@ -65,6 +68,20 @@ async fn hold_back(app: &App, schedule: &Schedule, explanation: &mut Explanation
         explanation.verdict = Verdict::Skip;
         explanation.reason = Some("paused".to_owned());
         explanation.steps.push(RuleStep { rule: "pause".to_owned(), result: StepResult::Block, detail: Some(detail) });
+    }
+    Ok(())
+}
+
+/// Names the run that waits for a person now, where the next one would be held as well.
+async fn name_held_run(app: &App, schedule: &Schedule, explanation: &mut Explanation) -> VerbResult<()> {
+    let Some(ledger) = &app.around.ledger else { return Ok(()) };
+    let held = ledger.runs(RunsAsk::Held).await?;
+    let last = held.into_iter().rfind(|run| run.schedule == schedule.name);
+    let step = explanation.steps.iter_mut().find(|step| step.result == StepResult::Block);
+    if let (Some(step), Some(run)) = (step, last) {
+        let detail = step.detail.take().unwrap_or_default();
+        let at = wall(run.nominal_at, &schedule.zone);
+        step.detail = Some(format!("{detail}. The run of {at} is held now: `tickler approve {}`", run.id));
     }
     Ok(())
 }

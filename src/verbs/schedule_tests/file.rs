@@ -26,6 +26,8 @@ pub struct ScheduleTest {
     pub now: Timestamp,
     /// When the schedule was evaluated before that, if it was.
     pub previous_run: Option<Timestamp>,
+    /// Keys that the schedule must have, such as `remind.do_not_call`: its few rows may not show that one is gone.
+    pub must_have: Vec<Stated<String>>,
     /// The rows of the source.
     pub rows: Vec<Map<String, Json>>,
     /// Numbers on the opt-out list of all schedules (E.164).
@@ -71,7 +73,8 @@ pub struct ExpectedSkip {
     pub reason: SkipReason,
 }
 
-const TEST_KEYS: &[&str] = &["name", "now", "previous_run", "rows", "opted_out", "calls", "skips", "outside", "held"];
+const TEST_KEYS: &[&str] =
+    &["name", "now", "previous_run", "must_have", "rows", "opted_out", "calls", "skips", "outside", "held"];
 const CALL_KEYS: &[&str] = &["id", "lead", "at", "payload"];
 const SKIP_KEYS: &[&str] = &["id", "row", "reason"];
 const GUARD_NAMES: &[&str] = &["max_age", "max_invalid", "max_change", "max_calls"];
@@ -136,8 +139,9 @@ impl TestReader<'_> {
         let test = ScheduleTest {
             now: self.moment(now)?,
             previous_run: node.get("previous_run").and_then(|node| self.moment(node)),
+            must_have: self.texts(node.get("must_have")),
             rows: self.rows(node.get("rows")),
-            opted_out: self.texts(node.get("opted_out")).into_iter().map(Into::into).collect(),
+            opted_out: self.texts(node.get("opted_out")).into_iter().map(|number| number.value.into()).collect(),
             calls: node.get("calls").map(|node| Stated { span: node.span.clone(), value: self.calls(node) }),
             skips: node.get("skips").map(|node| Stated { span: node.span.clone(), value: self.skips(node) }),
             outside: node.get("outside").and_then(|node| self.count(node)),
@@ -145,9 +149,11 @@ impl TestReader<'_> {
             span: node.get("name").unwrap_or(node).span.clone(),
             name,
         };
-        if test.calls.is_none() && test.skips.is_none() && test.outside.is_none() && test.held.is_none() {
+        let counts = test.outside.is_some() || test.held.is_some();
+        if test.calls.is_none() && test.skips.is_none() && !counts && test.must_have.is_empty() {
             let message = format!("the test `{}` expects nothing", test.name);
-            let help = "add `calls`, `skips`, `outside` or `held`: `calls = []` says that nobody is called";
+            let help =
+                "add `calls`, `skips`, `outside`, `held` or `must_have`: `calls = []` says that nobody is called";
             self.problems.error("missing-key", test.span.clone(), message).help(help);
         }
         Some(test)
@@ -199,11 +205,11 @@ impl TestReader<'_> {
         rows
     }
 
-    fn texts(&mut self, node: Option<&Node>) -> Vec<String> {
+    fn texts(&mut self, node: Option<&Node>) -> Vec<Stated<String>> {
         let mut texts = Vec::new();
         for item in self.list(node) {
             match item.text() {
-                Some(text) => texts.push(text.to_owned()),
+                Some(text) => texts.push(Stated { span: item.span.clone(), value: text.to_owned() }),
                 None => self.wrong(item, "a text is needed here", "put it into quotes"),
             }
         }

@@ -1,6 +1,6 @@
 //! pure: plans the rows of a test, and compares the plan with what the test expects.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::convert::Infallible;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::file::{ExpectedCall, ScheduleTest, Stated};
 use crate::appointment::mapping::Mapping;
 use crate::personal::Personal;
 use crate::plan::{
-    Knowledge, LastCalledStarts, Occasion, OptOuts, Plan, PlanRequest, PlannedReminder, SkippedRow, plan,
+    Knowledge, LastCalledStarts, Occasion, OptOuts, Plan, PlanRequest, PlannedReminder, SkippedRow, WatchedLead, plan,
 };
 use crate::reminder::{ReminderId, uuid_v7};
 use crate::row::{Header, Line, Record, RecordSink, scalar_text};
-use crate::schedule::{Schedule, SourceSpec};
+use crate::schedule::{Schedule, SourceSpec, spanned};
 use crate::sources;
 use crate::zones::Zones;
 
@@ -60,6 +60,7 @@ pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
             opted_out,
             previous_evaluation: test.previous_run,
             seen_until: test.previous_run,
+            watched_leads: watched_since(&bench.schedule, test.previous_run),
             ..Knowledge::default()
         }),
         zones: bench.zones.clone(),
@@ -75,6 +76,11 @@ pub fn plan_of(test: &ScheduleTest, bench: &Bench) -> Plan {
         Ok((plan, ())) => plan,
         Err(never) => match never {},
     }
+}
+
+/// The run before the test read the source and found none of its rows.
+fn watched_since(schedule: &Schedule, previous_run: Option<Timestamp>) -> Vec<WatchedLead> {
+    previous_run.map_or_else(Vec::new, |at| WatchedLead::all_since(schedule, at))
 }
 
 /// What tells a row's appointment from others.
@@ -152,7 +158,7 @@ fn feed(rows: &[Map<String, Value>], source: &SourceSpec, sink: &mut dyn RecordS
 #[must_use]
 pub fn judge(test: &ScheduleTest, bench: &Bench) -> Vec<Deviation> {
     let plan = plan_of(test, bench);
-    let mut found = Vec::new();
+    let mut found: Vec<Deviation> = missing_keys(test, &bench.schedule).collect();
     calls(test, &plan, bench, &mut found);
     skips(test, &plan, &mut found);
     if let Some(Stated { span, value }) = &test.outside
@@ -172,6 +178,22 @@ pub fn judge(test: &ScheduleTest, bench: &Bench) -> Vec<Deviation> {
         }
     }
     found
+}
+
+/// Keys that the test wants and the schedule doesn't have.
+fn missing_keys<'t>(test: &'t ScheduleTest, schedule: &Schedule) -> impl Iterator<Item = Deviation> + use<'t> {
+    let has = keys_in(schedule, test.must_have.iter().map(|key| key.value.as_str()));
+    test.must_have.iter().filter(move |key| !has.contains(&key.value)).map(|Stated { span, value }| {
+        let message = format!("the schedule has no `{value}` any more");
+        Deviation { span: span.clone(), message }
+    })
+}
+
+/// Those of the keys (`remind.do_not_call`) that a schedule's file has.
+pub fn keys_in<'k>(schedule: &Schedule, keys: impl Iterator<Item = &'k str>) -> BTreeSet<String> {
+    let (root, _) = spanned::read(&schedule.text);
+    let has = |key: &&str| key.split('.').try_fold(&root, |node, part| node.get(part)).is_some();
+    keys.filter(has).map(str::to_owned).collect()
 }
 
 fn calls(test: &ScheduleTest, plan: &Plan, bench: &Bench, found: &mut Vec<Deviation>) {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::file::{ScheduleTest, Stated, parse};
 use super::invented::{Inventor, toml};
-use super::judge::{Bench, RowKey, judge, keys_of, plan_of};
+use super::judge::{Bench, RowKey, judge, keys_in, keys_of, plan_of};
 use super::{App, VerbError, VerbResult, bench, path_of_tests};
 use crate::appointment::mapping::Mapping;
 use crate::evaluation::{evaluate, nominal_now, open_source, read_window};
@@ -83,6 +83,7 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
         mode: schedule.mode,
         rehearsed: Rehearsed::CountAsMade,
         kind: schedule.remind.leads.first().kind(),
+        now,
         first_sights_from: None,
         comparable_times: Vec::new(),
     };
@@ -90,6 +91,24 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
     let previous = known.seen_until.or(known.previous_evaluation);
     // as people write a time
     Ok(previous.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at)))
+}
+
+/// Keys by which people are not called. Few rows show each of them.
+const PROTECTING: [&str; 9] = [
+    "appointment.consent",
+    "appointment.do_not_call",
+    "remind.allowed_countries",
+    "remind.calling_hours",
+    "remind.closed_days",
+    "remind.do_not_call",
+    "remind.holidays",
+    "remind.only_if",
+    "remind.statuses",
+];
+
+/// Those of them that the schedule has.
+fn protecting(schedule: &Schedule) -> impl Iterator<Item = String> + use<> {
+    keys_in(schedule, PROTECTING.into_iter()).into_iter()
 }
 
 /// The picked rows with somebody invented in each. Whoever is on a do-not-call list is on the test's.
@@ -108,6 +127,7 @@ fn invented_test(
         span: 0..0,
         now,
         previous_run,
+        must_have: protecting(schedule).map(|value| Stated { span: 0..0, value }).collect(),
         rows,
         opted_out: Vec::new(),
         calls: None,
@@ -285,6 +305,10 @@ fn written(test: &ScheduleTest, plan: &Plan, bench: &Bench) -> String {
     line("now", format!("\"{}\"", wall(test.now)));
     if let Some(previous) = test.previous_run {
         line("previous_run", format!("\"{}\"", wall(previous)));
+    }
+    if !test.must_have.is_empty() {
+        let keys: Vec<String> = test.must_have.iter().filter_map(|key| toml(&key.value.as_str().into())).collect();
+        line("must_have", format!("[{}]", keys.join(", ")));
     }
     if !test.opted_out.is_empty() {
         line("opted_out", list(test.opted_out.iter().map(|number| number.as_str().into())));

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::plan::{
-    Knowledge, KnownReminder, LastCalledStarts, Occasion, PersonCall, Plan, PlannedReminder, comparable_times,
+    Knowledge, KnownReminder, LastCalledStarts, Occasion, PersonCall, Plan, PlannedReminder, WatchedLead,
+    comparable_times,
 };
 use crate::reminder::{ReminderKey, SkipReason, State};
 use crate::schedule::Schedule;
@@ -87,6 +88,7 @@ pub struct Days {
     before: Knowledge,
     reminders: BTreeMap<ReminderKey, SimulatedCall>,
     first_sights: BTreeMap<String, Option<Timestamp>>,
+    watched_leads: Vec<WatchedLead>,
     /// Nominal time and rows in the window of each run that was not held.
     runs: Vec<(Timestamp, u64)>,
     previous_run: Option<Timestamp>,
@@ -107,6 +109,7 @@ impl Days {
             before,
             reminders: BTreeMap::new(),
             first_sights: BTreeMap::new(),
+            watched_leads: Vec::new(),
             runs: Vec::new(),
             previous_run: None,
             free_at: Timestamp::MIN,
@@ -128,6 +131,7 @@ impl Days {
         let mut knowledge = Knowledge {
             previous_evaluation: self.previous_run,
             seen_until: self.previous_run,
+            watched_leads: self.watched_leads.clone(),
             first_sights: self.first_sights.iter().map(|(id, unseen_at)| (id.clone(), *unseen_at)).collect(),
             usual_rows: self.usual_rows(occasion),
             opted_out: self.before.opted_out.clone(),
@@ -187,6 +191,9 @@ impl Days {
         self.runs.push((occasion.nominal_at, plan.in_window.unwrap_or_default()));
         for sight in plan.first_sights {
             self.first_sights.entry(sight.appointment_id).or_insert(sight.unseen_at);
+        }
+        if let Some(watched) = plan.newly_watched {
+            self.watched_leads = watched;
         }
         for row in plan.skipped {
             // without an id it is the row itself that is counted

@@ -17,7 +17,7 @@ use crate::evaluation::{
 };
 use crate::ledger::{KnowledgeAsk, Runs};
 use crate::personal::Personal;
-use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, Rehearsed, plan, windows};
+use crate::plan::{Knowledge, Occasion, Plan, PlanRequest, plan, windows};
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::{Schedule, SourceSpec};
 use crate::settings::Rate;
@@ -64,18 +64,7 @@ pub async fn simulate(app: &App, name: &str, days: SimulatedDays) -> VerbResult<
 async fn known_before(app: &App, schedule: &Schedule, days: SimulatedDays) -> VerbResult<Knowledge> {
     let Some(ledger) = &app.around.ledger else { return Ok(Knowledge::default()) };
     let begin = schedule.zone.day_start(days.from);
-    let ask = KnowledgeAsk {
-        schedule: schedule.name.clone(),
-        account: schedule.target.account().to_owned(),
-        target: app.around.target_address(schedule),
-        windows: vec![(begin, Timestamp::MAX)],
-        due_days: (days.from, days.from),
-        mode: schedule.mode,
-        rehearsed: Rehearsed::CountAsMade,
-        first_sights_from: None,
-        comparable_times: Vec::new(),
-        kind: schedule.remind.leads.first().kind(),
-    };
+    let ask = KnowledgeAsk::about_all_ahead(schedule, app.around.target_address(schedule), begin);
     let mut known = ledger.knowledge(ask).await?;
     known.reminders.retain(|_, reminder| reminder.due_at < begin);
     Ok(known)
