@@ -268,3 +268,18 @@ fn a_schedule_that_is_switched_off_or_removed_calls_no_lead_and_takes_none() {
         "a removed schedule's call is cancelled, and says so: {log}"
     );
 }
+
+#[test]
+fn more_leads_than_the_hour_has_room_for_are_an_alert_without_a_person() {
+    let people = crate::binary::Receiver::listen();
+    let clinic = clinic_with(&LEADS.replace("[source.inbound]\n", "[source.inbound]\nmax_per_hour = 1\n"));
+    let variables = [("LEADS_SECRET", LEADS_SECRET), ("TICKLER_NOTIFY__WEBHOOK", &*people.url())];
+    let service = clinic.start_with(ELEVEN_AT_NIGHT, &variables);
+    let statuses = [41, 42].map(|number| ask(&service.inbound(), &numbered(number)).0);
+    assert_eq!(statuses, [202, 429]);
+    let alert = people.request();
+    assert!(alert.text.contains("inbound_flood"), "{}", alert.text);
+    assert!(!alert.text.contains("555") && !alert.text.contains("L42"), "{}", alert.text);
+    alert.accept();
+    service.stop();
+}

@@ -225,3 +225,29 @@ fn a_schedule_in_shadow_mode_or_without_the_table_writes_nothing() {
         assert!(!export(clinic.path()).contains("write_back.sent"));
     }
 }
+
+#[test]
+fn a_write_back_that_hangs_or_is_cut_holds_nothing_up_and_is_repeated_with_its_key() {
+    let crm = Receiver::listen();
+    let clinic = clinic(&crm, "[\"confirmed\"]", "");
+    let (service, id) = clinic.called();
+    post(&service, &said(&id, "yes", "2026-11-24T14:01:00Z"), "confirmed");
+    let hanging = crm.request();
+    // the same answer again, a new call and the page of states go on meanwhile
+    let again = said(&id, "yes", "2026-11-24T14:01:30Z");
+    assert_eq!(tell(&service.inbound(), &again), received(Some("confirmed"), false));
+    assert_eq!(clinic.json(&["outcome", "list"])[0]["write_back"]["state"], "waiting");
+    assert_eq!(service.stop().code(), Some(0), "a stop does not wait for it");
+    let service = clinic.start("2026-11-24T14:02:00Z");
+    let cut = crm.request();
+    let key = header(&cut, "idempotency-key");
+    assert_eq!((header(&hanging, "idempotency-key"), format!("{id}.1")), (key.clone(), key.clone()));
+    drop(cut);
+    let whole = crm.request();
+    assert_eq!(header(&whole, "idempotency-key"), key);
+    whole.answer("204 No Content", "");
+    await_event(&clinic, "write_back.sent", "1d", "confirmed");
+    service.stop();
+    drop(hanging);
+    assert!(crm.is_untouched());
+}

@@ -341,3 +341,96 @@ async fn a_canary_is_heard_by_its_id_its_call_or_its_number_and_silent_after_its
         assert_eq!(states(&ledger).await, [None, None, None]);
     }
 }
+
+/// What the log says of the call that an outcome asks for.
+async fn next_call(ledger: &Arc<Ledger>) -> String {
+    let rows = ledger.audit(tickler::audit::AuditFilter::default()).await.expect("the log is read");
+    let received = rows.into_iter().rfind(|row| row.event == tickler::audit::Event::OutcomeReceived);
+    received.and_then(|row| row.detail.as_deref().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Nobody answered the call of that reminder; it ended at `second`.
+fn unanswered(id: ReminderId, second: i64) -> RecordedCall {
+    let body = json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "NO_ANSWER",
+        "ended_at": at(second).to_string()});
+    RecordedCall { terms: retrying(), ..recorded(body, at(second)) }
+}
+
+#[tokio::test]
+async fn nobody_is_called_again_too_late_too_often_without_a_number_or_after_a_trial_and_the_log_says_why() {
+    use tickler::attempt::TargetAddress;
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        ledger.take_report(unanswered(id, 86_000)).await.expect("it is taken");
+        assert!(next_call(&ledger).await.ends_with("not called again: too_late"), "{}", next_call(&ledger).await);
+    }
+    for maker in makers() {
+        // the retry would be on another day, which is full
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        let day = jiff::civil::date(2026, 11, 25);
+        let tomorrow = |name: &str| PlannedReminder {
+            person: "person of A1".into(),
+            due_day: day,
+            send_at: at(50_000),
+            ..planned(name)
+        };
+        let run = ledger.begin_run(run_start(SCHEDULE, tickler::reminder::RunKind::Trigger, at(10))).await;
+        let plan = Box::new(plan_of(["B1", "B2", "B3"].map(tomorrow).into()));
+        let terms = ReminderTerms { max_per_person_per_day: 3, ..terms() };
+        let recorded =
+            RunRecord { terms, ..record(run.expect("it begins").expect("a run"), at(10), RunEnd::Planned(plan)) };
+        assert_eq!(ledger.record_run(recorded).await.expect("recorded").reminders.len(), 3);
+        // 23:59 in New York
+        ledger.take_report(unanswered(id, 50_340)).await.expect("it is taken");
+        assert!(next_call(&ledger).await.ends_with("not called again: person_limit"), "{}", next_call(&ledger).await);
+    }
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        let prune = Prune { payloads_before: at(100), audit_before: at(0), now: at(200) };
+        ledger.prune(prune).await.expect("it is pruned");
+        ledger.take_report(unanswered(id, 300)).await.expect("it is taken");
+        assert!(next_call(&ledger).await.ends_with("not called again: no_phone"), "{}", next_call(&ledger).await);
+    }
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = one_pending(&ledger).await;
+        let intent = take(&ledger, at(1)).await.intents.remove(0);
+        let sandbox = Some(TargetAddress::of("http://127.0.0.1/a"));
+        let accepted = Settlement { trial: sandbox, ..settlement(&intent, at(2), SettleTo::Delivered) };
+        ledger.settle(accepted).await.expect("it settles");
+        let mut report = unanswered(id, 60);
+        let real = Some(TargetAddress::of("https://hooks.example/a"));
+        let of_real =
+            |(name, terms): (&String, &OutcomeTerms)| (name.clone(), OutcomeTerms { target: real, ..terms.clone() });
+        report.terms = Arc::new(report.terms.iter().map(of_real).collect());
+        ledger.take_report(report).await.expect("it is taken");
+        assert!(next_call(&ledger).await.ends_with("not called again: trial_over"), "{}", next_call(&ledger).await);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_a_person_cancelled_or_that_was_sent_is_not_brought_back_by_another_record() {
+    let busy = |id: ReminderId| {
+        let body =
+            json!({"reminder_id": id.to_string(), "call_id": "k1", "status": "BUSY", "ended_at": at(90).to_string()});
+        RecordedCall { terms: retrying(), ..recorded(body, at(90)) }
+    };
+    for maker in makers() {
+        let ledger = maker.open();
+        let id = delivered(&ledger).await;
+        ledger.take_report(unanswered(id, 60)).await.expect("it is taken");
+        assert!(next_call(&ledger).await.contains("called again from"), "{}", next_call(&ledger).await);
+        let rows = ledger.reminders(ReminderAsk::default()).await.expect("the reminders");
+        let retry = rows.iter().find(|row| row.lead.is_retry()).expect("a retry").id;
+        let (reason, actor) = ("they asked".to_owned(), "maria".to_owned());
+        let cancel = CancelByHand { reminder_id: retry, reason, actor, now: at(70) };
+        ledger.by_hand(ByHand::Cancel(cancel)).await.expect("it is cancelled");
+        ledger.take_report(busy(id)).await.expect("it is taken");
+        assert_eq!(state(&ledger, retry).await, State::Cancelled);
+        assert!(!next_call(&ledger).await.contains("called again"), "{}", next_call(&ledger).await);
+        verified(&ledger).await;
+    }
+}
