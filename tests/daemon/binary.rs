@@ -167,7 +167,11 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn listen() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").expect("a free port") }
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        // a call that never comes is a failure, and no test that hangs
+        rustix::net::sockopt::set_socket_timeout(&listener, rustix::net::sockopt::Timeout::Recv, Some(2 * PATIENCE))
+            .expect("a time-out");
+        Self { listener }
     }
 
     pub fn url(&self) -> String {

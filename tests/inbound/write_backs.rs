@@ -236,7 +236,7 @@ fn a_write_back_that_hangs_or_is_cut_holds_nothing_up_and_is_repeated_with_its_k
     // the same answer again, a new call and the page of states go on meanwhile
     let again = said(&id, "yes", "2026-11-24T14:01:30Z");
     assert_eq!(tell(&service.inbound(), &again), received(Some("confirmed"), false));
-    assert_eq!(clinic.json(&["outcome", "list"])[0]["write_back"]["state"], "waiting");
+    assert_eq!(clinic.json(&["outcome", "list"])[0]["write_back"]["state"], "pending");
     assert_eq!(service.stop().code(), Some(0), "a stop does not wait for it");
     let service = clinic.start("2026-11-24T14:02:00Z");
     let cut = crm.request();
