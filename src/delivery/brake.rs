@@ -1,8 +1,10 @@
 //! shell: what may stop a request after its intent was committed: both clocks, a pause set in this process, the `STOP` file.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::SenderParts;
 use super::final_check::{Commitment, Readings};
@@ -13,6 +15,13 @@ use crate::http::FirstByteCheck;
 use crate::ledger::Machine;
 use crate::zones::{Calendar, Zones};
 
+/// How long it is taken for granted that there is no `STOP` file, after one was searched for: a thousandth of the time that
+/// somebody needs to create one, and hundreds of requests may begin meanwhile.
+const NO_STOP_FOR: Duration = Duration::from_millis(1);
+
+/// How many calendars are kept. A schedule has one, a column of hours may have more.
+const MOST_CALENDARS: usize = 64;
+
 /// Read before each commit of intents, and again before each first byte.
 pub(super) struct Brake {
     clock: SharedClock,
@@ -20,6 +29,10 @@ pub(super) struct Brake {
     stop_file: PathBuf,
     /// The number of pauses set by this process. A running service is the only writer of its ledger, so these are all.
     pauses: AtomicU64,
+    /// Nanoseconds from the machine's start until nothing last stopped a request.
+    free_at: AtomicU64,
+    /// By their text: a text with a year's holidays is long, and every request has one.
+    calendars: Mutex<HashMap<String, Calendar>>,
 }
 
 impl Brake {
@@ -29,6 +42,8 @@ impl Brake {
             zones: parts.around.zones.clone(),
             stop_file: parts.stop_file.clone(),
             pauses: AtomicU64::new(0),
+            free_at: AtomicU64::new(0),
+            calendars: Mutex::default(),
         })
     }
 
@@ -54,6 +69,34 @@ impl Brake {
         self.machine() != Machine::default()
     }
 
+    /// The same before a first byte, with the time since the machine was started.
+    fn is_stopped_at(&self, since_boot: Duration) -> bool {
+        let now = u64::try_from(since_boot.as_nanos()).unwrap_or(u64::MAX);
+        let age = now.wrapping_sub(self.free_at.load(Ordering::Acquire));
+        // a clock that stands still says nothing about an age
+        if age > 0 && u128::from(age) < NO_STOP_FOR.as_nanos() {
+            return false;
+        }
+        let is_stopped = self.is_stopped();
+        if !is_stopped {
+            self.free_at.store(now, Ordering::Release);
+        }
+        is_stopped
+    }
+
+    fn calendar(&self, text: &str) -> Result<Calendar, String> {
+        let mut calendars = self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = calendars.get(text) {
+            return Ok(known.clone());
+        }
+        let calendar = Calendar::parse(text)?;
+        if calendars.len() >= MOST_CALENDARS {
+            calendars.clear();
+        }
+        calendars.insert(text.to_owned(), calendar.clone());
+        Ok(calendar)
+    }
+
     /// The conditions under which a request of this intent may be sent.
     ///
     /// # Errors
@@ -62,7 +105,7 @@ impl Brake {
         Ok(Commitment {
             readings,
             expires_at: intent.expires_at,
-            hours: Calendar::parse(&intent.calling_hours)?,
+            hours: self.calendar(&intent.calling_hours)?,
             zone: self.zones.zone_of_row(&intent.recipient_zone).map_err(|error| error.to_string())?,
         })
     }
@@ -70,6 +113,59 @@ impl Brake {
     /// The check that the HTTP client makes before the first byte.
     pub(super) fn check(self: &Arc<Self>, commitment: Commitment) -> FirstByteCheck {
         let brake = Arc::clone(self);
-        Arc::new(move || commitment.check(brake.readings(), brake.is_stopped()).map_err(|unsent| unsent.to_string()))
+        Arc::new(move || {
+            let readings = brake.readings();
+            let is_stopped = brake.is_stopped_at(readings.since_boot);
+            commitment.check(readings, is_stopped).map_err(|unsent| unsent.to_string())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn brake(stop_file: PathBuf) -> Brake {
+        Brake {
+            clock: Arc::new(ManualClock::starting_at("2026-11-24T14:00:00Z".parse().expect("an instant"))),
+            zones: Zones::bundled(),
+            stop_file,
+            pauses: AtomicU64::new(0),
+            free_at: AtomicU64::new(0),
+            calendars: Mutex::default(),
+        }
+    }
+
+    #[test]
+    fn a_stop_file_is_seen_within_a_millisecond_and_at_once_by_a_clock_that_stands_still() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stop_file = folder.path().join("STOP");
+        let brake = brake(stop_file.clone());
+        let hour = Duration::from_secs(3_600);
+        assert!(!brake.is_stopped_at(hour));
+        std::fs::write(&stop_file, "").expect("a stop file");
+        assert!(!brake.is_stopped_at(hour + Duration::from_micros(999)), "not searched for again yet");
+        assert!(brake.is_stopped_at(hour), "no time has passed");
+        assert!(brake.is_stopped_at(hour + NO_STOP_FOR));
+        assert!(
+            brake.is_stopped_at(hour + Duration::from_micros(1_001)),
+            "a file that was found is never assumed away"
+        );
+        std::fs::remove_file(&stop_file).expect("it goes");
+        assert!(!brake.is_stopped_at(hour + 2 * NO_STOP_FOR));
+    }
+
+    #[test]
+    fn a_calendar_is_what_its_text_says_however_many_there_were() {
+        let brake = brake("/nowhere/STOP".into());
+        for day in 0..3 * MOST_CALENDARS {
+            let text = format!("08:00-21:00 except 2026-{:02}-{:02}", 1 + day / 28, 1 + day % 28);
+            for _again in 0..2 {
+                assert_eq!(brake.calendar(&text).expect("a calendar").to_string(), text);
+            }
+        }
+        assert!(brake.calendars.lock().expect("no panic").len() <= MOST_CALENDARS);
+        assert!(brake.calendar("whenever").is_err());
     }
 }
