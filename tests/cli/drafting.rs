@@ -176,7 +176,7 @@ fn a_draft_calls_nobody_is_commented_and_never_replaces_a_file() {
     let text = std::fs::read_to_string(clinic.path().join("schedules/day-before.toml")).expect("it was written");
     assert!(text.contains("mode     = \"shadow\"") && text.contains("# DOUBT") || text.contains("# Drafted"), "{text}");
     assert!(text.contains("path = \"../a.csv\""), "{text}");
-    assert!(first.stdout.contains("1 to call"), "it ends with its plan: {first:?}");
+    assert!(first.stdout.contains("1 would be called"), "it ends with its plan: {first:?}");
     let again = clinic.run(&["init", "a.csv", "day-before", "--now", NOW]);
     assert_eq!(again.exit, 2, "{again:?}");
     assert!(again.stderr.contains("name another one"), "{again:?}");

@@ -196,11 +196,26 @@ impl<'a> Judge<'a> {
             "opted_out" if row.event == Event::ReminderCancelled => true,
             "opted_out" => same.is_some_and(|it| it.stop == "yes" || is_out(&it.phone)),
             "already_started" => same.is_some() && starts_at <= row.at,
-            "too_late" | "outside_calling_hours" | "late_booking" | "person_limit" | "merged" => {
+            "late_booking" => same.is_some() && self.was_missed(row, id, starts_at),
+            "too_late" | "outside_calling_hours" | "person_limit" | "merged" => {
                 same.is_some() || row.event == Event::ReminderCancelled
             }
             _ => false,
         }
+    }
+
+    /// Whether some run read a file without the appointment, or with another start of it, after its lead was due.
+    fn was_missed(&self, row: &AuditRow, id: &str, starts_at: Timestamp) -> bool {
+        let Some(LeadTime::Hours(hours)) = row.lead.map(|lead| lead.before) else { return false };
+        let due_at = starts_at - SignedDuration::from_hours(i64::from(hours));
+        let schedule = row.schedule.as_deref().unwrap_or_default();
+        self.walked.runs.iter().any(|run| {
+            let read_at = run.read_at.unwrap_or(run.started_at);
+            let is_earlier = due_at <= run.started_at && read_at < row.at;
+            let is_of_schedule = run.schedule == schedule && run.state == RunState::Done;
+            let has_it = || self.walked.export.at(read_at, id).is_some_and(|booking| booking.starts_at == starts_at);
+            is_of_schedule && is_earlier && !has_it()
+        })
     }
 
     /// A run is held only while something is wrong with the export.
@@ -427,8 +442,10 @@ impl<'a> Judge<'a> {
         let was_possible = |run: &&RunRow| times.due <= run.nominal_at && run.nominal_at <= times.expires;
         let mut possible =
             self.walked.runs.iter().filter(|run| run.schedule == key.schedule).filter(was_possible).peekable();
-        if possible.peek().is_some() && possible.all(|run| run.state == RunState::Skipped) {
-            return Some("every run in which it could have been called was skipped".to_owned());
+        let decided_nothing =
+            |run: &RunRow| matches!(run.state, RunState::Skipped | RunState::Failed | RunState::Missed);
+        if possible.peek().is_some() && possible.all(decided_nothing) {
+            return Some("every run in which it could have been called was skipped, failed or was missed".to_owned());
         }
         let has_read_it = |run: &&RunRow| {
             let read = run.read_at.filter(|_| run.state == RunState::Done);

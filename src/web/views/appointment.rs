@@ -7,7 +7,7 @@ use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::{AuditRow, Event, story, words};
 use crate::personal::Personal;
-use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
+use crate::plan::explain::{Explanation, OtherStart, RuleStep, StepResult, Verdict};
 use crate::reminder::{RunId, State};
 use crate::verbs::audit::{Story, StoryReminder};
 use crate::verbs::explain::SHADOW_STEP;
@@ -207,7 +207,18 @@ fn steps(found: &Explanation, moments: &Moments) -> Vec<ShownStep> {
         let detail = moments.localised(Some(&found.schedule), step.detail.as_deref().unwrap_or_default());
         ShownStep { rule: words::reason(&step.rule), result, kind, detail }
     };
-    found.steps.iter().map(step).collect()
+    let other = |other: &OtherStart| {
+        let start = other.starts_at.as_deref().map_or("a start that can't be read", |at| at);
+        let (result, kind) = match other.verdict {
+            Verdict::Call => ("would be called", "good"),
+            Verdict::Skip | Verdict::Absent => ("not called", "unsure"),
+            Verdict::Reminded => ("has its reminder", "good"),
+        };
+        let detail = format!("{start}: {}", other.detail.as_deref().unwrap_or_default());
+        let detail = moments.localised(Some(&found.schedule), &detail);
+        ShownStep { rule: "another start of this id".to_owned(), result, kind, detail }
+    };
+    found.steps.iter().map(step).chain(found.others.iter().map(other)).collect()
 }
 
 fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, moments: &Moments) -> ShownReminder {
@@ -239,5 +250,37 @@ pub const fn kind(state: State) -> &'static str {
         State::Uncertain => "unsure",
         State::Failed | State::Expired | State::Dropped => "bad",
         State::Pending | State::Sending | State::Cancelled => "plain",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::load::Folder;
+    use crate::verbs::ScheduleZones;
+    use crate::zones::Zones;
+
+    #[test]
+    fn every_start_of_an_id_is_judged_on_the_page() {
+        let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
+        let moments = Moments::new(zones, "2026-11-24T14:00:00Z".parse().expect("an instant"));
+        let other = OtherStart {
+            starts_at: Some("2026-11-25T16:00:00+00:00".to_owned()),
+            verdict: Verdict::Skip,
+            reason: Some("cancelled".to_owned()),
+            detail: Some("line 4: status is `cancelled`".to_owned()),
+        };
+        let found = Explanation {
+            schedule: "day-before".to_owned(),
+            appointment_id: "A-1".to_owned(),
+            verdict: Verdict::Call,
+            reason: None,
+            outcome: None,
+            steps: Vec::new(),
+            others: vec![other],
+        };
+        let shown = ShownJudgement::now(&found, &moments);
+        let steps: Vec<(&str, &str)> = shown.steps.iter().map(|step| (step.result, step.detail.as_str())).collect();
+        assert_eq!(steps, [("not called", "Wed 25 Nov 16:00: line 4: status is `cancelled`")]);
     }
 }
