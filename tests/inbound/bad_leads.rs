@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::binary::{export, get};
 use crate::clinic::*;
-use crate::leads::{LEADS, TEN, ask, clinic_with, lead, lead_of, secret};
+use crate::leads::{ELEVEN_AT_NIGHT, LEADS, TEN, ask, clinic_with, lead, lead_of, secret};
 
 /// A body of a request, with its code and the reason.
 type Case = (&'static str, String, u16, &'static str);
@@ -99,6 +99,47 @@ fn whatever_is_posted_as_a_lead_it_gets_its_code_and_calls_nobody() {
     assert_eq!(log.matches("\"delivery.intent\"").count(), 1, "nobody else was called: {log}");
     let listed = crate::binary::tickler(clinic.path()).args(["inbound", "list"]).output().expect("tickler runs");
     assert!(!listed.stdout.contains(&0x1b) && !String::from_utf8_lossy(&listed.stdout).contains('\u{202e}'));
+}
+
+/// Every byte of the ledger's files.
+fn ledger_bytes(clinic: &Clinic) -> Vec<Vec<u8>> {
+    let file = |name: &str| std::fs::read(clinic.path().join(name)).unwrap_or_default();
+    ["tickler.db", "tickler.db-wal"].map(file).into()
+}
+
+#[test]
+fn whatever_a_stranger_posts_no_byte_of_the_ledger_changes() {
+    let text = LEADS.replace("[source.inbound]\n", "[source.inbound]\nsecret_in_url = true\n");
+    let clinic = clinic_with(&format!("{text}[outcome]\nsecret = {{ env = \"OUTCOME_SECRET\" }}\n"));
+    let service = crate::leads::started(&clinic, ELEVEN_AT_NIGHT);
+    let address = service.inbound();
+    assert_eq!(ask(&address, &lead("L1")).0, 202);
+    let before = ledger_bytes(&clinic);
+    let bodies = cases().into_iter().map(|(_, body, ..)| body).chain([lead("L2").to_string(), String::new()]);
+    for body in bodies {
+        for path in [
+            "/call/leads",
+            "/call/leads/guessed",
+            "/call/leads?secret=guessed",
+            "/outcome/leads",
+            "/outcome/leads/guessed",
+        ] {
+            for headers in ["", "x-tickler-secret: \r\n", "authorization: Bearer guessed\r\n"] {
+                let (status, answer, text) = posted(&address, path, headers, &body);
+                assert_eq!(
+                    (status, &answer["error"]["reason"]),
+                    (401, &json!("unauthorized")),
+                    "{path} {headers}: {text}"
+                );
+            }
+        }
+    }
+    for method in ["GET", "DELETE"] {
+        let request = format!("{method} /call/leads/L1 HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n");
+        assert_eq!(exchange(&address, request.as_bytes()).0, 401, "{method}");
+    }
+    assert!(ledger_bytes(&clinic) == before, "the ledger was written");
+    service.stop();
 }
 
 #[test]
