@@ -146,7 +146,10 @@ pub fn by_day(calls: &[AcceptedCall], first: Date, moments: &Moments) -> Upright
         }
     }
     let days = counts.into_iter().map(|(day, count)| Quantity::new(day.strftime("%-d %b").to_string(), count));
-    UprightBars::over(title("Outcomes by day", "Day"), days.collect(), 3)
+    let days: Vec<Quantity> = days.collect();
+    // a date is as wide as three bars
+    let named = (days.len() / 5).max(4);
+    UprightBars::over(title("Outcomes by day", "Day"), days, named)
 }
 
 /// Each hour of the day, in the zone of each call's schedule.
