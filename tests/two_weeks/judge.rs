@@ -125,10 +125,12 @@ impl<'a> Judge<'a> {
             faults.push("too late before the start".to_owned());
         }
         let is_out = |it: &&crate::walk::Stretch| {
-            it.of == booking.phone && it.from < at && it.until.is_none_or(|until| until >= at)
+            // what happens at an instant happens before the calls of that instant
+            it.of == booking.phone && it.from < at && it.until.is_none_or(|until| until > at)
         };
         if let Some(out) = self.walked.optouts.iter().find(is_out) {
-            faults.push(format!("after the opt-out of {}", out.from));
+            let story = self.story(row);
+            faults.push(format!("after the opt-out from {} to {:?}{story}", out.from, out.until));
         }
         if row.state != State::Delivered {
             faults.push(format!("and is {}", row.state));
@@ -162,13 +164,50 @@ impl<'a> Judge<'a> {
     }
 
     fn judge_days(&mut self) {
-        let mut counts: BTreeMap<(String, Date), usize> = BTreeMap::new();
+        let mut calls: BTreeMap<(String, Date), Vec<&ReminderRow>> = BTreeMap::new();
         for row in self.walked.reminders.iter().filter(|row| row.state == State::Delivered) {
             let Some((day, phone)) = self.due_day(row).zip(row.phone.as_ref()) else { continue };
-            *counts.entry((phone.as_str().to_owned(), day)).or_default() += 1;
+            calls.entry((phone.as_str().to_owned(), day)).or_default().push(row);
         }
-        let many = counts.into_iter().filter(|(_, count)| *count > LIMIT);
-        self.faults.extend(many.map(|((phone, day), count)| format!("{phone} has {count} calls on {day}")));
+        // a call that corrects an earlier one of the same appointment counts in its place
+        let is_too_many = |rows: &[&ReminderRow]| {
+            rows.iter().any(|row| {
+                let is_other = |other: &&&ReminderRow| {
+                    let is_corrected = other.appointment_id == row.appointment_id && other.starts_at != row.starts_at;
+                    other.updated_at <= row.updated_at && !is_corrected
+                };
+                rows.iter().filter(is_other).count() > LIMIT
+            })
+        };
+        let many = calls.into_iter().filter(|(_, rows)| is_too_many(rows));
+        let fault = |((phone, day), rows): ((String, Date), Vec<&ReminderRow>)| {
+            let stories: Vec<String> = rows.iter().map(|row| self.story(row)).collect();
+            format!("{phone} has {} calls on {day}:{}", rows.len(), stories.concat())
+        };
+        let faults: Vec<String> = many.map(fault).collect();
+        self.faults.extend(faults);
+    }
+
+    /// What the log and the files have of a reminder, to understand a fault.
+    fn story(&self, reminder: &ReminderRow) -> String {
+        let mut lines = vec![format!("\n   {:?} due {}", key(reminder), reminder.due_at)];
+        let of_it = |row: &&AuditRow| row.appointment_id.as_deref() == Some(&*reminder.appointment_id);
+        for row in self.walked.log.iter().filter(of_it) {
+            let (event, reason, last4) = (row.event.as_str(), &row.reason, row.phone_last4());
+            lines.push(format!(
+                "\n      {} {event} {:?} {:?} {reason:?} {last4:?}",
+                row.at, row.schedule, row.starts_at
+            ));
+        }
+        let mut before = None;
+        for version in self.walked.export.versions() {
+            let booking = version.rows.as_ref().and_then(|rows| rows.get(&reminder.appointment_id));
+            if booking != before {
+                lines.push(format!("\n      {} file {booking:?}", version.from));
+                before = booking;
+            }
+        }
+        lines.concat()
     }
 
     /// A reason in the log is true of the file that was read.
@@ -230,7 +269,11 @@ impl<'a> Judge<'a> {
             let is_for_growth = row.detail.as_ref().is_some_and(|detail| detail.contains("are more than"));
             if version.trouble.is_none() && !is_for_phones && !is_for_growth {
                 let (schedule, at) = (&row.schedule, self.walked.zone.rfc3339(row.at));
-                self.faults.push(format!("{schedule:?} at {at} was held for nothing: {:?}", row.detail));
+                let counted = self.walked.runs.iter().filter(|run| Some(run.schedule.as_str()) == schedule.as_deref());
+                let counted =
+                    counted.map(|run| format!("\n      {} {} {:?}", run.nominal_at, run.state, run.in_window));
+                let counted = counted.collect::<String>();
+                self.faults.push(format!("{schedule:?} at {at} was held for nothing: {:?}{counted}", row.detail));
             }
         }
     }
