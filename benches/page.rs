@@ -41,7 +41,7 @@ const ASKED_EVERY: Duration = Duration::from_millis(250);
 /// The day after the last settled reminder; a run is due two seconds later.
 const NOW: &str = "2026-11-24T13:59:57Z";
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/calls",
     "/calls?before=1500000",
@@ -54,6 +54,7 @@ const PAGES: [&str; 20] = [
     "/calls?run=01a20d74-fb00-7000-8000-00000000000f",
     "/appointment?schedule=bench&id=old-77",
     "/not-called?day=yesterday",
+    "/outcomes",
     "/plan",
     "/plan?when=tomorrow",
     "/plan?when=week",
@@ -88,7 +89,7 @@ fn busy_day(stage: &Stage) {
     let day = 1 + 2 * ROUNDS;
     let service = stage.serve_day(day, &(appointments(SENT, "busy", &date(day + 1)) + &without_phone(day + 1)));
     println!("a day of {SENT} calls and {LEFT_OUT} appointments without a phone:");
-    let counted = ["/", "/not-called?day=today"].map(|path| (path, middle(&service, path)));
+    let counted = ["/", "/not-called?day=today", "/outcomes", "/metrics"].map(|path| (path, middle(&service, path)));
     let quiet = middle(&service, "/not-called?day=2026-11-01");
     for (path, time) in counted {
         println!("{path:56} {:>7.1} ms   (at most 100)", time.as_secs_f64() * 1e3);

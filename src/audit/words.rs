@@ -57,7 +57,7 @@ pub const fn event(event: Event) -> &'static str {
         Event::RunStarted => "the run began",
         Event::RunFinished => "the run was over",
         Event::RunHeld => "the run was held",
-        Event::RunMissed => "the run's time passed while nobody was there",
+        Event::RunMissed => "the run was missed",
         Event::RunSkipped => "the run was left out",
         Event::ReminderPlanned => "planned",
         Event::ReminderSkipped => "not called",

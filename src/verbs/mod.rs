@@ -51,6 +51,7 @@ pub mod traffic;
 pub mod trigger;
 pub mod uncertain;
 pub mod vitals;
+pub mod waiting;
 pub mod whole_phones;
 
 use serde::{Deserialize, Serialize};

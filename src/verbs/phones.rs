@@ -12,7 +12,7 @@ use crate::personal::Personal;
 const NEWEST_CALLS: u64 = 50;
 
 /// Why a text is no number.
-const NO_NUMBER: &str = "that is not a whole phone number: write it with its country code, such as +1 202-555-0143";
+const NO_NUMBER: &str = "that is not a whole phone number: write all its digits, such as +1 202-555-0143";
 
 /// The numbers (E.164) that a text may be: one for most texts, several where more than one country in use has such a number.
 ///

@@ -25,6 +25,7 @@ PAGES = {
     "one-event": "/calls?event=delivery&since=today",
     "appointment": "/appointment?schedule=day-before&id=A-3",
     "not-called": "/not-called?day=today",
+    "outcomes": "/outcomes",
     "plan": "/plan",
     "tomorrow": "/plan?when=tomorrow",
     "week": "/plan?when=week",

@@ -58,7 +58,7 @@ class Person:
 def who_was_not_called_yesterday_and_why(browser, url, shots):
     person = Person(browser, url, "not-called-yesterday", shots)
     person.takes(person.menu("Not called"))
-    person.takes(person.link("The day before"))
+    person.takes(person.link("Yesterday"))
     expect(person.page.get_by_role("heading", name="no phone")).to_be_visible()
     person.takes(person.link("A-4", exact=True))
     person.takes(person.page.get_by_text("Every rule in order"))
@@ -83,8 +83,8 @@ def what_happens_tomorrow(browser, url, shots):
 
 def approve_a_held_run(browser, url, shots):
     person = Person(browser, url, "approve", shots)
-    person.takes(person.link("held run"))
-    person.takes(person.page.get_by_text("Approve: call them"))
+    person.takes(person.link("a run is held"))
+    person.takes(person.page.get_by_text("Approve: call these 6"))
     form = person.page.locator("form.act", has=person.page.get_by_role("button", name="Approve the run"))
     person.writes(form.get_by_label("Reason"), "the salon moved here")
     person.takes(form.get_by_role("button"))

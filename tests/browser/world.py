@@ -206,8 +206,9 @@ def morning(folder, is_hostile=True):
         world.wait_for("delivery.uncertain")
         world.wait_for("delivery.failed")
         world.wait_for("delivery.delivered", 3)
-        world.stop()
+        # by the running service, at its own clock
         world.run("uncertain", "resolve", "--all-of", "day-before", "--drop", "--reason", "nobody asked")
+        world.stop()
         world.table("2026-11-25")
         url = world.start("2026-11-24T13:59:57Z")
         world.wait_for("delivery.uncertain", 2)

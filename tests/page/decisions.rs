@@ -53,6 +53,15 @@ fn whoever_approves_a_held_run_sees_whom_it_calls_and_why_it_is_held() {
     ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
+    assert!(page.body.contains("<summary>Approve: call these 2</summary>"), "{}", page.body);
+    let plan = desk.get("/plan").body;
+    assert!(plan.contains("2 calls wait in the held run of day-before"), "{plan}");
+    // what no run has planned yet has a page all the same
+    let story = desk.get("/appointment?schedule=day-before&id=A-1").body;
+    for shown in ["No run has planned a call for it yet.", "It would not be called: run held."] {
+        assert!(story.contains(shown), "{shown}: {story}");
+    }
+    assert_eq!(desk.get("/appointment?schedule=day-before&id=A-99").status, 404);
     assert!(!page.body.contains("tickler approve") && !page.body.contains('`'), "{}", page.body);
     let not_called = desk.get("/not-called?day=2026-11-24");
     assert!(not_called.body.contains("2 calls wait in the held run of day-before"), "{}", not_called.body);
@@ -60,14 +69,23 @@ fn whoever_approves_a_held_run_sees_whom_it_calls_and_why_it_is_held() {
         assert!(!not_called.body.contains(wrong), "{wrong}: {}", not_called.body);
     }
     let overview = desk.get("/");
-    assert!(overview.body.contains("something needs you") && overview.body.contains("1 held run"), "{}", overview.body);
+    assert!(overview.body.contains("something needs you"), "{}", overview.body);
+    let held = "day-before: a run is held and calls nobody until you approve or reject it: 2 calls are more than";
+    assert!(overview.body.contains(held) && !overview.body.contains("1 held run"), "{}", overview.body);
+    let schedule = desk.get("/schedules/day-before").body;
+    assert!(schedule.contains("<a href=\"/held\">Approve or reject it</a>"), "{schedule}");
     let fields = format!("form_token={}&run={}&reason=as+it+should+be", page.form_token(), run_of(&page));
     let approved = desk.post("/held/approve", "", &fields);
     assert_eq!(approved.header("location"), Some("/held?done=approved&count=2"), "{}", approved.body);
     let said = desk.get("/held?done=approved&count=2");
     assert!(said.body.contains("Approved: 2 calls are planned."), "{}", said.body);
     let overview = desk.get("/");
-    assert!(overview.body.contains("2 planned calls are still to be made."), "{}", overview.body);
+    assert!(overview.body.contains("2 planned calls are still to be made"), "{}", overview.body);
+    assert!(!overview.body.contains("All is well"), "calls wait: {}", overview.body);
+    let tomorrow = desk.get("/plan").body;
+    for shown in ["2 calls wait from earlier runs", "Planned by earlier runs", "schedule day-before", "***0143"] {
+        assert!(tomorrow.contains(shown), "{shown}: {tomorrow}");
+    }
     let after = desk.get("/not-called?day=2026-11-24");
     assert!(!after.body.contains("held run"), "it was approved: {}", after.body);
 }
@@ -82,6 +100,26 @@ fn a_rejected_run_is_listed_with_whoever_was_not_called() {
     assert!(said.body.contains("Rejected: this run calls nobody."), "{}", said.body);
     let not_called = desk.get("/not-called?day=2026-11-24");
     assert!(not_called.body.contains("the run was held, and rejected"), "{}", not_called.body);
+}
+
+#[test]
+fn a_missed_run_is_listed_on_the_day_on_which_it_was_due() {
+    let clinic = Clinic::new();
+    clinic.schedule("day-before", &schedule(""));
+    let Desk { clinic, service, .. } = Desk::at(clinic, "2026-11-19T15:00:00Z");
+    drop(service);
+    let desk = Desk::at(clinic, "2026-11-24T13:00:00Z");
+    let is_written = || desk.log("run.missed").len() == 4;
+    assert!((0..50).any(|_| is_written()), "the service has written what it missed");
+    for (day, run) in [("2026-11-20", "the run of Fri 20 Nov"), ("2026-11-22", "the run of Sun 22 Nov")] {
+        let page = desk.get(&format!("/not-called?day={day}")).body;
+        assert!(
+            page.contains("the run was missed: the service was not running") && page.contains(run),
+            "{day}: {page}"
+        );
+    }
+    let written = desk.get("/not-called?day=2026-11-24").body;
+    assert!(!written.contains("the run was missed"), "{written}");
 }
 
 /// A clinic of whose two calls of the morning nobody knows the fate.

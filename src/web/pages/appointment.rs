@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::{asked_for, done, failure, page as answer};
 use crate::ledger::{Runs, RunsAsk};
+use crate::plan::explain::Verdict;
 use crate::verbs::audit::{ShowAsk, Story, show};
 use crate::verbs::{Request, Reveal, VerbError, VerbResult, explain, perform};
 use crate::web::guard::SubmittedForm;
@@ -32,11 +33,27 @@ pub async fn page(
 
 async fn masked(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<AppointmentPage> {
     let ask = ask(form, Reveal::LastFour)?;
-    let story = show(&site.app, &ask).await?;
+    let story = match show(&site.app, &ask).await {
+        Err(unknown) => return not_yet_in_the_log(site, visitor, &ask).await.ok_or(unknown),
+        Ok(story) => story,
+    };
     let shown = shown(site, visitor, &ask, &story);
     let judged = judged(site, &shown, &story, form.get("judge") == Some("now")).await;
     let shown = shown.judged_by(judged);
     Ok(AppointmentPage { frame: shown.frame.after(done(form)), ..shown })
+}
+
+/// An appointment of the source that no run has judged yet: a plan leads to it.
+async fn not_yet_in_the_log(site: &Site, visitor: &Visitor, ask: &ShowAsk) -> Option<AppointmentPage> {
+    let schedule = ask.schedule.as_deref()?;
+    let found = explain::explain(&site.app, schedule, &ask.id).await.ok()?;
+    let judged = match found.verdict {
+        Verdict::Absent => return None,
+        Verdict::Call | Verdict::Skip | Verdict::Reminded => ShownJudgement::now(&found, &site.moments()),
+    };
+    let story = Story { reminders: Vec::new(), rows: Vec::new(), label: None };
+    let page = AppointmentPage { schedule: schedule.to_owned(), ..shown(site, visitor, ask, &story) };
+    Some(page.judged_by(Some(judged)))
 }
 
 /// What the rules said of it: those of the run that judged it last, or as they are now, which reads the source.

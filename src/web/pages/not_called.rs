@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{asked_for, page as answer};
-use crate::audit::{AuditFilter, AuditRow, Event, words};
+use crate::audit::{AuditFilter, AuditRow, words};
 use crate::ledger::{FatesAsk, Log, RunRow, Runs, RunsAsk};
-use crate::reminder::RunState;
 use crate::verbs::labels::Labels;
 use crate::verbs::{VerbError, VerbResult, audit};
 use crate::web::guard::SubmittedForm;
@@ -18,8 +17,13 @@ use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::links;
 use crate::web::views::moments::Moments;
-use crate::web::views::not_called::{ListedDay, MOST, NotCalledPage, OF_RUNS, OpenCalls, nobody};
-use crate::web::views::overview::{nobody_left_out, reasons};
+use crate::web::views::not_called::{
+    ListedDay, MOST, NotCalledPage, OpenCalls, by_heading, called_nobody, is_of_uncalled, nobody,
+};
+use crate::web::views::overview::nobody_left_out;
+
+/// Maximum runs of a day that are listed: a schedule of every minute may fail as often.
+const MOST_RUNS: usize = 200;
 
 /// The page.
 pub async fn page(
@@ -51,36 +55,29 @@ async fn rows_of(site: &Site, seqs: &[u64]) -> VerbResult<Vec<AuditRow>> {
     Ok(rows)
 }
 
-/// The rows about runs of a day that called nobody. What is still held, or was approved, has its calls elsewhere.
+/// The log's rows about the runs that were due on a day and called nobody, whenever that was written. What is still held, or was
+/// approved, has its calls elsewhere.
 async fn rows_of_runs(
     site: &Site,
     (since, until): (Timestamp, Timestamp),
     reason: Option<&str>,
 ) -> VerbResult<Vec<AuditRow>> {
-    let mut found = Vec::new();
-    for (event, its_reason) in OF_RUNS {
-        if reason.is_some() && its_reason.is_some() && reason != its_reason {
-            continue;
-        }
-        let reason = its_reason.or(reason).map(str::to_owned);
-        let event = Some(event.as_str().to_owned());
-        let (since, until, newest) = (Some(since), Some(until), true);
-        let filter = AuditFilter { since, until, newest, event, reason, ..AuditFilter::default() };
-        found.extend(audit::page(&site.app, filter).await?);
+    let ledger = site.app.ledger()?;
+    let last = Timestamp::from_microsecond(until.as_microsecond() - 1).unwrap_or(until);
+    let mut runs = Vec::new();
+    for schedule in ledger.schedules(None).await? {
+        let days = RunsAsk::Days { schedule: schedule.name, first: since, last };
+        runs.extend(ledger.runs(days).await?.into_iter().filter(|run| called_nobody(run.state)));
     }
+    runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     let mut rows = Vec::new();
-    for row in found {
-        if row.event != Event::RunHeld || is_rejected(site, &row).await? {
-            rows.push(row);
-        }
+    for run in runs.iter().take(MOST_RUNS) {
+        let filter = AuditFilter { run: Some(run.id), event: Some("run".to_owned()), ..AuditFilter::default() };
+        let of_run = audit::page(&site.app, filter).await?;
+        let is_asked = |row: &AuditRow| reason.is_none_or(|reason| row.reason.as_deref() == Some(reason));
+        rows.extend(of_run.into_iter().filter(|row| is_of_uncalled(row, run.state) && is_asked(row)));
     }
     Ok(rows)
-}
-
-async fn is_rejected(site: &Site, row: &AuditRow) -> VerbResult<bool> {
-    let Some(id) = row.run_id else { return Ok(true) };
-    let run = site.app.ledger()?.runs(RunsAsk::Id(id)).await?.pop();
-    Ok(run.is_none_or(|run| run.state == RunState::Skipped))
 }
 
 /// The runs of a day that a guard holds.
@@ -99,7 +96,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let held = held_runs(site, (since, until)).await?;
     let open = OpenCalls::of_day(&held, &fates, &moments);
     let nobody = nobody(&open, &fates);
-    let chart = reasons(("By reason", nobody_left_out(!held.is_empty())), &fates, |reason| {
+    let chart = by_heading(&fates, nobody_left_out(!held.is_empty()), |reason| {
         links::link("/not-called", &[("day", Some(&day.to_string())), ("reason", Some(reason))])
     });
     if reason.is_some() {

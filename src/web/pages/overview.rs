@@ -14,7 +14,7 @@ use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
-use crate::web::views::overview::{self, OverviewPage, ServiceStanding, nobody_left_out};
+use crate::web::views::overview::{self, OverviewPage, ServiceStanding, nobody_left_out, nobody_queued};
 use crate::web::views::queue::{self, QueueLane, SLOTS};
 use crate::web::views::strip::{RunStrip, first_day};
 
@@ -42,9 +42,12 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let due_now = slots.iter().filter(|slot| slot.from <= moments.now()).map(|slot| slot.count).sum();
     let left = queue::waiting(&slots, &lanes, moments.now());
     let today = moments.today();
+    let names: Vec<String> = app.folder().schedules.keys().cloned().collect();
+    let next_call = app.ledger()?.next_due(&names).await?.filter(|at| *at > moments.now());
+    let next_call = next_call.map(|at| moments.of(None, at));
     Ok(OverviewPage {
         frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done(form)).live(),
-        standing: ServiceStanding::of(&status),
+        standing: ServiceStanding::of(&status, next_call.as_ref(), overview::unreached(&fates)),
         tallies: overview::tallies(&fates, status.uncertain),
         next: overview::coming(&status.schedules, &moments),
         strips: strips(app, &moments).await?,
@@ -59,7 +62,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
                 )
             },
         ),
-        queue: queue::chart(left, due_now, &moments),
+        queue: queue::chart(left, due_now, nobody_queued(status.held_runs > 0), &moments),
     })
 }
 

@@ -9,14 +9,16 @@ use futures_util::future::{Either, join_all, select};
 use jiff::Timestamp;
 
 use super::{asked_for, page as answer};
+use crate::ledger::{Runs, RunsAsk};
 use crate::schedule::Schedule;
 use crate::verbs::plan::{ShownPlan, When, plan};
-use crate::verbs::{App, Reveal, VerbError, VerbResult};
+use crate::verbs::{App, Reveal, VerbError, VerbResult, waiting};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
-use crate::web::views::plan::{PlanPage, PlanSpan, PlannedRun};
+use crate::web::views::not_called::OpenCalls;
+use crate::web::views::plan::{PlanPage, PlanSpan, PlannedCall, PlannedRun};
 
 /// Maximum runs that one page plans: each reads its source.
 const MOST_RUNS: usize = 60;
@@ -52,8 +54,21 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
             Err(error) => failures.push(error.to_string()),
         }
     }
-    let frame = site.frame(visitor, MenuPlace::Plan, span.title(), &moments);
-    Ok(PlanPage { frame, span, runs, failures, left_out })
+    let (from, until) = due_times(span, &moments);
+    let names: Vec<String> = schedules.iter().map(|schedule| schedule.name.clone()).collect();
+    let mut waiting = waiting::before(&site.app, &names, until).await?;
+    waiting.calls.retain(|call| call.next_at >= from);
+    let held = site.app.ledger()?.runs(RunsAsk::Held).await?;
+    Ok(PlanPage {
+        held: OpenCalls::of_day(&held, &[], &moments),
+        frame: site.frame(visitor, MenuPlace::Plan, &span.title(&moments), &moments),
+        span,
+        runs,
+        failures,
+        left_out,
+        further: waiting.further,
+        waiting: waiting.calls.into_iter().map(|call| PlannedCall::of_waiting(call, &moments)).collect(),
+    })
 }
 
 /// The nominal times of a span; one more than is planned tells that there are more.
@@ -73,6 +88,17 @@ fn nominal_times(schedule: &Schedule, span: PlanSpan, moments: &Moments) -> Vec<
     let count = if span == PlanSpan::Next { 1 } else { MOST_RUNS + 1 };
     let found = schedule.recurrence.next(zone, from, count).into_iter().map(|nominal| nominal.at);
     found.take_while(|at| until.is_none_or(|until| *at < until)).collect()
+}
+
+/// From when and until when calls are listed that earlier runs have planned.
+fn due_times(span: PlanSpan, moments: &Moments) -> (Timestamp, Timestamp) {
+    let tomorrow = moments.today().tomorrow().unwrap_or(moments.today());
+    let week = moments.today().checked_add(jiff::Span::new().days(8)).unwrap_or(tomorrow);
+    match span {
+        PlanSpan::Next => (Timestamp::MIN, Timestamp::MAX),
+        PlanSpan::Tomorrow => moments.bounds(tomorrow),
+        PlanSpan::Week => (Timestamp::MIN, moments.bounds(week).0),
+    }
 }
 
 async fn one(app: &App, schedule: &Arc<Schedule>, at: Timestamp) -> VerbResult<ShownPlan> {

@@ -5,10 +5,11 @@ use askama::Template;
 use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
-use crate::audit::{AuditRow, Event, story, words};
+use crate::audit::words::{self, counted};
+use crate::audit::{AuditRow, Event, story};
 use crate::personal::Personal;
 use crate::plan::explain::{Explanation, OtherStart, RuleStep, StepResult, Verdict};
-use crate::reminder::{RunId, State};
+use crate::reminder::{Lead, LeadTime, RunId, State};
 use crate::verbs::audit::{Story, StoryReminder};
 use crate::verbs::explain::SHADOW_STEP;
 
@@ -24,6 +25,10 @@ pub struct AppointmentPage {
     pub schedule: String,
     /// How the schedule names it.
     pub name: Option<String>,
+    /// Its start as the log has it last.
+    pub starts_at: Option<ShownMoment>,
+    /// The last four digits of its phone, as the log has them last.
+    pub phone: Personal,
     /// Its reminders.
     pub reminders: Vec<ShownReminder>,
     /// What happened, in order.
@@ -41,10 +46,8 @@ pub struct AppointmentPage {
 pub struct ShownReminder {
     /// Its id.
     pub id: String,
-    /// The start that it is about.
-    pub starts_at: ShownMoment,
-    /// How long before.
-    pub lead: String,
+    /// What call of the appointment it is, in words.
+    pub occasion: String,
     /// Its state, in words.
     pub state: String,
     /// A word for the colour.
@@ -83,12 +86,14 @@ impl AppointmentPage {
             id: found.reminders.first().map_or(id, |reminder| reminder.appointment_id.as_str()).to_owned(),
             schedule: schedule.unwrap_or_default().to_owned(),
             name: found.label.clone(),
+            starts_at: found.rows.iter().rev().find_map(|row| row.starts_at).map(|at| moments.of(schedule, at)),
+            phone: last_four(&found.rows),
             reminders,
             lines: told
                 .into_iter()
                 .map(|line| ShownLine {
                     at: moments.of(schedule, line.at),
-                    words: moments.localised(schedule, &line.words),
+                    words: by_a_person(&moments.localised(schedule, &line.words)),
                 })
                 .collect(),
             judged: None,
@@ -169,7 +174,11 @@ impl ShownJudgement {
             Verdict::Reminded => ("It has its reminder", "good"),
             Verdict::Absent => ("The source has no such row", "unsure"),
         };
-        Self { sentence: format!("{words}{reason}."), kind, is_now: true, steps: steps(found, moments) }
+        let sentence = match not_this_run(found) {
+            Some(why) => format!("A run at this moment would leave it out: {why}."),
+            None => format!("{words}{reason}."),
+        };
+        Self { sentence, kind, is_now: true, steps: steps(found, moments) }
     }
 
     /// By a run.
@@ -190,6 +199,13 @@ impl ShownJudgement {
             steps: steps(found, moments),
         }
     }
+}
+
+/// Which run is the one for it, where that is another one: then nobody has decided against the call.
+fn not_this_run(found: &Explanation) -> Option<&str> {
+    let is_outside = found.reason.as_deref() == Some("outside_window");
+    let blocking = found.steps.iter().find(|step| step.result == StepResult::Block).filter(|_| is_outside)?;
+    blocking.detail.as_deref()
 }
 
 /// Whether shadow mode keeps the call from being made.
@@ -225,13 +241,13 @@ fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, mo
     let is_acceptance = |row: &&AuditRow| row.event == Event::DeliveryDelivered && row.reminder_id == Some(reminder.id);
     let accepted = rows.iter().rev().find(is_acceptance).and_then(words::acceptance);
     let state = match reminder.state {
+        State::Delivered if is_by_word(reminder, rows) => "called, as a person found out",
         State::Delivered => accepted.unwrap_or(words::state(State::Delivered)),
         state => words::state(state),
     };
     ShownReminder {
         id: reminder.id.to_string(),
-        starts_at: moments.of(schedule, reminder.starts_at),
-        lead: reminder.lead.to_string(),
+        occasion: occasion(reminder.lead, &moments.of(schedule, reminder.starts_at)),
         state: state.to_owned(),
         kind: kind(reminder.state),
         phone: reminder.phone.clone(),
@@ -240,6 +256,33 @@ fn shown(reminder: &StoryReminder, rows: &[AuditRow], schedule: Option<&str>, mo
         is_uncertain: reminder.state == State::Uncertain,
         has_phone: reminder.phone.is_some(),
     }
+}
+
+fn last_four(rows: &[AuditRow]) -> Personal {
+    let last = rows.iter().rev().find_map(|row| row.phone_last4());
+    last.map(|last| format!("***{last}").into()).unwrap_or_default()
+}
+
+/// Whether only a person says that the call arrived.
+fn is_by_word(reminder: &StoryReminder, rows: &[AuditRow]) -> bool {
+    let mut own = rows.iter().rev().filter(|row| row.reminder_id == Some(reminder.id));
+    let last = own.find(|row| matches!(row.event, Event::DeliveryDelivered | Event::OperatorResolved));
+    last.is_some_and(|row| row.event == Event::OperatorResolved)
+}
+
+/// `1 day before Wed 25 Nov 16:40`.
+fn occasion(lead: Lead, starts_at: &ShownMoment) -> String {
+    let call = match lead.before {
+        LeadTime::Days(days) => format!("{} before {starts_at}", counted(days.into(), "day", "days")),
+        LeadTime::Hours(hours) => format!("{} before {starts_at}", counted(hours.into(), "hour", "hours")),
+        LeadTime::Now => format!("as requested, for {starts_at}"),
+    };
+    if lead.is_retry() { format!("{call}, retry {}", lead.retry) } else { call }
+}
+
+/// Whatever nobody else is named for, the service did; that the fate is unknown is said once.
+fn by_a_person(line: &str) -> String {
+    line.strip_suffix(", by service").unwrap_or(line).replacen(": fate unknown, ", ": ", 1)
 }
 
 /// A word for the colour of a state.
@@ -282,5 +325,53 @@ mod tests {
         let shown = ShownJudgement::now(&found, &moments);
         let steps: Vec<(&str, &str)> = shown.steps.iter().map(|step| (step.result, step.detail.as_str())).collect();
         assert_eq!(steps, [("not called", "Wed 25 Nov 16:00: line 4: status is `cancelled`")]);
+    }
+
+    #[test]
+    fn a_reminder_is_named_by_how_long_before_the_appointment_it_is_due() {
+        let at = ShownMoment { exact: String::new(), text: "Wed 25 Nov 16:40".to_owned() };
+        for (lead, words) in [
+            (Lead::days(1), "1 day before Wed 25 Nov 16:40"),
+            (Lead::days(7), "7 days before Wed 25 Nov 16:40"),
+            (Lead::hours(24), "24 hours before Wed 25 Nov 16:40"),
+            (Lead::days(1).at_retry(2), "1 day before Wed 25 Nov 16:40, retry 2"),
+            (Lead::NOW, "as requested, for Wed 25 Nov 16:40"),
+        ] {
+            assert_eq!(occasion(lead, &at), words);
+        }
+    }
+
+    #[test]
+    fn what_another_run_is_for_is_not_called_a_decision() {
+        let found = |reason: &str| Explanation {
+            schedule: "clinic".to_owned(),
+            appointment_id: "A-1".to_owned(),
+            verdict: Verdict::Skip,
+            reason: Some(reason.to_owned()),
+            outcome: None,
+            steps: vec![RuleStep {
+                rule: "window".to_owned(),
+                result: StepResult::Block,
+                detail: Some("the run of Wed is the one for it".to_owned()),
+            }],
+            others: Vec::new(),
+        };
+        let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
+        let moments = Moments::new(zones, jiff::Timestamp::UNIX_EPOCH);
+        let sentence = |reason| ShownJudgement::now(&found(reason), &moments).sentence;
+        let later = "A run at this moment would leave it out: the run of Wed is the one for it.";
+        assert_eq!(sentence("outside_window"), later);
+        assert_eq!(sentence("no_phone"), "It would not be called: no phone.");
+    }
+
+    #[test]
+    fn only_what_a_person_did_is_said_with_a_name() {
+        assert_eq!(by_a_person("about to be sent (attempt 1), by service"), "about to be sent (attempt 1)");
+        let unknown = "fate unknown (attempt 1): reset: fate unknown, a call may have been placed, by service";
+        assert_eq!(by_a_person(unknown), "fate unknown (attempt 1): reset: a call may have been placed");
+        assert_eq!(
+            by_a_person("settled by a person: she said so, by page:ann"),
+            "settled by a person: she said so, by page:ann"
+        );
     }
 }

@@ -50,6 +50,8 @@ pub struct ShownHeldRun {
     pub detail: String,
     /// Its numbers when it was held.
     pub counts: String,
+    /// What an approval is called.
+    pub approve: String,
     /// Whom an approval would call now.
     pub preview: HeldPreview,
     /// Why it can't be approved, if it can't.
@@ -160,14 +162,24 @@ impl ShownHeldRun {
             worries: run.guards.iter().filter_map(|guard| worry(guard)).collect(),
             detail: run.detail.as_deref().map(without_commands).unwrap_or_default(),
             counts: format!(
-                "When it was held: {} read, {}, {} not.",
-                counted(counts.rows, "row", "rows"),
-                counted(counts.planned, "person would be called", "people would be called"),
-                counts.skipped
+                "When it was held, {} read: {}, {} not called, {} of other days or called before.",
+                counted(counts.rows, "row was", "rows were"),
+                counted(counts.planned, "person to be called", "people to be called"),
+                counts.skipped,
+                counts.rows.saturating_sub(counts.planned + counts.skipped)
             ),
+            approve: approve(&preview),
             preview,
             only_rejected: run.in_window.is_none().then_some(of_one),
         }
+    }
+}
+
+/// What an approval is called: with the number that it calls, where that is known.
+fn approve(preview: &HeldPreview) -> String {
+    match preview {
+        HeldPreview::Calls(calls) if calls.count > 1 => format!("Approve: call these {}", calls.count),
+        HeldPreview::Calls(_) | HeldPreview::Unknown(_) => "Approve: call them".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::charts::LyingBars;
+use super::charts::{ChartTitle, LyingBars, Quantity};
 use super::frame::PageFrame;
 use super::moments::{Moments, ShownMoment};
 use super::rows::LogRow;
@@ -13,6 +13,7 @@ use crate::audit::fates::{CallFate, DecidedFate};
 use crate::audit::words::counted;
 use crate::audit::{AuditRow, Event, words};
 use crate::ledger::RunRow;
+use crate::reminder::RunState;
 use crate::verbs::labels::Labels;
 
 /// Maximum rows under each heading; the log has them all.
@@ -118,9 +119,30 @@ pub struct NotCalledPerson {
     pub is_run: bool,
 }
 
-/// What the log has of runs that called nobody: the event and, where only that says so, the reason.
-pub const OF_RUNS: [(Event, Option<&str>); 4] =
-    [(Event::RunMissed, None), (Event::RunHeld, None), (Event::RunSkipped, None), (Event::RunFinished, Some("failed"))];
+/// Whether a run in that state is over, and called nobody.
+#[must_use]
+pub const fn called_nobody(state: RunState) -> bool {
+    match state {
+        RunState::Missed | RunState::Skipped | RunState::Failed => true,
+        RunState::Running | RunState::Waiting | RunState::Done | RunState::Held => false,
+    }
+}
+
+/// Whether the row is about a run.
+fn is_of_run(row: &AuditRow) -> bool {
+    row.event.as_str().starts_with("run.")
+}
+
+/// Whether the row says why a run in that state called nobody: one that was held was rejected afterwards.
+#[must_use]
+pub fn is_of_uncalled(row: &AuditRow, state: RunState) -> bool {
+    match state {
+        RunState::Missed => row.event == Event::RunMissed,
+        RunState::Skipped => row.event == Event::RunSkipped || row.event == Event::RunHeld,
+        RunState::Failed => row.event == Event::RunFinished,
+        RunState::Running | RunState::Waiting | RunState::Done | RunState::Held => false,
+    }
+}
 
 /// Whether a fate is listed here: somebody was to be called and was not.
 #[must_use]
@@ -137,10 +159,42 @@ fn heading(event: Event, reason: Option<&str>) -> String {
         (Event::ReminderSkipped, Some(reason)) => words::reason(reason),
         (Event::RunFinished, Some(_)) => "the run failed".to_owned(),
         (Event::RunHeld, _) => "the run was held, and rejected".to_owned(),
+        (Event::RunMissed, Some("down")) => "the run was missed: the service was not running".to_owned(),
         (Event::OperatorResolved, Some("drop")) => "fate unknown, given up by a person".to_owned(),
         (event, Some(reason)) => format!("{}: {}", words::event(event), words::reason(reason)),
         (event, None) => words::event(event).to_owned(),
     }
+}
+
+/// A run that did nothing has no more in its row than the time at which it was due.
+fn of_nominal_time(detail: &str) -> String {
+    match detail.strip_prefix("nominal time ") {
+        Some(at) => format!("the run of {at}"),
+        None => detail.to_owned(),
+    }
+}
+
+/// How many appointments are listed under each heading, with a link where a reason tells them apart.
+#[must_use]
+pub fn by_heading(fates: &[DecidedFate], nothing: &'static str, link: impl Fn(&str) -> String) -> LyingBars {
+    let mut headings: BTreeMap<String, (u64, Option<&str>)> = BTreeMap::new();
+    for decided in fates.iter().filter(|decided| is_listed(decided)) {
+        let reason = decided.reason.as_deref();
+        headings.entry(heading(decided.event, reason)).or_insert((0, reason)).0 += 1;
+    }
+    let total = headings.values().map(|(count, _)| count).sum();
+    let quantity =
+        |(label, (count, reason)): (String, (u64, Option<&str>))| Quantity { label, count, link: reason.map(&link) };
+    let title = ChartTitle {
+        title: match total {
+            0 => "By reason".to_owned(),
+            total => counted(total, "appointment was not called", "appointments were not called"),
+        },
+        of: "Reason",
+        counts: "Appointments",
+        nothing,
+    };
+    LyingBars::over(title, headings.into_iter().map(quantity).collect())
 }
 
 /// What a day's list holds, by heading.
@@ -179,12 +233,8 @@ impl ListedDay {
         for row in rows.iter().rev() {
             let starts_at = row.starts_at.map(|at| moments.of(row.schedule.as_deref(), at));
             let row_of_log = LogRow::of(row, labels, moments);
-            let detail = without_commands(&row_of_log.detail);
-            let person = NotCalledPerson {
-                row: LogRow { detail, ..row_of_log },
-                starts_at,
-                is_run: OF_RUNS.iter().any(|(event, _)| *event == row.event),
-            };
+            let detail = of_nominal_time(&without_commands(&row_of_log.detail));
+            let person = NotCalledPerson { row: LogRow { detail, ..row_of_log }, starts_at, is_run: is_of_run(row) };
             groups.entry(heading(row.event, row.reason.as_deref())).or_default().push(person);
         }
         let group = |(reason, people): (String, Vec<NotCalledPerson>)| {
@@ -232,6 +282,11 @@ mod tests {
         let groups = listed.groups(&shown, &Labels::default(), &moments);
         let told: Vec<(&str, usize)> = groups.iter().map(|group| (group.reason.as_str(), group.people.len())).collect();
         assert_eq!(told, [("bad row", 2), ("no phone", 1), ("refused for good: http 400", 1)]);
+        let fates = fates::fates(&shown);
+        let chart = by_heading(&fates, "nobody", |reason| format!("/not-called?reason={reason}")).to_string();
+        for part in ["4 appointments were not called", "/not-called?reason=http_400", "refused for good: http 400"] {
+            assert!(chart.contains(part), "whoever was refused is in the sum: {chart}");
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn capacity(rate: Rate) -> u64 {
 
 /// The chart.
 #[must_use]
-pub fn chart(left: Vec<u64>, due_now: u64, moments: &Moments) -> UprightBars {
+pub fn chart(left: Vec<u64>, due_now: u64, nothing: &'static str, moments: &Moments) -> UprightBars {
     let name = |place: usize| {
         let micros = SLOT_MICROS * i64::try_from(place).unwrap_or_default();
         let at = moments.now().checked_add(jiff::SignedDuration::from_micros(micros)).unwrap_or(moments.now());
@@ -66,7 +66,7 @@ pub fn chart(left: Vec<u64>, due_now: u64, moments: &Moments) -> UprightBars {
         title: "The queue under the rate limit, next two hours".to_owned(),
         of: "At",
         counts: "Waiting",
-        nothing: "Nobody waits to be called.",
+        nothing,
     };
     UprightBars::over(title, quantities, 6)
 }

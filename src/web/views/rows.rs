@@ -2,6 +2,7 @@
 
 use super::links;
 use super::moments::{Moments, ShownMoment};
+use super::wording::without_commands;
 use crate::audit::{AuditRow, Event, words};
 use crate::personal::Personal;
 use crate::verbs::labels::Labels;
@@ -25,6 +26,8 @@ pub struct LogRow {
     pub link: Option<String>,
     /// How the schedule names it.
     pub name: String,
+    /// The appointment's start.
+    pub starts_at: Option<ShownMoment>,
     /// The last four digits.
     pub phone: Personal,
     /// The reason in words: `no phone`; empty where the row has none.
@@ -50,9 +53,10 @@ impl LogRow {
             appointment: text(&row.appointment_id),
             link: row.appointment_id.as_deref().map(|id| links::appointment(schedule, id)),
             name: labels.of_row(row).unwrap_or_default().to_owned(),
+            starts_at: row.starts_at.map(|at| moments.of(schedule, at)),
             phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
-            detail: moments.localised(schedule, row.detail.as_deref().unwrap_or_default()),
+            detail: moments.localised(schedule, &without_commands(row.detail.as_deref().unwrap_or_default())),
             by: text(&row.actor),
         }
     }

@@ -85,6 +85,12 @@ pub struct ShownNext {
 }
 
 impl ListedSchedule {
+    /// Whether its run waits for a person.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.problem.starts_with("a run is held")
+    }
+
     /// Of its status.
     #[must_use]
     pub fn of(row: &ScheduleStatus, moments: &Moments) -> Self {

@@ -1,0 +1,68 @@
+//! shell: the calls that are planned already and not made yet.
+
+use jiff::Timestamp;
+
+use super::{App, Reveal, VerbResult, redact};
+use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
+use crate::reminder::State;
+
+/// Maximum calls that are read: a list for people.
+pub const MOST: usize = 500;
+
+/// A call that waits for its time.
+#[derive(Debug, Clone)]
+pub struct WaitingCall {
+    /// The schedule's name.
+    pub schedule: String,
+    /// The appointment's id.
+    pub appointment_id: String,
+    /// How the schedule names it.
+    pub label: Option<String>,
+    /// The appointment's start (UTC).
+    pub starts_at: Timestamp,
+    /// When it is to be made (UTC).
+    pub next_at: Timestamp,
+    /// The phone's last four digits.
+    pub phone: Option<String>,
+    /// Attempts made before.
+    pub attempts: u32,
+}
+
+/// The calls that wait, and how many more there are than are read.
+#[derive(Debug, Clone, Default)]
+pub struct WaitingCalls {
+    /// The soonest first.
+    pub calls: Vec<WaitingCall>,
+    /// How many further ones wait, whenever they are due.
+    pub further: u64,
+}
+
+/// The calls of these schedules that are to be made before `until`.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn before(app: &App, schedules: &[String], until: Timestamp) -> VerbResult<WaitingCalls> {
+    let Some(ledger) = &app.around.ledger else { return Ok(WaitingCalls::default()) };
+    let limit = Some(MOST as u64);
+    let ask = ReminderAsk { states: vec![State::Pending], limit, ..ReminderAsk::default() };
+    let read = ledger.reminders(ask).await?;
+    let further = ledger.tally().await?.pending.saturating_sub(read.len() as u64);
+    let is_asked = |row: &ReminderRow| row.next_at < until && schedules.contains(&row.schedule);
+    let mut calls: Vec<WaitingCall> = read.into_iter().filter(is_asked).map(WaitingCall::of).collect();
+    calls.sort_by_key(|call| (call.next_at, call.starts_at));
+    Ok(WaitingCalls { calls, further })
+}
+
+impl WaitingCall {
+    fn of(row: ReminderRow) -> Self {
+        Self {
+            phone: row.phone.map(|phone| redact::phone(phone.as_str(), Reveal::LastFour)),
+            label: row.label.map(|label| label.as_str().to_owned()),
+            schedule: row.schedule,
+            appointment_id: row.appointment_id,
+            starts_at: row.starts_at,
+            next_at: row.next_at,
+            attempts: row.attempts,
+        }
+    }
+}
