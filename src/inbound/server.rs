@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -43,6 +44,10 @@ pub const REQUEST_LIMIT: &str = "a body has at most 64 KiB and 32 levels of nest
 /// Maximum number of requests that are answered at once; further ones get 429.
 const MAX_AT_ONCE: usize = 64;
 
+/// Connections that may wait to be accepted. Whoever comes when it is full waits a second until the next try; the usual 128 are
+/// full in a burst long before the service is busy.
+const BACKLOG: u32 = 1_024;
+
 /// Connections for each connection that another listener may have: idle ones and slow senders do not keep others out.
 const CONNECTIONS_PER_PLACE: usize = 4;
 
@@ -61,7 +66,7 @@ pub enum InboundError {
 
 /// The server, bound and not yet serving.
 pub struct InboundServer {
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     address: SocketAddr,
     router: Router,
     inbound: Arc<Inbound>,
@@ -80,10 +85,18 @@ pub async fn bind(
         return Err(InboundError::IsThePages(listen));
     }
     let not_bound = |error| InboundError::NotBound(listen, error);
-    let listener = tokio::net::TcpListener::bind(listen).await.map_err(not_bound)?;
+    let listener = listening(listen).map_err(not_bound)?;
     let address = listener.local_addr().map_err(not_bound)?;
     inbound.app.traffic.listens(address);
     Ok(InboundServer { listener, address, router: router(&inbound), inbound })
+}
+
+fn listening(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // as every listener of the runtime: a restart must not wait for the last connections of the one before
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 impl InboundServer {
