@@ -61,7 +61,8 @@ fn whoever_approves_a_held_run_sees_whom_it_calls_and_why_it_is_held() {
     for shown in ["No run has planned a call for it yet.", "It would not be called: run held."] {
         assert!(story.contains(shown), "{shown}: {story}");
     }
-    assert_eq!(desk.get("/appointment?schedule=day-before&id=A-99").status, 404);
+    let unknown = desk.get("/appointment?schedule=day-before&id=A-99");
+    assert!(unknown.status == 422 && unknown.body.contains("A-99"), "neither has the source: {}", unknown.body);
     assert!(!page.body.contains("tickler approve") && !page.body.contains('`'), "{}", page.body);
     let not_called = desk.get("/not-called?day=2026-11-24");
     assert!(not_called.body.contains("2 calls wait in the held run of day-before"), "{}", not_called.body);
