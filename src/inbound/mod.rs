@@ -7,6 +7,7 @@ mod call;
 mod gate;
 mod outcome;
 mod server;
+mod strangers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use crate::settings::SecretRef;
 use crate::verbs::App;
 use answer::Refusal;
 use gate::ShownSecret;
+use strangers::{Stranger, Strangers};
 
 pub use server::{InboundError, InboundServer, bind};
 
@@ -23,13 +25,14 @@ pub use server::{InboundError, InboundServer, bind};
 pub struct Inbound {
     app: Arc<App>,
     is_stopping: AtomicBool,
+    strangers: Strangers,
 }
 
 impl Inbound {
     /// Takes records and requests for the schedules of this app.
     #[must_use]
     pub fn new(app: Arc<App>) -> Arc<Self> {
-        Arc::new(Self { app, is_stopping: AtomicBool::new(false) })
+        Arc::new(Self { app, is_stopping: AtomicBool::new(false), strangers: Strangers::default() })
     }
 
     /// The schedule, if the secret opens it.
@@ -46,7 +49,25 @@ impl Inbound {
         let (secrets, in_url) = schedule.as_ref().map_or((&[][..], false), |schedule| route.secrets(schedule));
         let is_open = gate::opens(shown, secrets, &self.app.settings.secrets);
         let is_allowed_there = shown_in == ShownIn::Header || in_url;
-        schedule.filter(|_| is_open && is_allowed_there).ok_or(Refusal::Unauthorized)
+        if is_open
+            && is_allowed_there
+            && let Some(schedule) = schedule
+        {
+            return Ok(schedule);
+        }
+        let why = match &schedule {
+            None => Stranger::UnknownSchedule,
+            Some(_) if secrets.is_empty() => Stranger::NothingPosted,
+            Some(_) if shown.is_none() => Stranger::NoSecret,
+            Some(_) if is_open => Stranger::SecretInAddress,
+            Some(_) => Stranger::OtherSecret,
+        };
+        self.strangers.log(
+            why,
+            schedule.as_ref().map(|schedule| schedule.name.as_str()),
+            self.app.around.clock.as_ref(),
+        );
+        Err(Refusal::Unauthorized)
     }
 
     /// From now on every request is answered 429: its sender tries again, at the next start.

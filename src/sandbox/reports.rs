@@ -117,7 +117,12 @@ async fn post(sandbox: &Sandbox, url: Url, body: &Value, header: Option<&(String
                 let pause = seconds.map_or(Duration::from_secs(1), Duration::from_secs).min(MAX_PAUSE);
                 sandbox.around.clock.sleep(pause).await;
             }
-            Sent::Answered(_) => return,
+            Sent::Answered(answer) => {
+                if !(200..300).contains(&answer.status) {
+                    tracing::warn!(http_status = answer.status, "the receiver refused the record of a call");
+                }
+                return;
+            }
             Sent::NotSent { class, .. } | Sent::Unknown { class, .. } => {
                 tracing::warn!(class, "a call could not be reported to its callback");
                 return;

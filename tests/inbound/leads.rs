@@ -282,7 +282,13 @@ fn whatever_is_wrong_with_a_request_for_a_call_it_gets_its_code_and_writes_nothi
         assert_eq!(exchange(&address, request.as_bytes()).0, 401, "{method} without a secret");
     }
     assert_eq!(head(), before, "no row of the log");
-    service.stop();
+    service.signal(rustix::process::Signal::TERM);
+    let (lines, _) = service.lines_until("the service has stopped");
+    let refused: Vec<&String> = lines.iter().filter(|line| line.contains("a post was refused with 401")).collect();
+    assert!(refused[0].contains("it shows no secret") && refused[0].contains("leads"), "{refused:?}");
+    assert_eq!(refused.len(), 1, "one a minute, since anybody may post");
+    assert!(!lines.concat().contains(LEADS_SECRET) && !lines.concat().contains("kept-by-the-cr"), "no secret");
+    service.wait();
 }
 
 #[test]
