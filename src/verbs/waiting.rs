@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{App, Reveal, VerbResult, redact};
 use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
+use crate::personal::Personal;
 use crate::reminder::State;
 
 /// Maximum calls that are read: a list for people.
@@ -23,7 +24,7 @@ pub struct WaitingCall {
     /// When it is to be made (UTC).
     pub next_at: Timestamp,
     /// The phone's last four digits.
-    pub phone: Option<String>,
+    pub phone: Option<Personal>,
     /// Attempts made before.
     pub attempts: u32,
 }
@@ -56,7 +57,7 @@ pub async fn before(app: &App, schedules: &[String], until: Timestamp) -> VerbRe
 impl WaitingCall {
     fn of(row: ReminderRow) -> Self {
         Self {
-            phone: row.phone.map(|phone| redact::phone(phone.as_str(), Reveal::LastFour)),
+            phone: row.phone.map(|phone| redact::phone(phone.as_str(), Reveal::LastFour).into()),
             label: row.label.map(|label| label.as_str().to_owned()),
             schedule: row.schedule,
             appointment_id: row.appointment_id,

@@ -14,8 +14,9 @@ use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
-use crate::web::views::overview::{self, OverviewPage, ServiceStanding, nobody_left_out, nobody_queued};
+use crate::web::views::overview::{self, OverviewPage, nobody_left_out, nobody_queued};
 use crate::web::views::queue::{self, QueueLane, SLOTS};
+use crate::web::views::standing::{self, ServiceStanding};
 use crate::web::views::strip::{RunStrip, first_day};
 
 /// The page.
@@ -47,7 +48,7 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let next_call = next_call.map(|at| moments.of(None, at));
     Ok(OverviewPage {
         frame: site.frame(visitor, MenuPlace::Overview, "Overview", &moments).after(done(form)).live(),
-        standing: ServiceStanding::of(&status, next_call.as_ref(), overview::unreached(&fates)),
+        standing: ServiceStanding::of(&status, next_call.as_ref(), standing::unreached(&fates)),
         tallies: overview::tallies(&fates, status.uncertain),
         next: overview::coming(&status.schedules, &moments),
         strips: strips(app, &moments).await?,

@@ -18,5 +18,6 @@ pub mod queue;
 pub mod rows;
 pub mod schedules;
 pub mod signing;
+pub mod standing;
 pub mod strip;
 pub mod wording;

@@ -149,7 +149,7 @@ impl PlannedCall {
             link: links::appointment(schedule, &call.appointment_id),
             name: call.label.unwrap_or_default(),
             starts_at: moments.of(schedule, call.starts_at),
-            phone: call.phone.unwrap_or_default().into(),
+            phone: call.phone.unwrap_or_default(),
             note: format!("schedule {}{tried}", call.schedule),
             appointment: call.appointment_id,
         }
