@@ -238,6 +238,13 @@ impl Context {
         ScheduleZones::of_folder(&folder, &zones)
     }
 
+    /// The names of the schedules without `[outcome]`: no report of their calls is awaited.
+    pub fn schedules_without_outcome(&self) -> BTreeSet<String> {
+        let folder = crate::schedule::load::folder(&self.settings.schedules, &Zones::newest()).unwrap_or_default();
+        let without = folder.schedules.values().filter(|schedule| schedule.outcome.is_none());
+        without.map(|schedule| schedule.name.clone()).collect()
+    }
+
     /// For people: in which zones the times of these schedules' rows are shown.
     pub fn zones_named<'a>(&self, schedules: impl Iterator<Item = &'a str>) -> String {
         let zones = self.zones();

@@ -14,6 +14,7 @@ use super::table::{Table, sentence, words};
 use crate::audit::escape;
 use crate::audit::words::state as state_in_words;
 use crate::reminder::{CallOutcome, State, WriteBackState};
+use crate::schedule::Schedule;
 use crate::verbs::labels::Labels;
 use crate::verbs::outcome::trying::{self, TriedRecord};
 use crate::verbs::outcome::{self, AcknowledgeAsk, AgainAsk, OutcomeListAsk, OutcomeRow, OutcomeSought, SetOutcomeAsk};
@@ -121,6 +122,7 @@ fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), lis
         return context.nothing("there is no such call");
     }
     let zones = context.zones();
+    let without_outcome = context.schedules_without_outcome();
     let mut table = Table::of(&[
         words("reminder"),
         words("schedule").below(5),
@@ -142,6 +144,7 @@ fn listed_for_people(context: &Context, (ids, labels): (&ShortIds, &Labels), lis
             row.lead.to_string(),
             match (row.outcome, row.state) {
                 (Some(outcome), _) => format!("{outcome}{}", written_back(row)),
+                (None, State::Delivered) if without_outcome.contains(&row.schedule) => "no [outcome]".to_owned(),
                 (None, State::Delivered) => "not reported yet".to_owned(),
                 (None, state) => format!("none: {}", state_in_words(state)),
             },
@@ -179,7 +182,7 @@ async fn try_record(context: &Context, schedule: &str, file: &Path) -> anyhow::R
         facts.iter().for_each(|(name, value)| rows.push(vec![(*name).to_owned(), value.clone()]));
         rows
     };
-    Shown { answer: &tried, people: &|| for_people(&tried, &facts), rows: &rows }.print(context.format)?;
+    Shown { answer: &tried, people: &|| for_people(&schedule, &tried, &facts), rows: &rows }.print(context.format)?;
     Ok(Exit::Done)
 }
 
@@ -205,12 +208,17 @@ fn facts(tried: &TriedRecord) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-fn for_people(tried: &TriedRecord, facts: &[(&'static str, String)]) -> String {
+fn for_people(schedule: &Schedule, tried: &TriedRecord, facts: &[(&'static str, String)]) -> String {
     let mut lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:<12} {}", escape(value))).collect();
     if !tried.is_final {
         lines.push("the call goes on: this record is a sign of life and no outcome".to_owned());
     }
-    if let Some(word) = &tried.unmapped {
+    if schedule.outcome.is_none() {
+        lines.push(format!(
+            "`{}` has no [outcome] table: no word is mapped, and the status alone counts",
+            schedule.name
+        ));
+    } else if let Some(word) = &tried.unmapped {
         let word = escape(word);
         lines.push(format!("no key of [outcome.values] maps `{word}`: the status alone counts"));
     }

@@ -135,6 +135,8 @@ pub struct ReceivedRequest {
     pub phone_last4: Option<String>,
     /// The `Idempotency-Key`.
     pub reminder_id: Option<String>,
+    /// A call was placed to no number at all: none in the payload is in E.164.
+    pub has_no_number: bool,
 }
 
 /// What became of a request.
@@ -162,7 +164,8 @@ impl ReceivedRequest {
             Outcome::Reset => "reset".to_owned(),
         };
         let phone = self.phone_last4.as_ref().map(|last4| format!(" phone …{last4}")).unwrap_or_default();
-        format!("{} {} {outcome}{phone}", self.method, self.route)
+        let remark = if self.has_no_number { " no phone number in E.164: reported as failed" } else { "" };
+        format!("{} {} {outcome}{phone}{remark}", self.method, self.route)
     }
 }
 

@@ -76,6 +76,7 @@ async fn meet_faults(
         outcome: Outcome::Reset,
         phone_last4: phone_of(&sandbox, &body),
         reminder_id: reminder_id_of(&parts.headers),
+        has_no_number: false,
     };
     if !sandbox.options.faults.latency.is_zero() {
         sandbox.around.clock.sleep(sandbox.options.faults.latency).await;
@@ -91,6 +92,7 @@ async fn meet_faults(
             failure(StatusCode::OK, "sandbox_error", "the sandbox was started with an injected error")
         }
     };
+    event.has_no_number = response.extensions().get::<NoNumber>().is_some();
     if fate == RequestFate::ObeyedThenReset {
         cut.cut();
     } else {
@@ -115,7 +117,9 @@ fn route_of(path: &str) -> String {
 
 fn in_html(response: Response) -> Response {
     if response.status().is_success() {
-        return Html("<!doctype html><title>Sign in</title><p>Please sign in.").into_response();
+        let mut page = Html("<!doctype html><title>Sign in</title><p>Please sign in.").into_response();
+        *page.extensions_mut() = response.extensions().clone();
+        return page;
     }
     response
 }
@@ -174,6 +178,10 @@ fn object(body: &Bytes) -> Option<Map<String, Value>> {
     serde_json::from_slice(body).ok()
 }
 
+/// Marks the answer to a payload without a number: its call fails.
+#[derive(Debug, Clone, Copy)]
+struct NoNumber;
+
 async fn run_automation(State(sandbox): SandboxState, headers: HeaderMap, body: Bytes) -> Response {
     if sandbox.options.verify_automations && !has(&headers, "x-api-token", sandbox.options.api_token.as_ref()) {
         return unauthorized("the header `x-api-token` is missing or wrong");
@@ -185,8 +193,13 @@ async fn run_automation(State(sandbox): SandboxState, headers: HeaderMap, body: 
     let payload = Value::Object(payload);
     let reminder_id = payload.get("reminder_id").and_then(Value::as_str).map(str::to_owned);
     let phone = first_number(&payload);
+    let has_no_number = phone.is_none();
     let placed = Placed { agent: AGENT.to_owned(), contact_id: None, phone, reminder_id, metadata: Value::Null };
-    success(&json!({ "id": calls::place(&sandbox, placed) }))
+    let mut answer = success(&json!({ "id": calls::place(&sandbox, placed) }));
+    if has_no_number {
+        answer.extensions_mut().insert(NoNumber);
+    }
+    answer
 }
 
 async fn create_contact(State(sandbox): SandboxState, body: Bytes) -> Response {

@@ -268,3 +268,21 @@ async fn more_requests_than_connections_are_all_answered() {
     let answers: Vec<u16> = futures_util::future::join_all(asked).await;
     assert_eq!(answers, [200; 200]);
 }
+
+#[tokio::test]
+async fn a_payload_without_a_number_in_e164_says_why_its_call_fails() {
+    const WHY: &str = "no phone number in E.164: reported as failed";
+    let mut bench = bench(Options::default()).await;
+    for (body, is_said) in [
+        (json!({ "phone": "202 555 0102" }), true),
+        (json!({ "phone": "" }), true),
+        (json!({ "person": { "phones": [PHONE] } }), false),
+    ] {
+        assert_eq!(bench.ask("POST", "/webhook/automation/hidden", &body).await.0, 200);
+        let line = bench.events.recv().await.expect("an event").to_string();
+        assert_eq!(line.contains(WHY), is_said, "{body}: {line}");
+    }
+    assert_eq!(bench.ask("GET", "/contact", &Value::Null).await.0, 200);
+    let line = bench.events.recv().await.expect("an event").to_string();
+    assert!(!line.contains(WHY), "this places no call: {line}");
+}

@@ -85,6 +85,17 @@ impl Program {
         &self.names
     }
 
+    /// The same with what each name is asked for: `client.phone`.
+    pub(super) fn paths(&self) -> BTreeSet<String> {
+        match &self.code {
+            Code::Expression(expression) => own_names(expression.undeclared_variables(true)),
+            Code::Whole => {
+                let template = environment(self.missing).template_from_str(&self.source);
+                template.map(|template| own_names(template.undeclared_variables(true))).unwrap_or_default()
+            }
+        }
+    }
+
     /// The value of an expression.
     pub(super) fn value(&self, scope: &dyn Scope) -> Result<Value, RenderError> {
         let context = self.context(scope)?;

@@ -129,6 +129,13 @@ impl Filling {
             Self::Program(program) => program.names().clone(),
         }
     }
+
+    fn paths(&self) -> BTreeSet<String> {
+        match self {
+            Self::Name(name) => BTreeSet::from([name.clone()]),
+            Self::Program(program) => program.paths(),
+        }
+    }
 }
 
 impl Template {
@@ -169,6 +176,23 @@ impl Template {
     #[must_use]
     pub fn names(&self) -> BTreeSet<String> {
         self.names.clone()
+    }
+
+    /// The names it needs, each with the fields that follow it: `client.phone`.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<String> {
+        match &self.shape {
+            TemplateShape::Literal(_) => BTreeSet::new(),
+            TemplateShape::Value(filling) => filling.paths(),
+            TemplateShape::Text(pieces) => pieces
+                .iter()
+                .flat_map(|piece| match piece {
+                    Piece::Literal(_) => BTreeSet::new(),
+                    Piece::Filling(filling) => filling.paths(),
+                })
+                .collect(),
+            TemplateShape::Whole(program) => program.paths(),
+        }
     }
 
     /// Renders it.

@@ -129,9 +129,9 @@ fn check_warns_where_posts_are_expected_and_the_service_listens_nowhere() {
         problems.map(|problem| format!("{} {}", problem["code"], problem["line"])).collect()
     };
     assert_eq!(found(&[], &[]), Vec::<String>::new(), "nobody is to post");
-    append(&clinic, "\n[outcome.poll]\nagent = \"a1\"\n");
+    append(&clinic, "reminder_id = \"{{ reminder_id }}\"\n[outcome.poll]\nagent = \"a1\"\n");
     assert_eq!(found(&[], &[]), Vec::<String>::new(), "outcomes are polled");
-    append(&clinic, "\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n");
+    append(&clinic, "reminder_id = \"{{ reminder_id }}\"\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n");
     clinic.schedule("leads", LEADS);
     assert_eq!(found(&[], &[]).len(), 2, "one for each schedule: {:?}", found(&[], &[]));
     assert!(found(&[], &[]).iter().all(|problem| problem.starts_with("\"no-listener\"")));
@@ -161,6 +161,24 @@ fn a_secret_that_is_not_set_says_what_does_not_happen_without_it() {
         let named = problems.iter().find(|problem| has(&problem["message"], variable));
         assert!(named.is_some_and(|problem| has(&problem["help"], loss)), "{variable}: {report}");
     }
+}
+
+#[test]
+fn a_schedule_without_the_table_of_outcomes_says_so() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::with_target(&sandbox.url);
+    clinic.write("record.json", &json!({"call_id": "c1", "status": "COMPLETED", "outcome": "yes"}).to_string());
+    let tried = || clinic.run(&["outcome", "try", "day-before", "record.json", "--format", "table"]).words();
+    let listed = || clinic.run(&["outcome", "list", "--trial", "--format", "table"]).words();
+    assert_eq!(clinic.run(&["trigger", "day-before", "--trial", "--now", MORNING]).exit, 0);
+    assert!(tried().contains("`day-before` has no [outcome] table"), "{}", tried());
+    assert!(!tried().contains("[outcome.values]"), "{}", tried());
+    assert!(listed().contains("no [outcome]") && !listed().contains("not reported yet"), "{}", listed());
+    let (_, rows) = clinic.json(&["outcome", "list", "--trial"]);
+    assert_eq!(rows[0]["outcome"], json!(null), "{rows}");
+    append(&clinic, "reminder_id = \"{{ reminder_id }}\"\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n");
+    assert!(tried().contains("no key of [outcome.values] maps `yes`"), "{}", tried());
+    assert!(listed().contains("not reported yet") && !listed().contains("no [outcome]"), "{}", listed());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod columns;
 mod connect;
 mod coverage;
 mod found;
+mod payload;
 mod placeholders;
 mod rendering;
 mod sample;
@@ -254,6 +255,7 @@ fn one(schedule: &Arc<Schedule>, ask: &CheckAsk<'_>) -> (Vec<Problem>, Vec<Colum
     let mut checked = Checked::new(schedule, root, problems);
     cron(&mut checked, ask);
     merging(&mut checked);
+    payload::check(&mut checked);
     secrets::check(&mut checked, ask);
     columns::check(&mut checked, ask);
     if !checked.problems.has_errors() {

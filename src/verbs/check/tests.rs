@@ -1,3 +1,5 @@
+mod payload;
+
 use std::sync::Arc;
 
 use super::connect::proposal;
@@ -238,7 +240,7 @@ fn json_server(body: &'static str) -> u16 {
 fn connecting_reads_an_api_and_holds_its_columns_against_the_file() {
     let port = json_server(r#"[{"id": 1, "customer": {"phone": "+12025550143"}, "starts": "2026-11-24T09:00:00"}]"#);
     let columns = "id = \"id\"\nphone = \"customer.phone\"\nstarts_at = \"start\"";
-    let text = schedule(columns, "", "a = \"{{ customer.phone }} {{ nam }}\"")
+    let text = schedule(columns, "", "a = \"{{ customer.phone }} {{ phone }} {{ nam }}\"")
         .replace("source.csv.path = \"table.csv\"", &format!("source.http.url = \"http://127.0.0.1:{port}/\""));
     let place = Place::with(&text, TABLE);
     assert_eq!(place.found(Reach::Local), [], "no network is touched without --connect");
