@@ -5,8 +5,10 @@ use super::context::Context;
 use super::dispatch;
 use super::filters::between;
 use super::inbound_arguments::{InboundVerb, RequestFilters};
-use super::output::{Rows, Shown, file_or_stdin};
+use super::output::{Rows, Shown, complain, file_or_stdin};
 use super::table::{Table, words};
+use crate::audit::words::counted;
+use crate::reminder::State;
 use crate::verbs::inbound::listing::{self, InboundUrl, ListedRequest, RequestListAsk};
 use crate::verbs::inbound::{PostAsk, PostedRequest};
 use crate::verbs::{Access, Exit, Request, VerbError};
@@ -38,11 +40,18 @@ async fn urls(context: &Context, schedule: Option<&str>) -> anyhow::Result<Exit>
         }
         rows
     };
-    Shown { answer: &found, people: &|| urls_for_people(context, &found), rows: &rows }.print(context.format)?;
-    Ok(Exit::Done)
+    let refused = if schedule.is_none() { app.folder().refused.len() } else { 0 };
+    let people = || urls_for_people(context, &found, refused);
+    Shown { answer: &found, people: &people, rows: &rows }.print(context.format)?;
+    let named: Vec<String> = schedule.map(str::to_owned).into_iter().collect();
+    Ok(context.tell_refused(&app, &named))
 }
 
-fn urls_for_people(context: &Context, found: &[InboundUrl]) -> String {
+fn urls_for_people(context: &Context, found: &[InboundUrl], refused: usize) -> String {
+    if found.is_empty() && refused > 0 {
+        let files = counted(refused as u64, "file has", "files have");
+        return format!("no schedule that can be read takes requests or records; {files} errors: see `tickler check`");
+    }
     if found.is_empty() {
         return "no schedule takes requests or records: see [source.inbound] and [outcome]".to_owned();
     }
@@ -143,13 +152,21 @@ async fn post(context: &Context, ask: PostAsk) -> anyhow::Result<Exit> {
         rows
     };
     Shown { answer: &posted, people: &|| posted_for_people(context, &posted), rows: &rows }.print(context.format)?;
+    if let Some(call) = posted.call.as_ref().filter(|call| call.state == State::Pending.as_str() && !posted.service) {
+        let until = context.moment_of(&call.expires_at);
+        complain(&format!(
+            "no service is running: `{}` is called once `tickler run` starts, until {until}",
+            call.appointment_id
+        ));
+    }
     Ok(exit)
 }
 
 fn posted_for_people(context: &Context, posted: &PostedRequest) -> String {
     match (&posted.call, &posted.reason) {
         (Some(call), _) if call.duplicate => {
-            format!("`{}` was posted before, or its call was made: it is {}", call.appointment_id, call.state)
+            let note = call.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+            format!("`{}` was posted before, or its call was made: it is {}{note}", call.appointment_id, call.state)
         }
         (Some(call), _) => {
             format!(

@@ -42,14 +42,15 @@ impl Inbound {
         let key = posted.key.filter(|key| !key.is_empty());
         let new = NewRequest { body: posted.body, form, key, actor: ACTOR };
         let taken = requests::take(&self.app, schedule, new).await.map_err(|error| refusal_of(&error))?;
-        let (call, status) = match taken {
-            PostTaken::Accepted(call) => (call, StatusCode::ACCEPTED),
-            PostTaken::Duplicate(call) => (call, StatusCode::OK),
+        let (answer, status) = match taken {
+            PostTaken::Accepted(call) => (requests::answer(&self.app, schedule, &call).await, StatusCode::ACCEPTED),
+            PostTaken::Duplicate { call, has_other_phone } => {
+                (requests::answer_again(&self.app, schedule, (&call, has_other_phone)).await, StatusCode::OK)
+            }
             PostTaken::Refused { reason, detail } => return Err(Refusal::Rule { reason, detail }),
             PostTaken::TooMany { retry_after } => return Err(Refusal::Flood(retry_after)),
         };
-        let mut answer = requests::answer(&self.app, schedule, &call).await.map_err(|_| Refusal::Unavailable)?;
-        answer.duplicate = status == StatusCode::OK;
+        let answer = answer.map_err(|_| Refusal::Unavailable)?;
         Ok((status, Json(json!(answer))).into_response())
     }
 

@@ -7,6 +7,7 @@ use super::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, RequestedCall, TakePost, Withdraw, Withdrawal,
 };
 use crate::audit::{Entry, Event, LoggedPhone};
+use crate::personal::Personal;
 use crate::plan::{PlannedReminder, SkippedRow};
 use crate::reminder::{Lead, SkipReason, State};
 
@@ -55,6 +56,13 @@ pub fn receipt(before: Option<&PostRow>, calls: &[HeldRow], digest: &BodyDigest)
 #[must_use]
 pub fn first_call(calls: &[HeldRow]) -> Option<&HeldRow> {
     calls.iter().find(|held| held.lead == Lead::NOW)
+}
+
+/// Whether these phones of a request leave out the one that its call is about.
+#[must_use]
+pub fn has_other_phone(calls: &[HeldRow], phones: &[Personal]) -> bool {
+    let called = first_call(calls).and_then(|held| held.phone.as_ref());
+    called.is_some_and(|called| !phones.is_empty() && !phones.contains(called))
 }
 
 /// How a request stands of which the ledger holds this call.

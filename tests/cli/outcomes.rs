@@ -182,6 +182,37 @@ fn a_schedule_without_the_table_of_outcomes_says_so() {
 }
 
 #[test]
+fn a_request_that_is_posted_while_no_service_runs_says_who_makes_the_call() {
+    let clinic = Clinic::new();
+    clinic.schedule("leads", LEADS);
+    clinic.write("lead.json", &json!({"id": "L1", "phone": "+12025550143"}).to_string());
+    let posted = clinic.run(&["inbound", "post", "leads", "lead.json"]);
+    assert_eq!(posted.exit, 0, "{posted:?}");
+    let said = "no service is running: `L1` is called once `tickler run` starts, until ";
+    assert!(posted.stderr.contains(said), "{posted:?}");
+    clinic.write("lead.json", &json!({"id": "L2", "tel": "+12025550143"}).to_string());
+    let refused = clinic.run(&["inbound", "post", "leads", "lead.json"]);
+    assert!(!refused.stderr.contains("no service is running"), "nobody is called: {refused:?}");
+    assert!(refused.words().contains("the request has no `phone`; it has `id`, `tel`"), "{refused:?}");
+}
+
+#[test]
+fn addresses_of_a_folder_whose_files_have_errors_say_so() {
+    let clinic = Clinic::new();
+    let urls = |more: &[&str]| clinic.run(&[&["inbound", "urls", "--format", "table"], more].concat());
+    let sound = urls(&[]);
+    assert!(sound.exit == 0 && sound.words().starts_with("no schedule takes requests or records:"), "{sound:?}");
+    clinic.schedule("leads", &LEADS.replace("now = true", "now = 1"));
+    let broken = urls(&[]);
+    assert!(broken.words().contains("1 file has errors: see `tickler check`"), "{broken:?}");
+    assert!(broken.exit == 78 && broken.stderr.contains("refused: leads"), "{broken:?}");
+    assert_eq!(urls(&["day-before"]).exit, 0, "the other one is sound");
+    append(&clinic, "reminder_id = \"{{ reminder_id }}\"\n[outcome]\nsecret = { env = \"OUTCOME_SECRET\" }\n");
+    let listed = urls(&[]);
+    assert!(listed.words().contains("/outcome/day-before") && listed.stderr.contains("refused: leads"), "{listed:?}");
+}
+
+#[test]
 fn an_empty_list_names_the_trial_whose_ledger_is_there() {
     let sandbox = Sandbox::start(&[]);
     let clinic = Clinic::with_target(&sandbox.url);

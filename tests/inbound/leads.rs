@@ -103,12 +103,40 @@ fn a_lead_is_called_at_once_and_its_repeats_are_the_same_call() {
         assert_eq!(repeated["reminder_id"], answer["reminder_id"]);
     }
     let changed = json!({"id": "L1", "phone": "(202) 555-0144"});
-    assert_eq!(ask(&address, &changed).1["duplicate"], json!(true), "its call was made");
+    let (_, corrected) = ask(&address, &changed);
+    assert_eq!(corrected["duplicate"], json!(true), "its call was made");
+    let note = corrected["note"].as_str().unwrap_or_default();
+    assert!(note.contains("the other phone of this request isn't called"), "{corrected}");
+    for same in [lead("L1"), json!({"id": "L1", "phone": "+12025550143"}), json!({"id": "L1", "phone": ""})] {
+        assert_eq!(ask(&address, &same).1["note"], json!(null), "{same} has no other phone");
+    }
     assert_eq!(service.stop().code(), Some(0));
     let log = export(clinic.path());
     assert_eq!(log.matches("\"event\":\"delivery.intent\"").count(), 1, "{log}");
     assert_eq!(log.matches("\"event\":\"inbound.received\"").count(), 1, "{log}");
     assert!(log.contains("\"reason\":\"inbound\""), "a run of its own: {log}");
+}
+
+#[test]
+fn a_request_without_a_mapped_name_is_told_which_names_it_has_and_no_value() {
+    let clinic = clinic_with(LEADS);
+    let service = started(&clinic, TEN);
+    let address = service.inbound();
+    for (lead, reason, wanted) in [
+        (json!({"id": "L1", "tel": "+12025550143"}), "no_phone", "the request has no `phone`; it has `id`, `tel`"),
+        (json!({"phone": "+12025550143", "key": "L1"}), "missing_id", "the request has no `id`; it has `phone`, `key`"),
+        (json!({"id": "L1", "+12025550143": ""}), "no_phone", "it has `id`, `"),
+        (json!({"id": "L1", "phone": null, "tel": "+12025550143"}), "no_phone", "`phone` is empty"),
+    ] {
+        let (status, answer) = ask(&address, &lead);
+        assert_eq!((status, &answer["error"]["reason"]), (422, &json!(reason)), "{answer}");
+        let detail = answer["error"]["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(wanted), "{lead}: {detail}");
+        assert!(!detail.contains("2025550143"), "no value: {detail}");
+    }
+    assert_eq!(service.stop().code(), Some(0));
+    let log = export(clinic.path());
+    assert!(!log.contains("`tel`") && !log.contains("`key`"), "a sender's own names stay out of the log: {log}");
 }
 
 #[test]

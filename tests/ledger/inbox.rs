@@ -86,7 +86,7 @@ async fn take(ledger: &Ledger, id: &str, phone: &str, now: Timestamp) -> PostTak
 
 fn state_of(taken: &PostTaken) -> Option<State> {
     match taken {
-        PostTaken::Accepted(call) | PostTaken::Duplicate(call) => call.state,
+        PostTaken::Accepted(call) | PostTaken::Duplicate { call, .. } => call.state,
         PostTaken::Refused { .. } | PostTaken::TooMany { .. } => None,
     }
 }
@@ -101,7 +101,7 @@ async fn one_id_is_one_call_which_a_changed_request_renews_while_it_waits() {
         let ledger = maker.open();
         let first = take(&ledger, "L1", ANN, at(0)).await;
         assert!(matches!(&first, PostTaken::Accepted(call) if call.state == Some(State::Pending)), "{first:?}");
-        assert!(matches!(take(&ledger, "L1", ANN, at(1)).await, PostTaken::Duplicate(_)));
+        assert!(matches!(take(&ledger, "L1", ANN, at(1)).await, PostTaken::Duplicate { has_other_phone: false, .. }));
         let urgent = post("L1", BEN, &json!({"priority": "urgent", "call_at": "2030-01-01T00:00:00Z"}), at(2));
         let too_far = ledger.take_post(urgent).await.expect("it is judged");
         assert!(matches!(too_far, PostTaken::Refused { reason: SkipReason::InvalidTime, .. }), "{too_far:?}");
@@ -142,7 +142,10 @@ async fn the_hour_has_room_for_so_many_new_requests_and_one_id_asks_for_one_numb
         assert_eq!(state_of(&take(&ledger, "L3", "+12025550145", at(3)).await), Some(State::Pending));
         let full = take(&ledger, "L4", "+12025550146", at(4)).await;
         assert!(matches!(full, PostTaken::TooMany { retry_after: 3_500..=3_660 }), "{full:?}");
-        assert!(matches!(take(&ledger, "L1", ANN, at(5)).await, PostTaken::Duplicate(_)), "a known one");
+        assert!(
+            matches!(take(&ledger, "L1", ANN, at(5)).await, PostTaken::Duplicate { has_other_phone: false, .. }),
+            "a known one"
+        );
         assert_eq!(state_of(&take(&ledger, "L4", "+12025550146", at(3_720)).await), Some(State::Pending));
         let standings: Vec<_> = kept(&ledger).await.into_iter().map(|row| (row.appointment_id, row.standing)).collect();
         let expected = [
@@ -170,7 +173,10 @@ async fn a_withdrawn_request_comes_back_by_no_repeat() {
         let done = withdraw("L1", 2).await.expect("it is done");
         assert!(matches!(&done, Withdrawal::Done(call) if call.state == Some(State::Cancelled)), "{done:?}");
         let repeat = take(&ledger, "L1", ANN, at(3)).await;
-        assert!(matches!(&repeat, PostTaken::Duplicate(call) if call.state == Some(State::Cancelled)), "{repeat:?}");
+        assert!(
+            matches!(&repeat, PostTaken::Duplicate { call, .. } if call.state == Some(State::Cancelled)),
+            "{repeat:?}"
+        );
         let other = ledger.take_post(post("L1", ANN, &json!({"name": "Ann"}), at(4))).await.expect("it is judged");
         assert_eq!(state_of(&other), Some(State::Pending), "another request");
         assert!(events(&ledger).await.contains(&("reminder.cancelled".into(), Some("withdrawn".into()))));
@@ -194,6 +200,9 @@ async fn what_was_posted_is_kept_as_long_as_payloads_and_goes_with_its_person() 
         let prune = Prune { payloads_before: at(50), audit_before: at(0), now: at(60) };
         ledger.prune(prune).await.expect("it is pruned");
         assert_eq!(bodies().await, [false, false]);
-        assert!(matches!(take(&ledger, "L2", BEN, at(70)).await, PostTaken::Duplicate(_)), "its id is known for ever");
+        assert!(
+            matches!(take(&ledger, "L2", BEN, at(70)).await, PostTaken::Duplicate { has_other_phone: false, .. }),
+            "its id is known for ever"
+        );
     }
 }

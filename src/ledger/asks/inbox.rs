@@ -153,7 +153,12 @@ pub enum PostTaken {
     /// It is new, or renews one whose call is still to be made.
     Accepted(RequestedCall),
     /// It is known, or its call was made.
-    Duplicate(RequestedCall),
+    Duplicate {
+        /// How that stands.
+        call: RequestedCall,
+        /// The request has another phone than the one that is or was to be called.
+        has_other_phone: bool,
+    },
     /// A rule says no.
     Refused {
         /// Which.

@@ -32,7 +32,11 @@ impl Tx<'_> {
             None => Vec::new(),
         };
         let received_at = match inbox::receipt(before.as_ref(), &calls, &post.digest) {
-            Receipt::Known => return Ok(PostTaken::Duplicate(known_call(before.as_ref(), &calls)?)),
+            Receipt::Known => {
+                let call = known_call(before.as_ref(), &calls)?;
+                let has_other_phone = inbox::has_other_phone(&calls, &post.phones);
+                return Ok(PostTaken::Duplicate { call, has_other_phone });
+            }
             Receipt::Renews(received_at) => received_at,
             Receipt::New => post.run.started_at,
         };
@@ -168,7 +172,7 @@ impl Tx<'_> {
     ) -> LedgerResult<()> {
         let (standing, reason) = match taken {
             PostTaken::Refused { reason, .. } => (PostStanding::Refused, Some(*reason)),
-            PostTaken::Accepted(_) | PostTaken::Duplicate(_) | PostTaken::TooMany { .. } => {
+            PostTaken::Accepted(_) | PostTaken::Duplicate { .. } | PostTaken::TooMany { .. } => {
                 (PostStanding::Accepted, None)
             }
         };

@@ -1,5 +1,6 @@
 //! shell: requests that are posted: taken, withdrawn, listed, and where they are posted to.
 
+mod absent;
 pub mod listing;
 
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub struct RequestAnswer {
     pub expires_at: String,
     /// The same was posted before, or the call was made.
     pub duplicate: bool,
-    /// `paused` while nothing is sent.
+    /// `paused` while nothing is sent; a sentence where another phone came and isn't called.
     pub note: Option<String>,
 }
 
@@ -85,9 +86,10 @@ impl RequestAnswer {
 pub async fn take(app: &App, schedule: &Arc<Schedule>, new: NewRequest<'_>) -> Result<PostTaken, NotTaken> {
     let Some(spec) = schedule.inbound() else { return Err(NoRequest::NoObject.into()) };
     let row = posted::read(new.body, new.form, new.key)?;
+    let absent = absent::Absent::of(schedule, &row);
     let digest = Sha256::digest(new.body).into();
     let post = Post { row, digest, actor: new.actor.to_owned() };
-    let taken = take_post(schedule, spec, post, &app.around).await?;
+    let taken = absent.named(take_post(schedule, spec, post, &app.around).await?);
     match &taken {
         PostTaken::Accepted(_) => {
             if let Some(sender) = &app.sender {
@@ -99,7 +101,7 @@ pub async fn take(app: &App, schedule: &Arc<Schedule>, new: NewRequest<'_>) -> R
             let until = app.around.clock.now().saturating_add(jiff::SignedDuration::from_secs(seconds));
             app.traffic.floods_until(&schedule.name, until.unwrap_or(jiff::Timestamp::MAX));
         }
-        PostTaken::Duplicate(_) | PostTaken::Refused { .. } => {}
+        PostTaken::Duplicate { .. } | PostTaken::Refused { .. } => {}
     }
     Ok(taken)
 }
@@ -120,6 +122,27 @@ pub async fn answer(app: &App, schedule: &Schedule, call: &RequestedCall) -> Ver
         duplicate: false,
         note: paused.map(|_| "paused".to_owned()),
     })
+}
+
+/// What is answered about a request that is known, or whose call was made.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn answer_again(
+    app: &App,
+    schedule: &Schedule,
+    (call, has_other_phone): (&RequestedCall, bool),
+) -> VerbResult<RequestAnswer> {
+    let first = answer(app, schedule, call).await?;
+    let unused = has_other_phone.then(|| match call.state {
+        Some(State::Sending | State::Delivered | State::Uncertain) => {
+            "the call was made, or is being made: the other phone of this request isn't called".to_owned()
+        }
+        Some(State::Pending | State::Failed | State::Expired | State::Cancelled | State::Dropped) | None => {
+            "one id is one call: the other phone of this request isn't called".to_owned()
+        }
+    });
+    Ok(RequestAnswer { duplicate: true, note: unused.or(first.note), ..first })
 }
 
 /// How a request stands, by its id or its reminder's; `None` when there is none, or it was refused.
@@ -213,6 +236,14 @@ pub struct PostedRequest {
     pub reason: Option<String>,
     /// A sentence.
     pub detail: Option<String>,
+    /// Whether a service took it: it makes the call.
+    #[serde(default = "by_service")]
+    pub service: bool,
+}
+
+/// Of an answer that doesn't say it: only a service of an older version gives one.
+const fn by_service() -> bool {
+    true
 }
 
 impl PostedRequest {
@@ -252,17 +283,17 @@ pub async fn post(app: &App, actor: &str, ask: PostAsk) -> VerbResult<PostedRequ
         call: None,
         reason: Some(reason.to_owned()),
         detail: Some(detail),
+        service: app.is_service,
     };
+    let called = |call| PostedRequest { call: Some(call), reason: None, detail: None, service: app.is_service };
     Ok(match taken {
         PostTaken::Accepted(call) => called(answer(app, &schedule, &call).await?),
-        PostTaken::Duplicate(call) => called(RequestAnswer { duplicate: true, ..answer(app, &schedule, &call).await? }),
+        PostTaken::Duplicate { call, has_other_phone } => {
+            called(answer_again(app, &schedule, (&call, has_other_phone)).await?)
+        }
         PostTaken::Refused { reason, detail } => refused(reason.as_str(), detail),
         PostTaken::TooMany { retry_after } => {
             refused("too_many", format!("`max_per_hour` requests were accepted; there is room in {retry_after} s"))
         }
     })
-}
-
-fn called(call: RequestAnswer) -> PostedRequest {
-    PostedRequest { call: Some(call), reason: None, detail: None }
 }
