@@ -229,6 +229,32 @@ fn a_live_run_calls_whom_its_rehearsal_would_not_have_called_and_nobody_else() {
 }
 
 #[test]
+fn a_rehearsed_call_whose_time_is_still_to_come_is_made_by_the_live_schedule() {
+    let sandbox = Sandbox::start(&[]);
+    let clinic = Clinic::empty(&sandbox.url);
+    // due at 19:30 and at 21:40 of the day before: the one in the hours of the other system's calls, the other after them
+    let rows = "A-1,+12025550143,2026-11-25 19:30\nA-2,+12025550164,2026-11-25 21:40\n";
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\n{rows}"));
+    let text = Parts { remind: "hours_before = 24", payload: "to = \"{{ phone }}\"", ..PARTS }.text();
+    clinic.schedule("day-before", &format!("mode = \"shadow\"\n{text}"));
+    for at in ["2026-11-24 19:40", "2026-11-24 22:00"] {
+        assert_eq!(clinic.run(&["trigger", "day-before", "--now", at]).exit, 0, "{at}");
+    }
+    assert_eq!(events(&clinic, "reminder.shadowed"), ["A-1", "A-2"]);
+    clinic.schedule("day-before", &text);
+    let (_, plan) = clinic.json(&["plan", "day-before", "--now", "2026-11-24 22:40"]);
+    let reminders: Vec<_> =
+        plan[0]["reminders"].as_array().expect("a list").iter().map(|it| &it["appointment_id"]).collect();
+    assert_eq!((reminders, &plan[0]["reminded"]["shadowed"]), (vec![&"A-2".into()], &1.into()), "{plan}");
+    clinic.run(&["trigger", "day-before", "--wait", "0s", "--now", "2026-11-24 22:40"]);
+    assert_eq!(events(&clinic, "delivery.delivered"), [""; 0], "the hours are over");
+    for _again in 0..2 {
+        clinic.run(&["trigger", "day-before", "--now", "2026-11-25 08:01"]);
+    }
+    assert_eq!(events(&clinic, "delivery.delivered"), ["A-2"], "and the other system has called A-1");
+}
+
+#[test]
 fn what_waits_when_shadow_mode_begins_is_not_sent_until_the_schedule_is_live_again() {
     let clinic = Clinic::new();
     let (_, first) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", MORNING]);

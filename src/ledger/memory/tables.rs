@@ -82,6 +82,7 @@ pub(super) struct KeptReminder {
 pub(super) struct KeptShadow {
     pub(super) account: String,
     pub(super) known: KnownReminder,
+    pub(super) send_at: Timestamp,
 }
 
 /// What is sent.
@@ -384,7 +385,8 @@ impl Tables {
             let (due_at, at) = (micro(planned.due_at), micro(shadowed.at));
             let known = KnownReminder::shadowed(planned.id, person.to_owned().into(), planned.due_day, due_at, at);
             is_new |= !self.shadows.contains_key(&key);
-            self.shadows.entry(key).or_insert(KeptShadow { account: shadowed.account.to_owned(), known });
+            let (account, send_at) = (shadowed.account.to_owned(), micro(planned.send_at));
+            self.shadows.entry(key).or_insert(KeptShadow { account, known, send_at });
         }
         is_new
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::tables::{Tables, micro};
+use super::tables::{KeptShadow, Tables, micro};
 use crate::ledger::chain::Hash;
 use crate::ledger::change::HeldRow;
 use crate::ledger::returning::known;
@@ -64,7 +64,9 @@ impl Tables {
         let name: Arc<str> = ask.schedule.as_str().into();
         let windows: Vec<_> = ask.windows.iter().map(|(from, until)| micro(*from)..micro(*until)).collect();
         let (first, last) = ask.due_days;
-        for ((schedule, appointment_id, starts_at, lead), shadow) in &self.shadows {
+        // a live schedule makes those itself whose time is still to come
+        let counts = |shadow: &KeptShadow| is_shadow || shadow.send_at <= micro(ask.now);
+        for ((schedule, appointment_id, starts_at, lead), shadow) in self.shadows.iter().filter(|(_, it)| counts(it)) {
             let is_own = *schedule == ask.schedule;
             if is_own && windows.iter().any(|window| window.contains(starts_at)) {
                 let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{COUNTED, day, id_text, micros, time, uuid, word};
@@ -14,8 +15,8 @@ use crate::schedule::ScheduleMode;
 
 /// Writes one, and the appointments that it would have told of; what is known stays as it is.
 pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResult<()> {
-    let sql = "INSERT INTO shadow (schedule, appointment_id, starts_at, lead, id, account, person, due_day, due_at, at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO shadow (schedule, appointment_id, starts_at, lead, id, account, person, due_day, due_at, at, send_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
     let planned = shadowed.planned;
     let mut statement = conn.prepare_cached(sql)?;
     for (call, person) in shadowed.calls() {
@@ -30,6 +31,7 @@ pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResul
             planned.due_day.to_string(),
             micros(planned.due_at),
             micros(shadowed.at),
+            micros(planned.send_at),
         ])?;
     }
     Ok(())
@@ -41,8 +43,8 @@ pub(super) fn prune(conn: &Connection, prune: &Prune) -> LedgerResult<()> {
     Ok(())
 }
 
-/// They count as made: in shadow mode those of every schedule, for a live schedule its own. For its persons they count where
-/// the call was not really made afterwards.
+/// They count as made: in shadow mode those of every schedule, for a live schedule its own whose time has come; the others it
+/// makes itself. For its persons they count where the call was not really made afterwards.
 pub(super) fn extend(
     conn: &Connection,
     ask: &KnowledgeAsk,
@@ -54,11 +56,16 @@ pub(super) fn extend(
         Rehearsed::CountAsMade => {}
     }
     let schedule: Arc<str> = ask.schedule.as_str().into();
+    let is_shadow = match ask.mode {
+        ScheduleMode::Live => false,
+        ScheduleMode::Shadow => true,
+    };
+    let until_now = micros(if is_shadow { Timestamp::MAX } else { ask.now });
     let sql = "SELECT appointment_id, starts_at, lead, id, person, due_day, due_at, at FROM shadow \
-        WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3";
+        WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3 AND coalesce(send_at, at) <= ?4";
     for (from, until) in &ask.windows {
         let mut statement = conn.prepare_cached(sql)?;
-        let values = params![ask.schedule, micros(*from), micros(*until)];
+        let values = params![ask.schedule, micros(*from), micros(*until), until_now];
         for found in statement.query_map(values, |row| known(row, &schedule))? {
             knowledge.add_rehearsed(found?);
         }
@@ -66,18 +73,16 @@ pub(super) fn extend(
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), due_at FROM shadow s \
         WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 AND person != '' AND (?5 OR schedule = ?4) AND (substr(s.lead, 1, 3) = 'now') = ?7 \
+        AND coalesce(s.send_at, s.at) <= ?8 \
         AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.schedule = s.schedule AND r.appointment_id = s.appointment_id \
         AND r.starts_at = s.starts_at AND r.lead = s.lead AND r.state IN ({}) AND (r.trial IS NULL OR r.trial = ?6))",
         *COUNTED
     );
     let (first, last) = ask.due_days;
-    let is_shadow = match ask.mode {
-        ScheduleMode::Live => false,
-        ScheduleMode::Shadow => true,
-    };
     let is_request = ask.kind == crate::reminder::CallKind::Request;
     let mut statement = conn.prepare_cached(&sql)?;
-    let values = params![ask.account, first.to_string(), last.to_string(), ask.schedule, is_shadow, target, is_request];
+    let (first, last) = (first.to_string(), last.to_string());
+    let values = params![ask.account, first, last, ask.schedule, is_shadow, target, is_request, until_now];
     let rows = statement.query_map(values, |row| {
         let schedule: Option<Arc<str>> = row.get(5)?;
         let appointment = if schedule.is_none() { Some((row.get(3)?, time(row, 4)?)) } else { None };
