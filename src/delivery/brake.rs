@@ -1,9 +1,8 @@
 //! shell: what may stop a request after its intent was committed: both clocks, a pause set in this process, the `STOP` file.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::SenderParts;
@@ -13,14 +12,11 @@ use crate::clock::SharedClock;
 use crate::evaluation::machine;
 use crate::http::FirstByteCheck;
 use crate::ledger::Machine;
-use crate::zones::{Calendar, Zones};
+use crate::zones::{Calendars, Zones};
 
 /// How long it is taken for granted that there is no `STOP` file, after one was searched for: a thousandth of the time that
 /// somebody needs to create one, and hundreds of requests may begin meanwhile.
 const NO_STOP_FOR: Duration = Duration::from_millis(1);
-
-/// How many calendars are kept. A schedule has one, a column of hours may have more.
-const MOST_CALENDARS: usize = 64;
 
 /// Read before each commit of intents, and again before each first byte.
 pub(super) struct Brake {
@@ -31,8 +27,7 @@ pub(super) struct Brake {
     pauses: AtomicU64,
     /// Nanoseconds from the machine's start until nothing last stopped a request.
     free_at: AtomicU64,
-    /// By their text: a text with a year's holidays is long, and every request has one.
-    calendars: Mutex<HashMap<String, Calendar>>,
+    calendars: Calendars,
 }
 
 impl Brake {
@@ -43,7 +38,7 @@ impl Brake {
             stop_file: parts.stop_file.clone(),
             pauses: AtomicU64::new(0),
             free_at: AtomicU64::new(0),
-            calendars: Mutex::default(),
+            calendars: Calendars::default(),
         })
     }
 
@@ -84,19 +79,6 @@ impl Brake {
         is_stopped
     }
 
-    fn calendar(&self, text: &str) -> Result<Calendar, String> {
-        let mut calendars = self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = calendars.get(text) {
-            return Ok(known.clone());
-        }
-        let calendar = Calendar::parse(text)?;
-        if calendars.len() >= MOST_CALENDARS {
-            calendars.clear();
-        }
-        calendars.insert(text.to_owned(), calendar.clone());
-        Ok(calendar)
-    }
-
     /// The conditions under which a request of this intent may be sent.
     ///
     /// # Errors
@@ -105,7 +87,7 @@ impl Brake {
         Ok(Commitment {
             readings,
             expires_at: intent.expires_at,
-            hours: self.calendar(&intent.calling_hours)?,
+            hours: self.calendars.of(&intent.calling_hours)?,
             zone: self.zones.zone_of_row(&intent.recipient_zone).map_err(|error| error.to_string())?,
         })
     }
@@ -133,7 +115,7 @@ mod tests {
             stop_file,
             pauses: AtomicU64::new(0),
             free_at: AtomicU64::new(0),
-            calendars: Mutex::default(),
+            calendars: Calendars::default(),
         }
     }
 
@@ -154,18 +136,5 @@ mod tests {
         );
         std::fs::remove_file(&stop_file).expect("it goes");
         assert!(!brake.is_stopped_at(hour + 2 * NO_STOP_FOR));
-    }
-
-    #[test]
-    fn a_calendar_is_what_its_text_says_however_many_there_were() {
-        let brake = brake("/nowhere/STOP".into());
-        for day in 0..3 * MOST_CALENDARS {
-            let text = format!("08:00-21:00 except 2026-{:02}-{:02}", 1 + day / 28, 1 + day % 28);
-            for _again in 0..2 {
-                assert_eq!(brake.calendar(&text).expect("a calendar").to_string(), text);
-            }
-        }
-        assert!(brake.calendars.lock().expect("no panic").len() <= MOST_CALENDARS);
-        assert!(brake.calendar("whenever").is_err());
     }
 }

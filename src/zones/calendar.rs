@@ -1,8 +1,8 @@
 //! pure: one calendar of calling hours, closed weekdays and holidays: it says when phones may ring, and which days count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
@@ -160,6 +160,32 @@ fn hours_of(text: &str) -> Result<CallingHours, String> {
     text.parse().map_err(|error: CallingHoursError| error.to_string())
 }
 
+/// Calendars by their text, each parsed once: a text with a year's holidays is long, and every reminder has one.
+#[derive(Debug, Default)]
+pub struct Calendars(Mutex<HashMap<String, Calendar>>);
+
+/// How many calendars are kept. A schedule has one, a column of hours may have more.
+const MOST_CALENDARS: usize = 64;
+
+impl Calendars {
+    /// The calendar of a text.
+    ///
+    /// # Errors
+    /// As [`Calendar::parse`].
+    pub fn of(&self, text: &str) -> Result<Calendar, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calendar) = known.get(text) {
+            return Ok(calendar.clone());
+        }
+        let calendar = Calendar::parse(text)?;
+        if known.len() >= MOST_CALENDARS {
+            known.clear();
+        }
+        known.insert(text.to_owned(), calendar.clone());
+        Ok(calendar)
+    }
+}
+
 impl fmt::Display for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.hours)?;
@@ -228,5 +254,18 @@ mod tests {
         assert_eq!(closed.open_at_or_before(date(27)), date(27));
         assert_eq!(closed.closed_after(date(27)).collect::<Vec<_>>(), [date(28), date(29)]);
         assert_eq!(closed.closed_after(date(26)).count(), 0);
+    }
+
+    #[test]
+    fn a_calendar_is_what_its_text_says_however_many_there_were() {
+        let calendars = Calendars::default();
+        for day in 0..3 * MOST_CALENDARS {
+            let text = format!("08:00-21:00 except 2026-{:02}-{:02}", 1 + day / 28, 1 + day % 28);
+            for _again in 0..2 {
+                assert_eq!(calendars.of(&text).expect("a calendar").to_string(), text);
+            }
+        }
+        assert!(calendars.0.lock().expect("no panic").len() <= MOST_CALENDARS);
+        assert!(calendars.of("whenever").is_err());
     }
 }

@@ -17,7 +17,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-pub use calendar::{Calendar, ClosedDays};
+pub use calendar::{Calendar, Calendars, ClosedDays};
 pub use database::Zones;
 pub use days::DayCache;
 pub use holidays::dates_of;
