@@ -298,18 +298,13 @@ impl Tables {
         }
     }
 
-    fn last_evaluation(&self, schedule: &str) -> Option<Timestamp> {
-        let done = self.runs.iter().filter(|run| run.schedule == schedule && run.state == RunState::Done);
-        done.map(|run| run.started_at).max()
-    }
-
     pub(super) fn standings(&self, name: Option<&str>) -> Vec<ScheduleStanding> {
         let of = |schedule: &str| name.is_none_or(|name| name == schedule);
         let loaded = self.schedules.values().filter(|schedule| !schedule.is_removed && of(&schedule.name));
         let standing = loaded.map(|schedule| ScheduleStanding {
             name: schedule.name.clone(),
             cursor: schedule.cursor,
-            previous_evaluation: self.last_evaluation(&schedule.name),
+            previous_evaluation: self.last_evaluation(&schedule.name, Timestamp::MAX),
             text_hash: schedule.text_hash.clone(),
         });
         standing.collect()
@@ -324,6 +319,7 @@ impl Tables {
             held.schedule == ask.schedule
                 && (held.state == State::Pending || windows.iter().any(|window| window.contains(&held.starts_at)))
         };
+        let seen_until = self.seen_until(&ask.schedule, ask.now);
         let mut knowledge = Knowledge {
             told_by_pending: SeededMap::default(),
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
@@ -331,8 +327,9 @@ impl Tables {
             wrong_numbers: self.wrong_numbers(&ask.account, phones.clone()),
             opted_out: self.opted_out(phones),
             gaps: self.gaps.iter().copied().chain(self.loss.map(|loss| loss.gap)).collect(),
-            previous_evaluation: self.previous_evaluation(&ask.schedule, ask.now),
-            seen_until: self.seen_until(&ask.schedule, ask.now),
+            // from where the next evaluation goes on: the last one of all rows, else the last one at all
+            previous_evaluation: seen_until.or_else(|| self.last_evaluation(&ask.schedule, ask.now)),
+            seen_until,
             watched_leads: self.watched_leads.get(&ask.schedule).cloned().unwrap_or_default(),
             first_sights: self.first_sights(ask),
             usual_rows: self.usual_rows(ask),

@@ -96,10 +96,9 @@ impl Tables {
         self.evaluations_until(schedule, now).filter(|run| run.in_window.is_some()).map(|run| run.started_at).max()
     }
 
-    /// From where the next evaluation goes on: the last one of all rows, else the last one at all.
-    pub(super) fn previous_evaluation(&self, schedule: &str, now: Timestamp) -> Option<Timestamp> {
-        let last = || self.evaluations_until(schedule, now).map(|run| run.started_at).max();
-        self.seen_until(schedule, now).or_else(last)
+    /// The last evaluation of a schedule at all up to now, of all rows or of one appointment.
+    pub(super) fn last_evaluation(&self, schedule: &str, now: Timestamp) -> Option<Timestamp> {
+        self.evaluations_until(schedule, now).map(|run| run.started_at).max()
     }
 
     /// An evaluation is said to be of the second in which it began.

@@ -65,6 +65,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
             reminders.extend([found?]);
         }
     }
+    let seen_until = schedules::seen_until(conn, &ask.schedule, ask.now)?;
     let mut knowledge = Knowledge {
         told_by_pending: SeededMap::default(),
         gaps: super::loss::gaps(conn)?,
@@ -73,8 +74,12 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable_times)?,
         wrong_numbers: wrong_numbers(reader, &ask.account)?,
-        previous_evaluation: schedules::previous_evaluation(conn, &ask.schedule, ask.now)?,
-        seen_until: schedules::seen_until(conn, &ask.schedule, ask.now)?,
+        // from where the next evaluation goes on: the last one of all rows, else the last one at all
+        previous_evaluation: match seen_until {
+            Some(whole) => Some(whole),
+            None => schedules::last_evaluation(conn, &ask.schedule, ask.now)?,
+        },
+        seen_until,
         watched_leads: super::watched::of(conn, &ask.schedule)?,
         first_sights: first_sights(conn, ask)?,
     };

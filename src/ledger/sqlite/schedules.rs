@@ -68,15 +68,8 @@ pub(super) fn seen_until(conn: &Connection, schedule: &str, now: Timestamp) -> L
     Ok(conn.prepare_cached(sql)?.query_row(params![schedule, latest(now)], |row| time_or_null(row, 0))?)
 }
 
-/// From where the next evaluation goes on: the last one of all rows, else the last one at all.
-pub(super) fn previous_evaluation(
-    conn: &Connection,
-    schedule: &str,
-    now: Timestamp,
-) -> LedgerResult<Option<Timestamp>> {
-    if let Some(whole) = seen_until(conn, schedule, now)? {
-        return Ok(Some(whole));
-    }
+/// The last evaluation of a schedule at all up to now, of all rows or of one appointment.
+pub(super) fn last_evaluation(conn: &Connection, schedule: &str, now: Timestamp) -> LedgerResult<Option<Timestamp>> {
     let sql = "SELECT max(started_at) FROM run WHERE schedule = ?1 AND state = 'done' AND started_at <= ?2";
     Ok(conn.prepare_cached(sql)?.query_row(params![schedule, latest(now)], |row| time_or_null(row, 0))?)
 }
