@@ -24,7 +24,7 @@ use crate::sandbox::{Options, Reporting};
 use crate::verbs::audit::list;
 use crate::verbs::outcome::{self, OutcomeListAsk, OutcomeRow};
 use crate::verbs::trigger::{TriggerAsk, trigger as perform_trigger};
-use crate::verbs::{Access, App, Exit};
+use crate::verbs::{Access, App, Exit, page_token};
 use crate::zones::{Zone, Zones};
 
 /// The shipped schedule and clinic, so that the program alone is enough.
@@ -68,7 +68,7 @@ pub async fn demo(globals: &Globals) -> anyhow::Result<Exit> {
     let folder = DemoFolder::make()?;
     let clock: SharedClock = Arc::new(ShiftedClock::starting_at(MORNING));
     let zone = Zones::newest().zone("America/New_York").context("the rules have New York")?;
-    let secret = random_word()?;
+    let secret = page_token::fresh()?;
     let header = Some(("x-tickler-secret".to_owned(), secret.clone().into()));
     let options = Options {
         answers: ANSWERS.to_vec(),
@@ -208,18 +208,12 @@ fn story(rows: &[AuditRow], zone: &Zone, screen: Screen) -> String {
     table.fit(screen)
 }
 
-fn random_word() -> anyhow::Result<String> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
-    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
-}
-
 /// A folder that the demo removes at its end.
 struct DemoFolder(PathBuf);
 
 impl DemoFolder {
     fn make() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("tickler-demo-{}", random_word()?));
+        let path = std::env::temp_dir().join(format!("tickler-demo-{}", page_token::fresh()?));
         let made = Self(path);
         made.fill().with_context(|| format!("the demo can't write into {}", made.0.display()))?;
         Ok(made)

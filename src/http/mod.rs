@@ -84,6 +84,12 @@ pub enum BodyEnd {
 }
 
 impl HttpResponse {
+    /// Whether the status is one of success (RFC 9110, 15.3).
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The first header of this (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

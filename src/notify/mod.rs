@@ -302,7 +302,7 @@ async fn post(http: &Http, url: Url, body: Vec<u8>) -> Result<(), String> {
     let headers = vec![("content-type".to_owned(), SecretString::from("application/json"))];
     let ask = HttpRequest { method: reqwest::Method::POST, url, headers, body: Bytes::from(body), ..empty_ask() };
     match http.send(ask).await {
-        Sent::Answered(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Sent::Answered(answer) if answer.is_success() => Ok(()),
         Sent::Answered(answer) => Err(format!("it answered {}", answer.status)),
         Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => Err(detail),
     }
@@ -321,7 +321,7 @@ fn empty_ask() -> HttpRequest {
 
 async fn is_accepted(outside: &Outside, ask: HttpRequest) -> bool {
     match outside.http.send(ask).await {
-        Sent::Answered(answer) => (200..300).contains(&answer.status),
+        Sent::Answered(answer) => answer.is_success(),
         Sent::NotSent { .. } | Sent::Unknown { .. } => false,
     }
 }

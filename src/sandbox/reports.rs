@@ -118,7 +118,7 @@ async fn post(sandbox: &Sandbox, url: Url, body: &Value, header: Option<&(String
                 sandbox.around.clock.sleep(pause).await;
             }
             Sent::Answered(answer) => {
-                if !(200..300).contains(&answer.status) {
+                if !answer.is_success() {
                     tracing::warn!(http_status = answer.status, "the receiver refused the record of a call");
                 }
                 return;

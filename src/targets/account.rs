@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::{Envelope, SecretHeader, error_class, id_text, is_success, parse_url, read_body, value_at};
+use super::{Envelope, SecretHeader, error_class, id_text, parse_url, read_body, value_at};
 use crate::http::{Http, HttpRequest, HttpResponse, Sent};
 use crate::personal::Personal;
 use crate::settings::{Account, SecretError, Secrets};
@@ -144,11 +144,10 @@ impl AccountApi {
     /// As [`AccountApi::agents`].
     pub async fn delete_contact(&self, http: &Http, id: &str) -> Result<(), AccountError> {
         let answer = self.ask(http, reqwest::Method::DELETE, self.url(&["contact", id])).await?;
-        match answer.status {
-            404 => Ok(()),
-            status if is_success(status) => Ok(()),
-            status => Err(self.error(AccountFault::OtherAnswer, &refusal(status))),
+        if answer.status == 404 || answer.is_success() {
+            return Ok(());
         }
+        Err(self.error(AccountFault::OtherAnswer, &refusal(answer.status)))
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -178,7 +177,7 @@ impl AccountApi {
             url.query_pairs_mut().extend_pairs(query);
         }
         let answer = self.ask(http, reqwest::Method::GET, url).await?;
-        if !is_success(answer.status) {
+        if !answer.is_success() {
             let fault = if answer.status == 401 { AccountFault::Refused } else { AccountFault::OtherAnswer };
             return Err(self.error(fault, &refusal(answer.status)));
         }

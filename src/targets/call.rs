@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     ANSWER_LIMIT, Envelope, Facts, SecretHeader, THOUGHTLY_IDS, Target, TargetError, error_class, fingerprint, id_text,
-    is_no_error, is_success, json_header, parse_url, read_body, storable, value_at,
+    is_no_error, json_header, parse_url, read_body, storable, value_at,
 };
 use crate::attempt::{Intent, StepRequest, TargetAddress};
 use crate::http::{self, BodyEnd, HttpRequest, HttpResponse};
@@ -111,7 +111,7 @@ impl Target for Caller {
     }
 
     fn facts(&self, step: StepRequest, answer: &HttpResponse) -> Facts {
-        let is_accepted_status = is_success(answer.status);
+        let is_accepted_status = answer.is_success();
         let may_conflict = step == StepRequest::CreateContact && matches!(answer.status, 400 | 409 | 422);
         if !is_accepted_status && !may_conflict {
             let note = (answer.end == BodyEnd::TooLong).then_some("too_long");

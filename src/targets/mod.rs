@@ -157,7 +157,7 @@ impl Target for Endpoint {
     fn facts(&self, _: StepRequest, answer: &HttpResponse) -> Facts {
         let is_accepted_status = match &self.accept_status {
             Some(listed) => listed.contains(&answer.status),
-            None => is_success(answer.status),
+            None => answer.is_success(),
         };
         let asks_the_body =
             self.envelope == Envelope::Expected || self.error_pointer.is_some() || !self.id_pointers.is_empty();
@@ -221,10 +221,6 @@ pub fn signature(
     body: &str,
 ) -> Result<[SecretHeader; 3], TargetError> {
     Ok(webhook::SigningKey::read(secret)?.headers(id, now, body))
-}
-
-fn is_success(status: u16) -> bool {
-    (200..300).contains(&status)
 }
 
 /// The body as JSON (null when it isn't JSON or wasn't read completely), and a note about it.

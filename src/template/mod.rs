@@ -138,6 +138,24 @@ impl Filling {
     }
 }
 
+impl TemplateShape {
+    /// What its expressions need, each asked by itself.
+    fn needed(&self, of: impl Fn(&Filling) -> BTreeSet<String>) -> BTreeSet<String> {
+        match self {
+            Self::Literal(_) => BTreeSet::new(),
+            Self::Value(filling) => of(filling),
+            Self::Text(pieces) => pieces
+                .iter()
+                .flat_map(|piece| match piece {
+                    Piece::Literal(_) => BTreeSet::new(),
+                    Piece::Filling(filling) => of(filling),
+                })
+                .collect(),
+            Self::Whole(program) => of(&Filling::Program(Arc::clone(program))),
+        }
+    }
+}
+
 impl Template {
     /// Compiles a template.
     ///
@@ -157,18 +175,7 @@ impl Template {
 
     fn compiled(text: &str, missing: Missing) -> Result<Self, TemplateProblem> {
         let shape = shape_of(text, missing)?;
-        let names = match &shape {
-            TemplateShape::Literal(_) => BTreeSet::new(),
-            TemplateShape::Value(filling) => filling.names(),
-            TemplateShape::Text(pieces) => pieces
-                .iter()
-                .flat_map(|piece| match piece {
-                    Piece::Literal(_) => BTreeSet::new(),
-                    Piece::Filling(filling) => filling.names(),
-                })
-                .collect(),
-            TemplateShape::Whole(program) => program.names().clone(),
-        };
+        let names = shape.needed(Filling::names);
         Ok(Self { shape, names })
     }
 
@@ -181,18 +188,7 @@ impl Template {
     /// The names it needs, each with the fields that follow it: `client.phone`.
     #[must_use]
     pub fn paths(&self) -> BTreeSet<String> {
-        match &self.shape {
-            TemplateShape::Literal(_) => BTreeSet::new(),
-            TemplateShape::Value(filling) => filling.paths(),
-            TemplateShape::Text(pieces) => pieces
-                .iter()
-                .flat_map(|piece| match piece {
-                    Piece::Literal(_) => BTreeSet::new(),
-                    Piece::Filling(filling) => filling.paths(),
-                })
-                .collect(),
-            TemplateShape::Whole(program) => program.paths(),
-        }
+        self.shape.needed(Filling::paths)
     }
 
     /// Renders it.

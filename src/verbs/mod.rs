@@ -47,6 +47,7 @@ pub mod service;
 pub mod simulate;
 pub mod status;
 pub mod test_call;
+pub mod toml_text;
 pub mod traffic;
 pub mod trigger;
 pub mod uncertain;
@@ -241,4 +242,10 @@ impl From<VerbError> for Answer {
     fn from(error: VerbError) -> Self {
         Self::refusal(error.exit().code(), error.to_string())
     }
+}
+
+/// Of a list whose newest stand last, this number of the newest; `None`: all.
+fn newest<T>(mut rows: Vec<T>, limit: Option<usize>) -> Vec<T> {
+    let left_out = limit.map_or(0, |limit| rows.len().saturating_sub(limit));
+    rows.split_off(left_out)
 }

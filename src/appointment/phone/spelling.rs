@@ -158,7 +158,7 @@ fn is_dialled(letter: char) -> bool {
 /// Whether the end of a text is `ext. 12`, `x12` or `;ext=12`.
 fn is_extension(end: &str) -> bool {
     let lower = end.to_ascii_lowercase();
-    [";ext", "extension", "ext.", "ext", "x"].iter().any(|mark| {
+    [";ext", "extension", "ext", "x"].iter().any(|mark| {
         let Some(rest) = lower.strip_prefix(mark) else { return false };
         let rest = rest.trim_matches([' ', ':', '.', '=']);
         !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())

@@ -6,6 +6,7 @@ use crate::row::Column;
 use crate::schedule::spanned::{KeyValue, Node, Value};
 use crate::schedule::{TargetSpec, lookup};
 use crate::template::Template;
+use crate::verbs::toml_text;
 
 /// The names of the number that was checked.
 const CHECKED_NUMBER: [&str; 2] = ["phone", "phone_national"];
@@ -37,7 +38,9 @@ fn raw_phone(checked: &mut Checked<'_>) {
     let found = entries.iter().flat_map(texts).find_map(|text| Some((raw(&text)?, text)));
     let Some((column, PayloadText { key, node })) = found else { return };
     let help = match key {
-        Some(key) => format!("write `{} = \"{{{{ phone }}}}\"`: the number that was checked, in E.164", written(key)),
+        Some(key) => {
+            format!("write `{} = \"{{{{ phone }}}}\"`: the number that was checked, in E.164", toml_text::key(key))
+        }
         None => "write `{{ phone }}` in its place: the number that was checked, in E.164".to_owned(),
     };
     let message = format!("the phone in `{column}` is sent as it is written in the source");
@@ -92,10 +95,4 @@ fn uses(node: &Node, column: &Column) -> bool {
         template.names().contains("row") && lookup::row_keys(node.text().unwrap_or("")).iter().any(|key| key == name)
     };
     paths.contains(name) || paths.contains(&format!("row.{name}")) || through_row()
-}
-
-/// A key as TOML writes it.
-fn written(key: &str) -> String {
-    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    if is_bare { key.to_owned() } else { format!("\"{key}\"") }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{App, VerbResult};
+use super::super::{App, VerbResult, newest};
 use crate::audit::words;
 use crate::ledger::{Inbox as _, Ledger, Outbox as _, PostRow, PostStanding, PostsAsk, ReminderAsk, ReminderRow};
 use crate::reminder::{CallOutcome, Lead, ReminderId, SkipReason, State};
@@ -137,8 +137,7 @@ pub async fn list(app: &App, ask: &RequestListAsk) -> VerbResult<Vec<ListedReque
     let mut posts = ledger.posts(wanted).await?;
     posts.retain(|post| ask.standing.is_none_or(|standing| post.standing == standing));
     posts.retain(|post| ask.reason.is_none_or(|reason| post.reason == Some(reason)));
-    let left_out = ask.limit.map_or(0, |limit| posts.len().saturating_sub(limit));
-    let posts = posts.split_off(left_out);
+    let posts = newest(posts, ask.limit);
     let mut calls = calls_of(ledger, &posts, ask).await?;
     let listed = posts.into_iter().map(|post| {
         let call = calls.remove(&(post.schedule.clone(), post.appointment_id.clone(), post.received_at));

@@ -115,7 +115,7 @@ fn calendar_phone(probed: &mut Probed, sample: &mut Sample) {
 fn sample(ask: &InitAsk<'_>, probed: &Probed) -> VerbResult<Sample> {
     let columns = &probed.columns;
     let first = columns.first().ok_or_else(|| VerbError::Failed(format!("{}: no columns were found", ask.source)))?;
-    let first = text::quoted(first);
+    let first = super::toml_text::quoted(first);
     let text = format!(
         "cron = \"0 9 * * *\"\ntimezone = \"UTC\"\n{}\n[appointment]\nid = {first}\nphone = {first}\nstarts_at = {first}\n\
          [remind]\ndays_before = 1\n[target.automation]\nurl = {{ env = \"NONE\" }}\n[payload]\n",

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::mapping::known_names;
-use super::text::quoted;
 use super::{InitAsk, written_path};
 use crate::disk::{self, Links};
 use crate::formats::{self, FileKind, Wanted, kind_of};
 use crate::http::{HttpRequest, Sent};
 use crate::schedule::{CalendarShape, CsvDialect, FormatSpec, WorkbookShape};
+use crate::verbs::toml_text::quoted;
 use crate::verbs::{VerbError, VerbResult};
 
 /// The largest file or answer that is drafted from.
@@ -123,7 +123,7 @@ fn address(ask: &InitAsk<'_>) -> VerbResult<Probed> {
         max_bytes: MAX_BYTES,
     };
     let answer = match ask.tools.runtime.block_on(ask.tools.http.send(request)) {
-        Sent::Answered(answer) if (200..300).contains(&answer.status) => answer,
+        Sent::Answered(answer) if answer.is_success() => answer,
         Sent::Answered(answer) => {
             let hint = if matches!(answer.status, 401 | 403) { ": write its `auth` by hand" } else { "" };
             return Err(VerbError::Failed(format!("the source answers with {}{hint}", answer.status)));

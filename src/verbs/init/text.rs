@@ -1,6 +1,7 @@
 //! pure: the text of a drafted schedule, with a comment where a person has to look.
 
 use super::mapping::{Found, REGIONS, StartFound};
+use crate::verbs::toml_text::quoted;
 
 /// What a draft is made of besides the columns.
 pub(super) struct DraftParts<'d> {
@@ -100,11 +101,6 @@ fn reached(column: &str) -> String {
     let is_plain = column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
         && column.starts_with(|c: char| c.is_ascii_alphabetic());
     if is_plain { column.to_owned() } else { format!("row[{}]", quoted(column).replace('"', "'")) }
-}
-
-/// A text as TOML writes it: as JSON does.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn list(texts: &[String]) -> String {

@@ -227,8 +227,7 @@ pub async fn list(app: &App, ask: &OutcomeListAsk) -> VerbResult<Vec<OutcomeRow>
     if ask.unmapped {
         rows.retain(|row| row.calls.iter().any(|call| call.unmapped.is_some()));
     }
-    let left_out = ask.limit.map_or(0, |limit| rows.len().saturating_sub(limit));
-    Ok(rows.split_off(left_out))
+    Ok(super::newest(rows, ask.limit))
 }
 
 async fn with_calls(app: &App, reminders: Vec<ReminderRow>) -> VerbResult<Vec<OutcomeRow>> {

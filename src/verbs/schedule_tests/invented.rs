@@ -13,6 +13,7 @@ use crate::appointment::{PhoneProblem, phone};
 use crate::personal::Personal;
 use crate::row::{Column, Row, scalar_text};
 use crate::schedule::Schedule;
+use crate::verbs::toml_text::{key, quoted};
 
 /// Names of people who don't exist, in turn.
 const NAMES: [&str; 8] = [
@@ -204,16 +205,6 @@ pub fn toml(value: &Value) -> Option<String> {
             if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
         }
     })
-}
-
-fn key(name: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { quoted(name) }
-}
-
-/// JSON's escapes are those of TOML's basic strings, but for one character that JSON leaves as it is.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
 #[cfg(test)]
