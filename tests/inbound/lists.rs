@@ -4,57 +4,27 @@ use serde_json::{Value, json};
 
 use crate::binary::{Service, tickler};
 use crate::clinic::*;
+use crate::leads::{LEADS, LEADS_SECRET, TEN, ask, clinic_with, of_id};
 
-const LEADS_SECRET: &str = "kept-by-the-crm";
-/// Ten in New York.
-const TEN: &str = "2026-11-24T15:00:00Z";
-
-const LEADS: &str = r#"
-timezone = "America/New_York"
-[source.inbound]
-secret = { env = "LEADS_SECRET" }
-[appointment]
-id = "id"
-phone = "phone"
-default_region = "US"
-call_at = "call_at"
-[remind]
-now = true
-allowed_countries = ["US"]
-[target.automation]
-url = { env = "THOUGHTLY_AUTOMATION_URL" }
-[payload]
-contact_phone = "{{ phone }}"
-reminder_id = "{{ reminder_id }}"
+const OUTCOME: &str = r#"
 [outcome]
 secret = { env = "OUTCOME_SECRET" }
 [outcome.values]
 yes = "confirmed"
 "#;
 
-fn of_method(service: &Service, method: &str, path: &str, body: &str) -> u16 {
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: here\r\nx-tickler-secret: {LEADS_SECRET}\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
-        body.len()
-    );
-    exchange(&service.inbound(), request.as_bytes()).0
-}
-
 /// L1 was called and confirmed, L2 is refused for its phone, L3 was withdrawn, L4 was called and nothing is known of it.
 fn after_four_requests() -> (Clinic, Service) {
-    let clinic = Clinic::new("");
-    std::fs::remove_file(clinic.path().join("schedules/day-before.toml")).expect("the schedule of appointments");
-    clinic.schedule("leads", LEADS);
+    let clinic = clinic_with(&format!("{LEADS}{OUTCOME}"));
     let service = clinic.start_with(TEN, &[("LEADS_SECRET", LEADS_SECRET), ("TICKLER_WEB__LISTEN", "127.0.0.1:0")]);
-    let post = |lead: Value| of_method(&service, "POST", "/call/leads", &lead.to_string());
+    let post = |lead: Value| ask(&service.inbound(), &lead).0;
     assert_eq!(post(json!({"id": "L1", "phone": "(202) 555-0141"})), 202);
     let call = clinic.receiver.request();
     let id = reminder_id(&call.text);
     call.accept();
     assert_eq!(post(json!({"id": "L2", "phone": "911"})), 422);
     assert_eq!(post(json!({"id": "L3", "phone": "(202) 555-0143", "call_at": "2026-11-24T15:00:00-05:00"})), 202);
-    assert_eq!(of_method(&service, "DELETE", "/call/leads/L3", ""), 200);
+    assert_eq!(of_id(&service.inbound(), "DELETE", "L3").0, 200);
     clinic.until(|row| row["state"] == "delivered");
     let record = json!({"reminder_id": id, "call_id": "c-1", "status": "COMPLETED", "outcome": "yes"}).to_string();
     let headers = format!("x-tickler-secret: {SECRET}\r\n");
