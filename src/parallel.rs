@@ -1,8 +1,10 @@
 //! shell: work spread over a second thread; results come in the order in which one thread would have made them.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 
 /// Shorter lists take less time than starting a thread.
@@ -26,22 +28,98 @@ pub fn map<T: Send, U: Send>(mut items: Vec<T>, make: impl Fn(T) -> U + Sync) ->
     })
 }
 
-/// Maps a list and takes each result, in the list's order. The results of a long list are made on a thread of its own, ahead of
-/// their taking, and only some of them exist at a time.
+/// Changes each item with what belongs to it; the second half of a long list on a thread of its own.
+pub fn change<T: Send, W: Send>(items: &mut [T], mut with: Vec<W>, change: impl Fn(&mut T, W) + Sync) {
+    let each = |items: &mut [T], with: Vec<W>| items.iter_mut().zip(with).for_each(|(item, with)| change(item, with));
+    if items.len() < WORTH_HALVING {
+        return each(items, with);
+    }
+    let (front, behind) = items.split_at_mut(items.len() / 2);
+    let with_behind = with.split_off(front.len());
+    std::thread::scope(|threads| {
+        let second = threads.spawn(|| each(behind, with_behind));
+        each(front, with);
+        second.join().unwrap_or_else(|panic| resume_unwind(panic));
+    });
+}
+
+/// Maps a list and takes each result, in the list's order. The results of a long list are made by two threads, ahead of their
+/// taking, and only some of them exist at a time.
 ///
 /// # Errors
 /// What `take` fails with.
 pub fn map_ahead<T: Sync, U: Send, E>(
     items: &[T],
     make: impl Fn(&T) -> U + Sync,
-    mut take: impl FnMut(U) -> Result<(), E>,
+    take: impl FnMut(U) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut pieces = items.chunks(WORTH_HALVING);
-    let fill = |batch: &mut Vec<U>| {
-        batch.extend(pieces.next().unwrap_or_default().iter().map(&make));
-        if pieces.len() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    fill_ahead(fill, |batch| batch.drain(..).try_for_each(&mut take).map(ControlFlow::Continue))
+    if items.len() <= WORTH_HALVING {
+        return items.iter().map(make).try_for_each(take);
+    }
+    let pieces = Pieces { all: items.chunks(WORTH_HALVING).collect(), begun: AtomicUsize::new(0), make };
+    std::thread::scope(|threads| {
+        let (made, arriving) = sync_channel(QUEUED);
+        let work = || {
+            let made = made;
+            // fails when no further piece is wanted
+            while let Some(piece) = pieces.make_next()
+                && made.send(piece).is_ok()
+            {}
+        };
+        // where the machine has no thread left, this one makes all pieces
+        let second = std::thread::Builder::new().spawn_scoped(threads, work).ok();
+        let taken = pieces.take_in_order(&arriving, take);
+        drop(arriving);
+        if let Some(second) = second {
+            second.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        taken
+    })
+}
+
+/// The pieces of a list that two threads map.
+struct Pieces<'a, T, F> {
+    all: Vec<&'a [T]>,
+    /// The number of pieces that have been begun.
+    begun: AtomicUsize,
+    make: F,
+}
+
+/// A piece that is made: its place and its results.
+type Piece<U> = (usize, Vec<U>);
+
+impl<T, U, F: Fn(&T) -> U> Pieces<'_, T, F> {
+    /// Makes a piece that nobody has begun.
+    fn make_next(&self) -> Option<Piece<U>> {
+        let place = self.begun.fetch_add(1, Ordering::Relaxed);
+        self.all.get(place).map(|piece| (place, piece.iter().map(&self.make).collect()))
+    }
+
+    /// Takes the pieces that the other thread makes. While the next one isn't there, this thread makes one.
+    fn take_in_order<E>(
+        &self,
+        arriving: &Receiver<Piece<U>>,
+        mut take: impl FnMut(U) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut ahead = BTreeMap::new();
+        for place in 0..self.all.len() {
+            while !ahead.contains_key(&place) {
+                let piece = match arriving.try_recv() {
+                    Ok(piece) => Some(piece),
+                    Err(TryRecvError::Disconnected) => self.make_next(),
+                    Err(TryRecvError::Empty) if ahead.len() < QUEUED => {
+                        self.make_next().or_else(|| arriving.recv().ok())
+                    }
+                    Err(TryRecvError::Empty) => arriving.recv().ok(),
+                };
+                // none is left that could be made: the other thread panicked over the one that is missing
+                let Some((place, made)) = piece else { return Ok(()) };
+                ahead.insert(place, made);
+            }
+            ahead.remove(&place).into_iter().flatten().try_for_each(&mut take)?;
+        }
+        Ok(())
+    }
 }
 
 /// Fills batches and takes each of them, in their order, until `fill` breaks with the last one, or `take` breaks or fails. From
@@ -180,6 +258,24 @@ mod tests {
             assert_eq!((done, taken), (Ok(()), items.iter().map(|number| number * 2).collect()), "{length}");
             let refused = map_ahead(&items, |number| *number, |number| if number < 600 { Ok(()) } else { Err(number) });
             assert_eq!(refused, if length <= 600 { Ok(()) } else { Err(600) }, "{length}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "an item too much")]
+    fn a_panic_over_an_item_is_passed_on_whichever_thread_has_it() {
+        let items: Vec<usize> = (0..20 * WORTH_HALVING).collect();
+        let make = |number: &usize| assert!(*number < 5 * WORTH_HALVING, "an item too much");
+        let _broke_off: Result<(), ()> = map_ahead(&items, make, |()| Ok(()));
+    }
+
+    #[test]
+    fn items_are_changed_with_what_belongs_to_them() {
+        for length in [0, 1, WORTH_HALVING - 1, WORTH_HALVING, 2 * WORTH_HALVING + 1] {
+            let mut items: Vec<usize> = (0..length).collect();
+            change(&mut items, (0..length).rev().collect(), |item, with| *item = *item * 10_000 + with);
+            let expected: Vec<usize> = (0..length).map(|item| item * 10_000 + (length - 1 - item)).collect();
+            assert_eq!(items, expected);
         }
     }
 

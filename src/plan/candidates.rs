@@ -1,6 +1,6 @@
 //! pure: the whole read is known: payloads are rendered, persons are counted, and the plan is made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -49,17 +49,30 @@ pub(super) struct Candidate {
     pub(super) share: Share,
 }
 
-/// Sorting tens of thousands moves pointers, not candidates.
-pub(super) type BoxedCandidate = Box<Candidate>;
-
-/// A candidate with its row as the source has it. Payloads are rendered from rows; then the rows are let go, which are a good
-/// part of what a large plan takes of memory.
-pub(super) struct CandidateRow {
-    row: Row,
-    candidate: BoxedCandidate,
+/// A candidate on its way to a call: at first with its row as the source has it, then with what its templates gave. One type for
+/// both, larger than a planned reminder: a large plan is made in the room that its candidates took.
+pub(super) struct CandidateCall {
+    pub(super) candidate: Candidate,
+    /// Payloads are rendered from rows; then the rows are let go, which are a good part of what a large plan takes of memory.
+    /// Kept where several appointments may share a call.
+    pub(super) row: Option<Row>,
+    /// `None` until the whole read is known.
+    pub(super) rendered: Option<Rendered>,
 }
 
-impl CandidateRow {
+/// What the templates of a candidate gave.
+pub(super) struct Rendered {
+    /// Of the reminder.
+    pub(super) id: ReminderId,
+    pub(super) previous_starts_at: Option<Timestamp>,
+    label: Option<Personal>,
+    /// The other appointments that its call is about.
+    pub(super) merged: Vec<MergedAppointment>,
+    /// The payload and the contact fields.
+    pub(super) payload: Result<(Payload, Option<Payload>), RenderError>,
+}
+
+impl CandidateCall {
     /// What a row becomes that passed in the lead that decides how it is counted.
     pub(super) fn of(
         terms: &Terms,
@@ -100,7 +113,26 @@ impl CandidateRow {
             zone,
             share,
         };
-        Some(Self { row, candidate: Box::new(candidate) })
+        Some(Self { candidate, row: Some(row), rendered: None })
+    }
+
+    /// Why its templates gave no payload.
+    pub(super) fn payload_error(&self) -> Option<&str> {
+        match &self.rendered {
+            Some(Rendered { payload: Ok(_), .. }) => None,
+            Some(Rendered { payload: Err(error), .. }) => Some(error.0.as_str()),
+            None => Some("no payload was rendered"),
+        }
+    }
+
+    /// Fills its templates.
+    fn render(&mut self, terms: &Terms, id: ReminderId, previous_starts_at: Option<Timestamp>) {
+        let Some(row) = self.row.take() else { return };
+        let scope = self.candidate.scope(&terms.schedule, &row, (id, previous_starts_at), &[]);
+        let payload = payload::rendered(&terms.schedule, &scope);
+        let label = label::of(&terms.schedule, &scope);
+        self.rendered = Some(Rendered { id, previous_starts_at, label, merged: Vec::new(), payload });
+        self.row = (terms.schedule.remind.merge != Merging::Never).then_some(row);
     }
 }
 
@@ -151,23 +183,8 @@ impl Candidate {
             self.phone.is_unassigned.then(|| "unassigned range".to_owned()),
             self.phone.lacks_zero.then(lacks_zero),
         ];
-        let notes: Vec<String> = notes.into_iter().flatten().collect();
-        (!notes.is_empty()).then(|| notes.join(", "))
+        notes.into_iter().flatten().reduce(|all, note| format!("{all}, {note}"))
     }
-}
-
-/// A candidate with its id and what its templates gave.
-pub(super) struct RenderedCandidate {
-    pub(super) candidate: BoxedCandidate,
-    pub(super) id: ReminderId,
-    pub(super) previous_starts_at: Option<Timestamp>,
-    label: Option<Personal>,
-    /// Kept where several appointments may share a call.
-    pub(super) row: Option<Row>,
-    /// The other appointments that its call is about.
-    pub(super) merged: Vec<MergedAppointment>,
-    /// The payload and the contact fields.
-    pub(super) rendered: Result<(Payload, Option<Payload>), RenderError>,
 }
 
 /// What every row of the read is known to be.
@@ -177,7 +194,8 @@ pub(super) struct Candidates {
     pub(super) reminded: Reminded,
     pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
-    pub(super) candidates: Vec<CandidateRow>,
+    /// In the order of their rows.
+    pub(super) calls: Vec<CandidateCall>,
     /// Id and start of appointments whose lead had passed before anybody looked for them.
     pub(super) passed: Vec<(String, Timestamp)>,
     pub(super) cancellations: Vec<Cancellation>,
@@ -188,12 +206,11 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// The appointments that may be called, each once.
+    /// The appointments that may be called, each once: the leads of a row follow one another.
     pub(super) fn appointment_ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.candidates.iter().map(|kept| kept.candidate.id.clone()).collect();
-        ids.sort_unstable();
+        let mut ids: Vec<&str> = self.calls.iter().map(|call| call.candidate.id.as_str()).collect();
         ids.dedup();
-        ids
+        ids.into_iter().map(str::to_owned).collect()
     }
 
     /// Renders payloads, counts persons, and decides.
@@ -203,31 +220,26 @@ impl Candidates {
         as_of: Option<Timestamp>,
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> Plan {
-        let Self {
-            terms,
-            counts,
-            reminded,
-            elsewhere,
-            skipped,
-            candidates,
-            passed,
-            cancellations,
-            corrected,
-            mut watch,
-        } = self;
-        let mut calls = calls(&terms, candidates, last_called, new_id);
+        let Self { terms, counts, reminded, elsewhere, skipped, mut calls, passed, cancellations, corrected, mut watch } =
+            self;
+        render(&terms, &mut calls, last_called, new_id);
         let heads = merging::merge(&terms, &mut calls);
-        let unrenderable =
-            calls.iter().filter(|call| call.rendered.is_err()).filter_map(|call| call.candidate.pending());
+        let unrenderable = calls.iter().filter(|call| call.payload_error().is_some());
+        let unrenderable = unrenderable.filter_map(|call| call.candidate.pending());
         let leaving =
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
-        let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &*call.candidate));
+        let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &call.candidate));
         let of_other_dates = skipped.iter().filter(|row| guard::is_of_other_date(row, &terms)).count() as u64;
         let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window - of_other_dates);
         let mut plan = Plan { counts, in_window, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
-        plan.reminders.reserve_exact(calls.len());
-        let mut judging = JudgedCalls { terms: &terms, people: &mut people, plan: &mut plan, watch: &mut watch };
-        judging.all(calls, &heads);
+        let mut judging = JudgedCalls { terms: &terms, people: &mut people, calls: &calls, watch: &mut watch };
+        let blocks = judging.all(&heads);
+        // collecting puts the reminders into the room of the calls
+        let reminders = calls.into_iter().zip(blocks).filter_map(|(call, block)| match block {
+            None => plan.accept(call, &people, &terms),
+            Some(block) => plan.skip(call, block),
+        });
+        plan.reminders = reminders.collect();
         plan.skipped.sort_by_key(|skipped| skipped.row);
         plan.cancellations.sort_by_key(|cancellation| cancellation.id);
         plan.cancellations.dedup_by_key(|cancellation| cancellation.id);
@@ -244,100 +256,72 @@ impl Candidates {
 struct JudgedCalls<'a, 'k> {
     terms: &'a Terms,
     people: &'a mut People<'k>,
-    plan: &'a mut Plan,
+    calls: &'a [CandidateCall],
     watch: &'a mut Option<WatchedAppointment>,
 }
 
 impl JudgedCalls<'_, '_> {
-    /// `heads` has for each call the one whose call tells of it. That one is judged first: an appointment is told in a call
-    /// only if that call is made.
-    fn all(&mut self, calls: Vec<RenderedCandidate>, heads: &[Option<usize>]) {
-        let mut made: HashMap<usize, String> = HashMap::new();
-        let mut members = Vec::new();
-        for (place, (call, head)) in calls.into_iter().zip(heads).enumerate() {
-            if let Some(head) = head {
-                members.push((*head, call));
-                continue;
-            }
-            let id = (!call.merged.is_empty()).then(|| call.candidate.id.clone());
-            if self.one(call, None) {
-                made.extend(id.map(|id| (place, id)));
-            }
+    /// For each call what blocks it; `None` for one that is made. `heads` has for each the one whose call tells of it. That one is
+    /// judged first: an appointment is told in a call only if that call is made.
+    fn all(&mut self, heads: &[Option<usize>]) -> Vec<Option<Block>> {
+        let alone = heads.iter().enumerate();
+        let mut blocks: Vec<Option<Block>> =
+            alone.map(|(place, head)| if head.is_none() { self.block(place, None) } else { None }).collect();
+        for (place, head) in heads.iter().enumerate() {
+            let Some(head) = *head else { continue };
+            let told_with = blocks[head].is_none().then(|| self.calls[head].candidate.id.as_str());
+            blocks[place] = self.block(place, told_with);
         }
-        if members.is_empty() {
-            return;
-        }
-        for (head, call) in members {
-            self.one(call, made.get(&head).map(String::as_str));
-        }
-        self.plan.reminders.sort_by_key(|reminder| reminder.starts_at);
+        blocks
     }
 
-    /// Whether the call is made.
-    fn one(&mut self, call: RenderedCandidate, told_with: Option<&str>) -> bool {
+    fn block(&mut self, place: usize, told_with: Option<&str>) -> Option<Block> {
+        let call = &self.calls[place];
         let other_calls = self.people.other_calls(&call.candidate);
         let other_call = other_calls
             .filter(|calls| *calls > 0)
-            .and_then(|_| self.people.other_call(&call.candidate, &self.plan.reminders));
-        let case = WholeCase { terms: self.terms, call: &call, told_with, other_calls, other_call };
+            .and_then(|_| self.people.other_call(&call.candidate, self.calls));
+        let case = WholeCase { terms: self.terms, call, told_with, other_calls, other_call };
         if let Some(watch) = self.watch {
             watch.see_whole(&case);
         }
-        match whole_rules::ask(&case) {
-            Ok(()) => {
-                self.people.accept(&call.candidate, self.plan.reminders.len());
-                let corrects = self.people.corrected_by(&call.candidate);
-                self.plan.accept(call, corrects, self.terms);
-                true
-            }
-            Err(block) => {
-                self.plan.skip(*call.candidate, call.label, block);
-                false
-            }
+        let block = whole_rules::ask(&case).err();
+        if block.is_none() {
+            self.people.accept(&call.candidate, place);
         }
+        block
     }
 }
 
-/// The candidates with their payloads, soonest start first.
-fn calls(
+/// Sorts the calls, soonest start first, and renders their payloads.
+fn render(
     terms: &Terms,
-    mut candidates: Vec<CandidateRow>,
+    calls: &mut [CandidateCall],
     last_called: &LastCalledStarts,
     new_id: &mut dyn FnMut() -> ReminderId,
-) -> Vec<RenderedCandidate> {
-    candidates.sort_by_cached_key(|CandidateRow { candidate, .. }| {
+) {
+    calls.sort_by_cached_key(|CandidateCall { candidate, .. }| {
         (candidate.start.at, candidate.number, candidate.lead.due_at)
     });
-    let mut id_of = |candidate: &Candidate| candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id);
-    let named = candidates.into_iter().map(|kept| (id_of(&kept.candidate), kept)).collect();
-    parallel::map(named, |(id, CandidateRow { row, candidate })| {
+    let ids: Vec<ReminderId> =
+        calls.iter().map(|call| call.candidate.known.as_ref().map_or_else(&mut *new_id, |known| known.id)).collect();
+    parallel::change(calls, ids, |call, id| {
+        let candidate = &call.candidate;
         let previous_starts_at = last_called.get(&candidate.id).copied().filter(|start| *start != candidate.start.at);
-        let scope = candidate.scope(&terms.schedule, &row, (id, previous_starts_at), &[]);
-        let rendered = payload::rendered(&terms.schedule, &scope);
-        let label = label::of(&terms.schedule, &scope);
-        let row = (terms.schedule.remind.merge != Merging::Never).then_some(row);
-        RenderedCandidate { candidate, id, previous_starts_at, label, row, merged: Vec::new(), rendered }
-    })
+        call.render(terms, id, previous_starts_at);
+    });
 }
 
 impl Plan {
-    fn accept(&mut self, call: RenderedCandidate, corrects: Vec<ReminderId>, terms: &Terms) {
-        let takes_over = terms.told_by_pending(&call.candidate);
-        let RenderedCandidate {
-            candidate,
-            id,
-            previous_starts_at,
-            label,
-            row: _,
-            merged,
-            rendered: Ok((payload, contact)),
-        } = call
-        else {
-            return; // `payload_error` blocks it
-        };
+    fn accept(&mut self, call: CandidateCall, people: &People<'_>, terms: &Terms) -> Option<PlannedReminder> {
+        let CandidateCall { candidate, rendered: Some(rendered), row: _ } = call else { return None };
+        // `payload_error` blocks any other
+        let (payload, contact) = rendered.payload.ok()?;
         self.counts.planned += u64::from(candidate.share == Share::Main);
-        self.reminders.push(PlannedReminder {
-            id,
+        Some(PlannedReminder {
+            id: rendered.id,
+            takes_over: terms.told_by_pending(&candidate),
+            corrects: people.corrected_by(&candidate),
             standing: match candidate.known.as_ref().map(|known| known.state) {
                 None => Standing::New,
                 Some(State::Pending) => Standing::Pending,
@@ -356,27 +340,25 @@ impl Plan {
             recipient_zone: candidate.zone.shared_name(),
             priority: candidate.priority,
             payload,
-            label,
+            label: rendered.label,
             contact,
-            previous_starts_at,
-            merged,
-            takes_over,
-            corrects,
-        });
+            previous_starts_at: rendered.previous_starts_at,
+            merged: rendered.merged,
+        })
     }
 
-    fn skip(&mut self, candidate: Candidate, label: Option<Personal>, block: Block) {
-        let reason = match block.why {
-            Why::Skip(reason) => reason,
-            Why::OutsideWindow | Why::AlreadyReminded => return,
-        };
+    /// No reminder comes of it.
+    fn skip(&mut self, call: CandidateCall, block: Block) -> Option<PlannedReminder> {
+        let CandidateCall { candidate, rendered, row: _ } = call;
+        let Why::Skip(reason) = block.why else { return None };
         if let Some(pending) = candidate.pending() {
             let detail = block.detail.clone();
             self.cancellations.push(Cancellation { id: pending.id, reason: reason.as_str().to_owned(), detail });
         }
         if candidate.share == Share::Further {
-            return;
+            return None;
         }
+        let label = rendered.and_then(|rendered| rendered.label);
         self.counts.skipped += 1;
         self.skipped.push(SkippedRow {
             label_phone: label.as_ref().map(|_| candidate.phone.e164.clone()),
@@ -390,5 +372,6 @@ impl Plan {
             phone: Some(candidate.phone.e164),
             recipient_zone: Some(candidate.zone.name().to_owned()),
         });
+        None
     }
 }

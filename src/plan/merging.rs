@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::candidates::{Candidate, RenderedCandidate};
+use super::candidates::{Candidate, CandidateCall};
 use super::payload;
 use super::terms::Terms;
 use crate::reminder::Lead;
@@ -25,7 +25,7 @@ pub struct MergedAppointment {
 
 /// Finds the calls that belong together and fills the payload of each one's head with all of their appointments. Answers for
 /// every call the place of its head; `None` for heads and for calls that stay alone.
-pub(super) fn merge(terms: &Terms, calls: &mut [RenderedCandidate]) -> Vec<Option<usize>> {
+pub(super) fn merge(terms: &Terms, calls: &mut [CandidateCall]) -> Vec<Option<usize>> {
     let mut heads = vec![None; calls.len()];
     match terms.schedule.remind.merge {
         Merging::Never => return heads,
@@ -47,11 +47,11 @@ pub(super) fn merge(terms: &Terms, calls: &mut [RenderedCandidate]) -> Vec<Optio
 type Recipient<'a> = (Date, &'a str, &'a str);
 
 /// The places of calls that go to one person or phone on one day, in the order of start.
-fn groups(calls: &[RenderedCandidate]) -> Vec<Vec<usize>> {
+fn groups(calls: &[CandidateCall]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut of_person: HashMap<Recipient<'_>, usize> = HashMap::new();
     let mut of_phone: HashMap<Recipient<'_>, usize> = HashMap::new();
-    for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.rendered.is_ok()) {
+    for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.payload_error().is_none()) {
         let candidate: &Candidate = &call.candidate;
         let (day, zone) = (candidate.due_day, candidate.zone.name());
         let person = (day, zone, candidate.person.as_str());
@@ -69,7 +69,7 @@ fn groups(calls: &[RenderedCandidate]) -> Vec<Vec<usize>> {
 }
 
 /// Fills the head's payload anew; `false`, and everything stays as it is, when that can't be done.
-fn fill(terms: &Terms, calls: &mut [RenderedCandidate], head: usize, group: &[usize]) -> bool {
+fn fill(terms: &Terms, calls: &mut [CandidateCall], head: usize, group: &[usize]) -> bool {
     let mut appointments: Vec<Value> = Vec::new();
     let mut merged: Vec<MergedAppointment> = Vec::new();
     for place in group {
@@ -86,14 +86,12 @@ fn fill(terms: &Terms, calls: &mut [RenderedCandidate], head: usize, group: &[us
             merged.push(MergedAppointment { appointment_id, starts_at, lead: candidate.lead.lead });
         }
     }
-    let call = &calls[head];
-    let Some(row) = &call.row else { return false };
-    let scope = call.candidate.scope(&terms.schedule, row, (call.id, call.previous_starts_at), &appointments);
-    let rendered = payload::rendered(&terms.schedule, &scope);
-    if rendered.is_err() {
+    let CandidateCall { candidate, row: Some(row), rendered: Some(rendered) } = &mut calls[head] else { return false };
+    let scope = candidate.scope(&terms.schedule, row, (rendered.id, rendered.previous_starts_at), &appointments);
+    let payload = payload::rendered(&terms.schedule, &scope);
+    if payload.is_err() {
         return false;
     }
-    calls[head].rendered = rendered;
-    calls[head].merged = merged;
+    (rendered.payload, rendered.merged) = (payload, merged);
     true
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::candidates::Candidate;
-use super::{Knowledge, KnownReminder, PersonCall, PlannedReminder};
+use super::candidates::{Candidate, CandidateCall};
+use super::{Knowledge, KnownReminder, PersonCall};
 use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::seeded::{Seed, SeededMap, SeededSet};
@@ -26,7 +26,7 @@ pub(super) struct People<'a> {
 #[derive(Clone, Copy)]
 struct AcceptedCalls {
     count: u32,
-    /// The place of the first of them among the calls of the plan.
+    /// The place of the first of them among the calls that are judged.
     first: u32,
 }
 
@@ -67,8 +67,8 @@ impl<'a> People<'a> {
         Some(others + self.accepted_of(candidate).map_or(0, |accepted| accepted.count as usize))
     }
 
-    /// One of the person's other calls of that day; `made` are the calls of this plan so far.
-    pub(super) fn other_call(&self, candidate: &Candidate, made: &[PlannedReminder]) -> Option<OtherCall<'a>> {
+    /// One of the person's other calls of that day; `calls` are those of which this plan has accepted some.
+    pub(super) fn other_call(&self, candidate: &Candidate, calls: &[CandidateCall]) -> Option<OtherCall<'a>> {
         let held = self.held_others(candidate).next().map(|call| OtherCall {
             schedule: call.schedule.as_deref(),
             starts_at: call.appointment.as_ref().map(|(_, start)| *start),
@@ -76,8 +76,8 @@ impl<'a> People<'a> {
             is_shadow: call.is_shadow,
         });
         held.or_else(|| {
-            let first = made.get(self.accepted_of(candidate)?.first as usize)?;
-            let (starts_at, due_at) = (Some(first.starts_at), first.due_at);
+            let first = &calls.get(self.accepted_of(candidate)?.first as usize)?.candidate;
+            let (starts_at, due_at) = (Some(first.start.at), first.lead.due_at);
             Some(OtherCall { schedule: None, starts_at, due_at, is_shadow: false })
         })
     }
@@ -105,7 +105,7 @@ impl<'a> People<'a> {
         *id == candidate.id && *start != candidate.start.at && self.corrected.contains(&(id.clone(), *start))
     }
 
-    /// It is called, and gets that place among the calls of the plan.
+    /// It is called; `place` is its own among the calls that are judged.
     pub(super) fn accept(&mut self, candidate: &Candidate, place: usize) {
         let own = candidate.known.as_ref().map(|known| known.id);
         if keeps_place(candidate) && self.held_of(candidate).iter().any(|call| Some(call.id) == own) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::candidates::CandidateRow;
+use super::candidates::CandidateCall;
 use super::case::{Case, OpeningTimes, Sighting};
 use super::explain::WatchedAppointment;
 use super::rules::{Block, Why};
@@ -29,7 +29,7 @@ pub(super) struct Findings {
     pub(super) counts: Counts,
     pub(super) reminded: Reminded,
     pub(super) skipped: Vec<SkippedRow>,
-    pub(super) candidates: Vec<CandidateRow>,
+    pub(super) calls: Vec<CandidateCall>,
     /// Id and start of appointments outside every window whose lead had passed before anybody looked for them.
     pub(super) passed: Vec<(String, Timestamp)>,
     /// Pending reminders that a rule blocks now.
@@ -68,7 +68,7 @@ impl Judge {
         for lead in further {
             let case = Case::new(&terms, &sighting, Some(lead), is_duplicate, &mut self.openings);
             if self.findings.passes(&case, Share::Further) {
-                self.findings.candidates.extend(CandidateRow::further(&case));
+                self.findings.calls.extend(CandidateCall::further(&case));
             }
         }
         let case = Case::new(&terms, &sighting, main, is_duplicate, &mut self.openings);
@@ -79,7 +79,7 @@ impl Judge {
         }
         if self.findings.passes(&case, Share::Main) {
             let (lead, known) = (case.lead, case.known.cloned());
-            self.findings.candidates.extend(CandidateRow::of(&terms, sighting, lead, known));
+            self.findings.calls.extend(CandidateCall::of(&terms, sighting, lead, known));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::candidates::RenderedCandidate;
+use super::candidates::CandidateCall;
 use super::people::OtherCall;
 use super::rules::{Block, skip};
 use super::terms::Terms;
@@ -12,7 +12,7 @@ use crate::schedule::Merging;
 /// A candidate with its payload, and what the rest of the read says about its person.
 pub(super) struct WholeCase<'a> {
     pub(super) terms: &'a Terms,
-    pub(super) call: &'a RenderedCandidate,
+    pub(super) call: &'a CandidateCall,
     /// The appointment in whose call this one is told.
     pub(super) told_with: Option<&'a str>,
     /// The person's other calls of that day; `None` for a pending reminder that keeps the place it has.
@@ -53,9 +53,9 @@ pub(super) fn ask(case: &WholeCase<'_>) -> Result<(), Block> {
 }
 
 fn payload_error(case: &WholeCase<'_>) -> Result<(), Block> {
-    match &case.call.rendered {
-        Ok(_) => Ok(()),
-        Err(error) => skip(SkipReason::PayloadError, error.0.as_str()),
+    match case.call.payload_error() {
+        None => Ok(()),
+        Some(error) => skip(SkipReason::PayloadError, error),
     }
 }
 
@@ -67,7 +67,8 @@ fn merged(case: &WholeCase<'_>) -> Result<(), Block> {
 }
 
 fn merged_in_words(case: &WholeCase<'_>) -> String {
-    match (case.terms.schedule.remind.merge, case.call.merged.as_slice()) {
+    let merged = case.call.rendered.as_ref().map_or(&[][..], |rendered| &rendered.merged);
+    match (case.terms.schedule.remind.merge, merged) {
         (Merging::Never, _) => "`merge` is not set".into(),
         (Merging::SameDay, []) => "no other appointment shares its call".into(),
         (Merging::SameDay, merged) => {
