@@ -86,11 +86,11 @@ struct Pieces<'a, T, F> {
 }
 
 /// A piece that is made: its place and its results.
-type Piece<U> = (usize, Vec<U>);
+type MadePiece<U> = (usize, Vec<U>);
 
 impl<T, U, F: Fn(&T) -> U> Pieces<'_, T, F> {
     /// Makes a piece that nobody has begun.
-    fn make_next(&self) -> Option<Piece<U>> {
+    fn make_next(&self) -> Option<MadePiece<U>> {
         let place = self.begun.fetch_add(1, Ordering::Relaxed);
         self.all.get(place).map(|piece| (place, piece.iter().map(&self.make).collect()))
     }
@@ -98,7 +98,7 @@ impl<T, U, F: Fn(&T) -> U> Pieces<'_, T, F> {
     /// Takes the pieces that the other thread makes. While the next one isn't there, this thread makes one.
     fn take_in_order<E>(
         &self,
-        arriving: &Receiver<Piece<U>>,
+        arriving: &Receiver<MadePiece<U>>,
         mut take: impl FnMut(U) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut ahead = BTreeMap::new();

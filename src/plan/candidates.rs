@@ -220,8 +220,18 @@ impl Candidates {
         as_of: Option<Timestamp>,
         new_id: &mut dyn FnMut() -> ReminderId,
     ) -> Plan {
-        let Self { terms, counts, reminded, elsewhere, skipped, mut calls, passed, cancellations, corrected, mut watch } =
-            self;
+        let Self {
+            terms,
+            counts,
+            reminded,
+            elsewhere,
+            skipped,
+            mut calls,
+            passed,
+            cancellations,
+            corrected,
+            mut watch,
+        } = self;
         render(&terms, &mut calls, last_called, new_id);
         let heads = merging::merge(&terms, &mut calls);
         let unrenderable = calls.iter().filter(|call| call.payload_error().is_some());
@@ -278,9 +288,8 @@ impl JudgedCalls<'_, '_> {
     fn block(&mut self, place: usize, told_with: Option<&str>) -> Option<Block> {
         let call = &self.calls[place];
         let other_calls = self.people.other_calls(&call.candidate);
-        let other_call = other_calls
-            .filter(|calls| *calls > 0)
-            .and_then(|_| self.people.other_call(&call.candidate, self.calls));
+        let other_call =
+            other_calls.filter(|calls| *calls > 0).and_then(|_| self.people.other_call(&call.candidate, self.calls));
         let case = WholeCase { terms: self.terms, call, told_with, other_calls, other_call };
         if let Some(watch) = self.watch {
             watch.see_whole(&case);
