@@ -92,8 +92,8 @@ pub(super) fn open(path: &Path, copies: Copies, steps: &Steps) -> LedgerResult<C
             // a checkpoint syncs twice and copies pages that the next groups change again: not while thousands are sent
             ("wal_autocheckpoint", "8000"),
             ("journal_size_limit", "67108864"),
-            // KiB: what is sent next and the ends of the tables; older pages of the log are in the system's cache
-            ("cache_size", "-16384"),
+            // KiB: what is sent next and the ends of the tables; what else is read is in the system's cache
+            ("cache_size", "-4096"),
             ("temp_store", "MEMORY"),
         ],
     )?;
