@@ -422,6 +422,25 @@ impl CallOutcome {
         }
     }
 
+    /// Whether the call was made and nobody spoke to it.
+    #[must_use]
+    pub const fn is_unanswered(self) -> bool {
+        match self {
+            Self::NoAnswer | Self::Busy | Self::Voicemail => true,
+            Self::Confirmed
+            | Self::Declined
+            | Self::Reschedule
+            | Self::OptedOut
+            | Self::WrongNumber
+            | Self::Answered
+            | Self::Transferred
+            | Self::Unknown
+            | Self::Failed
+            | Self::Suppressed
+            | Self::Unreported => false,
+        }
+    }
+
     /// Whether somebody was on the line, so that what was said counts.
     #[must_use]
     pub const fn is_of_a_talk(self) -> bool {

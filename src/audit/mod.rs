@@ -193,6 +193,9 @@ pub struct AuditFilter {
     pub phone_mark: Option<String>,
     /// Of that run.
     pub run: Option<RunId>,
+    /// Of one of these runs; of all without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunId>,
     /// Of that reminder.
     pub reminder: Option<ReminderId>,
     /// Of these numbers; of all without any.

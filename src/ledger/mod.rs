@@ -25,7 +25,7 @@ use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
 use crate::plan::Knowledge;
-use crate::reminder::RunId;
+use crate::reminder::{ReminderId, RunId};
 use crate::settings::Rate;
 
 pub mod asks;
@@ -175,7 +175,12 @@ pub trait Outcomes: Send + Sync {
     async fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
     /// How many unreported calls are about appointments that start after this (UTC).
     async fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
-    /// Persons who were called more than once and never answered.
+    /// How many calls have which outcome, by the quarter of an hour in which they were made.
+    async fn outcome_counts(&self, ask: OutcomesAsk) -> LedgerResult<Vec<OutcomeCount>>;
+    /// The reminders of the latest calls with an outcome, the newest first.
+    async fn called_with(&self, ask: CalledWith) -> LedgerResult<Vec<ReminderId>>;
+    /// Persons of whose calls two or more were reported, each as not answered: the most called first. Calls of which nothing was
+    /// reported don't count.
     async fn unanswered(&self, ask: UnansweredAsk) -> LedgerResult<Vec<Unanswered>>;
     /// The calls of these reminders that records report.
     async fn reported_calls(&self, ask: CallsOf) -> LedgerResult<Vec<ReportedCall>>;

@@ -11,10 +11,10 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, AcknowledgeWriteBacks, BeginCanary, ByHand, CallAgain, CallsOf, CanariesAsk, CanaryRow, FatesAsk,
+    AcceptLoss, AcknowledgeWriteBacks, BeginCanary, ByHand, CallAgain, CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk,
     Forget, Forgotten, Head, HoldChange, Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
     LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, OutcomeByHand,
-    Outcomes, PassedOver, Pauses, PostRow, PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun,
+    OutcomeCount, Outcomes, OutcomesAsk, PassedOver, Pauses, PostRow, PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun,
     Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored,
     RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, SettledCanary, SettledWriteBack,
     Settlement, TakeIntents, TakePost, Tally, Unanswered, UnansweredAsk, Unreported, Verification, Withdraw,
@@ -25,7 +25,7 @@ use crate::audit::{AuditFilter, AuditRow, Entry};
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
 use crate::plan::Knowledge;
-use crate::reminder::RunId;
+use crate::reminder::{ReminderId, RunId};
 use crate::settings::Rate;
 
 /// From this many ids on, two readers look reminders up in parallel: for fewer, starting a second thread takes longer than
@@ -58,7 +58,11 @@ pub trait Reads: Send + Sync {
     fn accepted_calls(&self, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>>;
     /// How many unreported calls are about appointments that start after an instant (UTC).
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64>;
-    /// Persons who were called more than once and never answered.
+    /// How many calls have which outcome, by quarters of an hour.
+    fn outcome_counts(&self, ask: &OutcomesAsk) -> LedgerResult<Vec<OutcomeCount>>;
+    /// The reminders of the latest calls with an outcome, the newest first.
+    fn called_with(&self, ask: &CalledWith) -> LedgerResult<Vec<ReminderId>>;
+    /// Persons of whose calls two or more were reported, each as not answered.
     fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>>;
     /// The calls of reminders that records report.
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>>;
@@ -371,6 +375,12 @@ impl Outcomes for Ledger {
     }
     async fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         self.read(move |reads| reads.unreported(after)).await
+    }
+    async fn outcome_counts(&self, ask: OutcomesAsk) -> LedgerResult<Vec<OutcomeCount>> {
+        self.read_long(move |reads| reads.outcome_counts(&ask)).await
+    }
+    async fn called_with(&self, ask: CalledWith) -> LedgerResult<Vec<ReminderId>> {
+        self.read_long(move |reads| reads.called_with(&ask)).await
     }
     async fn unanswered(&self, ask: UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
         self.read_long(move |reads| reads.unanswered(&ask)).await

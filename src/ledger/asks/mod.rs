@@ -21,8 +21,8 @@ pub use outbox::{
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,
 };
 pub use outcomes::{
-    CallAgain, CalledAgain, CallsOf, OutcomeByHand, OutcomeTerms, RecordOrigin, RecordedCall, ReportTaken,
-    ReportedCall, Unanswered, UnansweredAsk, Unreported,
+    CALL_SLOT_MICROS, CallAgain, CalledAgain, CalledWith, CallsOf, OutcomeByHand, OutcomeCount, OutcomeTerms,
+    OutcomesAsk, RecordOrigin, RecordedCall, ReportTaken, ReportedCall, Unanswered, UnansweredAsk, Unreported,
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,

@@ -207,6 +207,8 @@ pub struct ReminderAsk {
     pub states: Vec<State>,
     /// Of that appointment.
     pub appointment_id: Option<String>,
+    /// Whether calls that are made again are meant alone.
+    pub only_retries: bool,
     /// At most this many.
     pub limit: Option<u64>,
 }

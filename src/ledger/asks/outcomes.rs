@@ -153,6 +153,45 @@ pub struct CallsOf {
     pub reminders: Vec<ReminderId>,
 }
 
+/// Which calls are counted by their outcomes.
+#[derive(Debug, Clone)]
+pub struct OutcomesAsk {
+    /// Made at or after (UTC).
+    pub since: Timestamp,
+    /// By that schedule.
+    pub schedule: Option<String>,
+}
+
+/// How many of a schedule's calls of one quarter of an hour have an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeCount {
+    /// When the quarter begins (UTC).
+    pub from: Timestamp,
+    /// The schedule.
+    pub schedule: String,
+    /// The outcome.
+    pub outcome: CallOutcome,
+    /// How many.
+    pub count: u64,
+}
+
+/// The length of the time of an [`OutcomeCount`]: every zone's offset is a whole number of quarters, so that each of them is in
+/// one hour and on one day of whatever zone.
+pub const CALL_SLOT_MICROS: i64 = 15 * 60 * 1_000_000;
+
+/// Which calls with an outcome are listed, the latest first.
+#[derive(Debug, Clone)]
+pub struct CalledWith {
+    /// Made at or after (UTC).
+    pub since: Timestamp,
+    /// By that schedule.
+    pub schedule: Option<String>,
+    /// With that outcome.
+    pub outcome: CallOutcome,
+    /// At most this many.
+    pub limit: u64,
+}
+
 /// Whose calls nobody answered.
 #[derive(Debug, Clone)]
 pub struct UnansweredAsk {
@@ -164,7 +203,7 @@ pub struct UnansweredAsk {
     pub limit: u64,
 }
 
-/// A person who was called more than once and never answered.
+/// A person of whose calls two or more were reported, each as not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {
     /// The latest call's reminder.
@@ -175,9 +214,9 @@ pub struct Unanswered {
     pub appointment_id: String,
     /// The last four digits of the phone; `None` once purged.
     pub phone_last4: Option<String>,
-    /// When it was made (UTC).
+    /// When that call was made (UTC).
     pub last_at: Timestamp,
-    /// How many calls.
+    /// How many calls were reported.
     pub calls: u64,
 }
 

@@ -87,6 +87,7 @@ impl KeptReminder {
             && (ask.ids.is_empty() || ask.ids.contains(&held.id))
             && ask.schedule.as_ref().is_none_or(|schedule| held.schedule == *schedule)
             && (ask.states.is_empty() || ask.states.contains(&held.state))
+            && (!ask.only_retries || held.lead.is_retry())
             && ask.appointment_id.as_ref().is_none_or(|appointment| held.appointment_id == *appointment)
     }
 }

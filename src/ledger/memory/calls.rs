@@ -1,6 +1,6 @@
 //! pure: the table of calls that records report, in memory.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::tables::{Attempt, Tables, micro};
 use crate::ledger::chain::{Hash, PhoneKey};
 use crate::ledger::change::HeldRow;
 use crate::ledger::outcomes::CallRow;
-use crate::ledger::{CallsOf, ReportedCall, Step, Unanswered, UnansweredAsk};
+use crate::ledger::{CallsOf, ReportedCall, Step};
 use crate::outcome::signs::AcceptedCall;
 use crate::plan::{Knowledge, WrongNumbers};
 use crate::reminder::{CallOutcome, State};
@@ -74,43 +74,6 @@ impl Tables {
         let mut called: Vec<AcceptedCall> = called.collect();
         called.sort_by_key(|call| call.at);
         called
-    }
-
-    /// Persons of whose calls two or more were reported and none was answered, the most called first.
-    pub(super) fn unanswered(&self, ask: &UnansweredAsk) -> Vec<Unanswered> {
-        let since = micro(ask.since);
-        let mut persons: BTreeMap<(String, String), Vec<(Timestamp, &HeldRow)>> = BTreeMap::new();
-        for kept in self.reminders.values().filter(|kept| kept.held.state == State::Delivered) {
-            let held = &kept.held;
-            let is_asked = ask.schedule.as_ref().is_none_or(|name| *name == held.schedule);
-            let Some(attempt) = kept.attempts.get(&held.attempt).filter(|_| is_asked) else { continue };
-            if attempt.step == Step::Call && attempt.intent_at >= since && !held.person.as_str().is_empty() {
-                let person = (held.account.clone(), held.person.as_str().to_owned());
-                persons.entry(person).or_default().push((attempt.intent_at, held));
-            }
-        }
-        let is_unanswered = |held: &HeldRow| {
-            let outcome = held.outcome.map(|told| told.outcome);
-            matches!(outcome, Some(CallOutcome::NoAnswer | CallOutcome::Busy | CallOutcome::Voicemail))
-        };
-        let person = |calls: Vec<(Timestamp, &HeldRow)>| {
-            if calls.len() < 2 || !calls.iter().all(|(_, held)| is_unanswered(held)) {
-                return None;
-            }
-            let (last_at, latest) = *calls.iter().max_by_key(|(at, held)| (*at, held.nr))?;
-            Some(Unanswered {
-                latest: latest.id,
-                schedule: latest.schedule.clone(),
-                appointment_id: latest.appointment_id.clone(),
-                phone_last4: latest.phone.as_deref().map(|phone| phone[phone.len().saturating_sub(4)..].to_owned()),
-                last_at,
-                calls: calls.len() as u64,
-            })
-        };
-        let mut found: Vec<Unanswered> = persons.into_values().filter_map(person).collect();
-        found.sort_by_key(|person| (std::cmp::Reverse((person.calls, person.last_at)), person.latest));
-        found.truncate(usize::try_from(ask.limit).unwrap_or(usize::MAX));
-        found
     }
 
     pub(super) fn unreported(&self, after: Timestamp) -> u64 {

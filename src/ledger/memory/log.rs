@@ -168,7 +168,7 @@ impl AuditLog {
 
 impl Asked<'_> {
     fn wants(&self, seq: u64, row: &Sealed<'_>, phone: Option<&Hash>) -> bool {
-        let AuditFilter { since, until, schedule, event, reason, appointment, phone: _, run, reminder, .. } =
+        let AuditFilter { since, until, schedule, event, reason, appointment, phone: _, run, runs, reminder, .. } =
             self.filter;
         let entry = &row.entry;
         let is = |wanted: Option<&str>, found: Option<&str>| wanted.is_none() || wanted == found;
@@ -181,6 +181,7 @@ impl Asked<'_> {
             && is(reason.as_deref(), entry.reason.as_deref())
             && is(appointment.as_deref(), entry.appointment_id.as_deref())
             && run.is_none_or(|run| entry.run_id == Some(run))
+            && (runs.is_empty() || entry.run_id.is_some_and(|run| runs.contains(&run)))
             && event.as_deref().is_none_or(|event| is_of(event, entry.event.as_str()))
             && phone.is_none_or(|hash| row.phone_hash.as_deref() == Some(hash.as_slice()))
             && self

@@ -14,6 +14,7 @@ mod canaries;
 mod erasure;
 mod labels;
 mod log;
+mod outcomes;
 mod posts;
 mod reads;
 mod store;

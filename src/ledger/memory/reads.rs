@@ -13,14 +13,15 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
-    LedgerResult, Loss, Machine, OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
+    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
+    LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
     ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
     WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
 use crate::plan::Knowledge;
+use crate::reminder::ReminderId;
 
 /// What questions need.
 pub(super) struct MemoryReads {
@@ -72,6 +73,12 @@ impl Reads for MemoryReads {
     }
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         Ok(self.memory.tables().unreported(after))
+    }
+    fn outcome_counts(&self, ask: &OutcomesAsk) -> LedgerResult<Vec<OutcomeCount>> {
+        Ok(self.memory.tables().outcome_counts(ask))
+    }
+    fn called_with(&self, ask: &CalledWith) -> LedgerResult<Vec<ReminderId>> {
+        Ok(self.memory.tables().called_with(ask))
     }
     fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
         Ok(self.memory.tables().unanswered(ask))

@@ -55,7 +55,7 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
         REMINDER_COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
     // one that returns begins anew: what became of its trial says nothing about the next call
     let told =
-        ["outcome", "outcome_at", "heard_at"].map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
+        ["outcome", "outcome_at", "heard_at", "called_at"].map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
     format!(
         "UPDATE reminder SET {}, {}, outcome_by_person = iif(state = 'pending', outcome_by_person, 0), \
          trial = iif(state = 'pending', trial, NULL) \
@@ -182,7 +182,9 @@ impl SqliteStore<'_> {
             }
             Set::Told { moved, outcome, heard_at } => {
                 let sql = "UPDATE reminder SET state = ?4, outcome = ?5, outcome_at = ?6, outcome_by_person = ?7, \
-                    heard_at = ?8, updated_at = CASE WHEN state = ?4 THEN updated_at ELSE ?9 END \
+                    heard_at = ?8, updated_at = CASE WHEN state = ?4 THEN updated_at ELSE ?9 END, \
+                    called_at = CASE WHEN ?5 IS NULL THEN called_at ELSE (SELECT a.intent_at FROM attempt a \
+                    WHERE a.reminder = reminder.nr AND a.number = reminder.attempt) END \
                     WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let (word, told_at) = (outcome.map(|told| told.outcome.as_str()), outcome.map(|told| micros(told.at)));
                 let by_person = outcome.is_some_and(|told| told.teller == Teller::Person);

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word_or_null};
 use super::store::SqliteStore;
 use crate::ledger::outcomes::{CallRow, Digest};
-use crate::ledger::{CallsOf, LedgerResult, ReportedCall, Unanswered, UnansweredAsk};
+use crate::ledger::{CallsOf, LedgerResult, ReportedCall};
 use crate::outcome::signs::AcceptedCall;
 use crate::reminder::ReminderId;
 
@@ -63,29 +63,6 @@ pub(super) fn accepted(conn: &Connection, since: Timestamp) -> LedgerResult<Vec<
         let (schedule, is_heard) = (row.get(0)?, row.get(2)?);
         let (id, outcome) = (ReminderId(uuid(row, 4)?), word_or_null(row, 3)?);
         Ok(AcceptedCall { id, schedule, at: time(row, 1)?, is_heard, outcome })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Persons of whose calls since an instant two or more were reported and none was answered, the most called first.
-pub(super) fn unanswered(conn: &Connection, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
-    // of a group with one maximum, SQLite takes the other columns from the row that has it
-    let sql = "SELECT r.id, r.schedule, r.appointment_id, substr(r.phone, -4), max(a.intent_at), count(*) \
-        FROM attempt a INDEXED BY attempt_intent JOIN reminder r ON r.nr = a.reminder \
-        WHERE a.intent_at >= ?1 AND a.step = 'call' AND a.number = r.attempt AND r.state = 'delivered' \
-        AND r.person <> '' AND (?2 IS NULL OR r.schedule = ?2) GROUP BY r.account, r.person \
-        HAVING count(*) > 1 AND count(*) = sum(r.outcome IN ('no_answer', 'busy', 'voicemail')) \
-        ORDER BY count(*) DESC, max(a.intent_at) DESC, r.id LIMIT ?3";
-    let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map(params![micros(ask.since), ask.schedule, ask.limit], |row| {
-        Ok(Unanswered {
-            latest: ReminderId(uuid(row, 0)?),
-            schedule: row.get(1)?,
-            appointment_id: row.get(2)?,
-            phone_last4: row.get(3)?,
-            last_at: time(row, 4)?,
-            calls: row.get(5)?,
-        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -82,11 +82,27 @@ pub(super) struct FoundRows {
     pub(super) is_all: bool,
 }
 
+impl FoundRows {
+    /// The first or the last of what several ranges have, each of which was asked for as many.
+    fn of(mut seqs: Vec<i64>, most: u64, newest: bool) -> Self {
+        seqs.sort_unstable();
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let is_all = seqs.len() < most;
+        if seqs.len() > most {
+            match newest {
+                true => drop(seqs.drain(..seqs.len() - most)),
+                false => seqs.truncate(most),
+            }
+        }
+        Self { seqs, is_all }
+    }
+}
+
 /// Whether a filter names anything that an index knows.
 pub(super) fn knows(filter: &AuditFilter) -> bool {
-    let AuditFilter { schedule, event, reason, phone, phone_mark, run, .. } = filter;
+    let AuditFilter { schedule, event, reason, phone, phone_mark, run, runs, .. } = filter;
     let is_of_kind = schedule.is_some() || event.is_some() || reason.is_some();
-    is_of_kind || phone.is_some() || phone_mark.is_some() || run.is_some()
+    is_of_kind || phone.is_some() || phone_mark.is_some() || run.is_some() || !runs.is_empty()
 }
 
 /// The numbers of at most `most` rows within bounds that a filter may want, the newest or the oldest. What else the filter
@@ -106,22 +122,20 @@ pub(super) fn find(reader: &Reader, filter: &AuditFilter, mut bounds: Bounds, mo
             false => return of_run(conn, &run, (bounds, most), order),
         }
     }
+    if !filter.runs.is_empty() {
+        let mut seqs = Vec::new();
+        for run in &filter.runs {
+            seqs.extend(of_run(conn, &run.to_string(), (bounds, most), order)?.seqs);
+        }
+        return Ok(FoundRows::of(seqs, most, filter.newest));
+    }
     let mut statement = conn.prepare_cached(&format!("{OF_KIND} {order} LIMIT {most}"))?;
     let mut seqs: Vec<i64> = Vec::new();
     for (schedule, event, reason) in kinds(conn, filter)? {
         let values = params![schedule, event, reason, bounds.after, bounds.before];
         seqs.extend(statement.query_map(values, |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?);
     }
-    seqs.sort_unstable();
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let is_all = seqs.len() < most;
-    if seqs.len() > most {
-        match filter.newest {
-            true => drop(seqs.drain(..seqs.len() - most)),
-            false => seqs.truncate(most),
-        }
-    }
-    Ok(FoundRows { seqs, is_all })
+    Ok(FoundRows::of(seqs, most, filter.newest))
 }
 
 fn phone_mark(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Option<Vec<u8>>> {

@@ -24,6 +24,7 @@ mod lookups;
 mod loss;
 mod maintenance;
 mod merged;
+mod outcomes;
 mod pauses;
 mod posts;
 mod put;

@@ -78,6 +78,13 @@ impl Where {
         self.conditions.push(format!("seq IN (SELECT value FROM json_each(?{}))", self.values.len()));
     }
 
+    /// Rows of the log of one of these runs.
+    fn of_runs(&mut self, runs: &[RunId]) {
+        let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+        self.values.push(serde_json::Value::from(runs).to_string().into());
+        self.conditions.push(format!("run_id IN (SELECT value FROM json_each(?{}))", self.values.len()));
+    }
+
     /// Rows of the log about that appointment.
     fn of_appointment(&mut self, appointment: Option<String>) {
         if let Some(appointment) = appointment {
@@ -145,6 +152,8 @@ fn selected<T>(
     let mut conditions = Where::default();
     conditions.and("r.id =", ask.id.map(|id| id.to_string()));
     conditions.and("r.appointment_id =", ask.appointment_id.clone());
+    // a lead says which retry it is: `1d+1`
+    conditions.and("r.lead GLOB", ask.only_retries.then(|| "*+*".to_owned()));
     // every id is made of digits, small letters and hyphens, so `~` ends the range
     conditions.and("r.id >=", ask.id_prefix.clone());
     conditions.and("r.id <", ask.id_prefix.as_ref().map(|prefix| format!("{prefix}~")));
@@ -346,6 +355,9 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.and("reason =", filter.reason.clone());
     conditions.of_appointment(filter.appointment.clone());
     conditions.and("run_id =", filter.run.map(|run| run.to_string()));
+    if !filter.runs.is_empty() {
+        conditions.of_runs(&filter.runs);
+    }
     if !filter.seqs.is_empty() {
         conditions.numbered(&filter.seqs.clone().into());
     }
@@ -376,7 +388,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sqlite::{counting, runs, schema, steps};
+    use crate::ledger::sqlite::{counting, outcomes, runs, schema, steps};
 
     /// How SQLite goes about a statement.
     fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
@@ -408,6 +420,7 @@ mod tests {
             AuditFilter { appointment: Some("A-1".into()), ..empty() },
             AuditFilter { phone_mark: Some("00".into()), ..empty() },
             AuditFilter { run: run.parse().ok(), ..empty() },
+            AuditFilter { runs: run.parse().into_iter().collect(), ..empty() },
             AuditFilter { reminder: run.parse().ok(), ..empty() },
         ];
         let both = |one: &AuditFilter, other: &AuditFilter| AuditFilter {
@@ -418,6 +431,7 @@ mod tests {
             appointment: one.appointment.clone().or_else(|| other.appointment.clone()),
             phone_mark: one.phone_mark.clone().or_else(|| other.phone_mark.clone()),
             run: one.run.or(other.run),
+            runs: [one.runs.as_slice(), other.runs.as_slice()].concat(),
             reminder: one.reminder.or(other.reminder),
             ..empty()
         };
@@ -440,6 +454,13 @@ mod tests {
             for newest in [true, false] {
                 assert_no_walk(&reader.conn, &rows_statement(&conditions, newest, 100));
             }
+        }
+        for sql in [outcomes::COUNTS, outcomes::LATEST, outcomes::OF_PERSONS] {
+            assert_no_walk(&reader.conn, sql);
+        }
+        for sql in [outcomes::COUNTS, outcomes::OF_PERSONS] {
+            let steps = plan_of(&reader.conn, sql);
+            assert!(steps.iter().all(|step| step.contains("COVERING INDEX reminder_outcome")), "{sql}: {steps:#?}");
         }
         assert_no_walk(&reader.conn, &counting::FATES);
         assert_no_walk(&reader.conn, counting::SETTLED_LATER);

@@ -10,7 +10,7 @@ use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{
-    backup, calls, canaries, chain_table, counting, knowledge, labels, pauses, posts, queries, runs, schedules, schema,
+    backup, calls, canaries, chain_table, counting, knowledge, labels, outcomes, pauses, posts, queries, runs, schedules, schema,
     write_backs,
 };
 use crate::audit::fates::DecidedFate;
@@ -18,14 +18,15 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::PhoneKey;
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
-    LedgerResult, Loss, Machine, OptOut, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
+    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
+    LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
     ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
     WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
 use crate::plan::Knowledge;
+use crate::reminder::ReminderId;
 
 /// What questions need.
 pub(super) struct SqliteReads {
@@ -75,8 +76,14 @@ impl Reads for SqliteReads {
     fn unreported(&self, after: Timestamp) -> LedgerResult<u64> {
         self.readers.read(|reader| calls::unreported(&reader.conn, after))
     }
+    fn outcome_counts(&self, ask: &OutcomesAsk) -> LedgerResult<Vec<OutcomeCount>> {
+        self.readers.read(|reader| outcomes::counts(&reader.conn, ask))
+    }
+    fn called_with(&self, ask: &CalledWith) -> LedgerResult<Vec<ReminderId>> {
+        self.readers.read(|reader| outcomes::latest(&reader.conn, ask))
+    }
     fn unanswered(&self, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
-        self.readers.read(|reader| calls::unanswered(&reader.conn, ask))
+        self.readers.read(|reader| outcomes::unanswered(&reader.conn, ask))
     }
     fn reported_calls(&self, ask: &CallsOf) -> LedgerResult<Vec<ReportedCall>> {
         self.readers.read(|reader| calls::reported(&reader.conn, ask))

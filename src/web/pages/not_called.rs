@@ -1,5 +1,6 @@
 //! shell: who was not called on a day.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
@@ -10,8 +11,9 @@ use jiff::civil::Date;
 use super::{asked_for, page as answer};
 use crate::audit::{AuditFilter, AuditRow, words};
 use crate::ledger::{FatesAsk, Log, RunRow, Runs, RunsAsk};
+use crate::reminder::{RunId, RunState};
 use crate::verbs::labels::Labels;
-use crate::verbs::{VerbError, VerbResult, audit};
+use crate::verbs::{VerbError, VerbResult};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
@@ -70,13 +72,16 @@ async fn rows_of_runs(
         runs.extend(ledger.runs(days).await?.into_iter().filter(|run| called_nobody(run.state)));
     }
     runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
-    let mut rows = Vec::new();
-    for run in runs.iter().take(MOST_RUNS) {
-        let filter = AuditFilter { run: Some(run.id), event: Some("run".to_owned()), ..AuditFilter::default() };
-        let of_run = audit::page(&site.app, filter).await?;
-        let is_asked = |row: &AuditRow| reason.is_none_or(|reason| row.reason.as_deref() == Some(reason));
-        rows.extend(of_run.into_iter().filter(|row| is_of_uncalled(row, run.state) && is_asked(row)));
+    runs.truncate(MOST_RUNS);
+    let states: HashMap<RunId, RunState> = runs.iter().map(|run| (run.id, run.state)).collect();
+    if states.is_empty() {
+        return Ok(Vec::new());
     }
+    let (ids, event) = (states.keys().copied().collect(), Some("run".to_owned()));
+    let mut rows = ledger.audit(AuditFilter { runs: ids, event, ..AuditFilter::default() }).await?;
+    let state_of = |row: &AuditRow| row.run_id.and_then(|run| states.get(&run).copied());
+    let is_asked = |row: &AuditRow| reason.is_none_or(|reason| row.reason.as_deref() == Some(reason));
+    rows.retain(|row| state_of(row).is_some_and(|state| is_of_uncalled(row, state)) && is_asked(row));
     Ok(rows)
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
+use futures_util::future::try_join4;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::{asked_for, page as answer};
-use crate::ledger::{Outbox, Outcomes, ReminderAsk, UnansweredAsk};
-use crate::outcome::signs::AcceptedCall;
+use crate::ledger::{
+    CalledWith, Ledger, LedgerResult, Outbox, Outcomes, OutcomesAsk, ReminderAsk, ReminderRow, UnansweredAsk,
+};
 use crate::reminder::{self, CallOutcome};
 use crate::verbs::inbound::listing::{self, ListedRequest, RequestListAsk};
 use crate::verbs::labels::Labels;
@@ -62,24 +64,17 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     }
     let first = moments.today().checked_sub((asked.days - 1).days()).unwrap_or(moments.today());
     let since = moments.zone(None).day_start(first);
-    let is_of = |schedule: &str| asked.schedule.as_deref().is_none_or(|name| name == schedule);
-    let mut calls = ledger.accepted_calls(since).await?;
-    calls.retain(|call| is_of(&call.schedule));
-    let has_outcome = |call: &&AcceptedCall| asked.outcome.is_some() && call.outcome == asked.outcome;
-    let listed: Vec<_> = calls.iter().rev().filter(has_outcome).take(MOST).map(|call| call.id).collect();
-    let listed = match listed.is_empty() {
-        true => Vec::new(),
-        false => ledger.reminders(ReminderAsk { ids: listed, ..ReminderAsk::default() }).await?,
-    };
-    let pending = ReminderAsk {
-        schedule: asked.schedule.clone(),
+    let schedule = &asked.schedule;
+    let counts = ledger.outcome_counts(OutcomesAsk { since, schedule: schedule.clone() });
+    let unanswered = ledger.unanswered(UnansweredAsk { since, schedule: schedule.clone(), limit: MOST as u64 });
+    let waiting = ledger.reminders(ReminderAsk {
+        schedule: schedule.clone(),
         states: vec![reminder::State::Pending],
+        only_retries: true,
         ..ReminderAsk::default()
-    };
-    let mut waiting = ledger.reminders(pending).await?;
-    waiting.retain(|row| row.lead.is_retry());
-    let unanswered =
-        ledger.unanswered(UnansweredAsk { since, schedule: asked.schedule.clone(), limit: MOST as u64 }).await?;
+    });
+    let (counts, unanswered, waiting, listed) =
+        try_join4(counts, unanswered, waiting, listed(ledger.as_ref(), &asked, since)).await?;
     let requests = requests(site, &asked, since).await?;
     let of_requests = requests.iter().flatten().filter_map(|request| request.reminder_id);
     let named = listed.iter().chain(&waiting).map(|row| row.id).chain(unanswered.iter().map(|person| person.latest));
@@ -88,15 +83,26 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     Ok(OutcomesPage {
         frame: site.frame(visitor, MenuPlace::Outcomes, "Outcomes", &moments),
         schedules: site.app.folder().schedules.keys().cloned().collect(),
-        by_day: outcomes::by_day(&calls, first, &moments),
-        by_hour: outcomes::by_hour(&calls, &moments),
-        by_outcome: outcomes::by_outcome(&calls, &asked),
+        by_day: outcomes::by_day(&counts, first, &moments),
+        by_hour: outcomes::by_hour(&counts, &moments),
+        by_outcome: outcomes::by_outcome(&counts, &asked),
         listed: outcomes::rows(&listed, &names, &moments),
         waiting: outcomes::rows(&waiting, &names, &moments),
         unanswered: outcomes::persons(&unanswered, &names, &moments),
         requests: requests.map(|requests| outcomes::requests(&requests, &names, &moments)),
         asked,
     })
+}
+
+/// The latest calls with the outcome that is asked for; none where none is.
+async fn listed(ledger: &Ledger, asked: &OutcomeFilter, since: Timestamp) -> LedgerResult<Vec<ReminderRow>> {
+    let Some(outcome) = asked.outcome else { return Ok(Vec::new()) };
+    let ask = CalledWith { since, schedule: asked.schedule.clone(), outcome, limit: MOST as u64 };
+    let ids = ledger.called_with(ask).await?;
+    match ids.is_empty() {
+        true => Ok(Vec::new()),
+        false => ledger.reminders(ReminderAsk { ids, ..ReminderAsk::default() }).await,
+    }
 }
 
 /// The latest requests of these days; `None` where no schedule takes requests and none came.

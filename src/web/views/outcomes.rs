@@ -11,8 +11,7 @@ use super::frame::PageFrame;
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use crate::audit::words;
-use crate::ledger::{PostStanding, ReminderRow, Unanswered};
-use crate::outcome::signs::AcceptedCall;
+use crate::ledger::{OutcomeCount, PostStanding, ReminderRow, Unanswered};
 use crate::personal::Personal;
 use crate::reminder::CallOutcome;
 use crate::verbs::inbound::listing::ListedRequest;
@@ -130,19 +129,19 @@ fn title(title: &str, of: &'static str) -> ChartTitle {
 }
 
 /// The calls of which something was reported.
-fn reported(calls: &[AcceptedCall]) -> impl Iterator<Item = (&AcceptedCall, CallOutcome)> {
-    calls.iter().filter_map(|call| Some((call, call.outcome.filter(|outcome| *outcome != CallOutcome::Unreported)?)))
+fn reported(counts: &[OutcomeCount]) -> impl Iterator<Item = &OutcomeCount> {
+    counts.iter().filter(|of| of.outcome != CallOutcome::Unreported)
 }
 
 /// Each day from `first` on, those without calls among them.
 #[must_use]
-pub fn by_day(calls: &[AcceptedCall], first: Date, moments: &Moments) -> UprightBars {
+pub fn by_day(outcomes: &[OutcomeCount], first: Date, moments: &Moments) -> UprightBars {
     let mut counts: BTreeMap<Date, u64> =
         first.series(jiff::Span::new().days(1)).take_while(|day| *day <= moments.today()).map(|day| (day, 0)).collect();
-    for (call, _) in reported(calls) {
-        let day = moments.zone(Some(&call.schedule)).date(call.at);
+    for of in reported(outcomes) {
+        let day = moments.zone(Some(&of.schedule)).date(of.from);
         if let Some(count) = counts.get_mut(&day) {
-            *count += 1;
+            *count += of.count;
         }
     }
     let days = counts.into_iter().map(|(day, count)| Quantity::new(day.strftime("%-d %b").to_string(), count));
@@ -154,12 +153,12 @@ pub fn by_day(calls: &[AcceptedCall], first: Date, moments: &Moments) -> Upright
 
 /// Each hour of the day, in the zone of each call's schedule.
 #[must_use]
-pub fn by_hour(calls: &[AcceptedCall], moments: &Moments) -> UprightBars {
+pub fn by_hour(outcomes: &[OutcomeCount], moments: &Moments) -> UprightBars {
     let mut counts = [0_u64; 24];
-    for (call, _) in reported(calls) {
-        let hour = moments.zone(Some(&call.schedule)).wall(call.at).hour();
+    for of in reported(outcomes) {
+        let hour = moments.zone(Some(&of.schedule)).wall(of.from).hour();
         if let Some(count) = usize::try_from(hour).ok().and_then(|hour| counts.get_mut(hour)) {
-            *count += 1;
+            *count += of.count;
         }
     }
     let hours = counts.iter().enumerate().map(|(hour, count)| Quantity::new(hour.to_string(), *count));
@@ -168,9 +167,9 @@ pub fn by_hour(calls: &[AcceptedCall], moments: &Moments) -> UprightBars {
 
 /// Each outcome, with the list of its calls.
 #[must_use]
-pub fn by_outcome(calls: &[AcceptedCall], asked: &OutcomeFilter) -> LyingBars {
+pub fn by_outcome(outcomes: &[OutcomeCount], asked: &OutcomeFilter) -> LyingBars {
     let mut counts: BTreeMap<CallOutcome, u64> = BTreeMap::new();
-    calls.iter().filter_map(|call| call.outcome).for_each(|outcome| *counts.entry(outcome).or_default() += 1);
+    outcomes.iter().for_each(|of| *counts.entry(of.outcome).or_default() += of.count);
     let days = asked.days.to_string();
     let quantity = |(outcome, count): (CallOutcome, u64)| {
         let fields = [
@@ -239,10 +238,8 @@ pub fn persons(persons: &[Unanswered], names: &Labels, moments: &Moments) -> Vec
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::reminder::ReminderId;
     use crate::schedule::load::Folder;
     use crate::verbs::ScheduleZones;
     use crate::zones::Zones;
@@ -252,24 +249,22 @@ mod tests {
         let now: Timestamp = "2026-11-24T14:00:00Z".parse().expect("an instant");
         let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
         let moments = Moments::new(zones, now);
-        let call = |at: &str, outcome| AcceptedCall {
-            id: ReminderId(Uuid::nil()),
+        let calls = |from: &str, outcome, count| OutcomeCount {
+            from: from.parse().expect("an instant"),
             schedule: "clinic".into(),
-            at: at.parse().expect("an instant"),
-            is_heard: true,
             outcome,
+            count,
         };
         let calls = [
-            call("2026-11-22T09:15:00Z", Some(CallOutcome::NoAnswer)),
-            call("2026-11-24T09:45:00Z", Some(CallOutcome::Confirmed)),
-            call("2026-11-24T10:00:00Z", None),
-            call("2026-11-24T11:00:00Z", Some(CallOutcome::Unreported)),
+            calls("2026-11-22T09:15:00Z", CallOutcome::NoAnswer, 1),
+            calls("2026-11-24T09:45:00Z", CallOutcome::Confirmed, 2),
+            calls("2026-11-24T11:00:00Z", CallOutcome::Unreported, 1),
         ];
         let first = "2026-11-22".parse().expect("a date");
         let days = by_day(&calls, first, &moments).to_string();
-        assert!(days.contains("22 Nov: 1") && days.contains("23 Nov: 0") && days.contains("24 Nov: 1"), "{days}");
+        assert!(days.contains("22 Nov: 1") && days.contains("23 Nov: 0") && days.contains("24 Nov: 2"), "{days}");
         let hours = by_hour(&calls, &moments).to_string();
-        assert!(hours.contains("<title>9: 2</title>") && hours.contains("<title>10: 0</title>"), "{hours}");
+        assert!(hours.contains("<title>9: 3</title>") && hours.contains("<title>10: 0</title>"), "{hours}");
         let asked = OutcomeFilter { days: 3, outcome: None, schedule: Some("clinic".to_owned()), standing: None };
         let outcomes = by_outcome(&calls, &asked).to_string();
         assert!(outcomes.contains("/outcomes?outcome=no_answer"), "{outcomes}");
