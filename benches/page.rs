@@ -1,5 +1,5 @@
-//! The page over a ledger of a million reminders: how long each page takes, also on a day with thousands of calls, and what it takes
-//! from the delivery when it is used.
+//! The page over a ledger of a million reminders: how long each page takes, also on a day with thousands of calls and after a
+//! fortnight of 140,000, and what it takes from the delivery when it is used.
 //!
 //! `cargo bench --bench page`
 
@@ -70,6 +70,7 @@ fn main() {
     let stage = Stage::new(&format!("http://{address}/webhook/automation/bench"));
     let begun = Instant::now();
     multiply(&stage.ledger());
+    report(&stage.ledger());
     println!("a ledger of {SETTLED} reminders was made in {:.0} s", begun.elapsed().as_secs_f64());
     pages(&stage);
     let (mut alone, mut used) = (Vec::new(), Vec::new());
@@ -82,6 +83,7 @@ fn main() {
     println!("{SENT} sent by the service: {:.0}/s; while the page is used: {:.0}/s", rate(alone), rate(used));
     println!("rate while the page is used / rate alone  {:.2}   (at least 0.90)", ratio(alone, used));
     busy_day(&stage);
+    busy_fortnight(&stage);
 }
 
 /// The pages that count a day's calls, at its end.
@@ -89,7 +91,7 @@ fn busy_day(stage: &Stage) {
     let day = 1 + 2 * ROUNDS;
     let service = stage.serve_day(day, &(appointments(SENT, "busy", &date(day + 1)) + &without_phone(day + 1)));
     println!("a day of {SENT} calls and {LEFT_OUT} appointments without a phone:");
-    let counted = ["/", "/not-called?day=today", "/outcomes", "/metrics"].map(|path| (path, middle(&service, path)));
+    let counted = ["/", "/not-called?day=today", "/metrics"].map(|path| (path, middle(&service, path)));
     let quiet = middle(&service, "/not-called?day=2026-11-01");
     for (path, time) in counted {
         println!("{path:56} {:>7.1} ms   (at most 100)", time.as_secs_f64() * 1e3);
@@ -98,6 +100,36 @@ fn busy_day(stage: &Stage) {
             time.as_secs_f64() / quiet.as_secs_f64()
         );
     }
+}
+
+/// Every page after a fortnight in which each of 140,000 calls was reported, with everybody of the last day in the source.
+fn busy_fortnight(stage: &Stage) {
+    report(&stage.ledger());
+    let told = told_since(&stage.ledger(), &format!("{}T00:00:00Z", date(1)));
+    let service = Service::start(stage, &format!("{}T20:00:00Z", date(1 + 2 * ROUNDS)));
+    println!("after a fortnight with {told} reported calls:");
+    slowest(&service, &[&PAGES[..], &["/outcomes?outcome=busy", "/outcomes?outcome=wrong_number"]].concat());
+}
+
+/// Each call has its outcome: nobody answers three of ten.
+fn report(path: &Path) {
+    let ledger = Connection::open(path).expect("the ledger opens");
+    ledger
+        .execute_batch(
+            "PRAGMA synchronous = OFF; UPDATE reminder SET outcome = CASE nr % 10 WHEN 0 THEN 'no_answer' WHEN 1 THEN 'busy' WHEN 2 THEN 'voicemail' \
+             WHEN 3 THEN 'declined' WHEN 4 THEN 'reschedule' WHEN 5 THEN 'answered' ELSE 'confirmed' END, \
+             outcome_at = updated_at + 60000000, heard_at = updated_at + 60000000, called_at = (SELECT a.intent_at \
+             FROM attempt a WHERE a.reminder = reminder.nr AND a.number = reminder.attempt) \
+             WHERE state = 'delivered' AND outcome IS NULL; PRAGMA wal_checkpoint(TRUNCATE);",
+        )
+        .expect("outcomes");
+}
+
+/// How many calls since then have an outcome.
+fn told_since(path: &Path, since: &str) -> u64 {
+    let ledger = Connection::open(path).expect("the ledger opens");
+    let sql = "SELECT count(*) FROM reminder WHERE outcome IS NOT NULL AND called_at > unixepoch(?1) * 1000000";
+    ledger.query_row(sql, [since], |row| row.get(0)).expect("a number")
 }
 
 /// The date of a day in December.
@@ -120,8 +152,12 @@ fn middle(service: &Service, path: &str) -> Duration {
 
 fn pages(stage: &Stage) {
     let service = Service::start(stage, "2026-11-24T15:00:00Z");
+    slowest(&service, &PAGES);
+}
+
+fn slowest(service: &Service, paths: &[&str]) {
     let mut slowest = Duration::ZERO;
-    for path in PAGES {
+    for path in paths {
         let mut times: Vec<Duration> = (0..TIMES).map(|_| service.get(path)).collect();
         times.sort_unstable();
         let (middle, most) = (times[TIMES / 2], times[TIMES - 1]);
@@ -144,7 +180,7 @@ impl Stage {
         std::fs::create_dir(stage.path("schedules")).expect("a folder");
         std::fs::write(
             stage.path("schedules/bench.toml"),
-            format!("{SENDING}max_change = \"100000x\"\nmax_invalid = \"100%\"\n"),
+            format!("{SENDING}max_change = \"100000x\"\nmax_invalid = \"100%\"\n[outcome]\nsecret = {{ env = \"BENCH_SECRET\" }}\n"),
         )
         .expect("a schedule");
         std::fs::write(stage.path("appointments.csv"), appointments(1, "seed", "2026-11-25")).expect("a table");
@@ -175,12 +211,14 @@ impl Stage {
             .current_dir(self.folder.path())
             .env("TICKLER_ACCOUNTS__THOUGHTLY__RATE", "unlimited")
             .env("TICKLER_LOG__LEVEL", "error")
+            .env("BENCH_SECRET", "a secret of sixteen bytes")
             .env("BENCH_URL", &self.url);
         command
     }
 
     /// A service that has sent everything of that day.
     fn serve_day(&self, day: usize, table: &str) -> Service {
+        report(&self.ledger());
         std::fs::write(self.path("appointments.csv"), table).expect("a table");
         let before = ANSWERED.load(Ordering::Relaxed);
         let service = Service::start(self, &NOW.replace("2026-11-24", &date(day)));
@@ -196,6 +234,7 @@ impl Stage {
 
     /// How long the service takes to send a day's reminders, from the first that arrives to the last.
     fn send(&self, round: usize, is_page_used: bool) -> Duration {
+        report(&self.ledger());
         // each round has a day of its own
         let day = 1 + round;
         let rows = appointments(SENT, &format!("round-{round}"), &format!("2026-12-{:02}", day + 1));
@@ -320,7 +359,7 @@ fn multiply(path: &Path) {
              WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < {SETTLED})
              INSERT INTO reminder ({}) SELECT {} FROM seed, counter;
              INSERT INTO attempt (reminder, number, step, intent_at, finished_at, outcome, http_status, latency_us)
-             SELECT nr, 1, 'automation', due_at, due_at + 30000, 'delivered', 200, 30000 FROM reminder WHERE id LIKE '00000000-%';
+             SELECT nr, 1, 'call', due_at, due_at + 30000, 'delivered', 200, 30000 FROM reminder WHERE id LIKE '00000000-%';
              WITH k (i) AS (VALUES (0), (1), (2), (3))
              INSERT INTO audit (at, event, schedule, run_id, reminder_id, appointment_id, phone_last4, starts_at, lead, attempt,
                 reason, http_status, latency_ms, detail, phone_hash, salt, commitment, prev, hash)

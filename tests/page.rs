@@ -346,7 +346,7 @@ fn whole_numbers_are_shown_to_whoever_asks_by_name_and_exports_are_recorded() {
     let whole = desk.post("/appointment/reveal", "", &format!("form_token={form}&id=A-1&schedule=day-before"));
     assert!(whole.status == 200 && whole.body.contains("+12025550143"), "{}", whole.body);
     assert_eq!(desk.log("operator.revealed").len(), 1);
-    let found = desk.post("/calls/find", "", &format!("form_token={form}&phone=202-555-0143"));
+    let found = desk.post("/calls/find", "", &format!("form_token={form}&person=202-555-0143"));
     let address = found.header("location").expect("the calls of that phone").to_owned();
     assert!(address.starts_with("/calls?phone=") && !address.contains("0143"), "{address}");
     let calls = desk.get(&address);

@@ -291,6 +291,7 @@ pub(super) async fn filter(context: &Context, filters: &Filters) -> anyhow::Resu
         phone: filters.phone.as_deref().map(|phone| whole_phone(context, phone).map(Personal::from)).transpose()?,
         phone_mark: None,
         run,
+        runs: Vec::new(),
         reminder: None,
         seqs: Vec::new(),
         limit: filters.limit,

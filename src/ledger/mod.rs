@@ -226,6 +226,8 @@ pub trait Log: Send + Sync {
     async fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
     /// How schedules name appointments that have no reminder, as far as that is kept; by schedule and appointment's id.
     async fn labels(&self, ask: LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>>;
+    /// The newest appointments of whoever somebody looks for.
+    async fn find_people(&self, ask: PeopleAsk) -> LedgerResult<FoundPeople>;
     /// Removes payloads and phones, and rows of the audit log, older than these instants.
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned>;
 }

@@ -11,14 +11,14 @@ use tokio::sync::Semaphore;
 use super::verbs::Tx;
 use super::writer::{Afterwards, Writer};
 use super::{
-    AcceptLoss, AcknowledgeWriteBacks, BeginCanary, ByHand, CallAgain, CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk,
-    Forget, Forgotten, Head, HoldChange, Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
-    LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox, OutcomeByHand,
-    OutcomeCount, Outcomes, OutcomesAsk, PassedOver, Pauses, PostRow, PostTaken, PostsAsk, Prune, Pruned, QueueSlot, RecordedCall, RecordedRun,
-    Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief, ReminderRow, ReportTaken, ReportedCall, Restored,
-    RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding, SettledAndTaken, SettledCanary, SettledWriteBack,
-    Settlement, TakeIntents, TakePost, Tally, Unanswered, UnansweredAsk, Unreported, Verification, Withdraw,
-    Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
+    AcceptLoss, AcknowledgeWriteBacks, BeginCanary, ByHand, CallAgain, CalledWith, CallsOf, CanariesAsk, CanaryRow,
+    FatesAsk, Forget, Forgotten, FoundPeople, Head, HoldChange, Holds, Inbox, KnowledgeAsk, LabelsAsk, LastCalledAsk,
+    LedgerError, LedgerResult, LoadedSchedule, Log, Loss, Machine, OptOut, OptOutChange, OptOutsChanged, Outbox,
+    OutcomeByHand, OutcomeCount, Outcomes, OutcomesAsk, PassedOver, Pauses, PeopleAsk, PostRow, PostTaken, PostsAsk,
+    Prune, Pruned, QueueSlot, RecordedCall, RecordedRun, Recover, Recovered, RejectRun, ReminderAsk, ReminderBrief,
+    ReminderRow, ReportTaken, ReportedCall, Restored, RunRecord, RunRow, RunStart, Runs, RunsAsk, ScheduleStanding,
+    SettledAndTaken, SettledCanary, SettledWriteBack, Settlement, TakeIntents, TakePost, Tally, Unanswered,
+    UnansweredAsk, Unreported, Verification, Withdraw, Withdrawal, WriteBackRow, WriteBacksAsk, Writing,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow, Entry};
@@ -86,6 +86,8 @@ pub trait Reads: Send + Sync {
     fn phone_mark(&self, phone: &str) -> LedgerResult<String>;
     /// The labels of appointments, as far as there are any.
     fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>>;
+    /// The newest appointments of whoever somebody looks for.
+    fn find_people(&self, ask: &PeopleAsk) -> LedgerResult<FoundPeople>;
     /// Pending reminders that are due before this instant, by five minutes.
     fn queue(&self, until: Timestamp) -> LedgerResult<Vec<QueueSlot>>;
     /// Why nothing may be sent, if rows are lost.
@@ -449,6 +451,9 @@ impl Log for Ledger {
     }
     async fn labels(&self, ask: LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
         self.read(move |reads| reads.labels(&ask)).await
+    }
+    async fn find_people(&self, ask: PeopleAsk) -> LedgerResult<FoundPeople> {
+        self.read_long(move |reads| reads.find_people(&ask)).await
     }
     async fn prune(&self, prune: Prune) -> LedgerResult<Pruned> {
         self.write(move |tx| tx.prune(&prune)).await

@@ -14,6 +14,7 @@ use super::leads;
 use super::rules::{Block, Why, skip, skip_unless};
 use super::window::Saturating as _;
 use crate::appointment::mapping::TimeProblem;
+use crate::appointment::phone::to_ascii;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::duration;
 use crate::reminder::{CallKind, SkipReason};
@@ -249,7 +250,7 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
         Ok(phone) => phone,
         Err(PhoneProblem::Missing) => return skip(SkipReason::NoPhone, format!("{} is empty", phone_columns(case))),
         Err(PhoneProblem::Invalid(why)) => {
-            return skip(SkipReason::InvalidPhone, format!("{}: {why}", phone_columns(case)));
+            return skip(SkipReason::InvalidPhone, format!("{}: {why}{}", phone_columns(case), written_phone(case)));
         }
     };
     let Some(allowed) = &case.schedule().remind.allowed_countries else { return Ok(()) };
@@ -259,6 +260,21 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
     }
     skip(SkipReason::InvalidPhone, format!("its country is {region}, `allowed_countries`: {}", allowed.join(", ")))
 }
+
+/// ` (the source has 12)`, so that somebody finds the row in it. Whoever keeps or shows the sentence hides the middle of a number.
+fn written_phone(case: &Case<'_>) -> String {
+    let mut columns = case.schedule().appointment.phone.iter();
+    let Some(text) = columns.find_map(|column| case.column_text(Some(column))) else { return String::new() };
+    let digits = text.chars().filter_map(to_ascii).filter(char::is_ascii_digit).take(MOST_DIGITS);
+    let plus = text.starts_with('+').then_some('+');
+    match plus.into_iter().chain(digits).collect::<String>().as_str() {
+        "" | "+" => " (the source has no digit there)".to_owned(),
+        written => format!(" (the source has {written})"),
+    }
+}
+
+/// What is written where a phone is expected may be of any length.
+const MOST_DIGITS: usize = 20;
 
 /// `` `mobile`, `landline` ``.
 fn phone_columns(case: &Case<'_>) -> String {

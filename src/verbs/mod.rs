@@ -30,6 +30,7 @@ pub mod optout;
 pub mod outcome;
 pub mod page_token;
 pub mod pause;
+pub mod people;
 mod perform;
 pub mod phones;
 pub mod plan;

@@ -1,9 +1,12 @@
 //! shell: the calls that are planned already and not made yet.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{App, Reveal, VerbResult, redact};
-use crate::ledger::{Outbox, ReminderAsk, ReminderRow};
+use crate::audit::{AuditFilter, Event};
+use crate::ledger::{Log, Outbox, ReminderAsk, ReminderRow};
 use crate::personal::Personal;
 use crate::reminder::State;
 
@@ -52,6 +55,33 @@ pub async fn before(app: &App, schedules: &[String], until: Timestamp) -> VerbRe
     let mut calls: Vec<WaitingCall> = read.into_iter().filter(is_asked).map(WaitingCall::of).collect();
     calls.sort_by_key(|call| (call.next_at, call.starts_at));
     Ok(WaitingCalls { calls, further })
+}
+
+/// How many of the newest plannings of a phone are searched for calls that wait.
+const PLANNINGS: u64 = 100;
+
+/// The calls to the phone with that mark that are still to be made, the soonest first.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub async fn to_phone(app: &App, mark: &str) -> VerbResult<Vec<WaitingCall>> {
+    let ledger = app.ledger()?;
+    let planned = AuditFilter {
+        phone_mark: Some(mark.to_owned()),
+        event: Some(Event::ReminderPlanned.as_str().to_owned()),
+        newest: true,
+        limit: Some(PLANNINGS),
+        ..AuditFilter::default()
+    };
+    let ids: BTreeSet<_> = ledger.audit(planned).await?.iter().filter_map(|row| row.reminder_id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = ledger.reminders(ReminderAsk { ids: ids.into_iter().collect(), ..ReminderAsk::default() }).await?;
+    let waits = |row: &ReminderRow| row.state == State::Pending;
+    let mut calls: Vec<WaitingCall> = found.into_iter().filter(waits).map(WaitingCall::of).collect();
+    calls.sort_by_key(|call| (call.next_at, call.starts_at));
+    Ok(calls)
 }
 
 impl WaitingCall {

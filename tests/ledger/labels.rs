@@ -130,3 +130,28 @@ async fn whoever_is_erased_loses_the_labels_of_whatever_left_them_out() {
         verified(&ledger).await;
     }
 }
+
+#[tokio::test]
+async fn people_are_found_by_a_part_of_their_name_and_by_the_last_four_digits() {
+    for maker in makers() {
+        let ledger = maker.open();
+        let named = PlannedReminder { label: Some("Ada Éxample".into()), ..planned("A1") };
+        let other = PlannedReminder { phone: "+12025550164".into(), ..planned("A2") };
+        run_plan(&ledger, at(0), plan_of(vec![named, other])).await;
+        run_plan(&ledger, at(60), leaving_out(vec![skipped(Some("A4"), None, Some("Dan Nobody"))])).await;
+        run_plan(&ledger, at(60), leaving_out(vec![skipped(Some("A5"), Some(PHONE), None)])).await;
+        let found = async |ask| {
+            let found = ledger.find_people(ask).await.expect("it is searched");
+            assert_eq!(found.since, None, "everything was searched");
+            found.appointments.into_iter().map(|found| found.appointment_id).collect::<Vec<_>>()
+        };
+        for (text, appointments) in
+            [("ada", &["A1"][..]), ("éXAMPLE", &["A1"]), ("nobody", &["A4"]), ("a", &["A1", "A4"]), ("eve", &[])]
+        {
+            assert_eq!(found(PeopleAsk::Named(text.into())).await, appointments, "{text}");
+        }
+        for (digits, appointments) in [("0143", &["A5", "A1"][..]), ("0164", &["A2"]), ("0199", &[]), ("%", &[])] {
+            assert_eq!(found(PeopleAsk::LastFour(digits.into())).await, appointments, "{digits}");
+        }
+    }
+}

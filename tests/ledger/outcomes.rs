@@ -434,3 +434,67 @@ async fn a_retry_that_a_person_cancelled_or_that_was_sent_is_not_brought_back_by
         verified(&ledger).await;
     }
 }
+
+/// Sends everything that is due at `now`; the reminders by appointment.
+async fn call_all(ledger: &Arc<Ledger>, now: jiff::Timestamp) -> std::collections::BTreeMap<String, ReminderId> {
+    for intent in take(ledger, now).await.intents {
+        assert!(ledger.settle(settlement(&intent, now, SettleTo::Delivered)).await.expect("it settles"));
+    }
+    let rows = ledger.reminders(ReminderAsk::default()).await.expect("the reminders");
+    rows.into_iter().map(|row| (row.appointment_id, row.id)).collect()
+}
+
+#[tokio::test]
+async fn outcomes_are_counted_by_the_quarters_of_an_hour_of_their_calls_and_whoever_never_answers_is_listed() {
+    let of = |appointment: &str, person: &str, day: i8| PlannedReminder {
+        person: person.into(),
+        due_day: jiff::civil::date(2026, 11, day),
+        ..planned(appointment)
+    };
+    for maker in makers() {
+        let ledger = maker.open();
+        run_plan(&ledger, at(0), plan_of(vec![of("A1", "ada", 24), of("B1", "ben", 24), of("C1", "cleo", 24)])).await;
+        call_all(&ledger, at(1)).await;
+        run_plan(&ledger, at(950), plan_of(vec![of("A2", "ada", 25), of("B2", "ben", 25), of("C2", "cleo", 25)])).await;
+        let ids = call_all(&ledger, at(1_000)).await;
+        // of the second call to Cleo nothing is reported
+        for (name, status) in [("A1", "NO_ANSWER"), ("B1", "BUSY"), ("C1", "NO_ANSWER"), ("A2", "NO_ANSWER")] {
+            report(&ledger, json!({"reminder_id": ids[name].to_string(), "call_id": name, "status": status}), 2_000)
+                .await;
+        }
+        let said =
+            json!({"reminder_id": ids["B2"].to_string(), "call_id": "B2", "status": "COMPLETED", "outcome": YES});
+        report(&ledger, said, 2_000).await;
+        let counts = async |since, schedule: Option<&str>| {
+            let ask = OutcomesAsk { since, schedule: schedule.map(str::to_owned) };
+            let counts = ledger.outcome_counts(ask).await.expect("counts");
+            counts.into_iter().map(|of| (of.from, of.outcome.as_str(), of.count)).collect::<Vec<_>>()
+        };
+        let later = [(at(900), "confirmed", 1), (at(900), "no_answer", 1)];
+        let all = [&[(at(0), "busy", 1), (at(0), "no_answer", 2)][..], &later].concat();
+        assert_eq!(counts(at(0), None).await, all, "by the time of the call, not of its report");
+        assert_eq!(counts(at(900), Some(SCHEDULE)).await, later);
+        assert_eq!(counts(at(0), Some("another")).await, []);
+        let latest = async |limit| {
+            let (since, outcome) = (at(0), CallOutcome::NoAnswer);
+            ledger.called_with(CalledWith { since, schedule: None, outcome, limit }).await.expect("calls")
+        };
+        assert_eq!(latest(9).await, ["A2", "C1", "A1"].map(|name| ids[name]));
+        assert_eq!(latest(1).await, [ids["A2"]]);
+        let unanswered = async |since| {
+            let ask = UnansweredAsk { since, schedule: None, limit: 9 };
+            ledger.unanswered(ask).await.expect("persons")
+        };
+        let ada = Unanswered {
+            latest: ids["A2"],
+            schedule: SCHEDULE.to_owned(),
+            appointment_id: "A2".to_owned(),
+            phone_last4: Some("0143".to_owned()),
+            last_at: at(1_000),
+            calls: 2,
+        };
+        assert_eq!(unanswered(at(0)).await, [ada], "Ben has answered, and of Cleo one call alone was reported");
+        assert_eq!(unanswered(at(900)).await, []);
+        verified(&ledger).await;
+    }
+}

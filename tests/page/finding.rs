@@ -24,7 +24,7 @@ fn worldwide() -> Desk {
 fn found(desk: &Desk, typed: &str) -> Answer {
     let form = desk.get("/calls").form_token();
     let typed: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();
-    desk.post("/calls/find", "", &format!("form_token={form}&phone={typed}"))
+    desk.post("/calls/find", "", &format!("form_token={form}&person={typed}"))
 }
 
 #[test]
@@ -49,8 +49,9 @@ fn a_national_number_is_found_where_no_schedule_names_a_country() {
 fn a_number_that_finds_nobody_is_kept_in_the_form_with_the_reason() {
     let desk = worldwide();
     for (typed, why) in [
-        ("0143", "That is not a whole phone number: write all its digits"),
-        ("Ada Example", "That is not a whole phone number"),
+        ("555-01", "That is not a whole phone number: write all its digits"),
+        ("0199", "No phone number with these last four digits is in the log."),
+        ("Ada Example", "names can't be searched: no schedule has an `appointment.label`."),
         ("+1 202-555-0199", "Nobody with this number is in the log."),
     ] {
         let answer = found(&desk, typed);
@@ -67,6 +68,70 @@ fn a_number_that_finds_nobody_is_kept_in_the_form_with_the_reason() {
         assert!(refused.body.contains(kept), "{kept}: {}", refused.body);
     }
     assert!(desk.log("optout").is_empty());
+}
+
+#[test]
+fn a_person_is_found_by_the_last_four_digits_a_part_of_the_name_or_the_appointment() {
+    let desk = Desk::open();
+    // A-4 has no phone and was never called
+    for (typed, found_one, standing) in [
+        ("0143", "A-1", "accepted by the sandbox"),
+        ("***0143", "A-1", "accepted by the sandbox"),
+        ("ada", "A-1", "accepted by the sandbox"),
+        ("nobody", "A-4", "not called: no phone"),
+        ("A-4", "A-4", "not called: no phone"),
+        ("A-2", "A-2", "accepted by the sandbox"),
+    ] {
+        let page = found(&desk, typed);
+        assert_eq!((page.status, page.header("location")), (200, None), "{typed}: what is typed is in no address");
+        assert!(page.body.contains("Found <span class=\"count\">1</span>"), "{typed}: {}", page.body);
+        for shown in [&format!(">{found_one}</a>"), standing, &format!("value=\"{typed}\"")] {
+            assert!(page.body.contains(shown), "{typed}: {shown}: {}", page.body);
+        }
+        assert!(!page.without_form_token().contains("5550143"), "{typed}: no whole number");
+    }
+    let page = found(&desk, "0143");
+    for said in ["Ada Example", "***0143", "Different people may have the same last four digits."] {
+        assert!(page.body.contains(said), "{said}: {}", page.body);
+    }
+    for (typed, why) in [
+        ("Zoe", "No name and no appointment&#39;s id in the log is like this."),
+        ("0199", "No phone number with these last four digits is in the log."),
+        (" ", "Write a name, a phone number, its last four digits, or an id."),
+    ] {
+        let page = found(&desk, typed);
+        assert!(page.status == 200 && page.body.contains(why), "{typed}: {}", page.body);
+    }
+    assert!(desk.log("operator").is_empty(), "a search reveals nothing");
+}
+
+#[test]
+fn a_call_that_is_still_to_be_made_is_found_by_its_phone_its_name_and_its_digits() {
+    // nothing listens there: a call that can't be made waits for its next attempt
+    let clinic = Clinic::with_target("http://127.0.0.1:9/webhook/automation/a");
+    clinic.schedule("day-before", &super::clinic::DAY_BEFORE.replace("[remind]", "label = \"{{ name }}\"\n[remind]"));
+    clinic.run(&["trigger", "day-before", "--now", super::clinic::MORNING, "--wait", "0s"]);
+    let desk = Desk::at(clinic, "2026-11-24T14:00:05Z");
+    let by_phone = found(&desk, "+1 202-555-0143");
+    let page = desk.get(by_phone.header("location").expect("the calls of that phone"));
+    for shown in ["Calls to come <span class=\"count\">1</span>", ">A-1</a>", "schedule day-before", "plan of the week"]
+    {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    for typed in ["0143", "Example"] {
+        let page = found(&desk, typed);
+        assert!(page.body.contains("call is to be made"), "{typed}: {}", page.body);
+    }
+}
+
+#[test]
+fn a_call_is_one_row_that_opens_to_its_steps() {
+    let page = Desk::open().get("/calls");
+    let row = page.body.split("<tr id=\"row-").find(|row| row.contains(">A-1</a>")).expect("its row");
+    for shown in ["accepted by the sandbox</span>", "2 earlier steps</summary>", "about to be sent", "planned"] {
+        assert!(row.contains(shown), "{shown}: {row}");
+    }
+    assert_eq!(page.body.matches(">A-1</a>").count(), 1, "{}", page.body);
 }
 
 #[test]

@@ -76,6 +76,43 @@ pub struct LabelsAsk {
     pub appointments: BTreeSet<(String, String)>,
 }
 
+/// Whom somebody looks for who doesn't know a whole phone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeopleAsk {
+    /// Whose phone ends with these four digits.
+    LastFour(Personal),
+    /// Whose appointment the schedule names with this text, in whatever case.
+    Named(Personal),
+}
+
+/// An appointment of somebody who was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FoundAppointment {
+    /// The schedule's name.
+    pub schedule: String,
+    /// Its id.
+    pub appointment_id: String,
+}
+
+/// Who was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundPeople {
+    /// The newest first, [`FoundPeople::MOST`] at most.
+    pub appointments: Vec<FoundAppointment>,
+    /// Whatever was written before this (UTC) was not searched; `None` where everything that is kept was.
+    pub since: Option<Timestamp>,
+}
+
+impl FoundPeople {
+    /// How many appointments are found at most: a list for people.
+    pub const MOST: usize = 50;
+    /// How many of the log's rows are searched for four digits. No index knows them, since one would have to be written with each
+    /// call; this many rows take about 40 ms.
+    pub const ROWS: u64 = 500_000;
+    /// How many names are searched, which takes about as long.
+    pub const NAMES: u64 = 100_000;
+}
+
 /// A person to be erased.
 #[derive(Debug, Clone)]
 pub struct Forget {

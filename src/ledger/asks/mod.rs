@@ -15,7 +15,10 @@ pub use inbox::{
     BodyDigest, MINUTES_OF_RATE, PostRow, PostStanding, PostTaken, PostsAsk, RequestedCall, TakePost, Withdraw,
     Withdrawal,
 };
-pub use log::{FatesAsk, Forget, Forgotten, Head, LabelsAsk, Prune, Pruned, Restored, Verification};
+pub use log::{
+    FatesAsk, Forget, Forgotten, FoundAppointment, FoundPeople, Head, LabelsAsk, PeopleAsk, Prune, Pruned, Restored,
+    Verification,
+};
 pub use outbox::{
     ByHand, CancelByHand, Lane, QueueSlot, Recover, Recovered, ReminderAsk, ReminderBrief, ReminderRow, Resolution,
     Resolve, SLOT_MICROS, SettledAndTaken, TakeIntents, Taken, Tally,

@@ -69,7 +69,7 @@ impl Tables {
                 is_heard: kept.held.heard_at.is_some(),
                 outcome: kept.held.outcome.map(|told| told.outcome),
             };
-            (attempt.step == Step::Call && attempt.intent_at >= since).then_some(call)
+            (attempt.intent_at >= since).then_some(call)
         });
         let mut called: Vec<AcceptedCall> = called.collect();
         called.sort_by_key(|call| call.at);

@@ -48,6 +48,11 @@ impl Tables {
         ask.appointments.iter().filter_map(label).collect()
     }
 
+    /// All of them, with the schedule's name and the appointment's id.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&(String, String), &str)> {
+        self.labels.iter().map(|(key, kept)| (key, kept.label.as_str()))
+    }
+
     /// Removes those that were written before an instant.
     pub(super) fn prune_labels(&mut self, before: Timestamp) {
         let before = micro(before);

@@ -12,6 +12,7 @@ mod answers;
 mod calls;
 mod canaries;
 mod erasure;
+mod finding;
 mod labels;
 mod log;
 mod outcomes;

@@ -13,10 +13,10 @@ use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::opened::{Reads, in_order};
 use crate::ledger::{
-    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
-    LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
-    ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
-    WriteBacksAsk,
+    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, FoundPeople, Head, Holds, KnowledgeAsk, LabelsAsk,
+    LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PeopleAsk, PostRow,
+    PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding,
+    Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow, WriteBacksAsk,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
@@ -115,6 +115,9 @@ impl Reads for MemoryReads {
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         Ok(chain::hex(&self.memory.phone_key().hash(phone)))
+    }
+    fn find_people(&self, ask: &PeopleAsk) -> LedgerResult<FoundPeople> {
+        Ok(self.memory.tables().find_people(ask))
     }
     fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
         Ok(self.memory.tables().labels_of(ask))

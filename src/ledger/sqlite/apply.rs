@@ -54,8 +54,8 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
         REMINDER_COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
     // one that returns begins anew: what became of its trial says nothing about the next call
-    let told =
-        ["outcome", "outcome_at", "heard_at", "called_at"].map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
+    let told = ["outcome", "outcome_at", "heard_at", "called_at"]
+        .map(|name| format!("{name} = iif(state = 'pending', {name}, NULL)"));
     format!(
         "UPDATE reminder SET {}, {}, outcome_by_person = iif(state = 'pending', outcome_by_person, 0), \
          trial = iif(state = 'pending', trial, NULL) \

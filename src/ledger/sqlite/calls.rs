@@ -53,10 +53,11 @@ impl SqliteStore<'_> {
     }
 }
 
-/// The accepted calls of intents at or after an instant, in their order.
+/// The accepted calls of intents at or after an instant, in their order. An accepted reminder's last attempt is its call: the
+/// index of intents alone finds it, and the attempt itself is not read.
 pub(super) fn accepted(conn: &Connection, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
     let sql = "SELECT r.schedule, a.intent_at, r.heard_at IS NOT NULL, r.outcome, r.id FROM attempt a INDEXED BY attempt_intent \
-        JOIN reminder r ON r.nr = a.reminder WHERE a.intent_at >= ?1 AND a.step = 'call' AND a.number = r.attempt \
+        JOIN reminder r ON r.nr = a.reminder WHERE a.intent_at >= ?1 AND a.number = r.attempt \
         AND r.state = 'delivered' ORDER BY a.intent_at, r.nr";
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map([micros(since)], |row| {

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql};
 
 use super::columns::{micros, time, uuid_or_null, word};
+use super::lookups::Bounds;
+use crate::audit::AuditFilter;
 use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow, SETTLING};
 use crate::ledger::{FatesAsk, LedgerError, LedgerResult, QueueSlot, SLOT_MICROS};
 use crate::reminder::ReminderId;
@@ -18,8 +20,10 @@ fn begins(number: i64, length: i64) -> Result<Timestamp, LedgerError> {
 
 /// How the calls of a time stand. A detail is read where it alone tells two rows apart.
 pub(super) fn fates(conn: &Connection, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
+    let of_time = AuditFilter { since: Some(ask.since), until: Some(ask.until), ..AuditFilter::default() };
+    let Bounds { after, before } = Bounds::of(conn, &of_time)?;
     let mut statement = conn.prepare_cached(&FATES)?;
-    let mut rows = statement.query([micros(ask.since), micros(ask.until)])?;
+    let mut rows = statement.query([micros(ask.since), micros(ask.until), after, before])?;
     let mut count = FateCount::default();
     while let Some(row) = rows.next()? {
         count.add(&fate_row(row)?);
@@ -90,13 +94,14 @@ pub(super) static SETTLED_NOT_INDEXED: LazyLock<String> = LazyLock::new(|| {
 const FATE: &str = "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, \
     CASE WHEN appointment_id IS NULL THEN detail END FROM audit WHERE seq = ?1";
 
-/// The rows of a time that decide a fate.
+/// The rows of a time that decide a fate. They lie beside each other: by number they are read in half the time that the index of
+/// times takes, which leads to each row by itself.
 pub(super) static FATES: LazyLock<String> = LazyLock::new(|| {
     // words of a closed set need no quoting
     let events: Vec<String> = DECIDING.iter().map(|event| format!("'{event}'")).collect();
     format!(
         "SELECT seq, at, event, schedule, appointment_id, reminder_id, reason, CASE WHEN appointment_id IS NULL THEN detail END \
-         FROM audit INDEXED BY audit_at WHERE at >= ?1 AND at < ?2 AND event IN ({})",
+         FROM audit NOT INDEXED WHERE seq > ?3 AND seq < ?4 AND at >= ?1 AND at < ?2 AND event IN ({})",
         events.join(", ")
     )
 });

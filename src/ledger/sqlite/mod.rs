@@ -16,6 +16,7 @@ mod erasure;
 mod errors;
 mod exported;
 mod files;
+mod finding;
 mod held;
 mod knowledge;
 mod labels;

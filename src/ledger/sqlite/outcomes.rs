@@ -9,9 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{micros, time, uuid, word};
-use crate::ledger::{
-    CALL_SLOT_MICROS, CalledWith, LedgerResult, OutcomeCount, OutcomesAsk, Unanswered, UnansweredAsk,
-};
+use crate::ledger::{CALL_SLOT_MICROS, CalledWith, LedgerResult, OutcomeCount, OutcomesAsk, Unanswered, UnansweredAsk};
 use crate::reminder::{CallOutcome, ReminderId};
 
 /// Counts, in the order of the index. The number is [`CALL_SLOT_MICROS`], as in the index.

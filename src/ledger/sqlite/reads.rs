@@ -10,18 +10,18 @@ use super::continuity::Continuity;
 use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{
-    backup, calls, canaries, chain_table, counting, knowledge, labels, outcomes, pauses, posts, queries, runs, schedules, schema,
-    write_backs,
+    backup, calls, canaries, chain_table, counting, finding, knowledge, labels, outcomes, pauses, posts, queries, runs,
+    schedules, schema, write_backs,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
 use crate::ledger::chain::PhoneKey;
 use crate::ledger::opened::Reads;
 use crate::ledger::{
-    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, Head, Holds, KnowledgeAsk, LabelsAsk, LastCalledAsk, LedgerError,
-    LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PostRow, PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow,
-    ReportedCall, RunRow, RunsAsk, ScheduleStanding, Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow,
-    WriteBacksAsk, chain,
+    CalledWith, CallsOf, CanariesAsk, CanaryRow, FatesAsk, FoundPeople, Head, Holds, KnowledgeAsk, LabelsAsk,
+    LastCalledAsk, LedgerError, LedgerResult, Loss, Machine, OptOut, OutcomeCount, OutcomesAsk, PeopleAsk, PostRow,
+    PostsAsk, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, ReportedCall, RunRow, RunsAsk, ScheduleStanding,
+    Tally, Unanswered, UnansweredAsk, Verification, WriteBackRow, WriteBacksAsk, chain,
 };
 use crate::outcome::signs::AcceptedCall;
 use crate::personal::Personal;
@@ -128,6 +128,9 @@ impl Reads for SqliteReads {
     }
     fn phone_mark(&self, phone: &str) -> LedgerResult<String> {
         self.readers.read(|reader| Ok(chain::hex(&chain::phone_hash(queries::key(reader)?, phone))))
+    }
+    fn find_people(&self, ask: &PeopleAsk) -> LedgerResult<FoundPeople> {
+        self.readers.read(|reader| finding::people(&reader.conn, ask))
     }
     fn labels(&self, ask: &LabelsAsk) -> LedgerResult<HashMap<(String, String), Personal>> {
         self.readers.read(|reader| labels::read(&reader.conn, &ask.appointments))

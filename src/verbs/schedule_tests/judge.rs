@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use super::file::{ExpectedCall, ScheduleTest, Stated};
 use crate::appointment::mapping::Mapping;
+use crate::appointment::phone;
 use crate::personal::Personal;
 use crate::plan::{
     Knowledge, LastCalledStarts, Occasion, OptOuts, Plan, PlanRequest, PlannedReminder, SkippedRow, WatchedLead, plan,
 };
-use crate::reminder::{ReminderId, uuid_v7};
+use crate::reminder::{ReminderId, SkipReason, uuid_v7};
 use crate::row::{Header, Line, Record, RecordSink, scalar_text};
 use crate::schedule::{Schedule, SourceSpec, spanned};
 use crate::sources;
@@ -275,7 +276,9 @@ fn skips(test: &ScheduleTest, plan: &Plan, found: &mut Vec<Deviation>) {
     }
     for row in left {
         let which = row.appointment_id.clone().unwrap_or_else(|| format!("row {}", row.row));
-        let message = format!("`{which}` is skipped, too: {} ({})", row.reason, row.detail);
+        let is_about_phone = row.reason == SkipReason::InvalidPhone;
+        let detail = if is_about_phone { phone::masked(&row.detail) } else { row.detail.as_str().into() };
+        let message = format!("`{which}` is skipped, too: {} ({detail})", row.reason);
         found.push(Deviation { span: expected.span.clone(), message });
     }
 }

@@ -9,13 +9,16 @@ use super::{asked_for, done, failure, page as answer};
 use crate::audit::{AuditFilter, AuditRow, times, words};
 use crate::reminder::SkipReason;
 use crate::verbs::labels::Labels;
-use crate::verbs::{VerbError, VerbResult, audit, ids, phones};
+use crate::verbs::people::{self, PersonSearch};
+use crate::verbs::{VerbError, VerbResult, audit, ids, waiting};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::calls::{AskedCalls, CallsPage, Choices, PAGE_ROWS, SoughtPerson};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
-use crate::web::views::rows::LogRow;
+use crate::web::views::people::FoundList;
+use crate::web::views::plan::PlannedCall;
+use crate::web::views::rows::FoldedRow;
 
 /// The page.
 pub async fn page(
@@ -26,22 +29,34 @@ pub async fn page(
     answer(read(&site, &visitor, &asked_for(query)).await, "/calls")
 }
 
-/// Finds a person by phone: the number itself never is in an address. Where nobody is found the page has what was typed.
+/// Finds a person: what was typed never is in an address. Whoever is found by a whole number is a filter of the log; whoever else
+/// is found is listed, with what was typed.
 pub async fn find(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
     Extension(form): Extension<SubmittedForm>,
 ) -> Response {
-    let typed = form.get("phone").unwrap_or_default();
-    match phones::known_mark(&site.app, typed).await {
-        Ok(mark) => Redirect::to(&AskedCalls { mark, ..AskedCalls::default() }.link(None)).into_response(),
-        Err(VerbError::Usage(why)) => {
-            let sought = SoughtPerson { typed: typed.into(), fault: sentence_of(&why) };
-            let page = read(&site, &visitor, &SubmittedForm::default()).await;
-            answer(page.map(|page| CallsPage { sought: Some(sought), ..page }), "/calls")
+    let typed = form.get("person").unwrap_or_default();
+    let found = match people::find(&site.app, typed).await {
+        Ok(PersonSearch::Phone(mark)) => {
+            return Redirect::to(&AskedCalls { mark, ..AskedCalls::default() }.link(None)).into_response();
         }
-        Err(error) => failure(&error, "/calls"),
+        Ok(PersonSearch::Appointments(found)) => Ok(FoundList::of(found, &site.moments())),
+        Err(VerbError::Usage(why)) => Err(sentence_of(&why)),
+        Err(error) => return failure(&error, "/calls"),
+    };
+    let sought = SoughtPerson { typed: typed.into(), found };
+    let page = read(&site, &visitor, &SubmittedForm::default()).await;
+    answer(page.map(|page| CallsPage { sought: Some(sought), ..page }), "/calls")
+}
+
+/// The calls that are still to be made to a phone.
+async fn to_come(site: &Site, mark: &str, moments: &Moments) -> VerbResult<Vec<PlannedCall>> {
+    if mark.is_empty() {
+        return Ok(Vec::new());
     }
+    let calls = waiting::to_phone(&site.app, mark).await?;
+    Ok(calls.into_iter().map(|call| PlannedCall::of_waiting(call, moments)).collect())
 }
 
 /// With a capital letter and a full stop.
@@ -111,7 +126,8 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
         frame: site.frame(visitor, MenuPlace::Calls, "Calls", &moments).after(done(form)),
         sought: None,
         choices: Choices::of(&schedules),
-        rows: rows.iter().map(|row| LogRow::of(row, &labels, &moments)).collect(),
+        to_come: to_come(site, &asked.mark, &moments).await?,
+        rows: FoldedRow::all(&rows, &labels, &moments),
         newer: newer.map(|seq| asked.link(Some(("after", seq)))),
         older: older.map(|seq| asked.link(Some(("before", seq)))),
         asked,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
+use futures_util::future::try_join;
 
 use super::{asked_for, done, page as answer};
 use crate::ledger::{FatesAsk, Log, Outbox, Runs, RunsAsk, SLOT_MICROS};
@@ -31,9 +32,9 @@ pub async fn page(
 async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResult<OverviewPage> {
     let app = &site.app;
     let moments = site.moments();
-    let status = status::status(app).await?;
     let (since, until) = moments.bounds(moments.today());
-    let fates = app.ledger()?.fates(FatesAsk { since, until }).await?;
+    let fates = async { Ok(app.ledger()?.fates(FatesAsk { since, until }).await?) };
+    let (status, fates) = try_join(status::status(app), fates).await?;
     let rates: BTreeMap<String, (String, Rate)> = lanes(app);
     let lanes =
         rates.iter().map(|(name, (account, rate))| (name.clone(), QueueLane { account, rate: *rate })).collect();

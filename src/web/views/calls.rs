@@ -4,7 +4,9 @@ use askama::Template;
 
 use super::frame::PageFrame;
 use super::links;
-use super::rows::LogRow;
+use super::people::FoundList;
+use super::plan::PlannedCall;
+use super::rows::FoldedRow;
 use crate::audit::{Event, words};
 use crate::personal::Personal;
 
@@ -21,23 +23,37 @@ pub struct CallsPage {
     pub asked: AskedCalls,
     /// The choices of the filter.
     pub choices: Choices,
-    /// A search for a person that found nobody.
+    /// A search for a person: what was typed, and what came of it.
     pub sought: Option<SoughtPerson>,
-    /// The newest first.
-    pub rows: Vec<LogRow>,
+    /// Calls that are still to be made to the phone that is asked for.
+    pub to_come: Vec<PlannedCall>,
+    /// One for each call, the newest first.
+    pub rows: Vec<FoldedRow>,
     /// The page of newer rows.
     pub newer: Option<String>,
     /// The page of older rows.
     pub older: Option<String>,
 }
 
-/// A search for a person by phone that found nobody.
+impl CallsPage {
+    /// Whom a search found.
+    fn found(&self) -> Option<&FoundList> {
+        self.sought.as_ref()?.found.as_ref().ok()
+    }
+
+    /// Why a search found nobody.
+    fn fault(&self) -> Option<&str> {
+        self.sought.as_ref()?.found.as_ref().err().map(String::as_str)
+    }
+}
+
+/// A search for a person by what doesn't name one phone.
 #[derive(Debug, Clone)]
 pub struct SoughtPerson {
     /// As it was typed.
     pub typed: Personal,
-    /// Why it found nobody.
-    pub fault: String,
+    /// Whom it found, or why nobody.
+    pub found: Result<FoundList, String>,
 }
 
 /// The fields of the filter, as they are in the address: a phone is named by its mark alone.

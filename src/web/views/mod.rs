@@ -12,6 +12,7 @@ pub mod not_called;
 pub mod optouts;
 pub mod outcomes;
 pub mod overview;
+pub mod people;
 pub mod plan;
 pub mod prose;
 pub mod queue;

@@ -1,10 +1,13 @@
 //! pure: a row of the log as the pages show it.
 
+use std::collections::HashMap;
+
 use super::links;
 use super::moments::{Moments, ShownMoment};
 use super::wording::without_commands;
 use crate::audit::{AuditRow, Event, words};
 use crate::personal::Personal;
+use crate::reminder::ReminderId;
 use crate::verbs::labels::Labels;
 
 /// A row of the log for people.
@@ -62,6 +65,43 @@ impl LogRow {
     }
 }
 
+/// A row of the log with the earlier ones about the same call.
+#[derive(Debug, Clone)]
+pub struct FoldedRow {
+    /// The newest one.
+    pub row: LogRow,
+    /// The earlier ones, the newest first.
+    pub steps: Vec<LogRow>,
+}
+
+impl FoldedRow {
+    /// Of rows in their order, the newest first: one for each call, and one for each row about no call.
+    #[must_use]
+    pub fn all(rows: &[AuditRow], labels: &Labels, moments: &Moments) -> Vec<Self> {
+        let mut folded: Vec<Self> = Vec::new();
+        let mut places: HashMap<ReminderId, usize> = HashMap::new();
+        for row in rows {
+            let shown = LogRow::of(row, labels, moments);
+            let known = row.reminder_id.and_then(|id| places.get(&id)).and_then(|place| folded.get_mut(*place));
+            if let Some(call) = known {
+                call.steps.push(shown);
+                continue;
+            }
+            if let Some(id) = row.reminder_id {
+                places.insert(id, folded.len());
+            }
+            folded.push(Self { row: shown, steps: Vec::new() });
+        }
+        folded
+    }
+
+    /// `3 earlier steps`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        words::counted(self.steps.len() as u64, "earlier step", "earlier steps")
+    }
+}
+
 /// What a row says of whoever was to be called.
 const fn kind(event: Event) -> &'static str {
     match event {
@@ -113,5 +153,40 @@ const fn kind(event: Event) -> &'static str {
         | Event::ServiceStopped
         | Event::ServiceRecovered
         | Event::ConfigLoaded => "plain",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Entry;
+    use crate::schedule::load::Folder;
+    use crate::verbs::ScheduleZones;
+    use crate::zones::Zones;
+
+    #[test]
+    fn the_rows_about_one_call_are_one_row_that_has_its_steps() {
+        let row = |seq, event, reminder: &str| AuditRow {
+            seq,
+            entry: Entry { reminder_id: reminder.parse().ok(), ..Entry::new(jiff::Timestamp::UNIX_EPOCH, event) },
+            hash: String::new(),
+        };
+        let (one, two) = ("01920000-0000-7000-8000-000000000001", "01920000-0000-7000-8000-000000000002");
+        let rows = [
+            row(8, Event::RunFinished, ""),
+            row(7, Event::DeliveryDelivered, one),
+            row(6, Event::DeliveryFailed, two),
+            row(5, Event::DeliveryIntent, two),
+            row(4, Event::DeliveryIntent, one),
+            row(3, Event::RunStarted, ""),
+            row(2, Event::ReminderPlanned, one),
+        ];
+        let zones = ScheduleZones::of_folder(&Folder::default(), &Zones::newest());
+        let moments = Moments::new(zones, jiff::Timestamp::UNIX_EPOCH);
+        let folded = FoldedRow::all(&rows, &Labels::default(), &moments);
+        let steps = |call: &FoldedRow| call.steps.iter().map(|step| step.seq).collect::<Vec<_>>();
+        let shown: Vec<(u64, Vec<u64>)> = folded.iter().map(|call| (call.row.seq, steps(call))).collect();
+        assert_eq!(shown, [(8, vec![]), (7, vec![4, 2]), (6, vec![5]), (3, vec![])]);
+        assert_eq!((folded[1].summary().as_str(), folded[2].summary().as_str()), ("2 earlier steps", "1 earlier step"));
     }
 }

@@ -1,6 +1,6 @@
 //! pure: fourteen days of a schedule's runs as a strip of marks.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use jiff::civil::Date;
@@ -52,11 +52,13 @@ impl RunStrip {
     pub fn of(schedule: &str, runs: &[RunRow], shadow_texts: &HashSet<String>, moments: &Moments) -> Self {
         let zone = moments.zone(Some(schedule));
         let today = zone.date(moments.now());
+        let mut by_day: HashMap<Date, Vec<&RunRow>> = HashMap::new();
+        runs.iter().for_each(|run| by_day.entry(zone.date(run.nominal_at)).or_default().push(run));
         let mut days = Vec::new();
         let mut day = first_day(today);
         for place in 0..usize::try_from(DAYS).unwrap_or_default() {
-            let of_day: Vec<&RunRow> = runs.iter().filter(|run| zone.date(run.nominal_at) == day).collect();
-            days.push(mark(place, moments.day(day), &of_day, shadow_texts));
+            let of_day = by_day.get(&day).map_or(&[][..], Vec::as_slice);
+            days.push(mark(place, moments.day(day), of_day, shadow_texts));
             day = day.tomorrow().unwrap_or(day);
         }
         let link = super::links::schedule(schedule);
