@@ -51,7 +51,7 @@ fn a_number_that_finds_nobody_is_kept_in_the_form_with_the_reason() {
     for (typed, why) in [
         ("555-01", "That is not a whole phone number: write all its digits"),
         ("0199", "No phone number with these last four digits is in the log."),
-        ("Ada Example", "names can't be searched: no schedule has an `appointment.label`."),
+        ("Ada Example", "no schedule has an <code>appointment.label</code>."),
         ("+1 202-555-0199", "Nobody with this number is in the log."),
     ] {
         let answer = found(&desk, typed);

@@ -60,6 +60,14 @@ pub struct OutcomeFilter {
 }
 
 impl OutcomeFilter {
+    /// The outcomes that may be chosen, in words, and whether each is.
+    fn outcomes(&self) -> impl Iterator<Item = (&'static str, String, bool)> {
+        let choice = |outcome: &CallOutcome| {
+            (outcome.as_str(), words::reason(outcome.as_str()), self.outcome.as_ref() == Some(outcome))
+        };
+        CallOutcome::ALL.iter().map(choice)
+    }
+
     /// The standings that may be chosen, and whether each is.
     fn standings(&self) -> [(&'static str, bool); 3] {
         [PostStanding::Accepted, PostStanding::Refused, PostStanding::Withdrawn]
