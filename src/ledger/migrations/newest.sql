@@ -107,6 +107,7 @@ CREATE TABLE reminder (
     heard_at    INTEGER,
     root        TEXT,
     priority    INTEGER NOT NULL DEFAULT 1,
+    called_at   INTEGER,
     UNIQUE (schedule, appointment_id, starts_at, lead)
 );
 CREATE INDEX reminder_start ON reminder (schedule, starts_at);
@@ -117,6 +118,8 @@ CREATE INDEX reminder_sending ON reminder (schedule) WHERE state = 'sending';
 CREATE INDEX reminder_uncertain ON reminder (schedule) WHERE state = 'uncertain';
 CREATE INDEX reminder_unreported ON reminder (schedule, starts_at) WHERE outcome = 'unreported';
 CREATE INDEX pending_start ON reminder (schedule, priority, starts_at, next_at) WHERE state = 'pending';
+CREATE INDEX reminder_outcome ON reminder (called_at / 900000000, schedule, outcome, called_at, account, person)
+WHERE outcome IS NOT NULL;
 
 -- What is sent, apart from its reminder, which changes often. It goes first when retention is over.
 CREATE TABLE content (

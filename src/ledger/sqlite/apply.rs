@@ -50,6 +50,13 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// What a record or a person says of a call, with the time of the call.
+const TOLD: &str = "UPDATE reminder SET state = ?4, outcome = ?5, outcome_at = ?6, outcome_by_person = ?7, heard_at = ?8, \
+    updated_at = CASE WHEN state = ?4 THEN updated_at ELSE ?9 END, \
+    called_at = CASE WHEN ?5 IS NULL THEN called_at ELSE (SELECT a.intent_at FROM attempt a \
+    WHERE a.reminder = reminder.nr AND a.number = reminder.attempt) END \
+    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
+
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
         REMINDER_COLUMNS.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 4)).collect();
@@ -181,17 +188,12 @@ impl SqliteStore<'_> {
                 self.statements.run(sql, params![nr, state, attempt, moved.to().as_str(), at])?
             }
             Set::Told { moved, outcome, heard_at } => {
-                let sql = "UPDATE reminder SET state = ?4, outcome = ?5, outcome_at = ?6, outcome_by_person = ?7, \
-                    heard_at = ?8, updated_at = CASE WHEN state = ?4 THEN updated_at ELSE ?9 END, \
-                    called_at = CASE WHEN ?5 IS NULL THEN called_at ELSE (SELECT a.intent_at FROM attempt a \
-                    WHERE a.reminder = reminder.nr AND a.number = reminder.attempt) END \
-                    WHERE nr = ?1 AND state = ?2 AND attempt = ?3";
                 let (word, told_at) = (outcome.map(|told| told.outcome.as_str()), outcome.map(|told| micros(told.at)));
                 let by_person = outcome.is_some_and(|told| told.teller == Teller::Person);
                 let (to, heard_at) = (moved.to().as_str(), heard_at.map(micros));
                 // what is being sent is settled by what is known of it now
                 self.sending.borrow_mut().retain(|_, held| held.nr != nr);
-                self.statements.run(sql, params![nr, state, attempt, to, word, told_at, by_person, heard_at, at])?
+                self.statements.run(TOLD, params![nr, state, attempt, to, word, told_at, by_person, heard_at, at])?
             }
             Set::PutOff { next_at } => {
                 let sql = "UPDATE reminder SET next_at = ?4, waited_for_opening = 1 \

@@ -72,17 +72,10 @@ impl Where {
         self.conditions.push(format!("phone_hash = ?{}", self.values.len()));
     }
 
-    /// Rows of the log with those numbers.
-    fn numbered(&mut self, seqs: &serde_json::Value) {
-        self.values.push(seqs.to_string().into());
-        self.conditions.push(format!("seq IN (SELECT value FROM json_each(?{}))", self.values.len()));
-    }
-
-    /// Rows of the log of one of these runs.
-    fn of_runs(&mut self, runs: &[RunId]) {
-        let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
-        self.values.push(serde_json::Value::from(runs).to_string().into());
-        self.conditions.push(format!("run_id IN (SELECT value FROM json_each(?{}))", self.values.len()));
+    /// Rows of the log of which that column has one of these values.
+    fn among(&mut self, column: &str, values: &serde_json::Value) {
+        self.values.push(values.to_string().into());
+        self.conditions.push(format!("{column} IN (SELECT value FROM json_each(?{}))", self.values.len()));
     }
 
     /// Rows of the log about that appointment.
@@ -305,7 +298,7 @@ fn by_index(
         let FoundRows { seqs, is_all } = lookups::find(reader, filter, bounds, wanted.min(lookups::FEW))?;
         let (first, last) = (seqs.first().copied(), seqs.last().copied());
         let mut of_these = conditions.clone();
-        of_these.numbered(&seqs.into());
+        of_these.among("seq", &seqs.into());
         let found = read_rows(reader, &of_these, (filter.newest, wanted))?;
         match filter.newest {
             true => drop(rows.splice(..0, found)),
@@ -356,10 +349,11 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
     conditions.of_appointment(filter.appointment.clone());
     conditions.and("run_id =", filter.run.map(|run| run.to_string()));
     if !filter.runs.is_empty() {
-        conditions.of_runs(&filter.runs);
+        let runs: Vec<String> = filter.runs.iter().map(ToString::to_string).collect();
+        conditions.among("run_id", &runs.into());
     }
     if !filter.seqs.is_empty() {
-        conditions.numbered(&filter.seqs.clone().into());
+        conditions.among("seq", &filter.seqs.clone().into());
     }
     if let Some(event) = &filter.event {
         // a family is a word without its point: `delivery`
@@ -447,7 +441,7 @@ mod tests {
         for filter in filters() {
             let mut conditions = audit_conditions(&reader, &filter).expect("conditions");
             match filter.appointment.is_none() && filter.reminder.is_none() && lookups::knows(&filter) {
-                true => conditions.numbered(&vec![1].into()),
+                true => conditions.among("seq", &vec![1].into()),
                 // a time becomes a number
                 false => conditions.and("seq >", filter.since.map(|_| 1)),
             }
