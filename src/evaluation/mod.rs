@@ -22,7 +22,7 @@ use crate::attempt::TargetAddress;
 use crate::clock::SharedClock;
 use crate::http::Http;
 use crate::ledger::{KnowledgeAsk, Ledger, LedgerError, ReminderTerms, Runs};
-use crate::plan::{Explanation, Knowledge, Occasion, Plan};
+use crate::plan::{ComparableRuns, Explanation, Knowledge, Occasion, Plan};
 use crate::schedule::Schedule;
 use crate::settings::{Account, Secrets};
 use crate::sources::{Again, ReadReport, SourceError};
@@ -218,7 +218,7 @@ impl EvaluationRequest<'_> {
             account: self.schedule.target.account().to_owned(),
             target,
             due_days: crate::plan::due_days(self.schedule, &self.occasion, &windows),
-            comparable_times: crate::plan::comparable_times(self.schedule, &self.occasion),
+            comparable: ComparableRuns::of(self.schedule, &self.occasion),
             mode: self.schedule.mode,
             rehearsed: self.occasion.rehearsed,
             now: self.occasion.now,

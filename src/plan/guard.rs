@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::terms::Terms;
-use super::window::comparable_date;
-use super::{Plan, SkippedRow, Standing};
+use super::usual::{self, Change};
+use super::{Plan, SkippedRow, Standing, window};
 use crate::duration;
 use crate::reminder::{RunId, SkipReason};
 use crate::schedule::{Factor, Leads, Percent};
@@ -41,9 +41,12 @@ impl Held {
 /// A guard: its name as a schedule writes it, and why it holds a plan.
 type GuardRule = (&'static str, fn(&Seen<'_>) -> Option<String>);
 
+/// The guard that compares a run's rows with those of earlier ones.
+pub const MAX_CHANGE: &str = "max_change";
+
 /// All of them, in the order in which they are named.
 const GUARDS: [GuardRule; 4] =
-    [("max_age", max_age), ("max_invalid", max_invalid), ("max_change", max_change), ("max_calls", max_calls)];
+    [("max_age", max_age), ("max_invalid", max_invalid), (MAX_CHANGE, max_change), ("max_calls", max_calls)];
 
 /// What guards see of a finished plan.
 struct Seen<'a> {
@@ -112,7 +115,7 @@ fn max_invalid(seen: &Seen<'_>) -> Option<String> {
     let most = SkipReason::ALL.iter().max_by_key(|reason| unusable.iter().filter(|it| it == reason).count())?;
     Some(format!(
         "{count} of {rows} rows in the window have no usable id, phone or time (mostly `{most}`), `max_invalid` is {}: check \
-         the source and at `[appointment]`",
+         the source and `[appointment]`",
         seen.terms.schedule.guard.max_invalid
     ))
 }
@@ -149,54 +152,36 @@ fn is_unusable(row: &SkippedRow) -> bool {
     }
 }
 
-/// Fewer earlier runs say nothing of what is usual.
-const FEWEST_RUNS: usize = 3;
-/// Smaller numbers change by such factors by chance.
-const FEWEST_USUAL: u64 = 20;
-
-/// Far more or far fewer rows in the window than the last comparable runs had: those of the same weekday, and where leads
-/// count hours, of about the same time.
+/// Far more or far fewer rows in the window than earlier comparable runs had.
 fn max_change(seen: &Seen<'_>) -> Option<String> {
     let rows = seen.plan.in_window?;
-    let Factor(limit) = seen.terms.schedule.guard.max_change;
-    let earlier = &seen.terms.knowledge.usual_rows;
-    // twice the median is a whole number
-    let usual_twice = median_twice(earlier)?;
-    if earlier.len() < FEWEST_RUNS || usual_twice < 2 * FEWEST_USUAL {
-        return None;
-    }
-    let (limit, factor) = (u64::from(limit), seen.terms.schedule.guard.max_change);
-    let change = if rows * 200 > usual_twice * limit {
-        format!("more than {factor} the usual")
-    } else if rows * 2 * limit < usual_twice * 100 {
-        match limit {
-            300 => "fewer than a third of the usual".to_owned(),
-            _ => format!("fewer than the usual divided by {}", factor.to_string().trim_end_matches('x')),
-        }
-    } else {
-        return None;
+    let (schedule, occasion, knowledge) = (&seen.terms.schedule, &seen.terms.occasion, &seen.terms.knowledge);
+    let factor = schedule.guard.max_change;
+    let reach = window::reach(schedule, occasion, knowledge.previous_evaluation);
+    let change = usual::change(rows, &knowledge.usual_rows, factor, reach)?;
+    let (difference, usual_twice, end) = match change {
+        Change::More(twice) => (format!("more than {factor} the usual"), twice, "most"),
+        Change::Fewer(twice) => (fewer_in_words(factor), twice, "fewest"),
     };
     let half = if usual_twice % 2 == 1 { ".5" } else { "" };
-    let schedule = &seen.terms.schedule;
-    let weekday = comparable_date(schedule, &seen.terms.occasion).strftime("%A");
-    let time = match schedule.remind.leads {
-        Leads::Days(_) | Leads::Now => "",
-        Leads::Hours(_) => " at about this time",
+    let weekday = window::comparable_date(schedule, occasion).strftime("%A");
+    let count = knowledge.usual_rows.earlier.len();
+    let whence = match schedule.remind.leads {
+        Leads::Days(_) | Leads::Now => format!("the median of the last {count} runs on a {weekday}"),
+        Leads::Hours(_) => format!("the median of the {end} that each of the last {count} {weekday}s had at about this time"),
     };
     Some(format!(
-        "{rows} rows in the window are {change} {}{half} (the median of the last {} runs on a {weekday}{time}, `max_change` \
-         is {factor}): check whether the source is whole and of the right day",
+        "{rows} rows in the window are {difference} {}{half} ({whence}, `max_change` is {factor}): check whether the source \
+         is whole and of the right day",
         usual_twice / 2,
-        earlier.len(),
     ))
 }
 
-fn median_twice(numbers: &[u64]) -> Option<u64> {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_unstable();
-    let upper = *sorted.get(sorted.len() / 2)?;
-    let lower = *sorted.get((sorted.len() - 1) / 2)?;
-    Some(upper + lower)
+fn fewer_in_words(factor: Factor) -> String {
+    match factor {
+        Factor(300) => "fewer than a third of the usual".to_owned(),
+        Factor(_) => format!("fewer than the usual divided by {}", factor.to_string().trim_end_matches('x')),
+    }
 }
 
 /// More new calls than `max_calls`.
@@ -209,16 +194,4 @@ fn max_calls(seen: &Seen<'_>) -> Option<String> {
             "{calls} calls are more than `max_calls` = {limit}: check the source, or raise `max_calls` under `[guard]`"
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
-        for (numbers, twice) in [(&[][..], None), (&[7], Some(14)), (&[9, 1], Some(10)), (&[60, 4, 61], Some(120))] {
-            assert_eq!(median_twice(numbers), twice, "{numbers:?}");
-        }
-    }
 }

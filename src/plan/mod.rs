@@ -23,6 +23,7 @@ mod row_rules;
 pub mod rules;
 mod spoken;
 mod terms;
+mod usual;
 mod watched;
 mod whole_rules;
 mod window;
@@ -42,15 +43,16 @@ use crate::template::Payload;
 
 pub use explain::Explanation;
 pub use first_sights::FirstSight;
-pub use guard::Held;
+pub use guard::{Held, MAX_CHANGE};
 pub use leads::{closed_run_in_words, date_of_run};
 pub use merging::MergedAppointment;
 pub use reminded::{Reminded, SourceStarts};
 pub use restored_gap::Gap;
 pub use row_rules::{ConditionScope, is_cancelled};
 pub use terms::PlanRequest;
+pub use usual::{ComparableRuns, Counted, MeasuredRun, RowRange, USUAL_RUNS, UsualRows};
 pub use watched::WatchedLead;
-pub use window::{LeadWindow, comparable_times, due_days, due_windows, read_span, windows};
+pub use window::{LeadWindow, due_days, due_windows, read_span, windows};
 
 /// By appointment, the latest start for which a reminder was sent, is being sent, or may have been sent (`delivered`,
 /// `sending`, `uncertain`).
@@ -156,8 +158,8 @@ pub struct Knowledge {
     pub first_sights: SeededMap<String, Option<Timestamp>>,
     /// Appointments that are to be told in the call of another one, which is pending.
     pub told_by_pending: SeededMap<ReminderKey, ReminderId>,
-    /// How many rows the windows of its last runs on this weekday held, the newest first.
-    pub usual_rows: Vec<u64>,
+    /// How many rows the windows of comparable earlier runs held.
+    pub usual_rows: UsualRows,
 }
 
 impl Knowledge {
@@ -170,6 +172,7 @@ impl Knowledge {
         self.told_by_pending.retain(|_, id| is_earlier(id));
         self.first_sights.clear();
         self.watched_leads.clear();
+        self.usual_rows.approved = None;
         (self.previous_evaluation, self.seen_until) = (None, None);
     }
 }

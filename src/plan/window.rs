@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
+use super::usual::Reach;
 use super::{Occasion, leads};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::Lead;
@@ -168,41 +169,6 @@ pub fn due_days(schedule: &Schedule, occasion: &Occasion, windows: &[(Timestamp,
     (schedule.zone.date(first).saturating_sub(2.days()), schedule.zone.date(last).saturating_add(2.days()))
 }
 
-/// Weeks in which the last eight runs of a weekday are looked for: some of its days were holidays.
-const WEEKS: i64 = 16;
-
-/// How far a comparable run's time of day may lie from this one's.
-const AROUND: SignedDuration = SignedDuration::from_hours(1);
-
-/// The times of earlier runs with which this one is comparable, the latest first: half open (UTC). They are the dates of
-/// the run's weekday up to its own. Where leads count hours, a window holds what starts at some time of the day, in the
-/// evening less than at noon, so that of each date only the time around the evaluation is comparable.
-#[must_use]
-pub fn comparable_times(schedule: &Schedule, occasion: &Occasion) -> Vec<(Timestamp, Timestamp)> {
-    let zone = &schedule.zone;
-    // each request is a run of its own
-    if schedule.remind.leads == Leads::Now {
-        return Vec::new();
-    }
-    let own = comparable_date(schedule, occasion);
-    // on the wall clock: the weekday may be the one on which clocks were set
-    let time = zone.wall(occasion.now).time();
-    let dates = (0..WEEKS).filter_map(|weeks| own.checked_sub((weeks * 7).days()).ok());
-    let range = |date: Date| {
-        let (from, until) = (zone.day_start(date), zone.day_start(date.tomorrow().ok()?));
-        match schedule.remind.leads {
-            Leads::Days(_) | Leads::Now => Some((from, until)),
-            Leads::Hours(_) => {
-                let same_time = leads::at_time(zone, date, time);
-                let first = same_time.saturating_sub_duration(AROUND);
-                let last = same_time.saturating_add_duration(AROUND).saturating_add_duration(MICROSECOND);
-                Some((first.max(from), last.min(until)))
-            }
-        }
-    };
-    dates.filter_map(range).collect()
-}
-
 /// The date whose weekday comparable runs share: a lead in days counts from the nominal date, whenever the run is made up
 /// for; one in hours from the moment of the evaluation.
 pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date {
@@ -216,6 +182,22 @@ pub(super) fn comparable_date(schedule: &Schedule, occasion: &Occasion) -> Date 
 pub(super) fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation: Option<Timestamp>) -> Timestamp {
     let oldest = now.saturating_sub_duration(schedule.remind.max_lateness);
     previous_evaluation.map_or(oldest, |previous| oldest.min(to_micros(previous)))
+}
+
+/// Whether the windows reach further back than those of other runs: leads count hours, and no run was evaluated for longer
+/// than `max_lateness` although the schedule has some in that time.
+pub(super) fn reach(schedule: &Schedule, occasion: &Occasion, previous_evaluation: Option<Timestamp>) -> Reach {
+    let counts_hours = match schedule.remind.leads {
+        Leads::Hours(_) => true,
+        Leads::Days(_) | Leads::Now => false,
+    };
+    let oldest = occasion.now.saturating_sub_duration(schedule.remind.max_lateness);
+    let Some(previous) = previous_evaluation.filter(|previous| counts_hours && *previous < oldest) else {
+        return Reach::AsUsual;
+    };
+    // its own time may be one of the two
+    let times = schedule.recurrence.between(&schedule.zone, previous, occasion.now, 2);
+    if times.iter().any(|time| time.at != occasion.nominal_at) { Reach::Further } else { Reach::AsUsual }
 }
 
 /// What a source is asked for: whole days of the schedule's zone (half open, UTC) that cover the windows and the starts

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
-use tickler::plan::{Cancellation, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
+use tickler::plan::{Cancellation, ComparableRuns, Counted, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
 use tickler::reminder::{CallKind, CallOutcome, Lead, Priority, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
@@ -749,14 +749,20 @@ async fn contents(ledger: &Arc<Ledger>, course: &Course) -> Vec<String> {
     lines
 }
 
+fn comparable(counted: Counted) -> ComparableRuns {
+    ComparableRuns { times: vec![(at(300), at(900)), (at(0), at(300))], counted, day: Some((at(0), at(900))) }
+}
+
 async fn known_of(ledger: &Arc<Ledger>, schedule: &str, target: Option<TargetAddress>, mode: ScheduleMode) -> String {
+    // each way of counting in one of the modes
+    let counted = if mode == ScheduleMode::Live { Counted::Runs } else { Counted::Range };
     let ask = KnowledgeAsk {
         schedule: schedule.to_owned(),
         account: "thoughtly".to_owned(),
         target,
         windows: vec![(start(), start() + SignedDuration::from_mins(30))],
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 25)),
-        comparable_times: vec![(at(300), at(900)), (at(0), at(300))],
+        comparable: comparable(counted),
         kind: if schedule == LEADS { CallKind::Request } else { CallKind::Reminder },
         now: at(1_000_000),
         first_sights_from: Some(jiff::Timestamp::MIN),

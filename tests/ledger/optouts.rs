@@ -26,7 +26,7 @@ pub fn knowledge_ask() -> KnowledgeAsk {
         account: "thoughtly".to_owned(),
         windows: Vec::new(),
         due_days: (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)),
-        comparable_times: Vec::new(),
+        comparable: tickler::plan::ComparableRuns::default(),
         kind: tickler::reminder::CallKind::Reminder,
         now: jiff::Timestamp::MAX,
         first_sights_from: Some(jiff::Timestamp::MIN),

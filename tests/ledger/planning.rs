@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing, WatchedLead};
+use tickler::plan::{ComparableRuns, Counted, FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing, WatchedLead};
 use tickler::reminder::{RunId, RunKind, RunState, State};
 use tickler::schedule::ScheduleMode;
 
@@ -227,7 +227,7 @@ async fn a_held_run_that_is_rejected_is_over_and_calls_nobody_even_when_the_cloc
 }
 
 #[tokio::test]
-async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_asked_dates() {
+async fn usual_rows_are_those_of_the_last_eight_whole_runs_or_ranges_and_of_what_a_person_approved_that_day() {
     for maker in makers() {
         let ledger = maker.open();
         for number in 0..10 {
@@ -236,7 +236,14 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
         }
         run_plan(&ledger, at(850), held_by(&["max_change"])).await;
         run_plan_of(&ledger, "garage", at(860), Plan { in_window: Some(77), ..Plan::default() }).await;
-        let usual = async |comparable_times| {
+        for (second, guard) in [(1_000, "max_change"), (1_010, "max_age")] {
+            run_plan(&ledger, at(second), held_by(&[guard])).await;
+            let plan = Box::new(Plan { in_window: Some(u64::try_from(second).expect("few")), ..Plan::default() });
+            let run = latest(&ledger).await.id;
+            ledger.record_run(record(run, at(second), RunEnd::Approved { plan, reason: None })).await.expect("recorded");
+        }
+        let usual = async |counted, times| {
+            let comparable = ComparableRuns { times, counted, day: Some((at(0), at(2_000))) };
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
             let ask = KnowledgeAsk {
@@ -244,7 +251,7 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
                 account,
                 windows,
                 due_days,
-                comparable_times,
+                comparable,
                 kind: tickler::reminder::CallKind::Reminder,
                 now: jiff::Timestamp::MAX,
                 first_sights_from: None,
@@ -254,9 +261,22 @@ async fn the_usual_number_of_rows_is_that_of_the_last_eight_whole_runs_of_the_as
             };
             ledger.knowledge(ask).await.expect("knowledge").usual_rows
         };
-        assert_eq!(usual(vec![(at(500), at(901)), (at(0), at(500))]).await, [9, 7, 6, 5, 4, 3, 2, 1]);
-        assert_eq!(usual(vec![(at(500), at(900))]).await, [7, 6, 5], "the range is half open");
-        assert_eq!(usual(Vec::new()).await, Vec::<u64>::new());
+        let ranges = async |counted, times| -> Vec<(u64, u64)> {
+            let usual = usual(counted, times).await.earlier;
+            usual.iter().map(|range| (range.fewest, range.most)).collect()
+        };
+        let both = || vec![(at(500), at(901)), (at(0), at(500))];
+        let each = ranges(Counted::Runs, both()).await;
+        assert_eq!(each, [9, 7, 6, 5, 4, 3, 2, 1].map(|rows| (rows, rows)));
+        let each = ranges(Counted::Runs, vec![(at(500), at(900))]).await;
+        assert_eq!(each, [7, 6, 5].map(|rows| (rows, rows)), "the range is half open");
+        assert_eq!(ranges(Counted::Runs, Vec::new()).await, []);
+        // a range without a run counts for nothing
+        let with_an_empty_one = [both(), vec![(at(750), at(790))], vec![(at(100), at(300)); 9]].concat();
+        let counted = ranges(Counted::Range, with_an_empty_one).await;
+        assert_eq!(counted, [vec![(5, 9), (0, 4)], vec![(1, 2); 6]].concat());
+        let approved = usual(Counted::Range, Vec::new()).await.approved.expect("one was approved");
+        assert_eq!((approved.fewest, approved.most), (1_000, 1_000), "not what another guard held");
     }
 }
 
@@ -325,14 +345,14 @@ async fn who_was_seen_first_and_by_which_run_not_is_kept_and_a_run_of_one_appoin
         let known_at = async |now, from| {
             let (windows, due_days) = (Vec::new(), (jiff::civil::date(2026, 11, 24), jiff::civil::date(2026, 11, 24)));
             let (schedule, account) = (SCHEDULE.to_owned(), "thoughtly".to_owned());
-            let (comparable_times, first_sights_from) = (Vec::new(), from);
+            let (comparable, first_sights_from) = (ComparableRuns::default(), from);
             let (target, mode) = (None, ScheduleMode::Live);
             let ask = KnowledgeAsk {
                 schedule,
                 account,
                 windows,
                 due_days,
-                comparable_times,
+                comparable,
                 kind: tickler::reminder::CallKind::Reminder,
                 now,
                 first_sights_from,
@@ -422,7 +442,7 @@ async fn known_now(ledger: &Arc<Ledger>) -> tickler::plan::Knowledge {
         account: "thoughtly".to_owned(),
         windows: vec![(start(), start() + jiff::SignedDuration::from_mins(30))],
         due_days: (day, day),
-        comparable_times: Vec::new(),
+        comparable: ComparableRuns::default(),
         kind: tickler::reminder::CallKind::Reminder,
         now: jiff::Timestamp::MAX,
         first_sights_from: None,

@@ -1,7 +1,7 @@
 //! Guards: a source that looks wrong holds the run; one that looks as usual doesn't.
 
 use jiff::SignedDuration;
-use tickler::plan::{Held, Occasion, Plan, SkippedRow, comparable_times};
+use tickler::plan::{ComparableRuns, Held, MeasuredRun, Occasion, Plan, RowRange, SkippedRow};
 use tickler::schedule::{Factor, Leads, Percent};
 
 use crate::world::{TUESDAY_NINE, WEDNESDAY_TEN, World, at, clinic};
@@ -20,7 +20,7 @@ fn rows(count: u32, unusable: &[[&str; 3]]) -> World {
 }
 
 fn usual(mut world: World, usual: &[u64]) -> World {
-    world.knowledge.usual_rows = usual.to_vec();
+    world.knowledge.usual_rows.earlier = usual.iter().map(|rows| RowRange::of_run(*rows)).collect();
     world
 }
 
@@ -79,8 +79,8 @@ fn comparable(leads: Leads, nominal_at: &str) -> Vec<String> {
     let mut schedule = clinic();
     schedule.remind.leads = leads;
     let wall = |at| schedule.zone.wall(at).strftime("%m-%d %H:%M").to_string();
-    let ranges = comparable_times(&schedule, &Occasion::at(at(nominal_at)));
-    ranges.into_iter().take(3).map(|(from, until)| format!("{} to {}", wall(from), wall(until))).collect()
+    let comparable = ComparableRuns::of(&schedule, &Occasion::at(at(nominal_at)));
+    comparable.times.into_iter().take(3).map(|(from, until)| format!("{} to {}", wall(from), wall(until))).collect()
 }
 
 #[test]
@@ -95,31 +95,54 @@ fn runs_of_the_same_weekday_are_comparable_and_where_leads_count_hours_those_of_
         (
             hours(),
             TUESDAY_NINE,
-            ["11-24 08:00 to 11-24 10:00", "11-17 08:00 to 11-17 10:00", "11-10 08:00 to 11-10 10:00"],
+            ["11-17 08:30 to 11-17 09:30", "11-10 08:30 to 11-10 09:30", "11-03 08:30 to 11-03 09:30"],
         ),
-        // not into the days around it
+        // also over midnight
         (
             hours(),
-            "2026-11-25T04:30:00Z",
-            ["11-24 22:30 to 11-25 00:00", "11-17 22:30 to 11-18 00:00", "11-10 22:30 to 11-11 00:00"],
+            "2026-11-25T04:45:00Z",
+            ["11-17 23:15 to 11-18 00:15", "11-10 23:15 to 11-11 00:15", "11-03 23:15 to 11-04 00:15"],
         ),
         (
             hours(),
             "2026-11-24T05:00:00Z",
-            ["11-24 00:00 to 11-24 01:00", "11-17 00:00 to 11-17 01:00", "11-10 00:00 to 11-10 01:00"],
+            ["11-16 23:30 to 11-17 00:30", "11-09 23:30 to 11-10 00:30", "11-02 23:30 to 11-03 00:30"],
         ),
         // by the wall clock, also beside the Sunday of 25 hours
         (
             hours(),
             "2026-11-09T03:30:00Z",
-            ["11-08 21:30 to 11-08 23:30", "11-01 21:30 to 11-01 23:30", "10-25 21:30 to 10-25 23:30"],
+            ["11-01 22:00 to 11-01 23:00", "10-25 22:00 to 10-25 23:00", "10-18 22:00 to 10-18 23:00"],
         ),
     ] {
         assert_eq!(comparable(leads.clone(), nominal_at), expected, "{leads:?} {nominal_at}");
     }
-    let mut late = usual(rows(4, &[]), &[60, 60, 60]);
-    late.schedule.remind.leads = Leads::Hours(vec![25]);
-    assert!(detail(&late.plan()).contains("3 runs on a Tuesday at about this time"), "{}", detail(&late.plan()));
+}
+
+#[test]
+fn a_person_who_approves_a_run_is_not_asked_again_on_that_day_about_as_many_rows() {
+    let schedule = clinic();
+    let run = |at_text: &str, rows, is_approved| MeasuredRun { nominal_at: at(at_text), rows, is_approved };
+    let usual = |approved: &[MeasuredRun]| {
+        let mut runs = approved.to_vec();
+        runs.extend(["17", "10", "03"].map(|day| run(&format!("2026-11-{day}T14:00:00Z"), 60, false)));
+        ComparableRuns::of(&schedule, &Occasion::at(at("2026-11-24T20:00:00Z"))).usual(&runs)
+    };
+    let of_today = run(TUESDAY_NINE, 6, true);
+    for (approved, count, is_held) in [
+        (&[of_today][..], 6, false),
+        (&[of_today], 2, false),
+        (&[of_today], 0, true),
+        // not approved, or on another day
+        (&[MeasuredRun { is_approved: false, ..of_today }], 6, true),
+        (&[run("2026-11-23T14:00:00Z", 6, true)], 6, true),
+        (&[], 6, true),
+    ] {
+        let mut world = rows(count, &[]);
+        world.now("2026-11-24T20:00:00Z", "2026-11-24T20:00:00Z");
+        world.knowledge.usual_rows = usual(approved);
+        assert_eq!(guards(&world.plan()).len(), usize::from(is_held), "{count} after {approved:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod calendar;
 mod cases;
 mod changes;
+mod edges;
 mod field;
 mod guards;
 mod late;

@@ -29,6 +29,6 @@ pub use outcomes::{
 };
 pub use runs::{
     FoldedTimes, KnowledgeAsk, LastCalledAsk, LoadedSchedule, PassedOver, RecordedRun, RejectRun, ReminderTerms,
-    RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding, USUAL_RUNS,
+    RunEnd, RunRecord, RunRow, RunStart, RunsAsk, SKIPPED_BY_PAUSE, ScheduleStanding,
 };
 pub use write_backs::{AcknowledgeWriteBacks, SettledWriteBack, WriteBackEnd, WriteBackRow, WriteBacksAsk};

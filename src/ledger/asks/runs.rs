@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::TargetAddress;
-use crate::plan::{Plan, Rehearsed};
+use crate::plan::{ComparableRuns, Plan, Rehearsed};
 use crate::reminder::{CallKind, ReminderId, RunFailure, RunId, RunKind, RunState};
 use crate::schedule::{Merging, Schedule, ScheduleMode};
 
@@ -271,8 +271,8 @@ pub struct KnowledgeAsk {
     pub now: Timestamp,
     /// First sights of appointments that start at or after this (UTC); `None`: of none.
     pub first_sights_from: Option<Timestamp>,
-    /// Half-open ranges (UTC) of nominal times whose runs tell the usual number of rows, the latest first.
-    pub comparable_times: Vec<(Timestamp, Timestamp)>,
+    /// The earlier runs that say how many rows are usual.
+    pub comparable: ComparableRuns,
     /// Persons' calls of this kind alone are counted.
     pub kind: CallKind,
 }
@@ -292,14 +292,11 @@ impl KnowledgeAsk {
             rehearsed: Rehearsed::CountAsMade,
             now: from,
             first_sights_from: None,
-            comparable_times: Vec::new(),
+            comparable: ComparableRuns::default(),
             kind: schedule.remind.leads.first().kind(),
         }
     }
 }
-
-/// The usual number of rows is the median of at most this many of the last runs.
-pub const USUAL_RUNS: usize = 8;
 
 /// Of which appointments the latest start is wanted for which somebody was called.
 #[derive(Debug, Clone)]

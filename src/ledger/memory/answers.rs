@@ -14,10 +14,10 @@ use crate::ledger::returning::{self, known};
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
 use crate::ledger::{
     Holds, KnowledgeAsk, LastCalledAsk, Machine, QueueSlot, ReminderAsk, ReminderBrief, ReminderRow, RunRow, RunsAsk,
-    SLOT_MICROS, ScheduleStanding, Step, Tally, USUAL_RUNS,
+    SLOT_MICROS, ScheduleStanding, Step, Tally,
 };
 use crate::personal::Personal;
-use crate::plan::{Knowledge, OptOuts, PersonCall};
+use crate::plan::{Knowledge, MAX_CHANGE, MeasuredRun, OptOuts, PersonCall, UsualRows};
 use crate::reminder::{ReminderId, RunState, State};
 use crate::seeded::SeededMap;
 
@@ -349,19 +349,15 @@ impl Tables {
         OptOuts::new(move |phone| hashes.contains(&phones.hash(phone)))
     }
 
-    fn usual_rows(&self, ask: &KnowledgeAsk) -> Vec<u64> {
-        let mut rows = Vec::new();
-        for (from, until) in &ask.comparable_times {
-            let day = micro(*from)..micro(*until);
-            let is_of_day = |run: &&Arc<RunRow>| {
-                run.schedule == ask.schedule && run.state == RunState::Done && day.contains(&run.nominal_at)
-            };
-            let mut found: Vec<&Arc<RunRow>> = self.runs.iter().rev().filter(is_of_day).collect();
-            found.sort_by_key(|run| std::cmp::Reverse(run.nominal_at));
-            rows.extend(found.iter().filter_map(|run| run.in_window));
-        }
-        rows.truncate(USUAL_RUNS);
-        rows
+    fn usual_rows(&self, ask: &KnowledgeAsk) -> UsualRows {
+        let is_measured = |run: &&Arc<RunRow>| run.schedule == ask.schedule && run.state == RunState::Done;
+        let measured = |run: &Arc<RunRow>| {
+            let is_approved = run.guards.iter().any(|guard| guard == MAX_CHANGE);
+            Some(MeasuredRun { nominal_at: run.nominal_at, rows: run.in_window?, is_approved })
+        };
+        let mut runs: Vec<MeasuredRun> = self.runs.iter().rev().filter(is_measured).filter_map(measured).collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.nominal_at));
+        ask.comparable.usual(&runs)
     }
 
     fn people(&self, ask: &KnowledgeAsk, target: Option<&Hash>) -> SeededMap<(Personal, Date), Vec<PersonCall>> {

@@ -72,7 +72,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
         reminders,
         people: people(conn, ask, target)?,
         opted_out: opted_out(reader)?,
-        usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable_times)?,
+        usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable)?,
         wrong_numbers: wrong_numbers(reader, &ask.account)?,
         // from where the next evaluation goes on: the last one of all rows, else the last one at all
         previous_evaluation: match seen_until {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
-use crate::ledger::{LedgerResult, RunRow, RunsAsk, USUAL_RUNS};
+use crate::ledger::{LedgerResult, RunRow, RunsAsk};
+use crate::plan::{ComparableRuns, Counted, MAX_CHANGE, RowRange, USUAL_RUNS, UsualRows};
 use crate::plan::Counts;
 use crate::reminder::RunId;
 
@@ -45,26 +46,55 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
-/// How many rows the windows of the last runs of those times held, the newest first.
-pub(super) fn usual_rows(
-    conn: &Connection,
-    schedule: &str,
-    times: &[(Timestamp, Timestamp)],
-) -> LedgerResult<Vec<u64>> {
-    let sql = "SELECT in_window FROM run WHERE schedule = ?1 AND nominal_at >= ?2 AND nominal_at < ?3 AND state = 'done' \
-        AND in_window IS NOT NULL ORDER BY nominal_at DESC, nr DESC LIMIT 8";
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = Vec::with_capacity(USUAL_RUNS);
-    for (from, until) in times {
-        let found = statement.query_map(params![schedule, micros(*from), micros(*until)], |row| row.get(0))?;
-        for count in found.take(USUAL_RUNS - rows.len()) {
-            rows.push(count?);
+/// How many rows the windows of comparable earlier runs held.
+pub(super) fn usual_rows(conn: &Connection, schedule: &str, comparable: &ComparableRuns) -> LedgerResult<UsualRows> {
+    let mut earlier = Vec::with_capacity(USUAL_RUNS);
+    for times in &comparable.times {
+        match comparable.counted {
+            Counted::Runs => earlier.extend(last_rows(conn, schedule, *times, USUAL_RUNS - earlier.len())?),
+            Counted::Range => earlier.extend(row_range(conn, schedule, *times, None)?),
         }
-        if rows.len() == USUAL_RUNS {
+        if earlier.len() == USUAL_RUNS {
             break;
         }
     }
-    Ok(rows)
+    let approved = match comparable.day {
+        Some(day) => row_range(conn, schedule, day, Some(MAX_CHANGE))?,
+        None => None,
+    };
+    Ok(UsualRows { earlier, approved })
+}
+
+const MEASURED: &str = "FROM run WHERE schedule = ?1 AND nominal_at >= ?2 AND nominal_at < ?3 AND state = 'done' \
+    AND in_window IS NOT NULL";
+
+/// The rows of the last runs of those times, the latest first.
+fn last_rows(
+    conn: &Connection,
+    schedule: &str,
+    (from, until): (Timestamp, Timestamp),
+    most: usize,
+) -> LedgerResult<Vec<RowRange>> {
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT in_window {MEASURED} ORDER BY nominal_at DESC, nr DESC LIMIT 8"))?;
+    let found = statement.query_map(params![schedule, micros(from), micros(until)], |row| row.get(0))?;
+    Ok(found.take(most).map(|rows| rows.map(RowRange::of_run)).collect::<rusqlite::Result<_>>()?)
+}
+
+/// The fewest and the most rows that a run of those times had; where a guard is named, one that was approved in spite of it.
+fn row_range(
+    conn: &Connection,
+    schedule: &str,
+    (from, until): (Timestamp, Timestamp),
+    guard: Option<&str>,
+) -> LedgerResult<Option<RowRange>> {
+    let sql = format!(
+        "SELECT min(in_window), max(in_window) {MEASURED} \
+         AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(guards) WHERE value = ?4))"
+    );
+    let values = params![schedule, micros(from), micros(until), guard];
+    let (fewest, most) = conn.prepare_cached(&sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Option::zip(fewest, most).map(|(fewest, most)| RowRange { fewest, most }))
 }
 
 /// The runs of some days, triggers among them: each kind by an index of its own.

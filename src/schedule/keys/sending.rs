@@ -39,7 +39,7 @@ pub(super) static GUARD: Table = Table {
             "max_change",
             Shape::Factor,
             Default("\"3x\""),
-            "The factor by which the rows may exceed, or fall below, the usual number of that weekday (with `hours_before`, of about that time too); beyond it the run is held",
+            "The factor by which the rows may exceed, or fall below, the usual number of that weekday (with `hours_before`, what earlier days of that weekday had within half an hour of that time of day); beyond it the run is held",
         ),
     ],
 };

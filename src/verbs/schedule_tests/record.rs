@@ -18,7 +18,7 @@ use super::{App, VerbError, VerbResult, bench, path_of_tests};
 use crate::appointment::mapping::Mapping;
 use crate::evaluation::{evaluate, nominal_now, open_source, read_window};
 use crate::ledger::{KnowledgeAsk, Runs};
-use crate::plan::{self, Knowledge, Occasion, Plan, PlannedReminder, Rehearsed, SkippedRow};
+use crate::plan::{self, ComparableRuns, Knowledge, Occasion, Plan, PlannedReminder, Rehearsed, SkippedRow};
 use crate::reminder::SkipReason;
 use crate::row::{Record, RecordSink, Row};
 use crate::schedule::Schedule;
@@ -85,7 +85,7 @@ async fn previous_run(app: &App, schedule: &Schedule, now: Timestamp) -> VerbRes
         kind: schedule.remind.leads.first().kind(),
         now,
         first_sights_from: None,
-        comparable_times: Vec::new(),
+        comparable: ComparableRuns::default(),
     };
     let known = ledger.knowledge(ask).await?;
     let previous = known.seen_until.or(known.previous_evaluation);

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::plan::{
-    Knowledge, KnownReminder, LastCalledStarts, Occasion, PersonCall, Plan, PlannedReminder, WatchedLead,
-    comparable_times,
+    ComparableRuns, Knowledge, KnownReminder, LastCalledStarts, MeasuredRun, Occasion, PersonCall, Plan, PlannedReminder,
+    UsualRows, WatchedLead,
 };
 use crate::reminder::{ReminderKey, SkipReason, State};
 use crate::schedule::Schedule;
@@ -173,10 +173,14 @@ impl Days {
         latest
     }
 
-    fn usual_rows(&self, occasion: &Occasion) -> Vec<u64> {
-        let comparable = comparable_times(&self.schedule, occasion);
-        let is_of = |at: Timestamp| comparable.iter().any(|(from, until)| *from <= at && at < *until);
-        self.runs.iter().rev().filter(|(at, _)| is_of(*at)).map(|(_, rows)| *rows).take(8).collect()
+    fn usual_rows(&self, occasion: &Occasion) -> UsualRows {
+        let measured = |(nominal_at, rows): &(Timestamp, u64)| MeasuredRun {
+            nominal_at: *nominal_at,
+            rows: *rows,
+            is_approved: false,
+        };
+        let runs: Vec<MeasuredRun> = self.runs.iter().rev().map(measured).collect();
+        ComparableRuns::of(&self.schedule, occasion).usual(&runs)
     }
 
     /// Carries out the plan of a run.
