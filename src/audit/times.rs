@@ -29,12 +29,12 @@ pub fn read(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String
     }
     // a date's time would be read, too: `06:30` and `06:30:15` only
     if trimmed.len() <= 8
-        && let Ok(time) = trimmed.parse::<Time>()
+        && let Some(time) = time_of_day(trimmed)
     {
         return Ok(instant(zone.date(now).to_datetime(time), zone));
     }
     let (day, time) = match trimmed.split_once([' ', 'T']) {
-        Some((day, time)) => (day, Some(time.trim().parse::<Time>().map_err(|_| remedy(text))?)),
+        Some((day, time)) => (day, Some(time_of_day(time.trim()).ok_or_else(|| remedy(text))?)),
         None => (trimmed, None),
     };
     let date = date(day, now, zone).ok_or_else(|| remedy(text))?;
@@ -58,6 +58,12 @@ pub fn short_text(text: &str, this_year: i16) -> String {
     wall.map_or_else(|| text.to_owned(), |wall| short(wall, this_year))
 }
 
+/// `9:00` is read as `09:00`.
+fn time_of_day(text: &str) -> Option<Time> {
+    let has_short_hour = text.find(':') == Some(1);
+    if has_short_hour { format!("0{text}").parse().ok() } else { text.parse().ok() }
+}
+
 fn date(word: &str, now: Timestamp, zone: &Zone) -> Option<Date> {
     let today = zone.date(now);
     match word {
@@ -77,7 +83,8 @@ fn instant(wall: DateTime, zone: &Zone) -> Timestamp {
 fn remedy(text: &str) -> String {
     let shown = super::escape(text);
     format!(
-        "`{shown}` is not a valid time: write `-2h`, `+30m`, `yesterday 06:00`, `2026-11-24`, or `2026-11-24T09:00:00-05:00`"
+        "`{shown}` is not a valid time: write `2026-11-24 09:00`, `09:00`, `tomorrow 09:00`, `-2h`, `+30m`, `2026-11-24`, or \
+         `2026-11-24T09:00:00-05:00`"
     )
 }
 
@@ -113,6 +120,8 @@ mod tests {
             ("yesterday", "2026-11-23T05:00:00Z"),
             ("today", "2026-11-24T05:00:00Z"),
             ("06:30", "2026-11-24T11:30:00Z"),
+            ("6:30", "2026-11-24T11:30:00Z"),
+            ("2026-11-24 9:00", "2026-11-24T14:00:00Z"),
             ("2026-11-01", "2026-11-01T04:00:00Z"),
             ("2026-11-01 01:30", "2026-11-01T05:30:00Z"),
             ("2026-11-24T09:00:00-05:00", "2026-11-24T14:00:00Z"),
@@ -120,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(read(text, now, &zone).map(|at| at.to_string()).as_deref(), Ok(expected), "{text}");
         }
-        for text in ["", "soon", "-2", "yesterday 6 o'clock", "2026-02-30", "--2h"] {
+        for text in ["", "soon", "-2", "yesterday 6 o'clock", "2026-02-30", "--2h", "9:0", "::", ":30"] {
             assert!(read(text, now, &zone).is_err(), "{text}");
         }
     }

@@ -183,11 +183,16 @@ fn in_words(context: &Context, ids: &ShortIds, story: &Story, zone: &Zone) -> St
     blocks.join("\n")
 }
 
-/// Who it is for whom no call was ever planned.
+/// Who it is for whom no call was ever made or is to be made.
 fn headline_of_uncalled(context: &Context, story: &Story) -> Option<String> {
     let id = story.rows.iter().find_map(|row| row.appointment_id.as_deref())?;
     let label = story.label.as_deref().map(|label| format!(" ({})", escape(label))).unwrap_or_default();
-    Some(context.screen.prose(&format!("appointment {}{label}: no call was planned for it", escape(id))))
+    let is_rehearsed = story.rows.iter().any(|row| row.event == Event::ReminderShadowed);
+    let what = match is_rehearsed {
+        true => "shadow mode planned a call for it, which nobody got",
+        false => "no call was planned for it",
+    };
+    Some(context.screen.prose(&format!("appointment {}{label}: {what}", escape(id))))
 }
 
 /// What one reminder is, and its state now.

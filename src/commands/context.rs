@@ -210,6 +210,21 @@ impl Context {
         Self { settings: trial, names_ledger: true, ..self }.at(now, schedule)
     }
 
+    /// Prints, for a verb that plans and records nothing, with which ledger it plans: in a trial, and under `--now` where there
+    /// is a ledger of a trial, whose calls this plan doesn't know.
+    pub fn name_trial(&self, now: &Now) {
+        let (own, trial) = (&self.settings.ledger, self.settings.clone().into_trial().ledger);
+        if *own == trial {
+            complain(&format!("a trial: what is known of earlier calls is read from {}", trial.display()));
+        } else if now.now.is_some() && !self.names_ledger && !sqlite::is_missing(&trial) {
+            complain(&format!(
+                "what is known of earlier calls is read from {}; what trials did is in {}: `--trial` plans with that",
+                own.display(),
+                trial.display()
+            ));
+        }
+    }
+
     /// Opens the app for one verb. Reports the path of a ledger that it had to create.
     pub async fn open(&self, access: Access) -> VerbResult<App> {
         let is_new = access == Access::Working && sqlite::is_missing(&self.settings.ledger);

@@ -14,6 +14,7 @@ use crate::verbs::{Exit, Request, explain};
 /// Prints the rules in order for one appointment.
 pub async fn explain(globals: &Globals, ask: &ExplainArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&ask.now, Some(&ask.schedule))?;
+    context.name_trial(&ask.now);
     let ExplainArguments { schedule, appointment, .. } = ask;
     let run = match &ask.run {
         Some(text) => Some(ids::run(&context, text).await?),

@@ -16,6 +16,7 @@ use crate::zones::Zones;
 /// Prints who would be called and who not.
 pub async fn plan(globals: &Globals, ask: &PlanArguments) -> anyhow::Result<Exit> {
     let context = Context::of(globals)?.at(&ask.now, single(&ask.named))?;
+    context.name_trial(&ask.now);
     if let Some(with) = &ask.diff {
         return plan_diff::plan_diff(&context, &ask.named, with).await;
     }
@@ -173,7 +174,7 @@ fn skips(skips: Vec<&SkippedCall>, moment: &dyn Fn(&str) -> String) -> Table {
             skip.label.clone().unwrap_or_default(),
             skip.starts_at.as_deref().map(moment).unwrap_or_default(),
             skip.reason.to_string(),
-            skip.detail.clone(),
+            skip.detail_with_cell(),
         ]);
     }
     table

@@ -65,7 +65,7 @@ fn skip_cells(schedule: &str, skip: &SkippedCall) -> Vec<String> {
         none(),
         none(),
         skip.reason.to_string(),
-        skip.detail.clone(),
+        skip.detail_with_cell(),
     ]
 }
 

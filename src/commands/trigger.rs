@@ -10,7 +10,7 @@ use super::output::{Rows, Shown, complain, tally};
 use super::table::{Table, sentence, words};
 use crate::audit::words::{TRIAL, accepted_by, state as state_in_words};
 use crate::plan::Rehearsed;
-use crate::reminder::State;
+use crate::reminder::{RunState, State};
 use crate::verbs::trigger::{TriggerAnswer, TriggerAsk};
 use crate::verbs::{Access, Exit, trigger};
 
@@ -20,9 +20,11 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
     let rehearsed = if ask.rehearsed { Rehearsed::ArePlanned } else { Rehearsed::CountAsMade };
     if ask.dry_run {
         let context = context.at(&ask.now, Some(&ask.schedule))?;
+        context.name_trial(&ask.now);
         let app = context.open(Access::Reading).await?;
         let answer = trigger::dry_run(&app, &ask.schedule, ask.only, rehearsed).await?;
-        show(&context, &answer).await?;
+        show(&context, &answer, Carried::Nothing).await?;
+        tell_notes(&context, &answer);
         return Ok(Exit::Done);
     }
     let context = context.sending_at(&ask.now, Some(&ask.schedule))?;
@@ -35,13 +37,8 @@ pub async fn trigger(globals: &Globals, ask: TriggerArguments) -> anyhow::Result
 
 /// Prints the result of a run; remarks are printed to stderr.
 pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
-    show(context, answer).await?;
-    for note in &answer.notes {
-        complain(&format!("{}: {}", answer.schedule, context.hint(note)));
-    }
-    if let Some(detail) = answer.detail.as_ref().or(answer.refusal.as_ref()) {
-        complain(&format!("{}: {}", answer.schedule, context.hint(detail)));
-    }
+    show(context, answer, Carried::Out).await?;
+    tell_notes(context, answer);
     if answer.counts.pending > 0 && !answer.service {
         let pending = answer.counts.pending;
         complain(&format!("{pending} pending, and no service runs: `tickler run`, or another trigger, sends them"));
@@ -49,16 +46,35 @@ pub(super) async fn tell(context: &Context, answer: &TriggerAnswer) -> anyhow::R
     Ok(())
 }
 
-async fn show(context: &Context, answer: &TriggerAnswer) -> anyhow::Result<()> {
+/// Prints the remarks, and why it is held or refused, to stderr.
+fn tell_notes(context: &Context, answer: &TriggerAnswer) {
+    for note in &answer.notes {
+        complain(&format!("{}: {}", answer.schedule, context.hint(note)));
+    }
+    if let Some(detail) = answer.detail.as_ref().or(answer.refusal.as_ref()) {
+        complain(&format!("{}: {}", answer.schedule, context.hint(detail)));
+    }
+}
+
+/// Whether what an answer says was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    /// It was.
+    Out,
+    /// Nothing was: it is what a trigger would do.
+    Nothing,
+}
+
+async fn show(context: &Context, answer: &TriggerAnswer, carried: Carried) -> anyhow::Result<()> {
     let ids = match context.prints_tables() {
         true => ShortIds::among_all(context, answer.reminders.iter().filter_map(|row| row.reminder_id)).await,
         false => ShortIds::default(),
     };
     let rows = || rows(answer);
-    Shown { answer, people: &|| for_people(context, &ids, answer), rows: &rows }.print(context.format)
+    Shown { answer, people: &|| for_people(context, &ids, answer, carried), rows: &rows }.print(context.format)
 }
 
-fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> String {
+fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer, carried: Carried) -> String {
     let counts = &answer.counts;
     let accepted = accepted_by(answer.accepted_by.as_deref());
     let mut counted = vec![
@@ -69,7 +85,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
         (counts.failed, "failed"),
         (counts.dropped, "given up"),
         (counts.expired, "expired"),
-        (counts.pending, "wait"),
+        (counts.pending, if carried == Carried::Out { "wait" } else { "would be called" }),
         (counts.skipped, "not called"),
         (counts.outside_window, "outside the window"),
     ];
@@ -77,8 +93,12 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
     let counted = tally(&counted);
     let at = context.moment_of(&answer.nominal_at);
     let zone = context.zone_of(Some(&answer.schedule));
-    let head =
-        context.screen.prose(&format!("{} at {at} ({}): {} ({counted})", answer.schedule, zone.name(), answer.state));
+    let state = match (carried, answer.state) {
+        (Carried::Out, state) => state.to_string(),
+        (Carried::Nothing, RunState::Held) => "a dry run, nothing is sent: the run would be held".to_owned(),
+        (Carried::Nothing, _) => "a dry run, nothing is sent".to_owned(),
+    };
+    let head = context.screen.prose(&format!("{} at {at} ({}): {state} ({counted})", answer.schedule, zone.name()));
     if answer.reminders.is_empty() {
         return head;
     }
@@ -96,6 +116,7 @@ fn for_people(context: &Context, ids: &ShortIds, answer: &TriggerAnswer) -> Stri
             reminder.appointment_id.clone(),
             reminder.label.clone().unwrap_or_default(),
             match reminder.state {
+                State::Pending if carried == Carried::Nothing => "would be called".to_owned(),
                 State::Delivered if reminder.trial => TRIAL.to_owned(),
                 State::Delivered => accepted.clone(),
                 state => state_in_words(state).to_owned(),

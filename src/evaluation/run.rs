@@ -284,6 +284,7 @@ impl BegunRun<'_> {
         }
         let (run, counts, held) = (self.run, plan.counts, plan.held.as_ref().map(|held| held.of_run(self.run)));
         let mut notes = plan.notes.clone();
+        notes.extend(plan.rehearsed_by_id(self.schedule));
         notes.extend(plan.elsewhere.and_then(|_| closed_run_in_words(self.schedule, self.ask.nominal_at)));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(self.schedule)));
         let reminded = plan.reminded;

@@ -192,6 +192,7 @@ pub(super) struct Candidates {
     pub(super) terms: Arc<Terms>,
     pub(super) counts: Counts,
     pub(super) reminded: Reminded,
+    pub(super) rehearsed: Vec<String>,
     pub(super) elsewhere: Option<SourceStarts>,
     pub(super) skipped: Vec<SkippedRow>,
     /// In the order of their rows.
@@ -224,6 +225,7 @@ impl Candidates {
             terms,
             counts,
             reminded,
+            rehearsed,
             elsewhere,
             skipped,
             mut calls,
@@ -241,7 +243,8 @@ impl Candidates {
         let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &call.candidate));
         let of_other_dates = skipped.iter().filter(|row| guard::is_of_other_date(row, &terms)).count() as u64;
         let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window - of_other_dates);
-        let mut plan = Plan { counts, in_window, reminded, elsewhere, skipped, cancellations, ..Plan::default() };
+        let mut plan =
+            Plan { counts, in_window, reminded, rehearsed, elsewhere, skipped, cancellations, ..Plan::default() };
         let mut judging = JudgedCalls { terms: &terms, people: &mut people, calls: &calls, watch: &mut watch };
         let blocks = judging.all(&heads);
         // collecting puts the reminders into the room of the calls
@@ -378,6 +381,7 @@ impl Plan {
             lead: Some(candidate.lead.lead),
             reason,
             detail: block.detail,
+            cell: None,
             phone: Some(candidate.phone.e164),
             recipient_zone: Some(candidate.zone.name().to_owned()),
         });

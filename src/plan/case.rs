@@ -11,7 +11,7 @@ use super::{KnownReminder, leads};
 use crate::appointment::mapping::{TimeProblem, nested_in, trimmed};
 use crate::appointment::{CallTimes, Phone, PhoneProblem, Start, phone};
 use crate::reminder::{CallKind, CallOutcome, Lead, LeadTime, Priority, State};
-use crate::row::{Column, Row};
+use crate::row::{Column, Row, unseen};
 use crate::schedule::{LateBooking, Schedule};
 use crate::zones::Zone;
 
@@ -208,11 +208,30 @@ impl<'a> Case<'a> {
         zone.wall(at).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
+    /// What the cells of the start hold, where they can't be read as a time: for whoever plans, and never for the log, since
+    /// anything may have got into a cell.
+    pub(super) fn unread_time(&self) -> Option<String> {
+        if self.sighting.start.is_ok() {
+            return None;
+        }
+        let record = self.sighting.row.as_ref().ok()?;
+        let cells = self.schedule().appointment.starts_at.columns().into_iter();
+        let texts: Vec<Cow<'_, str>> =
+            cells.filter_map(|column| record.as_record().text(column).and_then(trimmed)).collect();
+        let text = texts.join(" ");
+        let shown: String = unseen::on_one_line(&text).chars().take(CELL_SHOWN).collect();
+        let more = if text.chars().nth(CELL_SHOWN).is_some() { "…" } else { "" };
+        (!text.is_empty()).then(|| format!("{shown}{more}"))
+    }
+
     /// The start for people; nothing when it can't be read.
     pub(super) fn start_in_words(&self) -> String {
         self.sighting.start.as_ref().map_or_else(|_| String::new(), |start| self.wall(start.at))
     }
 }
+
+/// Of a cell that can't be read, so many characters are shown.
+const CELL_SHOWN: usize = 40;
 
 /// Where a row is in its source, for people.
 pub(super) fn place_of(schedule: &Schedule, number: u64) -> String {
@@ -234,7 +253,7 @@ fn last_second_of_request(schedule: &Schedule, expires: Option<Timestamp>, allow
 }
 
 /// The last second counts whole.
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Openings of calling hours that were asked for.
 #[derive(Default)]

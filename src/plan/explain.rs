@@ -119,7 +119,9 @@ impl WatchedAppointment {
         let number = case.sighting.number;
         let mut seen = RowAnswers { number, starts_at, steps: Vec::new(), block: None, is_pending, outcome };
         for rule in ROW_RULES {
-            seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
+            // of the rule about the time alone: what cannot be read blocks there
+            let cell = || (rule.name == rules::rule_of(SkipReason::InvalidTime)).then(|| case.unread_time()).flatten();
+            seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case), cell);
         }
         self.seen.push(seen);
     }
@@ -134,7 +136,7 @@ impl WatchedAppointment {
         let passed = self.seen.iter_mut().find(|seen| seen.block.is_none() && seen.starts_at == starts_at);
         if let Some(seen) = passed {
             for rule in WHOLE_RULES {
-                seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case));
+                seen.note(rule.name, || (rule.ask)(case), || (rule.passed)(case), || None);
             }
         }
     }
@@ -289,7 +291,13 @@ impl RowAnswers {
     }
 
     /// Asks a rule and notes its answer, unless an earlier rule blocked.
-    fn note(&mut self, rule: &str, ask: impl Fn() -> Result<(), Block>, passed: impl Fn() -> String) {
+    fn note(
+        &mut self,
+        rule: &str,
+        ask: impl Fn() -> Result<(), Block>,
+        passed: impl Fn() -> String,
+        cell: impl Fn() -> Option<String>,
+    ) {
         if self.block.is_some() {
             return;
         }
@@ -298,7 +306,10 @@ impl RowAnswers {
             Err(block) => {
                 self.block = Some(block.why);
                 let is_phone = block.why == Why::Skip(SkipReason::InvalidPhone);
-                let detail = if is_phone { phone::masked(&block.detail) } else { block.detail.into() };
+                let mut detail = if is_phone { phone::masked(&block.detail) } else { block.detail.into() };
+                if let Some(cell) = cell() {
+                    detail = format!("{detail}; the cell holds `{cell}`").into();
+                }
                 match block.remedy.unwrap_or_else(|| rules::remedy(block.why)) {
                     "" => blocked(rule, &detail),
                     remedy => blocked(rule, &format!("{detail}. {remedy}")),

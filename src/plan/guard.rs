@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::terms::Terms;
-use super::usual::{self, Change};
+use super::usual::{self, RowChange};
 use super::{Plan, SkippedRow, Standing, window};
 use crate::duration;
 use crate::reminder::{RunId, SkipReason};
@@ -160,15 +160,17 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     let reach = window::reach(schedule, occasion, knowledge.previous_evaluation);
     let change = usual::change(rows, &knowledge.usual_rows, factor, reach)?;
     let (difference, usual_twice, end) = match change {
-        Change::More(twice) => (format!("more than {factor} the usual"), twice, "most"),
-        Change::Fewer(twice) => (fewer_in_words(factor), twice, "fewest"),
+        RowChange::More(twice) => (format!("more than {factor} the usual"), twice, "most"),
+        RowChange::Fewer(twice) => (fewer_in_words(factor), twice, "fewest"),
     };
     let half = if usual_twice % 2 == 1 { ".5" } else { "" };
     let weekday = window::comparable_date(schedule, occasion).strftime("%A");
     let count = knowledge.usual_rows.earlier.len();
     let whence = match schedule.remind.leads {
         Leads::Days(_) | Leads::Now => format!("the median of the last {count} runs on a {weekday}"),
-        Leads::Hours(_) => format!("the median of the {end} that each of the last {count} {weekday}s had at about this time"),
+        Leads::Hours(_) => {
+            format!("the median of the {end} that each of the last {count} {weekday}s had at about this time")
+        }
     };
     Some(format!(
         "{rows} rows in the window are {difference} {}{half} ({whence}, `max_change` is {factor}): check whether the source \

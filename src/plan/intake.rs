@@ -76,7 +76,7 @@ impl Intake {
                 worker.finish()
             }
         };
-        let Findings { mut counts, reminded, skipped, calls, passed, blocked, watch } = judge.findings;
+        let Findings { mut counts, reminded, rehearsed, skipped, calls, passed, blocked, watch } = judge.findings;
         counts.rows = rows;
         counts.outside_window += outside_window;
         let elsewhere = starts.filter(|_| counts.rows == counts.outside_window && terms.occasion.only.is_none());
@@ -85,7 +85,19 @@ impl Intake {
         }
         let corrected = evidence.corrected();
         let cancellations = evidence.cancellations(&terms.windows);
-        Candidates { terms, counts, reminded, elsewhere, skipped, calls, passed, cancellations, corrected, watch }
+        Candidates {
+            terms,
+            counts,
+            reminded,
+            rehearsed,
+            elsewhere,
+            skipped,
+            calls,
+            passed,
+            cancellations,
+            corrected,
+            watch,
+        }
     }
 
     /// The record as a row that matters; `None` when it is plainly outside. Most rows are, and of these no more is read

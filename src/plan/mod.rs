@@ -345,6 +345,8 @@ pub struct Plan {
     pub in_window: Option<u64>,
     /// The rows counted as reminded already, by what is known of them.
     pub reminded: Reminded,
+    /// The first appointments of those that count as called because a run in shadow mode would have called them.
+    pub rehearsed: Vec<String>,
     /// The starts that the source has, when none of its rows is in a window.
     pub elsewhere: Option<SourceStarts>,
     /// Who is called, soonest start first.
@@ -474,6 +476,8 @@ pub struct SkippedRow {
     pub reason: SkipReason,
     /// A sentence: the input, the rule, the remedy. Personal data only as the audit's `detail` may hold it; no phone.
     pub detail: String,
+    /// What the cell of the start holds, where it can't be read as a time. It is shown to whoever plans, and stored nowhere.
+    pub cell: Option<Personal>,
     /// E.164 when known.
     pub phone: Option<Personal>,
     /// The recipient's zone when known, for showing times.

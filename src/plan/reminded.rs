@@ -116,6 +116,15 @@ impl Plan {
             )
         })
     }
+
+    /// Which appointments those are, for people: the first of them by their ids. An answer has it, and never a log.
+    #[must_use]
+    pub fn rehearsed_by_id(&self, schedule: &Schedule) -> Option<String> {
+        self.rehearsed_in_words(schedule)?;
+        let more = self.reminded.shadowed.saturating_sub(self.rehearsed.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(format!("called in shadow mode and not now: {}{more}", self.rehearsed.join(", ")))
+    }
 }
 
 /// The starts that a source has, whatever the windows.

@@ -11,6 +11,7 @@ use super::rules::{Block, Why};
 use super::terms::{Terms, hours_of};
 use super::window::{LeadWindow, WindowKind};
 use super::{Counts, Reminded, SkippedRow, label, row_rules};
+use crate::personal::Personal;
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
 use crate::seeded::SeededSet;
 
@@ -28,6 +29,8 @@ pub(super) struct Judge {
 pub(super) struct Findings {
     pub(super) counts: Counts,
     pub(super) reminded: Reminded,
+    /// The first appointments that a run in shadow mode would have called.
+    pub(super) rehearsed: Vec<String>,
     pub(super) skipped: Vec<SkippedRow>,
     pub(super) calls: Vec<CandidateCall>,
     /// Id and start of appointments outside every window whose lead had passed before anybody looked for them.
@@ -37,6 +40,9 @@ pub(super) struct Findings {
     /// What was said of the appointment to be explained.
     pub(super) watch: Option<WatchedAppointment>,
 }
+
+/// So many appointments are named that a run in shadow mode would have called.
+pub(super) const REHEARSED_NAMED: usize = 5;
 
 /// Which of a row's leads a case is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +135,12 @@ impl Findings {
                 let called = called.and_then(|(id, called)| case.terms.known_of(id, called));
                 match called.or(case.known) {
                     Some(_) if case.is_duplicate => self.reminded.repeated += 1,
-                    Some(known) => self.reminded.count(known),
+                    Some(known) => {
+                        self.reminded.count(known);
+                        if known.is_shadow && self.rehearsed.len() < REHEARSED_NAMED {
+                            self.rehearsed.extend(case.sighting.id.clone());
+                        }
+                    }
                     None => {}
                 }
             }
@@ -154,6 +165,7 @@ fn skipped(case: &Case<'_>, reason: SkipReason, detail: String) -> SkippedRow {
         lead: lead.map(|lead| lead.lead),
         reason,
         detail,
+        cell: (reason == SkipReason::InvalidTime).then(|| case.unread_time()).flatten().map(Personal::from),
         phone: names_phone(reason).then(|| sighting.phone(case.terms).ok()).flatten().map(|phone| phone.e164.clone()),
         recipient_zone: sighting.recipient_zone.as_ref().ok().map(|zone| zone.name().to_owned()),
     }

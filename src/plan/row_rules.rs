@@ -9,7 +9,7 @@ pub use filter::ConditionScope;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::case::Case;
+use super::case::{Case, LeadDue, SECOND};
 use super::leads;
 use super::rules::{Block, Why, skip, skip_unless};
 use super::window::Saturating as _;
@@ -344,13 +344,58 @@ fn late_booking_in_words(case: &Case<'_>) -> String {
 
 fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
     let Some(lead) = case.lead.filter(|lead| lead.send_at > lead.last_second) else { return Ok(()) };
+    let (limit, remedy) = match limit_of_sending(case, lead) {
+        SendingLimit::Notice => (
+            format!("`min_notice` ({}) before the start", duration::write(case.schedule().remind.min_notice)),
+            "A smaller `min_notice`, wider `calling_hours`, or a run that is due inside them",
+        ),
+        SendingLimit::Lateness => (
+            format!(
+                "`max_lateness` ({}) after the call was first allowed",
+                duration::write(case.schedule().remind.max_lateness)
+            ),
+            "An earlier run, a longer `max_lateness`, or wider `calling_hours`",
+        ),
+        SendingLimit::Expiry => {
+            ("when the request expires".to_owned(), "A request that expires later, or wider `calling_hours`")
+        }
+    };
     let detail = format!(
-        "calling hours are {}: the next opening, {}, comes after the latest time, {}",
+        "calling hours are {}: the next opening, {}, comes after the latest time, {}, which is {limit}",
         case.schedule().remind.calendar(),
         case.wall(lead.send_at),
         case.wall(lead.last_second),
     );
-    skip(SkipReason::OutsideCallingHours, detail)
+    skip_unless(SkipReason::OutsideCallingHours, detail, remedy)
+}
+
+/// Which limit makes the last second of a call the last.
+enum SendingLimit {
+    /// `min_notice`.
+    Notice,
+    /// `max_lateness`.
+    Lateness,
+    /// The time that a request names.
+    Expiry,
+}
+
+fn limit_of_sending(case: &Case<'_>, lead: LeadDue) -> SendingLimit {
+    let by_notice = case
+        .sighting
+        .start
+        .as_ref()
+        .ok()
+        .map(|start| start.at.saturating_sub_duration(case.schedule().remind.min_notice));
+    match lead.lead.kind() {
+        CallKind::Reminder if by_notice == Some(lead.last_second) => SendingLimit::Notice,
+        CallKind::Reminder => SendingLimit::Lateness,
+        CallKind::Request => match case.sighting.call_times.as_ref().ok().and_then(|times| times.expires) {
+            Some(expires) if lead.last_second < expires && expires.duration_since(lead.last_second) <= SECOND => {
+                SendingLimit::Expiry
+            }
+            Some(_) | None => SendingLimit::Lateness,
+        },
+    }
 }
 
 fn lead_name(case: &Case<'_>) -> String {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::usual::Reach;
+use super::usual::WindowReach;
 use super::{Occasion, leads};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::Lead;
@@ -186,18 +186,18 @@ pub(super) fn due_since(schedule: &Schedule, now: Timestamp, previous_evaluation
 
 /// Whether the windows reach further back than those of other runs: leads count hours, and no run was evaluated for longer
 /// than `max_lateness` although the schedule has some in that time.
-pub(super) fn reach(schedule: &Schedule, occasion: &Occasion, previous_evaluation: Option<Timestamp>) -> Reach {
+pub(super) fn reach(schedule: &Schedule, occasion: &Occasion, previous_evaluation: Option<Timestamp>) -> WindowReach {
     let counts_hours = match schedule.remind.leads {
         Leads::Hours(_) => true,
         Leads::Days(_) | Leads::Now => false,
     };
     let oldest = occasion.now.saturating_sub_duration(schedule.remind.max_lateness);
     let Some(previous) = previous_evaluation.filter(|previous| counts_hours && *previous < oldest) else {
-        return Reach::AsUsual;
+        return WindowReach::AsUsual;
     };
     // its own time may be one of the two
     let times = schedule.recurrence.between(&schedule.zone, previous, occasion.now, 2);
-    if times.iter().any(|time| time.at != occasion.nominal_at) { Reach::Further } else { Reach::AsUsual }
+    if times.iter().any(|time| time.at != occasion.nominal_at) { WindowReach::Further } else { WindowReach::AsUsual }
 }
 
 /// What a source is asked for: whole days of the schedule's zone (half open, UTC) that cover the windows and the starts

@@ -80,9 +80,23 @@ pub struct SkippedCall {
     pub reason: SkipReason,
     /// The input, the rule, the remedy.
     pub detail: String,
+    /// What the cell of the start holds, where it can't be read as a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<String>,
     /// How the schedule names the appointment (`appointment.label`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+impl SkippedCall {
+    /// The sentence, and what the cell holds that can't be read.
+    #[must_use]
+    pub fn detail_with_cell(&self) -> String {
+        match &self.cell {
+            Some(cell) => format!("{}; the cell holds `{cell}`", self.detail),
+            None => self.detail.clone(),
+        }
+    }
 }
 
 /// The moment of a plan.
@@ -224,9 +238,9 @@ struct Showing<'a> {
 
 impl<'a> Showing<'a> {
     fn answer(self, nominal_at: jiff::Timestamp, plan: Plan) -> ShownPlan<CallsInTurn<'a>> {
-        let rehearsed = plan.rehearsed_in_words(&self.schedule);
+        let rehearsed = [plan.rehearsed_in_words(&self.schedule), plan.rehearsed_by_id(&self.schedule)];
         let mut notes = plan.notes;
-        notes.extend(rehearsed);
+        notes.extend(rehearsed.into_iter().flatten());
         notes.extend((self.schedule.mode == ScheduleMode::Shadow).then(|| SHADOW.to_owned()));
         notes.extend(closed_run_in_words(&self.schedule, nominal_at));
         notes.extend(plan.elsewhere.map(|starts| starts.in_words(&self.schedule)));
@@ -265,10 +279,19 @@ impl<'a> Showing<'a> {
             starts_at: row.starts_at.map(|at| zone.rfc3339(at)),
             reason: row.reason,
             label: redact::label(row.label.as_deref()),
+            cell: row.cell.map(|cell| self.with_hidden_digits(cell.as_str())),
             detail: match (self.reveal, row.reason) {
                 (_, SkipReason::InvalidPhone) | (Reveal::Whole, _) => self.with_hidden_numbers(row.detail),
                 (Reveal::LastFour, _) => redact::text(&row.detail),
             },
+        }
+    }
+
+    /// A cell of the source, in which what may be a phone number is hidden unless it is to be shown.
+    fn with_hidden_digits(&self, cell: &str) -> String {
+        match self.reveal {
+            Reveal::LastFour => redact::text(cell),
+            Reveal::Whole => cell.to_owned(),
         }
     }
 

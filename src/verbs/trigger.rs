@@ -276,6 +276,7 @@ pub async fn dry_run(app: &App, name: &str, only: Option<String>, rehearsed: Reh
     let mut counts = of_rows(plan.counts);
     let mut notes = plan.notes.clone();
     notes.extend(plan.rehearsed_in_words(&schedule));
+    notes.extend(plan.rehearsed_by_id(&schedule));
     match schedule.mode {
         ScheduleMode::Live => counts.pending = plan.reminders.len() as u64,
         ScheduleMode::Shadow => counts.shadowed = plan.reminders.len() as u64,

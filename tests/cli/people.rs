@@ -84,6 +84,40 @@ fn the_clock_takes_the_times_that_people_write() {
     assert!(plan[0]["nominal_at"].as_str().is_some_and(|at| at.contains("T09:00:00-0")), "{plan}");
     let refused = clinic.run(&["plan", "--now", "soon"]);
     assert!(refused.exit == 2 && refused.stderr.contains("`soon` is not a valid time"), "{refused:?}");
+    assert!(refused.stderr.contains("write `2026-11-24 09:00`, `09:00`, `tomorrow 09:00`"), "{refused:?}");
+}
+
+#[test]
+fn a_dry_run_speaks_of_what_would_be_done() {
+    let clinic = Clinic::new();
+    let ended = clinic.run(&["trigger", "day-before", "--dry-run", "--now", MORNING]);
+    assert!(ended.words().contains("a dry run, nothing is sent (2 would be called,"), "{ended:?}");
+    assert!(!ended.stdout.contains("done") && !ended.stdout.contains("pending"), "{ended:?}");
+    clinic.schedule("day-before", &format!("{DAY_BEFORE}\n[guard]\nmax_calls = 1\n"));
+    let held = clinic.run(&["trigger", "day-before", "--dry-run", "--now", MORNING]);
+    assert!(held.words().contains("a dry run, nothing is sent: the run would be held"), "{held:?}");
+    assert!(held.exit == 0 && held.stderr.contains("2 calls are more than `max_calls` = 1"), "{held:?}");
+}
+
+#[test]
+fn the_cell_of_a_start_that_cannot_be_read_is_shown_to_whoever_plans_and_is_in_no_log() {
+    let clinic = Clinic::new();
+    let cells = [("A-1", "24/11/2026 9h"), ("A-2", "call +1 202-555-0143"), ("A-3", "=NOW()")];
+    let rows: String =
+        cells.iter().map(|(id, cell)| format!("{id},Ada,+12025550143,{cell},Cleaning,confirmed\n")).collect();
+    clinic.write("appointments.csv", &format!("id,name,phone,starts_at,service,status\n{rows}"));
+    let (_, plan) = clinic.json(&["plan", "day-before", "--now", MORNING]);
+    let shown: Vec<_> =
+        plan[0]["skipped"].as_array().expect("rows").iter().map(|row| row["cell"].as_str().expect("a cell")).collect();
+    assert_eq!(shown, ["24/11/2026 9h", "call ***0143", "=NOW()"], "{plan}");
+    let table = clinic.run(&["plan", "day-before", "--now", MORNING, "--wide"]).stdout;
+    let explained = |id| clinic.run(&["explain", "day-before", id, "--now", MORNING, "--wide"]).stdout;
+    assert!(table.contains("the cell holds `24/11/2026 9h`"), "{table}");
+    assert!(explained("A-1").contains("the cell holds `24/11/2026 9h`"), "{}", explained("A-1"));
+    assert!(explained("A-2").contains("the cell holds `call ***0143`"), "{}", explained("A-2"));
+    let ended = clinic.run(&["trigger", "day-before", "--now", MORNING]);
+    let log = clinic.run(&["audit", "export", "--format", "jsonl"]).stdout;
+    assert!(log.contains("invalid_time") && !log.contains("9h") && !ended.stderr.contains("9h"), "{log} {ended:?}");
 }
 
 #[test]

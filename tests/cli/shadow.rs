@@ -57,8 +57,12 @@ fn shadow_mode_writes_down_each_call_once_and_makes_none_and_a_live_run_leaves_t
     assert_eq!(plan[0]["reminded"]["shadowed"], 2, "{plan}");
     let remedy = "`tickler trigger day-before --rehearsed` does, all of them or with `--only ID` one";
     assert!(plan[0]["notes"].to_string().contains(remedy), "{plan}");
+    assert!(plan[0]["notes"].to_string().contains("called in shadow mode and not now: A-1, A-2\""), "{plan}");
+    let story = clinic.run(&["audit", "show", "A-1", "--schedule", "day-before", "--format", "table"]);
+    assert!(story.words().contains("shadow mode planned a call for it, which nobody got"), "{story:?}");
     let ended = clinic.run(&["trigger", "day-before", "--now", "2026-11-24T14:10:00Z"]);
     assert_eq!((ended.exit, ended.stderr.matches("2 rows are not called").count()), (0, 1), "{ended:?}");
+    assert_eq!(ended.stderr.matches("called in shadow mode and not now: A-1, A-2").count(), 1, "{ended:?}");
     let (_, explained) = clinic.json(&["explain", "day-before", "A-1", "--now", "2026-11-24T14:10:00Z"]);
     assert_eq!((&explained["verdict"], &explained["reason"]), (&"reminded".into(), &"already_reminded".into()));
     let sentence = "at 2026-11-24 09:00 a run in shadow mode would have called it (lead 1d)";

@@ -31,7 +31,21 @@ fn what_is_sent_with_a_given_clock_is_a_trial_unless_a_ledger_is_named() {
     let plan = ["plan", "day-before", "--now", MORNING, "--format", "json"];
     assert_eq!(planned(&unnamed(&clinic, &plan)), 2, "the real ledger knows of no call");
     let in_trial = unnamed(&clinic, &[&plan[..], &["--trial"]].concat());
-    assert_eq!((planned(&in_trial), in_trial.stderr.as_str()), (0, ""), "a trial's ledger knows its own");
+    assert_eq!(planned(&in_trial), 0, "a trial's ledger knows its own");
+    let reads = "a trial: what is known of earlier calls is read from ";
+    assert!(
+        in_trial.stderr.starts_with(reads) && in_trial.stderr.trim_end().ends_with("tickler.trial.db"),
+        "{in_trial:?}"
+    );
+    for verb in
+        [&["plan", "day-before"][..], &["explain", "day-before", "A-1"], &["trigger", "day-before", "--dry-run"]]
+    {
+        let beside = unnamed(&clinic, &[verb, &["--now", MORNING]].concat()).stderr;
+        assert!(
+            beside.contains("tickler.db; what trials did is in ") && beside.contains("`--trial` plans with that"),
+            "{beside}"
+        );
+    }
 
     let named = ["trigger", "day-before", "--now", MORNING, "--ledger", "mine.db", "--format", "json"];
     let named = unnamed(&clinic, &named);

@@ -12,7 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use tickler::attempt::TargetAddress;
 use tickler::audit::{AuditFilter, Entry, Event};
 use tickler::ledger::*;
-use tickler::plan::{Cancellation, ComparableRuns, Counted, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing};
+use tickler::plan::{
+    Cancellation, ComparableRuns, Counted, Counts, Held, MergedAppointment, Plan, PlannedReminder, SkippedRow, Standing,
+};
 use tickler::reminder::{CallKind, CallOutcome, Lead, Priority, ReminderId, RunId, RunKind, RunState, SkipReason};
 use tickler::schedule::{Merging, ScheduleMode};
 use tickler::settings::Rate;
@@ -206,6 +208,7 @@ impl Course {
         });
         let cancellations = cancellations.collect();
         let skipped = self.one_in(3).then(|| SkippedRow {
+            cell: None,
             row: 7,
             label: Some("Dan Nobody".into()),
             label_phone: Some(PHONE.into()),

@@ -13,6 +13,7 @@ const DAY: i64 = 86_400;
 
 fn skipped(appointment: Option<&str>, phone: Option<&str>, label: Option<&str>) -> SkippedRow {
     SkippedRow {
+        cell: None,
         row: 2,
         appointment_id: appointment.map(str::to_owned),
         starts_at: Some(start()),

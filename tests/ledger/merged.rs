@@ -21,6 +21,7 @@ async fn what_was_to_be_told_in_a_call_that_is_not_made_says_so() {
             lead: tickler::reminder::Lead::days(1),
         };
         let skipped = |id: &str| SkippedRow {
+            cell: None,
             label: None,
             label_phone: None,
             row: 3,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tickler::audit::AuditFilter;
 use tickler::ledger::*;
-use tickler::plan::{ComparableRuns, Counted, FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing, WatchedLead};
+use tickler::plan::{
+    ComparableRuns, Counted, FirstSight, Held, MergedAppointment, Plan, PlannedReminder, Standing, WatchedLead,
+};
 use tickler::reminder::{RunId, RunKind, RunState, State};
 use tickler::schedule::ScheduleMode;
 
@@ -240,7 +242,10 @@ async fn usual_rows_are_those_of_the_last_eight_whole_runs_or_ranges_and_of_what
             run_plan(&ledger, at(second), held_by(&[guard])).await;
             let plan = Box::new(Plan { in_window: Some(u64::try_from(second).expect("few")), ..Plan::default() });
             let run = latest(&ledger).await.id;
-            ledger.record_run(record(run, at(second), RunEnd::Approved { plan, reason: None })).await.expect("recorded");
+            ledger
+                .record_run(record(run, at(second), RunEnd::Approved { plan, reason: None }))
+                .await
+                .expect("recorded");
         }
         let usual = async |counted, times| {
             let comparable = ComparableRuns { times, counted, day: Some((at(0), at(2_000))) };

@@ -1,5 +1,6 @@
 //! The closed set of reasons: each of them comes about in some world, and `explain` names it.
 
+use jiff::SignedDuration;
 use tickler::plan::explain::{StepResult, Verdict};
 use tickler::reminder::SkipReason;
 use tickler::schedule::LateBooking;
@@ -41,6 +42,41 @@ fn world_of(reason: SkipReason) -> (World, &'static str) {
         SkipReason::LateBooking => (booked(20, &[24, 2], LateBooking::Skip), "a"),
         SkipReason::Merged => (two(), "b"),
     }
+}
+
+/// What `explain` says of the rule that blocks.
+fn block(world: &World) -> String {
+    let steps = world.explain("a").steps;
+    let step = steps.iter().find(|step| step.result == StepResult::Block).expect("a rule blocks");
+    format!("{}: {}", step.rule, step.detail.as_deref().unwrap_or_default())
+}
+
+#[test]
+fn the_remedy_of_calling_hours_names_what_binds() {
+    let world = |notice: i64, lateness: i64| {
+        World::with(|world| {
+            world.row(&["a", "+12025550143", "2026-11-25 10:00"]);
+            // at 22:00 the day before; the next opening is at 08:00
+            world.now("2026-11-24T14:00:00Z", "2026-11-25T03:00:00Z");
+            world.schedule.remind.min_notice = SignedDuration::from_hours(notice);
+            world.schedule.remind.max_lateness = SignedDuration::from_hours(lateness);
+        })
+    };
+    let by_notice = block(&world(3, 22));
+    assert!(
+        by_notice.starts_with("outside_calling_hours: ") && by_notice.contains("`min_notice` (3h) before the start"),
+        "{by_notice}"
+    );
+    assert!(
+        by_notice.ends_with("A smaller `min_notice`, wider `calling_hours`, or a run that is due inside them"),
+        "{by_notice}"
+    );
+    let by_lateness = block(&world(1, 16));
+    assert!(by_lateness.contains("`max_lateness` (16h) after"), "{by_lateness}");
+    assert!(
+        by_lateness.ends_with("An earlier run, a longer `max_lateness`, or wider `calling_hours`"),
+        "{by_lateness}"
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, word, word_or_null};
 use crate::ledger::{LedgerResult, RunRow, RunsAsk};
-use crate::plan::{ComparableRuns, Counted, MAX_CHANGE, RowRange, USUAL_RUNS, UsualRows};
 use crate::plan::Counts;
+use crate::plan::{ComparableRuns, Counted, MAX_CHANGE, RowRange, USUAL_RUNS, UsualRows};
 use crate::reminder::RunId;
 
 /// The columns of [`run_row`].

@@ -7,13 +7,14 @@ mod forgotten;
 use jiff::Timestamp;
 
 use super::plan::SHADOW;
-use super::{App, VerbError, VerbResult, holds};
+use super::{App, VerbError, VerbResult, holds, redact};
 use crate::evaluation::{self, nominal_now};
 use crate::ledger::gate::Hold;
 use crate::ledger::{Outbox, Outcomes, ReminderAsk, ReminderRow, Runs, RunsAsk, WriteBacksAsk};
 use crate::plan::Occasion;
 use crate::plan::explain::{Explanation, RuleStep, StepResult, Verdict};
-use crate::reminder::{RunId, WriteBackState};
+use crate::plan::rules::rule_of;
+use crate::reminder::{RunId, SkipReason, WriteBackState};
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::zones::Zone;
 
@@ -33,6 +34,11 @@ pub async fn explain(app: &App, name: &str, appointment: &str) -> VerbResult<Exp
     let mut explanation = evaluation::explain(&schedule, occasion, appointment, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
+    // the cell of a start that can't be read may hold anything
+    let time = explanation.steps.iter_mut().find(|step| step.rule == rule_of(SkipReason::InvalidTime));
+    if let Some(detail) = time.and_then(|step| step.detail.as_mut()) {
+        *detail = redact::text(detail);
+    }
     match explanation.verdict {
         Verdict::Reminded => explain_reminders(app, &schedule, &mut explanation).await?,
         Verdict::Call => hold_back(app, &schedule, &mut explanation).await?,

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::plan::{
-    ComparableRuns, Knowledge, KnownReminder, LastCalledStarts, MeasuredRun, Occasion, PersonCall, Plan, PlannedReminder,
-    UsualRows, WatchedLead,
+    ComparableRuns, Knowledge, KnownReminder, LastCalledStarts, MeasuredRun, Occasion, PersonCall, Plan,
+    PlannedReminder, UsualRows, WatchedLead,
 };
 use crate::reminder::{ReminderKey, SkipReason, State};
 use crate::schedule::Schedule;

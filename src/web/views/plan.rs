@@ -193,13 +193,16 @@ impl PlannedRun {
             phone: call.phone.into(),
             note: call.note.unwrap_or_default(),
         };
-        let skip = |skipped: crate::verbs::plan::SkippedCall| UncalledRow {
-            link: skipped.appointment_id.as_deref().map(|id| links::appointment(Some(&schedule), id)),
-            appointment: skipped.appointment_id.unwrap_or_default(),
-            name: skipped.label.unwrap_or_default(),
-            starts_at: skipped.starts_at.map(|at| moments.of_text(&at)),
-            reason: words::reason(skipped.reason.as_str()),
-            detail: skipped.detail,
+        let skip = |skipped: crate::verbs::plan::SkippedCall| {
+            let detail = skipped.detail_with_cell();
+            UncalledRow {
+                link: skipped.appointment_id.as_deref().map(|id| links::appointment(Some(&schedule), id)),
+                appointment: skipped.appointment_id.unwrap_or_default(),
+                name: skipped.label.unwrap_or_default(),
+                starts_at: skipped.starts_at.map(|at| moments.of_text(&at)),
+                reason: words::reason(skipped.reason.as_str()),
+                detail,
+            }
         };
         Self {
             link: links::schedule(&schedule),
