@@ -12,6 +12,8 @@ mod clinic;
 mod export;
 #[path = "two_weeks/judge.rs"]
 mod judge;
+#[path = "two_weeks/reasons.rs"]
+mod reasons;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "two_weeks/walk.rs"]

@@ -23,33 +23,50 @@ const BEFORE: SignedDuration = SignedDuration::from_mins(70);
 
 /// One call that there could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'a> {
-    schedule: &'a str,
-    id: &'a str,
-    starts_at: Timestamp,
-    lead: Lead,
+pub struct Key<'a> {
+    pub schedule: &'a str,
+    pub id: &'a str,
+    pub starts_at: Timestamp,
+    pub lead: Lead,
 }
 
 /// When it is to be called.
 #[derive(Debug, Clone, Copy)]
-struct Times {
-    due: Timestamp,
+pub struct Times {
+    pub due: Timestamp,
     /// The first run that knows of it.
     run: Timestamp,
     /// The first moment at which the phone may ring.
     call: Timestamp,
-    expires: Timestamp,
+    pub expires: Timestamp,
 }
 
 pub struct Judge<'a> {
-    walked: &'a Walked,
-    reminders: BTreeMap<ReminderId, &'a ReminderRow>,
+    pub walked: &'a Walked,
+    pub reminders: BTreeMap<ReminderId, &'a ReminderRow>,
     calls: BTreeMap<Key<'a>, Vec<&'a Call>>,
-    faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
-fn key(row: &ReminderRow) -> Key<'_> {
+pub fn key(row: &ReminderRow) -> Key<'_> {
     Key { schedule: &row.schedule, id: &row.appointment_id, starts_at: row.starts_at, lead: row.lead }
+}
+
+/// An appointment that a call tells of.
+#[derive(Debug, serde::Deserialize)]
+struct Told {
+    id: String,
+    starts_at: Timestamp,
+}
+
+/// Those that a call told of.
+fn told(row: &ReminderRow) -> Vec<Told> {
+    #[derive(serde::Deserialize)]
+    struct Payload {
+        all: Vec<Told>,
+    }
+    let payload = row.payload.as_ref().and_then(|payload| serde_json::from_str::<Payload>(payload.as_str()).ok());
+    payload.map(|payload| payload.all).unwrap_or_default()
 }
 
 fn leads(schedule: &str) -> &'static [Lead] {
@@ -77,12 +94,20 @@ impl<'a> Judge<'a> {
         for call in &self.walked.calls {
             self.judge_call(call);
         }
+        self.judge_deliveries();
         self.judge_repetitions();
         self.judge_days();
         self.judge_reasons();
         self.judge_holds();
         self.judge_who_was_left_out();
         self.faults
+    }
+
+    pub fn opening(&self, schedule: &str, mut at: Timestamp, zone: &Zone) -> Timestamp {
+        while !self.may_ring(schedule, at, zone) {
+            at += MINUTE;
+        }
+        at
     }
 
     fn is_open(&self, schedule: &str, date: Date) -> bool {
@@ -94,7 +119,7 @@ impl<'a> Judge<'a> {
         self.is_open(schedule, wall.date()) && (8..21).contains(&wall.hour())
     }
 
-    fn zone_of(&self, booking: &Booking) -> Zone {
+    pub fn zone_of(&self, booking: &Booking) -> Zone {
         self.walked.zones.zone(booking.zone).expect("a zone")
     }
 
@@ -124,13 +149,29 @@ impl<'a> Judge<'a> {
         if at + NOTICE > key.starts_at {
             faults.push("too late before the start".to_owned());
         }
-        let is_out = |it: &&crate::walk::Stretch| {
-            // what happens at an instant happens before the calls of that instant
-            it.of == booking.phone && it.from < at && it.until.is_none_or(|until| until > at)
-        };
+        let expires = self.times(key, &zone).expires;
+        if at > expires {
+            faults.push(format!("after it expired at {expires}"));
+        }
+        let is_out = |it: &&crate::walk::Stretch| it.of == booking.phone && it.covers(call);
         if let Some(out) = self.walked.optouts.iter().find(is_out) {
             let story = self.story(row);
             faults.push(format!("after the opt-out from {} to {:?}{story}", out.from, out.until));
+        }
+        if let Some(pause) = self.walked.pauses.iter().find(|it| it.of == key.schedule && it.covers(call)) {
+            faults.push(format!("while its schedule was paused from {} to {:?}", pause.from, pause.until));
+        }
+        if key.schedule == "three" && !told(row).iter().any(|told| told.id == key.id) {
+            faults.push(format!(
+                "and did not tell of it: {:?}",
+                row.payload.as_ref().map(tickler::personal::Personal::as_str)
+            ));
+        }
+        for told in told(row).into_iter().filter(|told| told.id != key.id) {
+            let told_key = Key { id: &told.id, starts_at: told.starts_at, ..key };
+            if !self.recent(told_key, at).any(|it| is_callable(&it) && it.phone == booking.phone) {
+                faults.push(format!("and told of {told:?}, which no recent file has for that phone"));
+            }
         }
         if row.state != State::Delivered {
             faults.push(format!("and is {}", row.state));
@@ -138,9 +179,21 @@ impl<'a> Judge<'a> {
         self.faults.extend(faults.into_iter().map(|fault| format!("{key:?} was called at {at} {fault}")));
     }
 
+    /// What the ledger holds as delivered was received.
+    fn judge_deliveries(&mut self) {
+        let received: BTreeSet<ReminderId> = self.walked.calls.iter().map(|call| call.reminder).collect();
+        let delivered = self.walked.reminders.iter().filter(|row| row.state == State::Delivered);
+        let lost = delivered.filter(|row| !received.contains(&row.id));
+        let faults: Vec<String> =
+            lost.map(|row| format!("{:?} is delivered, and nobody was called", key(row))).collect();
+        self.faults.extend(faults);
+    }
+
     fn judge_repetitions(&mut self) {
         let mut faults = Vec::new();
-        let keys: Vec<(&Key<'_>, &Vec<&Call>)> = self.calls.iter().collect();
+        let mut keys: Vec<(&Key<'_>, &Vec<&Call>)> = self.calls.iter().collect();
+        // starts of one appointment and lead in a row
+        keys.sort_by_key(|(key, _)| (key.schedule, key.id, key.lead, key.starts_at));
         for (key, calls) in &keys {
             if calls.len() > 1 {
                 faults.push(format!("{key:?} was called {} times: {calls:?}", calls.len()));
@@ -157,7 +210,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The person's day on which a reminder is due.
-    fn due_day(&self, row: &ReminderRow) -> Option<Date> {
+    pub fn due_day(&self, row: &ReminderRow) -> Option<Date> {
         let versions = self.walked.export.versions().iter();
         let booking = versions.filter_map(|version| version.rows.as_ref()?.get(&row.appointment_id)).next()?;
         Some(self.zone_of(booking).date(row.due_at))
@@ -173,7 +226,8 @@ impl<'a> Judge<'a> {
         let is_too_many = |rows: &[&ReminderRow]| {
             rows.iter().any(|row| {
                 let is_other = |other: &&&ReminderRow| {
-                    let is_corrected = other.appointment_id == row.appointment_id && other.starts_at != row.starts_at;
+                    let is_same = |one: &ReminderRow| (one.schedule.clone(), one.appointment_id.clone(), one.lead);
+                    let is_corrected = is_same(other) == is_same(row) && other.starts_at != row.starts_at;
                     other.updated_at <= row.updated_at && !is_corrected
                 };
                 rows.iter().filter(is_other).count() > LIMIT
@@ -210,53 +264,6 @@ impl<'a> Judge<'a> {
         lines.concat()
     }
 
-    /// A reason in the log is true of the file that was read.
-    fn judge_reasons(&mut self) {
-        let rows =
-            self.walked.log.iter().filter(|row| matches!(row.event, Event::ReminderSkipped | Event::ReminderCancelled));
-        let untrue: Vec<String> =
-            rows.filter(|row| !self.is_true(row)).map(|row| format!("untrue: {:?}", row.entry)).collect();
-        self.faults.extend(untrue);
-    }
-
-    fn is_true(&self, row: &AuditRow) -> bool {
-        let (Some(id), Some(starts_at), Some(reason)) = (&row.appointment_id, row.starts_at, &row.reason) else {
-            return false;
-        };
-        let booking = self.walked.export.at(row.at, id);
-        let same = booking.filter(|it| it.starts_at == starts_at);
-        let is_out = |phone: &str| self.walked.optouts.iter().any(|it| it.of == phone && it.overlaps(row.at, row.at));
-        match reason.as_ref() {
-            "missing" => booking.is_none(),
-            "moved" => booking.is_some_and(|it| it.starts_at != starts_at),
-            "cancelled" => booking.is_some_and(|it| it.status == "cancelled"),
-            "no_phone" => booking.is_some_and(|it| it.phone.is_empty()),
-            "invalid_phone" => booking.is_some_and(|it| it.phone == "12"),
-            "opted_out" if row.event == Event::ReminderCancelled => true,
-            "opted_out" => same.is_some_and(|it| it.stop == "yes" || is_out(&it.phone)),
-            "already_started" => same.is_some() && starts_at <= row.at,
-            "late_booking" => same.is_some() && self.was_missed(row, id, starts_at),
-            "too_late" | "outside_calling_hours" | "person_limit" | "merged" => {
-                same.is_some() || row.event == Event::ReminderCancelled
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether some run read a file without the appointment, or with another start of it, after its lead was due.
-    fn was_missed(&self, row: &AuditRow, id: &str, starts_at: Timestamp) -> bool {
-        let Some(LeadTime::Hours(hours)) = row.lead.map(|lead| lead.before) else { return false };
-        let due_at = starts_at - SignedDuration::from_hours(i64::from(hours));
-        let schedule = row.schedule.as_deref().unwrap_or_default();
-        self.walked.runs.iter().any(|run| {
-            let read_at = run.read_at.unwrap_or(run.started_at);
-            let is_earlier = due_at <= run.started_at && read_at < row.at;
-            let is_of_schedule = run.schedule == schedule && run.state == RunState::Done;
-            let has_it = || self.walked.export.at(read_at, id).is_some_and(|booking| booking.starts_at == starts_at);
-            is_of_schedule && is_earlier && !has_it()
-        })
-    }
-
     /// A run is held only while something is wrong with the export.
     fn judge_holds(&mut self) {
         for row in self.walked.log.iter().filter(|row| row.event == Event::RunHeld) {
@@ -265,9 +272,7 @@ impl<'a> Judge<'a> {
             // people mistype some numbers, and the window may hold few others
             let is_for_phones =
                 unusable >= 3 && row.detail.as_ref().is_some_and(|detail| detail.contains("max_invalid"));
-            // the second week of a walk may really have three times the bookings of the first
-            let is_for_growth = row.detail.as_ref().is_some_and(|detail| detail.contains("are more than"));
-            if version.trouble.is_none() && !is_for_phones && !is_for_growth {
+            if version.trouble.is_none() && !is_for_phones {
                 let (schedule, at) = (&row.schedule, self.walked.zone.rfc3339(row.at));
                 let counted = self.walked.runs.iter().filter(|run| Some(run.schedule.as_str()) == schedule.as_deref());
                 let counted =
@@ -369,7 +374,7 @@ impl<'a> Judge<'a> {
         day
     }
 
-    fn times(&self, key: Key<'_>, zone: &Zone) -> Times {
+    pub fn times(&self, key: Key<'_>, zone: &Zone) -> Times {
         let (run, due) = match key.lead.before {
             LeadTime::Now => unreachable!("nothing is posted"),
             LeadTime::Hours(hours) => {
@@ -383,12 +388,7 @@ impl<'a> Judge<'a> {
                 (run, run)
             }
         };
-        let opening = |mut at: Timestamp| {
-            while !self.may_ring(key.schedule, at, zone) {
-                at += MINUTE;
-            }
-            at
-        };
+        let opening = |at: Timestamp| self.opening(key.schedule, at, zone);
         let expires = (opening(due) + LATENESS).min(key.starts_at - NOTICE);
         Times { due, run, call: opening(run), expires }
     }
@@ -499,28 +499,5 @@ impl<'a> Judge<'a> {
         }
         let states: BTreeSet<String> = runs.iter().map(|run| run.state.to_string()).collect();
         Some(format!("not in any export that was read; its runs: {states:?}"))
-    }
-
-    /// Whether such a reason holds for an appointment with which nothing happened.
-    fn is_just(&self, key: Key<'_>, reason: &str) -> bool {
-        let of_it =
-            |row: &&AuditRow| row.appointment_id.as_deref() == Some(key.id) && row.starts_at == Some(key.starts_at);
-        match reason {
-            "merged" => {
-                let name = format!("\"id\":\"{}\"", key.id);
-                let other = |row: &&ReminderRow| row.schedule == key.schedule && row.appointment_id != key.id;
-                let mut others = self.walked.reminders.iter().filter(other);
-                others.any(|row| row.payload.as_ref().is_some_and(|payload| payload.contains(&name)))
-            }
-            "person_limit" => {
-                let skip = self.walked.log.iter().rev().filter(of_it).find(|row| row.reason.as_deref() == Some(reason));
-                let last4 = skip.and_then(|row| row.phone_last4());
-                let with_phone = |row: &&&ReminderRow| {
-                    row.phone.as_ref().is_some_and(|phone| last4.is_some_and(|last4| phone.ends_with(last4)))
-                };
-                self.walked.reminders.iter().collect::<Vec<_>>().iter().filter(with_phone).count() >= LIMIT
-            }
-            _ => false,
-        }
     }
 }

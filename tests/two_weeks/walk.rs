@@ -37,6 +37,8 @@ pub const LIMIT: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Call {
     pub at: Timestamp,
+    /// Its place in the order of events: several happen at one instant.
+    pub place: u64,
     pub reminder: ReminderId,
     pub last4: String,
 }
@@ -47,9 +49,16 @@ pub struct Stretch {
     pub of: String,
     pub from: Timestamp,
     pub until: Option<Timestamp>,
+    /// The places of both ends in the order of events.
+    pub places: (u64, Option<u64>),
 }
 
 impl Stretch {
+    /// Whether it lasted when the call was made.
+    pub fn covers(&self, call: &Call) -> bool {
+        self.places.0 < call.place && self.places.1.is_none_or(|end| call.place < end)
+    }
+
     pub fn overlaps(&self, from: Timestamp, until: Timestamp) -> bool {
         self.from <= until && self.until.is_none_or(|end| from <= end)
     }
@@ -85,6 +94,8 @@ pub struct Walk {
     trouble: Option<(Trouble, Timestamp)>,
     comes_up_at: Timestamp,
     count: u64,
+    /// Events so far.
+    place: u64,
     export: Export,
     calls: Vec<Call>,
     optouts: Vec<Stretch>,
@@ -123,6 +134,7 @@ impl Walk {
             trouble: None,
             comes_up_at: Timestamp::MIN,
             count: 0,
+            place: 0,
             export: Export::default(),
             calls: Vec::new(),
             optouts: Vec::new(),
@@ -194,12 +206,18 @@ impl Walk {
         self.note_calls();
     }
 
+    /// The place of what happens next.
+    const fn next_place(&mut self) -> u64 {
+        self.place += 1;
+        self.place
+    }
+
     fn note_calls(&mut self) {
-        let at = self.now();
+        let (at, place) = (self.now(), self.next_place());
         let received = std::mem::take(&mut *self.clinic.received.lock().expect("the list"));
         for request in received.into_iter().filter(|request| request.method == "POST") {
             let id = request.reminder_id.expect("an idempotency key").parse().expect("an id");
-            self.calls.push(Call { at, reminder: id, last4: request.phone_last4.expect("a phone") });
+            self.calls.push(Call { at, place, reminder: id, last4: request.phone_last4.expect("a phone") });
         }
     }
 
@@ -360,7 +378,8 @@ impl Walk {
         self.clinic.leave(opened).await;
         let now = self.now();
         self.comes_up_at = now + STEP * (i32::try_from(self.chance.below(60)).expect("few") + 1);
-        self.downs.push(Stretch { of: String::new(), from: now, until: None });
+        let places = (self.next_place(), None);
+        self.downs.push(Stretch { of: String::new(), from: now, until: None, places });
     }
 
     async fn opt(&mut self, phone: String, to: OptOutSide) -> bool {
@@ -376,14 +395,16 @@ impl Walk {
         };
         let is_on = self.optouts.iter().any(|it| it.of == phone && it.until.is_none());
         if !is_on && self.opt(phone.clone(), OptOutSide::On).await {
-            self.optouts.push(Stretch { of: phone, from: self.now(), until: None });
+            let places = (self.next_place(), None);
+            self.optouts.push(Stretch { of: phone, from: self.now(), until: None, places });
         }
     }
 
     async fn opt_in(&mut self) {
         let Some(place) = self.optouts.iter().position(|it| it.until.is_none()) else { return };
         if self.opt(self.optouts[place].of.clone(), OptOutSide::Off).await {
-            self.optouts[place].until = Some(self.now());
+            let (now, end) = (self.now(), self.next_place());
+            (self.optouts[place].until, self.optouts[place].places.1) = (Some(now), Some(end));
         }
     }
 
@@ -395,15 +416,16 @@ impl Walk {
         }
         let ask = PauseAsk { schedule: Some(name.to_owned()), reason: "snow".to_owned(), until: None };
         pause(&daemon.app, "walk", ask).await.expect("paused");
-        self.pauses.push(Stretch { of: name.to_owned(), from: self.now(), until: None });
+        let places = (self.next_place(), None);
+        self.pauses.push(Stretch { of: name.to_owned(), from: self.now(), until: None, places });
     }
 
     async fn resumes(&mut self) {
-        let now = self.now();
+        let (now, end) = (self.now(), self.next_place());
         let Some(daemon) = self.daemon() else { return };
         for paused in self.pauses.iter_mut().filter(|it| it.until.is_none()) {
             resume(&daemon.app, "walk", Some(paused.of.clone()), None).await.expect("resumed");
-            paused.until = Some(now);
+            (paused.until, paused.places.1) = (Some(now), Some(end));
         }
     }
 
