@@ -158,7 +158,9 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = open_private(Path::new(&draft), OpenOptions::new().write(true).create(true).truncate(true))?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&draft, path)
+    std::fs::rename(&draft, path)?;
+    // a rename is lost with the power until its folder is written; the file itself is whole either way
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).or(Ok(()))
 }
 
 fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {

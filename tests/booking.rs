@@ -4,7 +4,7 @@
 #[path = "support/command.rs"]
 mod command;
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,8 @@ use serde_json::Value;
 struct Replayed {
     /// The method and the beginning of the target.
     asked: String,
+    /// What the request must have: a header (`name: value`), or words of its body (`body: …`).
+    carries: Vec<String>,
     body: String,
 }
 
@@ -35,23 +37,15 @@ impl Replay {
         let (waiting, strange, own) = (Arc::clone(&left), Arc::clone(&unexpected), origin.clone());
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-                let (mut line, mut request, mut length) = (String::new(), String::new(), 0);
-                while reader.read_line(&mut line).expect("a line") > 2 {
-                    if request.is_empty() {
-                        request = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
-                    }
-                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                        length = value.trim().parse().expect("a length");
-                    }
-                    line.clear();
-                }
-                let mut body = vec![0_u8; length];
-                reader.read_exact(&mut body).expect("a body");
+                let (request, carried) = received(&mut BufReader::new(stream.try_clone().expect("a second handle")));
                 let mut blocks = waiting.lock().expect("no holder panics");
                 let answer = match blocks.iter().position(|block| request.starts_with(&block.asked)) {
                     Some(at) => {
-                        let body = blocks.remove(at).body.replace("{origin}", &own);
+                        let Replayed { carries, body, .. } = blocks.remove(at);
+                        let lacks = carries.iter().filter(|wanted| !carried.iter().any(|has| has.contains(*wanted)));
+                        let lacks = lacks.map(|wanted| format!("{request} lacks {wanted}: {carried:?}"));
+                        strange.lock().expect("no holder panics").extend(lacks);
+                        let body = body.replace("{origin}", &own);
                         let kind = match body.as_bytes().first() {
                             Some(b'{' | b'[') => "application/json",
                             Some(b'<') => "application/xml",
@@ -72,6 +66,26 @@ impl Replay {
         });
         Self { origin, left, unexpected }
     }
+}
+
+/// The method and target of a request, and all that it carries: each header in small letters before its colon, and the body.
+fn received(reader: &mut impl BufRead) -> (String, Vec<String>) {
+    let (mut line, mut request, mut carried, mut length) = (String::new(), String::new(), Vec::new(), 0);
+    while reader.read_line(&mut line).expect("a line") > 2 {
+        match line.trim().split_once(": ") {
+            _ if request.is_empty() => line.trim().trim_end_matches(" HTTP/1.1").clone_into(&mut request),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse().expect("a length");
+            }
+            Some((name, value)) => carried.push(format!("{}: {value}", name.to_ascii_lowercase())),
+            None => {}
+        }
+        line.clear();
+    }
+    let mut body = vec![0_u8; length];
+    reader.read_exact(&mut body).expect("a body");
+    carried.push(format!("body: {}", String::from_utf8_lossy(&body)));
+    (request, carried)
 }
 
 fn folder() -> PathBuf {
@@ -100,8 +114,11 @@ fn blocks(text: &str) -> (Vec<String>, Vec<Replayed>) {
     let (first, rest) = text.split_once('\n').expect("whom the plan calls stands first");
     let called = first.trim_start_matches("called:").split(',').map(|id| id.trim().to_owned()).collect();
     let blocks = rest.split("=== ").filter(|block| !block.trim().is_empty()).map(|block| {
-        let (asked, body) = block.split_once('\n').expect("an answer behind its request");
-        Replayed { asked: asked.trim().to_owned(), body: body.trim_end().to_owned() }
+        let (asked, rest) = block.split_once('\n').expect("an answer behind its request");
+        let carried = rest.lines().take_while(|line| line.starts_with("> "));
+        let carries: Vec<String> = carried.map(|line| line[2..].trim().to_owned()).collect();
+        let body: Vec<&str> = rest.lines().skip(carries.len()).collect();
+        Replayed { asked: asked.trim().to_owned(), carries, body: body.join("\n").trim_end().to_owned() }
     });
     (called, blocks.collect())
 }
@@ -115,7 +132,7 @@ fn run(name: &str) -> Result<(), String> {
     let schedules = place.path().join("schedules");
     std::fs::create_dir(&schedules).expect("a folder");
     let (tables, requests): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|block| block.asked.starts_with("SQL "));
-    for Replayed { asked, body } in &tables {
+    for Replayed { asked, body, .. } in &tables {
         let file = schedules.join(asked.trim_start_matches("SQL "));
         rusqlite::Connection::open(file).and_then(|database| database.execute_batch(body)).expect("a database");
     }
@@ -136,10 +153,12 @@ fn run(name: &str) -> Result<(), String> {
     if found != called {
         return Err(format!("{found:?} are called instead of {called:?}: {}", plans[0]));
     }
-    let left = replay.left.lock().expect("no holder panics");
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err(format!("never asked for: {:?}", left.iter().map(|block| &block.asked).collect::<Vec<_>>())),
+    let (left, unexpected) = (replay.left.lock().expect("no holder panics"), replay.unexpected.lock());
+    let unexpected = unexpected.expect("no holder panics");
+    match (left.is_empty(), unexpected.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(format!("{unexpected:?}")),
+        (false, _) => Err(format!("never asked for: {:?}", left.iter().map(|block| &block.asked).collect::<Vec<_>>())),
     }
 }
 

@@ -4,6 +4,8 @@
 mod api;
 #[path = "sources/binary.rs"]
 mod binary;
+#[path = "sources/calendars.rs"]
+mod calendars;
 #[path = "sources/database.rs"]
 mod database;
 #[path = "sources/declared.rs"]

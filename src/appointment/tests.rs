@@ -199,8 +199,18 @@ fn a_hint_names_the_format_of_moments_and_never_one_of_another_century() {
         ("/Date(1795620600000)/", "`date_format = \"epoch_ms\"`"),
         ("46350.5", "`date_format = \"excel\"`"),
         ("46350", "a date without a time"),
-        ("2461370.1458", "no common format"),
+        ("2461370.1458", "a Julian day: write `datetime(…)`"),
+        ("639312174000000000", ".NET's ticks"),
+        ("1795620600000000", "microseconds since 1970"),
         ("300.5", "no common format"),
+        ("2026-11-25T10:30:00 in the unknown time zone Eastern", "the time zone `Eastern`"),
+        ("2026-11-25", "as an event of a whole day does"),
+        ("10:30 AM - 11:00 AM", "a begin and an end"),
+        ("25.11.2026 10:30 bis 11:00", "a begin and an end"),
+        ("11/25/2026 10:30 AM EST", "an abbreviated time zone"),
+        ("Jane DOE", "no common format"),
+        ("2026-11-25 soon", "no common format"),
+        ("Mi, 25.11.2026 10:30", "`date_format = \"%a, %d.%m.%Y %H:%M\"`"),
         ("2026-11-24T09:30", "leave `date_format` out"),
         ("2026-11-24 09:30:00 UTC", "leave `date_format` out"),
         ("2026-11-24\u{a0}09:30", "leave `date_format` out"),
@@ -231,6 +241,55 @@ fn a_whole_column_tells_its_format_or_shows_both_readings() {
     assert_eq!(guess_formats(&["11/24/2026 9:30 AM", ""]), proposed("%m/%d/%Y %I:%M %p"));
     assert_eq!(guess_formats(&["soon", "later"]), DateGuess::Unknown);
     assert_eq!(guess_formats::<&str>(&[]), DateGuess::Unknown);
+}
+
+#[test]
+fn dates_in_words_of_other_languages_are_read_and_proposed() {
+    for (texts, format, first) in [
+        (["Mi, 25.11.2026 10:30", "Mo, 14.12.2026 09:00"], "%a, %d.%m.%Y %H:%M", "2026-11-25T10:30"),
+        (["25. November 2026, 10:30 Uhr", "14. Dezember 2026, 09:00 Uhr"], "%d. %B %Y, %H:%M Uhr", "2026-11-25T10:30"),
+        (["mercredi 25 novembre 2026 10h30", "lundi 14 décembre 2026 09h00"], "%A %d %B %Y %Hh%M", "2026-11-25T10:30"),
+        (["25 de noviembre de 2026 10:30", "3 de marzo de 2027 09:00"], "%d de %B de %Y %H:%M", "2026-11-25T10:30"),
+        (["25-nov-2026 10:30", "03-dic-2026 09:00"], "%d-%b-%Y %H:%M", "2026-11-25T10:30"),
+        (["25/11/2026 4:15 p. m.", "03/12/2026 9:00 a. m."], "%d/%m/%Y %I:%M %p", "2026-11-25T16:15"),
+        (["11/25/2026, 4:15:00 PM", "12/13/2026, 9:00:00 AM"], "%m/%d/%Y, %I:%M:%S %p", "2026-11-25T16:15"),
+        // one reading, though two patterns fit
+        (["25 May 2027 10:30", "26 May 2027 10:30"], "%d %b %Y %H:%M", "2027-05-25T10:30"),
+        (["Wed Nov 25 2026 10:30:00", "Mon Dec 14 2026 09:00:00"], "%a %b %d %Y %H:%M:%S", "2026-11-25T10:30"),
+    ] {
+        assert_eq!(guess_formats(&texts), DateGuess::Proposed(format.into()), "{texts:?}");
+        assert_eq!(dates::read(texts[0], &patterns(&[format])), wall(first), "{texts:?}");
+    }
+    for (text, format) in [
+        ("Do, 25.11.2026 10:30", "%a, %d.%m.%Y %H:%M"),
+        ("25 jui 2026 10:30", "%d %b %Y %H:%M"),
+        ("25 novembre 2026 10:30", "%d/%m/%Y %H:%M"),
+    ] {
+        assert_eq!(dates::read(text, &patterns(&[format])), None, "{text}: another weekday, two months, no word");
+    }
+}
+
+#[test]
+fn a_few_cells_that_are_no_dates_hide_no_format_and_other_dates_do() {
+    let dates: Vec<String> = (13..23).map(|day| format!("{day}/11/2026 09:00")).collect();
+    let with = |more: &[&str]| {
+        let all: Vec<&str> = dates.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        dates::guess_of_most(&all)
+    };
+    let proposed = || DateGuess::Proposed("%d/%m/%Y %H:%M".into());
+    for (more, wanted) in [
+        (&[][..], (proposed(), 0)),
+        (&["to be agreed"][..], (proposed(), 1)),
+        (&["to be agreed", "Total: 10"][..], (proposed(), 2)),
+        (&["a", "b", "c", "d"][..], (DateGuess::Unknown, 0)),
+        // another order of day and month: nobody knows how the rest is meant
+        (&["11/23/2026 09:00"][..], (DateGuess::Mixed, 0)),
+        (&["to be agreed", "11/23/2026 09:00"][..], (DateGuess::Mixed, 0)),
+    ] {
+        assert_eq!(with(more), wanted, "{more:?}");
+    }
+    assert_eq!(dates::guess_of_most(&["(local)", "2026-11-25T10:30", "2026-11-26T10:30"]).1, 1);
+    assert_eq!(dates::guess_of_most(&["soon", "later"]), (DateGuess::Unknown, 0));
 }
 
 #[test]

@@ -221,11 +221,17 @@ pub fn columns(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Resul
     }
 }
 
-/// What looks wrong at the beginning or the end of a text that can be read.
+/// What looks wrong at a file that can be read.
 pub fn doubts(format: &FormatSpec, input: &dyn Bytes, wanted: &Wanted) -> Vec<String> {
     match format {
-        FormatSpec::Csv(dialect) => csv::open_end(input, dialect, wanted).into_iter().collect(),
-        FormatSpec::Json(_) | FormatSpec::Workbook(_) | FormatSpec::Calendar(_) => Vec::new(),
+        FormatSpec::Csv(dialect) => {
+            let doubts = [csv::open_end(input, dialect, wanted), csv::doubtful_encoding(input, dialect)];
+            doubts.into_iter().flatten().collect()
+        }
+        FormatSpec::Workbook(_) => {
+            bounded(input, "workbook").ok().and_then(workbook::without_results).into_iter().collect()
+        }
+        FormatSpec::Json(_) | FormatSpec::Calendar(_) => Vec::new(),
     }
 }
 

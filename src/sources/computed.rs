@@ -30,6 +30,10 @@ impl Source for ComputedSource {
     fn doubts(&self) -> Vec<String> {
         self.inner.doubts()
     }
+
+    fn framework_in_utc(&self, column: &str) -> Option<&'static str> {
+        self.inner.framework_in_utc(column)
+    }
 }
 
 impl ComputedSource {

@@ -151,7 +151,12 @@ impl FileSource {
         }
         let mut text = Vec::new();
         for file in &files {
-            text.extend(file.bytes()?);
+            let bytes = file.bytes()?;
+            if files.len() > 1 {
+                let refused = formats::ical::demand_calendar(&bytes);
+                refused.map_err(|error| SourceError::of_format(&file.place(), &error))?;
+            }
+            text.extend(bytes);
             text.extend(b"\r\n");
             if text.len() as u64 > MAX_CALENDARS {
                 let (place, mebibytes) = (self.spec.path.display(), MAX_CALENDARS >> 20);

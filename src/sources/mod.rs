@@ -87,6 +87,11 @@ pub trait Source: Send {
     fn doubts(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// The framework whose database it is and that keeps the times of this column in UTC, as a rule, though nothing in them says so.
+    fn framework_in_utc(&self, _column: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What sources need from outside.

@@ -52,6 +52,10 @@ impl Source for SeriesSource {
     fn doubts(&self) -> Vec<String> {
         self.inner.doubts()
     }
+
+    fn framework_in_utc(&self, column: &str) -> Option<&'static str> {
+        self.inner.framework_in_utc(column)
+    }
 }
 
 /// A sink that passes on a row with a recurrence rule once for each occurrence in the window.

@@ -1,6 +1,8 @@
 //! shell: `init`: a schedule drafted from exports as programs write them, and the plan that it makes.
 
-use crate::support::clinic::Clinic;
+use std::io::Write as _;
+
+use crate::support::clinic::{Clinic, PARTS, Parts};
 use crate::support::{Conduct, Receiver, answer};
 
 const NOW: &str = "2026-11-24T14:00:00Z";
@@ -102,6 +104,36 @@ const EXPORTS: &[Export] = &[
     export("two-digit years", "short.csv",
         "Appointment Start,Appointment End,Client Name,Client Phone Number,Service,Booking ID,Status\n11/25/26 10:30 AM,11/25/26 11:00 AM,Jane,+12025550143,Cut,bk_1,Accepted\n12/13/26 2:00 PM,12/13/26 2:30 PM,Bob,+12025550144,Cut,bk_2,Accepted\n",
         &["bk_1"], ""),
+    export("halves of the day as Excel writes them in Spanish, and a number for an id", "citas.csv",
+        "sep=;\nNº cita;Paciente;Teléfono móvil;Fecha;Hora;Estado\n1;Ana Gómez;612 345 678;25/11/2026;10:30 a. m.;Confirmada\n2;Luz Peña;+34 912 345 679;13/12/2026;4:15 p. m.;Confirmada\n3;Juan;612345680;25/11/2026;5:00 p. m.;Anulada\n",
+        &["1"], "`Anulada`"),
+    export("dates in French words", "mots.csv",
+        "Identifiant;Patient;Téléphone;Rendez-vous;Statut\nA1;Jeanne;06 12 34 56 78;mercredi 25 novembre 2026 10:30;confirmé\nA2;Luc;01 99 00 12 35;lundi 14 décembre 2026 09:00;confirmé\n",
+        &["A1"], "Europe/Paris"),
+    export("German weekdays, numbers with the country's code", "wochentag.csv",
+        "Nr;Tel;Termin\n1;+493023125106;Mi, 25.11.2026 10:30\n2;+493023125107;Mo, 14.12.2026 09:00\n",
+        &["1"], "Europe/Berlin"),
+    export("a second line of units, and a cell that is no date", "units.csv",
+        "id,patient,phone,start\n(number),(name),(home),(local time)\n1,Jane,+1 202 555 0143,25/11/2026 10:30\n2,Bob,+1 202 555 0144,13/12/2026 14:00\n",
+        &["1"], "1 of 3 starts can't be read"),
+    export("a country's code in a column of its own", "codes.csv",
+        "id,country_code,phone,appt_start\n1,+1,2025550143,2026-11-25T10:30:00\n2,44,7400123456,2026-12-25T11:30:00\n",
+        &["1"], ""),
+    export("line breaks in the header, columns without a name, totals below", "breaks.csv",
+        "\"Appt\nID\",\"Patient\nName\",\"Phone\n(mobile)\",\"Start\nDate\",\"Start\nTime\",,\n10,\"Doe, Jane\",202-555-0143,11/25/2026,12:15 AM,,\n11,\"Roe, Bob\",202-555-0144,12/13/2026,12:15 PM,,\n,,,,Total:,2,\n",
+        &["10"], ""),
+    export("a begin and an end in one cell", "ranges.csv",
+        "id,phone,date,time\n1,+12025550143,11/25/2026,10:30 AM - 11:00 AM\n2,+12025550144,12/13/2026,2:00 PM - 2:30 PM\n",
+        &["1"], ""),
+    export("ordinals", "ordinals.csv",
+        "id,phone,start\n1,+12025550143,\"November 25th, 2026 10:30 AM\"\n2,+12025550144,\"December 1st, 2026 2:00 PM\"\n",
+        &["1"], ""),
+    export("a phone in a note", "notes.csv",
+        "id,start,notes\n1,2026-11-25T10:30,\"first visit, call (202) 555-0143 after noon\"\n2,2026-12-25T10:30,\"2026-11-01 asked for no call\"\n",
+        &["1"], "1 of 2 rows have no phone in `notes`"),
+    export("a calendar with a series, whole days and its own zone", "desk.ics",
+        "BEGIN:VCALENDAR\nVERSION:2.0\nX-WR-TIMEZONE:America/Chicago\nBEGIN:VEVENT\nUID:w\nSUMMARY:Jane\nDESCRIPTION:+1 202 555 0143\nDTSTART;TZID=America/Chicago:20261104T103000\nRRULE:FREQ=WEEKLY\nEND:VEVENT\nBEGIN:VEVENT\nUID:d\nSUMMARY:Closed\nDTSTART;VALUE=DATE:20261210\nEND:VEVENT\nEND:VCALENDAR\n",
+        &["w@20261125T163000Z"], "events are whole days"),
     export("no phone", "mail.csv",
         "id,name,email,start\n1,Jane,jane@example.com,2026-11-25T10:30\n",
         &[], "no column holds phone numbers"),
@@ -198,6 +230,131 @@ fn an_api_is_drafted_by_the_list_whose_fields_are_known() {
         "{text}\n{ended:?}"
     );
     assert_eq!(called(&clinic, "api"), ["b1"], "{text}");
+}
+
+#[test]
+fn lists_inside_of_items_objects_that_are_null_and_the_next_page_are_drafted() {
+    let nested = r#"{"result":{"days":[{"date":"2026-11-25","slots":[{"id":1,"time":"10:30","phone":"+12025550143","client":null},
+        {"id":2,"time":"11:30","phone":"+12025550144","client":{"name":"Bob"}}]},{"date":"2026-12-13","slots":[]}]}}"#;
+    let first = r#"{"data":[{"id":"b0","client":{"name":"Al"},"phone":"+12025550145","start":1790000000},
+        {"id":"b1","client":null,"phone":"+12025550143","start":1795620600}],"links":{"next":"/page2"}}"#;
+    let second = r#"{"data":[{"id":"b2","client":{"name":"Bob"},"phone":"+12025550144","start":1795624200}],"links":{"next":null}}"#;
+    let answers = |bodies: &[&str]| {
+        let json = |body: &&str| Conduct::Answer(answer("200 OK", &[("content-type", "application/json")], body));
+        bodies.iter().map(json).collect::<Vec<_>>()
+    };
+    for (bodies, words, expected) in [
+        (&[nested][..], "each = \"/slots\"", ["1", "2"]),
+        // asked for the draft, for its sample, and for its plan, twice
+        (
+            &[first, first, second, first, second, first, second][..],
+            "paging.next = { at = \"/links/next\" }",
+            ["b1", "b2"],
+        ),
+    ] {
+        let receiver = Receiver::start(answers(bodies));
+        let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+        let ended = clinic.run(&["init", &receiver.url("/api"), "api", "--now", NOW]);
+        let text = std::fs::read_to_string(clinic.path().join("schedules/api.toml")).unwrap_or_default();
+        assert!(text.contains(words) && text.contains("client.name | default(none)"), "{text}\n{ended:?}");
+        assert_eq!(called(&clinic, "api"), expected, "{text}\n{ended:?}");
+    }
+}
+
+/// A workbook with a cover sheet before the one with appointments.
+fn workbook_with_a_cover() -> Vec<u8> {
+    const MAIN: &str = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\" \
+                        xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"";
+    let relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let package = "http://schemas.openxmlformats.org/package/2006";
+    let sheet = |rows: &[&[&str]]| {
+        let cell = |text: &&str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+        let row = |cells: &&[&str]| format!("<row>{}</row>", cells.iter().map(cell).collect::<String>());
+        format!("<worksheet {MAIN}><sheetData>{}</sheetData></worksheet>", rows.iter().map(row).collect::<String>())
+    };
+    let related = |id: &str, kind: &str, target: &str| {
+        format!("<Relationship Id=\"{id}\" Type=\"{relation}/{kind}\" Target=\"{target}\"/>")
+    };
+    let relations = |all: String| format!("<Relationships xmlns=\"{package}/relationships\">{all}</Relationships>");
+    let sheets =
+        "<sheet name=\"Cover\" sheetId=\"1\" r:id=\"a\"/><sheet name=\"Book of November\" sheetId=\"2\" r:id=\"b\"/>";
+    let parts = [
+        ("[Content_Types].xml", format!("<Types xmlns=\"{package}/content-types\"/>")),
+        ("_rels/.rels", relations(related("r", "officeDocument", "xl/workbook.xml"))),
+        ("xl/workbook.xml", format!("<workbook {MAIN}><sheets>{sheets}</sheets></workbook>")),
+        (
+            "xl/_rels/workbook.xml.rels",
+            relations(
+                related("a", "worksheet", "worksheets/sheet1.xml")
+                    + &related("b", "worksheet", "worksheets/sheet2.xml"),
+            ),
+        ),
+        ("xl/worksheets/sheet1.xml", sheet(&[&["Clinic, November"]])),
+        (
+            "xl/worksheets/sheet2.xml",
+            sheet(&[
+                &["Printed on 24 November"],
+                &["ID", "Phone", "Start"],
+                &["A-1", "+12025550143", "2026-11-25T10:30"],
+                &["A-2", "+12025550144", "2026-12-25T10:30"],
+            ]),
+        ),
+    ];
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in parts {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("a part");
+        zip.write_all(text.as_bytes()).expect("its text");
+    }
+    zip.finish().expect("an archive").into_inner()
+}
+
+#[test]
+fn the_sheet_and_the_row_of_its_header_are_found_behind_a_cover() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    clinic.write_bytes("book.xlsx", &workbook_with_a_cover());
+    let ended = clinic.run(&["init", "book.xlsx", "--now", NOW]);
+    let text = std::fs::read_to_string(clinic.path().join("schedules/book.toml")).unwrap_or_default();
+    assert!(text.contains("sheet = \"Book of November\"\nheader_row = 2"), "{text}\n{ended:?}");
+    assert_eq!(called(&clinic, "book"), ["A-1"], "{text}\n{ended:?}");
+}
+
+#[test]
+fn the_zone_is_the_countrys_unless_that_of_the_other_schedules_is_in_it_too() {
+    for (phone, others, zone) in [
+        ("(202) 555-0143", "America/Chicago", "America/Chicago"),
+        ("(202) 555-0143", "Europe/Berlin", "America/New_York"),
+        ("+493023125106", "America/Chicago", "Europe/Berlin"),
+        ("+493023125106", "", "Europe/Berlin"),
+    ] {
+        let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+        if !others.is_empty() {
+            clinic.schedule("other", &Parts { zone: others, ..PARTS }.text());
+        }
+        clinic.write("a.csv", &format!("id,phone,starts_at\n1,{phone},2026-11-25T10:30\n"));
+        let ended = clinic.run(&["init", "a.csv", "-", "--now", NOW]);
+        assert!(ended.stdout.contains(&format!("timezone = \"{zone}\"")), "{phone}, {others}: {ended:?}");
+    }
+}
+
+#[test]
+fn the_encoding_of_dos_and_of_old_macs_is_found_and_check_names_it_where_it_is_left_out() {
+    for (encoding, name) in
+        [("850", b"M\x81\xe1ig, K\x94nigstra\xe1e".as_slice()), ("macintosh", b"M\x9f\xa7ig, K\x9anigstra\xa7e")]
+    {
+        let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+        let table = [b"Nr;Kunde;Telefon;Termin\n1;".as_slice(), name, b";030 23125106;2026-11-25 10:30\n"].concat();
+        clinic.write_bytes("a.csv", &table);
+        let ended = clinic.run(&["init", "a.csv", "--now", NOW]);
+        let path = clinic.path().join("schedules/a.toml");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(text.contains(&format!("encoding = \"{encoding}\"")), "{text}\n{ended:?}");
+        assert!(ended.stdout.contains("Müßig, Königstraße"), "{ended:?}");
+        let ended = clinic.run(&["check"]);
+        assert!(!ended.stdout.contains("make words in the encoding"), "{ended:?}");
+        std::fs::write(&path, text.replace(&format!("encoding = \"{encoding}\"\n"), "")).expect("a file");
+        let ended = clinic.run(&["check"]);
+        assert!(ended.words().contains(&format!("make words in the encoding `{encoding}`")), "{ended:?}");
+    }
 }
 
 #[test]

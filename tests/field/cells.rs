@@ -62,7 +62,7 @@ fn moments_since_1970_are_read_by_their_names_and_the_hints_name_them() {
     let table = "id,phone,starts_at\n1,+12025550143,1795620600\n2,+12025550144,1795620600000\n\
                  3,+12025550145,/Date(1795620600000)/\n4,+12025550146,2461370.1458\n";
     let unread = plan(&clinic("", table));
-    for (id, hint) in [("1", "\"epoch\\"), ("2", "\"epoch_ms\\"), ("3", "\"epoch_ms\\"), ("4", "no common format")] {
+    for (id, hint) in [("1", "\"epoch\\"), ("2", "\"epoch_ms\\"), ("3", "\"epoch_ms\\"), ("4", "a Julian day")] {
         let why = start(&unread, id).expect_err("no ISO 8601");
         assert!(why.starts_with("invalid_time") && why.contains(hint), "{id}: {why}");
     }

@@ -106,6 +106,36 @@ fn check_warns_where_starts_look_like_another_zones() {
 }
 
 #[test]
+fn check_warns_of_the_database_of_a_framework_that_keeps_times_in_utc() {
+    let query = "select id, phone, starts_at from visit";
+    let source = format!("[source.sqlite]\npath = \"../app.sqlite3\"\nquery = \"{query}\"");
+    let joined = source.replace("starts_at from", "day || ' ' || at as starts_at from");
+    let chosen = format!("{MAPPED}\nsource_timezone = \"America/New_York\"");
+    let cases = [
+        ("django_migrations", "datetime NOT NULL", &source, MAPPED, "Django"),
+        ("ar_internal_metadata", "datetime(6)", &source, MAPPED, "Ruby on Rails"),
+        ("django_migrations", "datetime", &source, chosen.as_str(), ""),
+        ("django_migrations", "text", &source, MAPPED, ""),
+        ("django_migrations", "text", &joined, MAPPED, ""),
+        ("other", "datetime", &source, MAPPED, ""),
+    ];
+    for (own, kind, source, appointment, framework) in cases {
+        let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+        let database = rusqlite::Connection::open(clinic.path().join("app.sqlite3")).expect("a database");
+        let tables = format!(
+            "CREATE TABLE {own} (id integer); CREATE TABLE visit (id integer, phone text, \"starts_at\" {kind}, day text, at text); \
+             INSERT INTO visit VALUES (1, '+12025550143', '2026-11-25 15:30:00', '2026-11-25', '15:30:00');"
+        );
+        database.execute_batch(&tables).expect("tables");
+        clinic.schedule("day-before", &Parts { source, appointment, ..PARTS }.text());
+        let ended = clinic.run(&["check"]);
+        let is_warned = ended.words().contains("written-zone") && ended.words().contains("which keeps times in UTC");
+        assert_eq!(is_warned, !framework.is_empty(), "{own}, {kind}: {ended:?}");
+        assert!(ended.stdout.contains(framework), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_zone_of_the_source_that_is_none_is_refused_with_the_likely_one() {
     let (exit, report) = with(&format!("{MAPPED}\nsource_timezone = \"Europe/Berlinn\""), UTC_STARTS).json(&["check"]);
     assert!(exit == 78 || exit == 1, "{report}");

@@ -83,12 +83,26 @@ fn values_keep_their_types() {
     assert_eq!(
         rows,
         [
-            r#"1 {"id":1,"Phone no":"+12025550143","price":1.5,"note":"","raw":null}"#,
-            r#"2 {"id":2,"Phone no":"+12025550144","price":2.0,"note":null,"raw":null}"#,
+            r#"1 {"id":1,"Phone no":"+12025550143","price":1.5,"note":"","raw":"00FF"}"#,
+            r#"2 {"id":2,"Phone no":"+12025550144","price":2.0,"note":null,"raw":"00FF"}"#,
         ]
     );
     assert_eq!(report.columns.expect("fixed columns")[..2], ["id", "Phone no"]);
     assert_eq!(book.read(query).expect("again").1.fingerprint, report.fingerprint);
+}
+
+#[test]
+fn a_blob_is_its_text_or_what_hex_writes_of_a_short_one() {
+    let book = Book::new("DELETE");
+    for (blob, wanted) in [
+        ("x'412D37'", r#""A-7""#),
+        ("x'0102'", r#""0102""#),
+        ("x'AABBCCDDEEFF00112233445566778899'", r#""AABBCCDDEEFF00112233445566778899""#),
+        ("zeroblob(65)", "null"),
+    ] {
+        let rows = book.read(&format!("SELECT {blob} AS id")).expect("a query").0;
+        assert_eq!(rows, [format!(r#"1 {{"id":{wanted}}}"#)], "{blob}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! shell: APIs that are read by declaration alone: JSONPaths, lists inside items, computed columns, bodies.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tickler::clock::SystemClock;
 use tickler::http::Http;
@@ -22,11 +22,14 @@ pub fn schedule(source: &str, appointment: &str) -> String {
 }
 
 /// What the source of this schedule gives.
+/// One clock for all reads of a test, as a process has: tokens are kept by it.
+static CLOCK: LazyLock<Arc<SystemClock>> = LazyLock::new(|| Arc::new(SystemClock::new()));
+
 pub async fn rows_of(text: &str) -> Result<(Vec<String>, ReadReport), SourceError> {
     let (schedule, problems) = read::schedule(Path::new("x.toml"), text, &Zones::newest());
     let schedule = schedule.unwrap_or_else(|| panic!("{problems:?}\n{text}"));
     let tools = SourceTools {
-        http: Http::new(Arc::new(SystemClock::new())).expect("TLS can be set up"),
+        http: Http::new(CLOCK.clone()).expect("TLS can be set up"),
         secrets: Secrets::default(),
         runtime: tokio::runtime::Handle::current(),
         answers: tickler::sources::http::KeptAnswers::default(),

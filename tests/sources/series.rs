@@ -149,6 +149,91 @@ async fn a_token_is_fetched_first_used_again_and_a_changed_refresh_token_is_kept
     assert_eq!(std::fs::read_to_string(&refresh).expect("a file"), "second");
 }
 
+/// A schedule that reads with the refresh token of a file.
+fn with_refresh_token(file: &std::path::Path, token: &str, list: &str) -> String {
+    let source = format!(
+        "[source.http]\nurl = \"{list}\"\n[source.http.auth.oauth2]\ntoken_url = \"{token}\"\nclient_id = \"me\"\n\
+         refresh_token = {{ file = \"{}\" }}",
+        file.display()
+    );
+    schedule(&source, "id = \"id\"\nphone = \"phone\"\nstarts_at = \"starts_at\"")
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_cannot_be_written_is_kept_and_written_as_soon_as_it_can_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (refresh, draft) = (folder.path().join("refresh"), folder.path().join("refresh.new"));
+    std::fs::write(&refresh, "first").expect("a file");
+    std::fs::create_dir(&draft).expect("a folder where the new file would be written");
+    let receiver =
+        Receiver::start(vec![json(r#"{"access_token":"t1","expires_in":3600,"refresh_token":"second"}"#), json("[]")]);
+    let text = with_refresh_token(&refresh, &receiver.url("/token"), &receiver.url("/list"));
+    let error = rows_of(&text).await.expect_err("it can't be written");
+    assert!(error.message.contains("can't be written"), "{error}");
+    std::fs::remove_dir(&draft).expect("the folder goes");
+    rows_of(&text).await.expect("an empty day");
+    assert_eq!(std::fs::read_to_string(&refresh).expect("a file"), "second");
+    let lines: Vec<String> = receiver.received().into_iter().map(|request| request.line).collect();
+    assert_eq!(lines, ["POST /token HTTP/1.1", "GET /list HTTP/1.1"], "the first token wasn't used a second time");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_another_process_replaced_is_taken_from_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refresh = folder.path().join("refresh");
+    std::fs::write(&refresh, "first").expect("a file");
+    // a token of one second is used for one read
+    let token = |refresh: &str| json(&format!(r#"{{"access_token":"t","expires_in":1,"refresh_token":"{refresh}"}}"#));
+    let receiver = Receiver::start(vec![token("second"), json("[]"), token("fourth"), json("[]")]);
+    let text = with_refresh_token(&refresh, &receiver.url("/token"), &receiver.url("/list"));
+    rows_of(&text).await.expect("an empty day");
+    std::fs::write(&refresh, "third").expect("another process writes it");
+    rows_of(&text).await.expect("an empty day");
+    let form = String::from_utf8_lossy(&receiver.received()[2].body).into_owned();
+    assert_eq!(form, "grant_type=refresh_token&refresh_token=third&client_id=me");
+    assert_eq!(std::fs::read_to_string(&refresh).expect("a file"), "fourth");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_replaced_while_it_is_used_is_read_again_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refresh = folder.path().join("refresh");
+    std::fs::write(&refresh, "first").expect("a file");
+    let (place, asked) = (refresh.clone(), std::sync::atomic::AtomicUsize::new(0));
+    let server = crate::server::Server::answering(move |target| {
+        if target.starts_with("/list") {
+            return crate::server::json("[]");
+        }
+        if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+            std::fs::write(&place, "second").expect("another process writes it");
+            return crate::server::answer(400, "content-type: application/json\r\n", r#"{"error":"invalid_grant"}"#);
+        }
+        crate::server::json(r#"{"access_token":"t3"}"#)
+    })
+    .await;
+    let (token, list) = (format!("{}/token", server.origin), format!("{}/list", server.origin));
+    rows_of(&with_refresh_token(&refresh, &token, &list)).await.expect("an empty day");
+    assert_eq!(server.requests().len(), 3, "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn one_client_reads_for_each_person_with_that_persons_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    for file in [&one, &other] {
+        std::fs::write(file, "r").expect("a file");
+    }
+    let token = |token: &str| json(&format!(r#"{{"access_token":"{token}","expires_in":3600}}"#));
+    let receiver = Receiver::start(vec![token("ones"), json("[]"), token("others"), json("[]")]);
+    for file in [&one, &other] {
+        let text = with_refresh_token(file, &receiver.url("/token"), &receiver.url("/list"));
+        rows_of(&text).await.expect("an empty day");
+    }
+    let received = receiver.received();
+    let logins: Vec<_> = received.iter().filter_map(|request| request.header("authorization")).collect();
+    assert_eq!(logins, ["Bearer ones", "Bearer others"]);
+}
+
 #[tokio::test]
 async fn a_client_proves_itself_by_a_signed_assertion_and_a_refusal_names_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -71,6 +71,32 @@ async fn an_unchanged_answer_is_not_sent_again_and_its_rows_are_read_from_the_on
 }
 
 #[tokio::test]
+async fn a_time_of_change_long_before_the_answer_proves_that_it_is_unchanged() {
+    let (changed, sent) = ("Tue, 24 Nov 2026 13:00:00 GMT", "Tue, 24 Nov 2026 14:00:00 GMT");
+    let reads = AtomicUsize::new(0);
+    let server = Server::answering(move |_| match reads.fetch_add(1, Ordering::Relaxed) {
+        0 => {
+            let headers = format!("content-type: application/json\r\nlast-modified: {changed}\r\ndate: {sent}\r\n");
+            answer(200, &headers, r#"{"data":[{"id":1}]}"#)
+        }
+        _ => answer(304, &format!("last-modified: {changed}\r\n"), ""),
+    })
+    .await;
+    let reader = Reader::of(spec(&server.origin));
+    for _ in 0..2 {
+        assert_eq!(reader.read().await.expect("rows"), [r#"1 {"id":1}"#]);
+    }
+    let condition = format!("if-modified-since: {}", changed.to_lowercase());
+    let conditions: Vec<bool> = server.requests().iter().map(|request| request.contains(&condition)).collect();
+    assert_eq!(conditions, [false, true]);
+    // nothing is kept on a disk: after a restart the whole answer is asked for
+    let restarted = Reader::of(spec(&server.origin));
+    let error = restarted.read().await.expect_err("nobody asked about an unchanged answer");
+    assert!(error.message.contains("304"), "{error}");
+    assert!(!server.requests()[2].contains("if-modified-since"));
+}
+
+#[tokio::test]
 async fn each_page_of_a_read_is_the_kept_one_or_the_new_one() {
     let reads = AtomicUsize::new(0);
     let server = Server::answering(move |target| {

@@ -237,6 +237,27 @@ fn what_keeps_a_workbook_from_being_read_is_said_with_the_remedy() {
 }
 
 #[test]
+fn a_formula_without_its_result_is_an_empty_cell_and_check_warns_of_it() {
+    let sheet = |formula: &str| {
+        let cells = [number("A2", 0, "1"), format!("<c r=\"B2\">{formula}</c>")];
+        xlsx(&[("Bookings", "visible", &(header(1) + &row(2, &cells)))])
+    };
+    for (formula, phone, is_warned) in [
+        ("<f>A1</f>", "null", true),
+        ("<f>A1</f><v></v>", "null", true),
+        ("<f>A1</f><v/>", "null", true),
+        ("<f>A1</f><v>12025550143</v>", "12025550143", false),
+        ("<v>12025550143</v>", "12025550143", false),
+    ] {
+        let book = book(&sheet(formula));
+        let rows = book.read(None, 1).expect("rows");
+        assert!(rows[0].contains(&format!("\"phone\":{phone}")), "{formula}: {rows:?}");
+        let doubts = book.source(None, 1, wanted(&[])).doubts();
+        assert_eq!(doubts.iter().any(|doubt| doubt.contains("formulas without their results")), is_warned, "{formula}");
+    }
+}
+
+#[test]
 fn two_cells_in_opposite_corners_take_no_memory_and_what_unpacks_to_gigabytes_is_refused() {
     let far = header(1) + &row(2, &[number("A2", 0, "1")]) + &row(1_048_576, &[text("XFD1048576", "x")]);
     let read = book(&xlsx(&[("Bookings", "visible", &far)])).read(None, 1).expect("rows");

@@ -1,9 +1,11 @@
 //! pure: which `date_format` would fit a value or a whole column. Formats are proposed, never used by themselves.
 
-use jiff::fmt::strtime;
+use jiff::civil::Date;
 use jiff::tz::Offset;
 
-use super::{SENSIBLE_YEARS, StartText, TimeOfDay, epoch, excel, iso, pattern, plain};
+use super::{
+    SENSIBLE_YEARS, StartText, TimeOfDay, UNKNOWN_ZONE, epoch, excel, iso, pattern, plain, remedy_without_format, words,
+};
 
 /// What the starts of a whole column have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,24 @@ const DATES: &[&str] = &[
     "%a, %d %b %Y",
     "%a %d %b %Y",
     "%A, %B %d, %Y",
+    "%a %b %d %Y",
+    "%a, %b %d, %Y",
+    "%A %d %B %Y",
+    "%A, %d %B %Y",
+    "%d. %B %Y",
+    "%d. %b %Y",
+    "%A, %d. %B %Y",
+    "%a, %d. %b %Y",
+    "%d de %B de %Y",
+    "%A, %d de %B de %Y",
+    "%d/%b/%Y",
+    "%a %d.%m.%Y",
+    "%a, %d.%m.%Y",
+    "%A, %d.%m.%Y",
+    "%a %d/%m/%Y",
+    "%a, %d/%m/%Y",
+    "%a %m/%d/%Y",
+    "%a, %m/%d/%Y",
 ];
 
 /// The times that are tried after a date.
@@ -61,7 +81,18 @@ const TIMES: &[&str] = &[
     "T%H%M%S",
     "T%H%M%S%z",
     ", %H:%M",
+    ", %H:%M:%S",
     ", %I:%M %p",
+    ", %I:%M:%S %p",
+    ", %I:%M%p",
+    ", %Hh%M",
+    ", %H:%M Uhr",
+    ", um %H:%M Uhr",
+    ", %H:%M h",
+    " - %H:%M",
+    " - %I:%M %p",
+    " %H:%M h",
+    " %H.%M Uhr",
     " %H.%M",
     " at %H:%M",
     " at %I:%M %p",
@@ -98,19 +129,14 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     if values.iter().all(|value| excel(value).is_some_and(|(at, _)| SENSIBLE_YEARS.contains(&at.year()))) {
         return DateGuess::Proposed("excel".into());
     }
-    let readings = |value: &str| -> Vec<String> {
-        let with_times =
-            |date| std::iter::once("").chain(TIMES.iter().copied()).map(move |time| format!("{date}{time}"));
-        DATES.iter().flat_map(with_times).filter(|pattern| is_reading(value, pattern)).collect()
-    };
-    let mut fitting = readings(first);
+    let mut fitting: Vec<String> = patterns().filter(|pattern| is_reading(first, pattern)).collect();
     let mut each_fits = !fitting.is_empty();
     for value in &values[1..] {
-        each_fits =
-            each_fits && (fitting.iter().any(|pattern| is_reading(value, pattern)) || !readings(value).is_empty());
+        let has_reading = || fitting.iter().any(|pattern| is_reading(value, pattern)) || is_date(value);
+        each_fits = each_fits && has_reading();
         fitting.retain(|pattern| is_reading(value, pattern));
     }
-    match fitting.as_slice() {
+    match different(fitting, &values).as_slice() {
         [] if each_fits => DateGuess::Mixed,
         [] => DateGuess::Unknown,
         [only] => DateGuess::Proposed(only.clone()),
@@ -118,19 +144,101 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     }
 }
 
-/// A reading must also make sense as a year of our days: `%Y` takes `26` for the year 26. A date alone is a reading too:
-/// the format of one column of two.
-fn is_reading(value: &str, pattern: &str) -> bool {
-    let year = match pattern::read(value, pattern) {
-        Some(StartText::Wall(wall)) => wall.year(),
-        Some(StartText::Instant(at)) => Offset::UTC.to_datetime(at).year(),
-        None if tells_time(pattern) => return false,
-        None => match strtime::parse(pattern, value).and_then(|parsed| parsed.to_date()) {
-            Ok(date) => date.year(),
-            Err(_) => return false,
-        },
+/// The format of all values but a few that are no dates at all (`to be agreed`, a line of totals), and how many these are. A value
+/// that only another format reads is not such a one.
+#[must_use]
+pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
+    /// Enough to find a date among cells that are none, and cells that are none among dates.
+    const FEW: usize = 50;
+    let guess = guess_formats(values);
+    if guess != DateGuess::Unknown {
+        return (guess, 0);
+    }
+    let values: Vec<_> = values.iter().map(|value| plain(value.as_ref())).collect();
+    let values: Vec<&str> = values.iter().map(AsRef::as_ref).filter(|value: &&str| !value.is_empty()).collect();
+    let Some(date) = values.iter().take(FEW).find(|value| guess_formats(&[value]) != DateGuess::Unknown) else {
+        return (DateGuess::Unknown, 0);
     };
-    SENSIBLE_YEARS.contains(&year)
+    let is_alike = alike(date);
+    let (dates, others): (Vec<&str>, Vec<&str>) = values.iter().partition(|value| is_alike(value));
+    let is_rare = others.len() * 5 <= values.len() || others.len() <= 2 && others.len() < dates.len();
+    if !is_rare || others.len() > FEW {
+        return (DateGuess::Unknown, 0);
+    }
+    match others.iter().any(|value| guess_formats(&[value]) != DateGuess::Unknown) {
+        true => (DateGuess::Mixed, 0),
+        false => (guess_formats(&dates), others.len()),
+    }
+}
+
+/// Whether another value is written like this one.
+fn alike(value: &str) -> Box<dyn Fn(&str) -> bool> {
+    if iso(value).is_some() {
+        return Box::new(|other| iso(other).is_some());
+    }
+    if let Some(unit) = epoch::guess(&[value]) {
+        return Box::new(move |other| epoch::guess(&[other]) == Some(unit));
+    }
+    if excel(value).is_some() {
+        return Box::new(|other| excel(other).is_some());
+    }
+    let fitting: Vec<String> = patterns().filter(|pattern| is_reading(value, pattern)).collect();
+    Box::new(move |other| fitting.iter().any(|pattern| is_reading(other, pattern)))
+}
+
+/// Every date with every time, and without one.
+fn patterns() -> impl Iterator<Item = String> {
+    let with_times = |date| std::iter::once("").chain(TIMES.iter().copied()).map(move |time| format!("{date}{time}"));
+    DATES.iter().flat_map(with_times)
+}
+
+fn is_date(value: &str) -> bool {
+    patterns().any(|pattern| is_reading(value, &pattern))
+}
+
+/// The formats that read some value differently: of those that read all alike, the one whose words are nearest to the
+/// values', else the first.
+fn different(fitting: Vec<String>, values: &[&str]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for pattern in fitting {
+        let is_same = |kept: &String| values.iter().all(|value| reading(value, kept) == reading(value, &pattern));
+        // how far the words of a pattern are from those of the value: `Wed` is further from `mercredi` than `Wednesday`
+        let distance = |pattern: &str| {
+            words::in_english(values[0], pattern).map_or(0, |english| 1 + english.len().abs_diff(values[0].len()))
+        };
+        match kept.iter_mut().find(|kept| is_same(kept)) {
+            Some(same) if distance(&pattern) < distance(same) => *same = pattern,
+            Some(_) => {}
+            None => kept.push(pattern),
+        }
+    }
+    kept
+}
+
+/// What a format makes of a value. A date alone is a reading too: the format of one column of two.
+#[derive(Debug, PartialEq)]
+enum DateReading {
+    Start(StartText),
+    Date(Date),
+}
+
+/// A reading that makes sense as a year of our days: `%Y` takes `26` for the year 26.
+fn reading(value: &str, pattern: &str) -> Option<DateReading> {
+    let reading = match pattern::read(value, pattern) {
+        Some(start) => DateReading::Start(start),
+        None if tells_time(pattern) => return None,
+        None => DateReading::Date(pattern::date(value, pattern)?),
+    };
+    let year = match &reading {
+        DateReading::Start(StartText::Wall(wall)) => wall.year(),
+        DateReading::Start(StartText::Instant(at)) => Offset::UTC.to_datetime(*at).year(),
+        DateReading::Date(date) => date.year(),
+    };
+    SENSIBLE_YEARS.contains(&year).then_some(reading)
+}
+
+fn is_reading(value: &str, pattern: &str) -> bool {
+    reading(value, pattern).is_some()
 }
 
 /// Whether a format says the time of day.
@@ -147,10 +255,16 @@ pub fn proposal(value: &str) -> String {
     if trimmed.is_empty() {
         return "the column is empty".into();
     }
+    if trimmed.contains(UNKNOWN_ZONE)
+        && let Some(remedy) = remedy_without_format(trimmed)
+    {
+        return remedy;
+    }
     if trimmed.len() > 64 {
         return "the value is too long to be a date and a time".into();
     }
-    let a_date_alone = "it holds a date without a time: `starts_at = { date = …, time = … }` joins two columns";
+    let a_date_alone = "it holds a date without a time, as an event of a whole day does: where the time has a column of its own, \
+                        `starts_at = { date = …, time = … }` joins both";
     match guess_formats(&[trimmed]) {
         DateGuess::Proposed(format) if format == "iso8601" => "it is ISO 8601: leave `date_format` out".into(),
         DateGuess::Proposed(format) if format == "excel" => match excel(trimmed) {
@@ -167,7 +281,10 @@ pub fn proposal(value: &str) -> String {
                 "it would fit `date_format = \"{one}\"` or `date_format = \"{other}\"`: the whole column shows which"
             )
         }
-        DateGuess::Mixed | DateGuess::Unknown => "no common format fits it: write one with `date_format`".into(),
+        DateGuess::Mixed | DateGuess::Unknown => match remedy_without_format(trimmed) {
+            Some(remedy) => remedy,
+            None => "no common format fits it: write one with `date_format`".into(),
+        },
     }
 }
 

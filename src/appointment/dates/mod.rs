@@ -4,6 +4,8 @@
 mod epoch;
 mod guess;
 mod pattern;
+mod remedies;
+mod words;
 
 use std::borrow::Cow;
 
@@ -14,8 +16,9 @@ use super::cell::without_spreadsheet_guards;
 use super::{DateFormat, StartText};
 use crate::row::unseen;
 
-pub use self::guess::{DateGuess, guess_formats, proposal};
+pub use self::guess::{DateGuess, guess_formats, guess_of_most, proposal};
 pub use self::pattern::check as check_pattern;
+pub use self::remedies::{BEGIN_OF_RANGE, UNKNOWN_ZONE, is_range, remedy_without_format};
 
 /// The years in which a start makes sense: a format that gives another one doesn't fit.
 const SENSIBLE_YEARS: std::ops::Range<i16> = 1990..2101;

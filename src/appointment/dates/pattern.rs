@@ -1,9 +1,10 @@
 //! pure: a start by a strftime pattern.
 
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 
+use super::words;
 use crate::appointment::StartText;
 
 /// The words that say UTC where an offset may stand.
@@ -80,9 +81,15 @@ fn is_utc(word: &str) -> bool {
     UTC.iter().any(|utc| word.eq_ignore_ascii_case(utc))
 }
 
-/// Reads a text; the hour must be there (a date alone is no start), minutes and seconds may be missing.
+/// Reads a text; the hour must be there (a date alone is no start), minutes and seconds may be missing. Names of months and weekdays
+/// may be in other languages than English.
 /// A year of less than four digits is none: `%Y` takes `26` for the year 26, and the appointment would be lost in it.
 pub(super) fn read(text: &str, pattern: &str) -> Option<StartText> {
+    read_english(text, pattern).or_else(|| read_english(&words::in_english(text, pattern)?, pattern))
+}
+
+/// [`read`], with English names alone.
+fn read_english(text: &str, pattern: &str) -> Option<StartText> {
     let read = parsed(text, pattern).or_else(|| parsed(&with_offset(text, pattern)?, pattern))?;
     let year = match read {
         StartText::Instant(at) => Offset::UTC.to_datetime(at).year(),
@@ -104,6 +111,12 @@ fn with_offset(text: &str, pattern: &str) -> Option<String> {
     };
     let (at, word) = words(text).filter(is_zone).last()?;
     Some(format!("{}{offset}{}", &text[..at], &text[at + word.len()..]))
+}
+
+/// A date alone, for one column of two.
+pub(super) fn date(text: &str, pattern: &str) -> Option<Date> {
+    let read = |text: &str| strtime::parse(pattern, text).and_then(|parsed| parsed.to_date()).ok();
+    read(text).or_else(|| read(&words::in_english(text, pattern)?))
 }
 
 fn parsed(text: &str, pattern: &str) -> Option<StartText> {

@@ -15,10 +15,13 @@ use encoding::{DetectedEncoding, Utf8Check};
 use rows::TableRows;
 use window::Window;
 
+pub use likely::likely_encoding;
+
 mod batches;
 mod codepages;
 mod encoding;
 mod header;
+mod likely;
 mod rows;
 mod splitter;
 #[cfg(test)]
@@ -85,6 +88,18 @@ pub fn columns(input: &dyn Bytes, dialect: &CsvDialect, wanted: &Wanted) -> Resu
     let Some(mut rows) = text.open(table)? else { return Ok(Vec::new()) };
     header::is_elsewhere(&mut rows, table)?;
     Ok(rows.header.names().to_vec())
+}
+
+/// Says that another encoding makes more of the text's letters than the one that is taken.
+pub fn doubtful_encoding(input: &dyn Bytes, dialect: &CsvDialect) -> Option<String> {
+    let is_taken = dialect.encoding.is_none();
+    let mut sample = vec![0; likely::SAMPLE];
+    let filled = input.read_at(0, &mut sample).ok().filter(|_| is_taken)?;
+    let name = likely::likely_encoding(&sample[..filled])?;
+    Some(format!(
+        "its letters beyond ASCII make words in the encoding `{name}` and none in Windows-1252, in which it is read: write \
+         `encoding = \"{name}\"`"
+    ))
 }
 
 /// Says that the last line has no line end, where a value cut there would be a wrong call.

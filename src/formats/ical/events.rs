@@ -127,7 +127,7 @@ pub(super) fn each_event(
     let mut open: Vec<String> = Vec::new();
     let mut event = CalendarEvent::default();
     let (mut zone_name, mut parts) = (String::new(), Vec::new());
-    let mut is_calendar = false;
+    let (mut is_calendar, mut is_cancellation) = (false, false);
     for line in lines(text) {
         let Some(line) = ContentLine::split(&line) else { continue };
         let is_in = |name: &str| open.last().is_some_and(|last| last == name);
@@ -135,6 +135,7 @@ pub(super) fn each_event(
             let name = line.value.trim().to_ascii_uppercase();
             is_calendar |= name == "VCALENDAR";
             match name.as_str() {
+                "VCALENDAR" => is_cancellation = false,
                 "VEVENT" => event = CalendarEvent::default(),
                 "VTIMEZONE" => (zone_name, parts) = (String::new(), Vec::new()),
                 "STANDARD" | "DAYLIGHT" => parts.push(Observance::default()),
@@ -144,6 +145,9 @@ pub(super) fn each_event(
         } else if line.is("END") {
             let name = open.pop().unwrap_or_default();
             if name == "VEVENT" {
+                if is_cancellation {
+                    event.fields.insert("status".to_owned(), Value::from("CANCELLED"));
+                }
                 sink(std::mem::take(&mut event), times);
             } else if name == "VTIMEZONE"
                 && let Some(zone) = EmbeddedZone::of(&parts)
@@ -152,6 +156,9 @@ pub(super) fn each_event(
             }
         } else if is_in("VEVENT") {
             event.take(&line, times);
+        } else if is_in("VCALENDAR") && line.is("METHOD") {
+            // a message that withdraws its events (RFC 5546, 3.2.5)
+            is_cancellation = line.value.trim().eq_ignore_ascii_case("CANCEL");
         } else if is_in("VTIMEZONE") && line.is("TZID") {
             line.text().trim().clone_into(&mut zone_name);
         } else if (is_in("STANDARD") || is_in("DAYLIGHT"))

@@ -14,6 +14,7 @@ impl<'l> ContentLine<'l> {
     /// Splits a line; `None` for one without a value.
     pub(super) fn split(line: &'l str) -> Option<Self> {
         let end = end_of_parameters(line)?;
+        let end = if has_date(&line[..end]) { line.rfind(':')? } else { end };
         let head = &line[..end];
         let (name, parameters) = head.split_once(';').unwrap_or((head, ""));
         // Apple writes a group before the name: `item1.X-PHONE`
@@ -67,6 +68,13 @@ fn end_of_parameters(line: &str) -> Option<usize> {
     unquoted(line, b':').or_else(|| line.find(':'))
 }
 
+/// Whether the value of this name is a date or a list of them, which has no colon: programs leave the quotes of a zone's name out that
+/// has one (`TZID=(UTC-05:00) Eastern Time`).
+fn has_date(head: &str) -> bool {
+    let name = head.split(';').next().unwrap_or(head);
+    ["DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 fn unquoted(text: &str, wanted: u8) -> Option<usize> {
     let mut is_quoted = false;
     text.bytes().position(|byte| {
@@ -101,6 +109,8 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 
 fn cut(text: &str) -> (&str, &str) {
     let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+    // each of several files that are read as one may begin with a byte order mark
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     (line.strip_suffix('\r').unwrap_or(line), rest)
 }
 

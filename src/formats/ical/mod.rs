@@ -76,6 +76,26 @@ pub fn read(
     })
 }
 
+/// Refuses a text that is not empty and has no calendar: of several files that are read as one each must be one.
+///
+/// # Errors
+/// When it is another kind of file, named for what it is, or a text without a calendar.
+pub fn demand_calendar(bytes: &[u8]) -> Result<(), FormatError> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    if let Some(kind) = super::kind_of(bytes).filter(|kind| *kind != super::FileKind::Calendar) {
+        return Err(FormatError::wrong(kind.instead_of("a calendar")));
+    }
+    match bytes.windows(BEGIN.len()).any(|part| part.eq_ignore_ascii_case(BEGIN)) {
+        true => Ok(()),
+        false => Err(FormatError::wrong("this is no calendar: it has no `BEGIN:VCALENDAR`")),
+    }
+}
+
+/// How a calendar begins.
+const BEGIN: &[u8] = b"BEGIN:VCALENDAR";
+
 /// The columns that its events have.
 ///
 /// # Errors

@@ -151,11 +151,43 @@ fn the_zone_of_a_time_is_its_names_current_law_and_else_what_the_calendar_brings
         ("embedded", own, ";TZID=Custom/One", "2028-05-17T06:30:00Z"),
         ("embedded by a list", &*listed, ";TZID=\"(UTC+03:00) Here, There\"", "2028-05-17T06:30:00Z"),
         ("a list with escapes", &*listed, ";TZID=\"(UTC+03:00) Here\\, There\"", "2028-05-17T06:30:00Z"),
+        // a colon that should be in quotes, as some programs of Microsoft write it
+        ("embedded, without quotes", &*listed, ";TZID=(UTC+03:00) Here, There", "2028-05-17T06:30:00Z"),
+        (
+            "a menu's name without quotes",
+            "",
+            ";TZID=(UTC-05:00) Eastern Time (US & Canada)",
+            "2028-05-17T10:30:00-04:00",
+        ),
+        ("Outlook's UTC", "", ";TZID=tzone://Microsoft/Utc", "2028-05-17T10:30:00+00:00"),
+        ("IANA's link", "", ";TZID=EST5EDT", "2028-05-17T10:30:00-04:00"),
         ("floating", "", "", "2028-05-17T10:30:00+02:00"),
         ("nobody's", "", ";TZID=Custom/Two", "2028-05-17T10:30:00 in the unknown time zone Custom/Two"),
     ] {
         let found = in_may(&format!("{zone}{}", event(&format!("DTSTART{start}:20280517T103000"))));
         assert_eq!(found, [format!("a x {wanted} -")], "{what}");
+    }
+}
+
+#[test]
+fn a_message_that_withdraws_its_events_cancels_them_and_the_next_calendar_is_read_as_it_is() {
+    let of = |method: &str, lines: &str| calendar(&format!("METHOD:{method}\n{}", event(lines)));
+    let at = "DTSTART:20280517T083000Z";
+    for (what, text, wanted) in [
+        ("withdrawn", of("CANCEL", at), vec!["a x 2028-05-17T08:30:00Z CANCELLED"]),
+        (
+            "withdrawn after it was sent",
+            of("REQUEST", &format!("{at}\nSEQUENCE:1")) + &of("CANCEL", &format!("{at}\nSEQUENCE:2")),
+            vec!["a x 2028-05-17T08:30:00Z CANCELLED"],
+        ),
+        (
+            "withdrawn, and sent anew",
+            of("CANCEL", &format!("{at}\nSEQUENCE:2")) + &of("REQUEST", &format!("{at}\nSEQUENCE:3")),
+            vec!["a x 2028-05-17T08:30:00Z -"],
+        ),
+        ("published", of("PUBLISH", at), vec!["a x 2028-05-17T08:30:00Z -"]),
+    ] {
+        assert_eq!(try_read(&text, "2028-05-17", "2028-05-24").expect("calendars"), wanted, "{what}");
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::embedded::EmbeddedZone;
 use super::lines::{ContentLine, unescaped};
+use crate::appointment::dates::UNKNOWN_ZONE;
 use crate::schedule::CalendarShape;
 use crate::zones::{Wall, Zone, Zones};
 
@@ -115,7 +116,7 @@ impl EventTime {
                 Some(at) => at.to_string(),
                 None => wall.to_string(),
             },
-            Self::Wall(wall, EventZone::Unknown(name)) => format!("{wall} in the unknown time zone {name}"),
+            Self::Wall(wall, EventZone::Unknown(name)) => format!("{wall}{UNKNOWN_ZONE}{name}"),
         }
     }
 }
@@ -156,6 +157,16 @@ impl<'z> TimeReader<'z> {
 
     /// IANA's name, also behind a path (`/mozilla.org/20050126_1/Europe/Berlin`), or Windows'.
     fn by_name(&self, name: &str) -> Option<Zone> {
+        // IANA's links for the zones of North America; Outlook's address of UTC
+        let links = [
+            ("EST5EDT", "America/New_York"),
+            ("CST6CDT", "America/Chicago"),
+            ("MST7MDT", "America/Denver"),
+            ("PST8PDT", "America/Los_Angeles"),
+            ("tzone://Microsoft/Utc", "UTC"),
+        ];
+        let link = links.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let name = link.map_or(name, |(_, zone)| zone);
         let tails = std::iter::successors(Some(name.trim_start_matches('/')), |tail| Some(tail.split_once('/')?.1));
         let mut tails = tails.filter(|tail| *tail == name || tail.contains('/'));
         tails.find_map(|tail| self.zones.zone_of_row(tail).ok())

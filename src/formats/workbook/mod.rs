@@ -14,7 +14,10 @@ use crate::schedule::WorkbookShape;
 
 mod bounds;
 mod cells;
+mod formulas;
 mod old;
+
+pub use self::formulas::without_results;
 
 /// The cells of one row, by column from 0.
 type Cells = Vec<(usize, Value)>;
@@ -66,6 +69,26 @@ pub fn columns(bytes: Vec<u8>, shape: &WorkbookShape) -> Result<Vec<String>, For
         Ok(Flow::Stop)
     })?;
     Ok(names)
+}
+
+/// The names of the sheets that people see, in their order; of all when they see none.
+///
+/// # Errors
+/// As [`read`], but for sheets and columns.
+pub fn sheets(bytes: Vec<u8>) -> Result<Vec<String>, FormatError> {
+    let (kind, bytes) = bounds::checked(bytes)?;
+    let sheets = match kind {
+        bounds::WorkbookKind::Xlsx => guarded(|| Xlsx::new(Cursor::new(bytes)))?.sheets_metadata().to_owned(),
+        bounds::WorkbookKind::Ods => guarded(|| Ods::new(Cursor::new(bytes)))?.sheets_metadata().to_owned(),
+        bounds::WorkbookKind::Xls => {
+            old::check(&bytes)?;
+            guarded(|| Xls::new(Cursor::new(bytes)))?.sheets_metadata().to_owned()
+        }
+    };
+    let tables = || sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
+    let seen: Vec<String> =
+        tables().filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name.clone()).collect();
+    Ok(if seen.is_empty() { tables().map(|sheet| sheet.name.clone()).collect() } else { seen })
 }
 
 /// What becomes of the rows after one.

@@ -90,7 +90,7 @@ static APPOINTMENT: Table = Table {
             "date_format",
             Shape::TextOrTexts,
             Optional,
-            "strftime pattern or list of them, or `excel`, `epoch`, `epoch_ms`; ISO 8601 unless set",
+            "strftime pattern (names of months and days in seven languages) or list of them, or `excel`, `epoch`, `epoch_ms`; ISO 8601 unless set",
         ),
         key("timezone", Shape::Column, Optional, "The column with the zone in which the start is written"),
         key(

@@ -33,8 +33,8 @@ const DEFAULT_LIFETIME: u64 = 300;
 /// Lifetime of a signed assertion in seconds.
 const ASSERTION_LIFETIME: i64 = 300;
 
-/// Access tokens and replaced refresh tokens, by token address, client and scope. The lock is held during a fetch, because many
-/// servers revoke a refresh token that is used twice.
+/// Access tokens and replaced refresh tokens, by token address, client, scope and the place of the refresh token: one client may read
+/// for several people. The lock is held during a fetch, because many servers revoke a refresh token that is used twice.
 static TOKENS: LazyLock<Mutex<HashMap<String, KeptToken>>> = LazyLock::new(Mutex::default);
 
 struct KeptToken {
@@ -42,6 +42,20 @@ struct KeptToken {
     /// When it is no longer used, on this process's monotonic clock.
     until: Duration,
     refresh: Option<SecretString>,
+    /// Whether the refresh token still has to be written to its file.
+    is_unstored: bool,
+}
+
+impl KeptToken {
+    /// Writes a replaced refresh token where the schedule keeps it: after a restart the old one may be invalid. One that can't be written
+    /// is kept, and written as soon as it can be.
+    fn store(&mut self, place: Option<&SecretRef>) -> Result<(), SourceError> {
+        if let (true, Some(changed), Some(SecretRef::File(path))) = (self.is_unstored, &self.refresh, place) {
+            replace_file(path, changed)?;
+            self.is_unstored = false;
+        }
+        Ok(())
+    }
 }
 
 impl Login<'_> {
@@ -50,18 +64,18 @@ impl Login<'_> {
         let (address, client) = (self.text(&spec.token_url)?, self.text(&spec.client_id)?);
         let address = Url::parse(address.expose_secret())
             .map_err(|_| never("the `token_url` of `oauth2` is not a valid address").at("auth"))?;
-        let key = format!("{address}\n{}\n{}", client.expose_secret(), spec.scope.as_deref().unwrap_or(""));
+        let place = spec.refresh_token.as_ref();
+        let key = format!("{address}\n{}\n{}\n{place:?}", client.expose_secret(), spec.scope.as_deref().unwrap_or(""));
         let now = self.http.clock().monotonic();
         let mut tokens = TOKENS.lock().await;
-        if let Some(kept) = tokens.get(&key).filter(|kept| kept.until > now) {
-            return Ok(kept.access.clone());
+        if let Some(kept) = tokens.get_mut(&key) {
+            kept.store(place)?;
+            if kept.until > now {
+                return Ok(kept.access.clone());
+            }
         }
-        let refresh = match (tokens.get(&key).and_then(|kept| kept.refresh.clone()), &spec.refresh_token) {
-            (Some(changed), _) => Some(changed),
-            (None, Some(place)) => Some(self.resolved(place)?),
-            (None, None) => None,
-        };
-        let answer = self.ask_for_token(spec, &address, client.expose_secret(), refresh.as_ref()).await?;
+        let refresh = self.refresh_token(place, tokens.get(&key))?;
+        let (answer, refresh) = self.granted(spec, (&address, client.expose_secret()), refresh).await?;
         let access: SecretString = answer["access_token"]
             .as_str()
             .filter(|token| !token.is_empty())
@@ -69,13 +83,55 @@ impl Login<'_> {
             .into();
         let seconds = answer["expires_in"].as_u64().or_else(|| answer["expires_in"].as_str()?.parse().ok());
         let until = now + Duration::from_secs(seconds.unwrap_or(DEFAULT_LIFETIME)).saturating_sub(RENEWAL_MARGIN);
-        let changed = answer["refresh_token"].as_str().map(SecretString::from);
-        if let (Some(changed), Some(place)) = (&changed, &spec.refresh_token) {
-            store_refresh_token(place, changed, refresh.as_ref())?;
+        let before = refresh.as_ref().map(ExposeSecret::expose_secret);
+        let changed = answer["refresh_token"].as_str().filter(|token| !token.is_empty() && Some(*token) != before);
+        let is_unstored = changed.is_some() && is_in_file(place);
+        if changed.is_some() && !is_unstored && place.is_some() {
+            tracing::warn!(
+                "the token server replaces the refresh token at each use, and the new one is lost when this program ends: \
+                 write `refresh_token = {{ file = \"…\" }}`, with a file that tickler may write"
+            );
         }
-        let refresh = changed.or(refresh);
-        tokens.insert(key, KeptToken { access: access.clone(), until, refresh });
+        let refresh = changed.map(SecretString::from).or(refresh);
+        let kept = KeptToken { access: access.clone(), until, refresh, is_unstored };
+        tokens.entry(key).insert_entry(kept).get_mut().store(place)?;
         Ok(access)
+    }
+
+    /// The refresh token in force. That of a file is read each time: another process of this program may have replaced it.
+    fn refresh_token(
+        &self,
+        place: Option<&SecretRef>,
+        kept: Option<&KeptToken>,
+    ) -> Result<Option<SecretString>, SourceError> {
+        let Some(place) = place else { return Ok(None) };
+        let is_newer = |kept: &&KeptToken| kept.is_unstored || !is_in_file(Some(place));
+        match kept.filter(is_newer).and_then(|kept| kept.refresh.clone()) {
+            Some(newer) => Ok(Some(newer)),
+            None => self.resolved(place).map(Some),
+        }
+    }
+
+    /// The token server's answer, and the refresh token that it was asked with. Where that one isn't the schedule's any more, because another
+    /// process or a person replaced it, the server is asked again with the schedule's.
+    async fn granted(
+        &self,
+        spec: &OAuth2Spec,
+        (address, client): (&Url, &str),
+        refresh: Option<SecretString>,
+    ) -> Result<(Value, Option<SecretString>), SourceError> {
+        let refused = match self.ask_for_token(spec, address, client, refresh.as_ref()).await {
+            Ok(answer) => return Ok((answer, refresh)),
+            Err(refused) => refused,
+        };
+        let place = spec.refresh_token.as_ref().filter(|_| refused.is_of_grant);
+        let Some(place) = place else { return Err(refused.error) };
+        let now = self.resolved(place)?;
+        if refresh.as_ref().is_some_and(|used| used.expose_secret() == now.expose_secret()) {
+            return Err(refused.error);
+        }
+        let answer = self.ask_for_token(spec, address, client, Some(&now)).await.map_err(|refused| refused.error)?;
+        Ok((answer, Some(now)))
     }
 
     fn text(&self, value: &TextOrSecret) -> Result<SecretString, SourceError> {
@@ -95,22 +151,22 @@ impl Login<'_> {
         address: &Url,
         client: &str,
         refresh: Option<&SecretString>,
-    ) -> Result<Value, SourceError> {
-        let plain = self.token_form(spec, (address, client), refresh)?;
+    ) -> Result<Value, TokenRefused> {
+        let plain = self.token_form(spec, (address, client), refresh).map_err(TokenRefused::of)?;
         let Some(secret) = &spec.client_secret else {
             let form = with_pairs(plain, &[("client_id", client)]);
-            return self.post(address, form, None).await.map_err(|refused| refused.error);
+            return self.post(address, form, None).await;
         };
         // servers must accept the secret in the `Authorization` header; some accept it only in the body
-        let secret = self.resolved(secret)?;
+        let secret = self.resolved(secret).map_err(TokenRefused::of)?;
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let login = STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret.expose_secret())));
         match self.post(address, plain.clone(), Some(login)).await {
             Err(refused) if refused.is_of_client => {
                 let form = with_pairs(plain, &[("client_id", client), ("client_secret", secret.expose_secret())]);
-                self.post(address, form, None).await.map_err(|refused| refused.error)
+                self.post(address, form, None).await
             }
-            other => other.map_err(|refused| refused.error),
+            other => other,
         }
     }
 
@@ -153,10 +209,7 @@ impl Login<'_> {
             timeout: self.timeout,
             max_bytes: 64 << 10,
         };
-        let refused = |again, message: String| TokenRefused {
-            error: SourceError::new(again, message).at("auth"),
-            is_of_client: false,
-        };
+        let refused = |again, message: String| TokenRefused::of(SourceError::new(again, message).at("auth"));
         let answer = match self.http.send(request).await {
             Sent::Answered(answer) => answer,
             Sent::NotSent { detail, .. } | Sent::Unknown { detail, .. } => {
@@ -176,7 +229,8 @@ impl Login<'_> {
                 let word = tree["error"].as_str().filter(|word| known.contains(word));
                 let why = word.map_or(String::new(), |word| format!(" (`{word}`)"));
                 let error = never(format!("the token server refuses ({status}){why}: check `auth.oauth2`")).at("auth");
-                Err(TokenRefused { error, is_of_client: status == 401 || word == Some("invalid_client") })
+                let is_of_client = status == 401 || word == Some("invalid_client");
+                Err(TokenRefused { error, is_of_client, is_of_grant: word == Some("invalid_grant") })
             }
         }
     }
@@ -186,31 +240,23 @@ fn with_pairs(form: String, pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(form).extend_pairs(pairs).finish()
 }
 
-/// Why there is no token; `is_of_client`: the server didn't accept how the client authenticated.
+/// Why there is no token.
 struct TokenRefused {
     error: SourceError,
+    /// The server didn't accept how the client authenticated.
     is_of_client: bool,
+    /// The server didn't accept the refresh token.
+    is_of_grant: bool,
 }
 
-/// Stores a replaced refresh token where the schedule keeps it: after a restart the old one may be invalid.
-fn store_refresh_token(
-    place: &SecretRef,
-    changed: &SecretString,
-    before: Option<&SecretString>,
-) -> Result<(), SourceError> {
-    if before.is_some_and(|before| before.expose_secret() == changed.expose_secret()) {
-        return Ok(());
+impl TokenRefused {
+    fn of(error: SourceError) -> Self {
+        Self { error, is_of_client: false, is_of_grant: false }
     }
-    match place {
-        SecretRef::File(path) => replace_file(path, changed),
-        SecretRef::Env(_) | SecretRef::Credential(_) => {
-            tracing::warn!(
-                "the token server replaces the refresh token at each use, and the new one is lost when this program ends: \
-                 write `refresh_token = {{ file = \"…\" }}`, with a file that tickler may write"
-            );
-            Ok(())
-        }
-    }
+}
+
+fn is_in_file(place: Option<&SecretRef>) -> bool {
+    matches!(place, Some(SecretRef::File(_)))
 }
 
 fn replace_file(path: &Path, token: &SecretString) -> Result<(), SourceError> {

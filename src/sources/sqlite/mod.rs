@@ -21,6 +21,7 @@ use crate::zones::Zone;
 
 mod clocks;
 mod file;
+mod framework;
 
 /// How often the time is checked, in steps of SQLite's machine.
 const STEPS_BETWEEN_CHECKS: i32 = 10_000;
@@ -249,21 +250,39 @@ impl Source for Database {
         let statement = self.prepare(&connection)?;
         Ok(Some(names(&statement)))
     }
+
+    fn framework_in_utc(&self, column: &str) -> Option<&'static str> {
+        framework::of(&self.open().ok()?, column)
+    }
 }
 
 fn names(statement: &Statement<'_>) -> Vec<String> {
     statement.column_names().map(str::to_owned).collect()
 }
 
-/// A cell with its type. A blob is text when it is UTF-8, as some applications store it, and null otherwise.
+/// A cell with its type. A blob is text when it is UTF-8, as some applications store it; a short one of other bytes, such as a UUID, is
+/// what SQLite's `hex` writes, and a long one null.
 fn value(cell: ValueRef<'_>) -> Result<Value, &'static str> {
     Ok(match cell {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => number.into(),
         ValueRef::Real(number) => Number::from_f64(number).map_or(Value::Null, Value::Number),
         ValueRef::Text(text) => str_value(text).ok_or("it has a text that isn't UTF-8")?,
-        ValueRef::Blob(bytes) => str_value(bytes).unwrap_or(Value::Null),
+        ValueRef::Blob(bytes) => plain_text(bytes).or_else(|| hex(bytes)).unwrap_or(Value::Null),
     })
+}
+
+/// The text that a blob holds; bytes that happen to be UTF-8 have control characters, as a rule.
+fn plain_text(bytes: &[u8]) -> Option<Value> {
+    let is_text = !bytes.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    str_value(bytes).filter(|_| is_text)
+}
+
+fn hex(bytes: &[u8]) -> Option<Value> {
+    /// An id has 16 bytes, a hash 32 or 64.
+    const MAX_BYTES: usize = 64;
+    let text = || bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    (bytes.len() <= MAX_BYTES).then(|| Value::from(text()))
 }
 
 fn str_value(bytes: &[u8]) -> Option<Value> {

@@ -187,10 +187,13 @@ impl OddStarts<'_> {
     /// What to write: a format that reads every start, or what to do about the odd ones where there is none.
     pub fn proposal(&self) -> String {
         let of_all = proposal(self.all);
-        match guess(self.all).0 {
-            DateGuess::Proposed(_) | DateGuess::Ambiguous(..) => return of_all,
-            DateGuess::Mixed | DateGuess::Unknown if self.odd.len() == self.all.len() => return of_all,
-            DateGuess::Mixed | DateGuess::Unknown => {}
+        let guess = guess(self.all);
+        let is_read = match guess.format {
+            DateGuess::Proposed(_) | DateGuess::Ambiguous(..) => guess.left_out == 0,
+            DateGuess::Mixed | DateGuess::Unknown => false,
+        };
+        if is_read || self.odd.len() == self.all.len() {
+            return of_all;
         }
         let places = if self.places.is_empty() { String::new() } else { format!(" ({})", self.places) };
         let list = self.list().map(|list| format!(", or write `date_format = [{list}]`")).unwrap_or_default();
@@ -200,7 +203,9 @@ impl OddStarts<'_> {
     /// The formats in force with one for the odd starts, which is tried last.
     fn list(&self) -> Option<String> {
         let DateFormat::Patterns(patterns) = self.format else { return None };
-        let (DateGuess::Proposed(format), "") = guess(self.odd) else { return None };
+        let Guess { format: DateGuess::Proposed(format), suffix: "", left_out: 0 } = guess(self.odd) else {
+            return None;
+        };
         let is_pattern = format.contains('%');
         let list = patterns.iter().chain([&format]).map(|pattern| format!("\"{pattern}\"")).collect::<Vec<_>>();
         is_pattern.then(|| list.join(", "))
@@ -210,12 +215,16 @@ impl OddStarts<'_> {
 /// What to write, or why nothing can be written yet.
 #[must_use]
 pub fn proposal(starts: &[&str]) -> String {
-    let (guess, suffix) = guess(starts);
+    let Guess { format: guess, suffix, left_out } = guess(starts);
     let pattern = |guessed: &str| guessed.strip_suffix(suffix).unwrap_or(guessed).to_owned();
     let no_time = if suffix.is_empty() {
         ""
     } else {
         "; there is no time of day: name its column too, `starts_at = { date = \"…\", time = \"…\" }`"
+    };
+    let every = match left_out {
+        0 => "every start".to_owned(),
+        few => format!("every start but {few}, which are no dates,"),
     };
     match guess {
         DateGuess::Proposed(format) if format == "iso8601" && !suffix.is_empty() => {
@@ -223,13 +232,13 @@ pub fn proposal(starts: &[&str]) -> String {
                 .to_owned()
         }
         DateGuess::Proposed(format) if format == "iso8601" => {
-            format!("every start is ISO 8601: remove `date_format`{no_time}")
+            format!("{every} is ISO 8601: remove `date_format`{no_time}")
         }
         DateGuess::Proposed(format) => {
-            format!("every start fits: write `date_format = \"{}\"`{no_time}", pattern(&format))
+            format!("{every} fits: write `date_format = \"{}\"`{no_time}", pattern(&format))
         }
         DateGuess::Ambiguous(one, other) => format!(
-            "two readings fit every start: `date_format = \"{}\"` or `date_format = \"{}\"`: \
+            "two readings fit {every}: `date_format = \"{}\"` or `date_format = \"{}\"`: \
              ask whoever writes the source which is meant{no_time}",
             pattern(&one),
             pattern(&other)
@@ -237,27 +246,37 @@ pub fn proposal(starts: &[&str]) -> String {
         DateGuess::Mixed => "the column is mixed: some starts can only be read one way, others only another; \
                              have the source write one form, or list the formats in `date_format`"
             .to_owned(),
-        DateGuess::Unknown => {
-            "no common format fits every start: write a strftime pattern, such as `date_format = \"%d/%m/%Y %H:%M\"`"
-                .to_owned()
-        }
+        DateGuess::Unknown => match starts.first().and_then(|start| dates::remedy_without_format(start)) {
+            Some(remedy) => remedy,
+            None => "no common format fits every start: write a strftime pattern, such as `date_format = \"%d/%m/%Y %H:%M\"`"
+                .to_owned(),
+        },
     }
 }
 
-/// A guess, and what was put behind every text to get it: dates alone are guessed with a time after them.
-fn guess(starts: &[&str]) -> (DateGuess, &'static str) {
+/// What a column's starts have in common.
+struct Guess {
+    format: DateGuess,
+    /// What was put behind every text to get it: dates alone are guessed with a time after them.
+    suffix: &'static str,
+    /// Starts that are no dates at all.
+    left_out: usize,
+}
+
+fn guess(starts: &[&str]) -> Guess {
     let has_time = |format: &str| {
         ["iso8601", "excel", "epoch", "epoch_ms"].contains(&format)
             || ["%H", "%I", "%k", "%l", "%T", "%R", "%s"].iter().any(|hour| format.contains(hour))
     };
-    let guessed = dates::guess_formats(starts);
+    let (guessed, left_out) = dates::guess_of_most(starts);
     let is_date_alone = matches!(&guessed, DateGuess::Proposed(format) if !has_time(format));
     match guessed {
         DateGuess::Proposed(_) | DateGuess::Unknown if is_date_alone || guessed == DateGuess::Unknown => {
             let with_time: Vec<String> = starts.iter().map(|text| format!("{} 09:00", text.trim())).collect();
-            (dates::guess_formats(&with_time), " %H:%M")
+            let (format, left_out) = dates::guess_of_most(&with_time);
+            Guess { format, suffix: " %H:%M", left_out }
         }
-        guess => (guess, ""),
+        format => Guess { format, suffix: "", left_out },
     }
 }
 

@@ -38,7 +38,7 @@ pub fn of_rows(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
     if ask.reach == Reach::Local {
         starts(checked, ask, rows); // with `--connect` the whole column is judged
     }
-    written_zone::check(checked, ask.zones, rows);
+    written_zone::check(checked, ask, rows);
     ids(checked, ask, rows);
     phones(checked, rows);
     statuses(checked, rows);

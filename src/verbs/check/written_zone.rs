@@ -3,9 +3,10 @@
 use crate::appointment::mapping::Mapping;
 use crate::appointment::{AppointmentColumns, StartColumns, StartText, dates};
 use crate::row::Row;
+use crate::sources;
 use crate::zones::Zones;
 
-use super::Checked;
+use super::{CheckAsk, Checked};
 
 /// Of fewer starts a single odd one may be the reason.
 const FEW_STARTS: usize = 3;
@@ -14,7 +15,7 @@ const FEW_STARTS: usize = 3;
 const NIGHT: [std::ops::Range<i8>; 2] = [0..6, 22..24];
 
 /// Warns where the written starts look like a framework's UTC, or most of them are at night.
-pub fn check(checked: &mut Checked<'_>, zones: &Zones, rows: &[Row]) {
+pub fn check(checked: &mut Checked<'_>, ask: &CheckAsk<'_>, rows: &[Row]) {
     let columns = &checked.schedule.appointment;
     if columns.timezone.is_some() || columns.source_timezone.is_some() {
         return;
@@ -24,7 +25,7 @@ pub fn check(checked: &mut Checked<'_>, zones: &Zones, rows: &[Row]) {
         return;
     }
     let looks_like = if checked.schedule.zone.name() == "UTC" { None } else { sign_of_utc(columns, &walls) };
-    let message = looks_like.or_else(|| nights(checked, zones, rows));
+    let message = looks_like.or_else(|| nights(checked, ask.zones, rows)).or_else(|| framework(checked, ask));
     let Some(message) = message else { return };
     let zone = checked.schedule.zone.name();
     let help = format!(
@@ -72,6 +73,17 @@ fn sign_of_utc(columns: &AppointmentColumns, walls: &[String]) -> Option<String>
     (exact * 2 > walls.len()).then(|| {
         "the starts have microseconds and no offset, as frameworks write times that they keep in UTC".to_owned()
     })
+}
+
+/// A database of a framework that keeps times in UTC.
+fn framework(checked: &Checked<'_>, ask: &CheckAsk<'_>) -> Option<String> {
+    let StartColumns::One(column) = &checked.schedule.appointment.starts_at else { return None };
+    let source = sources::open(checked.schedule, ask.tools.clone());
+    let framework = source.framework_in_utc(column.as_str()).filter(|_| checked.schedule.zone.name() != "UTC")?;
+    Some(format!(
+        "the database belongs to a program of {framework}, which keeps times in UTC, and `{}` has no offset",
+        column.as_str()
+    ))
 }
 
 fn nights(checked: &Checked<'_>, zones: &Zones, rows: &[Row]) -> Option<String> {

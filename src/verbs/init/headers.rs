@@ -25,14 +25,15 @@ const NAMES: &[(ColumnRole, &str)] = &[
          idrdv idcita citaid idagendamento idappuntamento afspraakid id uid uuid guid appointmentnumber \
          appointmentno appt apptno bookingnumber bookingref bookingreference reference ref confirmationnumber \
          terminnr terminnummer buchungsnummer buchungsnr vorgangsnr auftragsnummer lfdnr nr nummer numero \
-         numerordv norrdv numerodecita numerocita codigo codigodacita codice codiceappuntamento \
+         identifiant identificador identificativo kennung nordv norendezvous nocita noconsulta noagendamento noreserva \
+         noappuntamento noprenotazione numcita numrdv nrocita nrodecita numerordv norrdv numerodecita numerocita codigo codigodacita codice codiceappuntamento \
          afspraaknummer afspraaknr number no key appointment",
     ),
     (
         ColumnRole::Phone,
         "mobile mobilephone mobilenumber cell cellphone handy handynummer mobil mobilnummer mobiltelefon \
          portable telportable telephoneportable movil telefonomovil celular telemovel cellulare mobiel \
-         mobielnummer gsm phone phonenumber contactphone contactnumber patientphone clientphone customerphone \
+         mobielnummer gsm phone wholephone phonenumber contactphone contactnumber patientphone clientphone customerphone \
          telephone telephonenumber tel telno telefon telefonnummer telnr rufnummer telefonprivat \
          numerodetelephone telefono numerodetelefono tlf telefone fone numerodetelefone numeroditelefono \
          telefoon telefoonnummer homephone workphone phone1 attendee whatsapp whatsappnumber",
@@ -161,7 +162,7 @@ pub(super) fn regions_of(columns: &[String]) -> &'static [&'static str] {
 }
 
 /// The name in small letters, without accents and anything that is neither letter nor digit.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     words(name).concat()
 }
 
@@ -193,6 +194,8 @@ fn without_accent(letter: char) -> String {
         'ú' | 'ù' | 'û' => "u".to_owned(),
         'ç' => "c".to_owned(),
         'ñ' => "n".to_owned(),
+        // `Nº` and `N°` are numbers
+        'º' | '°' => "o".to_owned(),
         _ => letter.to_string(),
     }
 }
@@ -206,6 +209,9 @@ mod tests {
         for (name, role) in [
             ("Appt ID", ColumnRole::Id),
             ("Termin-Nr.", ColumnRole::Id),
+            ("Nº cita", ColumnRole::Id),
+            ("N° RDV", ColumnRole::Id),
+            ("Identifiant", ColumnRole::Id),
             ("Handy", ColumnRole::Phone),
             ("Téléphone portable", ColumnRole::Phone),
             ("Teléfono", ColumnRole::Phone),

@@ -1,8 +1,11 @@
 //! shell: `tickler init`: reads a real source, finds what its columns mean, and drafts a schedule with its doubts.
 
 mod headers;
+mod lists;
 mod mapping;
+mod phones;
 mod probe;
+mod starts;
 mod text;
 
 use std::ops::ControlFlow;
@@ -10,10 +13,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use self::mapping::{Found, Sample};
+use self::mapping::{Found, Sample, StartFound};
+use self::phones::PhonesInText;
 use self::probe::Probed;
 use self::text::DraftParts;
 use super::{VerbError, VerbResult};
+use crate::appointment::dates::{BEGIN_OF_RANGE, UNKNOWN_ZONE};
 use crate::formats::ReadWindow;
 use crate::row::{Column, Record, RecordSink};
 use crate::schedule::keys::{Need, SCHEDULE};
@@ -66,19 +71,22 @@ pub fn draft(ask: &InitAsk<'_>) -> VerbResult<Draft> {
             if sample.columns.is_empty() { "no columns were found" } else { "only a header was found" }
         )));
     }
-    if probed.is_calendar {
-        calendar_phone(&mut probed, &mut sample);
-    }
     let mut found = mapping::find(&sample);
-    if probed.is_calendar {
-        // most events have none, and a cancelled one is never called about
-        (found.status, found.statuses) = (None, Vec::new());
-        found.doubts.retain(|doubt| !doubt.contains("`status`"));
+    if probed.is_calendar || found.phone.is_empty() {
+        found = with_phone_of_texts(&mut probed, &mut sample).unwrap_or(found);
     }
-    let zone = text::zone_of(found.region, ask.machine_zone);
+    found = with_dial_codes(&mut probed, &mut sample, &found).unwrap_or(found);
+    if !found.has_format && !probed.is_calendar {
+        found = with_begin_of_ranges(&mut probed, &mut sample).unwrap_or(found);
+    }
+    if probed.is_calendar {
+        of_calendar(&mut found, &sample);
+    }
+    let country = found.region.or(found.country);
+    let zone = probed.zone.clone().unwrap_or_else(|| phones::zone_of(country, ask.machine_zone));
     let parts = DraftParts {
         source: &probed.source,
-        computed: probed.computed.as_deref(),
+        computed: &probed.computed,
         zone: &zone,
         has_mode: SCHEDULE.key("mode").is_some_and(|key| key.need != Need::Later),
     };
@@ -88,26 +96,74 @@ pub fn draft(ask: &InitAsk<'_>) -> VerbResult<Draft> {
     Ok(Draft { name: name_of(ask.source), text, doubts })
 }
 
-/// A calendar has no field for a phone: people write it into the event.
-fn calendar_phone(probed: &mut Probed, sample: &mut Sample) {
-    let pattern = r"[+(]?[0-9][0-9 ()./-]{6,}[0-9]";
-    let Ok(regex) = regex::Regex::new(pattern) else { return };
-    let fields = ["description", "summary", "location", "attendee"];
-    let places: Vec<Option<usize>> =
-        fields.iter().map(|field| sample.columns.iter().position(|name| name == field)).collect();
-    let number = |row: &Vec<Option<String>>, place: &Option<usize>| {
-        let text = row.get((*place)?)?.as_deref()?;
-        regex.find(text).map(|found| found.as_str().to_owned())
-    };
-    let count = |place: &Option<usize>| sample.rows.iter().filter(|row| number(row, place).is_some()).count();
-    let best = (0..fields.len()).max_by_key(|at| (count(&places[*at]), std::cmp::Reverse(*at)));
-    let Some(best) = best.filter(|at| count(&places[*at]) > 0) else { return };
-    probed.computed =
-        Some(format!("phone = \"{{{{ {} | find('{pattern}') }}}}\"  # the first number in the event", fields[best]));
-    let numbers: Vec<Option<String>> = sample.rows.iter().map(|row| number(row, &places[best])).collect();
-    sample.columns.push("phone".to_owned());
-    for (row, number) in sample.rows.iter_mut().zip(numbers) {
-        row.push(number);
+/// Where no column is a phone, people write it into a text: calendars have no other place for it.
+fn with_phone_of_texts(probed: &mut Probed, sample: &mut Sample) -> Option<Found> {
+    let PhonesInText { column, pattern, numbers } = phones::in_texts(sample)?;
+    let is_missing = numbers.iter().filter(|number| number.is_none()).count();
+    let line =
+        format!("phone = \"{{{{ {} | find('{pattern}') }}}}\"  # the first number in the text", text::reached(&column));
+    let mut found = with_computed(probed, sample, ("phone", line), numbers);
+    if is_missing > 0 {
+        found.doubts.push(format!("{is_missing} of {} rows have no phone in `{column}`", sample.rows.len()));
+    }
+    Some(found)
+}
+
+/// Where the country's code has a column of its own, number and code make the phone.
+fn with_dial_codes(probed: &mut Probed, sample: &mut Sample, found: &Found) -> Option<Found> {
+    let phone = found.phone.first()?.clone();
+    let (code, numbers) = phones::with_dial_codes(sample, &phone)?;
+    let (code, number) = (text::reached(&code), text::reached(&phone));
+    let line =
+        format!("whole_phone = \"{{{{ '+' ~ ({code} | replace('+', '')) ~ ' ' ~ {number} if {code} else none }}}}\"");
+    // the national numbers alone are no phones any more
+    sample.columns.iter_mut().filter(|name| **name == phone).for_each(String::clear);
+    Some(with_computed(probed, sample, ("whole_phone", line), numbers))
+}
+
+/// Where a column holds a begin and an end, the begin is taken.
+fn with_begin_of_ranges(probed: &mut Probed, sample: &mut Sample) -> Option<Found> {
+    let column = starts::ranges(sample)?;
+    let regex = regex::Regex::new(BEGIN_OF_RANGE).ok()?;
+    let place = sample.columns.iter().position(|name| *name == column)?;
+    let begin = |row: &Vec<Option<String>>| Some(regex.find(row.get(place)?.as_deref()?)?.as_str().to_owned());
+    let begins: Vec<Option<String>> = sample.rows.iter().map(begin).collect();
+    let line =
+        format!("start_time = \"{{{{ {} | find('{BEGIN_OF_RANGE}') }}}}\"  # before the end", text::reached(&column));
+    Some(with_computed(probed, sample, ("start_time", line), begins))
+}
+
+/// What is found once a column is computed from the others.
+fn with_computed(
+    probed: &mut Probed,
+    sample: &mut Sample,
+    (name, line): (&str, String),
+    values: Vec<Option<String>>,
+) -> Found {
+    probed.computed.push(line);
+    sample.columns.push(name.to_owned());
+    for (row, value) in sample.rows.iter_mut().zip(values) {
+        row.push(value);
+    }
+    mapping::find(sample)
+}
+
+/// What is known of every calendar: its times say their zones, an occurrence is told from another by its start, a cancelled event is never
+/// called about, and most events have no status.
+fn of_calendar(found: &mut Found, sample: &Sample) {
+    (found.status, found.statuses, found.formats) = (None, Vec::new(), Vec::new());
+    (found.id, found.start) = (Some("uid".to_owned()), Some(StartFound::One("starts_at".to_owned())));
+    found.doubts.retain(|doubt| !["`status`", "`uid`", "starts"].iter().any(|of_table| doubt.contains(of_table)));
+    let starts = sample.values("starts_at");
+    let unknown = starts.iter().filter(|start| start.contains(UNKNOWN_ZONE)).count();
+    let whole_days = starts.iter().filter(|start| start.len() == "2026-11-25".len()).count();
+    if unknown > 0 {
+        found.doubts.push(format!("{unknown} of {} events are in a time zone that is not known", starts.len()));
+    }
+    if whole_days > 0 {
+        found
+            .doubts
+            .push(format!("{whole_days} of {} events are whole days, about which nobody is called", starts.len()));
     }
 }
 

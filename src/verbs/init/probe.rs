@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::mapping::known_names;
-use super::{InitAsk, written_path};
+use super::{InitAsk, lists, written_path};
 use crate::disk::{self, Links};
 use crate::formats::{self, FileKind, Wanted, kind_of};
 use crate::http::{HttpRequest, Sent};
 use crate::schedule::{CalendarShape, CsvDialect, FormatSpec, WorkbookShape};
 use crate::verbs::toml_text::quoted;
 use crate::verbs::{VerbError, VerbResult};
+use crate::zones::{Zone, Zones};
 
 /// The largest file or answer that is drafted from.
 const MAX_BYTES: usize = 64 << 20;
@@ -26,8 +27,17 @@ pub(super) struct Probed {
     /// Its table, as TOML.
     pub(super) source: String,
     pub(super) columns: Vec<String>,
-    pub(super) computed: Option<String>,
+    /// Lines of `[columns]`.
+    pub(super) computed: Vec<String>,
     pub(super) is_calendar: bool,
+    /// The zone that the source itself names.
+    pub(super) zone: Option<String>,
+}
+
+impl Probed {
+    fn table(source: String, columns: Vec<String>) -> Self {
+        Self { source, columns, computed: Vec::new(), is_calendar: false, zone: None }
+    }
 }
 
 /// Looks at a source.
@@ -40,7 +50,7 @@ pub(super) fn probe(ask: &InitAsk<'_>) -> VerbResult<Probed> {
         .map_err(|error| VerbError::Failed(format!("{} can't be read: {error}", path.display())))?;
     let written = quoted(&written_path(ask.folder, path).display().to_string());
     match kind_of(&bytes) {
-        Some(FileKind::Workbook | FileKind::OldWorkbook) => workbook(bytes, &written),
+        Some(FileKind::Workbook | FileKind::OldWorkbook) => workbook(&bytes, &written),
         Some(FileKind::Calendar) => calendar(&bytes, ask, format!("[source.ical]\npath = {written}")),
         Some(FileKind::Sqlite) => Err(VerbError::Failed(format!(
             "{} is a SQLite database: write `[source.sqlite]` with its query by hand; `tickler help query` shows how",
@@ -54,9 +64,10 @@ pub(super) fn probe(ask: &InitAsk<'_>) -> VerbResult<Probed> {
 /// The delimiter and the header's line by which most names are known.
 fn table(bytes: &[u8], written: &str) -> VerbResult<Probed> {
     let mut best: Option<(usize, usize, CsvDialect, Vec<String>)> = None;
+    let encoding = formats::csv::likely_encoding(bytes);
     for header_row in 1..=MAX_HEADER_ROW {
         for delimiter in [b',', b';', b'\t', b'|'] {
-            let dialect = CsvDialect { encoding: None, delimiter: Some(delimiter), header_row };
+            let dialect = CsvDialect { encoding: encoding.map(str::to_owned), delimiter: Some(delimiter), header_row };
             let format = FormatSpec::Csv(dialect.clone());
             let Ok(Some(columns)) = formats::columns(&format, &bytes, &Wanted::default()) else { continue };
             let (known, count) = (known_names(&columns), columns.len());
@@ -71,39 +82,62 @@ fn table(bytes: &[u8], written: &str) -> VerbResult<Probed> {
         )
     })?;
     let mut source = format!("[source.csv]\npath = {written}\n");
+    if let Some(encoding) = encoding {
+        source.push_str(&format!("encoding = {}\n", quoted(encoding)));
+    }
     if dialect.header_row > 1 {
         source.push_str(&format!("header_row = {}\n", dialect.header_row));
     }
-    Ok(Probed { source, columns: named(columns), computed: None, is_calendar: false })
+    Ok(Probed::table(source, named(columns)))
 }
 
-fn workbook(bytes: Vec<u8>, written: &str) -> VerbResult<Probed> {
-    let mut best: Option<(usize, u32, Vec<String>)> = None;
-    for header_row in 1..=MAX_HEADER_ROW {
-        let shape = WorkbookShape { sheet: None, header_row };
-        let columns = formats::workbook::columns(bytes.clone(), &shape);
-        let columns = columns.map_err(|error| VerbError::Failed(error.message))?;
-        let known = known_names(&columns);
-        if !columns.is_empty() && best.as_ref().is_none_or(|(best, ..)| known > *best) {
-            best = Some((known, header_row, columns));
-        }
-        if known > 3 {
-            break;
+/// The sheet and the header's row by which most names are known, the first of equals.
+fn workbook(bytes: &[u8], written: &str) -> VerbResult<Probed> {
+    const MAX_SHEETS: usize = 12;
+    const ENOUGH: usize = 4;
+    let failed = |error: formats::FormatError| VerbError::Failed(error.message);
+    let sheets = formats::workbook::sheets(bytes.to_vec()).map_err(failed)?;
+    let mut best: Option<(usize, Option<&String>, u32, Vec<String>)> = None;
+    for (place, name) in sheets.iter().take(MAX_SHEETS).enumerate() {
+        for header_row in 1..=MAX_HEADER_ROW {
+            let sheet = (place > 0).then_some(name);
+            let shape = WorkbookShape { sheet: sheet.cloned(), header_row };
+            let columns = formats::workbook::columns(bytes.to_vec(), &shape).map_err(failed)?;
+            let known = known_names(&columns);
+            if !columns.is_empty() && best.as_ref().is_none_or(|(best, ..)| known > *best) {
+                best = Some((known, sheet, header_row, columns));
+            }
+            if known >= ENOUGH {
+                break;
+            }
         }
     }
-    let (_, header_row, columns) =
-        best.ok_or_else(|| VerbError::Failed("the first ten rows of the workbook's sheet are empty".to_owned()))?;
+    let (_, sheet, header_row, columns) =
+        best.ok_or_else(|| VerbError::Failed("the first ten rows of the workbook's sheets are empty".to_owned()))?;
     let mut source = format!("[source.xlsx]\npath = {written}\n");
+    if let Some(sheet) = sheet {
+        source.push_str(&format!("sheet = {}\n", quoted(sheet)));
+    }
     if header_row > 1 {
         source.push_str(&format!("header_row = {header_row}\n"));
     }
-    Ok(Probed { source, columns: named(columns), computed: None, is_calendar: false })
+    Ok(Probed::table(source, named(columns)))
 }
 
 fn calendar(bytes: &[u8], ask: &InitAsk<'_>, source: String) -> VerbResult<Probed> {
     let columns = formats::ical::columns(bytes, &CalendarShape::new(ask.zones));
     let columns = columns.map_err(|error| VerbError::Failed(error.message))?;
-    Ok(Probed { source, columns, computed: None, is_calendar: true })
+    let zone = zone_of_calendar(&String::from_utf8_lossy(bytes), ask.zones);
+    Ok(Probed { is_calendar: true, zone, ..Probed::table(source, columns) })
+}
+
+/// The zone that the calendar says it is shown in, else the first one of its events.
+fn zone_of_calendar(text: &str, zones: &Zones) -> Option<String> {
+    let shown = text.lines().filter_map(|line| line.trim().strip_prefix("X-WR-TIMEZONE:"));
+    let starts = text.lines().filter(|line| line.starts_with("DTSTART;"));
+    let of_starts = starts.filter_map(|line| Some(line.split_once("TZID=")?.1.rsplit_once(':')?.0.trim_matches('"')));
+    let mut places = shown.chain(of_starts).filter_map(|name| zones.zone_of_row(name).ok()).filter(Zone::is_place);
+    places.next().map(|zone| zone.name().to_owned())
 }
 
 /// Columns that have a name.
@@ -144,46 +178,9 @@ fn address(ask: &InitAsk<'_>) -> VerbResult<Probed> {
     }
 }
 
-/// The list of objects whose fields are known best.
 fn json(body: &[u8], written: &str) -> VerbResult<Probed> {
     let tree: Value = serde_json::from_slice(body)
         .map_err(|error| VerbError::Failed(format!("the answer is no JSON: line {}", error.line())))?;
-    let mut lists = Vec::new();
-    collect_lists(&tree, String::new(), 4, &mut lists);
-    let best = lists.into_iter().max_by_key(|(place, columns)| (known_names(columns), std::cmp::Reverse(place.len())));
-    let (place, columns) =
-        best.ok_or_else(|| VerbError::Failed("the answer has no list of objects: nothing can be a row".to_owned()))?;
-    let items = if place.is_empty() { String::new() } else { format!("items = {}\n", quoted(&place)) };
-    Ok(Probed { source: format!("{written}{items}"), columns, computed: None, is_calendar: false })
-}
-
-fn collect_lists(value: &Value, place: String, depth: usize, lists: &mut Vec<(String, Vec<String>)>) {
-    match value {
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            let mut columns = Vec::new();
-            items.iter().take(50).for_each(|item| scalars(item, "", 3, &mut columns));
-            lists.push((place, columns));
-        }
-        Value::Object(tree) if depth > 0 => {
-            for (name, inner) in tree {
-                let step = name.replace('~', "~0").replace('/', "~1");
-                collect_lists(inner, format!("{place}/{step}"), depth - 1, lists);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The paths of all scalars of an object.
-fn scalars(value: &Value, path: &str, depth: usize, columns: &mut Vec<String>) {
-    let Value::Object(tree) = value else { return };
-    for (name, inner) in tree {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        match inner {
-            Value::Object(_) if depth > 1 => scalars(inner, &path, depth - 1, columns),
-            Value::Object(_) | Value::Array(_) => {}
-            _ if !columns.contains(&path) => columns.push(path),
-            _ => {}
-        }
-    }
+    let list = lists::best(&tree).map_err(VerbError::Failed)?;
+    Ok(Probed::table(format!("{written}{}", list.declared()), list.columns))
 }

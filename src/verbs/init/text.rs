@@ -1,14 +1,15 @@
 //! pure: the text of a drafted schedule, with a comment where a person has to look.
 
-use super::mapping::{Found, REGIONS, StartFound};
+use super::mapping::{Found, StartFound};
+use crate::row::unseen;
 use crate::verbs::toml_text::quoted;
 
 /// What a draft is made of besides the columns.
 pub(super) struct DraftParts<'d> {
     /// The table of the source, as TOML.
     pub(super) source: &'d str,
-    /// `[columns]`, where the source has none of its own for a phone.
-    pub(super) computed: Option<&'d str>,
+    /// Lines of `[columns]`, where the source has no column of its own for a phone or a start.
+    pub(super) computed: &'d [String],
     /// The machine's zone, or the region's.
     pub(super) zone: &'d str,
     /// Whether `mode` is a key of this version.
@@ -20,7 +21,8 @@ pub(super) fn draft(parts: &DraftParts<'_>, found: &Found) -> String {
     let mut text =
         String::from("# Drafted by `tickler init`: read every line, then `tickler check` and `tickler plan`.\n");
     for doubt in &found.doubts {
-        text.push_str(&format!("# DOUBT: {doubt}\n"));
+        // a column's name may have a line break
+        text.push_str(&format!("# DOUBT: {}\n", unseen::shown(doubt)));
     }
     text.push_str("\ncron     = \"0 9 * * *\"            # every day at nine\n");
     text.push_str(&format!("timezone = {}  # of the times in the source, and of nine o'clock\n", quoted(parts.zone)));
@@ -32,8 +34,8 @@ pub(super) fn draft(parts: &DraftParts<'_>, found: &Found) -> String {
         text.push_str("enabled  = false                  # the service doesn't run it; remove this line when the plans are right\n");
     }
     text.push_str(&format!("\n{}\n", parts.source.trim_end()));
-    if let Some(computed) = parts.computed {
-        text.push_str(&format!("\n[columns]\n{computed}\n"));
+    if !parts.computed.is_empty() {
+        text.push_str(&format!("\n[columns]\n{}\n", parts.computed.join("\n")));
     }
     text.push_str(&appointment(found));
     text.push_str("\n[remind]\ndays_before = 1                   # everybody whose appointment is tomorrow\n");
@@ -47,7 +49,9 @@ pub(super) fn draft(parts: &DraftParts<'_>, found: &Found) -> String {
     text.push_str("\n[payload]\ncontact_phone    = \"{{ phone }}\"\nappointment_time = \"{{ starts_at }}\"\n");
     for (key, column) in [("contact_name", &found.name), ("service_name", &found.service)] {
         if let Some(column) = column {
-            text.push_str(&format!("{key:<16} = {}\n", quoted(&format!("{{{{ {} }}}}", reached(column)))));
+            // where an object may be null, what is inside of it has no value
+            let or_null = if column.contains('.') { " | default(none)" } else { "" };
+            text.push_str(&format!("{key:<16} = {}\n", quoted(&format!("{{{{ {}{or_null} }}}}", reached(column)))));
         }
     }
     text
@@ -90,14 +94,8 @@ fn appointment(found: &Found) -> String {
     text
 }
 
-/// The zone of a region, else the machine's.
-pub(super) fn zone_of(region: Option<&str>, machine: &str) -> String {
-    let zone = region.and_then(|region| REGIONS.iter().find(|(known, _)| *known == region)).map(|(_, zone)| *zone);
-    zone.unwrap_or(machine).to_owned()
-}
-
 /// How a template reaches a column.
-fn reached(column: &str) -> String {
+pub(super) fn reached(column: &str) -> String {
     let is_plain = column.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
         && column.starts_with(|c: char| c.is_ascii_alphabetic());
     if is_plain { column.to_owned() } else { format!("row[{}]", quoted(column).replace('"', "'")) }
