@@ -114,13 +114,9 @@ impl<'a> People<'a> {
         let room = if self.accepted.is_empty() { self.expected } else { 0 };
         let day = self.accepted.entry(candidate.due_day);
         let day = day.or_insert_with(|| SeededMap::with_capacity_and_hasher(room, Seed::default()));
-        if let Some(calls) = day.get_mut(&candidate.person) {
-            calls.count += 1;
-            return;
-        }
         // no plan has more calls
         let first = u32::try_from(place).unwrap_or(u32::MAX);
-        day.insert(candidate.person.clone(), AcceptedCalls { count: 1, first });
+        day.entry(candidate.person.clone()).or_insert(AcceptedCalls { count: 0, first }).count += 1;
     }
 
     /// The calls of that person and day that the ledger holds.

@@ -44,7 +44,8 @@ pub fn payload(whole: &Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
         Reveal::Whole => whole.clone(),
         Reveal::LastFour => {
-            let own: String = digits(phone).collect();
+            let mut own = String::with_capacity(phone.len());
+            own.extend(digits(phone));
             // a text that can't be read is hidden whole
             Payload::from_json(masked_json(whole.as_str(), &own)).unwrap_or_else(|_| Payload::of(&HIDDEN))
         }

@@ -143,7 +143,6 @@ CREATE TABLE attempt (
     class       TEXT,
     PRIMARY KEY (reminder, number)
 ) WITHOUT ROWID;
-CREATE INDEX attempt_intent ON attempt (intent_at);
 CREATE INDEX attempt_remote ON attempt (remote_id) WHERE remote_id IS NOT NULL;
 
 -- `tat` is the time from which the account's rate has a free slot.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{id_text, micros, time, time_or_null, uuid, uuid_or_null, word_or_null};
+use super::lookups::Bounds;
 use super::store::SqliteStore;
 use crate::ledger::outcomes::{CallRow, Digest};
 use crate::ledger::{CallsOf, LedgerResult, ReportedCall};
@@ -53,14 +54,23 @@ impl SqliteStore<'_> {
     }
 }
 
-/// The accepted calls of intents at or after an instant, in their order. An accepted reminder's last attempt is its call: the
-/// index of intents alone finds it, and the attempt itself is not read.
+/// Accepted calls by the intents that the log has of a time. The log's rows lie in the order of their times; an index of attempts by
+/// time would be written with each call. An accepted reminder's last attempt is its call.
+pub(super) const ACCEPTED: &str = "SELECT r.schedule, l.at, r.heard_at IS NOT NULL, r.outcome, r.id \
+    FROM audit l NOT INDEXED CROSS JOIN reminder r ON r.id = l.reminder_id \
+    WHERE l.seq > ?2 AND l.at >= ?1 AND l.event = 'delivery.intent' AND l.attempt = r.attempt AND r.state = 'delivered' \
+    ORDER BY l.at, r.nr";
+/// The same where that part of the log was removed: every attempt is looked at.
+const ACCEPTED_AND_PRUNED: &str = "SELECT r.schedule, t.intent_at, r.heard_at IS NOT NULL, r.outcome, r.id \
+    FROM attempt t CROSS JOIN reminder r ON r.nr = t.reminder \
+    WHERE t.intent_at >= ?1 AND ?2 IS NOT NULL AND t.number = r.attempt AND r.state = 'delivered' ORDER BY t.intent_at, r.nr";
+
+/// The accepted calls of intents at or after an instant, in their order.
 pub(super) fn accepted(conn: &Connection, since: Timestamp) -> LedgerResult<Vec<AcceptedCall>> {
-    let sql = "SELECT r.schedule, a.intent_at, r.heard_at IS NOT NULL, r.outcome, r.id FROM attempt a INDEXED BY attempt_intent \
-        JOIN reminder r ON r.nr = a.reminder WHERE a.intent_at >= ?1 AND a.number = r.attempt \
-        AND r.state = 'delivered' ORDER BY a.intent_at, r.nr";
+    let bounds = Bounds::of_time(conn, since, None)?;
+    let sql = if bounds.are_whole(conn)? { ACCEPTED } else { ACCEPTED_AND_PRUNED };
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map([micros(since)], |row| {
+    let rows = statement.query_map([micros(since), bounds.after], |row| {
         let (schedule, is_heard) = (row.get(0)?, row.get(2)?);
         let (id, outcome) = (ReminderId(uuid(row, 4)?), word_or_null(row, 3)?);
         Ok(AcceptedCall { id, schedule, at: time(row, 1)?, is_heard, outcome })

@@ -7,7 +7,6 @@ use rusqlite::{Connection, Row, ToSql};
 
 use super::columns::{micros, time, uuid_or_null, word};
 use super::lookups::Bounds;
-use crate::audit::AuditFilter;
 use crate::audit::fates::{DECIDING, DecidedFate, FateCount, FateRow, SETTLING};
 use crate::ledger::{FatesAsk, LedgerError, LedgerResult, QueueSlot, SLOT_MICROS};
 use crate::reminder::ReminderId;
@@ -20,8 +19,7 @@ fn begins(number: i64, length: i64) -> Result<Timestamp, LedgerError> {
 
 /// How the calls of a time stand. A detail is read where it alone tells two rows apart.
 pub(super) fn fates(conn: &Connection, ask: &FatesAsk) -> LedgerResult<Vec<DecidedFate>> {
-    let of_time = AuditFilter { since: Some(ask.since), until: Some(ask.until), ..AuditFilter::default() };
-    let Bounds { after, before } = Bounds::of(conn, &of_time)?;
+    let Bounds { after, before } = Bounds::of_time(conn, ask.since, Some(ask.until))?;
     let mut statement = conn.prepare_cached(&FATES)?;
     let mut rows = statement.query([micros(ask.since), micros(ask.until), after, before])?;
     let mut count = FateCount::default();

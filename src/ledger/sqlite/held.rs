@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{COUNTED, day, id_text, micros, time, time_or_null, uuid, uuid_or_null, word, word_or_null};
+use super::lookups::Bounds;
 use super::store::SqliteStore;
 use crate::ledger::change::HeldRow;
 use crate::ledger::store::{CallsAsk, DueAsk, DueRow, Many, One};
@@ -26,6 +27,14 @@ macro_rules! held_columns {
          r.outcome_by_person, r.heard_at, r.root, r.priority"
     };
 }
+
+/// Reminders whose calls have intents of a time, between two numbers of the log.
+pub(super) const INTENTS: &str = "SELECT t.reminder FROM audit l NOT INDEXED CROSS JOIN reminder c ON c.id = l.reminder_id \
+    CROSS JOIN attempt t ON t.reminder = c.nr AND t.number = l.attempt WHERE l.seq > ?4 AND l.seq < ?5 AND l.at >= ?2 \
+    AND l.at < ?3 AND l.event = 'delivery.intent' AND c.account = ?1 AND t.step = 'call'";
+/// The same where that part of the log was removed: every attempt is looked at.
+const INTENTS_PRUNED: &str = "SELECT t.reminder FROM attempt t WHERE t.intent_at >= ?2 AND t.intent_at < ?3 \
+    AND ?4 < ?5 AND t.step = 'call'";
 
 const HELD: &str = held_columns!();
 /// How many they are.
@@ -145,14 +154,7 @@ impl SqliteStore<'_> {
                 );
                 self.conn.prepare_cached(&sql)?.query_map([remote_id], held)?.collect()
             }
-            Many::CalledBetween { account, from, until } => {
-                let sql = format!(
-                    "SELECT {HELD} FROM reminder r WHERE r.nr IN (SELECT reminder FROM attempt INDEXED BY attempt_intent \
-                     WHERE intent_at >= ?2 AND intent_at < ?3 AND step = 'call') AND r.account = ?1 ORDER BY r.nr"
-                );
-                let values = params![account, micros(*from), micros(*until)];
-                self.conn.prepare_cached(&sql)?.query_map(values, held)?.collect()
-            }
+            Many::CalledBetween { account, from, until } => return self.called_between(account, *from, *until),
             Many::Overdue(schedule, now) => {
                 let sql = format!(
                     "SELECT {HELD} FROM reminder r INDEXED BY pending_expiry WHERE r.schedule = ?1 \
@@ -162,6 +164,15 @@ impl SqliteStore<'_> {
             }
         };
         Ok(rows?)
+    }
+
+    /// Found as [`accepted`](super::calls::accepted) finds them.
+    fn called_between(&self, account: &str, from: Timestamp, until: Timestamp) -> LedgerResult<Vec<HeldRow>> {
+        let bounds = Bounds::of_time(self.conn, from, Some(until))?;
+        let intents = if bounds.are_whole(self.conn)? { INTENTS } else { INTENTS_PRUNED };
+        let sql = format!("SELECT {HELD} FROM reminder r WHERE r.account = ?1 AND r.nr IN ({intents}) ORDER BY r.nr");
+        let values = params![account, micros(from), micros(until), bounds.after, bounds.before];
+        Ok(self.conn.prepare_cached(&sql)?.query_map(values, held)?.collect::<Result<_, _>>()?)
     }
 
     fn of_start(&self, schedule: &str, appointment_id: &str, at: Timestamp) -> rusqlite::Result<Vec<HeldRow>> {

@@ -5,6 +5,7 @@
 //! the first or last are kept. Runs and phones have a table each. Times become numbers: see [`Bounds`]. What is too young to be
 //! in the tables ([`log_index`]) is left to the caller.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::micros;
@@ -67,6 +68,18 @@ impl Bounds {
             bounds.before = bounds.before.min(first);
         }
         Ok(bounds)
+    }
+
+    /// Of the rows of a time.
+    pub(super) fn of_time(conn: &Connection, since: Timestamp, until: Option<Timestamp>) -> LedgerResult<Self> {
+        Self::of(conn, &AuditFilter { since: Some(since), until, ..AuditFilter::default() })
+    }
+
+    /// Whether the log has every row behind them: its beginning may have been removed.
+    pub(super) fn are_whole(self, conn: &Connection) -> LedgerResult<bool> {
+        // with a row before them nothing is missing behind it
+        let is_whole = "SELECT pruned_seq = 0 FROM head";
+        Ok(self.after > 0 || conn.prepare_cached(is_whole)?.query_row([], |row| row.get(0))?)
     }
 
     /// What both allow.

@@ -382,7 +382,7 @@ fn audit_conditions(reader: &Reader, filter: &AuditFilter) -> LedgerResult<Where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sqlite::{counting, outcomes, runs, schema, steps};
+    use crate::ledger::sqlite::{calls, counting, held, outcomes, runs, schema, steps};
 
     /// How SQLite goes about a statement.
     fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
@@ -460,5 +460,7 @@ mod tests {
         assert_no_walk(&reader.conn, counting::SETTLED_LATER);
         assert_no_walk(&reader.conn, &counting::SETTLED_NOT_INDEXED);
         assert_no_walk(&reader.conn, &runs::days());
+        assert_no_walk(&reader.conn, calls::ACCEPTED);
+        assert_no_walk(&reader.conn, held::INTENTS);
     }
 }

@@ -42,6 +42,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0025.sql"),
     include_str!("../migrations/0026.sql"),
     include_str!("../migrations/0027.sql"),
+    include_str!("../migrations/0028.sql"),
 ];
 
 /// What all migrations make together, of which a new ledger is made: changing tables again and again takes several times as long.
