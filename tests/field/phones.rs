@@ -206,6 +206,33 @@ fn where_numbers_are_stored_or_printed_the_readings_are_cut() {
 }
 
 #[test]
+fn a_row_without_a_usable_number_says_what_the_source_has_and_no_whole_number() {
+    let clinic = clinic("US");
+    let appointment = format!("{}\ndefault_region = \"US\"", PARTS.appointment);
+    let more = "[guard]\nmax_invalid = \"100%\"";
+    clinic.schedule("day", &Parts { appointment: &appointment, more, ..PARTS }.text());
+    let written = [
+        ("12", "(the source has 12)"),
+        ("call home", "(the source has no digit there)"),
+        ("202-555-01430000", "(the source has ***0000, 14 digits)"),
+        ("+1 202 555 0143 / +1 202 555 0144", "(the source has ***0144, 22 digits)"),
+        ("٢٠٢٥٥٥٠١٤", "(the source has ***5014, 9 digits)"),
+    ];
+    let row = |(id, (phone, _)): (usize, &(&str, &str))| format!("{id},{phone},2026-11-25 10:30\n");
+    let rows: String = written.iter().enumerate().map(row).collect();
+    clinic.write("appointments.csv", &format!("id,phone,starts_at\n{rows}"));
+    let (_, answer) = clinic.json(&["plan", "--now", MORNING]);
+    for (id, (phone, said)) in written.iter().enumerate() {
+        let why = fate(&answer[0], &id.to_string()).expect_err("it is not called");
+        assert!(why.starts_with("invalid_phone: ") && why.contains(said), "{phone}: {why}");
+    }
+    clinic.run(&["trigger", "day", "--now", MORNING]);
+    let logged = clinic.run(&["audit", "list", "--event", "reminder.skipped", "--format", "json"]);
+    assert!(logged.stdout.contains("***0000, 14 digits"), "{logged:?}");
+    assert!(!logged.stdout.contains("2025550143") && !logged.stdout.contains("202 555"), "{logged:?}");
+}
+
+#[test]
 fn the_plan_as_csv_reads_back_to_the_same_people() {
     let clinic = clinic("DE");
     // among them numbers whose digits alone would be others in Germany, and other countries' in every form of their own
