@@ -136,6 +136,17 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Revea
     Ok(made(app, schedule, when, reveal).await?.all_at_once())
 }
 
+/// The same with its first calls alone, masked, and how many there are: a list for people, who read no thousands.
+///
+/// # Errors
+/// When its source can't be read, or the ledger.
+pub async fn beginning(app: &App, schedule: &Arc<Schedule>, when: When, most: usize) -> VerbResult<(ShownPlan, usize)> {
+    let mut whole = made(app, schedule, when, Reveal::LastFour).await?;
+    let count = whole.reminders.calls.len();
+    whole.reminders.calls.truncate(most);
+    Ok((whole.all_at_once(), count))
+}
+
 async fn made<'a>(
     app: &'a App,
     schedule: &Arc<Schedule>,

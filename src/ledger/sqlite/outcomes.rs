@@ -2,7 +2,6 @@
 //! alone, so that it costs the outcomes of the time that is asked for, whatever else the ledger holds.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
@@ -10,7 +9,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::columns::{micros, time, uuid, word};
 use crate::ledger::{CALL_SLOT_MICROS, CalledWith, LedgerResult, OutcomeCount, OutcomesAsk, Unanswered, UnansweredAsk};
-use crate::reminder::{CallOutcome, ReminderId};
+use crate::reminder::ReminderId;
+use crate::seeded::SeededMap;
 
 /// Counts, in the order of the index. The number is [`CALL_SLOT_MICROS`], as in the index.
 pub(super) const COUNTS: &str = "SELECT called_at / 900000000 * 900000000, schedule, outcome, count(*) \
@@ -22,7 +22,8 @@ pub(super) const LATEST: &str = "SELECT id FROM reminder WHERE nr IN (\
     AND (?2 IS NULL OR schedule = ?2) AND outcome = ?3 ORDER BY called_at DESC, nr DESC LIMIT ?4) \
     ORDER BY called_at DESC, nr DESC";
 /// Every call of which something was reported, with its person.
-pub(super) const OF_PERSONS: &str = "SELECT account, person, outcome, called_at, nr FROM reminder INDEXED BY reminder_outcome \
+pub(super) const OF_PERSONS: &str = "SELECT account, person, \
+    outcome IN ('no_answer', 'busy', 'voicemail'), called_at, nr FROM reminder INDEXED BY reminder_outcome \
     WHERE outcome IS NOT NULL AND called_at / 900000000 >= ?1 AND (?2 IS NULL OR schedule = ?2) \
     AND outcome <> 'unreported' AND person <> ''";
 
@@ -61,16 +62,12 @@ struct PersonCalls {
 pub(super) fn unanswered(conn: &Connection, ask: &UnansweredAsk) -> LedgerResult<Vec<Unanswered>> {
     let mut statement = conn.prepare_cached(OF_PERSONS)?;
     let mut rows = statement.query(params![slot(ask.since), ask.schedule])?;
-    let mut persons: HashMap<Vec<u8>, PersonCalls> = HashMap::new();
+    let mut persons: SeededMap<Vec<u8>, PersonCalls> = SeededMap::default();
     let mut key = Vec::new();
     while let Some(row) = rows.next()? {
         set_key(&mut key, row)?;
-        let call = PersonCalls {
-            calls: 1,
-            is_answered: !word::<CallOutcome>(row, 2)?.is_unanswered(),
-            last_at: row.get(3)?,
-            latest: row.get(4)?,
-        };
+        let call =
+            PersonCalls { calls: 1, is_answered: !row.get::<_, bool>(2)?, last_at: row.get(3)?, latest: row.get(4)? };
         match persons.get_mut(&key) {
             Some(person) => person.add(call),
             None => drop(persons.insert(key.clone(), call)),
@@ -117,4 +114,19 @@ fn of_person(conn: &Connection, person: &PersonCalls) -> LedgerResult<Unanswered
             calls: person.calls,
         })
     })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OF_PERSONS;
+    use crate::reminder::CallOutcome;
+
+    #[test]
+    fn the_statement_knows_every_outcome_that_is_no_answer() {
+        for outcome in CallOutcome::ALL {
+            let is_named = OF_PERSONS.contains(&format!("'{outcome}'"));
+            let is_skipped = *outcome == CallOutcome::Unreported;
+            assert_eq!(is_named, outcome.is_unanswered() || is_skipped, "{outcome}");
+        }
+    }
 }

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use super::{asked_for, page as answer};
 use crate::ledger::{Runs, RunsAsk};
 use crate::schedule::Schedule;
-use crate::verbs::plan::{ShownPlan, When, plan};
-use crate::verbs::{App, Reveal, VerbError, VerbResult, waiting};
+use crate::verbs::plan::{ShownPlan, When, beginning};
+use crate::verbs::{App, VerbError, VerbResult, waiting};
 use crate::web::guard::SubmittedForm;
 use crate::web::site::{Site, Visitor};
 use crate::web::views::frame::MenuPlace;
 use crate::web::views::moments::Moments;
 use crate::web::views::not_called::OpenCalls;
-use crate::web::views::plan::{PlanPage, PlanSpan, PlannedCall, PlannedRun};
+use crate::web::views::plan::{CALLS_LISTED, PlanPage, PlanSpan, PlannedCall, PlannedRun};
 
 /// Maximum runs that one page plans: each reads its source.
 const MOST_RUNS: usize = 60;
@@ -48,9 +48,10 @@ async fn read(site: &Site, visitor: &Visitor, form: &SubmittedForm) -> VerbResul
     let left_out = times.len().saturating_sub(MOST_RUNS);
     times.truncate(MOST_RUNS);
     let (mut runs, mut failures) = (Vec::new(), Vec::new());
-    for planned in join_all(times.iter().map(|(schedule, at)| one(&site.app, schedule, *at))).await {
+    let most = if span == PlanSpan::Week { 0 } else { CALLS_LISTED };
+    for planned in join_all(times.iter().map(|(schedule, at)| one(&site.app, schedule, *at, most))).await {
         match planned {
-            Ok(plan) => runs.push(PlannedRun::of(plan, &moments)),
+            Ok((plan, count)) => runs.push(PlannedRun { count, ..PlannedRun::of(plan, &moments) }),
             Err(error) => failures.push(error.to_string()),
         }
     }
@@ -101,8 +102,8 @@ fn due_times(span: PlanSpan, moments: &Moments) -> (Timestamp, Timestamp) {
     }
 }
 
-async fn one(app: &App, schedule: &Arc<Schedule>, at: Timestamp) -> VerbResult<ShownPlan> {
-    let planning = std::pin::pin!(plan(app, schedule, When::At(at), Reveal::LastFour));
+async fn one(app: &App, schedule: &Arc<Schedule>, at: Timestamp, most: usize) -> VerbResult<(ShownPlan, usize)> {
+    let planning = std::pin::pin!(beginning(app, schedule, When::At(at), most));
     match select(planning, app.around.clock.sleep(PATIENCE)).await {
         Either::Left((planned, _)) => planned,
         Either::Right(_) => Err(VerbError::Failed(format!(

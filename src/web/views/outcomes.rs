@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 
 use super::charts::{ChartTitle, LyingBars, Quantity, UprightBars};
 use super::frame::PageFrame;
@@ -141,14 +141,24 @@ fn reported(counts: &[OutcomeCount]) -> impl Iterator<Item = &OutcomeCount> {
     counts.iter().filter(|of| of.outcome != CallOutcome::Unreported)
 }
 
+/// The same with the time on the wall of each one's schedule. Counts of one quarter of an hour follow each other.
+fn by_wall<'c>(counts: &'c [OutcomeCount], moments: &'c Moments) -> impl Iterator<Item = (&'c OutcomeCount, DateTime)> {
+    let mut last: Option<(&OutcomeCount, DateTime)> = None;
+    reported(counts).map(move |of| {
+        let known = last.filter(|(last, _)| last.from == of.from && last.schedule == of.schedule);
+        let wall = known.map_or_else(|| moments.zone(Some(&of.schedule)).wall(of.from), |(_, wall)| wall);
+        last = Some((of, wall));
+        (of, wall)
+    })
+}
+
 /// Each day from `first` on, those without calls among them.
 #[must_use]
 pub fn by_day(outcomes: &[OutcomeCount], first: Date, moments: &Moments) -> UprightBars {
     let mut counts: BTreeMap<Date, u64> =
         first.series(jiff::Span::new().days(1)).take_while(|day| *day <= moments.today()).map(|day| (day, 0)).collect();
-    for of in reported(outcomes) {
-        let day = moments.zone(Some(&of.schedule)).date(of.from);
-        if let Some(count) = counts.get_mut(&day) {
+    for (of, wall) in by_wall(outcomes, moments) {
+        if let Some(count) = counts.get_mut(&wall.date()) {
             *count += of.count;
         }
     }
@@ -163,9 +173,8 @@ pub fn by_day(outcomes: &[OutcomeCount], first: Date, moments: &Moments) -> Upri
 #[must_use]
 pub fn by_hour(outcomes: &[OutcomeCount], moments: &Moments) -> UprightBars {
     let mut counts = [0_u64; 24];
-    for of in reported(outcomes) {
-        let hour = moments.zone(Some(&of.schedule)).wall(of.from).hour();
-        if let Some(count) = usize::try_from(hour).ok().and_then(|hour| counts.get_mut(hour)) {
+    for (of, wall) in by_wall(outcomes, moments) {
+        if let Some(count) = usize::try_from(wall.hour()).ok().and_then(|hour| counts.get_mut(hour)) {
             *count += of.count;
         }
     }

@@ -78,7 +78,7 @@ impl PlanPage {
 
 fn summary(runs: &[PlannedRun], waiting: u64) -> String {
     let (held, free): (Vec<&PlannedRun>, Vec<&PlannedRun>) = runs.iter().partition(|run| run.held.is_some());
-    let calls = free.iter().map(|run| run.calls.len() as u64).sum();
+    let calls = free.iter().map(|run| run.count as u64).sum();
     let skipped = runs.iter().map(|run| run.skipped.len() as u64).sum();
     let mut parts = vec![
         format!("{} by {}", counted(calls, "call", "calls"), counted(free.len() as u64, "run", "runs")),
@@ -93,6 +93,9 @@ fn summary(runs: &[PlannedRun], waiting: u64) -> String {
     format!("{}.", parts.join(" · "))
 }
 
+/// Maximum calls of one run that are listed; each costs about 10 µs to plan for a page and to show.
+pub const CALLS_LISTED: usize = 1_000;
+
 /// One run that is to come.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
@@ -104,7 +107,9 @@ pub struct PlannedRun {
     pub at: ShownMoment,
     /// Its zone.
     pub zone: String,
-    /// Who would be called.
+    /// How many would be called.
+    pub count: usize,
+    /// Who, as far as they are listed.
     pub calls: Vec<PlannedCall>,
     /// Who would not.
     pub skipped: Vec<UncalledRow>,
@@ -174,6 +179,11 @@ pub struct UncalledRow {
 }
 
 impl PlannedRun {
+    /// How many calls are not listed.
+    fn further(&self) -> usize {
+        self.count.saturating_sub(self.calls.len())
+    }
+
     /// Whether any of its calls has a remark.
     #[must_use]
     pub fn has_remarks(&self) -> bool {
@@ -208,6 +218,7 @@ impl PlannedRun {
             link: links::schedule(&schedule),
             at: moments.of_text(&plan.nominal_at),
             zone: plan.timezone,
+            count: plan.reminders.len(),
             calls: plan.reminders.into_iter().map(call).collect(),
             skipped: plan.skipped.into_iter().map(skip).collect(),
             reminded: plan.counts.already_reminded,
@@ -246,6 +257,7 @@ mod tests {
             link: String::new(),
             at,
             zone: String::new(),
+            count: calls,
             calls: vec![call; calls],
             skipped: vec![row; skipped],
             reminded: 0,
