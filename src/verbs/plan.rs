@@ -136,7 +136,7 @@ pub async fn plan(app: &App, schedule: &Arc<Schedule>, when: When, reveal: Revea
     Ok(made(app, schedule, when, reveal).await?.all_at_once())
 }
 
-/// The same with its first calls alone, masked, and how many there are: a list for people, who read no thousands.
+/// The same with its first calls alone, masked, and how many there are: for a list that people read.
 ///
 /// # Errors
 /// When its source can't be read, or the ledger.
