@@ -9,7 +9,7 @@ use super::{Cancellation, Knowledge};
 use crate::appointment::Start;
 use crate::appointment::mapping::TimeProblem;
 use crate::reminder::{Lead, ReminderId, SkipReason, State};
-use crate::seeded::SeededMap;
+use crate::seeded::{Seed, SeededMap};
 
 /// The pending reminders of a schedule, and what the read shows of each.
 pub(super) struct Evidence {
@@ -61,7 +61,8 @@ impl Evidence {
                 shown: ShownRow::Nothing,
             });
         }
-        let mut called: SeededMap<String, Vec<(Timestamp, RowOfCall)>> = SeededMap::default();
+        let mut called: SeededMap<String, Vec<(Timestamp, RowOfCall)>> =
+            SeededMap::with_capacity_and_hasher(knowledge.people.len(), Seed::default());
         for (id, start) in knowledge.people.values().flatten().filter_map(|call| call.appointment.as_ref()) {
             let starts = called.entry(id.clone()).or_insert_with(|| Vec::with_capacity(1));
             starts.push((*start, RowOfCall::Unseen));

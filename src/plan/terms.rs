@@ -13,7 +13,7 @@ use crate::appointment::mapping::to_micros;
 use crate::personal::Personal;
 use crate::reminder::{CallOutcome, Lead, LeadTime, ReminderId, ReminderKey, State};
 use crate::schedule::Schedule;
-use crate::seeded::SeededMap;
+use crate::seeded::{Seed, SeededMap};
 use crate::zones::Zones;
 
 /// What a plan is made of besides the rows.
@@ -62,10 +62,11 @@ pub(super) struct CalledStart {
 
 /// The starts of calls, when small moves from them matter.
 fn called(schedule: &Schedule, knowledge: &Knowledge) -> SeededMap<String, Vec<CalledStart>> {
-    let mut called: SeededMap<String, Vec<CalledStart>> = SeededMap::default();
     if schedule.remind.min_change.is_zero() {
-        return called;
+        return SeededMap::default();
     }
+    let mut called: SeededMap<String, Vec<CalledStart>> =
+        SeededMap::with_capacity_and_hasher(knowledge.reminders.len(), Seed::default());
     let was_called = |known: &KnownReminder| match known.state {
         State::Delivered => !known.may_return,
         State::Sending | State::Uncertain => true,

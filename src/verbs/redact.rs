@@ -1,5 +1,7 @@
 //! pure: masks phone numbers to their last four digits, also in payloads.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -44,8 +46,7 @@ pub fn payload(whole: &Payload, phone: &str, reveal: Reveal) -> Payload {
     match reveal {
         Reveal::Whole => whole.clone(),
         Reveal::LastFour => {
-            let mut own = String::with_capacity(phone.len());
-            own.extend(digits(phone));
+            let own = all_digits(phone);
             // a text that can't be read is hidden whole
             Payload::from_json(masked_json(whole.as_str(), &own)).unwrap_or_else(|_| Payload::of(&HIDDEN))
         }
@@ -229,6 +230,14 @@ fn begins_number(c: char) -> bool {
 /// The characters inside a number that the phone parser skips.
 fn continues_number(c: char) -> bool {
     to_ascii(c).is_none_or(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ' ' | ')' | '-' | '.' | '/'))
+}
+
+/// The digits of a phone, as they are in E.164.
+fn all_digits(phone: &str) -> Cow<'_, str> {
+    match phone.strip_prefix('+') {
+        Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => Cow::Borrowed(number),
+        Some(_) | None => Cow::Owned(digits(phone).collect()),
+    }
 }
 
 /// The digits of a text, those of other scripts as ASCII.

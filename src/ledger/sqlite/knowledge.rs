@@ -18,7 +18,7 @@ use crate::ledger::{KnowledgeAsk, LastCalledAsk, LedgerError, LedgerResult, OptO
 use crate::personal::Personal;
 use crate::plan::{Knowledge, KnownReminder, OptOuts, PersonCall, WrongNumbers};
 use crate::reminder::{CallKind, ReminderId, ReminderKey, State};
-use crate::seeded::SeededMap;
+use crate::seeded::{Seed, SeededMap};
 
 /// The columns of [`known`].
 const KNOWN: &str = "SELECT appointment_id, starts_at, lead, id, state, due_at, updated_at, unknown_fates, person, due_day, trial, \
@@ -69,8 +69,8 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     let mut knowledge = Knowledge {
         told_by_pending: SeededMap::default(),
         gaps: super::loss::gaps(conn)?,
+        people: people(conn, ask, target, reminders.len())?,
         reminders,
-        people: people(conn, ask, target)?,
         opted_out: opted_out(reader)?,
         usual_rows: super::runs::usual_rows(conn, &ask.schedule, &ask.comparable)?,
         wrong_numbers: wrong_numbers(reader, &ask.account)?,
@@ -105,7 +105,8 @@ fn address_hash(reader: &Reader, address: Option<&TargetAddress>) -> Option<Hash
 
 type CallsByDay = SeededMap<(Personal, Date), Vec<PersonCall>>;
 
-fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> LedgerResult<CallsByDay> {
+/// `expected`: about how many persons there are.
+fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>, expected: usize) -> LedgerResult<CallsByDay> {
     let sql = format!(
         "SELECT person, due_day, id, appointment_id, starts_at, nullif(schedule, ?4), root, due_at FROM reminder WHERE account = ?1 AND due_day BETWEEN ?2 AND ?3 \
         AND state IN ({}) AND (trial IS NULL OR trial = ?5) AND (substr(lead, 1, 3) = 'now') = ?6",
@@ -123,7 +124,7 @@ fn people(conn: &Connection, ask: &KnowledgeAsk, target: Option<&Hash>) -> Ledge
         let call = PersonCall { id, chain, due_at: time(row, 7)?, schedule, is_shadow: false, appointment };
         Ok(((row.get::<_, Personal>(0)?, day(row, 1)?), call))
     })?;
-    let mut people: SeededMap<_, Vec<_>> = SeededMap::default();
+    let mut people: SeededMap<_, Vec<_>> = SeededMap::with_capacity_and_hasher(expected, Seed::default());
     for row in rows {
         let (person, call) = row?;
         // nearly everybody has one call, and a list that grows begins with room for four
