@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::terms::Terms;
-use super::usual::{self, RowChange};
+use super::usual::{self, UnusualRows};
 use super::{Plan, SkippedRow, Standing, window};
 use crate::duration;
 use crate::reminder::{RunId, SkipReason};
@@ -160,8 +160,8 @@ fn max_change(seen: &Seen<'_>) -> Option<String> {
     let reach = window::reach(schedule, occasion, knowledge.previous_evaluation);
     let change = usual::change(rows, &knowledge.usual_rows, factor, reach)?;
     let (difference, usual_twice, end) = match change {
-        RowChange::More(twice) => (format!("more than {factor} the usual"), twice, "most"),
-        RowChange::Fewer(twice) => (fewer_in_words(factor), twice, "fewest"),
+        UnusualRows::More(twice) => (format!("more than {factor} the usual"), twice, "most"),
+        UnusualRows::Fewer(twice) => (fewer_in_words(factor), twice, "fewest"),
     };
     let half = if usual_twice % 2 == 1 { ".5" } else { "" };
     let weekday = window::comparable_date(schedule, occasion).strftime("%A");

@@ -149,7 +149,7 @@ pub(super) enum WindowReach {
 
 /// A number of rows that is not usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RowChange {
+pub(super) enum UnusualRows {
     /// Far more rows than this number, which is given twice so that it is whole.
     More(u64),
     /// Far fewer.
@@ -157,7 +157,7 @@ pub(super) enum RowChange {
 }
 
 /// Whether so many rows are more than `limit` times the usual, or fewer than the usual divided by it.
-pub(super) fn change(rows: u64, usual: &UsualRows, limit: Factor, reach: WindowReach) -> Option<RowChange> {
+pub(super) fn change(rows: u64, usual: &UsualRows, limit: Factor, reach: WindowReach) -> Option<UnusualRows> {
     if usual.earlier.len() < FEWEST_EARLIER {
         return None;
     }
@@ -173,10 +173,10 @@ pub(super) fn change(rows: u64, usual: &UsualRows, limit: Factor, reach: WindowR
     };
     let most = median_of(|range| range.most).filter(|_| reach == WindowReach::AsUsual);
     if let Some(most) = most.filter(|most| is_more(*most) && !is_approved(&is_more, |range| range.most)) {
-        return Some(RowChange::More(most));
+        return Some(UnusualRows::More(most));
     }
     let fewest = median_of(|range| range.fewest);
-    fewest.filter(|fewest| is_fewer(*fewest) && !is_approved(&is_fewer, |range| range.fewest)).map(RowChange::Fewer)
+    fewest.filter(|fewest| is_fewer(*fewest) && !is_approved(&is_fewer, |range| range.fewest)).map(UnusualRows::Fewer)
 }
 
 fn median_twice(mut numbers: Vec<u64>) -> Option<u64> {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// Earlier dates, rows, and whether they are more or fewer than usual.
-    type Case<'a> = (&'a [(u64, u64)], u64, Option<RowChange>);
+    type Case<'a> = (&'a [(u64, u64)], u64, Option<UnusualRows>);
 
     #[test]
     fn a_number_within_three_times_what_earlier_dates_had_around_this_time_is_no_change() {
@@ -210,24 +210,24 @@ mod tests {
         let cases: [Case<'_>; 18] = [
             // on a steep edge a third of the fewest and three times the most are the ends
             (&steep, 14, None),
-            (&steep, 13, Some(RowChange::Fewer(80))),
+            (&steep, 13, Some(UnusualRows::Fewer(80))),
             (&steep, 240, None),
-            (&steep, 241, Some(RowChange::More(160))),
-            (&steep, 0, Some(RowChange::Fewer(80))),
+            (&steep, 241, Some(UnusualRows::More(160))),
+            (&steep, 0, Some(UnusualRows::Fewer(80))),
             // as one run of each date is judged
             (&flat, 20, None),
-            (&flat, 19, Some(RowChange::Fewer(120))),
+            (&flat, 19, Some(UnusualRows::Fewer(120))),
             (&flat, 180, None),
-            (&flat, 181, Some(RowChange::More(120))),
-            (&flat, 4, Some(RowChange::Fewer(120))),
-            (&flat, 600, Some(RowChange::More(120))),
+            (&flat, 181, Some(UnusualRows::More(120))),
+            (&flat, 4, Some(UnusualRows::Fewer(120))),
+            (&flat, 600, Some(UnusualRows::More(120))),
             // one odd date is no rule
             (&ragged, 12, None),
-            (&ragged, 11, Some(RowChange::Fewer(70))),
-            (&ragged, 226, Some(RowChange::More(150))),
+            (&ragged, 11, Some(UnusualRows::Fewer(70))),
+            (&ragged, 226, Some(UnusualRows::More(150))),
             // where twenty rows are not usual, nothing is a change on that side
             (&[(19, 70); 3], 0, None),
-            (&[(19, 70); 3], 211, Some(RowChange::More(140))),
+            (&[(19, 70); 3], 211, Some(UnusualRows::More(140))),
             (&[(1, 19); 3], 190, None),
             (&[(60, 60); 2], 0, None),
         ];
@@ -241,7 +241,7 @@ mod tests {
     fn a_window_that_also_covers_missed_runs_may_hold_more_but_not_fewer() {
         let usual = UsualRows { earlier: ranges(&[(60, 60); 3]), approved: None };
         assert_eq!(change(600, &usual, Factor(300), WindowReach::Further), None);
-        assert_eq!(change(4, &usual, Factor(300), WindowReach::Further), Some(RowChange::Fewer(120)));
+        assert_eq!(change(4, &usual, Factor(300), WindowReach::Further), Some(UnusualRows::Fewer(120)));
     }
 
     #[test]
@@ -250,14 +250,14 @@ mod tests {
         for (approved, rows, expected) in [
             (of_day(6, 6), 6, None),
             (of_day(6, 6), 2, None),
-            (of_day(6, 6), 1, Some(RowChange::Fewer(120))),
-            (of_day(6, 6), 0, Some(RowChange::Fewer(120))),
+            (of_day(6, 6), 1, Some(UnusualRows::Fewer(120))),
+            (of_day(6, 6), 0, Some(UnusualRows::Fewer(120))),
             (of_day(6, 6), 40, None),
-            (of_day(6, 6), 181, Some(RowChange::More(120))),
+            (of_day(6, 6), 181, Some(UnusualRows::More(120))),
             (of_day(0, 0), 0, None),
             (of_day(6, 300), 900, None),
-            (of_day(6, 300), 901, Some(RowChange::More(120))),
-            (None, 6, Some(RowChange::Fewer(120))),
+            (of_day(6, 300), 901, Some(UnusualRows::More(120))),
+            (None, 6, Some(UnusualRows::Fewer(120))),
         ] {
             let usual = UsualRows { earlier: ranges(&[(60, 60); 3]), approved };
             assert_eq!(
