@@ -10,6 +10,9 @@ use crate::personal::Personal;
 use crate::reminder::ReminderId;
 use crate::verbs::labels::Labels;
 
+/// The service's own name in the log: whatever nobody else is named for, it did.
+const SERVICE: &str = "service";
+
 /// A row of the log for people.
 #[derive(Debug, Clone)]
 pub struct LogRow {
@@ -37,7 +40,7 @@ pub struct LogRow {
     pub reason: String,
     /// A sentence.
     pub detail: String,
-    /// Who did it.
+    /// Who did it; empty where the service did.
     pub by: String,
 }
 
@@ -60,7 +63,7 @@ impl LogRow {
             phone: row.phone_last4().map(|last| format!("***{last}").into()).unwrap_or_default(),
             reason: row.reason.as_deref().map(words::reason).unwrap_or_default(),
             detail: moments.localised(schedule, &without_commands(row.detail.as_deref().unwrap_or_default())),
-            by: text(&row.actor),
+            by: row.actor.as_deref().filter(|actor| *actor != SERVICE).unwrap_or_default().to_owned(),
         }
     }
 }
