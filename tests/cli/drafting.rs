@@ -122,6 +122,9 @@ const EXPORTS: &[Export] = &[
     export("line breaks in the header, columns without a name, totals below", "breaks.csv",
         "\"Appt\nID\",\"Patient\nName\",\"Phone\n(mobile)\",\"Start\nDate\",\"Start\nTime\",,\n10,\"Doe, Jane\",202-555-0143,11/25/2026,12:15 AM,,\n11,\"Roe, Bob\",202-555-0144,12/13/2026,12:15 PM,,\n,,,,Total:,2,\n",
         &["10"], ""),
+    export("a start that is written otherwise than the others", "odd.csv",
+        "id,phone,start\n1,+12025550143,2026-11-25T10:30\n2,+12025550144,2026-12-25T10:30\n3,+12025550145,11/26/2026 10:30 AM\n",
+        &["1"], "1 of 3 starts can't be read"),
     export("a begin and an end in one cell", "ranges.csv",
         "id,phone,date,time\n1,+12025550143,11/25/2026,10:30 AM - 11:00 AM\n2,+12025550144,12/13/2026,2:00 PM - 2:30 PM\n",
         &["1"], ""),
@@ -355,6 +358,18 @@ fn the_encoding_of_dos_and_of_old_macs_is_found_and_check_names_it_where_it_is_l
         let ended = clinic.run(&["check"]);
         assert!(ended.words().contains(&format!("make words in the encoding `{encoding}`")), "{ended:?}");
     }
+}
+
+#[test]
+fn a_line_of_totals_has_no_status() {
+    let clinic = Clinic::empty("http://127.0.0.1:9/webhook/automation/nobody");
+    clinic.write(
+        "a.csv",
+        "id,phone,start,status\n1,+12025550143,2026-11-25T10:30,Booked\n2,+12025550144,2026-12-25T10:30,Away\nTotal,,,2\n",
+    );
+    let ended = clinic.run(&["init", "a.csv", "-", "--now", NOW]);
+    assert!(ended.stderr.contains("these words of `status` are not called: `Away`\n"), "{ended:?}");
+    assert!(ended.stdout.contains("id             = \"id\""), "{ended:?}");
 }
 
 #[test]

@@ -129,7 +129,8 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
     if values.iter().all(|value| excel(value).is_some_and(|(at, _)| SENSIBLE_YEARS.contains(&at.year()))) {
         return DateGuess::Proposed("excel".into());
     }
-    let mut fitting: Vec<String> = patterns().filter(|pattern| is_reading(first, pattern)).collect();
+    let may_fit = |_: &String| may_be_date(first);
+    let mut fitting: Vec<String> = patterns().take_while(may_fit).filter(|it| is_reading(first, it)).collect();
     let mut each_fits = !fitting.is_empty();
     for value in &values[1..] {
         let has_reading = || fitting.iter().any(|pattern| is_reading(value, pattern)) || is_date(value);
@@ -148,7 +149,8 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
 /// that only another format reads is not such a one.
 #[must_use]
 pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
-    /// Enough to find a date among cells that are none, and cells that are none among dates.
+    /// Among the first so many values a date is looked for: each costs thousands of tries.
+    const FIRST: usize = 5;
     const FEW: usize = 50;
     let guess = guess_formats(values);
     if guess != DateGuess::Unknown {
@@ -156,7 +158,7 @@ pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
     }
     let values: Vec<_> = values.iter().map(|value| plain(value.as_ref())).collect();
     let values: Vec<&str> = values.iter().map(AsRef::as_ref).filter(|value: &&str| !value.is_empty()).collect();
-    let Some(date) = values.iter().take(FEW).find(|value| guess_formats(&[value]) != DateGuess::Unknown) else {
+    let Some(date) = values.iter().take(FIRST).find(|value| guess_formats(&[value]) != DateGuess::Unknown) else {
         return (DateGuess::Unknown, 0);
     };
     let is_alike = alike(date);
@@ -193,7 +195,12 @@ fn patterns() -> impl Iterator<Item = String> {
 }
 
 fn is_date(value: &str) -> bool {
-    patterns().any(|pattern| is_reading(value, &pattern))
+    may_be_date(value) && patterns().any(|pattern| is_reading(value, &pattern))
+}
+
+/// A quick look before thousands of formats are tried: the shortest date has four digits, `1/2/27`.
+fn may_be_date(value: &str) -> bool {
+    value.len() <= 64 && value.bytes().filter(u8::is_ascii_digit).count() >= 4
 }
 
 /// The formats that read some value differently: of those that read all alike, the one whose words are nearest to the

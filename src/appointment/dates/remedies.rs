@@ -21,8 +21,8 @@ pub fn remedy_without_format(value: &str) -> Option<String> {
     };
     if let Some((_, zone)) = value.split_once(UNKNOWN_ZONE) {
         return Some(format!(
-            "its calendar names the time zone `{zone}`, which is none of IANA's or Windows' and which the calendar doesn't \
-             describe: choose another zone for the event in the calendar"
+            "its calendar names the time zone `{zone}`, whose rules are not known and which the calendar doesn't describe: choose \
+             another zone for the event in the calendar"
         ));
     }
     if let Some(number) = remedy_of_number(value) {

@@ -82,8 +82,12 @@ const EXPECTED: &[&str] = &[
 const MAX_STATUSES: usize = 15;
 
 impl Sample {
+    fn place(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
+    }
+
     pub(super) fn values(&self, column: &str) -> Vec<&str> {
-        let Some(place) = self.columns.iter().position(|name| name == column) else { return Vec::new() };
+        let Some(place) = self.place(column) else { return Vec::new() };
         self.rows.iter().filter_map(|row| row.get(place)?.as_deref()).collect()
     }
 
@@ -138,16 +142,19 @@ pub(super) fn find(sample: &Sample) -> Found {
     found
 }
 
+/// The rows with a phone: a line of totals has none and is no appointment.
+fn appointments<'s>(sample: &'s Sample, found: &Found) -> Vec<&'s Vec<Option<String>>> {
+    let phones: Vec<usize> = found.phone.iter().filter_map(|name| sample.place(name)).collect();
+    let has_phone = |row: &&Vec<Option<String>>| phones.is_empty() || phones.iter().any(|at| row[*at].is_some());
+    sample.rows.iter().filter(has_phone).collect()
+}
+
 fn ids(sample: &Sample, found: &mut Found) {
-    // a line of totals has no id and is no appointment
-    let place = |name: &String| sample.columns.iter().position(|column| column == name);
-    let of_phones: Vec<usize> = found.phone.iter().filter_map(place).collect();
-    let has_phone = |row: &&Vec<Option<String>>| of_phones.iter().any(|at| row[*at].is_some());
+    let rows = appointments(sample, found);
     let is_whole = |name: &String| {
-        let Some(at) = place(name) else { return false };
-        let rows = || sample.rows.iter().filter(|row| of_phones.is_empty() || has_phone(row));
-        let values: Option<BTreeSet<&str>> = rows().map(|row| row[at].as_deref()).collect();
-        values.is_some_and(|values| values.len() == rows().count())
+        let Some(at) = sample.place(name) else { return false };
+        let values: Option<BTreeSet<&str>> = rows.iter().map(|row| row[at].as_deref()).collect();
+        values.is_some_and(|values| values.len() == rows.len())
     };
     // a start is no id: it changes when the appointment moves
     let starts = match &found.start {
@@ -188,7 +195,10 @@ fn statuses(sample: &Sample, found: &mut Found) {
     else {
         return;
     };
-    let all = words(&sample.values(&column));
+    let place = sample.place(&column);
+    let of_appointments = appointments(sample, found);
+    let of_appointments: Vec<&str> = of_appointments.iter().filter_map(|row| row[place?].as_deref()).collect();
+    let all = words(&of_appointments);
     let expected: Vec<String> =
         all.iter().filter(|word| EXPECTED.contains(&word.to_lowercase().as_str())).cloned().collect();
     let left: Vec<&String> = all.iter().filter(|word| !expected.contains(word)).collect();

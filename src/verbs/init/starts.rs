@@ -29,11 +29,18 @@ fn most_starts<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
         return (guess, left_out);
     }
     let unread = values.iter().filter(|text| dates::read(text.as_ref(), &DateFormat::Iso).is_none()).count();
-    let is_rare = unread * 5 <= values.len();
+    let is_rare = unread * 5 <= values.len() || unread <= 2 && unread * 2 < values.len();
     if is_rare { (DateGuess::Proposed("iso8601".to_owned()), unread) } else { (guess, 0) }
 }
 
 fn with(values: &[&str], before: &str, after: &str, form: StartForm) -> Option<(StartForm, DateGuess)> {
+    // a quick look: a date has four digits, a time of day one to six
+    let digits = |text: &&str| text.bytes().filter(u8::is_ascii_digit).count();
+    let may_be = |text: &&&str| match form {
+        StartForm::Time => (1..=6).contains(&digits(text)) && text.trim().len() <= "10:30:00 a. m. Uhr".len(),
+        StartForm::Whole | StartForm::Date => digits(text) >= 4,
+    };
+    values.iter().take(5).find(may_be)?;
     let whole: Vec<String> = values.iter().map(|text| format!("{before}{}{after}", text.trim())).collect();
     let guess = guess_of_most(&whole).0;
     (!matches!(guess, DateGuess::Unknown)).then_some((form, guess))
