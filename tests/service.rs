@@ -10,6 +10,8 @@ mod command;
 mod editing;
 #[path = "daemon/first_runs.rs"]
 mod first_runs;
+#[path = "daemon/going_live.rs"]
+mod going_live;
 #[path = "daemon/mailing.rs"]
 mod mailing;
 #[path = "daemon/others.rs"]

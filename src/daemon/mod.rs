@@ -4,6 +4,7 @@ mod canaries;
 pub mod conditions;
 pub mod control;
 pub mod due;
+mod going_live;
 mod handover;
 pub mod housekeeping;
 pub mod last_good;
@@ -106,6 +107,7 @@ async fn serve(opened: Opened, signals: &mut Signals) -> Exit {
     background.spawn(watch::follow(Arc::clone(&daemon), stillness));
     background.spawn(housekeeping::keep(Arc::clone(&daemon)));
     background.spawn(conditions::observe(Arc::clone(&daemon)));
+    background.spawn(going_live::keep(Arc::clone(&daemon)));
     follow_outcomes(&mut background, &daemon);
     background.spawn(reporters.run());
     background.spawn({

@@ -47,7 +47,7 @@ pub struct Daemon {
     under_way: watch::Sender<usize>,
     /// The number of runs whose rows are being written. Evaluations wait until it is zero.
     beginning: watch::Sender<usize>,
-    is_stopping: AtomicBool,
+    pub(super) is_stopping: AtomicBool,
     is_clock_unset: AtomicBool,
     is_ledger_failing: AtomicBool,
 }

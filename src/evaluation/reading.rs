@@ -179,7 +179,8 @@ pub fn read_window(
     knowledge: &Knowledge,
 ) -> ReadWindow {
     let pending = knowledge.reminders.iter().filter(|(_, known)| known.state == State::Pending);
-    let pending: Vec<Timestamp> = pending.map(|(key, _)| key.starts_at).collect();
+    let to_come = knowledge.rehearsed_to_come.keys();
+    let pending: Vec<Timestamp> = pending.map(|(key, _)| key).chain(to_come).map(|key| key.starts_at).collect();
     let (from, until) = crate::plan::read_span(schedule, windows, &pending);
     ReadWindow {
         from,

@@ -48,6 +48,8 @@ pub trait Reads: Send + Sync {
     fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
     /// For each appointment the latest start that was reported or may have been.
     fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
+    /// How many rehearsed calls of a schedule are still to come.
+    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64>;
     /// Reminders.
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
     /// The same in brief.
@@ -285,6 +287,10 @@ impl Runs for Ledger {
     }
     async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
         self.read(move |reads| reads.last_called_starts(ask)).await
+    }
+    async fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
+        let schedule = schedule.to_owned();
+        self.read(move |reads| reads.rehearsed_to_come(&schedule, now)).await
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Evidence {
     blocked: HashMap<ReminderId, (SkipReason, String)>,
     /// For each appointment the starts that somebody was called about, and whether the read has a row with that start.
     called: SeededMap<String, Vec<(Timestamp, RowOfCall)>>,
+    /// For each appointment start and lead of the rehearsed calls that are still to come.
+    to_come: SeededMap<String, Vec<(Timestamp, Lead)>>,
 }
 
 /// Whether the read has a row with an appointment's id and the start that somebody was called about.
@@ -67,12 +69,17 @@ impl Evidence {
             let starts = called.entry(id.clone()).or_insert_with(|| Vec::with_capacity(1));
             starts.push((*start, RowOfCall::Unseen));
         }
-        Self { by_appointment, blocked: HashMap::new(), called }
+        let mut to_come: SeededMap<String, Vec<(Timestamp, Lead)>> = SeededMap::default();
+        let asked = knowledge.rehearsed_to_come.keys().filter(|key| only.is_none_or(|only| only == key.appointment_id));
+        for key in asked {
+            to_come.entry(key.appointment_id.clone()).or_default().push((key.starts_at, key.lead));
+        }
+        Self { by_appointment, blocked: HashMap::new(), called, to_come }
     }
 
     /// Whether no row matters by its id alone.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_appointment.is_empty() && self.called.is_empty()
+        self.by_appointment.is_empty() && self.called.is_empty() && self.to_come.is_empty()
     }
 
     /// Takes out the calls whose rows the read has no more: a row with the same id and another start corrects them.
@@ -85,7 +92,7 @@ impl Evidence {
         unseen.collect()
     }
 
-    /// Notes a row; answers the leads that are pending for exactly its id and start.
+    /// Notes a row; answers the leads that are pending for exactly its id and start, and those whose rehearsed calls are to come.
     pub(super) fn witness(&mut self, id: &str, start: &Result<Start, TimeProblem>) -> Vec<Lead> {
         if let (Some(starts), Ok(start)) = (self.called.get_mut(id), start) {
             // the calls of several leads share a start
@@ -108,6 +115,9 @@ impl Evidence {
                 }
                 Ok(_) | Err(_) => {}
             }
+        }
+        if let (Some(to_come), Ok(start)) = (self.to_come.get(id), start) {
+            leads.extend(to_come.iter().filter(|(starts_at, _)| *starts_at == start.at).map(|(_, lead)| *lead));
         }
         leads
     }

@@ -242,7 +242,7 @@ impl Candidates {
             cancellations.iter().map(|cancellation| cancellation.id).chain(unrenderable.map(|known| known.id));
         let mut people = People::new(&terms.knowledge, leaving, &corrected, calls.iter().map(|call| &call.candidate));
         let of_other_dates = skipped.iter().filter(|row| guard::is_of_other_date(row, &terms)).count() as u64;
-        let in_window = terms.occasion.only.is_none().then(|| counts.rows - counts.outside_window - of_other_dates);
+        let in_window = terms.occasion.is_of_all_rows().then(|| counts.rows - counts.outside_window - of_other_dates);
         let mut plan =
             Plan { counts, in_window, reminded, rehearsed, elsewhere, skipped, cancellations, ..Plan::default() };
         let mut judging = JudgedCalls { terms: &terms, people: &mut people, calls: &calls, watch: &mut watch };

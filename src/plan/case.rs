@@ -140,8 +140,11 @@ impl<'a> Case<'a> {
             return Self { terms, sighting, lead: None, known, moved_little, said, is_duplicate, missed_by };
         };
         let known = sighting.id.as_deref().and_then(|id| terms.known(id, start.at, lead));
+        let rehearsed_due = sighting.id.as_deref().and_then(|id| terms.rehearsed_due(id, start.at, lead));
         let missed_by = match lead.before {
             LeadTime::Now => None,
+            // its rehearsal found it in time
+            LeadTime::Days(_) | LeadTime::Hours(_) if rehearsed_due.is_some() => None,
             // the run of these dates is the one that is due
             LeadTime::Days(_) if terms.is_due(start.at, lead) => None,
             LeadTime::Days(_) | LeadTime::Hours(_) => {
@@ -155,7 +158,7 @@ impl<'a> Case<'a> {
             // what a renewed request says of its time holds from now on
             (Some(known), _) if known.state == State::Pending && !is_first_request => known.due_at,
             (_, LeadTime::Now) => times.call_at.map_or(start.at, |at| at.max(start.at)),
-            (_, LeadTime::Days(_)) => terms.occasion.nominal_at,
+            (_, LeadTime::Days(_)) => rehearsed_due.unwrap_or(terms.occasion.nominal_at),
             (_, LeadTime::Hours(_)) if is_late && terms.schedule.remind.late_booking == LateBooking::Nearest => {
                 terms.occasion.now
             }

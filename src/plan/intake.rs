@@ -79,7 +79,7 @@ impl Intake {
         let Findings { mut counts, reminded, rehearsed, skipped, calls, passed, blocked, watch } = judge.findings;
         counts.rows = rows;
         counts.outside_window += outside_window;
-        let elsewhere = starts.filter(|_| counts.rows == counts.outside_window && terms.occasion.only.is_none());
+        let elsewhere = starts.filter(|_| counts.rows == counts.outside_window && terms.occasion.is_of_all_rows());
         for (id, block) in blocked {
             evidence.block(id, block);
         }

@@ -117,6 +117,8 @@ pub enum Rehearsed {
     CountAsMade,
     /// They are planned like any other: a person asked for that.
     ArePlanned,
+    /// Those whose time is still to come are planned, and nothing else: the schedule has just gone live.
+    AreCompleted,
 }
 
 impl Occasion {
@@ -131,6 +133,12 @@ impl Occasion {
             as_of_run: None,
             rehearsed: Rehearsed::CountAsMade,
         }
+    }
+
+    /// Whether every row counts that is in a window: nobody asked for one appointment, or for rehearsed calls alone.
+    #[must_use]
+    pub fn is_of_all_rows(&self) -> bool {
+        self.only.is_none() && self.rehearsed != Rehearsed::AreCompleted
     }
 }
 
@@ -160,6 +168,9 @@ pub struct Knowledge {
     pub told_by_pending: SeededMap<ReminderKey, ReminderId>,
     /// How many rows the windows of comparable earlier runs held.
     pub usual_rows: UsualRows,
+    /// The calls of this live schedule that a run in shadow mode wrote down for a time to come, with their due times (UTC), as far
+    /// as they have no reminder yet: nobody else makes them.
+    pub rehearsed_to_come: SeededMap<ReminderKey, Timestamp>,
 }
 
 impl Knowledge {

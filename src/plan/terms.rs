@@ -176,6 +176,15 @@ impl Terms {
         self.knowledge.told_by_pending.get(&key).copied()
     }
 
+    /// When a rehearsed call that is still to come was due (UTC).
+    pub(super) fn rehearsed_due(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<Timestamp> {
+        if self.knowledge.rehearsed_to_come.is_empty() {
+            return None;
+        }
+        let (schedule, appointment_id) = (Arc::clone(&self.name), id.to_owned());
+        self.knowledge.rehearsed_to_come.get(&ReminderKey { schedule, appointment_id, starts_at, lead }).copied()
+    }
+
     /// What the ledger holds under a key.
     pub(super) fn known(&self, id: &str, starts_at: Timestamp, lead: Lead) -> Option<&KnownReminder> {
         if self.knowledge.reminders.is_empty() {

@@ -52,7 +52,7 @@ pub(super) fn holding(schedule: &Schedule, occasion: &Occasion, known: &[Watched
 impl Terms {
     /// The leads as they are watched from this evaluation on; `None` when that is known already, or it doesn't see every row.
     pub(super) fn newly_watched(&self) -> Option<Vec<WatchedLead>> {
-        if self.occasion.only.is_some() {
+        if !self.occasion.is_of_all_rows() {
             return None;
         }
         let rules = rules_of(&self.schedule);

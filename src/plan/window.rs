@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::usual::WindowReach;
-use super::{Occasion, leads};
+use super::{Occasion, Rehearsed, leads};
 use crate::appointment::mapping::to_micros;
 use crate::reminder::Lead;
 use crate::schedule::{LateBooking, Leads, Schedule};
@@ -52,6 +52,10 @@ pub fn lead_windows(
     occasion: &Occasion,
     previous_evaluation: Option<Timestamp>,
 ) -> Vec<LeadWindow> {
+    match occasion.rehearsed {
+        Rehearsed::CountAsMade | Rehearsed::ArePlanned => {}
+        Rehearsed::AreCompleted => return Vec::new(),
+    }
     let mut windows = due_windows(schedule, occasion, previous_evaluation);
     if schedule.remind.late_booking == LateBooking::Nearest {
         windows.extend(windows_of_late_bookings(schedule, occasion, &windows));

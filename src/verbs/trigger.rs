@@ -232,7 +232,7 @@ fn refuse_rehearsing(schedule: &Schedule, rehearsed: Rehearsed) -> VerbResult<()
             "`{}` is in shadow mode, in which nobody is called: take its line `mode` out, then `--rehearsed` calls",
             schedule.name
         ))),
-        (ScheduleMode::Live, _) | (ScheduleMode::Shadow, Rehearsed::CountAsMade) => Ok(()),
+        (ScheduleMode::Live, _) | (ScheduleMode::Shadow, Rehearsed::CountAsMade | Rehearsed::AreCompleted) => Ok(()),
     }
 }
 

@@ -322,6 +322,7 @@ impl Tables {
         };
         let seen_until = self.seen_until(&ask.schedule, ask.now);
         let mut knowledge = Knowledge {
+            rehearsed_to_come: SeededMap::default(),
             told_by_pending: SeededMap::default(),
             reminders: self.held().filter(is_known).map(|held| known(held, &schedule, target)).collect(),
             people: self.people(ask, target),

@@ -59,6 +59,9 @@ impl Reads for MemoryReads {
         let target = self.address_hash(ask.target.as_ref());
         Ok(self.memory.tables().last_called_starts(ask, target.as_ref()))
     }
+    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
+        Ok(self.memory.tables().rehearsed_to_come(schedule, now).count() as u64)
+    }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         Ok(self.memory.tables().reminder_rows(ask))
     }

@@ -47,17 +47,41 @@ impl Tables {
         }
     }
 
+    /// Rehearsed calls of a schedule of which neither the time has come nor a reminder was made, with their due times.
+    pub(super) fn rehearsed_to_come(
+        &self,
+        schedule: &str,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (ReminderKey, Timestamp)> {
+        let (name, now): (Arc<str>, _) = (schedule.into(), micro(now));
+        let made: HashSet<_> = self
+            .held()
+            .filter(|held| held.schedule == *name)
+            .map(|held| (held.appointment_id.clone(), held.starts_at, held.lead))
+            .collect();
+        self.shadows.iter().filter_map(move |((schedule, appointment_id, starts_at, lead), shadow)| {
+            let is_to_come = **schedule == *name && *starts_at > now && shadow.send_at > now;
+            let is_made = made.contains(&(appointment_id.clone(), *starts_at, *lead));
+            let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
+            let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
+            (is_to_come && !is_made).then_some((key, shadow.known.due_at))
+        })
+    }
+
     /// They count as made: in shadow mode those of every schedule, for a live schedule its own. For its persons they count
     /// where the call was not really made afterwards.
     pub(super) fn add_shadows(&self, ask: &KnowledgeAsk, target: Option<&Hash>, knowledge: &mut Knowledge) {
         match ask.rehearsed {
             Rehearsed::ArePlanned => return,
-            Rehearsed::CountAsMade => {}
+            Rehearsed::CountAsMade | Rehearsed::AreCompleted => {}
         }
         let is_shadow = match ask.mode {
             ScheduleMode::Live => false,
             ScheduleMode::Shadow => true,
         };
+        if !is_shadow {
+            knowledge.rehearsed_to_come = self.rehearsed_to_come(&ask.schedule, ask.now).collect();
+        }
         let counted = self.held().filter(|held| held.counts_for_person(target));
         let made: HashSet<_> =
             counted.map(|held| (&held.schedule, &held.appointment_id, held.starts_at, held.lead)).collect();

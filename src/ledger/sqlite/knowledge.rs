@@ -67,6 +67,7 @@ pub(super) fn load(reader: &Reader, ask: &KnowledgeAsk) -> LedgerResult<Knowledg
     }
     let seen_until = schedules::seen_until(conn, &ask.schedule, ask.now)?;
     let mut knowledge = Knowledge {
+        rehearsed_to_come: SeededMap::default(),
         told_by_pending: SeededMap::default(),
         gaps: super::loss::gaps(conn)?,
         people: people(conn, ask, target, reminders.len())?,

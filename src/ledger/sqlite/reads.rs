@@ -11,7 +11,7 @@ use super::readers::{KEPT, Readers};
 use super::steps::Steps;
 use super::{
     backup, calls, canaries, chain_table, counting, finding, knowledge, labels, outcomes, pauses, posts, queries, runs,
-    schedules, schema, write_backs,
+    schedules, schema, shadow, write_backs,
 };
 use crate::audit::fates::DecidedFate;
 use crate::audit::{AuditFilter, AuditRow};
@@ -60,6 +60,9 @@ impl Reads for SqliteReads {
     }
     fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
         self.readers.read(|reader| knowledge::last_called_starts(reader, ask))
+    }
+    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
+        self.readers.read(|reader| shadow::count_to_come(&reader.conn, schedule, now))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.readers.read(|reader| queries::reminders(&reader.conn, ask))

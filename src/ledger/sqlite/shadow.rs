@@ -12,6 +12,7 @@ use crate::ledger::{KnowledgeAsk, LedgerResult, Prune};
 use crate::plan::{Knowledge, KnownReminder, PersonCall, Rehearsed};
 use crate::reminder::{ReminderId, ReminderKey};
 use crate::schedule::ScheduleMode;
+use crate::seeded::SeededMap;
 
 /// Writes one, and the appointments that it would have told of; what is known stays as it is.
 pub(super) fn put(conn: &Connection, shadowed: &ShadowedCall<'_>) -> LedgerResult<()> {
@@ -53,13 +54,16 @@ pub(super) fn extend(
 ) -> LedgerResult<()> {
     match ask.rehearsed {
         Rehearsed::ArePlanned => return Ok(()),
-        Rehearsed::CountAsMade => {}
+        Rehearsed::CountAsMade | Rehearsed::AreCompleted => {}
     }
     let schedule: Arc<str> = ask.schedule.as_str().into();
     let is_shadow = match ask.mode {
         ScheduleMode::Live => false,
         ScheduleMode::Shadow => true,
     };
+    if !is_shadow {
+        knowledge.rehearsed_to_come = to_come(conn, &schedule, ask.now)?;
+    }
     let until_now = micros(if is_shadow { Timestamp::MAX } else { ask.now });
     let sql = "SELECT appointment_id, starts_at, lead, id, person, due_day, due_at, at FROM shadow \
         WHERE schedule = ?1 AND starts_at >= ?2 AND starts_at < ?3 AND coalesce(send_at, at) <= ?4";
@@ -95,6 +99,28 @@ pub(super) fn extend(
         knowledge.people.entry(person).or_default().push(call);
     }
     Ok(())
+}
+
+/// Rehearsed calls of which neither the time has come nor a reminder was made.
+const TO_COME: &str = "FROM shadow s WHERE s.starts_at > ?1 AND s.send_at > ?1 AND NOT EXISTS (SELECT 1 FROM reminder r \
+    WHERE r.schedule = s.schedule AND r.appointment_id = s.appointment_id AND r.starts_at = s.starts_at AND r.lead = s.lead)";
+
+/// Those of a schedule, with their due times.
+fn to_come(conn: &Connection, schedule: &Arc<str>, now: Timestamp) -> LedgerResult<SeededMap<ReminderKey, Timestamp>> {
+    let sql = format!("SELECT appointment_id, starts_at, lead, due_at {TO_COME} AND s.schedule = ?2");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let found = statement.query_map(params![micros(now), &**schedule], |row| {
+        let (schedule, appointment_id) = (Arc::clone(schedule), row.get(0)?);
+        let key = ReminderKey { schedule, appointment_id, starts_at: time(row, 1)?, lead: word(row, 2)? };
+        Ok((key, time(row, 3)?))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// How many a schedule has.
+pub(super) fn count_to_come(conn: &Connection, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
+    let sql = format!("SELECT count(*) {TO_COME} AND s.schedule = ?2");
+    Ok(conn.prepare_cached(&sql)?.query_row(params![micros(now), schedule], |row| row.get(0))?)
 }
 
 fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
