@@ -34,6 +34,14 @@ pub struct Reminded {
     pub expired: u64,
     /// Cancelled after a request of unknown fate.
     pub cancelled: u64,
+    /// In a plan of a later moment: planned already, and called or expired by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Reminded {
@@ -61,12 +69,13 @@ impl Reminded {
 
     /// Each count with its words, for people.
     #[must_use]
-    pub const fn in_words(&self) -> [(u64, &'static str); 10] {
+    pub const fn in_words(&self) -> [(u64, &'static str); 11] {
         [
             (self.accepted, "accepted before"),
             (self.sandbox, "accepted by the sandbox before"),
             (self.shadowed, "would have been called before (shadow mode)"),
             (self.sending, "being sent"),
+            (self.waiting, "waiting to be called before that"),
             (self.unknown_fate, "of unknown fate before"),
             (self.failed, "failed before"),
             (self.dropped, "given up before"),

@@ -312,6 +312,13 @@ fn is_request(case: &Case<'_>) -> bool {
 fn too_late(case: &Case<'_>) -> Result<(), Block> {
     let Some(lead) = case.lead.filter(|lead| case.now() > lead.last_second) else { return Ok(()) };
     let remind = &case.schedule().remind;
+    let remedy = match limit_of_sending(case, lead) {
+        SendingLimit::Notice => "An earlier run, or a smaller `min_notice`, would have called it",
+        SendingLimit::Lateness if is_in_notice(case, case.now()) => "An earlier run would have called it",
+        SendingLimit::Lateness | SendingLimit::Expiry => {
+            "An earlier run, or a longer `max_lateness`, would have called it"
+        }
+    };
     let detail = format!(
         "it could be sent until {} (`max_lateness` {}, `min_notice` {}), now is {}",
         case.wall(lead.last_second),
@@ -319,7 +326,13 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
         duration::write(remind.min_notice),
         case.wall(case.now()),
     );
-    skip(SkipReason::TooLate, detail)
+    skip_unless(SkipReason::TooLate, detail, remedy)
+}
+
+/// Whether a moment is too short before the start, whatever `max_lateness`.
+fn is_in_notice(case: &Case<'_>, moment: Timestamp) -> bool {
+    let notice = case.schedule().remind.min_notice;
+    case.sighting.start.as_ref().is_ok_and(|start| moment > start.at.saturating_sub_duration(notice))
 }
 
 fn late_booking(case: &Case<'_>) -> Result<(), Block> {
@@ -350,14 +363,20 @@ fn outside_calling_hours(case: &Case<'_>) -> Result<(), Block> {
     let (limit, remedy) = match limit_of_sending(case, lead) {
         SendingLimit::Notice => (
             format!("`min_notice` ({}) before the start", duration::write(case.schedule().remind.min_notice)),
-            "A smaller `min_notice`, wider `calling_hours`, or a run that is due inside them",
+            match case.sighting.start.as_ref().is_ok_and(|start| lead.send_at < start.at) {
+                true => "A smaller `min_notice`, wider `calling_hours`, or a run that is due inside them",
+                false => "Wider `calling_hours`, or a run that is due inside them: they open after the start",
+            },
         ),
         SendingLimit::Lateness => (
             format!(
                 "`max_lateness` ({}) after the call was first allowed",
                 duration::write(case.schedule().remind.max_lateness)
             ),
-            "An earlier run, a longer `max_lateness`, or wider `calling_hours`",
+            match is_in_notice(case, lead.send_at) {
+                true => "An earlier run, or wider `calling_hours`",
+                false => "An earlier run, a longer `max_lateness`, or wider `calling_hours`",
+            },
         ),
         SendingLimit::Expiry => {
             ("when the request expires".to_owned(), "A request that expires later, or wider `calling_hours`")

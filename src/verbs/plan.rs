@@ -1,6 +1,7 @@
 //! shell: who would be called, when and with which payload; who would not, and why. Sends and records nothing.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -11,9 +12,10 @@ use super::redact::{self, Reveal};
 use super::{App, VerbError, VerbResult};
 use crate::appointment;
 use crate::evaluation::{Env, evaluate, nominal_now};
+use crate::ledger::{Outbox, ReminderAsk};
 use crate::parallel;
 use crate::plan::{Counts, Held, Occasion, Plan, PlannedReminder, Reminded, SkippedRow, closed_run_in_words};
-use crate::reminder::{Lead, Priority, SkipReason};
+use crate::reminder::{Lead, Priority, SkipReason, State};
 use crate::schedule::{Schedule, ScheduleMode};
 use crate::template::Payload;
 use crate::zones::Zone;
@@ -159,8 +161,35 @@ async fn made<'a>(
     let evaluation = evaluate(schedule, occasion, &app.around)
         .await
         .map_err(|error| VerbError::Evaluation { schedule: schedule.name.clone(), error })?;
+    let mut plan = evaluation.plan;
+    if nominal_at > app.around.clock.now() {
+        set_waiting_apart(app, schedule, nominal_at, &mut plan).await?;
+    }
     let showing = Showing { schedule: Arc::clone(schedule), around: &app.around, reveal };
-    Ok(showing.answer(nominal_at, evaluation.plan))
+    Ok(showing.answer(nominal_at, plan))
+}
+
+/// What waits now is called, or expires, before a later moment: a plan of that moment doesn't leave it out as too late.
+async fn set_waiting_apart(app: &App, schedule: &Schedule, at: jiff::Timestamp, plan: &mut Plan) -> VerbResult<()> {
+    let is_late = |row: &SkippedRow| row.reason == SkipReason::TooLate;
+    let Some(ledger) = app.around.ledger.as_ref().filter(|_| plan.skipped.iter().any(is_late)) else { return Ok(()) };
+    let (schedule, states) = (Some(schedule.name.clone()), vec![State::Pending]);
+    let waiting = ledger.reminders(ReminderAsk { schedule, states, ..ReminderAsk::default() }).await?;
+    let waiting: HashSet<(&str, jiff::Timestamp)> = waiting
+        .iter()
+        .filter(|row| row.next_at <= at)
+        .map(|row| (row.appointment_id.as_str(), row.starts_at))
+        .collect();
+    let rows = plan.skipped.len();
+    plan.skipped.retain(|row| {
+        let key = row.appointment_id.as_deref().zip(row.starts_at);
+        !(is_late(row) && key.is_some_and(|key| waiting.contains(&key)))
+    });
+    let count = (rows - plan.skipped.len()) as u64;
+    plan.counts.skipped -= count;
+    plan.counts.already_reminded += count;
+    plan.reminded.waiting += count;
+    Ok(())
 }
 
 /// A plan as it is shown, with the last digits of phones.

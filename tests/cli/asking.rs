@@ -265,3 +265,25 @@ fn settings_that_make_no_sense_end_with_78() {
     assert_eq!(ended.exit, 78, "{ended:?}");
     assert!(ended.stderr.contains("schedulez"), "{ended:?}");
 }
+
+#[test]
+fn a_plan_of_a_later_time_leaves_nobody_out_who_waits_to_be_called_before_it() {
+    // nobody listens there
+    let clinic = Clinic::new();
+    let (_, first) = clinic.json(&["trigger", "day-before", "--wait", "0s", "--now", MORNING]);
+    assert_eq!(first["counts"]["pending"], 2, "{first}");
+    let next = ["plan", "day-before", "--next", "--now", "2026-11-24T14:01:00Z"];
+    let (_, plan) = clinic.json(&next);
+    let reasons: Vec<_> = plan[0]["skipped"].as_array().expect("a list").iter().map(|row| &row["reason"]).collect();
+    assert!(!reasons.contains(&&"too_late".into()), "{plan}");
+    assert_eq!(plan[0]["reminded"]["waiting"], 2, "{plan}");
+    let counts = &plan[0]["counts"];
+    let sum = ["planned", "skipped", "outside_window", "already_reminded"]
+        .map(|part| counts[part].as_u64().expect("a count"));
+    assert_eq!(counts["rows"], sum.iter().sum::<u64>(), "{plan}");
+    let shown = clinic.run(&next).stdout.replace('\n', " ");
+    assert!(shown.contains("2 waiting to be called before that"), "{shown}");
+    // at that time itself they have come too late
+    let (_, plan) = clinic.json(&["plan", "day-before", "--now", "2026-11-25T14:00:00Z"]);
+    assert!(plan[0]["skipped"].to_string().contains("too_late"), "{plan}");
+}

@@ -168,10 +168,21 @@ fn rows_reminded_already_are_counted_by_what_is_known_of_them() {
         world.row(&[&id, PHONE, "2026-11-25 10:00"]);
     }
     let plan = world.plan();
-    let Reminded { accepted, unknown_fate, failed, dropped, expired, sending, cancelled, sandbox, shadowed, repeated } =
-        plan.reminded;
+    let Reminded {
+        accepted,
+        unknown_fate,
+        failed,
+        dropped,
+        expired,
+        sending,
+        cancelled,
+        sandbox,
+        shadowed,
+        repeated,
+        waiting,
+    } = plan.reminded;
     assert_eq!((accepted, unknown_fate, failed, dropped, expired, sending, cancelled), (2, 1, 1, 1, 1, 0, 0));
-    assert_eq!((sandbox, shadowed, repeated), (0, 0, 0));
+    assert_eq!((sandbox, shadowed, repeated, waiting), (0, 0, 0, 0));
     assert_eq!(plan.counts.already_reminded, 6);
     for (id, words) in
         [("a0", "accepted by"), ("a2", "of unknown fate"), ("a3", "refused for good"), ("a5", "not sent in time")]

@@ -80,6 +80,47 @@ fn the_remedy_of_calling_hours_names_what_binds() {
 }
 
 #[test]
+fn a_remedy_names_only_what_would_have_let_the_call_through() {
+    // (start, nominal time and now, notice and lateness in hours, the end of what is said)
+    let cases = [
+        // the hours open at 08:00, after the start
+        ("2026-11-25 07:30", "2026-11-25T03:00:00Z", (1, 48), "they open after the start"),
+        // they open before it, but too short before it
+        ("2026-11-25 10:00", "2026-11-25T03:00:00Z", (3, 16), "An earlier run, or wider `calling_hours`"),
+        (
+            "2026-11-25 10:00",
+            "2026-11-25T03:00:00Z",
+            (1, 16),
+            "An earlier run, a longer `max_lateness`, or wider `calling_hours`",
+        ),
+        // 09:30 in the morning of the start
+        (
+            "2026-11-25 10:00",
+            "2026-11-25T14:30:00Z",
+            (1, 48),
+            "An earlier run, or a smaller `min_notice`, would have called it",
+        ),
+        ("2026-11-25 10:00", "2026-11-25T14:30:00Z", (1, 6), "An earlier run would have called it"),
+        (
+            "2026-11-25 16:00",
+            "2026-11-25T14:30:00Z",
+            (1, 6),
+            "An earlier run, or a longer `max_lateness`, would have called it",
+        ),
+    ];
+    for (start, now, (notice, lateness), remedy) in cases {
+        let world = World::with(|world| {
+            world.row(&["a", "+12025550143", start]);
+            world.now("2026-11-24T14:00:00Z", now);
+            world.schedule.remind.min_notice = SignedDuration::from_hours(notice);
+            world.schedule.remind.max_lateness = SignedDuration::from_hours(lateness);
+        });
+        let said = block(&world);
+        assert!(said.ends_with(remedy), "{start} at {now}, {notice} and {lateness}: {said}");
+    }
+}
+
+#[test]
 fn every_reason_of_the_closed_set_comes_about_and_explain_names_it() {
     for reason in SkipReason::ALL {
         let (world, id) = world_of(*reason);
