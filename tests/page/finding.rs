@@ -114,8 +114,12 @@ fn a_call_that_is_still_to_be_made_is_found_by_its_phone_its_name_and_its_digits
     let desk = Desk::at(clinic, "2026-11-24T14:00:05Z");
     let by_phone = found(&desk, "+1 202-555-0143");
     let page = desk.get(by_phone.header("location").expect("the calls of that phone"));
-    for shown in ["Calls to come <span class=\"count\">1</span>", ">A-1</a>", "schedule day-before", "plan of the week"]
-    {
+    for shown in [
+        "Calls to come <span class=\"count\">1</span>",
+        ">A-1</a>",
+        "schedule day-before",
+        "on the plan of <a href=\"/plan?when=tomorrow\">",
+    ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
     for typed in ["0143", "Example"] {
