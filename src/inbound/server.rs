@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -254,6 +255,23 @@ fn answered(result: Result<Response, Refusal>) -> Response {
     result.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// The maximum size of the beginning of a body that is read to be thrown away.
+const MAX_DISCARDED: usize = 1024 * 1024;
+
+/// Reads a body that is too long and throws it away: a proxy that still sends it when the connection is closed reports that, and
+/// not the answer.
+async fn discard(mut body: Body) {
+    let reading = async {
+        let mut bytes = 0;
+        while bytes < MAX_DISCARDED
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    let _too_slow = tokio::time::timeout(BODY_TIMEOUT, reading).await;
+}
+
 /// The whole body, read only once its sender is known: a stranger's is not.
 async fn read(headers: &HeaderMap, body: Body, (max, limit): BodyLimit) -> Result<Bytes, Refusal> {
     if headers.contains_key(header::CONTENT_ENCODING) {
@@ -261,6 +279,7 @@ async fn read(headers: &HeaderMap, body: Body, (max, limit): BodyLimit) -> Resul
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > max) {
+        discard(body).await;
         return Err(Refusal::TooLarge(limit));
     }
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, max)).await {
