@@ -32,16 +32,21 @@ pub async fn keep(daemon: Arc<Daemon>) {
 impl Daemon {
     async fn complete_rehearsals(&self, complete: &mut Complete) {
         let folder = self.app.folder();
-        let is_live = |schedule: &&Arc<Schedule>| schedule.enabled && schedule.mode == ScheduleMode::Live;
-        for schedule in folder.schedules.values().filter(is_live) {
-            if complete.get(&schedule.name) == Some(&schedule.text_hash) || !self.may_run(schedule).await {
-                continue;
-            }
-            // a ledger that can't be read is reported by the ticks
-            let is_complete = match self.ledger.rehearsed_to_come(&schedule.name, self.now()).await {
-                Ok(0) => true,
-                Ok(count) => self.complete(schedule, count).await,
-                Err(_) => false,
+        let is_due = |schedule: &&Arc<Schedule>| {
+            schedule.enabled
+                && schedule.mode == ScheduleMode::Live
+                && complete.get(&schedule.name) != Some(&schedule.text_hash)
+        };
+        let due: Vec<&Arc<Schedule>> = folder.schedules.values().filter(is_due).collect();
+        if due.is_empty() {
+            return;
+        }
+        // a ledger that can't be read is reported by the ticks
+        let Ok(to_come) = self.ledger.rehearsed_to_come(self.now()).await else { return };
+        for schedule in due {
+            let is_complete = match to_come.get(&schedule.name) {
+                None => true,
+                Some(count) => self.may_run(schedule).await && self.complete(schedule, *count).await,
             };
             if is_complete {
                 complete.insert(schedule.name.clone(), schedule.text_hash.clone());

@@ -14,7 +14,7 @@
 //! Every verb that changes something commits before it answers, together with the rows of the audit log that report it: no
 //! audit, no call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -116,9 +116,9 @@ pub trait Runs: Send + Sync {
     /// By appointment, the latest start with a reminder that is `delivered` (a trial at another address apart), `sending` or
     /// `uncertain`.
     async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
-    /// How many calls a run in shadow mode wrote down for a time to come that have no reminder yet: once the schedule is live, nobody
-    /// else makes them.
-    async fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64>;
+    /// By schedule, how many calls a run in shadow mode wrote down for a time to come that have no reminder yet: once the schedule is
+    /// live, nobody else makes them.
+    async fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>>;
 }
 
 /// Reminders on their way out.

@@ -1,6 +1,6 @@
 //! shell: the opened ledger: verbs go to its writer, questions to its readers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ pub trait Reads: Send + Sync {
     fn optouts(&self) -> LedgerResult<Vec<OptOut>>;
     /// For each appointment the latest start that was reported or may have been.
     fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>>;
-    /// How many rehearsed calls of a schedule are still to come.
-    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64>;
+    /// How many rehearsed calls are still to come, by schedule.
+    fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>>;
     /// Reminders.
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>>;
     /// The same in brief.
@@ -288,9 +288,8 @@ impl Runs for Ledger {
     async fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
         self.read(move |reads| reads.last_called_starts(ask)).await
     }
-    async fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
-        let schedule = schedule.to_owned();
-        self.read(move |reads| reads.rehearsed_to_come(&schedule, now)).await
+    async fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
+        self.read(move |reads| reads.rehearsed_to_come(now)).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! shell: the readers' side of the ledger in memory: each question sees what was committed when it was asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -59,8 +59,12 @@ impl Reads for MemoryReads {
         let target = self.address_hash(ask.target.as_ref());
         Ok(self.memory.tables().last_called_starts(ask, target.as_ref()))
     }
-    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
-        Ok(self.memory.tables().rehearsed_to_come(schedule, now).count() as u64)
+    fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
+        let tables = self.memory.tables();
+        let names: BTreeSet<&String> = tables.shadows.keys().map(|(schedule, ..)| schedule).collect();
+        let count = |name: &str| tables.rehearsed_to_come(name, now).count() as u64;
+        let counts = names.into_iter().map(|name| (name.clone(), count(name)));
+        Ok(counts.filter(|(_, count)| *count > 0).collect())
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         Ok(self.memory.tables().reminder_rows(ask))

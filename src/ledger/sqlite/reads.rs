@@ -1,6 +1,6 @@
 //! shell: the readers' side of the ledger in SQLite: each question sees one unchanging state.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ impl Reads for SqliteReads {
     fn last_called_starts(&self, ask: LastCalledAsk) -> LedgerResult<HashMap<String, Timestamp>> {
         self.readers.read(|reader| knowledge::last_called_starts(reader, ask))
     }
-    fn rehearsed_to_come(&self, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
-        self.readers.read(|reader| shadow::count_to_come(&reader.conn, schedule, now))
+    fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
+        self.readers.read(|reader| shadow::count_to_come(&reader.conn, now))
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         self.readers.read(|reader| queries::reminders(&reader.conn, ask))

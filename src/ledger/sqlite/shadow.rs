@@ -1,5 +1,6 @@
 //! shell: the calls that schedules in shadow mode would have made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -117,10 +118,11 @@ fn to_come(conn: &Connection, schedule: &Arc<str>, now: Timestamp) -> LedgerResu
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// How many a schedule has.
-pub(super) fn count_to_come(conn: &Connection, schedule: &str, now: Timestamp) -> LedgerResult<u64> {
-    let sql = format!("SELECT count(*) {TO_COME} AND s.schedule = ?2");
-    Ok(conn.prepare_cached(&sql)?.query_row(params![micros(now), schedule], |row| row.get(0))?)
+/// How many each schedule has.
+pub(super) fn count_to_come(conn: &Connection, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT s.schedule, count(*) {TO_COME} GROUP BY s.schedule"))?;
+    let found = statement.query_map([micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn known(row: &Row<'_>, schedule: &Arc<str>) -> rusqlite::Result<(ReminderKey, KnownReminder)> {
