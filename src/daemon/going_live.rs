@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::due::Permission;
 use super::runs::{ACTOR, Daemon};
 use crate::evaluation::{RunAsk, RunOutcome, begin_run, nominal_now};
-use crate::ledger::gate::{Gate, Subject};
-use crate::ledger::{Pauses, Runs};
+use crate::ledger::Runs;
 use crate::plan::Rehearsed;
 use crate::reminder::RunKind;
 use crate::schedule::{Schedule, ScheduleMode};
@@ -17,54 +17,59 @@ use crate::schedule::{Schedule, ScheduleMode};
 /// How often schedules that were loaded are looked through.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// By schedule, the version of its file whose rehearsed calls are complete.
-type Complete = HashMap<String, String>;
+/// How long a schedule waits after an attempt that failed: each is a run in the log.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What became of the rehearsed calls of a schedule.
+#[derive(Default)]
+struct Attempts {
+    /// By schedule, the version of its file whose rehearsed calls are complete.
+    complete: HashMap<String, String>,
+    /// By schedule, before when a failed attempt is not repeated (monotonic).
+    failed: HashMap<String, Duration>,
+}
 
 /// Completes what was rehearsed until it is dropped.
 pub async fn keep(daemon: Arc<Daemon>) {
-    let mut complete = Complete::new();
+    let mut attempts = Attempts::default();
     loop {
-        daemon.complete_rehearsals(&mut complete).await;
+        daemon.complete_rehearsals(&mut attempts).await;
         daemon.app.around.clock.sleep(INTERVAL).await;
     }
 }
 
 impl Daemon {
-    async fn complete_rehearsals(&self, complete: &mut Complete) {
+    async fn complete_rehearsals(&self, attempts: &mut Attempts) {
         let folder = self.app.folder();
-        let is_due = |schedule: &&Arc<Schedule>| {
-            schedule.enabled
-                && schedule.mode == ScheduleMode::Live
-                && complete.get(&schedule.name) != Some(&schedule.text_hash)
-        };
-        let due: Vec<&Arc<Schedule>> = folder.schedules.values().filter(is_due).collect();
-        if due.is_empty() {
+        let is_live = |schedule: &&Arc<Schedule>| schedule.mode == ScheduleMode::Live;
+        // after another rehearsal the file may be the same as before it
+        attempts.complete.retain(|name, version| {
+            folder.schedules.get(name).filter(is_live).is_some_and(|schedule| schedule.text_hash == *version)
+        });
+        let is_due = |schedule: &&Arc<Schedule>| !attempts.complete.contains_key(&schedule.name);
+        let due: Vec<&Arc<Schedule>> = folder.schedules.values().filter(is_live).filter(is_due).collect();
+        if due.is_empty() || self.is_stopping.load(Ordering::Relaxed) {
             return;
         }
+        let now = self.now();
         // a ledger that can't be read is reported by the ticks
-        let Ok(to_come) = self.ledger.rehearsed_to_come(self.now()).await else { return };
+        let (Ok(to_come), Ok(permits)) = (self.ledger.rehearsed_to_come(now).await, self.permits(now).await) else {
+            return;
+        };
         for schedule in due {
-            let is_complete = match to_come.get(&schedule.name) {
+            let (name, at) = (&schedule.name, self.app.around.clock.monotonic());
+            let is_complete = match to_come.get(name) {
                 None => true,
-                Some(count) => self.may_run(schedule).await && self.complete(schedule, *count).await,
+                // what is paused or stopped is completed when it goes on
+                Some(_) if permits.of(schedule) != Permission::Granted => continue,
+                Some(_) if attempts.failed.get(name).is_some_and(|again_at| at < *again_at) => continue,
+                Some(count) => self.complete(schedule, *count).await,
             };
-            if is_complete {
-                complete.insert(schedule.name.clone(), schedule.text_hash.clone());
+            match is_complete {
+                true => drop(attempts.complete.insert(name.clone(), schedule.text_hash.clone())),
+                false => drop(attempts.failed.insert(name.clone(), at + PAUSE)),
             }
         }
-    }
-
-    /// What is paused or stopped is completed when it goes on.
-    async fn may_run(&self, schedule: &Schedule) -> bool {
-        let subject = Subject {
-            schedule: &schedule.name,
-            account: schedule.target.account(),
-            credentials: None,
-            is_enabled: schedule.enabled,
-        };
-        let now = self.now();
-        let holds = self.ledger.holds(self.app.machine()).await;
-        !self.is_stopping.load(Ordering::Relaxed) && holds.is_ok_and(|holds| holds.gate(&subject, now) == Gate::Open)
     }
 
     /// Whether its rehearsed calls were planned; a failure that may pass is tried again.

@@ -445,7 +445,7 @@ pub(super) struct Permits {
 }
 
 impl Permits {
-    fn of(&self, schedule: &Schedule) -> Permission {
+    pub(super) fn of(&self, schedule: &Schedule) -> Permission {
         let subject = Subject {
             schedule: &schedule.name,
             account: schedule.target.account(),

@@ -108,3 +108,26 @@ fn a_live_run_makes_the_rehearsed_calls_that_are_still_to_come_whatever_its_wind
         assert_eq!(logged(path, &receiver, "reminder.planned"), ["A-1"], "{}", case.what);
     }
 }
+
+#[test]
+fn what_is_rehearsed_once_more_is_completed_once_more_by_the_same_service() {
+    let (case, receiver) = (&CASES[0], Receiver::listen());
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("schedules")).expect("a folder for schedules");
+    std::fs::write(folder.path().join("appointments.csv"), format!("id,phone,starts_at\n{}", case.rows))
+        .expect("a table");
+    schedule(folder.path(), case, "live");
+    let url = receiver.url();
+    // eight seconds before the run of the evening, which is a rehearsal
+    let now = ["--now", "2026-11-25T00:59:52Z"];
+    let service = Service::start(folder.path(), &now, &[("THOUGHTLY_AUTOMATION_URL", url.as_str())]);
+    schedule(folder.path(), case, "shadow");
+    service.line_with("the schedule is loaded");
+    service.line_with("the run is done");
+    schedule(folder.path(), case, "live");
+    service.line_with("makes 1 rehearsed calls");
+    service.line_with("1 rehearsed calls are planned");
+    assert_eq!(service.stop().code(), Some(0));
+    assert_eq!(logged(folder.path(), &receiver, "reminder.shadowed"), ["A-1"]);
+    assert_eq!(logged(folder.path(), &receiver, "reminder.planned"), ["A-1"]);
+}
