@@ -274,8 +274,8 @@ struct JudgedCalls<'a, 'k> {
 }
 
 impl JudgedCalls<'_, '_> {
-    /// For each call what blocks it; `None` for one that is made. `heads` has for each the one whose call tells of it. That one is
-    /// judged first: an appointment is told in a call only if that call is made.
+    /// For each call what blocks it; `None` for one that is made. `heads` has for each the one whose call covers it. That one is
+    /// judged first: an appointment is covered by a call only if that call is made.
     fn all(&mut self, heads: &[Option<usize>]) -> Vec<Option<Block>> {
         let alone = heads.iter().enumerate();
         let mut blocks: Vec<Option<Block>> =

@@ -233,7 +233,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Of a cell that can't be read, so many characters are shown.
+/// The number of characters that are shown of a cell that can't be read.
 const CELL_SHOWN: usize = 40;
 
 /// Where a row is in its source, for people.

@@ -41,7 +41,7 @@ pub(super) struct Findings {
     pub(super) watch: Option<WatchedAppointment>,
 }
 
-/// So many appointments are named that a run in shadow mode would have called.
+/// The number of appointments that are named which a run in shadow mode would have called.
 pub(super) const REHEARSED_NAMED: usize = 5;
 
 /// Which of a row's leads a case is about.

@@ -14,7 +14,7 @@ use super::leads;
 use super::rules::{Block, Why, skip, skip_unless};
 use super::window::Saturating as _;
 use crate::appointment::mapping::TimeProblem;
-use crate::appointment::phone::to_ascii;
+use crate::appointment::phone::digits;
 use crate::appointment::{Phone, PhoneProblem};
 use crate::duration;
 use crate::reminder::{CallKind, SkipReason};
@@ -265,7 +265,7 @@ fn phone(case: &Case<'_>) -> Result<(), Block> {
 fn written_phone(case: &Case<'_>) -> String {
     let mut columns = case.schedule().appointment.phone.iter();
     let Some(text) = columns.find_map(|column| case.column_text(Some(column))) else { return String::new() };
-    let digits: String = text.chars().filter_map(to_ascii).filter(char::is_ascii_digit).collect();
+    let digits: String = digits(&text).collect();
     match digits.len() {
         0 => " (the source has no digit there)".to_owned(),
         1..=SHORT => format!(" (the source has {digits})"),
@@ -273,7 +273,7 @@ fn written_phone(case: &Case<'_>) -> String {
     }
 }
 
-/// So few digits name nobody.
+/// The maximum number of digits that identify nobody.
 const SHORT: usize = 6;
 
 /// The digits of a longer number that are shown.
@@ -329,10 +329,15 @@ fn too_late(case: &Case<'_>) -> Result<(), Block> {
     skip_unless(SkipReason::TooLate, detail, remedy)
 }
 
+/// The last moment that is `min_notice` before the start.
+fn last_with_notice(case: &Case<'_>) -> Option<Timestamp> {
+    let start = case.sighting.start.as_ref().ok()?;
+    Some(start.at.saturating_sub_duration(case.schedule().remind.min_notice))
+}
+
 /// Whether a moment is too short before the start, whatever `max_lateness`.
 fn is_in_notice(case: &Case<'_>, moment: Timestamp) -> bool {
-    let notice = case.schedule().remind.min_notice;
-    case.sighting.start.as_ref().is_ok_and(|start| moment > start.at.saturating_sub_duration(notice))
+    last_with_notice(case).is_some_and(|last| moment > last)
 }
 
 fn late_booking(case: &Case<'_>) -> Result<(), Block> {
@@ -402,14 +407,8 @@ enum SendingLimit {
 }
 
 fn limit_of_sending(case: &Case<'_>, lead: LeadDue) -> SendingLimit {
-    let by_notice = case
-        .sighting
-        .start
-        .as_ref()
-        .ok()
-        .map(|start| start.at.saturating_sub_duration(case.schedule().remind.min_notice));
     match lead.lead.kind() {
-        CallKind::Reminder if by_notice == Some(lead.last_second) => SendingLimit::Notice,
+        CallKind::Reminder if last_with_notice(case) == Some(lead.last_second) => SendingLimit::Notice,
         CallKind::Reminder => SendingLimit::Lateness,
         CallKind::Request => match case.sighting.call_times.as_ref().ok().and_then(|times| times.expires) {
             Some(expires) if lead.last_second < expires && expires.duration_since(lead.last_second) <= SECOND => {

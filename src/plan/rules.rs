@@ -73,6 +73,8 @@ pub(super) const fn remedy(why: Why) -> &'static str {
         // their details say it
         Why::OutsideWindow | Why::AlreadyReminded => "",
         Why::Skip(reason) => match reason {
+            // their rules name what binds
+            SkipReason::TooLate | SkipReason::OutsideCallingHours => "",
             SkipReason::BadRow => "Repair the row in the source",
             SkipReason::MissingId => "Fill the id in the source, or map another column",
             SkipReason::InvalidTime => "Write the start in the mapped format, or set `date_format`",
@@ -92,12 +94,8 @@ pub(super) const fn remedy(why: Why) -> &'static str {
             SkipReason::OptedOut => "Only the source can change it",
             SkipReason::NoConsent => "A consent of `yes` lets it through",
             SkipReason::AlreadyStarted => "Nothing: nobody is called after the start",
-            SkipReason::TooLate => {
-                "An earlier run, a smaller `min_notice` or a longer `max_lateness` would have called it"
-            }
             SkipReason::LateBooking => "`late_booking = \"nearest\"` calls at once for the latest lead that had passed",
             SkipReason::Merged => "Nothing is lost: that call tells of this appointment, too",
-            SkipReason::OutsideCallingHours => "Wider `calling_hours`, or a run that is due inside them",
             SkipReason::PersonLimit => "A higher `max_per_person_per_day`, or another day",
             SkipReason::PayloadError => "Correct `[payload]`, or the source's columns",
         },

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::Occasion;
 use super::leads::at_time;
-use super::window::{Saturating as _, comparable_date};
+use super::window::{MICROSECOND, Saturating as _, comparable_date};
 use crate::schedule::{Factor, Leads, Schedule};
 
 /// The usual number of rows is the median of at most this many of the last comparable runs or dates.
@@ -16,9 +16,6 @@ const WEEKS: i64 = 16;
 /// How far the time of day of a comparable run may be from this one's, where leads count hours: schedules of that kind
 /// usually run every quarter of an hour or every half, so that a run before and one after it are comparable.
 const AROUND: SignedDuration = SignedDuration::from_mins(30);
-
-/// A closed end becomes an open one by it.
-const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 /// Which earlier runs say how many rows are usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -156,7 +153,7 @@ pub(super) enum UnusualRows {
     Fewer(u64),
 }
 
-/// Whether so many rows are more than `limit` times the usual, or fewer than the usual divided by it.
+/// Whether this number of rows is more than `limit` times the usual, or less than the usual divided by it.
 pub(super) fn change(rows: u64, usual: &UsualRows, limit: Factor, reach: WindowReach) -> Option<UnusualRows> {
     if usual.earlier.len() < FEWEST_EARLIER {
         return None;

@@ -43,7 +43,7 @@ impl LeadWindow {
 const LONGEST_CLOSURE: i64 = 21;
 
 /// The smallest step of a key's time: a closed end becomes an open one by it.
-const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
+pub(super) const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 /// The window of each lead, the lead nearest the start first, then those of late bookings.
 #[must_use]

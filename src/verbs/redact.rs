@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::appointment::phone::to_ascii;
+use crate::appointment::phone::{digits, to_ascii};
 use crate::template::Payload;
 
 /// Whether whole phone numbers are shown.
@@ -238,11 +238,6 @@ fn all_digits(phone: &str) -> Cow<'_, str> {
         Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => Cow::Borrowed(number),
         Some(_) | None => Cow::Owned(digits(phone).collect()),
     }
-}
-
-/// The digits of a text, those of other scripts as ASCII.
-fn digits(text: &str) -> impl DoubleEndedIterator<Item = char> {
-    text.chars().filter_map(to_ascii).filter(char::is_ascii_digit)
 }
 
 fn last_four(number: &str) -> String {

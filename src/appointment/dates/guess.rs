@@ -149,7 +149,7 @@ pub fn guess_formats<S: AsRef<str>>(values: &[S]) -> DateGuess {
 /// that only another format reads is not such a one.
 #[must_use]
 pub fn guess_of_most<S: AsRef<str>>(values: &[S]) -> (DateGuess, usize) {
-    /// Among the first so many values a date is looked for: each costs thousands of tries.
+    /// The number of values at the beginning among which a date is searched for: each takes thousands of attempts.
     const FIRST: usize = 5;
     const FEW: usize = 50;
     let guess = guess_formats(values);

@@ -20,7 +20,7 @@ use self::numbering::{NumberKind, country_code, kind_of, trunk_prefix};
 use super::{Phone, PhoneProblem};
 
 pub use self::masking::masked;
-pub use self::spelling::to_ascii;
+pub use self::spelling::{digits, to_ascii};
 
 /// Maximum length of a text that is parsed: a number, its punctuation and a word.
 const MAX_LENGTH: usize = 60;

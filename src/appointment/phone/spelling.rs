@@ -31,6 +31,11 @@ fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
+/// The digits of a text, those of other scripts as ASCII.
+pub fn digits(text: &str) -> impl DoubleEndedIterator<Item = char> {
+    text.chars().filter_map(to_ascii).filter(char::is_ascii_digit)
+}
+
 /// A character of a phone number as ASCII, where it is a digit, blank, dash, bracket or plus of another script; `None` for an
 /// invisible character.
 #[must_use]

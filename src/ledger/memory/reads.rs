@@ -1,6 +1,6 @@
 //! shell: the readers' side of the ledger in memory: each question sees what was committed when it was asked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -60,11 +60,11 @@ impl Reads for MemoryReads {
         Ok(self.memory.tables().last_called_starts(ask, target.as_ref()))
     }
     fn rehearsed_to_come(&self, now: Timestamp) -> LedgerResult<BTreeMap<String, u64>> {
-        let tables = self.memory.tables();
-        let names: BTreeSet<&String> = tables.shadows.keys().map(|(schedule, ..)| schedule).collect();
-        let count = |name: &str| tables.rehearsed_to_come(name, now).count() as u64;
-        let counts = names.into_iter().map(|name| (name.clone(), count(name)));
-        Ok(counts.filter(|(_, count)| *count > 0).collect())
+        let mut counts = BTreeMap::new();
+        for (key, _) in self.memory.tables().rehearsed_to_come(now) {
+            *counts.entry(key.schedule.to_string()).or_default() += 1;
+        }
+        Ok(counts)
     }
     fn reminders(&self, ask: &ReminderAsk) -> LedgerResult<Vec<ReminderRow>> {
         Ok(self.memory.tables().reminder_rows(ask))

@@ -47,22 +47,15 @@ impl Tables {
         }
     }
 
-    /// Rehearsed calls of a schedule of which neither the time has come nor a reminder was made, with their due times.
-    pub(super) fn rehearsed_to_come(
-        &self,
-        schedule: &str,
-        now: Timestamp,
-    ) -> impl Iterator<Item = (ReminderKey, Timestamp)> {
-        let (name, now): (Arc<str>, _) = (schedule.into(), micro(now));
-        let made: HashSet<_> = self
-            .held()
-            .filter(|held| held.schedule == *name)
-            .map(|held| (held.appointment_id.clone(), held.starts_at, held.lead))
-            .collect();
+    /// Rehearsed calls of which neither the time has come nor a reminder was made, with their due times.
+    pub(super) fn rehearsed_to_come(&self, now: Timestamp) -> impl Iterator<Item = (ReminderKey, Timestamp)> {
+        let now = micro(now);
+        let made: HashSet<_> =
+            self.held().map(|held| (&held.schedule, &held.appointment_id, held.starts_at, held.lead)).collect();
         self.shadows.iter().filter_map(move |((schedule, appointment_id, starts_at, lead), shadow)| {
-            let is_to_come = **schedule == *name && *starts_at > now && shadow.send_at > now;
-            let is_made = made.contains(&(appointment_id.clone(), *starts_at, *lead));
-            let (schedule, appointment_id) = (Arc::clone(&name), appointment_id.clone());
+            let is_to_come = *starts_at > now && shadow.send_at > now;
+            let is_made = made.contains(&(schedule, appointment_id, *starts_at, *lead));
+            let (schedule, appointment_id) = (schedule.as_str().into(), appointment_id.clone());
             let key = ReminderKey { schedule, appointment_id, starts_at: *starts_at, lead: *lead };
             (is_to_come && !is_made).then_some((key, shadow.known.due_at))
         })
@@ -80,7 +73,8 @@ impl Tables {
             ScheduleMode::Shadow => true,
         };
         if !is_shadow {
-            knowledge.rehearsed_to_come = self.rehearsed_to_come(&ask.schedule, ask.now).collect();
+            let all = self.rehearsed_to_come(ask.now);
+            knowledge.rehearsed_to_come = all.filter(|(key, _)| *key.schedule == *ask.schedule).collect();
         }
         let counted = self.held().filter(|held| held.counts_for_person(target));
         let made: HashSet<_> =

@@ -1,5 +1,5 @@
-//! shell: appointments of whoever somebody looks for by the last digits of a phone or by a name. Neither has an index, which
-//! would be written with each call: the newest rows are read, and whoever asks is told since when.
+//! shell: searches for appointments by the last digits of a phone or by a name. Neither has an index, which would be written with
+//! each call: the newest rows are read, and the answer says since when.
 
 use std::collections::HashSet;
 

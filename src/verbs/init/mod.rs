@@ -148,7 +148,7 @@ fn with_computed(
     mapping::find(sample)
 }
 
-/// What is known of every calendar: its times say their zones, an occurrence is told from another by its start, a cancelled event is never
+/// What is known of every calendar: its times have their zones, an occurrence differs from another by its start, a cancelled event is never
 /// called about, and most events have no status.
 fn of_calendar(found: &mut Found, sample: &Sample) {
     (found.status, found.statuses, found.formats) = (None, Vec::new(), Vec::new());
