@@ -1,15 +1,15 @@
 //! tickler phones people before their appointments.
 //!
-//! The map of the modules, in the order in which data passes them. A singular name is a stage; a plural name is a set to which you
-//! can add a file.
-//! *Pure* code decides over values and takes `now` as an argument; *shell* code touches the world.
+//! The map of the modules, in the order in which data passes them. A module with a singular name is a stage; one with a plural name
+//! is a set to which you can add a file. *Pure* code only computes and takes the time as an argument; *shell* code reads clocks and
+//! files, uses the network, or starts threads.
 //!
 //! | module | what happens there |
 //! |---|---|
 //! | [`clock`] | shell: the only reader of time |
-//! | [`disk`] | shell: opens regular files, and nothing else |
+//! | [`disk`] | shell: opens regular files, and refuses pipes, devices and the like |
 //! | [`settings`] | shell: `tickler.toml`, the environment, secrets |
-//! | [`schedule`] | a file becomes a checked [`schedule::Schedule`], or problems with their place and remedy |
+//! | [`schedule`] | pure: a file becomes a checked [`schedule::Schedule`], or problems with their place and remedy |
 //! | [`sources`] | shell: where bytes come from (a file, SQLite, HTTP) |
 //! | [`formats`] | pure: bytes become rows |
 //! | [`spelling`] | pure: the known name that a misspelt one was likely meant to be |
@@ -17,44 +17,57 @@
 //! | [`appointment`] | pure: a row becomes an appointment, or a reason why not |
 //! | [`plan`] | pure: the rules in their order decide who is called, when, and why not |
 //! | [`template`] | pure: expressions and payload trees become JSON |
-//! | [`evaluation`] | shell: the conductor: read → map → plan → render → record |
-//! | [`ledger`] | shell: what was planned, tried and settled; never twice, never lost |
-//! | [`delivery`] | shell: take intents → send → classify → settle |
-//! | [`targets`] | a payload becomes a request, a response becomes facts |
-//! | [`http`] | shell: the one way out |
-//! | [`audit`] | pure: events, filters, the story of one appointment |
+//! | [`evaluation`] | shell: makes a run, by calling these stages in turn: read → map → plan → render → record |
+//! | [`ledger`] | shell: the database of what was planned and sent, and how it ended |
+//! | [`delivery`] | shell: sends what is due: take it from the ledger → send → judge the answer → record that |
+//! | [`targets`] | shell: a payload becomes a request, a response becomes facts |
+//! | [`http`] | shell: the only HTTP client of the program |
+//! | [`audit`] | pure: the events of the audit log, filters, all that happened to one appointment |
 //! | [`outcome`] | pure: what became of a call: a record becomes facts, facts become an outcome |
 //! | [`notify`] | shell: alerts to people |
 //! | [`verbs`] | what an operator can do; called by terminal, socket and page alike |
 //! | [`daemon`] | shell: ticks, reload, signals, systemd, control socket |
-//! | [`inbound`] | shell: takes records of calls over HTTP |
-//! | [`web`] | shell: health over HTTP |
+//! | [`inbound`] | shell: takes records of calls, and requests for calls, over HTTP |
+//! | [`web`] | shell: the page for people, and health and metrics for machines |
 //! | [`sandbox`] | shell: a simulated Thoughtly |
-//! | [`commands`] | shell: arguments in, answers printed |
+//! | [`commands`] | shell: the command line: reads arguments, prints answers |
 //!
-//! [`attempt`] is one try to send a reminder, shared by ledger, targets and delivery; [`reminder`] has the words that all of
-//! them share, [`zones`] the arithmetic between wall clocks and instants; [`parallel`] spreads work over a second thread,
-//! [`duration`] reads and writes `90s` or `24h`, [`connections`] accepts and limits the connections of every server,
-//! [`lines`] wraps sentences to the width of a screen, [`personal`] keeps phones and names out of `Debug` output, [`seeded`] has the maps of many entries.
+//! Several stages use these: [`attempt`] describes one try to send a reminder; [`reminder`] has the words that all stages share;
+//! [`zones`] converts between wall clocks and instants; [`parallel`] spreads work over a second thread; [`duration`] reads and writes
+//! `90s` or `24h`; [`connections`] accepts and limits the connections of every server; [`lines`] wraps sentences to the width of a
+//! screen; [`personal`] keeps phones and names out of `Debug` output; [`seeded`] has fast hash maps, which nobody outside can slow
+//! down by chosen keys.
 //!
 //! # Glossary
 //!
 //! | term | meaning |
 //! |---|---|
 //! | schedule | one file: when to run, where appointments come from, whom to remind, what to send |
-//! | nominal time | the instant of a cron pattern for which a run is made; the run itself may start later |
-//! | misfire | a nominal time that passed while no service was running; made up for once (`catch_up`), or recorded as missed |
+//! | nominal time | an instant that the schedule's cron line names; the run for it may start later |
+//! | misfire | a nominal time that passed while no service was running: one run makes up for it (`catch_up`), or it is recorded as missed |
 //! | run | one evaluation of a schedule: read, plan, record; sending comes afterwards |
-//! | window | the starts that a run plans for, by its leads |
 //! | lead | how long before the start a reminder is due: `1d`, `24h` |
-//! | sighting, candidate | a row whose start matters to a run; one that passed the rules about its row |
+//! | window | the range of starts that a run plans for: from its leads follows which |
+//! | sighting | a row whose start lies in the window of a run |
+//! | candidate | a sighting that has passed the rules about single rows; rules about several rows follow |
 //! | reminder | one call that was planned, known by its key: schedule, appointment id, start, lead |
 //! | intent | the committed record that a request is about to be sent; it is on disk before the first byte leaves |
 //! | attempt | one request for a reminder: an intent and its settlement |
-//! | settlement | where an attempt ended: delivered, failed, refused for now, uncertain |
-//! | uncertain | a request may have arrived and nobody can know; never repeated without being announced |
+//! | settlement | how an attempt ended: delivered, failed, refused for now, uncertain |
+//! | uncertain | the fate of a reminder whose request may have arrived, which nobody can know; it is never silently sent again |
+//! | outcome | what became of a call that was made: confirmed, declined, nobody answered |
+//! | retry | another call after one that nobody answered, planned as a reminder of its own |
+//! | write-back | an outcome that is sent to the system from which the appointment comes |
+//! | canary | a call to the operator's own phone that shows whether records of calls still arrive |
+//! | request, post | a call that somebody asks for by HTTP (`[source.inbound]`), instead of an appointment that is read |
+//! | shadow mode | a schedule is planned and its calls are only written down, while another system still makes them |
+//! | rehearsed call | a call that shadow mode wrote down |
+//! | trial | a delivery that a simulated Thoughtly (the sandbox) accepted: nobody was phoned |
+//! | first sight | the first evaluation that saw an appointment: it shows what was booked late |
+//! | watched lead | a lead for which evaluations write down first sights, and since when |
 //! | hold | a reason why nothing is sent now: a pause, the `STOP` file, refused credentials, a rate limit |
-//! | gate | the one answer to whether something may be sent now, made from all holds |
+//! | gate | the answer to whether something may be sent now, made from all holds |
+//! | lane | a schedule that may send, with its account's rate limit and the number of requests that it may add |
 //! | fresh read | reading a source again before a reminder that has waited is sent |
 //! | guard | a check of a whole run; when it fails the run is held and nobody is called |
 //! | ledger | runs, reminders, attempts and holds, in one database |
@@ -62,10 +75,11 @@
 //! | witness | a small file next to the ledger that names the last committed row of the audit log |
 //! | gap | a time whose calls a restored or damaged ledger has forgotten |
 //! | seal | what a row of the audit log is hashed with and the hash itself: salt, commitment, the hash before it |
-//! | version | a schedule's text, known by its hash; the version *in force* is the last one without errors |
-//! | floor | a layer of modules; imports go down the floors only, which `tests/architecture.rs` lists and checks |
+//! | version | the text of a schedule's file, known by its hash; the version *in force* is the last one without errors |
+//! | cursor | the instant up to which a schedule's nominal times were dealt with |
+//! | floor | a layer of modules: a module imports from lower floors only. `tests/architecture.rs` lists the floors and checks it |
+//! | verb | something that an operator can have done, such as `plan` or `pause` |
 //! | app | the opened settings, schedules, ledger and clock that every verb works with |
-//!
 pub mod appointment;
 pub mod attempt;
 pub mod audit;
