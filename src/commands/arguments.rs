@@ -71,7 +71,7 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with headers
     Csv,
-    /// A database in a file; only `audit export`
+    /// A database in a file; only for `audit export`
     Sqlite,
 }
 
@@ -203,7 +203,7 @@ pub enum Verb {
     },
     /// A completion script
     Completions {
-        /// For which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
     /// Manual pages: this program's to stdout, or all into a folder
@@ -240,7 +240,7 @@ pub enum ContactsVerb {
     Find(FindArguments),
 }
 
-/// Which account.
+/// The account to ask.
 #[derive(Debug, Args)]
 pub struct AccountArguments {
     /// An account of the settings
@@ -274,7 +274,7 @@ pub struct InitArguments {
 /// `--now`: another clock, for trials.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Now {
-    /// Start this program's clock at that time and let it run on (`tomorrow 09:00`, `2026-11-24 09:00`, RFC 3339)
+    /// Start this program's clock at this time and let it run on (`tomorrow 09:00`, `2026-11-24 09:00`, RFC 3339)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub now: Option<String>,
 }
@@ -303,7 +303,7 @@ pub struct CheckArguments {
 /// `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArguments {
-    /// Which schedules [default: all]
+    /// The schedules [default: all]
     #[arg(value_name = "SCHEDULE")]
     pub named: Vec<String>,
     /// Plan for each schedule's next nominal time instead of now
@@ -321,7 +321,7 @@ pub struct PlanArguments {
 }
 
 impl PlanArguments {
-    /// For which moment.
+    /// The moment that the arguments ask about.
     pub const fn when(&self) -> When {
         if self.next { When::Next } else { When::Now }
     }
@@ -330,12 +330,12 @@ impl PlanArguments {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// Which schedule
+    /// The schedule
     pub schedule: String,
     /// The appointment's id
     #[arg(value_parser = typed_id)]
     pub appointment: String,
-    /// What that run decided
+    /// Explain what this run decided
     #[arg(long)]
     pub run: Option<String>,
     /// Replaces the clock.
@@ -346,12 +346,12 @@ pub struct ExplainArguments {
 /// `trigger`.
 #[derive(Debug, Args)]
 pub struct TriggerArguments {
-    /// Which schedule
+    /// The schedule
     pub schedule: String,
     /// Print what would be sent; send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// That appointment alone
+    /// Only the appointment with this id
     #[arg(long, value_name = "ID")]
     pub only: Option<String>,
     /// Also make the calls that a run in shadow mode would have made: without it they count as made by another system
@@ -368,7 +368,7 @@ pub struct TriggerArguments {
 /// `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
-    /// Which schedule
+    /// The schedule
     #[arg(value_name = "SCHEDULE")]
     pub named: String,
     /// The first day (`2026-11-24`, `today`)
@@ -382,7 +382,7 @@ pub struct SimulateArguments {
 /// `test`.
 #[derive(Debug, Args)]
 pub struct TestArguments {
-    /// Which schedules [default: all that have tests]
+    /// The schedules [default: all that have tests]
     #[arg(value_name = "SCHEDULE")]
     pub named: Vec<String>,
     /// Add a test to `NAME.test.toml`: some rows of the plan as of now, with invented people
@@ -396,7 +396,7 @@ pub struct TestArguments {
 /// `next`.
 #[derive(Debug, Args)]
 pub struct NextArguments {
-    /// Which schedule [default: all]
+    /// The schedule [default: all]
     pub schedule: Option<String>,
     /// How many runs of each
     #[arg(short = 'n', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -412,7 +412,7 @@ pub struct AuditArguments {
     /// The subcommand [default: list]
     #[command(subcommand)]
     pub verb: Option<AuditVerb>,
-    /// Which rows.
+    /// The rows that are selected.
     #[command(flatten)]
     pub filters: Filters,
     /// Show new rows as they come, until Ctrl-C
@@ -455,13 +455,13 @@ pub enum AuditVerb {
     Checkpoint,
     /// Every row as JSON lines or CSV; an end line shows that the file is complete. `--format sqlite` makes a database
     Export {
-        /// Into this new file, for `--format sqlite`
+        /// The new file to write, for `--format sqlite`
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Compare the log with another system's list of calls: who is in only one of them, and why
     Compare {
-        /// Whose calls
+        /// The schedule whose calls are compared
         #[arg(value_name = "SCHEDULE")]
         named: String,
         /// A CSV with the columns `called_at`, and `appointment_id` or `phone`
@@ -490,7 +490,7 @@ pub struct UncertainArguments {
 pub enum UncertainVerb {
     /// Every reminder of unknown fate
     List,
-    /// Settle them by a person's verdict
+    /// Say what became of them
     Resolve(ResolveArguments),
 }
 
@@ -500,16 +500,16 @@ pub struct ResolveArguments {
     /// Reminders' ids, or unique prefixes of them; with `--schedule` an appointment's id
     #[arg(value_name = "ID", required_unless_present = "all_of")]
     pub ids: Vec<String>,
-    /// Every reminder of unknown fate of that schedule
+    /// Every reminder of unknown fate of this schedule
     #[arg(long, value_name = "SCHEDULE", conflicts_with = "ids")]
     pub all_of: Option<String>,
-    /// Whose appointments the ids are
+    /// The schedule to whose appointments the ids belong
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
     /// The verdict.
     #[command(flatten)]
     pub verdict: VerdictArguments,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: String,
 }
@@ -520,10 +520,10 @@ pub struct CancelArguments {
     /// A reminder's id, or a unique prefix of it; with `--schedule` an appointment's id
     #[arg(value_parser = typed_id)]
     pub id: String,
-    /// Whose appointment the id is
+    /// The schedule to whose appointment the id belongs
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: String,
 }
@@ -548,7 +548,7 @@ pub struct VerdictArguments {
 pub enum LedgerVerb {
     /// Continue with a ledger that has lost rows: reminders that may have been sent since become uncertain
     AcceptLoss {
-        /// Why, for the audit
+        /// The reason; it is kept in the audit log
         #[arg(long)]
         reason: String,
         /// Replaces the clock.
@@ -560,16 +560,16 @@ pub enum LedgerVerb {
 /// `pause`.
 #[derive(Debug, Args)]
 pub struct PauseArguments {
-    /// Which schedule [default: all]
+    /// The schedule [default: all]
     #[arg(conflicts_with = "all")]
     pub schedule: Option<String>,
-    /// Everything
+    /// Every schedule
     #[arg(long)]
     pub all: bool,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: String,
-    /// Until then (RFC 3339, `+2h`, `tomorrow 08:00`) [default: until it is resumed]
+    /// The end of the pause (RFC 3339, `+2h`, `tomorrow 08:00`) [default: until it is resumed]
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 }
@@ -578,12 +578,12 @@ pub struct PauseArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ResumeArguments {
-    /// Which schedule
+    /// The schedule
     pub schedule: Option<String>,
-    /// Everything, the accounts' pauses too
+    /// Every schedule, and the pauses of accounts too
     #[arg(long)]
     pub all: bool,
-    /// Why, for the log
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: Option<String>,
 }
@@ -591,7 +591,7 @@ pub struct ResumeArguments {
 /// `test-call`.
 #[derive(Debug, Args)]
 pub struct TestCallArguments {
-    /// Which schedule
+    /// The schedule
     pub schedule: String,
     /// Your own phone
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]

@@ -21,38 +21,38 @@ pub fn between(
     Ok((time(since).map_err(VerbError::Usage)?, time(until).map_err(VerbError::Usage)?))
 }
 
-/// Which rows of the log. Times may be relative: `yesterday 06:00`, `-2h`.
+/// The conditions for rows of the log to be selected. Times may be relative: `yesterday 06:00`, `-2h`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which rows")]
 pub struct Filters {
-    /// At or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    /// Only rows at or after this time (`yesterday 06:00`, `-2h`, RFC 3339)
     #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<String>,
-    /// Before that time
+    /// Only rows before this time
     #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
-    /// Of that schedule
+    /// Only rows about this schedule
     #[arg(long, global = true, value_name = "NAME")]
     pub schedule: Option<String>,
-    /// That event, or a family of events (`delivery`)
+    /// Only rows of this event, or of a family of events (`delivery`)
     #[arg(long, global = true, value_name = "EVENT")]
     pub event: Option<String>,
-    /// With that reason
+    /// Only rows with this reason
     #[arg(long, global = true, value_name = "REASON")]
     pub reason: Option<String>,
-    /// Of that appointment
+    /// Only rows about this appointment
     #[arg(long, global = true, value_name = "ID", value_parser = super::arguments::typed_id)]
     pub appointment: Option<String>,
-    /// Of that phone
+    /// Only rows about this phone
     #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
     pub phone: Option<String>,
-    /// Of that run
+    /// Only rows of this run
     #[arg(long, global = true, value_name = "RUN")]
     pub run: Option<String>,
-    /// Only rows before the one with that number: the page before
+    /// Only rows before the one with this number: the page before
     #[arg(long, global = true, value_name = "SEQ")]
     pub before: Option<u64>,
-    /// Only rows after the one with that number: the page after
+    /// Only rows after the one with this number: the page after
     #[arg(long, global = true, value_name = "SEQ")]
     pub after: Option<u64>,
     /// Only this number of the newest rows; with `--after`, of the oldest

@@ -10,7 +10,7 @@ use super::arguments::{Now, duration};
 pub struct ApproveArguments {
     /// The run's id, or a unique prefix of it
     pub run: String,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: Option<String>,
     /// How long to wait for the calls that are due later
@@ -26,7 +26,7 @@ pub struct ApproveArguments {
 pub struct RejectArguments {
     /// The run's id, or a unique prefix of it
     pub run: String,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: Option<String>,
     /// Replaces the clock.

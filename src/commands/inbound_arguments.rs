@@ -4,23 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Which requests are listed. Times are those of their receipt.
+/// The conditions for requests to be listed. Times are those of their receipt.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which requests")]
 pub struct RequestFilters {
-    /// That are accepted, refused or withdrawn
+    /// Only requests that are accepted, refused or withdrawn
     #[arg(long, value_name = "STANDING")]
     pub standing: Option<String>,
-    /// Refused for that reason: opted_out, invalid_phone, …
+    /// Only requests refused for this reason: opted_out, invalid_phone, …
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
-    /// With that id
+    /// Only the request with this id
     #[arg(long, value_name = "ID", value_parser = super::arguments::typed_id)]
     pub appointment: Option<String>,
-    /// Received at or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    /// Only requests received at or after this time (`yesterday 06:00`, `-2h`, RFC 3339)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<String>,
-    /// Received before that time
+    /// Only requests received before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Only this number of the newest requests
@@ -33,19 +33,19 @@ pub struct RequestFilters {
 pub enum InboundVerb {
     /// Where requests for calls and records of calls are posted to
     Urls {
-        /// Of which schedule [default: all]
+        /// The schedule [default: all]
         schedule: Option<String>,
     },
     /// The requests that were posted, and what became of each
     List {
-        /// Of which schedule [default: all]
+        /// The schedule [default: all]
         schedule: Option<String>,
         #[command(flatten)]
         filters: RequestFilters,
     },
     /// Post a request from a file, as its sender would: whoever it names is called
     Post {
-        /// Which schedule
+        /// The schedule
         schedule: String,
         /// A file with the request as a JSON object; `-` reads standard input
         file: PathBuf,

@@ -11,7 +11,7 @@ pub enum OptoutVerb {
     Add(PhonesArguments),
     /// Take numbers off the list
     Remove {
-        /// Which ones.
+        /// The numbers.
         #[command(flatten)]
         numbers: PhonesArguments,
         /// Off the list of wrong numbers instead: somebody else answered there, and now it is the person's own again
@@ -30,7 +30,7 @@ pub enum OptoutVerb {
     },
 }
 
-/// Which numbers.
+/// The numbers to put on the list or to take off it.
 #[derive(Debug, Args)]
 pub struct PhonesArguments {
     /// Numbers, as +12025550143
@@ -47,7 +47,7 @@ pub struct ReadingArguments {
     /// The country in which numbers without `+` are read, such as US
     #[arg(long, value_name = "COUNTRY")]
     pub region: Option<String>,
-    /// Why; the audit log keeps it
+    /// The reason; it is kept in the audit log
     #[arg(long)]
     pub reason: Option<String>,
 }

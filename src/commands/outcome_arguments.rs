@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Which calls are listed. Times are those at which a call was due.
+/// The conditions for calls to be listed. Times are those at which a call was due.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which calls")]
 pub struct OutcomeFilters {
-    /// With that outcome: confirmed, no_answer, …; `none`: not reported yet
+    /// Only calls with this outcome: confirmed, no_answer, …; `none`: not reported yet
     #[arg(long, value_name = "WORD")]
     pub outcome: Option<String>,
-    /// Of that appointment
+    /// Only calls about this appointment
     #[arg(long, value_name = "ID", value_parser = super::arguments::typed_id)]
     pub appointment: Option<String>,
-    /// Due at or after that time (`yesterday 06:00`, `-2h`, RFC 3339)
+    /// Only calls due at or after this time (`yesterday 06:00`, `-2h`, RFC 3339)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<String>,
-    /// Due before that time
+    /// Only calls due before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Only retries that wait for their time
@@ -36,7 +36,7 @@ pub struct OutcomeFilters {
 pub enum OutcomeVerb {
     /// What became of the calls that were accepted
     List {
-        /// Of which schedule [default: all]
+        /// The schedule [default: all]
         schedule: Option<String>,
         #[command(flatten)]
         filters: OutcomeFilters,
@@ -47,7 +47,7 @@ pub enum OutcomeVerb {
         id: String,
         /// The outcome: confirmed, declined, reschedule, …
         word: String,
-        /// Why; the audit log keeps it
+        /// The reason; it is kept in the audit log
         #[arg(long)]
         reason: Option<String>,
     },
@@ -55,10 +55,10 @@ pub enum OutcomeVerb {
     Retry {
         /// A reminder's id, or a unique prefix of it; with --silent, a schedule
         id_or_schedule: String,
-        /// Everybody whom that schedule called, whose appointment is in the future, and whose call was never reported
+        /// Everybody whom this schedule called, whose appointment is in the future, and whose call was never reported
         #[arg(long)]
         silent: bool,
-        /// Why; the audit log keeps it
+        /// The reason; it is kept in the audit log
         #[arg(long)]
         reason: Option<String>,
     },
@@ -70,13 +70,13 @@ pub enum OutcomeVerb {
         /// All of them
         #[arg(long)]
         all: bool,
-        /// Why; the audit log keeps it
+        /// The reason; it is kept in the audit log
         #[arg(long)]
         reason: Option<String>,
     },
     /// Show how a schedule reads a record of a call; nothing is written
     Try {
-        /// Which schedule
+        /// The schedule
         schedule: String,
         /// A file with the record as JSON; `-` reads standard input
         file: PathBuf,

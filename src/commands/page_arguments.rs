@@ -29,7 +29,7 @@ pub enum PageTokenVerb {
     List,
 }
 
-/// Whose token, and for what.
+/// The person who gets a token, and what they may do with it.
 #[derive(Debug, Args)]
 pub struct PageTokenArguments {
     /// The person's name, as the log shows it

@@ -55,11 +55,11 @@ pub struct SandboxArguments {
 /// The shape of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TellArgument {
-    /// As the README recommends to map it
+    /// The fields that the README recommends to map
     Callback,
-    /// As Thoughtly posts to subscribers
+    /// What Thoughtly posts to subscribers
     Subscription,
-    /// As Thoughtly's guide shows it
+    /// What the guide of Thoughtly shows
     Guide,
 }
 
